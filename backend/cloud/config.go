@@ -1,0 +1,71 @@
+package cloud
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Config is what a provider needs to talk to its cloud. The backend has validated it against the
+// provider's Descriptor.
+type Config struct {
+	Provider       string // the registry name, for example "huaweicloud"
+	Region         string
+	ProjectID      string
+	AccessKey      string
+	SecretKey      string
+	AuthURL        string // Keystone v3 URL
+	Username       string
+	Password       string
+	UserDomainName string
+	ProjectName    string
+	// ProjectDomainName is the domain of ProjectName; empty means UserDomainName.
+	ProjectDomainName string
+	SignatureStyle    string // SignatureDirect or SignatureScoped
+	// Endpoints overrides service URLs, keyed by the Descriptor's EndpointKeys.
+	Endpoints map[string]string
+	// RequestTimeout bounds one HTTP exchange.
+	RequestTimeout time.Duration
+	// HTTPClient is the guarded client of NewHTTPClient. Providers use no other one.
+	HTTPClient *http.Client
+	// Gate is waited for before each request.
+	Gate Gate
+}
+
+// The AK/SK dialects of SDK-HMAC-SHA256.
+const (
+	SignatureDirect = "direct"
+	SignatureScoped = "scoped"
+)
+
+// Gate paces the requests of one connection.
+type Gate interface {
+	// Wait blocks until a request of the API action may be sent. Its error is an *Error of kind
+	// Unavailable: nothing was sent.
+	Wait(ctx context.Context, action string) error
+}
+
+// NoGate never waits. It is for tests and for one-off calls.
+type NoGate struct{}
+
+// Wait implements Gate.
+func (NoGate) Wait(ctx context.Context, action string) error {
+	if err := ctx.Err(); err != nil {
+		return &Error{Kind: Unavailable, Message: action + ": abandoned before it was sent", Err: err}
+	}
+	return nil
+}
+
+type interactiveKey struct{}
+
+// WithInteractive marks the calls of a context as made for a waiting client: a Gate lets them pass
+// before background calls.
+func WithInteractive(ctx context.Context) context.Context {
+	return context.WithValue(ctx, interactiveKey{}, true)
+}
+
+// IsInteractive reports whether WithInteractive marked the context.
+func IsInteractive(ctx context.Context) bool {
+	v, _ := ctx.Value(interactiveKey{}).(bool)
+	return v
+}

@@ -1,0 +1,7 @@
+// Package cloud holds what the rotation core and the cloud providers share: the Provider interface
+// and its optional capabilities, Instance, the error kinds that the core decides on, the connection
+// settings, the guarded HTTP client, and the type of the provider registry.
+//
+// The package knows no cloud SDK and no Vault path. Each provider package translates its SDK's
+// values and errors into the types of this one.
+package cloud

@@ -1,0 +1,111 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what a failed cloud call means for the rotation core. It is the only property of a
+// provider's error that the core decides on; texts are for people.
+type Kind string
+
+const (
+	// NotFound: the instance (or the thing the call was about) does not exist for these
+	// credentials. Nothing was done.
+	NotFound Kind = "not found"
+	// NotReady: the cloud has no initial password yet. Asking again later may succeed.
+	NotReady Kind = "not ready"
+	// Denied: the credentials are wrong, expired, or lack a permission. Nothing was done.
+	Denied Kind = "denied"
+	// Refused: the cloud certainly did nothing, because of the instance's state, another running
+	// operation, or the request itself.
+	Refused Kind = "refused"
+	// PasswordRefused: the cloud certainly did nothing, because it does not like the password.
+	PasswordRefused Kind = "password refused"
+	// Throttled: too many requests. Nothing was done; Error.RetryAfter may say when to come back.
+	Throttled Kind = "throttled"
+	// Unavailable: the request was never sent, or never left this process.
+	Unavailable Kind = "unavailable"
+	// Unknown: the request may or may not have taken effect. An error of no known kind is Unknown.
+	Unknown Kind = "unknown outcome"
+)
+
+// CertainlyNothingDone reports whether an error of this kind proves that the very call that
+// returned it changed nothing at the cloud. It says nothing about other calls.
+func (k Kind) CertainlyNothingDone() bool {
+	return k != Unknown
+}
+
+// Error is a cloud call's failure, translated by a provider. It never holds a secret.
+type Error struct {
+	Kind Kind
+	// Code is the cloud's own error code, for example "MutexOperation.TaskRunning"; may be empty.
+	Code string
+	// Message is for people. It names what was tried, the cloud's reason and the way out.
+	Message string
+	// RequestID is the cloud's id of the failed request; empty if it gave none.
+	RequestID string
+	// RetryAfter is the delay that a throttling cloud asked for; 0 if it named none.
+	RetryAfter time.Duration
+	// Err is the SDK's error. It is unwrapped for errors.Is and errors.As, and never printed.
+	Err error
+}
+
+// Error implements error: message, code and request id.
+func (e *Error) Error() string {
+	s := e.Message
+	if s == "" {
+		s = string(e.Kind)
+	}
+	if e.Code != "" {
+		s += " (" + e.Code + ")"
+	}
+	if e.RequestID != "" {
+		s += ", cloud request id " + e.RequestID
+	}
+	return s
+}
+
+// Unwrap returns the SDK's error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error of a kind with a formatted message and nothing else.
+func Errorf(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// KindOf returns the kind of an error that a provider returned. An error that is no *Error is
+// Unknown: a provider that could not classify a failure must never be taken as proof that nothing
+// happened. KindOf(nil) is "".
+func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) && e.Kind != "" {
+		return e.Kind
+	}
+	return Unknown
+}
+
+// Transport classifies an error of the HTTP layer: one that proves the request never left this
+// process is Unavailable, everything else (time-outs, resets, canceled contexts) is Unknown.
+// what names the call for the message, for example "ec2 DescribeInstances".
+func Transport(what string, err error) *Error {
+	kind := Unknown
+	if neverSent(err) {
+		kind = Unavailable
+	}
+	reason := "no answer from the cloud"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		reason = "no answer from the cloud in time; see request_timeout of the connection"
+	case errors.Is(err, context.Canceled):
+		reason = "the call was abandoned before the cloud answered"
+	case kind == Unavailable:
+		reason = "the cloud cannot be reached: " + sanitizeTransport(err)
+	}
+	return &Error{Kind: kind, Message: what + ": " + reason, Err: err}
+}

@@ -1,0 +1,167 @@
+package cloud
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// Provider is one connection to one cloud account in one region. Implementations are safe for
+// concurrent use, honour the context, never retry a call by themselves, call Config.Gate before
+// every request except those of StartReset (see PasswordResetter), and return *Error values.
+type Provider interface {
+	// DescribeInstances returns those of the given instances that exist, in any order. An id that
+	// the cloud does not know is left out, it is no error. Any number of ids may be given; the
+	// provider asks in the cloud's batches. Terminated instances that the cloud still shows are
+	// returned with StateGone.
+	DescribeInstances(ctx context.Context, ids []string) ([]Instance, error)
+	// FindInstances returns all instances that carry every one of the tags; with no tags, all
+	// instances. It follows pagination to the end. Gone instances are left out.
+	FindInstances(ctx context.Context, tags map[string]string) ([]Instance, error)
+	// Verify makes one cheap authenticated call and returns nil if the credentials work.
+	Verify(ctx context.Context) error
+	// ValidateInstanceID says whether an id has the cloud's form, without asking the cloud. It is
+	// called on all client input before that reaches a URL or a request.
+	ValidateInstanceID(id string) error
+	// DefaultUsername is the account that the cloud sets up on such an instance.
+	DefaultUsername(Instance) string
+	// PasswordRules are the cloud's complexity rules for a password on such an instance.
+	PasswordRules(Instance) password.Rules
+}
+
+// Platform of an instance.
+type Platform string
+
+// The platforms that matter to passwords; an instance whose platform the cloud does not tell has "".
+const (
+	Windows Platform = "windows"
+	Linux   Platform = "linux"
+)
+
+// State of an instance, as far as passwords are concerned.
+type State string
+
+// States. The cloud's own word is in Instance.CloudState.
+const (
+	StateRunning State = "running"
+	StateStopped State = "stopped"
+	// StateChanging: starting, stopping, rebooting, rescue mode and the like.
+	StateChanging State = "changing"
+	// StateGone: terminated or deleted. It never comes back.
+	StateGone State = "gone"
+)
+
+// Instance is one server, as the cloud describes it.
+type Instance struct {
+	ID         string
+	Name       string
+	Platform   Platform
+	OSName     string // the cloud's name of the operating system or image; may be empty
+	State      State
+	CloudState string // the cloud's own word for the state
+	KeyName    string // the instance's key-pair name in the cloud; empty if it has none
+	PrivateIP  string
+	PublicIP   string
+	Tags       map[string]string
+	LaunchTime time.Time // zero if the cloud does not tell
+}
+
+// InitialPasswordReader is implemented by providers whose cloud keeps an encrypted password that
+// the guest made at its first boot.
+type InitialPasswordReader interface {
+	// InitialPassword returns the ciphertext as the cloud gave it: base64, maybe with white space.
+	// It is written by the guest and therefore hostile. A password that is not there yet is an
+	// Error of kind NotReady.
+	InitialPassword(ctx context.Context, instanceID string) (ciphertext string, err error)
+	// CheckInitialPassword reports whether the credentials may read the initial password of the
+	// instance, without reading it where the cloud can do that; nil means yes or not known.
+	CheckInitialPassword(ctx context.Context, instanceID string) error
+	// InitialPasswordDelay is how long after launch the cloud says the password may take.
+	InitialPasswordDelay() time.Duration
+	// KeyFingerprint returns what the cloud prints as the fingerprint of the key pair with that
+	// name, or "" if it does not tell. It only serves error messages.
+	KeyFingerprint(ctx context.Context, keyName string) (string, error)
+}
+
+// InitialPasswordClearer is implemented by providers whose cloud can delete its copy of the initial
+// password.
+type InitialPasswordClearer interface {
+	// ClearInitialPassword deletes the cloud's copy. Clearing an already cleared one succeeds. The
+	// password inside the server does not change.
+	ClearInitialPassword(ctx context.Context, instanceID string) error
+}
+
+// PasswordResetter is implemented by providers that can set a password of the caller's choice.
+type PasswordResetter interface {
+	// ResetTraits are constants of the cloud's reset API.
+	ResetTraits() ResetTraits
+	// StartReset asks the cloud to set the password. It sends exactly one request, at once: the
+	// rotation core has waited for the gate already, and the time of signing must be the time of
+	// sending. A nil error means that the cloud accepted the request.
+	StartReset(ctx context.Context, reset Reset) (ResetStarted, error)
+	// ResetRecords returns what the cloud shows as the latest operation of each reset reference.
+	// The result has one element per reference that exists, keyed by instance id; an instance that
+	// does not exist any more is left out.
+	ResetRecords(ctx context.Context, refs []ResetRef) (map[string]ResetRecord, error)
+}
+
+// Reset is one request to set a password.
+type Reset struct {
+	InstanceIDs []string // at most ResetTraits.BatchSize; all get the same password
+	Username    string
+	Password    string
+	ForceStop   bool // allow the cloud to shut a running instance down for the reset
+}
+
+// ResetStarted is the cloud's answer to an accepted reset.
+type ResetStarted struct {
+	// RequestID is the id under which the cloud reports the outcome.
+	RequestID string
+	// Done is set where the answer itself is the proof of success (a synchronous API).
+	Done bool
+}
+
+// ResetRef names a reset whose outcome is wanted.
+type ResetRef struct {
+	InstanceID string
+	RequestID  string // as in ResetStarted; empty to ask only for the latest operation
+}
+
+// OperationState of an operation record.
+type OperationState string
+
+// Operation states. An instance that never had an operation has OperationNone.
+const (
+	OperationNone    OperationState = ""
+	OperationRunning OperationState = "running"
+	OperationSuccess OperationState = "success"
+	OperationFailed  OperationState = "failed"
+)
+
+// ResetRecord is what the cloud shows of an instance's latest operation.
+type ResetRecord struct {
+	OperationID string // empty if the instance has had no operation yet
+	State       OperationState
+	Message     string // the cloud's text for a failure; never a secret
+	Gone        bool   // the instance is terminated
+}
+
+// ResetTraits are the constants of a reset API that the rotation core needs.
+type ResetTraits struct {
+	// Action is the gate's name for the reset request, normally the API action.
+	Action string
+	// BatchSize is how many instances one request may name.
+	BatchSize int
+	// SignatureLifetime is the longest time after signing at which the cloud still accepts a
+	// request, clock skew included.
+	SignatureLifetime time.Duration
+	// Serial is set where the cloud refuses a second operation on an instance while one runs.
+	Serial bool
+	// LongestOperation is the longest time an accepted operation may take. Ignored if Serial.
+	LongestOperation time.Duration
+	// VisibilityGrace is how long an accepted operation may stay invisible in the record.
+	VisibilityGrace time.Duration
+	// PollInterval is the usual time between two looks at the record.
+	PollInterval time.Duration
+}

@@ -1,0 +1,184 @@
+package cloud
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// errLinkLocal is the dialer's refusal of an address like 169.254.169.254: a connection's endpoint
+// must not be usable to read a metadata service with somebody else's network position.
+var errLinkLocal = errors.New("link-local addresses are refused")
+
+// NewHTTPClient makes the only HTTP client that providers use. It verifies TLS against the system's
+// roots, or against caPEM instead if that is not empty; takes proxies from the environment; refuses
+// link-local addresses, also after name resolution; follows no redirect (a signed request or a
+// token must not be carried to another host); and bounds each exchange by timeout.
+func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caPEM != "" {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM([]byte(caPEM)) {
+			return nil, errors.New("ca_certificate: no PEM certificate found; give one or more blocks that begin with -----BEGIN CERTIFICATE-----")
+		}
+		tlsConfig.RootCAs = pool
+	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+	return &http.Client{
+		Transport: sendGuard{transport},
+		Timeout:   timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}, nil
+}
+
+func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return err
+	}
+	if linkLocal(ip) {
+		return fmt.Errorf("%w: %s", errLinkLocal, ip)
+	}
+	return nil
+}
+
+func linkLocal(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	return ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()
+}
+
+// ValidateURL checks a URL that an operator configures (endpoints, auth_url): https, or http to a
+// literal loopback address or "localhost" only; a host; no user, query or fragment; no link-local
+// address. field names it in the error.
+func ValidateURL(field, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Hostname() == "" {
+		return fmt.Errorf("%s: %q is not a URL such as https://ecs.example.com", field, redactURL(raw))
+	}
+	if u.User != nil {
+		return fmt.Errorf("%s: a URL with a user name or password in it is refused; use the credential fields", field)
+	}
+	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
+		return fmt.Errorf("%s: a URL with a query or fragment is refused", field)
+	}
+	host := u.Hostname()
+	ip, ipErr := netip.ParseAddr(host)
+	if ipErr == nil && linkLocal(ip) {
+		return fmt.Errorf("%s: link-local addresses are refused", field)
+	}
+	switch u.Scheme {
+	case "https":
+		return nil
+	case "http":
+		if strings.EqualFold(host, "localhost") || ipErr == nil && ip.Unmap().IsLoopback() {
+			return nil
+		}
+		return fmt.Errorf("%s: plain http is allowed to loopback addresses only; use https", field)
+	}
+	return fmt.Errorf("%s: the scheme must be https", field)
+}
+
+func redactURL(raw string) string {
+	if strings.Contains(raw, "@") {
+		return "..." + raw[strings.LastIndex(raw, "@"):]
+	}
+	return raw
+}
+
+// neverSent reports whether err proves that no byte of the request reached the cloud: the
+// connection could not be made. A failure after that may have left a request behind.
+func neverSent(err error) bool {
+	if errors.Is(err, errLinkLocal) || errors.Is(err, errStale) {
+		return true
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return true
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") {
+		return true
+	}
+	var verify *tls.CertificateVerificationError
+	return errors.As(err, &verify)
+}
+
+// sanitizeTransport keeps the innermost reason and drops URLs, which SDKs put into their errors and
+// which may hold query parameters.
+func sanitizeTransport(err error) string {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return "cannot resolve " + dns.Name
+	}
+	for _, own := range []error{errLinkLocal, errStale} {
+		if errors.Is(err, own) {
+			return own.Error()
+		}
+	}
+	var verify *tls.CertificateVerificationError
+	if errors.As(err, &verify) {
+		return "TLS certificate not trusted (" + verify.Err.Error() + "); for a private cloud set ca_certificate"
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		addr := ""
+		if op.Addr != nil {
+			addr = " to " + op.Addr.String()
+		}
+		return op.Op + addr + ": " + op.Err.Error()
+	}
+	return "connection failed"
+}
+
+type sendDeadlineKey struct{}
+
+// WithSendDeadline marks the calls of a context as stale after t. The client of NewHTTPClient then
+// refuses to send them, so that a signed reset that waited in the transport is dropped instead of
+// arriving after the rotation core believes it dead.
+func WithSendDeadline(ctx context.Context, t time.Time) context.Context {
+	return context.WithValue(ctx, sendDeadlineKey{}, t)
+}
+
+var errStale = errors.New("the signed request became stale before it could be sent")
+
+type sendGuard struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t, ok := r.Context().Value(sendDeadlineKey{}).(time.Time); ok && !time.Now().Before(t) {
+		return nil, errStale
+	}
+	return g.next.RoundTrip(r)
+}
+
+// CloseIdleConnections lets http.Client.CloseIdleConnections through.
+func (g sendGuard) CloseIdleConnections() {
+	if c, ok := g.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
