@@ -1,0 +1,74 @@
+# Developer commands of cloudpw; `make` alone lists them. Needs Go, make and git (the tests also openssl).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+MODULE  := github.com/cloudpw/vault-plugin-secrets-cloudpw
+PLUGIN  := vault-plugin-secrets-cloudpw
+# The newest heading of the changelog. Vault requires that the version a plugin reports is the one it is registered with.
+VERSION ?= v$(shell sed -n 's/^## \([0-9][0-9A-Za-z.+-]*\).*/\1/p' CHANGELOG.md | head -n 1)
+
+# The linters' versions are in scripts/tools/go.mod.
+TOOL := go tool -modfile=scripts/tools/go.mod
+
+BIN     := $(CURDIR)/bin
+GOFLAGS_BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X $(MODULE)/backend.Version=$(VERSION)"
+
+export CGO_ENABLED := 0
+# A go.work around the checkout must not change what is built.
+export GOWORK := off
+
+.PHONY: help
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+.PHONY: build
+build: ## build the plugin and the cloud simulator into bin/
+	go build $(GOFLAGS_BUILD) -o $(BIN)/$(PLUGIN) ./cmd/$(PLUGIN)
+	go build $(GOFLAGS_BUILD) -o $(BIN)/cloudsim ./tests/cloudsim/cmd/cloudsim
+
+.PHONY: test
+test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulator's tests, end-to-end tests in a real Vault
+
+.PHONY: vet
+vet:
+	go vet ./...
+	go vet -tags e2e ./tests/e2e/...
+
+.PHONY: test-unit
+test-unit: ## run the tests that need no Vault, the simulator's included
+	go test ./...
+
+.PHONY: test-sim
+test-sim: ## run the cloud simulator's own tests
+	go test ./tests/cloudsim/...
+
+.PHONY: test-e2e
+test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them)
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
+		go test -tags e2e -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./tests/e2e/...
+
+.PHONY: demo
+demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves it running)
+	@scripts/demo.sh
+
+.PHONY: bench
+bench: ## run the Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: ## check formatting, go vet and the linters of .golangci.yml
+	scripts/lint.sh
+
+.PHONY: fmt
+fmt: ## format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: vault
+vault: ## find a Vault, or build one into the cache, and print its path
+	@scripts/get-vault.sh
+
+.PHONY: clean
+clean: ## delete what was built here (the cached Vault stays)
+	rm -rf $(BIN)

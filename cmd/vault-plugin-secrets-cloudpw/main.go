@@ -1,0 +1,34 @@
+// Command vault-plugin-secrets-cloudpw is the secrets engine cloudpw as a Vault plugin. Vault starts it; it does nothing
+// when started by hand.
+package main
+
+import (
+	"os"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/sdk/plugin"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend"
+)
+
+func main() {
+	if err := serve(os.Args[1:]); err != nil {
+		// Vault parses JSON lines on stderr into its own log at their level.
+		hclog.New(&hclog.LoggerOptions{JSONFormat: true}).Error("the plugin could not be served", "error", err)
+		os.Exit(1)
+	}
+}
+
+// serve blocks until Vault ends the plugin. One process serves every mount of this version (multiplexing). args are
+// those of `vault plugin register -args`: the flags common to all of Vault's plugins.
+func serve(args []string) error {
+	meta := &api.PluginAPIClientMeta{}
+	if err := meta.FlagSet().Parse(args); err != nil {
+		return err
+	}
+	return plugin.ServeMultiplex(&plugin.ServeOpts{
+		BackendFactoryFunc: backend.Factory,
+		TLSProviderFunc:    api.VaultPluginTLSProvider(meta.GetTLSConfig()),
+	})
+}
