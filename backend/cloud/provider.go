@@ -61,6 +61,7 @@ type Instance struct {
 	State      State
 	CloudState string // the cloud's own word for the state
 	KeyName    string // the instance's key-pair name in the cloud; empty if it has none
+	LoginUser  string // the default account, where the cloud names it; see Provider.DefaultUsername
 	PrivateIP  string
 	PublicIP   string
 	Tags       map[string]string
