@@ -1,0 +1,42 @@
+// Package cloudsim simulates the clouds that cloudpw speaks to: AWS (EC2,
+// STS, IAM), Tencent Cloud (CVM, STS, CAM), Huawei Cloud, Open Telekom Cloud
+// and OpenStack (Keystone, Nova), with servers that accept SSH logins.
+//
+// It is a test and demo tool, never a security boundary: it keeps passwords
+// and secret keys in clear, shows them to whoever can reach its admin API, and
+// listens on the loopback interface.
+//
+// It is as strict as the clouds. Signatures and tokens are verified, the
+// clouds' rules are enforced and refused with their own error bodies and
+// codes, and operations are asynchronous where the clouds' are.
+//
+// # Parts
+//
+//	model       the state: World with accounts, credentials, servers, operations, faults, log
+//	awsapi      EC2 Query, STS and IAM over a World, with Signature Version 4
+//	tencentapi  CVM, STS and CAM over a World, with TC3-HMAC-SHA256
+//	novaapi     Keystone, Nova and the ECS dialects over a World
+//	adminapi    the control API over a World, for tests in other processes
+//	sshd        an SSH server per simulated server
+//	wire        what the HTTP parts share
+//	cmd/cloudsim  all of it as a program
+//
+// # The model in short
+//
+//	w := model.NewWorld(model.Options{})
+//	w.AddAccount, AddProject, AddUser, AddAccessKey, AddAppCredential
+//	w.ImportKeyPair, CreateKeyPair, ImportPEM, KeyPair, KeyPairs
+//	w.AddServer, Server, Servers, SetTags, SetLogin, SetState, Terminate, Remove
+//	w.EncryptedPassword(id), ClearPassword(id)       initial passwords
+//	w.StartReset, Stop, Start, Overwrite, Release    operations
+//	w.Advance(d), OperationNow()                     operation clock
+//	w.AddFault, ClearFaults, ReleaseHolds            faults
+//	w.Begin(call) -> Exchange: Before, After, Done   what each handler goes through
+//	w.Log, Attempts, Stats, Mark, TryLogin           what happened
+//
+// # API packages
+//
+// Each cloud's package offers handlers over a World. This package gives every
+// (cloud, service) a URL of its own; services of one cloud may share a
+// listener.
+package cloudsim

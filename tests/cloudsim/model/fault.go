@@ -1,0 +1,199 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// FaultKind says what a fault does.
+type FaultKind string
+
+// Faults of a request.
+const (
+	// FaultDelay makes the cloud think for Delay before it does anything.
+	FaultDelay FaultKind = "delay"
+	// FaultThrottle answers that too many requests came in. Nothing is done.
+	FaultThrottle FaultKind = "throttle"
+	// FaultServerError answers with the cloud's internal error. Nothing is done.
+	FaultServerError FaultKind = "server_error"
+	// FaultRefuse answers with Code, Message and Status. Nothing is done.
+	FaultRefuse FaultKind = "refuse"
+	// FaultDropBefore drops the connection. Nothing is done.
+	FaultDropBefore FaultKind = "drop_before"
+	// FaultDropAfter does what was asked and drops the connection.
+	FaultDropAfter FaultKind = "drop_after"
+	// FaultHoldBefore holds the request until ReleaseHolds, then goes on.
+	FaultHoldBefore FaultKind = "hold_before"
+	// FaultHoldAfter does what was asked and holds the answer until
+	// ReleaseHolds.
+	FaultHoldAfter FaultKind = "hold_after"
+	// FaultLateArrival drops the connection at once and does what was asked
+	// Delay later, as if the request had hung in the network.
+	FaultLateArrival FaultKind = "late_arrival"
+	// FaultGone terminates the instances the request names, then goes on.
+	FaultGone FaultKind = "gone"
+)
+
+// Faults of the operation that a request starts.
+const (
+	// FaultLateApply accepts and lets the operation run Delay longer before
+	// it is applied.
+	FaultLateApply FaultKind = "late_apply"
+	// FaultStuck accepts, but the operation does not end until Release.
+	FaultStuck FaultKind = "stuck"
+	// FaultFailedApplied changes the password and reports FAILED.
+	FaultFailedApplied FaultKind = "failed_applied"
+	// FaultFailedNotApplied changes nothing and reports FAILED.
+	FaultFailedNotApplied FaultKind = "failed_not_applied"
+	// FaultLagRecord shows the operation before it for Delay.
+	FaultLagRecord FaultKind = "lag_record"
+	// FaultForeign lets another operation overwrite the record the moment
+	// that this one ends.
+	FaultForeign FaultKind = "foreign"
+)
+
+// Fault is something that goes wrong for the requests it matches. Empty
+// Cloud, Service, Action, Instance match everything.
+type Fault struct {
+	ID       int       `json:"id"`
+	Cloud    Cloud     `json:"cloud,omitempty"`
+	Service  string    `json:"service,omitempty"`
+	Action   string    `json:"action,omitempty"`
+	Instance string    `json:"instance,omitempty"`
+	Kind     FaultKind `json:"kind"`
+	// Skip is how many matching requests pass unharmed first.
+	Skip int `json:"skip,omitempty"`
+	// Count is how many are hit after that; 0 means all.
+	Count int `json:"count,omitempty"`
+	// Delay belongs to delay, late_arrival, late_apply, lag_record.
+	Delay time.Duration `json:"delay,omitempty"`
+	// Code, Message, Status belong to refuse; Message also to failed_*.
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Status  int    `json:"status,omitempty"`
+	// Hits counts the requests it has hit.
+	Hits int `json:"hits"`
+}
+
+type fault struct {
+	Fault
+	skipped int
+}
+
+// needsDelay are the kinds that do nothing without Delay.
+var needsDelay = []FaultKind{FaultDelay, FaultLateArrival, FaultLateApply, FaultLagRecord}
+
+var faultKinds = []FaultKind{
+	FaultDelay, FaultThrottle, FaultServerError, FaultRefuse, FaultDropBefore, FaultDropAfter, FaultHoldBefore,
+	FaultHoldAfter, FaultLateArrival, FaultGone, FaultLateApply, FaultStuck, FaultFailedApplied,
+	FaultFailedNotApplied, FaultLagRecord, FaultForeign,
+}
+
+// AddFault adds a fault and returns its id.
+func (w *World) AddFault(f Fault) (int, error) {
+	switch {
+	case !slices.Contains(faultKinds, f.Kind):
+		return 0, fmt.Errorf("fault kind %q is unknown; use one of %v", f.Kind, faultKinds)
+	case f.Delay <= 0 && slices.Contains(needsDelay, f.Kind):
+		return 0, fmt.Errorf("fault kind %q needs a delay", f.Kind)
+	case f.Kind == FaultRefuse && f.Code == "":
+		return 0, fmt.Errorf("fault kind %q needs a code", f.Kind)
+	case f.Skip < 0 || f.Count < 0:
+		return 0, fmt.Errorf("fault kind %q: skip and count cannot be negative", f.Kind)
+	}
+	defer w.enter()()
+	w.faultSeq++
+	f.ID, f.Hits = w.faultSeq, 0
+	w.faults = append(w.faults, &fault{Fault: f})
+	return f.ID, nil
+}
+
+// RemoveFault removes a fault; false means no such fault.
+func (w *World) RemoveFault(id int) bool {
+	defer w.enter()()
+	n := len(w.faults)
+	w.faults = slices.DeleteFunc(w.faults, func(f *fault) bool { return f.ID == id })
+	return len(w.faults) < n
+}
+
+// ClearFaults removes all faults and releases all held requests.
+func (w *World) ClearFaults() {
+	defer w.enter()()
+	w.faults = nil
+	w.releaseHolds()
+}
+
+// Faults lists the faults with their hits.
+func (w *World) Faults() []Fault {
+	defer w.enter()()
+	out := make([]Fault, 0, len(w.faults))
+	for _, f := range w.faults {
+		out = append(out, f.Fault)
+	}
+	return out
+}
+
+// hit returns the faults that a call meets, and counts them as hit. The
+// caller holds the lock.
+func (w *World) hit(c Call) []Fault {
+	var out []Fault
+	for _, f := range w.faults {
+		if !f.matches(c) || f.Count > 0 && f.Hits >= f.Count {
+			continue
+		}
+		if f.skipped < f.Skip {
+			f.skipped++
+			continue
+		}
+		f.Hits++
+		out = append(out, f.Fault)
+	}
+	return out
+}
+
+func (f *fault) matches(c Call) bool {
+	return (f.Cloud == "" || f.Cloud == c.Cloud) &&
+		(f.Service == "" || strings.EqualFold(f.Service, c.Service)) &&
+		(f.Action == "" || strings.EqualFold(f.Action, c.Action)) &&
+		(f.Instance == "" || slices.Contains(c.Instances, f.Instance))
+}
+
+// bend is how faults change one server's operation.
+type bend struct {
+	late, lag         time.Duration
+	stuck             bool
+	fail, failApplied bool
+	foreign           bool
+	message           string
+}
+
+// operationFaults are the faults of the operation on one server. A fault that
+// names an instance bends only that instance's operation.
+func (x *Exchange) operationFaults(id string) bend {
+	var b bend
+	if x == nil {
+		return b
+	}
+	for _, f := range x.faults {
+		if f.Instance != "" && f.Instance != id {
+			continue
+		}
+		switch f.Kind {
+		case FaultLateApply:
+			b.late += f.Delay
+		case FaultLagRecord:
+			b.lag += f.Delay
+		case FaultStuck:
+			b.stuck = true
+		case FaultForeign:
+			b.foreign = true
+		case FaultFailedApplied, FaultFailedNotApplied:
+			b.fail, b.failApplied = true, f.Kind == FaultFailedApplied
+			b.message = cmp.Or(f.Message, "the operation failed")
+		}
+	}
+	return b
+}
