@@ -1,0 +1,182 @@
+package tencentcloud
+
+import (
+	"strings"
+
+	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
+	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// verdict is what an error code means. The advice names the way out; {permission} stands for the
+// CAM action of the call.
+type verdict struct {
+	kind   cloud.Kind
+	advice string
+}
+
+const (
+	adviceRunning  = "another operation is running on the instance; wait for it to end, the reset can be repeated then"
+	adviceMoving   = "the instance is between two states; repeat when it is running or stopped"
+	adviceGrant    = "the keys lack the permission {permission}; add it to the CAM policy of their user"
+	adviceMFA      = "the account asks for multi-factor authentication for {permission}; exempt the user of access_key in CAM"
+	adviceKeys     = "access_key is wrong, disabled or deleted; write the connection with a valid key pair"
+	adviceID       = "an instance id is malformed; ids look like ins-r8hr2upy"
+	adviceOurs     = "the cloud does not accept the request's form; check endpoints.cvm, else report it as a bug"
+	adviceBill     = "the instance is isolated or frozen for billing reasons; settle that in the cloud's console first"
+	adviceSlow     = "too many requests; lower max_requests_per_second if other programs use the same account"
+	adviceRescue   = "the instance is in rescue mode, or entering or leaving it; end that first"
+	adviceServer   = "the cloud failed inside; whether the request took effect is not known"
+	adviceTags     = "the cloud does not accept a filter; check the role's instance_tags"
+	advicePassword = "the cloud does not accept the password; check password_policy against the rules for the instance's system"
+	adviceNothing  = "the cloud does not do this for the instance or the account"
+)
+
+// verdicts judges every code that the API documents for the calls of this package. A code is of a
+// kind other than Unknown only if it certainly means that the request changed nothing: it comes from
+// a check that precedes the operation. A batch with an instance that does not allow the operation is
+// answered with that instance's code instead of being accepted (page 213/33243).
+var verdicts = map[string]verdict{
+	// ResetInstancesPassword (cvm client.go, and the page of 2018 for InvalidPassword).
+	cvm.INVALIDINSTANCEID_MALFORMED:                          {cloud.Refused, adviceID},
+	cvm.INVALIDPARAMETERVALUE_INSTANCEIDMALFORMED:            {cloud.Refused, adviceID},
+	cvm.INVALIDINSTANCEID_NOTFOUND:                           {cloud.NotFound, "no such instance in this region for these keys; check the id and the connection's region"},
+	cvm.INVALIDPARAMETERVALUE:                                {cloud.Refused, "the cloud does not accept a value of the request; check the role's username"},
+	cvm.INVALIDPARAMETERVALUE_INVALIDPASSWORD:                {cloud.PasswordRefused, advicePassword},
+	cvm.INVALIDPASSWORD:                                      {cloud.PasswordRefused, advicePassword},
+	cvm.INVALIDPARAMETERVALUE_LIMITEXCEEDED:                  {cloud.Refused, "a list of the request is too long; at most 100 instances fit into one"},
+	cvm.INVALIDPARAMETERVALUE_TOOLONG:                        {cloud.Refused, "a value of the request is too long; check the role's username (at most 64 characters)"},
+	cvm.MISSINGPARAMETER:                                     {cloud.Refused, adviceOurs},
+	cvm.MUTEXOPERATION_TASKRUNNING:                           {cloud.Refused, adviceRunning},
+	cvm.OPERATIONDENIED_INSTANCEOPERATIONINPROGRESS:          {cloud.Refused, adviceRunning},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATERUNNING:            {cloud.Refused, "the instance is running and force_stop is not set; set force_stop=true on the role, or stop the instance first"},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATEPENDING:            {cloud.Refused, adviceMoving},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATEREBOOTING:          {cloud.Refused, adviceMoving},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATESTARTING:           {cloud.Refused, adviceMoving},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATESTOPPING:           {cloud.Refused, adviceMoving},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATESERVICELIVEMIGRATE: {cloud.Refused, "the instance is being migrated; repeat when that has ended"},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATESHUTDOWN:           {cloud.Refused, "the instance waits for its destruction; recover it from the recycle bin first"},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATETERMINATING:        {cloud.Refused, "the instance is being destroyed"},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATEFREEZING:           {cloud.Refused, adviceBill},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATEISOLATING:          {cloud.Refused, adviceBill},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATEENTERRESCUEMODE:    {cloud.Refused, adviceRescue},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATERESCUEMODE:         {cloud.Refused, adviceRescue},
+	cvm.UNSUPPORTEDOPERATION_INSTANCESTATEEXITRESCUEMODE:     {cloud.Refused, adviceRescue},
+	cvm.UNSUPPORTEDOPERATION_INSTANCEREINSTALLFAILED:         {cloud.Refused, "the last reinstallation of the instance's system failed; reinstall it first"},
+	cvm.UNSUPPORTEDOPERATION_SPECIALINSTANCETYPE:             {cloud.Refused, "the cloud resets no passwords on instances of this type"},
+	cvm.UNSUPPORTEDOPERATION_STOPPEDMODESTOPCHARGING:         {cloud.Refused, "the instance was stopped without further charge, which releases its machine; start it first, or stop it with KEEP_CHARGING"},
+	cvm.INVALIDINSTANCE_NOTSUPPORTED:                         {cloud.Refused, "the cloud resets no password on this instance"},
+	cvm.FAILEDOPERATION_INVALIDINSTANCEAPPLICATIONROLE:       {cloud.Refused, "the instance belongs to another product, which alone may reset its password"},
+	cvm.UNAUTHORIZEDOPERATION_MFAEXPIRED:                     {cloud.Denied, adviceMFA},
+	cvm.UNAUTHORIZEDOPERATION_MFANOTFOUND:                    {cloud.Denied, adviceMFA},
+	cvm.INTERNALSERVERERROR:                                  {cloud.Unknown, adviceServer},
+
+	// DescribeInstances.
+	cvm.INVALIDFILTER:                              {cloud.Refused, adviceTags},
+	cvm.INVALIDFILTERVALUE_LIMITEXCEEDED:           {cloud.Refused, "the cloud does not accept so many filters; name fewer instance_tags"},
+	cvm.INVALIDPARAMETERVALUE_TAGKEYNOTFOUND:       {cloud.NotFound, "no resource of the account has such a tag key; check instance_tags"},
+	cvm.FAILEDOPERATION_ILLEGALTAGKEY:              {cloud.Refused, adviceTags},
+	cvm.FAILEDOPERATION_ILLEGALTAGVALUE:            {cloud.Refused, adviceTags},
+	cvm.FAILEDOPERATION_TAGKEYRESERVED:             {cloud.Refused, adviceTags},
+	cvm.INVALIDPARAMETERVALUE_IPADDRESSMALFORMED:   {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_IPV6ADDRESSMALFORMED: {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_INVALIDAPPIDFORMAT:   {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_INVALIDIPFORMAT:      {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_INVALIDTIMEFORMAT:    {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_INVALIDVAGUENAME:     {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_SUBNETIDMALFORMED:    {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_UUIDMALFORMED:        {cloud.Refused, adviceOurs},
+	cvm.INVALIDPARAMETERVALUE_VPCIDMALFORMED:       {cloud.Refused, adviceOurs},
+	cvm.INVALIDHOSTID_MALFORMED:                    {cloud.Refused, adviceOurs},
+	cvm.INVALIDSECURITYGROUPID_NOTFOUND:            {cloud.Refused, adviceOurs},
+	cvm.INVALIDSGID_MALFORMED:                      {cloud.Refused, adviceOurs},
+	cvm.INVALIDZONE_MISMATCHREGION:                 {cloud.Refused, adviceOurs},
+	cvm.RESOURCENOTFOUND_HPCCLUSTER:                {cloud.Refused, adviceOurs},
+	cvm.UNAUTHORIZEDOPERATION_INVALIDTOKEN:         {cloud.Denied, adviceKeys},
+
+	// GetCallerIdentity.
+	sts.AUTHFAILURE_ACCESSKEYILLEGAL:         {cloud.Denied, adviceKeys},
+	sts.INVALIDPARAMETER_ACCESSKEYNOTSUPPORT: {cloud.Denied, "STS does not accept keys of this kind; use an API key of a CAM user"},
+	sts.INTERNALERROR_GETSEEDTOKENERROR:      {cloud.Unknown, adviceServer},
+
+	// Common to all APIs (page 213/33281).
+	"ActionOffline":                     {cloud.Refused, "the cloud has withdrawn this API; a newer cloudpw may know its successor"},
+	"AuthFailure.InvalidAuthorization":  {cloud.Denied, adviceKeys},
+	"AuthFailure.InvalidSecretId":       {cloud.Denied, "access_key is not the SecretId of an API key; create one under CAM, API keys"},
+	"AuthFailure.MFAFailure":            {cloud.Denied, adviceMFA},
+	"AuthFailure.SecretIdNotFound":      {cloud.Denied, adviceKeys},
+	"AuthFailure.SignatureExpire":       {cloud.Denied, "the clock of this host is more than five minutes off the cloud's; synchronize it"},
+	"AuthFailure.SignatureFailure":      {cloud.Denied, "secret_key does not belong to access_key; write both again"},
+	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary credentials are wrong or have expired; write the connection with valid ones"},
+	"AuthFailure.UnauthorizedOperation": {cloud.Denied, adviceGrant},
+	"DryRunOperation":                   {cloud.Refused, adviceOurs},
+	"FailedOperation":                   {cloud.Unknown, "the cloud reports a failure without a reason; whether the request took effect is not known"},
+	"InternalError":                     {cloud.Unknown, adviceServer},
+	"InvalidAction":                     {cloud.Refused, adviceOurs},
+	"InvalidParameter":                  {cloud.Refused, "the cloud does not accept a parameter of the request; check the role's username and instance_tags"},
+	"InvalidRequest":                    {cloud.Refused, adviceOurs},
+	"IpInBlacklist":                     {cloud.Denied, "the account's IP deny list names this host's address; remove it there"},
+	"IpNotInWhitelist":                  {cloud.Denied, "the account's IP allow list lacks this host's address; add it there"},
+	"LimitExceeded":                     {cloud.Refused, "a quota of the account is used up; have it raised"},
+	"NoSuchProduct":                     {cloud.Refused, adviceOurs},
+	"NoSuchVersion":                     {cloud.Refused, adviceOurs},
+	"RequestLimitExceeded":              {cloud.Throttled, adviceSlow},
+	"RequestLimitExceeded.GlobalRegionUinLimitExceeded": {cloud.Throttled, adviceSlow},
+	"RequestLimitExceeded.IPLimitExceeded":              {cloud.Throttled, adviceSlow},
+	"RequestLimitExceeded.UinLimitExceeded":             {cloud.Throttled, adviceSlow},
+	"RequestSizeLimitExceeded":                          {cloud.Refused, adviceOurs},
+	"ResourceInUse":                                     {cloud.Unknown, "the cloud says that the resource is in use; whether the request took effect is not known"},
+	"ResourceInsufficient":                              {cloud.Unknown, "the cloud lacks resources; whether the request took effect is not known"},
+	"ResourceNotFound":                                  {cloud.NotFound, "no such resource in this region for these keys; check the instance id and the connection's region"},
+	"ResourceUnavailable":                               {cloud.Unknown, "the resource is not available now; whether the request took effect is not known"},
+	"ResponseSizeLimitExceeded":                         {cloud.Unknown, "the answer was too large for the cloud to send; whether the request took effect is not known"},
+	"ServiceUnavailable":                                {cloud.Unknown, adviceServer},
+	"UnauthorizedOperation":                             {cloud.Denied, adviceGrant},
+	"UnknownParameter":                                  {cloud.Refused, adviceOurs},
+	"UnsupportedOperation":                              {cloud.Refused, adviceNothing},
+	"UnsupportedProtocol":                               {cloud.Refused, adviceOurs},
+	"UnsupportedRegion":                                 {cloud.Refused, "the cloud does not offer CVM in this region; check the connection's region"},
+}
+
+// groups judges codes that no page lists, by the part before their first dot. Only groups that are
+// checks of the request, the caller or the state before anything is done are here: the cloud adds
+// codes to them over time. A code of no group, FailedOperation and InternalError among them, is
+// Unknown.
+var groups = map[string]verdict{
+	"AuthFailure":                 {cloud.Denied, adviceKeys},
+	"UnauthorizedOperation":       {cloud.Denied, adviceGrant},
+	"RequestLimitExceeded":        {cloud.Throttled, adviceSlow},
+	"InvalidPassword":             {cloud.PasswordRefused, advicePassword},
+	"InvalidInstanceId":           {cloud.Refused, adviceID},
+	"InvalidInstance":             {cloud.Refused, adviceNothing},
+	"InvalidInstanceState":        {cloud.Refused, adviceMoving},
+	"InvalidParameter":            {cloud.Refused, adviceOurs},
+	"InvalidParameterValue":       {cloud.Refused, adviceOurs},
+	"InvalidParameterCombination": {cloud.Refused, adviceOurs},
+	"InvalidParameterConflict":    {cloud.Refused, adviceOurs},
+	"MissingParameter":            {cloud.Refused, adviceOurs},
+	"UnknownParameter":            {cloud.Refused, adviceOurs},
+	"InvalidFilter":               {cloud.Refused, adviceTags},
+	"InvalidFilterValue":          {cloud.Refused, adviceTags},
+	"InvalidRegion":               {cloud.Refused, "the cloud does not know the connection's region; check it"},
+	"UnsupportedRegion":           {cloud.Refused, "the cloud does not offer CVM in this region; check the connection's region"},
+	"MutexOperation":              {cloud.Refused, adviceRunning},
+	"OperationDenied":             {cloud.Refused, adviceNothing},
+	"UnsupportedOperation":        {cloud.Refused, adviceNothing},
+	"LimitExceeded":               {cloud.Refused, "a quota of the account is used up; have it raised"},
+	"InvalidPermission":           {cloud.Denied, adviceGrant},
+	"InvalidAccount":              {cloud.Refused, "the account is barred from this, maybe by unpaid orders; see the cloud's console"},
+}
+
+// judge returns the verdict on an error code of the API.
+func judge(code string) verdict {
+	if v, ok := verdicts[code]; ok {
+		return v
+	}
+	group, _, _ := strings.Cut(code, ".")
+	if v, ok := groups[group]; ok {
+		return v
+	}
+	return verdict{cloud.Unknown, "the cloud answered with an error that cloudpw does not know; whether the request took effect is not known"}
+}

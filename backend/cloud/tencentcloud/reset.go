@@ -1,0 +1,137 @@
+package tencentcloud
+
+import (
+	"context"
+	"time"
+
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Constants of ResetInstancesPassword.
+const (
+	// maxResetIDs is the limit of InstanceIds, maxUsername that of UserName in characters (models.go,
+	// ResetInstancesPasswordRequest).
+	maxResetIDs = 100
+	maxUsername = 64
+
+	// timestampWindow is how far a request's timestamp may be from the cloud's clock
+	// (AuthFailure.SignatureExpire, page 213/33281: five minutes).
+	timestampWindow = 5 * time.Minute
+	// clockSkew is how far ahead of the cloud our clock may be for the request to be taken at all.
+	// Signed so, a request stays acceptable for that much longer than the window.
+	clockSkew = timestampWindow
+
+	// visibilityGrace and pollInterval are ours, no page states such figures. A reset repeated too
+	// early may cost the server a second shutdown, a late one only time: hence the patience.
+	visibilityGrace = time.Minute
+	pollInterval    = 2 * time.Second
+)
+
+// ResetTraits implements cloud.PasswordResetter.
+func (p *provider) ResetTraits() cloud.ResetTraits {
+	return cloud.ResetTraits{
+		Action:            resetInstancesPassword.name,
+		BatchSize:         maxResetIDs,
+		SignatureLifetime: timestampWindow + clockSkew,
+		Serial:            true, // MutexOperation.TaskRunning
+		VisibilityGrace:   visibilityGrace,
+		PollInterval:      pollInterval,
+	}
+}
+
+// StartReset implements cloud.PasswordResetter.
+func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
+	if err := checkReset(reset); err != nil {
+		return cloud.ResetStarted{}, err
+	}
+	request := cvm.NewResetInstancesPasswordRequest()
+	request.InstanceIds = common.StringPtrs(reset.InstanceIDs)
+	request.UserName = &reset.Username
+	request.Password = &reset.Password
+	request.ForceStop = &reset.ForceStop
+
+	var started cloud.ResetStarted
+	err := p.exchange(ctx, resetInstancesPassword, func(ctx context.Context) error {
+		response, err := p.cvm.ResetInstancesPasswordWithContext(ctx, request)
+		if err != nil {
+			return err
+		}
+		if response.Response == nil || value(response.Response.RequestId) == "" {
+			return cloud.Errorf(cloud.Unknown, "%s: the answer names no request id, so its outcome cannot be followed", resetInstancesPassword)
+		}
+		started.RequestID = *response.Response.RequestId
+		return nil
+	}, reset.Password)
+	return started, err
+}
+
+// checkReset refuses what the API would refuse, before anything is sent. The password's own rules
+// are the caller's to keep (PasswordRules).
+func checkReset(reset cloud.Reset) error {
+	refused := func(format string, args ...any) error {
+		return cloud.Errorf(cloud.Refused, resetInstancesPassword.String()+": "+format, args...)
+	}
+	switch n := len(reset.InstanceIDs); {
+	case n == 0:
+		return refused("no instance given")
+	case n > maxResetIDs:
+		return refused("%d instances given; one request takes at most %d", n, maxResetIDs)
+	}
+	for _, id := range reset.InstanceIDs {
+		if err := validateInstanceID(id); err != nil {
+			return refused("%v", err)
+		}
+	}
+	switch n := len(reset.Username); {
+	case n == 0:
+		return refused("username: required, the cloud's own default depends on the system")
+	case n > maxUsername:
+		return refused("username: %d characters long; the cloud takes at most %d", n, maxUsername)
+	}
+	if reset.Password == "" {
+		return cloud.Errorf(cloud.PasswordRefused, "%s: the password is empty", resetInstancesPassword)
+	}
+	return nil
+}
+
+// ResetRecords implements cloud.PasswordResetter.
+func (p *provider) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	ids := make([]string, len(refs))
+	for i, ref := range refs {
+		ids[i] = ref.InstanceID
+	}
+	set, err := p.describe(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string]cloud.ResetRecord, len(set))
+	for _, i := range set {
+		records[value(i.InstanceId)] = record(i)
+	}
+	return records, nil
+}
+
+// record maps what the cloud shows of an instance's latest operation.
+func record(i *cvm.Instance) cloud.ResetRecord {
+	r := cloud.ResetRecord{OperationID: value(i.LatestOperationRequestId)}
+	switch value(i.LatestOperationState) {
+	case "SUCCESS":
+		r.State = cloud.OperationSuccess
+	case "FAILED":
+		r.State = cloud.OperationFailed
+		r.Message = clean(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxCloudText)
+	case "OPERATING":
+		r.State = cloud.OperationRunning
+	default:
+		// No state without an id is no operation; anything else is not final, so it goes on.
+		if r.OperationID != "" {
+			r.State = cloud.OperationRunning
+		}
+	}
+	s, _ := state(value(i.InstanceState), value(i.RestrictState))
+	r.Gone = s == cloud.StateGone
+	return r
+}

@@ -1,0 +1,142 @@
+package tencentcloud
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// action is an API action.
+type action struct {
+	service, name string
+	// reads is set where a call changes nothing, so that even an unclear refusal harms nobody.
+	reads bool
+}
+
+// String is the action's name in messages.
+func (a action) String() string { return a.service + " " + a.name }
+
+var (
+	describeInstances      = action{"cvm", "DescribeInstances", true}
+	resetInstancesPassword = action{"cvm", "ResetInstancesPassword", false}
+	getCallerIdentity      = action{"sts", "GetCallerIdentity", true}
+)
+
+// clientErrors is the prefix of codes that the SDK makes itself.
+const clientErrors = "ClientError."
+
+// maxCloudText bounds what is kept of the cloud's own texts, in characters.
+const maxCloudText = 300
+
+// translate makes the error of a call. secrets are kept out of it even where the cloud repeats them.
+func translate(a action, err error, secrets ...string) *cloud.Error {
+	var own *cloud.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var answer *answerError
+	if errors.As(err, &answer) {
+		return unreadable(a, answer)
+	}
+	var api *tcerr.TencentCloudSDKError
+	if !errors.As(err, &api) {
+		return cloud.Transport(a.String(), err)
+	}
+	if code, ok := strings.CutPrefix(api.Code, clientErrors); ok {
+		if api.Unwrap() != nil {
+			return cloud.Transport(a.String(), err)
+		}
+		// The text of such an error holds the whole answer: it is dropped with the error.
+		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (SDK: %s)", a, clean(code, 64))
+	}
+	return refusal(a, api, secrets)
+}
+
+// refusal translates an error that the API answered with.
+func refusal(a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
+	v := judge(api.Code)
+	text := clean(redact(api.Message, secrets), maxCloudText)
+	e := &cloud.Error{
+		Kind:      v.kind,
+		Code:      clean(redact(api.Code, secrets), 128),
+		RequestID: clean(redact(api.RequestId, secrets), 128),
+		Message:   a.String() + ": " + strings.ReplaceAll(v.advice, "{permission}", a.service+":"+a.name),
+	}
+	// What the cloud says about a refused password could describe it.
+	if v.kind == cloud.PasswordRefused {
+		text = ""
+	}
+	if text != "" {
+		e.Message += "; the cloud says: " + text
+	}
+	e.Err = tcerr.NewTencentCloudSDKError(e.Code, text, e.RequestID)
+	return e
+}
+
+// unreadable translates an answer that is none of the API's. A gateway's 429 is believed for calls
+// that only read; a reset may have passed the gateway.
+func unreadable(a action, answer *answerError) *cloud.Error {
+	e := &cloud.Error{Kind: cloud.Unknown, Err: answer}
+	switch {
+	case answer.status == http.StatusTooManyRequests && a.reads:
+		e.Kind, e.RetryAfter = cloud.Throttled, answer.retryAfter
+		e.Message = a.String() + ": " + adviceSlow
+	case answer.status >= 300 && answer.status < 400:
+		e.Message = a.String() + ": " + answer.Error() + "; redirects are not followed, check endpoints." + a.service
+	case answer.status >= 500:
+		e.Message = a.String() + ": " + answer.Error() + "; " + adviceServer
+	default:
+		e.Message = a.String() + ": " + answer.Error() + "; check endpoints." + a.service + " and proxies on the way"
+	}
+	return e
+}
+
+// lacksPermission reports whether the cloud knew the keys but did not allow them the call.
+func lacksPermission(err error) bool {
+	var e *cloud.Error
+	if !errors.As(err, &e) || e.Kind != cloud.Denied {
+		return false
+	}
+	return e.Code == "AuthFailure.UnauthorizedOperation" || e.Code == "UnauthorizedOperation" ||
+		strings.HasPrefix(e.Code, "UnauthorizedOperation.")
+}
+
+// redact removes secrets from a text, as they are and in the forms in which servers echo input.
+func redact(text string, secrets []string) string {
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		quoted, _ := json.Marshal(s)
+		for _, form := range []string{
+			s, strings.Trim(string(quoted), `"`), url.QueryEscape(s), url.PathEscape(s),
+			base64.StdEncoding.EncodeToString([]byte(s)), base64.URLEncoding.EncodeToString([]byte(s)),
+		} {
+			text = strings.ReplaceAll(text, form, "[redacted]")
+		}
+	}
+	return text
+}
+
+// clean makes foreign text fit for a message: one line of printable characters, at most n of them.
+func clean(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) > n {
+		runes = append(runes[:n], []rune("...")...)
+	}
+	return string(runes)
+}
