@@ -1,0 +1,237 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// codeDryRun is how EC2 answers a permitted call with DryRun=true.
+const codeDryRun = "DryRunOperation"
+
+// codeNone is the code that the SDK makes up for an error answer without one.
+const codeNone = "UnknownError"
+
+// meaning is what an error code of the cloud says to the rotation core and to people.
+type meaning struct {
+	kind cloud.Kind
+	// advice is the reason in our words and the way out. {permission} stands for the IAM action
+	// of the call, {endpoint} for the connection field with the URL that was asked.
+	advice string
+	// own is set where the advice says all: the cloud's text about wrong credentials helps nobody
+	// and may quote parts of the signed request.
+	own bool
+}
+
+// Advice that several codes share.
+var (
+	wrongCredentials = meaning{cloud.Denied, "the credentials are wrong, deleted or inactive; check access_key and secret_key of the connection, and that the region belongs to their partition", true}
+	expired          = meaning{cloud.Denied, "the request counts as expired; check the clock of this host, or renew the credentials of the connection", true}
+	notAllowed       = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of the access key's user, and look for a policy that denies it", false}
+	account          = meaning{cloud.Denied, "the AWS account may not use this service or region now; its owner must settle that with AWS", false}
+	unsuitable       = meaning{cloud.Refused, "the cloud does not accept the request; check the region and {endpoint} of the connection", false}
+	wrongState       = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
+	throttled        = meaning{cloud.Throttled, "the account sends too many requests to this region; retry later, or lower max_requests_per_second of the connection", false}
+	broken           = meaning{cloud.Unknown, "the cloud has a fault of its own; retry later", false}
+)
+
+// meanings has every code that the EC2 API documents as common to all actions or for the actions
+// that this package calls, the common errors of STS, and the throttling codes that the SDK knows
+// (sources in the package's comment).
+var meanings = map[string]meaning{
+	"InvalidInstanceID.NotFound":  {cloud.NotFound, "no such instance in this account and region; a new one can take some seconds to appear", false},
+	"InvalidKeyPair.NotFound":     {cloud.NotFound, "no such key pair in this account and region", false},
+	"InvalidInstanceID":           {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
+	"InvalidInstanceID.Malformed": {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
+	"InvalidInstanceId":           {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
+
+	"AuthFailure":                 wrongCredentials,
+	"InvalidAccessKeyId":          wrongCredentials,
+	"InvalidClientTokenId":        wrongCredentials,
+	"UnrecognizedClientException": wrongCredentials,
+	"InvalidSignatureException":   wrongCredentials,
+	"SignatureDoesNotMatch":       wrongCredentials,
+	"IncompleteSignature":         wrongCredentials,
+	"MissingAuthenticationToken":  wrongCredentials,
+
+	"ExpiredToken":          expired,
+	"ExpiredTokenException": expired,
+	"RequestExpired":        expired,
+
+	"UnauthorizedOperation": notAllowed,
+	"AccessDenied":          notAllowed,
+	"AccessDeniedException": notAllowed,
+	"NotAuthorized":         notAllowed,
+
+	"Blocked":                 account,
+	"OptInRequired":           account,
+	"PendingVerification":     account,
+	"RegionDisabledException": account,
+
+	"IncorrectInstanceState":       wrongState,
+	"IncorrectState":               wrongState,
+	"UnsupportedOperation":         wrongState,
+	"Unsupported":                  unsuitable,
+	"UnsupportedInstanceAttribute": unsuitable,
+	"UnsupportedProtocol":          unsuitable,
+
+	codeDryRun:                     {cloud.Refused, "the cloud only tried the request, as it was told", false},
+	"FilterLimitExceeded":          unsuitable,
+	"IdempotentParameterMismatch":  unsuitable,
+	"InvalidAction":                unsuitable,
+	"InvalidCharacter":             unsuitable,
+	"InvalidFilter":                unsuitable,
+	"InvalidInput":                 unsuitable,
+	"InvalidNextToken":             unsuitable,
+	"InvalidPaginationToken":       unsuitable,
+	"InvalidParameter":             unsuitable,
+	"InvalidParameterCombination":  unsuitable,
+	"InvalidParameterDependency":   unsuitable,
+	"InvalidParameterValue":        unsuitable,
+	"InvalidQueryParameter":        unsuitable,
+	"MalformedQueryString":         unsuitable,
+	"MissingAction":                unsuitable,
+	"MissingParameter":             unsuitable,
+	"NoSuchVersion":                unsuitable,
+	"RequestResourceCountExceeded": unsuitable,
+	"UnknownParameter":             unsuitable,
+	"ValidationError":              unsuitable,
+
+	"BandwidthLimitExceeded":                 throttled,
+	"EC2ThrottledException":                  throttled,
+	"LimitExceededException":                 throttled,
+	"PriorRequestNotComplete":                throttled,
+	"ProvisionedThroughputExceededException": throttled,
+	"RequestLimitExceeded":                   throttled,
+	"RequestThrottled":                       throttled,
+	"RequestThrottledException":              throttled,
+	"SlowDown":                               throttled,
+	"ThrottledException":                     throttled,
+	"Throttling":                             throttled,
+	"ThrottlingException":                    throttled,
+	"TooManyRequestsException":               throttled,
+	"TransactionInProgressException":         throttled,
+
+	"InternalError":               broken,
+	"InternalFailure":             broken,
+	"InternalServerError":         broken,
+	"RequestTimeout":              broken,
+	"RequestTimeoutException":     broken,
+	"ServiceUnavailable":          broken,
+	"ServiceUnavailableException": broken,
+	"Unavailable":                 broken,
+}
+
+// meaningOf returns what an error answer means by its code, else by its HTTP status. Since every
+// call of this package only reads, any 4xx answer proves that nothing was done.
+func meaningOf(code string, status int) meaning {
+	if m, ok := meanings[code]; ok {
+		return m
+	}
+	switch {
+	case strings.HasSuffix(code, ".NotFound"):
+		return meaning{cloud.NotFound, "the cloud does not know what the call was about", false}
+	case status >= 300 && status < 400:
+		return meaning{cloud.Unknown, fmt.Sprintf("the endpoint answered with a redirect (HTTP %d), and redirects are not followed; check {endpoint} of the connection", status), true}
+	case code == "" && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+		return meaning{cloud.Denied, fmt.Sprintf("HTTP %d without an AWS error code, maybe from a proxy; check the credentials, {endpoint} and the way to it", status), true}
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return notAllowed
+	case status == http.StatusTooManyRequests:
+		return throttled
+	case code == "" && status >= 400 && status < 500:
+		return meaning{cloud.Refused, fmt.Sprintf("HTTP %d without an AWS error code; check {endpoint} of the connection", status), true}
+	case status >= 400 && status < 500:
+		return unsuitable
+	case status >= 500:
+		return broken
+	}
+	return meaning{cloud.Unknown, fmt.Sprintf("the answer (HTTP %d) cannot be read as one of AWS; check {endpoint} of the connection", status), true}
+}
+
+// translate turns an SDK error into one of cloud's kinds.
+func translate(c call, err error) *cloud.Error {
+	var answer *awshttp.ResponseError
+	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	if !errors.As(err, &answer) || timedOut {
+		return withoutAnswer(c, err)
+	}
+	var code, text string
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() != codeNone {
+		// Old EC2 endpoints prefix the side that is to blame.
+		code = strings.TrimPrefix(strings.TrimPrefix(api.ErrorCode(), "Client."), "Server.")
+		text = clean(api.ErrorMessage())
+	}
+	m := meaningOf(code, answer.HTTPStatusCode())
+	advice := strings.NewReplacer(
+		"{permission}", c.service+":"+c.action,
+		"{endpoint}", "endpoints."+c.service,
+	).Replace(m.advice)
+	out := cloud.Errorf(m.kind, "%s: %s", c, advice)
+	if text != "" && !m.own {
+		out.Message += "; the cloud says: " + text
+	}
+	out.Code = clean(code)
+	out.RequestID = clean(answer.ServiceRequestID())
+	out.Err = err
+	if m.kind == cloud.Throttled && answer.HTTPResponse() != nil {
+		out.RetryAfter = retryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
+	}
+	return out
+}
+
+// withoutAnswer classifies a failure to get an answer at all.
+func withoutAnswer(c call, err error) *cloud.Error {
+	var unsigned *v4.SigningError
+	var unserialized *smithy.SerializationError
+	if errors.As(err, &unsigned) || errors.As(err, &unserialized) {
+		return &cloud.Error{Kind: cloud.Unavailable, Message: c.String() + ": the request could not be made and was not sent", Err: err}
+	}
+	return cloud.Transport(c.String(), err)
+}
+
+// maxText bounds what an error repeats of the cloud's own text, in characters.
+const maxText = 300
+
+// clean makes a cloud's text fit for an error message: one line, bounded, without the opaque blob
+// that EC2 appends to a denial.
+func clean(s string) string {
+	s, _, _ = strings.Cut(s, "Encoded authorization failure message:")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.TrimSpace(s)
+	if r := []rune(s); len(r) > maxText {
+		s = string(r[:maxText]) + "..."
+	}
+	return s
+}
+
+// maxRetryAfter bounds the delay that an endpoint can ask for.
+const maxRetryAfter = 15 * time.Minute
+
+// retryAfter reads a Retry-After header: seconds or an HTTP date. It returns 0 for anything else.
+func retryAfter(header string, now time.Time) time.Duration {
+	delay := time.Duration(0)
+	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
+		delay = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(header); err == nil {
+		delay = at.Sub(now)
+	}
+	return min(max(delay, 0), maxRetryAfter)
+}

@@ -1,0 +1,145 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// appID is shown in the User-Agent of every request, so that an account's owner can tell them apart
+// in CloudTrail.
+const appID = "cloudpw"
+
+// Provider is one connection to one AWS account in one region. It is safe for concurrent use.
+type Provider struct {
+	ec2     *ec2.Client
+	sts     *sts.Client
+	gate    cloud.Gate
+	timeout time.Duration
+	// verifyByEC2 is set where a call to STS would leave the configured endpoints.
+	verifyByEC2 bool
+}
+
+var (
+	_ cloud.Provider              = (*Provider)(nil)
+	_ cloud.InitialPasswordReader = (*Provider)(nil)
+)
+
+// New makes a provider from a connection. It sends nothing. An error means that the configuration
+// cannot work and names the field.
+func New(cfg cloud.Config) (cloud.Provider, error) {
+	if err := Validate(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.HTTPClient == nil || cfg.Gate == nil {
+		return nil, errors.New("provider aws: the connection has no HTTP client or no gate")
+	}
+	static := credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, "")
+	return &Provider{
+		// The clients are made from plain options, never from the SDK's config loader: that one
+		// reads the environment and shared files, which belong to whoever runs Vault.
+		ec2: ec2.New(ec2.Options{
+			AppID:        appID,
+			Region:       cfg.Region,
+			Credentials:  static,
+			HTTPClient:   cfg.HTTPClient,
+			Retryer:      sdk.NopRetryer{},
+			BaseEndpoint: override(cfg, endpointEC2),
+		}),
+		sts: sts.New(sts.Options{
+			AppID:        appID,
+			Region:       cfg.Region,
+			Credentials:  static,
+			HTTPClient:   cfg.HTTPClient,
+			Retryer:      sdk.NopRetryer{},
+			BaseEndpoint: override(cfg, endpointSTS),
+		}),
+		gate:        cfg.Gate,
+		timeout:     cfg.RequestTimeout,
+		verifyByEC2: cfg.Endpoints[endpointEC2] != "" && cfg.Endpoints[endpointSTS] == "",
+	}, nil
+}
+
+// override returns the operator's URL of a service, or nil for the SDK's own rule, which derives
+// the host name from the region: ec2.{region}.amazonaws.com, in China ec2.{region}.amazonaws.com.cn.
+func override(cfg cloud.Config, service string) *string {
+	if u := cfg.Endpoints[service]; u != "" {
+		return &u
+	}
+	return nil
+}
+
+// call names one request, for the gate and for error messages.
+type call struct {
+	service string // endpoint key
+	action  string // API action
+	subject string // what the request is about, for people; may be empty
+}
+
+func (c call) String() string {
+	if c.subject == "" {
+		return c.service + " " + c.action
+	}
+	return fmt.Sprintf("%s %s for %s", c.service, c.action, c.subject)
+}
+
+// send makes exactly one request: it waits for the gate, bounds the exchange by the request timeout
+// and translates the SDK's error.
+func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request func(context.Context, In, ...Option) (Out, error), in In) (Out, error) {
+	var none Out
+	if err := p.gate.Wait(ctx, c.action); err != nil {
+		return none, err
+	}
+	if p.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		defer cancel()
+	}
+	out, err := request(ctx, in)
+	if err != nil {
+		return none, translate(c, err)
+	}
+	return out, nil
+}
+
+// verifyPage is how many instances Verify asks EC2 for where it must not use STS: the least that
+// DescribeInstances accepts.
+const verifyPage = 5
+
+// Verify implements cloud.Provider by sts GetCallerIdentity, which needs no permission, or where
+// only the endpoint of ec2 is overridden by an ec2 DescribeInstances of one short page.
+func (p *Provider) Verify(ctx context.Context) error {
+	if p.verifyByEC2 {
+		_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.DescribeInstances,
+			&ec2.DescribeInstancesInput{MaxResults: sdk.Int32(verifyPage)})
+		return err
+	}
+	_, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
+	return err
+}
+
+// DefaultUsername implements cloud.Provider. GetPasswordData is the password of Administrator.
+func (*Provider) DefaultUsername(i cloud.Instance) string {
+	if i.Platform == cloud.Windows {
+		return "Administrator"
+	}
+	return "root"
+}
+
+// complexityRules are what Windows asks for under its policy "Password must meet complexity
+// requirements", which is on in Amazon's images: three of the four classes and no user name in it.
+// 127 characters are the longest password that its graphical tools accept. For Linux, whose
+// passwords EC2 never sees, the same strength is asked.
+var complexityRules = password.Rules{MinLength: 8, MaxLength: 127, MinClasses: 3, ForbidUsername: true}
+
+// PasswordRules implements cloud.Provider.
+func (*Provider) PasswordRules(cloud.Instance) password.Rules { return complexityRules }
