@@ -1,0 +1,203 @@
+package harness
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+const (
+	// startWithin bounds the start of a server on a busy machine.
+	startWithin = 60 * time.Second
+	// startAttempts: a free port is found, closed and then given to Vault, so another program may take it in between.
+	startAttempts = 3
+)
+
+// Vault is a running Vault server with an audit log and a trace log, and a client that holds its root token.
+type Vault struct {
+	// Client retries nothing: a test sees every answer that Vault gives.
+	Client *api.Client
+	// Address is the server's URL.
+	Address string
+	// Dir is the server's own folder.
+	Dir string
+	// TraceLog is the server log at trace level, AuditLog the file audit device, ErrorLog every body that the server
+	// answered to Client with a status of 400 or more.
+	TraceLog, AuditLog, ErrorLog string
+
+	bin     Binaries
+	token   string
+	process *Process
+	args    []string
+	env     []string
+	unseal  string // the one unseal key share; empty in dev mode, which unseals itself
+}
+
+// StartVault runs a dev-mode server (storage in memory, unsealed).
+func StartVault(tb testing.TB, bin Binaries) *Vault {
+	tb.Helper()
+	token := "root-" + rand.Text()
+	v := newVault(tb, bin, func(v *Vault, listen string) {
+		config := v.writeConfig(tb, "dev.hcl", fmt.Sprintf("plugin_directory = %q\n", filepath.Dir(bin.Plugin)))
+		v.args = []string{
+			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, "-log-level=trace", "-config=" + config,
+		}
+		v.env = environment(v.Dir, "VAULT_DEV_ROOT_TOKEN_ID="+token)
+	})
+	v.setToken(token)
+	v.enableAudit(tb)
+	return v
+}
+
+// StartRaftVault runs a server of one node on integrated storage, initialised with one unseal key share. Unlike a
+// dev-mode server it can be killed and started again with what it stored.
+func StartRaftVault(tb testing.TB, bin Binaries) *Vault {
+	tb.Helper()
+	v := newVault(tb, bin, func(v *Vault, listen string) {
+		data := filepath.Join(v.Dir, "raft")
+		if err := os.MkdirAll(data, 0o700); err != nil {
+			tb.Fatalf("raft folder: %v", err)
+		}
+		config := v.writeConfig(tb, "raft.hcl", fmt.Sprintf(`
+plugin_directory = %q
+disable_mlock    = true
+api_addr         = "http://%s"
+cluster_addr     = "http://%s"
+storage "raft" {
+  path                   = %q
+  node_id                = "one"
+  performance_multiplier = 1
+}
+listener "tcp" {
+  address         = %q
+  cluster_address = %q
+  tls_disable     = true
+}
+`, filepath.Dir(bin.Plugin), listen, freePort(tb), data, listen, freePort(tb)))
+		v.args = []string{"server", "-log-level=trace", "-config=" + config}
+		v.env = environment(v.Dir)
+	})
+	initialised, err := v.Client.Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
+	if err != nil {
+		tb.Fatalf("initialise Vault: %v", err)
+	}
+	v.unseal = initialised.KeysB64[0]
+	v.setToken(initialised.RootToken)
+	v.unsealNow(tb)
+	v.enableAudit(tb)
+	return v
+}
+
+// newVault makes the folder and starts the server that configure describes, until its HTTP listener answers.
+func newVault(tb testing.TB, bin Binaries, configure func(v *Vault, listen string)) *Vault {
+	tb.Helper()
+	dir := tb.TempDir()
+	v := &Vault{
+		Dir:      dir,
+		TraceLog: filepath.Join(dir, "vault.log"),
+		AuditLog: filepath.Join(dir, "audit.log"),
+		ErrorLog: filepath.Join(dir, "errors.log"),
+		bin:      bin,
+	}
+	for attempt := 1; ; attempt++ {
+		listen := freePort(tb)
+		v.Address = "http://" + listen
+		v.Client = v.newClient(tb)
+		configure(v, listen)
+		v.process = startProcess(tb, "vault", v.TraceLog, v.env, bin.Vault, v.args...)
+		err := poll(startWithin, v.listening)
+		if err == nil {
+			return v
+		}
+		if !errors.Is(err, errExited) || attempt == startAttempts || !strings.Contains(tail(v.TraceLog, 40), "address already in use") {
+			tb.Fatalf("start Vault: %v", err)
+		}
+	}
+}
+
+// Kill ends the server with SIGKILL, as a crash of its machine would. Its plugins lose their parent and end by themselves.
+func (v *Vault) Kill() { v.process.Kill() }
+
+// Restart starts a killed raft server again on the same address and unseals it.
+func (v *Vault) Restart(tb testing.TB) {
+	tb.Helper()
+	if v.unseal == "" {
+		tb.Fatal("only a raft server can be restarted: a dev-mode server keeps nothing")
+	}
+	v.process = startProcess(tb, "vault", v.TraceLog, v.env, v.bin.Vault, v.args...)
+	if err := poll(startWithin, v.listening); err != nil {
+		tb.Fatalf("restart Vault: %v", err)
+	}
+	v.unsealNow(tb)
+}
+
+// listening returns nil once the server answers, sealed or not.
+func (v *Vault) listening() error {
+	if err := v.process.alive(); err != nil {
+		return err
+	}
+	_, err := v.Client.Sys().SealStatus()
+	return err
+}
+
+// unsealNow unseals and waits until the node is active.
+func (v *Vault) unsealNow(tb testing.TB) {
+	tb.Helper()
+	if _, err := v.Client.Sys().Unseal(v.unseal); err != nil {
+		tb.Fatalf("unseal Vault: %v", err)
+	}
+	Eventually(tb, startWithin, "an active Vault", func() error {
+		leader, err := v.Client.Sys().Leader()
+		if err == nil && !leader.IsSelf {
+			err = errors.New("the node is standby")
+		}
+		return err
+	})
+}
+
+func (v *Vault) setToken(token string) {
+	v.token = token
+	v.Client.SetToken(token)
+}
+
+// RootToken is the token that Client uses.
+func (v *Vault) RootToken() string { return v.token }
+
+func (v *Vault) enableAudit(tb testing.TB) {
+	tb.Helper()
+	err := v.Client.Sys().EnableAuditWithOptions("file", &api.EnableAuditOptions{
+		Type:    "file",
+		Options: map[string]string{"file_path": v.AuditLog},
+	})
+	if err != nil {
+		tb.Fatalf("enable the audit log: %v", err)
+	}
+}
+
+func (v *Vault) writeConfig(tb testing.TB, name, content string) string {
+	tb.Helper()
+	path := filepath.Join(v.Dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		tb.Fatalf("Vault's configuration: %v", err)
+	}
+	return path
+}
+
+// freePort returns a loopback address whose port nobody listens on at the moment.
+func freePort(tb testing.TB) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("find a free port: %v", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
