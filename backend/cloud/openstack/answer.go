@@ -1,0 +1,178 @@
+package openstack
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gophercloud/gophercloud/v2"
+)
+
+const (
+	maxReason     = 300 // bytes of the cloud's own text in a message
+	maxRetryAfter = time.Hour
+)
+
+// answer is a refusal by the cloud, whatever its shape. Five shapes are in use:
+//
+//	gateway   {"error_code":"APIGW.0301","error_msg":"..","request_id":".."}
+//	ECS       {"error":{"code":"Ecs.0114","message":".."}}
+//	Keystone  {"error":{"code":401,"title":"Unauthorized","message":".."}}
+//	Nova      {"itemNotFound":{"code":404,"message":".."}}
+//	flat      {"code":"404 Not Found","title":"Not Found","message":".."}
+type answer struct {
+	status int
+	// code is the gateway's or ECS's code, normalized to APIGW.nnnn for the gateway; empty in the
+	// other shapes.
+	code string
+	// fault is the name of a Nova fault, such as itemNotFound.
+	fault      string
+	reason     string // the cloud's text, neither shortened nor cleaned
+	requestID  string
+	retryAfter time.Duration
+}
+
+// answerOf returns the cloud's refusal inside an error of gophercloud, false if the error is none.
+func answerOf(err error) (answer, bool) {
+	var response gophercloud.ErrUnexpectedResponseCode
+	if !errors.As(err, &response) {
+		return answer{}, false
+	}
+	a := parseBody(response.Body)
+	a.status = response.Actual
+	if id := requestIDOf(response.ResponseHeader); id != "" {
+		a.requestID = id
+	}
+	if delay := parseRetryAfter(response.ResponseHeader.Get("Retry-After"), time.Now()); delay > 0 {
+		a.retryAfter = delay
+	}
+	return a, true
+}
+
+// detail is the inner object of the ECS, Keystone and Nova shapes.
+type detail struct {
+	Code       json.RawMessage `json:"code"`
+	Message    string          `json:"message"`
+	RetryAfter json.RawMessage `json:"retryAfter"`
+}
+
+func parseBody(body []byte) answer {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return answer{}
+	}
+	if code := text(fields["error_code"]); code != "" {
+		id := text(fields["request_id"])
+		if !requestIDForm.MatchString(id) {
+			id = ""
+		}
+		return answer{code: normalizeCode(code), reason: text(fields["error_msg"]), requestID: id}
+	}
+	var d detail
+	if raw, ok := fields["error"]; ok && json.Unmarshal(raw, &d) == nil {
+		return answer{code: normalizeCode(text(d.Code)), reason: d.Message}
+	}
+	if message, ok := fields["message"]; ok {
+		return answer{code: normalizeCode(text(fields["code"])), reason: text(message)}
+	}
+	if len(fields) != 1 {
+		return answer{}
+	}
+	for name, raw := range fields {
+		if json.Unmarshal(raw, &d) == nil {
+			return answer{
+				fault:      name,
+				reason:     d.Message,
+				retryAfter: parseRetryAfter(strings.Trim(string(d.RetryAfter), `"`), time.Now()),
+			}
+		}
+	}
+	return answer{}
+}
+
+// text reads a JSON string, "" for anything else.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+var codeForm = regexp.MustCompile(`^[A-Z][A-Za-z]{1,15}\.[0-9]{3,6}$`)
+
+// normalizeCode keeps codes such as Ecs.0114 and writes both prefixes of the gateway as one: some
+// pages and regions say APIG for APIGW.
+func normalizeCode(code string) string {
+	if !codeForm.MatchString(code) {
+		return ""
+	}
+	if number, ok := strings.CutPrefix(code, "APIG."); ok {
+		return "APIGW." + number
+	}
+	return code
+}
+
+var requestIDForm = regexp.MustCompile(`^[0-9A-Za-z._:-]{1,128}$`)
+
+func requestIDOf(header http.Header) string {
+	for _, name := range []string{"X-Request-Id", "X-Openstack-Request-Id", "X-Compute-Request-Id"} {
+		if id := header.Get(name); requestIDForm.MatchString(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+// parseRetryAfter reads seconds or an HTTP date; 0 if it is neither or not in the future.
+func parseRetryAfter(value string, now time.Time) time.Duration {
+	var delay time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil {
+		delay = time.Duration(min(max(seconds, 0), int(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		delay = at.Sub(now)
+	}
+	return min(max(delay, 0), maxRetryAfter)
+}
+
+// redactor holds the secrets of a call, which no message may repeat even if the cloud does.
+type redactor []string
+
+const minSecretLength = 4 // shorter ones would only shred the text
+
+// clean prepares the cloud's text for a message: no secrets, one line, bounded.
+func (r redactor) clean(reason string) string {
+	for _, secret := range r {
+		if len(secret) < minSecretLength {
+			continue
+		}
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			reason = strings.ReplaceAll(reason, form, "[redacted]")
+		}
+	}
+	reason = strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) {
+			return ' '
+		}
+		if c == utf8.RuneError || !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, reason)
+	reason = strings.Join(strings.Fields(reason), " ")
+	if len(reason) > maxReason {
+		cut := maxReason
+		for !utf8.RuneStart(reason[cut]) {
+			cut--
+		}
+		reason = reason[:cut] + "..."
+	}
+	return reason
+}

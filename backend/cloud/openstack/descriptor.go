@@ -1,0 +1,111 @@
+package openstack
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Registry names of the family's clouds.
+const (
+	nameHuawei = "huaweicloud"
+	nameOTC    = "opentelekomcloud"
+)
+
+// Keys of Config.Endpoints.
+const (
+	endpointECS = "ecs"
+	endpointIAM = "iam"
+)
+
+// defaultRequestsPerSecond stays far below the only published figure, the API gateway's 200 requests
+// a second for one API, since the limits of the ECS service itself are not published.
+const (
+	defaultRequestsPerSecond = 10
+	rateSource               = "conservative: the API gateway allows 200 requests a second for one API (API Request Signing Guide, APIGW.0308), ECS publishes no limit of its own"
+)
+
+// initialPasswordDelay is the upper end of the "5 to 10 minutes" after start that both vendors'
+// pages on os-server-password name.
+const initialPasswordDelay = 10 * time.Minute
+
+// family is what tells one cloud of the family from another.
+type family struct {
+	name, title string
+	// computeURL and identityURL are the region's endpoints; identityURL ends in /v3.
+	computeURL  func(region string) string
+	identityURL func(region string) string
+	// accessKeys and keystone say which credentials the cloud takes.
+	accessKeys, keystone  bool
+	defaultSignatureStyle string
+}
+
+func huawei() family {
+	return family{
+		name:                  nameHuawei,
+		title:                 "Huawei Cloud",
+		computeURL:            func(region string) string { return "https://ecs." + region + ".myhuaweicloud.com" },
+		identityURL:           func(region string) string { return "https://iam." + region + ".myhuaweicloud.com/v3" },
+		accessKeys:            true,
+		defaultSignatureStyle: cloud.SignatureDirect,
+	}
+}
+
+// swissOTC is the region of OTC's Swiss sister cloud, whose host names follow another pattern.
+const swissOTC = "eu-ch2"
+
+func telekom() family {
+	return family{
+		name:  nameOTC,
+		title: "Open Telekom Cloud",
+		computeURL: func(region string) string {
+			if region == swissOTC {
+				return "https://ecs.eu-ch2.sc.otc.t-systems.com"
+			}
+			return "https://ecs." + region + ".otc.t-systems.com"
+		},
+		identityURL: func(region string) string {
+			if region == swissOTC {
+				return "https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3"
+			}
+			return "https://iam." + region + ".otc.t-systems.com/v3"
+		},
+		accessKeys:            true,
+		keystone:              true,
+		defaultSignatureStyle: cloud.SignatureScoped,
+	}
+}
+
+// Descriptors returns the providers of this package, for the registry.
+func Descriptors() []cloud.Descriptor {
+	return []cloud.Descriptor{huawei().descriptor(), telekom().descriptor()}
+}
+
+func (f family) descriptor() cloud.Descriptor {
+	return cloud.Descriptor{
+		Name:                     f.name,
+		Title:                    f.title,
+		New:                      func(cfg cloud.Config) (cloud.Provider, error) { return newProvider(f, cfg) },
+		Fields:                   f.fields(),
+		Validate:                 f.validate,
+		EndpointKeys:             []string{endpointECS, endpointIAM},
+		DefaultRequestsPerSecond: defaultRequestsPerSecond,
+		RateSource:               rateSource,
+		DefaultSignatureStyle:    f.defaultSignatureStyle,
+		HasInitialPassword:       true,
+		CanClearInitial:          true,
+		UsualInitialDelay:        initialPasswordDelay,
+	}
+}
+
+// fields lists the connection fields that the cloud uses besides those of every provider.
+func (f family) fields() []string {
+	fields := []string{"region", "project_id"}
+	if f.accessKeys {
+		fields = append(fields, "access_key", "secret_key", "signature_style")
+	}
+	if f.keystone {
+		fields = append(fields, "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name")
+	}
+	return fields
+}

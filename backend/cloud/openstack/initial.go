@@ -1,0 +1,106 @@
+package openstack
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// InitialPassword implements cloud.InitialPasswordReader. The cloud answers "not yet" and "never"
+// alike, with an empty password; both are NotReady.
+func (p *provider) InitialPassword(ctx context.Context, instanceID string) (string, error) {
+	ciphertext, err := p.readPassword(ctx, instanceID)
+	if err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(ciphertext) == "" {
+		return "", cloud.Errorf(cloud.NotReady, "the cloud has no initial password of instance %s; "+
+			"a Windows guest with Cloudbase-Init delivers it 5 to 10 minutes after its first start; "+
+			"it never comes for Linux, without an RSA key pair, or after it was cleared", instanceID)
+	}
+	return ciphertext, nil
+}
+
+// CheckInitialPassword implements cloud.InitialPasswordReader. The API has no dry run; reading the
+// ciphertext changes nothing and it is dropped at once.
+func (p *provider) CheckInitialPassword(ctx context.Context, instanceID string) error {
+	_, err := p.readPassword(ctx, instanceID)
+	return err
+}
+
+// InitialPasswordDelay implements cloud.InitialPasswordReader.
+func (p *provider) InitialPasswordDelay() time.Duration { return initialPasswordDelay }
+
+func (p *provider) readPassword(ctx context.Context, instanceID string) (string, error) {
+	if err := p.ValidateInstanceID(instanceID); err != nil {
+		return "", err
+	}
+	var ciphertext string
+	c := call{action: actionPassword, instance: instanceID, permission: permissionPassword}
+	err := p.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
+		result := servers.GetPassword(ctx, client, instanceID)
+		if result.Err != nil {
+			return result.Err
+		}
+		// An answer without the field is no "not yet".
+		if fields, ok := result.Body.(map[string]any); !ok || !hasKey(fields, "password") {
+			return fmt.Errorf("%w: no password field", errAnswerForm)
+		}
+		ciphertext, err = result.ExtractPassword(nil)
+		return err
+	})
+	return ciphertext, err
+}
+
+func hasKey(fields map[string]any, key string) bool {
+	_, ok := fields[key]
+	return ok
+}
+
+// ClearInitialPassword implements cloud.InitialPasswordClearer. Success is 204 alone: these clouds
+// also answer 202 when they throttle.
+func (p *provider) ClearInitialPassword(ctx context.Context, instanceID string) error {
+	if err := p.ValidateInstanceID(instanceID); err != nil {
+		return err
+	}
+	c := call{action: actionClear, instance: instanceID, permission: permissionPassword}
+	return p.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		_, err := client.Delete(ctx, client.ServiceURL("servers", instanceID, "os-server-password"), &gophercloud.RequestOpts{
+			OkCodes: []int{http.StatusNoContent},
+		})
+		return err
+	})
+}
+
+// KeyFingerprint implements cloud.InitialPasswordReader. Key pairs belong to a user, so those of
+// other users are not visible; neither that nor a missing permission is an error.
+func (p *provider) KeyFingerprint(ctx context.Context, keyName string) (string, error) {
+	if keyName == "" || keyName == "." || keyName == ".." || strings.ContainsRune(keyName, '/') {
+		return "", nil
+	}
+	var fingerprint string
+	err := p.do(ctx, call{action: actionKeypair, permission: permissionKeypair}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		pair, err := keypairs.Get(ctx, client, url.PathEscape(keyName), nil).Extract()
+		if err != nil {
+			return err
+		}
+		if pair != nil {
+			fingerprint = pair.Fingerprint
+		}
+		return nil
+	})
+	switch cloud.KindOf(err) {
+	case "", cloud.Denied, cloud.Refused:
+		return fingerprint, nil
+	}
+	return "", err
+}

@@ -1,0 +1,146 @@
+package openstack
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// server is the part of Nova's server that matters here. gophercloud's own type fails as a whole
+// when a field it does not need here has another form than Nova's.
+type server struct {
+	ID         string               `json:"id"`
+	Name       string               `json:"name"`
+	Status     string               `json:"status"`
+	TaskState  string               `json:"OS-EXT-STS:task_state"`
+	KeyName    string               `json:"key_name"`
+	Addresses  map[string][]address `json:"addresses"`
+	Metadata   map[string]string    `json:"metadata"`
+	Tags       []string             `json:"tags"`
+	Created    string               `json:"created"`
+	LaunchedAt string               `json:"OS-SRV-USG:launched_at"`
+}
+
+type address struct {
+	Address string `json:"addr"`
+	Version int    `json:"version"`
+	Type    string `json:"OS-EXT-IPS:type"` // fixed or floating; may be missing
+}
+
+const addressFloating = "floating"
+
+func (s server) instance() cloud.Instance {
+	private, public := s.addresses()
+	return cloud.Instance{
+		ID:         s.ID,
+		Name:       s.Name,
+		Platform:   s.platform(),
+		OSName:     s.Metadata["image_name"],
+		State:      s.state(),
+		CloudState: s.Status,
+		KeyName:    s.KeyName,
+		PrivateIP:  private,
+		PublicIP:   public,
+		Tags:       s.tags(),
+		LaunchTime: s.launchTime(),
+	}
+}
+
+// platform reads os_type, which Huawei and OTC put into the metadata of each server, and falls back
+// to the image's name.
+func (s server) platform() cloud.Platform {
+	switch {
+	case strings.EqualFold(s.Metadata["os_type"], "Windows"):
+		return cloud.Windows
+	case strings.EqualFold(s.Metadata["os_type"], "Linux"):
+		return cloud.Linux
+	case strings.Contains(strings.ToLower(s.Metadata["image_name"]), "windows"):
+		return cloud.Windows
+	}
+	return ""
+}
+
+// settledStates are the statuses in which a server stays by itself. Every other status, known or
+// not, is a change under way. SOFT_DELETED is no end: the server can still be restored.
+var settledStates = map[string]cloud.State{
+	"ACTIVE":            cloud.StateRunning,
+	"SHUTOFF":           cloud.StateStopped,
+	"PAUSED":            cloud.StateStopped,
+	"SUSPENDED":         cloud.StateStopped,
+	"SHELVED":           cloud.StateStopped,
+	"SHELVED_OFFLOADED": cloud.StateStopped,
+	"SOFT_DELETED":      cloud.StateStopped,
+	"DELETED":           cloud.StateGone,
+}
+
+// powerTasks are the tasks that leave the status as it was until they end.
+var powerTasks = map[string]bool{
+	"powering-off": true, "powering-on": true, "deleting": true, "soft-deleting": true,
+	"pausing": true, "unpausing": true, "suspending": true, "resuming": true,
+	"shelving": true, "shelving_offloading": true, "unshelving": true, "restoring": true,
+}
+
+func (s server) state() cloud.State {
+	state, settled := settledStates[s.Status]
+	if !settled || state != cloud.StateGone && powerTasks[s.TaskState] {
+		return cloud.StateChanging
+	}
+	return state
+}
+
+// addresses picks one private and one public address: IPv4 before IPv6, then by network name, so
+// that the choice is the same each time.
+func (s server) addresses() (private, public string) {
+	var all []address
+	for _, network := range slices.Sorted(maps.Keys(s.Addresses)) {
+		all = append(all, s.Addresses[network]...)
+	}
+	slices.SortStableFunc(all, func(a, b address) int { return cmp.Compare(a.Version, b.Version) })
+	for _, a := range all {
+		switch {
+		case a.Type == addressFloating && public == "":
+			public = a.Address
+		case a.Type != addressFloating && private == "":
+			private = a.Address
+		}
+	}
+	return private, public
+}
+
+// tags joins the cloud's tags and the metadata; a tag goes before metadata of the same name. The
+// clouds write a tag as key=value, or as the key alone if its value is empty.
+func (s server) tags() map[string]string {
+	tags := make(map[string]string, len(s.Metadata)+len(s.Tags))
+	maps.Copy(tags, s.Metadata)
+	for _, tag := range s.Tags {
+		key, value, _ := strings.Cut(tag, "=")
+		tags[key] = value
+	}
+	return tags
+}
+
+// launchTime is the time of the first start, or of creation while there was none.
+func (s server) launchTime() time.Time {
+	for _, value := range []string{s.LaunchedAt, s.Created} {
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999"} {
+			if t, err := time.Parse(layout, value); err == nil {
+				return t.UTC()
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// hasTags reports whether the instance carries every one of the wanted tags.
+func hasTags(instance cloud.Instance, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if have, ok := instance.Tags[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}

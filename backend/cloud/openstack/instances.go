@@ -1,0 +1,207 @@
+package openstack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/pagination"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+const (
+	// pageSize is what OTC's page on listing servers advises; the limit is 1,000.
+	pageSize = 100
+	// singleLookups is up to how many instances are asked for one by one. There is no call for a set
+	// of ids; above this, reading the project's list costs less.
+	singleLookups = 10
+	// tagMicroversion is the oldest one in which servers carry their tags.
+	tagMicroversion = "2.26"
+)
+
+// DescribeInstances implements cloud.Provider. Only a direct question counts as proof that an
+// instance does not exist: one that a long list leaves out is asked for by its id.
+func (p *provider) DescribeInstances(ctx context.Context, ids []string) ([]cloud.Instance, error) {
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if err := p.ValidateInstanceID(id); err != nil {
+			return nil, err
+		}
+		wanted[id] = true
+	}
+	var found []cloud.Instance
+	if len(wanted) > singleLookups {
+		err := p.eachServer(ctx, func(s server) bool {
+			if wanted[s.ID] {
+				delete(wanted, s.ID)
+				found = append(found, s.instance())
+			}
+			return len(wanted) > 0
+		})
+		// Without the permission to list, the slow way still works.
+		if err != nil && cloud.KindOf(err) != cloud.Denied {
+			return nil, err
+		}
+	}
+	for _, id := range ids {
+		if !wanted[id] {
+			continue
+		}
+		delete(wanted, id)
+		s, err := p.show(ctx, id)
+		switch {
+		case err == nil:
+			found = append(found, s.instance())
+		case cloud.KindOf(err) != cloud.NotFound:
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// FindInstances implements cloud.Provider.
+func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
+	var found []cloud.Instance
+	err := p.eachServer(ctx, func(s server) bool {
+		instance := s.instance()
+		if instance.State != cloud.StateGone && hasTags(instance, tags) {
+			found = append(found, instance)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func (p *provider) show(ctx context.Context, id string) (server, error) {
+	var s server
+	err := p.withMicroversion(ctx, call{action: actionShow, instance: id, permission: permissionShow}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		s = server{}
+		if err := servers.Get(ctx, client, id).ExtractInto(&s); err != nil {
+			return err
+		}
+		if s.ID != id {
+			return fmt.Errorf("%w: another server than the one asked for", errAnswerForm)
+		}
+		return nil
+	})
+	return s, err
+}
+
+// eachServer visits the project's servers, each once, until visit returns false. It makes up the
+// markers by itself instead of following the links of the answer, which could name another host and
+// would carry the credentials there.
+func (p *provider) eachServer(ctx context.Context, visit func(server) bool) error {
+	seen := map[string]bool{}
+	options := servers.ListOpts{Limit: pageSize}
+	for {
+		var listed page
+		err := p.withMicroversion(ctx, call{action: actionList, permission: permissionList}, func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
+			listed, err = readPage(ctx, servers.List(client, options))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		fresh := false
+		for _, s := range listed.servers {
+			options.Marker = s.ID
+			if seen[s.ID] {
+				continue
+			}
+			seen[s.ID], fresh = true, true
+			if !visit(s) {
+				return nil
+			}
+		}
+		// A page without anything new is the end, whatever its links say.
+		if !fresh || !listed.more && len(listed.servers) < pageSize {
+			return nil
+		}
+	}
+}
+
+// withMicroversion is do with the microversion that adds tags. A cloud that does not know it (406)
+// is asked without from then on, and its instances have their metadata only.
+func (p *provider) withMicroversion(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
+	if p.plainAPI.Load() {
+		return p.do(ctx, c, send)
+	}
+	err := p.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		client.Microversion = tagMicroversion
+		return send(ctx, client)
+	})
+	if a, ok := answerOf(err); ok && a.status == http.StatusNotAcceptable {
+		p.plainAPI.Store(true)
+		return p.do(ctx, c, send)
+	}
+	return err
+}
+
+// page is one answer to a list request.
+type page struct {
+	servers []server
+	more    bool // the answer links to a next page
+}
+
+// rawPage lets gophercloud's pager hand out an answer without reading it by its own types.
+type rawPage struct{ pagination.PageResult }
+
+func (rawPage) NextPageURL() (string, error) { return "", nil }
+func (rawPage) IsEmpty() (bool, error)       { return false, nil }
+func (r rawPage) GetBody() any               { return r.Body }
+
+// readPage sends the pager's first request, and no other.
+func readPage(ctx context.Context, pager pagination.Pager) (page, error) {
+	var result page
+	pager = pager.WithPageCreator(func(r pagination.PageResult) pagination.Page { return rawPage{r} })
+	err := pager.EachPage(ctx, func(_ context.Context, p pagination.Page) (bool, error) {
+		raw, ok := p.(rawPage)
+		if !ok {
+			return false, errAnswerForm
+		}
+		var err error
+		result, err = raw.read()
+		return false, err
+	})
+	return result, err
+}
+
+func (r rawPage) read() (page, error) {
+	if r.StatusCode != http.StatusOK {
+		return page{}, fmt.Errorf("%w: HTTP status %d", errAnswerForm, r.StatusCode)
+	}
+	var fields struct {
+		Servers *[]server `json:"servers"`
+		Links   []struct {
+			Relation string `json:"rel"`
+		} `json:"servers_links"`
+	}
+	if err := r.ExtractInto(&fields); err != nil {
+		var typed *json.UnmarshalTypeError
+		if errors.As(err, &typed) {
+			return page{}, err
+		}
+		return page{}, errAnswerForm
+	}
+	if fields.Servers == nil {
+		return page{}, fmt.Errorf("%w: no list of servers", errAnswerForm)
+	}
+	result := page{servers: *fields.Servers}
+	for _, s := range result.servers {
+		if s.ID == "" {
+			return page{}, fmt.Errorf("%w: a server without an id", errAnswerForm)
+		}
+	}
+	for _, link := range fields.Links {
+		result.more = result.more || link.Relation == "next"
+	}
+	return result, nil
+}

@@ -1,0 +1,196 @@
+package openstack
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// The gate's names of the requests, after the API's own operations.
+const (
+	actionToken    = "CreateToken"
+	actionVerify   = "ListServers"
+	actionList     = "ListServersDetails"
+	actionShow     = "ShowServer"
+	actionPassword = "ShowServerPassword"
+	actionClear    = "DeleteServerPassword"
+	actionKeypair  = "ShowKeypair"
+)
+
+const (
+	permissionList     = "ecs:servers:list"
+	permissionShow     = "ecs:servers:get"
+	permissionPassword = "ecs:serverPasswords:manage"
+	permissionKeypair  = "ecs:serverKeypairs:get"
+)
+
+const userAgent = "vault-plugin-secrets-cloudpw"
+
+// provider is one connection. All state that changes is in sessions and plainAPI, so it is safe for
+// concurrent use.
+type provider struct {
+	compute  *gophercloud.ProviderClient
+	base     string // compute endpoint with its version, without project and final slash
+	sessions sessions
+	gate     cloud.Gate
+	timeout  time.Duration
+	secrets  redactor
+	// plainAPI is set once the cloud refused the microversion, see withMicroversion.
+	plainAPI atomic.Bool
+}
+
+// What the family's clouds can do.
+var (
+	_ cloud.Provider               = (*provider)(nil)
+	_ cloud.InitialPasswordReader  = (*provider)(nil)
+	_ cloud.InitialPasswordClearer = (*provider)(nil)
+)
+
+// newProvider makes a provider of the family. It sends nothing.
+func newProvider(f family, cfg cloud.Config) (*provider, error) {
+	if err := f.validate(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.HTTPClient == nil || cfg.Gate == nil {
+		return nil, errors.New("openstack: a provider needs an HTTP client and a gate")
+	}
+	p := &provider{
+		compute: apiClient(cfg.HTTPClient),
+		base:    f.computeBase(cfg),
+		gate:    cfg.Gate,
+		timeout: cfg.RequestTimeout,
+		secrets: redactor{cfg.SecretKey, cfg.Password},
+	}
+	if cfg.Username != "" {
+		identity := &gophercloud.ServiceClient{
+			ProviderClient: apiClient(cfg.HTTPClient),
+			Endpoint:       f.identityBase(cfg) + "/",
+		}
+		p.sessions = newTokenSessions(identity, cfg)
+		return p, nil
+	}
+	style := cfg.SignatureStyle
+	if style == "" {
+		style = f.defaultSignatureStyle
+	}
+	p.compute.HTTPClient.Transport = &signer{
+		accessKey: cfg.AccessKey,
+		secretKey: cfg.SecretKey,
+		projectID: cfg.ProjectID,
+		style:     style,
+		next:      transportOf(cfg.HTTPClient),
+		now:       time.Now,
+	}
+	p.sessions = signedSession{projectID: cfg.ProjectID}
+	return p, nil
+}
+
+// apiClient makes a gophercloud client that sends each request once: without RetryFunc,
+// RetryBackoffFunc and ReauthFunc it never repeats one.
+func apiClient(shared *http.Client) *gophercloud.ProviderClient {
+	client := &gophercloud.ProviderClient{HTTPClient: *shared}
+	client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.UserAgent.Prepend(userAgent)
+	return client
+}
+
+func transportOf(client *http.Client) http.RoundTripper {
+	if client.Transport != nil {
+		return client.Transport
+	}
+	return http.DefaultTransport
+}
+
+// do runs one request: session, gate, time limit, translation. send must make exactly one request
+// with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
+// request sent again, once.
+func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
+	for renewed := false; ; renewed = true {
+		s, err := p.sessions.get(ctx)
+		if err != nil {
+			return err
+		}
+		err = p.once(ctx, c, s, send)
+		if err == nil {
+			return nil
+		}
+		if a, ok := answerOf(err); !renewed && ok && a.status == http.StatusUnauthorized && p.sessions.renewable(s) {
+			continue
+		}
+		return translate(c, err, append(redactor{s.token}, p.secrets...))
+	}
+}
+
+func (p *provider) once(ctx context.Context, c call, s session, send func(context.Context, *gophercloud.ServiceClient) error) error {
+	if err := p.gate.Wait(ctx, c.action); err != nil {
+		return err
+	}
+	ctx, cancel := withTimeout(ctx, p.timeout)
+	defer cancel()
+	client := &gophercloud.ServiceClient{
+		ProviderClient: p.compute,
+		Endpoint:       p.base + "/" + s.projectID + "/",
+		Type:           "compute",
+	}
+	if s.token != "" {
+		client.MoreHeaders = map[string]string{"X-Auth-Token": s.token}
+	}
+	return send(ctx, client)
+}
+
+func withTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// Verify implements cloud.Provider. Listing one server checks the credentials, the region and the
+// project at once.
+func (p *provider) Verify(ctx context.Context) error {
+	return p.do(ctx, call{action: actionVerify, permission: permissionList}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		_, err := readPage(ctx, servers.ListSimple(client, servers.ListOpts{Limit: 1}))
+		return err
+	})
+}
+
+// ValidateInstanceID implements cloud.Provider: instance ids are lower-case UUIDs.
+func (p *provider) ValidateInstanceID(id string) error {
+	if !instanceIDForm.MatchString(id) {
+		return cloud.Errorf(cloud.Refused, "instance id: must be a lower-case UUID such as 05184ba3-00ba-4fbc-b7a2-03b62b884931; the cloud's console shows it as the server's ID")
+	}
+	return nil
+}
+
+// DefaultUsername implements cloud.Provider.
+func (p *provider) DefaultUsername(instance cloud.Instance) string {
+	if instance.Platform == cloud.Windows {
+		return "Administrator"
+	}
+	return "root"
+}
+
+// PasswordRules implements cloud.Provider with the rules that Huawei's reset API documents for both
+// platforms (8 to 26 characters of three classes); OTC shares them.
+func (p *provider) PasswordRules(instance cloud.Instance) password.Rules {
+	rules := password.Rules{
+		MinLength:              8,
+		MaxLength:              26,
+		MinClasses:             3,
+		Special:                "!@%-_=+[]:./?",
+		ForbidUsername:         true,
+		ForbidUsernameReversed: true,
+	}
+	if instance.Platform == cloud.Windows {
+		rules.ForbidUsernameRun = 3
+	}
+	return rules
+}

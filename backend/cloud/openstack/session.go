@@ -1,0 +1,31 @@
+package openstack
+
+import (
+	"context"
+)
+
+// session is what a call needs besides its own data: the project in the URL and, with Keystone, a
+// token.
+type session struct {
+	projectID string
+	token     string // empty where requests are signed
+}
+
+// sessions hands out the session for the next call.
+type sessions interface {
+	// get returns a session that should work. Its errors are about the credentials, never about the
+	// call that follows: kinds NotFound and Unknown do not occur, since that call was not sent.
+	get(ctx context.Context) (session, error)
+	// renewable drops a session that the cloud answered 401 to and reports whether get may come up
+	// with a better one.
+	renewable(session) bool
+}
+
+// signedSession belongs to access keys: there is nothing to fetch and nothing to renew.
+type signedSession struct{ projectID string }
+
+func (s signedSession) get(context.Context) (session, error) {
+	return session{projectID: s.projectID}, nil
+}
+
+func (signedSession) renewable(session) bool { return false }

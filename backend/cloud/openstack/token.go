@@ -1,0 +1,187 @@
+package openstack
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+const (
+	// tokenMargin is how long before its end a token is replaced, so that none ends on its way to
+	// the cloud. A token that lives less than four times as long gives up a quarter of its life.
+	tokenMargin = 5 * time.Minute
+	// denialMemory is how long a refusal of user name and password answers all calls. Without it,
+	// every waiting call would try the same password, and IAM locks a user after a few failures.
+	denialMemory = 30 * time.Second
+)
+
+// tokenSessions exchanges a user name and password for Keystone tokens and keeps the last one. It is
+// safe for concurrent use: one token request runs at a time and the others wait for its outcome.
+type tokenSessions struct {
+	client    *gophercloud.ServiceClient // of the identity endpoint
+	options   tokens.AuthOptions
+	projectID string // empty when the project is given by name
+	gate      cloud.Gate
+	timeout   time.Duration
+	secrets   redactor
+
+	turn chan struct{} // holds one element while a token request runs
+
+	mu      sync.Mutex
+	current session
+	renewAt time.Time
+	denial  *cloud.Error
+	denied  time.Time
+}
+
+func newTokenSessions(client *gophercloud.ServiceClient, cfg cloud.Config) *tokenSessions {
+	options := tokens.AuthOptions{
+		Username:   cfg.Username,
+		Password:   cfg.Password,
+		DomainName: cfg.UserDomainName,
+		Scope:      tokens.Scope{ProjectID: cfg.ProjectID},
+	}
+	if cfg.ProjectID == "" {
+		options.Scope = tokens.Scope{ProjectName: cfg.ProjectName, DomainName: cfg.ProjectDomainName}
+		if options.Scope.DomainName == "" {
+			options.Scope.DomainName = cfg.UserDomainName
+		}
+	}
+	return &tokenSessions{
+		client:    client,
+		options:   options,
+		projectID: cfg.ProjectID,
+		gate:      cfg.Gate,
+		timeout:   cfg.RequestTimeout,
+		secrets:   redactor{cfg.Password},
+		turn:      make(chan struct{}, 1),
+	}
+}
+
+// get implements sessions.
+func (t *tokenSessions) get(ctx context.Context) (session, error) {
+	if s, ok, err := t.known(); ok {
+		return s, err
+	}
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return session{}, &cloud.Error{
+			Kind:    cloud.Unavailable,
+			Message: actionToken + ": abandoned while another call was fetching the token",
+			Err:     ctx.Err(),
+		}
+	}
+	if s, ok, err := t.known(); ok {
+		return s, err
+	}
+	return t.fetch(ctx)
+}
+
+// known returns the token in stock or the refusal in memory, if either is fresh.
+func (t *tokenSessions) known() (session, bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current.token != "" && time.Now().Before(t.renewAt) {
+		return t.current, true, nil
+	}
+	if t.denial != nil && time.Since(t.denied) < denialMemory {
+		return session{}, true, t.denial
+	}
+	return session{}, false, nil
+}
+
+// renewable implements sessions.
+func (t *tokenSessions) renewable(used session) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current.token == used.token {
+		t.current = session{}
+	}
+	return true
+}
+
+func (t *tokenSessions) fetch(ctx context.Context) (session, error) {
+	if err := t.gate.Wait(ctx, actionToken); err != nil {
+		return session{}, err
+	}
+	ctx, cancel := withTimeout(ctx, t.timeout)
+	defer cancel()
+	asked := time.Now()
+	options := t.options
+	answer := tokens.Create(ctx, t.client, &options)
+	if answer.Err != nil {
+		return session{}, t.failed(answer.Err)
+	}
+	s, lifetime, err := t.read(answer)
+	if err != nil {
+		return session{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.current = s
+	t.denial = nil
+	// The cloud's clock may differ from ours, so only the length of the token's life is used.
+	t.renewAt = asked.Add(lifetime - min(tokenMargin, lifetime/4))
+	return s, nil
+}
+
+// read takes token, life and project from Keystone's answer.
+func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration, error) {
+	var fields struct {
+		IssuedAt  time.Time `json:"issued_at"`
+		ExpiresAt time.Time `json:"expires_at"`
+		Project   struct {
+			ID string `json:"id"`
+		} `json:"project"`
+	}
+	id, err := answer.ExtractTokenID()
+	if err == nil {
+		err = answer.ExtractInto(&fields)
+	}
+	if err != nil || id == "" {
+		return session{}, 0, badIdentityAnswer()
+	}
+	issued := fields.IssuedAt
+	if issued.IsZero() {
+		issued = time.Now()
+	}
+	s := session{token: id, projectID: t.projectID}
+	if s.projectID == "" {
+		s.projectID = fields.Project.ID
+	}
+	if !projectForm.MatchString(s.projectID) {
+		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: the token is not for a project; check project_name and project_domain_name", actionToken)
+	}
+	return s, max(0, fields.ExpiresAt.Sub(issued)), nil
+}
+
+// badIdentityAnswer is for an answer with no token in it. The SDK's error is dropped with it.
+func badIdentityAnswer() *cloud.Error {
+	return cloud.Errorf(cloud.Unavailable, "%s: the identity endpoint answered with something else than a token; check auth_url", actionToken)
+}
+
+// failed translates a failed token request and remembers a refusal of the credentials. The call that
+// needed the token was not sent, so what would be an unknown outcome is Unavailable here. The SDK's
+// error is dropped, since it holds the answer's headers, where tokens travel.
+func (t *tokenSessions) failed(cause error) *cloud.Error {
+	e := translate(call{action: actionToken, identity: true}, cause, t.secrets)
+	if e.Kind == cloud.Unknown {
+		e.Kind = cloud.Unavailable
+	}
+	if _, answered := answerOf(cause); answered {
+		e.Err = nil
+	}
+	if e.Kind == cloud.Denied {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.denial, t.denied = e, time.Now()
+	}
+	return e
+}
