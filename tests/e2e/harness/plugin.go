@@ -75,19 +75,47 @@ var pluginStarted = regexp.MustCompile(`plugin started:.* path=(\S+) pid=(\d+)`)
 // PluginPID is the id of the plugin process that serves the mounts now, according to Vault's log.
 func (v *Vault) PluginPID(tb testing.TB) int {
 	tb.Helper()
+	pids := v.pluginPIDs(tb)
+	if len(pids) == 0 {
+		tb.Fatal("Vault's log names no plugin process that still runs")
+	}
+	return pids[len(pids)-1] // Vault asks short-lived processes for their metadata first
+}
+
+// pluginPIDs are the running plugin processes that Vault's log names, oldest first.
+func (v *Vault) pluginPIDs(tb testing.TB) []int {
+	tb.Helper()
 	log, err := os.ReadFile(v.TraceLog)
 	if err != nil {
 		tb.Fatalf("Vault's log: %v", err)
 	}
-	started := pluginStarted.FindAllSubmatch(log, -1)
-	for i := len(started) - 1; i >= 0; i-- { // newest first; short-lived ones only told Vault their metadata
-		pid, err := strconv.Atoi(string(started[i][2]))
-		if err == nil && string(started[i][1]) == v.bin.Plugin && syscall.Kill(pid, 0) == nil {
-			return pid
+	var pids []int
+	for _, started := range pluginStarted.FindAllSubmatch(log, -1) {
+		pid, err := strconv.Atoi(string(started[2]))
+		if err == nil && string(started[1]) == v.bin.Plugin && runs(pid, v.bin.Plugin) {
+			pids = append(pids, pid)
 		}
 	}
-	tb.Fatal("Vault's log names no plugin process that still runs")
-	return 0
+	return pids
+}
+
+// endOrphans kills the plugin processes of a server that was itself killed: they notice nothing and would stay.
+func (v *Vault) endOrphans(tb testing.TB) {
+	tb.Helper()
+	for _, pid := range v.pluginPIDs(tb) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			tb.Errorf("end the orphaned plugin process %d: %v", pid, err)
+		}
+	}
+}
+
+// runs tells whether the process exists and is that program still, not another one that got its number.
+func runs(pid int, program string) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return err != nil || exe == program // without /proc the number has to do
 }
 
 // KillPlugin kills the plugin's process (SIGKILL), returns when it is gone, and gives its process id. Vault starts a new
@@ -99,8 +127,8 @@ func (v *Vault) KillPlugin(tb testing.TB) int {
 		tb.Fatalf("kill the plugin, process %d: %v", pid, err)
 	}
 	Eventually(tb, 10*time.Second, fmt.Sprintf("the end of the plugin's process %d", pid), func() error {
-		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("it is still there (%v)", err)
+		if runs(pid, v.bin.Plugin) {
+			return errors.New("it is still there")
 		}
 		return nil
 	})

@@ -107,6 +107,7 @@ func newVault(tb testing.TB, bin Binaries, configure func(v *Vault, listen strin
 		ErrorLog: filepath.Join(dir, "errors.log"),
 		bin:      bin,
 	}
+	tb.Cleanup(func() { v.endOrphans(tb) }) // runs after the server has ended
 	for attempt := 1; ; attempt++ {
 		listen := freePort(tb)
 		v.Address = "http://" + listen
@@ -123,7 +124,8 @@ func newVault(tb testing.TB, bin Binaries, configure func(v *Vault, listen strin
 	}
 }
 
-// Kill ends the server with SIGKILL, as a crash of its machine would. Its plugins lose their parent and end by themselves.
+// Kill ends the server with SIGKILL. Its plugin's process stays behind, cut off from storage: what it does then is part
+// of what a test can look at. It ends with the test.
 func (v *Vault) Kill() { v.process.Kill() }
 
 // Restart starts a killed raft server again on the same address and unseals it.
