@@ -1,0 +1,150 @@
+package novaapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// novaRoutes are the operations under /v2.1 and /v2, by path after the
+// version and the project.
+var novaRoutes = []route{
+	{method: http.MethodGet, path: "servers", action: "ListServers", handle: (*Cloud).listServers},
+	{method: http.MethodGet, path: "servers/detail", action: "ListServersDetails", handle: (*Cloud).listServersDetails},
+	{method: http.MethodGet, path: "servers/*", action: "ShowServer", handle: (*Cloud).showServer, server: true},
+	{method: http.MethodGet, path: "servers/*/tags", action: "ListServerTags", handle: (*Cloud).listServerTags, server: true},
+	{method: http.MethodGet, path: "servers/*/os-server-password", action: "ShowServerPassword",
+		handle: (*Cloud).showServerPassword, server: true},
+	{method: http.MethodDelete, path: "servers/*/os-server-password", action: "DeleteServerPassword",
+		handle: (*Cloud).deleteServerPassword, server: true},
+	{method: http.MethodGet, path: "os-keypairs", action: "ListKeypairs", handle: (*Cloud).listKeypairs},
+	{method: http.MethodGet, path: "os-keypairs/*", action: "ShowKeypair", handle: (*Cloud).showKeypair},
+	{method: http.MethodGet, path: "flavors", action: "ListFlavors", handle: (*Cloud).listFlavors},
+	{method: http.MethodGet, path: "flavors/detail", action: "ListFlavorsDetails", handle: (*Cloud).listFlavorsDetails},
+	{method: http.MethodGet, path: "flavors/*", action: "ShowFlavor", handle: (*Cloud).showFlavor},
+}
+
+// ecsRoutes are the operations under /v1/{project_id}.
+var ecsRoutes = []route{
+	{method: http.MethodGet, path: "cloudservers/detail", action: "ListCloudServersDetails", handle: (*Cloud).listCloudServers},
+	{method: http.MethodGet, path: "cloudservers/*/tags", action: "ShowCloudServerTags",
+		handle: (*Cloud).showCloudServerTags, server: true},
+}
+
+// huaweiRoutes are those of ecsRoutes' kind which Open Telekom Cloud's API
+// reference does not have.
+var huaweiRoutes = append(slices.Clone(ecsRoutes), []route{
+	{method: http.MethodGet, path: "cloudservers/*/os-server-password", action: "ShowCloudServerPassword",
+		handle: (*Cloud).showCloudServerPassword, server: true},
+	{method: http.MethodDelete, path: "cloudservers/*/os-server-password", action: "DeleteCloudServerPassword",
+		handle: (*Cloud).deleteCloudServerPassword, server: true},
+	{method: http.MethodGet, path: "cloudservers/*/os-resetpwd-flag", action: "ShowResetPasswordFlag",
+		handle: (*Cloud).showResetPasswordFlag, server: true},
+}...)
+
+// Compute serves Nova under /v2.1 and /v2 and, on Huawei Cloud and Open
+// Telekom Cloud, the vendors' own API under /v1.
+func (c *Cloud) Compute() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		r, err := c.newRequest(w, hr)
+		if err != nil {
+			novaFault(http.StatusBadRequest, "The request body cannot be read.").write(w, "")
+			return
+		}
+		r.api = apiNova
+		path := strings.Trim(hr.URL.Path, "/")
+		if a := c.computeDocument(hr, path); a != nil {
+			c.reply(w, r, a)
+			return
+		}
+		rt, refused := c.routeCompute(r, path)
+		if refused != nil {
+			c.reply(w, r, refused)
+			return
+		}
+		if refused := c.authenticate(r); refused != nil {
+			c.reply(w, r, refused)
+			return
+		}
+		if r.api == apiNova && !strings.HasPrefix(path, "v2/") {
+			if r.version, refused = readMicroversion(hr); refused != nil {
+				c.reply(w, r, refused)
+				return
+			}
+		}
+		if refused := c.authorize(r, rt, c.computeService()); refused != nil {
+			c.reply(w, r, refused)
+			return
+		}
+		c.run(w, r, rt, c.computeService())
+	})
+}
+
+// computeDocument answers the paths of version documents; nil for others.
+func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return nil
+	}
+	switch path {
+	case "":
+		return computeVersions(c.computeURL(r))
+	case "v2.1":
+		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.1")})
+	case "v2":
+		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.0")})
+	}
+	return nil
+}
+
+// routeCompute finds the operation and notes the project. The project is part
+// of the path on Huawei Cloud and Open Telekom Cloud and optional on OpenStack.
+func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
+	version, rest, _ := strings.Cut(path, "/")
+	routes := novaRoutes
+	switch {
+	case version == "v2.1", version == "v2":
+	case version == "v1" && c.opts.Cloud == model.HuaweiCloud:
+		routes, r.api = huaweiRoutes, apiECS
+	case version == "v1" && c.opts.Cloud == model.OpenTelekomCloud:
+		routes, r.api = ecsRoutes, apiECS
+	default:
+		return route{}, c.noSuchAPI(r)
+	}
+	rt, vars, known, allowed := find(routes, r.Method, rest)
+	if !known || !c.plain() {
+		project, operation, _ := strings.Cut(rest, "/")
+		r.project = project
+		rt, vars, known, allowed = find(routes, r.Method, operation)
+	}
+	switch {
+	case !known:
+		return route{}, c.noSuchAPI(r)
+	case !allowed && c.plain():
+		return route{}, novaFault(http.StatusMethodNotAllowed, "The method specified is not allowed for this resource.")
+	case !allowed:
+		return route{}, c.noSuchAPI(r)
+	}
+	r.vars = vars
+	return rt, nil
+}
+
+// noSuchAPI answers a path that no API has.
+func (c *Cloud) noSuchAPI(r *request) *answer {
+	if c.plain() {
+		return novaFault(http.StatusNotFound, "The resource could not be found.")
+	}
+	return gatewayError(http.StatusNotFound, "APIGW.0101", "The API does not exist or has not been published in the environment", r.id)
+}
+
+// findServer finds a server of the caller's project. Terminated servers are
+// gone, and those of other projects are none of his business.
+func (c *Cloud) findServer(r *request, id string) (model.Server, bool) {
+	s, found := c.world.Server(id)
+	return s, found && c.visible(r, s)
+}
+
+func (c *Cloud) visible(r *request, s model.Server) bool {
+	return s.Cloud == c.opts.Cloud && s.ProjectID == r.caller.project.ID && s.State != model.StateTerminated
+}

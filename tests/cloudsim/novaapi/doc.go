@@ -1,0 +1,42 @@
+// Package novaapi is the part of the cloud simulator that speaks the APIs of
+// one family of clouds: Huawei Cloud ECS, Open Telekom Cloud ECS and plain
+// OpenStack, each with its Keystone v3 identity service. It translates HTTP
+// into calls of a model.World and answers with the clouds' own bodies.
+//
+// Like the whole simulator it is a test and demo tool and no security
+// boundary.
+//
+// # What differs between the three
+//
+//	                huaweicloud            opentelekomcloud       openstack
+//	AK/SK           direct dialect         scoped dialect         none
+//	Keystone token  yes                    yes                    yes
+//	refused by      gateway, APIGW.0301    gateway, APIGW.0301    Nova, 401
+//	wrong project   403                    403                    400
+//	page of a list  25, at most 1000       25, at most 1000       1000
+//	/v1/…           yes                    list and tags only     no
+//	tags            key=value strings      key=value strings      metadata and key=value strings
+//
+// # Services and actions
+//
+// Faults and Deny patterns name requests by service and action. The identity
+// service is `iam` (Huawei Cloud, Open Telekom Cloud) or `identity`
+// (OpenStack), with the actions CreateToken, ShowToken, RevokeToken,
+// ListProjects, ListDomains, ShowCatalog and ShowUser. The compute service is
+// `ecs` or `compute`, with the actions ListServers, ListServersDetails,
+// ShowServer, ListServerTags, ShowServerPassword, DeleteServerPassword,
+// ListKeypairs, ShowKeypair, ListFlavors, ListFlavorsDetails and ShowFlavor
+// on /v2.1 and /v2, and ListCloudServersDetails, ShowCloudServerTags,
+// ShowCloudServerPassword, DeleteCloudServerPassword and
+// ShowResetPasswordFlag on /v1. Version documents are neither logged nor
+// faulted.
+//
+// # Sources
+//
+// Paths, fields and limits come from the API references of Open Telekom Cloud
+// (elastic-cloud-server) and Huawei Cloud ECS, and from OpenStack's API
+// references of Nova and Keystone; the gateway's refusals from Huawei Cloud's
+// API request signing guide ("Common Errors Related to IAM Authentication
+// Information"). What those do not say is marked [unconfirmed] where it is
+// decided.
+package novaapi

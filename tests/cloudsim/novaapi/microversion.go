@@ -1,0 +1,73 @@
+package novaapi
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+const (
+	headerNovaVersion = "X-OpenStack-Nova-API-Version"
+	headerAPIVersion  = "OpenStack-API-Version"
+)
+
+// microversion is the version of Nova's API that a request asks for. Minor
+// counts from 1; the major number is always 2.
+type microversion struct {
+	minor int
+	// stated tells that the path speaks microversions at all: /v2 does not.
+	stated bool
+}
+
+// The minor versions that the simulator speaks, the same as Open Telekom
+// Cloud's example of its version document shows.
+const (
+	minMinor = 1
+	maxMinor = 60
+)
+
+// Minor versions at which an answer changes.
+const (
+	minorKeypairType   = 2
+	minorExtended      = 3
+	minorLocked        = 9
+	minorDescription   = 19
+	minorTags          = 26
+	minorKeypairPaging = 35
+	minorStrictStatus  = 38
+	minorFlavorInline  = 47
+)
+
+func (v microversion) String() string { return "2." + strconv.Itoa(v.minor) }
+
+func (v microversion) atLeast(minor int) bool { return v.minor >= minor }
+
+// readMicroversion reads the request's version headers. The newer one wins.
+func readMicroversion(r *http.Request) (microversion, *answer) {
+	v := microversion{minor: minMinor, stated: true}
+	text := r.Header.Get(headerNovaVersion)
+	for _, line := range r.Header.Values(headerAPIVersion) {
+		if service, version, _ := strings.Cut(strings.TrimSpace(line), " "); service == "compute" {
+			text = strings.TrimSpace(version)
+		}
+	}
+	switch text {
+	case "":
+		return v, nil
+	case "latest":
+		v.minor = maxMinor
+		return v, nil
+	}
+	major, minor, found := strings.Cut(text, ".")
+	n, err := strconv.Atoi(minor)
+	if m, errMajor := strconv.Atoi(major); !found || err != nil || errMajor != nil || m < 0 || n < 0 {
+		return v, novaFault(http.StatusBadRequest, fmt.Sprintf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text))
+	}
+	if major != "2" || n < minMinor || n > maxMinor {
+		return v, novaFault(http.StatusNotAcceptable,
+			fmt.Sprintf("Version %s is not supported by the API. Minimum is 2.%d and maximum is 2.%d.", text, minMinor, maxMinor))
+	}
+	v.minor = n
+	return v, nil
+}

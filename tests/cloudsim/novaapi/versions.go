@@ -1,0 +1,58 @@
+package novaapi
+
+import (
+	"fmt"
+	"net/http"
+)
+
+type link struct {
+	Rel  string `json:"rel"`
+	Href string `json:"href"`
+}
+
+type mediaType struct {
+	Base string `json:"base"`
+	Type string `json:"type"`
+}
+
+// versionDocument describes one major version of a service.
+type versionDocument struct {
+	ID         string      `json:"id"`
+	Status     string      `json:"status"`
+	Version    *string     `json:"version,omitempty"`
+	MinVersion *string     `json:"min_version,omitempty"`
+	Updated    string      `json:"updated"`
+	Links      []link      `json:"links"`
+	MediaTypes []mediaType `json:"media-types,omitempty"`
+}
+
+func identityVersion(base string) versionDocument {
+	return versionDocument{
+		ID: "v3.14", Status: "stable", Updated: "2020-04-07T00:00:00Z",
+		Links:      []link{{"self", base + "/v3/"}},
+		MediaTypes: []mediaType{{"application/json", "application/vnd.openstack.identity-v3+json"}},
+	}
+}
+
+// identityVersions answers GET / of Keystone.
+func identityVersions(base string) *answer {
+	a := &answer{status: http.StatusMultipleChoices, body: map[string]any{
+		"versions": map[string]any{"values": []versionDocument{identityVersion(base)}},
+	}}
+	return a.with("Location", base+"/v3/")
+}
+
+func computeVersion(base, id string) versionDocument {
+	none, low, high := "", fmt.Sprintf("2.%d", minMinor), fmt.Sprintf("2.%d", maxMinor)
+	if id == "v2.0" {
+		return versionDocument{ID: id, Status: "SUPPORTED", Version: &none, MinVersion: &none,
+			Updated: "2011-01-21T11:33:21Z", Links: []link{{"self", base + "/v2/"}}}
+	}
+	return versionDocument{ID: id, Status: "CURRENT", Version: &high, MinVersion: &low,
+		Updated: "2013-07-23T11:33:21Z", Links: []link{{"self", base + "/v2.1/"}}}
+}
+
+// computeVersions answers GET / of Nova.
+func computeVersions(base string) *answer {
+	return ok(map[string]any{"versions": []versionDocument{computeVersion(base, "v2.0"), computeVersion(base, "v2.1")}})
+}
