@@ -326,3 +326,23 @@ func value[T any](p *T) (T, bool) {
 	}
 	return *p, true
 }
+
+// CreateAccessKey makes another lasting key for a user; false means that the
+// user is unknown or has as many as the cloud allows.
+func (w *World) CreateAccessKey(c Cloud, user string, most int) (AccessKey, bool) {
+	defer w.enter()()
+	u := w.users[userID{c, user}]
+	n := 0
+	for _, k := range w.keys {
+		if k.Cloud == c && k.UserID == user && k.Token == "" {
+			n++
+		}
+	}
+	if u == nil || n >= most {
+		return AccessKey{}, false
+	}
+	id, secret := w.accessKeyPair(c)
+	k := AccessKey{Cloud: c, ID: id, Secret: secret, AccountID: u.AccountID, UserID: user, Created: w.opts.Now()}
+	w.keys[accessKeyID{c, id}] = &k
+	return k, true
+}

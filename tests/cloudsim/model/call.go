@@ -22,6 +22,9 @@ type Call struct {
 	Params map[string]string
 	// Password is the password the call wants to set, if any.
 	Password string
+	// Unauthenticated marks a request whose signature or token was refused:
+	// it is logged, but meets no faults and counts for no limit.
+	Unauthenticated bool
 }
 
 // RefusalKind says how a request is refused before anything was done.
@@ -69,9 +72,14 @@ type hold struct {
 func (w *World) Begin(c Call) *Exchange {
 	defer w.enter()()
 	c.Instances, c.Params = slices.Clone(c.Instances), maps.Clone(c.Params)
-	x := &Exchange{w: w, call: c, faults: w.hit(c), throttled: !w.admit(c)}
+	x := &Exchange{w: w, call: c}
+	if !c.Unauthenticated {
+		x.faults, x.throttled = w.hit(c), !w.admit(c)
+	}
 	x.seq = w.addEntry(c, x.faults)
-	w.addAttempts(c, x.seq)
+	if !c.Unauthenticated {
+		w.addAttempts(c, x.seq)
+	}
 	return x
 }
 

@@ -62,6 +62,7 @@ type World struct {
 	projects map[projectID]*Project
 	users    map[userID]*User
 	keys     map[accessKeyID]*AccessKey
+	roles    map[roleID]*Role
 	appCreds map[string]*AppCredential
 	pairs    map[keyPairID]*KeyPair
 	servers  map[string]*server
@@ -101,6 +102,7 @@ func NewWorld(o Options) *World {
 		projects: map[projectID]*Project{},
 		users:    map[userID]*User{},
 		keys:     map[accessKeyID]*AccessKey{},
+		roles:    map[roleID]*Role{},
 		appCreds: map[string]*AppCredential{},
 		pairs:    map[keyPairID]*KeyPair{},
 		servers:  map[string]*server{},
