@@ -93,6 +93,7 @@ var codeMeanings = map[string]meaning{
 	"Ecs.0002": {cloud.Unknown, hintOutcome},
 	"Ecs.0003": {cloud.Denied, ""},
 	"Ecs.0004": {cloud.Denied, ""},
+	"Ecs.0011": {cloud.PasswordRefused, "the password does not meet the cloud's rules; change password_policy"},
 	"Ecs.0023": {cloud.Denied, hintProject},
 	"Ecs.0066": {cloud.Denied, hintAccount},
 	"Ecs.0067": {cloud.Denied, hintAccount},

@@ -1,0 +1,171 @@
+package openstack
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+func keysConfig(change func(*cloud.Config)) cloud.Config {
+	cfg := cloud.Config{
+		Provider: nameOTC, Region: "eu-de", ProjectID: "0123456789abcdef0123456789abcdef",
+		AccessKey: "AKEXAMPLE", SecretKey: "SK-secret-example",
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
+}
+
+func userConfig(change func(*cloud.Config)) cloud.Config {
+	cfg := cloud.Config{
+		Provider: nameOTC, Region: "eu-de", ProjectName: "eu-de_prod",
+		Username: "cloudpw", Password: "pw-secret-example", UserDomainName: "OTC-EU-DE-1",
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
+}
+
+func TestValidate(t *testing.T) {
+	endpoint := func(key, value string) func(*cloud.Config) {
+		return func(c *cloud.Config) { c.Endpoints = map[string]string{key: value} }
+	}
+	tests := []struct {
+		name   string
+		family family
+		cfg    cloud.Config
+		want   string // beginning of the error; empty for none
+	}{
+		{"keys", huawei(), keysConfig(nil), ""},
+		{"keys on OTC", telekom(), keysConfig(nil), ""},
+		{"user on OTC", telekom(), userConfig(nil), ""},
+		{"user with project id", telekom(), userConfig(func(c *cloud.Config) { c.ProjectID, c.ProjectName = "abc", "" }), ""},
+		{"no region", huawei(), keysConfig(func(c *cloud.Config) { c.Region = "" }), "region: required"},
+		{"region breaks out of the host name", huawei(), keysConfig(func(c *cloud.Config) { c.Region = "a.evil.example/" }), "region: must be"},
+		{"region in capitals", huawei(), keysConfig(func(c *cloud.Config) { c.Region = "EU-DE" }), "region: must be"},
+		{"region too long", huawei(), keysConfig(func(c *cloud.Config) { c.Region = strings.Repeat("a", 64) }), "region: must be"},
+		{"project breaks out of the path", huawei(), keysConfig(func(c *cloud.Config) { c.ProjectID = "../x" }), "project_id: must be"},
+		{"no project", huawei(), keysConfig(func(c *cloud.Config) { c.ProjectID = "" }), "project_id: required"},
+		{"no access key", huawei(), keysConfig(func(c *cloud.Config) { c.AccessKey = "" }), "access_key: required"},
+		{"access key breaks out of the header", huawei(), keysConfig(func(c *cloud.Config) { c.AccessKey = "AK, Signature=0" }), "access_key: holds"},
+		{"no secret key", huawei(), keysConfig(func(c *cloud.Config) { c.SecretKey = "" }), "secret_key: required"},
+		{"secret key with a line break", huawei(), keysConfig(func(c *cloud.Config) { c.SecretKey += "\n" }), "secret_key: begins or ends"},
+		{"no credentials", telekom(), cloud.Config{Region: "eu-de"}, "access_key: required together"},
+		{"both credentials", telekom(), keysConfig(func(c *cloud.Config) { c.Username = "u" }), "access_key, username: give either"},
+		{"user on Huawei", huawei(), userConfig(nil), "username, password: not used by huaweicloud"},
+		{"unknown signature style", huawei(), keysConfig(func(c *cloud.Config) { c.SignatureStyle = "v4" }), "signature_style: must be"},
+		{"auth_url with keys", telekom(), keysConfig(func(c *cloud.Config) { c.AuthURL = "https://iam.example.com/v3" }), "auth_url: only used"},
+		{"project name with keys", telekom(), keysConfig(func(c *cloud.Config) { c.ProjectName = "x" }), "project_name: only used"},
+		{"no user name", telekom(), userConfig(func(c *cloud.Config) { c.Username = "" }), "username: required"},
+		{"no password", telekom(), userConfig(func(c *cloud.Config) { c.Password = "" }), "password: required"},
+		{"no domain", telekom(), userConfig(func(c *cloud.Config) { c.UserDomainName = "" }), "user_domain_name: required"},
+		{"user without project", telekom(), userConfig(func(c *cloud.Config) { c.ProjectName = "" }), "project_id: required with username"},
+		{"user with two projects", telekom(), userConfig(func(c *cloud.Config) { c.ProjectID = "abc" }), "project_name: not together"},
+		{"project domain alone", telekom(), userConfig(func(c *cloud.Config) { c.ProjectID, c.ProjectName, c.ProjectDomainName = "abc", "", "d" }), "project_domain_name: only"},
+		{"auth_url without TLS", telekom(), userConfig(func(c *cloud.Config) { c.AuthURL = "http://iam.example.com/v3" }), "auth_url: plain http"},
+		{"auth_url of version 2", telekom(), userConfig(func(c *cloud.Config) { c.AuthURL = "https://iam.example.com/v2.0/" }), "auth_url: version v2.0"},
+		{"endpoint", huawei(), keysConfig(endpoint("ecs", "https://ecs.example.com/v2/")), ""},
+		{"unknown endpoint", huawei(), keysConfig(endpoint("ec2", "https://ecs.example.com")), "endpoints.ec2: unknown service"},
+		{"endpoint without TLS", huawei(), keysConfig(endpoint("ecs", "http://ecs.example.com")), "endpoints.ecs: plain http"},
+		{"endpoint of the v1 API", huawei(), keysConfig(endpoint("ecs", "https://ecs.example.com/v1")), "endpoints.ecs: version v1"},
+		{"identity endpoint of version 2", telekom(), userConfig(endpoint("iam", "https://iam.example.com/v2.0")), "endpoints.iam: version v2.0"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := test.family.descriptor().Validate(test.cfg)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)):
+				t.Errorf("error is %v, want one that begins with %q", err, test.want)
+			}
+			if err != nil && (strings.Contains(err.Error(), "SK-secret") || strings.Contains(err.Error(), "pw-secret")) {
+				t.Errorf("the error holds a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	tests := []struct {
+		name              string
+		family            family
+		region            string
+		endpoints         map[string]string
+		authURL           string
+		compute, identity string
+	}{
+		{"huawei", huawei(), "cn-north-4", nil, "", "https://ecs.cn-north-4.myhuaweicloud.com/v2.1", "https://iam.cn-north-4.myhuaweicloud.com/v3"},
+		{"otc", telekom(), "eu-nl", nil, "", "https://ecs.eu-nl.otc.t-systems.com/v2.1", "https://iam.eu-nl.otc.t-systems.com/v3"},
+		{"otc in Switzerland", telekom(), "eu-ch2", nil, "", "https://ecs.eu-ch2.sc.otc.t-systems.com/v2.1", "https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3"},
+		{"own", telekom(), "eu-de", map[string]string{"ecs": "https://a.example/", "iam": "https://b.example"}, "", "https://a.example/v2.1", "https://b.example/v3"},
+		{"own version kept", telekom(), "eu-de", map[string]string{"ecs": "https://a.example/v2/", "iam": "https://b.example/v3/"}, "", "https://a.example/v2", "https://b.example/v3"},
+		{"below a path", telekom(), "eu-de", map[string]string{"ecs": "https://a.example/compute", "iam": "https://b.example/identity"}, "", "https://a.example/compute/v2.1", "https://b.example/identity/v3"},
+		{"auth_url first", telekom(), "eu-de", map[string]string{"iam": "https://b.example"}, "https://c.example:5000/v3", "https://ecs.eu-de.otc.t-systems.com/v2.1", "https://c.example:5000/v3"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := cloud.Config{Region: test.region, Endpoints: test.endpoints, AuthURL: test.authURL}
+			if got := test.family.computeBase(cfg); got != test.compute {
+				t.Errorf("compute is %s, want %s", got, test.compute)
+			}
+			if got := test.family.identityBase(cfg); got != test.identity {
+				t.Errorf("identity is %s, want %s", got, test.identity)
+			}
+		})
+	}
+}
+
+func TestDescriptors(t *testing.T) {
+	for _, d := range Descriptors() {
+		t.Run(d.Name, func(t *testing.T) {
+			if d.CanReset || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
+				t.Errorf("capabilities are wrong: %+v", d)
+			}
+			if got, want := slices.Contains(d.Fields, "username"), d.Name == nameOTC; got != want {
+				t.Errorf("uses username: %v, want %v", got, want)
+			}
+			cfg := keysConfig(func(c *cloud.Config) { c.HTTPClient, c.Gate = &http.Client{}, cloud.NoGate{} })
+			p, err := d.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := p.(cloud.InitialPasswordReader); !ok {
+				t.Error("the provider cannot read initial passwords")
+			}
+			if _, ok := p.(cloud.InitialPasswordClearer); !ok {
+				t.Error("the provider cannot clear initial passwords")
+			}
+			if _, ok := p.(cloud.PasswordResetter); ok {
+				t.Error("the provider claims to reset passwords")
+			}
+			if _, err := d.New(keysConfig(nil)); err == nil {
+				t.Error("a provider was made without an HTTP client")
+			}
+		})
+	}
+}
+
+func TestValidateInstanceID(t *testing.T) {
+	p := &provider{}
+	for id, ok := range map[string]bool{
+		"05184ba3-00ba-4fbc-b7a2-03b62b884931": true,
+		"05184BA3-00BA-4FBC-B7A2-03B62B884931": false,
+		"05184ba300ba4fbcb7a203b62b884931":     false,
+		"":                                     false,
+		"detail":                               false,
+		"../../os-keypairs":                    false,
+		"05184ba3-00ba-4fbc-b7a2-03b62b884931/action": false,
+		"05184ba3-00ba-4fbc-b7a2-03b62b884931\n":      false,
+		"i-0123456789abcdef0":                         false,
+	} {
+		if err := p.ValidateInstanceID(id); (err == nil) != ok {
+			t.Errorf("ValidateInstanceID(%q) = %v, want ok %v", id, err, ok)
+		}
+	}
+}
