@@ -1,0 +1,141 @@
+package tencentapi
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// maxAccessKeys is CAM's limit of access keys per user.
+const maxAccessKeys = 2
+
+func camService() *service {
+	return &service{name: "cam", version: "2019-01-16", actions: map[string]action{
+		"CreateAccessKey": {params: func() any { return new(createKeyParams) }, run: createAccessKey},
+		"ListAccessKeys":  {params: func() any { return new(listKeysParams) }, run: listAccessKeys},
+		"UpdateAccessKey": {params: func() any { return new(keyParams) }, run: updateAccessKey},
+		"DeleteAccessKey": {params: func() any { return new(deleteKeyParams) }, run: deleteAccessKey},
+	}}
+}
+
+type createKeyParams struct {
+	TargetUin   *uint64
+	Description string
+}
+
+type listKeysParams struct{ TargetUin *uint64 }
+
+type keyParams struct {
+	AccessKeyId string
+	Status      string
+	TargetUin   *uint64
+}
+
+type deleteKeyParams struct {
+	AccessKeyId string
+	TargetUin   *uint64
+}
+
+// accessKey is a key as CAM shows it; the secret only once.
+type accessKey struct {
+	AccessKeyID     string `json:"AccessKeyId"`
+	SecretAccessKey string `json:"SecretAccessKey,omitempty"`
+	Status          string
+	CreateTime      string
+	Description     string
+}
+
+func keyView(k model.AccessKey) accessKey {
+	status := "Active"
+	if k.Inactive {
+		status = "Inactive"
+	}
+	return accessKey{AccessKeyID: k.ID, Status: status, CreateTime: k.Created.UTC().Format(time.DateTime)}
+}
+
+// target is the user that a call is about: the given one or the caller.
+func (r *request) target(uin *uint64) (string, *failure) {
+	if uin == nil {
+		return r.key.UserID, nil
+	}
+	id := strconv.FormatUint(*uin, 10)
+	u, ok := r.world.User(model.TencentCloud, id)
+	if !ok || u.AccountID != r.key.AccountID {
+		return "", fail("ResourceNotFound.UserNotExist", "The user does not exist.")
+	}
+	return id, nil
+}
+
+func createAccessKey(r *request, params any) (any, *failure) {
+	p := params.(*createKeyParams)
+	user, f := r.target(p.TargetUin)
+	if f != nil {
+		return nil, f
+	}
+	k, ok := r.world.CreateAccessKey(model.TencentCloud, user, maxAccessKeys)
+	if !ok {
+		return nil, fail("OperationDenied.AccessKeyOverLimit", "Each account can have up to two access keys.")
+	}
+	view := keyView(k)
+	view.SecretAccessKey, view.Description = k.Secret, p.Description
+	return struct {
+		AccessKey accessKey
+		RequestID string `json:"RequestId"`
+	}{view, r.id}, nil
+}
+
+func listAccessKeys(r *request, params any) (any, *failure) {
+	user, f := r.target(params.(*listKeysParams).TargetUin)
+	if f != nil {
+		return nil, f
+	}
+	list := []accessKey{}
+	for _, k := range r.world.AccessKeys(model.TencentCloud, user) {
+		list = append(list, keyView(k))
+	}
+	return struct {
+		AccessKeys []accessKey
+		RequestID  string `json:"RequestId"`
+	}{list, r.id}, nil
+}
+
+// ownKey finds a key among the target's.
+func (r *request) ownKey(id string, uin *uint64) (model.AccessKey, *failure) {
+	user, f := r.target(uin)
+	if f != nil {
+		return model.AccessKey{}, f
+	}
+	k, ok := r.world.AccessKey(model.TencentCloud, id)
+	if !ok || k.UserID != user || k.Token != "" {
+		return model.AccessKey{}, fail("ResourceNotFound.SecretNotExist", "The access key does not exist.")
+	}
+	return k, nil
+}
+
+func updateAccessKey(r *request, params any) (any, *failure) {
+	p := params.(*keyParams)
+	if p.Status != "Active" && p.Status != "Inactive" {
+		return nil, fail("InvalidParameter.ParamError", "Status must be Active or Inactive.")
+	}
+	k, f := r.ownKey(p.AccessKeyId, p.TargetUin)
+	if f != nil {
+		return nil, f
+	}
+	r.world.SetAccessKeyInactive(model.TencentCloud, k.ID, p.Status == "Inactive")
+	return accepted{r.id}, nil
+}
+
+func deleteAccessKey(r *request, params any) (any, *failure) {
+	p := params.(*deleteKeyParams)
+	k, f := r.ownKey(p.AccessKeyId, p.TargetUin)
+	if f != nil {
+		return nil, f
+	}
+	if !k.Inactive {
+		// CAM deletes only keys that were switched off before.
+		return nil, fail("FailedOperation.Accesskey", "Disable the access key before deleting it.")
+	}
+	r.world.DeleteAccessKey(model.TencentCloud, k.ID)
+	return accepted{r.id}, nil
+}
