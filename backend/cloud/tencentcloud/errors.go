@@ -27,7 +27,7 @@ const (
 	adviceBill     = "the instance is isolated or frozen for billing reasons; settle that in the cloud's console first"
 	adviceSlow     = "too many requests; lower max_requests_per_second if other programs use the same account"
 	adviceRescue   = "the instance is in rescue mode, or entering or leaving it; end that first"
-	adviceServer   = "the cloud failed inside; whether the request took effect is not known"
+	adviceServer   = "the cloud failed inside"
 	adviceTags     = "the cloud does not accept a filter; check the role's instance_tags"
 	advicePassword = "the cloud does not accept the password; check password_policy against the rules for the instance's system"
 	adviceNothing  = "the cloud does not do this for the instance or the account"
@@ -35,8 +35,9 @@ const (
 
 // verdicts judges every code that the API documents for the calls of this package. A code is of a
 // kind other than Unknown only if it certainly means that the request changed nothing: it comes from
-// a check that precedes the operation. A batch with an instance that does not allow the operation is
-// answered with that instance's code instead of being accepted (page 213/33243).
+// a check that precedes the operation. That a batch is checked as a whole before any of its instances
+// is touched is inferred from the API's form (one code for all, and pages of sister actions that say
+// so); the caller keeps the value that it sent in any case.
 var verdicts = map[string]verdict{
 	// ResetInstancesPassword (cvm client.go, and the page of 2018 for InvalidPassword).
 	cvm.INVALIDINSTANCEID_MALFORMED:                          {cloud.Refused, adviceID},
@@ -111,7 +112,7 @@ var verdicts = map[string]verdict{
 	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary credentials are wrong or have expired; write the connection with valid ones"},
 	"AuthFailure.UnauthorizedOperation": {cloud.Denied, adviceGrant},
 	"DryRunOperation":                   {cloud.Refused, adviceOurs},
-	"FailedOperation":                   {cloud.Unknown, "the cloud reports a failure without a reason; whether the request took effect is not known"},
+	"FailedOperation":                   {cloud.Unknown, "the cloud reports a failure without a reason"},
 	"InternalError":                     {cloud.Unknown, adviceServer},
 	"InvalidAction":                     {cloud.Refused, adviceOurs},
 	"InvalidParameter":                  {cloud.Refused, "the cloud does not accept a parameter of the request; check the role's username and instance_tags"},
@@ -126,11 +127,11 @@ var verdicts = map[string]verdict{
 	"RequestLimitExceeded.IPLimitExceeded":              {cloud.Throttled, adviceSlow},
 	"RequestLimitExceeded.UinLimitExceeded":             {cloud.Throttled, adviceSlow},
 	"RequestSizeLimitExceeded":                          {cloud.Refused, adviceOurs},
-	"ResourceInUse":                                     {cloud.Unknown, "the cloud says that the resource is in use; whether the request took effect is not known"},
-	"ResourceInsufficient":                              {cloud.Unknown, "the cloud lacks resources; whether the request took effect is not known"},
+	"ResourceInUse":                                     {cloud.Unknown, "the cloud says that the resource is in use"},
+	"ResourceInsufficient":                              {cloud.Unknown, "the cloud lacks resources"},
 	"ResourceNotFound":                                  {cloud.NotFound, "no such resource in this region for these keys; check the instance id and the connection's region"},
-	"ResourceUnavailable":                               {cloud.Unknown, "the resource is not available now; whether the request took effect is not known"},
-	"ResponseSizeLimitExceeded":                         {cloud.Unknown, "the answer was too large for the cloud to send; whether the request took effect is not known"},
+	"ResourceUnavailable":                               {cloud.Unknown, "the resource is not available now"},
+	"ResponseSizeLimitExceeded":                         {cloud.Unknown, "the answer was too large for the cloud to send"},
 	"ServiceUnavailable":                                {cloud.Unknown, adviceServer},
 	"UnauthorizedOperation":                             {cloud.Denied, adviceGrant},
 	"UnknownParameter":                                  {cloud.Refused, adviceOurs},
@@ -178,5 +179,5 @@ func judge(code string) verdict {
 	if v, ok := groups[group]; ok {
 		return v
 	}
-	return verdict{cloud.Unknown, "the cloud answered with an error that cloudpw does not know; whether the request took effect is not known"}
+	return verdict{cloud.Unknown, "the cloud answered with an error that cloudpw does not know"}
 }

@@ -33,6 +33,9 @@ var (
 // clientErrors is the prefix of codes that the SDK makes itself.
 const clientErrors = "ClientError."
 
+// outcomeOpen ends the message about a reset whose outcome the error leaves open.
+const outcomeOpen = "; whether the reset took effect is not known yet"
+
 // maxCloudText bounds what is kept of the cloud's own texts, in characters.
 const maxCloudText = 300
 
@@ -55,7 +58,7 @@ func translate(a action, err error, secrets ...string) *cloud.Error {
 			return cloud.Transport(a.String(), err)
 		}
 		// The text of such an error holds the whole answer: it is dropped with the error.
-		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (SDK: %s)", a, clean(code, 64))
+		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (the SDK says %s)", a, clean(code, 64))
 	}
 	return refusal(a, api, secrets)
 }
@@ -69,6 +72,9 @@ func refusal(a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud
 		Code:      clean(redact(api.Code, secrets), 128),
 		RequestID: clean(redact(api.RequestId, secrets), 128),
 		Message:   a.String() + ": " + strings.ReplaceAll(v.advice, "{permission}", a.service+":"+a.name),
+	}
+	if v.kind == cloud.Unknown && !a.reads {
+		e.Message += outcomeOpen
 	}
 	// What the cloud says about a refused password could describe it.
 	if v.kind == cloud.PasswordRefused {
@@ -95,6 +101,9 @@ func unreadable(a action, answer *answerError) *cloud.Error {
 		e.Message = a.String() + ": " + answer.Error() + "; " + adviceServer
 	default:
 		e.Message = a.String() + ": " + answer.Error() + "; check endpoints." + a.service + " and proxies on the way"
+	}
+	if !a.reads {
+		e.Message += outcomeOpen
 	}
 	return e
 }

@@ -1,0 +1,86 @@
+package tencentcloud
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+func TestRedactKnowsEveryForm(t *testing.T) {
+	quoted, err := json.Marshal(testPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, form := range map[string]string{
+		"raw": testPassword, "JSON": string(quoted), "query": url.QueryEscape(testPassword), "path": url.PathEscape(testPassword),
+		"base64":     base64.StdEncoding.EncodeToString([]byte(testPassword)),
+		"base64 URL": base64.URLEncoding.EncodeToString([]byte(testPassword)),
+	} {
+		got := redact("before "+form+" after "+form, []string{"", testPassword})
+		if strings.Contains(got, strings.Trim(form, `"`)) || !strings.HasPrefix(got, "before ") || !strings.Contains(got, " after ") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := redact("nothing to hide", []string{"", testPassword}); got != "nothing to hide" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestCleanMakesOneShortLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text":            "plain text",
+		" two\r\n\tlines ":      "two lines",
+		"bell\x07 and \x1b[31m": "bell and [31m",
+		"bad \xff byte":         "bad ? byte",
+		"实例正在运行":                "实例正在运行",
+		strings.Repeat("长", 21): strings.Repeat("长", 20) + "...",
+		"bidi \u202e override":  "bidi override",
+	} {
+		if got := clean(in, 20); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTranslateKeepsTheChain(t *testing.T) {
+	own := cloud.Errorf(cloud.NotReady, "own")
+	if got := translate(describeInstances, own); got != own {
+		t.Errorf("an error that has a kind became %v", got)
+	}
+	network := tcerr.NewTencentCloudSDKErrorWithCause("ClientError.NetworkError", "Fail to get response", "", context.DeadlineExceeded)
+	if got := translate(describeInstances, network); got.Kind != cloud.Unknown || !errors.Is(got, context.DeadlineExceeded) {
+		t.Errorf("%v", got)
+	}
+	api := tcerr.NewTencentCloudSDKError("MutexOperation.TaskRunning", "text", "id")
+	var sdk *tcerr.TencentCloudSDKError
+	if got := translate(resetInstancesPassword, api); !errors.As(got, &sdk) || sdk.Code != "MutexOperation.TaskRunning" || sdk.RequestId != "id" {
+		t.Errorf("%v does not lead to the SDK's error", got)
+	}
+	// The SDK puts the whole answer into such an error, so it must not be kept.
+	parse := tcerr.NewTencentCloudSDKError("ClientError.ParseJsonError", "Fail to parse json content: "+testPassword, "")
+	wantKind(t, translate(resetInstancesPassword, parse), cloud.Unknown)
+	wantKind(t, translate(resetInstancesPassword, errors.New("anything else")), cloud.Unknown)
+}
+
+func TestLacksPermission(t *testing.T) {
+	for code, want := range map[string]bool{
+		"AuthFailure.UnauthorizedOperation": true, "UnauthorizedOperation": true, "UnauthorizedOperation.X": true,
+		"AuthFailure.SignatureFailure": false, "InternalError": false,
+	} {
+		err := error(translate(getCallerIdentity, tcerr.NewTencentCloudSDKError(code, "", "")))
+		if got := lacksPermission(err); got != want {
+			t.Errorf("%s: %t", code, got)
+		}
+	}
+	if lacksPermission(nil) || lacksPermission(errors.New("x")) {
+		t.Error("no API error lacks a permission")
+	}
+}
