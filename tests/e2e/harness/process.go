@@ -94,7 +94,7 @@ var errExited = errors.New("the program has ended")
 // alive returns errExited, with the end of the log, once the program has ended.
 func (p *Process) alive() error {
 	if ended, err := p.Exited(); ended {
-		return fmt.Errorf("%s: %w (%v); its log ends with:\n%s", p.name, errExited, err, tail(p.LogPath, 20))
+		return fmt.Errorf("%s: %w (%s); its log ends with:\n%s", p.name, errExited, fmt.Sprint(err), tail(p.LogPath, 20))
 	}
 	return nil
 }
