@@ -1,0 +1,317 @@
+package rotation
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// ID names an account: the thing that has a password.
+type ID struct {
+	Connection string `json:"connection"`
+	InstanceID string `json:"instance_id"`
+	Username   string `json:"username"`
+}
+
+// String is the account's name in logs and errors and its place under accounts/.
+func (id ID) String() string { return id.Connection + "/" + id.InstanceID + "/" + id.Username }
+
+// ParseID is the inverse of ID.String.
+func ParseID(s string) (ID, error) {
+	p := strings.Split(s, "/")
+	if len(p) != 3 || p[0] == "" || p[1] == "" || p[2] == "" {
+		return ID{}, fmt.Errorf("%q is no account name of the form connection/instance_id/username", s)
+	}
+	return ID{p[0], p[1], p[2]}, nil
+}
+
+// Mode of a role: how its passwords are handed out.
+type Mode string
+
+// Modes.
+const (
+	Leased Mode = "leased" // every answer has a lease, and its end rotates the account
+	Static Mode = "static" // never a lease
+)
+
+// Source of a version.
+type Source string
+
+// Sources.
+const (
+	FromInitial Source = "initial" // the cloud's first-boot password, decrypted
+	FromReset   Source = "reset"   // set through the cloud's reset API
+	FromImport  Source = "import"  // recorded by an operator
+)
+
+// Checkout of a leased role.
+type Checkout string
+
+// Checkouts.
+const (
+	Shared    Checkout = "shared"
+	Exclusive Checkout = "exclusive"
+)
+
+// Reason why an account is due.
+type Reason string
+
+// Reasons. The first four forbid reading until the account has been rotated; the others leave it
+// readable until an attempt is recorded.
+const (
+	DueFirst    Reason = "first"
+	DueRevoked  Reason = "revoked"
+	DueDeadline Reason = "deadline"
+	DueLeaver   Reason = "leaver"
+	DueSchedule Reason = "schedule"
+	DueManual   Reason = "manual"
+	DueImport   Reason = "import"
+	DueRead     Reason = "read"
+)
+
+// ForbidsReading reports whether the current version must not be handed out before the account has
+// been rotated.
+func (r Reason) ForbidsReading() bool {
+	switch r {
+	case DueFirst, DueRevoked, DueDeadline, DueLeaver:
+		return true
+	}
+	return false
+}
+
+// Settings are what the rotation of an account needs of its role. The account carries them, so that
+// a role may be changed or deleted while leases exist.
+type Settings struct {
+	Mode     Mode     `json:"mode"`
+	Source   Source   `json:"source"`
+	Checkout Checkout `json:"checkout,omitempty"`
+	// TTL and MaxTTL are those of leases; both are positive in leased mode.
+	TTL    time.Duration `json:"ttl,omitempty"`
+	MaxTTL time.Duration `json:"max_ttl,omitempty"`
+	// Key names the private key for the initial password; empty: the instance's own key-pair name.
+	Key              string        `json:"key,omitempty"`
+	PasswordPolicy   string        `json:"password_policy,omitempty"`
+	ForceStop        bool          `json:"force_stop,omitempty"`
+	MinResetInterval time.Duration `json:"min_reset_interval,omitempty"`
+	MaxVersions      int           `json:"max_versions,omitempty"`
+	ClearInitial     bool          `json:"clear_initial,omitempty"`
+	// CanReset is whether the connection's provider can reset passwords.
+	CanReset bool `json:"can_reset,omitempty"`
+	// RotationPeriod is the time between scheduled rotations; 0: none.
+	RotationPeriod time.Duration `json:"rotation_period,omitempty"`
+}
+
+// Facts are what an answer tells about the instance, as last described by the cloud.
+type Facts struct {
+	Name       string         `json:"name,omitempty"`
+	Platform   cloud.Platform `json:"platform,omitempty"`
+	OSName     string         `json:"os_name,omitempty"`
+	PrivateIP  string         `json:"private_ip,omitempty"`
+	PublicIP   string         `json:"public_ip,omitempty"`
+	KeyName    string         `json:"key_name,omitempty"`
+	LaunchTime time.Time      `json:"launch_time,omitzero"`
+}
+
+// FactsOf takes an instance's facts.
+func FactsOf(i cloud.Instance) Facts {
+	return Facts{Name: i.Name, Platform: i.Platform, OSName: i.OSName, PrivateIP: i.PrivateIP,
+		PublicIP: i.PublicIP, KeyName: i.KeyName, LaunchTime: i.LaunchTime}
+}
+
+// Instance is the inverse of FactsOf, for the provider's pure methods.
+func (f Facts) Instance(id string) cloud.Instance {
+	return cloud.Instance{ID: id, Name: f.Name, Platform: f.Platform, OSName: f.OSName, PrivateIP: f.PrivateIP,
+		PublicIP: f.PublicIP, KeyName: f.KeyName, LaunchTime: f.LaunchTime}
+}
+
+// Version is one password that the account has or had.
+type Version struct {
+	Number   int       `json:"number"`
+	Password string    `json:"password"`
+	Source   Source    `json:"source"`
+	Created  time.Time `json:"created"`
+	// Verified is false for an initial password: a change made by hand inside the server cannot be
+	// seen from outside.
+	Verified bool `json:"verified,omitempty"`
+	// Disclosed is when a client was first given it; zero: never.
+	Disclosed time.Time `json:"disclosed,omitzero"`
+	// Until is the end of the disclosure of a leased version, Disclosed + max_ttl as it was then.
+	Until time.Time `json:"until,omitzero"`
+	// Ended is when a newer version replaced it.
+	Ended time.Time `json:"ended,omitzero"`
+}
+
+// Attempt is one cloud call that may set a password and that has not been closed.
+type Attempt struct {
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
+	// RequestID is the cloud's id of the accepted request; empty: not known to be accepted.
+	RequestID string `json:"request_id,omitempty"`
+	// Accepted is when RequestID was stored.
+	Accepted time.Time `json:"accepted,omitzero"`
+	// SeenOperation is the operation id that the cloud showed before the call.
+	SeenOperation string `json:"seen_operation,omitempty"`
+	// Overwritten is set when the cloud's record shows another operation instead: this attempt's
+	// outcome will never be shown.
+	Overwritten bool `json:"overwritten,omitempty"`
+}
+
+// polled reports whether the cloud may still show the attempt's outcome.
+func (t Attempt) polled() bool { return t.RequestID != "" && !t.Overwritten }
+
+// Pending is the next version before the cloud has confirmed it.
+type Pending struct {
+	Password string    `json:"password"`
+	Created  time.Time `json:"created"`
+	// Attempts are the attempts that are not closed.
+	Attempts []Attempt `json:"attempts,omitempty"`
+	// Tried counts all attempts.
+	Tried int `json:"tried,omitempty"`
+	// Failures counts the attempts that the cloud reported as failed.
+	Failures int `json:"failures,omitempty"`
+	// Uncertain is set when an attempt was closed without the certainty that it changed nothing.
+	Uncertain bool `json:"uncertain,omitempty"`
+	// Rejected is set when the value is not sent any more.
+	Rejected bool `json:"rejected,omitempty"`
+}
+
+// polled reports whether any attempt's outcome may still be shown.
+func (p *Pending) polled() bool {
+	for _, t := range p.Attempts {
+		if t.polled() {
+			return true
+		}
+	}
+	return false
+}
+
+// Candidate is a replaced pending that the server may have.
+type Candidate struct {
+	Password string    `json:"password"`
+	Created  time.Time `json:"created"`
+}
+
+// Due says that a rotation should happen.
+type Due struct {
+	Since  time.Time `json:"since"`
+	Reason Reason    `json:"reason"`
+}
+
+// Lease is a nonce of a version.
+type Lease struct {
+	Version int       `json:"version"`
+	Issued  time.Time `json:"issued"`
+	// Expires is the latest time at which Vault may still count the lease as live.
+	Expires time.Time `json:"expires"`
+}
+
+// Backoff keeps a failing account from being tried too often.
+type Backoff struct {
+	Failures  int       `json:"failures"`
+	NotBefore time.Time `json:"not_before"`
+	// LastError and LastErrorTime are for accounts/ and status; the text never holds a secret.
+	LastError     string    `json:"last_error"`
+	LastErrorTime time.Time `json:"last_error_time"`
+}
+
+// schemaVersion of Account records. A record of a newer schema is refused, not guessed at.
+const schemaVersion = 1
+
+// Account is the one record of an account. It is self-contained: everything that its rotation needs
+// after a restart is in it. Every change is one write (rule 1).
+type Account struct {
+	Schema   int `json:"schema"`
+	ID       `json:"id"`
+	Provider string   `json:"provider"`
+	Role     string   `json:"role,omitempty"` // the role that it is bound to
+	Settings Settings `json:"settings"`
+	Facts    Facts    `json:"facts"`
+
+	// Versions, oldest first; the last is the current one.
+	Versions []Version `json:"versions,omitempty"`
+	// LastVersion is the highest number ever given, since old versions are pruned.
+	LastVersion int `json:"last_version,omitempty"`
+
+	Pending *Pending `json:"pending,omitempty"`
+	// OldUnresolved are the attempts of the promoted value that were still open when it was promoted.
+	OldUnresolved []Attempt   `json:"old_unresolved,omitempty"`
+	Candidates    []Candidate `json:"candidates,omitempty"`
+
+	Due    *Due             `json:"due,omitempty"`
+	Leases map[string]Lease `json:"leases,omitempty"` // by nonce
+
+	Backoff *Backoff `json:"backoff,omitempty"`
+	// LastReset is when the newest pending was begun, for min_reset_interval.
+	LastReset time.Time `json:"last_reset,omitzero"`
+	// LastRotation is when the current version was promoted; zero: never rotated.
+	LastRotation time.Time `json:"last_rotation,omitzero"`
+	// NextRotation is the next scheduled rotation. It is stored, never derived from a missing last one.
+	NextRotation time.Time `json:"next_rotation,omitzero"`
+
+	// InitialCleared is when the cloud's copy of the initial password was deleted.
+	InitialCleared time.Time `json:"initial_cleared,omitzero"`
+	// InitialOverwritten is set once the cloud's initial password is known not to be the server's.
+	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
+	// Gone is when the cloud said that the instance does not exist any more; zero: it exists.
+	Gone time.Time `json:"gone,omitzero"`
+}
+
+// current returns the current version, or nil.
+func (a *Account) current() *Version {
+	if len(a.Versions) == 0 {
+		return nil
+	}
+	return &a.Versions[len(a.Versions)-1]
+}
+
+// version returns the version with that number, or nil.
+func (a *Account) version(n int) *Version {
+	for i := range a.Versions {
+		if a.Versions[i].Number == n {
+			return &a.Versions[i]
+		}
+	}
+	return nil
+}
+
+// clone is a deep copy, so that a transition never touches a record that others may be reading.
+func (a *Account) clone() *Account {
+	c := *a
+	c.Versions = append([]Version(nil), a.Versions...)
+	c.OldUnresolved = append([]Attempt(nil), a.OldUnresolved...)
+	c.Candidates = append([]Candidate(nil), a.Candidates...)
+	if a.Pending != nil {
+		p := *a.Pending
+		p.Attempts = append([]Attempt(nil), a.Pending.Attempts...)
+		c.Pending = &p
+	}
+	if a.Due != nil {
+		d := *a.Due
+		c.Due = &d
+	}
+	if a.Backoff != nil {
+		b := *a.Backoff
+		c.Backoff = &b
+	}
+	if a.Leases != nil {
+		c.Leases = make(map[string]Lease, len(a.Leases)+1)
+		for k, v := range a.Leases {
+			c.Leases[k] = v
+		}
+	}
+	return &c
+}
+
+func decodeAccount(raw []byte) (*Account, error) {
+	var a Account
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return nil, fmt.Errorf("the account's record cannot be read: %w", err)
+	}
+	if a.Schema > schemaVersion {
+		return nil, fmt.Errorf("the account's record has schema %d, newer than %d: run the newer plugin version that wrote it", a.Schema, schemaVersion)
+	}
+	return &a, nil
+}

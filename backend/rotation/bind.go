@@ -1,0 +1,179 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Binding says that an account belongs to a role.
+type Binding struct {
+	ID
+	Provider string // the connection's provider: accounts are unique over provider, instance and user
+	Role     string
+	Settings Settings
+	Facts    Facts
+}
+
+// Bind makes the account if there is none, or updates its settings and facts. An account that
+// belongs to another role, or whose instance and user name another connection already serves, is a
+// Conflict. It asks for no rotation.
+func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
+	c.binding.Lock()
+	defer c.binding.Unlock()
+	marker, err := c.claim(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	e := c.entry(b.ID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, err
+	}
+	now := c.opts.Now()
+	ev := bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: now}
+	base := e.rec
+	if base == nil {
+		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: marker.InitialOverwritten}
+	}
+	next, err := transition(base, ev, c.opts.rules)
+	switch {
+	case errors.Is(err, errNoChange):
+		return c.view(e), nil
+	case err != nil:
+		return nil, err
+	}
+	if err := c.put(ctx, e, next); err != nil {
+		return nil, err
+	}
+	c.schedule(e)
+	return c.view(e), nil
+}
+
+// CheckBinding reports the Conflict that Bind would meet, and changes nothing.
+func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
+	if _, err := c.checkClaim(ctx, b); err != nil {
+		return err
+	}
+	a, err := c.get(ctx, b.ID)
+	if err != nil || a == nil {
+		return err
+	}
+	_, err = transition(a, bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: c.opts.Now()}, c.opts.rules)
+	if errors.Is(err, errNoChange) {
+		return nil
+	}
+	return err
+}
+
+func (b Binding) key() string {
+	return bindingKey(b.Provider, b.ID, b.Facts.Platform == cloud.Windows)
+}
+
+// checkClaim returns the marker unless another account holds it.
+func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
+	m, err := loadBinding(ctx, c.opts.Storage, b.key(), b.ID)
+	if err != nil || m.Account == nil || *m.Account == b.ID {
+		return m, err
+	}
+	// A marker is written before its account: one without an account is the trace of a crash.
+	holder, err := c.get(ctx, *m.Account)
+	if err != nil || holder == nil {
+		return m, err
+	}
+	return m, errorf(Conflict, "user %s of instance %s is already account %s of role %q; one account belongs to one role",
+		b.Username, b.InstanceID, m.Account, holder.Role)
+}
+
+// claim takes the marker for the account. The caller holds c.binding.
+func (c *Core) claim(ctx context.Context, b Binding) (binding, error) {
+	m, err := c.checkClaim(ctx, b)
+	if err != nil || m.Account != nil && *m.Account == b.ID {
+		return m, err
+	}
+	id := b.ID
+	m.Account = &id
+	return m, saveBinding(ctx, c.opts.Storage, b.key(), b.ID, m)
+}
+
+// Unbind takes an account from a role that was deleted or does not map to it any more. Its leases go
+// on to their end, which still rotates it.
+func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
+	_, err := c.update(ctx, c.entry(id), unbound{role: role})
+	if errors.Is(err, errNoChange) || isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Describe refreshes an account's facts, if there is such an account.
+func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
+	_, err := c.update(ctx, c.entry(id), described{facts: facts})
+	if errors.Is(err, errNoChange) || isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Bound lists the accounts that belong to a role, below one connection.
+func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error) {
+	var ids []ID
+	err := c.each(ctx, connection+"/", func(a *Account) {
+		if a.Role == role {
+			ids = append(ids, a.ID)
+		}
+	})
+	return ids, err
+}
+
+// ConnectionUse counts the accounts of a connection and their leases.
+func (c *Core) ConnectionUse(ctx context.Context, connection string) (accounts, leases int, err error) {
+	err = c.each(ctx, connection+"/", func(a *Account) {
+		accounts++
+		leases += len(a.Leases)
+	})
+	return accounts, leases, err
+}
+
+// each visits the records below a prefix of account names.
+func (c *Core) each(ctx context.Context, prefix string, visit func(*Account)) error {
+	return c.walk(ctx, prefix, func(id ID) error {
+		a, err := c.get(ctx, id)
+		if err == nil && a != nil {
+			visit(a)
+		}
+		return err
+	})
+}
+
+// get returns an account's record, which nobody may change, or nil.
+func (c *Core) get(ctx context.Context, id ID) (*Account, error) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, err
+	}
+	return e.rec, nil
+}
+
+func isNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == NotFound
+}
+
+// List returns the names below a prefix of account names, as storage lists them: connections for "",
+// instance ids for "<connection>/", user names for "<connection>/<instance_id>/".
+func (c *Core) List(ctx context.Context, prefix string) ([]string, error) {
+	names, err := c.opts.Storage.List(ctx, AccountPrefix+prefix)
+	if err != nil {
+		return nil, &Error{Kind: Unavailable, Message: "storage failed while listing accounts/" + prefix, Err: err}
+	}
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(n, "/")
+	}
+	return names, nil
+}

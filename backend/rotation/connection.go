@@ -1,0 +1,159 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// connection is one connection's shared state: its provider, limiter and breaker, and the collector
+// that makes one request out of many looks at operation records.
+type connection struct {
+	name    string
+	gate    *gate
+	breaker breaker
+
+	mu   sync.Mutex
+	live *Connection // nil: to be connected
+
+	looks   []look
+	looking bool
+}
+
+// connection returns the state of a connection, which exists once for a name.
+func (c *Core) connection(name string) *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.conns[name]
+	if n == nil {
+		n = &connection{name: name, gate: newGate(1)}
+		c.conns[name] = n
+	}
+	return n
+}
+
+// connect returns the connection's provider, making it if need be.
+func (c *Core) connect(ctx context.Context, name string) (*connection, *Connection, error) {
+	n := c.connection(name)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.live != nil {
+		return n, n.live, nil
+	}
+	live, err := c.opts.Connect(ctx, name, n.gate)
+	if err != nil {
+		return n, nil, err
+	}
+	n.gate.setRate(live.RequestsPerSecond)
+	n.live = live
+	return n, live, nil
+}
+
+// ForgetConnection is to be called when a connection's configuration has changed or was deleted: the
+// next use connects anew. The limiter and the breaker's memory stay.
+func (c *Core) ForgetConnection(name string) {
+	n := c.connection(name)
+	n.mu.Lock()
+	n.live = nil
+	n.mu.Unlock()
+	n.breaker.report(c.opts.Now(), nil) // new credentials deserve a try at once
+	c.wakeQueue(name)
+}
+
+// requestsPerSecond is the connection's limit, or 1 before it is known.
+func (n *connection) requestsPerSecond() float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.live == nil {
+		return 1
+	}
+	return n.live.RequestsPerSecond
+}
+
+// resetter returns the connection's reset capability.
+func (v *Connection) resetter() (cloud.PasswordResetter, error) {
+	r, ok := v.Provider.(cloud.PasswordResetter)
+	if !ok {
+		return nil, fmt.Errorf("provider %s cannot reset passwords", v.ProviderName)
+	}
+	return r, nil
+}
+
+// look is one account's question for an operation record.
+type look struct {
+	ref    cloud.ResetRef
+	answer chan<- lookAnswer
+}
+
+type lookAnswer struct {
+	record cloud.ResetRecord
+	found  bool
+	err    error
+}
+
+// record asks for the operation record of one instance. Questions that come while a request is under
+// way or waits for the gate go out together, in the cloud's batches.
+func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
+	answer := make(chan lookAnswer, 1)
+	n.mu.Lock()
+	n.looks = append(n.looks, look{ref, answer})
+	if !n.looking {
+		n.looking = true
+		c.wg.Add(1)
+		go c.collect(n, r, timeout)
+	}
+	n.mu.Unlock()
+	select {
+	case a := <-answer:
+		return a.record, a.found, a.err
+	case <-ctx.Done():
+		return cloud.ResetRecord{}, false, &cloud.Error{Kind: cloud.Unavailable, Err: ctx.Err(), Message: "the operation record was not waited for"}
+	}
+}
+
+// collect sends the collected questions until there are none.
+func (c *Core) collect(n *connection, r cloud.PasswordResetter, timeout time.Duration) {
+	defer c.wg.Done()
+	batch := max(r.ResetTraits().BatchSize, 1)
+	for {
+		n.mu.Lock()
+		// One instance may be asked about twice with different request ids; a request answers by
+		// instance, so the second waits for the next round.
+		var now, rest []look
+		asked := map[string]bool{}
+		for _, l := range n.looks {
+			if len(now) < batch && !asked[l.ref.InstanceID] {
+				asked[l.ref.InstanceID] = true
+				now = append(now, l)
+			} else {
+				rest = append(rest, l)
+			}
+		}
+		n.looks = rest
+		if len(now) == 0 {
+			n.looking = false
+			n.mu.Unlock()
+			return
+		}
+		n.mu.Unlock()
+
+		refs := make([]cloud.ResetRef, len(now))
+		for i, l := range now {
+			refs[i] = l.ref
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, timeout+gatePatience)
+		records, err := r.ResetRecords(ctx, refs)
+		cancel()
+		n.breaker.report(c.opts.Now(), err)
+		for _, l := range now {
+			rec, ok := records[l.ref.InstanceID]
+			l.answer <- lookAnswer{rec, ok, err}
+		}
+	}
+}
+
+// gatePatience is how long a background request waits for the connection's limiter.
+const gatePatience = 30 * time.Second

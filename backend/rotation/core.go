@@ -1,0 +1,280 @@
+package rotation
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// Options are what a Core needs of its surroundings.
+type Options struct {
+	// Storage is the mount's storage view. A deposed node's writes must fail.
+	Storage logical.Storage
+	Logger  hclog.Logger
+	// Connect makes the provider of a connection, whose calls wait for the gate.
+	Connect func(ctx context.Context, connection string, gate cloud.Gate) (*Connection, error)
+	// Generate makes a password by a policy ("": the built-in generator) that keeps to the rules.
+	Generate func(ctx context.Context, policy string, rules password.Rules, username string) (string, error)
+	// Decrypt decrypts the ciphertext of an initial password with the key that the settings name, or
+	// else the instance's key-pair name does.
+	Decrypt func(ctx context.Context, c Ciphertext) (string, error)
+	// Now is the wall clock, which Vault's lease times follow; nil: time.Now. Settle windows do not
+	// use it: they are counted monotonically.
+	Now func() time.Time
+	// Random feeds the jitter of retries, in [0,1); nil: math/rand.
+	Random func() float64
+	// NewID makes nonces and attempt ids; nil: 128 random bits.
+	NewID func() (string, error)
+
+	rules rules // only tests set any
+}
+
+// Ciphertext is an initial password as the cloud has it, and what is needed to choose the key.
+type Ciphertext struct {
+	ID    ID
+	Key   string // the role's key; may be empty
+	Facts Facts
+	Value string
+	// Fingerprint asks the cloud for the fingerprint of the instance's key pair, for error messages.
+	Fingerprint func(context.Context) (string, error)
+}
+
+// Connection is a connection as the core sees it.
+type Connection struct {
+	Provider          cloud.Provider
+	ProviderName      string
+	RequestsPerSecond float64
+	RequestTimeout    time.Duration
+	PasswordPolicy    string
+}
+
+// Core owns the accounts of one mount: their records, leases and rotations. It is the only code that
+// changes an account or asks a cloud to set a password. All methods are safe for concurrent use.
+type Core struct {
+	opts Options
+
+	mu       sync.Mutex
+	entries  map[ID]*entry
+	conns    map[string]*connection
+	queues   map[string]*queue
+	binding  sync.Mutex // rule 15: one lock for all bindings
+	running  bool
+	loading  bool
+	loadedAt time.Time
+
+	// ctx ends with Stop; background work runs under it.
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// New makes a Core that does nothing by itself until Start.
+func New(o Options) *Core {
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = mathrand.Float64
+	}
+	if o.NewID == nil {
+		o.NewID = randomID
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Core{opts: o, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, ctx: ctx, cancel: cancel}
+}
+
+func randomID() (string, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// Start begins background work: it rebuilds the schedule from storage and rotates what is due. Reads
+// work at once. It is called where storage may be written, and once.
+func (c *Core) Start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running || c.ctx.Err() != nil {
+		return
+	}
+	c.running, c.loading = true, true
+	for _, q := range c.queues {
+		c.startQueue(q)
+	}
+	c.wg.Add(1)
+	go c.loadAll()
+}
+
+// Stop ends background work and waits for it. Steps under way are cut short: whatever they had
+// recorded is taken up by the next Start, here or on another node.
+func (c *Core) Stop() {
+	c.mu.Lock()
+	c.running = false
+	c.cancel()
+	c.mu.Unlock()
+	c.wg.Wait()
+}
+
+// entry is an account in memory: its cached record, and what a process knows beyond it.
+type entry struct {
+	id ID
+
+	// mu guards the rest and every read-change-write of the record. It is held over storage, never
+	// over a cloud call.
+	mu     sync.Mutex
+	loaded bool
+	rec    *Account // nil: no such account
+	// changed is closed and replaced when the record changes.
+	changed chan struct{}
+	// seen is when this process first saw an attempt that is open (rule 10), monotonically.
+	seen map[string]time.Time
+	// shown is when this process first saw an attempt accepted, for the visibility grace.
+	shown map[string]time.Time
+	// pollAt and holdUntil are the worker's; notes of failures that left no trace in the record.
+	pollAt    time.Time
+	holdUntil time.Time
+	holds     int
+	holdCause string
+	fetching  chan struct{} // closed when the initial password's reader is done
+
+	// slot is the scheduler's part, guarded by its queue.
+	slot slot
+}
+
+func (c *Core) entry(id ID) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[id]
+	if e == nil {
+		e = &entry{id: id}
+		c.entries[id] = e
+	}
+	return e
+}
+
+// load makes the record present. The caller holds e.mu.
+func (c *Core) load(ctx context.Context, e *entry) error {
+	if e.loaded {
+		return nil
+	}
+	a, err := loadAccount(ctx, c.opts.Storage, e.id)
+	if err != nil {
+		return err
+	}
+	e.rec, e.loaded = a, true
+	c.noteAttempts(e)
+	return nil
+}
+
+// update applies an event to the current record and writes the result, in one write. It returns the
+// record as it is then; with errNoChange or errStale too. A failed write may have landed, so the
+// record is read again before anybody uses it. The caller does not hold e.mu.
+func (c *Core) update(ctx context.Context, e *entry, ev event) (*Account, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return c.updateLocked(ctx, e, ev)
+}
+
+func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, error) {
+	if err := c.load(ctx, e); err != nil {
+		return nil, err
+	}
+	if e.rec == nil {
+		return nil, errorf(NotFound, "there is no account %s", e.id)
+	}
+	next, err := transition(e.rec, ev, c.opts.rules)
+	if err != nil {
+		return e.rec, err
+	}
+	if err := c.put(ctx, e, next); err != nil {
+		return nil, err
+	}
+	c.schedule(e)
+	return next, nil
+}
+
+// put writes a record and makes it the cached one. The caller holds e.mu.
+func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
+	if err := saveAccount(ctx, c.opts.Storage, next); err != nil {
+		e.rec, e.loaded = nil, false
+		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff)) // look again, whatever became of the write
+		return err
+	}
+	e.rec, e.loaded = next, true
+	c.noteAttempts(e)
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+	return nil
+}
+
+// watch returns a channel that is closed at the record's next change. The caller holds e.mu.
+func (e *entry) watch() <-chan struct{} {
+	if e.changed == nil {
+		e.changed = make(chan struct{})
+	}
+	return e.changed
+}
+
+// noteAttempts keeps the times at which open attempts were first seen.
+func (c *Core) noteAttempts(e *entry) {
+	if e.rec == nil || e.rec.Pending == nil && len(e.rec.OldUnresolved) == 0 {
+		e.seen, e.shown = nil, nil
+		return
+	}
+	now := time.Now()
+	seen, shown := map[string]time.Time{}, map[string]time.Time{}
+	note := func(t Attempt) {
+		seen[t.ID] = now
+		if first, ok := e.seen[t.ID]; ok {
+			seen[t.ID] = first
+		}
+		if t.RequestID == "" {
+			return
+		}
+		shown[t.ID] = now
+		if first, ok := e.shown[t.ID]; ok {
+			shown[t.ID] = first
+		}
+	}
+	for _, t := range e.rec.OldUnresolved {
+		note(t)
+	}
+	if p := e.rec.Pending; p != nil {
+		for _, t := range p.Attempts {
+			note(t)
+		}
+	}
+	e.seen, e.shown = seen, shown
+}
+
+// Invalidate drops what is cached under a storage key that another node has changed.
+func (c *Core) Invalidate(key string) {
+	if len(key) <= len(AccountPrefix) || key[:len(AccountPrefix)] != AccountPrefix {
+		return
+	}
+	id, err := ParseID(key[len(AccountPrefix):])
+	if err != nil {
+		return
+	}
+	e := c.entry(id)
+	e.mu.Lock()
+	e.rec, e.loaded = nil, false
+	e.mu.Unlock()
+	c.scheduleAt(e, stepNone, c.opts.Now())
+}

@@ -1,0 +1,312 @@
+package rotation
+
+// The second half of the protocol's transitions: who may be given a version, and how that ends
+// (rules 11 to 14). Pure, like rules.go.
+
+import (
+	"fmt"
+	"time"
+)
+
+// slack is added to every deadline that this package keeps for a lease, because Vault counts the
+// lease from a moment after the answer left: it is more than the longest request that Vault lets
+// run by default (90 s, max_request_duration of the listener) plus the time to register the lease.
+const slack = 2 * time.Minute
+
+func (r rules) slack() time.Duration {
+	if r.noSlack {
+		return 0
+	}
+	return slack
+}
+
+// Grant is the lease of one answer.
+type Grant struct {
+	Nonce string
+	// TTL and MaxTTL count from the answer. MaxTTL ends the disclosure of the version.
+	TTL, MaxTTL time.Duration
+}
+
+// LeaseRef is what a lease carries: account, version, nonce (rule 12).
+type LeaseRef struct {
+	ID      ID
+	Version int
+	Nonce   string
+}
+
+// disclosed hands the current version out (rules 11, 12). In leased mode it needs a nonce; grant
+// receives the lease.
+type disclosed struct {
+	nonce string
+	at    time.Time
+	grant *Grant
+}
+
+func (e disclosed) apply(a *Account, r rules) error {
+	if err := a.readable(e.at); err != nil {
+		return err
+	}
+	cur := a.current()
+	if a.Settings.Mode != Leased {
+		if !cur.Disclosed.IsZero() {
+			return errNoChange
+		}
+		cur.Disclosed = e.at
+		return nil
+	}
+	if a.Settings.Checkout == Exclusive {
+		if err := a.checkedOut(e.at, r); err != nil {
+			return err
+		}
+	}
+	if len(a.Leases) >= maxLeases {
+		return errorf(NotReadable, "account %s has %d live leases, the most that one account may have; wait until some end or revoke them", a.ID, len(a.Leases))
+	}
+	if cur.Disclosed.IsZero() {
+		cur.Disclosed = e.at
+	}
+	if cur.Until.IsZero() {
+		cur.Until = e.at.Add(a.Settings.MaxTTL)
+	}
+	left := cur.Until.Sub(e.at)
+	ttl := min(a.Settings.TTL, left)
+	*e.grant = Grant{Nonce: e.nonce, TTL: ttl, MaxTTL: left}
+	if a.Leases == nil {
+		a.Leases = map[string]Lease{}
+	}
+	a.Leases[e.nonce] = Lease{Version: cur.Number, Issued: e.at, Expires: e.at.Add(ttl)}
+	return nil
+}
+
+// readable is rule 11: nil if the current version may be handed out now.
+func (a *Account) readable(now time.Time) error {
+	cur := a.current()
+	switch {
+	case !a.Gone.IsZero():
+		return errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
+			"If it exists, write rotate-role to look again", a.InstanceID, a.Gone.UTC().Format(time.RFC3339))
+	case a.Pending != nil:
+		return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
+			"account %s is being rotated since %s%s; try again, or pass wait=45s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), a.lastError())}
+	case a.Due != nil && a.Due.Reason.ForbidsReading():
+		return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
+			"account %s waits for its rotation (%s since %s)%s; try again, or pass wait=45s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), a.whyWaiting(now))}
+	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
+		return &Error{Kind: NotReadable, Message: fmt.Sprintf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
+	case cur == nil:
+		return errorf(NotReadable, "account %s has no password yet: its first rotation was skipped. Write rotate-role to make one", a.ID)
+	}
+	if a.Settings.Mode == Leased && !cur.Until.IsZero() {
+		left := cur.Until.Sub(now)
+		if left < max(time.Second, a.Settings.TTL/10) {
+			wait := max(cur.Until.Add(slack).Sub(now), time.Second).Round(time.Second)
+			return &Error{Kind: NotReadable, RetryAfter: wait, Message: fmt.Sprintf(
+				"version %d of account %s has reached its max_ttl; the account rotates when its last lease ends, in %s at the latest", cur.Number, a.ID, wait)}
+		}
+	}
+	return nil
+}
+
+// checkedOut is nil unless a lease of any version lives.
+func (a *Account) checkedOut(_ time.Time, r rules) error {
+	var latest time.Time
+	held := false
+	for _, l := range a.Leases {
+		if r.exclusiveCurrentOnly && l.Version != a.current().Number {
+			continue
+		}
+		held = true
+		if l.Expires.After(latest) {
+			latest = l.Expires
+		}
+	}
+	if !held {
+		return nil
+	}
+	return errorf(Conflict, "account %s is checked out exclusively until %s; wait, or revoke that lease", a.ID, latest.UTC().Format(time.RFC3339))
+}
+
+func (a *Account) lastError() string {
+	if a.Backoff == nil || a.Backoff.LastError == "" {
+		return ""
+	}
+	return "; last error: " + a.Backoff.LastError
+}
+
+// whyWaiting says what a due account waits for.
+func (a *Account) whyWaiting(now time.Time) string {
+	if len(a.OldUnresolved) > 0 {
+		return ", which starts once an earlier request whose outcome is unknown can no longer take effect"
+	}
+	if next := a.LastReset.Add(a.Settings.MinResetInterval); a.Settings.MinResetInterval > 0 && next.After(now) && !a.LastReset.IsZero() {
+		return fmt.Sprintf(", which min_reset_interval allows in %s", next.Sub(now).Round(time.Second))
+	}
+	return a.lastError()
+}
+
+// renewed extends a lease (rule 12). The client's increment beats the TTL that a plugin returns, so
+// the recorded end is the latest that Vault may grant.
+type renewed struct {
+	lease     LeaseRef
+	issued    time.Time
+	increment time.Duration
+	at        time.Time
+	grant     *Grant
+}
+
+func (e renewed) apply(a *Account, _ rules) error {
+	l, ok := a.Leases[e.lease.Nonce]
+	cur := a.current()
+	switch {
+	case !ok:
+		return errorf(Invalid, "the lease is not known to account %s any more; read a new password", a.ID)
+	case cur == nil || l.Version != cur.Number:
+		return errorf(Invalid, "version %d of account %s is not its current one any more, so its lease cannot be renewed; read a new password", l.Version, a.ID)
+	case a.Pending != nil || a.Due != nil && a.Due.Reason.ForbidsReading():
+		return errorf(Invalid, "account %s is being rotated, so its lease cannot be renewed; read a new password", a.ID)
+	}
+	left := cur.Until.Sub(e.at)
+	maxTTL := cur.Until.Sub(e.issued)
+	if left <= 0 || maxTTL <= 0 {
+		return errorf(Invalid, "version %d of account %s has reached its max_ttl, so its lease cannot be renewed; read a new password", l.Version, a.ID)
+	}
+	ttl := min(a.Settings.TTL, left)
+	*e.grant = Grant{Nonce: e.lease.Nonce, TTL: ttl, MaxTTL: maxTTL}
+	expires := e.at.Add(min(max(ttl, e.increment), left))
+	if !expires.After(l.Expires) {
+		return errNoChange
+	}
+	l.Expires = expires
+	a.Leases[e.lease.Nonce] = l
+	return nil
+}
+
+// revoked ends a lease (rule 13). An unknown nonce changes nothing.
+type revoked struct {
+	nonce string
+	at    time.Time
+}
+
+func (e revoked) apply(a *Account, r rules) error {
+	if !a.endLease(e.nonce, DueRevoked, e.at, r) {
+		return errNoChange
+	}
+	return nil
+}
+
+// endLease removes a nonce, whatever its version; only the last nonce of the current version makes
+// the account due, in the same write.
+func (a *Account) endLease(nonce string, reason Reason, at time.Time, r rules) bool {
+	l, ok := a.Leases[nonce]
+	if !ok {
+		return false
+	}
+	delete(a.Leases, nonce)
+	cur := a.current()
+	if cur == nil || l.Version != cur.Number && !r.revokeIgnoresVersion {
+		return true
+	}
+	for _, other := range a.Leases {
+		if other.Version == cur.Number {
+			return true
+		}
+	}
+	if err := (madeDue{reason: reason, at: at}).apply(a, r); err != nil {
+		return true // already due for a reason that forbids reading
+	}
+	return true
+}
+
+// lapsed ends what Vault should have ended: leases past their expiry and slack, and a version past
+// its deadline (rule 12). It covers leases that Vault lost.
+type lapsed struct{ at time.Time }
+
+func (e lapsed) apply(a *Account, r rules) error {
+	changed := false
+	for nonce, l := range a.Leases {
+		if !e.at.Before(l.Expires.Add(r.slack())) {
+			a.endLease(nonce, DueDeadline, e.at, r)
+			changed = true
+		}
+	}
+	if cur := a.current(); a.overdue(e.at, r) && !(a.Due != nil && a.Due.Reason.ForbidsReading()) && cur != nil {
+		if (madeDue{reason: DueDeadline, at: e.at}).apply(a, r) == nil {
+			changed = true
+		}
+	}
+	if !changed {
+		return errNoChange
+	}
+	return nil
+}
+
+// overdue reports whether the current version has been disclosed past its deadline.
+func (a *Account) overdue(now time.Time, r rules) bool {
+	cur := a.current()
+	return cur != nil && a.Settings.Mode == Leased && !cur.Until.IsZero() && !now.Before(cur.Until.Add(r.slack()))
+}
+
+// nextLapse is when lapsed will have something to do; zero: never.
+func (a *Account) nextLapse(r rules) time.Time {
+	var at time.Time
+	earlier := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for _, l := range a.Leases {
+		earlier(l.Expires.Add(r.slack()))
+	}
+	cur := a.current()
+	if cur != nil && a.Settings.Mode == Leased && !cur.Until.IsZero() && !(a.Due != nil && a.Due.Reason.ForbidsReading()) {
+		earlier(cur.Until.Add(r.slack()))
+	}
+	return at
+}
+
+// quiet is rule 14's condition for import, restore and delete.
+func (a *Account) quiet(r rules) error {
+	if r.importWhileOpen {
+		return nil
+	}
+	switch {
+	case a.Pending != nil:
+		return errorf(Conflict, "account %s is being rotated; wait until that has ended (see accounts/%s)", a.ID, a.ID)
+	case len(a.OldUnresolved) > 0:
+		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait (see accounts/%s)", a.ID, a.ID)
+	case len(a.Candidates) > 0:
+		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation (see accounts/%s)", a.ID, a.ID)
+	}
+	return nil
+}
+
+// recorded is an operator's word that the server has this password now: an import, or the restore of
+// an older version (rule 14). The new version counts as disclosed.
+type recorded struct {
+	password string
+	source   Source
+	makeDue  bool // unless the operator said otherwise, or nothing can reset
+	at       time.Time
+}
+
+func (e recorded) apply(a *Account, r rules) error {
+	if err := a.quiet(r); err != nil {
+		return err
+	}
+	if r.importWhileOpen {
+		a.Pending, a.OldUnresolved, a.Candidates = nil, nil, nil
+	}
+	v := Version{Password: e.password, Source: e.source, Created: e.at, Verified: true, Disclosed: e.at}
+	if a.Settings.Mode == Leased {
+		v.Until = e.at.Add(a.Settings.MaxTTL)
+	}
+	a.add(v)
+	a.InitialOverwritten = true
+	a.Due = nil
+	a.Gone = time.Time{}
+	if e.makeDue {
+		a.Due = &Due{Since: e.at, Reason: DueImport}
+	}
+	a.prune(r)
+	return nil
+}

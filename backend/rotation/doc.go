@@ -1,0 +1,53 @@
+// Package rotation is the heart of cloudpw: accounts, their versions and leases, and the one way in
+// which a password is changed. It knows storage and cloud.Provider; it knows no Vault path and no
+// cloud SDK.
+//
+// # The promise
+//
+// The package never loses a password. At every instant, whatever crashed, the password that the
+// server really has is in storage: a version, the pending, or a candidate (or, before the first
+// reset, the initial password is still at the cloud). And nobody is handed a password that the server
+// does not have. It rests on one assumption: storage rejects the writes of a deposed node.
+//
+// # The protocol
+//
+//  1. The account records pending, the attempts that are not closed, candidates, due and leases. Every
+//     change is one write.
+//  2. Each cloud call that may set a password, retries included, is an attempt, recorded before it is
+//     sent. An account has one worker; under its lock every caller re-checks due and pending. No lock
+//     is held over a network call.
+//  3. Only pending is sent. A retry, by whichever node, sends the same value. The request id is stored
+//     on acceptance; after a restart polling goes on with it.
+//  4. An attempt is closed only by a certain refusal of that very attempt, by its own request id shown
+//     in a final state, or by the settle window.
+//  5. A record that still shows the operation seen before the call is not visible yet: keep polling, for
+//     a bounded grace. Another id means overwritten: the attempt stays open; retry the same pending.
+//  6. Success under the attempt's own id promotes, in one write: pending becomes the newest version,
+//     candidates are dropped, due is cleared. Attempts of the promoted value that are still open become
+//     old_unresolved.
+//  7. A transient refusal or a reported failure keeps pending and its reason for being due: "failed" is
+//     no proof that nothing changed.
+//  8. A refused password, or three reported failures, rejects pending. It is replaced only when all its
+//     attempts are closed, and becomes a candidate unless every attempt was certainly refused.
+//     Candidates are neither pruned nor handed out before a later value is confirmed.
+//  9. No new value is sent while old_unresolved is set or a replaced pending has an open attempt.
+//  10. The settle window is the last moment at which a sent request can still arrive, plus the cloud's
+//     longest operation where the cloud does not run one operation per instance at a time. It is counted
+//     monotonically from when this process first saw the attempt.
+//  11. A read needs no pending, no reason for being due that forbids reading, and a current version.
+//     Nonce and disclosure are durable before the answer.
+//  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first
+//     disclosure + max_ttl + slack the account becomes due by itself.
+//  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
+//     in the same write.
+//  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
+//     also while nonces do.
+//  15. Binding is create-if-absent under one lock. The account carries what its rotation needs. An
+//     instance that does not exist any more retires the account, and its leases still end.
+//  16. (shared passwords are not built yet)
+//  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
+//     version is stored.
+//
+// rules.go and disclose.go hold the protocol as a pure function of record and event, plan.go what is
+// to be done next, worker.go the calls, scheduler.go the queues.
+package rotation

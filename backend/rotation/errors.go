@@ -1,0 +1,46 @@
+package rotation
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrorKind says what a failed operation of the core means to its caller.
+type ErrorKind string
+
+// Error kinds.
+const (
+	Invalid     ErrorKind = "invalid"     // the request itself is wrong
+	NotFound    ErrorKind = "not found"   // no such account, version, or instance
+	Conflict    ErrorKind = "conflict"    // the account's state forbids the operation
+	NotReadable ErrorKind = "not ready"   // no password may be handed out yet; try again
+	Unavailable ErrorKind = "unavailable" // storage, the cloud or the scheduler cannot serve this now
+)
+
+// Error is what the core's operations return. Its message is for people and holds no secret.
+type Error struct {
+	Kind    ErrorKind
+	Message string
+	// RetryAfter is the usual time until another try makes sense; 0: unknown.
+	RetryAfter time.Duration
+	Err        error
+
+	poll time.Duration // how often a waiting read looks again by itself; 0: it waits for a change
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func errorf(kind ErrorKind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// errNoChange is returned by a transition that has nothing to change: there is nothing to write.
+var errNoChange = errors.New("no change")
+
+// errStale is returned by a transition whose precondition another caller has changed meanwhile.
+var errStale = errors.New("the account has changed meanwhile")

@@ -1,0 +1,119 @@
+package rotation
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// gate paces the requests of one connection: each API action has its own limiter with a burst of 1,
+// and interactive callers pass before background ones. It implements cloud.Gate.
+type gate struct {
+	mu    sync.Mutex
+	limit rate.Limit
+	lanes map[string]*lane
+}
+
+func newGate(requestsPerSecond float64) *gate {
+	return &gate{limit: rate.Limit(requestsPerSecond), lanes: map[string]*lane{}}
+}
+
+// setRate changes the limit of all actions.
+func (g *gate) setRate(requestsPerSecond float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limit = rate.Limit(requestsPerSecond)
+	for _, l := range g.lanes {
+		l.limiter.SetLimit(g.limit)
+	}
+}
+
+// lane is one API action's queue.
+type lane struct {
+	limiter *rate.Limiter
+
+	mu          sync.Mutex
+	interactive []chan struct{}
+	background  []chan struct{}
+	serving     bool
+}
+
+// Wait implements cloud.Gate.
+func (g *gate) Wait(ctx context.Context, action string) error {
+	g.mu.Lock()
+	l := g.lanes[action]
+	if l == nil {
+		l = &lane{limiter: rate.NewLimiter(g.limit, 1)}
+		g.lanes[action] = l
+	}
+	g.mu.Unlock()
+
+	turn := make(chan struct{})
+	l.mu.Lock()
+	if cloud.IsInteractive(ctx) {
+		l.interactive = append(l.interactive, turn)
+	} else {
+		l.background = append(l.background, turn)
+	}
+	if !l.serving {
+		l.serving = true
+		go l.serve()
+	}
+	l.mu.Unlock()
+
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		if !l.leave(turn) {
+			return nil // its turn came at the same moment: use it
+		}
+		return &cloud.Error{Kind: cloud.Unavailable, Err: ctx.Err(), Message: action + ": gave up waiting for the connection's " +
+			"max_requests_per_second; raise it if the cloud allows more, or try again"}
+	}
+}
+
+// serve gives turns until nobody waits. It runs only while somebody does.
+func (l *lane) serve() {
+	for {
+		// The delay is taken before a waiter is chosen, so that one who comes meanwhile and is
+		// interactive still goes first.
+		// It cannot fail: the burst is 1 and there is no deadline.
+		_ = l.limiter.Wait(context.Background())
+		l.mu.Lock()
+		var turn chan struct{}
+		switch {
+		case len(l.interactive) > 0:
+			turn, l.interactive = l.interactive[0], l.interactive[1:]
+		case len(l.background) > 0:
+			turn, l.background = l.background[0], l.background[1:]
+		}
+		if turn != nil {
+			close(turn)
+		}
+		if len(l.interactive)+len(l.background) == 0 {
+			l.serving = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+// leave takes a waiter out of the queue and reports whether it was still there.
+func (l *lane) leave(turn chan struct{}) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, q := range []*[]chan struct{}{&l.interactive, &l.background} {
+		for i, t := range *q {
+			if t == turn {
+				*q = append((*q)[:i:i], (*q)[i+1:]...)
+				return true
+			}
+		}
+	}
+	return false
+}

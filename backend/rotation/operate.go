@@ -1,0 +1,183 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Rotate makes an account due on an operator's word and returns its state, after waiting for the
+// rotation's end for up to wait. An account that nothing can reset is a Conflict.
+func (c *Core) Rotate(ctx context.Context, id ID, wait time.Duration) (*View, error) {
+	return c.makeDue(ctx, id, DueManual, wait)
+}
+
+// RotateNew makes a static account due because its role was written: it has no version yet that
+// Vault made.
+func (c *Core) RotateNew(ctx context.Context, id ID) error {
+	a, err := c.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	reason := DueFirst
+	if a != nil && a.current() != nil {
+		reason = DueImport
+	}
+	_, err = c.makeDue(ctx, id, reason, 0)
+	return err
+}
+
+func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Duration) (*View, error) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, err
+	}
+	switch {
+	case e.rec == nil:
+		return nil, errorf(NotFound, "there is no account %s", id)
+	case !e.rec.Settings.CanReset:
+		return nil, errorf(Conflict, "provider %s cannot reset passwords, so account %s cannot be rotated", e.rec.Provider, id)
+	}
+	if len(e.rec.Versions) == 0 {
+		reason = DueFirst
+	}
+	if reason == DueManual {
+		e.holdUntil, e.holds = time.Time{}, 0
+	}
+	rec, err := c.updateLocked(ctx, e, madeDue{reason: reason, at: c.opts.Now()})
+	if err != nil && !errors.Is(err, errNoChange) {
+		return nil, err
+	}
+	c.hurry(e)
+	before := rec.LastVersion
+	for deadline := time.Now().Add(wait); e.rec != nil && e.rec.LastVersion == before && e.rec.Due != nil; {
+		left := min(time.Until(deadline), until(ctx))
+		if left <= 0 {
+			break
+		}
+		changed := e.watch()
+		e.mu.Unlock()
+		timer := time.NewTimer(left)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		e.mu.Lock()
+		if err := c.load(ctx, e); err != nil {
+			return nil, err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return c.view(e), nil
+}
+
+// Import records, on an operator's word, the password that the server has (rule 14), and makes the
+// account due unless skipRotation or where nothing can reset.
+func (c *Core) Import(ctx context.Context, id ID, password string, skipRotation bool) (*View, error) {
+	return c.recordVersion(ctx, id, skipRotation, func(*Account) (string, Source, error) {
+		return password, FromImport, nil
+	})
+}
+
+// Restore makes an older version the current one, on an operator's word that the server has it again
+// (rule 14).
+func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation bool) (*View, error) {
+	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
+		v := a.version(version)
+		if v == nil {
+			return "", "", errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions)", id, version)
+		}
+		return v.Password, v.Source, nil
+	})
+}
+
+func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, value func(*Account) (string, Source, error)) (*View, error) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, err
+	}
+	if e.rec == nil {
+		return nil, errorf(NotFound, "there is no account %s", id)
+	}
+	password, source, err := value(e.rec)
+	if err != nil {
+		return nil, err
+	}
+	ev := recorded{password: password, source: source, makeDue: e.rec.Settings.CanReset && !skipRotation, at: c.opts.Now()}
+	if _, err := c.updateLocked(ctx, e, ev); err != nil {
+		return nil, err
+	}
+	return c.view(e), nil
+}
+
+// Password returns a version with its password. The current version of a leased account is handed
+// out only under a lease.
+func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, error) {
+	a, err := c.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, errorf(NotFound, "there is no account %s", id)
+	}
+	v := a.version(version)
+	switch {
+	case v == nil:
+		return nil, errorf(NotFound, "account %s has no version %d", id, version)
+	case a.Settings.Mode == Leased && v.Number == a.current().Number:
+		return nil, errorf(Conflict, "version %d is the current one of a leased account: read it through creds/", version)
+	}
+	out := *v
+	return &out, nil
+}
+
+// Delete forgets an account. force is the operator's word that its passwords may be lost. A
+// tombstone remembers whether the cloud's initial password was overwritten (rule 14).
+func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
+	c.binding.Lock()
+	defer c.binding.Unlock()
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return err
+	}
+	if e.rec == nil {
+		return nil
+	}
+	if !force {
+		if err := e.rec.quiet(c.opts.rules); err != nil {
+			return err
+		}
+		if n := len(e.rec.Leases); n > 0 {
+			return errorf(Conflict, "account %s has %d live leases; revoke them first", id, n)
+		}
+	}
+	b := Binding{ID: id, Provider: e.rec.Provider, Facts: e.rec.Facts}
+	marker, err := loadBinding(ctx, c.opts.Storage, b.key(), id)
+	if err != nil {
+		return err
+	}
+	if marker.Account == nil || *marker.Account == id {
+		marker.Account = nil
+		marker.InitialOverwritten = e.rec.InitialOverwritten || e.rec.Pending != nil
+		if err := saveBinding(ctx, c.opts.Storage, b.key(), id, marker); err != nil {
+			return err
+		}
+	}
+	if err := c.opts.Storage.Delete(ctx, accountKey(id)); err != nil {
+		e.rec, e.loaded = nil, false
+		return storageError("deleting", id, err)
+	}
+	e.rec, e.loaded = nil, true
+	c.unschedule(e)
+	return nil
+}

@@ -1,0 +1,134 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// step is what a worker does next for an account.
+type step int
+
+const (
+	stepNone     step = iota
+	stepLapse         // end leases and versions past their deadline
+	stepSchedule      // the stored rotation time has come
+	stepSettle        // close attempts whose settle window has passed
+	stepBegin         // record a new pending with its first attempt, and send it
+	stepRetry         // record another attempt of the same pending, and send it
+	stepPoll          // look at the cloud's record of an accepted attempt
+	stepClear         // delete the cloud's copy of the initial password
+)
+
+// callsCloud reports whether the step needs the cloud, and so the connection's breaker and workers.
+func (s step) callsCloud() bool { return s >= stepBegin }
+
+// String is for logs and traces.
+func (s step) String() string {
+	return [...]string{"none", "lapse", "schedule", "settle", "begin", "retry", "poll", "clear"}[s]
+}
+
+// situation is what a plan depends on besides the record.
+type situation struct {
+	now time.Time
+	// settles is when an open attempt's settle window ends.
+	settles func(Attempt) time.Time
+	// traits of the connection's reset API; nil while the connection is not known or cannot reset.
+	traits *cloud.ResetTraits
+	// notBefore holds cloud steps back after failures that left no trace in the record.
+	notBefore time.Time
+	// nextPoll is when the record may be looked at again.
+	nextPoll time.Time
+	rules    rules
+}
+
+// plan returns the next step and when it is to be done; stepNone if there is nothing to do. Of
+// several steps the earliest wins, and of those that could be done now the one listed first.
+func (a *Account) plan(s situation) (step, time.Time) {
+	best, bestAt := stepNone, time.Time{}
+	consider := func(st step, at time.Time) {
+		if at.Before(s.now) {
+			at = s.now
+		}
+		if best == stepNone || at.Before(bestAt) {
+			best, bestAt = st, at
+		}
+	}
+	if at := a.nextLapse(s.rules); !at.IsZero() {
+		consider(stepLapse, at)
+	}
+	if !a.NextRotation.IsZero() && a.Settings.RotationPeriod > 0 {
+		consider(stepSchedule, a.NextRotation)
+	}
+	for _, t := range a.settling(s.traits) {
+		consider(stepSettle, s.settles(t))
+	}
+	if !a.Gone.IsZero() {
+		return best, bestAt
+	}
+	if st, at := a.planRotation(s); st != stepNone {
+		consider(st, later(at, s.notBefore))
+	}
+	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial {
+		consider(stepClear, s.notBefore)
+	}
+	return best, bestAt
+}
+
+// planRotation is the rotation's part of plan.
+func (a *Account) planRotation(s situation) (step, time.Time) {
+	if !a.Settings.CanReset || a.Due == nil {
+		return stepNone, time.Time{}
+	}
+	var notBefore time.Time
+	if a.Backoff != nil {
+		notBefore = a.Backoff.NotBefore
+		if limit := s.now.Add(maxBackoff); notBefore.After(limit) {
+			notBefore = limit // the clock was set back
+		}
+	}
+	p := a.Pending
+	switch {
+	case p != nil && p.polled():
+		return stepPoll, s.nextPoll
+	case p != nil && !p.Rejected:
+		return stepRetry, notBefore
+	case p != nil && len(p.Attempts) > 0 && !s.rules.sendWhileUnresolved:
+		return stepNone, time.Time{} // rule 9: wait for the settle window
+	case len(a.OldUnresolved) > 0 && !s.rules.sendWhileUnresolved:
+		return stepNone, time.Time{} // rule 9
+	case p != nil:
+		return stepBegin, notBefore
+	}
+	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() {
+		next := a.LastReset.Add(every)
+		if limit := s.now.Add(every); next.After(limit) {
+			next = limit // the clock was set back
+		}
+		notBefore = later(notBefore, next)
+	}
+	return stepBegin, notBefore
+}
+
+// settling lists the open attempts that the settle window closes. An accepted attempt that the cloud
+// still reports on is left to its record where the cloud runs one operation at a time, since its
+// window does not contain the operation's own time there.
+func (a *Account) settling(traits *cloud.ResetTraits) []Attempt {
+	open := append([]Attempt(nil), a.OldUnresolved...)
+	if a.Pending != nil {
+		for _, t := range a.Pending.Attempts {
+			if traits != nil && traits.Serial && t.polled() {
+				continue
+			}
+			open = append(open, t)
+		}
+	}
+	return open
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,249 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Answer is what a read hands out. It holds the password.
+type Answer struct {
+	ID           ID
+	Version      Version
+	Facts        Facts
+	Settings     Settings
+	LastRotation time.Time // zero: never rotated
+	NextRotation time.Time // zero: no schedule
+	Lease        *Grant    // nil in static mode
+}
+
+// Read hands out the current version of an account, under rule 11: the nonce and the first disclosure
+// are durable before it returns. A version that is not there yet is got where that is possible (the
+// initial password is read, a leased account's first rotation is started). What cannot be handed out
+// now is an Error of kind NotReadable, after waiting for up to wait or to the end of ctx.
+func (c *Core) Read(ctx context.Context, id ID, wait time.Duration) (*Answer, error) {
+	e := c.entry(id)
+	deadline := time.Now().Add(wait)
+	for {
+		answer, changed, err := c.tryRead(ctx, e)
+		var not *Error
+		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || wait <= 0 {
+			return answer, err
+		}
+		left := min(time.Until(deadline), until(ctx))
+		if left <= 0 {
+			return nil, err
+		}
+		c.hurry(e)
+		pause := left
+		if not.poll > 0 {
+			pause = min(left, not.poll)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+// answerMargin is kept of a request's own deadline for writing the answer.
+const answerMargin = 2 * time.Second
+
+func until(ctx context.Context) time.Duration {
+	t, ok := ctx.Deadline()
+	if !ok {
+		return time.Hour
+	}
+	return time.Until(t) - answerMargin
+}
+
+// tryRead is one try of Read. changed is closed at the record's next change.
+func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{}, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, nil, err
+	}
+	if e.rec == nil {
+		return nil, nil, errorf(NotFound, "there is no account %s", e.id)
+	}
+	if e.rec.wantsInitial() {
+		if err := c.fetchInitial(ctx, e); err != nil {
+			return nil, e.watch(), err
+		}
+	}
+	if e.rec.wantsFirst() {
+		if _, err := c.updateLocked(ctx, e, madeDue{reason: DueFirst, at: c.opts.Now()}); err != nil && !errors.Is(err, errNoChange) {
+			return nil, nil, err
+		}
+		c.hurry(e)
+	}
+	answer, err := c.disclose(ctx, e)
+	if err != nil {
+		return nil, e.watch(), err
+	}
+	return answer, nil, nil
+}
+
+// disclose hands the current version out. The caller holds e.mu.
+func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
+	var grant Grant
+	ev := disclosed{at: c.opts.Now(), grant: &grant}
+	leased := e.rec.Settings.Mode == Leased
+	if leased {
+		nonce, err := c.opts.NewID()
+		if err != nil {
+			return nil, err
+		}
+		ev.nonce = nonce
+	}
+	if c.opts.rules.nonceAfterAnswer && leased {
+		return c.discloseLate(e, ev)
+	}
+	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
+		var not *Error
+		if errors.As(err, &not) && not.Kind == NotReadable && e.holdCause != "" {
+			not.Message += "; last error: " + e.holdCause
+		}
+		return nil, err
+	}
+	return e.rec.answer(leased, grant), nil
+}
+
+// discloseLate is broken core 12.
+func (c *Core) discloseLate(e *entry, ev disclosed) (*Answer, error) {
+	next, err := transition(e.rec, ev, c.opts.rules)
+	if err != nil {
+		return nil, err
+	}
+	c.wg.Add(1)
+	go func() {
+		defer c.wg.Done()
+		<-time.After(time.Millisecond)
+		_ = c.apply(c.ctx, e, ev)
+	}()
+	return next.answer(true, *ev.grant), nil
+}
+
+func (a *Account) answer(leased bool, grant Grant) *Answer {
+	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.Facts, Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
+	if leased {
+		r.Lease = &grant
+	}
+	return r
+}
+
+// wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
+func (a *Account) wantsInitial() bool {
+	return len(a.Versions) == 0 && a.Settings.Source == FromInitial && !a.InitialOverwritten &&
+		a.Pending == nil && a.Due == nil && a.Gone.IsZero()
+}
+
+// wantsFirst reports whether a read is to start the account's first reset.
+func (a *Account) wantsFirst() bool {
+	return len(a.Versions) == 0 && a.Settings.Mode == Leased && a.Settings.CanReset && a.Due == nil &&
+		a.Gone.IsZero() && !a.wantsInitial()
+}
+
+// initialPoll is how long a waiting read leaves between two looks for an initial password.
+const initialPoll = 5 * time.Second
+
+// fetchInitial reads, decrypts and stores the initial password. One caller at a time asks the cloud
+// for it, the others wait for that one. The caller holds e.mu, which is released meanwhile and held
+// again at return.
+func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
+	if other := e.fetching; other != nil {
+		e.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+		}
+		e.mu.Lock()
+		if err := c.load(ctx, e); err != nil {
+			return err
+		}
+		if e.rec == nil || !e.rec.wantsInitial() {
+			return c.stillThere(e)
+		}
+		if e.fetching != nil {
+			return &Error{Kind: NotReadable, RetryAfter: initialPoll, poll: initialPoll, Message: fmt.Sprintf("the initial password of account %s is being read; try again", e.id)}
+		}
+	}
+	done := make(chan struct{})
+	e.fetching = done
+	rec := e.rec
+	e.mu.Unlock()
+	value, err := c.initial(ctx, rec)
+	e.mu.Lock()
+	e.fetching = nil
+	close(done)
+	if err != nil {
+		return err
+	}
+	if _, err := c.updateLocked(ctx, e, initialRead{password: value, at: c.opts.Now()}); err != nil && !errors.Is(err, errStale) {
+		return err
+	}
+	return c.stillThere(e)
+}
+
+func (c *Core) stillThere(e *entry) error {
+	if e.rec == nil {
+		return errorf(NotFound, "there is no account %s any more", e.id)
+	}
+	return nil
+}
+
+// initial asks the cloud for the initial password and decrypts it. It writes nothing.
+func (c *Core) initial(ctx context.Context, rec *Account) (string, error) {
+	n, live, err := c.connect(ctx, rec.Connection)
+	if err != nil {
+		return "", err
+	}
+	reader, ok := live.Provider.(cloud.InitialPasswordReader)
+	if !ok {
+		return "", errorf(Conflict, "provider %s has no initial passwords", live.ProviderName)
+	}
+	if wait := n.breaker.wait(c.opts.Now()); wait > 0 {
+		_, _, cause := n.breaker.state(c.opts.Now())
+		return "", &Error{Kind: Unavailable, RetryAfter: wait, Message: fmt.Sprintf(
+			"connection %s does not work at the moment and is tried again in %s; last error: %s", rec.Connection, wait.Round(time.Second), cause)}
+	}
+	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+gatePatience)
+	defer cancel()
+	ciphertext, err := reader.InitialPassword(call, rec.InstanceID)
+	n.breaker.report(c.opts.Now(), err)
+	if err == nil {
+		return c.opts.Decrypt(ctx, Ciphertext{ID: rec.ID, Key: rec.Settings.Key, Facts: rec.Facts, Value: ciphertext,
+			Fingerprint: func(ctx context.Context) (string, error) { return reader.KeyFingerprint(ctx, rec.Facts.KeyName) }})
+	}
+	if cloud.KindOf(err) != cloud.NotReady {
+		return "", err
+	}
+	return "", c.notYet(rec, reader.InitialPasswordDelay())
+}
+
+// notYet says how old the server is and how long its cloud usually takes.
+func (c *Core) notYet(rec *Account, usual time.Duration) error {
+	msg := fmt.Sprintf("instance %s has no initial password yet", rec.InstanceID)
+	retry := 30 * time.Second
+	if launched := rec.Facts.LaunchTime; !launched.IsZero() {
+		age := c.opts.Now().Sub(launched).Round(time.Second)
+		msg += fmt.Sprintf("; it was launched %s ago, and the cloud says that it may take %s", age, usual)
+		if age > 2*usual {
+			msg += ". It will not come if the image does not make one (Linux, or a Windows image without the cloud's agent), or if the " +
+				"instance was launched without a key pair"
+		}
+	} else {
+		msg += fmt.Sprintf("; the cloud says that it may take %s after launch", usual)
+	}
+	return &Error{Kind: NotReadable, Message: msg + ". Try again, or pass wait=45s", RetryAfter: retry, poll: initialPoll}
+}

@@ -1,0 +1,330 @@
+package rotation
+
+import (
+	"container/heap"
+	"context"
+	"math"
+	"strings"
+	"sync"
+	"time"
+)
+
+// slot is an account's place in its connection's queue.
+type slot struct {
+	at     time.Time
+	step   step
+	heap   *items // the heap that it is in; nil: none
+	index  int    // its place there
+	busy   bool   // a worker has it
+	urgent bool   // a client waits for it
+}
+
+// queue holds the accounts of one connection that have something to do, by time. An account leaves
+// it only for its one worker, and comes back when that is done, whatever came of it.
+type queue struct {
+	name string
+	wake chan struct{}
+
+	mu sync.Mutex
+	// local are accounts whose next step needs no cloud: deadlines are kept whatever the cloud does.
+	// remote are the others.
+	local, remote items
+	started       bool
+	calling       int // workers that may be calling the cloud
+}
+
+// items is a heap: urgent accounts first, then by time.
+type items []*entry
+
+func (h items) Len() int { return len(h) }
+func (h items) Less(i, j int) bool {
+	a, b := &h[i].slot, &h[j].slot
+	if a.urgent != b.urgent {
+		return a.urgent
+	}
+	return a.at.Before(b.at)
+}
+func (h items) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].slot.index, h[j].slot.index = i, j
+}
+
+// Push implements heap.Interface.
+func (h *items) Push(x any) {
+	e := x.(*entry)
+	e.slot.heap, e.slot.index = h, len(*h)
+	*h = append(*h, e)
+}
+
+// Pop implements heap.Interface.
+func (h *items) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	e.slot.heap = nil
+	return e
+}
+
+// callers is how many workers of a connection may call its cloud at once: enough to keep its limiter
+// busy when each takes a few seconds, and so few that recorded attempts do not wait long for it.
+func callers(requestsPerSecond float64) int {
+	return int(min(max(math.Ceil(4*requestsPerSecond), 4), 128))
+}
+
+func (c *Core) queue(name string) *queue {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queues[name]
+	if q == nil {
+		q = &queue{name: name, wake: make(chan struct{}, 1)}
+		c.queues[name] = q
+		c.startQueue(q)
+	}
+	return q
+}
+
+// startQueue starts a queue's dispatcher if the core runs. The caller holds c.mu.
+func (c *Core) startQueue(q *queue) {
+	if !c.running || q.started || c.ctx.Err() != nil {
+		return
+	}
+	q.started = true
+	c.wg.Add(1)
+	go c.dispatch(q)
+}
+
+func (q *queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Core) wakeQueue(name string) { c.queue(name).poke() }
+
+// schedule puts an account where its plan wants it. The caller holds e.mu and its record is loaded.
+func (c *Core) schedule(e *entry) {
+	if e.rec == nil {
+		c.unschedule(e)
+		return
+	}
+	st, at := e.rec.plan(c.situate(e))
+	if st == stepNone {
+		c.unschedule(e)
+		return
+	}
+	c.scheduleAt(e, st, at)
+}
+
+// scheduleAt puts an account into its queue, or moves it there. stepNone only asks for its plan.
+func (c *Core) scheduleAt(e *entry, st step, at time.Time) {
+	q := c.queue(e.id.Connection)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e.slot.step, e.slot.at = st, at
+	if e.slot.busy {
+		return // its worker puts it back
+	}
+	if at.After(c.opts.Now()) {
+		e.slot.urgent = false // nobody is served by hurrying
+	}
+	target := &q.local
+	if st.callsCloud() {
+		target = &q.remote
+	}
+	if e.slot.heap == target {
+		heap.Fix(target, e.slot.index)
+	} else {
+		e.slot.leave()
+		heap.Push(target, e)
+	}
+	q.poke()
+}
+
+// leave takes an account out of its heap. The caller holds the queue.
+func (s *slot) leave() {
+	if s.heap != nil {
+		heap.Remove(s.heap, s.index)
+	}
+}
+
+func (c *Core) unschedule(e *entry) {
+	q := c.queue(e.id.Connection)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e.slot.step, e.slot.urgent = stepNone, false
+	e.slot.leave()
+}
+
+// hurry moves a due account before others of its connection, because a client waits for it.
+func (c *Core) hurry(e *entry) {
+	q := c.queue(e.id.Connection)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e.slot.urgent || e.slot.heap == nil || e.slot.at.After(c.opts.Now()) {
+		return
+	}
+	e.slot.urgent = true
+	heap.Fix(e.slot.heap, e.slot.index)
+	q.poke()
+}
+
+// dispatch hands a queue's accounts to workers when their time has come.
+func (c *Core) dispatch(q *queue) {
+	defer c.wg.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		next, remote, wait := c.take(q)
+		if next != nil {
+			c.wg.Add(1)
+			go c.serve(q, next, remote)
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-q.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// idle is how long a dispatcher sleeps that has nothing to wait for but a wake-up.
+const idle = time.Hour
+
+// take removes the first account whose time has come, or says how long there is none.
+func (c *Core) take(q *queue) (next *entry, remote bool, wait time.Duration) {
+	n := c.connection(q.name)
+	perSecond := n.requestsPerSecond()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return nil, false, idle
+	}
+	now, wait := c.opts.Now(), idle
+	if len(q.local) > 0 {
+		if wait = min(wait, q.local[0].slot.at.Sub(now)); wait <= 0 {
+			return q.pop(&q.local), false, 0
+		}
+	}
+	if len(q.remote) == 0 || q.calling >= callers(perSecond) {
+		return nil, false, wait
+	}
+	until := q.remote[0].slot.at.Sub(now)
+	if until <= 0 {
+		until = n.breaker.wait(now)
+	}
+	if until <= 0 {
+		q.calling++
+		return q.pop(&q.remote), true, 0
+	}
+	return nil, false, min(wait, until)
+}
+
+func (q *queue) pop(h *items) *entry {
+	e := heap.Pop(h).(*entry)
+	e.slot.busy = true
+	return e
+}
+
+// serve runs one worker step and puts the account back into the queue.
+func (c *Core) serve(q *queue, e *entry, remote bool) {
+	defer c.wg.Done()
+	err := c.work(c.ctx, e, remote)
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	q.mu.Lock()
+	e.slot.busy, e.slot.urgent = false, false
+	if remote {
+		q.calling--
+		c.connection(q.name).breaker.release()
+	}
+	q.mu.Unlock()
+	defer q.poke()
+	if c.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		c.opts.Logger.Error("a step of an account failed and will be tried again", "account", e.id.String(), "error", err)
+		if c.opts.rules.dropFailedItems {
+			return
+		}
+		e.rec, e.loaded = nil, false
+		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff))
+		return
+	}
+	if err := c.load(c.ctx, e); err != nil {
+		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff))
+		return
+	}
+	c.schedule(e)
+}
+
+// loadAll rebuilds the schedule from storage. It lists, so that reads and bindings that come
+// meanwhile do not wait for it, and tries again until it has seen everything.
+func (c *Core) loadAll() {
+	defer c.wg.Done()
+	for failures := 1; ; failures++ {
+		err := c.loadOnce(c.ctx)
+		if err == nil || c.ctx.Err() != nil {
+			break
+		}
+		c.opts.Logger.Error("the schedule cannot be rebuilt from storage; trying again", "error", err)
+		select {
+		case <-c.ctx.Done():
+		case <-time.After(backoffDelay(failures, c.opts.Random())):
+		}
+	}
+	c.mu.Lock()
+	c.loading = false
+	c.loadedAt = c.opts.Now()
+	c.mu.Unlock()
+}
+
+func (c *Core) loadOnce(ctx context.Context) error {
+	return c.walk(ctx, "", func(id ID) error {
+		e := c.entry(id)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if err := c.load(ctx, e); err != nil {
+			return err
+		}
+		if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.RotationPeriod > 0 {
+			e.rec = e.rec.clone()
+			e.rec.NextRotation = e.rec.LastRotation.Add(e.rec.Settings.RotationPeriod)
+		}
+		c.schedule(e)
+		return nil
+	})
+}
+
+// walk visits the accounts below a prefix of account names, from storage.
+func (c *Core) walk(ctx context.Context, prefix string, visit func(ID) error) error {
+	names, err := c.opts.Storage.List(ctx, AccountPrefix+prefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if strings.HasSuffix(name, "/") {
+			if err := c.walk(ctx, prefix+name, visit); err != nil {
+				return err
+			}
+			continue
+		}
+		id, err := ParseID(prefix + name)
+		if err != nil {
+			continue // not ours
+		}
+		if err := visit(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

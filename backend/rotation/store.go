@@ -1,0 +1,97 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// Storage prefixes. Account records are to be seal-wrapped by the backend; bindings hold no secret.
+const (
+	AccountPrefix = "account/"
+	bindingPrefix = "binding/"
+)
+
+func accountKey(id ID) string { return AccountPrefix + id.String() }
+
+// storageError is what callers see when storage fails; whether a failed write has landed is unknown.
+func storageError(what string, id ID, err error) *Error {
+	return &Error{Kind: Unavailable, Message: fmt.Sprintf("storage failed while %s account %s; nothing was handed out, try again", what, id), Err: err}
+}
+
+func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error) {
+	raw, err := s.Get(ctx, accountKey(id))
+	if err != nil {
+		return nil, storageError("reading", id, err)
+	}
+	if raw == nil {
+		return nil, nil
+	}
+	a, err := decodeAccount(raw.Value)
+	if err != nil {
+		return nil, &Error{Kind: Unavailable, Message: fmt.Sprintf("account %s: %v", id, err), Err: err}
+	}
+	return a, nil
+}
+
+func saveAccount(ctx context.Context, s logical.Storage, a *Account) error {
+	a.Schema = schemaVersion
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return storageError("encoding", a.ID, err)
+	}
+	if err := s.Put(ctx, &logical.StorageEntry{Key: accountKey(a.ID), Value: raw, SealWrap: true}); err != nil {
+		return storageError("writing", a.ID, err)
+	}
+	return nil
+}
+
+// binding is the marker that makes an account unique over provider, instance id and user name,
+// whichever connection leads there. It outlives a deleted account as its tombstone.
+type binding struct {
+	Schema int `json:"schema"`
+	// Account is who holds the binding; nil after a delete.
+	Account *ID `json:"account,omitempty"`
+	// InitialOverwritten remembers, past a delete, that the cloud's initial password is not the
+	// server's any more.
+	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
+}
+
+// bindingKey folds the case of Windows user names, which Windows does not distinguish.
+func bindingKey(provider string, id ID, foldCase bool) string {
+	user := id.Username
+	if foldCase {
+		user = strings.ToLower(user)
+	}
+	return bindingPrefix + provider + "/" + id.InstanceID + "/" + user
+}
+
+func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (binding, error) {
+	var b binding
+	raw, err := s.Get(ctx, key)
+	if err != nil {
+		return b, storageError("reading the binding of", id, err)
+	}
+	if raw == nil {
+		return b, nil
+	}
+	if err := json.Unmarshal(raw.Value, &b); err != nil {
+		return b, storageError("decoding the binding of", id, err)
+	}
+	return b, nil
+}
+
+func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b binding) error {
+	b.Schema = schemaVersion
+	raw, err := json.Marshal(b)
+	if err != nil {
+		return storageError("encoding the binding of", id, err)
+	}
+	if err := s.Put(ctx, &logical.StorageEntry{Key: key, Value: raw}); err != nil {
+		return storageError("writing the binding of", id, err)
+	}
+	return nil
+}

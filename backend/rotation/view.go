@@ -1,0 +1,111 @@
+package rotation
+
+import (
+	"context"
+	"sort"
+	"time"
+)
+
+// View is everything about an account but its passwords.
+type View struct {
+	ID       ID
+	Provider string
+	Role     string
+	Settings Settings
+	Facts    Facts
+	Versions []VersionView
+	// State is one of "ready", "due", "rotating", "settling", "gone" and "empty".
+	State              string
+	Due                *Due
+	PendingSince       time.Time
+	Attempts           int // all attempts of the pending
+	OpenAttempts       int // those whose outcome is not known, of older values too
+	Candidates         int
+	OldUnresolved      bool
+	Rejected           bool
+	Leases             []Lease // without nonces
+	LastRotation       time.Time
+	NextRotation       time.Time
+	Failures           int
+	LastError          string
+	LastErrorTime      time.Time
+	NextTry            time.Time
+	Gone               time.Time
+	InitialCleared     time.Time
+	InitialOverwritten bool
+}
+
+// VersionView is a version without its password.
+type VersionView struct {
+	Number    int
+	Source    Source
+	Created   time.Time
+	Disclosed time.Time
+	Until     time.Time
+	Ended     time.Time
+	Verified  bool
+	Current   bool
+}
+
+// Inspect returns an account's view, or nil if there is no such account.
+func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, err
+	}
+	if e.rec == nil {
+		return nil, nil
+	}
+	return c.view(e), nil
+}
+
+// view makes the view of a loaded account. The caller holds e.mu.
+func (c *Core) view(e *entry) *View {
+	a := e.rec
+	v := &View{
+		ID: a.ID, Provider: a.Provider, Role: a.Role, Settings: a.Settings, Facts: a.Facts, State: a.state(),
+		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
+		LastRotation: a.LastRotation, NextRotation: a.NextRotation, Gone: a.Gone,
+		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
+		LastError: e.holdCause, Failures: e.holds, NextTry: e.holdUntil,
+	}
+	if a.Due != nil {
+		d := *a.Due
+		v.Due = &d
+	}
+	if p := a.Pending; p != nil {
+		v.PendingSince, v.Attempts, v.Rejected = p.Created, p.Tried, p.Rejected
+		v.OpenAttempts += len(p.Attempts)
+	}
+	if b := a.Backoff; b != nil && e.holdCause == "" {
+		v.Failures, v.LastError, v.LastErrorTime, v.NextTry = b.Failures, b.LastError, b.LastErrorTime, b.NotBefore
+	}
+	for i, ver := range a.Versions {
+		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
+			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Current: i == len(a.Versions)-1})
+	}
+	for _, l := range a.Leases {
+		v.Leases = append(v.Leases, l)
+	}
+	sort.Slice(v.Leases, func(i, j int) bool { return v.Leases[i].Expires.Before(v.Leases[j].Expires) })
+	return v
+}
+
+// state is the account's state in one word.
+func (a *Account) state() string {
+	switch {
+	case !a.Gone.IsZero():
+		return "gone"
+	case a.Pending != nil:
+		return "rotating"
+	case a.Due != nil:
+		return "due"
+	case len(a.OldUnresolved) > 0:
+		return "settling"
+	case len(a.Versions) == 0:
+		return "empty"
+	}
+	return "ready"
+}
