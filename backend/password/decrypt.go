@@ -50,6 +50,7 @@ func DecryptInitial(key *PrivateKey, ciphertext string) (string, error) {
 	if err != nil || len(block) != key.rsa.Size() {
 		return "", ErrDecrypt
 	}
+	//lint:ignore SA1019 the same for staticcheck alone: clouds offer no other padding.
 	plaintext, err := rsa.DecryptPKCS1v15(nil, key.rsa, block) //nolint:staticcheck // SA1019: clouds encrypt initial passwords with this padding and offer no other.
 	defer clear(plaintext)
 	if err != nil || !isPassword(plaintext) {

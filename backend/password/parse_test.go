@@ -170,12 +170,18 @@ func TestParsePrivateKeyRefusesUnsupportedEncryption(t *testing.T) {
 		t.Fatal(err)
 	}
 	pass := "pass:" + passphrase
-	costly := "5000001"
+	// Any change to the number of rounds will do, as long as it is too large: it
+	// has to be refused before the work is done.
+	costly := openssl(t, nil, "pkcs8", "-topk8", "-iter", "100001", "-passout", pass, "-in", source)
+	block, _ := pem.Decode(costly)
+	block.Bytes = bytes.Replace(block.Bytes, []byte{2, 3, 0x01, 0x86, 0xa1}, []byte{2, 3, 0x7f, 0xff, 0xff}, 1)
+	costly = pem.EncodeToMemory(block)
 	tests := map[string][]byte{
 		"PKCS#8 with triple DES":  openssl(t, nil, "pkcs8", "-topk8", "-v2", "des3", "-passout", pass, "-in", source),
 		"PKCS#8 with scrypt":      openssl(t, nil, "pkcs8", "-topk8", "-scrypt", "-passout", pass, "-in", source),
 		"PKCS#8 with PBES1":       openssl(t, nil, "pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-passout", pass, "-in", source),
-		"PKCS#8, too many rounds": openssl(t, nil, "pkcs8", "-topk8", "-iter", costly, "-passout", pass, "-in", source),
+		"PKCS#8, too many rounds": costly,
+		"OpenSSH, other cipher":   swapCipher(t, readTestdata(t, "openssh_passphrase.pem")),
 		"legacy with Camellia":    openssl(t, nil, "rsa", "-traditional", "-camellia256", "-passout", pass, "-in", source),
 	}
 	for name, text := range tests {
@@ -221,6 +227,17 @@ func brokenPKCS1(t *testing.T, text string) string {
 	block, _ := pem.Decode([]byte(text))
 	block.Bytes[100] ^= 1
 	return string(pem.EncodeToMemory(block))
+}
+
+// swapCipher renames the cipher in an encrypted OpenSSH key.
+func swapCipher(t *testing.T, text []byte) []byte {
+	t.Helper()
+	block, _ := pem.Decode(text)
+	swapped := bytes.Replace(block.Bytes, []byte("aes256-ctr"), []byte("aes256-abc"), 1)
+	if bytes.Equal(swapped, block.Bytes) {
+		t.Fatal("the key is encrypted with another cipher than expected")
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: swapped})
 }
 
 func openSSHECDSA(t *testing.T) string {

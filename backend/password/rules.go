@@ -57,8 +57,8 @@ const (
 	RuleFirst            Rule = "first"
 	RuleClasses          Rule = "classes"
 	RuleUsername         Rule = "username"
-	RuleUsernameReversed Rule = "username_reversed"
 	RuleUsernameRun      Rule = "username_run"
+	RuleUsernameReversed Rule = "username_reversed"
 )
 
 // RuleError says which rule a password breaks. It never holds the password or a
