@@ -46,7 +46,7 @@ func TestInstanceMapping(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
-	for state_, words := range map[cloud.State]string{
+	for mapped, words := range map[cloud.State]string{
 		cloud.StateRunning: "RUNNING",
 		cloud.StateStopped: "STOPPED",
 		cloud.StateGone:    "TERMINATING LAUNCH_FAILED",
@@ -55,12 +55,12 @@ func TestStates(t *testing.T) {
 	} {
 		for _, word := range strings.Fields(words) {
 			for _, restrict := range []string{"", "NORMAL"} {
-				if got, cloudState := state(word, restrict); got != state_ || cloudState != word {
-					t.Errorf("%s %s: %s %q, want %s", word, restrict, got, cloudState, state_)
+				if got, cloudState := state(word, restrict); got != mapped || cloudState != word {
+					t.Errorf("%s %s: %s %q, want %s", word, restrict, got, cloudState, mapped)
 				}
 			}
 			want := cloud.StateChanging
-			if state_ == cloud.StateGone {
+			if mapped == cloud.StateGone {
 				want = cloud.StateGone
 			}
 			if got, cloudState := state(word, "EXPIRED"); got != want || want != cloud.StateGone && cloudState != word+" (EXPIRED)" {

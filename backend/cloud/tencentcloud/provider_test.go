@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -118,12 +120,14 @@ func TestEndpointWithAPathOverTLS(t *testing.T) {
 	inner := newFakeCloud(t, newFleet(1).answer)
 	var paths []string
 	var mu sync.Mutex
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		paths = append(paths, r.URL.Path)
 		mu.Unlock()
 		inner.ServeHTTP(w, r)
 	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake is wanted
+	server.StartTLS()
 	defer server.Close()
 	cfg := testConfig(t, server.URL+"/gateway/")
 	wantKind(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Unavailable) // not trusted, so nothing was sent

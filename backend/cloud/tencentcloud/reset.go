@@ -2,6 +2,7 @@ package tencentcloud
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
@@ -80,9 +81,12 @@ func checkReset(reset cloud.Reset) error {
 	case n > maxResetIDs:
 		return refused("%d instances given; one request takes at most %d", n, maxResetIDs)
 	}
-	for _, id := range reset.InstanceIDs {
+	for i, id := range reset.InstanceIDs {
 		if err := validateInstanceID(id); err != nil {
 			return refused("%v", err)
+		}
+		if slices.Contains(reset.InstanceIDs[:i], id) {
+			return refused("instance %s is given twice", id)
 		}
 	}
 	switch n := len(reset.Username); {

@@ -70,6 +70,7 @@ func TestStartResetRefusesBadInputUnsent(t *testing.T) {
 		"no instance":       {func(r *cloud.Reset) { r.InstanceIDs = nil }, cloud.Refused},
 		"too many":          {func(r *cloud.Reset) { r.InstanceIDs = many }, cloud.Refused},
 		"malformed id":      {func(r *cloud.Reset) { r.InstanceIDs = []string{"ins-r8hr2upy", "../x"} }, cloud.Refused},
+		"id given twice":    {func(r *cloud.Reset) { r.InstanceIDs = []string{"ins-r8hr2upy", "ins-r8hr2upy"} }, cloud.Refused},
 		"no username":       {func(r *cloud.Reset) { r.Username = "" }, cloud.Refused},
 		"username too long": {func(r *cloud.Reset) { r.Username = strings.Repeat("u", 65) }, cloud.Refused},
 		"no password":       {func(r *cloud.Reset) { r.Password = "" }, cloud.PasswordRefused},

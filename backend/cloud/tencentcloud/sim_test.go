@@ -1,0 +1,369 @@
+package tencentcloud
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/tencentapi"
+)
+
+// simulated is a provider against the cloud simulator.
+type simulated struct {
+	*provider
+	world *model.World
+	cfg   cloud.Config
+}
+
+func newSimulated(t *testing.T, options model.Options) *simulated {
+	t.Helper()
+	if options.RateLimits == nil {
+		options.RateLimits = map[string]int{}
+	}
+	if options.OperationTime == 0 {
+		options.OperationTime = time.Hour // the tests advance the clock
+	}
+	w := model.NewWorld(options)
+	server := httptest.NewServer(tencentapi.New(w))
+	t.Cleanup(func() { w.Close(); server.Close() })
+	w.AddAccount(model.Account{Cloud: model.TencentCloud, ID: "100000000001", Regions: []string{"ap-guangzhou"}})
+	w.AddUser(model.User{Cloud: model.TencentCloud, ID: "200000000001", AccountID: "100000000001"})
+	w.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, ID: testAccessKey, Secret: testSecretKey,
+		AccountID: "100000000001", UserID: "200000000001"})
+	cfg := testConfig(t, server.URL)
+	cfg.Endpoints["sts"] = server.URL
+	return &simulated{newTestProvider(t, cfg), w, cfg}
+}
+
+func (s *simulated) add(t *testing.T, server model.Server) string {
+	t.Helper()
+	server.Cloud, server.AccountID, server.Region = model.TencentCloud, "100000000001", "ap-guangzhou"
+	added, err := s.world.AddServer(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added.ID
+}
+
+func (s *simulated) fault(t *testing.T, f model.Fault) {
+	t.Helper()
+	f.Cloud = model.TencentCloud
+	if _, err := s.world.AddFault(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *simulated) record(t *testing.T, id string) cloud.ResetRecord {
+	t.Helper()
+	records, err := s.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, ok := records[id]
+	if !ok {
+		t.Fatalf("no record of %s", id)
+	}
+	return r
+}
+
+// fresh makes a password by the provider's own rules.
+func (s *simulated) fresh(t *testing.T, id string) (user, secret string) {
+	t.Helper()
+	found, err := s.DescribeInstances(t.Context(), []string{id})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d instances, %v", len(found), err)
+	}
+	user = s.DefaultUsername(found[0])
+	secret, err = password.Generate(s.PasswordRules(found[0]), user, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return user, secret
+}
+
+// accepts reports whether the password is the user's in the guest, running or not.
+func (s *simulated) accepts(id, user, secret string) bool {
+	server, ok := s.world.Server(id)
+	_, have, known := server.Login(user)
+	return ok && known && have == secret
+}
+
+// until waits for what another goroutine brings about.
+func until(t *testing.T, done func() bool) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Error("waited in vain")
+			return
+		}
+	}
+}
+
+func TestSimResetFromAcceptedToDone(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	for name, server := range map[string]model.Server{
+		"running TencentOS": {Platform: model.Linux},
+		"stopped Ubuntu":    {Platform: model.Linux, OSName: "Ubuntu Server 22.04 LTS 64bit", State: model.StateStopped},
+		"running Windows":   {Platform: model.Windows},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := s.add(t, server)
+			user, secret := s.fresh(t, id)
+			if r := s.record(t, id); r != (cloud.ResetRecord{}) {
+				t.Errorf("record of an untouched instance: %+v", r)
+			}
+			started, err := s.StartReset(t.Context(), cloud.Reset{
+				InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: server.State != model.StateStopped})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := s.record(t, id); r.OperationID != started.RequestID || r.State != cloud.OperationRunning {
+				t.Errorf("record of an accepted reset: %+v, want running under %s", r, started.RequestID)
+			}
+			if s.accepts(id, user, secret) {
+				t.Error("the password works before the reset has run")
+			}
+			s.world.Advance(time.Hour)
+			if r := s.record(t, id); r.OperationID != started.RequestID || r.State != cloud.OperationSuccess {
+				t.Errorf("record after the reset: %+v, want success under %s", r, started.RequestID)
+			}
+			if !s.accepts(id, user, secret) {
+				t.Error("the password does not work after the reset")
+			}
+		})
+	}
+}
+
+func TestSimRefusals(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	running := s.add(t, model.Server{})
+	stopped := s.add(t, model.Server{State: model.StateStopped})
+	free := s.add(t, model.Server{State: model.StateStopped, StopCharging: true})
+	expired := s.add(t, model.Server{RestrictState: "EXPIRED"})
+	rescue := s.add(t, model.Server{State: "rescue_mode"})
+	busy := s.add(t, model.Server{State: model.StateStopped})
+	if err := s.world.Start(busy); err != nil {
+		t.Fatal(err)
+	}
+	_, secret := s.fresh(t, running)
+	for name, c := range map[string]struct {
+		reset cloud.Reset
+		kind  cloud.Kind
+		code  string
+	}{
+		"running":       {cloud.Reset{InstanceIDs: []string{running}}, cloud.Refused, "UnsupportedOperation.InstanceStateRunning"},
+		"one of two":    {cloud.Reset{InstanceIDs: []string{stopped, running}}, cloud.Refused, "UnsupportedOperation.InstanceStateRunning"},
+		"unknown":       {cloud.Reset{InstanceIDs: []string{"ins-00000000"}, ForceStop: true}, cloud.NotFound, "InvalidInstanceId.NotFound"},
+		"not charged":   {cloud.Reset{InstanceIDs: []string{free}}, cloud.Refused, "UnsupportedOperation.StoppedModeStopCharging"},
+		"expired":       {cloud.Reset{InstanceIDs: []string{expired}, ForceStop: true}, cloud.Refused, "UnsupportedOperation.InstanceStateFreezing"},
+		"rescue mode":   {cloud.Reset{InstanceIDs: []string{rescue}, ForceStop: true}, cloud.Refused, ""},
+		"busy":          {cloud.Reset{InstanceIDs: []string{busy}, ForceStop: true}, cloud.Refused, "MutexOperation.TaskRunning"},
+		"weak password": {cloud.Reset{InstanceIDs: []string{stopped}, Password: "alllowercase"}, cloud.PasswordRefused, "InvalidParameterValue.InvalidPassword"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.reset.Username = "root"
+			if c.reset.Password == "" {
+				c.reset.Password = secret
+			}
+			_, err := s.StartReset(t.Context(), c.reset)
+			e := wantKind(t, err, c.kind)
+			if c.code != "" && e.Code != c.code || e.RequestID == "" || strings.Contains(e.Error(), c.reset.Password) {
+				t.Errorf("%v, want code %s", e, c.code)
+			}
+		})
+	}
+	s.world.Advance(2 * time.Hour)
+	if s.accepts(stopped, "root", secret) {
+		t.Error("a refused batch changed a password")
+	}
+}
+
+func TestSimFaultsHaveTheirKind(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault   model.Fault
+		kind    cloud.Kind
+		applied bool
+	}{
+		"throttled":                  {model.Fault{Kind: model.FaultThrottle}, cloud.Throttled, false},
+		"server error":               {model.Fault{Kind: model.FaultServerError}, cloud.Unknown, false},
+		"lost before it was applied": {model.Fault{Kind: model.FaultDropBefore}, cloud.Unknown, false},
+		"answer lost":                {model.Fault{Kind: model.FaultDropAfter}, cloud.Unknown, true},
+		"arrives late":               {model.Fault{Kind: model.FaultLateArrival, Delay: time.Millisecond}, cloud.Unknown, true},
+		"refused with a code": {model.Fault{Kind: model.FaultRefuse, Code: "UnsupportedOperation.SpecialInstanceType", Status: 200},
+			cloud.Refused, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSimulated(t, model.Options{})
+			id := s.add(t, model.Server{})
+			user, secret := s.fresh(t, id)
+			c.fault.Action = "ResetInstancesPassword"
+			s.fault(t, c.fault)
+			_, err := s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
+			e := wantKind(t, err, c.kind)
+			if strings.Contains(e.Error(), secret) {
+				t.Errorf("%v holds the password", e)
+			}
+			sent := 0
+			for _, entry := range s.world.Log(0) {
+				if entry.Action == "ResetInstancesPassword" {
+					sent++
+				}
+			}
+			if sent != 1 {
+				t.Errorf("%d requests arrived, want 1", sent)
+			}
+			// A late request arrives some time after the answer was lost.
+			until(t, func() bool { return !c.applied || s.record(t, id).State != cloud.OperationNone })
+			s.world.Advance(2 * time.Hour)
+			if got := s.accepts(id, user, secret); got != c.applied {
+				t.Errorf("password applied: %t, want %t", got, c.applied)
+			}
+		})
+	}
+}
+
+func TestSimOperationRecords(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    model.FaultKind
+		delay   time.Duration
+		state   cloud.OperationState
+		ours    bool
+		applied bool
+	}{
+		"failed and not applied":  {model.FaultFailedNotApplied, 0, cloud.OperationFailed, true, false},
+		"failed although applied": {model.FaultFailedApplied, 0, cloud.OperationFailed, true, true},
+		"stuck":                   {model.FaultStuck, 0, cloud.OperationRunning, true, false},
+		"overwritten":             {model.FaultForeign, 0, cloud.OperationSuccess, false, true},
+		"record lags":             {model.FaultLagRecord, 24 * time.Hour, cloud.OperationNone, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSimulated(t, model.Options{})
+			id := s.add(t, model.Server{})
+			user, secret := s.fresh(t, id)
+			s.fault(t, model.Fault{Action: "ResetInstancesPassword", Kind: c.kind, Delay: c.delay, Message: "guest unwilling"})
+			started, err := s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.world.Advance(2 * time.Hour)
+			r := s.record(t, id)
+			if r.State != c.state || (r.OperationID == started.RequestID) != c.ours {
+				t.Errorf("record %+v of request %s", r, started.RequestID)
+			}
+			if c.state == cloud.OperationFailed && !strings.Contains(r.Message, "guest unwilling") {
+				t.Errorf("message %q", r.Message)
+			}
+			if got := s.accepts(id, user, secret); got != c.applied {
+				t.Errorf("password applied: %t, want %t", got, c.applied)
+			}
+		})
+	}
+}
+
+func TestSimDescribeAndFind(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	var web []string
+	for i := range 130 {
+		web = append(web, s.add(t, model.Server{Name: fmt.Sprintf("web-%d", i), Tags: map[string]string{"tier": "web", "env": "prod"}}))
+	}
+	db := s.add(t, model.Server{Name: "db", Platform: model.Windows, State: model.StateStopped, PublicIP: "203.0.113.7", Tags: map[string]string{"env": "prod"}})
+	gone := s.add(t, model.Server{Tags: map[string]string{"tier": "web", "env": "prod"}})
+	if err := s.world.Terminate(gone); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(web)
+	got, err := s.FindInstances(t.Context(), map[string]string{"tier": "web", "env": "prod"})
+	if err != nil || !slices.Equal(idsOf(got), web) {
+		t.Errorf("%d found of %d, %v", len(got), len(web), err)
+	}
+	got, err = s.DescribeInstances(t.Context(), append([]string{db, gone, "ins-zzzzzzzz"}, web...))
+	if err != nil || len(got) != len(web)+1 {
+		t.Fatalf("%d described of %d, %v", len(got), len(web)+1, err)
+	}
+	for _, i := range got {
+		if i.ID != db {
+			continue
+		}
+		if i.Name != "db" || i.Platform != cloud.Windows || i.State != cloud.StateStopped || i.CloudState != "STOPPED" ||
+			i.PublicIP != "203.0.113.7" || i.PrivateIP == "" || i.LaunchTime.IsZero() || i.LoginUser != "Administrator" {
+			t.Errorf("%+v", i)
+		}
+	}
+	requests := 0
+	for _, entry := range s.world.Log(0) {
+		if entry.Action == "DescribeInstances" {
+			requests++
+		}
+	}
+	if waited := s.cfg.Gate.(*countGate).count("DescribeInstances"); requests != 4 || waited != 4 {
+		t.Errorf("%d requests, %d times through the gate, want 4 and 4", requests, waited)
+	}
+}
+
+func TestSimVerify(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	if err := s.Verify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*cloud.Config)
+		code   string
+	}{
+		"unknown key":  {func(c *cloud.Config) { c.AccessKey = "AKIDUNKNOWN" }, "AuthFailure.SecretIdNotFound"},
+		"wrong secret": {func(c *cloud.Config) { c.SecretKey += "x" }, "AuthFailure.SignatureFailure"},
+		"no such form": {func(c *cloud.Config) { c.AccessKey = "nonsense" }, "AuthFailure.InvalidSecretId"},
+		"CVM not allowed": {func(c *cloud.Config) {
+			delete(c.Endpoints, "sts")
+			if ok, err := s.world.Deny(model.TencentCloud, testAccessKey, []string{"cvm:*"}); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}, "UnauthorizedOperation"},
+	} {
+		cfg := s.cfg
+		cfg.Endpoints = map[string]string{"cvm": s.cfg.Endpoints["cvm"], "sts": s.cfg.Endpoints["sts"]}
+		c.change(&cfg)
+		if e := wantKind(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied); e.Code != c.code {
+			t.Errorf("%s: %v, want %s", name, e, c.code)
+		}
+	}
+}
+
+func TestSimRateLimitIsThrottled(t *testing.T) {
+	s := newSimulated(t, model.Options{RateLimits: map[string]int{"tencentcloud:cvm:DescribeInstances": 2}})
+	var err error
+	for range 3 {
+		_, err = s.DescribeInstances(t.Context(), []string{"ins-00000000"})
+	}
+	wantKind(t, err, cloud.Throttled)
+}
+
+func TestSimCancelWhileTheAnswerIsHeld(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	id := s.add(t, model.Server{})
+	user, secret := s.fresh(t, id)
+	s.fault(t, model.Fault{Action: "ResetInstancesPassword", Kind: model.FaultHoldAfter})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		until(t, func() bool { return s.world.Stats().Held > 0 })
+		cancel()
+	}()
+	_, err := s.StartReset(ctx, cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
+	wantKind(t, err, cloud.Unknown)
+	s.world.ReleaseHolds()
+	s.world.Advance(2 * time.Hour)
+	if !s.accepts(id, user, secret) {
+		t.Error("the held reset was not applied")
+	}
+}
