@@ -8,8 +8,8 @@ PLUGIN  := vault-plugin-secrets-cloudpw
 # The newest heading of the changelog. Vault requires that the version a plugin reports is the one it is registered with.
 VERSION ?= v$(shell sed -n 's/^## \([0-9][0-9A-Za-z.+-]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
-# The linters' versions are in scripts/tools/go.mod.
-TOOL := go tool -modfile=scripts/tools/go.mod
+# Further flags for go test, such as -v.
+TESTFLAGS ?=
 
 BIN     := $(CURDIR)/bin
 GOFLAGS_BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X $(MODULE)/backend.Version=$(VERSION)"
@@ -37,17 +37,17 @@ vet:
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no Vault, the simulator's included
-	go test ./...
+	go test $(TESTFLAGS) ./...
 
 .PHONY: test-sim
 test-sim: ## run the cloud simulator's own tests
-	go test ./tests/cloudsim/...
+	go test $(TESTFLAGS) ./tests/cloudsim/...
 
 .PHONY: test-e2e
 test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them)
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
-		go test -tags e2e -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./tests/e2e/...
+		go test -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e/...
 
 .PHONY: demo
 demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves it running)
