@@ -33,63 +33,66 @@ type accessKeyID struct {
 // Account is a cloud account: an AWS account, a Tencent Uin, a Keystone
 // domain (Huawei Cloud, Open Telekom Cloud, OpenStack).
 type Account struct {
-	Cloud Cloud
-	ID    string // 12 digits (AWS), digits (Tencent), 32 hex digits (domain id)
-	Name  string // domain name on Keystone clouds
+	Cloud Cloud  `json:"cloud,omitempty"`
+	ID    string `json:"id,omitempty"`   // 12 digits (AWS), digits (Tencent), 32 hex digits (domain id)
+	Name  string `json:"name,omitempty"` // domain name on Keystone clouds
 	// Regions are where the account can work; a request elsewhere is refused.
-	Regions []string
+	Regions []string `json:"regions,omitempty"`
 }
 
 // Project is a Keystone project. On Huawei Cloud and Open Telekom Cloud its
 // name is the region, or region_sub for a sub-project.
 type Project struct {
-	Cloud     Cloud
-	ID        string // 32 hex digits
-	Name      string
-	AccountID string // the domain it belongs to
-	Region    string
+	Cloud     Cloud  `json:"cloud,omitempty"`
+	ID        string `json:"id,omitempty"` // 32 hex digits
+	Name      string `json:"name,omitempty"`
+	AccountID string `json:"account_id,omitempty"` // the domain it belongs to
+	Region    string `json:"region,omitempty"`
 }
 
 // User is somebody who can have credentials in an account. Password is for
 // Keystone's password method.
 type User struct {
-	Cloud     Cloud
-	ID        string
-	Name      string
-	AccountID string
-	Password  string
+	Cloud     Cloud  `json:"cloud,omitempty"`
+	ID        string `json:"id,omitempty"`
+	Name      string `json:"name,omitempty"`
+	AccountID string `json:"account_id,omitempty"`
+	Password  string `json:"password,omitempty"`
 	// ProjectIDs are the projects the user may work in; empty means all of
 	// the account's.
-	ProjectIDs []string
+	ProjectIDs []string `json:"project_ids,omitempty"`
 	// Deny lists "service:Action" patterns (path.Match, case-sensitive) which
 	// the user may not call.
-	Deny []string
+	Deny []string `json:"deny,omitempty"`
 }
 
 // AccessKey is an access key with its secret. Token and Expires are set for
 // temporary keys only.
 type AccessKey struct {
-	Cloud     Cloud
-	ID        string
-	Secret    string
-	Token     string
-	Expires   time.Time
-	AccountID string
-	UserID    string
+	Cloud     Cloud     `json:"cloud,omitempty"`
+	ID        string    `json:"id,omitempty"`
+	Secret    string    `json:"secret,omitempty"`
+	Token     string    `json:"token,omitempty"`
+	Expires   time.Time `json:"expires,omitzero"`
+	AccountID string    `json:"account_id,omitempty"`
+	UserID    string    `json:"user_id,omitempty"`
 	// RoleARN and SessionName describe a temporary key got by AssumeRole.
-	RoleARN, SessionName string
-	Created              time.Time
-	Inactive             bool
+	RoleARN     string    `json:"role_arn,omitempty"`
+	SessionName string    `json:"session_name,omitempty"`
+	Created     time.Time `json:"created,omitzero"`
+	Inactive    bool      `json:"inactive,omitempty"`
 	// Deny lists "service:Action" patterns, added to the user's.
-	Deny []string
+	Deny []string `json:"deny,omitempty"`
 }
 
 // AppCredential is a Keystone application credential.
 type AppCredential struct {
-	ID, Name, Secret string
-	UserID           string
-	ProjectID        string
-	Expires          time.Time // zero: never
+	ID        string    `json:"id,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	Secret    string    `json:"secret,omitempty"`
+	UserID    string    `json:"user_id,omitempty"`
+	ProjectID string    `json:"project_id,omitempty"`
+	Expires   time.Time `json:"expires,omitzero"` // zero: never
 }
 
 // AddAccount adds or replaces an account; an empty ID is filled in.

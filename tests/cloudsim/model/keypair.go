@@ -26,23 +26,23 @@ type keyPairID struct {
 
 // KeyPair is the public half of a key pair as the cloud knows it.
 type KeyPair struct {
-	Cloud     Cloud
-	AccountID string
-	Region    string // "" = all regions of the account
-	Name      string
-	ID        string // key-… on AWS
+	Cloud     Cloud  `json:"cloud,omitempty"`
+	AccountID string `json:"account_id,omitempty"`
+	Region    string `json:"region,omitempty"` // "" = all regions of the account
+	Name      string `json:"name,omitempty"`
+	ID        string `json:"id,omitempty"` // key-… on AWS
 	// PublicKey is nil for a pair that is not RSA.
-	PublicKey *rsa.PublicKey
-	Type      string // "rsa" or "ed25519"
+	PublicKey *rsa.PublicKey `json:"-"`
+	Type      string         `json:"type,omitempty"` // "rsa" or "ed25519"
 	// AuthorizedKey is the public half in authorized_keys form.
-	AuthorizedKey string
+	AuthorizedKey string `json:"authorized_key,omitempty"`
 	// Fingerprint is what EC2 prints: SHA-1 of the private key in PKCS#8 DER
 	// for pairs it made, MD5 of the public key in DER for imported ones.
-	Fingerprint string
+	Fingerprint string `json:"fingerprint,omitempty"`
 	// MD5 is the fingerprint that Nova prints: MD5 of the public key in SSH
 	// wire form, with colons.
-	MD5     string
-	Created time.Time
+	MD5     string    `json:"md5,omitempty"`
+	Created time.Time `json:"created,omitzero"`
 }
 
 // ImportKeyPair adds the public half of an RSA key, as if its owner had

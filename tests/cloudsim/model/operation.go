@@ -18,12 +18,12 @@ const (
 
 // Operation is the cloud's record of a server's latest operation.
 type Operation struct {
-	Name      string
-	RequestID string
-	State     OperationState
-	ErrorMsg  string
-	Started   time.Time
-	Ended     time.Time // zero while it runs
+	Name      string         `json:"name,omitempty"`
+	RequestID string         `json:"request_id,omitempty"`
+	State     OperationState `json:"state,omitempty"`
+	ErrorMsg  string         `json:"error_msg,omitempty"`
+	Started   time.Time      `json:"started,omitzero"`
+	Ended     time.Time      `json:"ended,omitzero"` // zero while it runs
 }
 
 // running is an operation that has not ended.

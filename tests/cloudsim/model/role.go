@@ -12,17 +12,17 @@ type roleID struct {
 
 // Role can be assumed by users of any account of its cloud.
 type Role struct {
-	Cloud     Cloud
-	ARN       string // arn:aws:iam::ACCOUNT:role/NAME, qcs::cam::uin/UIN:roleName/NAME
-	ID        string
-	AccountID string
-	Name      string
+	Cloud     Cloud  `json:"cloud,omitempty"`
+	ARN       string `json:"arn,omitempty"` // arn:aws:iam::ACCOUNT:role/NAME, qcs::cam::uin/UIN:roleName/NAME
+	ID        string `json:"id,omitempty"`
+	AccountID string `json:"account_id,omitempty"`
+	Name      string `json:"name,omitempty"`
 	// ExternalID must be given by who assumes the role, unless empty.
-	ExternalID string
+	ExternalID string `json:"external_id,omitempty"`
 	// Trusted are the users who may assume it; empty means all.
-	Trusted []string
+	Trusted []string `json:"trusted,omitempty"`
 	// Deny lists "service:Action" patterns which its keys may not call.
-	Deny []string
+	Deny []string `json:"deny,omitempty"`
 }
 
 // AddRole adds or replaces a role; an empty ID or ARN is filled in.

@@ -34,51 +34,51 @@ const (
 // Server is a simulated server. Fields left empty when it is added are filled
 // in with plausible values.
 type Server struct {
-	Cloud     Cloud
-	ID        string
-	AccountID string
-	ProjectID string // Keystone clouds
-	Region    string
-	Name      string
+	Cloud     Cloud  `json:"cloud,omitempty"`
+	ID        string `json:"id,omitempty"`
+	AccountID string `json:"account_id,omitempty"`
+	ProjectID string `json:"project_id,omitempty"` // Keystone clouds
+	Region    string `json:"region,omitempty"`
+	Name      string `json:"name,omitempty"`
 
-	Platform string // Linux or Windows
-	OSName   string // as Tencent prints it, "Ubuntu Server 22.04 LTS 64bit"
-	State    State
+	Platform string `json:"platform,omitempty"` // Linux or Windows
+	OSName   string `json:"os_name,omitempty"`  // as Tencent prints it, "Ubuntu Server 22.04 LTS 64bit"
+	State    State  `json:"state,omitempty"`
 	// StopCharging marks a stopped Tencent server that is not billed.
-	StopCharging bool
+	StopCharging bool `json:"stop_charging,omitempty"`
 	// RestrictState is Tencent's billing state; default NORMAL.
-	RestrictState string
+	RestrictState string `json:"restrict_state,omitempty"`
 
-	KeyName   string // launch key pair
-	ImageID   string
-	VPCID     string
-	SubnetID  string
-	PrivateIP string
-	PublicIP  string
-	Tags      map[string]string
-	Metadata  map[string]string // Nova metadata beyond what the API adds
-	Created   time.Time         // operation clock
+	KeyName   string            `json:"key_name,omitempty"` // launch key pair
+	ImageID   string            `json:"image_id,omitempty"`
+	VPCID     string            `json:"vpc_id,omitempty"`
+	SubnetID  string            `json:"subnet_id,omitempty"`
+	PrivateIP string            `json:"private_ip,omitempty"`
+	PublicIP  string            `json:"public_ip,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	Metadata  map[string]string `json:"metadata,omitempty"` // Nova metadata beyond what the API adds
+	Created   time.Time         `json:"created,omitzero"`   // operation clock
 
 	// InitialPassword is what the guest made at first boot, in clear.
-	InitialPassword string
+	InitialPassword string `json:"initial_password,omitempty"`
 	// InitialUser has InitialPassword; default by platform.
-	InitialUser string
+	InitialUser string `json:"initial_user,omitempty"`
 	// ReadyAfter is how long after Created the guest publishes the
 	// ciphertext of InitialPassword. Only a Windows server with an RSA launch
 	// key pair ever does.
-	ReadyAfter time.Duration
+	ReadyAfter time.Duration `json:"ready_after,omitempty"`
 	// Ciphertext overrides what the guest publishes; it may be rubbish.
-	Ciphertext string
+	Ciphertext string `json:"ciphertext,omitempty"`
 	// Cleared tells that the cloud's copy was deleted.
-	Cleared bool
+	Cleared bool `json:"cleared,omitempty"`
 
 	// Logins are the guest's users and their current passwords.
-	Logins map[string]string
+	Logins map[string]string `json:"logins,omitempty"`
 
 	// Latest is what the cloud shows of the latest operation.
-	Latest Operation
+	Latest Operation `json:"latest"`
 	// Busy is true while an operation runs.
-	Busy bool
+	Busy bool `json:"busy,omitempty"`
 }
 
 // server is a Server inside the world, with what no API shows.

@@ -133,7 +133,8 @@ func deleteAccessKey(r *request, params any) (any, *failure) {
 		return nil, f
 	}
 	if !k.Inactive {
-		// CAM deletes only keys that were switched off before.
+		// The console deletes only keys that were switched off before; whether
+		// the API insists is unconfirmed, so the stricter is played.
 		return nil, fail("FailedOperation.Accesskey", "Disable the access key before deleting it.")
 	}
 	r.world.DeleteAccessKey(model.TencentCloud, k.ID)

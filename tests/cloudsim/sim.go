@@ -1,0 +1,267 @@
+package cloudsim
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/adminapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/awsapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/tencentapi"
+)
+
+// Options configure a simulator. The zero value is usable.
+type Options struct {
+	model.Options
+	// TLS serves the clouds over HTTPS with a certificate for 127.0.0.1,
+	// localhost and *.localhost from a CA made for this simulator; see
+	// Sim.CAPEM. The admin API stays plain.
+	TLS bool
+	// Listen gives fixed addresses by listener name: aws, tencentcloud,
+	// huaweicloud, huaweicloud-iam, opentelekomcloud, opentelekomcloud-iam,
+	// openstack, openstack-identity, admin. Others get a free port on
+	// 127.0.0.1. Only loopback addresses are accepted.
+	Listen map[string]string
+	// Nova changes the options of the Keystone clouds before they are made.
+	Nova func(*novaapi.Options)
+}
+
+// Sim is a running simulator.
+type Sim struct {
+	world *model.World
+	ssh   *sshd.Host
+	ca    *authority // nil without TLS
+	nova  map[model.Cloud]*novaapi.Cloud
+
+	mu      sync.Mutex
+	servers []*http.Server
+	urls    map[string]string // by listener name
+	seeded  Seeded
+	serving sync.WaitGroup
+}
+
+// services maps each cloud's services to listeners.
+var services = map[model.Cloud]map[string]string{
+	model.AWS:              {"ec2": "aws", "sts": "aws", "iam": "aws"},
+	model.TencentCloud:     {"cvm": "tencentcloud", "sts": "tencentcloud", "cam": "tencentcloud"},
+	model.HuaweiCloud:      {"ecs": "huaweicloud", "iam": "huaweicloud-iam"},
+	model.OpenTelekomCloud: {"ecs": "opentelekomcloud", "iam": "opentelekomcloud-iam"},
+	model.OpenStack:        {"compute": "openstack", "identity": "openstack-identity"},
+}
+
+// New starts a simulator with an empty world.
+func New(o Options) (*Sim, error) {
+	world := model.NewWorld(o.Options)
+	host, err := sshd.New(world)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sim{world: world, ssh: host, nova: map[model.Cloud]*novaapi.Cloud{}, urls: map[string]string{}}
+	if o.TLS {
+		if s.ca, err = newAuthority(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.start(o); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Sim) start(o Options) error {
+	handlers := map[string]http.Handler{
+		"aws": awsapi.New(s.world), "tencentcloud": tencentapi.New(s.world),
+		"admin": adminapi.New(adminapi.Options{World: s.world, SSHAddr: s.ssh.Addr, Info: func() any { return s.Info() }}),
+	}
+	for _, c := range []model.Cloud{model.HuaweiCloud, model.OpenTelekomCloud, model.OpenStack} {
+		opts := novaapi.Options{
+			Cloud:       c,
+			IdentityURL: func() string { return s.URL(c, cmp.Or(identityOf[c], "iam")) },
+			ComputeURL:  func() string { return s.URL(c, cmp.Or(computeOf[c], "ecs")) },
+		}
+		if o.Nova != nil {
+			o.Nova(&opts)
+		}
+		n, err := novaapi.New(s.world, opts)
+		if err != nil {
+			return err
+		}
+		s.nova[c] = n
+		handlers[services[c][cmp.Or(computeOf[c], "ecs")]] = n.Compute()
+		handlers[services[c][cmp.Or(identityOf[c], "iam")]] = n.Identity()
+	}
+	for name := range o.Listen {
+		if handlers[name] == nil {
+			return fmt.Errorf("listen: %q is no listener; they are %v", name, names(handlers))
+		}
+	}
+	for _, name := range names(handlers) {
+		if err := s.listen(name, cmp.Or(o.Listen[name], "127.0.0.1:0"), handlers[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Names of the services where a cloud departs from iam and ecs.
+var (
+	identityOf = map[model.Cloud]string{model.OpenStack: "identity"}
+	computeOf  = map[model.Cloud]string{model.OpenStack: "compute"}
+)
+
+// listen opens one listener. HTTP/2 stays off: dropping a connection needs
+// the connection to belong to one request.
+func (s *Sim) listen(name, addr string, h http.Handler) error {
+	if err := checkLoopback(addr); err != nil {
+		return fmt.Errorf("listen %s: %w", name, err)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen %s: %w", name, err)
+	}
+	scheme := "http"
+	if s.ca != nil && name != "admin" {
+		scheme = "https"
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12})
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	s.mu.Lock()
+	s.servers = append(s.servers, server)
+	s.urls[name] = scheme + "://" + l.Addr().String()
+	s.mu.Unlock()
+	s.serving.Go(func() {
+		// Serve returns when Close closes the listener.
+		_ = server.Serve(l)
+	})
+	return nil
+}
+
+// checkLoopback refuses to show the simulator to other machines.
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("the simulator listens on loopback addresses only")
+	}
+	return nil
+}
+
+// World is the simulated clouds' state.
+func (s *Sim) World() *model.World { return s.world }
+
+// URL is the base URL of a cloud's service, without a final slash, or "" for
+// a service that is not simulated. Services are those of the plugin's
+// endpoints field: ec2, sts, iam; cvm, sts, cam; ecs, iam; compute, identity.
+func (s *Sim) URL(c model.Cloud, service string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.urls[services[c][service]]
+}
+
+// AdminURL is the base URL of the control API.
+func (s *Sim) AdminURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.urls["admin"]
+}
+
+// CAPEM is the CA certificate to trust, in PEM; "" without TLS.
+func (s *Sim) CAPEM() string {
+	if s.ca == nil {
+		return ""
+	}
+	return s.ca.pem
+}
+
+// SSHAddr is host:port of a server's SSH port.
+func (s *Sim) SSHAddr(id string) (string, error) { return s.ssh.Addr(id) }
+
+// Login tries a password on a server over SSH; sshd.ErrRefused means no.
+func (s *Sim) Login(ctx context.Context, id, user, password string) error {
+	addr, err := s.ssh.Addr(id)
+	if err != nil {
+		return err
+	}
+	return sshd.Login(ctx, addr, user, password)
+}
+
+// RevokeTokens makes a Keystone cloud forget its tokens and returns how many
+// there were.
+func (s *Sim) RevokeTokens(c model.Cloud) int {
+	if n := s.nova[c]; n != nil {
+		return n.RevokeTokens()
+	}
+	return 0
+}
+
+// Info is what a client of the simulator needs to know.
+type Info struct {
+	Ready bool   `json:"ready"`
+	Admin string `json:"admin"`
+	// CAPEM is empty without TLS.
+	CAPEM string `json:"ca_pem,omitempty"`
+	// Endpoints are base URLs by cloud and service.
+	Endpoints map[model.Cloud]map[string]string `json:"endpoints"`
+	// Seeded is what Seed has made.
+	Seeded Seeded `json:"seeded,omitempty"`
+}
+
+// Info tells where everything is.
+func (s *Sim) Info() Info {
+	out := Info{Ready: true, Admin: s.AdminURL(), CAPEM: s.CAPEM(), Endpoints: map[model.Cloud]map[string]string{}}
+	for c, list := range services {
+		out.Endpoints[c] = map[string]string{}
+		for service := range list {
+			out.Endpoints[c][service] = s.URL(c, service)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Seeded = maps.Clone(s.seeded)
+	return out
+}
+
+// Close ends all listeners, sessions and held requests.
+func (s *Sim) Close() {
+	s.world.Close()
+	s.mu.Lock()
+	servers := s.servers
+	s.servers = nil
+	s.mu.Unlock()
+	for _, server := range servers {
+		_ = server.Close() // ends connections too
+	}
+	s.serving.Wait()
+	s.ssh.Close()
+}
+
+// TB is the part of testing.TB that Start uses.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// Start runs a simulator until the test ends.
+func Start(t TB, o Options) *Sim {
+	t.Helper()
+	s, err := New(o)
+	if err != nil {
+		t.Fatalf("start the cloud simulator: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}

@@ -1,0 +1,170 @@
+// Package sshd lets every simulated server accept SSH logins with its current
+// passwords, each on a loopback port of its own, and logs in to such servers.
+//
+// It shows that a password works; a session offers nothing else.
+package sshd
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// handshakeTime bounds how long a client may take to log in.
+const handshakeTime = 10 * time.Second
+
+// Host runs the SSH servers of a world.
+type Host struct {
+	world  *model.World
+	signer ssh.Signer
+
+	mu        sync.Mutex
+	listeners map[string]net.Listener
+	conns     map[net.Conn]bool
+	closed    bool
+	wg        sync.WaitGroup
+}
+
+// New makes a Host without any listener; Addr opens them one by one.
+func New(w *model.World) (*Host, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("ssh host key: %w", err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("ssh host key: %w", err)
+	}
+	return &Host{world: w, signer: signer, listeners: map[string]net.Listener{}, conns: map[net.Conn]bool{}}, nil
+}
+
+// Addr returns host:port of a server's SSH port and opens it at first use.
+func (h *Host) Addr(id string) (string, error) {
+	if _, ok := h.world.Server(id); !ok {
+		return "", fmt.Errorf("server %q: %w", id, model.ErrNoServer)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return "", errors.New("the simulator is closed")
+	}
+	if l := h.listeners[id]; l != nil {
+		return l.Addr().String(), nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("ssh of server %q: %w", id, err)
+	}
+	h.listeners[id] = l
+	h.wg.Go(func() { h.serve(l, id) })
+	return l.Addr().String(), nil
+}
+
+// Close ends all listeners and sessions.
+func (h *Host) Close() {
+	h.mu.Lock()
+	h.closed = true
+	for _, l := range h.listeners {
+		_ = l.Close()
+	}
+	for c := range h.conns {
+		_ = c.Close()
+	}
+	h.mu.Unlock()
+	h.wg.Wait()
+}
+
+func (h *Host) serve(l net.Listener, id string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return // closed
+		}
+		if !h.track(conn) {
+			return
+		}
+		h.wg.Go(func() {
+			defer h.untrack(conn)
+			h.session(conn, id)
+		})
+	}
+}
+
+func (h *Host) track(c net.Conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		_ = c.Close()
+		return false
+	}
+	h.conns[c] = true
+	return true
+}
+
+func (h *Host) untrack(c net.Conn) {
+	_ = c.Close()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, c)
+}
+
+// session runs one connection: the login, then whatever channels the client
+// opens.
+func (h *Host) session(conn net.Conn, id string) {
+	config := &ssh.ServerConfig{
+		MaxAuthTries: 3,
+		PasswordCallback: func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			if !h.world.TryLogin(id, c.User(), string(password)) {
+				return nil, errors.New("permission denied")
+			}
+			return nil, nil
+		},
+	}
+	config.AddHostKey(h.signer)
+	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
+		return
+	}
+	client, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		return // refused: the client knows
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests)
+	for c := range channels {
+		if c.ChannelType() != "session" {
+			_ = c.Reject(ssh.UnknownChannelType, "only sessions are served")
+			continue
+		}
+		channel, in, err := c.Accept()
+		if err != nil {
+			return
+		}
+		h.wg.Go(func() { answer(channel, in, client.User(), id) })
+	}
+}
+
+// answer greets who asks for a shell or a command, and ends the session.
+func answer(channel ssh.Channel, in <-chan *ssh.Request, user, id string) {
+	defer channel.Close()
+	for r := range in {
+		run := r.Type == "exec" || r.Type == "shell"
+		if r.WantReply {
+			_ = r.Reply(run || r.Type == "pty-req" || r.Type == "env", nil)
+		}
+		if run {
+			fmt.Fprintf(channel, "%s on %s\r\n", user, id)
+			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
+			return
+		}
+	}
+}
