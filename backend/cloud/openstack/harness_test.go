@@ -1,0 +1,223 @@
+package openstack
+
+import (
+	"context"
+	"maps"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
+)
+
+const (
+	testRegion     = "eu-de"
+	testDomain     = "OTC-EU-DE-00000000001000000000"
+	testUser       = "cloudpw"
+	testPassword   = "keystone-password-7$x"
+	testProject    = "eu-de_prod"
+	initialSecret  = "Guest-made-Pa55word"
+	readyAfter     = 5 * time.Minute
+	requestTimeout = 10 * time.Second
+)
+
+// access is a way of talking to one of the simulated clouds.
+type access struct {
+	name   string
+	family family
+	cloud  model.Cloud
+	change func(*cloud.Config)
+}
+
+func useToken(c *cloud.Config) {
+	c.AccessKey, c.SecretKey, c.ProjectID = "", "", ""
+	c.Username, c.Password, c.UserDomainName, c.ProjectName = testUser, testPassword, testDomain, testProject
+}
+
+var accesses = []access{
+	{"huawei signed", huawei(), model.HuaweiCloud, nil},
+	{"otc signed", telekom(), model.OpenTelekomCloud, nil},
+	{"otc signed, v2", telekom(), model.OpenTelekomCloud, func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
+	{"otc token by project name", telekom(), model.OpenTelekomCloud, useToken},
+	{"otc token by project id", telekom(), model.OpenTelekomCloud, func(c *cloud.Config) {
+		id := c.ProjectID
+		useToken(c)
+		c.ProjectID, c.ProjectName = id, ""
+	}},
+	{"otc token, v2, auth_url", telekom(), model.OpenTelekomCloud, func(c *cloud.Config) {
+		useToken(c)
+		c.AuthURL = c.Endpoints[endpointIAM] + "/v3/"
+		delete(c.Endpoints, endpointIAM)
+		c.Endpoints[endpointECS] += "/v2/"
+	}},
+}
+
+func accessNamed(t *testing.T, name string) access {
+	t.Helper()
+	for _, a := range accesses {
+		if a.name == name {
+			return a
+		}
+	}
+	t.Fatalf("no access %q", name)
+	return access{}
+}
+
+// simulation is a simulated cloud with one account, project, user, access key and key pair.
+type simulation struct {
+	*model.World
+	access  access
+	cloud   *novaapi.Cloud
+	compute *httptest.Server
+	account model.Account
+	project model.Project
+	key     model.AccessKey
+	private *password.PrivateKey
+	gate    *recordingGate
+	cfg     cloud.Config
+}
+
+func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
+	t.Helper()
+	world := model.NewWorld(model.Options{Seed: 1})
+	t.Cleanup(world.Close)
+	options.Cloud = a.cloud
+	sim, err := novaapi.New(world, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &simulation{World: world, access: a, cloud: sim, gate: &recordingGate{}}
+	s.compute = httptest.NewServer(sim.Compute())
+	t.Cleanup(s.compute.Close)
+	identity := httptest.NewServer(sim.Identity())
+	t.Cleanup(identity.Close)
+
+	s.account = world.AddAccount(model.Account{Cloud: a.cloud, Name: testDomain, Regions: []string{testRegion}})
+	s.project = world.AddProject(model.Project{Cloud: a.cloud, Name: testProject, AccountID: s.account.ID, Region: testRegion})
+	user := world.AddUser(model.User{Cloud: a.cloud, Name: testUser, AccountID: s.account.ID, Password: testPassword})
+	s.key = world.AddAccessKey(model.AccessKey{Cloud: a.cloud, AccountID: s.account.ID, UserID: user.ID})
+	_, pem, err := world.CreateKeyPair(model.KeyPair{Cloud: a.cloud, AccountID: s.account.ID, Name: "kp 1"}, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.private, err = password.ParsePrivateKey([]byte(pem), nil); err != nil {
+		t.Fatal(err)
+	}
+	client, err := cloud.NewHTTPClient("", requestTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	s.cfg = cloud.Config{
+		Provider: a.family.name, Region: testRegion, ProjectID: s.project.ID,
+		AccessKey: s.key.ID, SecretKey: s.key.Secret,
+		Endpoints:      map[string]string{endpointECS: s.compute.URL, endpointIAM: identity.URL},
+		RequestTimeout: requestTimeout, HTTPClient: client, Gate: s.gate,
+	}
+	if a.change != nil {
+		a.change(&s.cfg)
+	}
+	return s
+}
+
+// provider makes a provider, with a change to the configuration if there is one.
+func (s *simulation) provider(t *testing.T, change func(*cloud.Config)) *provider {
+	t.Helper()
+	cfg := s.cfg
+	cfg.Endpoints = maps.Clone(cfg.Endpoints)
+	if change != nil {
+		change(&cfg)
+	}
+	p, err := newProvider(s.access.family, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// server adds a Windows server whose guest delivers its password after readyAfter.
+func (s *simulation) server(t *testing.T, change func(*model.Server)) model.Server {
+	t.Helper()
+	added := model.Server{
+		Cloud: s.access.cloud, AccountID: s.account.ID, ProjectID: s.project.ID, Region: testRegion,
+		Platform: model.Windows, KeyName: "kp 1", InitialPassword: initialSecret, ReadyAfter: readyAfter,
+	}
+	if change != nil {
+		change(&added)
+	}
+	added, err := s.AddServer(added)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added
+}
+
+func (s *simulation) fault(t *testing.T, f model.Fault) {
+	t.Helper()
+	if _, err := s.AddFault(f); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.ClearFaults)
+}
+
+// requests counts the log's entries of an action.
+func (s *simulation) requests(action string) int {
+	n := 0
+	for _, entry := range s.Log(0) {
+		if entry.Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+// recordingGate counts waits by action, and fails them once err is set.
+type recordingGate struct {
+	mu    sync.Mutex
+	waits map[string]int
+	err   error
+}
+
+func (g *recordingGate) Wait(ctx context.Context, action string) error {
+	if err := (cloud.NoGate{}).Wait(ctx, action); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waits == nil {
+		g.waits = map[string]int{}
+	}
+	g.waits[action]++
+	return g.err
+}
+
+func (g *recordingGate) counts() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.waits)
+}
+
+// checkError checks kind and part of the text of an error, and that it tells none of the secrets.
+func (s *simulation) checkError(t *testing.T, err error, kind cloud.Kind, text string) {
+	t.Helper()
+	if cloud.KindOf(err) != kind {
+		t.Errorf("kind is %q, want %q: %v", cloud.KindOf(err), kind, err)
+		return
+	}
+	if err == nil {
+		return
+	}
+	if !strings.Contains(err.Error(), text) {
+		t.Errorf("%q does not say %q", err, text)
+	}
+	for _, secret := range []string{s.key.Secret, testPassword, initialSecret} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error holds a secret: %v", err)
+		}
+	}
+}
