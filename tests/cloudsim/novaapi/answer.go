@@ -2,54 +2,48 @@ package novaapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"strconv"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/wire"
 )
 
-// answer is what a handler decided. It is written after the faults of the
+// answer is what a handler decided. It is sent after the faults of the
 // request had their say.
 type answer struct {
 	status int
 	// code is the cloud's error code, for the log; empty on success.
 	code   string
-	header http.Header
-	// body is marshalled as JSON; nil sends none. A string is sent as it is.
-	body any
+	header map[string]string
+	body   any // marshalled as JSON; nil sends none
 }
 
 func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
 
 func (a *answer) with(name, value string) *answer {
 	if a.header == nil {
-		a.header = http.Header{}
+		a.header = map[string]string{}
 	}
-	a.header.Set(name, value)
+	a.header[name] = value
 	return a
 }
 
-// write sends the answer under the cloud's id of the request.
-func (a *answer) write(w http.ResponseWriter, requestID string) {
-	for name, values := range a.header {
-		w.Header()[name] = values
+// wire puts an answer into its final form, under the cloud's id of the request.
+func (a *answer) wire(requestID string) wire.Answer {
+	out := wire.Answer{Status: a.status, Code: a.code, RequestID: requestID, Header: map[string]string{
+		"X-Openstack-Request-Id": requestID, "X-Compute-Request-Id": requestID,
+	}}
+	maps.Copy(out.Header, a.header)
+	if a.body == nil {
+		return out
 	}
-	w.Header().Set("X-Openstack-Request-Id", requestID)
-	w.Header().Set("X-Compute-Request-Id", requestID)
-	switch body := a.body.(type) {
-	case nil:
-		w.WriteHeader(a.status)
-	case string:
-		w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
-		w.WriteHeader(a.status)
-		w.Write([]byte(body))
-	default:
-		text, err := json.Marshal(body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(a.status)
-		w.Write(text)
+	text, err := json.Marshal(a.body)
+	if err != nil {
+		out.Status, text = http.StatusInternalServerError, []byte(strconv.Quote(err.Error()))
 	}
+	out.Header["Content-Type"], out.Body = "application/json", text
+	return out
 }
 
 // novaFaults names the faults of Nova by HTTP status; others are computeFault.

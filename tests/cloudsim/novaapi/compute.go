@@ -48,12 +48,12 @@ var huaweiRoutes = append(slices.Clone(ecsRoutes), []route{
 // Telekom Cloud, the vendors' own API under /v1.
 func (c *Cloud) Compute() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		r, err := c.newRequest(w, hr)
+		r, err := c.newRequest(hr)
+		r.api = apiNova
 		if err != nil {
-			novaFault(http.StatusBadRequest, "The request body cannot be read.").write(w, "")
+			c.reply(w, r, novaFault(http.StatusBadRequest, "The request body cannot be read."))
 			return
 		}
-		r.api = apiNova
 		path := strings.Trim(hr.URL.Path, "/")
 		if a := c.computeDocument(hr, path); a != nil {
 			c.reply(w, r, a)

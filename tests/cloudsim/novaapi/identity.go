@@ -21,9 +21,9 @@ var identityRoutes = []route{
 // Identity serves Keystone v3.
 func (c *Cloud) Identity() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		r, err := c.newRequest(w, hr)
+		r, err := c.newRequest(hr)
 		if err != nil {
-			keystoneError(http.StatusBadRequest, "The request body cannot be read.").write(w, "")
+			c.reply(w, r, keystoneError(http.StatusBadRequest, "The request body cannot be read."))
 			return
 		}
 		r.api = apiIdentity

@@ -64,6 +64,7 @@ func (c *Cloud) metadataOf(s model.Server) map[string]string {
 		out["metering.resourcespeccode"] = flavorOf(s).ID + "." + strings.ToLower(out["os_type"])
 	}
 	maps.Copy(out, s.Metadata)
+	delete(out, metadataNoResetPlugin)
 	return out
 }
 

@@ -1,17 +1,13 @@
 package novaapi
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/wire"
 )
-
-// maxBody bounds a request's body, in bytes. The largest real one is a token
-// request of some hundred bytes.
-const maxBody = 1 << 20
 
 // request is one HTTP request on its way through a Cloud.
 type request struct {
@@ -106,15 +102,13 @@ func find(routes []route, method, path string) (rt route, vars []string, known, 
 
 // newRequest reads the body and undoes what a mux in front may have changed:
 // signatures cover the path as the client sent it.
-func (c *Cloud) newRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return nil, err
-	}
+func (c *Cloud) newRequest(r *http.Request) (*request, error) {
+	out := &request{Request: r, route: r.URL.Path, id: "req-" + c.world.NewUUID()}
 	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil && sent.Path != r.URL.Path {
-		clone := r.Clone(r.Context())
-		clone.URL = sent
-		return &request{Request: clone, route: r.URL.Path, id: "req-" + c.world.NewUUID(), body: body}, nil
+		out.Request = r.Clone(r.Context())
+		out.URL = sent
 	}
-	return &request{Request: r, route: r.URL.Path, id: "req-" + c.world.NewUUID(), body: body}, nil
+	var err error
+	out.body, err = wire.ReadBody(r)
+	return out, err
 }

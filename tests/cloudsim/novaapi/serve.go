@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/wire"
 )
 
 // run takes an authenticated request through the world's faults and its
@@ -17,50 +18,24 @@ func (c *Cloud) run(w http.ResponseWriter, r *request, rt route, service string)
 	if rt.server {
 		call.Instances = []string{r.vars[0]}
 	}
-	x := c.world.Begin(call)
-	if refusal := x.Before(); refusal != nil {
-		switch refusal.Kind {
-		case model.Dropped:
-			drop(w)
-			x.Done(0, "", r.id)
-		case model.Late:
-			drop(w)
-			c.world.Later(refusal.After, func() {
-				a := rt.handle(c, r)
-				x.Done(0, a.code, r.id)
-			})
-		default:
-			a := c.refuse(r, refusal)
-			c.finish(w, r, x, a)
-		}
-		return
-	}
-	a := rt.handle(c, r)
-	if x.After() {
-		drop(w)
-		x.Done(0, a.code, r.id)
-		return
-	}
-	c.finish(w, r, x, a)
+	wire.Serve(w, c.world, c.world.Begin(call),
+		func(f *model.Refusal) wire.Answer { return c.final(r, c.refuse(r, f)) },
+		func() wire.Answer { return c.final(r, rt.handle(c, r)) })
 }
 
-// finish logs before it writes, so that whoever has the answer finds it in
-// the log.
-func (c *Cloud) finish(w http.ResponseWriter, r *request, x *model.Exchange, a *answer) {
-	x.Done(a.status, a.code, r.id)
-	c.reply(w, r, a)
-}
-
-// reply writes an answer, with the headers of Nova's microversions.
+// reply answers a request that went through no exchange.
 func (c *Cloud) reply(w http.ResponseWriter, r *request, a *answer) {
+	wire.Write(w, c.final(r, a))
+}
+
+// final adds the headers of Nova's microversions.
+func (c *Cloud) final(r *request, a *answer) wire.Answer {
 	if r.api == apiNova && r.version.stated {
-		text := r.version.String()
-		w.Header().Set(headerNovaVersion, text)
-		w.Header().Set(headerAPIVersion, "compute "+text)
-		w.Header().Add("Vary", headerAPIVersion)
-		w.Header().Add("Vary", headerNovaVersion)
+		a.with(headerNovaVersion, r.version.String())
+		a.with(headerAPIVersion, "compute "+r.version.String())
+		a.with("Vary", headerAPIVersion+", "+headerNovaVersion)
 	}
-	a.write(w, r.id)
+	return a.wire(r.id)
 }
 
 // refuse words an injected refusal as the API at hand does.
@@ -111,17 +86,4 @@ func internalError(shape api) *answer {
 	default:
 		return novaFault(http.StatusInternalServerError, "Unexpected API Error. The server met a condition that it did not expect.")
 	}
-}
-
-// drop closes the connection without an answer. Over HTTP/2, where a handler
-// cannot have the connection, the stream is aborted instead.
-func drop(w http.ResponseWriter) {
-	rc := http.NewResponseController(w)
-	if conn, _, err := rc.Hijack(); err == nil {
-		conn.Close()
-		return
-	}
-	// A body shorter than announced makes the server reset the stream.
-	w.Header().Set("Content-Length", "1")
-	w.WriteHeader(http.StatusBadGateway)
 }

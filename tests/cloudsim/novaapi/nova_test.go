@@ -1,0 +1,268 @@
+package novaapi
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/pagination"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+func TestListsArePaged(t *testing.T) {
+	for name, defaultPage := range map[model.Cloud]int{model.OpenTelekomCloud: 25, model.OpenStack: 60} {
+		t.Run(string(name), func(t *testing.T) {
+			f := newFixture(t, name, nil)
+			var want []string
+			for range 60 {
+				want = append(want, f.server(t, model.Server{}).ID)
+			}
+			slices.Reverse(want)
+			client, err := f.byToken(t, f.login())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for limit, pages := range map[int]int{0: (60 + defaultPage - 1) / defaultPage, 20: 4, 59: 2} {
+				var got []string
+				count := 0
+				err := servers.List(client, servers.ListOpts{Limit: limit}).EachPage(t.Context(), func(_ context.Context, page pagination.Page) (bool, error) {
+					list, err := servers.ExtractServers(page)
+					for _, s := range list {
+						got = append(got, s.ID)
+					}
+					count++
+					return true, err
+				})
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("limit %d: %d servers, %v; want the 60 newest first", limit, len(got), err)
+				}
+				// gophercloud asks for the page after a full last one, and does not count the empty answer.
+				if limit == 20 {
+					pages = 3
+				}
+				if count != pages {
+					t.Errorf("limit %d: %d pages, want %d", limit, count, pages)
+				}
+			}
+			base := client.ServiceURL("servers", "detail")
+			for query, status := range map[string]int{"limit=0": 200, "limit=-1": 400, "limit=x": 400, "marker=none": 400, "limit=5000": 200} {
+				if r := get(t, nil, "GET", base+"?"+query, headerToken, client.Token()); r.status != status {
+					t.Errorf("%s: status %d, want %d", query, r.status, status)
+				}
+			}
+		})
+	}
+}
+
+func TestFilters(t *testing.T) {
+	f := newFixture(t, model.OpenTelekomCloud, nil)
+	a := f.server(t, model.Server{Name: "web-1", Tags: map[string]string{"env": "prod", "plain": ""}, Created: f.now().Add(-time.Hour)})
+	b := f.server(t, model.Server{Name: "db-1", Platform: model.Windows, Tags: map[string]string{"env": "test"}, State: model.StateStopped})
+	f.server(t, model.Server{Name: "web-gone", State: model.StateTerminated})
+	client, err := f.byToken(t, f.login())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hour := f.now().Add(-time.Minute).UTC().Format(time.RFC3339)
+	for query, want := range map[string][]string{
+		"":                            {b.ID, a.ID},
+		"name=web":                    {a.ID},
+		"name=%5Edb-%5Cd%24":          {b.ID},
+		"status=shutoff":              {b.ID},
+		"status=ACTIVE&status=ERROR":  {a.ID},
+		"status=nonsense":             {},
+		"tags=env":                    {b.ID, a.ID},
+		"tags=env%3Dprod":             {a.ID},
+		"tags=env%3Dprod,plain":       {a.ID},
+		"tags=env%3Dprod,other":       {},
+		"tags-any=env%3Dtest,plain":   {b.ID, a.ID},
+		"not-tags=plain":              {b.ID},
+		"not-tags-any=plain,x":        {b.ID},
+		"ip=" + b.PrivateIP + "%24":   {b.ID},
+		"image=" + a.ImageID:          {a.ID},
+		"flavor=s3.xlarge.2":          {b.ID},
+		"changes-since=" + hour:       {b.ID},
+		"reservation_id=r-1":          {},
+		"sort_key=display_name":       {a.ID, b.ID},
+		"sort_key=uuid&sort_dir=asc":  slices.Sorted(slices.Values([]string{a.ID, b.ID})),
+		"sort_key=created_at&limit=1": {b.ID},
+	} {
+		r := get(t, nil, "GET", client.ServiceURL("servers", "detail")+"?"+query, headerToken, client.Token())
+		list, _ := r.at("servers").([]any)
+		got := []string{}
+		for _, s := range list {
+			got = append(got, s.(map[string]any)["id"].(string))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v: %.200s", query, got, want, r.text)
+		}
+	}
+	for query, status := range map[string]int{
+		"name=(": 400, "changes-since=yesterday": 400, "sort_key=host": 400, "all_tenants=1": 403,
+	} {
+		r := get(t, nil, "GET", client.ServiceURL("servers")+"?"+query, headerToken, client.Token())
+		if r.status != status {
+			t.Errorf("%s: status %d, want %d: %s", query, r.status, status, r.text)
+		}
+	}
+}
+
+func TestStates(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.server(t, model.Server{})
+	client, err := f.byToken(t, f.login())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for state, want := range map[model.State]string{
+		model.StateRunning: "ACTIVE", model.StatePending: "BUILD", model.StateStopped: "SHUTOFF", model.StateStopping: "ACTIVE",
+		model.StateStarting: "SHUTOFF", model.StateRebooting: "REBOOT", "rescue": "RESCUE",
+	} {
+		if err := f.world.SetState(s.ID, state); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := servers.Get(t.Context(), client, s.ID).Extract(); err != nil || got.Status != want {
+			t.Errorf("%s is shown as %+v, %v; want %s", state, got, err, want)
+		}
+	}
+	if err := f.world.Terminate(s.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := servers.Get(t.Context(), client, s.ID).Extract(); !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
+		t.Errorf("terminated server: %v, want 404", err)
+	}
+}
+
+func TestWhatDependsOnTheMicroversion(t *testing.T) {
+	f := newFixture(t, model.HuaweiCloud, nil)
+	s := f.server(t, model.Server{Tags: map[string]string{"env": "prod"}, Metadata: map[string]string{"own": "1"}})
+	by := f.signer(DialectDirect)
+	root := f.compute + "/v2.1/" + f.project.ID
+	url := root + "/servers/" + s.ID
+	fields := func(r reply) []string {
+		view, _ := r.at("server").(map[string]any)
+		return slices.Collect(maps.Keys(view))
+	}
+	old := get(t, by, "GET", url)
+	old.want(t, 200, "server/metadata/os_type", "Linux")
+	old.want(t, 200, "server/metadata/own", "1")
+	if slices.Contains(fields(old), "tags") || old.header.Get(headerNovaVersion) != "2.1" {
+		t.Errorf("2.1: version %q, fields %v", old.header.Get(headerNovaVersion), fields(old))
+	}
+	get(t, by, "GET", url, headerNovaVersion, "2.26").want(t, 200, "server/tags", "[env=prod]")
+	get(t, by, "GET", url, headerAPIVersion, "compute 2.47").want(t, 200, "server/flavor/original_name", "s3.large.2")
+	latest := get(t, by, "GET", url, headerNovaVersion, "latest")
+	if latest.header.Get(headerNovaVersion) != "2.60" || latest.header.Get(headerAPIVersion) != "compute 2.60" {
+		t.Errorf("latest: headers %v", latest.header)
+	}
+	get(t, by, "GET", url, headerNovaVersion, "2.61").want(t, 406, "computeFault/code", "406")
+	get(t, by, "GET", url, headerNovaVersion, "two").want(t, 400, "badRequest/code", "400")
+	get(t, by, "GET", url+"/tags", headerNovaVersion, "2.26").want(t, 200, "tags", "[env=prod]")
+	get(t, by, "GET", url+"/tags").want(t, 404, "error_code", "APIGW.0101")
+	get(t, by, "GET", root+"/servers?status=nonsense", headerNovaVersion, "2.38").want(t, 400, "badRequest/code", "400")
+	get(t, by, "GET", root+"/os-keypairs").want(t, 200, "keypairs/0/keypair/type", "<nil>")
+	get(t, by, "GET", root+"/os-keypairs", headerNovaVersion, "2.2").want(t, 200, "keypairs/0/keypair/type", "ssh")
+	get(t, by, "GET", root+"/os-keypairs?marker=ops", headerNovaVersion, "2.35").want(t, 200, "keypairs", "[]")
+	get(t, by, "GET", root+"/os-keypairs?marker=none", headerNovaVersion, "2.35").want(t, 400, "badRequest/code", "400")
+	get(t, by, "GET", root+"/os-keypairs/none").want(t, 404, "itemNotFound/code", "404")
+	v2 := get(t, by, "GET", f.compute+"/v2/"+f.project.ID+"/servers/"+s.ID, headerNovaVersion, "2.26")
+	if v2.want(t, 200, "server/id", s.ID); slices.Contains(fields(v2), "tags") || v2.header.Get(headerNovaVersion) != "" {
+		t.Errorf("/v2 speaks microversions: %v", v2.header)
+	}
+}
+
+func TestVersionDocuments(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	get(t, nil, "GET", f.compute+"/").want(t, 200, "versions/1/links/0/href", f.compute+"/v2.1/")
+	get(t, nil, "GET", f.compute+"/v2.1/").want(t, 200, "version/version", "2.60")
+	get(t, nil, "GET", f.compute+"/v2").want(t, 200, "version/id", "v2.0")
+	get(t, nil, "GET", f.identity+"/v3").want(t, 200, "version/links/0/href", f.identity+"/v3/")
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	get(t, transport, "GET", f.identity+"/").want(t, 300, "versions/values/0/status", "stable")
+	get(t, nil, "GET", f.compute+"/v3/servers").want(t, 404, "itemNotFound/code", "404")
+	get(t, nil, "PUT", f.compute+"/v2.1/servers/x/os-server-password").want(t, 405, "badMethod/code", "405")
+	get(t, nil, "GET", f.identity+"/v2.0/tokens").want(t, 404, "error/code", "404")
+	get(t, nil, "PUT", f.identity+"/v3/auth/tokens").want(t, 405, "error/code", "405")
+}
+
+func TestFaults(t *testing.T) {
+	for name, want := range map[model.Cloud]struct{ throttle, code string }{
+		model.HuaweiCloud: {"error_code", "APIGW.0308"},
+		model.OpenStack:   {"overLimit/code", "429"},
+	} {
+		f := newFixture(t, name, nil)
+		s := f.windows(t)
+		client, err := f.byToken(t, f.login())
+		if err != nil {
+			t.Fatal(err)
+		}
+		url := client.ServiceURL("servers", s.ID, "os-server-password")
+		once := func(fault model.Fault) {
+			t.Helper()
+			fault.Cloud, fault.Action, fault.Instance, fault.Count = name, "ShowServerPassword", s.ID, 1
+			if _, err := f.world.AddFault(fault); err != nil {
+				t.Fatal(err)
+			}
+		}
+		once(model.Fault{Kind: model.FaultThrottle})
+		get(t, nil, "GET", url, headerToken, client.Token()).want(t, 429, want.throttle, want.code)
+		once(model.Fault{Kind: model.FaultServerError})
+		get(t, nil, "GET", url, headerToken, client.Token()).want(t, 500, "computeFault/code", "500")
+		once(model.Fault{Kind: model.FaultRefuse, Code: "conflictingRequest", Status: 409, Message: "busy"})
+		get(t, nil, "GET", url, headerToken, client.Token()).want(t, 409, "conflictingRequest/message", "busy")
+		once(model.Fault{Kind: model.FaultRefuse, Code: "APIGW.0301", Status: 401, Message: "no"})
+		get(t, nil, "GET", url, headerToken, client.Token()).want(t, 401, "error_code", "APIGW.0301")
+		// Without a count: net/http repeats a GET whose old connection was reset.
+		dropping, err := f.world.AddFault(model.Fault{Action: "ShowServerPassword", Kind: model.FaultDropBefore})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := servers.GetPassword(t.Context(), client, s.ID).ExtractPassword(nil); err == nil {
+			t.Error("a dropped request was answered")
+		}
+		f.world.RemoveFault(dropping)
+		if _, err := f.world.AddFault(model.Fault{Action: "DeleteServerPassword", Kind: model.FaultDropAfter}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Delete(t.Context(), url, nil); err == nil {
+			t.Error("a dropped answer arrived")
+		}
+		if s, _ = f.world.Server(s.ID); !s.Cleared {
+			t.Error("drop_after did not do what was asked")
+		}
+	}
+}
+
+func TestIdentityFaults(t *testing.T) {
+	f := newFixture(t, model.OpenTelekomCloud, nil)
+	if _, err := f.world.AddFault(model.Fault{Service: "iam", Action: "CreateToken", Kind: model.FaultServerError, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	user := password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"name":%q}`, f.account.Name))
+	tokenRequest(t, f, user, "").want(t, 500, "error/title", "Internal Server Error")
+	tokenRequest(t, f, user, "").want(t, 201, "token/user/name", "vault")
+	log := f.world.Log(0)
+	if len(log) != 2 || log[0].Status != 500 || log[1].Status != 201 || log[1].Service != "iam" || log[1].Action != "CreateToken" {
+		t.Errorf("log: %+v", log)
+	}
+}
+
+func TestTheLogNamesCallerAndServer(t *testing.T) {
+	f := newFixture(t, model.HuaweiCloud, nil)
+	s := f.windows(t)
+	get(t, f.signer(DialectDirect), "GET", f.compute+"/v2.1/"+f.project.ID+"/servers/"+s.ID+"/os-server-password").want(t, 200, "", "")
+	log := f.world.Log(0)
+	if len(log) != 1 || log[0].AccessKey != f.key.ID || !slices.Equal(log[0].Instances, []string{s.ID}) || log[0].Status != 200 ||
+		log[0].Region != "eu-de" || !strings.HasPrefix(log[0].RequestID, "req-") {
+		t.Errorf("log: %+v", log)
+	}
+}

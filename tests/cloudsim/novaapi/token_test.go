@@ -1,0 +1,241 @@
+package novaapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// Each cloud, through the real gophercloud with a token: the whole way from
+// the password login over the catalogue to the decrypted initial password.
+func TestInitialPasswordThroughGophercloudWithAToken(t *testing.T) {
+	for _, name := range []model.Cloud{model.HuaweiCloud, model.OpenTelekomCloud, model.OpenStack} {
+		t.Run(string(name), func(t *testing.T) {
+			f := newFixture(t, name, nil)
+			win := f.windows(t)
+			linux := f.server(t, model.Server{KeyName: "ops"})
+			client, err := f.byToken(t, f.login())
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown, err := servers.Get(t.Context(), client, win.ID).Extract()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if shown.Status != "ACTIVE" || shown.KeyName != "ops" || shown.TenantID != f.project.ID || shown.LaunchedAt.IsZero() {
+				t.Errorf("server shown as %+v", shown)
+			}
+			for id, want := range map[string]string{win.ID: win.InitialPassword, linux.ID: ""} {
+				got, err := servers.GetPassword(t.Context(), client, id).ExtractPassword(f.private)
+				if err != nil || got != want {
+					t.Errorf("password of %s: %q, %v; want %q", id, got, err, want)
+				}
+			}
+			pair, err := keypairs.Get(t.Context(), client, "ops", nil).Extract()
+			if err != nil || !strings.HasPrefix(pair.PublicKey, "ssh-rsa ") {
+				t.Errorf("key pair: %+v, %v", pair, err)
+			}
+			if _, err = client.Delete(t.Context(), client.ServiceURL("servers", win.ID, "os-server-password"), nil); err != nil {
+				t.Fatalf("delete: %v", err)
+			}
+			if got, err := servers.GetPassword(t.Context(), client, win.ID).ExtractPassword(nil); err != nil || got != "" {
+				t.Errorf("after the delete: %q, %v; want an empty password", got, err)
+			}
+			_, err = servers.GetPassword(t.Context(), client, "00000000-0000-4000-8000-000000000000").ExtractPassword(nil)
+			if !gophercloud.ResponseCodeIs(err, http.StatusNotFound) || !strings.Contains(err.Error(), "itemNotFound") {
+				t.Errorf("unknown server: %v; want Nova's 404", err)
+			}
+		})
+	}
+}
+
+func TestPasswordAppearsWhenTheGuestIsReady(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.server(t, model.Server{Platform: model.Windows, KeyName: "ops", ReadyAfter: 7 * time.Minute})
+	client, err := f.byToken(t, f.login())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := servers.GetPassword(t.Context(), client, s.ID).ExtractPassword(nil); err != nil || got != "" {
+		t.Errorf("early: %q, %v; want an empty password", got, err)
+	}
+	f.world.Advance(7 * time.Minute)
+	if got, err := servers.GetPassword(t.Context(), client, s.ID).ExtractPassword(f.private); err != nil || got != s.InitialPassword {
+		t.Errorf("ready: %q, %v; want %q", got, err, s.InitialPassword)
+	}
+}
+
+func TestExpiredAndRevokedTokensAreRefusedAndRenewed(t *testing.T) {
+	for _, name := range []model.Cloud{model.OpenTelekomCloud, model.OpenStack} {
+		t.Run(string(name), func(t *testing.T) {
+			f := newFixture(t, name, func(o *Options) { o.TokenLifetime = time.Hour })
+			s := f.windows(t)
+			login := f.login()
+			login.AllowReauth = true
+			client, err := f.byToken(t, login)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, end := range map[string]func(){
+				"expired": func() { f.pass(time.Hour) },
+				"revoked": func() {
+					if n := f.cloud.RevokeTokens(); n != 1 {
+						t.Errorf("%d tokens revoked, want 1", n)
+					}
+				},
+			} {
+				old := client.Token()
+				end()
+				r := get(t, nil, "GET", client.ServiceURL("servers", s.ID), headerToken, old)
+				if name == model.OpenStack {
+					r.want(t, http.StatusUnauthorized, "error/title", "Unauthorized")
+				} else {
+					r.want(t, http.StatusUnauthorized, "error_code", "APIGW.0301")
+				}
+				if _, err := servers.Get(t.Context(), client, s.ID).Extract(); err != nil {
+					t.Errorf("%s: gophercloud did not get a new token: %v", what, err)
+				}
+				if client.Token() == old {
+					t.Errorf("%s: the token is still the old one", what)
+				}
+			}
+		})
+	}
+}
+
+// tokenRequest logs in with a raw body, so that each field can be wrong.
+func tokenRequest(t *testing.T, f *fixture, identity, scope string) reply {
+	t.Helper()
+	body := `{"auth":{"identity":` + identity
+	if scope != "" {
+		body += `,"scope":` + scope
+	}
+	return send(t, nil, "POST", f.identity+"/v3/auth/tokens", body+"}}", "Content-Type", "application/json")
+}
+
+func password(user string) string {
+	return `{"methods":["password"],"password":{"user":{` + user + `}}}`
+}
+
+func TestTokenRequests(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	stranger := f.world.AddAccount(model.Account{Cloud: model.OpenStack, Name: "stranger", Regions: []string{"eu-de"}})
+	theirs := f.world.AddProject(model.Project{Cloud: model.OpenStack, Name: "theirs", AccountID: stranger.ID, Region: "eu-de"})
+	domain := fmt.Sprintf(`"domain":{"name":%q}`, f.account.Name)
+	right := password(`"name":"vault","password":"user-Secret.1",` + domain)
+	byID := password(fmt.Sprintf(`"id":%q,"password":"user-Secret.1"`, f.user.ID))
+	cases := []struct {
+		name, identity, scope string
+		status                int
+		path, want            string
+	}{
+		{"by names", right, `{"project":{"name":"eu-de",` + domain + `}}`, 201, "token/project/id", f.project.ID},
+		{"by ids", byID, fmt.Sprintf(`{"project":{"id":%q}}`, f.project.ID), 201, "token/project/name", "eu-de"},
+		{"domain by id", password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"id":%q}`, f.account.ID)), "", 201, "token/user/id", f.user.ID},
+		{"without a scope there is no catalogue", right, "", 201, "token/catalog", "<nil>"},
+		{"unscoped on purpose", right, `"unscoped"`, 201, "token/project", "<nil>"},
+		{"domain scope", right, `{` + domain + `}`, 201, "token/domain/name", f.account.Name},
+		{"wrong password", password(`"name":"vault","password":"wrong",` + domain), "", 401, "error/title", "Unauthorized"},
+		{"unknown user", password(`"name":"nobody","password":"user-Secret.1",` + domain), "", 401, "error/code", "401"},
+		{"unknown domain", password(`"name":"vault","password":"user-Secret.1","domain":{"name":"none"}`), "", 401, "error/code", "401"},
+		{"name without domain", password(`"name":"vault","password":"user-Secret.1"`), "", 400, "error/title", "Bad Request"},
+		{"no user", password(`"password":"x"`), "", 400, "error/code", "400"},
+		{"unknown project", right, `{"project":{"id":"none"}}`, 401, "error/code", "401"},
+		{"project of another user", right, fmt.Sprintf(`{"project":{"id":%q}}`, f.other.ID), 401, "error/code", "401"},
+		{"project of another domain", right, fmt.Sprintf(`{"project":{"id":%q}}`, theirs.ID), 401, "error/code", "401"},
+		{"project name without domain", right, `{"project":{"name":"eu-de"}}`, 400, "error/code", "400"},
+		{"foreign domain scope", right, `{"domain":{"name":"stranger"}}`, 401, "error/code", "401"},
+		{"project and domain", right, `{"project":{"id":"x"},` + domain + `}`, 400, "error/code", "400"},
+		{"unknown method", `{"methods":["totp"]}`, "", 401, "error/code", "401"},
+		{"no method", `{"methods":[]}`, "", 400, "error/code", "400"},
+		{"method without its part", `{"methods":["password"]}`, "", 400, "error/code", "400"},
+		{"no JSON", `}`, "", 400, "error/code", "400"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := tokenRequest(t, f, c.identity, c.scope)
+			r.want(t, c.status, c.path, c.want)
+			if has := r.header.Get(headerSubjectToken) != ""; has != (c.status == 201) {
+				t.Errorf("status %d with X-Subject-Token: %v", r.status, has)
+			}
+			if c.status == 401 && !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Keystone uri=") {
+				t.Errorf("WWW-Authenticate is %q", r.header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+func TestVendorsTakeTheUsersDomainForTheProject(t *testing.T) {
+	f := newFixture(t, model.OpenTelekomCloud, nil)
+	user := password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"name":%q}`, f.account.Name))
+	tokenRequest(t, f, user, `{"project":{"name":"eu-de"}}`).want(t, 201, "token/project/id", f.project.ID)
+	tokenRequest(t, f, `{"methods":["application_credential"],"application_credential":{"id":"x","secret":"y"}}`, "").
+		want(t, 401, "error/code", "401")
+}
+
+func TestApplicationCredentials(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	good := f.world.AddAppCredential(model.AppCredential{Name: "vault", Secret: "app-Secret", UserID: f.user.ID, ProjectID: f.project.ID})
+	ended := f.world.AddAppCredential(model.AppCredential{Secret: "app-Secret", UserID: f.user.ID, ProjectID: f.project.ID,
+		Expires: f.now().Add(-time.Second)})
+	for _, c := range []struct {
+		name string
+		opts gophercloud.AuthOptions
+		ok   bool
+	}{
+		{"by id", gophercloud.AuthOptions{ApplicationCredentialID: good.ID, ApplicationCredentialSecret: "app-Secret"}, true},
+		{"by name and user", gophercloud.AuthOptions{ApplicationCredentialName: "vault", ApplicationCredentialSecret: "app-Secret",
+			Username: "vault", DomainName: f.account.Name}, true},
+		{"wrong secret", gophercloud.AuthOptions{ApplicationCredentialID: good.ID, ApplicationCredentialSecret: "wrong"}, false},
+		{"unknown id", gophercloud.AuthOptions{ApplicationCredentialID: "none", ApplicationCredentialSecret: "app-Secret"}, false},
+		{"expired", gophercloud.AuthOptions{ApplicationCredentialID: ended.ID, ApplicationCredentialSecret: "app-Secret"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.opts.IdentityEndpoint = f.identity + "/v3"
+			client, err := f.byToken(t, c.opts)
+			if !c.ok {
+				if !gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) {
+					t.Errorf("got %v, want 401", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := servers.Get(t.Context(), client, s.ID).Extract(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	identity := fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`, good.ID)
+	tokenRequest(t, f, identity, `{"project":{"id":"x"}}`).want(t, 401, "error/message", "Application credentials cannot request a scope.")
+}
+
+func TestTokensAreShownAndRevoked(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	user := password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"name":%q}`, f.account.Name))
+	id := tokenRequest(t, f, user, fmt.Sprintf(`{"project":{"id":%q}}`, f.project.ID)).header.Get(headerSubjectToken)
+	url := f.identity + "/v3/auth/tokens"
+	r := get(t, nil, "GET", url, headerToken, id, headerSubjectToken, id)
+	r.want(t, 200, "token/user/name", "vault")
+	r.want(t, 200, "token/catalog/1/endpoints/0/url", f.compute+"/v2.1")
+	get(t, nil, "GET", url, headerToken, "forged", headerSubjectToken, id).want(t, 401, "error/code", "401")
+	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, "none").want(t, 404, "error/code", "404")
+	get(t, nil, "GET", url, headerToken, id).want(t, 400, "error/code", "400")
+	get(t, nil, "GET", f.identity+"/v3/auth/projects", headerToken, id).want(t, 200, "projects/0/id", f.project.ID)
+	get(t, nil, "GET", f.identity+"/v3/projects?name=none", headerToken, id).want(t, 200, "projects", "[]")
+	get(t, nil, "GET", f.identity+"/v3/projects/"+f.other.ID, headerToken, id).want(t, 404, "error/code", "404")
+	get(t, nil, "GET", f.identity+"/v3/users/"+f.user.ID, headerToken, id).want(t, 200, "user/name", "vault")
+	get(t, nil, "GET", f.identity+"/v3/users/none", headerToken, id).want(t, 403, "error/code", "403")
+	get(t, nil, "DELETE", url, headerToken, id, headerSubjectToken, id).want(t, 204, "", "")
+	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, id).want(t, 401, "error/code", "401")
+}
