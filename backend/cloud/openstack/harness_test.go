@@ -68,6 +68,10 @@ func accessNamed(t *testing.T, name string) access {
 	return access{}
 }
 
+// launchKey makes the private half of every simulated cloud's key pair once: that takes longer than
+// the tests.
+var launchKey = sync.OnceValues(func() (*password.PrivateKey, error) { return password.GeneratePrivateKey(2048) })
+
 // simulation is a simulated cloud with one account, project, user, access key and key pair.
 type simulation struct {
 	*model.World
@@ -101,11 +105,11 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 	s.project = world.AddProject(model.Project{Cloud: a.cloud, Name: testProject, AccountID: s.account.ID, Region: testRegion})
 	user := world.AddUser(model.User{Cloud: a.cloud, Name: testUser, AccountID: s.account.ID, Password: testPassword})
 	s.key = world.AddAccessKey(model.AccessKey{Cloud: a.cloud, AccountID: s.account.ID, UserID: user.ID})
-	_, pem, err := world.CreateKeyPair(model.KeyPair{Cloud: a.cloud, AccountID: s.account.ID, Name: "kp 1"}, 2048)
-	if err != nil {
+	if s.private, err = launchKey(); err != nil {
 		t.Fatal(err)
 	}
-	if s.private, err = password.ParsePrivateKey([]byte(pem), nil); err != nil {
+	pair := model.KeyPair{Cloud: a.cloud, AccountID: s.account.ID, Name: "kp 1"}
+	if _, err := world.ImportPEM(pair, string(s.private.PEM())); err != nil {
 		t.Fatal(err)
 	}
 	client, err := cloud.NewHTTPClient("", requestTimeout)
