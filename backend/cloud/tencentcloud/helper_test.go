@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -184,8 +185,8 @@ func newTestProvider(t *testing.T, cfg cloud.Config) *provider {
 // wantKind fails the test unless err has the kind and holds no secret, all along its chain.
 func wantKind(t *testing.T, err error, kind cloud.Kind) *cloud.Error {
 	t.Helper()
-	e, ok := err.(*cloud.Error)
-	if !ok {
+	var e *cloud.Error
+	if !errors.As(err, &e) {
 		t.Fatalf("error %v is %T, want *cloud.Error of kind %q", err, err, kind)
 	}
 	if e.Kind != kind {
