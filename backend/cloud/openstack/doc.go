@@ -28,7 +28,8 @@
 //
 // Instance.Tags are the cloud's key=value tags, which the native API lists from microversion 2.26
 // on, and below them the instance's metadata. Matching happens here: the API's own tags filter
-// matches keys on these clouds and whole strings on plain Nova.
+// matches keys on these clouds and whole strings on plain Nova. OTC's /v2/ form knows no
+// microversions, so below an endpoint that ends in /v2 only the metadata counts.
 //
 // # Sources
 //

@@ -230,6 +230,27 @@ func TestCredentialsStayWithTheEndpoint(t *testing.T) {
 	}
 }
 
+// TestFullPageWithoutLinks: a full page may be followed by another even if the cloud does not say so.
+func TestFullPageWithoutLinks(t *testing.T) {
+	const total = pageSize + 1
+	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		first := 0
+		if marker := r.URL.Query().Get("marker"); marker != "" {
+			_, _ = fmt.Sscanf(marker, "00000000-0000-4000-8000-%d", &first)
+			first++
+		}
+		var list []map[string]string
+		for n := first; n < min(first+pageSize, total); n++ {
+			list = append(list, map[string]string{"id": fmt.Sprintf("00000000-0000-4000-8000-%012d", n)})
+		}
+		reply, _ := json.Marshal(map[string]any{"servers": list})
+		answerJSON(w, http.StatusOK, string(reply))
+	})
+	if found, err := p.FindInstances(context.Background(), nil); err != nil || len(found) != total {
+		t.Errorf("found %d, want %d: %v", len(found), total, err)
+	}
+}
+
 func TestCloudWithoutTheMicroversion(t *testing.T) {
 	var versions []string
 	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
