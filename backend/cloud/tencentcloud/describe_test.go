@@ -250,7 +250,7 @@ func TestReadingErrors(t *testing.T) {
 			f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) { c.answer(w) })
 			p := newTestProvider(t, testConfig(t, f.URL))
 			_, err := p.DescribeInstances(t.Context(), []string{"ins-00000001"})
-			e := wantKind(t, err, c.kind)
+			e := errorOfKind(t, err, c.kind)
 			if name == "gateway 429" && e.RetryAfter.Seconds() != 7 {
 				t.Errorf("retry after %v", e.RetryAfter)
 			}

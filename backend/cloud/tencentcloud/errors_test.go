@@ -168,7 +168,7 @@ func TestEveryCodeThroughTheSDK(t *testing.T) {
 	for kind, codes := range documentedKinds {
 		for _, code = range strings.Fields(codes) {
 			_, err := p.StartReset(t.Context(), testReset())
-			e := wantKind(t, err, kind)
+			e := errorOfKind(t, err, kind)
 			if e.Code != code || e.RequestID != testRequestID {
 				t.Errorf("%s: code %q, request id %q", code, e.Code, e.RequestID)
 			}

@@ -183,7 +183,13 @@ func newTestProvider(t *testing.T, cfg cloud.Config) *provider {
 }
 
 // wantKind fails the test unless err has the kind and holds no secret, all along its chain.
-func wantKind(t *testing.T, err error, kind cloud.Kind) *cloud.Error {
+func wantKind(t *testing.T, err error, kind cloud.Kind) {
+	t.Helper()
+	_ = errorOfKind(t, err, kind)
+}
+
+// errorOfKind is wantKind for tests that look at more of the error.
+func errorOfKind(t *testing.T, err error, kind cloud.Kind) *cloud.Error {
 	t.Helper()
 	var e *cloud.Error
 	if !errors.As(err, &e) {

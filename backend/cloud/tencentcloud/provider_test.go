@@ -85,7 +85,7 @@ func TestWrongKeysAreDenied(t *testing.T) {
 	} {
 		cfg := testConfig(t, f.URL)
 		change(&cfg)
-		e := wantKind(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied)
+		e := errorOfKind(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied)
 		if !strings.Contains(e.Error(), want) {
 			t.Errorf("%v does not name %s", e, want)
 		}

@@ -180,7 +180,7 @@ func TestStartResetAbandonedWhileUnderWay(t *testing.T) {
 	cfg := testConfig(t, f.URL)
 	cfg.RequestTimeout = 50 * time.Millisecond
 	_, err = newTestProvider(t, cfg).StartReset(t.Context(), testReset())
-	e := wantKind(t, err, cloud.Unknown)
+	e := errorOfKind(t, err, cloud.Unknown)
 	if !strings.Contains(e.Error(), "request_timeout") {
 		t.Errorf("%v does not name request_timeout", e)
 	}

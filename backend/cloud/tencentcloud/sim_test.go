@@ -177,7 +177,7 @@ func TestSimRefusals(t *testing.T) {
 				c.reset.Password = secret
 			}
 			_, err := s.StartReset(t.Context(), c.reset)
-			e := wantKind(t, err, c.kind)
+			e := errorOfKind(t, err, c.kind)
 			if c.code != "" && e.Code != c.code || e.RequestID == "" || strings.Contains(e.Error(), c.reset.Password) {
 				t.Errorf("%v, want code %s", e, c.code)
 			}
@@ -210,7 +210,7 @@ func TestSimFaultsHaveTheirKind(t *testing.T) {
 			c.fault.Action = "ResetInstancesPassword"
 			s.fault(t, c.fault)
 			_, err := s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
-			e := wantKind(t, err, c.kind)
+			e := errorOfKind(t, err, c.kind)
 			if strings.Contains(e.Error(), secret) {
 				t.Errorf("%v holds the password", e)
 			}
@@ -333,7 +333,7 @@ func TestSimVerify(t *testing.T) {
 		cfg := s.cfg
 		cfg.Endpoints = map[string]string{"cvm": s.cfg.Endpoints["cvm"], "sts": s.cfg.Endpoints["sts"]}
 		c.change(&cfg)
-		if e := wantKind(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied); e.Code != c.code {
+		if e := errorOfKind(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied); e.Code != c.code {
 			t.Errorf("%s: %v, want %s", name, e, c.code)
 		}
 	}
