@@ -101,7 +101,8 @@ func (a *API) checkTime(s *service, sig *signature, key model.AccessKey) *failur
 }
 
 // checkScope checks the credential scope: right service, a region in which
-// the account can work.
+// the account can work. IAM insists on us-east-1, but clients that are given
+// an endpoint sign with the region they know, so those are let in as well.
 func (a *API) checkScope(s *service, sig *signature, key model.AccessKey) *failure {
 	account, _ := a.world.Account(model.AWS, key.AccountID)
 	switch {
@@ -109,7 +110,7 @@ func (a *API) checkScope(s *service, sig *signature, key model.AccessKey) *failu
 		return &failure{http.StatusUnauthorized, "AuthFailure", textInvalid}
 	case sig.service != s.name:
 		return &failure{http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to correct service: '" + s.name + "'."}
-	case s.name == "iam" && sig.region != "us-east-1", s.name == "sts" && sig.region != "us-east-1" && !account.HasRegion(sig.region):
+	case sig.region != "us-east-1" && s.name != "ec2" && !account.HasRegion(sig.region):
 		return &failure{http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to a valid region."}
 	}
 	return nil
