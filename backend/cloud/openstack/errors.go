@@ -60,7 +60,7 @@ var codeMeanings = map[string]meaning{
 	"APIGW.0104": {cloud.Refused, hintSupport},
 	"APIGW.0105": {cloud.Refused, hintSupport},
 	"APIGW.0106": {cloud.Refused, hintSupport},
-	"APIGW.0301": {cloud.Denied, ""}, // see hintFor: depends on the credentials
+	"APIGW.0301": {cloud.Denied, ""}, // an empty hint: see deniedHint
 	"APIGW.0302": {cloud.Denied, "the IAM user may not use this API; check the block and allow lists of the account"},
 	"APIGW.0303": {cloud.Denied, ""},
 	"APIGW.0304": {cloud.Denied, "the credentials may not use this API"},
