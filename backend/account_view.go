@@ -1,0 +1,154 @@
+package backend
+
+import (
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// accountData is what accounts/ shows: everything about an account but its passwords and the nonces
+// of its leases. Times are RFC 3339; a time that is not is left out.
+func accountData(v *rotation.View) map[string]any {
+	data := map[string]any{
+		"connection":          v.ID.Connection,
+		"instance_id":         v.ID.InstanceID,
+		"username":            v.ID.Username,
+		"provider":            v.Provider,
+		"role":                v.Role,
+		"mode":                string(v.Settings.Mode),
+		"source":              string(v.Settings.Source),
+		"state":               v.State,
+		"instance_name":       v.Facts.Name,
+		"platform":            string(v.Facts.Platform),
+		"os_name":             v.Facts.OSName,
+		"private_ip":          v.Facts.PrivateIP,
+		"public_ip":           v.Facts.PublicIP,
+		"key_name":            v.Facts.KeyName,
+		"current_version":     currentVersion(v),
+		"versions":            versionsData(v.Versions),
+		"leases":              leasesData(v.Leases),
+		"attempts":            v.Attempts,
+		"open_attempts":       v.OpenAttempts,
+		"candidates":          v.Candidates,
+		"old_unresolved":      v.OldUnresolved,
+		"rejected":            v.Rejected,
+		"failures":            v.Failures,
+		"last_error":          v.LastError,
+		"initial_overwritten": v.InitialOverwritten,
+	}
+	if v.Due != nil {
+		data["due_reason"] = string(v.Due.Reason)
+		data["due_since"] = timestamp(v.Due.Since)
+	}
+	setTime(data, "launch_time", timestamp(v.Facts.LaunchTime))
+	setTime(data, "pending_since", timestamp(v.PendingSince))
+	setTime(data, "last_error_time", timestamp(v.LastErrorTime))
+	setTime(data, "next_try", timestamp(v.NextTry))
+	setTime(data, "last_vault_rotation", timestamp(v.LastRotation))
+	setTime(data, "next_vault_rotation", timestamp(v.NextRotation))
+	setTime(data, "initial_cleared_time", timestamp(v.InitialCleared))
+	setTime(data, "gone_time", timestamp(v.Gone))
+	return data
+}
+
+func setTime(data map[string]any, field, value string) {
+	if value != "" {
+		data[field] = value
+	}
+}
+
+// currentVersion is the number of the current version; 0: there is none yet.
+func currentVersion(v *rotation.View) int {
+	for _, version := range v.Versions {
+		if version.Current {
+			return version.Number
+		}
+	}
+	return 0
+}
+
+func versionsData(versions []rotation.VersionView) []map[string]any {
+	out := make([]map[string]any, 0, len(versions))
+	for _, v := range versions {
+		data := map[string]any{
+			"version":      v.Number,
+			"source":       string(v.Source),
+			"created_time": timestamp(v.Created),
+			"verified":     v.Verified,
+			"current":      v.Current,
+		}
+		setTime(data, "disclosed_time", timestamp(v.Disclosed))
+		setTime(data, "disclosed_until", timestamp(v.Until))
+		setTime(data, "ended_time", timestamp(v.Ended))
+		out = append(out, data)
+	}
+	return out
+}
+
+func leasesData(leases []rotation.Lease) []map[string]any {
+	out := make([]map[string]any, 0, len(leases))
+	for _, l := range leases {
+		out = append(out, map[string]any{
+			"version":     l.Version,
+			"issue_time":  timestamp(l.Issued),
+			"expire_time": timestamp(l.Expires),
+		})
+	}
+	return out
+}
+
+// accountResponse is the schema of accountData.
+func accountResponse() map[string]*framework.FieldSchema {
+	field := func(t framework.FieldType, required bool, description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: t, Required: required, Description: description}
+	}
+	text := func(description string) *framework.FieldSchema {
+		return field(framework.TypeString, true, description)
+	}
+	moment := func(description string) *framework.FieldSchema {
+		return field(framework.TypeString, false, description+", RFC 3339.")
+	}
+	number := func(description string) *framework.FieldSchema {
+		return field(framework.TypeInt, true, description)
+	}
+	flag := func(description string) *framework.FieldSchema {
+		return field(framework.TypeBool, true, description)
+	}
+	return map[string]*framework.FieldSchema{
+		"connection":           text("The connection that serves the instance."),
+		"instance_id":          text("Id of the instance."),
+		"username":             text("The user."),
+		"provider":             text("The connection's provider."),
+		"role":                 text("The role that the account is bound to; empty if none."),
+		"mode":                 text("Mode of the role: leased or static."),
+		"source":               text("Source of version 1: initial or reset."),
+		"state":                text("ready, due, rotating, settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
+		"instance_name":        text("Name of the instance in the cloud."),
+		"platform":             text("windows or linux; empty if the cloud does not tell."),
+		"os_name":              text("The cloud's name of the operating system."),
+		"private_ip":           text("Private address, as last seen."),
+		"public_ip":            text("Public address, as last seen."),
+		"key_name":             text("Name of the instance's key pair in the cloud."),
+		"current_version":      number("Number of the current version; 0: none yet."),
+		"versions":             field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, disclosed_time, disclosed_until, ended_time."),
+		"leases":               field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
+		"attempts":             number("Attempts of the rotation under way."),
+		"open_attempts":        number("Attempts whose outcome is not known."),
+		"candidates":           number("Passwords of failed rotations that the server may have."),
+		"old_unresolved":       flag("Whether an attempt of a confirmed password may still arrive, which keeps the next rotation waiting."),
+		"rejected":             flag("Whether the cloud refused the rotation's password."),
+		"failures":             number("Failures in a row."),
+		"last_error":           text("The last failure; empty if the last try succeeded."),
+		"initial_overwritten":  flag("Whether the cloud's initial password is known not to be the server's any more."),
+		"due_reason":           field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, schedule, manual, import or read."),
+		"due_since":            moment("Since when a rotation is due"),
+		"launch_time":          moment("When the instance was launched"),
+		"pending_since":        moment("When the rotation under way began"),
+		"last_error_time":      moment("When the last failure happened"),
+		"next_try":             moment("When the next try is allowed"),
+		"last_vault_rotation":  moment("When Vault last rotated the account"),
+		"next_vault_rotation":  moment("When the next scheduled rotation is"),
+		"initial_cleared_time": moment("When the cloud's copy of the initial password was deleted"),
+		"gone_time":            moment("When the cloud said that the instance does not exist any more"),
+	}
+}

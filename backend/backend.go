@@ -1,0 +1,157 @@
+// Package backend is Vault's face of cloudpw: the paths of the secrets engine, its lease type and its
+// lifecycle. What happens to accounts is decided in package rotation, what clouds can do in the
+// provider packages; this package validates what clients send, keeps connections, keys and roles, and
+// puts answers into Vault's terms.
+package backend
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Version is the plugin's version, set at build time. Vault requires that it is semantic and equal to
+// the version that the plugin is registered with.
+var Version = "v0.0.0-dev"
+
+// Storage prefixes of this package. Those of accounts belong to package rotation.
+const (
+	configPrefix = "config/"
+	keyPrefix    = "key/"
+	rolePrefix   = "role/"
+)
+
+// backend is one mount. A process serves many mounts, so everything that a mount needs hangs here.
+type backend struct {
+	*framework.Backend
+
+	storage  logical.Storage
+	registry cloud.Registry
+	core     *rotation.Core
+
+	connections *cache[connection]
+	roles       *cache[role]
+
+	// Writers of one thing exclude each other. A role's writer also holds its connection's lock for
+	// reading, so that the connection stays while the role is checked against it. The order is role
+	// before connection.
+	connectionLocks []*locksutil.LockEntry
+	keyLocks        []*locksutil.LockEntry
+	roleLocks       []*locksutil.LockEntry
+
+	resolutions resolutions
+}
+
+var _ logical.Backend = (*backend)(nil)
+
+// Factory makes the backend of one mount.
+func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+	return newBackend(ctx, conf, providers())
+}
+
+// newBackend makes a backend with the given providers.
+func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud.Registry) (*backend, error) {
+	if conf == nil || conf.StorageView == nil {
+		return nil, errors.New("cloudpw: Vault passed no configuration or no storage")
+	}
+	b := &backend{
+		storage:         conf.StorageView,
+		registry:        registry,
+		connectionLocks: locksutil.CreateLocks(),
+		keyLocks:        locksutil.CreateLocks(),
+		roleLocks:       locksutil.CreateLocks(),
+	}
+	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
+	b.roles = newCache(conf.StorageView, rolePrefix, decodeRole)
+	b.core = rotation.New(rotation.Options{
+		Storage:  conf.StorageView,
+		Logger:   conf.Logger,
+		Connect:  b.connect,
+		Generate: b.generate,
+		Decrypt:  b.decrypt,
+	})
+	b.Backend = &framework.Backend{
+		Help:           rootHelp,
+		BackendType:    logical.TypeLogical,
+		RunningVersion: Version,
+		Paths:          b.paths(),
+		Secrets:        []*framework.Secret{b.passwordSecret()},
+		PathsSpecial: &logical.Paths{
+			// Connections hold cloud credentials, keys private keys, accounts passwords.
+			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix},
+		},
+		InitializeFunc: b.initialize,
+		Invalidate:     b.invalidate,
+		Clean:          func(context.Context) { b.core.Stop() },
+	}
+	if err := b.Setup(ctx, conf); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// paths lists what the mount serves. Every pattern is anchored and no request path matches two of
+// them, so the order is only that of the documentation: what an operator writes first comes first.
+func (b *backend) paths() []*framework.Path {
+	return []*framework.Path{
+		b.pathConfigList(),
+		b.pathConfig(),
+		b.pathKeysList(),
+		b.pathKeys(),
+		b.pathRolesList(),
+		b.pathRoles(),
+		b.pathInstances(),
+		b.pathCredsRole(),
+		b.pathCredsInstance(),
+		b.pathRotateRole(),
+		b.pathRotateInstance(),
+		b.pathAccountsConnections(),
+		b.pathAccountsInstances(),
+		b.pathAccountsUsernames(),
+		b.pathAccount(),
+	}
+}
+
+// initialize starts the background work, where this node may write: not on performance standbys,
+// secondaries of a replicated mount, or DR secondaries. It returns at once; reads work meanwhile.
+func (b *backend) initialize(context.Context, *logical.InitializationRequest) error {
+	if b.WriteSafeReplicationState() {
+		b.core.Start()
+	}
+	return nil
+}
+
+// invalidate drops what is cached of a storage key that another node has changed.
+func (b *backend) invalidate(_ context.Context, key string) {
+	switch {
+	case strings.HasPrefix(key, configPrefix):
+		name := strings.TrimPrefix(key, configPrefix)
+		b.connections.drop(name)
+		b.core.ForgetConnection(name)
+	case strings.HasPrefix(key, rolePrefix):
+		b.roles.drop(strings.TrimPrefix(key, rolePrefix))
+	default:
+		b.core.Invalidate(key)
+	}
+}
+
+// lock locks one thing for writing and returns the unlock function.
+func lock(locks []*locksutil.LockEntry, name string) func() {
+	l := locksutil.LockForKey(locks, name)
+	l.Lock()
+	return l.Unlock
+}
+
+// readLock locks one thing for reading and returns the unlock function.
+func readLock(locks []*locksutil.LockEntry, name string) func() {
+	l := locksutil.LockForKey(locks, name)
+	l.RLock()
+	return l.RUnlock
+}

@@ -1,0 +1,184 @@
+package backend
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-secure-stdlib/strutil"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Bounds and defaults of connection fields that every provider has.
+const (
+	// defaultRequestTimeout is far above what these clouds' APIs take and far below what Vault lets
+	// a request run.
+	defaultRequestTimeout = 30 * time.Second
+	minRequestTimeout     = time.Second
+	maxRequestTimeout     = 2 * time.Minute
+	maxRequestsPerSecond  = 1000
+	// maxFieldLength bounds, in bytes, each text of a connection but the certificates.
+	maxFieldLength       = 2048
+	maxCertificateLength = 256 << 10
+)
+
+// connection is one cloud account in one region and the credentials for it, as stored.
+type connection struct {
+	record
+	Provider          string            `json:"provider"`
+	Region            string            `json:"region,omitempty"`
+	ProjectID         string            `json:"project_id,omitempty"`
+	AccessKey         string            `json:"access_key,omitempty"`
+	SecretKey         string            `json:"secret_key,omitempty"`
+	AuthURL           string            `json:"auth_url,omitempty"`
+	Username          string            `json:"username,omitempty"`
+	Password          string            `json:"password,omitempty"`
+	UserDomainName    string            `json:"user_domain_name,omitempty"`
+	ProjectName       string            `json:"project_name,omitempty"`
+	ProjectDomainName string            `json:"project_domain_name,omitempty"`
+	SignatureStyle    string            `json:"signature_style,omitempty"`
+	Endpoints         map[string]string `json:"endpoints,omitempty"`
+	CACertificate     string            `json:"ca_certificate,omitempty"`
+	// AllowedRoles are names or globs; none means all.
+	AllowedRoles []string `json:"allowed_roles,omitempty"`
+	// MaxRequestsPerSecond is per API action; 0: the provider's default.
+	MaxRequestsPerSecond float64        `json:"max_requests_per_second,omitempty"`
+	RequestTimeout       *time.Duration `json:"request_timeout,omitempty"` // nil: the default
+	PasswordPolicy       string         `json:"password_policy,omitempty"`
+	VerifyConnection     *bool          `json:"verify_connection,omitempty"` // nil: true
+}
+
+func decodeConnection(raw []byte) (*connection, error) {
+	var c connection
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, fmt.Errorf("the stored connection cannot be decoded: %w", err)
+	}
+	return &c, c.checkSchema()
+}
+
+// clone is a copy that may be changed.
+func (c *connection) clone() *connection {
+	n := *c
+	n.Endpoints = maps.Clone(c.Endpoints)
+	n.AllowedRoles = slices.Clone(c.AllowedRoles)
+	return &n
+}
+
+// connectionText is a text field of a connection whose use depends on the provider.
+type connectionText struct {
+	name string
+	at   func(*connection) *string
+	// secret fields leave the mount only towards the cloud, and are never read back.
+	secret bool
+	// account fields belong to the identity of the cloud account: they are fixed while accounts
+	// exist, which would else mean other servers.
+	account bool
+	// target fields decide where the secrets are sent.
+	target bool
+	// writeOnly fields are not read back.
+	writeOnly bool
+}
+
+var connectionTexts = []connectionText{
+	{name: "region", at: func(c *connection) *string { return &c.Region }, account: true},
+	{name: "project_id", at: func(c *connection) *string { return &c.ProjectID }, account: true},
+	{name: "access_key", at: func(c *connection) *string { return &c.AccessKey }, writeOnly: true},
+	{name: "secret_key", at: func(c *connection) *string { return &c.SecretKey }, secret: true, writeOnly: true},
+	{name: "auth_url", at: func(c *connection) *string { return &c.AuthURL }, target: true},
+	{name: "username", at: func(c *connection) *string { return &c.Username }},
+	{name: "password", at: func(c *connection) *string { return &c.Password }, secret: true, writeOnly: true},
+	{name: "user_domain_name", at: func(c *connection) *string { return &c.UserDomainName }, account: true},
+	{name: "project_name", at: func(c *connection) *string { return &c.ProjectName }, account: true},
+	{name: "project_domain_name", at: func(c *connection) *string { return &c.ProjectDomainName }, account: true},
+	{name: "signature_style", at: func(c *connection) *string { return &c.SignatureStyle }},
+}
+
+// timeout is request_timeout as in force.
+func (c *connection) timeout() time.Duration {
+	if c.RequestTimeout == nil {
+		return defaultRequestTimeout
+	}
+	return *c.RequestTimeout
+}
+
+// verifies is verify_connection as in force.
+func (c *connection) verifies() bool { return c.VerifyConnection == nil || *c.VerifyConnection }
+
+// rate is max_requests_per_second as in force.
+func (c *connection) rate(d cloud.Descriptor) float64 {
+	if c.MaxRequestsPerSecond == 0 {
+		return d.DefaultRequestsPerSecond
+	}
+	return c.MaxRequestsPerSecond
+}
+
+// signatureStyle is signature_style as in force: "" unless requests are signed with an access key.
+func (c *connection) signatureStyle(d cloud.Descriptor) string {
+	if c.SignatureStyle == "" && c.AccessKey != "" {
+		return d.DefaultSignatureStyle
+	}
+	return c.SignatureStyle
+}
+
+// allows reports whether a role may use the connection.
+func (c *connection) allows(role string) bool {
+	return len(c.AllowedRoles) == 0 || strutil.StrListContainsGlob(c.AllowedRoles, role)
+}
+
+// cloudConfig is the connection as its provider wants it, without what sends requests.
+func (c *connection) cloudConfig(d cloud.Descriptor) cloud.Config {
+	return cloud.Config{
+		Provider:          c.Provider,
+		Region:            c.Region,
+		ProjectID:         c.ProjectID,
+		AccessKey:         c.AccessKey,
+		SecretKey:         c.SecretKey,
+		AuthURL:           c.AuthURL,
+		Username:          c.Username,
+		Password:          c.Password,
+		UserDomainName:    c.UserDomainName,
+		ProjectName:       c.ProjectName,
+		ProjectDomainName: c.ProjectDomainName,
+		SignatureStyle:    c.signatureStyle(d),
+		Endpoints:         maps.Clone(c.Endpoints),
+		RequestTimeout:    c.timeout(),
+	}
+}
+
+// read is what reading the connection returns: everything but secrets, with defaults filled in.
+func (c *connection) read(d cloud.Descriptor) map[string]any {
+	data := map[string]any{
+		"provider":                c.Provider,
+		"endpoints":               c.Endpoints,
+		"ca_certificate":          c.CACertificate,
+		"allowed_roles":           c.AllowedRoles,
+		"max_requests_per_second": c.rate(d),
+		"request_timeout":         seconds(c.timeout()),
+		"password_policy":         c.PasswordPolicy,
+		"verify_connection":       c.verifies(),
+	}
+	if len(c.AllowedRoles) == 0 {
+		data["allowed_roles"] = []string{"*"}
+	}
+	if c.Endpoints == nil {
+		data["endpoints"] = map[string]string{}
+	}
+	for _, f := range connectionTexts {
+		if !f.writeOnly && slices.Contains(d.Fields, f.name) {
+			data[f.name] = *f.at(c)
+		}
+	}
+	if slices.Contains(d.Fields, "signature_style") {
+		data["signature_style"] = c.signatureStyle(d)
+	}
+	return data
+}
+
+// providerNames lists the providers of this build, for messages.
+func (b *backend) providerNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(b.registry)), ", ")
+}

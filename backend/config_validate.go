@@ -1,0 +1,170 @@
+package backend
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// applyConnection makes the connection that a write asks for out of the stored one, which is nil for
+// a new one. It checks everything that can be checked without asking the cloud.
+func (b *backend) applyConnection(ctx context.Context, name string, old *connection, in input) (*connection, error) {
+	next := &connection{}
+	if old != nil {
+		next = old.clone()
+	}
+	next.Schema = schemaVersion
+	provider := next.Provider
+	in.text("provider", &provider)
+	if old != nil && provider != old.Provider {
+		return nil, invalidf("provider: cannot be changed from %s; write another connection", old.Provider)
+	}
+	descriptor, ok := b.registry[provider]
+	switch {
+	case provider == "":
+		return nil, invalidf("provider: required; one of %s", b.providerNames())
+	case !ok:
+		return nil, invalidf("provider: %.40q is unknown; use one of %s", provider, b.providerNames())
+	}
+	next.Provider = provider
+	if err := applyTexts(next, in, descriptor); err != nil {
+		return nil, err
+	}
+	if err := b.applyCommon(ctx, next, in, descriptor); err != nil {
+		return nil, err
+	}
+	if err := descriptor.Validate(next.cloudConfig(descriptor)); err != nil {
+		return nil, invalidf("%s", err)
+	}
+	if _, err := cloud.NewHTTPClient(next.CACertificate, next.timeout()); err != nil {
+		return nil, invalidf("%s", err)
+	}
+	if old == nil {
+		return next, nil
+	}
+	if err := checkResent(old, next, in); err != nil {
+		return nil, err
+	}
+	return next, b.checkSameAccount(ctx, name, old, next)
+}
+
+// applyTexts takes over the fields whose use depends on the provider.
+func applyTexts(next *connection, in input, d cloud.Descriptor) error {
+	for _, f := range connectionTexts {
+		if !slices.Contains(d.Fields, f.name) {
+			if in.gives(f.name) {
+				return invalidf("%s: provider %s does not use it; leave it out", f.name, d.Name)
+			}
+			continue
+		}
+		in.text(f.name, f.at(next))
+		value := *f.at(next)
+		if len(value) > maxFieldLength {
+			return invalidf("%s: longer than %d bytes", f.name, maxFieldLength)
+		}
+		if strings.ContainsFunc(value, isControl) {
+			return invalidf("%s: must not contain control characters or line breaks", f.name)
+		}
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// applyCommon takes over the fields that every provider has.
+func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d cloud.Descriptor) error {
+	in.pairs("endpoints", &next.Endpoints)
+	for _, service := range slices.Sorted(maps.Keys(next.Endpoints)) {
+		if !slices.Contains(d.EndpointKeys, service) {
+			return invalidf("endpoints: provider %s has no service %.40q; it has %s", d.Name, service, strings.Join(d.EndpointKeys, ", "))
+		}
+		if err := cloud.ValidateURL("endpoints."+service, next.Endpoints[service]); err != nil {
+			return invalidf("%s", err)
+		}
+	}
+	in.text("ca_certificate", &next.CACertificate)
+	if len(next.CACertificate) > maxCertificateLength {
+		return invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
+	}
+	in.list("allowed_roles", &next.AllowedRoles)
+	if err := in.real("max_requests_per_second", &next.MaxRequestsPerSecond); err != nil {
+		return err
+	}
+	if next.MaxRequestsPerSecond > maxRequestsPerSecond {
+		return invalidf("max_requests_per_second: must be at most %d", maxRequestsPerSecond)
+	}
+	if err := in.duration("request_timeout", &next.RequestTimeout); err != nil {
+		return err
+	}
+	if t := next.timeout(); t < minRequestTimeout || t > maxRequestTimeout {
+		return invalidf("request_timeout: must be %s to %s", minRequestTimeout, maxRequestTimeout)
+	}
+	in.flag("verify_connection", &next.VerifyConnection)
+	in.text("password_policy", &next.PasswordPolicy)
+	if in.gives("password_policy") {
+		if !d.CanReset {
+			return invalidf("password_policy: provider %s cannot set passwords, so there is nothing to generate; leave it out", d.Name)
+		}
+		if _, err := b.fromPolicy(ctx, next.PasswordPolicy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkResent makes a write that changes where the secrets are sent prove that its author knows them:
+// else whoever may write the connection could have the stored ones sent to himself.
+func checkResent(old, next *connection, in input) error {
+	var changed []string
+	if !maps.Equal(old.Endpoints, next.Endpoints) {
+		changed = append(changed, "endpoints")
+	}
+	if old.CACertificate != next.CACertificate {
+		changed = append(changed, "ca_certificate")
+	}
+	for _, f := range connectionTexts {
+		if f.target && *f.at(old) != *f.at(next) {
+			changed = append(changed, f.name)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	var missing []string
+	for _, f := range connectionTexts {
+		if f.secret && *f.at(next) != "" && !in.gives(f.name) {
+			missing = append(missing, f.name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return invalidf("%s: a change decides where the stored secrets are sent, so send them again in the same write: %s",
+		strings.Join(changed, ", "), strings.Join(missing, ", "))
+}
+
+// checkSameAccount refuses to point a connection that has accounts at another cloud account, project
+// or region: the accounts would then mean other servers.
+func (b *backend) checkSameAccount(ctx context.Context, name string, old, next *connection) error {
+	var changed []string
+	for _, f := range connectionTexts {
+		if f.account && *f.at(old) != *f.at(next) {
+			changed = append(changed, f.name)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	accounts, _, err := b.core.ConnectionUse(ctx, name)
+	if err != nil {
+		return vaultError("", err)
+	}
+	if accounts > 0 {
+		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection",
+			strings.Join(changed, ", "), name, accounts, name)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Errors cross to Vault by their type, and a wrapped one loses it: handlers return what this file
+// makes, as it is.
+
+// invalidf refuses a request that is wrong in itself.
+func invalidf(format string, args ...any) error {
+	return logical.CodedError(http.StatusBadRequest, fmt.Sprintf(format, args...))
+}
+
+// conflictf refuses a request that the present state forbids.
+func conflictf(format string, args ...any) error {
+	return logical.CodedError(http.StatusConflict, fmt.Sprintf(format, args...))
+}
+
+// unavailablef answers a request that may succeed later.
+func unavailablef(format string, args ...any) error {
+	return logical.CodedError(http.StatusServiceUnavailable, fmt.Sprintf(format, args...))
+}
+
+// storageError wraps a failure of Vault's storage. The bare errors by which Vault routes a request to
+// another node keep their type.
+func storageError(what, key string, err error) error {
+	if errors.Is(err, logical.ErrReadOnly) {
+		return logical.ErrReadOnly
+	}
+	return fmt.Errorf("storage: cannot %s %s: %w", what, key, err)
+}
+
+// vaultError translates an error of the core or of a cloud. what says what was tried; it may be
+// empty where the message says it already.
+//
+// A missing account or instance is a 400, as unknown roles are in Vault's own engines, and no 404:
+// the vault command prints "No value found" for any 404 and drops the message.
+func vaultError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, logical.ErrReadOnly) {
+		return logical.ErrReadOnly
+	}
+	var coded logical.HTTPCodedError
+	if errors.As(err, &coded) {
+		return coded
+	}
+	message := err.Error()
+	if what != "" {
+		message = what + ": " + message
+	}
+	var failed *rotation.Error
+	if errors.As(err, &failed) {
+		return logical.CodedError(rotationStatus(failed.Kind), message)
+	}
+	var refused *cloud.Error
+	if errors.As(err, &refused) {
+		return logical.CodedError(cloudStatus(refused.Kind), message)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return logical.CodedError(http.StatusServiceUnavailable, message)
+	}
+	return errors.New(message)
+}
+
+// rotationStatus is the HTTP status of a core's error kind.
+func rotationStatus(kind rotation.ErrorKind) int {
+	switch kind {
+	case rotation.Invalid, rotation.NotFound:
+		return http.StatusBadRequest
+	case rotation.Conflict:
+		return http.StatusConflict
+	case rotation.NotReadable, rotation.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// cloudStatus is the HTTP status of a cloud's error kind. Denied is about the connection's
+// credentials and not about the client's token: with 403 Vault's clients would throw that token away.
+func cloudStatus(kind cloud.Kind) int {
+	switch kind {
+	case cloud.NotFound, cloud.Denied, cloud.Refused, cloud.PasswordRefused:
+		return http.StatusBadRequest
+	case cloud.NotReady, cloud.Throttled, cloud.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway
+}

@@ -1,0 +1,64 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+const (
+	// policyTimeout bounds one password from Vault's policies. Without a deadline of ours, Vault
+	// allows 1 s, which a policy with rare rules may exceed.
+	policyTimeout = 10 * time.Second
+	// policyTries is how many passwords of a policy may break the cloud's rules before the policy is
+	// called unfit.
+	policyTries = 20
+	// maxPolicyLength bounds the name of a policy, in bytes.
+	maxPolicyLength = 255
+)
+
+// generate makes a password that keeps to the cloud's rules, for the core and for checking roles: by a
+// Vault password policy, or "" for the built-in generator.
+func (b *backend) generate(ctx context.Context, policy string, rules password.Rules, username string) (string, error) {
+	if policy == "" {
+		return password.Generate(rules, username, 0)
+	}
+	var broken error
+	for range policyTries {
+		candidate, err := b.fromPolicy(ctx, policy)
+		if err != nil {
+			return "", err
+		}
+		if broken = rules.Check(candidate, username); broken == nil {
+			return candidate, nil
+		}
+	}
+	return "", invalidf("password_policy: the passwords of policy %s break the cloud's rules for user %s (%d tries): %s; change the policy", policy, username, policyTries, broken)
+}
+
+// fromPolicy asks Vault for one password of a policy.
+func (b *backend) fromPolicy(ctx context.Context, policy string) (string, error) {
+	if len(policy) > maxPolicyLength || strings.ContainsFunc(policy, isControl) {
+		return "", invalidf("password_policy: %.40q is no name of a password policy", policy)
+	}
+	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
+	defer cancel()
+	generated, err := b.System().GeneratePasswordFromPolicy(ctx, policy)
+	if err != nil {
+		// Vault tells plugins little about the cause, and nothing secret.
+		return "", invalidf("password_policy: Vault made no password by policy %s (%s); check that sys/policies/password/%s exists", policy, firstLine(err), policy)
+	}
+	if generated == "" {
+		return "", fmt.Errorf("password_policy: policy %s made an empty password", policy)
+	}
+	return generated, nil
+}
+
+// firstLine is an error's first line, without what other processes may have appended to it.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}

@@ -1,0 +1,105 @@
+package backend
+
+// The texts of `vault path-help`.
+
+const rootHelp = `
+The cloudpw secrets engine hands out the operating-system passwords of cloud
+servers: those that the cloud generated at first boot, decrypted, and those that
+it sets itself through the cloud's reset API, leases and rotates.
+
+Write a connection (config/), for initial passwords a key (keys/), a role
+(roles/), then read creds/.
+`
+
+const (
+	configListSynopsis    = "List the connections."
+	configListDescription = `
+Lists the names of the connections. after and limit page through a long list.
+`
+	configSynopsis    = "Manage a connection: one cloud account in one region and the credentials for it."
+	configDescription = `
+A write changes only the fields that it names; an empty value unsets a field. A
+field that the provider does not use is an error.
+
+  aws               region, access_key, secret_key
+  tencentcloud      region, access_key, secret_key
+  huaweicloud       region, project_id, access_key, secret_key
+  opentelekomcloud  region, and either project_id, access_key, secret_key
+                    or username, password, user_domain_name and project_id or
+                    project_name
+
+Secrets are never read back. A change of endpoints, auth_url or ca_certificate
+decides where they are sent, so it needs them in the same write. A delete is
+refused while roles use the connection or its accounts have leases.
+`
+
+	keysListSynopsis    = "List the keys."
+	keysListDescription = `
+Lists the names of the private keys. after and limit page through a long list.
+`
+	keysSynopsis    = "Manage an RSA private key that decrypts initial passwords."
+	keysDescription = `
+Clouds encrypt the password that a server makes at its first boot under the key
+pair that the server was launched with. Import its private half with private_key
+(and passphrase), or let generate=true make a pair here and import the
+authorized_key of the answer into the cloud.
+
+The name is that of the key pair in the cloud, unless the role names its key. A
+read returns the public half and its fingerprints, never the private key.
+`
+
+	rolesListSynopsis    = "List the roles."
+	rolesListDescription = `
+Lists the names of the roles. after and limit page through a long list.
+`
+	rolesSynopsis    = "Manage a role: which instances, which user, and how passwords are made, leased and rotated."
+	rolesDescription = `
+A write changes only the fields that it names; an empty value unsets a field. It
+asks the cloud for the instances and refuses, with the reason, what cannot work.
+An account belongs to one role.
+
+mode=leased answers every read with a lease; when the last lease of a password
+ends, the account is rotated in the background. Writing the role resets nothing.
+mode=static never gives a lease; writing the role rotates its accounts where the
+provider can reset, unless skip_import_rotation is set.
+
+On Tencent Cloud the reset of a running server shuts it down. force_stop decides
+whether that is allowed and has no default. Who may read and revoke such a
+role's passwords may reboot the server; min_reset_interval bounds how often.
+`
+
+	instancesSynopsis    = "List the instances that a role means now."
+	instancesDescription = `
+For a role with instance_tags this asks the cloud, binds what has come and
+unbinds what has left.
+`
+
+	credsSynopsis    = "Read a password."
+	credsDescription = `
+Reads the current password of a role's account: creds/<role> where the role has
+one instance, else creds/<role>/<instance_id>.
+
+A role of mode leased answers with a lease. Its end, by revocation or expiry,
+makes the account due, and it is rotated in the background; the next read gets
+the new password. 503 means that there is no password to hand out at the moment
+and says why; wait=45s waits for it.
+`
+
+	accountsListDescription = `
+An account is what has a password: a user of an instance of a connection. The
+list shows what Vault has records of, whether the instance exists or not. after
+and limit page through a long list.
+`
+	accountSynopsis    = "Read the state of an account: everything but its passwords."
+	accountDescription = `
+Shows the versions with their times, the live leases, whether a rotation is due,
+since when and why, the attempts of a rotation under way, and the last error.
+`
+
+	rotateRoleSynopsis    = "Rotate the passwords of a role now."
+	rotateRoleDescription = `
+Marks the accounts due, all of the role's or that of one instance, and answers
+with their state. The rotation runs in the background; wait=45s waits for its
+end. Refused where the provider cannot reset passwords.
+`
+)

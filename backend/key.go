@@ -1,0 +1,145 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// privateKey is a key as stored. Keys are used so rarely, once for each initial password, that they
+// are not kept in memory.
+type privateKey struct {
+	record
+	// PEM is the private key, PKCS#8, not encrypted: the storage entry is.
+	PEM string `json:"pem"`
+	// Generated is set if the private half was made here and never existed elsewhere.
+	Generated bool      `json:"generated,omitempty"`
+	Created   time.Time `json:"created"`
+}
+
+// loadKey returns a stored key, or nil if there is none of that name.
+func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *password.PrivateKey, error) {
+	if !isName(name) { // nothing is stored under it, and storage fails on ".."
+		return nil, nil, nil
+	}
+	entry, err := b.storage.Get(ctx, keyPrefix+name)
+	if err != nil {
+		return nil, nil, storageError("read", keyPrefix+name, err)
+	}
+	if entry == nil {
+		return nil, nil, nil
+	}
+	var stored privateKey
+	if err := json.Unmarshal(entry.Value, &stored); err != nil {
+		// The cause could quote what it could not read.
+		return nil, nil, fmt.Errorf("key/%s: the stored entry cannot be decoded", name)
+	}
+	if err := stored.checkSchema(); err != nil {
+		return nil, nil, fmt.Errorf("key/%s: %w", name, err)
+	}
+	parsed, err := password.ParsePrivateKey([]byte(stored.PEM), nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("key/%s: %w", name, err)
+	}
+	return &stored, parsed, nil
+}
+
+// storeKey writes a key.
+func (b *backend) storeKey(ctx context.Context, name string, key *password.PrivateKey, generated bool) error {
+	raw, err := json.Marshal(privateKey{
+		record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: time.Now().UTC(),
+	})
+	if err != nil {
+		return fmt.Errorf("key/%s cannot be encoded", name)
+	}
+	if err := b.storage.Put(ctx, &logical.StorageEntry{Key: keyPrefix + name, Value: raw, SealWrap: true}); err != nil {
+		return storageError("write", keyPrefix+name, err)
+	}
+	return nil
+}
+
+// keyNameFor is the name of the key for an instance's initial password: the role's, or else that of
+// the instance's key pair in the cloud.
+func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
+	switch {
+	case roleKey != "":
+		return roleKey, nil
+	case keyPair == "":
+		return "", invalidf("instance %s has no key pair in the cloud that would name its key, and without a key pair the cloud makes no initial password; "+
+			"if it was launched with one all the same, set the role's key", instanceID)
+	case !isName(keyPair):
+		return "", invalidf("instance %s: its key pair is called %.64q in the cloud, which is no name that Vault can use; "+
+			"store the private key under another name in keys/ and set the role's key to that name", instanceID, keyPair)
+	}
+	return keyPair, nil
+}
+
+// decrypt opens an initial password for the core.
+func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, error) {
+	name, err := keyNameFor(c.Key, c.ID.InstanceID, c.Facts.KeyName)
+	if err != nil {
+		return "", err
+	}
+	_, key, err := b.loadKey(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if key == nil {
+		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; write it, or set the role's key", c.ID.InstanceID, name)
+	}
+	plain, err := password.DecryptInitial(key, c.Value)
+	if err == nil {
+		return plain, nil
+	}
+	if errors.Is(err, password.ErrFIPS) {
+		return "", unavailablef("instance %s: %s", c.ID.InstanceID, err)
+	}
+	return "", b.undecryptable(ctx, c, name, key)
+}
+
+// fingerprintTimeout bounds the question for a fingerprint, which only makes an error clearer.
+const fingerprintTimeout = 10 * time.Second
+
+// undecryptable explains a failed decryption from the names and fingerprints of both keys. The failed
+// decryption itself tells nothing: its ciphertext is the guest's.
+func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name string, key *password.PrivateKey) error {
+	prints := key.Fingerprints()
+	launched := "the instance names no key pair in the cloud"
+	advice := "if the instance was launched with another key pair, store its private key in keys/ and set the role's key"
+	if c.Facts.KeyName != "" {
+		launched = fmt.Sprintf("the instance's key pair in the cloud is %q", c.Facts.KeyName)
+		fingerprint := cloudFingerprint(ctx, c)
+		switch {
+		case fingerprint == "":
+			launched += ", whose fingerprint the cloud does not tell"
+		case prints.Contains(fingerprint):
+			launched += " with fingerprint " + fingerprint
+			advice = "the fingerprints agree, so the cloud's ciphertext is damaged, or something inside the server has replaced it"
+		default:
+			launched += " with fingerprint " + fingerprint
+		}
+	}
+	return invalidf("instance %s: %s. Used was keys/%s (fingerprints: SHA256 %s, MD5 %s, EC2 created %s, EC2 imported %s); %s; %s",
+		c.ID.InstanceID, password.ErrDecrypt, name, prints.SHA256, prints.MD5, prints.AWSCreated, prints.AWSImported, launched, advice)
+}
+
+// cloudFingerprint asks the cloud for the key pair's fingerprint; "" if it does not tell.
+func cloudFingerprint(ctx context.Context, c rotation.Ciphertext) string {
+	if c.Fingerprint == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, fingerprintTimeout)
+	defer cancel()
+	fingerprint, err := c.Fingerprint(ctx)
+	if err != nil {
+		return ""
+	}
+	return fingerprint
+}

@@ -1,0 +1,117 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Captures of the paths below accounts/.
+var (
+	accountConnection = framework.GenericNameRegex("connection")
+	accountInstance   = framework.GenericNameRegex("instance_id")
+	accountUsername   = "(?P<username>" + usernamePattern + ")"
+)
+
+func (b *backend) pathAccountsConnections() *framework.Path {
+	return b.pathAccountsList("accounts/?$", "account-connections", "List the connections that have accounts.",
+		"The names of the connections.", nil)
+}
+
+func (b *backend) pathAccountsInstances() *framework.Path {
+	return b.pathAccountsList("accounts/"+accountConnection+"/?$", "account-instances", "List the instances of a connection that have accounts.",
+		"The ids of the instances.", map[string]*framework.FieldSchema{
+			"connection": nameField("Name of the connection."),
+		})
+}
+
+func (b *backend) pathAccountsUsernames() *framework.Path {
+	return b.pathAccountsList("accounts/"+accountConnection+"/"+accountInstance+"/?$", "account-usernames", "List the users of an instance that have accounts.",
+		"The user names.", map[string]*framework.FieldSchema{
+			"connection":  nameField("Name of the connection."),
+			"instance_id": nameField("Id of the instance."),
+		})
+}
+
+func (b *backend) pathAccountsList(pattern, suffix, summary, listed string, captures map[string]*framework.FieldSchema) *framework.Path {
+	return &framework.Path{
+		Pattern:      pattern,
+		Fields:       pageFields(captures),
+		DisplayAttrs: displayed(suffix),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback:    b.listAccounts,
+				Summary:     summary,
+				Description: "Lists from Vault's records, not from the cloud; sorted.",
+				Responses:   lists(listed),
+			},
+		},
+		HelpSynopsis:    summary,
+		HelpDescription: accountsListDescription,
+	}
+}
+
+func (b *backend) pathAccount() *framework.Path {
+	return &framework.Path{
+		Pattern:      "accounts/" + accountConnection + "/" + accountInstance + "/" + accountUsername + "$",
+		DisplayAttrs: displayed("account"),
+		Fields: map[string]*framework.FieldSchema{
+			"connection":  nameField("Name of the connection."),
+			"instance_id": nameField("Id of the instance."),
+			"username":    nameField("The user."),
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readAccount,
+				Summary:     "Read an account's state.",
+				Description: "Returns everything about the account but its passwords.",
+				Responses:   answers("The account.", accountResponse()),
+				// Only the active node knows what its scheduler has tried.
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    accountSynopsis,
+		HelpDescription: accountDescription,
+	}
+}
+
+func (b *backend) listAccounts(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	prefix := ""
+	for _, capture := range []string{"connection", "instance_id"} {
+		if _, ok := data.Schema[capture]; ok {
+			name := data.Get(capture).(string)
+			if err := checkName(capture, name); err != nil {
+				return nil, err
+			}
+			prefix += name + "/"
+		}
+	}
+	names, err := b.core.List(ctx, prefix)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	return page(names, data)
+}
+
+func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id := rotation.ID{
+		Connection: data.Get("connection").(string),
+		InstanceID: data.Get("instance_id").(string),
+		Username:   data.Get("username").(string),
+	}
+	if !isName(id.Connection) || !isName(id.InstanceID) || checkUsername(id.Username) != nil {
+		return nil, nil // nothing is stored under it, and storage fails on ".."
+	}
+	view, err := b.core.Inspect(ctx, id)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	if view == nil {
+		return nil, nil
+	}
+	return &logical.Response{Data: accountData(view)}, nil
+}

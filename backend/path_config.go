@@ -1,0 +1,182 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+func (b *backend) pathConfigList() *framework.Path {
+	return &framework.Path{
+		Pattern:      "config/?$",
+		Fields:       pageFields(nil),
+		DisplayAttrs: displayedItem("connections", "Connection"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback:    b.listConfig,
+				Summary:     "List the connections.",
+				Description: "Lists the names of the connections, sorted.",
+				Responses:   lists("The names of the connections."),
+			},
+		},
+		HelpSynopsis:    configListSynopsis,
+		HelpDescription: configListDescription,
+	}
+}
+
+func (b *backend) pathConfig() *framework.Path {
+	return &framework.Path{
+		Pattern:        "config/" + framework.GenericNameRegex("name") + "$",
+		Fields:         configFields(),
+		DisplayAttrs:   displayedItem("connection", "Connection"),
+		ExistenceCheck: b.configExists,
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readConfig,
+				Summary:     "Read a connection.",
+				Description: "Returns everything but the secrets, with defaults filled in.",
+				Responses:   answers("The connection.", configResponse()),
+			},
+			logical.CreateOperation: b.writeConfigOperation(),
+			logical.UpdateOperation: b.writeConfigOperation(),
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback:                    b.deleteConfig,
+				Summary:                     "Delete a connection.",
+				Description:                 "Refused while roles use it or accounts of it have leases.",
+				Responses:                   deletes("The connection is deleted."),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    configSynopsis,
+		HelpDescription: configDescription,
+	}
+}
+
+func (b *backend) writeConfigOperation() *framework.PathOperation {
+	return &framework.PathOperation{
+		Callback:                    b.writeConfig,
+		Summary:                     "Create or update a connection.",
+		Description:                 "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials by one call to the cloud, unless verify_connection is false.",
+		Responses:                   writes("The connection is stored."),
+		ForwardPerformanceStandby:   true,
+		ForwardPerformanceSecondary: true,
+		DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "configure"},
+	}
+}
+
+func (b *backend) listConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	names, err := b.connections.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return page(names, data)
+}
+
+func (b *backend) configExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
+	c, err := b.connections.get(ctx, data.Get("name").(string))
+	return c != nil, err
+}
+
+func (b *backend) readConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	c, err := b.connections.get(ctx, name)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	return &logical.Response{Data: c.read(b.registry[c.Provider])}, nil
+}
+
+func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := checkName("connection", name); err != nil {
+		return nil, err
+	}
+	defer lock(b.connectionLocks, name)()
+	old, err := b.connections.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	next, err := b.applyConnection(ctx, name, old, input{data})
+	if err != nil {
+		return nil, err
+	}
+	if next.verifies() {
+		if err := verify(ctx, name, next, b.registry[next.Provider]); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.connections.put(ctx, name, next); err != nil {
+		return nil, err
+	}
+	b.core.ForgetConnection(name)
+	excluded, err := b.excludedRoles(ctx, name, next)
+	if err != nil {
+		return nil, err
+	}
+	return warned(excluded), nil
+}
+
+// excludedRoles warns of roles that use the connection and are not in its allowed_roles.
+func (b *backend) excludedRoles(ctx context.Context, name string, c *connection) ([]string, error) {
+	if len(c.AllowedRoles) == 0 {
+		return nil, nil
+	}
+	users, err := b.rolesOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	users = slices.DeleteFunc(users, c.allows)
+	if len(users) == 0 {
+		return nil, nil
+	}
+	return []string{fmt.Sprintf("allowed_roles leaves out roles that use this connection, whose passwords can no longer be read: %s", someOf(users))}, nil
+}
+
+func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	defer lock(b.connectionLocks, name)()
+	c, err := b.connections.get(ctx, name)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	users, err := b.rolesOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(users) > 0 {
+		return nil, conflictf("connection %s is used by roles; delete them first: %s", name, someOf(users))
+	}
+	accounts, leases, err := b.core.ConnectionUse(ctx, name)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	if leases > 0 {
+		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts, see accounts/%s/)", name, leases, accounts, name)
+	}
+	if err := b.connections.remove(ctx, name); err != nil {
+		return nil, err
+	}
+	b.core.ForgetConnection(name)
+	return nil, nil
+}
+
+// rolesOf lists the roles that use a connection.
+func (b *backend) rolesOf(ctx context.Context, connection string) ([]string, error) {
+	return b.rolesThat(ctx, func(r *role) bool { return r.Connection == connection })
+}
+
+// maxNamed is how many names an error lists.
+const maxNamed = 10
+
+// someOf lists names for a message: all, or the first ten and how many more there are.
+func someOf(names []string) string {
+	if len(names) <= maxNamed {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), len(names)-maxNamed)
+}

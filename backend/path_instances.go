@@ -1,0 +1,53 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+func (b *backend) pathInstances() *framework.Path {
+	return &framework.Path{
+		Pattern:      "instances/" + framework.GenericNameRegex("role") + "/?$",
+		Fields:       pageFields(map[string]*framework.FieldSchema{"role": nameField("Name of the role.")}),
+		DisplayAttrs: displayed("instances"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback:    b.listInstances,
+				Summary:     "List the instances of a role.",
+				Description: "Lists the ids of the instances that the role means now. Tags are resolved anew, which asks the cloud.",
+				Responses: answers("The instances.", map[string]*framework.FieldSchema{
+					"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
+					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: username."},
+				}),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    instancesSynopsis,
+		HelpDescription: instancesDescription,
+	}
+}
+
+func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("role").(string)
+	r, warnings, err := b.refreshRole(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, unknownRole(name)
+	}
+	ids, err := paged(r.instances(), data)
+	if err != nil {
+		return nil, err
+	}
+	info := make(map[string]any, len(ids))
+	for _, id := range ids {
+		info[id] = map[string]any{"username": r.Users[id]}
+	}
+	resp := logical.ListResponseWithInfo(ids, info)
+	resp.Warnings = warnings
+	return resp, nil
+}

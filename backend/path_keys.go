@@ -1,0 +1,204 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+func (b *backend) pathKeysList() *framework.Path {
+	return &framework.Path{
+		Pattern:      "keys/?$",
+		Fields:       pageFields(nil),
+		DisplayAttrs: displayedItem("keys", "Key"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback:    b.listKeys,
+				Summary:     "List the keys.",
+				Description: "Lists the names of the private keys, sorted.",
+				Responses:   lists("The names of the keys."),
+			},
+		},
+		HelpSynopsis:    keysListSynopsis,
+		HelpDescription: keysListDescription,
+	}
+}
+
+func (b *backend) pathKeys() *framework.Path {
+	return &framework.Path{
+		Pattern:        "keys/" + framework.GenericNameRegex("name") + "$",
+		DisplayAttrs:   displayedItem("key", "Key"),
+		ExistenceCheck: b.keyExists,
+		Fields: map[string]*framework.FieldSchema{
+			"name": nameField("Name of the key; that of the key pair in the cloud, unless roles name their key."),
+			"private_key": {Type: framework.TypeString,
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Private key", Sensitive: true, EditType: "file"},
+				Description:  "RSA private key, PEM: PKCS#1, PKCS#8 or OpenSSH. Never read back."},
+			"passphrase": {Type: framework.TypeString, DisplayAttrs: secretly("Passphrase"),
+				Description: "Passphrase of private_key, if that is encrypted. It is used once and not stored."},
+			"generate": {Type: framework.TypeBool, DisplayAttrs: labelled("Generate"),
+				Description: "Make a new key pair here, whose private half never leaves Vault, instead of giving private_key."},
+			"bits": {Type: framework.TypeInt, DisplayAttrs: labelled("Bits"), AllowedValues: []any{2048, 3072, 4096},
+				Description: "Size of the key that generate makes. Default: 2048."},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readKey,
+				Summary:     "Read a key's public half.",
+				Description: "Returns the public key and the fingerprints that clouds print, never the private key.",
+				Responses:   answers("The public half of the key.", keyResponse()),
+			},
+			logical.CreateOperation: b.writeKeyOperation(),
+			logical.UpdateOperation: b.writeKeyOperation(),
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback:                    b.deleteKey,
+				Summary:                     "Delete a key.",
+				Description:                 "Refused while a role names it.",
+				Responses:                   deletes("The key is deleted."),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    keysSynopsis,
+		HelpDescription: keysDescription,
+	}
+}
+
+func (b *backend) writeKeyOperation() *framework.PathOperation {
+	return &framework.PathOperation{
+		Callback:                    b.writeKey,
+		Summary:                     "Import or generate a key.",
+		Description:                 "Answers like a read, so that the public half can be imported into the cloud.",
+		Responses:                   answers("The public half of the key.", keyResponse()),
+		ForwardPerformanceStandby:   true,
+		ForwardPerformanceSecondary: true,
+	}
+}
+
+func keyResponse() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"public_key":     {Type: framework.TypeString, Required: true, Description: "Public key, PEM (PKIX)."},
+		"authorized_key": {Type: framework.TypeString, Required: true, Description: "Public key as a line of authorized_keys, the form in which clouds import key pairs."},
+		"bits":           {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
+		"generated":      {Type: framework.TypeBool, Required: true, Description: "Whether the key was made here."},
+		"created_time":   {Type: framework.TypeString, Required: true, Description: "When the key was stored, RFC 3339."},
+		"fingerprints": {Type: framework.TypeKVPairs, Required: true,
+			Description: "Fingerprints by kind: aws_created and aws_imported as EC2 prints them, md5 as Nova and the clouds built on it do, sha256 as OpenSSH does."},
+	}
+}
+
+func keyData(stored *privateKey, key *password.PrivateKey) map[string]any {
+	return map[string]any{
+		"public_key":     key.PublicPEM(),
+		"authorized_key": key.AuthorizedKey(),
+		"bits":           key.Bits(),
+		"generated":      stored.Generated,
+		"created_time":   timestamp(stored.Created),
+		"fingerprints":   key.Fingerprints().Map(),
+	}
+}
+
+func (b *backend) listKeys(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	names, err := listNames(ctx, b.storage, keyPrefix)
+	if err != nil {
+		return nil, err
+	}
+	return page(names, data)
+}
+
+func (b *backend) keyExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
+	stored, _, err := b.loadKey(ctx, data.Get("name").(string))
+	return stored != nil, err
+}
+
+func (b *backend) readKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	stored, key, err := b.loadKey(ctx, data.Get("name").(string))
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	return &logical.Response{Data: keyData(stored, key)}, nil
+}
+
+func (b *backend) writeKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := checkName("key", name); err != nil {
+		return nil, err
+	}
+	defer lock(b.keyLocks, name)()
+	old, oldKey, err := b.loadKey(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	key, generated, err := newKey(name, input{data}, old)
+	if err != nil {
+		return nil, err
+	}
+	same := old != nil && oldKey.AuthorizedKey() == key.AuthorizedKey()
+	if old != nil && old.Generated && !same {
+		return nil, conflictf("private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
+	}
+	if !same {
+		if err := b.storeKey(ctx, name, key, generated); err != nil {
+			return nil, err
+		}
+		if old, _, err = b.loadKey(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	resp := &logical.Response{Data: keyData(old, key)}
+	for _, warning := range key.Warnings() {
+		resp.AddWarning(warning)
+	}
+	return resp, nil
+}
+
+// newKey makes the key that a write asks for.
+func newKey(name string, in input, old *privateKey) (key *password.PrivateKey, generated bool, err error) {
+	generate := in.gives("generate") && in.data.Get("generate").(bool)
+	switch {
+	case generate && in.gives("private_key"):
+		return nil, false, invalidf("generate: not together with private_key; give one of them")
+	case !generate && !in.gives("private_key"):
+		return nil, false, invalidf("private_key: required, unless generate=true")
+	case in.gives("passphrase") && generate:
+		return nil, false, invalidf("passphrase: belongs to private_key; leave it out with generate=true")
+	case in.gives("bits") && !generate:
+		return nil, false, invalidf("bits: belongs to generate=true; the size of private_key is given")
+	}
+	if !generate {
+		passphrase, _ := in.data.Get("passphrase").(string)
+		key, err = password.ParsePrivateKey([]byte(in.data.Get("private_key").(string)), []byte(passphrase))
+		if err != nil {
+			return nil, false, invalidf("%s", err)
+		}
+		return key, false, nil
+	}
+	if old != nil {
+		return nil, false, conflictf("generate: keys/%s exists, and a new key could not decrypt what was encrypted for it; write another name, or delete it first", name)
+	}
+	bits := 0
+	in.number("bits", &bits)
+	if key, err = password.GeneratePrivateKey(bits); err != nil {
+		return nil, false, invalidf("%s", err)
+	}
+	return key, true, nil
+}
+
+func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	defer lock(b.keyLocks, name)()
+	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == name })
+	if err != nil {
+		return nil, err
+	}
+	if len(users) > 0 {
+		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s", name, someOf(users))
+	}
+	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
+		return nil, storageError("delete", keyPrefix+name, err)
+	}
+	return nil, nil
+}

@@ -1,0 +1,161 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+func (b *backend) pathRolesList() *framework.Path {
+	return &framework.Path{
+		Pattern:      "roles/?$",
+		Fields:       pageFields(nil),
+		DisplayAttrs: displayedItem("roles", "Role"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback:    b.listRoles,
+				Summary:     "List the roles.",
+				Description: "Lists the names of the roles, sorted.",
+				Responses:   lists("The names of the roles."),
+			},
+		},
+		HelpSynopsis:    rolesListSynopsis,
+		HelpDescription: rolesListDescription,
+	}
+}
+
+func (b *backend) pathRoles() *framework.Path {
+	return &framework.Path{
+		Pattern:        "roles/" + framework.GenericNameRegex("name") + "$",
+		Fields:         roleFields(),
+		DisplayAttrs:   displayedItem("role", "Role"),
+		ExistenceCheck: b.roleExists,
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readRole,
+				Summary:     "Read a role.",
+				Description: "Returns the role with defaults filled in; durations are whole seconds.",
+				Responses:   answers("The role.", roleResponse()),
+			},
+			logical.CreateOperation: b.writeRoleOperation(),
+			logical.UpdateOperation: b.writeRoleOperation(),
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback:                    b.deleteRole,
+				Summary:                     "Delete a role.",
+				Description:                 "Frees its accounts for other roles and keeps their records. Leases go on to their end, which still rotates.",
+				Responses:                   deletes("The role is deleted."),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    rolesSynopsis,
+		HelpDescription: rolesDescription,
+	}
+}
+
+func (b *backend) writeRoleOperation() *framework.PathOperation {
+	return &framework.PathOperation{
+		Callback:                    b.writeRole,
+		Summary:                     "Create or update a role.",
+		Description:                 "Changes only the fields that it names; an empty value unsets a field. Asks the cloud for the instances and refuses what does not fit them.",
+		Responses:                   writes("The role is stored and its accounts are bound."),
+		ForwardPerformanceStandby:   true,
+		ForwardPerformanceSecondary: true,
+	}
+}
+
+func (b *backend) listRoles(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	names, err := b.roles.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return page(names, data)
+}
+
+func (b *backend) roleExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
+	r, err := b.roles.get(ctx, data.Get("name").(string))
+	return r != nil, err
+}
+
+func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	r, err := b.roles.get(ctx, data.Get("name").(string))
+	if err != nil || r == nil {
+		return nil, err
+	}
+	_, d, err := b.connectionOf(ctx, r.Connection)
+	if err != nil {
+		return nil, err
+	}
+	return &logical.Response{Data: r.read(d)}, nil
+}
+
+func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := checkName("role", name); err != nil {
+		return nil, err
+	}
+	in := input{data}
+	defer lock(b.roleLocks, name)()
+	old, err := b.roles.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	// The connection and the key must not go away while the role is checked against them.
+	connection, key := data.Get("connection").(string), data.Get("key").(string)
+	if old != nil {
+		connection = old.Connection
+		if !in.has("key") {
+			key = old.Key
+		}
+	}
+	defer readLock(b.connectionLocks, connection)()
+	defer readLock(b.keyLocks, key)()
+
+	next, c, d, err := b.applyRole(ctx, name, old, in)
+	if err != nil {
+		return nil, err
+	}
+	v, err := b.newResolver(ctx, next, c, d)
+	if err != nil {
+		return nil, err
+	}
+	members, warnings, err := v.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ch := &change{b: b, name: name, old: old, next: next, d: d}
+	if err := ch.apply(ctx, members); err != nil {
+		return nil, err
+	}
+	return warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next))), nil
+}
+
+// mountWarnings tells where the mount's tuning cuts the role's leases short.
+func (b *backend) mountWarnings(r *role) []string {
+	limit := b.System().MaxLeaseTTL()
+	if r.Mode != rotation.Leased || limit <= 0 || r.maxTTL() <= limit {
+		return nil
+	}
+	return []string{fmt.Sprintf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it with vault secrets tune", r.maxTTL(), limit)}
+}
+
+func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	defer lock(b.roleLocks, name)()
+	r, err := b.roles.get(ctx, name)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	// The role goes last: a delete that was cut short can be repeated.
+	for _, instance := range r.instances() {
+		if err := b.core.Unbind(ctx, r.account(instance), name); err != nil {
+			return nil, vaultError("", err)
+		}
+	}
+	return nil, b.roles.remove(ctx, name)
+}

@@ -1,0 +1,60 @@
+package backend
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// roleFields is the schema of roles/<name>.
+func roleFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"name": nameField("Name of the role."),
+		"connection": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Connection"),
+			Description: "Name of the connection, one of config/. Cannot be changed."},
+		"instance_ids": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Instance ids"),
+			Description: "Ids of the instances. Either this or instance_tags."},
+		"instance_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Instance tags"),
+			Description: "Tags, as key=value, that an instance must all carry. Either this or instance_ids."},
+		"username": {Type: framework.TypeString, DisplayAttrs: labelled("User name"),
+			Description: "User whose password the role is about. Default by platform: Administrator, ubuntu on Tencent Cloud's Ubuntu, else root."},
+		"mode": {Type: framework.TypeString, DisplayAttrs: labelled("Mode"), AllowedValues: []any{string(rotation.Leased), string(rotation.Static)},
+			Description: "leased: every answer has a lease, whose end rotates the account. static: never a lease. Default: leased with source=reset, static with source=initial. Fixed when the role is created."},
+		"source": {Type: framework.TypeString, DisplayAttrs: labelled("Source"), AllowedValues: []any{string(rotation.FromInitial), string(rotation.FromReset)},
+			Description: "What version 1 is. initial: the password that the cloud generated at first boot, decrypted. reset: set through the cloud's API. Default: initial where the provider has one, else reset."},
+		"key": {Type: framework.TypeString, DisplayAttrs: labelled("Key"),
+			Description: "Name of the private key, one of keys/, for initial passwords. Default: the name of the instance's key pair in the cloud."},
+		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),
+			Description: "Vault password policy for resets. Default: the connection's, else the built-in generator. Its passwords must keep to the cloud's rules."},
+		"checkout": {Type: framework.TypeString, DisplayAttrs: labelled("Check-out"), AllowedValues: []any{string(rotation.Shared), string(rotation.Exclusive)},
+			Description: "Leased roles. shared, the default: further readers get the same password under their own lease. exclusive: they are refused until the lease ends."},
+		"ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("TTL"),
+			Description: fmt.Sprintf("Leased roles: duration of a lease. Default: %s.", defaultTTL)},
+		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Maximum TTL"),
+			Description: fmt.Sprintf("Leased roles: longest time from the first disclosure of a password to its end, whatever is renewed or read again. Default: %s.", defaultMaxTTL)},
+		"force_stop": {Type: framework.TypeBool, DisplayAttrs: labelled("Force stop"),
+			Description: "Whether the cloud may shut a running server down for a reset. tencentcloud: required, without a default."},
+		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Least reset interval"),
+			Description: fmt.Sprintf("Least time between two resets of one account. Default: %s with force_stop=true, else 0.", defaultForcedInterval)},
+		"clear_initial": {Type: framework.TypeBool, DisplayAttrs: labelled("Clear initial password"),
+			Description: "Delete the cloud's copy of the initial password once it is safely stored (huaweicloud, opentelekomcloud). Default: false."},
+		"skip_import_rotation": {Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
+			Description: "Static roles: leave the accounts' passwords alone when the role is written, instead of rotating them. Default: true with force_stop=true, else false."},
+		"max_versions": {Type: framework.TypeInt, DisplayAttrs: labelled("Versions kept"),
+			Description: fmt.Sprintf("How many versions of a password to keep, 1 to %d. One that may be live is always kept. Default: %d.", maxVersionsBound, defaultMaxVersions)},
+		"custom_metadata": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Custom metadata"),
+			Description: "Pairs, as key=value, for your own use. Not secret."},
+	}
+}
+
+// roleResponse is the schema of a read. Which fields there are depends on mode, source and provider.
+func roleResponse() map[string]*framework.FieldSchema {
+	fields := roleFields()
+	delete(fields, "name")
+	for _, name := range []string{"instance_ids", "instance_tags", "username", "mode", "source", "max_versions", "custom_metadata"} {
+		fields[name].Required = true
+	}
+	return fields
+}

@@ -1,0 +1,223 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Defaults of role fields.
+const (
+	defaultTTL         = time.Hour
+	defaultMaxTTL      = 24 * time.Hour
+	defaultMaxVersions = 10
+	// defaultForcedInterval is min_reset_interval's default where a reset may stop a running server.
+	defaultForcedInterval = 10 * time.Minute
+)
+
+// role says which instances, which user, and how passwords are made, leased and rotated, as stored.
+// Fields that the operator left out are zero; the methods below fill in the defaults.
+type role struct {
+	record
+	Connection   string            `json:"connection"`
+	InstanceIDs  []string          `json:"instance_ids,omitempty"`
+	InstanceTags map[string]string `json:"instance_tags,omitempty"`
+	Username     string            `json:"username,omitempty"`
+	// Mode is stored when the role is created and never changes.
+	Mode               rotation.Mode     `json:"mode"`
+	Source             rotation.Source   `json:"source,omitempty"`
+	Key                string            `json:"key,omitempty"`
+	PasswordPolicy     string            `json:"password_policy,omitempty"`
+	Checkout           rotation.Checkout `json:"checkout,omitempty"`
+	TTL                *time.Duration    `json:"ttl,omitempty"`
+	MaxTTL             *time.Duration    `json:"max_ttl,omitempty"`
+	ForceStop          *bool             `json:"force_stop,omitempty"`
+	MinResetInterval   *time.Duration    `json:"min_reset_interval,omitempty"`
+	ClearInitial       *bool             `json:"clear_initial,omitempty"`
+	SkipImportRotation *bool             `json:"skip_import_rotation,omitempty"`
+	MaxVersions        int               `json:"max_versions,omitempty"`
+	CustomMetadata     map[string]string `json:"custom_metadata,omitempty"`
+
+	// Users are the accounts that the role is bound to: instance id -> user name, defaults resolved.
+	// A read finds its account here and asks nobody.
+	Users map[string]string `json:"users"`
+}
+
+func decodeRole(raw []byte) (*role, error) {
+	var r role
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("the stored role cannot be decoded: %w", err)
+	}
+	return &r, r.checkSchema()
+}
+
+// clone is a copy that may be changed.
+func (r *role) clone() *role {
+	n := *r
+	n.InstanceIDs = slices.Clone(r.InstanceIDs)
+	n.InstanceTags = maps.Clone(r.InstanceTags)
+	n.CustomMetadata = maps.Clone(r.CustomMetadata)
+	n.Users = maps.Clone(r.Users)
+	return &n
+}
+
+// source is the role's source as in force with a provider.
+func (r *role) source(d cloud.Descriptor) rotation.Source {
+	switch {
+	case r.Source != "":
+		return r.Source
+	case d.HasInitialPassword:
+		return rotation.FromInitial
+	}
+	return rotation.FromReset
+}
+
+// defaultMode is the mode of a new role that names none.
+func defaultMode(source rotation.Source) rotation.Mode {
+	if source == rotation.FromInitial {
+		return rotation.Static
+	}
+	return rotation.Leased
+}
+
+func (r *role) forceStop() bool { return r.ForceStop != nil && *r.ForceStop }
+
+func (r *role) minResetInterval() time.Duration {
+	switch {
+	case r.MinResetInterval != nil:
+		return *r.MinResetInterval
+	case r.forceStop():
+		return defaultForcedInterval
+	}
+	return 0
+}
+
+func (r *role) checkout() rotation.Checkout {
+	if r.Checkout == "" {
+		return rotation.Shared
+	}
+	return r.Checkout
+}
+
+func (r *role) maxVersions() int {
+	if r.MaxVersions == 0 {
+		return defaultMaxVersions
+	}
+	return r.MaxVersions
+}
+
+func (r *role) ttl() time.Duration    { return orDefault(r.TTL, defaultTTL) }
+func (r *role) maxTTL() time.Duration { return orDefault(r.MaxTTL, defaultMaxTTL) }
+
+// skipImportRotation is whether writing the role leaves new accounts alone: by default where a reset
+// may stop the server.
+func (r *role) skipImportRotation() bool {
+	if r.SkipImportRotation != nil {
+		return *r.SkipImportRotation
+	}
+	return r.forceStop()
+}
+
+func orDefault[T any](value *T, otherwise T) T {
+	if value == nil {
+		return otherwise
+	}
+	return *value
+}
+
+// settings are what the role's accounts need to know of it.
+func (r *role) settings(d cloud.Descriptor) rotation.Settings {
+	s := rotation.Settings{
+		Mode:             r.Mode,
+		Source:           r.source(d),
+		Key:              r.Key,
+		PasswordPolicy:   r.PasswordPolicy,
+		ForceStop:        r.forceStop(),
+		MinResetInterval: r.minResetInterval(),
+		MaxVersions:      r.maxVersions(),
+		ClearInitial:     orDefault(r.ClearInitial, false),
+		CanReset:         d.CanReset,
+	}
+	if r.Mode == rotation.Leased {
+		s.Checkout, s.TTL, s.MaxTTL = r.checkout(), r.ttl(), r.maxTTL()
+	}
+	return s
+}
+
+// account is the account of one of the role's instances.
+func (r *role) account(instance string) rotation.ID {
+	return rotation.ID{Connection: r.Connection, InstanceID: instance, Username: r.Users[instance]}
+}
+
+// instances are the ids of the instances that the role is bound to, sorted.
+func (r *role) instances() []string { return slices.Sorted(maps.Keys(r.Users)) }
+
+// read is what reading the role returns, with defaults filled in. Fields of the other mode, and those
+// that the provider has no use for, are left out.
+func (r *role) read(d cloud.Descriptor) map[string]any {
+	data := map[string]any{
+		"connection":      r.Connection,
+		"instance_ids":    r.InstanceIDs,
+		"instance_tags":   r.InstanceTags,
+		"username":        r.Username,
+		"mode":            string(r.Mode),
+		"source":          string(r.source(d)),
+		"max_versions":    r.maxVersions(),
+		"custom_metadata": r.CustomMetadata,
+	}
+	if r.InstanceIDs == nil {
+		data["instance_ids"] = []string{}
+	}
+	for _, field := range []string{"instance_tags", "custom_metadata"} {
+		if m, ok := data[field].(map[string]string); ok && m == nil {
+			data[field] = map[string]string{}
+		}
+	}
+	if r.Mode == rotation.Leased {
+		data["checkout"] = string(r.checkout())
+		data["ttl"] = seconds(r.ttl())
+		data["max_ttl"] = seconds(r.maxTTL())
+	}
+	if r.source(d) == rotation.FromInitial {
+		data["key"] = r.Key
+		if d.CanClearInitial {
+			data["clear_initial"] = orDefault(r.ClearInitial, false)
+		}
+	}
+	if d.CanReset {
+		data["password_policy"] = r.PasswordPolicy
+		data["min_reset_interval"] = seconds(r.minResetInterval())
+		if r.Mode == rotation.Static {
+			data["skip_import_rotation"] = r.skipImportRotation()
+		}
+	}
+	if d.ResetMayStop {
+		data["force_stop"] = r.forceStop()
+	}
+	return data
+}
+
+// rolesThat lists the roles with a property, sorted.
+func (b *backend) rolesThat(ctx context.Context, has func(*role) bool) ([]string, error) {
+	names, err := b.roles.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, name := range names {
+		r, err := b.roles.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil && has(r) {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,224 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// member is an instance of a role and the user whose password the role is about.
+type member struct {
+	instance cloud.Instance
+	username string
+}
+
+// resolver finds out which instances a role means and whether the role fits them.
+type resolver struct {
+	b        *backend
+	role     *role
+	conn     *connection
+	cloud    cloud.Descriptor
+	provider cloud.Provider
+	// keys and policies remember checks that are the same for many instances.
+	keys     map[string]error
+	policies map[policyCheck]error
+}
+
+type policyCheck struct {
+	rules    password.Rules
+	username string
+}
+
+func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d cloud.Descriptor) (*resolver, error) {
+	provider, err := b.core.Provider(ctx, r.Connection)
+	if err != nil {
+		return nil, vaultError("connection "+r.Connection, err)
+	}
+	return &resolver{b: b, role: r, conn: c, cloud: d, provider: provider, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
+}
+
+// resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.
+// Of listed instances each must exist and fit. Tags may match instances that do not fit: these are
+// left out with a warning, unless none is left.
+func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
+	instances, err := v.instances(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.SortFunc(instances, func(a, b cloud.Instance) int { return strings.Compare(a.ID, b.ID) })
+	var members []member
+	var warnings []string
+	var unfit error
+	for _, i := range instances {
+		username, err := v.fit(ctx, i)
+		switch {
+		case err == nil:
+			members = append(members, member{i, username})
+		case v.role.InstanceTags == nil:
+			return nil, nil, err
+		default:
+			unfit = err
+			warnings = append(warnings, "left out: "+err.Error())
+		}
+	}
+	if len(members) == 0 && unfit != nil {
+		return nil, nil, unfit
+	}
+	if len(instances) == 0 {
+		warnings = append(warnings, "instance_tags: no instance carries these tags at the moment")
+	}
+	if err := v.checkPermission(ctx, members); err != nil {
+		return nil, nil, err
+	}
+	return members, atMostTen(warnings), nil
+}
+
+// atMostTen keeps a response readable when a whole fleet is left out.
+func atMostTen(warnings []string) []string {
+	if len(warnings) <= maxNamed {
+		return warnings
+	}
+	return append(warnings[:maxNamed:maxNamed], fmt.Sprintf("and %d warnings more", len(warnings)-maxNamed))
+}
+
+// instances describes what the role's mapping means.
+func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
+	if v.role.InstanceTags != nil {
+		found, err := v.provider.FindInstances(ctx, v.role.InstanceTags)
+		if err != nil {
+			return nil, vaultError(v.asked("instance_tags"), err)
+		}
+		if len(found) > maxInstances {
+			return nil, invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles", len(found), maxInstances)
+		}
+		// An id becomes part of paths; one that cannot is not this API's.
+		return slices.DeleteFunc(found, func(i cloud.Instance) bool { return i.State == cloud.StateGone || !isName(i.ID) }), nil
+	}
+	for _, id := range v.role.InstanceIDs {
+		if err := v.provider.ValidateInstanceID(id); err != nil {
+			return nil, invalidf("instance_ids: %s", err)
+		}
+	}
+	found, err := v.provider.DescribeInstances(ctx, v.role.InstanceIDs)
+	if err != nil {
+		return nil, vaultError(v.asked("instance_ids"), err)
+	}
+	var missing, gone []string
+	for _, id := range v.role.InstanceIDs {
+		switch at := slices.IndexFunc(found, func(i cloud.Instance) bool { return i.ID == id }); {
+		case at < 0:
+			missing = append(missing, id)
+		case found[at].State == cloud.StateGone:
+			gone = append(gone, id)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account",
+			v.role.Connection, v.place(), someOf(missing))
+	}
+	if len(gone) > 0 {
+		return nil, invalidf("instance_ids: terminated: %s; take them off the list", someOf(gone))
+	}
+	return found, nil
+}
+
+// asked begins the message of a failed question to the cloud.
+func (v *resolver) asked(field string) string {
+	return fmt.Sprintf("%s: connection %s cannot describe the instances", field, v.role.Connection)
+}
+
+// place says where a connection looks, for messages.
+func (v *resolver) place() string {
+	place := v.conn.Provider + " " + v.conn.Region
+	if v.conn.ProjectID != "" {
+		place += ", project " + v.conn.ProjectID
+	}
+	return place
+}
+
+// fit checks the role against one instance and returns the user name, the default resolved.
+func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
+	username := v.role.Username
+	if username == "" {
+		username = v.provider.DefaultUsername(i)
+		if err := checkUsername(username); err != nil {
+			return "", invalidf("instance %s: its default user %.40q cannot be used; set the role's username", i.ID, username)
+		}
+	}
+	source := v.role.source(v.cloud)
+	if source == rotation.FromInitial {
+		if i.Platform == cloud.Linux {
+			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; log in with the instance's key pair instead", i.ID, v.cloud.Title)
+		}
+		if err := v.checkKey(ctx, i); err != nil {
+			return "", err
+		}
+	}
+	if !v.cloud.CanReset {
+		return username, nil
+	}
+	if v.cloud.ResetMayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped {
+		return "", invalidf("force_stop: false, but instance %s is %s, and the password of a running server cannot be reset at the end of a lease "+
+			"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
+	}
+	return username, v.checkPolicy(ctx, i, username)
+}
+
+// checkKey checks that the key for the instance's initial password is there.
+func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
+	name, err := keyNameFor(v.role.Key, i.ID, i.KeyName)
+	if err != nil {
+		return err
+	}
+	err, checked := v.keys[name]
+	if checked {
+		return err
+	}
+	stored, _, err := v.b.loadKey(ctx, name)
+	if err == nil && stored == nil {
+		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; write it, or set the role's key", i.ID, i.KeyName, name)
+	}
+	v.keys[name] = err
+	return err
+}
+
+// checkPolicy makes one password as a rotation would and throws it away.
+func (v *resolver) checkPolicy(ctx context.Context, i cloud.Instance, username string) error {
+	check := policyCheck{v.provider.PasswordRules(i), username}
+	if err, done := v.policies[check]; done {
+		return err
+	}
+	policy := v.role.PasswordPolicy
+	if policy == "" {
+		policy = v.conn.PasswordPolicy
+	}
+	_, err := v.b.generate(ctx, policy, check.rules, username)
+	if err != nil {
+		err = vaultError("instance "+i.ID, err)
+	}
+	v.policies[check] = err
+	return err
+}
+
+// checkedInstances is for how many instances the permission to read initial passwords is checked: it
+// is normally granted for a whole account or group, and each check is a request.
+const checkedInstances = 3
+
+// checkPermission checks, where the cloud can tell, that initial passwords may be read.
+func (v *resolver) checkPermission(ctx context.Context, members []member) error {
+	reader, ok := v.provider.(cloud.InitialPasswordReader)
+	if !ok || v.role.source(v.cloud) != rotation.FromInitial {
+		return nil
+	}
+	for _, m := range members[:min(len(members), checkedInstances)] {
+		if err := reader.CheckInitialPassword(ctx, m.instance.ID); err != nil {
+			return vaultError("connection "+v.role.Connection+" cannot read initial passwords", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,288 @@
+package backend
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Bounds of role fields.
+const (
+	// maxInstances keeps a role's stored mapping far below the 1 MiB that Vault's Raft storage allows
+	// an entry by default (max_entry_size).
+	maxInstances      = 10_000
+	maxTags           = 20
+	maxTagKey         = 128 // characters; EC2 allows most, see its user guide on tags
+	maxTagValue       = 256
+	maxUsernameLength = 64 // ResetInstancesPassword's limit for UserName
+	maxVersionsBound  = 100
+	maxMetadata       = 64 // pairs, as in Vault's KV engine
+	maxMetadataKey    = 128
+	maxMetadataValue  = 512
+	// longestTTL is a bound against slips of the keyboard.
+	longestTTL = 10 * 365 * 24 * time.Hour
+)
+
+// applyRole makes the role that a write asks for out of the stored one, which is nil for a new one.
+// It checks everything that can be checked without asking the cloud.
+func (b *backend) applyRole(ctx context.Context, name string, old *role, in input) (*role, *connection, cloud.Descriptor, error) {
+	next := &role{}
+	if old != nil {
+		next = old.clone()
+	}
+	next.Schema = schemaVersion
+	refuse := func(err error) (*role, *connection, cloud.Descriptor, error) {
+		return nil, nil, cloud.Descriptor{}, err
+	}
+	in.text("connection", &next.Connection)
+	switch {
+	case next.Connection == "":
+		return refuse(invalidf("connection: required; name one of config/"))
+	case old != nil && next.Connection != old.Connection:
+		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts belong to it; write another role", old.Connection))
+	case !isName(next.Connection):
+		return refuse(invalidf("connection: %.40q is no name of a connection", next.Connection))
+	}
+	c, err := b.connections.get(ctx, next.Connection)
+	if err != nil {
+		return refuse(err)
+	}
+	if c == nil {
+		return refuse(invalidf("connection: there is no connection %s; write config/%s first", next.Connection, next.Connection))
+	}
+	if !c.allows(name) {
+		return refuse(invalidf("connection: %s does not allow role %s; add it to allowed_roles of config/%s", next.Connection, name, next.Connection))
+	}
+	d, ok := b.registry[c.Provider]
+	if !ok {
+		return refuse(invalidf("connection: this plugin version has no provider %s", c.Provider))
+	}
+	if err := readRoleFields(next, in); err != nil {
+		return refuse(err)
+	}
+	for _, check := range []func(*role, *role, input, cloud.Descriptor) error{
+		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, checkInitialFields, checkOtherFields,
+	} {
+		if err := check(next, old, in, d); err != nil {
+			return refuse(err)
+		}
+	}
+	if next.Key != "" && next.source(d) == rotation.FromInitial {
+		stored, _, err := b.loadKey(ctx, next.Key)
+		if err != nil {
+			return refuse(err)
+		}
+		if stored == nil {
+			return refuse(invalidf("key: there is no key keys/%s; write it first", next.Key))
+		}
+	}
+	return next, c, d, nil
+}
+
+// readRoleFields takes over what the write names.
+func readRoleFields(r *role, in input) error {
+	in.list("instance_ids", &r.InstanceIDs)
+	in.pairs("instance_tags", &r.InstanceTags)
+	in.text("username", &r.Username)
+	in.text("key", &r.Key)
+	in.text("password_policy", &r.PasswordPolicy)
+	in.text("source", (*string)(&r.Source))
+	in.text("checkout", (*string)(&r.Checkout))
+	in.flag("force_stop", &r.ForceStop)
+	in.flag("clear_initial", &r.ClearInitial)
+	in.flag("skip_import_rotation", &r.SkipImportRotation)
+	in.number("max_versions", &r.MaxVersions)
+	in.pairs("custom_metadata", &r.CustomMetadata)
+	for field, at := range map[string]**time.Duration{
+		"ttl": &r.TTL, "max_ttl": &r.MaxTTL, "min_reset_interval": &r.MinResetInterval,
+	} {
+		if err := in.duration(field, at); err != nil {
+			return err
+		}
+	}
+	// 0 is Vault's way to ask for the default of a TTL.
+	for _, at := range []**time.Duration{&r.TTL, &r.MaxTTL} {
+		if *at != nil && **at == 0 {
+			*at = nil
+		}
+	}
+	return nil
+}
+
+// checkMapping checks which instances and which user.
+func checkMapping(r, _ *role, _ input, _ cloud.Descriptor) error {
+	switch {
+	case len(r.InstanceIDs) > 0 && len(r.InstanceTags) > 0:
+		return invalidf("instance_tags: not together with instance_ids; give one of them, and an empty value to drop the other")
+	case len(r.InstanceIDs) == 0 && len(r.InstanceTags) == 0:
+		return invalidf("instance_ids: required, unless instance_tags is given")
+	case len(r.InstanceIDs) > maxInstances:
+		return invalidf("instance_ids: %d ids; a role has at most %d, so write several roles", len(r.InstanceIDs), maxInstances)
+	case len(r.InstanceTags) > maxTags:
+		return invalidf("instance_tags: %d tags; give at most %d", len(r.InstanceTags), maxTags)
+	}
+	for _, id := range r.InstanceIDs {
+		if !isName(id) {
+			return invalidf("instance_ids: %.40q is no instance id", id)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.InstanceTags)) {
+		if err := checkPair("instance_tags", key, r.InstanceTags[key], maxTagKey, maxTagValue); err != nil {
+			return err
+		}
+	}
+	return checkUsername(r.Username)
+}
+
+// checkUsername checks a user name; "" stands for the platform's default.
+func checkUsername(name string) error {
+	switch {
+	case name == "":
+		return nil
+	case strings.ContainsAny(name, `\@`):
+		return invalidf("username: %.80q is a domain account, which no cloud can read or reset; give a local account", name)
+	case len(name) > maxUsernameLength:
+		return invalidf("username: longer than %d characters", maxUsernameLength)
+	case !usernameForm.MatchString(name) || strings.Contains(name, ".."):
+		return invalidf("username: %.80q is not allowed; use letters, digits, underscores, hyphens and dots (no \"..\"), begin with a letter, digit or underscore, and end with one of these or $", name)
+	}
+	return nil
+}
+
+// checkPair checks a key and value that reach a cloud or storage.
+func checkPair(field, key, value string, maxKey, maxValue int) error {
+	switch {
+	case key == "":
+		return invalidf("%s: a pair without a key", field)
+	case utf8.RuneCountInString(key) > maxKey || utf8.RuneCountInString(value) > maxValue:
+		return invalidf("%s: %.40q: the key may have at most %d characters, the value %d", field, key, maxKey, maxValue)
+	case !utf8.ValidString(key+value) || strings.ContainsFunc(key+value, isControl):
+		return invalidf("%s: %.40q: control characters are not allowed", field, key)
+	}
+	return nil
+}
+
+// checkSourceAndMode checks what the provider can do, and settles the mode of a new role.
+func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
+	source := r.source(d)
+	switch {
+	case source != rotation.FromInitial && source != rotation.FromReset:
+		return invalidf("source: %.40q is unknown; use %s or %s", source, rotation.FromInitial, rotation.FromReset)
+	case source == rotation.FromInitial && !d.HasInitialPassword:
+		return invalidf("source: %s keeps no initial passwords; use source=%s", d.Title, rotation.FromReset)
+	case source == rotation.FromReset && !d.CanReset:
+		return invalidf("source: provider %s cannot reset passwords; use source=%s", d.Name, rotation.FromInitial)
+	}
+	mode := defaultMode(source)
+	if old != nil {
+		mode = old.Mode
+	}
+	if in.gives("mode") {
+		mode = rotation.Mode(in.data.Get("mode").(string))
+	}
+	switch {
+	case mode != rotation.Leased && mode != rotation.Static:
+		return invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
+	case old != nil && mode != old.Mode:
+		return invalidf("mode: cannot be changed from %s; delete the role and write it anew", old.Mode)
+	case mode == rotation.Leased && !d.CanReset:
+		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s", d.Name, rotation.Static)
+	}
+	r.Mode = mode
+	return nil
+}
+
+// checkLeaseFields checks the fields of leased roles.
+func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
+	if r.Mode != rotation.Leased {
+		for _, field := range []string{"checkout", "ttl", "max_ttl"} {
+			if in.gives(field) {
+				return invalidf("%s: belongs to leased roles, and this one is %s; leave it out", field, r.Mode)
+			}
+		}
+		return nil
+	}
+	if in.gives("skip_import_rotation") {
+		return invalidf("skip_import_rotation: belongs to static roles; writing a leased role resets nothing, so leave it out")
+	}
+	switch {
+	case r.checkout() != rotation.Shared && r.checkout() != rotation.Exclusive:
+		return invalidf("checkout: %.40q is unknown; use %s or %s", r.Checkout, rotation.Shared, rotation.Exclusive)
+	case r.maxTTL() > longestTTL:
+		return invalidf("max_ttl: must be at most %dh", int(longestTTL.Hours()))
+	case r.ttl() > r.maxTTL() && r.MaxTTL == nil:
+		return invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", r.ttl(), r.maxTTL())
+	case r.ttl() > r.maxTTL() && r.TTL == nil:
+		return invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", r.maxTTL(), r.ttl())
+	case r.ttl() > r.maxTTL():
+		return invalidf("ttl: %s is above max_ttl, which is %s", r.ttl(), r.maxTTL())
+	}
+	return nil
+}
+
+// checkResetFields checks the fields about resets.
+func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
+	if !d.CanReset {
+		for _, field := range []string{"password_policy", "min_reset_interval", "force_stop"} {
+			if in.gives(field) {
+				return invalidf("%s: provider %s cannot reset passwords; leave it out", field, d.Name)
+			}
+		}
+		if r.SkipImportRotation != nil && !*r.SkipImportRotation {
+			return invalidf("skip_import_rotation: provider %s cannot reset passwords, so nothing rotates; leave it out", d.Name)
+		}
+		return nil
+	}
+	switch {
+	case d.ResetMayStop && r.ForceStop == nil:
+		return invalidf("force_stop: required with provider %s, which resets the password of a running server by shutting it down: "+
+			"true allows that, false resets only stopped servers", d.Name)
+	case !d.ResetMayStop && r.ForceStop != nil:
+		return invalidf("force_stop: provider %s stops no server for a reset; leave it out", d.Name)
+	case r.minResetInterval() > longestTTL:
+		return invalidf("min_reset_interval: must be at most %dh", int(longestTTL.Hours()))
+	}
+	return nil
+}
+
+// checkInitialFields checks the fields about initial passwords.
+func checkInitialFields(r, _ *role, in input, d cloud.Descriptor) error {
+	if r.source(d) != rotation.FromInitial {
+		for _, field := range []string{"key", "clear_initial"} {
+			if in.gives(field) {
+				return invalidf("%s: belongs to source=%s, and this role has source=%s; leave it out", field, rotation.FromInitial, r.source(d))
+			}
+		}
+		r.Key, r.ClearInitial = "", nil
+		return nil
+	}
+	if orDefault(r.ClearInitial, false) && !d.CanClearInitial {
+		return invalidf("clear_initial: %s cannot delete its copy of an initial password; leave it out", d.Title)
+	}
+	if r.Key != "" && !isName(r.Key) {
+		return invalidf("key: %.40q is no name of a key in keys/", r.Key)
+	}
+	return nil
+}
+
+// checkOtherFields checks what belongs nowhere else.
+func checkOtherFields(r, _ *role, _ input, _ cloud.Descriptor) error {
+	if r.MaxVersions < 0 || r.MaxVersions > maxVersionsBound {
+		return invalidf("max_versions: must be 1 to %d", maxVersionsBound)
+	}
+	if len(r.CustomMetadata) > maxMetadata {
+		return invalidf("custom_metadata: %d pairs; at most %d are kept", len(r.CustomMetadata), maxMetadata)
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.CustomMetadata)) {
+		if err := checkPair("custom_metadata", key, r.CustomMetadata[key], maxMetadataKey, maxMetadataValue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
