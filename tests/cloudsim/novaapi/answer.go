@@ -29,10 +29,11 @@ func (a *answer) with(name, value string) *answer {
 	return a
 }
 
-// wire puts an answer into its final form, under the cloud's id of the request.
+// wire puts an answer into its final form, under the cloud's id of the request
+// in the headers that Nova and the vendors' gateway use.
 func (a *answer) wire(requestID string) wire.Answer {
 	out := wire.Answer{Status: a.status, Code: a.code, RequestID: requestID, Header: map[string]string{
-		"X-Openstack-Request-Id": requestID, "X-Compute-Request-Id": requestID,
+		"X-Openstack-Request-Id": requestID, "X-Compute-Request-Id": requestID, "X-Request-Id": requestID,
 	}}
 	maps.Copy(out.Header, a.header)
 	if a.body == nil {

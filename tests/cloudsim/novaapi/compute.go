@@ -29,6 +29,7 @@ var novaRoutes = []route{
 // ecsRoutes are the operations under /v1/{project_id}.
 var ecsRoutes = []route{
 	{method: http.MethodGet, path: "cloudservers/detail", action: "ListCloudServersDetails", handle: (*Cloud).listCloudServers},
+	{method: http.MethodGet, path: "cloudservers/*", action: "ShowCloudServer", handle: (*Cloud).showCloudServer, server: true},
 	{method: http.MethodGet, path: "cloudservers/*/tags", action: "ShowCloudServerTags",
 		handle: (*Cloud).showCloudServerTags, server: true},
 }

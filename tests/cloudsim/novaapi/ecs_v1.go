@@ -74,6 +74,14 @@ func (c *Cloud) cloudServerView(r *request, s model.Server) map[string]any {
 	return view
 }
 
+func (c *Cloud) showCloudServer(r *request) *answer {
+	s, found := c.findServer(r, r.vars[0])
+	if !found {
+		return noCloudServer()
+	}
+	return ok(map[string]any{"server": c.cloudServerView(r, s)})
+}
+
 func (c *Cloud) showCloudServerTags(r *request) *answer {
 	s, found := c.findServer(r, r.vars[0])
 	if !found {

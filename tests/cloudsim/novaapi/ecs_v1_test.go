@@ -22,6 +22,8 @@ func TestCloudServersOfHuawei(t *testing.T) {
 	get(t, by, "GET", base+"detail?offset=9").want(t, 200, "servers", "[]")
 	get(t, by, "GET", base+"detail?name=plain").want(t, 200, "count", "1")
 	get(t, by, "GET", base+"detail?limit=x").want(t, 400, "error/code", "Ecs.0005")
+	get(t, by, "GET", base+plain.ID).want(t, 200, "server/addresses/"+plain.VPCID+"/0/version", "4")
+	get(t, by, "GET", base+"none").want(t, 404, "error/code", "Ecs.0114")
 	get(t, by, "GET", base+plain.ID+"/tags").want(t, 200, "tags", "[map[key:env value:prod]]")
 
 	want, err := f.world.EncryptedPassword(win.ID)
