@@ -77,8 +77,8 @@ await test("servers are listed below /v1", async () => {
 });
 
 await test("the reset plug-in is reported", async () => {
-  const { resetpwdFlag } = await right.showResetPasswordFlag(new ecs.ShowResetPasswordFlagRequest(WINDOWS));
-  expect("flag", resetpwdFlag, "True");
+  const answer = await right.showResetPasswordFlag(new ecs.ShowResetPasswordFlagRequest(WINDOWS));
+  expect("flag", answer.resetpwd_flag, "True");
 });
 
 await test("the initial password decrypts with the launch key pair and logs in", async () => {
