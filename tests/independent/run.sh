@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs the clouds' own clients against the cloud simulator: a simulator that only cloudpw's code can talk to would prove
+# little. Needs Go, Node.js with npm, and the AWS CLI; .ci/run installs what is missing.
+#
+# Results are in the form of the Test Anything Protocol: "ok N - what was checked" or "not ok ...".
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+work=$(mktemp -d)
+simulator=
+cleanup() {
+	[ -z "$simulator" ] || { kill "$simulator" && wait "$simulator"; } 2>/dev/null || true
+	rm -rf "$work"
+}
+trap cleanup EXIT
+
+(cd ../.. && go build -o "$work/" ./tests/cloudsim/cmd/cloudsim ./scripts/simenv)
+npm ci --silent
+
+"$work/cloudsim" >"$work/ready" &
+simulator=$!
+for _ in $(seq 100); do
+	[ -s "$work/ready" ] && break
+	kill -0 "$simulator" || exit 1
+	sleep 0.1
+done
+"$work/simenv" <"$work/ready" >"$work/env"
+# shellcheck disable=SC1091 # written just above
+. "$work/env"
+
+failed=0
+# client NAME COMMAND...
+client() {
+	printf '# %s\n' "$1"
+	shift
+	"$@" || failed=1
+}
+
+export CLOUDSIM_LOGIN="$work/cloudsim login"
+client "AWS CLI" env \
+	EC2_URL="$SIM_AWS_URL_EC2" STS_URL="$SIM_AWS_URL_STS" ACCESS_KEY="$SIM_AWS_ACCESS_KEY" SECRET_KEY="$SIM_AWS_SECRET_KEY" \
+	REGION="$SIM_AWS_REGION" WINDOWS="$SIM_AWS_WINDOWS_1_ID" WINDOWS_SSH="$SIM_AWS_WINDOWS_1_SSH" LINUX="$SIM_AWS_LINUX_1_ID" \
+	PRIVATE_KEY="$SIM_AWS_PRIVATE_KEY" ./aws.sh
+client "Tencent Cloud's Node.js client" env \
+	ENDPOINT="$SIM_TENCENTCLOUD_URL_CVM" SECRET_ID="$SIM_TENCENTCLOUD_ACCESS_KEY" SECRET_KEY="$SIM_TENCENTCLOUD_SECRET_KEY" \
+	REGION="$SIM_TENCENTCLOUD_REGION" INSTANCE="$SIM_TENCENTCLOUD_LINUX_1_ID" node tencentcloud.mjs
+client "Huawei Cloud's Node.js client" env \
+	ENDPOINT="$SIM_HUAWEICLOUD_URL_ECS" IAM_ENDPOINT="$SIM_HUAWEICLOUD_URL_IAM" ACCESS_KEY="$SIM_HUAWEICLOUD_ACCESS_KEY" \
+	SECRET_KEY="$SIM_HUAWEICLOUD_SECRET_KEY" PROJECT_ID="$SIM_HUAWEICLOUD_PROJECT_ID" REGION="$SIM_HUAWEICLOUD_PROJECT_NAME" \
+	WINDOWS="$SIM_HUAWEICLOUD_WINDOWS_1_ID" WINDOWS_SSH="$SIM_HUAWEICLOUD_WINDOWS_1_SSH" LINUX="$SIM_HUAWEICLOUD_LINUX_1_ID" \
+	PRIVATE_KEY="$SIM_HUAWEICLOUD_PRIVATE_KEY" node huaweicloud.mjs
+exit "$failed"
