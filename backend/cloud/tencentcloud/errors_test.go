@@ -181,6 +181,9 @@ func TestEveryCodeThroughTheSDK(t *testing.T) {
 			if strings.ContainsAny(text, "\n{}") {
 				t.Errorf("%s: %q holds a line break or a placeholder", code, text)
 			}
+			if repeats := strings.Contains(text, "You sent"); repeats != (kind != cloud.PasswordRefused) {
+				t.Errorf("%s: %q; the cloud's text belongs into all but a refused password's error", code, text)
+			}
 			if certain := kind != cloud.Unknown; certain == strings.Contains(text, outcomeOpen) {
 				t.Errorf("%s: %q is wrong about the outcome", code, text)
 			}

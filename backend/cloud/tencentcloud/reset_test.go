@@ -142,6 +142,20 @@ func TestStartResetWithUnusableAnswers(t *testing.T) {
 	}
 }
 
+// TestStartResetBelievesTheBodyNotItsType: an accepted reset stays accepted if a gateway relabels it.
+func TestStartResetBelievesTheBodyNotItsType(t *testing.T) {
+	for _, kind := range []string{"text/event-stream", "application/octet-stream", "text/html"} {
+		f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) {
+			w.Header().Set("Content-Type", kind)
+			w.Write([]byte(`{"Response":{"RequestId":"` + testRequestID + `"}}`))
+		})
+		started, err := newTestProvider(t, testConfig(t, f.URL)).StartReset(t.Context(), testReset())
+		if err != nil || started.RequestID != testRequestID {
+			t.Errorf("%s: %+v, %v", kind, started, err)
+		}
+	}
+}
+
 func TestStartResetThatIsNeverSent(t *testing.T) {
 	f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) { reply(w, map[string]any{}) })
 	p := newTestProvider(t, testConfig(t, f.URL))
