@@ -51,13 +51,13 @@ var regions = map[model.Cloud]string{
 }
 
 // Seed fills the world with one account in each cloud, its credentials, a
-// launch key pair and a few servers: windows-1 and linux-1 everywhere, and on
+// launch key pair (the same in all) and a few servers: windows-1 and linux-1 everywhere, and on
 // Tencent Cloud, which resets passwords, also ubuntu-1. Servers have the tag
 // app=demo.
 func (s *Sim) Seed(o SeedOptions) (Seeded, error) {
-	out := Seeded{}
+	out, private := Seeded{}, ""
 	for _, c := range model.Clouds() {
-		creds, err := s.seedCloud(c, o)
+		creds, err := s.seedCloud(c, o, &private)
 		if err != nil {
 			return nil, fmt.Errorf("seed %s: %w", c, err)
 		}
@@ -69,7 +69,7 @@ func (s *Sim) Seed(o SeedOptions) (Seeded, error) {
 	return out, nil
 }
 
-func (s *Sim) seedCloud(c model.Cloud, o SeedOptions) (Credentials, error) {
+func (s *Sim) seedCloud(c model.Cloud, o SeedOptions, private *string) (Credentials, error) {
 	w := s.world
 	region := regions[c]
 	account := w.AddAccount(model.Account{Cloud: c, Name: "demo-" + string(c), Regions: []string{region}})
@@ -96,7 +96,7 @@ func (s *Sim) seedCloud(c model.Cloud, o SeedOptions) (Credentials, error) {
 	if o.NoServers {
 		return out, nil
 	}
-	return out, s.seedServers(c, o, &out)
+	return out, s.seedServers(c, o, private, &out)
 }
 
 // projectName is the region on the clouds that name projects so.
@@ -107,12 +107,23 @@ func projectName(c model.Cloud) string {
 	return regions[c]
 }
 
-func (s *Sim) seedServers(c model.Cloud, o SeedOptions, out *Credentials) error {
-	pair, private, err := s.world.CreateKeyPair(model.KeyPair{Cloud: c, AccountID: out.AccountID, Name: "demo-key"}, 2048)
+// seedKeyPair makes the launch key pair in the first cloud and imports it into
+// the others, as people do who use one key everywhere.
+func (s *Sim) seedKeyPair(pair model.KeyPair, private *string) (model.KeyPair, error) {
+	if *private != "" {
+		return s.world.ImportPEM(pair, *private)
+	}
+	var err error
+	pair, *private, err = s.world.CreateKeyPair(pair, 2048)
+	return pair, err
+}
+
+func (s *Sim) seedServers(c model.Cloud, o SeedOptions, private *string, out *Credentials) error {
+	pair, err := s.seedKeyPair(model.KeyPair{Cloud: c, AccountID: out.AccountID, Name: "demo-key"}, private)
 	if err != nil {
 		return err
 	}
-	out.KeyName, out.PrivateKey = pair.Name, private
+	out.KeyName, out.PrivateKey = pair.Name, *private
 	list := []model.Server{
 		{Name: "windows-1", Platform: model.Windows, KeyName: pair.Name, ReadyAfter: o.ReadyAfter},
 		{Name: "linux-1", Platform: model.Linux, KeyName: pair.Name},
