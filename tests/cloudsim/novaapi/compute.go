@@ -69,7 +69,7 @@ func (c *Cloud) Compute() http.Handler {
 			c.reply(w, r, refused)
 			return
 		}
-		if r.api == apiNova && !strings.HasPrefix(path, "v2/") {
+		if r.api == apiNova && strings.HasPrefix(path, "v2.1/") {
 			if r.version, refused = readMicroversion(hr); refused != nil {
 				c.reply(w, r, refused)
 				return
@@ -95,6 +95,10 @@ func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
 		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.1")})
 	case "v2":
 		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.0")})
+	case imageRoot:
+		if c.plain() {
+			return imageVersions(c.computeURL(r))
+		}
 	}
 	return nil
 }
@@ -105,6 +109,13 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	version, rest, _ := strings.Cut(path, "/")
 	routes := novaRoutes
 	switch {
+	case c.plain() && strings.HasPrefix(path, imageRoot+"/v2/"):
+		rt, vars, _, allowed := find(imageRoutes, r.Method, strings.TrimPrefix(path, imageRoot+"/v2/"))
+		if !allowed {
+			return route{}, c.noSuchAPI(r)
+		}
+		r.vars = vars
+		return rt, nil
 	case version == "v2.1", version == "v2":
 	case version == "v1" && c.opts.Cloud == model.HuaweiCloud:
 		routes, r.api = huaweiRoutes, apiECS

@@ -28,7 +28,8 @@
 // ListKeypairs, ShowKeypair, ListFlavors, ListFlavorsDetails and ShowFlavor
 // on /v2.1 and /v2, and ListCloudServersDetails, ShowCloudServer,
 // ShowCloudServerTags, ShowCloudServerPassword, DeleteCloudServerPassword and
-// ShowResetPasswordFlag on /v1. Version documents are neither logged nor
+// ShowResetPasswordFlag on /v1; on OpenStack also ListImages and ShowImage of
+// a small image service. Version documents are neither logged nor
 // faulted.
 //
 // # Sources

@@ -72,7 +72,9 @@ func (c *Cloud) catalog(r *request, domain model.Account, project *model.Project
 	entries := []catalogEntry{c.entry("keystone", "identity", regions, identity+"/v3")}
 	switch {
 	case c.plain():
-		entries = append(entries, c.entry("nova", "compute", regions, compute+"/v2.1"))
+		entries = append(entries,
+			c.entry("nova", "compute", regions, compute+"/v2.1"),
+			c.entry("glance", "image", regions, compute+"/"+imageRoot))
 	case project != nil:
 		entries = append(entries,
 			c.entry("nova", "compute", regions, compute+"/v2.1/"+project.ID),

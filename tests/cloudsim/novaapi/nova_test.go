@@ -266,3 +266,20 @@ func TestTheLogNamesCallerAndServer(t *testing.T) {
 		t.Errorf("log: %+v", log)
 	}
 }
+
+func TestImagesOfServersHaveNames(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	client, err := f.byToken(t, f.login())
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := f.compute + "/image"
+	get(t, nil, "GET", base).want(t, 300, "versions/0/links/0/href", base+"/v2/")
+	get(t, nil, "GET", base+"/v2/images", headerToken, client.Token()).want(t, 200, "images/0/name", s.OSName)
+	get(t, nil, "GET", base+"/v2/images?id=in:none", headerToken, client.Token()).want(t, 200, "images", "[]")
+	get(t, nil, "GET", base+"/v2/images/"+s.ImageID, headerToken, client.Token()).want(t, 200, "id", s.ImageID)
+	get(t, nil, "GET", base+"/v2/images/none", headerToken, client.Token()).want(t, 404, "itemNotFound/code", "404")
+	get(t, nil, "GET", base+"/v2/images").want(t, 401, "error/code", "401")
+	get(t, nil, "PUT", base+"/v2/images/x", headerToken, client.Token()).want(t, 404, "itemNotFound/code", "404")
+}
