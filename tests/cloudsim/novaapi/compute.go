@@ -96,9 +96,7 @@ func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
 	case "v2":
 		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.0")})
 	case imageRoot:
-		if c.plain() {
-			return imageVersions(c.computeURL(r))
-		}
+		return imageVersions(c.computeURL(r))
 	}
 	return nil
 }
@@ -109,7 +107,7 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	version, rest, _ := strings.Cut(path, "/")
 	routes := novaRoutes
 	switch {
-	case c.plain() && strings.HasPrefix(path, imageRoot+"/v2/"):
+	case strings.HasPrefix(path, imageRoot+"/v2/"):
 		rt, vars, _, allowed := find(imageRoutes, r.Method, strings.TrimPrefix(path, imageRoot+"/v2/"))
 		if !allowed {
 			return route{}, c.noSuchAPI(r)
@@ -122,6 +120,7 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	case version == "v1" && c.opts.Cloud == model.OpenTelekomCloud:
 		routes, r.api = ecsRoutes, apiECS
 	default:
+		r.api = apiECS // whatever else there is, it is not Nova's
 		return route{}, c.noSuchAPI(r)
 	}
 	rt, vars, known, allowed := find(routes, r.Method, rest)
@@ -133,7 +132,7 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	switch {
 	case !known:
 		return route{}, c.noSuchAPI(r)
-	case !allowed && c.plain():
+	case !allowed && r.api == apiNova:
 		return route{}, novaFault(http.StatusMethodNotAllowed, "The method specified is not allowed for this resource.")
 	case !allowed:
 		return route{}, c.noSuchAPI(r)
@@ -142,9 +141,10 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	return rt, nil
 }
 
-// noSuchAPI answers a path that no API has.
+// noSuchAPI answers a path that no API has: Nova below its own versions, where
+// clients look for version documents and expect its form, else the gateway.
 func (c *Cloud) noSuchAPI(r *request) *answer {
-	if c.plain() {
+	if c.plain() || r.api == apiNova {
 		return novaFault(http.StatusNotFound, "The resource could not be found.")
 	}
 	return gatewayError(http.StatusNotFound, "APIGW.0101", "The API does not exist or has not been published in the environment", r.id)

@@ -14,7 +14,7 @@
 //	refused by      gateway, APIGW.0301    gateway, APIGW.0301    Nova, 401
 //	wrong project   403                    403                    400
 //	page of a list  25, at most 1000       25, at most 1000       1000
-//	/v1/…           yes                    list, show and tags   no
+//	/v1/…           yes                    list, show, tags        no
 //	tags            key=value strings      key=value strings      metadata and key=value strings
 //
 // # Services and actions
@@ -28,8 +28,8 @@
 // ListKeypairs, ShowKeypair, ListFlavors, ListFlavorsDetails and ShowFlavor
 // on /v2.1 and /v2, and ListCloudServersDetails, ShowCloudServer,
 // ShowCloudServerTags, ShowCloudServerPassword, DeleteCloudServerPassword and
-// ShowResetPasswordFlag on /v1; on OpenStack also ListImages and ShowImage of
-// a small image service. Version documents are neither logged nor
+// ShowResetPasswordFlag on /v1, and ListImages and ShowImage of a small image
+// service beside it. Version documents are neither logged nor
 // faulted.
 //
 // # Sources

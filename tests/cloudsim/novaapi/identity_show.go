@@ -69,12 +69,13 @@ func (c *Cloud) catalog(r *request, domain model.Account, project *model.Project
 		regions = []string{project.Region}
 	}
 	identity, compute := c.identityURL(r.Request), c.computeURL(r.Request)
-	entries := []catalogEntry{c.entry("keystone", "identity", regions, identity+"/v3")}
+	entries := []catalogEntry{
+		c.entry("keystone", "identity", regions, identity+"/v3"),
+		c.entry("glance", "image", regions, compute+"/"+imageRoot),
+	}
 	switch {
 	case c.plain():
-		entries = append(entries,
-			c.entry("nova", "compute", regions, compute+"/v2.1"),
-			c.entry("glance", "image", regions, compute+"/"+imageRoot))
+		entries = append(entries, c.entry("nova", "compute", regions, compute+"/v2.1"))
 	case project != nil:
 		entries = append(entries,
 			c.entry("nova", "compute", regions, compute+"/v2.1/"+project.ID),

@@ -11,8 +11,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
-// imageRoot is where plain OpenStack's image service lives on the listener of
-// the compute service. There is just enough of it for clients that show an
+// imageRoot is where the image service lives on the listener of the compute
+// service. There is just enough of it for clients that show an
 // image's name beside a server.
 const imageRoot = "image"
 

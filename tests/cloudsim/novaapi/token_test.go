@@ -227,7 +227,7 @@ func TestTokensAreShownAndRevoked(t *testing.T) {
 	url := f.identity + "/v3/auth/tokens"
 	r := get(t, nil, "GET", url, headerToken, id, headerSubjectToken, id)
 	r.want(t, 200, "token/user/name", "vault")
-	r.want(t, 200, "token/catalog/1/endpoints/0/url", f.compute+"/v2.1")
+	r.want(t, 200, "token/catalog/2/endpoints/0/url", f.compute+"/v2.1")
 	get(t, nil, "GET", url, headerToken, "forged", headerSubjectToken, id).want(t, 401, "error/code", "401")
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, "none").want(t, 404, "error/code", "404")
 	get(t, nil, "GET", url, headerToken, id).want(t, 400, "error/code", "400")
