@@ -165,7 +165,7 @@ func knows(params []string, given string) bool {
 			return false
 		}
 		for i := range want {
-			if want[i] != have[i] && !(want[i] == "N" && index(have[i]) > 0) {
+			if want[i] != have[i] && (want[i] != "N" || index(have[i]) == 0) {
 				return false
 			}
 		}

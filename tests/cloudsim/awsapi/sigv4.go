@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,14 +34,20 @@ type signature struct {
 	presigned                    bool
 }
 
-var (
-	errUnsigned   = errors.New("Request is missing Authentication Token")
-	errAlgorithm  = errors.New("Unsupported AWS 'algorithm': only AWS4-HMAC-SHA256 is accepted")
-	errIncomplete = errors.New("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters")
-	errScope      = errors.New("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/aws4_request")
-	errDate       = errors.New("Date must be in ISO-8601 'basic format' and equal the date of the credential scope")
-	errHost       = errors.New("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization")
-	errAmzHeader  = errors.New("every X-Amz header must be a 'SignedHeader' in the AWS Authorization")
+// signatureError is what is wrong with the form of a signature, in words for
+// the client.
+type signatureError string
+
+func (e signatureError) Error() string { return string(e) }
+
+const (
+	errUnsigned   = signatureError("Request is missing Authentication Token")
+	errAlgorithm  = signatureError("Unsupported AWS 'algorithm': only AWS4-HMAC-SHA256 is accepted")
+	errIncomplete = signatureError("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters")
+	errScope      = signatureError("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/aws4_request")
+	errDate       = signatureError("Date must be in ISO-8601 'basic format' and equal the date of the credential scope")
+	errHost       = signatureError("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization")
+	errAmzHeader  = signatureError("every X-Amz header must be a 'SignedHeader' in the AWS Authorization")
 )
 
 // parseSignature reads the signature of a request, from the Authorization

@@ -63,14 +63,14 @@ func TestResetOfARunningServer(t *testing.T) {
 		if err := reset(w, s.ID, "r2", "other"); !errors.Is(err, ErrBusy) {
 			t.Errorf("a second reset: %v, want ErrBusy", err)
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		look(t, w, s.ID, StateStopped, "r1", Operating, s.InitialPassword)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		look(t, w, s.ID, StateStarting, "r1", Operating, "new")
 		if w.TryLogin(s.ID, "ubuntu", "new") {
 			t.Error("a login works while the server starts")
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		look(t, w, s.ID, StateRunning, "r1", Succeeded, "new")
 		if !w.TryLogin(s.ID, "ubuntu", "new") || w.TryLogin(s.ID, "ubuntu", s.InitialPassword) || w.TryLogin(s.ID, "Ubuntu", "new") {
 			t.Error("logins do not follow the reset")
@@ -303,12 +303,12 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("another account: %d refused, want 0", got)
 		}
 		call.Account = "a"
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		for i := range 50 {
 			if refused(1) != 0 {
 				t.Errorf("call %d of a steady 10 a second is refused", i)
 			}
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		}
 		r := w.Stats().Rates["tencentcloud:cvm:ResetInstancesPassword@a"]
 		if r.Requests != 62 || r.Throttled != 2 || r.PeakPerSecond != 12 {

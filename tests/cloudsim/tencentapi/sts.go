@@ -87,7 +87,7 @@ func assumeRole(r *request, params any) (any, *failure) {
 	case p.RoleArn == "":
 		return nil, fail("MissingParameter", "The request is missing a required parameter `RoleArn`.")
 	case !strings.HasPrefix(p.RoleArn, "qcs::cam::"):
-		return nil, fail("InvalidParameter.ResouceError", "The role ARN is malformed.") //nolint:misspell // the cloud's own spelling
+		return nil, fail("InvalidParameter.ResouceError", "The role ARN is malformed.") // the cloud's own spelling
 	case !sessionName.MatchString(p.RoleSessionName):
 		return nil, fail("InvalidParameter.ParamError", "RoleSessionName must have 2 to 128 of the allowed characters.")
 	case seconds < 1 || seconds > maxDuration:

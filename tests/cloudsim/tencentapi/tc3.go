@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -29,12 +28,18 @@ type signature struct {
 	token                   string
 }
 
-var (
-	errNoAuth    = errors.New("The request header `Authorization` is missing")
-	errBadAuth   = errors.New("The request header `Authorization` does not meet the Tencent Cloud standard")
-	errTimestamp = errors.New("The request header `X-TC-Timestamp` is missing or no Unix time")
-	errDate      = errors.New("The date in Credential does not match `X-TC-Timestamp`")
-	errSigned    = errors.New("SignedHeaders must hold content-type and host")
+// signatureError is what is wrong with the form of a signature, in words for
+// the client.
+type signatureError string
+
+func (e signatureError) Error() string { return string(e) }
+
+const (
+	errNoAuth    = signatureError("The request header `Authorization` is missing")
+	errBadAuth   = signatureError("The request header `Authorization` does not meet the Tencent Cloud standard")
+	errTimestamp = signatureError("The request header `X-TC-Timestamp` is missing or no Unix time")
+	errDate      = signatureError("The date in Credential does not match `X-TC-Timestamp`")
+	errSigned    = signatureError("SignedHeaders must hold content-type and host")
 )
 
 // parseSignature reads the Authorization header and what belongs to it.

@@ -1,6 +1,7 @@
 package tencentapi
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -106,7 +107,7 @@ func TestParseSignatureRefuses(t *testing.T) {
 				r.Header.Set("Authorization", c.header)
 			}
 			r.Header.Set("X-TC-Timestamp", c.stamp)
-			if _, err := parseSignature(r); err != c.want {
+			if _, err := parseSignature(r); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
