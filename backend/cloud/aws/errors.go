@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,6 +46,7 @@ var (
 	wrongState       = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
 	throttled        = meaning{cloud.Throttled, "the account sends too many requests to this region; retry later, or lower max_requests_per_second of the connection", false}
 	broken           = meaning{cloud.Unknown, "the cloud has a fault of its own; retry later", false}
+	cutShort         = meaning{cloud.Unknown, "the connection was lost in the middle of the answer; retry later", true}
 )
 
 // meanings has every code that the EC2 API documents as common to all actions or for the actions
@@ -164,7 +167,8 @@ func meaningOf(code string, status int) meaning {
 func translate(c call, err error) *cloud.Error {
 	var answer *awshttp.ResponseError
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-	if !errors.As(err, &answer) || timedOut {
+	// The SDK wraps failures to send in a ResponseError as well, one whose status is 0.
+	if timedOut || !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
 		return withoutAnswer(c, err)
 	}
 	var code, text string
@@ -175,6 +179,10 @@ func translate(c call, err error) *cloud.Error {
 		text = clean(api.ErrorMessage())
 	}
 	m := meaningOf(code, answer.HTTPStatusCode())
+	var lost *net.OpError
+	if code == "" && (errors.As(err, &lost) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		m = cutShort
+	}
 	advice := strings.NewReplacer(
 		"{permission}", c.service+":"+c.action,
 		"{endpoint}", "endpoints."+c.service,
