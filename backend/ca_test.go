@@ -1,0 +1,15 @@
+package backend
+
+// testCA is a certificate that signs nothing; its private key was thrown away.
+const testCA = `-----BEGIN CERTIFICATE-----
+MIIBijCCATGgAwIBAgIUdWsyNBSKpHkEhkq/nnIO3qRJthMwCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPY2xvdWRwdyB0ZXN0IENBMCAXDTI2MTEyMjAzMDcxN1oYDzIx
+MjYxMDI5MDMwNzE3WjAaMRgwFgYDVQQDDA9jbG91ZHB3IHRlc3QgQ0EwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAATA7zhbvEGx4BZPGoZ2aOdNOTWxrNg0STxWMKOj
+yp4+qdX/tHVCk/9mPOsdV6EHq7a6eLCcXRUykzFw3o9EzsvQo1MwUTAdBgNVHQ4E
+FgQUBaTxY2ks8Fof8q5/rlZAHpTC/ikwHwYDVR0jBBgwFoAUBaTxY2ks8Fof8q5/
+rlZAHpTC/ikwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiANK3uH
+elN6ztCY0Jgi6ItlB2dhf2W3tyUwlTrlzWYrFgIgUJ6BdHD+UqHlCqAVbljPIzLK
+4z2CZTVszfcXiiuX4UU=
+-----END CERTIFICATE-----
+`

@@ -1,0 +1,251 @@
+package backend
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Connections that each real provider accepts.
+var realConnections = map[string]map[string]any{
+	"aws":               {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "s3cr3t-aws"},
+	"tencentcloud":      {"provider": "tencentcloud", "region": "eu-frankfurt", "access_key": "AKIDexample", "secret_key": "s3cr3t-tencent"},
+	"huaweicloud":       {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
+	"opentelekomcloud":  {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKOTC", "secret_key": "s3cr3t-otc"},
+	"opentelekomcloud2": {"provider": "opentelekomcloud", "region": "eu-de", "project_name": "eu-de", "username": "u", "password": "s3cr3t-user", "user_domain_name": "OTC-1", "auth_url": "https://iam.eu-de.otc.t-systems.com/v3"},
+}
+
+// newRealHarness is a mount with the real providers. Its connections are not verified.
+func newRealHarness(t *testing.T) *harness {
+	t.Helper()
+	return newHarnessWith(t, new(logical.InmemStorage), newFakeCloud(), providers())
+}
+
+func TestRealProvidersConnections(t *testing.T) {
+	h := newRealHarness(t)
+	for name, data := range realConnections {
+		h.write(t, "config/"+name, merged(data, map[string]any{"verify_connection": false}))
+		got := h.read(t, "config/"+name)
+		for field, want := range data {
+			switch field {
+			case "access_key", "secret_key", "password":
+				if _, ok := got[field]; ok {
+					t.Errorf("%s: %s is read back", name, field)
+				}
+			default:
+				if got[field] != want {
+					t.Errorf("%s: %s = %v, want %v", name, field, got[field], want)
+				}
+			}
+		}
+		if got["max_requests_per_second"].(float64) <= 0 || got["request_timeout"] != int64(30) || got["verify_connection"] != false {
+			t.Errorf("%s: defaults %v", name, got)
+		}
+		if strings.Contains(fmt.Sprint(got), "s3cr3t") {
+			t.Errorf("%s: a secret is read back: %v", name, got)
+		}
+	}
+	if style := h.read(t, "config/opentelekomcloud")["signature_style"]; style != cloud.SignatureScoped {
+		t.Errorf("signature_style of opentelekomcloud is %v by default", style)
+	}
+	if style := h.read(t, "config/huaweicloud")["signature_style"]; style != cloud.SignatureDirect {
+		t.Errorf("signature_style of huaweicloud is %v by default", style)
+	}
+	if got, want := h.list(t, "config/"), slices.Sorted(maps.Keys(realConnections)); !reflect.DeepEqual(got, want) {
+		t.Errorf("config/ lists %v, want %v", got, want)
+	}
+	if got := h.list(t, "config", "after", "huaweicloud", "limit", "1"); fmt.Sprint(got) != "[opentelekomcloud]" {
+		t.Errorf("a page of config/ is %v", got)
+	}
+}
+
+func TestUnusedConnectionFieldIsAnError(t *testing.T) {
+	h := newRealHarness(t)
+	for name, data := range realConnections {
+		provider := data["provider"].(string)
+		used := providers()[provider].Fields
+		for _, f := range connectionTexts {
+			if slices.Contains(used, f.name) {
+				continue
+			}
+			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, f.name: "something"}), f.name+":", provider)
+		}
+	}
+	for _, later := range []string{"role_arn", "external_id", "use_ambient_credentials", "required_tags", "application_credential_id"} {
+		h.refusedWrite(t, "config/x", merged(realConnections["aws"], map[string]any{later: "x"}), later, "unknown field")
+	}
+}
+
+// connectionCases hold, for each field of config/<name>, what it accepts and what it refuses. The
+// connection is one of the in-memory cloud that resets.
+var connectionCases = map[string]struct {
+	set     any    // accepted
+	reads   any    // what it reads back as; nil: as written; "-": not at all
+	unset   any    // what it reads back as after an empty write; nil: refused
+	refused []any  // values
+	says    string // in the refusals besides the field's name
+}{
+	"provider":                {set: resetCloud, refused: []any{"", "nimbus", initialCloud, []string{"aws"}}, says: "provider"},
+	"region":                  {set: "r-2", refused: []any{"a\nb", strings.Repeat("x", 3000), ""}},
+	"project_id":              {set: "p1", unset: "", refused: []any{"p\x00"}},
+	"access_key":              {set: "AK2", reads: "-", unset: "-", refused: []any{"A\nK"}},
+	"secret_key":              {set: "SK2", reads: "-", unset: "-", refused: []any{"S\rK", map[string]any{"a": "b"}, []string{"a"}, true}},
+	"auth_url":                {set: "https://iam.example.com/v3", unset: "", refused: []any{"https://\x01"}},
+	"username":                {set: "u", unset: "", refused: []any{"u\t"}},
+	"password":                {set: "pw", reads: "-", unset: "-", refused: []any{"p\nw", []any{"x"}}},
+	"user_domain_name":        {set: "d", unset: "", refused: []any{"d\n"}},
+	"project_name":            {set: "eu-de", unset: "", refused: []any{"p\n"}},
+	"project_domain_name":     {set: "d", unset: "", refused: []any{"d\n"}},
+	"signature_style":         {set: "scoped", unset: "direct", refused: []any{"di\nrect"}},
+	"endpoints":               {set: map[string]any{"compute": "https://ecs.example.com"}, unset: map[string]string{}, refused: []any{"compute=http://example.com", "compute=https://169.254.169.254", "compute=https://u:p@example.com", "storage=https://example.com", "compute"}},
+	"ca_certificate":          {set: testCA, unset: "", refused: []any{"no certificate", strings.Repeat("x", 300<<10)}},
+	"allowed_roles":           {set: "web,db-*", reads: []string{"web", "db-*"}, unset: []string{"*"}, refused: nil},
+	"max_requests_per_second": {set: 2.5, unset: float64(1000), refused: []any{-1, 0, 1001, "many"}},
+	"request_timeout":         {set: "20s", reads: int64(20), unset: int64(30), refused: []any{"3m", "1500ms", "0", "-1s", "later"}},
+	"password_policy":         {set: "strong", unset: "", refused: []any{"none", "a\nb"}},
+	"verify_connection":       {set: false, unset: true, refused: []any{"perhaps"}},
+}
+
+func TestConnectionFields(t *testing.T) {
+	fields := configFields()
+	for name := range fields {
+		if _, ok := connectionCases[name]; !ok && name != "name" {
+			t.Errorf("field %s has no case", name)
+		}
+	}
+	secrets := map[string]any{"secret_key": "again", "password": "again"}
+	for name, c := range connectionCases {
+		t.Run(name, func(t *testing.T) {
+			if fields[name] == nil {
+				t.Fatal("is no field")
+			}
+			h := newHarness(t)
+			h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
+			h.connection(t, "c", resetCloud)
+			before := h.read(t, "config/c")
+			for _, bad := range c.refused {
+				h.refusedWrite(t, "config/c", merged(secrets, map[string]any{name: bad}), name, c.says)
+				if after := h.read(t, "config/c"); !reflect.DeepEqual(after, before) {
+					t.Fatalf("the refused %v changed %v to %v", bad, before, after)
+				}
+			}
+			h.write(t, "config/c", merged(secrets, map[string]any{name: c.set}))
+			after := h.read(t, "config/c")
+			checkField(t, name, after, c.set, c.reads)
+			delete(before, name)
+			delete(after, name)
+			if !reflect.DeepEqual(after, before) {
+				t.Errorf("setting it changed others: %v, before %v", after, before)
+			}
+			if c.unset == nil {
+				h.refusedWrite(t, "config/c", merged(secrets, map[string]any{name: ""}), name)
+				return
+			}
+			h.write(t, "config/c", merged(secrets, map[string]any{name: ""}))
+			checkField(t, name, h.read(t, "config/c"), "", c.unset)
+		})
+	}
+}
+
+func checkField(t *testing.T, name string, data map[string]any, set, reads any) {
+	t.Helper()
+	if reads == "-" {
+		if got, ok := data[name]; ok {
+			t.Errorf("it is read back: %v", got)
+		}
+		return
+	}
+	want := set
+	if reads != nil {
+		want = reads
+	}
+	if m, ok := want.(map[string]any); ok {
+		text := map[string]string{}
+		for k, v := range m {
+			text[k] = v.(string)
+		}
+		want = text
+	}
+	if !reflect.DeepEqual(data[name], want) {
+		t.Errorf("%s reads back as %#v, want %#v", name, data[name], want)
+	}
+}
+
+func TestVerifyConnection(t *testing.T) {
+	h := newHarness(t)
+	h.cloud.fail("Verify", &cloud.Error{Kind: cloud.Denied, Code: "AuthFailure", Message: "wrong key", RequestID: "r-9"})
+	h.refusedWrite(t, "config/c", connectionData(resetCloud), "not stored", "AuthFailure", "r-9", "verify_connection=false")
+	h.absent(t, "config/c")
+	h.cloud.fail("Verify", cloud.Errorf(cloud.Unavailable, "no route"))
+	h.refused(t, logical.UpdateOperation, "config/c", connectionData(resetCloud), http.StatusServiceUnavailable, "no route")
+	h.absent(t, "config/c")
+	h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{"verify_connection": false}))
+	h.cloud.fail("Verify", nil)
+	before := h.cloud.count("Verify")
+	h.write(t, "config/c", map[string]any{"verify_connection": true})
+	if h.cloud.count("Verify") != before+1 {
+		t.Error("the write made no or several calls to verify")
+	}
+}
+
+// The attack: somebody who may write the connection, and does not know its secrets, points it at a
+// server of his own.
+func TestSecretsAreResentWithTheirTarget(t *testing.T) {
+	h := newHarness(t)
+	h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{"username": "u", "password": "pw", "auth_url": "https://iam.example.com"}))
+	for field, value := range map[string]any{
+		"endpoints": "compute=https://evil.example.com", "auth_url": "https://evil.example.com", "ca_certificate": testCA,
+	} {
+		h.refusedWrite(t, "config/c", map[string]any{field: value}, field, "secret_key", "password", "same write")
+		h.refusedWrite(t, "config/c", map[string]any{field: value, "secret_key": "x"}, field, "password")
+		h.write(t, "config/c", map[string]any{field: value, "secret_key": "s2", "password": "p2"})
+		h.write(t, "config/c", map[string]any{field: value}) // no change: nothing to resend
+		h.refusedWrite(t, "config/c", map[string]any{field: ""}, field, "secret_key")
+	}
+	last := h.cloud.configs[len(h.cloud.configs)-1]
+	if last.SecretKey != "s2" || last.Password != "p2" {
+		t.Errorf("the provider got %q and %q", last.SecretKey, last.Password)
+	}
+}
+
+func TestConnectionIsFixedWhileAccountsExist(t *testing.T) {
+	h := newHarness(t)
+	h.cloud.launch(cloud.Instance{ID: "srv-1"})
+	h.connection(t, "c", resetCloud)
+	h.write(t, "config/c", map[string]any{"region": "r-2"})
+	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_ids": "srv-1", "force_stop": true, "min_reset_interval": 0})
+	for _, change := range []map[string]any{{"region": "r-3"}, {"project_id": "p"}} {
+		h.refused(t, logical.UpdateOperation, "config/c", change, http.StatusConflict, "accounts", "another connection")
+	}
+	h.write(t, "config/c", map[string]any{"secret_key": "new", "region": "r-2"})
+	h.refused(t, logical.DeleteOperation, "config/c", nil, http.StatusConflict, "roles", "r")
+	lease := h.lease(t, "creds/r")
+	h.delete(t, "roles/r")
+	h.refused(t, logical.DeleteOperation, "config/c", nil, http.StatusConflict, "1 leases")
+	h.revoke(t, lease)
+	h.delete(t, "config/c")
+	h.absent(t, "config/c")
+	h.delete(t, "config/c") // nothing to do is success
+}
+
+func TestChangedConnectionIsUsedAtOnce(t *testing.T) {
+	h := leasedRole(t, nil)
+	h.lease(t, "creds/web")
+	h.write(t, "config/prod", map[string]any{"secret_key": "changed"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	last := h.cloud.configs[len(h.cloud.configs)-1]
+	if last.SecretKey != "changed" || last.Gate == nil || last.HTTPClient == nil {
+		t.Errorf("the rotation used %q", last.SecretKey)
+	}
+	if _, ok := last.Gate.(cloud.NoGate); ok {
+		t.Error("the core's provider is not paced")
+	}
+}

@@ -1,0 +1,340 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// Names of the in-memory clouds.
+const (
+	initialCloud = "initialcloud" // keeps initial passwords, resets nothing
+	resetCloud   = "resetcloud"   // resets by shutting down, keeps no initial passwords
+	bothCloud    = "bothcloud"    // resets without a shutdown and keeps initial passwords
+)
+
+// fakeCloud is a cloud in memory: its servers have passwords, and it counts its calls.
+type fakeCloud struct {
+	mu        sync.Mutex
+	instances map[string]cloud.Instance
+	initial   map[string]string // ciphertext by instance id
+	passwords map[string]string // what the server really accepts
+	records   map[string]cloud.ResetRecord
+	prints    map[string]string // fingerprint by key pair name
+	failures  map[string]error  // by method
+	calls     map[string]int
+	configs   []cloud.Config // of every provider made
+	requests  int
+}
+
+func newFakeCloud() *fakeCloud {
+	return &fakeCloud{
+		instances: map[string]cloud.Instance{}, initial: map[string]string{}, passwords: map[string]string{},
+		records: map[string]cloud.ResetRecord{}, prints: map[string]string{}, failures: map[string]error{}, calls: map[string]int{},
+	}
+}
+
+func (f *fakeCloud) registry() cloud.Registry {
+	fields := []string{"region", "project_id", "access_key", "secret_key", "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name", "signature_style"}
+	describe := func(name string, make func(*fakeProvider) cloud.Provider) cloud.Descriptor {
+		return cloud.Descriptor{
+			Name: name, Title: "Cloud " + name, Fields: fields, EndpointKeys: []string{"compute"}, DefaultRequestsPerSecond: 1000,
+			DefaultSignatureStyle: cloud.SignatureDirect,
+			Validate: func(c cloud.Config) error {
+				if c.Region == "" {
+					return fmt.Errorf("region: required")
+				}
+				return nil
+			},
+			New: func(c cloud.Config) (cloud.Provider, error) {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.configs = append(f.configs, c)
+				return make(&fakeProvider{f, c}), nil
+			},
+		}
+	}
+	initial := describe(initialCloud, func(p *fakeProvider) cloud.Provider { return fakeInitial{p} })
+	initial.HasInitialPassword, initial.CanClearInitial = true, true
+	reset := describe(resetCloud, func(p *fakeProvider) cloud.Provider { return fakeReset{p} })
+	reset.CanReset, reset.ResetMayStop = true, true
+	both := describe(bothCloud, func(p *fakeProvider) cloud.Provider { return fakeBoth{p, fakeInitial{p}, fakeReset{p}} })
+	both.CanReset, both.HasInitialPassword = true, true
+	return cloud.Registry{initialCloud: initial, resetCloud: reset, bothCloud: both}
+}
+
+// launch starts a server.
+func (f *fakeCloud) launch(i cloud.Instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i.State == "" {
+		i.State, i.CloudState = cloud.StateRunning, "RUNNING"
+	}
+	if i.Platform == "" {
+		i.Platform = cloud.Windows
+	}
+	if i.LaunchTime.IsZero() {
+		i.LaunchTime = time.Now().Add(-time.Hour)
+	}
+	f.instances[i.ID] = i
+}
+
+func (f *fakeCloud) change(id string, change func(*cloud.Instance)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := f.instances[id]
+	change(&i)
+	f.instances[id] = i
+}
+
+func (f *fakeCloud) terminate(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.instances, id)
+}
+
+func (f *fakeCloud) fail(method string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failures[method] = err
+}
+
+// count is how many calls of the methods there were; none named: of all.
+func (f *fakeCloud) count(methods ...string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for method, calls := range f.calls {
+		if len(methods) == 0 || slices.Contains(methods, method) {
+			n += calls
+		}
+	}
+	return n
+}
+
+func (f *fakeCloud) password(id string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.passwords[id]
+}
+
+// boot makes the guest's first boot: its password, encrypted under key.
+func (f *fakeCloud) boot(t *testing.T, id, plain string, key *rsa.PublicKey) {
+	t.Helper()
+	block, err := rsa.EncryptPKCS1v15(rand.Reader, key, []byte(plain)) //nolint:staticcheck // SA1019: what guests do.
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.initial[id] = base64.StdEncoding.EncodeToString(block)
+	f.passwords[id] = plain
+}
+
+type fakeProvider struct {
+	*fakeCloud
+	config cloud.Config
+}
+
+// call counts a call and returns the failure that is planned for it.
+func (p *fakeProvider) call(ctx context.Context, method string) error {
+	if method != "StartReset" {
+		if err := p.config.Gate.Wait(ctx, method); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls[method]++
+	return p.failures[method]
+}
+
+func (p *fakeProvider) DescribeInstances(ctx context.Context, ids []string) ([]cloud.Instance, error) {
+	if err := p.call(ctx, "DescribeInstances"); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []cloud.Instance
+	for _, id := range ids {
+		if i, ok := p.instances[id]; ok {
+			found = append(found, i)
+		}
+	}
+	return found, nil
+}
+
+func (p *fakeProvider) FindInstances(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
+	if err := p.call(ctx, "FindInstances"); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []cloud.Instance
+	for _, i := range p.instances {
+		matches := i.State != cloud.StateGone
+		for k, v := range tags {
+			matches = matches && i.Tags[k] == v
+		}
+		if matches {
+			found = append(found, i)
+		}
+	}
+	return found, nil
+}
+
+func (p *fakeProvider) Verify(ctx context.Context) error { return p.call(ctx, "Verify") }
+
+func (*fakeProvider) ValidateInstanceID(id string) error {
+	if !strings.HasPrefix(id, "srv-") {
+		return cloud.Errorf(cloud.Refused, "%q is not an instance id; it is srv- and a number", id)
+	}
+	return nil
+}
+
+func (*fakeProvider) DefaultUsername(i cloud.Instance) string {
+	if i.Platform == cloud.Windows {
+		return "Administrator"
+	}
+	return "root"
+}
+
+func (*fakeProvider) PasswordRules(cloud.Instance) password.Rules {
+	return password.Rules{MinLength: 12, MaxLength: 30, MinClasses: 3}
+}
+
+type fakeInitial struct{ *fakeProvider }
+
+func (p fakeInitial) InitialPassword(ctx context.Context, id string) (string, error) {
+	if err := p.call(ctx, "InitialPassword"); err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c, ok := p.initial[id]; ok {
+		return c, nil
+	}
+	return "", cloud.Errorf(cloud.NotReady, "no initial password yet")
+}
+
+func (p fakeInitial) CheckInitialPassword(ctx context.Context, _ string) error {
+	return p.call(ctx, "CheckInitialPassword")
+}
+
+func (fakeInitial) InitialPasswordDelay() time.Duration { return 10 * time.Minute }
+
+func (p fakeInitial) KeyFingerprint(ctx context.Context, name string) (string, error) {
+	if err := p.call(ctx, "KeyFingerprint"); err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.prints[name], nil
+}
+
+func (p fakeInitial) ClearInitialPassword(ctx context.Context, id string) error {
+	if err := p.call(ctx, "ClearInitialPassword"); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.initial, id)
+	return nil
+}
+
+type fakeReset struct{ *fakeProvider }
+
+func (fakeReset) ResetTraits() cloud.ResetTraits {
+	return cloud.ResetTraits{
+		Action: "StartReset", BatchSize: 100, SignatureLifetime: time.Second, Serial: true,
+		VisibilityGrace: time.Second, PollInterval: time.Millisecond,
+	}
+}
+
+func (p fakeReset) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetStarted, error) {
+	if err := p.call(ctx, "StartReset"); err != nil {
+		return cloud.ResetStarted{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests++
+	request := fmt.Sprintf("req-%d", p.requests)
+	for _, id := range r.InstanceIDs {
+		p.passwords[id] = r.Password
+		p.records[id] = cloud.ResetRecord{OperationID: request, State: cloud.OperationSuccess}
+	}
+	return cloud.ResetStarted{RequestID: request}, nil
+}
+
+func (p fakeReset) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	if err := p.call(ctx, "ResetRecords"); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := map[string]cloud.ResetRecord{}
+	for _, ref := range refs {
+		if _, ok := p.instances[ref.InstanceID]; ok {
+			out[ref.InstanceID] = p.records[ref.InstanceID]
+		}
+	}
+	return out, nil
+}
+
+// fakeBoth takes the methods of cloud.Provider from its first part.
+type fakeBoth struct {
+	*fakeProvider
+	initialPart
+	resetPart
+}
+
+type (
+	initialPart interface {
+		cloud.InitialPasswordReader
+	}
+	resetPart interface{ cloud.PasswordResetter }
+)
+
+var (
+	_ cloud.InitialPasswordReader  = fakeInitial{}
+	_ cloud.InitialPasswordClearer = fakeInitial{}
+	_ cloud.PasswordResetter       = fakeReset{}
+	_ cloud.PasswordResetter       = fakeBoth{}
+	_ cloud.InitialPasswordReader  = fakeBoth{}
+)
+
+// rsaKey makes a key once for a test and returns it with its PEM.
+func rsaKey(t *testing.T) (*rsa.PrivateKey, string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+// merged is base with changes; nil takes a field away.
+func merged(base, changes map[string]any) map[string]any {
+	out := maps.Clone(base)
+	for k, v := range changes {
+		if v == nil {
+			delete(out, k)
+			continue
+		}
+		out[k] = v
+	}
+	return out
+}
