@@ -69,6 +69,10 @@ fmt: ## format the Go code
 vault: ## find a Vault, or build one into the cache, and print its path
 	@scripts/get-vault.sh
 
+.PHONY: version
+version:
+	@echo $(VERSION)
+
 .PHONY: clean
 clean: ## delete what was built here (the cached Vault stays)
 	rm -rf $(BIN)

@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# The whole job of cloudpw, live: a real Vault, the real plugin, and simulated clouds whose servers accept SSH logins.
+#
+#	make demo           runs it, shows every command and cleans up
+#	make demo KEEP=1    leaves Vault and the clouds running, and says what to type next
+#
+# Needs Go, make and git. Nothing outside a temporary folder and the caches of Go and cloudpw is written.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+keep=${KEEP:-}
+plugin=vault-plugin-secrets-cloudpw
+work=$(mktemp -d "${TMPDIR:-/tmp}/cloudpw-demo.XXXXXX")
+pids=()
+done=
+
+finish() {
+	local status=$?
+	if [ "$status" != 0 ]; then
+		printf '\nThe demo stopped with status %s. The end of Vault'\''s log:\n' "$status" >&2
+		tail -n 20 "$work/vault.log" >&2 || true
+	fi
+	[ -z "$done" ] || [ -z "$keep" ] || return 0
+	for pid in ${pids[@]+"${pids[@]}"}; do
+		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+	done
+	rm -rf "$work"
+}
+trap finish EXIT
+
+heading() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+note() { printf '\n# %s\n' "$*"; }
+
+# run COMMAND...: shows a command, runs it, and keeps what it prints in $work/output.
+run() {
+	printf '$'
+	printf ' %s' "$@"
+	printf '\n'
+	"$@" | tee "$work/output"
+}
+
+vault() { "$VAULT_BIN" "$@"; }
+
+# field NAME: a value of the table that the last command printed.
+field() { awk -v name="$1" '$1 == name { print $2 }' "$work/output"; }
+
+# login EXPECTED SSH-ADDRESS USER PASSWORD: tries a password on a server; EXPECTED is accepted or refused.
+login() {
+	local expected=$1 address=$2 user=$3 password=$4 status=0
+	printf '%s' "$password" | bin/cloudsim login "$address" "$user" >"$work/login" 2>&1 || status=$?
+	case $expected:$status in
+	accepted:0) printf '  SSH as %s on %s: accepted\n' "$user" "$address" ;;
+	refused:1) printf '  SSH as %s on %s: refused\n' "$user" "$address" ;;
+	*)
+		printf '  SSH as %s on %s should have been %s:\n' "$user" "$address" "$expected" >&2
+		cat "$work/login" >&2
+		return 1
+		;;
+	esac
+}
+
+# until_true SECONDS WHAT COMMAND...
+until_true() {
+	local deadline=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$deadline" ]; then
+			printf '%s: waited too long\n' "$what" >&2
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# free_port prints a port on which nobody listens.
+free_port() {
+	local port
+	for port in $(seq 18200 18299); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
+			printf '%s\n' "$port"
+			return
+		}
+	done
+	printf 'no free port between 18200 and 18299\n' >&2
+	return 1
+}
+
+sha256() {
+	if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
+}
+
+# secret NAME VALUE keeps a secret in a file, so that no command line shows it.
+secret() { (umask 077 && printf '%s' "$2" >"$work/$1"); }
+
+heading "1. Get Vault, build the plugin and the cloud simulator"
+VAULT_BIN=$(scripts/get-vault.sh)
+make --no-print-directory build
+version=$(make --no-print-directory version)
+go build -o "$work/simenv" ./scripts/simenv
+
+heading "2. Start the simulated clouds and Vault"
+nohup bin/cloudsim >"$work/cloudsim.json" 2>"$work/cloudsim.log" &
+pids+=($!)
+until_true 20 "the cloud simulator" test -s "$work/cloudsim.json"
+"$work/simenv" <"$work/cloudsim.json" >"$work/env"
+# shellcheck disable=SC1091 # written just above
+. "$work/env"
+
+port=$(free_port)
+unset VAULT_NAMESPACE VAULT_CACERT VAULT_FORMAT
+export VAULT_ADDR=http://127.0.0.1:$port VAULT_TOKEN=demo-root
+printf 'plugin_directory = "%s"\n' "$PWD/bin" >"$work/vault.hcl"
+VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VAULT_BIN" server -dev -dev-no-store-token \
+	-dev-listen-address="127.0.0.1:$port" -config="$work/vault.hcl" >"$work/vault.log" 2>&1 &
+pids+=($!)
+until_true 60 "Vault" vault status
+echo "Vault is at $VAULT_ADDR; AWS, Tencent Cloud, Huawei Cloud and Open Telekom Cloud are simulated on this machine."
+
+heading "3. Register the plugin by checksum and version, and mount it"
+run vault plugin register -sha256="$(sha256 "bin/$plugin")" -version="$version" secret "$plugin"
+run vault secrets enable -path=cloudpw -plugin-version="$version" "$plugin"
+
+heading "4. AWS EC2: the initial password of a Windows server"
+note "The cloud keeps it encrypted for the launch key pair. Vault gets the account's credentials and that private key."
+secret aws-secret "$SIM_AWS_SECRET_KEY"
+secret aws.pem "$SIM_AWS_PRIVATE_KEY"
+run vault write cloudpw/config/aws provider=aws region="$SIM_AWS_REGION" \
+	access_key="$SIM_AWS_ACCESS_KEY" secret_key=@"$work/aws-secret" endpoints=ec2="$SIM_AWS_URL_EC2" endpoints=sts="$SIM_AWS_URL_STS"
+run vault write cloudpw/keys/aws-key private_key=@"$work/aws.pem"
+run vault write cloudpw/roles/aws connection=aws instance_ids="$SIM_AWS_WINDOWS_1_ID" key=aws-key
+run vault read cloudpw/creds/aws
+login accepted "$SIM_AWS_WINDOWS_1_SSH" "$(field username)" "$(field password)"
+
+heading "5. Huawei Cloud ECS: the same with signed requests"
+secret huawei-secret "$SIM_HUAWEICLOUD_SECRET_KEY"
+secret huawei.pem "$SIM_HUAWEICLOUD_PRIVATE_KEY"
+run vault write cloudpw/config/huawei provider=huaweicloud region="$SIM_HUAWEICLOUD_REGION" \
+	project_id="$SIM_HUAWEICLOUD_PROJECT_ID" access_key="$SIM_HUAWEICLOUD_ACCESS_KEY" secret_key=@"$work/huawei-secret" \
+	endpoints=ecs="$SIM_HUAWEICLOUD_URL_ECS" endpoints=iam="$SIM_HUAWEICLOUD_URL_IAM"
+run vault write cloudpw/keys/huawei-key private_key=@"$work/huawei.pem"
+run vault write cloudpw/roles/huawei connection=huawei instance_ids="$SIM_HUAWEICLOUD_WINDOWS_1_ID" key=huawei-key
+run vault read cloudpw/creds/huawei
+login accepted "$SIM_HUAWEICLOUD_WINDOWS_1_SSH" "$(field username)" "$(field password)"
+
+heading "6. Open Telekom Cloud ECS: the same with a user and password, and the cloud's copy deleted"
+secret otc-password "$SIM_OPENTELEKOMCLOUD_PASSWORD"
+secret otc.pem "$SIM_OPENTELEKOMCLOUD_PRIVATE_KEY"
+run vault write cloudpw/config/otc provider=opentelekomcloud region="$SIM_OPENTELEKOMCLOUD_REGION" \
+	auth_url="$SIM_OPENTELEKOMCLOUD_URL_IAM/v3" username="$SIM_OPENTELEKOMCLOUD_USERNAME" password=@"$work/otc-password" \
+	user_domain_name="$SIM_OPENTELEKOMCLOUD_USER_DOMAIN_NAME" project_name="$SIM_OPENTELEKOMCLOUD_PROJECT_NAME" \
+	endpoints=ecs="$SIM_OPENTELEKOMCLOUD_URL_ECS"
+run vault write cloudpw/keys/otc-key private_key=@"$work/otc.pem"
+run vault write cloudpw/roles/otc connection=otc instance_ids="$SIM_OPENTELEKOMCLOUD_WINDOWS_1_ID" key=otc-key clear_initial=true
+run vault read cloudpw/creds/otc
+login accepted "$SIM_OPENTELEKOMCLOUD_WINDOWS_1_SSH" "$(field username)" "$(field password)"
+
+heading "7. Tencent Cloud CVM: a password under a lease"
+note "Vault sets a password through the cloud's reset API. force_stop=true allows the cloud to restart the server for that."
+secret tencent-secret "$SIM_TENCENTCLOUD_SECRET_KEY"
+run vault write cloudpw/config/tencent provider=tencentcloud region="$SIM_TENCENTCLOUD_REGION" \
+	access_key="$SIM_TENCENTCLOUD_ACCESS_KEY" secret_key=@"$work/tencent-secret" \
+	endpoints=cvm="$SIM_TENCENTCLOUD_URL_CVM" endpoints=sts="$SIM_TENCENTCLOUD_URL_STS"
+run vault write cloudpw/roles/tencent connection=tencent instance_ids="$SIM_TENCENTCLOUD_UBUNTU_1_ID" \
+	force_stop=true min_reset_interval=0 ttl=15m max_ttl=8h
+note "The first read starts the first reset; wait= lets it end."
+run vault read cloudpw/creds/tencent wait=45s
+user=$(field username) old=$(field password) lease=$(field lease_id)
+account=cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
+login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$user" "$old"
+
+heading "8. Revoke the lease: the password dies with it"
+run vault lease revoke "$lease"
+note "Vault has answered at once; the account is rotated in the background."
+rotated() { [ "$(vault read -field=current_version "$account")" = 2 ] && [ "$(vault read -field=state "$account")" = ready ]; }
+until_true 60 "the rotation" rotated
+login refused "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$user" "$old"
+note "The new version waits in Vault, disclosed to nobody:"
+run vault read "$account"
+note "The next read hands it out without asking the cloud."
+run vault read cloudpw/creds/tencent
+login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$(field username)" "$(field password)"
+
+done=yes
+heading "Done in $SECONDS s: four clouds read, every password proven by a login, the revoked one dead."
+[ -n "$keep" ] || exit 0
+cat <<EOF
+
+Vault and the clouds keep running. In another terminal:
+
+  export VAULT_ADDR=$VAULT_ADDR VAULT_TOKEN=$VAULT_TOKEN
+  $VAULT_BIN read cloudpw/creds/tencent
+  $VAULT_BIN read cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
+  $VAULT_BIN lease revoke -prefix cloudpw/creds/tencent
+  $VAULT_BIN path-help cloudpw/roles/tencent
+  $PWD/bin/cloudsim login $SIM_TENCENTCLOUD_UBUNTU_1_SSH $user    # then type or paste a password
+
+To end it all: kill ${pids[*]} && rm -rf $work
+EOF
