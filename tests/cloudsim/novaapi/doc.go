@@ -10,12 +10,13 @@
 //
 //	                huaweicloud            opentelekomcloud       openstack
 //	AK/SK           direct dialect         scoped dialect         none
-//	Keystone token  yes                    yes                    yes
-//	refused by      gateway, APIGW.0301    gateway, APIGW.0301    Nova, 401
+//	refused by      gateway, APIGW.0301    gateway, APIGW.0301    middleware, 401
 //	wrong project   403                    403                    400
 //	page of a list  25, at most 1000       25, at most 1000       1000
-//	/v1/…           yes                    list, show, tags        no
+//	/v1/…           all of it              list, show, tags       none of it
 //	tags            key=value strings      key=value strings      metadata and key=value strings
+//
+// All three take Keystone tokens.
 //
 // # Services and actions
 //

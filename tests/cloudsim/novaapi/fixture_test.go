@@ -120,6 +120,16 @@ func (f *fixture) byToken(t *testing.T, opts gophercloud.AuthOptions) (*gophercl
 	return openstack.NewComputeV2(provider, gophercloud.EndpointOpts{Region: "eu-de"})
 }
 
+// clearPassword deletes the cloud's copy of a server's initial password.
+func clearPassword(t *testing.T, client *gophercloud.ServiceClient, id string) error {
+	t.Helper()
+	resp, err := client.Delete(t.Context(), client.ServiceURL("servers", id, "os-server-password"), nil)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
 func (f *fixture) signer(dialect Dialect) *signer {
 	return &signer{dialect: dialect, access: f.key.ID, secret: f.key.Secret, region: "eu-de", service: "ecs",
 		project: f.project.ID, now: f.now}

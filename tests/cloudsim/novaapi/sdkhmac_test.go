@@ -1,6 +1,7 @@
 package novaapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -51,6 +52,52 @@ func TestKnownAnswerOfTheDirectDialect(t *testing.T) {
 	}
 	if err := sig.verify(r, nil, "SKOTHER", now); !errors.Is(err, errSignatureMismatch) {
 		t.Errorf("wrong secret key: got %v, want %v", err, errSignatureMismatch)
+	}
+}
+
+func TestKnownAnswersOfTheScopedDialect(t *testing.T) {
+	text, err := os.ReadFile("testdata/sdk_hmac_scoped_signatures.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		AccessKey string `json:"access_key"`
+		SecretKey string `json:"secret_key"`
+		ProjectID string `json:"x_project_id"`
+		Requests  []struct {
+			Method, URL, Body, Authorization string
+			Date                             string `json:"x_sdk_date"`
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil || len(file.Requests) == 0 {
+		t.Fatalf("%d requests, %v", len(file.Requests), err)
+	}
+	for _, c := range file.Requests {
+		t.Run(c.Method+" "+c.URL, func(t *testing.T) {
+			r := httptest.NewRequest(c.Method, c.URL, nil)
+			r.Header.Set("X-Project-Id", file.ProjectID)
+			r.Header.Set("X-Sdk-Date", c.Date)
+			if c.Body != "" {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			now, err := time.Parse("20060102T150405Z", c.Date)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sig, err := parseSDKSignature(c.Authorization)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sig.Dialect != DialectScoped || sig.AccessKey != file.AccessKey || sig.Region != "eu-de" {
+				t.Errorf("parsed as %+v", sig)
+			}
+			if err := sig.verify(r, []byte(c.Body), file.SecretKey, now); err != nil {
+				t.Errorf("right secret key: %v", err)
+			}
+			if err := sig.verify(r, []byte(c.Body), "SKOTHER", now); !errors.Is(err, errSignatureMismatch) {
+				t.Errorf("wrong secret key: got %v, want %v", err, errSignatureMismatch)
+			}
+		})
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *signer) sign(r *http.Request, body []byte) {
 
 	mac := func(key []byte, text string) []byte {
 		h := hmac.New(sha256.New, key)
-		io.WriteString(h, text)
+		h.Write([]byte(text))
 		return h.Sum(nil)
 	}
 	if s.dialect == DialectDirect {

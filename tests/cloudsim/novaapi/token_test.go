@@ -43,7 +43,7 @@ func TestInitialPasswordThroughGophercloudWithAToken(t *testing.T) {
 			if err != nil || !strings.HasPrefix(pair.PublicKey, "ssh-rsa ") {
 				t.Errorf("key pair: %+v, %v", pair, err)
 			}
-			if _, err = client.Delete(t.Context(), client.ServiceURL("servers", win.ID, "os-server-password"), nil); err != nil {
+			if err := clearPassword(t, client, win.ID); err != nil {
 				t.Fatalf("delete: %v", err)
 			}
 			if got, err := servers.GetPassword(t.Context(), client, win.ID).ExtractPassword(nil); err != nil || got != "" {
