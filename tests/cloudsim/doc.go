@@ -34,9 +34,16 @@
 //	w.Begin(call) -> Exchange: Before, After, Done   what each handler goes through
 //	w.Log, Attempts, Stats, Mark, TryLogin           what happened
 //
-// # API packages
+// # In a test
 //
-// Each cloud's package offers handlers over a World. This package gives every
-// (cloud, service) a URL of its own; services of one cloud may share a
-// listener.
+//	sim := cloudsim.Start(t, cloudsim.Options{TLS: true})
+//	seeded, err := sim.Seed(cloudsim.SeedOptions{})
+//	sim.URL(model.AWS, "ec2"), sim.CAPEM(), seeded[model.AWS].AccessKey
+//	sim.World().AddFault(model.Fault{Kind: model.FaultDropAfter, Action: "ResetInstancesPassword", Count: 1})
+//	sim.Login(ctx, id, "Administrator", password) // sshd.ErrRefused: a wrong password
+//
+// Tests in other processes start cmd/cloudsim, read its one line of JSON
+// (Info) and go on with adminapi.Client.
+//
+// Services of one cloud may share a listener, so their URLs can be equal.
 package cloudsim
