@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -100,12 +101,15 @@ func Transport(what string, err error) *Error {
 	}
 	reason := "no answer from the cloud"
 	switch {
+	case kind == Unavailable:
+		// First: the error of a dial that timed out counts as an exceeded deadline, too.
+		reason = "the cloud cannot be reached: " + sanitizeTransport(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = "no answer from the cloud in time; see request_timeout of the connection"
 	case errors.Is(err, context.Canceled):
 		reason = "the call was abandoned before the cloud answered"
-	case kind == Unavailable:
-		reason = "the cloud cannot be reached: " + sanitizeTransport(err)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		reason = "the endpoint speaks plain HTTP where https was expected; check endpoints and auth_url of the connection"
 	}
 	return &Error{Kind: kind, Message: what + ": " + reason, Err: err}
 }

@@ -1,0 +1,15 @@
+package cloud
+
+import (
+	"os"
+	"testing"
+)
+
+// The client takes proxies from the environment and reads that once per process: a developer's proxy
+// must not stand between these tests and their servers.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
+		os.Unsetenv(name)
+	}
+	os.Exit(m.Run())
+}

@@ -1,0 +1,200 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func newTestClient(t *testing.T, ca string, timeout time.Duration) *http.Client {
+	t.Helper()
+	client, err := NewHTTPClient(ca, timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// exchange makes one GET, reads the answer and returns its status and text.
+func exchange(ctx context.Context, client *http.Client, url string) (int, string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text), err
+}
+
+// quietTLS starts a TLS server that does not print the handshakes which tests make fail.
+func quietTLS(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(handler)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func caOf(t *testing.T, s *httptest.Server) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestLinkLocalIsRefusedAfterResolution(t *testing.T) {
+	for name, tc := range map[string]struct {
+		host string
+		ip   string // what the name resolves to
+	}{
+		"literal IPv4":        {host: "169.254.169.254"},
+		"literal IPv6":        {host: "[fe80::1%25lo]"},
+		"literal mapped IPv4": {host: "[::ffff:169.254.169.254]"},
+		"name to IPv4":        {host: "metadata.test", ip: "169.254.169.254"},
+		"name to IPv6":        {host: "metadata.test", ip: "fe80::a9fe:a9fe"},
+		"name to mapped IPv4": {host: "metadata.test", ip: "::ffff:169.254.169.254"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.ip != "" {
+				useDNS(t, netip.MustParseAddr(tc.ip))
+			}
+			_, _, err := exchange(t.Context(), newTestClient(t, "", time.Minute), "http://"+tc.host+":9/")
+			if !errors.Is(err, errLinkLocal) {
+				t.Fatalf("error %v, want the refusal of link-local addresses", err)
+			}
+			got := Transport("ec2 DescribeInstances", err)
+			if got.Kind != Unavailable || !strings.Contains(got.Message, "link-local") {
+				t.Errorf("kind %q, message %q", got.Kind, got.Message)
+			}
+		})
+	}
+}
+
+// The refusal is about link-local addresses only: the same resolver's loopback answer is reached.
+func TestOtherAddressesAreReachedByName(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
+	t.Cleanup(s.Close)
+	useDNS(t, netip.MustParseAddr("127.0.0.1"))
+	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, text, err := exchange(t.Context(), newTestClient(t, "", time.Minute), "http://cloud.test:"+port+"/")
+	if err != nil || status != http.StatusOK || text != "here" {
+		t.Errorf("status %d, text %q, error %v", status, text, err)
+	}
+}
+
+func TestRefuseLinkLocalNeedsAnAddress(t *testing.T) {
+	for address, want := range map[string]bool{
+		"10.0.0.7:443": true, "[2001:db8::7]:443": true, "127.0.0.1:80": true,
+		"169.254.169.254:80": false, "[fe80::1%eth0]:80": false, "224.0.0.1:80": false, "[ff02::1]:80": false,
+		"10.0.0.7": false, "name:443": false, "": false,
+	} {
+		if err := refuseLinkLocal("tcp", address, nil); (err == nil) != want {
+			t.Errorf("%q: error %v, want allowed=%v", address, err, want)
+		}
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var reached atomic.Int32
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	t.Cleanup(target.Close)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s := httptest.NewServer(http.RedirectHandler(target.URL, status))
+		got, _, err := exchange(t.Context(), newTestClient(t, "", time.Minute), s.URL)
+		s.Close()
+		if err != nil || got != status {
+			t.Errorf("status %d, error %v, want the redirect %d itself", got, err, status)
+		}
+	}
+	if n := reached.Load(); n != 0 {
+		t.Errorf("the target was asked %d times", n)
+	}
+}
+
+func TestCACertificateReplacesTheSystemsRoots(t *testing.T) {
+	s := quietTLS(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "private") }))
+	if _, text, err := exchange(t.Context(), newTestClient(t, caOf(t, s), time.Minute), s.URL); err != nil || text != "private" {
+		t.Errorf("trusted by ca_certificate: %q, %v", text, err)
+	}
+	if _, _, err := exchange(t.Context(), newTestClient(t, "", time.Minute), s.URL); err == nil {
+		t.Error("an untrusted certificate was accepted")
+	}
+	for _, bad := range []string{"not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {
+		if _, err := NewHTTPClient(bad, time.Minute); err == nil || !strings.HasPrefix(err.Error(), "ca_certificate: ") {
+			t.Errorf("%.20q: error %v, want one that names ca_certificate", bad, err)
+		}
+	}
+}
+
+func TestSendDeadline(t *testing.T) {
+	var reached atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	t.Cleanup(s.Close)
+	client := newTestClient(t, "", time.Minute)
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		ctx   context.Context
+		fresh bool
+	}{
+		"no deadline":     {t.Context(), true},
+		"in the future":   {WithSendDeadline(t.Context(), now.Add(time.Hour)), true},
+		"in the past":     {WithSendDeadline(t.Context(), now.Add(-time.Second)), false},
+		"right now":       {WithSendDeadline(t.Context(), now), false},
+		"inner one wins":  {WithSendDeadline(WithSendDeadline(t.Context(), now.Add(time.Hour)), now), false},
+		"zero time":       {WithSendDeadline(t.Context(), time.Time{}), false},
+		"through a child": {WithInteractive(WithSendDeadline(t.Context(), now)), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := reached.Load()
+			_, _, err := exchange(tc.ctx, client, s.URL)
+			sent := reached.Load() - before
+			if tc.fresh {
+				if err != nil || sent != 1 {
+					t.Errorf("error %v, %d requests; want 1", err, sent)
+				}
+				return
+			}
+			if !errors.Is(err, errStale) || sent != 0 {
+				t.Errorf("error %v, %d requests; want a stale request that is not sent", err, sent)
+			}
+			if kind := KindOf(Transport("cvm ResetInstancesPassword", err)); kind != Unavailable {
+				t.Errorf("kind %q", kind)
+			}
+		})
+	}
+}
+
+func TestClientTimeout(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(func() { close(release); s.Close() })
+	_, _, err := exchange(t.Context(), newTestClient(t, "", 50*time.Millisecond), s.URL)
+	if err == nil {
+		t.Fatal("an exchange without answer did not end")
+	}
+	if got := Transport("ec2 GetPasswordData", err); got.Kind != Unknown || !strings.Contains(got.Message, "request_timeout") {
+		t.Errorf("kind %q, message %q", got.Kind, got.Message)
+	}
+}
