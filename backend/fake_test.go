@@ -316,19 +316,39 @@ var (
 	_ cloud.InitialPasswordReader  = fakeBoth{}
 )
 
-// rsaKey makes a key once for a test and returns it with its PEM.
-func rsaKey(t *testing.T) (*rsa.PrivateKey, string) {
-	t.Helper()
+// testKey is an RSA key and its PEM.
+type testKey struct {
+	key *rsa.PrivateKey
+	pem string
+}
+
+// Two keys for all tests: making one takes long.
+var (
+	keyOne = sync.OnceValues(newTestKey)
+	keyTwo = sync.OnceValues(newTestKey)
+)
+
+func newTestKey() (testKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return testKey{}, err
+	}
+	return testKey{key, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))}, nil
+}
+
+func rsaKey(t *testing.T, which func() (testKey, error)) (*rsa.PrivateKey, string) {
+	t.Helper()
+	k, err := which()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	return k.key, k.pem
 }
 
 // merged is base with changes; nil takes a field away.
 func merged(base, changes map[string]any) map[string]any {
-	out := maps.Clone(base)
+	out := map[string]any{}
+	maps.Copy(out, base)
 	for k, v := range changes {
 		if v == nil {
 			delete(out, k)

@@ -20,7 +20,7 @@ import (
 // path's declared responses.
 type harness struct {
 	*backend
-	storage *logical.InmemStorage
+	storage logical.Storage
 	system  *logical.StaticSystemView
 	cloud   *fakeCloud
 }
@@ -31,14 +31,14 @@ func newHarness(t *testing.T) *harness {
 }
 
 // newHarnessOn is a mount on existing storage: a restart.
-func newHarnessOn(t *testing.T, storage *logical.InmemStorage, fake *fakeCloud) *harness {
+func newHarnessOn(t *testing.T, storage logical.Storage, fake *fakeCloud) *harness {
 	t.Helper()
 	return newHarnessWith(t, storage, fake, fake.registry())
 }
 
-func newHarnessWith(t *testing.T, storage *logical.InmemStorage, fake *fakeCloud, registry cloud.Registry) *harness {
+func newHarnessWith(t *testing.T, storage logical.Storage, fake *fakeCloud, registry cloud.Registry) *harness {
 	t.Helper()
-	system := &logical.StaticSystemView{DefaultLeaseTTLVal: time.Hour, MaxLeaseTTLVal: 32 * 24 * time.Hour}
+	system := &logical.StaticSystemView{DefaultLeaseTTLVal: time.Hour, MaxLeaseTTLVal: 32 * 24 * time.Hour, PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.2"}}
 	b, err := newBackend(t.Context(), &logical.BackendConfig{
 		Logger: hclog.NewNullLogger(), System: system, StorageView: storage, BackendUUID: "test",
 	}, registry)

@@ -18,7 +18,7 @@ import (
 
 func TestImportedKey(t *testing.T) {
 	h := newHarness(t)
-	key, text := rsaKey(t)
+	key, text := rsaKey(t, keyOne)
 	written := h.write(t, "keys/k", map[string]any{"private_key": text}).Data
 	read := h.read(t, "keys/k")
 	if fmt.Sprint(written) != fmt.Sprint(read) {
@@ -41,7 +41,7 @@ func TestImportedKey(t *testing.T) {
 		t.Error("the private key is read back")
 	}
 	h.write(t, "keys/k", map[string]any{"private_key": text}) // the same again
-	_, other := rsaKey(t)
+	_, other := rsaKey(t, keyTwo)
 	h.write(t, "keys/k", map[string]any{"private_key": other}) // a mistake mended
 	if h.read(t, "keys/k")["authorized_key"] == read["authorized_key"] {
 		t.Error("the key was not replaced")
@@ -52,7 +52,7 @@ func TestImportedKey(t *testing.T) {
 
 func TestEncryptedKey(t *testing.T) {
 	h := newHarness(t)
-	key, _ := rsaKey(t)
+	key, _ := rsaKey(t, keyOne)
 	//nolint:staticcheck // SA1019: the legacy encryption of old key files.
 	block, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key), []byte("open sesame"), x509.PEMCipherAES256)
 	if err != nil {
@@ -73,7 +73,7 @@ func TestGeneratedKey(t *testing.T) {
 	if data["generated"] != true || data["bits"] != 3072 {
 		t.Errorf("generated %v", data)
 	}
-	_, other := rsaKey(t)
+	_, other := rsaKey(t, keyOne)
 	h.refused(t, logical.UpdateOperation, "keys/k", map[string]any{"generate": true}, http.StatusConflict, "exists")
 	h.refused(t, logical.UpdateOperation, "keys/k", map[string]any{"private_key": other}, http.StatusConflict, "generated here")
 	if h.read(t, "keys/k")["authorized_key"] != data["authorized_key"] {
@@ -87,7 +87,7 @@ func TestGeneratedKey(t *testing.T) {
 
 func TestRefusedKeys(t *testing.T) {
 	h := newHarness(t)
-	_, text := rsaKey(t)
+	_, text := rsaKey(t, keyOne)
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,178 @@
+package backend
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// roleMount is a mount with a connection to each in-memory cloud, named like it, and servers.
+func roleMount(t *testing.T) *harness {
+	t.Helper()
+	h := newHarness(t)
+	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", Tags: map[string]string{"env": "prod", "app": "a"}})
+	h.cloud.launch(cloud.Instance{ID: "srv-2", KeyName: "pair", Tags: map[string]string{"env": "prod"}})
+	h.cloud.launch(cloud.Instance{ID: "srv-3", KeyName: "pair", Platform: cloud.Linux, State: cloud.StateStopped, CloudState: "STOPPED"})
+	for _, provider := range []string{initialCloud, resetCloud, bothCloud} {
+		h.connection(t, provider, provider)
+	}
+	_, pair := rsaKey(t, keyOne)
+	_, other := rsaKey(t, keyTwo)
+	h.write(t, "keys/pair", map[string]any{"private_key": pair})
+	h.write(t, "keys/other", map[string]any{"private_key": other})
+	h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
+	h.system.SetPasswordPolicy("short", func() (string, error) { return "Aa1-", nil })
+	return h
+}
+
+// The roles that fields are tried on.
+var baseRoles = map[string]map[string]any{
+	"leased":  {"connection": resetCloud, "instance_ids": []string{"srv-1"}, "force_stop": true},
+	"static":  {"connection": resetCloud, "instance_ids": []string{"srv-1"}, "force_stop": true, "mode": "static"},
+	"initial": {"connection": initialCloud, "instance_ids": []string{"srv-1"}},
+	"both":    {"connection": bothCloud, "instance_ids": []string{"srv-1"}, "source": "initial"},
+}
+
+type refusal struct {
+	value any
+	says  string // besides the field's name
+}
+
+// roleCase says how one field of roles/<name> behaves: set, update, unset and conflicts.
+type roleCase struct {
+	on    string         // the base role
+	with  map[string]any // what goes with it in the same write
+	set   any            // accepted
+	reads any            // what it reads back as; nil: as set
+	// unset is what it reads back as after an empty write; nil: the empty write is refused.
+	unset   any
+	refused []refusal
+	// conflicts are base roles on which the set value is refused, with what the refusal says.
+	conflicts map[string]string
+}
+
+var roleCases = map[string]roleCase{
+	"connection": {on: "leased", set: resetCloud, refused: []refusal{{initialCloud, "cannot be changed"}, {"", "required"}}},
+	"instance_ids": {on: "leased", set: []string{"srv-1", "srv-2"}, refused: []refusal{
+		{"", "required"}, {"srv-9", "srv-9"}, {"i-1", "srv-"}, {"../x", "no instance id"}, {"srv-1,srv-9", "srv-9"},
+	}},
+	"instance_tags": {
+		on: "leased", with: map[string]any{"instance_ids": ""}, set: map[string]any{"env": "prod", "app": "a"},
+		reads: map[string]string{"env": "prod", "app": "a"},
+		refused: []refusal{
+			{"", "instance_ids"}, {"env", "instance_tags"}, {map[string]any{"": "x"}, "key"},
+			{map[string]any{"a\n": "x"}, "control"}, {map[string]any{"a": strings.Repeat("x", 300)}, "characters"},
+		},
+	},
+	"username": {on: "leased", set: "svc-1$", unset: "", refused: []refusal{
+		{`CORP\x`, "domain account"}, {"x@corp", "domain account"}, {"a..b", ".."}, {"a/b", "not allowed"}, {"-a", "not allowed"},
+		{"a.", "not allowed"}, {"a b", "not allowed"}, {strings.Repeat("a", 65), "longer"},
+	}},
+	"mode": {on: "leased", set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"}, {"dynamic", "unknown"}},
+		conflicts: map[string]string{"initial": "cannot"}},
+	"source": {on: "both", set: "initial", unset: "initial", refused: []refusal{{"import", "unknown"}},
+		conflicts: map[string]string{"leased": "keeps no initial passwords"}},
+	"key": {on: "initial", set: "other", unset: "", refused: []refusal{{"none", "keys/none"}, {"a/b", "no name"}},
+		conflicts: map[string]string{"leased": "source=initial"}},
+	"password_policy": {on: "leased", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"}, {"short", "at least 12"}},
+		conflicts: map[string]string{"initial": "cannot reset"}},
+	"checkout": {on: "leased", set: "exclusive", unset: "shared", refused: []refusal{{"mine", "unknown"}},
+		conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
+	"ttl": {on: "leased", set: "30m", reads: int64(1800), unset: int64(3600), refused: []refusal{
+		{"25h", "max_ttl"}, {"1500ms", "whole seconds"}, {-1, "ttl"}, {"soon", "ttl"},
+	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
+	"max_ttl": {on: "leased", set: 7200, reads: int64(7200), unset: int64(86400), refused: []refusal{
+		{"30m", "ttl"}, {"200000h", "at most"}, {"1.5", "max_ttl"},
+	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
+	"force_stop": {on: "static", set: false, refused: []refusal{{"perhaps", "force_stop"}},
+		conflicts: map[string]string{"initial": "cannot reset", "both": "stops no server", "leased": "srv-1"}},
+	"min_reset_interval": {on: "leased", set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
+		{"0.5s", "whole seconds"}, {"999999h", "at most"},
+	}, conflicts: map[string]string{"initial": "cannot reset"}},
+	"clear_initial": {on: "initial", set: true, unset: false, refused: []refusal{{"perhaps", "clear_initial"}},
+		conflicts: map[string]string{"leased": "source=initial", "both": "cannot delete"}},
+	"skip_import_rotation": {on: "static", set: false, unset: true, refused: []refusal{{"perhaps", "skip_import_rotation"}},
+		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
+	"max_versions": {on: "leased", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
+	"custom_metadata": {on: "leased", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
+		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},
+}
+
+// Every field of the schema has its case here, or this fails.
+func TestEveryRoleFieldHasACase(t *testing.T) {
+	for name := range roleFields() {
+		if _, ok := roleCases[name]; !ok && name != "name" {
+			t.Errorf("field %s of roles/ has no case", name)
+		}
+	}
+	for name, c := range roleCases {
+		if roleFields()[name] == nil {
+			t.Errorf("%s is no field", name)
+		}
+		if c.set == nil || len(c.refused) == 0 {
+			t.Errorf("%s: a case needs a value that is accepted and one that is refused", name)
+		}
+	}
+}
+
+func TestRoleFields(t *testing.T) {
+	for name, c := range roleCases {
+		t.Run(name, func(t *testing.T) {
+			h := roleMount(t)
+			base := baseRoles[c.on]
+			h.write(t, "roles/r", base)
+			before := h.read(t, "roles/r")
+			for _, bad := range c.refused {
+				h.refusedWrite(t, "roles/r", merged(c.with, map[string]any{name: bad.value}), name, bad.says)
+				if after := h.read(t, "roles/r"); !reflect.DeepEqual(after, before) {
+					t.Fatalf("the refused %v changed the role to %v", bad.value, after)
+				}
+			}
+			h.write(t, "roles/r", merged(c.with, map[string]any{name: c.set}))
+			checkField(t, name, h.read(t, "roles/r"), c.set, c.reads)
+			set := h.read(t, "roles/r")
+			h.write(t, "roles/r", map[string]any{"custom_metadata": "touched=yes"})
+			if name != "custom_metadata" && !reflect.DeepEqual(h.read(t, "roles/r")[name], set[name]) {
+				t.Error("a write that does not name it changed it")
+			}
+			if c.unset == nil {
+				h.refusedWrite(t, "roles/r", map[string]any{name: ""}, "")
+			} else {
+				h.write(t, "roles/r", map[string]any{name: ""})
+				checkField(t, name, h.read(t, "roles/r"), "", c.unset)
+			}
+			h.write(t, "roles/r2", merged(baseRoles[c.on], merged(c.with, map[string]any{name: c.set, "username": "another"}))) // at creation
+			for on, says := range c.conflicts {
+				h.refusedWrite(t, "roles/new", merged(baseRoles[on], map[string]any{name: c.set, "username": "third"}), name, says)
+				h.absent(t, "roles/new")
+			}
+		})
+	}
+}
+
+func TestRoleDefaults(t *testing.T) {
+	for on, want := range map[string]map[string]any{
+		"leased": {"mode": "leased", "source": "reset", "checkout": "shared", "ttl": int64(3600), "max_ttl": int64(86400),
+			"force_stop": true, "min_reset_interval": int64(600), "max_versions": 10, "password_policy": "", "username": "",
+			"key": nil, "clear_initial": nil, "skip_import_rotation": nil},
+		"static": {"mode": "static", "source": "reset", "checkout": nil, "ttl": nil, "max_ttl": nil, "skip_import_rotation": true,
+			"min_reset_interval": int64(600)},
+		"initial": {"mode": "static", "source": "initial", "key": "", "clear_initial": false, "password_policy": nil,
+			"force_stop": nil, "min_reset_interval": nil, "skip_import_rotation": nil, "checkout": nil},
+		"both": {"mode": "static", "source": "initial", "min_reset_interval": int64(0), "skip_import_rotation": false, "force_stop": nil,
+			"clear_initial": nil},
+	} {
+		t.Run(on, func(t *testing.T) {
+			h := roleMount(t)
+			h.write(t, "roles/r", baseRoles[on])
+			got := h.read(t, "roles/r")
+			for field, value := range want {
+				if !reflect.DeepEqual(got[field], value) {
+					t.Errorf("%s = %#v, want %#v", field, got[field], value)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package backend
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// Every operation of every path refuses a field that it does not know.
+func TestUnknownFieldsAreRefused(t *testing.T) {
+	h := leasedRole(t, nil)
+	h.write(t, "keys/k", map[string]any{"generate": true})
+	h.lease(t, "creds/web")
+	samples := samplePaths()
+	for _, path := range h.Paths {
+		for op := range path.Operations {
+			if op == logical.CreateOperation {
+				op = logical.UpdateOperation
+			}
+			h.refused(t, op, samples[path.Pattern], map[string]any{"surprise": "x"}, http.StatusBadRequest, "surprise", "unknown field")
+		}
+	}
+	h.read(t, "config/prod") // nothing was deleted
+	h.read(t, "roles/web")
+}
+
+func TestFieldsOfOtherOperationsAreRefused(t *testing.T) {
+	h := leasedRole(t, nil)
+	h.refused(t, logical.ReadOperation, "roles/web", map[string]any{"ttl": "3h"}, http.StatusBadRequest, "ttl", "takes no fields")
+	h.refused(t, logical.DeleteOperation, "config/prod", map[string]any{"region": "x"}, http.StatusBadRequest, "region")
+	h.refused(t, logical.ListOperation, "config", map[string]any{"region": "x"}, http.StatusBadRequest, "takes after, limit")
+	h.refused(t, logical.ReadOperation, "creds/web", map[string]any{"role": "other"}, http.StatusBadRequest, "role", "part of the path")
+	h.refusedWrite(t, "roles/web", map[string]any{"name": "other"}, "name", "part of the path")
+}
+
+func TestSensitiveValuesAreNotRepeated(t *testing.T) {
+	h := newHarness(t)
+	fields := 0
+	for _, path := range h.Paths {
+		for name, field := range path.Fields {
+			if !isSensitive(field) {
+				continue
+			}
+			fields++
+			target := map[string]string{"secret_key": "config/c", "password": "config/c", "private_key": "keys/k", "passphrase": "keys/k"}[name]
+			for _, value := range []any{map[string]any{"x": "HUSH"}, []any{"HUSH"}, []string{"HUSH"}} {
+				resp, err := h.request(t, logical.UpdateOperation, target, map[string]any{name: value})
+				status, message := statusOf(resp, err)
+				if status != http.StatusBadRequest || strings.Contains(message, "HUSH") || !strings.Contains(message, name) {
+					t.Errorf("%s = %v: %d %s", name, value, status, message)
+				}
+			}
+		}
+	}
+	if fields != 4 {
+		t.Errorf("%d secret fields, want 4", fields)
+	}
+}
+
+func TestExistenceCheckIgnoresTheBody(t *testing.T) {
+	h := newHarness(t)
+	h.connection(t, "c", resetCloud)
+	for name, want := range map[string]bool{"c": true, "d": false} {
+		found, exists, err := h.HandleExistenceCheck(t.Context(), &logical.Request{
+			Operation: logical.UpdateOperation, Path: "config/" + name, Storage: h.storage,
+			Data: map[string]any{"secret_key": map[string]any{"x": "HUSH"}, "request_timeout": "soon"},
+		})
+		if err != nil || !found || exists != want {
+			t.Errorf("%s: found %v, exists %v, %v", name, found, exists, err)
+		}
+	}
+}
+
+func TestInputForms(t *testing.T) {
+	schema := map[string]*framework.FieldSchema{"l": {Type: framework.TypeCommaStringSlice}, "s": {Type: framework.TypeString}}
+	for name, c := range map[string]struct {
+		raw   map[string]any
+		field string
+		has   bool
+		empty bool
+	}{
+		"absent":       {map[string]any{}, "s", false, false},
+		"empty text":   {map[string]any{"s": ""}, "s", true, true},
+		"null":         {map[string]any{"s": nil}, "s", true, true},
+		"text":         {map[string]any{"s": "x"}, "s", true, false},
+		"empty list":   {map[string]any{"l": []any{}}, "l", true, true},
+		"list":         {map[string]any{"l": []any{"x"}}, "l", true, false},
+		"empty object": {map[string]any{"l": map[string]any{}}, "l", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input{&framework.FieldData{Raw: c.raw, Schema: schema}}
+			if in.has(c.field) != c.has || in.empty(c.field) != c.empty || in.gives(c.field) != (c.has && !c.empty) {
+				t.Errorf("has %v, empty %v, gives %v", in.has(c.field), in.empty(c.field), in.gives(c.field))
+			}
+		})
+	}
+}
