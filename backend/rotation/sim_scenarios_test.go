@@ -1,0 +1,321 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// scenario is one operation and what leads to it, written so that it goes on after a crash anywhere.
+type scenario struct {
+	name     string
+	settings Settings
+	run      func(ctx context.Context, w *world, id ID)
+}
+
+func leasedSettings() Settings {
+	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10, CanReset: true}
+}
+
+func with(s Settings, change func(*Settings)) Settings {
+	change(&s)
+	return s
+}
+
+func staticSettings() Settings {
+	return with(leasedSettings(), func(s *Settings) { s.Mode, s.TTL, s.MaxTTL, s.Checkout = Static, 0, 0, "" })
+}
+
+// insist repeats a read until it gives a lease or an answer, over crashes.
+func (w *world) insist(ctx context.Context, id ID) *simLease {
+	w.expectFirst(id)
+	for range 60 {
+		before := len(w.handedOut())
+		l := w.read(ctx, id, 45*time.Second)
+		w.recoverNode()
+		if l != nil || len(w.handedOut()) > before {
+			return l
+		}
+		time.Sleep(31 * time.Second)
+		w.endLeases(ctx)
+	}
+	return nil
+}
+
+func (w *world) handedOut() []time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []time.Time
+	for _, t := range w.handed {
+		out = append(out, t)
+	}
+	return out
+}
+
+// expectFirst: the first read of an account without a version asks for a reset.
+func (w *world) expectFirst(id ID) {
+	a := w.record(id)
+	if a != nil && len(a.Versions) == 0 && a.Due == nil && a.Settings.Mode == Leased && a.Settings.Source == FromReset {
+		w.mu.Lock()
+		w.expected[id]++
+		w.mu.Unlock()
+	}
+}
+
+// manual asks for a rotation and waits for it.
+func (w *world) manual(ctx context.Context, id ID, wait time.Duration) {
+	for range 20 {
+		before := w.record(id)
+		if before == nil {
+			return
+		}
+		_, err := w.node.core.Rotate(ctx, id, wait)
+		w.tracef("rotate %s: %v", id.InstanceID, err)
+		if err == nil && before.Due == nil {
+			w.mu.Lock()
+			w.expected[id]++
+			w.mu.Unlock()
+		}
+		dead := w.node.dead()
+		w.recoverNode()
+		if err == nil && !dead {
+			return
+		}
+	}
+}
+
+// byHand changes the server's password as its administrator would, inside the server.
+func (w *world) byHand(id ID, password string) {
+	w.cloud.locked(func() {
+		s := w.cloud.servers[id.InstanceID]
+		s.password, s.byHand = password, true
+	})
+	w.tracef("the operator sets %s on %s", password, id.InstanceID)
+}
+
+// told ends what byHand began: the operator has told Vault the truth.
+func (w *world) told(id ID) {
+	a := w.record(id)
+	w.cloud.locked(func() {
+		s := w.cloud.servers[id.InstanceID]
+		if a != nil && a.holds(s.password) {
+			s.byHand = false
+		}
+	})
+	w.mu.Lock()
+	w.expected[id]++
+	w.mu.Unlock()
+}
+
+// tell repeats an operator's correction until the core takes it.
+func (w *world) tell(id ID, correct func() error) {
+	for range 200 {
+		if _, byHand, _ := w.server(id); !byHand {
+			return // Vault's own rotation has overtaken the operator: there is nothing to correct
+		}
+		err := correct()
+		w.tracef("correction of %s: %v", id.InstanceID, err)
+		if err == nil {
+			break
+		}
+		w.recoverNode()
+		time.Sleep(29 * time.Second)
+	}
+	w.told(id)
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"first read", leasedSettings(), func(ctx context.Context, w *world, id ID) { w.insist(ctx, id) }},
+		{"read again", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.insist(ctx, id)
+		}},
+		{"renew", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			if l := w.insist(ctx, id); l != nil {
+				time.Sleep(time.Minute)
+				w.renew(ctx, l, 5*time.Minute)
+				w.recoverNode()
+				time.Sleep(3 * time.Minute)
+				w.endLeases(ctx)
+			}
+		}},
+		{"revoke", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			if l := w.insist(ctx, id); l != nil {
+				w.revoke(ctx, l)
+				w.recoverNode()
+				w.insist(ctx, id)
+			}
+		}},
+		{"expiry", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			for range 10 {
+				time.Sleep(time.Minute)
+				w.recoverNode()
+				w.endLeases(ctx)
+			}
+		}},
+		{"exclusive", with(leasedSettings(), func(s *Settings) { s.Checkout = Exclusive }), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.manual(ctx, id, 30*time.Second)
+			w.read(ctx, id, time.Minute)
+			w.recoverNode()
+			w.insist(ctx, id)
+		}},
+		{"rotate", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.manual(ctx, id, 45*time.Second)
+			w.insist(ctx, id)
+		}},
+		{"schedule", with(staticSettings(), func(s *Settings) { s.RotationPeriod = time.Hour }), func(ctx context.Context, w *world, id ID) {
+			w.manual(ctx, id, 45*time.Second)
+			w.read(ctx, id, 0)
+			for range 14 {
+				time.Sleep(5 * time.Minute)
+				w.recoverNode()
+			}
+			w.insist(ctx, id)
+		}},
+		{"import", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.byHand(id, "by-hand")
+			w.tell(id, func() error { _, err := w.node.core.Import(ctx, id, "by-hand", false); return err })
+			w.insist(ctx, id)
+		}},
+		{"restore", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			if l := w.insist(ctx, id); l != nil {
+				w.manual(ctx, id, 45*time.Second)
+				w.byHand(id, l.password)
+				w.tell(id, func() error { _, err := w.node.core.Restore(ctx, id, 1, false); return err })
+				w.insist(ctx, id)
+			}
+		}},
+		{"delete", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			if l := w.insist(ctx, id); l != nil {
+				w.revoke(ctx, l)
+				w.recoverNode()
+			}
+			w.cloud.locked(func() { w.cloud.servers[id.InstanceID].gone = true })
+			for range 60 {
+				if err := w.node.core.Delete(ctx, id, false); err == nil || w.record(id) == nil {
+					break
+				}
+				w.recoverNode()
+				time.Sleep(time.Minute)
+			}
+		}},
+		{"role change", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			for range 20 {
+				b := w.specs[0]
+				b.Settings.MaxTTL = 5 * time.Minute
+				if _, err := w.node.core.Bind(ctx, b); err == nil {
+					break
+				}
+				w.recoverNode()
+			}
+			w.insist(ctx, id)
+		}},
+		{"initial password", with(leasedSettings(), func(s *Settings) { s.Source, s.ClearInitial = FromInitial, true }), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			time.Sleep(time.Minute)
+			w.recoverNode()
+			w.insist(ctx, id)
+		}},
+		{"static initial password", with(staticSettings(), func(s *Settings) { s.Source, s.CanReset = FromInitial, false }), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.insist(ctx, id)
+		}},
+	}
+}
+
+// play runs one scenario in its own bubble of virtual time and returns its world.
+func play(t *testing.T, s scenario, r rules, serial bool, crashAt map[int]bool, o odds) *world {
+	t.Helper()
+	var w *world
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		w = newWorld(t, 1, r, serial, o)
+		w.crashAt = crashAt
+		w.faulty = w.faulty || len(crashAt) > 0
+		w.start()
+		id := w.bind(s.settings)
+		w.ensureBound(ctx)
+		s.run(ctx, w, id)
+		w.converge(ctx)
+		w.checkResets()
+		w.node.core.Stop()
+	})
+	return w
+}
+
+func (w *world) fail(t *testing.T, what string) {
+	t.Helper()
+	t.Fatalf("%s: violated %v\n%s", what, w.violations(), w.trace())
+}
+
+func clouds(t *testing.T, f func(t *testing.T, serial bool)) {
+	for _, serial := range []bool{true, false} {
+		name := "overlapping cloud"
+		if serial {
+			name = "serial cloud"
+		}
+		t.Run(name, func(t *testing.T) { f(t, serial) })
+	}
+}
+
+// TestScenariosWithoutFaults: every operation, nothing going wrong; each completed lease costs exactly
+// one reset.
+func TestScenariosWithoutFaults(t *testing.T) {
+	clouds(t, func(t *testing.T, serial bool) {
+		for _, s := range scenarios() {
+			t.Run(s.name, func(t *testing.T) {
+				if w := play(t, s, rules{}, serial, nil, odds{}); len(w.violations()) > 0 {
+					w.fail(t, s.name)
+				}
+			})
+		}
+	})
+}
+
+// TestEveryCrash crashes every operation at every storage write and cloud call, before and after it
+// took effect, alone and in pairs.
+func TestEveryCrash(t *testing.T) {
+	clouds(t, func(t *testing.T, serial bool) {
+		for _, s := range scenarios() {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				runs := everyCrash(t, s, rules{}, serial, !testing.Short(), func(w *world, what string) { w.fail(t, what) })
+				t.Logf("%d histories", runs)
+			})
+		}
+	})
+}
+
+// everyCrash plays a scenario once for each crash point, and for each pair of them, where the second
+// one counts on in the history that the first one changed.
+func everyCrash(t *testing.T, s scenario, r rules, serial, pairs bool, found func(w *world, what string)) (runs int) {
+	half := 2 * play(t, s, r, serial, nil, odds{}).points
+	for i := range half {
+		w := play(t, s, r, serial, map[int]bool{i: true}, odds{})
+		runs++
+		if len(w.violations()) > 0 {
+			found(w, fmt.Sprintf("%s, crash at half point %d", s.name, i))
+			return runs
+		}
+		if !pairs {
+			continue
+		}
+		for j := i + 1; j < 2*w.points; j++ {
+			w := play(t, s, r, serial, map[int]bool{i: true, j: true}, odds{})
+			runs++
+			if len(w.violations()) > 0 {
+				found(w, fmt.Sprintf("%s, crashes at half points %d and %d", s.name, i, j))
+				return runs
+			}
+		}
+	}
+	return runs
+}
