@@ -31,6 +31,21 @@ func (g *gate) setRate(requestsPerSecond float64) {
 	}
 }
 
+// waiting counts the requests that wait, by action.
+func (g *gate) waiting() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := map[string]int{}
+	for action, l := range g.lanes {
+		l.mu.Lock()
+		if n := len(l.interactive) + len(l.background); n > 0 {
+			out[action] = n
+		}
+		l.mu.Unlock()
+	}
+	return out
+}
+
 // lane is one API action's queue.
 type lane struct {
 	limiter *rate.Limiter

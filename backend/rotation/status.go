@@ -1,0 +1,137 @@
+package rotation
+
+import (
+	"context"
+	"sort"
+	"time"
+)
+
+// Status is the state of a mount's accounts and connections, as this process knows it.
+type Status struct {
+	// Running is false where this node does no background work.
+	Running bool
+	// Loading is set while the schedule is being rebuilt from storage; the counts are not complete then.
+	Loading bool
+	// Accounts counts accounts by View.State.
+	Accounts map[string]int
+	Leases   int
+	// Due is the number of due accounts, OldestDue since when the longest waiting one has been due.
+	Due       int
+	OldestDue time.Time
+	// Queued is how many accounts have something to do at some time.
+	Queued int
+	// Failing are the accounts with errors, those that have failed most often first, at most
+	// maxFailing of them.
+	Failing      []Failing
+	FailingCount int
+	Connections  map[string]ConnectionStatus
+}
+
+// Failing is an account whose last try failed.
+type Failing struct {
+	ID        ID
+	State     string
+	Failures  int
+	LastError string
+	NextTry   time.Time
+}
+
+// ConnectionStatus is the state of a connection's limiter and breaker.
+type ConnectionStatus struct {
+	RequestsPerSecond float64
+	// Waiting is how many requests wait for the limiter, by API action.
+	Waiting map[string]int
+	// Working is how many workers may be calling the cloud at the moment.
+	Working int
+	Queued  int
+	// BreakerOpen is set while the connection's cloud does not answer, and is not asked.
+	BreakerOpen bool
+	RetryIn     time.Duration
+	LastError   string
+}
+
+const maxFailing = 100
+
+// Status looks at what is in memory; it reads no storage and calls no cloud.
+func (c *Core) Status() Status {
+	c.mu.Lock()
+	s := Status{Running: c.running && c.ctx.Err() == nil, Loading: c.loading, Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{}}
+	entries := make([]*entry, 0, len(c.entries))
+	for _, e := range c.entries {
+		entries = append(entries, e)
+	}
+	conns := make([]*connection, 0, len(c.conns))
+	for _, n := range c.conns {
+		conns = append(conns, n)
+	}
+	c.mu.Unlock()
+
+	for _, e := range entries {
+		e.mu.Lock()
+		if e.rec != nil {
+			s.count(c.view(e))
+		}
+		e.mu.Unlock()
+	}
+	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Failures > s.Failing[j].Failures })
+	s.FailingCount = len(s.Failing)
+	s.Failing = s.Failing[:min(len(s.Failing), maxFailing)]
+
+	now := c.opts.Now()
+	for _, n := range conns {
+		q := c.queue(n.name)
+		q.mu.Lock()
+		queued, calling := len(q.local)+len(q.remote), q.calling
+		q.mu.Unlock()
+		s.Queued += queued
+		open, retry, cause := n.breaker.state(now)
+		s.Connections[n.name] = ConnectionStatus{RequestsPerSecond: n.requestsPerSecond(), Waiting: n.gate.waiting(), Working: calling,
+			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
+	}
+	return s
+}
+
+func (s *Status) count(v *View) {
+	s.Accounts[v.State]++
+	s.Leases += len(v.Leases)
+	if v.Due != nil && v.Gone.IsZero() {
+		s.Due++
+		if s.OldestDue.IsZero() || v.Due.Since.Before(s.OldestDue) {
+			s.OldestDue = v.Due.Since
+		}
+	}
+	if v.LastError != "" {
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, NextTry: v.NextTry})
+	}
+}
+
+// RotateConnection makes every account of a connection due, those whose password somebody knows
+// first, and returns how many became so or were so already. It is for the case that an older state of
+// Vault's storage has been restored.
+func (c *Core) RotateConnection(ctx context.Context, connection string) (int, error) {
+	var known, unknown []ID
+	err := c.each(ctx, connection+"/", func(a *Account) {
+		cur := a.current()
+		switch {
+		case !a.Settings.CanReset || !a.Gone.IsZero():
+		case cur != nil && !cur.Disclosed.IsZero():
+			known = append(known, a.ID)
+		default:
+			unknown = append(unknown, a.ID)
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for _, id := range append(known, unknown...) {
+		if _, err := c.makeDue(ctx, id, DueManual, 0); err != nil {
+			if isNotFound(err) {
+				continue
+			}
+			return count, err
+		}
+		count++
+	}
+	return count, nil
+}
