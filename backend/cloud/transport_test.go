@@ -154,21 +154,24 @@ func TestSendDeadline(t *testing.T) {
 	t.Cleanup(s.Close)
 	client := newTestClient(t, "", time.Minute)
 	now := time.Now()
+	by := func(deadline time.Time) func(context.Context) context.Context {
+		return func(ctx context.Context) context.Context { return WithSendDeadline(ctx, deadline) }
+	}
 	for name, tc := range map[string]struct {
-		ctx   context.Context
+		mark  func(context.Context) context.Context
 		fresh bool
 	}{
-		"no deadline":     {t.Context(), true},
-		"in the future":   {WithSendDeadline(t.Context(), now.Add(time.Hour)), true},
-		"in the past":     {WithSendDeadline(t.Context(), now.Add(-time.Second)), false},
-		"right now":       {WithSendDeadline(t.Context(), now), false},
-		"inner one wins":  {WithSendDeadline(WithSendDeadline(t.Context(), now.Add(time.Hour)), now), false},
-		"zero time":       {WithSendDeadline(t.Context(), time.Time{}), false},
-		"through a child": {WithInteractive(WithSendDeadline(t.Context(), now)), false},
+		"no deadline":     {func(ctx context.Context) context.Context { return ctx }, true},
+		"in the future":   {by(now.Add(time.Hour)), true},
+		"in the past":     {by(now.Add(-time.Second)), false},
+		"right now":       {by(now), false},
+		"inner one wins":  {func(ctx context.Context) context.Context { return by(now)(by(now.Add(time.Hour))(ctx)) }, false},
+		"zero time":       {by(time.Time{}), false},
+		"through a child": {func(ctx context.Context) context.Context { return WithInteractive(by(now)(ctx)) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := reached.Load()
-			_, _, err := exchange(tc.ctx, client, s.URL)
+			_, _, err := exchange(tc.mark(t.Context()), client, s.URL)
 			sent := reached.Load() - before
 			if tc.fresh {
 				if err != nil || sent != 1 {

@@ -140,10 +140,10 @@ func (h *hostRecorder) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestDescriptorAgreesWithProvider(t *testing.T) {
 	d := Descriptor()
 	p := newTestProvider(t, testConfig(t, "http://127.0.0.1:1"))
-	var any cloud.Provider = p
-	_, reader := any.(cloud.InitialPasswordReader)
-	_, clearer := any.(cloud.InitialPasswordClearer)
-	_, resetter := any.(cloud.PasswordResetter)
+	var made cloud.Provider = p
+	_, reader := made.(cloud.InitialPasswordReader)
+	_, clearer := made.(cloud.InitialPasswordClearer)
+	_, resetter := made.(cloud.PasswordResetter)
 	if d.HasInitialPassword != reader || d.CanClearInitial != clearer || d.CanReset != resetter {
 		t.Errorf("descriptor %+v, but reader %v, clearer %v, resetter %v", d, reader, clearer, resetter)
 	}

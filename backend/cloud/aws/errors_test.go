@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -86,8 +87,8 @@ func TestEveryDocumentedCodeHasItsKind(t *testing.T) {
 
 func checkError(t *testing.T, err error, kind cloud.Kind, code, prefix string) {
 	t.Helper()
-	failure, ok := err.(*cloud.Error)
-	if !ok {
+	var failure *cloud.Error
+	if !errors.As(err, &failure) {
 		t.Errorf("%s: error %T %v, want a *cloud.Error", code, err, err)
 		return
 	}
@@ -158,8 +159,8 @@ func TestThrottlingKeepsTheCloudsDelay(t *testing.T) {
 	})
 	p := newTestProvider(t, testConfig(t, f.URL))
 	_, err := p.InitialPassword(context.Background(), "i-1234abcd")
-	failure, ok := err.(*cloud.Error)
-	if !ok || failure.Kind != cloud.Throttled || failure.RetryAfter != 7*time.Second {
+	var failure *cloud.Error
+	if !errors.As(err, &failure) || failure.Kind != cloud.Throttled || failure.RetryAfter != 7*time.Second {
 		t.Fatalf("error %#v, want throttled for 7 s", err)
 	}
 	if n := len(f.sent()); n != 1 {

@@ -39,9 +39,11 @@ func TestBodyOutlivesTheSDKsClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ContentLength = int64(len(form))
-	if _, err := client.Do(r); err != nil {
+	answer, err := client.Do(r)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer answer.Body.Close()
 	if err := r.Body.Close(); err != nil { // the SDK, when the answer's header is there
 		t.Fatal(err)
 	}
@@ -63,9 +65,11 @@ func TestNoBodyStaysNoBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (bodyKeeper{&http.Client{Transport: transport}}).Do(r); err != nil {
+	answer, err := bodyKeeper{&http.Client{Transport: transport}}.Do(r)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer answer.Body.Close()
 	if transport.seen.Body != nil && transport.seen.Body != http.NoBody {
 		t.Errorf("body %v", transport.seen.Body)
 	}

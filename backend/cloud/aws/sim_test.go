@@ -23,10 +23,9 @@ type simulated struct {
 	gate  *countingGate
 }
 
-func startSimulated(t *testing.T, o cloudsim.Options, seed cloudsim.SeedOptions) *simulated {
+func startSimulated(t *testing.T, seed cloudsim.SeedOptions) *simulated {
 	t.Helper()
-	o.TLS = true
-	sim := cloudsim.Start(t, o)
+	sim := cloudsim.Start(t, cloudsim.Options{TLS: true})
 	seeded, err := sim.Seed(seed)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +57,7 @@ func (s *simulated) requests() []string {
 
 // From an empty answer to a password that logs in, with what an operator is told on the way.
 func TestSimulatedInitialPassword(t *testing.T) {
-	s := startSimulated(t, cloudsim.Options{}, cloudsim.SeedOptions{ReadyAfter: 10 * time.Minute})
+	s := startSimulated(t, cloudsim.SeedOptions{ReadyAfter: 10 * time.Minute})
 	p, ctx, windows := newTestProvider(t, s.cfg), context.Background(), s.creds.Servers["windows-1"]
 
 	if err := p.CheckInitialPassword(ctx, windows); err != nil {
@@ -102,7 +101,7 @@ func TestSimulatedInitialPassword(t *testing.T) {
 }
 
 func TestSimulatedInstances(t *testing.T) {
-	s := startSimulated(t, cloudsim.Options{}, cloudsim.SeedOptions{})
+	s := startSimulated(t, cloudsim.SeedOptions{})
 	p, ctx, w := newTestProvider(t, s.cfg), context.Background(), s.sim.World()
 	ids := []string{s.creds.Servers["windows-1"], s.creds.Servers["linux-1"], "i-00000000", "i-0123456789abcdef0"}
 	got, err := p.DescribeInstances(ctx, ids)
@@ -132,7 +131,7 @@ func TestSimulatedInstances(t *testing.T) {
 }
 
 func TestSimulatedFindFollowsPages(t *testing.T) {
-	s := startSimulated(t, cloudsim.Options{}, cloudsim.SeedOptions{NoServers: true})
+	s := startSimulated(t, cloudsim.SeedOptions{NoServers: true})
 	const marked = pageSize + 5
 	for n := range marked + 3 {
 		tags := map[string]string{"team": "a*"}
@@ -166,7 +165,7 @@ func TestSimulatedFindFollowsPages(t *testing.T) {
 }
 
 func TestSimulatedRefusals(t *testing.T) {
-	s := startSimulated(t, cloudsim.Options{}, cloudsim.SeedOptions{})
+	s := startSimulated(t, cloudsim.SeedOptions{})
 	ctx, windows := context.Background(), s.creds.Servers["windows-1"]
 	denied := s.sim.World().AddAccessKey(model.AccessKey{
 		Cloud: model.AWS, AccountID: s.creds.AccountID, UserID: s.creds.UserID, Deny: []string{"ec2:GetPasswordData", "ec2:DescribeKeyPairs"},
@@ -239,7 +238,7 @@ func TestSimulatedFaults(t *testing.T) {
 		"held until timeout": {model.Fault{Kind: model.FaultHoldBefore}, cloud.Unknown, "request_timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSimulated(t, cloudsim.Options{}, cloudsim.SeedOptions{})
+			s := startSimulated(t, cloudsim.SeedOptions{})
 			tc.fault.Count = 1
 			if _, err := s.sim.World().AddFault(tc.fault); err != nil {
 				t.Fatal(err)
