@@ -47,7 +47,7 @@ test-sim: ## run the cloud simulator's own tests
 test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them)
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
-		go test -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e/...
+		go test -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
 
 .PHONY: demo
 demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves it running)

@@ -39,6 +39,9 @@ run() {
 	"$@" | tee "$work/output"
 }
 
+# quietly COMMAND...: run without the output.
+quietly() { run "$@" >"$work/quiet" && head -n 1 "$work/quiet"; }
+
 vault() { "$VAULT_BIN" "$@"; }
 
 # field NAME: a value of the table that the last command printed.
@@ -126,7 +129,7 @@ secret aws-secret "$SIM_AWS_SECRET_KEY"
 secret aws.pem "$SIM_AWS_PRIVATE_KEY"
 run vault write cloudpw/config/aws provider=aws region="$SIM_AWS_REGION" \
 	access_key="$SIM_AWS_ACCESS_KEY" secret_key=@"$work/aws-secret" endpoints=ec2="$SIM_AWS_URL_EC2" endpoints=sts="$SIM_AWS_URL_STS"
-run vault write cloudpw/keys/aws-key private_key=@"$work/aws.pem"
+quietly vault write cloudpw/keys/aws-key private_key=@"$work/aws.pem"
 run vault write cloudpw/roles/aws connection=aws instance_ids="$SIM_AWS_WINDOWS_1_ID" key=aws-key
 run vault read cloudpw/creds/aws
 login accepted "$SIM_AWS_WINDOWS_1_SSH" "$(field username)" "$(field password)"
@@ -137,7 +140,7 @@ secret huawei.pem "$SIM_HUAWEICLOUD_PRIVATE_KEY"
 run vault write cloudpw/config/huawei provider=huaweicloud region="$SIM_HUAWEICLOUD_REGION" \
 	project_id="$SIM_HUAWEICLOUD_PROJECT_ID" access_key="$SIM_HUAWEICLOUD_ACCESS_KEY" secret_key=@"$work/huawei-secret" \
 	endpoints=ecs="$SIM_HUAWEICLOUD_URL_ECS" endpoints=iam="$SIM_HUAWEICLOUD_URL_IAM"
-run vault write cloudpw/keys/huawei-key private_key=@"$work/huawei.pem"
+quietly vault write cloudpw/keys/huawei-key private_key=@"$work/huawei.pem"
 run vault write cloudpw/roles/huawei connection=huawei instance_ids="$SIM_HUAWEICLOUD_WINDOWS_1_ID" key=huawei-key
 run vault read cloudpw/creds/huawei
 login accepted "$SIM_HUAWEICLOUD_WINDOWS_1_SSH" "$(field username)" "$(field password)"
@@ -149,7 +152,7 @@ run vault write cloudpw/config/otc provider=opentelekomcloud region="$SIM_OPENTE
 	auth_url="$SIM_OPENTELEKOMCLOUD_URL_IAM/v3" username="$SIM_OPENTELEKOMCLOUD_USERNAME" password=@"$work/otc-password" \
 	user_domain_name="$SIM_OPENTELEKOMCLOUD_USER_DOMAIN_NAME" project_name="$SIM_OPENTELEKOMCLOUD_PROJECT_NAME" \
 	endpoints=ecs="$SIM_OPENTELEKOMCLOUD_URL_ECS"
-run vault write cloudpw/keys/otc-key private_key=@"$work/otc.pem"
+quietly vault write cloudpw/keys/otc-key private_key=@"$work/otc.pem"
 run vault write cloudpw/roles/otc connection=otc instance_ids="$SIM_OPENTELEKOMCLOUD_WINDOWS_1_ID" key=otc-key clear_initial=true
 run vault read cloudpw/creds/otc
 login accepted "$SIM_OPENTELEKOMCLOUD_WINDOWS_1_SSH" "$(field username)" "$(field password)"

@@ -15,7 +15,9 @@ cleanup() {
 trap cleanup EXIT
 
 (cd ../.. && go build -o "$work/" ./tests/cloudsim/cmd/cloudsim ./scripts/simenv)
-npm ci --silent
+# Not in the checkout: some npm packages hold Go files, which "./..." would find.
+cp ./*.mjs package.json package-lock.json .npmrc "$work/"
+(cd "$work" && npm ci --silent)
 
 "$work/cloudsim" >"$work/ready" &
 simulator=$!
@@ -43,10 +45,10 @@ client "AWS CLI" env \
 	PRIVATE_KEY="$SIM_AWS_PRIVATE_KEY" ./aws.sh
 client "Tencent Cloud's Node.js client" env \
 	ENDPOINT="$SIM_TENCENTCLOUD_URL_CVM" SECRET_ID="$SIM_TENCENTCLOUD_ACCESS_KEY" SECRET_KEY="$SIM_TENCENTCLOUD_SECRET_KEY" \
-	REGION="$SIM_TENCENTCLOUD_REGION" INSTANCE="$SIM_TENCENTCLOUD_LINUX_1_ID" node tencentcloud.mjs
+	REGION="$SIM_TENCENTCLOUD_REGION" INSTANCE="$SIM_TENCENTCLOUD_LINUX_1_ID" node "$work/tencentcloud.mjs"
 client "Huawei Cloud's Node.js client" env \
 	ENDPOINT="$SIM_HUAWEICLOUD_URL_ECS" IAM_ENDPOINT="$SIM_HUAWEICLOUD_URL_IAM" ACCESS_KEY="$SIM_HUAWEICLOUD_ACCESS_KEY" \
 	SECRET_KEY="$SIM_HUAWEICLOUD_SECRET_KEY" PROJECT_ID="$SIM_HUAWEICLOUD_PROJECT_ID" REGION="$SIM_HUAWEICLOUD_PROJECT_NAME" \
 	WINDOWS="$SIM_HUAWEICLOUD_WINDOWS_1_ID" WINDOWS_SSH="$SIM_HUAWEICLOUD_WINDOWS_1_SSH" LINUX="$SIM_HUAWEICLOUD_LINUX_1_ID" \
-	PRIVATE_KEY="$SIM_HUAWEICLOUD_PRIVATE_KEY" node huaweicloud.mjs
+	PRIVATE_KEY="$SIM_HUAWEICLOUD_PRIVATE_KEY" node "$work/huaweicloud.mjs"
 exit "$failed"

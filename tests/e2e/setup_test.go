@@ -1,0 +1,78 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
+)
+
+// clouds are the four whose passwords cloudpw hands out, by the names of their connections.
+var clouds = []model.Cloud{model.AWS, model.HuaweiCloud, model.OpenTelekomCloud, model.TencentCloud}
+
+// env is a Vault with the engine at cloudpw/, and simulated clouds.
+type env struct {
+	*harness.Vault
+	sim *harness.Simulator
+}
+
+// start runs both in dev mode.
+func start(t *testing.T, simulatorFlags ...string) *env {
+	t.Helper()
+	bin := harness.FindBinaries(t)
+	e := &env{sim: harness.StartSimulator(t, bin, simulatorFlags...), Vault: harness.StartVault(t, bin)}
+	e.RegisterAndMount(t)
+	return e
+}
+
+// connection is what an operator writes to config/ for a simulated cloud.
+func (e *env) connection(cloud model.Cloud) map[string]any {
+	account := e.sim.Info.Seeded[cloud]
+	fields := map[string]any{"provider": string(cloud), "region": account.Region}
+	endpoints := maps.Clone(e.sim.Info.Endpoints[cloud])
+	switch cloud {
+	case model.OpenTelekomCloud: // tokens; the AK/SK clouds are the others
+		fields["auth_url"] = endpoints["iam"] + "/v3"
+		fields["username"], fields["password"] = account.Username, account.Password
+		fields["user_domain_name"], fields["project_name"] = account.UserDomainName, account.ProjectName
+		delete(endpoints, "iam")
+	case model.HuaweiCloud:
+		fields["project_id"] = account.ProjectID
+		fallthrough
+	default:
+		fields["access_key"], fields["secret_key"] = account.AccessKey, account.SecretKey
+	}
+	fields["endpoints"] = endpoints
+	return fields
+}
+
+// connect writes the cloud's connection under the cloud's own name and, where it has initial passwords, the key
+// <cloud>-key that decrypts them.
+func (e *env) connect(t *testing.T, cloud model.Cloud) {
+	t.Helper()
+	e.Write(t, "cloudpw/config/"+string(cloud), e.connection(cloud))
+	if cloud != model.TencentCloud {
+		e.Write(t, "cloudpw/keys/"+keyOf(cloud), map[string]any{"private_key": e.sim.Info.Seeded[cloud].PrivateKey})
+	}
+}
+
+func keyOf(cloud model.Cloud) string { return string(cloud) + "-key" }
+
+// role writes a role for one seeded server and returns the server's id. more adds to the fields or replaces them; what
+// it leaves out is chosen so that no test waits for an interval between resets.
+func (e *env) role(t *testing.T, name string, cloud model.Cloud, server string, more map[string]any) string {
+	t.Helper()
+	id := e.sim.ServerID(t, cloud, server)
+	fields := map[string]any{"connection": string(cloud), "instance_ids": id}
+	if cloud == model.TencentCloud {
+		fields["force_stop"], fields["min_reset_interval"] = true, 0
+	} else {
+		fields["key"] = keyOf(cloud)
+	}
+	maps.Copy(fields, more)
+	e.Write(t, "cloudpw/roles/"+name, fields)
+	return id
+}
