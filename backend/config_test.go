@@ -67,6 +67,39 @@ func TestRealProvidersConnections(t *testing.T) {
 	}
 }
 
+func TestProviderOfAConnection(t *testing.T) {
+	h := newRealHarness(t)
+	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required", "aws, huaweicloud, opentelekomcloud, tencentcloud")
+	h.refusedWrite(t, "config/x", map[string]any{"provider": "openstack"}, "provider", "openstack", "unknown")
+	h.refusedWrite(t, "config/a..b", realConnections["aws"], "name", "..")
+	h.refusedWrite(t, "config/"+strings.Repeat("x", 129), realConnections["aws"], "name", "128")
+	h.absent(t, "config/a..b")
+}
+
+// A real provider's own validation decides, and its message arrives.
+func TestRealProvidersRefuse(t *testing.T) {
+	h := newRealHarness(t)
+	for name, c := range map[string]struct {
+		of     string
+		change map[string]any
+		says   string
+	}{
+		"aws without a secret":          {"aws", map[string]any{"secret_key": nil}, "secret_key"},
+		"aws in no region":              {"aws", map[string]any{"region": "evil.example.com/"}, "region"},
+		"tencentcloud without keys":     {"tencentcloud", map[string]any{"access_key": nil, "secret_key": nil}, "access_key"},
+		"huaweicloud without a project": {"huaweicloud", map[string]any{"project_id": nil}, "project_id"},
+		"huaweicloud in a new style":    {"huaweicloud", map[string]any{"signature_style": "baroque"}, "signature_style"},
+		"otc with both credentials":     {"opentelekomcloud", map[string]any{"username": "u", "password": "p"}, "username"},
+		"otc without a domain":          {"opentelekomcloud2", map[string]any{"user_domain_name": nil}, "user_domain_name"},
+		"an odd endpoint":               {"opentelekomcloud", map[string]any{"endpoints": "ec2=https://example.com"}, "endpoints"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h.refusedWrite(t, "config/x", merged(merged(realConnections[c.of], map[string]any{"verify_connection": false}), c.change), c.says)
+			h.absent(t, "config/x")
+		})
+	}
+}
+
 func TestUnusedConnectionFieldIsAnError(t *testing.T) {
 	h := newRealHarness(t)
 	for name, data := range realConnections {

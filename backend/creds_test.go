@@ -96,16 +96,19 @@ func (h *harness) revoke(t *testing.T, resp *logical.Response) {
 // waitFor reads an account until it is as wanted.
 func (h *harness) waitFor(t *testing.T, path string, is func(map[string]any) bool) map[string]any {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	end := time.After(20 * time.Second)
 	for {
 		account := h.read(t, path)
 		if is(account) {
 			return account
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-end:
 			t.Fatalf("%s did not come to the wanted state: %v", path, account)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

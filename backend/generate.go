@@ -24,7 +24,11 @@ const (
 // Vault password policy, or "" for the built-in generator.
 func (b *backend) generate(ctx context.Context, policy string, rules password.Rules, username string) (string, error) {
 	if policy == "" {
-		return password.Generate(rules, username, 0)
+		generated, err := password.Generate(rules, username, 0)
+		if err != nil {
+			return "", invalidf("username: no password can be made for user %s by the cloud's rules: %s", username, err)
+		}
+		return generated, nil
 	}
 	var broken error
 	for range policyTries {

@@ -154,7 +154,7 @@ func statusOf(resp *logical.Response, err error) (int, string) {
 	var coded logical.HTTPCodedError
 	switch {
 	case errors.As(err, &coded):
-		if _, bare := err.(logical.HTTPCodedError); !bare {
+		if errors.Unwrap(err) != nil {
 			return 0, "a wrapped coded error loses its type on the way to Vault: " + err.Error()
 		}
 		return coded.Code(), err.Error()

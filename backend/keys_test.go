@@ -32,8 +32,8 @@ func TestImportedKey(t *testing.T) {
 	if !strings.HasPrefix(read["authorized_key"].(string), "ssh-rsa ") || read["bits"] != 2048 || read["generated"] != false {
 		t.Errorf("read %v", read)
 	}
-	for kind, print := range read["fingerprints"].(map[string]string) {
-		if print == "" {
+	for kind, fingerprint := range read["fingerprints"].(map[string]string) {
+		if fingerprint == "" {
 			t.Errorf("no fingerprint %s", kind)
 		}
 	}

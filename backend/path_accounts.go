@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -103,8 +104,8 @@ func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *fra
 		InstanceID: data.Get("instance_id").(string),
 		Username:   data.Get("username").(string),
 	}
-	if !isName(id.Connection) || !isName(id.InstanceID) || checkUsername(id.Username) != nil {
-		return nil, nil // nothing is stored under it, and storage fails on ".."
+	if strings.Contains(id.String(), "..") {
+		return nil, nil // nothing is stored under it, and storage would fail
 	}
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil {

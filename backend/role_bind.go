@@ -242,13 +242,23 @@ func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string
 		return nil, nil, err
 	}
 	if unchanged(old, members) {
-		return old, warnings, nil
+		return old, warnings, b.describeMembers(ctx, old, members)
 	}
 	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, nil, err
 	}
 	return next, slices.Concat(warnings, ch.warnings), nil
+}
+
+// describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
+func (b *backend) describeMembers(ctx context.Context, r *role, members []member) error {
+	for _, m := range members {
+		if err := b.core.Describe(ctx, r.account(m.instance.ID), rotation.FactsOf(m.instance)); err != nil {
+			return vaultError("", err)
+		}
+	}
+	return nil
 }
 
 // unchanged reports whether the role is bound to exactly these members.

@@ -108,12 +108,16 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 	if err != nil {
 		return nil, vaultError(v.asked("instance_ids"), err)
 	}
+	states := make(map[string]cloud.State, len(found))
+	for _, i := range found {
+		states[i.ID] = i.State
+	}
 	var missing, gone []string
 	for _, id := range v.role.InstanceIDs {
-		switch at := slices.IndexFunc(found, func(i cloud.Instance) bool { return i.ID == id }); {
-		case at < 0:
+		switch state, ok := states[id]; {
+		case !ok:
 			missing = append(missing, id)
-		case found[at].State == cloud.StateGone:
+		case state == cloud.StateGone:
 			gone = append(gone, id)
 		}
 	}

@@ -209,6 +209,11 @@ func TestTagRole(t *testing.T) {
 	if h.cloud.count("FindInstances", "DescribeInstances") != calls {
 		t.Error("the read of a bound instance asked the cloud where it is")
 	}
+	h.cloud.change("srv-2", func(i *cloud.Instance) { i.PublicIP = "192.0.2.7" })
+	h.list(t, "instances/r")
+	if got := h.read(t, "accounts/"+resetCloud+"/srv-2/Administrator")["public_ip"]; got != "192.0.2.7" {
+		t.Errorf("the address is %v after a look at the instances", got)
+	}
 	h.cloud.terminate("srv-1")
 	if got := h.list(t, "instances/r"); fmt.Sprint(got) != "[srv-2 srv-20]" {
 		t.Errorf("instances %v", got)

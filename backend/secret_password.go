@@ -49,7 +49,7 @@ func (b *backend) leased(data map[string]any, a *rotation.Answer) *logical.Respo
 // leaseOf reads a lease's internal data, which has crossed to Vault and back as JSON.
 func leaseOf(secret *logical.Secret) (rotation.LeaseRef, error) {
 	if secret == nil {
-		return rotation.LeaseRef{}, errors.New("Vault passed no lease")
+		return rotation.LeaseRef{}, errors.New("no lease was passed")
 	}
 	account, _ := secret.InternalData[leaseAccount].(string)
 	nonce, _ := secret.InternalData[leaseNonce].(string)
