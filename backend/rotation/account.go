@@ -100,6 +100,8 @@ type Settings struct {
 	ClearInitial     bool          `json:"clear_initial,omitempty"`
 	// CanReset is whether the connection's provider can reset passwords.
 	CanReset bool `json:"can_reset,omitempty"`
+	// SharedPassword makes the account a member of its role's group (rule 16).
+	SharedPassword bool `json:"shared_password,omitempty"`
 	// RotationPeriod is the time between scheduled rotations; 0: none.
 	RotationPeriod time.Duration `json:"rotation_period,omitempty"`
 }
@@ -142,6 +144,8 @@ type Version struct {
 	Until time.Time `json:"until,omitzero"`
 	// Ended is when a newer version replaced it.
 	Ended time.Time `json:"ended,omitzero"`
+	// Batch is the id of the group's batch that the version comes from; empty: none.
+	Batch string `json:"batch,omitempty"`
 }
 
 // Attempt is one cloud call that may set a password and that has not been closed.
@@ -176,6 +180,12 @@ type Pending struct {
 	Uncertain bool `json:"uncertain,omitempty"`
 	// Rejected is set when the value is not sent any more.
 	Rejected bool `json:"rejected,omitempty"`
+	// Batch is the id of the group's batch that the value comes from; empty: none.
+	Batch string `json:"batch,omitempty"`
+	// Disclosed and Until are those of a group's batch that was handed out for an instance which has
+	// it already, before all have it.
+	Disclosed time.Time `json:"disclosed,omitzero"`
+	Until     time.Time `json:"until,omitzero"`
 }
 
 // polled reports whether any attempt's outcome may still be shown.
@@ -230,6 +240,9 @@ type Account struct {
 	Settings Settings `json:"settings"`
 	Facts    Facts    `json:"facts"`
 
+	// Members are the accounts of a group; see group.go. They are empty in an account.
+	Members []ID `json:"members,omitempty"`
+
 	// Versions, oldest first; the last is the current one.
 	Versions []Version `json:"versions,omitempty"`
 	// LastVersion is the highest number ever given, since old versions are pruned.
@@ -281,6 +294,7 @@ func (a *Account) version(n int) *Version {
 func (a *Account) clone() *Account {
 	c := *a
 	c.Versions = append([]Version(nil), a.Versions...)
+	c.Members = append([]ID(nil), a.Members...)
 	c.OldUnresolved = append([]Attempt(nil), a.OldUnresolved...)
 	c.Candidates = append([]Candidate(nil), a.Candidates...)
 	if a.Pending != nil {

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	mathrand "math/rand/v2"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -150,6 +152,8 @@ type entry struct {
 	holds     int
 	holdCause string
 	fetching  chan struct{} // closed when the initial password's reader is done
+	// disagree is set while the members of a group may not all have its value.
+	disagree atomic.Bool
 
 	// slot is the scheduler's part, guarded by its queue.
 	slot slot
@@ -161,6 +165,7 @@ func (c *Core) entry(id ID) *entry {
 	e := c.entries[id]
 	if e == nil {
 		e = &entry{id: id}
+		e.disagree.Store(id.isGroup())
 		c.entries[id] = e
 	}
 	return e
@@ -220,6 +225,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 		close(e.changed)
 		e.changed = nil
 	}
+	c.pokeGroup(next)
 	return nil
 }
 
@@ -265,11 +271,8 @@ func (c *Core) noteAttempts(e *entry) {
 
 // Invalidate drops what is cached under a storage key that another node has changed.
 func (c *Core) Invalidate(key string) {
-	if len(key) <= len(AccountPrefix) || key[:len(AccountPrefix)] != AccountPrefix {
-		return
-	}
-	id, err := ParseID(key[len(AccountPrefix):])
-	if err != nil {
+	id, ok := idOfKey(key)
+	if !ok {
 		return
 	}
 	e := c.entry(id)
@@ -277,4 +280,18 @@ func (c *Core) Invalidate(key string) {
 	e.rec, e.loaded = nil, false
 	e.mu.Unlock()
 	c.scheduleAt(e, stepNone, c.opts.Now())
+}
+
+// idOfKey is the inverse of accountKey.
+func idOfKey(key string) (ID, bool) {
+	if rest, ok := strings.CutPrefix(key, GroupPrefix); ok {
+		connection, role, ok := strings.Cut(rest, "/")
+		return GroupID(connection, role), ok
+	}
+	rest, ok := strings.CutPrefix(key, AccountPrefix)
+	if !ok {
+		return ID{}, false
+	}
+	id, err := ParseID(rest)
+	return id, err == nil
 }

@@ -54,27 +54,32 @@ func (e disclosed) apply(a *Account, r rules) error {
 		cur.Disclosed = e.at
 		return nil
 	}
-	if a.Settings.Checkout == Exclusive {
-		if err := a.checkedOut(e.at, r); err != nil {
-			return err
-		}
-	}
-	if len(a.Leases) >= maxLeases {
-		return errorf(NotReadable, "account %s has %d live leases, the most that one account may have; wait until some end or revoke them", a.ID, len(a.Leases))
-	}
 	if cur.Disclosed.IsZero() {
 		cur.Disclosed = e.at
 	}
 	if cur.Until.IsZero() {
 		cur.Until = e.at.Add(a.Settings.MaxTTL)
 	}
-	left := cur.Until.Sub(e.at)
+	return a.lease(e, cur.Number, cur.Until, r)
+}
+
+// lease adds a nonce for a version whose disclosure ends at until.
+func (a *Account) lease(e disclosed, version int, until time.Time, r rules) error {
+	if a.Settings.Checkout == Exclusive {
+		if err := a.checkedOut(r); err != nil {
+			return err
+		}
+	}
+	if len(a.Leases) >= maxLeases {
+		return errorf(NotReadable, "account %s has %d live leases, the most that one account may have; wait until some end or revoke them", a.ID, len(a.Leases))
+	}
+	left := until.Sub(e.at)
 	ttl := min(a.Settings.TTL, left)
 	*e.grant = Grant{Nonce: e.nonce, TTL: ttl, MaxTTL: left}
 	if a.Leases == nil {
 		a.Leases = map[string]Lease{}
 	}
-	a.Leases[e.nonce] = Lease{Version: cur.Number, Issued: e.at, Expires: e.at.Add(ttl)}
+	a.Leases[e.nonce] = Lease{Version: version, Issued: e.at, Expires: e.at.Add(ttl)}
 	return nil
 }
 
@@ -108,7 +113,7 @@ func (a *Account) readable(now time.Time) error {
 }
 
 // checkedOut is nil unless a lease of any version lives.
-func (a *Account) checkedOut(_ time.Time, r rules) error {
+func (a *Account) checkedOut(r rules) error {
 	var latest time.Time
 	held := false
 	for _, l := range a.Leases {

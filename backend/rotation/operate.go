@@ -37,6 +37,8 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	switch {
 	case e.rec == nil:
 		return nil, errorf(NotFound, "there is no account %s", id)
+	case reason == DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.isGroup():
+		return nil, errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
 	case !e.rec.Settings.CanReset:
 		return nil, errorf(Conflict, "provider %s cannot reset passwords, so account %s cannot be rotated", e.rec.Provider, id)
 	}
@@ -50,7 +52,9 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	if err != nil && !errors.Is(err, errNoChange) {
 		return nil, err
 	}
-	c.hurry(e)
+	if wait > 0 {
+		c.hurry(e)
+	}
 	before := rec.LastVersion
 	for deadline := time.Now().Add(wait); e.rec != nil && e.rec.LastVersion == before && e.rec.Due != nil; {
 		left := min(time.Until(deadline), until(ctx))

@@ -17,6 +17,7 @@ const (
 	stepBegin         // record a new pending with its first attempt, and send it
 	stepRetry         // record another attempt of the same pending, and send it
 	stepPoll          // look at the cloud's record of an accepted attempt
+	stepRoll          // bring a group's members to its value
 	stepClear         // delete the cloud's copy of the initial password
 )
 
@@ -25,7 +26,7 @@ func (s step) callsCloud() bool { return s >= stepBegin }
 
 // String is for logs and traces.
 func (s step) String() string {
-	return [...]string{"none", "lapse", "schedule", "settle", "begin", "retry", "poll", "clear"}[s]
+	return [...]string{"none", "lapse", "schedule", "settle", "begin", "retry", "poll", "roll", "clear"}[s]
 }
 
 // situation is what a plan depends on besides the record.
@@ -39,6 +40,8 @@ type situation struct {
 	notBefore time.Time
 	// nextPoll is when the record may be looked at again.
 	nextPoll time.Time
+	// disagree is set while a group's members may not all have its current value.
+	disagree bool
 	rules    rules
 }
 
@@ -77,8 +80,16 @@ func (a *Account) plan(s situation) (step, time.Time) {
 
 // planRotation is the rotation's part of plan.
 func (a *Account) planRotation(s situation) (step, time.Time) {
-	if !a.Settings.CanReset || a.Due == nil {
+	group, member := a.isGroup(), a.Settings.SharedPassword && a.Role != "" && !a.isGroup()
+	switch {
+	case !a.Settings.CanReset:
 		return stepNone, time.Time{}
+	case group && (a.Pending != nil || s.disagree && a.current() != nil):
+		return stepRoll, s.nextPoll
+	case a.Due == nil:
+		return stepNone, time.Time{}
+	case member && (a.Pending == nil || !a.Pending.polled()):
+		return stepNone, time.Time{} // its group's worker sends
 	}
 	var notBefore time.Time
 	if a.Backoff != nil {

@@ -18,6 +18,16 @@ type Answer struct {
 	LastRotation time.Time // zero: never rotated
 	NextRotation time.Time // zero: no schedule
 	Lease        *Grant    // nil in static mode
+	// Group is the group that the lease belongs to; zero where the account itself does.
+	Group ID
+}
+
+// LeaseID is the account or group that the lease belongs to.
+func (a *Answer) LeaseID() ID {
+	if a.Group != (ID{}) {
+		return a.Group
+	}
+	return a.ID
 }
 
 // Read hands out the current version of an account, under rule 11: the nonce and the first disclosure
@@ -25,10 +35,14 @@ type Answer struct {
 // initial password is read, a leased account's first rotation is started). What cannot be handed out
 // now is an Error of kind NotReadable, after waiting for up to wait or to the end of ctx.
 func (c *Core) Read(ctx context.Context, id ID, wait time.Duration) (*Answer, error) {
-	e := c.entry(id)
+	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) { return c.tryRead(ctx, e) })
+}
+
+// waitFor repeats a read that cannot be answered yet, for up to wait, whenever the record changes.
+func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try func(*entry) (*Answer, <-chan struct{}, error)) (*Answer, error) {
 	deadline := time.Now().Add(wait)
 	for {
-		answer, changed, err := c.tryRead(ctx, e)
+		answer, changed, err := try(e)
 		var not *Error
 		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || wait <= 0 {
 			return answer, err
@@ -81,17 +95,26 @@ func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{},
 			return nil, e.watch(), err
 		}
 	}
-	if e.rec.wantsFirst() {
-		if _, err := c.updateLocked(ctx, e, madeDue{reason: DueFirst, at: c.opts.Now()}); err != nil && !errors.Is(err, errNoChange) {
-			return nil, nil, err
-		}
-		c.hurry(e)
+	if err := c.startFirst(ctx, e); err != nil {
+		return nil, nil, err
 	}
 	answer, err := c.disclose(ctx, e)
 	if err != nil {
 		return nil, e.watch(), err
 	}
 	return answer, nil, nil
+}
+
+// startFirst makes an account due that a read is to give its first password. The caller holds e.mu.
+func (c *Core) startFirst(ctx context.Context, e *entry) error {
+	if !e.rec.wantsFirst() {
+		return nil
+	}
+	if _, err := c.updateLocked(ctx, e, madeDue{reason: DueFirst, at: c.opts.Now()}); err != nil && !errors.Is(err, errNoChange) {
+		return err
+	}
+	c.hurry(e)
+	return nil
 }
 
 // disclose hands the current version out. The caller holds e.mu.

@@ -153,6 +153,7 @@ func (e madeDue) apply(a *Account, _ rules) error {
 // begun records a new pending and its first attempt (rules 1, 2, 8, 9).
 type begun struct {
 	password string
+	batch    string // the group's batch that the value comes from; empty: none
 	attempt  Attempt
 }
 
@@ -174,7 +175,7 @@ func (e begun) apply(a *Account, r rules) error {
 			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created})
 		}
 	}
-	a.Pending = &Pending{Password: e.password, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
+	a.Pending = &Pending{Password: e.password, Batch: e.batch, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
 	a.LastReset = e.attempt.Started
 	a.prune(r)
 	return nil
@@ -442,7 +443,7 @@ func (a *Account) failed(i int, b Backoff, r rules) {
 func (a *Account) promote(attempt string, at time.Time, r rules) {
 	p := a.Pending
 	a.closeAttempt(attempt)
-	a.add(Version{Password: p.Password, Source: FromReset, Created: at, Verified: true})
+	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Verified: true, Disclosed: p.Disclosed, Until: p.Until})
 	if len(p.Attempts) > 0 && !r.promoteForgetsOpen {
 		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
 	}

@@ -286,7 +286,7 @@ func (c *Core) loadAll() {
 }
 
 func (c *Core) loadOnce(ctx context.Context) error {
-	return c.walk(ctx, "", func(id ID) error {
+	visit := func(id ID) error {
 		e := c.entry(id)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -299,7 +299,31 @@ func (c *Core) loadOnce(ctx context.Context) error {
 		}
 		c.schedule(e)
 		return nil
-	})
+	}
+	if err := c.walk(ctx, "", visit); err != nil {
+		return err
+	}
+	return c.walkGroups(ctx, visit)
+}
+
+// walkGroups visits all groups, from storage.
+func (c *Core) walkGroups(ctx context.Context, visit func(ID) error) error {
+	connections, err := c.opts.Storage.List(ctx, GroupPrefix)
+	if err != nil {
+		return err
+	}
+	for _, connection := range connections {
+		roles, err := c.opts.Storage.List(ctx, GroupPrefix+connection)
+		if err != nil {
+			return err
+		}
+		for _, role := range roles {
+			if err := visit(GroupID(strings.TrimSuffix(connection, "/"), role)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // walk visits the accounts below a prefix of account names, from storage.

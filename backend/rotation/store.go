@@ -9,13 +9,21 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// Storage prefixes. Account records are to be seal-wrapped by the backend; bindings hold no secret.
+// Storage prefixes. The records of accounts and groups are to be seal-wrapped by the backend;
+// bindings hold no secret.
 const (
 	AccountPrefix = "account/"
+	GroupPrefix   = "group/"
 	bindingPrefix = "binding/"
 )
 
-func accountKey(id ID) string { return AccountPrefix + id.String() }
+// accountKey is where a record is stored: an account's, or a group's.
+func accountKey(id ID) string {
+	if id.isGroup() {
+		return GroupPrefix + id.Connection + "/" + id.Username
+	}
+	return AccountPrefix + id.String()
+}
 
 // storageError is what callers see when storage fails; whether a failed write has landed is unknown.
 func storageError(what string, id ID, err error) *Error {

@@ -16,7 +16,7 @@ const clockSkew = 5 * time.Minute
 // situate describes the present for plan. The caller holds e.mu.
 func (c *Core) situate(e *entry) situation {
 	now := c.opts.Now()
-	s := situation{now: now, notBefore: e.holdUntil, nextPoll: e.pollAt, rules: c.opts.rules}
+	s := situation{now: now, notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree.Load(), rules: c.opts.rules}
 	n := c.connection(e.id.Connection)
 	n.mu.Lock()
 	live := n.live
@@ -109,6 +109,12 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 	if err != nil {
 		c.hold(e, err)
 		return nil
+	}
+	switch {
+	case st == stepRoll:
+		return c.roll(ctx, e, rec, n, live, r)
+	case st == stepBegin && rec.isGroup():
+		return c.beginBatch(ctx, e, rec, live, false)
 	}
 	switch st {
 	case stepBegin:
@@ -238,7 +244,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 		}
 		return err
 	}
-	return c.send(ctx, e, next, t, live, r)
+	return c.send(ctx, e, next, t, n, live, r)
 }
 
 // retry records another attempt of the same value, and sends it.
@@ -266,7 +272,7 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 		}
 		return err
 	}
-	return c.send(ctx, e, next, t, live, r)
+	return c.send(ctx, e, next, t, n, live, r)
 }
 
 func (c *Core) newAttempt(operation string) (Attempt, error) {
@@ -294,22 +300,41 @@ func resetOf(a *Account, value string) cloud.Reset {
 }
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
-func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, live *Connection, r cloud.PasswordResetter) error {
-	n := c.connection(e.id.Connection)
-	patience := sendPatience(live)
-	stale := time.Now().Add(patience)
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	return c.conclude(ctx, e, rec, t, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password)), false, r)
+}
+
+// outcome is what is known of a reset request when its call returns.
+type outcome struct {
+	sent    bool
+	started cloud.ResetStarted
+	err     error
+}
+
+// call waits for the limiter and sends one reset request, signed then.
+func (c *Core) call(ctx context.Context, n *connection, live *Connection, r cloud.PasswordResetter, reset cloud.Reset) outcome {
+	stale := time.Now().Add(sendPatience(live))
 	wait, cancel := context.WithDeadline(ctx, stale)
 	err := n.gate.Wait(wait, r.ResetTraits().Action)
 	cancel()
 	if err != nil {
-		return c.recordOutcome(ctx, e, unsent{attempt: t.ID})
+		return outcome{err: err}
 	}
 	call, cancel := context.WithTimeout(cloud.WithSendDeadline(ctx, stale), live.RequestTimeout)
-	started, err := r.StartReset(call, resetOf(rec, rec.Pending.Password))
-	cancel()
+	defer cancel()
+	started, err := r.StartReset(call, reset)
 	n.breaker.report(c.opts.Now(), err)
-	c.unhold(e)
+	return outcome{sent: true, started: started, err: err}
+}
 
+// conclude records what is known of an account's attempt. shared says that the request named other
+// accounts too, so that a refusal may be about one of those.
+func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, o outcome, shared bool, r cloud.PasswordResetter) error {
+	if !o.sent {
+		return c.recordOutcome(ctx, e, unsent{attempt: t.ID})
+	}
+	c.unhold(e)
+	started, err := o.started, o.err
 	switch kind := cloud.KindOf(err); {
 	case err == nil && started.Done:
 		c.opts.Logger.Info("account rotated", "account", e.id.String())
@@ -327,7 +352,7 @@ func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, live
 		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, backoff: c.backoff(rec, err)}); err != nil {
 			return err
 		}
-		if kind == cloud.NotFound {
+		if kind == cloud.NotFound && !shared {
 			return c.apply(ctx, e, vanished{at: c.opts.Now()})
 		}
 		return nil
