@@ -108,6 +108,7 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 	n.mu.Unlock()
 	select {
 	case a := <-answer:
+		c.opts.turn(ctx, ID{n.name, ref.InstanceID, ""})
 		return a.record, a.found, a.err
 	case <-ctx.Done():
 		return cloud.ResetRecord{}, false, &cloud.Error{Kind: cloud.Unavailable, Err: ctx.Err(), Message: "the operation record was not waited for"}

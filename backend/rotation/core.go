@@ -38,6 +38,9 @@ type Options struct {
 	NewID func() (string, error)
 
 	rules rules // only tests set any
+	// turn is called where a goroutine has just been woken, or starts, and holds no lock. A simulation
+	// decides there who of several goes first, which makes its histories repeatable. Only tests set it.
+	turn func(ctx context.Context, id ID)
 }
 
 // Ciphertext is an initial password as the cloud has it, and what is needed to choose the key.
@@ -92,6 +95,9 @@ func New(o Options) *Core {
 	}
 	if o.NewID == nil {
 		o.NewID = randomID
+	}
+	if o.turn == nil {
+		o.turn = func(context.Context, ID) {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Core{opts: o, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, ctx: ctx, cancel: cancel}

@@ -70,6 +70,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 		case <-ctx.Done():
 		}
 		timer.Stop()
+		c.opts.turn(ctx, id)
 		e.mu.Lock()
 		if err := c.load(ctx, e); err != nil {
 			return nil, err

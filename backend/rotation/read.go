@@ -66,6 +66,7 @@ func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try fu
 		if ctx.Err() != nil {
 			return nil, err
 		}
+		c.opts.turn(ctx, e.id)
 	}
 }
 
@@ -190,6 +191,7 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 		case <-other:
 		case <-ctx.Done():
 		}
+		c.opts.turn(ctx, e.id)
 		e.mu.Lock()
 		if err := c.load(ctx, e); err != nil {
 			return err

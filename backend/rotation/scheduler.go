@@ -173,6 +173,7 @@ func (c *Core) hurry(e *entry) {
 // dispatch hands a queue's accounts to workers when their time has come.
 func (c *Core) dispatch(q *queue) {
 	defer c.wg.Done()
+	c.opts.turn(c.ctx, ID{Connection: q.name})
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -189,6 +190,7 @@ func (c *Core) dispatch(q *queue) {
 		case <-q.wake:
 		case <-timer.C:
 		}
+		c.opts.turn(c.ctx, ID{Connection: q.name})
 	}
 }
 
@@ -233,6 +235,7 @@ func (q *queue) pop(h *items) *entry {
 // serve runs one worker step and puts the account back into the queue.
 func (c *Core) serve(q *queue, e *entry, remote bool) {
 	defer c.wg.Done()
+	c.opts.turn(c.ctx, e.id)
 	err := c.work(c.ctx, e, remote)
 
 	e.mu.Lock()
@@ -268,6 +271,7 @@ func (c *Core) serve(q *queue, e *entry, remote bool) {
 // meanwhile do not wait for it, and tries again until it has seen everything.
 func (c *Core) loadAll() {
 	defer c.wg.Done()
+	c.opts.turn(c.ctx, ID{})
 	for failures := 1; ; failures++ {
 		err := c.loadOnce(c.ctx)
 		if err == nil || c.ctx.Err() != nil {
