@@ -22,6 +22,15 @@ type Config struct {
 	// ProjectDomainName is the domain of ProjectName; empty means UserDomainName.
 	ProjectDomainName string
 	SignatureStyle    string // SignatureDirect or SignatureScoped
+	// ApplicationCredentialID and ApplicationCredentialSecret are Keystone's.
+	ApplicationCredentialID     string
+	ApplicationCredentialSecret string
+	// UseAmbientCredentials allows the credentials of the environment: variables, shared files,
+	// container and instance roles. Without it missing keys are an error.
+	UseAmbientCredentials bool
+	// RoleARN is a role to assume with the credentials; ExternalID goes with it.
+	RoleARN    string
+	ExternalID string
 	// Endpoints overrides service URLs, keyed by the Descriptor's EndpointKeys.
 	Endpoints map[string]string
 	// RequestTimeout bounds one HTTP exchange.

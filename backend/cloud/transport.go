@@ -6,10 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +23,8 @@ var errLinkLocal = errors.New("link-local addresses are refused")
 
 // NewHTTPClient makes the only HTTP client that providers use. It verifies TLS against the system's
 // roots, or against caPEM instead if that is not empty; takes proxies from the environment; refuses
-// link-local addresses, also after name resolution; follows no redirect (a signed request or a
+// link-local addresses, also after name resolution; speaks HTTP/1.1, since HTTP/2 may send a request
+// again by itself; follows no redirect (a signed request or a
 // token must not be carried to another host); and bounds each exchange by timeout.
 func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
@@ -38,7 +41,6 @@ func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
 		DialContext:           dialer.DialContext,
 		TLSClientConfig:       tlsConfig,
 		TLSHandshakeTimeout:   10 * time.Second,
-		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
@@ -69,8 +71,16 @@ func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 
 func linkLocal(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
-	return ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()
+	return ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || slices.Contains(metadataServices, ip)
 }
+
+// metadataServices are the clouds' metadata services at addresses that are not link-local: AWS over
+// IPv6 and Alibaba Cloud.
+var metadataServices = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
+
+// maxAnswer bounds the body of an answer, in bytes, far above any real one: an endpoint is not trusted
+// to end its answer.
+const maxAnswer = 64 << 20
 
 // ValidateURL checks a URL that an operator configures (endpoints, auth_url): https, or http to a
 // literal loopback address or "localhost" only; a host; no user, query or fragment; no link-local
@@ -173,7 +183,17 @@ func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t, ok := r.Context().Value(sendDeadlineKey{}).(time.Time); ok && !time.Now().Before(t) {
 		return nil, errStale
 	}
-	return g.next.RoundTrip(r)
+	resp, err := g.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = boundedBody{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	}
+	return resp, err
+}
+
+// boundedBody is an answer's body that ends at maxAnswer.
+type boundedBody struct {
+	io.Reader
+	io.Closer
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections through.

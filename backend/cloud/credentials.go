@@ -1,0 +1,72 @@
+package cloud
+
+import (
+	"context"
+	"time"
+)
+
+// CredentialRotator is implemented by providers that can replace the very credential they use
+// (rotate-root). The backend drives it: create, verify, store, delete the old one; so that a crash at
+// any step leaves a working credential in storage.
+type CredentialRotator interface {
+	// OwnCredentials lists the credentials of the identity that the connection uses, the one in use
+	// included.
+	OwnCredentials(ctx context.Context) ([]OwnCredential, error)
+	// CreateCredential makes another credential for the same identity. Where the cloud allows no
+	// more of them, the error is Refused and says which to delete.
+	CreateCredential(ctx context.Context) (Credential, error)
+	// DeleteCredential deletes one of the identity's credentials. Deleting one that does not exist
+	// succeeds.
+	DeleteCredential(ctx context.Context, id string) error
+}
+
+// Credential is a secret that a connection can use, as its fields name it: either an access key or an
+// application credential.
+type Credential struct {
+	AccessKey                   string
+	SecretKey                   string
+	ApplicationCredentialID     string
+	ApplicationCredentialSecret string
+}
+
+// ID is the part of a credential that is no secret.
+func (c Credential) ID() string {
+	if c.AccessKey != "" {
+		return c.AccessKey
+	}
+	return c.ApplicationCredentialID
+}
+
+// OwnCredential is a credential as the cloud lists it.
+type OwnCredential struct {
+	ID      string
+	Created time.Time // zero if the cloud does not tell
+	InUse   bool      // it is the one that this connection uses
+}
+
+// PermissionChecker is implemented by providers that can say what their credentials may do.
+type PermissionChecker interface {
+	// CheckPermissions tries, or asks about, every permission that cloudpw may need, without changing
+	// anything.
+	CheckPermissions(ctx context.Context) ([]Permission, error)
+}
+
+// Verdict about a permission.
+type Verdict string
+
+// Verdicts. PermissionUnknown means that the cloud offers no way to try it without effect.
+const (
+	PermissionGranted Verdict = "granted"
+	PermissionDenied  Verdict = "denied"
+	PermissionUnknown Verdict = "unknown"
+)
+
+// Permission is what a connection may do, and what for.
+type Permission struct {
+	Action   string // the cloud's name of the permission, for example "ec2:GetPasswordData"
+	Purpose  string // what cloudpw needs it for
+	Required bool   // false: only some features need it
+	Verdict  Verdict
+	Message  string // the cloud's reason, or why it cannot be told
+	Policy   string // the policy text that grants it, ready to paste
+}
