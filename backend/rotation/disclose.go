@@ -211,15 +211,23 @@ func (a *Account) endLease(nonce string, reason Reason, at time.Time, r rules) b
 	if cur == nil || l.Version != cur.Number && !r.revokeIgnoresVersion {
 		return true
 	}
-	for _, other := range a.Leases {
-		if other.Version == cur.Number {
-			return true
-		}
+	if a.leased(cur.Number) {
+		return true
 	}
 	if err := (madeDue{reason: reason, at: at}).apply(a, r); err != nil {
 		return true // already due for a reason that forbids reading
 	}
 	return true
+}
+
+// leased reports whether a lease of the version lives.
+func (a *Account) leased(version int) bool {
+	for _, l := range a.Leases {
+		if l.Version == version {
+			return true
+		}
+	}
+	return false
 }
 
 // lapsed ends what Vault should have ended: leases past their expiry and slack, and a version past

@@ -82,18 +82,26 @@ func (e agreed) apply(a *Account, r rules) error {
 		return errStale
 	}
 	a.promote("", e.at, r)
+	// It may have been handed out for an instance that had it early, and that lease may have ended.
+	if cur := a.current(); a.Settings.Mode == Leased && !cur.Disclosed.IsZero() && !a.leased(cur.Number) {
+		a.Due = &Due{Since: e.at, Reason: DueRevoked}
+	}
 	return nil
 }
 
 // joined gives a member the group's value: as a new pending, or as another attempt of the same one
 // (rules 2, 3, 8, 9).
 type joined struct {
+	role            string
 	password, batch string
 	reason          Reason
 	attempt         Attempt
 }
 
 func (e joined) apply(a *Account, r rules) error {
+	if a.Role != e.role || !a.Settings.SharedPassword {
+		return errStale // it has left meanwhile
+	}
 	if p := a.Pending; p != nil && p.Batch == e.batch && !p.Rejected {
 		return retried{attempt: e.attempt}.apply(a, r)
 	}
@@ -103,12 +111,24 @@ func (e joined) apply(a *Account, r rules) error {
 	return begun{password: e.password, batch: e.batch, attempt: e.attempt}.apply(a, r)
 }
 
-// left takes a member out of its group. If a client knows its password, it goes its own way and
-// becomes due.
+// superseded rejects a member's pending whose batch was replaced: the cloud has refused that value for
+// another member (rule 8). What was sent of it is settled like that of any rejected pending.
+type superseded struct{ batch string }
+
+func (e superseded) apply(a *Account, _ rules) error {
+	p := a.Pending
+	if p == nil || p.Batch == e.batch || p.Rejected || p.polled() {
+		return errNoChange
+	}
+	p.Rejected = true
+	return nil
+}
+
+// left takes a member out of its group. It keeps the group's password, which clients know or will be
+// given for the others, so it goes its own way and becomes due.
 type left struct {
-	role  string
-	known bool
-	at    time.Time
+	role string
+	at   time.Time
 }
 
 func (e left) apply(a *Account, r rules) error {
@@ -117,10 +137,11 @@ func (e left) apply(a *Account, r rules) error {
 	}
 	a.Role = ""
 	a.Settings.SharedPassword = false
-	if e.known && a.Settings.CanReset {
-		if err := (madeDue{reason: DueLeaver, at: e.at}).apply(a, r); err != nil && !errors.Is(err, errNoChange) {
-			return err
-		}
+	if !a.Settings.CanReset || a.Pending == nil && a.current() == nil {
+		return nil
+	}
+	if err := (madeDue{reason: DueLeaver, at: e.at}).apply(a, r); err != nil && !errors.Is(err, errNoChange) {
+		return err
 	}
 	return nil
 }
@@ -167,37 +188,41 @@ func (c *Core) BindGroup(ctx context.Context, connection, provider, role string,
 	members = slices.Clone(members)
 	slices.SortFunc(members, func(a, b ID) int { return strings.Compare(a.String(), b.String()) })
 	e := c.entry(GroupID(connection, role))
-	e.mu.Lock()
-	if err := c.load(ctx, e); err != nil {
-		e.mu.Unlock()
-		return err
-	}
-	base := e.rec
-	if base == nil {
-		base = &Account{ID: e.id, Provider: provider}
-	}
-	next, err := transition(base, grouped{role: role, settings: s, members: members, at: c.opts.Now()}, c.opts.rules)
-	if err == nil {
-		err = c.put(ctx, e, next)
-	}
-	if errors.Is(err, errNoChange) {
-		err = nil
-	}
-	if err == nil {
-		e.disagree.Store(true)
-		c.schedule(e)
-	}
-	e.mu.Unlock()
+	base, err := c.get(ctx, e.id)
 	if err != nil {
 		return err
 	}
-	for _, id := range base.Members {
-		if !slices.Contains(members, id) {
-			if err := c.leave(ctx, base, id); err != nil {
+	if base != nil {
+		// Before the group forgets them, so that a failure can be repeated.
+		for _, id := range base.Members {
+			if slices.Contains(members, id) {
+				continue
+			}
+			if err := c.leave(ctx, role, id); err != nil {
 				return err
 			}
 		}
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return err
+	}
+	if base = e.rec; base == nil {
+		base = &Account{ID: e.id, Provider: provider}
+	}
+	next, err := transition(base, grouped{role: role, settings: s, members: members, at: c.opts.Now()}, c.opts.rules)
+	switch {
+	case errors.Is(err, errNoChange):
+	case err != nil:
+		return err
+	default:
+		if err := c.put(ctx, e, next); err != nil {
+			return err
+		}
+	}
+	e.disagree.Store(true)
+	c.schedule(e)
 	return nil
 }
 
@@ -209,7 +234,7 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 		return err
 	}
 	for _, id := range rec.Members {
-		if err := c.leave(ctx, rec, id); err != nil {
+		if err := c.leave(ctx, role, id); err != nil {
 			return err
 		}
 	}
@@ -225,42 +250,12 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 }
 
 // leave takes one account out of its group.
-func (c *Core) leave(ctx context.Context, group *Account, id ID) error {
-	known := false
-	if member, err := c.get(ctx, id); err != nil {
-		return err
-	} else if member != nil {
-		known = group.knows(member)
-	}
-	_, err := c.update(ctx, c.entry(id), left{role: group.Role, known: known, at: c.opts.Now()})
+func (c *Core) leave(ctx context.Context, role string, id ID) error {
+	_, err := c.update(ctx, c.entry(id), left{role: role, at: c.opts.Now()})
 	if errors.Is(err, errNoChange) || isNotFound(err) {
 		return nil
 	}
 	return err
-}
-
-// knows reports whether a client has been given the password that the member has.
-func (g *Account) knows(member *Account) bool {
-	batches := map[string]bool{}
-	if p := member.Pending; p != nil {
-		batches[p.Batch] = true
-	}
-	if cur := member.current(); cur != nil {
-		if !cur.Disclosed.IsZero() {
-			return true
-		}
-		batches[cur.Batch] = true
-	}
-	delete(batches, "")
-	if p := g.Pending; p != nil && batches[p.Batch] && !p.Disclosed.IsZero() {
-		return true
-	}
-	for _, v := range g.Versions {
-		if batches[v.Batch] && !v.Disclosed.IsZero() {
-			return true
-		}
-	}
-	return false
 }
 
 // ReadGroup is Read for the shared password of a role: it answers once all accounts agree.
@@ -481,7 +476,13 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 			continue
 		case p != nil && p.Batch == batch && p.Rejected:
 			refused = true
-		case p != nil && (p.polled() || p.Batch != batch && !(p.Rejected && len(p.Attempts) == 0)):
+		case p != nil && p.polled():
+		case p != nil && p.Batch != batch && !p.Rejected:
+			if err := c.apply(ctx, c.entry(m.ID), superseded{batch: batch}); err != nil {
+				e.disagree.Store(true)
+				return err
+			}
+		case p != nil && p.Batch != batch && len(p.Attempts) > 0: // rule 9
 		case len(m.OldUnresolved) > 0:
 		case m.Backoff != nil && m.Backoff.NotBefore.After(now):
 		case m.Backoff != nil:
@@ -498,8 +499,11 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 		return nil
 	}
 	e.disagree.Store(true)
-	if refused && g.Pending != nil {
+	switch {
+	case refused && g.Pending != nil:
 		return c.beginBatch(ctx, e, g, live, true)
+	case refused: // one who joined cannot have the current password: another one is needed
+		return c.apply(ctx, e, madeDue{reason: DueManual, at: now})
 	}
 	if len(together) == 0 && len(alone) > 0 {
 		together = alone[:1] // one whose last try failed must not take others with it
@@ -508,7 +512,7 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 	if len(next) > 0 {
 		next = sameReset(next, max(r.ResetTraits().BatchSize, 1))
 	}
-	return c.sendBatch(ctx, next, joined{password: value, batch: batch, reason: reason}, n, live, r)
+	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, n, live, r)
 }
 
 // sameReset takes the accounts that fit into one request with the first: same user, same force_stop.

@@ -60,7 +60,7 @@ func (a *Account) plan(s situation) (step, time.Time) {
 	if at := a.nextLapse(s.rules); !at.IsZero() {
 		consider(stepLapse, at)
 	}
-	if !a.NextRotation.IsZero() && a.Settings.RotationPeriod > 0 {
+	if _, member := a.group(); !member && !a.NextRotation.IsZero() && a.Settings.RotationPeriod > 0 {
 		consider(stepSchedule, a.NextRotation)
 	}
 	for _, t := range a.settling(s.traits) {
@@ -80,11 +80,12 @@ func (a *Account) plan(s situation) (step, time.Time) {
 
 // planRotation is the rotation's part of plan.
 func (a *Account) planRotation(s situation) (step, time.Time) {
-	group, member := a.isGroup(), a.Settings.SharedPassword && a.Role != "" && !a.isGroup()
+	group := a.isGroup()
+	_, member := a.group()
 	switch {
 	case !a.Settings.CanReset:
 		return stepNone, time.Time{}
-	case group && (a.Pending != nil || s.disagree && a.current() != nil):
+	case group && (a.Pending != nil || a.Due == nil && s.disagree && a.current() != nil):
 		return stepRoll, s.nextPoll
 	case a.Due == nil:
 		return stepNone, time.Time{}

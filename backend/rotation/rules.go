@@ -80,6 +80,9 @@ func (e bound) apply(a *Account, _ rules) error {
 	if a.Settings.RotationPeriod != e.settings.RotationPeriod || a.Role == "" {
 		a.NextRotation = firstRotation(a, e.settings, e.at)
 	}
+	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
+		a.Due = nil // it is back in the group, which brings it to the group's password if need be
+	}
 	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
 	a.Gone = time.Time{}
 	return nil
@@ -450,6 +453,9 @@ func (a *Account) promote(attempt string, at time.Time, r rules) {
 	a.Pending, a.Candidates, a.Due, a.Backoff = nil, nil, nil, nil
 	a.LastRotation = at
 	a.InitialOverwritten = true
+	if p.Batch != "" && !a.Settings.SharedPassword {
+		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
+	}
 	a.prune(r)
 }
 

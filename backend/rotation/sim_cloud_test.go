@@ -98,7 +98,7 @@ func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.Rese
 		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "cannot connect")
 	}
 	signed := time.Now()
-	w.tracef("node %d sends reset(%s) to %s", p.n.id, r.Password, id)
+	w.tracef("node %d sends reset(%s) to %v", p.n.id, r.Password, r.InstanceIDs)
 	type result struct {
 		started cloud.ResetStarted
 		err     error
@@ -110,7 +110,7 @@ func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.Rese
 		delay = time.Duration(w.number("late by "+id, int(simLifetime/time.Second))) * time.Second
 	}
 	time.AfterFunc(delay, func() {
-		started, err := c.arrive(id, r.Password, signed)
+		started, err := c.arrive(r.InstanceIDs, r.Password, signed)
 		if crash == crashAfter {
 			p.n.die("after the cloud took the reset of " + id)
 			lost = true
@@ -127,44 +127,57 @@ func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.Rese
 	}
 }
 
-// arrive is the cloud's side of a reset request.
-func (c *simCloud) arrive(id, value string, signed time.Time) (cloud.ResetStarted, error) {
+// arrive is the cloud's side of a reset request: it takes all instances or none.
+func (c *simCloud) arrive(ids []string, value string, signed time.Time) (cloud.ResetStarted, error) {
 	w := c.w
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.servers[id]
-	switch {
-	case c.refuse:
-		return cloud.ResetStarted{}, simUnknown("reset")
-	case time.Since(signed) > simLifetime:
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.Denied, "signature expired")
-	case s == nil || s.gone:
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.NotFound, "no such instance")
-	case c.serial && s.running > 0:
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.Refused, "another operation runs")
-	case w.fault("throttle "+id, w.odds.refuse):
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.Throttled, "slow down")
-	case w.fault("password refused "+id, w.odds.password):
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.PasswordRefused, "the password is too simple")
+	for _, id := range ids {
+		if err := c.refusal(id, signed); err != nil {
+			return cloud.ResetStarted{}, err
+		}
 	}
 	op := c.newID("op")
-	s.operation, s.state = op, cloud.OperationRunning
-	s.running++
-	c.resets[id] = append(c.resets[id], value)
-	w.tracef("cloud accepts reset(%s) on %s as %s", value, id, op)
-	if lag := w.number("lag "+id, 5000); w.fault("lag "+id, w.odds.lag) {
-		time.AfterFunc(time.Duration(lag)*time.Millisecond, func() { c.locked(func() { s.show() }) })
-	} else {
-		s.show()
+	for _, id := range ids {
+		s := c.servers[id]
+		s.operation, s.state = op, cloud.OperationRunning
+		s.running++
+		c.resets[id] = append(c.resets[id], value)
+		w.tracef("cloud accepts reset(%s) on %s as %s", value, id, op)
+		if lag := w.number("lag "+id, 5000); w.fault("lag "+id, w.odds.lag) {
+			time.AfterFunc(time.Duration(lag)*time.Millisecond, func() { c.locked(func() { s.show() }) })
+		} else {
+			s.show()
+		}
+		takes := 500*time.Millisecond + time.Duration(w.number("takes "+id, 8000))*time.Millisecond
+		if w.fault("slow "+id, w.odds.late) {
+			takes = time.Duration(w.number("slow by "+id, int(simLongest/time.Second)-1)) * time.Second
+		}
+		fails := w.fault("failed "+id, w.odds.failed)
+		applied := !fails || w.fault("failed although applied "+id, 0.5)
+		time.AfterFunc(takes, func() { c.finish(s, op, value, fails, applied) })
 	}
-	takes := 500*time.Millisecond + time.Duration(w.number("takes "+id, 8000))*time.Millisecond
-	if w.fault("slow "+id, w.odds.late) {
-		takes = time.Duration(w.number("slow by "+id, int(simLongest/time.Second)-1)) * time.Second
-	}
-	fails := w.fault("failed "+id, w.odds.failed)
-	applied := !fails || w.fault("failed although applied "+id, 0.5)
-	time.AfterFunc(takes, func() { c.finish(s, op, value, fails, applied) })
 	return cloud.ResetStarted{RequestID: op}, nil
+}
+
+// refusal is why the cloud does not take a reset of an instance; nil if it does.
+func (c *simCloud) refusal(id string, signed time.Time) error {
+	w, s := c.w, c.servers[id]
+	switch {
+	case c.refuse:
+		return simUnknown("reset")
+	case time.Since(signed) > simLifetime:
+		return cloud.Errorf(cloud.Denied, "signature expired")
+	case s == nil || s.gone:
+		return cloud.Errorf(cloud.NotFound, "no such instance")
+	case c.serial && s.running > 0:
+		return cloud.Errorf(cloud.Refused, "another operation runs")
+	case w.fault("throttle "+id, w.odds.refuse):
+		return cloud.Errorf(cloud.Throttled, "slow down")
+	case w.fault("password refused "+id, w.odds.password):
+		return cloud.Errorf(cloud.PasswordRefused, "the password is too simple")
+	}
+	return nil
 }
 
 // finish ends an operation: the server has the new password, or not, and the record says so, or not.

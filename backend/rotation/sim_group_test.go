@@ -1,0 +1,264 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// simGroup is the role of the simulated groups.
+const simRole = "role"
+
+// bindGroup writes the role of a shared password with these members until that has worked.
+func (w *world) bindGroup(ctx context.Context, members []ID) {
+	s := w.specs[0].Settings
+	for range 50 {
+		if err := w.node.core.BindGroup(ctx, "conn", "sim", simRole, s, members); err == nil && !w.node.dead() {
+			return
+		}
+		w.recoverNode()
+	}
+}
+
+// readShared is a client's read of the shared password, or of one instance's.
+func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *simLease {
+	n := w.node
+	var answer *Answer
+	var err error
+	if only == nil {
+		answer, err = n.core.ReadGroup(ctx, "conn", simRole, wait)
+	} else {
+		answer, err = n.core.ReadMember(ctx, *only, wait)
+	}
+	if err != nil {
+		w.tracef("shared read %v: %v", only, err)
+		return nil
+	}
+	value := answer.Version.Password
+	w.tracef("shared read %v: version %d %s", only, answer.Version.Number, value)
+	group := w.record(GroupID("conn", simRole))
+	for _, b := range w.specs {
+		if only != nil && b.ID != *only || only == nil && !contains(group.Members, b.ID) {
+			continue
+		}
+		if has, byHand, gone := w.server(b.ID); has != value && !byHand && !gone {
+			w.violation("I2", "a client got %s for %v, but server %s has %s: %s; group %s", value, only, b.InstanceID, has, describe(w.record(b.ID)), describe(group))
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.handed[value] = time.Now()
+	if w.burned[value] {
+		w.broken = append(w.broken, "I6")
+		w.lines = append(w.lines, "VIOLATION of I6: "+value+" was handed out again after its last lease had ended")
+	}
+	if answer.Lease == nil {
+		return nil
+	}
+	l := &simLease{ref: LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number, Nonce: answer.Lease.Nonce}, password: value,
+		exclusive: answer.Settings.Checkout == Exclusive, issued: w.lockedNow(), expires: w.lockedNow().Add(answer.Lease.TTL), maxTTL: answer.Lease.MaxTTL}
+	if n.dead() || n.deposed() {
+		l.lost = true
+	}
+	for _, o := range w.leases {
+		if l.exclusive && !o.ended && w.lockedNow().Before(o.expires) {
+			w.broken = append(w.broken, "I3")
+			w.lines = append(w.lines, "VIOLATION of I3: two live exclusive leases: "+o.password+" and "+value)
+		}
+	}
+	w.leases = append(w.leases, l)
+	return l
+}
+
+func contains(ids []ID, id ID) bool {
+	for _, i := range ids {
+		if i == id {
+			return true
+		}
+	}
+	return false
+}
+
+// unsettledGroup says what keeps a group from its goal: all members have one password, which, in
+// leased mode, nobody knows.
+func (w *world) unsettledGroup() string {
+	g := w.record(GroupID("conn", simRole))
+	if g == nil {
+		return "no group"
+	}
+	if g.Pending != nil || g.Due != nil || len(g.Leases) > 0 {
+		return "the group is not at rest: " + describe(g)
+	}
+	if g.current() == nil {
+		return ""
+	}
+	for _, id := range g.Members {
+		m := w.record(id)
+		if m == nil || !m.Gone.IsZero() {
+			continue
+		}
+		if !m.has(g.current().Batch) {
+			return id.String() + " does not have the group's password: " + describe(m) + "; group " + describe(g)
+		}
+	}
+	return ""
+}
+
+// playGroup simulates one random schedule over a role with a shared password.
+func playGroup(t *testing.T, seed uint64, r rules) *world {
+	t.Helper()
+	o, serial := profile(seed)
+	var w *world
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		w = newWorld(t, seed, r, serial, o)
+		w.faulty = true // resets are counted per account elsewhere
+		w.start()
+		draw := rand.New(rand.NewPCG(seed, 3))
+		s := leasedSettings()
+		s.SharedPassword = true
+		s.TTL = time.Duration(1+draw.IntN(4)) * time.Minute
+		s.MaxTTL = s.TTL + time.Duration(draw.IntN(8))*time.Minute
+		s.MaxVersions = 1 + draw.IntN(3)
+		if draw.IntN(3) == 0 {
+			s.Checkout = Exclusive
+		}
+		var all []ID
+		for range 2 + draw.IntN(3) {
+			all = append(all, w.bind(s))
+		}
+		w.ensureBound(ctx)
+		members := all[:len(all)-1]
+		w.bindGroup(ctx, members)
+		var actors sync.WaitGroup
+		for range 12 + draw.IntN(25) {
+			switch n := draw.IntN(100); {
+			case n < 25:
+				wait := time.Duration(draw.IntN(45)) * time.Second * time.Duration(draw.IntN(2))
+				actors.Go(func() { w.readShared(ctx, nil, wait) })
+			case n < 45:
+				id := members[draw.IntN(len(members))]
+				wait := time.Duration(draw.IntN(45)) * time.Second * time.Duration(draw.IntN(2))
+				actors.Go(func() { w.readShared(ctx, &id, wait) })
+			case n < 62:
+				if l := w.someLease(draw); l != nil {
+					w.revoke(ctx, l)
+				}
+			case n < 70:
+				if l := w.someLease(draw); l != nil {
+					w.renew(ctx, l, time.Duration(draw.IntN(900))*time.Second)
+				}
+			case n < 76:
+				_, err := w.node.core.Rotate(ctx, GroupID("conn", simRole), 0)
+				w.tracef("rotate the role: %v", err)
+			case n < 80:
+				w.cloud.overwrite(members[draw.IntN(len(members))].InstanceID)
+			case n < 84:
+				if o.crash > 0 {
+					w.node.die("at random")
+				}
+			case n < 88:
+				w.depose()
+			case n < 96:
+				// Joiners and leavers; who leaves may join again.
+				members = all[:1+draw.IntN(len(all))]
+				w.tracef("members: %v", members)
+				w.ensureMembers(ctx, members)
+				w.bindGroup(ctx, members)
+			default:
+				if o.refuse > 0 {
+					refuse := draw.IntN(2) == 0
+					w.cloud.locked(func() { w.cloud.refuse = refuse })
+					w.tracef("outage %v", refuse)
+				}
+			}
+			synctest.Wait()
+			w.recoverNode()
+			time.Sleep(time.Duration(draw.IntN(1+draw.IntN(90000))) * time.Millisecond)
+			w.recoverNode()
+			w.endLeases(ctx)
+			if len(w.violations()) > 0 {
+				break
+			}
+		}
+		w.convergeGroup(ctx, members)
+		actors.Wait()
+		w.node.core.Stop()
+		time.Sleep(time.Minute)
+	})
+	return w
+}
+
+// ensureMembers binds accounts to the role again that had left it.
+func (w *world) ensureMembers(ctx context.Context, members []ID) {
+	for _, b := range w.specs {
+		if !contains(members, b.ID) {
+			continue
+		}
+		for range 50 {
+			_, err := w.node.core.Bind(ctx, b)
+			if err == nil && !w.node.dead() {
+				break
+			}
+			w.recoverNode()
+		}
+	}
+}
+
+// convergeGroup is converge for a group, its members, and those who left it.
+func (w *world) convergeGroup(ctx context.Context, members []ID) {
+	w.mu.Lock()
+	w.odds = odds{}
+	for _, l := range w.leases {
+		if !l.lost && !l.ended {
+			l.expires = w.lockedNow()
+		}
+	}
+	w.mu.Unlock()
+	w.cloud.locked(func() { w.cloud.refuse = false })
+	w.tracef("nothing fails from now on")
+	w.recoverNode()
+	w.ensureMembers(ctx, members)
+	w.bindGroup(ctx, members)
+	for end := time.Now().Add(2 * settleBound); ; {
+		w.endLeases(ctx)
+		why := w.unsettledGroup()
+		for _, b := range w.specs {
+			if s := w.unsettled(b.ID); s != "" && w.record(b.ID) != nil {
+				why += "; " + s
+			}
+		}
+		if why == "" {
+			return
+		}
+		if time.Now().After(end) || len(w.violations()) > 0 {
+			w.violation("I8", "%s", why)
+			return
+		}
+		time.Sleep(37 * time.Second)
+		w.recoverNode()
+	}
+}
+
+// TestRandomGroups simulates random schedules over roles with a shared password.
+func TestRandomGroups(t *testing.T) {
+	runs := *simRuns / 5
+	for i := range 2 {
+		t.Run(fmt.Sprintf("worker %d", i), func(t *testing.T) {
+			t.Parallel()
+			for n := range runs / 2 {
+				seed := *simFrom + uint64(2*n+i)
+				if *simSeed != 0 {
+					seed = *simSeed
+				}
+				if w := playGroup(t, seed, rules{}); len(w.violations()) > 0 {
+					w.fail(t, "shared password")
+				}
+			}
+		})
+	}
+}
