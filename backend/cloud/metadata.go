@@ -1,0 +1,64 @@
+package cloud
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// A metadata service is a few microseconds away, or it is not there.
+const (
+	metadataDialTimeout = 2 * time.Second
+	metadataTimeout     = 5 * time.Second
+	maxMetadata         = 1 << 20 // bytes of an answer
+)
+
+var errNotMetadata = errors.New("not the address of a metadata service")
+
+// NewMetadataClient makes the HTTP client for a provider's own source of ambient credentials, the
+// metadata service of the machine or container that Vault runs in. It is the exception to the rule of
+// NewHTTPClient and its opposite: it reaches the allowed addresses and no others, also after name
+// resolution. It uses no proxy and follows no redirect. Nothing that a connection configures may
+// choose its URL.
+func NewMetadataClient(allowed ...netip.Prefix) *http.Client {
+	control := func(_, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		ip := to.Addr().Unmap().WithZone("")
+		for _, prefix := range allowed {
+			if prefix.Contains(ip) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%w: %s", errNotMetadata, ip)
+	}
+	dialer := &net.Dialer{Timeout: metadataDialTimeout, Control: control}
+	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConns: 1, IdleConnTimeout: metadataTimeout, MaxResponseHeaderBytes: 64 << 10}
+	return &http.Client{
+		Transport:     bounded{transport, maxMetadata},
+		Timeout:       metadataTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// bounded ends every answer at limit bytes.
+type bounded struct {
+	*http.Transport
+	limit int64
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.Transport.RoundTrip(r)
+	if err == nil {
+		resp.Body = boundedBody{io.LimitReader(resp.Body, b.limit), resp.Body}
+	}
+	return resp, err
+}

@@ -1,0 +1,56 @@
+package cloud
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestMetadataClientReachesOnlyTheAllowed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/", http.StatusFound)
+		case "/endless":
+			_, _ = w.Write(bytes.Repeat([]byte("x"), maxMetadata+1))
+		default:
+			_, _ = w.Write([]byte("role"))
+		}
+	}))
+	t.Cleanup(server.Close)
+	get := func(client *http.Client, url string) (int, int, error) {
+		resp, err := client.Get(url)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return resp.StatusCode, len(body), err
+	}
+	near := NewMetadataClient(netip.MustParsePrefix("127.0.0.0/8"))
+	t.Cleanup(near.CloseIdleConnections)
+	for path, want := range map[string][2]int{"/": {200, 4}, "/moved": {302, 24}, "/endless": {200, maxMetadata}} {
+		if status, length, err := get(near, server.URL+path); err != nil || status != want[0] || length != want[1] {
+			t.Errorf("%s: status %d, %d bytes, %v; want %v", path, status, length, err, want)
+		}
+	}
+	far := NewMetadataClient(netip.MustParsePrefix("169.254.169.254/32"))
+	t.Cleanup(far.CloseIdleConnections)
+	// By name, too: what counts is the address that is dialled.
+	for _, url := range []string{server.URL, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), "http://169.254.169.253/"} {
+		if _, _, err := get(far, url); !errors.Is(err, errNotMetadata) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestMetadataClientIgnoresProxies(t *testing.T) {
+	if transport := NewMetadataClient().Transport.(bounded).Transport; transport.Proxy != nil {
+		t.Error("uses a proxy")
+	}
+}
