@@ -134,6 +134,7 @@ var kinds = map[framework.FieldType]string{
 
 func TestReferenceHasEveryPath(t *testing.T) {
 	documented := documentedPaths(t)
+	sections := map[*documentedPath][]*framework.Path{}
 	known := map[string]bool{}
 	for _, path := range referencePaths(t) {
 		name := readable(path.Pattern)
@@ -143,14 +144,17 @@ func TestReferenceHasEveryPath(t *testing.T) {
 			t.Errorf("%s has no section for the path `%s`", fieldsPage, name)
 			continue
 		}
-		checkOperations(t, name, path, section)
-		checkRequestFields(t, name, path, section)
-		checkAnswerFields(t, name, path, section)
+		sections[section] = append(sections[section], path)
 	}
 	for name := range documented {
 		if !known[name] {
 			t.Errorf("%s: the path `%s` is not served", fieldsPage, name)
 		}
+	}
+	for section, paths := range sections {
+		checkOperations(t, section, paths)
+		checkRequestFields(t, section, paths)
+		checkAnswerFields(t, section, paths)
 	}
 }
 
@@ -163,41 +167,48 @@ func referencePaths(t *testing.T) []*framework.Path {
 	return paths
 }
 
-func checkOperations(t *testing.T, name string, path *framework.Path, section *documentedPath) {
+func checkOperations(t *testing.T, section *documentedPath, paths []*framework.Path) {
 	t.Helper()
 	served := map[string]bool{}
-	for op := range path.Operations {
-		served[verb(op)] = true
+	for _, path := range paths {
+		for op := range path.Operations {
+			served[verb(op)] = true
+		}
 	}
 	got := slices.Sorted(slices.Values(section.operations))
 	if want := slices.Sorted(maps.Keys(served)); !slices.Equal(got, want) {
-		t.Errorf("%s: `%s` is said to have the operations %q; it has %q", fieldsPage, name, got, want)
+		t.Errorf("%s: %s has the operations %q; the page says %q", fieldsPage, readable(paths[0].Pattern), want, got)
 	}
 }
 
-func checkRequestFields(t *testing.T, name string, path *framework.Path, section *documentedPath) {
+func checkRequestFields(t *testing.T, section *documentedPath, paths []*framework.Path) {
 	t.Helper()
-	for field, schema := range path.Fields {
-		if inURL(path, field) {
-			continue
-		}
-		said, ok := section.fields[field]
-		if !ok {
-			t.Errorf("%s: the section of `%s` lacks the field `%s` (%s)", fieldsPage, name, field, schema.Description)
-			continue
-		}
-		if want := kinds[schema.Type]; said.kind != want {
-			t.Errorf("%s: `%s` of `%s` is said to be a %q; it is a %q", fieldsPage, field, name, said.kind, want)
-		}
-		for _, allowed := range schema.AllowedValues {
-			if text := jsonText(t, allowed); !strings.Contains(said.meaning, text) {
-				t.Errorf("%s: `%s` of `%s` does not name the value %s", fieldsPage, field, name, text)
+	taken := map[string]bool{}
+	for _, path := range paths {
+		name := readable(path.Pattern)
+		for field, schema := range path.Fields {
+			if inURL(path, field) {
+				continue
+			}
+			taken[field] = true
+			said, ok := section.fields[field]
+			if !ok {
+				t.Errorf("%s: the section of `%s` lacks the field `%s` (%s)", fieldsPage, name, field, schema.Description)
+				continue
+			}
+			if want := kinds[schema.Type]; said.kind != want {
+				t.Errorf("%s: `%s` of `%s` is said to be a %q; it is a %q", fieldsPage, field, name, said.kind, want)
+			}
+			for _, allowed := range schema.AllowedValues {
+				if text := jsonText(t, allowed); !strings.Contains(said.meaning, text) {
+					t.Errorf("%s: `%s` of `%s` does not name the value %s", fieldsPage, field, name, text)
+				}
 			}
 		}
 	}
 	for field := range section.fields {
-		if path.Fields[field] == nil {
-			t.Errorf("%s: `%s` has no field `%s`", fieldsPage, name, field)
+		if !taken[field] {
+			t.Errorf("%s: `%s` has no field `%s`", fieldsPage, readable(paths[0].Pattern), field)
 		}
 	}
 }
@@ -213,23 +224,54 @@ func jsonText(t *testing.T, value any) string {
 
 // checkAnswerFields wants every field of an answer in the table of answers, unless it is a field of the
 // request that is read back.
-func checkAnswerFields(t *testing.T, name string, path *framework.Path, section *documentedPath) {
+func checkAnswerFields(t *testing.T, section *documentedPath, paths []*framework.Path) {
 	t.Helper()
 	given := map[string]bool{}
-	for _, op := range path.Operations {
-		for _, response := range op.Properties().Responses[http.StatusOK] {
-			for field := range response.Fields {
-				given[field] = true
-				if _, request := section.fields[field]; !request && !slices.Contains(section.answers, field) {
-					t.Errorf("%s: the section of `%s` lacks the answer `%s`", fieldsPage, name, field)
-				}
+	for _, path := range paths {
+		for field := range answerFields(path) {
+			given[field] = true
+			if _, request := section.fields[field]; !request && !slices.Contains(section.answers, field) {
+				t.Errorf("%s: the section of `%s` lacks the answer `%s`", fieldsPage, readable(path.Pattern), field)
 			}
 		}
 	}
 	for _, field := range section.answers {
 		if !given[field] {
-			t.Errorf("%s: `%s` does not answer with `%s`", fieldsPage, name, field)
+			t.Errorf("%s: `%s` does not answer with `%s`", fieldsPage, readable(paths[0].Pattern), field)
 		}
+	}
+}
+
+// answerFields are the fields of all answers of a path.
+func answerFields(path *framework.Path) map[string]*framework.FieldSchema {
+	all := map[string]*framework.FieldSchema{}
+	for _, op := range path.Operations {
+		for _, response := range op.Properties().Responses[http.StatusOK] {
+			maps.Copy(all, response.Fields)
+		}
+	}
+	return all
+}
+
+// TestReadmeLimitsAreLimits catches the page that says that something is left out which is there.
+func TestReadmeLimitsAreLimits(t *testing.T) {
+	_, limits, _ := strings.Cut(readPage(t, readmePage), "\n## Limits\n")
+	limits, _, _ = strings.Cut(limits, "\n## ")
+	named := 0
+	for _, line := range regexp.MustCompile(`(?m)^\* .*$`).FindAllString(limits, -1) {
+		for _, name := range quotedIn(line) {
+			named++
+			for _, path := range referencePaths(t) {
+				first, _, _ := strings.Cut(path.Pattern, "/")
+				if path.Fields[name] != nil || first == strings.TrimSuffix(name, "/") {
+					t.Errorf("%s: the limits say that `%s` is left out, and the plugin has it", readmePage, name)
+					break
+				}
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("the limits name nothing")
 	}
 }
 
