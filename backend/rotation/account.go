@@ -102,8 +102,10 @@ type Settings struct {
 	CanReset bool `json:"can_reset,omitempty"`
 	// SharedPassword makes the account a member of its role's group (rule 16).
 	SharedPassword bool `json:"shared_password,omitempty"`
-	// RotationPeriod is the time between scheduled rotations; 0: none.
-	RotationPeriod time.Duration `json:"rotation_period,omitempty"`
+	Schedule
+	// RotateOnRead makes a static account due when it is read, at most once per RotateOnReadCooldown.
+	RotateOnRead         bool          `json:"rotate_on_read,omitempty"`
+	RotateOnReadCooldown time.Duration `json:"rotate_on_read_cooldown,omitempty"`
 }
 
 // Facts are what an answer tells about the instance, as last described by the cloud.
@@ -208,6 +210,8 @@ type Candidate struct {
 type Due struct {
 	Since  time.Time `json:"since"`
 	Reason Reason    `json:"reason"`
+	// Forced is an operator's word not to wait for the rotation window.
+	Forced bool `json:"forced,omitempty"`
 }
 
 // Lease is a nonce of a version.
@@ -263,6 +267,8 @@ type Account struct {
 	LastRotation time.Time `json:"last_rotation,omitzero"`
 	// NextRotation is the next scheduled rotation. It is stored, never derived from a missing last one.
 	NextRotation time.Time `json:"next_rotation,omitzero"`
+	// MissedRotation is the last scheduled time whose window passed without a rotation.
+	MissedRotation time.Time `json:"missed_rotation,omitzero"`
 
 	// InitialCleared is when the cloud's copy of the initial password was deleted.
 	InitialCleared time.Time `json:"initial_cleared,omitzero"`

@@ -48,10 +48,16 @@ func (e disclosed) apply(a *Account, r rules) error {
 	}
 	cur := a.current()
 	if a.Settings.Mode != Leased {
-		if !cur.Disclosed.IsZero() {
+		change := cur.Disclosed.IsZero()
+		if change {
+			cur.Disclosed = e.at
+		}
+		if a.wantsRotationOnRead(e.at) {
+			change = madeDue{reason: DueRead, at: e.at}.apply(a, r) == nil || change
+		}
+		if !change {
 			return errNoChange
 		}
-		cur.Disclosed = e.at
 		return nil
 	}
 	if cur.Disclosed.IsZero() {
@@ -61,6 +67,14 @@ func (e disclosed) apply(a *Account, r rules) error {
 		cur.Until = e.at.Add(a.Settings.MaxTTL)
 	}
 	return a.lease(e, cur.Number, cur.Until, r)
+}
+
+// wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
+// cooldown.
+func (a *Account) wantsRotationOnRead(now time.Time) bool {
+	s := a.Settings
+	return s.RotateOnRead && s.CanReset && a.Due == nil &&
+		(a.LastReset.IsZero() || now.Sub(a.LastReset) >= s.RotateOnReadCooldown)
 }
 
 // lease adds a nonce for a version whose disclosure ends at until.
@@ -140,6 +154,9 @@ func (a *Account) lastError() string {
 
 // whyWaiting says what a due account waits for.
 func (a *Account) whyWaiting(now time.Time) string {
+	if opens := a.Settings.opens(now); opens.After(now) && !a.Due.Forced {
+		return fmt.Sprintf(", which the rotation window allows from %s on (rotate-role overrides it)", opens.UTC().Format(time.RFC3339))
+	}
 	if len(a.OldUnresolved) > 0 {
 		return ", which starts once an earlier request whose outcome is unknown can no longer take effect"
 	}

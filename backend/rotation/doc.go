@@ -44,7 +44,10 @@
 //     also while nonces do.
 //  15. Binding is create-if-absent under one lock. The account carries what its rotation needs. An
 //     instance that does not exist any more retires the account, and its leases still end.
-//  16. (shared passwords are not built yet)
+//  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
+//     the batch (id and value), which is written there first and copied to each account before it is
+//     sent. A retry goes to the unconfirmed only. A joiner is unconfirmed until confirmed; a leaver keeps
+//     a password that clients know, so it goes its own way and becomes due.
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
 //

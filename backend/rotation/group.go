@@ -46,7 +46,7 @@ func (e grouped) apply(a *Account, _ rules) error {
 	if a.Role == e.role && a.Settings == e.settings && slices.Equal(a.Members, e.members) {
 		return errNoChange
 	}
-	if a.Settings.RotationPeriod != e.settings.RotationPeriod || a.Role == "" {
+	if a.Settings.Schedule != e.settings.Schedule || a.Role == "" {
 		a.NextRotation = firstRotation(a, e.settings, e.at)
 	}
 	a.Role, a.Settings, a.Members = e.role, e.settings, slices.Clone(e.members)

@@ -60,7 +60,7 @@ func (a *Account) plan(s situation) (step, time.Time) {
 	if at := a.nextLapse(s.rules); !at.IsZero() {
 		consider(stepLapse, at)
 	}
-	if _, member := a.group(); !member && !a.NextRotation.IsZero() && a.Settings.RotationPeriod > 0 {
+	if _, member := a.group(); !member && !a.NextRotation.IsZero() && a.Settings.scheduled() {
 		consider(stepSchedule, a.NextRotation)
 	}
 	for _, t := range a.settling(s.traits) {
@@ -98,6 +98,9 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 		if limit := s.now.Add(maxBackoff); notBefore.After(limit) {
 			notBefore = limit // the clock was set back
 		}
+	}
+	if !a.Due.Forced {
+		notBefore = later(notBefore, a.Settings.opens(s.now))
 	}
 	p := a.Pending
 	switch {

@@ -77,7 +77,7 @@ func (e bound) apply(a *Account, _ rules) error {
 	if a.Role == e.role && a.Settings == e.settings && a.Facts == e.facts && a.Gone.IsZero() {
 		return errNoChange
 	}
-	if a.Settings.RotationPeriod != e.settings.RotationPeriod || a.Role == "" {
+	if a.Settings.Schedule != e.settings.Schedule || a.Role == "" {
 		a.NextRotation = firstRotation(a, e.settings, e.at)
 	}
 	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
@@ -88,20 +88,24 @@ func (e bound) apply(a *Account, _ rules) error {
 	return nil
 }
 
-// firstRotation is the next scheduled rotation after a change of the period: one period after the
-// last rotation, or from now on where there was none, and never in the past.
+// firstRotation is the next scheduled rotation after a change of the schedule: a time of the cron
+// expression, or one period after the last rotation, or from now on where there was none. It is never
+// in the past.
 func firstRotation(a *Account, s Settings, at time.Time) time.Time {
-	if s.RotationPeriod <= 0 {
+	if !s.scheduled() || s.Mode != Static {
 		return time.Time{}
 	}
-	next := at.Add(s.RotationPeriod)
+	from := at
 	if !a.LastRotation.IsZero() {
-		next = a.LastRotation.Add(s.RotationPeriod)
+		from = a.LastRotation
 	}
-	if next.Before(at) {
-		next = at
+	if next := s.after(from, from); next.After(at) {
+		return next
 	}
-	return next
+	if s.Cron != "" {
+		return s.after(at, at)
+	}
+	return at
 }
 
 // unbound takes the role away: it was deleted or does not match the instance any more. A disclosed
@@ -150,6 +154,7 @@ func (e madeDue) apply(a *Account, _ rules) error {
 	case e.reason != DueManual:
 		return errNoChange
 	}
+	a.Due.Forced = a.Due.Forced || e.reason == DueManual
 	return nil
 }
 
@@ -371,16 +376,21 @@ func (e initialCleared) apply(a *Account, _ rules) error {
 	return nil
 }
 
-// scheduled makes the account due when its stored time has come, and stores the next one.
+// scheduled makes the account due when its stored time has come, and stores the next one. A time whose
+// window has passed meanwhile (an outage, a sealed Vault) is missed: the next one counts.
 type scheduled struct{ at time.Time }
 
 func (e scheduled) apply(a *Account, _ rules) error {
-	if a.NextRotation.IsZero() || e.at.Before(a.NextRotation) || a.Settings.RotationPeriod <= 0 {
+	s := a.Settings
+	if a.NextRotation.IsZero() || e.at.Before(a.NextRotation) || !s.scheduled() {
 		return errNoChange
 	}
-	missed := e.at.Sub(a.NextRotation) / a.Settings.RotationPeriod
-	a.NextRotation = a.NextRotation.Add((missed + 1) * a.Settings.RotationPeriod)
-	if a.Due == nil {
+	missed := s.Window > 0 && e.at.After(a.NextRotation.Add(s.Window)) && s.opens(e.at).After(e.at)
+	if missed {
+		a.MissedRotation = a.NextRotation
+	}
+	a.NextRotation = s.after(e.at, a.NextRotation)
+	if a.Due == nil && !missed {
 		a.Due = &Due{Since: e.at, Reason: DueSchedule}
 	}
 	return nil

@@ -297,9 +297,9 @@ func (c *Core) loadOnce(ctx context.Context) error {
 		if err := c.load(ctx, e); err != nil {
 			return err
 		}
-		if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.RotationPeriod > 0 {
+		if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.Period > 0 {
 			e.rec = e.rec.clone()
-			e.rec.NextRotation = e.rec.LastRotation.Add(e.rec.Settings.RotationPeriod)
+			e.rec.NextRotation = e.rec.LastRotation.Add(e.rec.Settings.Period)
 		}
 		c.schedule(e)
 		return nil

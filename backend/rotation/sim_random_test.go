@@ -53,7 +53,7 @@ func randomSettings(r *rand.Rand) Settings {
 	}
 	if r.IntN(5) == 0 {
 		s.Mode, s.Checkout, s.TTL, s.MaxTTL = Static, "", 0, 0
-		s.RotationPeriod = time.Duration(10+r.IntN(50)) * time.Minute
+		s.Period = time.Duration(10+r.IntN(50)) * time.Minute
 	}
 	return s
 }

@@ -169,7 +169,7 @@ func scenarios() []scenario {
 			w.manual(ctx, id, 45*time.Second)
 			w.insist(ctx, id)
 		}},
-		{"schedule", with(staticSettings(), func(s *Settings) { s.RotationPeriod = time.Hour }), func(ctx context.Context, w *world, id ID) {
+		{"schedule", with(staticSettings(), func(s *Settings) { s.Period = time.Hour }), func(ctx context.Context, w *world, id ID) {
 			w.manual(ctx, id, 45*time.Second)
 			w.read(ctx, id, 0)
 			for range 14 {

@@ -622,7 +622,7 @@ func (w *world) checkResets() {
 		got := 0
 		w.cloud.locked(func() { got = len(w.cloud.resets[b.InstanceID]) })
 		want := w.expected[b.ID]
-		if every := b.Settings.RotationPeriod; every > 0 {
+		if every := b.Settings.Period; every > 0 {
 			want += int(time.Since(w.began) / every)
 		}
 		if got > want {

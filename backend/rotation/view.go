@@ -26,6 +26,7 @@ type View struct {
 	Leases             []Lease // without nonces
 	LastRotation       time.Time
 	NextRotation       time.Time
+	MissedRotation     time.Time
 	Failures           int
 	LastError          string
 	LastErrorTime      time.Time
@@ -67,7 +68,7 @@ func (c *Core) view(e *entry) *View {
 	v := &View{
 		ID: a.ID, Provider: a.Provider, Role: a.Role, Settings: a.Settings, Facts: a.Facts, State: a.state(),
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
-		LastRotation: a.LastRotation, NextRotation: a.NextRotation, Gone: a.Gone,
+		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
 		LastError: e.holdCause, Failures: e.holds, NextTry: e.holdUntil,
 	}

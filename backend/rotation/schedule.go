@@ -1,0 +1,124 @@
+package rotation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // the plugin must know time zones on machines that have no database of them
+
+	"github.com/robfig/cron/v3"
+)
+
+// Schedule is when an account's rotations happen, or in leased mode may happen.
+type Schedule struct {
+	// Period is the time between rotations; 0: none.
+	Period time.Duration `json:"rotation_period,omitempty"`
+	// Cron has five fields: minute, hour, day of month, month, day of week. Empty: none.
+	Cron string `json:"rotation_schedule,omitempty"`
+	// Timezone is an IANA name; empty: UTC. It applies to Cron.
+	Timezone string `json:"rotation_timezone,omitempty"`
+	// Window is how long after a time of Cron a rotation may still start; 0: at any time.
+	Window time.Duration `json:"rotation_window,omitempty"`
+	// Disabled keeps the schedule from making the account due.
+	Disabled bool `json:"disable_automated_rotation,omitempty"`
+}
+
+// ParseSchedule checks a cron expression and its time zone; its errors name the field.
+func ParseSchedule(expression, timezone string) error {
+	_, err := Schedule{Cron: expression, Timezone: timezone}.parse()
+	return err
+}
+
+func (s Schedule) parse() (*cron.SpecSchedule, error) {
+	if strings.Contains(s.Cron, "=") {
+		return nil, fmt.Errorf("rotation_schedule: %q: a time zone inside the expression is refused; use rotation_timezone", s.Cron)
+	}
+	if strings.HasPrefix(s.Cron, "@") {
+		return nil, fmt.Errorf("rotation_schedule: %q: give five fields, as in \"0 3 * * SAT\"", s.Cron)
+	}
+	// The parser is asked for exactly the five fields, without descriptors such as @daily.
+	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(s.Cron)
+	if err != nil {
+		return nil, fmt.Errorf("rotation_schedule: %q: %w; give five fields (minute, hour, day of month, month, day of week), as in \"0 3 * * SAT\"", s.Cron, err)
+	}
+	spec, ok := parsed.(*cron.SpecSchedule)
+	if !ok {
+		return nil, fmt.Errorf("rotation_schedule: %q is no five-field cron expression", s.Cron)
+	}
+	spec.Location = time.UTC
+	if s.Timezone != "" {
+		if s.Timezone == "Local" {
+			return nil, fmt.Errorf("rotation_timezone: Local differs from node to node; give an IANA name such as Europe/Berlin")
+		}
+		if spec.Location, err = time.LoadLocation(s.Timezone); err != nil {
+			return nil, fmt.Errorf("rotation_timezone: %q is no IANA name such as Europe/Berlin", s.Timezone)
+		}
+	}
+	if spec.Next(time.Now()).IsZero() {
+		return nil, fmt.Errorf("rotation_schedule: %q never happens", s.Cron)
+	}
+	return spec, nil
+}
+
+// scheduled reports whether the schedule makes accounts due.
+func (s Schedule) scheduled() bool { return !s.Disabled && (s.Period > 0 || s.Cron != "") }
+
+// after returns the first time of the schedule after t, or zero. from is a time of the schedule of
+// which periods are counted.
+func (s Schedule) after(t, from time.Time) time.Time {
+	if s.Cron != "" {
+		spec, err := s.parse()
+		if err != nil {
+			return time.Time{} // roles are checked when they are written
+		}
+		return spec.Next(t).UTC()
+	}
+	if s.Period <= 0 {
+		return time.Time{}
+	}
+	next := from
+	if !next.After(t) {
+		periods := int64(t.Sub(from)/s.Period) + 1
+		next = from.Add(time.Duration(periods) * s.Period)
+	}
+	return next
+}
+
+// Every is the distance between the schedule's times around t: the period, or for a cron expression
+// that between the previous and the next time. 0: no schedule.
+func (s Schedule) Every(t time.Time) time.Duration {
+	if s.Disabled {
+		return 0
+	}
+	if s.Cron == "" {
+		return s.Period
+	}
+	next := s.after(t, t)
+	if next.IsZero() {
+		return 0
+	}
+	// The previous time is found by looking from further and further back.
+	for back := time.Minute; back < 5*366*24*time.Hour; back *= 2 {
+		at := s.after(t.Add(-back), t)
+		if at.After(t) {
+			continue
+		}
+		for following := s.after(at, t); !following.After(t); following = s.after(at, t) {
+			at = following
+		}
+		return next.Sub(at)
+	}
+	return next.Sub(t)
+}
+
+// opens returns when a reset may be sent: now, or when the next window opens.
+func (s Schedule) opens(now time.Time) time.Time {
+	if s.Window <= 0 || s.Cron == "" {
+		return now
+	}
+	start := s.after(now.Add(-s.Window), now)
+	if start.IsZero() || !start.After(now) {
+		return now
+	}
+	return start
+}

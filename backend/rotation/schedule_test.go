@@ -1,0 +1,117 @@
+package rotation
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func at(t *testing.T, s string) time.Time {
+	t.Helper()
+	v, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestScheduleAfter(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    Schedule
+		t    string
+		from string
+		want string
+	}{
+		{"period counts from its last time", Schedule{Period: time.Hour}, "2026-01-01T10:20:00Z", "2026-01-01T08:15:00Z", "2026-01-01T11:15:00Z"},
+		{"a time of the schedule is not after itself", Schedule{Period: time.Hour}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"},
+		{"cron in UTC by default", Schedule{Cron: "30 3 * * *"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-02T03:30:00Z"},
+		{"day names", Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-03T03:00:00Z"},
+		{"time zone in winter", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-02T02:30:00Z"},
+		{"time zone in summer", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z", "2026-07-02T01:30:00Z"},
+		// Clocks go forward on 2026-03-29 at 02:00 in Berlin: 02:30 does not exist that day.
+		{"a time that the clock change leaves out is skipped", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-03-28T12:00:00Z", "2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z"},
+		// Clocks go back on 2026-10-25 at 03:00 in Berlin: 02:30 happens twice, first at 00:30 UTC.
+		{"a time that the clock change repeats", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-10-24T12:00:00Z", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"},
+		{"nothing", Schedule{}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.s.after(at(t, c.t), at(t, c.from)); !got.Equal(at(t, c.want)) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestScheduleEvery(t *testing.T) {
+	for _, c := range []struct {
+		s    Schedule
+		t    string
+		want time.Duration
+	}{
+		{Schedule{Period: 90 * time.Minute}, "2026-01-01T10:20:00Z", 90 * time.Minute},
+		{Schedule{Cron: "*/15 * * * *"}, "2026-01-01T10:20:00Z", 15 * time.Minute},
+		{Schedule{Cron: "0 3 * * *"}, "2026-01-01T10:20:00Z", 24 * time.Hour},
+		{Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:20:00Z", 7 * 24 * time.Hour},
+		{Schedule{Cron: "0 0 1 1 *"}, "2026-06-01T00:00:00Z", 365 * 24 * time.Hour},
+		{Schedule{Cron: "0 3 * * *", Timezone: "Europe/Berlin"}, "2026-03-28T20:00:00Z", 23 * time.Hour},
+		{Schedule{Cron: "0 3 * * *", Disabled: true}, "2026-01-01T10:20:00Z", 0},
+		{Schedule{}, "2026-01-01T10:20:00Z", 0},
+	} {
+		if got := c.s.Every(at(t, c.t)); got != c.want {
+			t.Errorf("%+v at %s: got %s, want %s", c.s, c.t, got, c.want)
+		}
+	}
+}
+
+func TestScheduleOpens(t *testing.T) {
+	s := Schedule{Cron: "0 3 * * *", Window: 2 * time.Hour}
+	for _, c := range []struct{ now, want string }{
+		{"2026-01-01T02:59:59Z", "2026-01-01T03:00:00Z"},
+		{"2026-01-01T03:00:00Z", "2026-01-01T03:00:00Z"},
+		{"2026-01-01T04:59:59Z", "2026-01-01T04:59:59Z"},
+		{"2026-01-01T05:00:01Z", "2026-01-02T03:00:00Z"},
+	} {
+		if got := s.opens(at(t, c.now)); !got.Equal(at(t, c.want)) {
+			t.Errorf("at %s: opens %s, want %s", c.now, got, c.want)
+		}
+	}
+	if now := at(t, "2026-01-01T10:00:00Z"); !(Schedule{Cron: "0 3 * * *"}).opens(now).Equal(now) {
+		t.Error("without a window every time is open")
+	}
+}
+
+func TestParseSchedule(t *testing.T) {
+	for _, c := range []struct{ expression, timezone, wrong string }{
+		{"0 3 * * *", "", ""},
+		{"0 3 * * *", "Europe/Berlin", ""},
+		{"TZ=Europe/Berlin 0 3 * * *", "", "rotation_timezone"},
+		{"CRON_TZ=Europe/Berlin 0 3 * * *", "", "rotation_timezone"},
+		{"@daily", "", "five fields"},
+		{"0 0 3 * * *", "", "five fields"},
+		{"61 * * * *", "", "rotation_schedule"},
+		{"", "", "rotation_schedule"},
+		{"0 0 31 2 *", "", "never happens"},
+		{"0 3 * * *", "Mars/Olympus", "rotation_timezone"},
+		{"0 3 * * *", "Local", "rotation_timezone"},
+	} {
+		err := ParseSchedule(c.expression, c.timezone)
+		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
+			t.Errorf("%q in %q: got %v, want %q", c.expression, c.timezone, err, c.wrong)
+		}
+	}
+}
+
+// TestMissedWindow: a scheduled time whose window passed while nobody was there counts as missed, and
+// the next one makes the account due.
+func TestMissedWindow(t *testing.T) {
+	a := &Account{Settings: Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}, NextRotation: at(t, "2026-01-01T03:00:00Z")}
+	a, err := transition(a, scheduled{at: at(t, "2026-01-01T09:00:00Z")}, rules{})
+	if err != nil || a.Due != nil || !a.MissedRotation.Equal(at(t, "2026-01-01T03:00:00Z")) || !a.NextRotation.Equal(at(t, "2026-01-02T03:00:00Z")) {
+		t.Fatalf("%v: due %v, missed %s, next %s", err, a.Due, a.MissedRotation, a.NextRotation)
+	}
+	a, err = transition(a, scheduled{at: at(t, "2026-01-02T03:30:00Z")}, rules{})
+	if err != nil || a.Due == nil || a.Due.Reason != DueSchedule || !a.NextRotation.Equal(at(t, "2026-01-03T03:00:00Z")) {
+		t.Fatalf("%v: due %v, next %s", err, a.Due, a.NextRotation)
+	}
+}
