@@ -90,7 +90,9 @@ func (s *Sim) seedCloud(c model.Cloud, o SeedOptions, private *string) (Credenti
 		out.UserDomainName, out.ProjectDomainName = account.Name, account.Name
 	}
 	if c == model.OpenStack {
-		app := w.AddAppCredential(model.AppCredential{Name: "cloudpw", Secret: w.NewHex(40), UserID: user.ID, ProjectID: out.ProjectID})
+		app := w.AddAppCredential(model.AppCredential{
+			Name: "cloudpw", Secret: w.NewHex(40), UserID: user.ID, ProjectID: out.ProjectID, Unrestricted: true,
+		})
 		out.AppCredentialID, out.AppCredential = app.ID, app.Secret
 	}
 	if o.NoServers {

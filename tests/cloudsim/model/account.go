@@ -93,6 +93,19 @@ type AppCredential struct {
 	UserID    string    `json:"user_id,omitempty"`
 	ProjectID string    `json:"project_id,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"` // zero: never
+	// Unrestricted ones may make and delete application credentials.
+	Unrestricted bool   `json:"unrestricted,omitempty"`
+	Description  string `json:"description,omitempty"`
+	// AccessRules are kept and shown; the simulated services do not check them.
+	AccessRules []AccessRule `json:"access_rules,omitempty"`
+}
+
+// AccessRule is one call that an application credential is limited to.
+type AccessRule struct {
+	ID      string `json:"id,omitempty"`
+	Service string `json:"service,omitempty"`
+	Method  string `json:"method,omitempty"`
+	Path    string `json:"path,omitempty"`
 }
 
 // AddAccount adds or replaces an account; an empty ID is filled in.
@@ -216,6 +229,28 @@ func (w *World) AppCredentialByName(user, name string) (AppCredential, bool) {
 		}
 	}
 	return AppCredential{}, false
+}
+
+// AppCredentials lists the application credentials of a user, by id.
+func (w *World) AppCredentials(user string) []AppCredential {
+	defer w.enter()()
+	var out []AppCredential
+	for _, a := range w.appCreds {
+		if a.UserID == user {
+			out = append(out, *a)
+		}
+	}
+	slices.SortFunc(out, func(a, b AppCredential) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// DeleteAppCredential removes an application credential; false means no such
+// one.
+func (w *World) DeleteAppCredential(id string) bool {
+	defer w.enter()()
+	_, ok := w.appCreds[id]
+	delete(w.appCreds, id)
+	return ok
 }
 
 // AddAccessKey adds or replaces an access key; an empty ID or Secret is

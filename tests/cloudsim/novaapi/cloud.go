@@ -31,6 +31,13 @@ type Options struct {
 	LockAfter int
 	// LockTime is how long a lock lasts; default 5 minutes.
 	LockTime time.Duration
+	// MaxMicroversion is the highest minor version of Nova's API that the cloud
+	// knows; default 60. Older clouds know fewer.
+	MaxMicroversion int
+	// CatalogURL words the compute endpoint in the catalogue, from its base URL
+	// and the project's id; default base/v2.1 on OpenStack, else
+	// base/v2.1/project.
+	CatalogURL func(base, project string) string
 	// IdentityURL and ComputeURL give the base URLs, without a final slash,
 	// under which clients reach the two services; they go into the catalogue
 	// and into links. A nil function means the host of the request at hand.
@@ -69,6 +76,9 @@ func New(world *model.World, o Options) (*Cloud, error) {
 	}
 	if o.TokenLifetime <= 0 {
 		o.TokenLifetime = DefaultTokenLifetime
+	}
+	if o.MaxMicroversion <= 0 || o.MaxMicroversion > maxMinor {
+		o.MaxMicroversion = maxMinor
 	}
 	if o.LockTime <= 0 {
 		o.LockTime = 5 * time.Minute

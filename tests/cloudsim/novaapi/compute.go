@@ -70,7 +70,7 @@ func (c *Cloud) Compute() http.Handler {
 			return
 		}
 		if r.api == apiNova && strings.HasPrefix(path, "v2.1/") {
-			if r.version, refused = readMicroversion(hr); refused != nil {
+			if r.version, refused = c.readMicroversion(hr); refused != nil {
 				c.reply(w, r, refused)
 				return
 			}
@@ -90,11 +90,11 @@ func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
 	}
 	switch path {
 	case "":
-		return computeVersions(c.computeURL(r))
+		return c.computeVersions(c.computeURL(r))
 	case "v2.1":
-		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.1")})
+		return ok(map[string]any{"version": c.computeVersion(c.computeURL(r), "v2.1")})
 	case "v2":
-		return ok(map[string]any{"version": computeVersion(c.computeURL(r), "v2.0")})
+		return ok(map[string]any{"version": c.computeVersion(c.computeURL(r), "v2.0")})
 	case imageRoot:
 		return imageVersions(c.computeURL(r))
 	}

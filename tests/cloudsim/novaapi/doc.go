@@ -14,6 +14,7 @@
 //	wrong project   403                    403                    400
 //	page of a list  25, at most 1000       25, at most 1000       1000
 //	/v1/…           all of it              list, show, tags       none of it
+//	credentials     access keys            access keys            application credentials
 //	tags            key=value strings      key=value strings      metadata and key=value strings
 //
 // All three take Keystone tokens.
@@ -23,7 +24,11 @@
 // Faults and Deny patterns name requests by service and action. The identity
 // service is `iam` (Huawei Cloud, Open Telekom Cloud) or `identity`
 // (OpenStack), with the actions CreateToken, ShowToken, RevokeToken,
-// ListProjects, ListDomains, ShowCatalog and ShowUser. The compute service is
+// ListProjects, ListDomains, ShowCatalog and ShowUser; on OpenStack also
+// ListApplicationCredentials, ShowApplicationCredential,
+// CreateApplicationCredential and DeleteApplicationCredential, elsewhere
+// ListPermanentAccessKeys, ShowPermanentAccessKey, CreatePermanentAccessKey and
+// DeletePermanentAccessKey. The compute service is
 // `ecs` or `compute`, with the actions ListServers, ListServersDetails,
 // ShowServer, ListServerTags, ShowServerPassword, DeleteServerPassword,
 // ListKeypairs, ShowKeypair, ListFlavors, ListFlavorsDetails and ShowFlavor
@@ -39,6 +44,8 @@
 // (elastic-cloud-server) and Huawei Cloud ECS, and from OpenStack's API
 // references of Nova and Keystone; the gateway's refusals from Huawei Cloud's
 // API request signing guide ("Common Errors Related to IAM Authentication
-// Information"). What those do not say is marked [unconfirmed] where it is
+// Information"); access keys from the chapters "Access Key Management" of both
+// vendors' IAM references, application credentials from Keystone's
+// keystone/api/users.py. What those do not say is marked [unconfirmed] where it is
 // decided.
 package novaapi

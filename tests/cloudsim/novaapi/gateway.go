@@ -12,6 +12,7 @@ const (
 	headerToken         = "X-Auth-Token"
 	headerSubjectToken  = "X-Subject-Token"
 	headerProjectID     = "X-Project-Id"
+	headerDomainID      = "X-Domain-Id"
 	headerSecurityToken = "X-Security-Token"
 )
 
@@ -100,6 +101,9 @@ func (c *Cloud) placeKey(r *request, key model.AccessKey, sig *sdkSignature) *an
 	r.caller.key = &key
 	r.caller.user, _ = c.world.User(c.opts.Cloud, key.UserID)
 	r.caller.account, _ = c.world.Account(c.opts.Cloud, key.AccountID)
+	if domain := r.Header.Get(headerDomainID); domain != "" && domain != key.AccountID {
+		return c.wrongProject(r, domain)
+	}
 	id := r.Header.Get(headerProjectID)
 	if id == "" {
 		id = r.project
@@ -193,6 +197,10 @@ func (c *Cloud) permission(action string) string {
 		"DeleteCloudServerPassword": {
 			"", "ecs:cloudServers:deletePassword",
 		},
+		"ListApplicationCredentials":  {"identity:list_application_credentials", ""},
+		"ShowApplicationCredential":   {"identity:get_application_credential", ""},
+		"CreateApplicationCredential": {"identity:create_application_credential", ""},
+		"DeleteApplicationCredential": {"identity:delete_application_credential", ""},
 	}
 	i := 1
 	if c.plain() {

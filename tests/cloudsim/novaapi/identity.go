@@ -2,6 +2,7 @@ package novaapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,45 @@ var identityRoutes = []route{
 	{method: http.MethodGet, path: "projects", action: "ListProjects", handle: (*Cloud).listProjects},
 	{method: http.MethodGet, path: "projects/*", action: "ListProjects", handle: (*Cloud).showProject},
 	{method: http.MethodGet, path: "users/*", action: "ShowUser", handle: (*Cloud).showUser},
+}
+
+// keystoneRoutes are further ones below /v3 which Huawei Cloud's and Open
+// Telekom Cloud's API references do not have.
+var keystoneRoutes = append(slices.Clone(identityRoutes), []route{
+	{method: http.MethodGet, path: "users/*/application_credentials", action: "ListApplicationCredentials",
+		handle: (*Cloud).listAppCredentials},
+	{method: http.MethodPost, path: "users/*/application_credentials", action: "CreateApplicationCredential",
+		handle: (*Cloud).createAppCredential},
+	{method: http.MethodGet, path: "users/*/application_credentials/*", action: "ShowApplicationCredential",
+		handle: (*Cloud).showAppCredential},
+	{method: http.MethodDelete, path: "users/*/application_credentials/*", action: "DeleteApplicationCredential",
+		handle: (*Cloud).deleteAppCredential},
+}...)
+
+// accessKeyRoutes are the vendors' own operations below /v3.0.
+var accessKeyRoutes = []route{
+	{method: http.MethodGet, path: "OS-CREDENTIAL/credentials", action: "ListPermanentAccessKeys",
+		handle: (*Cloud).listAccessKeys},
+	{method: http.MethodPost, path: "OS-CREDENTIAL/credentials", action: "CreatePermanentAccessKey",
+		handle: (*Cloud).createAccessKey},
+	{method: http.MethodGet, path: "OS-CREDENTIAL/credentials/*", action: "ShowPermanentAccessKey",
+		handle: (*Cloud).showAccessKey},
+	{method: http.MethodDelete, path: "OS-CREDENTIAL/credentials/*", action: "DeletePermanentAccessKey",
+		handle: (*Cloud).deleteAccessKey},
+}
+
+// findIdentity looks a path up among the operations that the cloud has.
+func (c *Cloud) findIdentity(method, path string) (rt route, vars []string, known, allowed bool) {
+	version, rest, _ := strings.Cut(path, "/")
+	switch {
+	case version == "v3" && c.plain():
+		return find(keystoneRoutes, method, rest)
+	case version == "v3":
+		return find(identityRoutes, method, rest)
+	case version == "v3.0" && !c.plain():
+		return find(accessKeyRoutes, method, rest)
+	}
+	return route{}, nil, false, false
 }
 
 // Identity serves Keystone v3.
@@ -36,10 +76,9 @@ func (c *Cloud) Identity() http.Handler {
 			c.reply(w, r, ok(map[string]any{"version": identityVersion(c.identityURL(hr))}))
 			return
 		}
-		rest, underV3 := strings.CutPrefix(path, "v3/")
-		rt, vars, known, allowed := find(identityRoutes, hr.Method, rest)
+		rt, vars, known, allowed := c.findIdentity(hr.Method, path)
 		switch {
-		case !underV3 || !known:
+		case !known:
 			c.reply(w, r, keystoneError(http.StatusNotFound, "The resource could not be found."))
 			return
 		case !allowed:

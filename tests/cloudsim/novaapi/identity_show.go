@@ -31,6 +31,9 @@ type catalogEntry struct {
 	Endpoints []endpoint `json:"endpoints"`
 }
 
+// memberRole is the one role that every user has in every project.
+var memberRole = named{"9fe2ff9ee4384b1894a90878d3e92bab", "member"}
+
 // tokenBody shows a token as POST and GET /v3/auth/tokens do.
 func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 	body := map[string]any{
@@ -43,7 +46,7 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 	if t.project == nil && t.domain == nil {
 		return map[string]any{"token": body}
 	}
-	body["roles"] = []named{{"9fe2ff9ee4384b1894a90878d3e92bab", "member"}}
+	body["roles"] = []named{memberRole}
 	body["is_domain"] = false
 	if t.project != nil {
 		domain, _ := c.world.Account(c.opts.Cloud, t.project.AccountID)
@@ -52,7 +55,9 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 		body["domain"] = named{t.domain.ID, t.domain.Name}
 	}
 	if t.appCredential != nil {
-		body["application_credential"] = map[string]any{"id": t.appCredential.ID, "name": t.appCredential.Name, "restricted": true}
+		body["application_credential"] = map[string]any{
+			"id": t.appCredential.ID, "name": t.appCredential.Name, "restricted": !t.appCredential.Unrestricted,
+		}
 	}
 	if !r.URL.Query().Has("nocatalog") {
 		body["catalog"] = c.catalog(r, t.userDomain, t.project)
@@ -74,6 +79,8 @@ func (c *Cloud) catalog(r *request, domain model.Account, project *model.Project
 		c.entry("glance", "image", regions, compute+"/"+imageRoot),
 	}
 	switch {
+	case c.opts.CatalogURL != nil && project != nil:
+		entries = append(entries, c.entry("nova", "compute", regions, c.opts.CatalogURL(compute, project.ID)))
 	case c.plain():
 		entries = append(entries, c.entry("nova", "compute", regions, compute+"/v2.1"))
 	case project != nil:

@@ -44,7 +44,7 @@ func (v microversion) String() string { return "2." + strconv.Itoa(v.minor) }
 func (v microversion) atLeast(minor int) bool { return v.minor >= minor }
 
 // readMicroversion reads the request's version headers. The newer one wins.
-func readMicroversion(r *http.Request) (microversion, *answer) {
+func (c *Cloud) readMicroversion(r *http.Request) (microversion, *answer) {
 	v := microversion{minor: minMinor, stated: true}
 	text := r.Header.Get(headerNovaVersion)
 	for _, line := range r.Header.Values(headerAPIVersion) {
@@ -56,7 +56,7 @@ func readMicroversion(r *http.Request) (microversion, *answer) {
 	case "":
 		return v, nil
 	case "latest":
-		v.minor = maxMinor
+		v.minor = c.opts.MaxMicroversion
 		return v, nil
 	}
 	major, minor, found := strings.Cut(text, ".")
@@ -64,9 +64,9 @@ func readMicroversion(r *http.Request) (microversion, *answer) {
 	if m, errMajor := strconv.Atoi(major); !found || err != nil || errMajor != nil || m < 0 || n < 0 {
 		return v, novaFault(http.StatusBadRequest, fmt.Sprintf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text))
 	}
-	if major != "2" || n < minMinor || n > maxMinor {
+	if major != "2" || n < minMinor || n > c.opts.MaxMicroversion {
 		return v, novaFault(http.StatusNotAcceptable,
-			fmt.Sprintf("Version %s is not supported by the API. Minimum is 2.%d and maximum is 2.%d.", text, minMinor, maxMinor))
+			fmt.Sprintf("Version %s is not supported by the API. Minimum is 2.%d and maximum is 2.%d.", text, minMinor, c.opts.MaxMicroversion))
 	}
 	v.minor = n
 	return v, nil

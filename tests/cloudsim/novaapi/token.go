@@ -61,6 +61,17 @@ func (c *Cloud) revoke(id string) bool {
 	return found
 }
 
+// revokeAppCredential forgets the tokens that an application credential got.
+func (c *Cloud) revokeAppCredential(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for text, t := range c.tokens {
+		if t.appCredential != nil && t.appCredential.ID == id {
+			delete(c.tokens, text)
+		}
+	}
+}
+
 // RevokeTokens makes every issued token invalid before its time, as a changed
 // user or a rolled key of the identity service does, and returns their number.
 func (c *Cloud) RevokeTokens() int {

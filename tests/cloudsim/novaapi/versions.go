@@ -42,8 +42,8 @@ func identityVersions(base string) *answer {
 	return a.with("Location", base+"/v3/")
 }
 
-func computeVersion(base, id string) versionDocument {
-	none, low, high := "", fmt.Sprintf("2.%d", minMinor), fmt.Sprintf("2.%d", maxMinor)
+func (c *Cloud) computeVersion(base, id string) versionDocument {
+	none, low, high := "", fmt.Sprintf("2.%d", minMinor), fmt.Sprintf("2.%d", c.opts.MaxMicroversion)
 	if id == "v2.0" {
 		return versionDocument{ID: id, Status: "SUPPORTED", Version: &none, MinVersion: &none,
 			Updated: "2011-01-21T11:33:21Z", Links: []link{{"self", base + "/v2/"}}}
@@ -53,6 +53,6 @@ func computeVersion(base, id string) versionDocument {
 }
 
 // computeVersions answers GET / of Nova.
-func computeVersions(base string) *answer {
-	return ok(map[string]any{"versions": []versionDocument{computeVersion(base, "v2.0"), computeVersion(base, "v2.1")}})
+func (c *Cloud) computeVersions(base string) *answer {
+	return ok(map[string]any{"versions": []versionDocument{c.computeVersion(base, "v2.0"), c.computeVersion(base, "v2.1")}})
 }
