@@ -35,6 +35,7 @@ func accountData(v *rotation.View) map[string]any {
 		"failures":            v.Failures,
 		"last_error":          v.LastError,
 		"initial_overwritten": v.InitialOverwritten,
+		"shared_password":     v.Settings.SharedPassword,
 	}
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
@@ -48,6 +49,19 @@ func accountData(v *rotation.View) map[string]any {
 	setTime(data, "next_vault_rotation", timestamp(v.NextRotation))
 	setTime(data, "initial_cleared_time", timestamp(v.InitialCleared))
 	setTime(data, "gone_time", timestamp(v.Gone))
+	return data
+}
+
+// groupData is what accounts/ shows of the password that an account shares with others.
+func groupData(v *rotation.View) map[string]any {
+	all := accountData(v)
+	data := map[string]any{}
+	for _, field := range []string{"state", "current_version", "versions", "leases", "due_reason", "due_since", "pending_since",
+		"failures", "last_error", "last_error_time", "next_try", "last_vault_rotation", "next_vault_rotation"} {
+		if value, ok := all[field]; ok {
+			data[field] = value
+		}
+	}
 	return data
 }
 
@@ -140,6 +154,8 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"failures":             number("Failures in a row."),
 		"last_error":           text("The last failure; empty if the last try succeeded."),
 		"initial_overwritten":  flag("Whether the cloud's initial password is known not to be the server's any more."),
+		"shared_password":      flag("Whether the account shares its password with the other accounts of its role."),
+		"group":                field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since and further fields, as here, of the password that the role's accounts share."),
 		"due_reason":           field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, schedule, manual, import or read."),
 		"due_since":            moment("Since when a rotation is due"),
 		"launch_time":          moment("When the instance was launched"),

@@ -47,7 +47,6 @@ func TestAccounts(t *testing.T) {
 		h.absent(t, path)
 	}
 	h.refused(t, logical.ListOperation, "accounts/a..b", nil, http.StatusBadRequest, "..")
-	h.refused(t, logical.DeleteOperation, "accounts/prod/srv-1/root", nil, http.StatusMethodNotAllowed)
 }
 
 func TestPagesOfAccounts(t *testing.T) {

@@ -84,8 +84,11 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Paths:          b.paths(),
 		Secrets:        []*framework.Secret{b.passwordSecret()},
 		PathsSpecial: &logical.Paths{
-			// Connections hold cloud credentials, keys private keys, accounts passwords.
-			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix},
+			// For sudo only: the rotation of a whole connection may shut down all of its servers. Vault
+			// takes exact paths, or prefixes that end in *.
+			Root: []string{rotateConnectionPrefix + "*"},
+			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
+			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
 		InitializeFunc: b.initialize,
 		Invalidate:     b.invalidate,
@@ -116,6 +119,8 @@ func (b *backend) paths() []*framework.Path {
 		b.pathAccountsInstances(),
 		b.pathAccountsUsernames(),
 		b.pathAccount(),
+		b.pathRotateConnection(),
+		b.pathStatus(),
 	}
 }
 

@@ -73,6 +73,16 @@ func vaultError(what string, err error) error {
 	return errors.New(message)
 }
 
+// withWayOut appends to an error what can be done about it, and keeps its status.
+func withWayOut(err error, way string) error {
+	err = vaultError("", err)
+	var coded logical.HTTPCodedError
+	if !errors.As(err, &coded) {
+		return err
+	}
+	return logical.CodedError(coded.Code(), coded.Error()+"; "+way)
+}
+
 // rotationStatus is the HTTP status of a core's error kind.
 func rotationStatus(kind rotation.ErrorKind) int {
 	switch kind {

@@ -63,6 +63,10 @@ ends, the account is rotated in the background. Writing the role resets nothing.
 mode=static never gives a lease; writing the role rotates its accounts where the
 provider can reset, unless skip_import_rotation is set.
 
+shared_password=true gives all accounts of the role one password, which is rotated
+on all of them together. An instance that joins is given it; one that leaves is
+rotated to a password of its own, and so are all when the role is deleted.
+
 On Tencent Cloud the reset of a running server shuts it down. force_stop decides
 whether that is allowed and has no default. Who may read and revoke such a
 role's passwords may reboot the server; min_reset_interval bounds how often.
@@ -77,7 +81,9 @@ unbinds what has left.
 	credsSynopsis    = "Read a password."
 	credsDescription = `
 Reads the current password of a role's account: creds/<role> where the role has
-one instance, else creds/<role>/<instance_id>.
+one instance or shared_password, else creds/<role>/<instance_id>. With
+shared_password the first form waits until all accounts agree, and the second
+gives the password that this very instance has.
 
 A role of mode leased answers with a lease. Its end, by revocation or expiry,
 makes the account due, and it is rotated in the background; the next read gets
@@ -90,16 +96,40 @@ An account is what has a password: a user of an instance of a connection. The
 list shows what Vault has records of, whether the instance exists or not. after
 and limit page through a long list.
 `
-	accountSynopsis    = "Read the state of an account: everything but its passwords."
+	accountSynopsis    = "Read the state of an account: everything but its passwords; or forget it."
 	accountDescription = `
 Shows the versions with their times, the live leases, whether a rotation is due,
-since when and why, the attempts of a rotation under way, and the last error.
+since when and why, the attempts of a rotation under way, and the last error. An
+account that shares its password shows that of its role in group.
+
+DELETE forgets the account and its passwords. It is refused while the instance
+exists at the cloud, a role is bound to the account, it has leases, or a rotation
+is not settled. force=true deletes all the same, and also where the cloud cannot be
+asked: a password that the server has may be lost by that, which this engine does
+nowhere else.
 `
 
 	rotateRoleSynopsis    = "Rotate the passwords of a role now."
 	rotateRoleDescription = `
 Marks the accounts due, all of the role's or that of one instance, and answers
 with their state. The rotation runs in the background; wait=45s waits for its
-end. Refused where the provider cannot reset passwords.
+end. Refused where the provider cannot reset passwords. Accounts that share their
+password are rotated together only.
+`
+
+	rotateConnectionSynopsis    = "Rotate the passwords of all accounts of a connection now."
+	rotateConnectionDescription = `
+Marks every account of the connection due, those first whose password somebody
+knows, and answers with their number. The rotations run in the background, within
+the connection's rate limit; see status. For use after Vault was restored from an
+older backup, whose passwords the servers may not have any more. Needs sudo: with
+force_stop it may shut down every server of the connection.
+`
+
+	statusSynopsis    = "Read the state of the mount: accounts, rotations, conflicts and connections."
+	statusDescription = `
+Shows the number of accounts by state, what is due and since when, the accounts
+whose rotation fails and why, the instances that roles were not bound to, and for
+each connection its limiter and whether its cloud answers. It asks no cloud.
 `
 )

@@ -63,6 +63,8 @@ func (b *backend) pathAccount() *framework.Path {
 			"connection":  nameField("Name of the connection."),
 			"instance_id": nameField("Id of the instance."),
 			"username":    nameField("The user."),
+			"force": {Type: framework.TypeBool, Query: true, DisplayAttrs: labelled("Force"),
+				Description: "With DELETE: forget the account although its instance exists or cannot be asked for, a role is bound to it, or its passwords may still be needed. They are lost then."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
@@ -71,6 +73,14 @@ func (b *backend) pathAccount() *framework.Path {
 				Description: "Returns everything about the account but its passwords.",
 				Responses:   answers("The account.", accountResponse()),
 				// Only the active node knows what its scheduler has tried.
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback:                    b.deleteAccount,
+				Summary:                     "Forget an account and its passwords.",
+				Description:                 "Refused while its instance exists, a role is bound to it, it has leases, or a rotation is not settled, unless force=true.",
+				Responses:                   deletes("Vault has no record of the account any more."),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
 			},
@@ -98,21 +108,38 @@ func (b *backend) listAccounts(ctx context.Context, _ *logical.Request, data *fr
 	return page(names, data)
 }
 
-func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+// accountID is the account that the path names; false: no account can have that name, and storage
+// would fail on it.
+func accountID(data *framework.FieldData) (rotation.ID, bool) {
 	id := rotation.ID{
 		Connection: data.Get("connection").(string),
 		InstanceID: data.Get("instance_id").(string),
 		Username:   data.Get("username").(string),
 	}
-	if strings.Contains(id.String(), "..") {
-		return nil, nil // nothing is stored under it, and storage would fail
-	}
-	view, err := b.core.Inspect(ctx, id)
-	if err != nil {
-		return nil, vaultError("", err)
-	}
-	if view == nil {
+	return id, !strings.Contains(id.String(), "..")
+}
+
+func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id, ok := accountID(data)
+	if !ok {
 		return nil, nil
 	}
-	return &logical.Response{Data: accountData(view)}, nil
+	if (input{data}).has("force") {
+		return nil, invalidf("force: belongs to DELETE; leave it out")
+	}
+	view, err := b.core.Inspect(ctx, id)
+	if err != nil || view == nil {
+		return nil, vaultError("", err)
+	}
+	shown := accountData(view)
+	if view.Role != "" && view.Settings.SharedPassword {
+		group, err := b.core.Inspect(ctx, rotation.GroupID(id.Connection, view.Role))
+		if err != nil {
+			return nil, vaultError("", err)
+		}
+		if group != nil {
+			shown["group"] = groupData(group)
+		}
+	}
+	return &logical.Response{Data: shown}, nil
 }

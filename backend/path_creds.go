@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -19,8 +20,9 @@ func (b *backend) pathCredsRole() *framework.Path {
 			"wait": waitField(),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: b.readCredsOperation("Read the password of a role's only instance.",
-				"Hands out the current password of the role's account. A role with several instances needs the instance's id in the path."),
+			logical.ReadOperation: b.readCredsOperation("Read the password of a role's only instance, or the one that its instances share.",
+				"Hands out the current password of the role's account, or with shared_password of all its accounts. Another role with several instances needs the instance's id in the path.",
+				groupResponse()),
 		},
 		HelpSynopsis:    credsSynopsis,
 		HelpDescription: credsDescription,
@@ -38,7 +40,7 @@ func (b *backend) pathCredsInstance() *framework.Path {
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: b.readCredsOperation("Read the password of an instance.",
-				"Hands out the current password of the role's account on that instance."),
+				"Hands out the current password of the role's account on that instance.", credsResponse()),
 		},
 		HelpSynopsis:    credsSynopsis,
 		HelpDescription: credsDescription,
@@ -47,37 +49,15 @@ func (b *backend) pathCredsInstance() *framework.Path {
 
 // readCredsOperation is forwarded to the active node: a read issues leases, discloses versions and may
 // ask the cloud for an initial password.
-func (b *backend) readCredsOperation(summary, description string) *framework.PathOperation {
+func (b *backend) readCredsOperation(summary, description string, response map[string]*framework.FieldSchema) *framework.PathOperation {
 	return &framework.PathOperation{
 		Callback:                    b.readCreds,
 		Summary:                     summary,
 		Description:                 description + " Roles of mode leased answer with a lease.",
-		Responses:                   answers("The password.", credsResponse()),
+		Responses:                   answers("The password.", response),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}
-}
-
-func credsResponse() map[string]*framework.FieldSchema {
-	text := func(description string) *framework.FieldSchema {
-		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
-	}
-	fields := map[string]*framework.FieldSchema{
-		"username":            text("User to log in as."),
-		"password":            text("The password."),
-		"instance_id":         text("Id of the instance."),
-		"instance_name":       text("Name of the instance in the cloud."),
-		"private_ip":          text("Private address, as last seen."),
-		"public_ip":           text("Public address, as last seen; empty if it has none."),
-		"platform":            text("windows or linux; empty if the cloud does not tell."),
-		"connection":          text("The connection that serves the instance."),
-		"source":              text("Where this version comes from: initial, reset or import."),
-		"created_time":        text("When this version was made, RFC 3339."),
-		"last_vault_rotation": text("When Vault last rotated the account, RFC 3339; for an unrotated version its creation time."),
-		"version":             {Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."},
-	}
-	fields["password"].DisplayAttrs = secretly("Password")
-	return fields
 }
 
 func (b *backend) readCreds(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -86,42 +66,86 @@ func (b *backend) readCreds(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	name := data.Get("role").(string)
-	instance := ""
-	if _, ok := data.Schema["instance_id"]; ok {
-		instance = data.Get("instance_id").(string)
-	}
-	id, err := b.accountOf(ctx, name, instance)
+	r, err := b.usableRole(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := b.core.Read(ctx, id, wait)
-	if err != nil {
-		return nil, vaultError("", err)
+	instance := ""
+	if _, ok := data.Schema["instance_id"]; ok {
+		instance = data.Get("instance_id").(string)
+	} else if r.shared() {
+		return b.readGroup(ctx, name, r, wait)
 	}
-	return b.credsAnswer(answer), nil
+	id, err := b.accountOf(ctx, name, r, instance)
+	if err != nil {
+		return nil, err
+	}
+	read := b.core.Read
+	if r.shared() {
+		read = b.core.ReadMember
+	}
+	answer, err := read(ctx, id, wait)
+	if err != nil {
+		return nil, b.forgotten(ctx, name, id, err)
+	}
+	return b.credsAnswer(answer, accountAnswer(answer)), nil
+}
+
+// readGroup answers with the password that all accounts of a role share, once they agree.
+func (b *backend) readGroup(ctx context.Context, name string, r *role, wait time.Duration) (*logical.Response, error) {
+	if len(r.Users) == 0 {
+		return nil, noInstance(name)
+	}
+	answer, err := b.core.ReadGroup(ctx, r.Connection, name, wait)
+	if err != nil {
+		return nil, b.forgotten(ctx, name, rotation.GroupID(r.Connection, name), err)
+	}
+	return b.credsAnswer(answer, r.groupAnswer()), nil
+}
+
+// forgotten tells the way out where a role maps to an account, or has a group, of which there is no
+// record: a DELETE was forced, or a write of the role was cut short.
+func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, err error) error {
+	var failed *rotation.Error
+	if errors.As(err, &failed) && failed.Kind == rotation.NotFound {
+		if view, inspectErr := b.core.Inspect(ctx, id); inspectErr == nil && view == nil {
+			return noRecord(role)
+		}
+	}
+	return vaultError("", err)
+}
+
+func noRecord(role string) error {
+	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write roles/%s again to make it anew", role, role)
+}
+
+// usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
+func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
+	r, err := b.roles.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, unknownRole(name)
+	}
+	c, err := b.connections.get(ctx, r.Connection)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil && !c.allows(name) {
+		return nil, invalidf("connection %s does not allow role %s any more; see allowed_roles of config/%s", r.Connection, name, r.Connection)
+	}
+	return r, nil
 }
 
 // accountOf finds the account that a client means: of a role and, where it has several, an instance.
 // A role's known instances are found without a storage round trip and without the cloud.
-func (b *backend) accountOf(ctx context.Context, name, instance string) (rotation.ID, error) {
-	r, err := b.roles.get(ctx, name)
-	if err != nil {
-		return rotation.ID{}, err
-	}
-	if r == nil {
-		return rotation.ID{}, unknownRole(name)
-	}
-	c, err := b.connections.get(ctx, r.Connection)
-	if err != nil {
-		return rotation.ID{}, err
-	}
-	if c != nil && !c.allows(name) {
-		return rotation.ID{}, invalidf("connection %s does not allow role %s any more; see allowed_roles of config/%s", r.Connection, name, r.Connection)
-	}
+func (b *backend) accountOf(ctx context.Context, name string, r *role, instance string) (rotation.ID, error) {
 	if instance == "" {
 		return onlyAccount(name, r)
 	}
 	if r.Users[instance] == "" && r.InstanceTags != nil && isName(instance) && b.resolutions.begin(name, time.Now()) {
+		var err error
 		if r, _, err = b.refreshRole(ctx, name); err != nil {
 			return rotation.ID{}, err
 		}
@@ -140,39 +164,18 @@ func onlyAccount(name string, r *role) (rotation.ID, error) {
 	instances := r.instances()
 	switch len(instances) {
 	case 0:
-		return rotation.ID{}, invalidf("role %s has no instance at the moment; list instances/%s to look for them again", name, name)
+		return rotation.ID{}, noInstance(name)
 	case 1:
 		return r.account(instances[0]), nil
 	}
 	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in creds/%s/%s: %s", name, len(instances), name, instances[0], someOf(instances))
 }
 
-func unknownRole(name string) error {
-	return invalidf("unknown role %s; write roles/%s first", name, name)
+// noInstance refuses a request about a role that is bound to no instance.
+func noInstance(name string) error {
+	return invalidf("role %s has no instance at the moment; list instances/%s to look for them again", name, name)
 }
 
-// credsAnswer makes the response: in leased mode under a lease.
-func (b *backend) credsAnswer(a *rotation.Answer) *logical.Response {
-	rotated := a.LastRotation
-	if rotated.IsZero() {
-		rotated = a.Version.Created
-	}
-	data := map[string]any{
-		"username":            a.ID.Username,
-		"password":            a.Version.Password,
-		"instance_id":         a.ID.InstanceID,
-		"instance_name":       a.Facts.Name,
-		"private_ip":          a.Facts.PrivateIP,
-		"public_ip":           a.Facts.PublicIP,
-		"platform":            string(a.Facts.Platform),
-		"connection":          a.ID.Connection,
-		"source":              string(a.Version.Source),
-		"version":             a.Version.Number,
-		"created_time":        timestamp(a.Version.Created),
-		"last_vault_rotation": timestamp(rotated),
-	}
-	if a.Lease == nil {
-		return &logical.Response{Data: data}
-	}
-	return b.leased(data, a)
+func unknownRole(name string) error {
+	return invalidf("unknown role %s; write roles/%s first", name, name)
 }

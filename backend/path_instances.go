@@ -19,7 +19,7 @@ func (b *backend) pathInstances() *framework.Path {
 				Description: "Lists the ids of the instances that the role means now. Tags are resolved anew, which asks the cloud.",
 				Responses: answers("The instances.", map[string]*framework.FieldSchema{
 					"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
-					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: username."},
+					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: username, shared_password."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -45,7 +45,7 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	}
 	info := make(map[string]any, len(ids))
 	for _, id := range ids {
-		info[id] = map[string]any{"username": r.Users[id]}
+		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.shared()}
 	}
 	resp := logical.ListResponseWithInfo(ids, info)
 	resp.Warnings = warnings

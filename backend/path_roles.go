@@ -47,7 +47,7 @@ func (b *backend) pathRoles() *framework.Path {
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback:                    b.deleteRole,
 				Summary:                     "Delete a role.",
-				Description:                 "Frees its accounts for other roles and keeps their records. Leases go on to their end, which still rotates.",
+				Description:                 "Frees its accounts for other roles and keeps their records. Leases go on to their end, which still rotates; only with shared_password the leases end here, and the accounts are rotated, each to a password of its own.",
 				Responses:                   deletes("The role is deleted."),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -128,6 +128,9 @@ func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *frame
 	if err != nil {
 		return nil, err
 	}
+	if next.shared() && len(members) == 0 {
+		return nil, invalidf("shared_password: needs an instance to share the password of, and none carries these instance_tags at the moment")
+	}
 	ch := &change{b: b, name: name, old: old, next: next, d: d}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, err
@@ -151,7 +154,13 @@ func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *fram
 	if err != nil || r == nil {
 		return nil, err
 	}
-	// The role goes last: a delete that was cut short can be repeated.
+	// The role goes last: a delete that was cut short can be repeated. Before it the group, since an
+	// account leaves that with its role.
+	if r.shared() {
+		if err := b.core.UnbindGroup(ctx, r.Connection, name); err != nil {
+			return nil, vaultError("", err)
+		}
+	}
 	for _, instance := range r.instances() {
 		if err := b.core.Unbind(ctx, r.account(instance), name); err != nil {
 			return nil, vaultError("", err)

@@ -42,6 +42,8 @@ func roleFields() map[string]*framework.FieldSchema {
 			Description: "Delete the cloud's copy of the initial password once it is safely stored (huaweicloud, opentelekomcloud). Default: false."},
 		"skip_import_rotation": {Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
 			Description: "Static roles: leave the accounts' passwords alone when the role is written, instead of rotating them. Default: true with force_stop=true, else false."},
+		"shared_password": {Type: framework.TypeBool, DisplayAttrs: labelled("Shared password"),
+			Description: "All accounts of the role have one password and are rotated together, in the cloud's batches; an instance that joins is given that password. Needs source=reset. Default: false. Fixed when the role is created."},
 		"max_versions": {Type: framework.TypeInt, DisplayAttrs: labelled("Versions kept"),
 			Description: fmt.Sprintf("How many versions of a password to keep, 1 to %d. One that may be live is always kept. Default: %d.", maxVersionsBound, defaultMaxVersions)},
 		"custom_metadata": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Custom metadata"),

@@ -16,6 +16,10 @@ func (b *backend) pathRotateRole() *framework.Path {
 		map[string]*framework.FieldSchema{
 			"role": nameField("Name of the role."),
 			"wait": waitField(),
+		},
+		map[string]*framework.FieldSchema{
+			"group": {Type: framework.TypeMap,
+				Description: "Only with shared_password: state, current_version, due_reason, due_since, last_vault_rotation and last_error of the password that the accounts share."},
 		})
 }
 
@@ -25,23 +29,23 @@ func (b *backend) pathRotateInstance() *framework.Path {
 			"role":        nameField("Name of the role."),
 			"instance_id": nameField("Id of one of the role's instances."),
 			"wait":        waitField(),
-		})
+		},
+		map[string]*framework.FieldSchema{})
 }
 
-func (b *backend) pathRotate(pattern, suffix string, fields map[string]*framework.FieldSchema) *framework.Path {
+func (b *backend) pathRotate(pattern, suffix string, fields, response map[string]*framework.FieldSchema) *framework.Path {
+	response["accounts"] = &framework.FieldSchema{Type: framework.TypeMap, Required: true,
+		Description: "By instance id: username, state, current_version, due_reason, due_since, last_error, or error where the account could not be made due."}
 	return &framework.Path{
 		Pattern:      pattern,
 		Fields:       fields,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: suffix},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback:    b.rotateRole,
-				Summary:     "Rotate the passwords of a role, or of one of its instances.",
-				Description: "Marks the accounts due and answers with their state, at once or after waiting for the end.",
-				Responses: answers("The state of the accounts.", map[string]*framework.FieldSchema{
-					"accounts": {Type: framework.TypeMap, Required: true,
-						Description: "By instance id: username, state, current_version, due_reason, due_since, last_error, or error where the account could not be made due."},
-				}),
+				Callback:                    b.rotateRole,
+				Summary:                     "Rotate the passwords of a role, or of one of its instances.",
+				Description:                 "Marks the accounts due and answers with their state, at once or after waiting for the end.",
+				Responses:                   answers("The state of the accounts.", response),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
 			},
@@ -57,43 +61,73 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 		return nil, err
 	}
 	name := data.Get("role").(string)
-	r, err := b.roles.get(ctx, name)
+	r, err := b.usableRole(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if r == nil {
-		return nil, unknownRole(name)
-	}
 	accounts := map[string]any{}
 	if _, single := data.Schema["instance_id"]; single {
-		id, err := b.accountOf(ctx, name, data.Get("instance_id").(string))
+		id, err := b.accountOf(ctx, name, r, data.Get("instance_id").(string))
 		if err != nil {
 			return nil, err
 		}
+		if r.shared() {
+			return nil, conflictf("account %s shares its password with the others of role %s; write rotate-role/%s to rotate them together", id, name, name)
+		}
 		view, err := b.core.Rotate(ctx, id, wait)
 		if err != nil {
-			return nil, vaultError("", err)
+			return nil, b.forgotten(ctx, name, id, err)
 		}
 		accounts[id.InstanceID] = rotationState(view)
 		return rotateAnswer(accounts), nil
 	}
 	if len(r.Users) == 0 {
-		return nil, invalidf("role %s has no instance at the moment; list instances/%s to look for them again", name, name)
+		return nil, noInstance(name)
+	}
+	if r.shared() {
+		return b.rotateGroup(ctx, name, r, wait)
 	}
 	var failures int
 	var first error
 	for id, outcome := range b.rotateAll(ctx, r, wait) {
 		if outcome.err != nil {
-			failures, first = failures+1, outcome.err
-			accounts[id.InstanceID] = map[string]any{"username": id.Username, "error": outcome.err.Error()}
+			failures, first = failures+1, b.forgotten(ctx, name, id, outcome.err)
+			accounts[id.InstanceID] = map[string]any{"username": id.Username, "error": first.Error()}
 			continue
 		}
 		accounts[id.InstanceID] = rotationState(outcome.view)
 	}
 	if failures == len(accounts) {
-		return nil, vaultError("", first)
+		return nil, first
 	}
 	return rotateAnswer(accounts), nil
+}
+
+// rotateGroup rotates the password that a role's accounts share.
+func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait time.Duration) (*logical.Response, error) {
+	id := rotation.GroupID(r.Connection, name)
+	view, err := b.core.Rotate(ctx, id, wait)
+	if err != nil {
+		return nil, b.forgotten(ctx, name, id, err)
+	}
+	group := rotationState(view)
+	delete(group, "username") // the accounts', which may differ
+	accounts := make(map[string]any, len(r.Users))
+	for _, instance := range r.instances() {
+		id := r.account(instance)
+		view, err := b.core.Inspect(ctx, id)
+		switch {
+		case err != nil:
+			return nil, vaultError("", err)
+		case view == nil:
+			accounts[instance] = map[string]any{"username": id.Username, "error": noRecord(name).Error()}
+		default:
+			accounts[instance] = rotationState(view)
+		}
+	}
+	resp := rotateAnswer(accounts)
+	resp.Data["group"] = group
+	return resp, nil
 }
 
 type rotateOutcome struct {

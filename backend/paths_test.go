@@ -33,6 +33,8 @@ func samplePaths() map[string]string {
 		"accounts/" + n("connection") + "/?$": "accounts/prod",
 		"accounts/" + n("connection") + "/" + n("instance_id") + "/?$":            "accounts/prod/srv-1",
 		"accounts/" + n("connection") + "/" + n("instance_id") + "/" + user + "$": "accounts/prod/srv-1/root",
+		"rotate-connection/" + n("name") + "$":                                    "rotate-connection/prod",
+		"status$":                                                                 "status",
 	}
 	anchored := map[string]string{}
 	for pattern, path := range samples {
@@ -64,7 +66,8 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"accounts": 1, "accounts/": 1, "accounts/prod": 1, "accounts/prod/": 1, "accounts/prod/i-1": 1, "accounts/prod/i-1/": 1,
 		"accounts/prod/i-1/Administrator": 1, "accounts/prod/i-1/svc$": 1, "accounts/prod/i-1/a.b-c": 1,
 		"accounts/prod/i-1/root/": 0, `accounts/prod/i-1/CORP\x`: 0, "accounts/prod/i-1/-x": 0,
-		"": 0, "status": 0,
+		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
+		"status": 1, "status/": 0, "": 0,
 	} {
 		matches := 0
 		for _, p := range h.Paths {
@@ -185,8 +188,12 @@ func TestForwarding(t *testing.T) {
 
 func TestSpecialPaths(t *testing.T) {
 	h := newHarness(t)
-	if got := fmt.Sprint(h.SpecialPaths().SealWrapStorage); got != "[config/ key/ account/]" {
+	if got := fmt.Sprint(h.SpecialPaths().SealWrapStorage); got != "[config/ key/ account/ group/]" {
 		t.Errorf("seal-wrapped: %s", got)
+	}
+	// Of prefixes Vault protects only those that end in *.
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-connection/*]" {
+		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {
 		t.Errorf("version %q is not semantic", h.PluginVersion().Version)

@@ -43,10 +43,23 @@ type role struct {
 	SkipImportRotation *bool             `json:"skip_import_rotation,omitempty"`
 	MaxVersions        int               `json:"max_versions,omitempty"`
 	CustomMetadata     map[string]string `json:"custom_metadata,omitempty"`
+	// SharedPassword is stored when the role is created and never changes.
+	SharedPassword *bool `json:"shared_password,omitempty"`
 
 	// Users are the accounts that the role is bound to: instance id -> user name, defaults resolved.
 	// A read finds its account here and asks nobody.
 	Users map[string]string `json:"users"`
+	// Conflicts are the instances that the role's tags match and that were left out when they were
+	// last resolved, since they belong to an older binding. ConflictCount counts the unlisted too.
+	Conflicts     []roleConflict `json:"conflicts,omitempty"`
+	ConflictCount int            `json:"conflict_count,omitempty"`
+}
+
+// roleConflict is an instance that a role was not bound to.
+type roleConflict struct {
+	InstanceID string `json:"instance_id"`
+	Username   string `json:"username"`
+	Reason     string `json:"reason"`
 }
 
 func decodeRole(raw []byte) (*role, error) {
@@ -64,6 +77,7 @@ func (r *role) clone() *role {
 	n.InstanceTags = maps.Clone(r.InstanceTags)
 	n.CustomMetadata = maps.Clone(r.CustomMetadata)
 	n.Users = maps.Clone(r.Users)
+	n.Conflicts = slices.Clone(r.Conflicts)
 	return &n
 }
 
@@ -115,6 +129,9 @@ func (r *role) maxVersions() int {
 func (r *role) ttl() time.Duration    { return orDefault(r.TTL, defaultTTL) }
 func (r *role) maxTTL() time.Duration { return orDefault(r.MaxTTL, defaultMaxTTL) }
 
+// shared reports whether the role's accounts have one password.
+func (r *role) shared() bool { return orDefault(r.SharedPassword, false) }
+
 // skipImportRotation is whether writing the role leaves new accounts alone: by default where a reset
 // may stop the server.
 func (r *role) skipImportRotation() bool {
@@ -143,6 +160,7 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 		MaxVersions:      r.maxVersions(),
 		ClearInitial:     orDefault(r.ClearInitial, false),
 		CanReset:         d.CanReset,
+		SharedPassword:   r.shared(),
 	}
 	if r.Mode == rotation.Leased {
 		s.Checkout, s.TTL, s.MaxTTL = r.checkout(), r.ttl(), r.maxTTL()
@@ -153,6 +171,11 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 // account is the account of one of the role's instances.
 func (r *role) account(instance string) rotation.ID {
 	return rotation.ID{Connection: r.Connection, InstanceID: instance, Username: r.Users[instance]}
+}
+
+// mapsTo reports whether the role, which may be nil, is bound to an account.
+func (r *role) mapsTo(id rotation.ID) bool {
+	return r != nil && r.Connection == id.Connection && r.Users[id.InstanceID] == id.Username
 }
 
 // instances are the ids of the instances that the role is bound to, sorted.
@@ -193,6 +216,7 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 	if d.CanReset {
 		data["password_policy"] = r.PasswordPolicy
 		data["min_reset_interval"] = seconds(r.minResetInterval())
+		data["shared_password"] = r.shared()
 		if r.Mode == rotation.Static {
 			data["skip_import_rotation"] = r.skipImportRotation()
 		}

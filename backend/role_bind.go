@@ -47,6 +47,9 @@ func (c *change) apply(ctx context.Context, members []member) error {
 		c.undo(ctx)
 		return err
 	}
+	if err := c.bindGroup(ctx); err != nil {
+		return vaultError("the role was written, but its accounts do not share their password yet; write it again", err)
+	}
 	if err := c.release(ctx); err != nil {
 		return vaultError("the role was written, but instances that left it are still bound to it; write it again", err)
 	}
@@ -58,6 +61,7 @@ func (c *change) apply(ctx context.Context, members []member) error {
 func (c *change) bind(ctx context.Context, members []member) error {
 	var bindings []rotation.Binding
 	var conflict error
+	c.next.Conflicts, c.next.ConflictCount = nil, 0
 	for _, m := range members {
 		binding := c.binding(m)
 		err := c.b.checkBinding(ctx, binding)
@@ -65,14 +69,15 @@ func (c *change) bind(ctx context.Context, members []member) error {
 		case err == nil:
 			bindings = append(bindings, binding)
 		case c.next.InstanceTags == nil || !isConflict(err):
-			return vaultError("", err)
+			return withWayOut(err, freeAccount)
 		default: // of two roles whose tags match, the older binding wins
 			conflict = err
+			c.next.noteConflict(binding.ID, err)
 			c.warnings = append(c.warnings, "left out: "+err.Error())
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
-		return vaultError("instance_tags: every instance belongs to another role", conflict)
+		return withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), freeAccount)
 	}
 	for _, binding := range bindings {
 		// Noted before the attempt: a failed write may have landed.
@@ -81,7 +86,7 @@ func (c *change) bind(ctx context.Context, members []member) error {
 		if err != nil {
 			return vaultError("", err)
 		}
-		if c.wantsRotation(binding, view) {
+		if !c.next.shared() && c.wantsRotation(view, c.had(binding.ID)) {
 			c.fresh = append(c.fresh, binding.ID)
 		}
 	}
@@ -101,17 +106,60 @@ func (c *change) binding(m member) rotation.Binding {
 
 // wantsRotation reports whether writing the role is to rotate an account: static ones that have come
 // to the role, where the provider can reset and nobody asked to skip it. An instance that a refresh
-// finds again keeps its password.
-func (c *change) wantsRotation(binding rotation.Binding, view *rotation.View) bool {
+// finds again keeps its password. had says whether the account belonged to the role before.
+func (c *change) wantsRotation(view *rotation.View, had bool) bool {
 	if c.next.Mode != rotation.Static || !c.d.CanReset || c.next.skipImportRotation() {
 		return false
 	}
-	return len(view.Versions) == 0 || !c.refresh && !c.had(binding.ID)
+	return len(view.Versions) == 0 || !c.refresh && !had
 }
 
 // had reports whether the account belonged to the role before.
 func (c *change) had(id rotation.ID) bool {
 	return c.old != nil && c.old.Users[id.InstanceID] == id.Username
+}
+
+// freeAccount is the way out of a conflict over an account that no role needs any more.
+const freeAccount = "take it out of that role, or if nothing needs that account any more, DELETE accounts/<connection>/<instance_id>/<username>"
+
+// maxConflicts is how many conflicts a role's entry keeps; the others are only counted.
+const maxConflicts = 100
+
+// noteConflict keeps for status that the role was not bound to an account.
+func (r *role) noteConflict(id rotation.ID, err error) {
+	r.ConflictCount++
+	if len(r.Conflicts) < maxConflicts {
+		r.Conflicts = append(r.Conflicts, roleConflict{InstanceID: id.InstanceID, Username: id.Username, Reason: err.Error()})
+	}
+}
+
+// bindGroup makes the role's accounts share their password, where they are to. What has left the role
+// leaves the group here, and becomes due by that; so this comes before release.
+func (c *change) bindGroup(ctx context.Context) error {
+	if !c.next.shared() {
+		return nil
+	}
+	if err := c.b.bindGroup(ctx, c.name, c.next, c.d); err != nil {
+		return err
+	}
+	id := rotation.GroupID(c.next.Connection, c.name)
+	view, err := c.b.core.Inspect(ctx, id)
+	if err != nil || view == nil {
+		return err
+	}
+	if c.wantsRotation(view, c.old != nil) {
+		c.fresh = append(c.fresh, id)
+	}
+	return nil
+}
+
+// bindGroup makes the accounts that a role is bound to the members of its group.
+func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.Descriptor) error {
+	members := make([]rotation.ID, 0, len(r.Users))
+	for _, instance := range r.instances() {
+		members = append(members, r.account(instance))
+	}
+	return b.core.BindGroup(ctx, r.Connection, d.Name, name, r.settings(d), members)
 }
 
 // undo takes back the bindings of a change that failed. What cannot be undone is harmless: the next
@@ -154,7 +202,7 @@ func (c *change) release(ctx context.Context) error {
 func (c *change) startFirst(ctx context.Context) {
 	for _, id := range c.fresh {
 		if err := c.b.core.RotateNew(ctx, id); err != nil {
-			c.warnings = append(c.warnings, "account "+id.String()+" was not made due, write rotate-role: "+err.Error())
+			c.warnings = append(c.warnings, "account "+id.String()+" was not made due, write rotate-role/"+c.name+": "+err.Error())
 		}
 	}
 	c.warnings = atMostTen(c.warnings)
@@ -180,13 +228,28 @@ func (b *backend) checkBinding(ctx context.Context, binding rotation.Binding) er
 	defer holder.Unlock()
 	b.roles.drop(view.Role)
 	other, getErr := b.roles.get(ctx, view.Role)
-	if getErr != nil || other != nil && other.Connection == binding.Connection && other.Users[binding.InstanceID] == binding.Username {
+	if getErr != nil || other.mapsTo(binding.ID) {
+		return err
+	}
+	if leaveErr := b.leaveGroup(ctx, view, other); leaveErr != nil {
 		return err
 	}
 	if unbindErr := b.core.Unbind(ctx, binding.ID, view.Role); unbindErr != nil {
 		return err
 	}
 	return b.core.CheckBinding(ctx, binding)
+}
+
+// leaveGroup takes an account out of the group of a role that does not map to it any more; r is that
+// role, or nil if there is none. The caller holds the role's lock.
+func (b *backend) leaveGroup(ctx context.Context, view *rotation.View, r *role) error {
+	if !view.Settings.SharedPassword {
+		return nil
+	}
+	if r == nil || !r.shared() || r.Connection != view.ID.Connection {
+		return b.core.UnbindGroup(ctx, view.ID.Connection, view.Role)
+	}
+	return b.bindGroup(ctx, view.Role, r, b.registry[view.Provider])
 }
 
 func isConflict(err error) bool {
@@ -241,7 +304,7 @@ func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string
 	if err != nil {
 		return nil, nil, err
 	}
-	if unchanged(old, members) {
+	if unchanged(old, members) && old.ConflictCount == 0 {
 		return old, warnings, b.describeMembers(ctx, old, members)
 	}
 	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true}

@@ -67,7 +67,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	for _, check := range []func(*role, *role, input, cloud.Descriptor) error{
-		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, checkInitialFields, checkOtherFields,
+		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, checkSharedPassword, checkInitialFields, checkOtherFields,
 	} {
 		if err := check(next, old, in, d); err != nil {
 			return refuse(err)
@@ -97,6 +97,7 @@ func readRoleFields(r *role, in input) error {
 	in.flag("force_stop", &r.ForceStop)
 	in.flag("clear_initial", &r.ClearInitial)
 	in.flag("skip_import_rotation", &r.SkipImportRotation)
+	in.flag("shared_password", &r.SharedPassword)
 	in.number("max_versions", &r.MaxVersions)
 	in.pairs("custom_metadata", &r.CustomMetadata)
 	for field, at := range map[string]**time.Duration{
@@ -229,7 +230,7 @@ func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
 // checkResetFields checks the fields about resets.
 func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
 	if !d.CanReset {
-		for _, field := range []string{"password_policy", "min_reset_interval", "force_stop"} {
+		for _, field := range []string{"password_policy", "min_reset_interval", "force_stop", "shared_password"} {
 			if in.gives(field) {
 				return invalidf("%s: provider %s cannot reset passwords; leave it out", field, d.Name)
 			}
@@ -247,6 +248,18 @@ func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
 		return invalidf("force_stop: provider %s stops no server for a reset; leave it out", d.Name)
 	case r.minResetInterval() > longestTTL:
 		return invalidf("min_reset_interval: must be at most %dh", int(longestTTL.Hours()))
+	}
+	return nil
+}
+
+// checkSharedPassword checks shared_password. A change would have to merge or to part passwords that
+// clients hold under leases, so it takes the end of the role.
+func checkSharedPassword(r, old *role, _ input, d cloud.Descriptor) error {
+	switch {
+	case old != nil && r.shared() != old.shared():
+		return invalidf("shared_password: cannot be changed from %t; delete the role and write it anew", old.shared())
+	case r.shared() && r.source(d) != rotation.FromReset:
+		return invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
 	}
 	return nil
 }

@@ -95,6 +95,8 @@ var roleCases = map[string]roleCase{
 		conflicts: map[string]string{"leased": "source=initial", "both": "cannot delete"}},
 	"skip_import_rotation": {on: "static", set: false, unset: true, refused: []refusal{{"perhaps", "skip_import_rotation"}},
 		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
+	"shared_password": {on: "leased", set: false, unset: false, refused: []refusal{{true, "cannot be changed"}, {"perhaps", "shared_password"}},
+		conflicts: map[string]string{"initial": "cannot reset"}},
 	"max_versions": {on: "leased", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
 	"custom_metadata": {on: "leased", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
 		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},

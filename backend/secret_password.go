@@ -14,7 +14,7 @@ import (
 // passwordType is the type of the leases, as Vault stores it with each of them.
 const passwordType = "cloudpw_password"
 
-// Fields of a lease's internal data: account, version and nonce.
+// Fields of a lease's internal data: account or group, version and nonce.
 const (
 	leaseAccount = "account"
 	leaseVersion = "version"
@@ -37,7 +37,7 @@ func (b *backend) passwordSecret() *framework.Secret {
 // leased puts an answer under the lease that the core has granted.
 func (b *backend) leased(data map[string]any, a *rotation.Answer) *logical.Response {
 	resp := b.Secret(passwordType).Response(data, map[string]any{
-		leaseAccount: a.ID.String(),
+		leaseAccount: a.LeaseID().String(),
 		leaseVersion: a.Version.Number,
 		leaseNonce:   a.Lease.Nonce,
 	})

@@ -1,0 +1,94 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// deleteAnyway is the way out of every refusal to delete an account.
+const deleteAnyway = "force=true deletes the account all the same, and its passwords are lost"
+
+// deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the
+// instance must be gone, and nothing may need the account any more. A forced delete is the documented
+// exception, which the server's log records besides Vault's audit log.
+func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id, ok := accountID(data)
+	if !ok {
+		return nil, nil
+	}
+	force := data.Get("force").(bool)
+	// A role's writer holds the connection's lock for reading, so no role comes to be bound meanwhile.
+	defer lock(b.connectionLocks, id.Connection)()
+	view, err := b.core.Inspect(ctx, id)
+	if err != nil || view == nil {
+		return nil, vaultError("", err)
+	}
+	if !force {
+		if err := b.checkUnneeded(ctx, view); err != nil {
+			return nil, withWayOut(err, deleteAnyway)
+		}
+	}
+	if err := b.core.Delete(ctx, id, force); err != nil {
+		if isConflict(err) {
+			return nil, withWayOut(err, deleteAnyway)
+		}
+		return nil, vaultError("", err)
+	}
+	b.Logger().Warn("an account and its passwords were deleted", "account", id.String(), "forced", force,
+		"role", view.Role, "state", view.State, "versions", len(view.Versions), "leases", len(view.Leases))
+	return nil, nil
+}
+
+// checkUnneeded refuses to forget an account that a role is bound to or whose instance may exist.
+func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error {
+	if view.Role != "" {
+		r, err := b.roles.get(ctx, view.Role)
+		if err != nil {
+			return err
+		}
+		if r.mapsTo(view.ID) {
+			return conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
+		}
+	}
+	instance, err := b.instanceOf(ctx, view.ID)
+	if err != nil {
+		return vaultError("it cannot be told whether instance "+view.ID.InstanceID+" still exists", err)
+	}
+	if instance != nil {
+		return conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first", instance.ID, instance.CloudState)
+	}
+	return nil
+}
+
+// instanceOf asks the cloud for an account's instance. It returns nil if there is none any more.
+func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instance, error) {
+	c, _, err := b.connectionOf(ctx, id.Connection)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := b.core.Provider(ctx, id.Connection)
+	if err != nil {
+		return nil, err
+	}
+	if err := provider.ValidateInstanceID(id.InstanceID); err != nil {
+		return nil, err
+	}
+	// Role writes of the connection wait for this: one exchange for a token, one for the answer.
+	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
+	defer cancel()
+	found, err := provider.DescribeInstances(ctx, []string{id.InstanceID})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range found {
+		if i.ID == id.InstanceID && i.State != cloud.StateGone {
+			return &i, nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,50 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// rotateConnectionPrefix begins a path that needs sudo.
+const rotateConnectionPrefix = "rotate-connection/"
+
+func (b *backend) pathRotateConnection() *framework.Path {
+	return &framework.Path{
+		Pattern:      rotateConnectionPrefix + framework.GenericNameRegex("name") + "$",
+		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "connection"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:    b.rotateConnection,
+				Summary:     "Rotate the passwords of all accounts of a connection.",
+				Description: "Marks every account due, those first whose password somebody knows, and answers at once with their number. Needs sudo.",
+				Responses: answers("The accounts are due.", map[string]*framework.FieldSchema{
+					"accounts_due": {Type: framework.TypeInt, Required: true, Description: "How many accounts are due now. Those of instances that are gone are not counted."},
+				}),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    rotateConnectionSynopsis,
+		HelpDescription: rotateConnectionDescription,
+	}
+}
+
+func (b *backend) rotateConnection(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	c, d, err := b.connectionOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if !d.CanReset {
+		return nil, conflictf("provider %s cannot reset passwords, so no account of connection %s can be rotated", c.Provider, name)
+	}
+	count, err := b.core.RotateConnection(ctx, name)
+	if err != nil {
+		return nil, vaultError(fmt.Sprintf("%d accounts of connection %s were made due, then", count, name), err)
+	}
+	return &logical.Response{Data: map[string]any{"accounts_due": count}}, nil
+}

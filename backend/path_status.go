@@ -1,0 +1,68 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+func (b *backend) pathStatus() *framework.Path {
+	return &framework.Path{
+		Pattern:      "status$",
+		DisplayAttrs: displayed("status"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readStatus,
+				Summary:     "Read the state of the mount.",
+				Description: "Returns what the active node knows of accounts, rotations and connections. Asks no cloud, and holds no secret.",
+				Responses:   answers("The state.", statusResponse()),
+				// Only the active node has a scheduler.
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    statusSynopsis,
+		HelpDescription: statusDescription,
+	}
+}
+
+func statusResponse() map[string]*framework.FieldSchema {
+	field := func(t framework.FieldType, description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: t, Required: true, Description: description}
+	}
+	optional := func(t framework.FieldType, description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: t, Description: description}
+	}
+	return map[string]*framework.FieldSchema{
+		"running":            field(framework.TypeBool, "Whether this node rotates. A node that may not write does not."),
+		"loading":            field(framework.TypeBool, "Whether the schedule is still being rebuilt from storage after a start. The numbers are not complete then."),
+		"accounts":           field(framework.TypeMap, "Number of accounts by state, as in accounts/."),
+		"leases":             field(framework.TypeInt, "Number of live leases."),
+		"due":                field(framework.TypeInt, "Number of accounts whose rotation is due."),
+		"oldest_due":         optional(framework.TypeString, "Since when the longest waiting of them has been due, RFC 3339."),
+		"oldest_due_seconds": optional(framework.TypeInt, "How long that is ago, in seconds."),
+		"queued":             field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
+		"failing":            field(framework.TypeSlice, "Accounts whose last try failed, those with most failures first, at most 100: account (for a shared_password: role), state, failures, last_error, next_try."),
+		"failing_count":      field(framework.TypeInt, "How many accounts fail, beyond those listed too."),
+		"conflicts":          field(framework.TypeSlice, "Instances that a role's instance_tags match and that were left out when the tags were last resolved, since an older binding wins: role, connection, instance_id, username, reason. At most 100 for each role."),
+		"conflict_count":     field(framework.TypeInt, "How many instances were left out, beyond those listed too."),
+		"connections":        field(framework.TypeMap, "By connection: requests_per_second and waiting (requests that wait for the limiter, by API action); working, queued; breaker_open, retry_in (seconds) and last_error of a connection whose cloud does not answer."),
+	}
+}
+
+func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	status := b.core.Status()
+	connections, err := b.connectionStates(ctx, status.Connections)
+	if err != nil {
+		return nil, err
+	}
+	conflicts, conflictCount, err := b.conflicts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	data := accountStates(status)
+	data["connections"] = connections
+	data["conflicts"], data["conflict_count"] = conflicts, conflictCount
+	return &logical.Response{Data: data}, nil
+}

@@ -1,0 +1,110 @@
+package backend
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// accountStates is the part of status that tells about accounts.
+func accountStates(s rotation.Status) map[string]any {
+	data := map[string]any{
+		"running":       s.Running,
+		"loading":       s.Loading,
+		"accounts":      s.Accounts,
+		"leases":        s.Leases,
+		"due":           s.Due,
+		"queued":        s.Queued,
+		"failing":       failingData(s.Failing),
+		"failing_count": s.FailingCount,
+	}
+	if !s.OldestDue.IsZero() {
+		data["oldest_due"] = timestamp(s.OldestDue)
+		data["oldest_due_seconds"] = seconds(max(time.Since(s.OldestDue), 0))
+	}
+	return data
+}
+
+func failingData(failing []rotation.Failing) []map[string]any {
+	out := make([]map[string]any, 0, len(failing))
+	for _, f := range failing {
+		data := map[string]any{"state": f.State, "failures": f.Failures, "last_error": f.LastError}
+		if f.ID == rotation.GroupID(f.ID.Connection, f.ID.Username) {
+			data["role"] = f.ID.Username
+		} else {
+			data["account"] = f.ID.String()
+		}
+		setTime(data, "next_try", timestamp(f.NextTry))
+		out = append(out, data)
+	}
+	return out
+}
+
+// connectionStates tells about the connections that exist, and about those of which accounts are left
+// that have something to do. known is what the core has used since its start.
+func (b *backend) connectionStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (map[string]any, error) {
+	names, err := b.connections.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[string]any, len(names))
+	for _, name := range names {
+		c, err := b.connections.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			state := known[name]
+			state.RequestsPerSecond = c.rate(b.registry[c.Provider]) // the core knows it after its first use
+			states[name] = connectionState(state)
+		}
+	}
+	for name, state := range known {
+		if states[name] == nil && state.Queued+state.Working > 0 {
+			states[name] = connectionState(state)
+		}
+	}
+	return states, nil
+}
+
+func connectionState(s rotation.ConnectionStatus) map[string]any {
+	waiting := s.Waiting
+	if waiting == nil {
+		waiting = map[string]int{}
+	}
+	return map[string]any{
+		"requests_per_second": s.RequestsPerSecond,
+		"waiting":             waiting,
+		"working":             s.Working,
+		"queued":              s.Queued,
+		"breaker_open":        s.BreakerOpen,
+		"retry_in":            int64(math.Ceil(s.RetryIn.Seconds())),
+		"last_error":          s.LastError,
+	}
+}
+
+// conflicts lists the instances that roles were not bound to when their tags were last resolved.
+func (b *backend) conflicts(ctx context.Context) (listed []map[string]any, count int, err error) {
+	names, err := b.roles.list(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	listed = []map[string]any{}
+	for _, name := range names {
+		r, err := b.roles.get(ctx, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		if r == nil {
+			continue
+		}
+		count += r.ConflictCount
+		for _, c := range r.Conflicts {
+			listed = append(listed, map[string]any{"role": name, "connection": r.Connection,
+				"instance_id": c.InstanceID, "username": c.Username, "reason": c.Reason})
+		}
+	}
+	return listed, count, nil
+}
