@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
@@ -21,8 +23,9 @@ type Binding struct {
 // belongs to another role, or whose instance and user name another connection already serves, is a
 // Conflict. It asks for no rotation.
 func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
-	c.binding.Lock()
-	defer c.binding.Unlock()
+	claim := locksutil.LockForKey(c.bindings, b.key())
+	claim.Lock()
+	defer claim.Unlock()
 	marker, err := c.claim(ctx, b)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 		b.Username, b.InstanceID, m.Account, holder.Role)
 }
 
-// claim takes the marker for the account. The caller holds c.binding.
+// claim takes the marker for the account. The caller holds the binding's lock.
 func (c *Core) claim(ctx context.Context, b Binding) (binding, error) {
 	m, err := c.checkClaim(ctx, b)
 	if err != nil || m.Account != nil && *m.Account == b.ID {
@@ -149,9 +152,18 @@ func (c *Core) each(ctx context.Context, prefix string, visit func(*Account)) er
 	})
 }
 
-// get returns an account's record, which nobody may change, or nil.
+// get returns an account's record, which nobody may change, or nil. Asking for accounts that do not
+// exist takes no memory.
 func (c *Core) get(ctx context.Context, id ID) (*Account, error) {
-	e := c.entry(id)
+	c.mu.Lock()
+	e := c.entries[id]
+	c.mu.Unlock()
+	if e == nil {
+		if a, err := loadAccount(ctx, c.opts.Storage, id); err != nil || a == nil {
+			return nil, err
+		}
+		e = c.entry(id)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := c.load(ctx, e); err != nil {

@@ -59,8 +59,20 @@ func (c *Core) ForgetConnection(name string) {
 	n.mu.Lock()
 	n.live = nil
 	n.mu.Unlock()
-	n.breaker.report(c.opts.Now(), nil) // new credentials deserve a try at once
-	c.wakeQueue(name)
+	// New credentials deserve a try at once.
+	n.breaker.report(c.opts.Now(), nil)
+	c.mu.Lock()
+	var held []*entry
+	for id, e := range c.entries {
+		if id.Connection == name {
+			held = append(held, e)
+		}
+	}
+	c.mu.Unlock()
+	for _, e := range held {
+		c.unhold(e)
+		c.scheduleAt(e, stepNone, c.opts.Now())
+	}
 }
 
 // requestsPerSecond is the connection's limit, or 1 before it is known.

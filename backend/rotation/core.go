@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -71,7 +72,7 @@ type Core struct {
 	entries  map[ID]*entry
 	conns    map[string]*connection
 	queues   map[string]*queue
-	binding  sync.Mutex // rule 15: one lock for all bindings
+	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
 	running  bool
 	loading  bool
 	loadedAt time.Time
@@ -100,7 +101,7 @@ func New(o Options) *Core {
 		o.turn = func(context.Context, ID) {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Core{opts: o, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, ctx: ctx, cancel: cancel}
+	return &Core{opts: o, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
 }
 
 func randomID() (string, error) {

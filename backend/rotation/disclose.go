@@ -69,6 +69,13 @@ func (e disclosed) apply(a *Account, r rules) error {
 	return a.lease(e, cur.Number, cur.Until, r)
 }
 
+// nothingNew reports whether the answer may leave without a change of the record, which is the common
+// case of a static account.
+func (e disclosed) nothingNew(a *Account) bool {
+	cur := a.current()
+	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && !a.wantsRotationOnRead(e.at) && a.readable(e.at) == nil
+}
+
 // wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
 // cooldown.
 func (a *Account) wantsRotationOnRead(now time.Time) bool {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
 )
 
 // Rotate makes an account due on an operator's word and returns its state, after waiting for the
@@ -28,6 +30,11 @@ func (c *Core) RotateNew(ctx context.Context, id ID) error {
 }
 
 func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Duration) (*View, error) {
+	if a, err := c.get(ctx, id); err != nil {
+		return nil, err
+	} else if a == nil {
+		return nil, errorf(NotFound, "there is no account %s", id)
+	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -103,6 +110,11 @@ func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation boo
 }
 
 func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, value func(*Account) (string, Source, error)) (*View, error) {
+	if a, err := c.get(ctx, id); err != nil {
+		return nil, err
+	} else if a == nil {
+		return nil, errorf(NotFound, "there is no account %s", id)
+	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,8 +159,13 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 // Delete forgets an account. force is the operator's word that its passwords may be lost. A
 // tombstone remembers whether the cloud's initial password was overwritten (rule 14).
 func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
-	c.binding.Lock()
-	defer c.binding.Unlock()
+	a, err := c.get(ctx, id)
+	if err != nil || a == nil {
+		return err
+	}
+	claim := locksutil.LockForKey(c.bindings, Binding{ID: id, Provider: a.Provider, Facts: a.Facts}.key())
+	claim.Lock()
+	defer claim.Unlock()
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -133,6 +133,9 @@ func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
 	if c.opts.rules.nonceAfterAnswer && leased {
 		return c.discloseLate(e, ev)
 	}
+	if ev.nothingNew(e.rec) {
+		return e.rec.answer(false, grant), nil
+	}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		var not *Error
 		if errors.As(err, &not) && not.Kind == NotReadable && e.holdCause != "" {

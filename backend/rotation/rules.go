@@ -300,7 +300,7 @@ func (e observed) apply(a *Account, r rules) error {
 		return errStale
 	}
 	changed := false
-	for i := 0; i < len(p.Attempts); i++ {
+	for i := range p.Attempts {
 		t := &p.Attempts[i]
 		if !t.polled() {
 			continue

@@ -101,8 +101,6 @@ func (q *queue) poke() {
 	}
 }
 
-func (c *Core) wakeQueue(name string) { c.queue(name).poke() }
-
 // schedule puts an account where its plan wants it. The caller holds e.mu and its record is loaded.
 func (c *Core) schedule(e *entry) {
 	if e.rec == nil {

@@ -50,14 +50,14 @@ type VersionView struct {
 
 // Inspect returns an account's view, or nil if there is no such account.
 func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
+	if a, err := c.get(ctx, id); err != nil || a == nil {
+		return nil, err
+	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := c.load(ctx, e); err != nil {
+	if err := c.load(ctx, e); err != nil || e.rec == nil {
 		return nil, err
-	}
-	if e.rec == nil {
-		return nil, nil
 	}
 	return c.view(e), nil
 }
