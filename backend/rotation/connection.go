@@ -115,7 +115,7 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 	if !n.looking {
 		n.looking = true
 		c.wg.Add(1)
-		go c.collect(n, r, timeout)
+		go c.collect(n, r, timeout) //nolint:contextcheck // it serves many callers, so it ends with the core and not with one of them
 	}
 	n.mu.Unlock()
 	select {

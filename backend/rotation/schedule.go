@@ -13,7 +13,7 @@ import (
 type Schedule struct {
 	// Period is the time between rotations; 0: none.
 	Period time.Duration `json:"rotation_period,omitempty"`
-	// Cron has five fields: minute, hour, day of month, month, day of week. Empty: none.
+	// Cron has five fields: minute, hour, day of the month, month, weekday. Empty: none.
 	Cron string `json:"rotation_schedule,omitempty"`
 	// Timezone is an IANA name; empty: UTC. It applies to Cron.
 	Timezone string `json:"rotation_timezone,omitempty"`
@@ -39,7 +39,7 @@ func (s Schedule) parse() (*cron.SpecSchedule, error) {
 	// The parser is asked for exactly the five fields, without descriptors such as @daily.
 	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(s.Cron)
 	if err != nil {
-		return nil, fmt.Errorf("rotation_schedule: %q: %w; give five fields (minute, hour, day of month, month, day of week), as in \"0 3 * * SAT\"", s.Cron, err)
+		return nil, fmt.Errorf("rotation_schedule: %q: %w; give five fields (minute, hour, day of the month, month, weekday), as in \"0 3 * * SAT\"", s.Cron, err)
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
