@@ -1,14 +1,11 @@
 package rotation
 
 import (
-	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
 // The model cloud's figures. They are those of section 3's assumptions, not of any real cloud.
@@ -24,171 +21,155 @@ const (
 // simCloud is the cloud, with its servers. It survives every crash.
 type simCloud struct {
 	w      *world
-	serial bool
+	serial bool // it refuses a second operation on an instance while one runs
 
 	mu      sync.Mutex
 	servers map[string]*simServer
 	nextID  int
-	// resets counts the accepted values per instance, in order.
+	// resets are the accepted values per instance, in order.
 	resets map[string][]string
 	refuse bool // an outage
+	calls  int  // all requests, answered or not
 }
 
+// simServer is one server, and what the cloud shows of it.
 type simServer struct {
 	id         string
+	account    ID
 	password   string
-	initial    string // the cloud's copy of the initial password; "" once cleared
-	operation  string // the latest operation, as it is
+	initial    string    // the cloud's copy of the initial password; "" once cleared
+	readyAt    time.Time // when the initial password appears
+	operation  string    // the latest operation, as it is
 	state      cloud.OperationState
 	shown      string // the latest operation, as the record shows it
 	shownState cloud.OperationState
 	running    int
-	gone       bool
-	byHand     bool // the operator changed the password; nothing is promised until it is imported
+	// flying counts, by value, the requests and operations that may still set that value.
+	flying map[string]int
+	gone   bool
+	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
+	byHand bool
 }
 
 // show makes the record visible, at once or after a lag.
 func (s *simServer) show() { s.shown, s.shownState = s.operation, s.state }
+
+func (c *simCloud) locked(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
 
 func (c *simCloud) newID(kind string) string {
 	c.nextID++
 	return fmt.Sprintf("%s-%d", kind, c.nextID)
 }
 
-// simProvider is one node's way to the cloud.
-type simProvider struct {
-	n    *simNode
-	gate cloud.Gate
+// fly notes that a request for these servers is under way.
+func (c *simCloud) fly(ids []string, value string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	for _, id := range ids {
+		c.servers[id].flying[value]++
+	}
 }
 
-var (
-	_ cloud.PasswordResetter       = (*simProvider)(nil)
-	_ cloud.InitialPasswordReader  = (*simProvider)(nil)
-	_ cloud.InitialPasswordClearer = (*simProvider)(nil)
-)
-
-func (p *simProvider) traits() cloud.ResetTraits {
-	return cloud.ResetTraits{Action: "reset", BatchSize: 100, SignatureLifetime: simLifetime, Serial: p.n.w.cloud.serial,
-		LongestOperation: simLongest, VisibilityGrace: simGrace, PollInterval: simPoll}
-}
-
-func (p *simProvider) ResetTraits() cloud.ResetTraits { return p.traits() }
-
-// latency is the time of one way; a fault makes it longer than any client waits.
-func (p *simProvider) latency(stream string) time.Duration {
-	w := p.n.w
-	return time.Millisecond + time.Duration(w.number("latency "+stream, 400))*time.Millisecond
-}
-
-func simUnknown(what string) error { return cloud.Errorf(cloud.Unknown, "%s: no answer", what) }
-
-// StartReset is a crash point: before the request leaves, and after the cloud accepted it.
-func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetStarted, error) {
-	w, c, id := p.n.w, p.n.w.cloud, r.InstanceIDs[0]
-	if p.n.dead() {
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "dead")
-	}
-	p.n.paced("reset")
-	crash := w.point(p.n, "reset "+id)
-	if crash == crashBefore {
-		p.n.die("before the reset of " + id + " was sent")
-		return cloud.ResetStarted{}, simUnknown("reset")
-	}
-	if w.fault("unsent "+id, w.odds.refuse) {
-		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "cannot connect")
-	}
-	signed := time.Now()
-	w.tracef("node %d sends reset(%s) to %v", p.n.id, r.Password, r.InstanceIDs)
-	type result struct {
-		started cloud.ResetStarted
-		err     error
-	}
-	answer := make(chan result, 1)
-	lost := w.fault("answer lost "+id, w.odds.lost)
-	delay := p.latency(id)
-	if w.fault("late "+id, w.odds.late) {
-		delay = time.Duration(w.number("late by "+id, int(simLifetime/time.Second))) * time.Second
-	}
-	time.AfterFunc(delay, func() {
-		started, err := c.arrive(r.InstanceIDs, r.Password, signed)
-		if crash == crashAfter {
-			p.n.die("after the cloud took the reset of " + id)
-			lost = true
-		}
-		if !lost {
-			answer <- result{started, err}
-		}
-	})
-	select {
-	case a := <-answer:
-		return a.started, a.err
-	case <-ctx.Done():
-		return cloud.ResetStarted{}, simUnknown("reset")
+// land is the end of fly. The caller holds c.mu.
+func (s *simServer) land(value string) {
+	if s.flying[value]--; s.flying[value] == 0 {
+		delete(s.flying, value)
 	}
 }
 
 // arrive is the cloud's side of a reset request: it takes all instances or none.
 func (c *simCloud) arrive(ids []string, value string, signed time.Time) (cloud.ResetStarted, error) {
-	w := c.w
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
 		if err := c.refusal(id, signed); err != nil {
+			for _, id := range ids {
+				c.servers[id].land(value)
+			}
 			return cloud.ResetStarted{}, err
 		}
 	}
 	op := c.newID("op")
 	for _, id := range ids {
-		s := c.servers[id]
-		s.operation, s.state = op, cloud.OperationRunning
-		s.running++
-		c.resets[id] = append(c.resets[id], value)
-		w.tracef("cloud accepts reset(%s) on %s as %s", value, id, op)
-		if lag := w.number("lag "+id, 5000); w.fault("lag "+id, w.odds.lag) {
-			time.AfterFunc(time.Duration(lag)*time.Millisecond, func() { c.locked(func() { s.show() }) })
-		} else {
-			s.show()
-		}
-		takes := 500*time.Millisecond + time.Duration(w.number("takes "+id, 8000))*time.Millisecond
-		if w.fault("slow "+id, w.odds.late) {
-			takes = time.Duration(w.number("slow by "+id, int(simLongest/time.Second)-1)) * time.Second
-		}
-		fails := w.fault("failed "+id, w.odds.failed)
-		applied := !fails || w.fault("failed although applied "+id, 0.5)
-		time.AfterFunc(takes, func() { c.finish(s, op, value, fails, applied) })
+		c.begin(c.servers[id], op, value)
 	}
 	return cloud.ResetStarted{RequestID: op}, nil
 }
 
-// refusal is why the cloud does not take a reset of an instance; nil if it does.
+// refusal is why the cloud does not take a reset of an instance; nil if it does. The caller holds c.mu.
 func (c *simCloud) refusal(id string, signed time.Time) error {
-	w, s := c.w, c.servers[id]
+	w, s, o := c.w, c.servers[id], c.w.odds()
 	switch {
 	case c.refuse:
 		return simUnknown("reset")
 	case time.Since(signed) > simLifetime:
 		return cloud.Errorf(cloud.Denied, "signature expired")
-	case s == nil || s.gone:
+	case s.gone:
 		return cloud.Errorf(cloud.NotFound, "no such instance")
 	case c.serial && s.running > 0:
 		return cloud.Errorf(cloud.Refused, "another operation runs")
-	case w.fault("throttle "+id, w.odds.refuse):
-		return cloud.Errorf(cloud.Throttled, "slow down")
-	case w.fault("password refused "+id, w.odds.password):
+	case w.fault("throttle", id, o.refuse):
+		return w.throttled(id)
+	case w.fault("password refused", id, o.password):
 		return cloud.Errorf(cloud.PasswordRefused, "the password is too simple")
 	}
 	return nil
+}
+
+// throttled is a throttling cloud's answer, which may say when to come back.
+func (w *world) throttled(who string) error {
+	e := cloud.Errorf(cloud.Throttled, "slow down")
+	if w.fault("retry after", who, 0.5) {
+		e.RetryAfter = w.duration("retry after by", who, time.Minute)
+	}
+	return e
+}
+
+// begin starts an accepted operation on one server. The caller holds c.mu.
+func (c *simCloud) begin(s *simServer, op, value string) {
+	w, o := c.w, c.w.odds()
+	for other := range s.flying {
+		if other != value {
+			w.violation("I9", "the cloud takes %s for %s while %s may still be set", value, s.id, other)
+		}
+	}
+	s.operation, s.state = op, cloud.OperationRunning
+	s.running++
+	c.resets[s.id] = append(c.resets[s.id], value)
+	w.tracef("cloud accepts reset(%s) on %s as %s", value, s.id, op)
+	if w.fault("lag", s.id, o.lag) {
+		lag := 5 * time.Second
+		if w.fault("long lag", s.id, 0.1) {
+			lag = 2 * simGrace
+		}
+		time.AfterFunc(w.duration("lag by", s.id, lag), func() { c.locked(s.show) })
+	} else {
+		s.show()
+	}
+	takes := 500*time.Millisecond + w.duration("takes", s.id, 8*time.Second)
+	if w.fault("slow", s.id, o.late) {
+		takes = w.duration("slow by", s.id, simLongest-time.Second)
+	}
+	fails := w.fault("failed", s.id, o.failed)
+	applied := !fails || w.fault("failed although applied", s.id, 0.5)
+	time.AfterFunc(takes, func() { c.finish(s, op, value, fails, applied) })
 }
 
 // finish ends an operation: the server has the new password, or not, and the record says so, or not.
 func (c *simCloud) finish(s *simServer, op, value string, fails, applied bool) {
 	c.mu.Lock()
 	s.running--
+	s.land(value)
 	state := cloud.OperationSuccess
 	if fails {
 		state = cloud.OperationFailed
 	}
-	if applied && !s.gone {
+	if applied { // though an instance that vanished may come back
 		s.password = value
 		s.byHand = false
 	}
@@ -198,13 +179,7 @@ func (c *simCloud) finish(s *simServer, op, value string, fails, applied bool) {
 	}
 	c.w.tracef("operation %s on %s ends: %s, applied %v: the server has %s", op, s.id, state, applied, s.password)
 	c.mu.Unlock()
-	c.w.checkStored()
-}
-
-func (c *simCloud) locked(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f()
+	c.w.checkStored(s.account)
 }
 
 // overwrite lets a foreign operation replace the record, if the cloud allows one now.
@@ -220,100 +195,11 @@ func (c *simCloud) overwrite(id string) {
 	c.w.tracef("foreign operation %s on %s", s.operation, id)
 }
 
-func (p *simProvider) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
-	w, c := p.n.w, p.n.w.cloud
-	if err := p.gate.Wait(ctx, "describe"); err != nil {
-		return nil, err
-	}
-	if err := p.call(ctx, "describe", "describe "+refs[0].InstanceID); err != nil {
-		return nil, err
-	}
+// vanish lets the cloud lose an instance, or find it again.
+func (c *simCloud) vanish(id string, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := map[string]cloud.ResetRecord{}
-	for _, r := range refs {
-		if s := c.servers[r.InstanceID]; s != nil && !s.gone {
-			out[r.InstanceID] = cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: "simulated"}
-		}
-	}
-	_ = w
-	return out, nil
-}
-
-// call is one request that changes nothing: a crash point, with a latency and failures.
-func (p *simProvider) call(ctx context.Context, action, what string) error {
-	w, c := p.n.w, p.n.w.cloud
-	if p.n.dead() {
-		return cloud.Errorf(cloud.Unavailable, "dead")
-	}
-	p.n.paced(action)
-	crash := w.point(p.n, what)
-	if crash == crashBefore {
-		p.n.die("before " + what)
-	}
-	select {
-	case <-time.After(p.latency(what)):
-	case <-ctx.Done():
-		return simUnknown(action)
-	}
-	if crash == crashAfter {
-		p.n.die("after " + what)
-	}
-	down := false
-	c.locked(func() { down = c.refuse })
-	switch {
-	case p.n.dead() || down:
-		return simUnknown(action)
-	case w.fault(what, w.odds.refuse):
-		return cloud.Errorf(cloud.Throttled, "slow down")
-	}
-	return nil
-}
-
-func (p *simProvider) DescribeInstances(context.Context, []string) ([]cloud.Instance, error) {
-	return nil, nil
-}
-func (p *simProvider) FindInstances(context.Context, map[string]string) ([]cloud.Instance, error) {
-	return nil, nil
-}
-func (p *simProvider) Verify(context.Context) error                { return nil }
-func (p *simProvider) ValidateInstanceID(string) error             { return nil }
-func (p *simProvider) DefaultUsername(cloud.Instance) string       { return "root" }
-func (p *simProvider) PasswordRules(cloud.Instance) password.Rules { return password.Rules{} }
-
-func (p *simProvider) InitialPassword(ctx context.Context, id string) (string, error) {
-	if err := p.gate.Wait(ctx, "initial"); err != nil {
-		return "", err
-	}
-	if err := p.call(ctx, "initial", "initial password of "+id); err != nil {
-		return "", err
-	}
-	var value string
-	p.n.w.cloud.locked(func() { value = p.n.w.cloud.servers[id].initial })
-	if value == "" {
-		return "", cloud.Errorf(cloud.NotReady, "not there")
-	}
-	return "sealed:" + value, nil
-}
-
-func (p *simProvider) CheckInitialPassword(context.Context, string) error { return nil }
-func (p *simProvider) InitialPasswordDelay() time.Duration                { return simInitialDelay }
-func (p *simProvider) KeyFingerprint(context.Context, string) (string, error) {
-	return "", nil
-}
-
-func (p *simProvider) ClearInitialPassword(ctx context.Context, id string) error {
-	if err := p.gate.Wait(ctx, "clear"); err != nil {
-		return err
-	}
-	if err := p.call(ctx, "clear", "clear "+id); err != nil {
-		return err
-	}
-	p.n.w.cloud.locked(func() { p.n.w.cloud.servers[id].initial = "" })
-	p.n.w.checkStored()
-	return nil
-}
-
-func simDecrypt(_ context.Context, c Ciphertext) (string, error) {
-	return strings.TrimPrefix(c.Value, "sealed:"), nil
+	c.servers[id].gone = gone
+	c.w.faulty.Store(true)
+	c.w.tracef("instance %s: gone is %v", id, gone)
 }

@@ -53,21 +53,19 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 	defer w.mu.Unlock()
 	w.handed[value] = time.Now()
 	if w.burned[value] {
-		w.broken = append(w.broken, "I6")
-		w.lines = append(w.lines, "VIOLATION of I6: "+value+" was handed out again after its last lease had ended")
+		w.lockedViolation("I6", "%s was handed out again after its last lease had ended", value)
 	}
 	if answer.Lease == nil {
 		return nil
 	}
 	l := &simLease{ref: LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number, Nonce: answer.Lease.Nonce}, password: value,
-		exclusive: answer.Settings.Checkout == Exclusive, issued: w.lockedNow(), expires: w.lockedNow().Add(answer.Lease.TTL), maxTTL: answer.Lease.MaxTTL}
+		exclusive: answer.Settings.Checkout == Exclusive, issued: w.lockedNow(), expires: w.lockedNow().Add(answer.Lease.TTL)}
 	if n.dead() || n.deposed() {
 		l.lost = true
 	}
 	for _, o := range w.leases {
 		if l.exclusive && !o.ended && w.lockedNow().Before(o.expires) {
-			w.broken = append(w.broken, "I3")
-			w.lines = append(w.lines, "VIOLATION of I3: two live exclusive leases: "+o.password+" and "+value)
+			w.lockedViolation("I3", "two live exclusive leases: %s and %s", o.password, value)
 		}
 	}
 	w.leases = append(w.leases, l)
@@ -116,7 +114,7 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		w = newWorld(t, seed, r, serial, o)
-		w.faulty = true // resets are counted per account elsewhere
+		w.faulty.Store(true) // resets are counted per account elsewhere
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 3))
 		s := leasedSettings()
@@ -159,7 +157,7 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 				w.cloud.overwrite(members[draw.IntN(len(members))].InstanceID)
 			case n < 84:
 				if o.crash > 0 {
-					w.node.die("at random")
+					w.node.die("at random", "", "")
 				}
 			case n < 88:
 				w.depose()
@@ -178,7 +176,7 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 			}
 			synctest.Wait()
 			w.recoverNode()
-			time.Sleep(time.Duration(draw.IntN(1+draw.IntN(90000))) * time.Millisecond)
+			pass(time.Duration(draw.IntN(1+draw.IntN(90000))) * time.Millisecond)
 			w.recoverNode()
 			w.endLeases(ctx)
 			if len(w.violations()) > 0 {
@@ -188,7 +186,7 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 		w.convergeGroup(ctx, members)
 		actors.Wait()
 		w.node.core.Stop()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 	})
 	return w
 }
@@ -211,17 +209,7 @@ func (w *world) ensureMembers(ctx context.Context, members []ID) {
 
 // convergeGroup is converge for a group, its members, and those who left it.
 func (w *world) convergeGroup(ctx context.Context, members []ID) {
-	w.mu.Lock()
-	w.odds = odds{}
-	for _, l := range w.leases {
-		if !l.lost && !l.ended {
-			l.expires = w.lockedNow()
-		}
-	}
-	w.mu.Unlock()
-	w.cloud.locked(func() { w.cloud.refuse = false })
-	w.tracef("nothing fails from now on")
-	w.recoverNode()
+	w.calm()
 	w.ensureMembers(ctx, members)
 	w.bindGroup(ctx, members)
 	for end := time.Now().Add(2 * settleBound); ; {
@@ -239,7 +227,7 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 			w.violation("I8", "%s", why)
 			return
 		}
-		time.Sleep(37 * time.Second)
+		pass(37 * time.Second)
 		w.recoverNode()
 	}
 }

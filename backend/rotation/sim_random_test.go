@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -58,27 +59,27 @@ func randomSettings(r *rand.Rand) Settings {
 	return s
 }
 
-// playRandom simulates one random schedule: concurrent clients, an operator, Vault, and trouble.
+// playRandom simulates one random schedule: concurrent clients, operators, Vault, and trouble.
 func playRandom(t *testing.T, seed uint64, r rules) *world {
 	t.Helper()
 	o, serial := profile(seed)
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
-		ctx := context.Background()
+		ctx := t.Context()
 		w = newWorld(t, seed, r, serial, o)
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 1))
 		for range 1 + draw.IntN(2) {
-			w.bind(randomSettings(draw))
+			s := w.cloud.servers[w.bind(randomSettings(draw)).InstanceID]
+			s.readyAt = w.began.Add(time.Duration(draw.IntN(3)) * 3 * time.Minute)
 		}
 		w.ensureBound(ctx)
-		var actors sync.WaitGroup
+		var clients sync.WaitGroup
 		for range 12 + draw.IntN(28) {
-			id := w.specs[draw.IntN(len(w.specs))].ID
-			w.act(ctx, &actors, draw, id)
+			w.act(ctx, &clients, draw, &w.specs[draw.IntN(len(w.specs))])
 			synctest.Wait()
 			w.recoverNode()
-			time.Sleep(time.Duration(draw.IntN(1+draw.IntN(90000))) * time.Millisecond)
+			pass(time.Duration(draw.IntN(1 + draw.IntN(int(90*time.Second)))))
 			w.recoverNode()
 			w.endLeases(ctx)
 			w.checkDeadlines()
@@ -87,113 +88,127 @@ func playRandom(t *testing.T, seed uint64, r rules) *world {
 			}
 		}
 		w.converge(ctx)
-		actors.Wait()
+		clients.Wait()
 		w.checkResets()
 		w.node.core.Stop()
-		time.Sleep(time.Minute) // zombies end
+		pass(time.Minute) // zombies end
 	})
 	return w
 }
 
 // act does one random thing.
-func (w *world) act(ctx context.Context, actors *sync.WaitGroup, draw *rand.Rand, id ID) {
-	background := func(f func()) {
-		actors.Add(1)
-		go func() {
-			defer actors.Done()
-			f()
-		}()
-	}
-	node := w.node
+func (w *world) act(ctx context.Context, clients *sync.WaitGroup, draw *rand.Rand, b *Binding) {
+	id, core, faulty := b.ID, w.node.core, w.faulty.Load()
+	wait := time.Duration(draw.IntN(2) * draw.IntN(int(45*time.Second)))
 	switch n := draw.IntN(100); {
-	case n < 40:
-		wait := time.Duration(draw.IntN(45)) * time.Second * time.Duration(draw.IntN(2))
-		w.expectFirst(id)
-		background(func() { w.read(ctx, id, wait) })
-	case n < 58:
+	case n < 38:
+		if !w.unbound[id] { // no role, no path to read it by
+			clients.Go(func() { w.read(ctx, id, wait) })
+		}
+	case n < 54:
 		if l := w.someLease(draw); l != nil {
 			w.revoke(ctx, l)
 		}
-	case n < 68:
+	case n < 63:
 		if l := w.someLease(draw); l != nil {
 			w.renew(ctx, l, time.Duration(draw.IntN(1200))*time.Second)
 		}
+	case n < 70:
+		clients.Go(func() { _ = w.rotate(ctx, id, wait) })
+	case n < 74:
+		w.changeRole(ctx, draw, b)
 	case n < 76:
-		before := w.record(id)
-		if _, err := node.core.Rotate(ctx, id, 0); err == nil && before != nil && before.Due == nil {
-			w.tracef("rotate %s", id.InstanceID)
-			w.mu.Lock()
-			w.expected[id]++
-			w.mu.Unlock()
+		core.Invalidate(accountKey(id))
+	case n < 77:
+		core.ForgetConnection(id.Connection)
+	case n < 81:
+		w.correct(ctx, draw, id)
+	case faulty:
+		w.trip(ctx, draw, b)
+	}
+}
+
+// trip lets one random thing go wrong.
+func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
+	id, o := b.ID, w.odds()
+	switch n := draw.IntN(20); {
+	case n < 4:
+		w.cloud.overwrite(id.InstanceID)
+	case n < 7:
+		if o.crash > 0 {
+			w.node.die("at random", "", "")
 		}
-	case n < 80:
-		if w.faulty {
-			w.cloud.overwrite(id.InstanceID)
-		}
-	case n < 84:
-		if w.odds.crash > 0 {
-			node.die("at random")
-		}
-	case n < 88:
-		if w.faulty {
-			w.depose()
-		}
-	case n < 90:
-		if w.odds.refuse > 0 {
+	case n < 10:
+		w.depose()
+	case n < 12:
+		if o.refuse > 0 {
 			refuse := draw.IntN(2) == 0
 			w.cloud.locked(func() { w.cloud.refuse = refuse })
 			w.tracef("outage %v", refuse)
 		}
-	case n < 92:
-		if w.faulty {
-			jump := time.Duration(draw.IntN(240)-120) * time.Second
-			w.mu.Lock()
-			w.skew += jump
-			w.mu.Unlock()
-			w.tracef("the node's clock jumps by %s", jump)
+	case n < 14:
+		jump := time.Duration(draw.IntN(int(4*time.Minute))) - 2*time.Minute
+		if draw.IntN(5) == 0 {
+			jump *= 30
 		}
-	case n < 95:
-		b := w.specs[0]
-		for i := range w.specs {
-			if w.specs[i].ID == id {
-				if w.specs[i].Settings.Mode == Leased {
-					w.specs[i].Settings.TTL = time.Duration(1+draw.IntN(5)) * time.Minute
-					w.specs[i].Settings.MaxTTL = w.specs[i].Settings.TTL + time.Duration(draw.IntN(8))*time.Minute
-				}
-				b = w.specs[i]
-			}
+		w.mu.Lock()
+		w.skew += jump
+		w.mu.Unlock()
+		w.tracef("the nodes' clock jumps by %s", jump)
+	case n < 16:
+		_, _, gone := w.server(id)
+		w.cloud.vanish(id.InstanceID, !gone)
+		w.reappear(ctx)
+	case n < 17:
+		if _, _, gone := w.server(id); gone || draw.IntN(4) == 0 {
+			_ = w.delete(ctx, id, false)
 		}
-		_, err := node.core.Bind(ctx, b)
-		w.tracef("role changed: %v", err)
+	case n < 19:
+		if !w.unbound[id] {
+			err := w.node.core.Unbind(ctx, id, b.Role)
+			w.tracef("role of %s deleted: %v", id.InstanceID, err)
+			w.unbound[id] = true
+		} else {
+			b.Role = fmt.Sprintf("role%d", draw.IntN(2)) // refused if the old one still has it
+			w.changeRole(ctx, draw, b)
+		}
 	default:
-		w.correct(ctx, draw, id, node)
+		w.reappear(ctx)
 	}
 }
 
+// changeRole writes the role with other times.
+func (w *world) changeRole(ctx context.Context, draw *rand.Rand, b *Binding) {
+	if b.Settings.Mode == Leased {
+		b.Settings.TTL = time.Duration(1+draw.IntN(5)) * time.Minute
+		b.Settings.MaxTTL = b.Settings.TTL + time.Duration(draw.IntN(8))*time.Minute
+	}
+	_, err := w.node.core.Bind(ctx, *b)
+	w.tracef("role of %s written: %v", b.InstanceID, err)
+	w.unbound[b.ID] = w.unbound[b.ID] && err != nil
+}
+
 // correct lets the operator change the server by hand, or by a snapshot, and tell Vault so.
-func (w *world) correct(ctx context.Context, draw *rand.Rand, id ID, n *simNode) {
-	a := w.record(id)
-	if a == nil || len(a.Versions) == 0 {
+func (w *world) correct(ctx context.Context, draw *rand.Rand, id ID) {
+	before := w.record(id)
+	if before == nil || len(before.Versions) == 0 {
 		return
 	}
-	old := a.Versions[draw.IntN(len(a.Versions))]
+	old := before.Versions[draw.IntN(len(before.Versions))]
 	restore := draw.IntN(2) == 0
 	value := fmt.Sprintf("by-hand-%d", draw.Uint32())
 	if restore {
 		value = old.Password
 	}
-	w.mu.Lock()
-	w.faulty = true // I5 is not counted over corrections
-	w.mu.Unlock()
 	w.byHand(id, value)
 	w.mu.Lock()
 	delete(w.burned, value) // it may be recorded even if the answer is an error
 	w.mu.Unlock()
 	var err error
 	if restore {
-		_, err = n.core.Restore(ctx, id, old.Number, false)
+		_, err = w.node.core.Restore(ctx, id, old.Number, false)
 	} else {
-		_, err = n.core.Import(ctx, id, value, false)
+		_, err = w.node.core.Import(ctx, id, value, false)
 	}
 	w.tracef("correction: %v", err)
 	if err != nil {
@@ -202,22 +217,13 @@ func (w *world) correct(ctx context.Context, draw *rand.Rand, id ID, n *simNode)
 	w.mu.Lock()
 	w.handed[value] = time.Now() // a person knows it
 	w.mu.Unlock()
-	w.told(id)
+	w.told(id, before)
 }
 
-func (w *world) someLease(draw *rand.Rand) *simLease {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var live []*simLease
-	for _, l := range w.leases {
-		if !l.ended && !l.lost {
-			live = append(live, l)
-		}
-	}
-	if len(live) == 0 {
-		return nil
-	}
-	return live[draw.IntN(len(live))]
+// quick lets the garbage wait longer: a history lives for milliseconds.
+func quick(t *testing.T) {
+	old := debug.SetGCPercent(400)
+	t.Cleanup(func() { debug.SetGCPercent(old) })
 }
 
 // TestRandomSchedules simulates many random schedules. A failing one prints its seed and its trace;
@@ -231,6 +237,7 @@ func TestRandomSchedules(t *testing.T) {
 		}
 		return
 	}
+	quick(t)
 	var next atomic.Uint64
 	next.Store(*simFrom)
 	end := *simFrom + uint64(*simRuns)

@@ -28,56 +28,27 @@ func staticSettings() Settings {
 	return with(leasedSettings(), func(s *Settings) { s.Mode, s.TTL, s.MaxTTL, s.Checkout = Static, 0, 0, "" })
 }
 
-// insist repeats a read until it gives a lease or an answer, over crashes.
+// insist repeats a read until it gives an answer, over crashes.
 func (w *world) insist(ctx context.Context, id ID) *simLease {
-	w.expectFirst(id)
 	for range 60 {
-		before := len(w.handedOut())
-		l := w.read(ctx, id, 45*time.Second)
+		l, answered := w.read(ctx, id, 45*time.Second)
 		w.recoverNode()
-		if l != nil || len(w.handedOut()) > before {
+		if answered {
 			return l
 		}
-		time.Sleep(31 * time.Second)
+		pass(31 * time.Second)
 		w.endLeases(ctx)
 	}
 	return nil
 }
 
-func (w *world) handedOut() []time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var out []time.Time
-	for _, t := range w.handed {
-		out = append(out, t)
-	}
-	return out
-}
-
-// expectFirst: the first read of an account without a version asks for a reset.
-func (w *world) expectFirst(id ID) {
-	a := w.record(id)
-	if a != nil && len(a.Versions) == 0 && a.Due == nil && a.Settings.Mode == Leased && a.Settings.Source == FromReset {
-		w.mu.Lock()
-		w.expected[id]++
-		w.mu.Unlock()
-	}
-}
-
 // manual asks for a rotation and waits for it.
 func (w *world) manual(ctx context.Context, id ID, wait time.Duration) {
 	for range 20 {
-		before := w.record(id)
-		if before == nil {
+		if w.record(id) == nil {
 			return
 		}
-		_, err := w.node.core.Rotate(ctx, id, wait)
-		w.tracef("rotate %s: %v", id.InstanceID, err)
-		if err == nil && before.Due == nil {
-			w.mu.Lock()
-			w.expected[id]++
-			w.mu.Unlock()
-		}
+		err := w.rotate(ctx, id, wait)
 		dead := w.node.dead()
 		w.recoverNode()
 		if err == nil && !dead {
@@ -86,44 +57,23 @@ func (w *world) manual(ctx context.Context, id ID, wait time.Duration) {
 	}
 }
 
-// byHand changes the server's password as its administrator would, inside the server.
-func (w *world) byHand(id ID, password string) {
-	w.cloud.locked(func() {
-		s := w.cloud.servers[id.InstanceID]
-		s.password, s.byHand = password, true
-	})
-	w.tracef("the operator sets %s on %s", password, id.InstanceID)
-}
-
-// told ends what byHand began: the operator has told Vault the truth.
-func (w *world) told(id ID) {
-	a := w.record(id)
-	w.cloud.locked(func() {
-		s := w.cloud.servers[id.InstanceID]
-		if a != nil && a.holds(s.password) {
-			s.byHand = false
-		}
-	})
-	w.mu.Lock()
-	w.expected[id]++
-	w.mu.Unlock()
-}
-
 // tell repeats an operator's correction until the core takes it.
 func (w *world) tell(id ID, correct func() error) {
+	var before *Account
 	for range 200 {
 		if _, byHand, _ := w.server(id); !byHand {
 			return // Vault's own rotation has overtaken the operator: there is nothing to correct
 		}
+		before = w.record(id)
 		err := correct()
 		w.tracef("correction of %s: %v", id.InstanceID, err)
 		if err == nil {
 			break
 		}
 		w.recoverNode()
-		time.Sleep(29 * time.Second)
+		pass(29 * time.Second)
 	}
-	w.told(id)
+	w.told(id, before)
 }
 
 func scenarios() []scenario {
@@ -135,10 +85,10 @@ func scenarios() []scenario {
 		}},
 		{"renew", leasedSettings(), func(ctx context.Context, w *world, id ID) {
 			if l := w.insist(ctx, id); l != nil {
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				w.renew(ctx, l, 5*time.Minute)
 				w.recoverNode()
-				time.Sleep(3 * time.Minute)
+				pass(3 * time.Minute)
 				w.endLeases(ctx)
 			}
 		}},
@@ -152,7 +102,7 @@ func scenarios() []scenario {
 		{"expiry", leasedSettings(), func(ctx context.Context, w *world, id ID) {
 			w.insist(ctx, id)
 			for range 10 {
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				w.recoverNode()
 				w.endLeases(ctx)
 			}
@@ -173,7 +123,7 @@ func scenarios() []scenario {
 			w.manual(ctx, id, 45*time.Second)
 			w.read(ctx, id, 0)
 			for range 14 {
-				time.Sleep(5 * time.Minute)
+				pass(5 * time.Minute)
 				w.recoverNode()
 			}
 			w.insist(ctx, id)
@@ -197,14 +147,54 @@ func scenarios() []scenario {
 				w.revoke(ctx, l)
 				w.recoverNode()
 			}
-			w.cloud.locked(func() { w.cloud.servers[id.InstanceID].gone = true })
+			w.cloud.vanish(id.InstanceID, true)
 			for range 60 {
-				if err := w.node.core.Delete(ctx, id, false); err == nil || w.record(id) == nil {
+				if err := w.delete(ctx, id, false); err == nil || w.record(id) == nil {
 					break
 				}
 				w.recoverNode()
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 			}
+		}},
+		{"vanish and return", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			l := w.insist(ctx, id)
+			w.cloud.vanish(id.InstanceID, true)
+			if l != nil {
+				w.revoke(ctx, l)
+			}
+			pass(2 * time.Minute)
+			w.recoverNode()
+			w.cloud.vanish(id.InstanceID, false)
+			for range 20 {
+				if err := w.node.core.Describe(ctx, id, w.specs[0].Facts); err == nil {
+					break
+				}
+				w.recoverNode()
+			}
+			w.insist(ctx, id)
+		}},
+		{"role deletion", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			l := w.insist(ctx, id)
+			for range 20 {
+				if err := w.node.core.Unbind(ctx, id, "role"); err == nil {
+					break
+				}
+				w.recoverNode()
+			}
+			if l != nil {
+				w.revoke(ctx, l)
+			}
+			pass(2 * time.Minute)
+			w.recoverNode()
+		}},
+		{"leadership change", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			l := w.insist(ctx, id)
+			if l != nil {
+				w.revoke(ctx, l)
+			}
+			pass(150 * time.Millisecond)
+			w.depose()
+			w.insist(ctx, id)
 		}},
 		{"role change", leasedSettings(), func(ctx context.Context, w *world, id ID) {
 			w.insist(ctx, id)
@@ -220,7 +210,7 @@ func scenarios() []scenario {
 		}},
 		{"initial password", with(leasedSettings(), func(s *Settings) { s.Source, s.ClearInitial = FromInitial, true }), func(ctx context.Context, w *world, id ID) {
 			w.insist(ctx, id)
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			w.recoverNode()
 			w.insist(ctx, id)
 		}},
@@ -239,7 +229,9 @@ func play(t *testing.T, s scenario, r rules, serial bool, crashAt map[int]bool, 
 		ctx := context.Background()
 		w = newWorld(t, 1, r, serial, o)
 		w.crashAt = crashAt
-		w.faulty = w.faulty || len(crashAt) > 0
+		if len(crashAt) > 0 {
+			w.faulty.Store(true)
+		}
 		w.start()
 		id := w.bind(s.settings)
 		w.ensureBound(ctx)
@@ -249,11 +241,6 @@ func play(t *testing.T, s scenario, r rules, serial bool, crashAt map[int]bool, 
 		w.node.core.Stop()
 	})
 	return w
-}
-
-func (w *world) fail(t *testing.T, what string) {
-	t.Helper()
-	t.Fatalf("%s: violated %v\n%s", what, w.violations(), w.trace())
 }
 
 func clouds(t *testing.T, f func(t *testing.T, serial bool)) {
@@ -283,6 +270,7 @@ func TestScenariosWithoutFaults(t *testing.T) {
 // TestEveryCrash crashes every operation at every storage write and cloud call, before and after it
 // took effect, alone and in pairs.
 func TestEveryCrash(t *testing.T) {
+	quick(t)
 	clouds(t, func(t *testing.T, serial bool) {
 		for _, s := range scenarios() {
 			t.Run(s.name, func(t *testing.T) {

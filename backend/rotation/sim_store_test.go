@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sort"
@@ -12,12 +13,51 @@ import (
 
 var errSimStorage = errors.New("simulated storage failure")
 
-// simDisk is what survives every crash.
+// simDisk is what survives every crash. Values are never changed in place, neither by the core nor
+// here, so they need not be copied.
 type simDisk struct {
 	mu sync.Mutex
 	m  map[string][]byte
-	// parsed are the records as the checker reads them; nobody changes these.
+	// parsed are the records that the checker has read; nobody changes these.
 	parsed map[string]*Account
+}
+
+func newSimDisk() *simDisk {
+	return &simDisk{m: map[string][]byte{}, parsed: map[string]*Account{}}
+}
+
+// raw returns a record as it is stored, or nil.
+func (d *simDisk) raw(key string) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.m[key]
+}
+
+// holds reports whether a record contains a password anywhere: as a version's, the pending's or a
+// candidate's. It looks at the stored bytes, which is quick and trusts no decoder.
+func (d *simDisk) holds(key, password string) bool {
+	return bytes.Contains(d.raw(key), []byte(`"password":"`+password+`"`))
+}
+
+// record decodes an account's or a group's record; nil if there is none.
+func (w *world) record(id ID) *Account {
+	d, key := w.disk, accountKey(id)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.parsed[key]; a != nil {
+		return a
+	}
+	raw := d.m[key]
+	if raw == nil {
+		return nil
+	}
+	a, err := decodeAccount(raw)
+	if err != nil {
+		w.violation("I1", "record of %s: %v", id, err)
+		return nil
+	}
+	d.parsed[key] = a
+	return a
 }
 
 // simStorage is one node's view of the disk. A dead or deposed node cannot write.
@@ -27,14 +67,15 @@ type simStorage struct {
 
 var _ logical.Storage = simStorage{}
 
+// List implements logical.Storage.
 func (s simStorage) List(_ context.Context, prefix string) ([]string, error) {
-	if s.n.dead() {
+	w := s.n.w
+	if s.n.dead() || w.fault("storage list", prefix, w.odds().storage) {
 		return nil, errSimStorage
 	}
-	d := s.n.w.disk
+	d := w.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	seen := map[string]bool{}
 	var out []string
 	for k := range d.m {
 		rest, ok := strings.CutPrefix(k, prefix)
@@ -44,64 +85,91 @@ func (s simStorage) List(_ context.Context, prefix string) ([]string, error) {
 		if i := strings.IndexByte(rest, '/'); i >= 0 {
 			rest = rest[:i+1]
 		}
-		if !seen[rest] {
-			seen[rest] = true
-			out = append(out, rest)
-		}
+		out = append(out, rest)
 	}
 	sort.Strings(out)
-	return out, nil
+	unique := out[:0]
+	for i, name := range out {
+		if i == 0 || name != out[i-1] {
+			unique = append(unique, name)
+		}
+	}
+	return unique, nil
 }
 
+// Get implements logical.Storage.
 func (s simStorage) Get(_ context.Context, key string) (*logical.StorageEntry, error) {
-	if s.n.dead() || s.n.w.fault("storage get "+key, s.n.w.odds.storage) {
+	w := s.n.w
+	if s.n.dead() || w.fault("storage get", key, w.odds().storage) {
 		return nil, errSimStorage
 	}
-	d := s.n.w.disk
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	v, ok := d.m[key]
-	if !ok {
+	v := w.disk.raw(key)
+	if v == nil {
 		return nil, nil
 	}
-	return &logical.StorageEntry{Key: key, Value: append([]byte(nil), v...)}, nil
+	return &logical.StorageEntry{Key: key, Value: v}, nil
 }
 
+// Put implements logical.Storage.
 func (s simStorage) Put(_ context.Context, e *logical.StorageEntry) error {
-	return s.write("put "+e.Key, func(d *simDisk) { d.m[e.Key] = append([]byte(nil), e.Value...) })
+	return s.write("put", e.Key, e.Value)
 }
 
+// Delete implements logical.Storage.
 func (s simStorage) Delete(_ context.Context, key string) error {
-	return s.write("delete "+key, func(d *simDisk) { delete(d.m, key) })
+	return s.write("delete", key, nil)
 }
 
 // write is a crash point: before and after it took effect. A failing write may have landed too.
-func (s simStorage) write(what string, change func(*simDisk)) error {
+func (s simStorage) write(what, key string, value []byte) error {
 	w := s.n.w
 	if s.n.dead() || s.n.deposed() {
 		return errSimStorage
 	}
-	crash := w.point(s.n, what)
+	crash := w.point(what, key)
 	if crash == crashBefore {
-		s.n.die("before " + what)
+		s.n.die("before", what, key)
 		return errSimStorage
 	}
-	if w.fault("storage lost "+what, w.odds.storage) {
-		w.tracef("node %d: %s fails", s.n.id, what)
+	if w.fault("storage lost", key, w.odds().storage) {
+		w.tracef("node %d: %s %s fails", s.n.id, what, key)
 		return errSimStorage
 	}
-	w.disk.mu.Lock()
-	change(w.disk)
-	clear(w.disk.parsed)
-	w.disk.mu.Unlock()
-	w.checkStored()
+	w.land(key, value, s.n.writing(key))
 	if crash == crashAfter {
-		s.n.die("after " + what)
+		s.n.die("after", what, key)
 		return errSimStorage
 	}
-	if w.fault("storage landed "+what, w.odds.storage) {
-		w.tracef("node %d: %s fails although it landed", s.n.id, what)
+	if w.fault("storage landed", key, w.odds().storage) {
+		w.tracef("node %d: %s %s fails although it landed", s.n.id, what, key)
 		return errSimStorage
 	}
 	return nil
+}
+
+// land changes the disk, and has the change checked. rec is the value decoded, if it is a record.
+func (w *world) land(key string, value []byte, rec *Account) {
+	id, isAccount := idOfKey(key)
+	var before *Account
+	counted := isAccount && !w.faulty.Load()
+	if counted {
+		before = w.record(id)
+	}
+	d := w.disk
+	d.mu.Lock()
+	if value == nil {
+		delete(d.m, key)
+		delete(d.parsed, key)
+	} else {
+		d.m[key] = value
+		d.parsed[key] = rec
+	}
+	d.mu.Unlock()
+	if !isAccount || id.isGroup() {
+		return
+	}
+	w.checkStored(id)
+	if counted {
+		w.countTicks(before, w.record(id))
+	}
 }

@@ -1,0 +1,290 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// This file checks the invariants that the package's doc comment names.
+
+// expect notes that something has asked for a reset.
+func (w *world) expect(id ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.expected[id]++
+}
+
+// expectFirst: the first read of an account without a version asks for a reset.
+func (w *world) expectFirst(id ID) {
+	if w.faulty.Load() {
+		return // nobody counts
+	}
+	a := w.record(id)
+	if a != nil && len(a.Versions) == 0 && a.Due == nil && a.Settings.Mode == Leased && a.Settings.Source == FromReset {
+		w.expect(id)
+	}
+}
+
+// countTicks notes what the schedule asked for.
+func (w *world) countTicks(before, after *Account) {
+	if before == nil || after == nil || before.NextRotation.IsZero() || after.NextRotation.Equal(before.NextRotation) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ticks[after.ID] += int(after.NextRotation.Sub(before.NextRotation) / after.Settings.Period)
+	if before.Due == nil {
+		w.expected[after.ID]++
+	}
+}
+
+// checkStored checks I1 for one server. It runs at every change of its record and of the server.
+func (w *world) checkStored(id ID) {
+	s := w.cloud.servers[id.InstanceID]
+	var has string
+	var excused bool
+	w.cloud.locked(func() {
+		has = s.password
+		excused = s.byHand
+	})
+	if excused || w.disk.holds(accountKey(id), has) {
+		return
+	}
+	// Before the first reset is confirmed the cloud itself has the initial password.
+	a := w.record(id)
+	w.cloud.locked(func() {
+		excused = s.initial == has && (a == nil || len(a.Versions) == 0 && !a.InitialOverwritten)
+	})
+	if !excused {
+		w.violation("I1", "server %s has %s, which is not in storage: %s", id.InstanceID, has, describe(a))
+	}
+}
+
+// checkAnswer checks what a client is given, at the moment at which it is given.
+func (w *world) checkAnswer(n *simNode, answer *Answer) {
+	id, value := answer.ID, answer.Version.Password
+	w.tracef("node %d gives a client version %d of %s: %s", n.id, answer.Version.Number, id.InstanceID, value)
+	if has, byHand, gone := w.server(id); has != value && !byHand && !gone {
+		w.violation("I2", "a client got %s, but server %s has %s: %s", value, id.InstanceID, has, describe(w.record(id)))
+	}
+	a := w.record(id)
+	if a == nil || n.deposed() && answer.Lease == nil {
+		return
+	}
+	if a.Due != nil && a.Due.Reason.ForbidsReading() || a.Pending != nil {
+		w.violation("I6", "a client got %s of an account that waits for its rotation: %s", value, describe(a))
+	}
+	if w.isBurned(value) {
+		w.violation("I6", "%s was handed out again after its last lease had ended", value)
+	}
+	v := a.version(answer.Version.Number)
+	if v == nil || v.Password != value || v.Disclosed.IsZero() {
+		w.violation("I11", "a client got %s, and storage does not say so: %s", value, describe(a))
+		return
+	}
+	if answer.Lease != nil && a.Leases[answer.Lease.Nonce].Version != answer.Version.Number {
+		w.violation("I11", "nonce %s of a client's lease is not in storage: %s", answer.Lease.Nonce, describe(a))
+	}
+}
+
+func (w *world) isBurned(value string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.burned[value]
+}
+
+// checkExclusive checks I3 for a new lease. The caller holds w.mu.
+func (w *world) checkExclusive(l *simLease) {
+	if !l.exclusive {
+		return
+	}
+	for _, o := range w.leases {
+		if o.ref.ID == l.ref.ID && !o.ended && w.lockedNow().Before(o.expires) {
+			w.lockedViolation("I3", "two live exclusive leases on %s: %s and %s", l.ref.ID.InstanceID, o.password, l.password)
+		}
+	}
+}
+
+// checkSent checks I10 for one server of a reset request that is about to leave.
+func (w *world) checkSent(instance, value string) {
+	a := w.record(w.cloud.servers[instance].account)
+	open := 0
+	if a != nil {
+		if a.Pending != nil && a.Pending.Password == value {
+			open += len(a.Pending.Attempts)
+		}
+		if cur := a.current(); cur != nil && cur.Password == value {
+			open += len(a.OldUnresolved)
+		}
+	}
+	if open == 0 {
+		w.violation("I10", "%s is sent to %s without an open attempt in storage: %s", value, instance, describe(a))
+	}
+}
+
+// describe is a record in a line of the trace.
+func describe(a *Account) string {
+	if a == nil {
+		return "no record"
+	}
+	var b strings.Builder
+	for _, v := range a.Versions {
+		fmt.Fprintf(&b, "v%d=%s ", v.Number, v.Password)
+	}
+	if p := a.Pending; p != nil {
+		fmt.Fprintf(&b, "pending=%s attempts=%+v rejected=%v failures=%d ", p.Password, p.Attempts, p.Rejected, p.Failures)
+	}
+	for _, c := range a.Candidates {
+		fmt.Fprintf(&b, "candidate=%s ", c.Password)
+	}
+	if len(a.OldUnresolved) > 0 {
+		fmt.Fprintf(&b, "old_unresolved=%+v ", a.OldUnresolved)
+	}
+	if a.Due != nil {
+		fmt.Fprintf(&b, "due=%s ", a.Due.Reason)
+	}
+	if !a.Gone.IsZero() {
+		b.WriteString("gone ")
+	}
+	fmt.Fprintf(&b, "leases=%v next=%s", a.Leases, a.NextRotation.Format("15:04:05"))
+	return b.String()
+}
+
+// settleBound is the longest time that the protocol may need to become quiet once nothing fails any
+// more: a late request and its operation (13 minutes), the settle windows of a rejected pending and of
+// a promoted one (19 minutes each), backoffs and holds (5 minutes each), and three rotations.
+const settleBound = 90 * time.Minute
+
+// calm stops the faults and lets every lease end.
+func (w *world) calm() {
+	w.trouble.Store(&odds{})
+	w.mu.Lock()
+	w.crashAt = nil
+	w.quiet = time.Now()
+	for _, l := range w.leases {
+		if !l.lost && !l.ended {
+			l.expires = w.lockedNow()
+		}
+	}
+	w.mu.Unlock()
+	w.cloud.locked(func() { w.cloud.refuse = false })
+	w.tracef("nothing fails from now on")
+	w.recoverNode()
+}
+
+// converge stops the faults and checks that everything comes to rest (I8).
+func (w *world) converge(ctx context.Context) {
+	w.calm()
+	w.ensureBound(ctx)
+	w.reappear(ctx)
+	w.rest(ctx, settleBound, func() string {
+		for _, b := range w.specs {
+			if s := w.unsettled(b.ID); s != "" {
+				return s
+			}
+		}
+		return ""
+	})
+	for _, b := range w.specs {
+		w.checkStored(b.ID)
+	}
+}
+
+// rest waits until nothing is unsettled.
+func (w *world) rest(ctx context.Context, bound time.Duration, unsettled func() string) {
+	for end := time.Now().Add(bound); ; {
+		w.endLeases(ctx)
+		why := unsettled()
+		if why == "" || len(w.violations()) > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			w.violation("I8", "%s", why)
+			return
+		}
+		pass(30*time.Second + w.duration("look", "", time.Second))
+		w.recoverNode()
+		w.checkDeadlines()
+	}
+}
+
+// reappear has the role resolved again, which tells the core of instances that have come back.
+func (w *world) reappear(ctx context.Context) {
+	for _, b := range w.specs {
+		a := w.record(b.ID)
+		if _, _, gone := w.server(b.ID); a == nil || gone || a.Gone.IsZero() {
+			continue
+		}
+		err := w.node.core.Describe(ctx, b.ID, b.Facts)
+		w.tracef("%s is described again: %v", b.InstanceID, err)
+	}
+}
+
+// unsettled says what keeps an account from the goal: its server has the current version, which, in
+// leased mode, nobody knows.
+func (w *world) unsettled(id ID) string {
+	a := w.record(id)
+	has, byHand, gone := w.server(id)
+	switch {
+	case gone || byHand && (a == nil || a.Due == nil):
+		return ""
+	case a == nil:
+		return "no record of " + id.String()
+	case a.Pending != nil || a.Due != nil || len(a.OldUnresolved) > 0 || len(a.Candidates) > 0:
+		return id.String() + " is not at rest: " + describe(a)
+	case a.current() == nil:
+		return ""
+	case a.current().Password != has:
+		return fmt.Sprintf("%s: server has %s: %s", id, has, describe(a))
+	case a.Settings.Mode != Leased:
+		return ""
+	case len(a.Leases) > 0:
+		return id.String() + " still counts leases: " + describe(a)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at, ok := w.handed[has]; ok {
+		return fmt.Sprintf("%s: a client has known the server's password %s since %s: %s", id, has, at.Format("15:04:05"), describe(a))
+	}
+	return ""
+}
+
+// checkDeadlines checks I4 while the world runs.
+func (w *world) checkDeadlines() {
+	for _, b := range w.specs {
+		a := w.record(b.ID)
+		if a == nil || a.Settings.Mode != Leased || a.current() == nil || a.current().Until.IsZero() {
+			continue
+		}
+		has, byHand, gone := w.server(b.ID)
+		if byHand || gone || !a.Gone.IsZero() || has != a.current().Password {
+			continue
+		}
+		deadline := a.current().Until.Add(slack)
+		if w.faulty.Load() {
+			deadline = later(deadline, w.quiet.Add(settleBound))
+		}
+		if over := w.now().Sub(deadline); over > time.Minute+a.Settings.MinResetInterval {
+			w.violation("I4", "%s outlives its deadline by %s: %s", has, over, describe(a))
+		}
+	}
+}
+
+// checkResets checks I5 at rest, in a history without faults.
+func (w *world) checkResets() {
+	if w.faulty.Load() || len(w.violations()) > 0 {
+		return
+	}
+	for _, b := range w.specs {
+		got, want := 0, w.expected[b.ID]
+		w.cloud.locked(func() { got = len(w.cloud.resets[b.InstanceID]) })
+		if got != want {
+			w.violation("I5", "%d resets of %s, but %d reasons for one", got, b.InstanceID, want)
+		}
+		if every := b.Settings.Period; every > 0 && w.ticks[b.ID] != int(time.Since(w.began)/every) {
+			w.violation("I5", "%s went through %d scheduled rotations in %s", b.InstanceID, w.ticks[b.ID], time.Since(w.began))
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package rotation
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// simProvider is one node's way to the cloud.
+type simProvider struct {
+	n    *simNode
+	gate cloud.Gate
+}
+
+var (
+	_ cloud.PasswordResetter       = (*simProvider)(nil)
+	_ cloud.InitialPasswordReader  = (*simProvider)(nil)
+	_ cloud.InitialPasswordClearer = (*simProvider)(nil)
+)
+
+// ResetTraits implements cloud.PasswordResetter.
+func (p *simProvider) ResetTraits() cloud.ResetTraits {
+	return cloud.ResetTraits{Action: "reset", BatchSize: 100, SignatureLifetime: simLifetime, Serial: p.n.w.cloud.serial,
+		LongestOperation: simLongest, VisibilityGrace: simGrace, PollInterval: simPoll}
+}
+
+func simUnknown(what string) error { return cloud.Errorf(cloud.Unknown, "%s: no answer", what) }
+
+// StartReset implements cloud.PasswordResetter. It is a crash point: before the request leaves, and
+// after the cloud took it.
+func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetStarted, error) {
+	w, c, id, o := p.n.w, p.n.w.cloud, r.InstanceIDs[0], p.n.w.odds()
+	if p.n.dead() {
+		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "dead")
+	}
+	p.n.paced("reset")
+	crash := w.point("reset", id)
+	if crash == crashBefore {
+		p.n.die("before", "reset", id)
+		return cloud.ResetStarted{}, simUnknown("reset")
+	}
+	if w.fault("unsent", id, o.refuse) {
+		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "cannot connect")
+	}
+	signed := time.Now()
+	w.tracef("node %d sends reset(%s) to %v", p.n.id, r.Password, r.InstanceIDs)
+	for _, id := range r.InstanceIDs {
+		w.checkSent(id, r.Password)
+	}
+	c.fly(r.InstanceIDs, r.Password)
+	type result struct {
+		started cloud.ResetStarted
+		err     error
+	}
+	answer := make(chan result, 1)
+	lost := w.fault("answer lost", id, o.lost)
+	delay := time.Millisecond + w.duration("latency of a reset", id, 400*time.Millisecond)
+	if w.fault("late", id, o.late) {
+		delay = w.duration("late by", id, simLifetime+simLifetime/20)
+	}
+	time.AfterFunc(delay, func() {
+		started, err := c.arrive(r.InstanceIDs, r.Password, signed)
+		if crash == crashAfter {
+			p.n.die("after", "reset", id)
+			lost = true
+		}
+		if !lost {
+			answer <- result{started, err}
+		}
+	})
+	select {
+	case a := <-answer:
+		return a.started, a.err
+	case <-ctx.Done():
+		return cloud.ResetStarted{}, simUnknown("reset")
+	}
+}
+
+// ResetRecords implements cloud.PasswordResetter.
+func (p *simProvider) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	out := map[string]cloud.ResetRecord{}
+	err := p.call(ctx, "describe", "", func(c *simCloud) error {
+		for _, r := range refs {
+			if s := c.servers[r.InstanceID]; s != nil && !s.gone {
+				out[r.InstanceID] = cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: "simulated"}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// call is one paced request: a crash point before it leaves and after it took effect, with a latency
+// and failures.
+func (p *simProvider) call(ctx context.Context, action, who string, effect func(*simCloud) error) error {
+	if err := p.gate.Wait(ctx, action); err != nil {
+		return err
+	}
+	w, c, o := p.n.w, p.n.w.cloud, p.n.w.odds()
+	if p.n.dead() {
+		return cloud.Errorf(cloud.Unavailable, "dead")
+	}
+	p.n.paced(action)
+	crash := w.point(action, who)
+	if crash == crashBefore {
+		p.n.die("before", action, who)
+		return simUnknown(action)
+	}
+	timer := time.NewTimer(time.Millisecond + w.duration("latency of "+action, who, 400*time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return simUnknown(action)
+	}
+	if w.fault("throttle "+action, who, o.refuse) {
+		return w.throttled(who)
+	}
+	lost := w.fault("answer lost "+action, who, o.lost/4)
+	err := simUnknown(action)
+	c.locked(func() {
+		c.calls++
+		if !c.refuse {
+			err = effect(c)
+		}
+	})
+	if crash == crashAfter {
+		p.n.die("after", action, who)
+	}
+	if lost || p.n.dead() {
+		return simUnknown(action)
+	}
+	return err
+}
+
+// DescribeInstances implements cloud.Provider; the core does not use it.
+func (p *simProvider) DescribeInstances(context.Context, []string) ([]cloud.Instance, error) {
+	return nil, nil
+}
+
+// FindInstances implements cloud.Provider; the core does not use it.
+func (p *simProvider) FindInstances(context.Context, map[string]string) ([]cloud.Instance, error) {
+	return nil, nil
+}
+
+// Verify implements cloud.Provider.
+func (p *simProvider) Verify(context.Context) error { return nil }
+
+// ValidateInstanceID implements cloud.Provider.
+func (p *simProvider) ValidateInstanceID(string) error { return nil }
+
+// DefaultUsername implements cloud.Provider.
+func (p *simProvider) DefaultUsername(cloud.Instance) string { return "root" }
+
+// PasswordRules implements cloud.Provider.
+func (p *simProvider) PasswordRules(cloud.Instance) password.Rules { return password.Rules{} }
+
+// InitialPassword implements cloud.InitialPasswordReader.
+func (p *simProvider) InitialPassword(ctx context.Context, id string) (string, error) {
+	value := ""
+	err := p.call(ctx, "initial", id, func(c *simCloud) error {
+		switch s := c.servers[id]; {
+		case s.gone:
+			return cloud.Errorf(cloud.NotFound, "no such instance")
+		case s.initial == "" || time.Now().Before(s.readyAt):
+			return cloud.Errorf(cloud.NotReady, "not there")
+		default:
+			value = "sealed:" + s.initial
+			return nil
+		}
+	})
+	return value, err
+}
+
+// CheckInitialPassword implements cloud.InitialPasswordReader.
+func (p *simProvider) CheckInitialPassword(context.Context, string) error { return nil }
+
+// InitialPasswordDelay implements cloud.InitialPasswordReader.
+func (p *simProvider) InitialPasswordDelay() time.Duration { return simInitialDelay }
+
+// KeyFingerprint implements cloud.InitialPasswordReader.
+func (p *simProvider) KeyFingerprint(context.Context, string) (string, error) { return "", nil }
+
+// ClearInitialPassword implements cloud.InitialPasswordClearer.
+func (p *simProvider) ClearInitialPassword(ctx context.Context, id string) error {
+	err := p.call(ctx, "clear", id, func(c *simCloud) error {
+		c.servers[id].initial = ""
+		return nil
+	})
+	p.n.w.checkStored(p.n.w.cloud.servers[id].account)
+	return err
+}
+
+func simDecrypt(_ context.Context, c Ciphertext) (string, error) {
+	return strings.TrimPrefix(c.Value, "sealed:"), nil
+}
