@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"fmt"
 	"regexp"
 	"time"
 
@@ -39,9 +38,6 @@ var (
 	regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,12}){1,2}-[0-9]{1,2}$`)
 	// Ids have 17 hexadecimal digits, those of old instances 8.
 	instanceIDForm = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
-	// Access key ids: at most 128 word characters (IAM API reference, AccessKey). Its lower bound of
-	// 16 is left to the cloud, as private EC2 endpoints hand out shorter ones.
-	accessKeyForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,128}$`)
 )
 
 // Descriptor returns the provider's description for the registry.
@@ -50,7 +46,7 @@ func Descriptor() cloud.Descriptor {
 		Name:                     Name,
 		Title:                    "Amazon EC2",
 		New:                      New,
-		Fields:                   []string{"region", "access_key", "secret_key"},
+		Fields:                   []string{"region", "access_key", "secret_key", "use_ambient_credentials", "role_arn", "external_id"},
 		Validate:                 Validate,
 		EndpointKeys:             []string{endpointEC2, endpointSTS, endpointIAM, endpointSSM},
 		DefaultRequestsPerSecond: defaultRate,
@@ -58,36 +54,6 @@ func Descriptor() cloud.Descriptor {
 		HasInitialPassword:       true,
 		UsualInitialDelay:        initialPasswordDelay,
 	}
-}
-
-// Validate checks a connection's fields as far as that is possible without asking the cloud. Its
-// errors name the field; none repeats a secret.
-func Validate(cfg cloud.Config) error {
-	switch {
-	case cfg.Region == "":
-		return fmt.Errorf("region: required for provider %s, for example eu-central-1", Name)
-	case !regionForm.MatchString(cfg.Region):
-		return fmt.Errorf("region: %q is not the name of an AWS region such as eu-central-1 or cn-north-1", cfg.Region)
-	case cfg.AccessKey == "" && cfg.SecretKey == "":
-		return fmt.Errorf("access_key, secret_key: required for provider %s", Name)
-	case cfg.AccessKey == "":
-		return fmt.Errorf("access_key: required together with secret_key")
-	case cfg.SecretKey == "":
-		return fmt.Errorf("secret_key: required together with access_key")
-	case !accessKeyForm.MatchString(cfg.AccessKey):
-		return fmt.Errorf("access_key: not an access key id; it has only letters and digits, for example AKIAIOSFODNN7EXAMPLE")
-	}
-	for key, raw := range cfg.Endpoints {
-		switch key {
-		case endpointEC2, endpointSTS, endpointIAM, endpointSSM:
-		default:
-			return fmt.Errorf("endpoints: provider %s has no service %q; it has ec2, sts, iam and ssm", Name, key)
-		}
-		if err := cloud.ValidateURL("endpoints."+key, raw); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ValidateInstanceID implements cloud.Provider.

@@ -3,11 +3,13 @@ package aws
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -38,6 +40,34 @@ func TestValidate(t *testing.T) {
 		"endpoint":                {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "https://ec2.example"} }, ""},
 		"all endpoints": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"sts": "https://a.example", "iam": "https://b.example", "ssm": "https://c.example"}
+		}, ""},
+		"ambient":              {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, ""},
+		"ambient and a key":    {func(c *cloud.Config) { c.UseAmbientCredentials = true }, "use_ambient_credentials: contradicts access_key and secret_key"},
+		"ambient and a secret": {func(c *cloud.Config) { c.AccessKey, c.UseAmbientCredentials = "", true }, "use_ambient_credentials: contradicts"},
+		"role":                 {func(c *cloud.Config) { c.RoleARN = testRole }, ""},
+		"ambient and role": {func(c *cloud.Config) {
+			c.AccessKey, c.SecretKey, c.UseAmbientCredentials, c.RoleARN = "", "", true, testRole
+		}, ""},
+		"role with a path":       {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:role/team/a-b/cloudpw" }, ""},
+		"role of the partition":  {func(c *cloud.Config) { c.Region, c.RoleARN = "cn-north-1", "arn:aws-cn:iam::123456789012:role/cloudpw" }, ""},
+		"role of another one":    {func(c *cloud.Config) { c.Region, c.RoleARN = "us-gov-west-1", testRole }, "role_arn: a role of partition aws is no use in region us-gov-west-1"},
+		"role alone":             {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.RoleARN = "", "", testRole }, "access_key, secret_key: required"},
+		"user for a role":        {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:user/cloudpw" }, "role_arn: "},
+		"session for a role":     {func(c *cloud.Config) { c.RoleARN = "arn:aws:sts::123456789012:assumed-role/cloudpw/x" }, "role_arn: "},
+		"role with a line break": {func(c *cloud.Config) { c.RoleARN = testRole + "\n" }, "role_arn: "},
+		"endless role": {func(c *cloud.Config) {
+			c.RoleARN = "arn:aws:iam::123456789012:role/" + strings.Repeat("a/", 1100) + "b"
+		}, "role_arn: "},
+		"external id":          {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, `a+=,.@:/\-_9` }, ""},
+		"external id alone":    {func(c *cloud.Config) { c.ExternalID = "vault" }, "external_id: only used together with role_arn"},
+		"short external id":    {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a" }, "external_id: must be"},
+		"long external id":     {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, strings.Repeat("a", 1225) }, "external_id: must be"},
+		"blank in external id": {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a b" }, "external_id: must be"},
+		"role, own ec2 only": {func(c *cloud.Config) {
+			c.RoleARN, c.Endpoints = testRole, map[string]string{"ec2": "https://ec2.example"}
+		}, "endpoints.sts: required together with role_arn"},
+		"role, own ec2 and sts": {func(c *cloud.Config) {
+			c.RoleARN, c.Endpoints = testRole, map[string]string{"ec2": "https://ec2.example", "sts": "https://sts.example"}
 		}, ""},
 		"endpoint of another cloud":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "https://cvm.example"} }, `endpoints: provider aws has no service "cvm"`},
 		"plain http to far endpoint": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "http://ec2.example"} }, "endpoints.ec2: "},
@@ -106,16 +136,28 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-// The hosts are the SDK's own rule; the test pins that our clients use it, China included.
+// The hosts are the SDK's own rule; the test pins that our clients use it in every partition. Sources:
+// ec2 and sts take {service}.{region}.{dnsSuffix} with the suffixes of the SDK's
+// internal/endpoints/awsrulesfn/partitions.json; iam has one host for a partition, by the rule set in
+// the SDK's service/iam/endpoints.go, and docs.aws.amazon.com/general/latest/gr/iam-service.html.
 func TestHostsDeriveFromRegion(t *testing.T) {
-	for region, want := range map[string][2]string{
-		"eu-central-1":   {"ec2.eu-central-1.amazonaws.com", "sts.eu-central-1.amazonaws.com"},
-		"cn-north-1":     {"ec2.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn"},
-		"cn-northwest-1": {"ec2.cn-northwest-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn"},
-		"us-gov-west-1":  {"ec2.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com"},
-		"eusc-de-east-1": {"ec2.eusc-de-east-1.amazonaws.eu", "sts.eusc-de-east-1.amazonaws.eu"},
-		"xx-future-1":    {"ec2.xx-future-1.amazonaws.com", "sts.xx-future-1.amazonaws.com"},
+	for region, want := range map[string]struct{ partition, ec2, sts, iam string }{
+		"eu-central-1":    {"aws", "ec2.eu-central-1.amazonaws.com", "sts.eu-central-1.amazonaws.com", "iam.amazonaws.com"},
+		"us-east-1":       {"aws", "ec2.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com", "iam.amazonaws.com"},
+		"cn-north-1":      {"aws-cn", "ec2.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn"},
+		"cn-northwest-1":  {"aws-cn", "ec2.cn-northwest-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn"},
+		"us-gov-west-1":   {"aws-us-gov", "ec2.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
+		"us-gov-east-1":   {"aws-us-gov", "ec2.us-gov-east-1.amazonaws.com", "sts.us-gov-east-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
+		"us-iso-east-1":   {"aws-iso", "ec2.us-iso-east-1.c2s.ic.gov", "sts.us-iso-east-1.c2s.ic.gov", "iam.us-iso-east-1.c2s.ic.gov"},
+		"us-isob-east-1":  {"aws-iso-b", "ec2.us-isob-east-1.sc2s.sgov.gov", "sts.us-isob-east-1.sc2s.sgov.gov", "iam.us-isob-east-1.sc2s.sgov.gov"},
+		"eu-isoe-west-1":  {"aws-iso-e", "ec2.eu-isoe-west-1.cloud.adc-e.uk", "sts.eu-isoe-west-1.cloud.adc-e.uk", "iam.eu-isoe-west-1.cloud.adc-e.uk"},
+		"us-isof-south-1": {"aws-iso-f", "ec2.us-isof-south-1.csp.hci.ic.gov", "sts.us-isof-south-1.csp.hci.ic.gov", "iam.us-isof-south-1.csp.hci.ic.gov"},
+		"eusc-de-east-1":  {"aws-eusc", "ec2.eusc-de-east-1.amazonaws.eu", "sts.eusc-de-east-1.amazonaws.eu", "iam.eusc-de-east-1.amazonaws.eu"},
+		"xx-future-1":     {"aws", "ec2.xx-future-1.amazonaws.com", "sts.xx-future-1.amazonaws.com", "iam.amazonaws.com"},
 	} {
+		if got := partitionOf(region); got != want.partition {
+			t.Errorf("%s: partition %s, want %s", region, got, want.partition)
+		}
 		seen := &hostRecorder{}
 		cfg := testConfig(t, "")
 		cfg.Endpoints = nil
@@ -124,8 +166,9 @@ func TestHostsDeriveFromRegion(t *testing.T) {
 		p := newTestProvider(t, cfg)
 		_, _ = p.ec2.DescribeInstances(context.Background(), &ec2.DescribeInstancesInput{})
 		_, _ = p.sts.GetCallerIdentity(context.Background(), &sts.GetCallerIdentityInput{})
-		if len(seen.hosts) != 2 || seen.hosts[0] != "https://"+want[0] || seen.hosts[1] != "https://"+want[1] {
-			t.Errorf("%s: asked %v, want %v over https", region, seen.hosts, want)
+		_, _ = p.iam.ListAccessKeys(context.Background(), &iam.ListAccessKeysInput{})
+		if hosts := []string{"https://" + want.ec2, "https://" + want.sts, "https://" + want.iam}; !slices.Equal(seen.hosts, hosts) {
+			t.Errorf("%s: asked %v, want %v", region, seen.hosts, hosts)
 		}
 	}
 }

@@ -29,7 +29,8 @@ const codeNone = "UnknownError"
 type meaning struct {
 	kind cloud.Kind
 	// advice is the reason in our words and the way out. {permission} stands for the IAM action
-	// of the call, {endpoint} for the connection field with the URL that was asked.
+	// of the call, {endpoint} for the connection field with the URL that was asked, {keys} and
+	// {principal} for what the origin of the keys says.
 	advice string
 	// own is set where the advice says all: the cloud's text about wrong credentials helps nobody
 	// and may quote parts of the signed request.
@@ -38,19 +39,20 @@ type meaning struct {
 
 // Advice that several codes share.
 var (
-	wrongCredentials = meaning{cloud.Denied, "the credentials are wrong, deleted or inactive; check access_key and secret_key of the connection, and that the region belongs to their partition", true}
-	expired          = meaning{cloud.Denied, "the request counts as expired; check the clock of this host, or renew the credentials of the connection", true}
-	notAllowed       = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of the access key's user, and look for a policy that denies it", false}
+	wrongCredentials = meaning{cloud.Denied, "the credentials are wrong, deleted or inactive; check {keys}, and that the region belongs to their partition", true}
+	expired          = meaning{cloud.Denied, "the request counts as expired; check the clock of this host, or renew {keys}", true}
+	notAllowed       = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of {principal}, and look for a policy that denies it", false}
 	account          = meaning{cloud.Denied, "the AWS account may not use this service or region now; its owner must settle that with AWS", false}
 	unsuitable       = meaning{cloud.Refused, "the cloud does not accept the request; check the region and {endpoint} of the connection", false}
 	wrongState       = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
 	throttled        = meaning{cloud.Throttled, "the account sends too many requests to this region; retry later, or lower max_requests_per_second of the connection", false}
 	broken           = meaning{cloud.Unknown, "the cloud has a fault of its own; retry later", false}
+	fullUp           = meaning{cloud.Refused, "a quota of the account is used up", false}
 	cutShort         = meaning{cloud.Unknown, "the connection was lost in the middle of the answer; retry later", true}
 )
 
 // meanings has every code that the EC2 API documents as common to all actions or for the actions
-// that this package calls, the common errors of STS, and the throttling codes that the SDK knows
+// that this package calls, the common errors of STS, those of the IAM actions, and the throttling codes that the SDK knows
 // (sources in the package's comment).
 var meanings = map[string]meaning{
 	"InvalidInstanceID.NotFound":  {cloud.NotFound, "no such instance in this account and region; a new one can take some seconds to appear", false},
@@ -67,6 +69,9 @@ var meanings = map[string]meaning{
 	"SignatureDoesNotMatch":       wrongCredentials,
 	"IncompleteSignature":         wrongCredentials,
 	"MissingAuthenticationToken":  wrongCredentials,
+
+	"LimitExceeded": fullUp,
+	"NoSuchEntity":  {cloud.NotFound, "IAM does not know what the call was about", false},
 
 	"ExpiredToken":          expired,
 	"ExpiredTokenException": expired,
@@ -127,6 +132,7 @@ var meanings = map[string]meaning{
 	"TransactionInProgressException":         throttled,
 
 	"InternalError":               broken,
+	"ServiceFailure":              broken,
 	"InternalFailure":             broken,
 	"InternalServerError":         broken,
 	"RequestTimeout":              broken,
@@ -136,8 +142,8 @@ var meanings = map[string]meaning{
 	"Unavailable":                 broken,
 }
 
-// meaningOf returns what an error answer means by its code, else by its HTTP status. Since every
-// call of this package only reads, any 4xx answer proves that nothing was done.
+// meaningOf returns what an error answer means by its code, else by its HTTP status. AWS refuses a
+// request with a 4xx answer before anything is done, and all calls but those of rotate-root only read.
 func meaningOf(code string, status int) meaning {
 	if m, ok := meanings[code]; ok {
 		return m
@@ -163,8 +169,14 @@ func meaningOf(code string, status int) meaning {
 	return meaning{cloud.Unknown, fmt.Sprintf("the answer (HTTP %d) cannot be read as one of AWS; check {endpoint} of the connection", status), true}
 }
 
-// translate turns an SDK error into one of cloud's kinds.
-func translate(c call, err error) *cloud.Error {
+// translate turns an SDK error into one of cloud's kinds. from is where the keys of the request came
+// from.
+func translate(from origin, c call, err error) *cloud.Error {
+	// The keys could not be renewed in the very moment between two looks at them.
+	var own *cloud.Error
+	if errors.As(err, &own) {
+		return own
+	}
 	var answer *awshttp.ResponseError
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	// The SDK wraps failures to send in a ResponseError as well, one whose status is 0.
@@ -186,6 +198,8 @@ func translate(c call, err error) *cloud.Error {
 	advice := strings.NewReplacer(
 		"{permission}", c.service+":"+c.action,
 		"{endpoint}", "endpoints."+c.service,
+		"{keys}", from.keys,
+		"{principal}", from.principal,
 	).Replace(m.advice)
 	out := cloud.Errorf(m.kind, "%s: %s", c, advice)
 	if text != "" && !m.own {
@@ -242,4 +256,26 @@ func retryAfter(header string, now time.Time) time.Duration {
 		delay = at.Sub(now)
 	}
 	return min(max(delay, 0), maxRetryAfter)
+}
+
+// asError returns the *cloud.Error of a failed call, or nil.
+func asError(err error) *cloud.Error {
+	var failure *cloud.Error
+	if errors.As(err, &failure) {
+		return failure
+	}
+	return nil
+}
+
+// lacksPermission reports whether the cloud knew the keys but did not allow them the call.
+func lacksPermission(err error) bool {
+	failure := asError(err)
+	if failure == nil || failure.Kind != cloud.Denied {
+		return false
+	}
+	switch failure.Code {
+	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized":
+		return true
+	}
+	return false
 }

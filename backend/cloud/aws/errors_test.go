@@ -17,9 +17,9 @@ import (
 )
 
 // documented are the codes of the EC2 error page that any action or the actions of this package may
-// answer, and the common errors of STS, each with the kind the rotation core must see.
+// answer, the common errors of STS, and those that the SDK's iam package lists for access keys, each with the kind the rotation core must see.
 var documented = map[cloud.Kind][]string{
-	cloud.NotFound: {"InvalidInstanceID.NotFound", "InvalidKeyPair.NotFound"},
+	cloud.NotFound: {"InvalidInstanceID.NotFound", "InvalidKeyPair.NotFound", "NoSuchEntity"},
 	cloud.Denied: {
 		"AuthFailure", "Blocked", "IncompleteSignature", "InvalidClientTokenId", "MissingAuthenticationToken", "OptInRequired",
 		"PendingVerification", "RequestExpired", "UnauthorizedOperation", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException",
@@ -30,12 +30,12 @@ var documented = map[cloud.Kind][]string{
 		"InvalidParameterCombination", "InvalidParameterDependency", "InvalidParameterValue", "InvalidQueryParameter", "MalformedQueryString",
 		"MissingAction", "MissingParameter", "UnknownParameter", "UnsupportedInstanceAttribute", "UnsupportedOperation", "UnsupportedProtocol",
 		"ValidationError", "InvalidInstanceID", "InvalidInstanceId", "InvalidInstanceID.Malformed", "IncorrectInstanceState", "IncorrectState", "Unsupported",
-		"FilterLimitExceeded", "InvalidFilter", "InvalidInput", "InvalidNextToken", "NoSuchVersion", "RequestResourceCountExceeded",
+		"FilterLimitExceeded", "InvalidFilter", "InvalidInput", "InvalidNextToken", "NoSuchVersion", "RequestResourceCountExceeded", "LimitExceeded",
 	},
 	cloud.Throttled: {"RequestLimitExceeded", "Throttling", "ThrottlingException"},
 	cloud.Unknown: {
 		"InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable",
-		"RequestTimeout", "RequestTimeoutException",
+		"RequestTimeout", "RequestTimeoutException", "ServiceFailure",
 	},
 }
 

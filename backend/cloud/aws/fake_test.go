@@ -25,6 +25,7 @@ import (
 
 const (
 	testRegion    = "eu-central-1"
+	testRole      = "arn:aws:iam::123456789012:role/cloudpw"
 	testAccessKey = "AKIAIOSFODNN7EXAMPLE"
 	testSecretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	testRequestID = "59dbff89-35bd-4eac-99ed-be587EXAMPLE"
@@ -109,7 +110,7 @@ func (f *fakeEC2) verify(r *http.Request, body []byte) error {
 		return err
 	}
 	service := "ec2"
-	if strings.Contains(string(body), "Action=GetCallerIdentity") {
+	if strings.Contains(string(body), "Action=GetCallerIdentity") || strings.Contains(string(body), "Action=AssumeRole") {
 		service = "sts"
 	}
 	again, err := http.NewRequest(r.Method, "http://"+r.Host+r.URL.RequestURI(), bytes.NewReader(body))

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -23,15 +23,22 @@ const appID = "cloudpw"
 type Provider struct {
 	ec2     *ec2.Client
 	sts     *sts.Client
+	iam     *iam.Client
+	region  string
 	gate    cloud.Gate
 	timeout time.Duration
-	// verifyByEC2 is set where a call to STS would leave the configured endpoints.
-	verifyByEC2 bool
+	keys    *keySource
+	// noSTS is set where the endpoint of ec2 is overridden and that of sts is not: a call to STS
+	// would leave the configured endpoints. noIAM is its like for iam.
+	noSTS bool
+	noIAM bool
 }
 
 var (
 	_ cloud.Provider              = (*Provider)(nil)
 	_ cloud.InitialPasswordReader = (*Provider)(nil)
+	_ cloud.CredentialRotator     = (*Provider)(nil)
+	_ cloud.PermissionChecker     = (*Provider)(nil)
 )
 
 // New makes a provider from a connection. It sends nothing. An error means that the configuration
@@ -43,30 +50,47 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 	if cfg.HTTPClient == nil || cfg.Gate == nil {
 		return nil, errors.New("provider aws: the connection has no HTTP client or no gate")
 	}
-	static := credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, "")
+	keys := newKeySource(cfg)
+	overridden := func(service string) bool { return cfg.Endpoints[service] != "" }
 	return &Provider{
-		// The clients are made from plain options, never from the SDK's config loader: that one
-		// reads the environment and shared files, which belong to whoever runs Vault.
 		ec2: ec2.New(ec2.Options{
 			AppID:        appID,
 			Region:       cfg.Region,
-			Credentials:  static,
+			Credentials:  keys,
 			HTTPClient:   bodyKeeper{cfg.HTTPClient},
 			Retryer:      sdk.NopRetryer{},
 			BaseEndpoint: override(cfg, endpointEC2),
 		}),
-		sts: sts.New(sts.Options{
+		sts: newSTS(cfg, keys),
+		iam: iam.New(iam.Options{
 			AppID:        appID,
 			Region:       cfg.Region,
-			Credentials:  static,
+			Credentials:  keys,
 			HTTPClient:   bodyKeeper{cfg.HTTPClient},
 			Retryer:      sdk.NopRetryer{},
-			BaseEndpoint: override(cfg, endpointSTS),
+			BaseEndpoint: override(cfg, endpointIAM),
 		}),
-		gate:        cfg.Gate,
-		timeout:     cfg.RequestTimeout,
-		verifyByEC2: cfg.Endpoints[endpointEC2] != "" && cfg.Endpoints[endpointSTS] == "",
+		region:  cfg.Region,
+		gate:    cfg.Gate,
+		timeout: cfg.RequestTimeout,
+		keys:    keys,
+		noSTS:   overridden(endpointEC2) && !overridden(endpointSTS),
+		noIAM:   overridden(endpointEC2) && !overridden(endpointIAM),
 	}, nil
+}
+
+// newSTS makes a client of STS. Like all clients of this package it is made from plain options, never
+// from the SDK's config loader: that one reads the environment and shared files, which belong to
+// whoever runs Vault.
+func newSTS(cfg cloud.Config, keys sdk.CredentialsProvider) *sts.Client {
+	return sts.New(sts.Options{
+		AppID:        appID,
+		Region:       cfg.Region,
+		Credentials:  keys,
+		HTTPClient:   bodyKeeper{cfg.HTTPClient},
+		Retryer:      sdk.NopRetryer{},
+		BaseEndpoint: override(cfg, endpointSTS),
+	})
 }
 
 // override returns the operator's URL of a service, or nil for the SDK's own rule, which derives
@@ -92,10 +116,15 @@ func (c call) String() string {
 	return fmt.Sprintf("%s %s for %s", c.service, c.action, c.subject)
 }
 
-// send makes exactly one request: it waits for the gate, bounds the exchange by the request timeout
-// and translates the SDK's error.
+// send makes exactly one request: it gets the keys to sign with, waits for the gate, bounds the
+// exchange by the request timeout and translates the SDK's error. Fetching or renewing temporary keys
+// takes a request of its own, before it.
 func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request func(context.Context, In, ...Option) (Out, error), in In) (Out, error) {
 	var none Out
+	used, err := p.keys.Retrieve(ctx)
+	if err != nil {
+		return none, err
+	}
 	if err := p.gate.Wait(ctx, c.action); err != nil {
 		return none, err
 	}
@@ -106,7 +135,9 @@ func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request
 	}
 	out, err := request(ctx, in)
 	if err != nil {
-		return none, translate(c, err)
+		failure := translate(p.keys.origin, c, err)
+		p.keys.refused(used, failure)
+		return none, failure
 	}
 	return out, nil
 }
@@ -118,7 +149,7 @@ const verifyPage = 5
 // Verify implements cloud.Provider by sts GetCallerIdentity, which needs no permission, or where
 // only the endpoint of ec2 is overridden by an ec2 DescribeInstances of one short page.
 func (p *Provider) Verify(ctx context.Context) error {
-	if p.verifyByEC2 {
+	if p.noSTS {
 		_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.DescribeInstances,
 			&ec2.DescribeInstancesInput{MaxResults: sdk.Int32(verifyPage)})
 		return err

@@ -25,7 +25,12 @@ type simulated struct {
 
 func startSimulated(t *testing.T, seed cloudsim.SeedOptions) *simulated {
 	t.Helper()
-	sim := cloudsim.Start(t, cloudsim.Options{TLS: true})
+	return startSimulatedWith(t, cloudsim.Options{TLS: true}, seed)
+}
+
+func startSimulatedWith(t *testing.T, options cloudsim.Options, seed cloudsim.SeedOptions) *simulated {
+	t.Helper()
+	sim := cloudsim.Start(t, options)
 	seeded, err := sim.Seed(seed)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +43,9 @@ func startSimulated(t *testing.T, seed cloudsim.SeedOptions) *simulated {
 	s := &simulated{sim: sim, creds: seeded[model.AWS], gate: &countingGate{}}
 	s.cfg = cloud.Config{
 		Provider: Name, Region: s.creds.Region, AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
-		Endpoints:      map[string]string{endpointEC2: sim.URL(model.AWS, "ec2"), endpointSTS: sim.URL(model.AWS, "sts")},
+		Endpoints: map[string]string{
+			endpointEC2: sim.URL(model.AWS, "ec2"), endpointSTS: sim.URL(model.AWS, "sts"), endpointIAM: sim.URL(model.AWS, "iam"),
+		},
 		RequestTimeout: 30 * time.Second, HTTPClient: client, Gate: s.gate,
 	}
 	return s
