@@ -172,11 +172,6 @@ func meaningOf(code string, status int) meaning {
 // translate turns an SDK error into one of cloud's kinds. from is where the keys of the request came
 // from.
 func translate(from origin, c call, err error) *cloud.Error {
-	// The keys could not be renewed in the very moment between two looks at them.
-	var own *cloud.Error
-	if errors.As(err, &own) {
-		return own
-	}
 	var answer *awshttp.ResponseError
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	// The SDK wraps failures to send in a ResponseError as well, one whose status is 0.

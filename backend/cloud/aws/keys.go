@@ -66,8 +66,21 @@ func newKeySource(cfg cloud.Config) *keySource {
 	}
 }
 
+// pinned is the context key of the keys that were chosen for one request of a source.
+type pinned struct{ source *keySource }
+
+// pin chooses the keys that sign the requests of the returned context, so that the SDK, which asks
+// once more, fetches none in the middle of a request.
+func (s *keySource) pin(ctx context.Context) (context.Context, sdk.Credentials, error) {
+	keys, err := s.renewed.Get(ctx)
+	return context.WithValue(ctx, pinned{s}, keys), keys, err
+}
+
 // Retrieve implements the SDK's CredentialsProvider. Its errors are *cloud.Error values.
 func (s *keySource) Retrieve(ctx context.Context) (sdk.Credentials, error) {
+	if keys, ok := ctx.Value(pinned{s}).(sdk.Credentials); ok {
+		return keys, nil
+	}
 	return s.renewed.Get(ctx)
 }
 

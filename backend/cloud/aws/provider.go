@@ -121,7 +121,7 @@ func (c call) String() string {
 // takes a request of its own, before it.
 func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request func(context.Context, In, ...Option) (Out, error), in In) (Out, error) {
 	var none Out
-	used, err := p.keys.Retrieve(ctx)
+	ctx, used, err := p.keys.pin(ctx)
 	if err != nil {
 		return none, err
 	}
