@@ -235,10 +235,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	}
 	e.rec, e.loaded = next, true
 	c.noteAttempts(e)
-	if e.changed != nil {
-		close(e.changed)
-		e.changed = nil
-	}
+	e.announce()
 	c.pokeGroup(next)
 	return nil
 }
@@ -249,6 +246,14 @@ func (e *entry) watch() <-chan struct{} {
 		e.changed = make(chan struct{})
 	}
 	return e.changed
+}
+
+// announce wakes who waits for a change of the record. The caller holds e.mu.
+func (e *entry) announce() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
 }
 
 // noteAttempts keeps the times at which open attempts were first seen.

@@ -86,6 +86,9 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 			break
 		}
 	}
+	if e.rec == nil {
+		return nil, errorf(NotFound, "account %s was deleted meanwhile", id)
+	}
 	return c.view(e), nil
 }
 
@@ -200,6 +203,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		return storageError("deleting", id, err)
 	}
 	e.rec, e.loaded = nil, true
+	e.announce()
 	c.unschedule(e)
 	return nil
 }
