@@ -28,6 +28,15 @@ func start(t *testing.T, simulatorFlags ...string) *env {
 	return e
 }
 
+// startRaft is start with a Vault that keeps what it stores when it is sealed, steps down or ends.
+func startRaft(t *testing.T) *env {
+	t.Helper()
+	bin := harness.FindBinaries(t)
+	e := &env{sim: harness.StartSimulator(t, bin), Vault: harness.StartRaftVault(t, bin)}
+	e.RegisterAndMount(t)
+	return e
+}
+
 // connection is what an operator writes to config/ for a simulated cloud.
 func (e *env) connection(cloud model.Cloud) map[string]any {
 	account := e.sim.Info.Seeded[cloud]

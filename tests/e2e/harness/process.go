@@ -23,6 +23,8 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the program has ended
 	err  error         // its exit error; read it after done
+
+	restarted bool // another process goes on with its log
 }
 
 // startProcess runs a program with exactly the environment given. The log is appended to, so that a restarted server
@@ -49,7 +51,7 @@ func startProcess(tb testing.TB, name, logPath string, env []string, bin string,
 	}()
 	tb.Cleanup(func() {
 		p.Stop()
-		if tb.Failed() {
+		if tb.Failed() && !p.restarted {
 			tb.Logf("the last lines of %s's log:\n%s", name, tail(logPath, 40))
 		}
 	})
@@ -99,14 +101,23 @@ func (p *Process) alive() error {
 	return nil
 }
 
-// tail returns the last lines of a file, or why it cannot be read.
+// longestLine is how many bytes of a line tail shows.
+const longestLine = 400
+
+// tail returns the last lines of a file, long ones cut, or why it cannot be read.
 func tail(path string, lines int) string {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
 	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	last := all[max(0, len(all)-lines):]
+	for i, line := range last {
+		if len(line) > longestLine {
+			last[i] = line[:longestLine] + "..."
+		}
+	}
+	return strings.Join(last, "\n")
 }
 
 // environment is the small environment that every program gets: nothing of the developer's own Vault or cloud settings

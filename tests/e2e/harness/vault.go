@@ -134,11 +134,35 @@ func (v *Vault) Restart(tb testing.TB) {
 	if v.unseal == "" {
 		tb.Fatal("only a raft server can be restarted: a dev-mode server keeps nothing")
 	}
+	v.process.restarted = true
 	v.process = startProcess(tb, "vault", v.TraceLog, v.env, v.bin.Vault, v.args...)
 	if err := poll(startWithin, v.listening); err != nil {
 		tb.Fatalf("restart Vault: %v", err)
 	}
 	v.unsealNow(tb)
+}
+
+// Seal seals the server: the plugin's process ends, and nobody is served until Unseal.
+func (v *Vault) Seal(tb testing.TB) {
+	tb.Helper()
+	if err := v.Client.Sys().Seal(); err != nil {
+		tb.Fatalf("seal Vault: %v", err)
+	}
+}
+
+// Unseal unseals a sealed raft server and waits until it is active.
+func (v *Vault) Unseal(tb testing.TB) {
+	tb.Helper()
+	v.unsealNow(tb)
+}
+
+// StepDown has the active node give its leadership up. A raft server of one node elects itself again.
+func (v *Vault) StepDown(tb testing.TB) {
+	tb.Helper()
+	if err := v.Client.Sys().StepDown(); err != nil {
+		tb.Fatalf("step down: %v", err)
+	}
+	v.awaitActive(tb)
 }
 
 // listening returns nil once the server answers, sealed or not.
@@ -156,6 +180,11 @@ func (v *Vault) unsealNow(tb testing.TB) {
 	if _, err := v.Client.Sys().Unseal(v.unseal); err != nil {
 		tb.Fatalf("unseal Vault: %v", err)
 	}
+	v.awaitActive(tb)
+}
+
+func (v *Vault) awaitActive(tb testing.TB) {
+	tb.Helper()
 	Eventually(tb, startWithin, "an active Vault", func() error {
 		leader, err := v.Client.Sys().Leader()
 		if err == nil && !leader.IsSelf {
