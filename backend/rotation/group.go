@@ -178,7 +178,7 @@ func (e handed) apply(a *Account, r rules) error {
 }
 
 func (a *Account) notAgreed() error {
-	return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
+	return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, poll: rollInterval, Message: fmt.Sprintf(
 		"the accounts of role %s are being brought to one password; try again, or pass wait=45s", a.Role)}
 }
 

@@ -232,6 +232,76 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 	}
 }
 
+// playSharedCrash plays one life of a group of two, with crashes at the given half points.
+func playSharedCrash(t *testing.T, serial bool, crashAt map[int]bool) *world {
+	t.Helper()
+	var w *world
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		w = newWorld(t, 1, rules{}, serial, odds{})
+		w.crashAt = crashAt
+		w.faulty.Store(true)
+		w.start()
+		s := leasedSettings()
+		s.SharedPassword = true
+		members := []ID{w.bind(s), w.bind(s), w.bind(s)}
+		w.ensureBound(ctx)
+		w.bindGroup(ctx, members[:2])
+		insist := func(only *ID) *simLease {
+			for range 60 {
+				l := w.readShared(ctx, only, 45*time.Second)
+				w.recoverNode()
+				if l != nil {
+					return l
+				}
+				time.Sleep(31 * time.Second)
+				w.endLeases(ctx)
+			}
+			return nil
+		}
+		if l := insist(nil); l != nil {
+			w.revoke(ctx, l)
+			w.recoverNode()
+		}
+		w.bindGroup(ctx, members) // one joins
+		insist(&members[1])
+		w.bindGroup(ctx, members[1:]) // one leaves
+		insist(nil)
+		w.convergeGroup(ctx, members[1:])
+		w.node.core.Stop()
+	})
+	return w
+}
+
+// TestEveryCrashOfAGroup crashes a group's life at every storage write and cloud call, alone and, in
+// the long form, in pairs.
+func TestEveryCrashOfAGroup(t *testing.T) {
+	clouds(t, func(t *testing.T, serial bool) {
+		t.Parallel()
+		half := 2 * playSharedCrash(t, serial, nil).points
+		runs := 0
+		for i := range half {
+			w := playSharedCrash(t, serial, map[int]bool{i: true})
+			runs++
+			if len(w.violations()) > 0 {
+				w.fail(t, fmt.Sprintf("crash at half point %d", i))
+			}
+			if testing.Short() {
+				continue
+			}
+			// A sample of the partners: the pairs of one account are played in full elsewhere.
+			for j := i + 1; j < 2*w.points; j += 17 {
+				w := playSharedCrash(t, serial, map[int]bool{i: true, j: true})
+				runs++
+				if len(w.violations()) > 0 {
+					w.fail(t, fmt.Sprintf("crashes at half points %d and %d", i, j))
+				}
+			}
+		}
+		t.Logf("%d histories", runs)
+	})
+}
+
 // TestRandomGroups simulates random schedules over roles with a shared password.
 func TestRandomGroups(t *testing.T) {
 	runs := *simRuns / 5
