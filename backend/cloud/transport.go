@@ -54,6 +54,10 @@ func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
 	}, nil
 }
 
+// GuardDialer makes a dialer refuse link-local addresses, as that of NewHTTPClient does. It is for
+// clients that an SDK insists on making itself.
+func GuardDialer(d *net.Dialer) { d.Control = refuseLinkLocal }
+
 func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

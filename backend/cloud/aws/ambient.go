@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/signin"
-	"github.com/aws/aws-sdk-go-v2/service/sso"
-	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -61,12 +59,7 @@ func (a *ambient) fetch(ctx context.Context) (sdk.Credentials, time.Time, error)
 		ctx, cancel = context.WithTimeout(ctx, a.cfg.RequestTimeout)
 		defer cancel()
 	}
-	client, err := a.client()
-	if err != nil {
-		return sdk.Credentials{}, time.Time{}, ambientError(err)
-	}
-	defer client.CloseIdleConnections()
-	loaded, err := a.load(ctx, gatedClient{a.cfg.Gate, bodyKeeper{client}})
+	loaded, err := a.load(ctx)
 	if err != nil {
 		return sdk.Credentials{}, time.Time{}, ambientError(err)
 	}
@@ -80,63 +73,36 @@ func (a *ambient) fetch(ctx context.Context) (sdk.Credentials, time.Time, error)
 	return keys, keys.Expires, nil
 }
 
-// load reads the environment and the shared files and gives every client of the chain its HTTP client.
-func (a *ambient) load(ctx context.Context, guarded gatedClient) (sdk.Config, error) {
+// load reads the environment and the shared files, and gives the chain's clients their ways out.
+func (a *ambient) load(ctx context.Context) (sdk.Config, error) {
+	// The SDK adds the host's CA bundle, if there is one, to a client of this type only.
+	client := awshttp.NewBuildableClient().WithTimeout(a.cfg.RequestTimeout).WithDialerOptions(cloud.GuardDialer)
 	once := func() sdk.Retryer { return sdk.NopRetryer{} }
-	region := config.WithDefaultRegion(a.cfg.Region)
+	common := func(o *config.LoadOptions) error {
+		o.DefaultRegion, o.HTTPClient, o.Retryer = a.cfg.Region, client, once
+		return nil
+	}
 	// What concerns the metadata service (its address, whether it is switched off) is read first.
-	plain, err := config.LoadDefaultConfig(ctx, region, config.WithRetryer(once), config.WithCredentialsProvider(sdk.AnonymousCredentials{}))
+	plain, err := config.LoadDefaultConfig(ctx, common, config.WithCredentialsProvider(sdk.AnonymousCredentials{}))
 	if err != nil {
 		return sdk.Config{}, err
 	}
 	instance := imds.NewFromConfig(plain, func(o *imds.Options) { o.HTTPClient = a.metadata })
-	return config.LoadDefaultConfig(ctx, region, config.WithRetryer(once),
+	return config.LoadDefaultConfig(ctx, common,
+		config.WithAPIOptions([]func(*middleware.Stack) error{a.addGate}),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = instance }),
-		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = a.metadata }),
-		config.WithServiceOptions(func(_ string, options any) {
-			switch o := options.(type) {
-			case *sts.Options:
-				o.HTTPClient = guarded
-			case *sso.Options:
-				o.HTTPClient = guarded
-			case *ssooidc.Options:
-				o.HTTPClient = guarded
-			case *signin.Options:
-				o.HTTPClient = guarded
+		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient, o.APIOptions = a.metadata, nil }))
+}
+
+// addGate makes the requests of a client wait for the connection's gate.
+func (a *ambient) addGate(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("cloudpwGate",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			if err := a.cfg.Gate.Wait(ctx, actionAmbient); err != nil {
+				return middleware.InitializeOutput{}, middleware.Metadata{}, err
 			}
-		}))
-}
-
-// gatedClient waits for the gate before each request of the chain.
-type gatedClient struct {
-	gate cloud.Gate
-	next bodyKeeper
-}
-
-// Do sends the request once.
-func (g gatedClient) Do(r *http.Request) (*http.Response, error) {
-	if err := g.gate.Wait(r.Context(), actionAmbient); err != nil {
-		return nil, err
-	}
-	return g.next.Do(r)
-}
-
-// client makes the client for the chain's services. It trusts the system's roots, or the bundle that
-// the environment names for the SDK.
-func (a *ambient) client() (*http.Client, error) {
-	bundle := ""
-	if path := os.Getenv("AWS_CA_BUNDLE"); path != "" {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		bundle = string(text)
-	}
-	client, err := cloud.NewHTTPClient(bundle, a.cfg.RequestTimeout)
-	if err != nil {
-		return nil, cloud.Errorf(cloud.Refused, "use_ambient_credentials: AWS_CA_BUNDLE of the Vault server names a file without PEM certificates")
-	}
-	return client, nil
+			return next.HandleInitialize(ctx, in)
+		}), middleware.Before)
 }
 
 // ambientError says why the chain gave no keys. The chain's own text may hold what a credential
@@ -150,6 +116,7 @@ func ambientError(err error) *cloud.Error {
 	var file *fs.PathError
 	var profile config.SharedConfigProfileNotExistError
 	var api smithy.APIError
+	var network net.Error
 	switch {
 	case errors.As(err, &file):
 		return cloud.Errorf(cloud.Unavailable, "%s: %s %s: %v", what, file.Op, file.Path, file.Err)
@@ -157,8 +124,10 @@ func ambientError(err error) *cloud.Error {
 		return cloud.Errorf(cloud.Unavailable, "%s: AWS_PROFILE names a profile that its shared files do not have", what)
 	case errors.As(err, &api):
 		return &cloud.Error{Kind: cloud.Denied, Code: clean(api.ErrorCode()), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
+	case errors.As(err, &network), errors.Is(err, context.Canceled):
+		reason := cloud.Transport(what, err)
+		reason.Kind = cloud.Unavailable
+		return reason
 	}
-	reason := cloud.Transport(what, err)
-	reason.Kind = cloud.Unavailable
-	return reason
+	return cloud.Errorf(cloud.Unavailable, "%s; to see why, run aws sts get-caller-identity as the Vault server's user in its environment", what)
 }
