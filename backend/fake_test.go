@@ -36,7 +36,8 @@ type fakeCloud struct {
 	prints    map[string]string // fingerprint by key pair name
 	failures  map[string]error  // by method
 	calls     map[string]int
-	configs   []cloud.Config // of every provider made
+	rules     map[string]password.Rules // by instance id, where they are not fakeRules
+	configs   []cloud.Config            // of every provider made
 	requests  int
 }
 
@@ -212,8 +213,15 @@ func (*fakeProvider) DefaultUsername(i cloud.Instance) string {
 	return "root"
 }
 
-func (*fakeProvider) PasswordRules(cloud.Instance) password.Rules {
-	return password.Rules{MinLength: 12, MaxLength: 30, MinClasses: 3}
+var fakeRules = password.Rules{MinLength: 12, MaxLength: 30, MinClasses: 3}
+
+func (p *fakeProvider) PasswordRules(i cloud.Instance) password.Rules {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if rules, ok := p.rules[i.ID]; ok {
+		return rules
+	}
+	return fakeRules
 }
 
 type fakeInitial struct{ *fakeProvider }

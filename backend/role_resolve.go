@@ -75,6 +75,9 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 	if err := v.checkPermission(ctx, members); err != nil {
 		return nil, nil, err
 	}
+	if err := v.checkShared(ctx, members); err != nil {
+		return nil, nil, err
+	}
 	return members, atMostTen(warnings), nil
 }
 
@@ -197,16 +200,54 @@ func (v *resolver) checkPolicy(ctx context.Context, i cloud.Instance, username s
 	if err, done := v.policies[check]; done {
 		return err
 	}
-	policy := v.role.PasswordPolicy
-	if policy == "" {
-		policy = v.conn.PasswordPolicy
-	}
-	_, err := v.b.generate(ctx, policy, check.rules, username)
+	_, err := v.b.generate(ctx, v.policy(), check.rules, username)
 	if err != nil {
 		err = vaultError("instance "+i.ID, err)
 	}
 	v.policies[check] = err
 	return err
+}
+
+// sharedTries is how many passwords are made before the rules of a role's instances are called
+// contradictory.
+const sharedTries = 20
+
+// checkShared makes, where the accounts are to share a password, one that the rules of all instances
+// allow, and throws it away.
+func (v *resolver) checkShared(ctx context.Context, members []member) error {
+	if !v.role.shared() || len(members) == 0 {
+		return nil
+	}
+	var broken error
+	for range sharedTries {
+		first := members[0]
+		value, err := v.b.generate(ctx, v.policy(), v.provider.PasswordRules(first.instance), first.username)
+		if err != nil {
+			return vaultError("instance "+first.instance.ID, err)
+		}
+		if broken = v.allows(members, value); broken == nil {
+			return nil
+		}
+	}
+	return invalidf("shared_password: no password fits all instances, %s; set a password_policy that fits, or write several roles", broken)
+}
+
+// allows is nil if the rules of all members allow a password.
+func (v *resolver) allows(members []member, value string) error {
+	for _, m := range members {
+		if err := v.provider.PasswordRules(m.instance).Check(value, m.username); err != nil {
+			return fmt.Errorf("not %s: %w", m.instance.ID, err)
+		}
+	}
+	return nil
+}
+
+// policy is the password policy in force.
+func (v *resolver) policy() string {
+	if v.role.PasswordPolicy == "" {
+		return v.conn.PasswordPolicy
+	}
+	return v.role.PasswordPolicy
 }
 
 // checkedInstances is for how many instances the permission to read initial passwords is checked: it
