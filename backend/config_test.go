@@ -69,8 +69,8 @@ func TestRealProvidersConnections(t *testing.T) {
 
 func TestProviderOfAConnection(t *testing.T) {
 	h := newRealHarness(t)
-	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required", "aws, huaweicloud, opentelekomcloud, tencentcloud")
-	h.refusedWrite(t, "config/x", map[string]any{"provider": "openstack"}, "provider", "openstack", "unknown")
+	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required", "aws, huaweicloud, openstack, opentelekomcloud, tencentcloud")
+	h.refusedWrite(t, "config/x", map[string]any{"provider": "azure"}, "provider", "azure", "unknown")
 	h.refusedWrite(t, "config/a..b", realConnections["aws"], "name", "..")
 	h.refusedWrite(t, "config/"+strings.Repeat("x", 129), realConnections["aws"], "name", "128")
 	h.absent(t, "config/a..b")

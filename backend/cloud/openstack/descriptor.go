@@ -8,20 +8,23 @@ import (
 
 // Registry names of the family's clouds.
 const (
-	nameHuawei = "huaweicloud"
-	nameOTC    = "opentelekomcloud"
+	nameHuawei    = "huaweicloud"
+	nameOTC       = "opentelekomcloud"
+	nameOpenStack = "openstack"
 )
 
 // Keys of Config.Endpoints.
 const (
-	endpointECS = "ecs"
-	endpointIAM = "iam"
+	endpointECS     = "ecs"
+	endpointIAM     = "iam"
+	endpointCompute = "compute"
 )
 
 // defaultRequestsPerSecond stays far below the only published figure, the API gateway's 200 requests
 // a second for one API, since the limits of the ECS service itself are not published.
 const (
 	defaultRequestsPerSecond = 10
+	rateSourcePlain          = "conservative: Nova has no limit of its own, operators set one in front of it or none"
 	rateSource               = "conservative: the API gateway allows 200 requests a second for one API (API Request Signing Guide, APIGW.0308), ECS publishes no limit of its own"
 )
 
@@ -32,12 +35,18 @@ const initialPasswordDelay = 10 * time.Minute
 // family is what tells one cloud of the family from another.
 type family struct {
 	name, title string
-	// computeURL and identityURL are the region's endpoints; identityURL ends in /v3.
+	// computeURL and identityURL are the region's endpoints; identityURL ends in /v3. Plain OpenStack
+	// has neither: auth_url is given and the catalogue knows the rest.
 	computeURL  func(region string) string
 	identityURL func(region string) string
-	// accessKeys and keystone say which credentials the cloud takes.
-	accessKeys, keystone  bool
-	defaultSignatureStyle string
+	// computeKey is the compute service's key in Config.Endpoints, identityKey that of the identity
+	// service; empty if auth_url is its only address.
+	computeKey, identityKey string
+	// accessKeys, keystone and applicationCredentials say which credentials the cloud takes.
+	accessKeys, keystone, applicationCredentials bool
+	defaultSignatureStyle                        string
+	// plain is OpenStack as it comes, without a vendor's gateway: Nova's policies decide, not IAM.
+	plain bool
 }
 
 func huawei() family {
@@ -46,6 +55,8 @@ func huawei() family {
 		title:                 "Huawei Cloud",
 		computeURL:            func(region string) string { return "https://ecs." + region + ".myhuaweicloud.com" },
 		identityURL:           func(region string) string { return "https://iam." + region + ".myhuaweicloud.com/v3" },
+		computeKey:            endpointECS,
+		identityKey:           endpointIAM,
 		accessKeys:            true,
 		defaultSignatureStyle: cloud.SignatureDirect,
 	}
@@ -70,27 +81,44 @@ func telekom() family {
 			}
 			return "https://iam." + region + ".otc.t-systems.com/v3"
 		},
+		computeKey:            endpointECS,
+		identityKey:           endpointIAM,
 		accessKeys:            true,
 		keystone:              true,
 		defaultSignatureStyle: cloud.SignatureScoped,
 	}
 }
 
+func plainOpenStack() family {
+	return family{
+		name:                   nameOpenStack,
+		title:                  "OpenStack",
+		computeKey:             endpointCompute,
+		keystone:               true,
+		applicationCredentials: true,
+		plain:                  true,
+	}
+}
+
 // Descriptors returns the providers of this package, for the registry.
 func Descriptors() []cloud.Descriptor {
-	return []cloud.Descriptor{huawei().descriptor(), telekom().descriptor()}
+	return []cloud.Descriptor{huawei().descriptor(), telekom().descriptor(), plainOpenStack().descriptor()}
 }
 
 func (f family) descriptor() cloud.Descriptor {
+	source := rateSource
+	if f.plain {
+		source = rateSourcePlain
+	}
 	return cloud.Descriptor{
 		Name:                     f.name,
 		Title:                    f.title,
 		New:                      func(cfg cloud.Config) (cloud.Provider, error) { return newProvider(f, cfg) },
 		Fields:                   f.fields(),
 		Validate:                 f.validate,
-		EndpointKeys:             []string{endpointECS, endpointIAM},
+		EndpointKeys:             f.endpointKeys(),
 		DefaultRequestsPerSecond: defaultRequestsPerSecond,
-		RateSource:               rateSource,
+		RateSource:               source,
 		DefaultSignatureStyle:    f.defaultSignatureStyle,
 		HasInitialPassword:       true,
 		CanClearInitial:          true,
@@ -107,5 +135,16 @@ func (f family) fields() []string {
 	if f.keystone {
 		fields = append(fields, "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name")
 	}
+	if f.applicationCredentials {
+		fields = append(fields, "application_credential_id", "application_credential_secret")
+	}
 	return fields
+}
+
+// endpointKeys lists the services whose URL may be overridden.
+func (f family) endpointKeys() []string {
+	if f.identityKey == "" {
+		return []string{f.computeKey}
+	}
+	return []string{f.computeKey, f.identityKey}
 }

@@ -16,8 +16,11 @@ import (
 type call struct {
 	action     string // the gate's name
 	instance   string // the instance it is about; empty if it is about none
-	permission string // the IAM permission it needs
+	permission string // the IAM permission or Nova's policy it needs
 	identity   bool   // it goes to the identity endpoint
+	plain      bool   // the cloud is OpenStack without a vendor's gateway
+	// applicationCredential is the id of the one that a token is asked for with.
+	applicationCredential string
 }
 
 func (c call) String() string {
@@ -34,18 +37,20 @@ type meaning struct {
 }
 
 const (
-	hintSupport   = "the cloud reports a fault of its own; try again later, then ask its support with the request id"
-	hintEndpoint  = "no such API at this address; check endpoints.ecs and region"
-	hintProject   = "the project does not fit the credentials; check project_id and region"
-	hintKeys      = "the cloud does not accept the credentials; check access_key, secret_key and region, signature_style (direct or scoped), and this host's clock, which may be off by at most 15 minutes"
-	hintToken     = "the cloud does not accept the token; check project_id, region and whether the user is still enabled"
-	hintThrottled = "too many requests; lower the connection's max_requests_per_second"
-	hintAccount   = "the account is restricted (balance, real-name check or suspension); its owner must clear that with the cloud"
-	hintInstance  = "no such instance in this project and region"
-	hintState     = "the instance's state does not allow this now; try again when it runs"
-	hintRequest   = "the cloud does not accept the request"
-	hintAddress   = "the cloud does not accept requests from this host's address; check its access control"
-	hintOutcome   = "the cloud cannot say whether the request took effect; try again later"
+	hintSupport    = "the cloud reports a fault of its own; try again later, then ask its support with the request id"
+	hintEndpoint   = "no such API at this address; check endpoints.ecs and region"
+	hintProject    = "the project does not fit the credentials; check project_id and region"
+	hintKeys       = "the cloud does not accept the credentials; check access_key, secret_key and region, signature_style (direct or scoped), and this host's clock, which may be off by at most 15 minutes"
+	hintToken      = "the cloud does not accept the token; check project_id, region and whether the user is still enabled"
+	hintThrottled  = "too many requests; lower the connection's max_requests_per_second"
+	hintAccount    = "the account is restricted (balance, real-name check or suspension); its owner must clear that with the cloud"
+	hintInstance   = "no such instance in this project and region"
+	hintState      = "the instance's state does not allow this now; try again when it runs"
+	hintRequest    = "the cloud does not accept the request"
+	hintAddress    = "the cloud does not accept requests from this host's address; check its access control"
+	hintAccessKeys = "the user may not manage his own access keys; the account's administrator allows it in the console under IAM, Security Settings, Access Key Management"
+	hintRestricted = "the application credential is restricted, and Keystone lets only unrestricted ones make and delete others; make one: openstack application credential create --unrestricted cloudpw; then write its id and secret to the connection"
+	hintOutcome    = "the cloud cannot say whether the request took effect; try again later"
 )
 
 // codeMeanings gives every code of the gateway ("API Request Signing Guide", table of error codes)
@@ -171,23 +176,42 @@ func (a answer) meaning(c call) meaning {
 	case m.kind == cloud.Denied && m.hint == "":
 		m.hint = a.deniedHint(c)
 	}
-	if c.identity && m.hint == hintEndpoint {
+	switch {
+	case c.plain && a.foreignProject():
+		m = meaning{cloud.Denied, hintProject}
+	case c.identity && m.hint == hintEndpoint:
 		m.hint = "no identity API at this address; check auth_url"
+	case c.plain && m.hint == hintInstance:
+		m.hint = hintInstance + "; a server of another project needs a connection for that project; see: openstack server show " + c.instance
+	}
+	if c.plain {
+		m.hint = strings.ReplaceAll(m.hint, "endpoints."+endpointECS, "endpoints."+endpointCompute)
 	}
 	return m
+}
+
+// foreignProject recognizes how Nova says that the project in the path is not that of the token
+// (nova/api/openstack/wsgi.py, status 400).
+func (a answer) foreignProject() bool {
+	return a.status == http.StatusBadRequest && strings.Contains(a.reason, "match Context's project_id")
 }
 
 // deniedHint tells wrong credentials from a missing permission, as far as the cloud does.
 func (a answer) deniedHint(c call) string {
 	permission := a.status == http.StatusForbidden || strings.HasPrefix(a.code, "Ecs.0003") || strings.HasPrefix(a.code, "Ecs.0110") || a.code == "Pdp.0001"
 	reason := strings.ToLower(a.reason)
+	login := c.identity && c.action == actionToken
 	switch {
-	case c.identity && permission:
+	case c.plain:
+		return plainDeniedHint(c, permission, reason)
+	case login && permission:
 		return "the user may not use this project; check project_id or project_name, and the user's groups in IAM"
-	case c.identity:
+	case login:
 		return "the cloud does not accept the user; check username, password, user_domain_name and whether the user is locked"
+	case permission && c.identity:
+		return hintAccessKeys
 	case permission && c.permission != "":
-		return "the credentials lack the permission " + c.permission + " in this project"
+		return "the credentials lack the permission " + c.permission + " in this project; for the policy to add, see: vault read cloudpw/check/CONNECTION"
 	case strings.Contains(reason, "failed to reach the limit"):
 		return "the access key is locked after five wrong signatures; check secret_key and try again in five minutes"
 	case strings.Contains(reason, "ak not exist"):
@@ -196,6 +220,26 @@ func (a answer) deniedHint(c call) string {
 		return hintToken
 	}
 	return hintKeys
+}
+
+// plainDeniedHint is deniedHint for Keystone and Nova as they come. Keystone answers a wrong password,
+// an unknown project and a missing role alike.
+func plainDeniedHint(c call, permission bool, reason string) string {
+	login := c.identity && c.action == actionToken
+	switch {
+	case login && c.applicationCredential != "":
+		return "Keystone does not accept the application credential: it has ended or was deleted, its secret is wrong, or its user was disabled; see: openstack application credential show " +
+			c.applicationCredential + "; for another one: openstack application credential create --unrestricted cloudpw"
+	case login:
+		return "Keystone does not accept the user for this project; check username, password, user_domain_name, project_id or project_name, and the user's roles: openstack role assignment list --names --user USER --project PROJECT"
+	case permission && strings.Contains(reason, "managing additional application credentials"):
+		return hintRestricted
+	case permission && c.permission != "":
+		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: vault read cloudpw/check/CONNECTION"
+	case permission:
+		return "the credentials may not do this in this project; see: vault read cloudpw/check/CONNECTION"
+	}
+	return "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack catalog show compute"
 }
 
 // translate turns an error of gophercloud or of the HTTP layer into one of the core's kinds. An

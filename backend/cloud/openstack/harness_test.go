@@ -32,6 +32,8 @@ type access struct {
 	family family
 	cloud  model.Cloud
 	change func(*cloud.Config)
+	// options of the simulated cloud; may be nil.
+	options func(*novaapi.Options)
 }
 
 func useToken(c *cloud.Config) {
@@ -39,22 +41,56 @@ func useToken(c *cloud.Config) {
 	c.Username, c.Password, c.UserDomainName, c.ProjectName = testUser, testPassword, testDomain, testProject
 }
 
+// usePlain leaves everything but Keystone's address to the catalogue.
+func usePlain(c *cloud.Config) {
+	c.AuthURL = c.Endpoints[endpointIAM] + "/v3"
+	c.AccessKey, c.SecretKey, c.ProjectID, c.Endpoints = "", "", "", map[string]string{}
+}
+
+func usePlainUser(c *cloud.Config) {
+	usePlain(c)
+	c.ApplicationCredentialID, c.ApplicationCredentialSecret = "", ""
+	c.Username, c.Password, c.UserDomainName, c.ProjectName = testUser, testPassword, testDomain, testProject
+}
+
 var accesses = []access{
-	{"huawei signed", huawei(), model.HuaweiCloud, nil},
-	{"otc signed", telekom(), model.OpenTelekomCloud, nil},
-	{"otc signed, v2", telekom(), model.OpenTelekomCloud, func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
-	{"otc token by project name", telekom(), model.OpenTelekomCloud, useToken},
-	{"otc token by project id", telekom(), model.OpenTelekomCloud, func(c *cloud.Config) {
+	{name: "huawei signed", family: huawei(), cloud: model.HuaweiCloud},
+	{name: "otc signed", family: telekom(), cloud: model.OpenTelekomCloud},
+	{name: "otc signed, v2", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
+	{name: "otc token by project name", family: telekom(), cloud: model.OpenTelekomCloud, change: useToken},
+	{name: "otc token by project id", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
 		id := c.ProjectID
 		useToken(c)
 		c.ProjectID, c.ProjectName = id, ""
 	}},
-	{"otc token, v2, auth_url", telekom(), model.OpenTelekomCloud, func(c *cloud.Config) {
+	{name: "otc token, v2, auth_url", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
 		useToken(c)
 		c.AuthURL = c.Endpoints[endpointIAM] + "/v3/"
 		delete(c.Endpoints, endpointIAM)
 		c.Endpoints[endpointECS] += "/v2/"
 	}},
+	{name: "openstack user", family: plainOpenStack(), cloud: model.OpenStack, change: usePlainUser},
+	{name: "openstack application credential", family: plainOpenStack(), cloud: model.OpenStack, change: usePlain},
+	{name: "openstack, project in the catalogue", family: plainOpenStack(), cloud: model.OpenStack, change: usePlain,
+		options: func(o *novaapi.Options) {
+			o.CatalogURL = func(base, project string) string { return base + "/v2.1/" + project }
+		}},
+	{name: "openstack, no version in the catalogue", family: plainOpenStack(), cloud: model.OpenStack, change: usePlainUser,
+		options: func(o *novaapi.Options) {
+			o.CatalogURL = func(base, _ string) string { return base + "/" }
+		}},
+	{name: "openstack, endpoint, no region", family: plainOpenStack(), cloud: model.OpenStack, change: func(c *cloud.Config) {
+		compute := c.Endpoints[endpointECS]
+		usePlain(c)
+		c.Region, c.Endpoints[endpointCompute] = "", compute
+	}},
+	{name: "openstack, v2", family: plainOpenStack(), cloud: model.OpenStack, change: func(c *cloud.Config) {
+		compute, project := c.Endpoints[endpointECS], c.ProjectID
+		usePlain(c)
+		c.Endpoints[endpointCompute] = compute + "/v2/" + project
+	}},
+	{name: "openstack, old microversions", family: plainOpenStack(), cloud: model.OpenStack, change: usePlain,
+		options: func(o *novaapi.Options) { o.MaxMicroversion = 15 }},
 }
 
 func accessNamed(t *testing.T, name string) access {
@@ -80,7 +116,9 @@ type simulation struct {
 	compute *httptest.Server
 	account model.Account
 	project model.Project
-	key     model.AccessKey
+	user    model.User
+	key     model.AccessKey     // none on OpenStack
+	app     model.AppCredential // on OpenStack only
 	private *password.PrivateKey
 	gate    *recordingGate
 	cfg     cloud.Config
@@ -91,11 +129,17 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 	world := model.NewWorld(model.Options{Seed: 1})
 	t.Cleanup(world.Close)
 	options.Cloud = a.cloud
+	if a.options != nil {
+		a.options(&options)
+	}
+	var computeURL func() string
+	options.ComputeURL = func() string { return computeURL() }
 	sim, err := novaapi.New(world, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &simulation{World: world, access: a, cloud: sim, gate: &recordingGate{}}
+	computeURL = func() string { return s.compute.URL }
 	s.compute = httptest.NewServer(sim.Compute())
 	t.Cleanup(s.compute.Close)
 	identity := httptest.NewServer(sim.Identity())
@@ -103,8 +147,14 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 
 	s.account = world.AddAccount(model.Account{Cloud: a.cloud, Name: testDomain, Regions: []string{testRegion}})
 	s.project = world.AddProject(model.Project{Cloud: a.cloud, Name: testProject, AccountID: s.account.ID, Region: testRegion})
-	user := world.AddUser(model.User{Cloud: a.cloud, Name: testUser, AccountID: s.account.ID, Password: testPassword})
-	s.key = world.AddAccessKey(model.AccessKey{Cloud: a.cloud, AccountID: s.account.ID, UserID: user.ID})
+	s.user = world.AddUser(model.User{Cloud: a.cloud, Name: testUser, AccountID: s.account.ID, Password: testPassword})
+	if a.cloud == model.OpenStack {
+		s.app = world.AddAppCredential(model.AppCredential{
+			Name: "cloudpw", Secret: "application-secret-3$y", UserID: s.user.ID, ProjectID: s.project.ID, Unrestricted: true,
+		})
+	} else {
+		s.key = world.AddAccessKey(model.AccessKey{Cloud: a.cloud, AccountID: s.account.ID, UserID: s.user.ID})
+	}
 	if s.private, err = launchKey(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,6 +170,7 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 	s.cfg = cloud.Config{
 		Provider: a.family.name, Region: testRegion, ProjectID: s.project.ID,
 		AccessKey: s.key.ID, SecretKey: s.key.Secret,
+		ApplicationCredentialID: s.app.ID, ApplicationCredentialSecret: s.app.Secret,
 		Endpoints:      map[string]string{endpointECS: s.compute.URL, endpointIAM: identity.URL},
 		RequestTimeout: requestTimeout, HTTPClient: client, Gate: s.gate,
 	}
@@ -159,6 +210,17 @@ func (s *simulation) server(t *testing.T, change func(*model.Server)) model.Serv
 		t.Fatal(err)
 	}
 	return added
+}
+
+// deny takes permissions from the connection's user, by the simulator's names of the actions.
+func (s *simulation) deny(actions ...string) {
+	user := s.user
+	for _, action := range actions {
+		for _, service := range []string{"ecs", "iam", "compute", "identity"} {
+			user.Deny = append(user.Deny, service+":"+action)
+		}
+	}
+	s.AddUser(user)
 }
 
 func (s *simulation) fault(t *testing.T, f model.Fault) {
@@ -219,8 +281,8 @@ func (s *simulation) checkError(t *testing.T, err error, kind cloud.Kind, text s
 	if !strings.Contains(err.Error(), text) {
 		t.Errorf("%q does not say %q", err, text)
 	}
-	for _, secret := range []string{s.key.Secret, testPassword, initialSecret} {
-		if strings.Contains(err.Error(), secret) {
+	for _, secret := range []string{s.key.Secret, s.app.Secret, testPassword, initialSecret} {
+		if secret != "" && strings.Contains(err.Error(), secret) {
 			t.Errorf("the error holds a secret: %v", err)
 		}
 	}

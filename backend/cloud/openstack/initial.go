@@ -84,12 +84,27 @@ func (p *provider) ClearInitialPassword(ctx context.Context, instanceID string) 
 // KeyFingerprint implements cloud.InitialPasswordReader. Key pairs belong to a user, so those of
 // other users are not visible; neither that nor a missing permission is an error.
 func (p *provider) KeyFingerprint(ctx context.Context, keyName string) (string, error) {
-	if keyName == "" || keyName == "." || keyName == ".." || strings.ContainsRune(keyName, '/') {
+	if !segmentName(keyName) {
 		return "", nil
 	}
+	fingerprint, err := p.keyPair(ctx, keyName)
+	switch cloud.KindOf(err) {
+	case "", cloud.Denied, cloud.Refused:
+		return fingerprint, nil
+	}
+	return "", err
+}
+
+// segmentName reports whether a name, once escaped, is one segment of a path.
+func segmentName(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsRune(name, '/')
+}
+
+// keyPair returns the fingerprint of a key pair.
+func (p *provider) keyPair(ctx context.Context, name string) (string, error) {
 	var fingerprint string
 	err := p.do(ctx, call{action: actionKeypair, permission: permissionKeypair}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		pair, err := keypairs.Get(ctx, client, url.PathEscape(keyName), nil).Extract()
+		pair, err := keypairs.Get(ctx, client, url.PathEscape(name), nil).Extract()
 		if err != nil {
 			return err
 		}
@@ -98,9 +113,5 @@ func (p *provider) KeyFingerprint(ctx context.Context, keyName string) (string, 
 		}
 		return nil
 	})
-	switch cloud.KindOf(err) {
-	case "", cloud.Denied, cloud.Refused:
-		return fingerprint, nil
-	}
-	return "", err
+	return fingerprint, err
 }

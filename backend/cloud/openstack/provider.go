@@ -25,6 +25,7 @@ const (
 	actionKeypair  = "ShowKeypair"
 )
 
+// The permissions of the vendors' IAM; those of plain OpenStack are in policies.
 const (
 	permissionList     = "ecs:servers:list"
 	permissionShow     = "ecs:servers:get"
@@ -37,12 +38,15 @@ const userAgent = "vault-plugin-secrets-cloudpw"
 // provider is one connection. All state that changes is in sessions and plainAPI, so it is safe for
 // concurrent use.
 type provider struct {
-	compute  *gophercloud.ProviderClient
-	base     string // compute endpoint with its version, without project and final slash
-	sessions sessions
-	gate     cloud.Gate
-	timeout  time.Duration
-	secrets  redactor
+	family       family
+	compute      *gophercloud.ProviderClient
+	identity     *gophercloud.ProviderClient
+	identityBase string // ends in /v3
+	sessions     sessions
+	rotator      rotator
+	gate         cloud.Gate
+	timeout      time.Duration
+	secrets      redactor
 	// plainAPI is set once the cloud refused the microversion, see withMicroversion.
 	plainAPI atomic.Bool
 }
@@ -52,6 +56,8 @@ var (
 	_ cloud.Provider               = (*provider)(nil)
 	_ cloud.InitialPasswordReader  = (*provider)(nil)
 	_ cloud.InitialPasswordClearer = (*provider)(nil)
+	_ cloud.CredentialRotator      = (*provider)(nil)
+	_ cloud.PermissionChecker      = (*provider)(nil)
 )
 
 // newProvider makes a provider of the family. It sends nothing.
@@ -63,34 +69,46 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 		return nil, errors.New("openstack: a provider needs an HTTP client and a gate")
 	}
 	p := &provider{
-		compute: apiClient(cfg.HTTPClient),
-		base:    f.computeBase(cfg),
-		gate:    cfg.Gate,
-		timeout: cfg.RequestTimeout,
-		secrets: redactor{cfg.SecretKey, cfg.Password},
+		family:       f,
+		compute:      apiClient(cfg.HTTPClient),
+		identity:     apiClient(cfg.HTTPClient),
+		identityBase: f.identityBase(cfg),
+		gate:         cfg.Gate,
+		timeout:      cfg.RequestTimeout,
+		secrets:      redactor{cfg.SecretKey, cfg.Password, cfg.ApplicationCredentialSecret},
 	}
-	if cfg.Username != "" {
-		identity := &gophercloud.ServiceClient{
-			ProviderClient: apiClient(cfg.HTTPClient),
-			Endpoint:       f.identityBase(cfg) + "/",
+	if cfg.AccessKey == "" {
+		p.sessions = newTokenSessions(p.identityService(), f, cfg)
+		p.rotator = noRotation{}
+		if f.applicationCredentials {
+			p.rotator = &applicationCredentials{provider: p, used: cfg.ApplicationCredentialID}
 		}
-		p.sessions = newTokenSessions(identity, cfg)
 		return p, nil
 	}
 	style := cfg.SignatureStyle
 	if style == "" {
 		style = f.defaultSignatureStyle
 	}
-	p.compute.HTTPClient.Transport = &signer{
-		accessKey: cfg.AccessKey,
-		secretKey: cfg.SecretKey,
-		projectID: cfg.ProjectID,
-		style:     style,
-		next:      transportOf(cfg.HTTPClient),
-		now:       time.Now,
+	signWith := func(projectID string) *signer {
+		return &signer{
+			accessKey: cfg.AccessKey,
+			secretKey: cfg.SecretKey,
+			projectID: projectID,
+			style:     style,
+			next:      transportOf(cfg.HTTPClient),
+			now:       time.Now,
+		}
 	}
-	p.sessions = signedSession{projectID: cfg.ProjectID}
+	p.compute.HTTPClient.Transport = signWith(cfg.ProjectID)
+	p.identity.HTTPClient.Transport = signWith("")
+	p.sessions = signedSession{projectID: cfg.ProjectID, endpoint: withProject(f.computeBase(cfg), cfg.ProjectID)}
+	p.rotator = &accessKeys{provider: p, used: cfg.AccessKey}
 	return p, nil
+}
+
+// identityService is a client of the identity service, for paths below /v3/.
+func (p *provider) identityService() *gophercloud.ServiceClient {
+	return &gophercloud.ServiceClient{ProviderClient: p.identity, Endpoint: p.identityBase + "/", Type: "identity"}
 }
 
 // apiClient makes a gophercloud client that sends each request once: without RetryFunc,
@@ -113,6 +131,10 @@ func transportOf(client *http.Client) http.RoundTripper {
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
 // request sent again, once.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
+	c.plain = p.family.plain
+	if c.plain {
+		c.permission = policies[c.action]
+	}
 	for renewed := false; ; renewed = true {
 		s, err := p.sessions.get(ctx)
 		if err != nil {
@@ -135,10 +157,9 @@ func (p *provider) once(ctx context.Context, c call, s session, send func(contex
 	}
 	ctx, cancel := withTimeout(ctx, p.timeout)
 	defer cancel()
-	client := &gophercloud.ServiceClient{
-		ProviderClient: p.compute,
-		Endpoint:       p.base + "/" + s.projectID + "/",
-		Type:           "compute",
+	client := &gophercloud.ServiceClient{ProviderClient: p.compute, Endpoint: s.endpoint, Type: serviceCompute}
+	if c.identity {
+		client = p.identityService()
 	}
 	if s.token != "" {
 		client.MoreHeaders = map[string]string{"X-Auth-Token": s.token}
@@ -170,9 +191,10 @@ func (p *provider) ValidateInstanceID(id string) error {
 	return nil
 }
 
-// DefaultUsername implements cloud.Provider.
+// DefaultUsername implements cloud.Provider. Plain OpenStack does not tell the platform unless the
+// metadata do; since only Windows guests deliver passwords, Windows is what it is taken for.
 func (p *provider) DefaultUsername(instance cloud.Instance) string {
-	if instance.Platform == cloud.Windows {
+	if instance.Platform == cloud.Windows || p.family.plain && instance.Platform == "" {
 		return "Administrator"
 	}
 	return "root"

@@ -4,11 +4,14 @@ import (
 	"context"
 )
 
-// session is what a call needs besides its own data: the project in the URL and, with Keystone, a
-// token.
+// session is what a call needs besides its own data: where it goes and, with Keystone, a token.
 type session struct {
 	projectID string
+	endpoint  string // of the compute service, down to the project where it is in the path, with a final slash
 	token     string // empty where requests are signed
+	userID    string // Keystone's id of the token's user
+	// restricted is set where the token comes from an application credential that may manage no others.
+	restricted bool
 }
 
 // sessions hands out the session for the next call.
@@ -22,10 +25,10 @@ type sessions interface {
 }
 
 // signedSession belongs to access keys: there is nothing to fetch and nothing to renew.
-type signedSession struct{ projectID string }
+type signedSession struct{ projectID, endpoint string }
 
 func (s signedSession) get(context.Context) (session, error) {
-	return session{projectID: s.projectID}, nil
+	return session{projectID: s.projectID, endpoint: s.endpoint}, nil
 }
 
 func (signedSession) renewable(session) bool { return false }

@@ -25,6 +25,7 @@ const (
 
 	headerDate    = "X-Sdk-Date"
 	headerProject = "X-Project-Id"
+	headerDomain  = "X-Domain-Id"
 )
 
 // signer is a RoundTripper that signs each request with an access key at the moment it is sent.
@@ -34,11 +35,11 @@ const (
 // a scope of date, region and service. OTC's SDK leaves region and service empty, so that is the
 // scope which the cloud is known to accept, and the one sent here.
 //
-// Signed are the host, so that a signature is worth nothing elsewhere, the project and the date; the
-// query and the body are always part of what is signed.
+// Signed are the host, so that a signature is worth nothing elsewhere, the date, and the project or
+// the domain; the query and the body are always part of what is signed.
 type signer struct {
 	accessKey, secretKey string
-	projectID            string
+	projectID            string // empty for the identity service, which knows domains instead
 	style                string // cloud.SignatureDirect or cloud.SignatureScoped
 	next                 http.RoundTripper
 	now                  func() time.Time
@@ -54,9 +55,17 @@ func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if body != nil {
 		signed.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	signed.Header.Set(headerProject, s.projectID)
+	if s.projectID != "" {
+		signed.Header.Set(headerProject, s.projectID)
+	}
 	signed.Header.Set(headerDate, s.now().UTC().Format(signatureTimeFormat))
-	signed.Header.Set("Authorization", s.authorization(signed, body, []string{"host", "x-project-id", "x-sdk-date"}))
+	headers := []string{"host"}
+	for _, name := range []string{headerDomain, headerProject, headerDate} {
+		if signed.Header.Get(name) != "" {
+			headers = append(headers, strings.ToLower(name))
+		}
+	}
+	signed.Header.Set("Authorization", s.authorization(signed, body, headers))
 	return s.next.RoundTrip(signed)
 }
 

@@ -15,20 +15,23 @@ const (
 	// tokenMargin is how long before its end a token is replaced, so that none ends on its way to
 	// the cloud. A token that lives less than four times as long gives up a quarter of its life.
 	tokenMargin = 5 * time.Minute
-	// denialMemory is how long a refusal of user name and password answers all calls. Without it,
+	// denialMemory is how long a refusal of the credentials answers all calls. Without it,
 	// every waiting call would try the same password, and IAM locks a user after a few failures.
 	denialMemory = 30 * time.Second
 )
 
-// tokenSessions exchanges a user name and password for Keystone tokens and keeps the last one. It is
-// safe for concurrent use: one token request runs at a time and the others wait for its outcome.
+// tokenSessions exchanges a user name and password, or an application credential, for Keystone tokens
+// and keeps the last one. It is safe for concurrent use: one token request runs at a time and the others wait for its outcome.
 type tokenSessions struct {
 	client    *gophercloud.ServiceClient // of the identity endpoint
 	options   tokens.AuthOptions
-	projectID string // empty when the project is given by name
-	gate      cloud.Gate
-	timeout   time.Duration
-	secrets   redactor
+	projectID string // empty when the project is given by name, or not at all
+	// region and computeBase find the compute endpoint; without a computeBase the catalogue does.
+	region, computeBase string
+	login               call
+	gate                cloud.Gate
+	timeout             time.Duration
+	secrets             redactor
 
 	turn chan struct{} // holds one element while a token request runs
 
@@ -39,7 +42,35 @@ type tokenSessions struct {
 	denied  time.Time
 }
 
-func newTokenSessions(client *gophercloud.ServiceClient, cfg cloud.Config) *tokenSessions {
+func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Config) *tokenSessions {
+	return &tokenSessions{
+		client:      client,
+		options:     authOptions(cfg),
+		projectID:   cfg.ProjectID,
+		region:      cfg.Region,
+		computeBase: f.computeBase(cfg),
+		login: call{
+			action:                actionToken,
+			identity:              true,
+			plain:                 f.plain,
+			applicationCredential: cfg.ApplicationCredentialID,
+		},
+		gate:    cfg.Gate,
+		timeout: cfg.RequestTimeout,
+		secrets: redactor{cfg.Password, cfg.ApplicationCredentialSecret},
+		turn:    make(chan struct{}, 1),
+	}
+}
+
+// authOptions says who asks for a token and for which project. An application credential may not name
+// a project: it has one.
+func authOptions(cfg cloud.Config) tokens.AuthOptions {
+	if cfg.ApplicationCredentialID != "" {
+		return tokens.AuthOptions{
+			ApplicationCredentialID:     cfg.ApplicationCredentialID,
+			ApplicationCredentialSecret: cfg.ApplicationCredentialSecret,
+		}
+	}
 	options := tokens.AuthOptions{
 		Username:   cfg.Username,
 		Password:   cfg.Password,
@@ -52,15 +83,7 @@ func newTokenSessions(client *gophercloud.ServiceClient, cfg cloud.Config) *toke
 			options.Scope.DomainName = cfg.UserDomainName
 		}
 	}
-	return &tokenSessions{
-		client:    client,
-		options:   options,
-		projectID: cfg.ProjectID,
-		gate:      cfg.Gate,
-		timeout:   cfg.RequestTimeout,
-		secrets:   redactor{cfg.Password},
-		turn:      make(chan struct{}, 1),
-	}
+	return options
 }
 
 // get implements sessions.
@@ -132,7 +155,7 @@ func (t *tokenSessions) fetch(ctx context.Context) (session, error) {
 	return s, nil
 }
 
-// read takes token, life and project from Keystone's answer.
+// read takes token, life, project, user and compute endpoint from Keystone's answer.
 func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration, error) {
 	var fields struct {
 		IssuedAt  time.Time `json:"issued_at"`
@@ -140,6 +163,13 @@ func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration
 		Project   struct {
 			ID string `json:"id"`
 		} `json:"project"`
+		User struct {
+			ID string `json:"id"`
+		} `json:"user"`
+		ApplicationCredential struct {
+			Restricted bool `json:"restricted"`
+		} `json:"application_credential"`
+		tokens.ServiceCatalog
 	}
 	id, err := answer.ExtractTokenID()
 	if err == nil {
@@ -152,12 +182,23 @@ func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration
 	if issued.IsZero() {
 		issued = time.Now()
 	}
-	s := session{token: id, projectID: t.projectID}
-	if s.projectID == "" {
+	s := session{token: id, projectID: t.projectID, restricted: fields.ApplicationCredential.Restricted}
+	switch {
+	case t.login.applicationCredential != "" && t.projectID != "" && t.projectID != fields.Project.ID:
+		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: project_id is not the project of the application credential; remove project_id, or use an application credential made in that project", actionToken)
+	case s.projectID == "":
 		s.projectID = fields.Project.ID
 	}
 	if !projectForm.MatchString(s.projectID) {
 		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: the token is not for a project; check project_name and project_domain_name", actionToken)
+	}
+	if userForm.MatchString(fields.User.ID) {
+		s.userID = fields.User.ID
+	}
+	if t.computeBase != "" {
+		s.endpoint = withProject(t.computeBase, s.projectID)
+	} else if s.endpoint, err = catalogued(fields.ServiceCatalog, t.region, s.projectID); err != nil {
+		return session{}, 0, err
 	}
 	return s, max(0, fields.ExpiresAt.Sub(issued)), nil
 }
@@ -171,7 +212,7 @@ func badIdentityAnswer() *cloud.Error {
 // needed the token was not sent, so what would be an unknown outcome is Unavailable here. The SDK's
 // error is dropped, since it holds the answer's headers, where tokens travel.
 func (t *tokenSessions) failed(cause error) *cloud.Error {
-	e := translate(call{action: actionToken, identity: true}, cause, t.secrets)
+	e := translate(t.login, cause, t.secrets)
 	if e.Kind == cloud.Unknown {
 		e.Kind = cloud.Unavailable
 	}

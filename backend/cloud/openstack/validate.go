@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,50 +23,87 @@ var (
 	// instanceIDForm is the lower-case UUID that Nova prints. One spelling a server: accounts are
 	// bound by it.
 	instanceIDForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	versionForm    = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
+	// catalogueRegion is a region of a catalogue, which is only compared: Keystone restricts its ids to
+	// 255 characters and nothing else.
+	catalogueRegion = regexp.MustCompile(`^[[:print:]]{1,255}$`)
+	// applicationCredentialForm is that of Keystone's ids, 32 hexadecimal digits, and somewhat wider.
+	applicationCredentialForm = projectForm
+	// userForm is that of Keystone's user ids: 32 hexadecimal digits, 64 for users of a directory.
+	userForm    = projectForm
+	versionForm = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
 )
 
 const maxRegionLength = 63
 
 // validate checks the family's own rules for a connection.
 func (f family) validate(cfg cloud.Config) error {
-	if cfg.Region == "" {
-		return errors.New("region: required, for example eu-de or cn-north-4")
-	}
-	if len(cfg.Region) > maxRegionLength || !regionForm.MatchString(cfg.Region) {
-		return errors.New("region: must be a region id such as eu-de or cn-north-4 (lower-case letters, digits and hyphens)")
+	if err := f.validateRegion(cfg.Region); err != nil {
+		return err
 	}
 	if cfg.ProjectID != "" && !projectForm.MatchString(cfg.ProjectID) {
-		return errors.New("project_id: must be the project's id, 32 hexadecimal digits; the cloud's console shows it under My Credentials")
+		return fmt.Errorf("project_id: must be the project's id, 32 hexadecimal digits; %s", f.projectHint())
 	}
 	if err := f.validateCredentials(cfg); err != nil {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
-		if err := validateEndpoint(key, cfg.Endpoints[key]); err != nil {
+		if err := f.validateEndpoint(key, cfg.Endpoints[key]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (f family) validateRegion(region string) error {
+	switch {
+	case f.plain && region != "" && !catalogueRegion.MatchString(region):
+		return errors.New("region: must be a region's id, such as RegionOne; see: openstack region list")
+	case f.plain:
+		return nil
+	case region == "":
+		return errors.New("region: required, for example eu-de or cn-north-4")
+	case len(region) > maxRegionLength || !regionForm.MatchString(region):
+		return errors.New("region: must be a region id such as eu-de or cn-north-4 (lower-case letters, digits and hyphens)")
+	}
+	return nil
+}
+
+// projectHint says where a project's id is shown.
+func (f family) projectHint() string {
+	if f.plain {
+		return "see: openstack project show NAME"
+	}
+	return "the cloud's console shows it under My Credentials"
+}
+
 func (f family) validateCredentials(cfg cloud.Config) error {
 	hasKeys := cfg.AccessKey != "" || cfg.SecretKey != ""
 	hasUser := cfg.Username != "" || cfg.Password != ""
+	hasApplication := cfg.ApplicationCredentialID != "" || cfg.ApplicationCredentialSecret != ""
 	switch {
 	case hasUser && !f.keystone:
 		return fmt.Errorf("username, password: not used by %s; give access_key and secret_key", f.name)
+	case hasApplication && !f.applicationCredentials:
+		return fmt.Errorf("application_credential_id: %s has no application credentials; give access_key and secret_key", f.title)
+	case hasKeys && !f.accessKeys:
+		return fmt.Errorf("access_key: not used by %s; give application_credential_id and application_credential_secret, or username and password", f.name)
 	case hasKeys && hasUser:
 		return errors.New("access_key, username: give either access_key and secret_key, or username and password, not both")
+	case hasApplication && hasUser:
+		return errors.New("application_credential_id, username: give either application_credential_id and application_credential_secret, or username and password, not both")
+	case hasApplication:
+		return validateApplicationCredential(cfg)
 	case hasUser:
-		return validateUser(cfg)
+		return f.validateUser(cfg)
+	case f.plain:
+		return errors.New("application_credential_id: required together with application_credential_secret, unless username and password are given")
 	case !hasKeys && f.keystone:
 		return errors.New("access_key: required together with secret_key, unless username and password are given")
 	}
-	return validateKeys(cfg)
+	return f.validateKeys(cfg)
 }
 
-func validateKeys(cfg cloud.Config) error {
+func (f family) validateKeys(cfg cloud.Config) error {
 	switch {
 	case cfg.AccessKey == "":
 		return errors.New("access_key: required")
@@ -79,7 +114,7 @@ func validateKeys(cfg cloud.Config) error {
 	case strings.TrimSpace(cfg.SecretKey) != cfg.SecretKey:
 		return errors.New("secret_key: begins or ends with white space")
 	case cfg.ProjectID == "":
-		return errors.New("project_id: required with access_key; the cloud's console shows it under My Credentials")
+		return fmt.Errorf("project_id: required with access_key; %s", f.projectHint())
 	case cfg.SignatureStyle != "" && cfg.SignatureStyle != cloud.SignatureDirect && cfg.SignatureStyle != cloud.SignatureScoped:
 		return fmt.Errorf("signature_style: must be %q or %q", cloud.SignatureDirect, cloud.SignatureScoped)
 	}
@@ -96,14 +131,18 @@ func validateKeys(cfg cloud.Config) error {
 	return nil
 }
 
-func validateUser(cfg cloud.Config) error {
+func (f family) validateUser(cfg cloud.Config) error {
+	domain := "it is the account's name, for example OTC-EU-DE-00000000001000000000"
+	if f.plain {
+		domain = "it is the domain's name, often Default"
+	}
 	switch {
 	case cfg.Username == "":
 		return errors.New("username: required together with password")
 	case cfg.Password == "":
 		return errors.New("password: required together with username")
 	case cfg.UserDomainName == "":
-		return errors.New("user_domain_name: required with username; it is the account's name, for example OTC-EU-DE-00000000001000000000")
+		return fmt.Errorf("user_domain_name: required with username; %s", domain)
 	case cfg.ProjectID == "" && cfg.ProjectName == "":
 		return errors.New("project_id: required with username, unless project_name is given")
 	case cfg.ProjectID != "" && cfg.ProjectName != "":
@@ -111,77 +150,68 @@ func validateUser(cfg cloud.Config) error {
 	case cfg.ProjectDomainName != "" && cfg.ProjectName == "":
 		return errors.New("project_domain_name: only used with project_name")
 	}
-	if cfg.AuthURL == "" {
+	return f.validateAuthURL(cfg.AuthURL)
+}
+
+// validateApplicationCredential checks Keystone's application credentials, which bring their user and
+// project with them. A project_id is compared with theirs.
+func validateApplicationCredential(cfg cloud.Config) error {
+	switch {
+	case cfg.ApplicationCredentialID == "":
+		return errors.New("application_credential_id: required together with application_credential_secret")
+	case !applicationCredentialForm.MatchString(cfg.ApplicationCredentialID):
+		return errors.New("application_credential_id: must be the id, 32 hexadecimal digits, not the name; see: openstack application credential list")
+	case cfg.ApplicationCredentialSecret == "":
+		return errors.New("application_credential_secret: required together with application_credential_id")
+	}
+	for _, unused := range []struct{ field, value string }{
+		{"user_domain_name", cfg.UserDomainName},
+		{"project_name", cfg.ProjectName},
+		{"project_domain_name", cfg.ProjectDomainName},
+	} {
+		if unused.value != "" {
+			return fmt.Errorf("%s: only used with username and password; an application credential knows its user and project, so remove it", unused.field)
+		}
+	}
+	return plainOpenStack().validateAuthURL(cfg.AuthURL)
+}
+
+// validateAuthURL checks auth_url, which only plain OpenStack cannot do without.
+func (f family) validateAuthURL(raw string) error {
+	switch {
+	case raw == "" && f.plain:
+		return errors.New("auth_url: required; it is Keystone's URL, for example https://keystone.example.com:5000/v3")
+	case raw == "":
 		return nil
 	}
-	if err := cloud.ValidateURL("auth_url", cfg.AuthURL); err != nil {
+	if err := cloud.ValidateURL("auth_url", raw); err != nil {
 		return err
 	}
-	if version := lastSegment(cfg.AuthURL); versionForm.MatchString(version) && version != "v3" {
+	if version := lastSegment(raw); versionForm.MatchString(version) && version != "v3" {
 		return fmt.Errorf("auth_url: version %s of the identity API is not supported; the URL must end in /v3", version)
 	}
 	return nil
 }
 
-func validateEndpoint(key, raw string) error {
+func (f family) validateEndpoint(key, raw string) error {
 	field := "endpoints." + key
-	if key != endpointECS && key != endpointIAM {
-		return fmt.Errorf("%s: unknown service; known are %s and %s", field, endpointECS, endpointIAM)
+	if !slices.Contains(f.endpointKeys(), key) {
+		return fmt.Errorf("%s: unknown service; known: %s", field, strings.Join(f.endpointKeys(), ", "))
 	}
 	if err := cloud.ValidateURL(field, raw); err != nil {
 		return err
 	}
 	version := lastSegment(raw)
+	if key == f.computeKey {
+		version, _ = versionOf(raw)
+	}
 	switch {
 	case !versionForm.MatchString(version):
 		return nil
-	case key == endpointECS && version != "v2" && version != "v2.1":
+	case key == f.computeKey && version != "v2" && version != "v2.1":
 		return fmt.Errorf("%s: version %s has no os-server-password call; end the URL in /v2.1 or /v2, or leave the version out", field, version)
-	case key == endpointIAM && version != "v3":
+	case key == f.identityKey && version != "v3":
 		return fmt.Errorf("%s: version %s of the identity API is not supported; end the URL in /v3, or leave the version out", field, version)
 	}
 	return nil
-}
-
-// lastSegment returns the last path segment of a URL, "" if it has none.
-func lastSegment(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	if last := path.Base(u.Path); last != "/" && last != "." {
-		return last
-	}
-	return ""
-}
-
-// computeBase is the compute endpoint up to and including its version, without a final slash. An
-// endpoint that already names a version keeps it.
-func (f family) computeBase(cfg cloud.Config) string {
-	base := cfg.Endpoints[endpointECS]
-	if base == "" {
-		base = f.computeURL(cfg.Region)
-	}
-	base = strings.TrimRight(base, "/")
-	if versionForm.MatchString(lastSegment(base)) {
-		return base
-	}
-	return base + "/v2.1"
-}
-
-// identityBase is the identity endpoint, ending in /v3 without a final slash. auth_url goes before
-// endpoints.iam.
-func (f family) identityBase(cfg cloud.Config) string {
-	base := cfg.AuthURL
-	if base == "" {
-		base = cfg.Endpoints[endpointIAM]
-	}
-	if base == "" {
-		base = f.identityURL(cfg.Region)
-	}
-	base = strings.TrimRight(base, "/")
-	if lastSegment(base) == "v3" {
-		return base
-	}
-	return base + "/v3"
 }

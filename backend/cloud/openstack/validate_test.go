@@ -31,6 +31,26 @@ func userConfig(change func(*cloud.Config)) cloud.Config {
 	return cfg
 }
 
+func applicationConfig(change func(*cloud.Config)) cloud.Config {
+	cfg := cloud.Config{
+		Provider: nameOpenStack, Region: "RegionOne", AuthURL: "https://keystone.example.com:5000/v3",
+		ApplicationCredentialID: "0123456789abcdef0123456789abcdef", ApplicationCredentialSecret: "app-secret-example",
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
+}
+
+func plainUserConfig(change func(*cloud.Config)) cloud.Config {
+	return userConfig(func(c *cloud.Config) {
+		c.Provider, c.Region, c.AuthURL = nameOpenStack, "RegionOne", "https://keystone.example.com/identity"
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
 func TestValidate(t *testing.T) {
 	endpoint := func(key, value string) func(*cloud.Config) {
 		return func(c *cloud.Config) { c.Endpoints = map[string]string{key: value} }
@@ -73,6 +93,28 @@ func TestValidate(t *testing.T) {
 		{"unknown endpoint", huawei(), keysConfig(endpoint("ec2", "https://ecs.example.com")), "endpoints.ec2: unknown service"},
 		{"endpoint without TLS", huawei(), keysConfig(endpoint("ecs", "http://ecs.example.com")), "endpoints.ecs: plain http"},
 		{"endpoint of the v1 API", huawei(), keysConfig(endpoint("ecs", "https://ecs.example.com/v1")), "endpoints.ecs: version v1"},
+		{"application credential", plainOpenStack(), applicationConfig(nil), ""},
+		{"application credential with its project", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ProjectID = "abc" }), ""},
+		{"user on OpenStack", plainOpenStack(), plainUserConfig(nil), ""},
+		{"no region on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Region = "" }), ""},
+		{"region with a line break", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Region = "a\nb" }), "region: must be"},
+		{"no auth_url on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.AuthURL = "" }), "auth_url: required"},
+		{"no auth_url for a user on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.AuthURL = "" }), "auth_url: required"},
+		{"auth_url of version 2 on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.AuthURL = "https://k.example.com/v2.0" }), "auth_url: version v2.0"},
+		{"keys on OpenStack", plainOpenStack(), keysConfig(nil), "access_key: not used by openstack"},
+		{"nothing on OpenStack", plainOpenStack(), cloud.Config{AuthURL: "https://k.example.com"}, "application_credential_id: required together"},
+		{"two credentials on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Username = "u" }), "application_credential_id, username: give either"},
+		{"application credential on OTC", telekom(), applicationConfig(func(c *cloud.Config) { c.Region = "eu-de" }), "application_credential_id: Open Telekom Cloud has no"},
+		{"application credential on Huawei", huawei(), applicationConfig(func(c *cloud.Config) { c.Region = "eu-west-101" }), "application_credential_id: Huawei Cloud has no"},
+		{"application credential's name", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ApplicationCredentialID = "my credential" }), "application_credential_id: must be the id"},
+		{"application credential without its id", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ApplicationCredentialID = "" }), "application_credential_id: required"},
+		{"application credential without its secret", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ApplicationCredentialSecret = "" }), "application_credential_secret: required"},
+		{"application credential with a project name", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ProjectName = "p" }), "project_name: only used"},
+		{"application credential with a domain", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.UserDomainName = "d" }), "user_domain_name: only used"},
+		{"user without a domain on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.UserDomainName = "" }), "user_domain_name: required"},
+		{"compute endpoint", plainOpenStack(), plainUserConfig(endpoint("compute", "https://nova.example.com/v2.1/0123456789abcdef")), ""},
+		{"vendor's endpoint on OpenStack", plainOpenStack(), plainUserConfig(endpoint("ecs", "https://nova.example.com")), "endpoints.ecs: unknown service; known: compute"},
+		{"compute endpoint of version 1", plainOpenStack(), plainUserConfig(endpoint("compute", "https://nova.example.com/v1.1/x")), "endpoints.compute: version v1.1"},
 		{"identity endpoint of version 2", telekom(), userConfig(endpoint("iam", "https://iam.example.com/v2.0")), "endpoints.iam: version v2.0"},
 	}
 	for _, test := range tests {
@@ -84,7 +126,7 @@ func TestValidate(t *testing.T) {
 			case test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)):
 				t.Errorf("error is %v, want one that begins with %q", err, test.want)
 			}
-			if err != nil && (strings.Contains(err.Error(), "SK-secret") || strings.Contains(err.Error(), "pw-secret")) {
+			if err != nil && (strings.Contains(err.Error(), "SK-secret") || strings.Contains(err.Error(), "pw-secret") || strings.Contains(err.Error(), "app-secret")) {
 				t.Errorf("the error holds a secret: %v", err)
 			}
 		})
@@ -106,6 +148,9 @@ func TestEndpoints(t *testing.T) {
 		{"own", telekom(), "eu-de", map[string]string{"ecs": "https://a.example/", "iam": "https://b.example"}, "", "https://a.example/v2.1", "https://b.example/v3"},
 		{"own version kept", telekom(), "eu-de", map[string]string{"ecs": "https://a.example/v2/", "iam": "https://b.example/v3/"}, "", "https://a.example/v2", "https://b.example/v3"},
 		{"below a path", telekom(), "eu-de", map[string]string{"ecs": "https://a.example/compute", "iam": "https://b.example/identity"}, "", "https://a.example/compute/v2.1", "https://b.example/identity/v3"},
+		{"openstack", plainOpenStack(), "RegionOne", nil, "https://k.example:5000", "", "https://k.example:5000/v3"},
+		{"openstack, own", plainOpenStack(), "RegionOne", map[string]string{"compute": "https://n.example:8774"}, "https://k.example/identity/v3/", "https://n.example:8774/v2.1", "https://k.example/identity/v3"},
+		{"openstack, own with project", plainOpenStack(), "", map[string]string{"compute": "https://n.example/v2.1/abc/"}, "https://k.example", "https://n.example/v2.1/abc", "https://k.example/v3"},
 		{"auth_url first", telekom(), "eu-de", map[string]string{"iam": "https://b.example"}, "https://c.example:5000/v3", "https://ecs.eu-de.otc.t-systems.com/v2.1", "https://c.example:5000/v3"},
 	}
 	for _, test := range tests {
@@ -127,10 +172,14 @@ func TestDescriptors(t *testing.T) {
 			if d.CanReset || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
 				t.Errorf("capabilities are wrong: %+v", d)
 			}
-			if got, want := slices.Contains(d.Fields, "username"), d.Name == nameOTC; got != want {
+			if got, want := slices.Contains(d.Fields, "username"), d.Name != nameHuawei; got != want {
 				t.Errorf("uses username: %v, want %v", got, want)
 			}
-			cfg := keysConfig(func(c *cloud.Config) { c.HTTPClient, c.Gate = &http.Client{}, cloud.NoGate{} })
+			cfg := keysConfig(nil)
+			if d.Name == nameOpenStack {
+				cfg = applicationConfig(nil)
+			}
+			cfg.HTTPClient, cfg.Gate = &http.Client{}, cloud.NoGate{}
 			p, err := d.New(cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -140,6 +189,12 @@ func TestDescriptors(t *testing.T) {
 			}
 			if _, ok := p.(cloud.InitialPasswordClearer); !ok {
 				t.Error("the provider cannot clear initial passwords")
+			}
+			if _, ok := p.(cloud.CredentialRotator); !ok {
+				t.Error("the provider cannot rotate its credential")
+			}
+			if _, ok := p.(cloud.PermissionChecker); !ok {
+				t.Error("the provider cannot check permissions")
 			}
 			if _, ok := p.(cloud.PasswordResetter); ok {
 				t.Error("the provider claims to reset passwords")

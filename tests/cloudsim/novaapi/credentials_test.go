@@ -98,7 +98,9 @@ func TestAccessKeysMakeOthers(t *testing.T) {
 			url := f.identity + "/v3.0/OS-CREDENTIAL/credentials"
 			s := f.signer(dialect)
 			s.project = ""
-			body := func(user string) string { return fmt.Sprintf(`{"credential":{"user_id":%q,"description":"test"}}`, user) }
+			body := func(user string) string {
+				return fmt.Sprintf(`{"credential":{"user_id":%q,"description":"test"}}`, user)
+			}
 			r := get(t, s, "GET", url)
 			r.want(t, 200, "credentials/0/access", f.key.ID)
 			r.want(t, 200, "credentials/0/user_id", f.user.ID)

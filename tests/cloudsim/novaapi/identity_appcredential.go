@@ -142,6 +142,9 @@ func (c *Cloud) newAppCredential(r *request) (model.AppCredential, *answer) {
 		return none, keystoneError(http.StatusConflict, "Conflict occurred attempting to store application_credential - Duplicate entry found with name "+given.Name+".")
 	}
 	for _, role := range given.Roles {
+		if role.ID != "" && role.Name != "" {
+			return none, keystoneError(http.StatusBadRequest, "Invalid input for field 'roles/items': a role has too many properties")
+		}
 		if role.ID != memberRole.ID && role.Name != memberRole.Name {
 			return none, keystoneError(http.StatusBadRequest, "Invalid application credential: Cannot create an application credential with unassigned role")
 		}

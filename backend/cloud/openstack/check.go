@@ -1,0 +1,123 @@
+package openstack
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// unknownKeyPair is asked for where there is no better name: "not found" proves the permission, too.
+const unknownKeyPair = "cloudpw-check"
+
+// CheckPermissions implements cloud.PermissionChecker. None of these clouds has a dry run. What only
+// reads is tried, on some server of the project; the ciphertext that this brings is dropped at once.
+// Clearing is not tried: IAM has one permission for reading and clearing, Nova has two policies.
+//
+// Its error is about the connection as a whole: the credentials are wrong, the cloud cannot be reached.
+func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, error) {
+	if _, err := p.sessions.get(ctx); err != nil {
+		return nil, err
+	}
+	sample, err := p.sampleServer(ctx)
+	if err != nil && !forbidden(err) {
+		return nil, err
+	}
+	listed := verdictOf(err)
+	p.describe(&listed, actionList, permissionList, "find instances by tags, verify the connection", true)
+
+	show := untried("there is no server in the project to try it with")
+	read := show
+	if err != nil {
+		show = untried("it takes a server to try it with, and they cannot be listed")
+		read = show
+	}
+	pair := unknownKeyPair
+	if sample.ID != "" {
+		_, err := p.show(ctx, sample.ID)
+		show = verdictOf(err)
+		read = verdictOf(p.CheckInitialPassword(ctx, sample.ID))
+		if segmentName(sample.KeyName) {
+			pair = sample.KeyName
+		}
+	}
+	clearing := read
+	if p.family.plain {
+		clearing = untried("Nova has no way to try it without clearing a password")
+	}
+	p.describe(&show, actionShow, permissionShow, "describe instances", true)
+	p.describe(&read, actionPassword, permissionPassword, "read initial passwords", true)
+	p.describe(&clearing, actionClear, permissionPassword, "clear initial passwords (clear_initial)", false)
+
+	_, err = p.keyPair(ctx, pair)
+	if a, answered := answerOf(err); answered && a.status == http.StatusNotFound {
+		err = nil
+	}
+	key := verdictOf(err)
+	p.describe(&key, actionKeypair, permissionKeypair, "name the key's fingerprint in errors", false)
+	return append([]cloud.Permission{listed, show, read, clearing, key}, p.rotator.permissions(ctx)...), nil
+}
+
+// sampleServer returns a server to try permissions on, one that may have an initial password if the
+// first page has such; the zero server if there is none.
+func (p *provider) sampleServer(ctx context.Context) (server, error) {
+	var listed page
+	err := p.withMicroversion(ctx, call{action: actionList, permission: permissionList}, func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
+		listed, err = readPage(ctx, servers.List(client, servers.ListOpts{Limit: pageSize}))
+		return err
+	})
+	var sample server
+	for _, s := range listed.servers {
+		if p.ValidateInstanceID(s.ID) != nil {
+			continue
+		}
+		if sample.ID == "" || s.KeyName != "" && s.platform() != cloud.Linux {
+			sample = s
+		}
+		if sample.KeyName != "" && sample.platform() == cloud.Windows {
+			break
+		}
+	}
+	return sample, err
+}
+
+// describe completes a verdict with what it is about. Policies are for whoever lacks them.
+func (p *provider) describe(permission *cloud.Permission, action, vendor, purpose string, required bool) {
+	permission.Action, permission.Purpose, permission.Required = vendor, purpose, required
+	if p.family.plain {
+		permission.Action = policies[action]
+	}
+	if permission.Verdict != cloud.PermissionGranted {
+		permission.Policy = p.family.policyText(permission.Action)
+	}
+}
+
+func untried(why string) cloud.Permission {
+	return cloud.Permission{Verdict: cloud.PermissionUnknown, Message: why}
+}
+
+// verdictOf reads the outcome of a trial. Only a refusal of the credentials is a denial; an outage says
+// nothing about permissions.
+func verdictOf(err error) cloud.Permission {
+	switch cloud.KindOf(err) {
+	case "":
+		return cloud.Permission{Verdict: cloud.PermissionGranted}
+	case cloud.Denied:
+		return cloud.Permission{Verdict: cloud.PermissionDenied, Message: err.Error()}
+	}
+	return untried(err.Error())
+}
+
+// forbidden tells a missing permission from credentials that are not accepted at all.
+func forbidden(err error) bool {
+	var e *cloud.Error
+	if !errors.As(err, &e) || e.Kind != cloud.Denied {
+		return false
+	}
+	a, answered := answerOf(err)
+	return answered && a.status == http.StatusForbidden
+}

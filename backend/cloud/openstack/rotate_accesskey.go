@@ -1,0 +1,205 @@
+package openstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+const (
+	actionDomains   = "ListDomains"
+	actionListKeys  = "ListPermanentAccessKeys"
+	actionCreateKey = "CreatePermanentAccessKey"
+	actionDeleteKey = "DeletePermanentAccessKey"
+)
+
+// reasonKeyLimit is what IAM answers, with status 400, to a user who has as many access keys as he may
+// (OTC: "Identity and Access Management API Reference", Creating a Permanent Access Key).
+const reasonKeyLimit = "akSkNumExceed"
+
+// accessKeyDescription is how the console shows which keys were made here.
+const accessKeyDescription = "made by cloudpw"
+
+// accessKeys rotates the access key of Huawei Cloud and OTC. Both let every user list, make and delete
+// his own keys without a permission, at /v3.0/OS-CREDENTIAL/credentials. A request to make one names
+// the user's id, which a connection does not know; the list of the caller's own keys tells it.
+type accessKeys struct {
+	provider *provider
+	used     string
+
+	mu     sync.Mutex
+	domain string
+}
+
+// accessKey is a key as IAM lists it.
+type accessKey struct {
+	Access  string    `json:"access"`
+	Secret  string    `json:"secret"` // only in the answer that made it
+	UserID  string    `json:"user_id"`
+	Status  string    `json:"status"`
+	Created time.Time `json:"create_time"`
+}
+
+func (a *accessKeys) own(ctx context.Context) ([]cloud.OwnCredential, error) {
+	keys, _, err := a.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []cloud.OwnCredential
+	for _, k := range keys {
+		out = append(out, cloud.OwnCredential{ID: k.Access, Created: k.Created, InUse: k.Access == a.used})
+	}
+	return out, nil
+}
+
+// list returns the keys of the connection's user, and his id.
+func (a *accessKeys) list(ctx context.Context) ([]accessKey, string, error) {
+	var answer struct {
+		Credentials *[]accessKey `json:"credentials"`
+	}
+	err := a.do(ctx, call{action: actionListKeys}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		_, err := client.Get(ctx, keysURL(client), &answer, nil)
+		if err == nil && answer.Credentials == nil {
+			err = fmt.Errorf("%w: no list of access keys", errAnswerForm)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	keys := *answer.Credentials
+	i := slices.IndexFunc(keys, func(k accessKey) bool { return k.Access == a.used })
+	if i < 0 || !userForm.MatchString(keys[i].UserID) {
+		return nil, "", cloud.Errorf(cloud.Refused, "%s: IAM does not list the connection's access_key among the caller's permanent ones, so it cannot be replaced; temporary keys cannot, either", actionListKeys)
+	}
+	user := keys[i].UserID
+	// An administrator may see others' keys; those are none of this connection's business.
+	keys = slices.DeleteFunc(keys, func(k accessKey) bool { return k.UserID != user || !accessKeyForm.MatchString(k.Access) })
+	return keys, user, nil
+}
+
+func (a *accessKeys) create(ctx context.Context) (cloud.Credential, error) {
+	keys, user, err := a.list(ctx)
+	if err != nil {
+		return cloud.Credential{}, err
+	}
+	var answer struct {
+		Credential accessKey `json:"credential"`
+	}
+	body := map[string]any{"credential": map[string]string{"user_id": user, "description": accessKeyDescription}}
+	err = a.do(ctx, call{action: actionCreateKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		_, err := client.Post(ctx, keysURL(client), body, &answer, &gophercloud.RequestOpts{OkCodes: []int{http.StatusCreated}})
+		if err == nil && (!accessKeyForm.MatchString(answer.Credential.Access) || answer.Credential.Secret == "") {
+			err = incomplete("access key")
+		}
+		return err
+	})
+	if refused, answered := answerOf(err); answered && refused.reason == reasonKeyLimit {
+		return cloud.Credential{}, a.limitReached(keys, err)
+	}
+	if err != nil {
+		return cloud.Credential{}, err
+	}
+	return cloud.Credential{AccessKey: answer.Credential.Access, SecretKey: answer.Credential.Secret}, nil
+}
+
+// limitReached names the keys of which one must go.
+func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
+	var others []string
+	for _, k := range keys {
+		if k.Access != a.used {
+			others = append(others, k.Access)
+		}
+	}
+	e := cloud.Errorf(cloud.Refused, "%s: the user has as many access keys as the cloud allows; delete one that nobody uses, in the console under My Credentials, Access Keys: %s",
+		actionCreateKey, strings.Join(others, ", "))
+	e.Code = reasonKeyLimit
+	var translated *cloud.Error
+	if errors.As(cause, &translated) {
+		e.RequestID = translated.RequestID
+	}
+	return e
+}
+
+func (a *accessKeys) remove(ctx context.Context, id string) error {
+	return a.do(ctx, call{action: actionDeleteKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		_, err := client.Delete(ctx, keysURL(client)+"/"+id, &gophercloud.RequestOpts{OkCodes: []int{http.StatusNoContent}})
+		return err
+	})
+}
+
+// keysURL is the collection of access keys, which is not below /v3/.
+func keysURL(client *gophercloud.ServiceClient) string {
+	return strings.TrimSuffix(client.Endpoint, "v3/") + "v3.0/OS-CREDENTIAL/credentials"
+}
+
+// do sends a request to IAM under the user's domain, as Huawei's own SDK does (global_credentials.go).
+func (a *accessKeys) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
+	domain, err := a.domainID(ctx)
+	if err != nil {
+		return err
+	}
+	c.identity = true
+	return a.provider.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		if domain != "" {
+			client.MoreHeaders = map[string]string{headerDomain: domain}
+		}
+		return send(ctx, client)
+	})
+}
+
+// domainID asks once for the domain that the access key belongs to. IAM shows it without a permission
+// on OTC and, it seems, not always on Huawei Cloud; without it requests go out unscoped, and IAM tells
+// the domain from the key.
+func (a *accessKeys) domainID(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	known := a.domain
+	a.mu.Unlock()
+	if known != "" {
+		return known, nil
+	}
+	var answer struct {
+		Domains []struct {
+			ID string `json:"id"`
+		} `json:"domains"`
+	}
+	c := call{action: actionDomains, identity: true}
+	err := a.provider.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+		_, err := client.Get(ctx, client.ServiceURL("auth", "domains"), &answer, nil)
+		return err
+	})
+	refused, answered := answerOf(err)
+	switch {
+	case answered && refused.status == http.StatusForbidden:
+		return "", nil
+	case err != nil:
+		return "", err
+	case len(answer.Domains) != 1 || !projectForm.MatchString(answer.Domains[0].ID):
+		return "", nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.domain = answer.Domains[0].ID
+	return a.domain, nil
+}
+
+func (a *accessKeys) permissions(ctx context.Context) []cloud.Permission {
+	_, _, err := a.list(ctx)
+	listed := verdictOf(err)
+	listed.Action, listed.Purpose = "GET /v3.0/OS-CREDENTIAL/credentials", "list the user's own access keys, for rotate-root"
+	return []cloud.Permission{listed, {
+		Action:  "POST, DELETE /v3.0/OS-CREDENTIAL/credentials",
+		Purpose: "make and delete the user's own access keys, for rotate-root",
+		Verdict: cloud.PermissionUnknown,
+		Message: "the cloud asks no permission for this and has no way to try it; the account's administrator may have forbidden it in the console under IAM, Security Settings, Access Key Management",
+	}}
+}
