@@ -1,12 +1,12 @@
-// Package openstack holds the providers of the OpenStack API family: Nova and Keystone as Huawei
-// Cloud and Open Telekom Cloud (OTC) run them. Both keep the password that a Windows guest made at
-// its first boot, encrypted for the instance's key pair; neither offers a reset that reports its
-// outcome, so the providers read and clear initial passwords and reset nothing.
+// Package openstack holds the providers of the OpenStack API family: Nova and Keystone as they come,
+// and as Huawei Cloud and Open Telekom Cloud (OTC) run them. All keep the password that a Windows guest
+// made at its first boot, encrypted for the instance's key pair. The vendors offer no reset that reports
+// its outcome, so the providers read and clear initial passwords and reset nothing.
 //
 // # Calls and permissions
 //
-// All calls go to the native API, {endpoint}/v2.1/{project_id}/ (OTC also has /v2/), because only
-// there the password call exists in both clouds.
+// Calls to the compute service go to the native API, {endpoint}/v2.1/{project_id}/ (OTC and older Novas
+// also have /v2/), because only there the password call exists in all clouds.
 //
 //	call                                       used by                       permission
 //	GET    servers?limit=1                     Verify                        ecs:servers:list
@@ -16,20 +16,41 @@
 //	GET    servers/{id}/os-server-password     InitialPassword, its check    ecs:serverPasswords:manage
 //	DELETE servers/{id}/os-server-password     ClearInitialPassword          ecs:serverPasswords:manage
 //	GET    os-keypairs/{name}                  KeyFingerprint (optional)     ecs:serverKeypairs:get
-//	POST   {iam}/v3/auth/tokens                user name and password only   none
+//	POST   {iam}/v3/auth/tokens                Keystone's credentials        none
+//	GET    {iam}/v3/auth/domains               rotation of access keys       none
+//	GET, POST, DELETE                          rotation of access keys       none, for one's own
+//	       {iam}/v3.0/OS-CREDENTIAL/credentials
+//	GET, POST, DELETE                          rotation of application       none, for one's own
+//	       {keystone}/v3/users/{id}/           credentials
+//	       application_credentials
+//
+// OpenStack's own services check policies instead; they are in the variable policies.
 //
 // # Credentials
 //
 // Access keys sign every request with SDK-HMAC-SHA256, in one of two dialects (see signer). A user
-// name and password are exchanged for a Keystone token, which is used until shortly before its end
-// and renewed once when the cloud answers 401.
+// name and password, or on plain OpenStack an application credential, are exchanged for a Keystone
+// token, which is used until shortly before its end and renewed once when the cloud answers 401.
+// The vendors' references have no application credentials, so they are refused there.
+//
+// Rotation replaces access keys and application credentials. A user of the vendors' clouds may have two
+// access keys; the list of his own keys tells the user id that making one needs. Application
+// credentials are made by unrestricted ones, or with a password; a new one has the roles, access rules
+// and end of the old one.
+//
+// # Plain OpenStack
+//
+// The compute endpoint is the public one of the region in the catalogue, unless endpoints.compute is
+// set. Nova does not tell the platform of a server; the metadata keys os_type and image_name do, where
+// somebody set them. Without them Windows is assumed for the name of the user: "Administrator". Images
+// of Cloudbase-Init whose user is "Admin" need a role with username.
 //
 // # Tags
 //
 // Instance.Tags are the cloud's key=value tags, which the native API lists from microversion 2.26
 // on, and below them the instance's metadata. Matching happens here: the API's own tags filter
-// matches keys on these clouds and whole strings on plain Nova. OTC's /v2/ form knows no
-// microversions, so below an endpoint that ends in /v2 only the metadata counts.
+// matches keys on the vendors' clouds and whole strings on plain Nova. The /v2/ form and Novas before
+// microversion 2.26 (Newton) have no tags in these answers, so there only the metadata counts.
 //
 // # Sources
 //
@@ -42,6 +63,14 @@
 //     Terraform provider documentation.
 //   - Scoped signatures: github.com/opentelekomcloud/gophertelekomcloud, signer_helper.go and
 //     provider_client.go.
+//   - Access keys: support.huaweicloud.com/intl, "Identity and Access Management API Reference", Access
+//     Key Management (the list needs no user_id; quota of two in "Notes and Constraints"); the same
+//     chapter of OTC's (github.com/opentelekomcloud-docs/identity-access-management), which has the
+//     answer akSkNumExceed. Requests under X-Domain-Id: core/auth/global_credentials.go of Huawei's Go SDK.
+//   - Application credentials: github.com/openstack/keystone, keystone/api/users.py and
+//     keystone/application_credential/schema.py.
+//   - Nova's policies: github.com/openstack/nova, nova/policies and
+//     nova/api/openstack/compute/server_password.py.
 //   - Nova's fault names and limits: github.com/openstack/nova, nova/api/openstack/wsgi.py and
 //     nova/api/metadata/password.py.
 package openstack

@@ -1,0 +1,205 @@
+package openstack
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
+)
+
+// TestPlainRefusals: what goes wrong with a Keystone and a Nova of one's own ends in the next command.
+func TestPlainRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name, access string
+		prepare      func(*simulation)
+		change       func(*cloud.Config)
+		kind         cloud.Kind
+		texts        []string
+	}{
+		{"wrong password", "openstack user", nil, func(c *cloud.Config) { c.Password = "wrong-password" }, cloud.Denied,
+			[]string{"check username, password", "openstack role assignment list"}},
+		{"unknown project", "openstack user", nil, func(c *cloud.Config) { c.ProjectName = "nowhere" }, cloud.Denied, []string{"project_name"}},
+		{"unknown domain", "openstack user", nil, func(c *cloud.Config) { c.UserDomainName = "nowhere" }, cloud.Denied, []string{"user_domain_name"}},
+		{"wrong secret", "openstack application credential", nil, func(c *cloud.Config) { c.ApplicationCredentialSecret = "wrong-secret" }, cloud.Denied,
+			[]string{"openstack application credential show ", "openstack application credential create --unrestricted"}},
+		{"unknown application credential", "openstack application credential", nil, func(c *cloud.Config) { c.ApplicationCredentialID = "0123" }, cloud.Denied,
+			[]string{"openstack application credential show 0123"}},
+		{"ended application credential", "openstack application credential", func(s *simulation) {
+			s.app.Expires = time.Now().Add(-time.Minute)
+			s.AddAppCredential(s.app)
+		}, nil, cloud.Denied, []string{"it has ended"}},
+		{"another project's id", "openstack application credential", nil, func(c *cloud.Config) { c.ProjectID = "abc" }, cloud.Refused, []string{"project_id is not the project"}},
+		{"another region", "openstack user", nil, func(c *cloud.Config) { c.Region = "RegionTwo" }, cloud.Refused, []string{"region RegionTwo", "one of: eu-de", "endpoints.compute"}},
+		{"project in the endpoint", "openstack user", nil, func(c *cloud.Config) {
+			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/v2.1/0123456789abcdef"}
+		}, cloud.Denied, []string{"check project_id"}},
+		{"policy", "openstack user", func(s *simulation) { s.deny("ListServers") }, nil, cloud.Denied,
+			[]string{"os_compute_api:servers:index", "openstack role add", "vault read cloudpw/check/"}},
+		{"no such path", "openstack user", nil, func(c *cloud.Config) {
+			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/elsewhere"}
+		}, cloud.Refused, []string{"endpoints.compute"}},
+		{"no Keystone", "openstack user", nil, func(c *cloud.Config) { c.AuthURL += "/elsewhere" }, cloud.Refused, []string{"auth_url"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, test.access), novaapi.Options{})
+			if test.prepare != nil {
+				test.prepare(s)
+			}
+			p := s.provider(t, func(c *cloud.Config) {
+				c.Endpoints["x"] = s.compute.URL
+				if test.change != nil {
+					test.change(c)
+				}
+				delete(c.Endpoints, "x")
+			})
+			err := p.Verify(context.Background())
+			for _, text := range test.texts {
+				s.checkError(t, err, test.kind, text)
+			}
+			if err != nil && strings.Contains(err.Error(), "endpoints.ecs") {
+				t.Errorf("the error names a field that openstack lacks: %v", err)
+			}
+		})
+	}
+}
+
+func TestServerOfAnotherProject(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
+	foreign := s.AddProject(model.Project{Cloud: s.access.cloud, Name: "other", AccountID: s.account.ID, Region: testRegion})
+	server := s.server(t, func(m *model.Server) { m.ProjectID = foreign.ID })
+	_, err := s.provider(t, nil).InitialPassword(context.Background(), server.ID)
+	s.checkError(t, err, cloud.NotFound, "needs a connection for that project; see: openstack server show "+server.ID)
+}
+
+func TestMissingPolicy(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack user"), novaapi.Options{})
+	server := s.server(t, nil)
+	s.deny("ShowServerPassword", "DeleteServerPassword", "ShowServer")
+	p := s.provider(t, nil)
+	ctx := context.Background()
+	s.checkError(t, p.CheckInitialPassword(ctx, server.ID), cloud.Denied, "os_compute_api:os-server-password:show")
+	s.checkError(t, p.ClearInitialPassword(ctx, server.ID), cloud.Denied, "os_compute_api:os-server-password:clear")
+	_, err := p.DescribeInstances(ctx, []string{server.ID})
+	s.checkError(t, err, cloud.Denied, "os_compute_api:servers:show")
+}
+
+// TestRevokedTokenIsRenewed: a token that ends before its time costs one more login and no error; one
+// that Nova never takes is not asked for again and again.
+func TestRevokedTokenIsRenewed(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
+	p := s.provider(t, nil)
+	ctx := context.Background()
+	if err := p.Verify(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.cloud.RevokeTokens()
+	if err := p.Verify(ctx); err != nil {
+		t.Errorf("after a revocation: %v", err)
+	}
+	s.fault(t, model.Fault{Kind: model.FaultRefuse, Action: actionVerify, Status: 401, Code: "unauthorized", Message: "no"})
+	s.checkError(t, p.Verify(ctx), cloud.Denied, "openstack catalog show compute")
+	if n := s.requests(actionToken); n != 3 {
+		t.Errorf("%d tokens, want 3", n)
+	}
+}
+
+func catalogOf(t *testing.T, text string) tokens.ServiceCatalog {
+	t.Helper()
+	var catalog tokens.ServiceCatalog
+	if err := json.Unmarshal([]byte(text), &catalog); err != nil {
+		t.Fatal(err)
+	}
+	return catalog
+}
+
+func TestCatalogue(t *testing.T) {
+	const two = `{"catalog":[
+		{"type":"image","endpoints":[{"interface":"public","region":"One","url":"https://glance.example"}]},
+		{"type":"compute","endpoints":[
+			{"interface":"internal","region":"One","region_id":"One","url":"http://10.0.0.1:8774/v2.1"},
+			{"interface":"public","region":"One","region_id":"One","url":"https://one.example/v2.1"},
+			{"interface":"public","region":"Two","url":"https://two.example/compute/v2.1/p1"}]}]}`
+	for _, test := range []struct {
+		name, catalog, region, want, refused string
+	}{
+		{"region", two, "One", "https://one.example/v2.1/", ""},
+		{"region without an id, project in the path", two, "Two", "https://two.example/compute/v2.1/p1/", ""},
+		{"no region among several", two, "", "", "one of: One, Two"},
+		{"unknown region", two, "Three", "", "one of: One, Two"},
+		{"no region needed", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://one.example:8774/"}]}]}`, "", "https://one.example:8774/v2.1/p1/", ""},
+		{"no compute service", `{"catalog":[]}`, "One", "", "openstack catalog show compute"},
+		{"internal only", `{"catalog":[{"type":"compute","endpoints":[{"interface":"internal","region_id":"One","url":"https://one.example"}]}]}`, "One", "", "no public compute endpoint"},
+		{"without TLS", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"http://one.example/v2.1"}]}]}`, "One", "", "set endpoints.compute"},
+		{"metadata service", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://169.254.169.254/v2.1"}]}]}`, "One", "", "link-local"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := catalogued(catalogOf(t, test.catalog), test.region, "p1")
+			if got != test.want {
+				t.Errorf("endpoint is %q, want %q: %v", got, test.want, err)
+			}
+			if test.refused != "" && (cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), test.refused)) {
+				t.Errorf("got %v, want %q", err, test.refused)
+			}
+		})
+	}
+}
+
+func TestVersionOf(t *testing.T) {
+	for url, want := range map[string]struct {
+		version string
+		project bool
+	}{
+		"https://v2":                         {"", false},
+		"https://v2/compute":                 {"", false},
+		"https://nova.example/v2.1":          {"v2.1", false},
+		"https://nova.example/v2.1/":         {"v2.1", false},
+		"https://nova.example/compute/v2/p1": {"v2", true},
+		"https://nova.example/v2.1/v2":       {"v2", false},
+		"https://nova.example":               {"", false},
+	} {
+		if version, project := versionOf(url); version != want.version || project != want.project {
+			t.Errorf("versionOf(%q) = %q, %v; want %+v", url, version, project, want)
+		}
+	}
+}
+
+// TestApplicationCredentialBody: Keystone refuses a scope beside an application credential.
+func TestApplicationCredentialBody(t *testing.T) {
+	i := &identity{life: time.Hour, project: "p1", header: true}
+	cfg := applicationConfig(func(c *cloud.Config) {
+		c.HTTPClient, c.Gate, c.RequestTimeout = &http.Client{Transport: i}, cloud.NoGate{}, requestTimeout
+		c.Endpoints = map[string]string{endpointCompute: "https://nova.example.com"}
+	})
+	p, err := newProvider(plainOpenStack(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mustGet(t, p.sessions, "token-1"); got.endpoint != "https://nova.example.com/v2.1/p1/" {
+		t.Errorf("endpoint is %s", got.endpoint)
+	}
+	var body struct {
+		Auth struct {
+			Identity struct {
+				Methods    []string
+				Credential struct{ ID, Secret string } `json:"application_credential"`
+			}
+			Scope any
+		}
+	}
+	if err := json.Unmarshal([]byte(i.bodies[0]), &body); err != nil {
+		t.Fatal(err)
+	}
+	got := body.Auth.Identity
+	if len(got.Methods) != 1 || got.Methods[0] != "application_credential" || got.Credential.ID != cfg.ApplicationCredentialID ||
+		got.Credential.Secret != cfg.ApplicationCredentialSecret || body.Auth.Scope != nil {
+		t.Errorf("sent %s", i.bodies[0])
+	}
+}

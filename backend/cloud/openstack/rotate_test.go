@@ -1,0 +1,277 @@
+package openstack
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
+)
+
+// rotating are the ways in whose credential can be replaced.
+var rotating = []string{"huawei signed", "otc signed", "otc signed, v2", "openstack application credential"}
+
+// use replaces the credential of a configuration.
+func use(made cloud.Credential) func(*cloud.Config) {
+	return func(c *cloud.Config) {
+		c.AccessKey, c.SecretKey = made.AccessKey, made.SecretKey
+		c.ApplicationCredentialID, c.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
+	}
+}
+
+// used is the credential that the simulation's configuration has.
+func (s *simulation) used() string { return s.key.ID + s.app.ID }
+
+func ownIDs(t *testing.T, p *provider) (ids []string, inUse string) {
+	t.Helper()
+	all, err := p.OwnCredentials(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		ids = append(ids, c.ID)
+		if c.InUse {
+			inUse += c.ID
+		}
+	}
+	return ids, inUse
+}
+
+// TestRotation goes the whole way of a rotation, one step after the other.
+func TestRotation(t *testing.T) {
+	for _, name := range rotating {
+		t.Run(name, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, name), novaapi.Options{})
+			ctx := context.Background()
+			before := s.provider(t, nil)
+			if ids, inUse := ownIDs(t, before); !slices.Equal(ids, []string{s.used()}) || inUse != s.used() {
+				t.Errorf("own credentials are %v, in use %q, want %q", ids, inUse, s.used())
+			}
+			made, err := before.CreateCredential(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := s.provider(t, use(made))
+			if err := after.Verify(ctx); err != nil {
+				t.Fatalf("the new credential does not work: %v", err)
+			}
+			if err := before.Verify(ctx); err != nil {
+				t.Fatalf("the old credential does not work any more: %v", err)
+			}
+			if ids, inUse := ownIDs(t, after); len(ids) != 2 || inUse != made.ID() {
+				t.Errorf("own credentials are %v, in use %q, want %q", ids, inUse, made.ID())
+			}
+			for range 2 {
+				if err := after.DeleteCredential(ctx, s.used()); err != nil {
+					t.Errorf("DeleteCredential: %v", err)
+				}
+			}
+			if ids, _ := ownIDs(t, after); !slices.Equal(ids, []string{made.ID()}) {
+				t.Errorf("left are %v", ids)
+			}
+			s.checkError(t, s.provider(t, nil).Verify(ctx), cloud.Denied, "")
+			if again, err := after.CreateCredential(ctx); err != nil || again.ID() == made.ID() {
+				t.Errorf("the new credential cannot be replaced in its turn: %v", err)
+			}
+
+			logged := map[string]int{}
+			for _, entry := range s.Log(0) {
+				logged[entry.Action]++
+			}
+			if name != rotating[3] { // the signature of a deleted key is refused before it is logged
+				logged[actionVerify]++
+			}
+			if waits := s.gate.counts(); !maps.Equal(waits, logged) {
+				t.Errorf("the gate saw %v, the cloud %v", waits, logged)
+			}
+		})
+	}
+}
+
+func TestOwnAccessKeysHaveTheirAge(t *testing.T) {
+	s := simulate(t, accessNamed(t, "huawei signed"), novaapi.Options{})
+	all, err := s.provider(t, nil).OwnCredentials(context.Background())
+	if err != nil || len(all) != 1 || all[0].Created.Sub(s.key.Created).Abs() > time.Second {
+		t.Errorf("got %+v, %v; made %s", all, err, s.key.Created)
+	}
+}
+
+// TestRotationWidensNothing: a new application credential has the limits of the old one.
+func TestRotationWidensNothing(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
+	s.app.Expires = time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	s.app.AccessRules = []model.AccessRule{{ID: "rule-1", Service: "compute", Method: "GET", Path: "/v2.1/**"}}
+	s.AddAppCredential(s.app)
+	made, err := s.provider(t, nil).CreateCredential(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := s.AppCredential(made.ID())
+	if !got.Expires.Equal(s.app.Expires) || len(got.AccessRules) != 1 || got.AccessRules[0].Path != "/v2.1/**" ||
+		!got.Unrestricted || got.ProjectID != s.project.ID || !strings.HasPrefix(got.Name, "cloudpw-") {
+		t.Errorf("made %+v from %+v", got, s.app)
+	}
+}
+
+func TestApplicationCredentialFromAPassword(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack user"), novaapi.Options{})
+	p := s.provider(t, nil)
+	ctx := context.Background()
+	if ids, inUse := ownIDs(t, p); len(ids) != 1 || inUse != "" {
+		t.Errorf("own credentials are %v, in use %q", ids, inUse)
+	}
+	made, err := p.CreateCredential(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := s.provider(t, func(c *cloud.Config) {
+		c.Username, c.Password, c.UserDomainName, c.ProjectName = "", "", "", ""
+		use(made)(c)
+	})
+	if err := q.Verify(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnlyOwnApplicationCredentialsAreDeleted(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
+	p := s.provider(t, nil)
+	ctx := context.Background()
+	project := s.AddProject(model.Project{Cloud: s.access.cloud, Name: "other", AccountID: s.account.ID, Region: testRegion})
+	elsewhere := s.AddAppCredential(model.AppCredential{Name: "elsewhere", Secret: "x", UserID: s.user.ID, ProjectID: project.ID})
+	stranger := s.AddUser(model.User{Cloud: s.access.cloud, Name: "stranger", AccountID: s.account.ID})
+	foreign := s.AddAppCredential(model.AppCredential{Name: "foreign", Secret: "x", UserID: stranger.ID, ProjectID: s.project.ID})
+	for _, id := range []string{elsewhere.ID, foreign.ID, "unknown"} {
+		if err := p.DeleteCredential(ctx, id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	s.checkError(t, p.DeleteCredential(ctx, "../"+s.app.ID), cloud.Refused, "credential id")
+	if n := s.requests(actionDeleteApplication); n != 0 {
+		t.Errorf("%d deletions were sent", n)
+	}
+}
+
+func TestRotationRefused(t *testing.T) {
+	for _, test := range []struct {
+		name, access string
+		prepare      func(*simulation)
+		kind         cloud.Kind
+		text         string
+	}{
+		{"two access keys, Huawei", "huawei signed", func(s *simulation) {
+			s.AddAccessKey(model.AccessKey{Cloud: s.access.cloud, ID: "SECONDKEY", AccountID: s.account.ID, UserID: s.user.ID})
+		}, cloud.Refused, "Access Keys: SECONDKEY"},
+		{"two access keys, OTC", "otc signed", func(s *simulation) {
+			s.AddAccessKey(model.AccessKey{Cloud: s.access.cloud, ID: "SECONDKEY", AccountID: s.account.ID, UserID: s.user.ID})
+		}, cloud.Refused, reasonKeyLimit},
+		{"access keys managed by the administrator", "huawei signed", func(s *simulation) { s.deny(actionCreateKey) }, cloud.Denied, "Access Key Management"},
+		{"restricted application credential", "openstack application credential", func(s *simulation) {
+			s.app.Unrestricted = false
+			s.AddAppCredential(s.app)
+		}, cloud.Refused, "openstack application credential create --unrestricted"},
+		{"policy of Keystone", "openstack application credential", func(s *simulation) { s.deny(actionCreateApplication) },
+			cloud.Denied, "identity:create_application_credential"},
+		{"user and password on OTC", "otc token by project name", nil, cloud.Refused, "username and password"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, test.access), novaapi.Options{})
+			if test.prepare != nil {
+				test.prepare(s)
+			}
+			_, err := s.provider(t, nil).CreateCredential(context.Background())
+			s.checkError(t, err, test.kind, test.text)
+		})
+	}
+}
+
+// TestRestrictedSinceTheToken: Keystone's own refusal says the same as the look at the token.
+func TestRestrictedSinceTheToken(t *testing.T) {
+	refused := refusal(403, `{"error":{"code":403,"title":"Forbidden","message":"You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.."}}`, nil)
+	e := translate(call{action: actionDeleteApplication, identity: true, plain: true, permission: policies[actionDeleteApplication]}, refused, nil)
+	if e.Kind != cloud.Denied || !strings.Contains(e.Message, hintRestricted) {
+		t.Errorf("got %q: %v", e.Kind, e)
+	}
+}
+
+// TestLostAnswerLeavesAKnownOrphan: an unclear creation is Unknown, and what it left is listed.
+func TestLostAnswerLeavesAKnownOrphan(t *testing.T) {
+	for name, action := range map[string]string{"huawei signed": actionCreateKey, "openstack application credential": actionCreateApplication} {
+		t.Run(name, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, name), novaapi.Options{})
+			p := s.provider(t, nil)
+			s.fault(t, model.Fault{Kind: model.FaultDropAfter, Action: action, Count: 1})
+			_, err := p.CreateCredential(context.Background())
+			s.checkError(t, err, cloud.Unknown, "no answer")
+			ids, inUse := ownIDs(t, p)
+			if len(ids) != 2 || inUse != s.used() {
+				t.Fatalf("own credentials are %v, in use %q", ids, inUse)
+			}
+			for _, id := range ids {
+				if id == s.used() {
+					continue
+				}
+				if err := p.DeleteCredential(context.Background(), id); err != nil {
+					t.Error(err)
+				}
+			}
+			if ids, _ := ownIDs(t, p); !slices.Equal(ids, []string{s.used()}) {
+				t.Errorf("left are %v", ids)
+			}
+		})
+	}
+}
+
+// TestDeletedMeanwhile: the answer "not found" to a deletion of a listed credential is success.
+func TestDeletedMeanwhile(t *testing.T) {
+	s := simulate(t, accessNamed(t, "otc signed"), novaapi.Options{})
+	s.fault(t, model.Fault{Kind: model.FaultRefuse, Action: actionDeleteKey, Status: 404, Code: "404", Message: "gone"})
+	if err := s.provider(t, nil).DeleteCredential(context.Background(), s.key.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDomainOfAnAccessKey(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		prepare func(*simulation)
+		kind    cloud.Kind
+		text    string
+	}{
+		{"shown", func(*simulation) {}, "", ""},
+		{"not shown", func(s *simulation) { s.deny(actionDomains) }, "", ""},
+		{"outage", func(s *simulation) {
+			s.AddFault(model.Fault{Kind: model.FaultServerError, Action: actionDomains})
+		}, cloud.Unknown, "request id"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, "otc signed"), novaapi.Options{})
+			test.prepare(s)
+			p := s.provider(t, nil)
+			for range 2 {
+				_, err := p.OwnCredentials(context.Background())
+				s.checkError(t, err, test.kind, test.text)
+			}
+			if n := s.requests(actionDomains); test.name == "shown" && n != 1 {
+				t.Errorf("the domain was asked for %d times", n)
+			}
+		})
+	}
+}
+
+// TestTemporaryAccessKey: IAM lists permanent keys only, so the user cannot be found.
+func TestTemporaryAccessKey(t *testing.T) {
+	s := simulate(t, accessNamed(t, "huawei signed"), novaapi.Options{})
+	p := s.provider(t, nil)
+	p.rotator.(*accessKeys).used = "TEMPORARY"
+	_, err := p.CreateCredential(context.Background())
+	s.checkError(t, err, cloud.Refused, "permanent")
+	if n := s.requests(actionCreateKey); n != 0 {
+		t.Errorf("%d keys were asked for", n)
+	}
+}
