@@ -202,6 +202,9 @@ func (w *world) rest(ctx context.Context, bound time.Duration, unsettled func() 
 		}
 		if time.Now().After(end) {
 			w.violation("I8", "%s", why)
+			for _, b := range w.specs {
+				w.tracef("%s: %s", b.InstanceID, describe(w.record(b.ID)))
+			}
 			return
 		}
 		pass(30*time.Second + w.duration("look", "", time.Second))
@@ -233,20 +236,20 @@ func (w *world) unsettled(id ID) string {
 	case a == nil:
 		return "no record of " + id.String()
 	case a.Pending != nil || a.Due != nil || len(a.OldUnresolved) > 0 || len(a.Candidates) > 0:
-		return id.String() + " is not at rest: " + describe(a)
+		return id.InstanceID + " is not at rest"
 	case a.current() == nil:
 		return ""
 	case a.current().Password != has:
-		return fmt.Sprintf("%s: server has %s: %s", id, has, describe(a))
+		return id.InstanceID + " has " + has + ", which is not the current version"
 	case a.Settings.Mode != Leased:
 		return ""
 	case len(a.Leases) > 0:
-		return id.String() + " still counts leases: " + describe(a)
+		return id.InstanceID + " still counts leases"
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if at, ok := w.handed[has]; ok {
-		return fmt.Sprintf("%s: a client has known the server's password %s since %s: %s", id, has, at.Format("15:04:05"), describe(a))
+		return id.InstanceID + " has " + has + ", which a client has known since " + at.Format("15:04:05")
 	}
 	return ""
 }

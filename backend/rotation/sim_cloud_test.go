@@ -14,7 +14,7 @@ const (
 	simLifetime     = 5 * time.Minute
 	simLongest      = 8 * time.Minute
 	simGrace        = 30 * time.Second
-	simPoll         = 2 * time.Second
+	simPoll         = 6 * time.Second
 	simInitialDelay = 10 * time.Minute
 )
 

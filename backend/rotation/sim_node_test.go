@@ -60,6 +60,8 @@ func (w *world) client(ctx context.Context) context.Context {
 	return context.WithValue(ctx, clientKey{}, fmt.Sprintf("client %d", w.clients))
 }
 
+const longestTurn = time.Millisecond
+
 // turn keeps goroutines that were woken at the same instant from racing each other.
 func (n *simNode) turn(ctx context.Context, id ID) {
 	s := stream{what: "turn", who: id.InstanceID, node: n.id}
@@ -69,14 +71,9 @@ func (n *simNode) turn(ctx context.Context, id ID) {
 		s.who = "dispatcher of " + id.Connection
 	}
 	n.w.mu.Lock()
-	d := time.Duration(n.w.rng(s).IntN(int(time.Millisecond)))
+	d := time.Duration(n.w.rng(s).IntN(int(longestTurn)))
 	n.w.mu.Unlock()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done(): // the node stops, and does nothing that could be seen any more
-	}
+	pass(d)
 }
 
 // saving keeps a record that is about to be written, for the checker. Records are never changed later.
@@ -130,7 +127,9 @@ func (w *world) start() {
 // recoverNode replaces a node that died.
 func (w *world) recoverNode() {
 	if n := w.node; n.dead() {
+		stopped := time.Now().Add(4 * longestTurn)
 		n.core.Stop()
+		pass(time.Until(stopped)) // which goroutines had to take a turn until they stopped is a matter of chance
 		w.loseUnregistered()
 		w.start()
 	}
