@@ -1,0 +1,231 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
+)
+
+// badField says how one field of a call is misused.
+type badField struct {
+	// on names the request that the field is added to: one of bases, "" for an empty one.
+	on string
+	// values are refused, each with the field's name in the answer.
+	values []any
+}
+
+var (
+	control  = "line one\nline two"
+	tooLong  = strings.Repeat("x", 5000)
+	object   = map[string]any{"a": map[string]any{"b": "c"}}
+	badURLs  = []string{"http://example.com", "ftp://example.com", "no url", "https://169.254.169.254", "https://user:pw@example.com"}
+	badTimes = []any{"soon", "1500ms", "-1s", object}
+	badFlags = []any{"perhaps", 7, object}
+	badPairs = []any{"no pair", map[string]any{"": "x"}, map[string]any{"a\n": "x"}, map[string]any{"a": strings.Repeat("x", 5000)}}
+	badPages = map[string]badField{"after": {values: []any{tooLong}}, "limit": {values: []any{"-1", "many"}}}
+	badWait  = map[string]badField{"wait": {values: []any{"46s", "-1s", "soon", "0.5s"}}}
+)
+
+// withService makes a value of endpoints of each URL.
+func withService(service string, urls []string) []any {
+	values := []any{"no pair", map[string]any{"nonsense": "https://example.com"}}
+	for _, u := range urls {
+		values = append(values, map[string]any{service: u})
+	}
+	return values
+}
+
+func anys(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
+// badFields has a case for every field of every call that the mount documents.
+var badFields = map[string]map[string]badField{
+	"POST config/{name}": {
+		"provider":                {"aws", []any{"", "azure", control, object}},
+		"region":                  {"aws", []any{"", "no region!", control, tooLong, object}},
+		"project_id":              {"huaweicloud", []any{"", "../x", "no id", control, tooLong}},
+		"access_key":              {"aws", []any{"", control, tooLong}},
+		"secret_key":              {"aws", []any{"", control, tooLong, object}},
+		"auth_url":                {"opentelekomcloud", append(anys(badURLs), control)},
+		"username":                {"opentelekomcloud", []any{"", control, tooLong}},
+		"password":                {"opentelekomcloud", []any{"", control, tooLong, object}},
+		"user_domain_name":        {"opentelekomcloud", []any{"", control, tooLong}},
+		"project_name":            {"opentelekomcloud", []any{"", control, tooLong}},
+		"project_domain_name":     {"opentelekomcloud", []any{control, tooLong}},
+		"signature_style":         {"huaweicloud", []any{"sideways", control}},
+		"endpoints":               {"aws", withService("ec2", badURLs)},
+		"ca_certificate":          {"aws", []any{"no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", tooLong}},
+		"allowed_roles":           {"aws", []any{object}},
+		"max_requests_per_second": {"aws", []any{-1, 0, 1001, "fast"}},
+		"request_timeout":         {"aws", append([]any{"0s", "3m"}, badTimes...)},
+		"password_policy":         {"tencentcloud", []any{"none"}},
+		"verify_connection":       {"aws", badFlags[:1]},
+	},
+	"POST keys/{name}": {
+		"private_key": {"", []any{"", "no key", object, "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"}},
+		"passphrase":  {"generate", []any{"of nothing", object}},
+		"generate":    {"key", []any{true, "perhaps", object}},
+		"bits":        {"generate", []any{1, 2049, 100000, "many"}},
+	},
+	"POST roles/{name}": {
+		"connection":           {"leased", []any{"", "none", "a/b", control, object}},
+		"instance_ids":         {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
+		"instance_tags":        {"tags", badPairs},
+		"username":             {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", "a b", tooLong, object}},
+		"mode":                 {"leased", []any{"dynamic", control}},
+		"source":               {"leased", []any{"initial", "import", control}},
+		"key":                  {"initial", []any{"none", "a/b", tooLong}},
+		"password_policy":      {"leased", []any{"none"}},
+		"checkout":             {"leased", []any{"mine", control}},
+		"ttl":                  {"leased", append([]any{"25h"}, badTimes...)},
+		"max_ttl":              {"leased", append([]any{"30m", "200000h"}, badTimes...)},
+		"force_stop":           {"leased", []any{"", "perhaps", false}},
+		"min_reset_interval":   {"leased", append([]any{"200000h"}, badTimes...)},
+		"clear_initial":        {"initial", []any{true, "perhaps"}},
+		"skip_import_rotation": {"static", badFlags[:1]},
+		"shared_password":      {"static", badFlags[:1]},
+		"max_versions":         {"leased", []any{-1, 101, "few"}},
+		"custom_metadata":      {"leased", badPairs},
+	},
+	"POST rotate-role/{role}":                               badWait,
+	"POST rotate-role/{role}/{instance_id}":                 badWait,
+	"GET creds/{role}":                                      badWait,
+	"GET creds/{role}/{instance_id}":                        badWait,
+	"LIST config/":                                          badPages,
+	"LIST keys/":                                            badPages,
+	"LIST roles/":                                           badPages,
+	"LIST instances/{role}/":                                badPages,
+	"LIST accounts/":                                        badPages,
+	"LIST accounts/{connection}/":                           badPages,
+	"LIST accounts/{connection}/{instance_id}/":             badPages,
+	"DELETE accounts/{connection}/{instance_id}/{username}": {"force": {values: []any{"perhaps"}}},
+	"GET accounts/{connection}/{instance_id}/{username}":    {"force": {values: []any{"perhaps"}}},
+}
+
+// unchecked are fields for which every text is good.
+var unchecked = []string{"after"}
+
+// badNames are values of path parameters that a call refuses. Reads and deletes of what is not there are no errors.
+var badNames = map[string]map[string][]string{
+	"POST config/{name}":                    {"name": {strings.Repeat("x", 129)}},
+	"POST keys/{name}":                      {"name": {strings.Repeat("x", 129)}},
+	"POST roles/{name}":                     {"name": {strings.Repeat("x", 129)}},
+	"GET creds/{role}":                      {"role": {"none", strings.Repeat("x", 129)}},
+	"GET creds/{role}/{instance_id}":        {"role": {"none"}, "instance_id": {"none", strings.Repeat("x", 129)}},
+	"POST rotate-role/{role}":               {"role": {"none"}},
+	"POST rotate-role/{role}/{instance_id}": {"role": {"none"}, "instance_id": {"none"}},
+}
+
+// base is a request that is good but for the field under test.
+func (e *env) base(t *testing.T, path, on string) map[string]any {
+	t.Helper()
+	id := func(cloud model.Cloud, server string) string { return e.sim.ServerID(t, cloud, server) }
+	switch on {
+	case "":
+		return map[string]any{}
+	case "generate":
+		return map[string]any{"generate": true}
+	case "key":
+		return map[string]any{"private_key": e.sim.Info.Seeded[model.AWS].PrivateKey}
+	case "leased":
+		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true}
+	case "static":
+		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true, "mode": "static"}
+	case "tags":
+		return map[string]any{"connection": "tencentcloud", "force_stop": true}
+	case "initial":
+		return map[string]any{"connection": "aws", "instance_ids": id(model.AWS, "windows-1"), "key": "aws-key"}
+	}
+	if !strings.HasPrefix(path, "config/") {
+		t.Fatalf("%s: no base %s", path, on)
+	}
+	return e.connection(model.Cloud(on))
+}
+
+// Bad input for every field gets a 400 that names the field, over HTTP and through the plugin protocol, and changes
+// nothing. A field without a case fails the test.
+func TestBadInputForEveryField(t *testing.T) {
+	t.Parallel()
+	e := sampled(t)
+	e.connect(t, model.AWS)
+	before := e.inventory(t)
+	covered := map[string]bool{}
+	for _, c := range e.calls(t) {
+		covered[c.String()] = true
+		cases := badFields[c.String()]
+		for _, field := range c.fields {
+			bad, ok := cases[field]
+			if !ok {
+				t.Errorf("%s: field %s has no case of bad input", c, field)
+			}
+			if slices.Contains(unchecked, field) {
+				continue
+			}
+			path := strings.NewReplacer("config/tencentcloud", "config/new", "keys/pair", "keys/new", "roles/web", "roles/new").Replace(e.sample(t, c.path))
+			for _, value := range bad.values {
+				request := e.base(t, c.path, bad.on)
+				request[field] = value
+				_, err := e.send(t, c.method, path, request)
+				checkRefusal(t, fmt.Sprintf("%s with %s = %.60q", c, field, fmt.Sprint(value)), field, err)
+			}
+		}
+		for field := range cases {
+			if !slices.Contains(c.fields, field) {
+				t.Errorf("%s has no field %s", c, field)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(badNames[c.String()])) {
+			for _, value := range badNames[c.String()][name] {
+				request := map[string]any{}
+				if c.path == "keys/{name}" {
+					request["generate"] = true
+				}
+				path := e.sample(t, strings.Replace(c.path, "{"+name+"}", value, 1))
+				_, err := e.send(t, c.method, path, request)
+				checkRefusal(t, fmt.Sprintf("%s %.60s", c.method, path), strings.TrimSuffix(name, "_id"), err)
+			}
+		}
+	}
+	for known := range badFields {
+		if !covered[known] {
+			t.Errorf("there are cases for %s, which the mount does not have", known)
+		}
+	}
+	if after := e.inventory(t); after != before {
+		t.Errorf("refused requests changed the mount from\n%s to\n%s", before, after)
+	}
+}
+
+func checkRefusal(t *testing.T, what, field string, err error) {
+	t.Helper()
+	if status := harness.Status(err); status != http.StatusBadRequest {
+		t.Errorf("%s: status %d, want 400: %v", what, status, err)
+	} else if !strings.Contains(err.Error(), field) {
+		t.Errorf("%s: the answer does not name %s: %v", what, field, err)
+	}
+}
+
+// inventory is what the mount holds, as text.
+func (e *env) inventory(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, list := range []string{"config", "keys", "roles"} {
+		for _, name := range e.List(t, "cloudpw/"+list) {
+			fmt.Fprintf(&b, "%s/%s %v\n", list, name, e.Read(t, "cloudpw/"+list+"/"+name).Data)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,143 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
+)
+
+// policyBlock matches a policy in the README's section about them.
+var policyBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
+
+// documentedPolicies are the README's policies: reader, operator, administrator.
+func documentedPolicies(t *testing.T) []string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(readme), "\n## Vault policies\n")
+	if !found {
+		t.Fatal(`README.md has no section "Vault policies"`)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var policies []string
+	for _, block := range policyBlock.FindAllStringSubmatch(section, -1) {
+		policies = append(policies, block[1])
+	}
+	if len(policies) != 3 {
+		t.Fatalf("%d policies in README.md, want those of reader, operator and administrator", len(policies))
+	}
+	return policies
+}
+
+// as returns an env whose client has a token of that policy alone, beside Vault's own default policy.
+func (e *env) as(t *testing.T, name, policy string) *env {
+	t.Helper()
+	if err := e.Client.Sys().PutPolicy(name, policy); err != nil {
+		t.Fatalf("policy %s: %v", name, err)
+	}
+	token, err := e.Client.Auth().Token().Create(&api.TokenCreateRequest{Policies: []string{name}, TTL: "1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault := *e.Vault
+	vault.Client = e.As(t, token.Auth.ClientToken)
+	return &env{sim: e.sim, Vault: &vault}
+}
+
+// allowed lists the mount's calls that Vault lets the env's token make, as far as Vault's own answer goes.
+func (e *env) allowed(t *testing.T, root *env, calls []call) []string {
+	t.Helper()
+	capability := map[string]string{http.MethodGet: "read", http.MethodPost: "update", http.MethodDelete: "delete", "LIST": "list"}
+	var paths []string
+	for _, c := range calls {
+		path := root.sample(t, c.path)
+		have, err := e.Client.Sys().CapabilitiesSelf(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		need := []string{capability[c.method]}
+		if strings.HasPrefix(c.path, "rotate-connection/") {
+			need = append(need, "sudo")
+		}
+		if !slices.ContainsFunc(need, func(n string) bool { return !slices.Contains(have, n) }) {
+			paths = append(paths, c.String())
+		}
+	}
+	return paths
+}
+
+// The policies of the README are enough for their persona and give nothing else.
+func TestDocumentedPolicies(t *testing.T) {
+	t.Parallel()
+	root := sampled(t)
+	root.role(t, "other", model.TencentCloud, "linux-1", nil)
+	root.revoke(t, root.first(t, "web").lease)
+	held := root.first(t, "web")
+	calls := root.calls(t)
+	policies := documentedPolicies(t)
+
+	t.Run("reader", func(t *testing.T) {
+		e := root.as(t, "reader", policies[0])
+		secret := e.issue(t, "web")
+		again := e.issue(t, "web/"+secret.InstanceID)
+		if again.Password != secret.Password || secret.Version != held.Version {
+			t.Error("another password than the administrator's")
+		}
+		if _, err := e.Client.Sys().Renew(secret.lease, 60); err != nil {
+			t.Errorf("renew: %v", err)
+		}
+		e.Write(t, "sys/leases/revoke/"+secret.lease, nil) // the form that the policy can tell from other leases
+		if _, err := e.TryRead(t.Context(), "cloudpw/creds/other"); harness.Status(err) != http.StatusForbidden {
+			t.Errorf("read another role: %v", err)
+		}
+		if got := e.allowed(t, root, calls); !slices.Equal(got, []string{"GET creds/{role}", "GET creds/{role}/{instance_id}"}) {
+			t.Errorf("a reader may %v", got)
+		}
+	})
+	t.Run("operator", func(t *testing.T) {
+		e := root.as(t, "operator", policies[1])
+		if a := e.accountOf(t, held); a.CurrentVersion != held.Version {
+			t.Errorf("an operator sees version %d", a.CurrentVersion)
+		}
+		e.List(t, "cloudpw/instances/web")
+		e.Read(t, "cloudpw/status")
+		for _, c := range e.allowed(t, root, calls) {
+			if strings.Contains(c, "creds/") || strings.Contains(c, "keys/") || strings.HasPrefix(c, "DELETE") ||
+				strings.HasPrefix(c, "POST") && !strings.HasPrefix(c, "POST rotate-role/") {
+				t.Errorf("an operator may %s", c)
+			}
+		}
+		if err := e.Client.Sys().RevokePrefix("cloudpw/creds/web"); err != nil {
+			t.Errorf("revoke a role's leases: %v", err)
+		}
+		root.awaitRotated(t, held)
+		e.Write(t, "cloudpw/rotate-role/web", nil)
+	})
+	t.Run("administrator", func(t *testing.T) {
+		e := root.as(t, "administrator", policies[2])
+		e.connect(t, model.AWS)
+		e.role(t, "windows", model.AWS, "windows-1", nil)
+		e.Delete(t, "cloudpw/roles/windows")
+		e.Delete(t, "cloudpw/keys/"+keyOf(model.AWS))
+		for _, c := range e.allowed(t, root, calls) {
+			if strings.Contains(c, "creds/") || strings.Contains(c, "rotate") || strings.HasPrefix(c, "DELETE accounts/") {
+				t.Errorf("an administrator may %s", c)
+			}
+		}
+		for _, list := range []string{"config", "keys", "roles", "accounts"} {
+			e.List(t, "cloudpw/"+list)
+		}
+	})
+}
