@@ -351,8 +351,8 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		return nil, e.watch(), err
 	}
-	answer := member.answer(leased, grant)
-	answer.Settings = e.rec.Settings
+	answer := member.answer(leased, grant, ev.at)
+	answer.Settings, answer.NextRotation = e.rec.Settings, e.rec.replacedAt(ev.at)
 	answer.Group = e.id
 	answer.Version.Number = e.rec.numberOf(member.current().Batch)
 	return answer, nil, nil

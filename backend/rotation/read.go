@@ -16,8 +16,10 @@ type Answer struct {
 	Facts        Facts
 	Settings     Settings
 	LastRotation time.Time // zero: never rotated
-	NextRotation time.Time // zero: no schedule
-	Lease        *Grant    // nil in static mode
+	// NextRotation is the next scheduled time, or when a rotation that is due already may begin; zero:
+	// no schedule.
+	NextRotation time.Time
+	Lease        *Grant // nil in static mode
 	// Group is the group that the lease belongs to; zero where the account itself does.
 	Group ID
 }
@@ -134,7 +136,7 @@ func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
 		return c.discloseLate(e, ev)
 	}
 	if ev.nothingNew(e.rec) {
-		return e.rec.answer(false, grant), nil
+		return e.rec.answer(false, grant, ev.at), nil
 	}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		var not *Error
@@ -143,7 +145,7 @@ func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
 		}
 		return nil, err
 	}
-	return e.rec.answer(leased, grant), nil
+	return e.rec.answer(leased, grant, ev.at), nil
 }
 
 // discloseLate is broken core 12.
@@ -158,15 +160,35 @@ func (c *Core) discloseLate(e *entry, ev disclosed) (*Answer, error) {
 		<-time.After(time.Millisecond)
 		_ = c.apply(c.ctx, e, ev)
 	}()
-	return next.answer(true, *ev.grant), nil
+	return next.answer(true, *ev.grant, ev.at), nil
 }
 
-func (a *Account) answer(leased bool, grant Grant) *Answer {
-	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.Facts, Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
+func (a *Account) answer(leased bool, grant Grant, now time.Time) *Answer {
+	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.Facts, Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.replacedAt(now)}
 	if leased {
 		r.Lease = &grant
 	}
 	return r
+}
+
+// replacedAt is when the current version of a scheduled account is to be replaced: at the next
+// scheduled time, or before that as soon as a rotation that is due already may begin. Who reads the
+// password until then must know, or would take it for good until the time after.
+func (a *Account) replacedAt(now time.Time) time.Time {
+	if a.Due == nil || a.NextRotation.IsZero() {
+		return a.NextRotation
+	}
+	begins := now
+	if !a.Due.Forced {
+		begins = a.Settings.opens(now)
+	}
+	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() {
+		begins = later(begins, a.LastReset.Add(every))
+	}
+	if begins.After(a.NextRotation) {
+		return a.NextRotation
+	}
+	return begins
 }
 
 // wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.

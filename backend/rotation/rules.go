@@ -92,8 +92,8 @@ func (e bound) apply(a *Account, _ rules) error {
 // expression, or one period after the last rotation, or from now on where there was none. It is never
 // in the past.
 func firstRotation(a *Account, s Settings, at time.Time) time.Time {
-	if !s.scheduled() || s.Mode != Static {
-		return time.Time{}
+	if !s.scheduled() || s.Mode != Static || s.SharedPassword && !a.isGroup() {
+		return time.Time{} // a group's members rotate with the group
 	}
 	from := at
 	if !a.LastRotation.IsZero() {

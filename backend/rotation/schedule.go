@@ -87,28 +87,78 @@ func (s Schedule) after(t, from time.Time) time.Time {
 // Every is the distance between the schedule's times around t: the period, or for a cron expression
 // that between the previous and the next time. 0: no schedule.
 func (s Schedule) Every(t time.Time) time.Duration {
-	if s.Disabled {
+	switch previous, next := s.Around(t); {
+	case s.Disabled:
 		return 0
-	}
-	if s.Cron == "" {
+	case s.Cron == "":
 		return s.Period
-	}
-	next := s.after(t, t)
-	if next.IsZero() {
+	case next.IsZero():
 		return 0
+	case previous.IsZero():
+		return next.Sub(t)
+	default:
+		return next.Sub(previous)
 	}
+}
+
+// Around returns the last time of the cron expression that is not after t, and the first one after t;
+// zero where there is none. Between the two, Every does not change.
+func (s Schedule) Around(t time.Time) (previous, next time.Time) {
+	if s.Cron == "" {
+		return previous, next
+	}
+	spec, err := s.parse()
+	if err != nil {
+		return previous, next // roles are checked when they are written
+	}
+	next = spec.Next(t)
 	// The previous time is found by looking from further and further back.
 	for back := time.Minute; back < 5*366*24*time.Hour; back *= 2 {
-		at := s.after(t.Add(-back), t)
-		if at.After(t) {
+		at := spec.Next(t.Add(-back))
+		if at.After(t) || at.IsZero() {
 			continue
 		}
-		for following := s.after(at, t); !following.After(t); following = s.after(at, t) {
-			at = following
+		for !at.After(t) && !at.IsZero() {
+			previous, at = at.UTC(), spec.Next(at)
 		}
-		return next.Sub(at)
+		break
 	}
-	return next.Sub(t)
+	if !next.IsZero() {
+		next = next.UTC()
+	}
+	return previous, next
+}
+
+// Bounds of Distances: enough for the minutes of a day, and for the leap days of a century's turn.
+const (
+	distancesTried   = 2000
+	distancesHorizon = 10 * 366 * 24 * time.Hour
+)
+
+// Distances returns the least and the greatest distance between two times of the cron expression that
+// follow each other, as far as they can be seen from t. 0, 0: it has no two such times.
+func (s Schedule) Distances(t time.Time) (least, greatest time.Duration) {
+	spec, err := s.parse()
+	if err != nil {
+		return 0, 0
+	}
+	last := spec.Next(t)
+	for range distancesTried {
+		next := spec.Next(last)
+		if next.IsZero() {
+			break
+		}
+		distance := next.Sub(last)
+		if least == 0 || distance < least {
+			least = distance
+		}
+		greatest = max(greatest, distance)
+		if next.Sub(t) > distancesHorizon {
+			break
+		}
+		last = next
+	}
+	return least, greatest
 }
 
 // opens returns when a reset may be sent: now, or when the next window opens.

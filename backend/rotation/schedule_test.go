@@ -115,3 +115,83 @@ func TestMissedWindow(t *testing.T) {
 		t.Fatalf("%v: due %v, next %s", err, a.Due, a.NextRotation)
 	}
 }
+
+func TestScheduleAround(t *testing.T) {
+	for _, c := range []struct {
+		s                 Schedule
+		t, previous, next string
+	}{
+		{Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:20:00Z", "2025-12-27T03:00:00Z", "2026-01-03T03:00:00Z"},
+		{Schedule{Cron: "*/20 * * * *"}, "2026-01-01T10:20:00Z", "2026-01-01T10:20:00Z", "2026-01-01T10:40:00Z"},
+		{Schedule{Cron: "*/20 * * * *"}, "2026-01-01T10:19:59Z", "2026-01-01T10:00:00Z", "2026-01-01T10:20:00Z"},
+		{Schedule{Cron: "0 0 29 2 *"}, "2026-01-01T00:00:00Z", "2024-02-29T00:00:00Z", "2028-02-29T00:00:00Z"},
+		{Schedule{Period: time.Hour}, "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"},
+	} {
+		previous, next := c.s.Around(at(t, c.t))
+		if !previous.Equal(at(t, c.previous)) || !next.Equal(at(t, c.next)) {
+			t.Errorf("%+v at %s: %s and %s, want %s and %s", c.s, c.t, previous, next, c.previous, c.next)
+		}
+	}
+}
+
+func TestScheduleDistances(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		s               Schedule
+		least, greatest time.Duration
+	}{
+		{Schedule{Cron: "* * * * *"}, time.Minute, time.Minute},
+		{Schedule{Cron: "0 3 * * *"}, day, day},
+		{Schedule{Cron: "0 3 * * *", Timezone: "Europe/Berlin"}, 23 * time.Hour, 25 * time.Hour},
+		{Schedule{Cron: "0 3 * * 1-5"}, day, 3 * day},
+		{Schedule{Cron: "* 9-17 * * *"}, time.Minute, 15*time.Hour + time.Minute},
+		{Schedule{Cron: "0 0 1 1 *"}, 365 * day, 366 * day},
+		{Schedule{}, 0, 0},
+	} {
+		if least, greatest := c.s.Distances(at(t, "2026-01-01T10:20:00Z")); least != c.least || greatest != c.greatest {
+			t.Errorf("%+v: %s and %s, want %s and %s", c.s, least, greatest, c.least, c.greatest)
+		}
+	}
+}
+
+// TestReplacedAt: who reads a password that is about to be replaced is told so, and not to come back
+// at the schedule's next time.
+func TestReplacedAt(t *testing.T) {
+	now, next := at(t, "2026-01-01T10:00:00Z"), at(t, "2026-01-02T03:00:00Z")
+	nightly := Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *"}}
+	held, windowed := nightly, nightly
+	held.MinResetInterval = time.Hour
+	windowed.Window = time.Hour
+	for name, c := range map[string]struct {
+		account Account
+		want    time.Time
+	}{
+		"not due":                       {Account{Settings: nightly}, next},
+		"due":                           {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now},
+		"due, held back by a limit":     {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)}, now.Add(59 * time.Minute)},
+		"due, the window is shut":       {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
+		"due, the window is overridden": {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now},
+	} {
+		c.account.NextRotation = next
+		if got := c.account.replacedAt(now); !got.Equal(c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	if got := (&Account{Due: &Due{Reason: DueManual}}).replacedAt(now); !got.IsZero() {
+		t.Errorf("an account without a schedule is replaced at %s", got)
+	}
+}
+
+// TestScheduleOfAGroup: a group has the schedule, its members have none of their own.
+func TestScheduleOfAGroup(t *testing.T) {
+	now := at(t, "2026-01-01T10:00:00Z")
+	s := Settings{Mode: Static, CanReset: true, SharedPassword: true, Schedule: Schedule{Period: time.Hour}}
+	member := &Account{ID: ID{"c", "i", "root"}}
+	if got := firstRotation(member, s, now); !got.IsZero() {
+		t.Errorf("the member's next rotation is %s", got)
+	}
+	group := &Account{ID: GroupID("c", "r")}
+	if got := firstRotation(group, s, now); !got.Equal(now.Add(time.Hour)) {
+		t.Errorf("the group's next rotation is %s", got)
+	}
+}
