@@ -51,6 +51,27 @@
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
 //
+// # The invariants
+//
+// The tests play the package in a simulated world, over crashes at every write and every call and over
+// random schedules of trouble, and check:
+//
+//   - I1: the password that a server has is in its account's record. Until the first reset is confirmed
+//     the cloud's own copy of the initial password counts as well.
+//   - I2: nobody is handed a password that the server does not have.
+//   - I3: an account with exclusive check-out has at most one live lease, of any version.
+//   - I4: no disclosed version stays live for more than 60 s past its deadline (rule 12), once the cloud
+//     answers and the settle windows have passed.
+//   - I5: without faults each completed lease, first read, correction, scheduled time and operator's word
+//     causes exactly one reset, unless one was due already, and nothing else causes any.
+//   - I6: an account that is being rotated, or is due for a reason that forbids reading, is not handed out.
+//   - I7: no process sends more requests than its connection's limit allows, for any action.
+//   - I8: once faults stop, every account comes to rest: its server has the current version, nothing is
+//     due or open, and in leased mode nobody knows that version.
+//   - I9: when the cloud takes a value, nothing that was sent before can still set another one.
+//   - I10: a value leaves only while its account's record holds it with an open attempt.
+//   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
+//
 // rules.go and disclose.go hold the protocol as a pure function of record and event, plan.go what is
 // to be done next, worker.go the calls, scheduler.go the queues.
 package rotation
