@@ -38,8 +38,9 @@ func NewRenewed[T any](fetch func(context.Context) (T, time.Time, error)) *Renew
 	return &Renewed[T]{fetch: fetch, turn: make(chan struct{}, 1)}
 }
 
-// Get returns a value that is good, fetching it if need be. Its error is an *Error that is never of
-// kind Unknown: whatever became of the fetching, the call that needed the value was not sent.
+// Get returns a value that is good, fetching it if need be. Its error is an *Error of kind Denied,
+// Refused, Throttled or Unavailable: whatever became of the fetching, the call that needed the value
+// was not sent.
 func (r *Renewed[T]) Get(ctx context.Context) (T, error) {
 	value, good, fresh := r.stock()
 	if fresh {
@@ -109,16 +110,20 @@ func (r *Renewed[T]) postpone() {
 	r.renewAt = time.Now().Add(renewPause)
 }
 
-// notSent is an error of a call that prepared another one, as an error of that other one.
+// notSent is an error of a call that prepared another one, as an error of that other one: what was
+// not found, say, is the role to assume, and not the instance that the other call is about.
 func notSent(err error) error {
 	var known *Error
 	if !errors.As(err, &known) {
 		return &Error{Kind: Unavailable, Message: "the credentials could not be fetched", Err: err}
 	}
-	if known.Kind != Unknown && known.Kind != "" {
-		return known
-	}
 	own := *known
-	own.Kind = Unavailable
+	switch known.Kind {
+	case Denied, Refused, Throttled, Unavailable:
+	case NotFound:
+		own.Kind = Denied
+	default:
+		own.Kind = Unavailable
+	}
 	return &own
 }

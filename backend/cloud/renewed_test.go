@@ -100,6 +100,8 @@ func TestRenewedFailureSaysThatNothingWasSent(t *testing.T) {
 		"no kind":         {&Error{Message: "lost"}, Unavailable},
 		"foreign error":   {errors.New("secret"), Unavailable},
 		"denied":          {Errorf(Denied, "no"), Denied},
+		"no such role":    {Errorf(NotFound, "no role"), Denied},
+		"not ready":       {Errorf(NotReady, "later"), Unavailable},
 	} {
 		r := NewRenewed((&source{err: c.err}).fetch)
 		_, err := r.Get(t.Context())

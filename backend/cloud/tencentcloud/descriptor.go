@@ -1,11 +1,8 @@
 package tencentcloud
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -40,46 +37,6 @@ func Descriptor() cloud.Descriptor {
 		CanReset:                 true,
 		ResetMayStop:             true,
 	}
-}
-
-var (
-	// regionForm covers the regions of the SDK's list (common/regions), finance and open regions
-	// included, without being a list: new regions appear.
-	regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]{1,24}){1,3}$`)
-	// keyForm keeps a credential usable in the Authorization header, which separates its parts by
-	// blanks, commas and slashes.
-	accessKeyForm = regexp.MustCompile(`^[!-+\-.0-~]{1,256}$`)
-	secretKeyForm = regexp.MustCompile(`^[!-~]{1,256}$`)
-)
-
-// validate checks what the provider asks of a connection. Its errors name the field and never hold
-// a value of a secret one.
-func validate(cfg cloud.Config) error {
-	if cfg.Region == "" {
-		return errors.New("region: required, for example ap-guangzhou or eu-frankfurt")
-	}
-	if !regionForm.MatchString(cfg.Region) {
-		return fmt.Errorf("region: %q is not the name of a Tencent Cloud region, such as ap-guangzhou (a zone such as ap-guangzhou-3 names a part of it)", cfg.Region)
-	}
-	switch {
-	case cfg.AccessKey == "":
-		return errors.New("access_key: required; give the SecretId of an API key (CAM console, API keys)")
-	case !accessKeyForm.MatchString(cfg.AccessKey):
-		return errors.New("access_key: not a SecretId; it holds a character that none has, maybe a blank or a line break")
-	case cfg.SecretKey == "":
-		return errors.New("secret_key: required; give the SecretKey that belongs to access_key")
-	case !secretKeyForm.MatchString(cfg.SecretKey):
-		return errors.New("secret_key: not a SecretKey; it holds a character that none has, maybe a blank or a line break")
-	}
-	for key, url := range cfg.Endpoints {
-		if !slices.Contains(Descriptor().EndpointKeys, key) {
-			return fmt.Errorf("endpoints: %q is not a service of this provider; use %s", key, strings.Join(Descriptor().EndpointKeys, ", "))
-		}
-		if err := cloud.ValidateURL("endpoints."+key, url); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // instanceIDForm is the form of CVM instance ids: "ins-" and eight lower-case letters or digits

@@ -3,6 +3,7 @@ package tencentcloud
 import (
 	"strings"
 
+	cam "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cam/v20190116"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // verdict is what an error code means. The advice names the way out; {permission} stands for the
-// CAM action of the call.
+// CAM action of the call, {endpoint} for the connection field with the URL that was asked, {keys} and
+// {principal} for what the origin of the keys says.
 type verdict struct {
 	kind   cloud.Kind
 	advice string
@@ -19,17 +21,18 @@ type verdict struct {
 const (
 	adviceRunning  = "another operation is running on the instance; wait for it to end, the reset can be repeated then"
 	adviceMoving   = "the instance is between two states; repeat when it is running or stopped"
-	adviceGrant    = "the keys lack the permission {permission}; add it to the CAM policy of their user"
-	adviceMFA      = "the account asks for multi-factor authentication for {permission}; exempt the user of access_key in CAM"
-	adviceKeys     = "access_key is wrong, disabled or deleted; write the connection with a valid key pair"
+	adviceGrant    = "the keys lack the permission {permission}; add it to the CAM policies of {principal}"
+	adviceMFA      = "the account asks for multi-factor authentication for {permission}; exempt {principal} in CAM"
+	adviceKeys     = "the cloud does not know the keys, or they are disabled or deleted; check {keys}"
 	adviceID       = "an instance id is malformed; ids look like ins-r8hr2upy"
-	adviceOurs     = "the cloud does not accept the request's form; check endpoints.cvm, else report it as a bug"
+	adviceOurs     = "the cloud does not accept the request's form; check {endpoint}, else report it as a bug"
 	adviceBill     = "the instance is isolated or frozen for billing reasons; settle that in the cloud's console first"
 	adviceSlow     = "too many requests; lower max_requests_per_second if other programs use the same account"
 	adviceRescue   = "the instance is in rescue mode, or entering or leaving it; end that first"
 	adviceServer   = "the cloud failed inside"
 	adviceTags     = "the cloud does not accept a filter; check the role's instance_tags"
 	advicePassword = "the cloud does not accept the password; check password_policy against the rules for the instance's system"
+	adviceRole     = "the role cannot be assumed so; check role_arn"
 	adviceNothing  = "the cloud does not do this for the instance or the account"
 )
 
@@ -101,6 +104,38 @@ var verdicts = map[string]verdict{
 	sts.INVALIDPARAMETER_ACCESSKEYNOTSUPPORT: {cloud.Denied, "STS does not accept keys of this kind; use an API key of a CAM user"},
 	sts.INTERNALERROR_GETSEEDTOKENERROR:      {cloud.Unknown, adviceServer},
 
+	// AssumeRole.
+	sts.FAILEDOPERATION_CHECKMFAERROR:           {cloud.Denied, adviceMFA},
+	sts.FAILEDOPERATION_MFATYPENOTSUPPORTED:     {cloud.Denied, adviceMFA},
+	sts.INTERNALERROR_DBERROR:                   {cloud.Unknown, adviceServer},
+	sts.INTERNALERROR_ENCRYPTERROR:              {cloud.Unknown, adviceServer},
+	sts.INTERNALERROR_GETAPPIDERROR:             {cloud.Unknown, adviceServer},
+	sts.INTERNALERROR_GETROLEERROR:              {cloud.Unknown, adviceServer + " while it looked the role up; check role_arn if that lasts"},
+	sts.INTERNALERROR_ILLEGALROLE:               {cloud.Denied, adviceRole},
+	sts.INTERNALERROR_PBSERIALIZEERROR:          {cloud.Unknown, adviceServer},
+	sts.INTERNALERROR_SYSTEMERROR:               {cloud.Unknown, adviceServer},
+	sts.INTERNALERROR_UNKNOWNERROR:              {cloud.Unknown, adviceServer},
+	sts.INVALIDPARAMETER_ACCOUNTNOTAVALIABLE:    {cloud.Denied, "the account of the role does not exist or cannot be used; check role_arn"},
+	sts.INVALIDPARAMETER_EXTENDSTRATEGYOVERSIZE: {cloud.Refused, adviceOurs},
+	sts.INVALIDPARAMETER_GRANTOTHERRESOURCE:     {cloud.Denied, adviceRole},
+	sts.INVALIDPARAMETER_OVERLIMIT:              {cloud.Throttled, adviceSlow},
+	sts.INVALIDPARAMETER_OVERTIMEERROR:          {cloud.Refused, "the role allows only shorter sessions than two hours; raise its maximum session duration in CAM"},
+	sts.INVALIDPARAMETER_PARAMERROR:             {cloud.Refused, "the cloud does not accept a parameter of the request; check role_arn and external_id, where the connection has them"},
+	sts.INVALIDPARAMETER_POLICYTOOLONG:          {cloud.Refused, adviceOurs},
+	sts.INVALIDPARAMETER_RESOUCEERROR:           {cloud.Refused, "the cloud cannot read the name of the role; check role_arn"},
+	sts.INVALIDPARAMETER_STRATEGYFORMATERROR:    {cloud.Refused, adviceOurs},
+	sts.INVALIDPARAMETER_STRATEGYINVALID:        {cloud.Refused, adviceOurs},
+	sts.INVALIDPARAMETER_TEMPCODENOTAVALIABLE:   {cloud.Refused, adviceOurs},
+	sts.RESOURCENOTFOUND_ROLENOTFOUND:           {cloud.NotFound, "no such role; check role_arn"},
+
+	// Access keys in CAM. The operation error says nothing about what was done.
+	cam.FAILEDOPERATION_ACCESSKEY:          {cloud.Unknown, "CAM failed at the access key"},
+	cam.INVALIDPARAMETER_USERNOTEXIST:      {cloud.Refused, "CAM does not know the user of the keys"},
+	cam.OPERATIONDENIED_ACCESSKEYOVERLIMIT: {cloud.Refused, "the user has as many access keys as CAM allows"},
+	cam.OPERATIONDENIED_SUBUIN:             {cloud.Denied, "CAM lets no user change the keys of the main account"},
+	cam.OPERATIONDENIED_UINNOTMATCH:        {cloud.Refused, "the access key belongs to another user"},
+	cam.RESOURCENOTFOUND_SECRETNOTEXIST:    {cloud.NotFound, "no such access key"},
+
 	// Common to all APIs (page 213/33281).
 	"ActionOffline":                     {cloud.Refused, "the cloud has withdrawn this API; a newer cloudpw may know its successor"},
 	"AuthFailure.InvalidAuthorization":  {cloud.Denied, adviceKeys},
@@ -109,7 +144,7 @@ var verdicts = map[string]verdict{
 	"AuthFailure.SecretIdNotFound":      {cloud.Denied, adviceKeys},
 	"AuthFailure.SignatureExpire":       {cloud.Denied, "the clock of this host is more than five minutes off the cloud's; synchronize it"},
 	"AuthFailure.SignatureFailure":      {cloud.Denied, "secret_key does not belong to access_key; write both again"},
-	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary credentials are wrong or have expired; write the connection with valid ones"},
+	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary keys were revoked or have expired; the next call fetches others from {keys}"},
 	"AuthFailure.UnauthorizedOperation": {cloud.Denied, adviceGrant},
 	"DryRunOperation":                   {cloud.Refused, adviceOurs},
 	"FailedOperation":                   {cloud.Unknown, "the cloud reports a failure without a reason"},

@@ -12,20 +12,26 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// documentedKinds is the expected kind of every code in the documentation of the three calls and in
+// documentedKinds is the expected kind of every code in the documentation of the calls and in
 // the list of common codes, written down apart from the table under test.
 var documentedKinds = map[cloud.Kind]string{
-	cloud.NotFound: `InvalidInstanceId.NotFound ResourceNotFound InvalidParameterValue.TagKeyNotFound`,
+	cloud.NotFound: `InvalidInstanceId.NotFound ResourceNotFound InvalidParameterValue.TagKeyNotFound
+		ResourceNotFound.RoleNotFound ResourceNotFound.SecretNotExist`,
 	cloud.Denied: `AuthFailure.SecretIdNotFound AuthFailure.InvalidSecretId AuthFailure.SignatureFailure
 		AuthFailure.SignatureExpire AuthFailure.TokenFailure AuthFailure.MFAFailure AuthFailure.InvalidAuthorization
 		AuthFailure.UnauthorizedOperation AuthFailure.AccessKeyIllegal UnauthorizedOperation
 		UnauthorizedOperation.MFAExpired UnauthorizedOperation.MFANotFound UnauthorizedOperation.InvalidToken
-		InvalidParameter.AccessKeyNotSupport IpInBlacklist IpNotInWhitelist`,
+		InvalidParameter.AccessKeyNotSupport IpInBlacklist IpNotInWhitelist
+		FailedOperation.CheckMFAError FailedOperation.MFATypeNotSupported InternalError.IllegalRole
+		InvalidParameter.AccountNotAvaliable InvalidParameter.GrantOtherResource OperationDenied.SubUin`,
 	cloud.PasswordRefused: `InvalidParameterValue.InvalidPassword InvalidPassword`,
 	cloud.Throttled: `RequestLimitExceeded RequestLimitExceeded.GlobalRegionUinLimitExceeded
-		RequestLimitExceeded.IPLimitExceeded RequestLimitExceeded.UinLimitExceeded`,
+		RequestLimitExceeded.IPLimitExceeded RequestLimitExceeded.UinLimitExceeded
+		InvalidParameter.OverLimit`,
 	cloud.Unknown: `InternalServerError InternalError InternalError.GetSeedTokenError FailedOperation ResourceInUse
-		ResourceInsufficient ResourceUnavailable ResponseSizeLimitExceeded ServiceUnavailable`,
+		ResourceInsufficient ResourceUnavailable ResponseSizeLimitExceeded ServiceUnavailable
+		InternalError.DbError InternalError.EncryptError InternalError.GetAppIdError InternalError.GetRoleError
+		InternalError.PbSerializeError InternalError.SystemError InternalError.UnknownError FailedOperation.Accesskey`,
 	cloud.Refused: `InvalidInstanceId.Malformed InvalidParameterValue InvalidParameterValue.InstanceIdMalformed
 		InvalidParameterValue.LimitExceeded InvalidParameterValue.TooLong MissingParameter MutexOperation.TaskRunning
 		OperationDenied.InstanceOperationInProgress UnsupportedOperation.InstanceStateRunning
@@ -45,7 +51,11 @@ var documentedKinds = map[cloud.Kind]string{
 		InvalidParameterValue.SubnetIdMalformed InvalidParameterValue.UuidMalformed InvalidParameterValue.VpcIdMalformed
 		InvalidSecurityGroupId.NotFound InvalidSgId.Malformed InvalidZone.MismatchRegion ResourceNotFound.HpcCluster
 		ActionOffline DryRunOperation InvalidAction InvalidParameter InvalidRequest LimitExceeded NoSuchProduct
-		NoSuchVersion RequestSizeLimitExceeded UnknownParameter UnsupportedOperation UnsupportedProtocol UnsupportedRegion`,
+		NoSuchVersion RequestSizeLimitExceeded UnknownParameter UnsupportedOperation UnsupportedProtocol UnsupportedRegion
+		InvalidParameter.ExtendStrategyOverSize InvalidParameter.OverTimeError InvalidParameter.ParamError
+		InvalidParameter.PolicyTooLong InvalidParameter.ResouceError InvalidParameter.StrategyFormatError
+		InvalidParameter.StrategyInvalid InvalidParameter.TempCodeNotAvaliable InvalidParameter.UserNotExist
+		OperationDenied.AccessKeyOverLimit OperationDenied.UinNotMatch`,
 }
 
 func TestDocumentedCodesHaveTheirKind(t *testing.T) {
@@ -97,6 +107,11 @@ func TestSDKCodesOfOurCallsAreInTheTable(t *testing.T) {
 		{"cvm/v20170312", "ResetInstancesPassword", 31},
 		{"cvm/v20170312", "DescribeInstances", 27},
 		{"sts/v20180813", "GetCallerIdentity", 3},
+		{"sts/v20180813", "AssumeRole", 20},
+		{"cam/v20190116", "ListAccessKeys", 9},
+		{"cam/v20190116", "CreateAccessKey", 7},
+		{"cam/v20190116", "UpdateAccessKey", 8},
+		{"cam/v20190116", "DeleteAccessKey", 8},
 	} {
 		source := sdkFile(t, call.service, "client.go")
 		head, _, ok := strings.Cut(source, "func (c *Client) "+call.action+"(")
@@ -184,7 +199,7 @@ func TestEveryCodeThroughTheSDK(t *testing.T) {
 			if repeats := strings.Contains(text, "You sent"); repeats != (kind != cloud.PasswordRefused) {
 				t.Errorf("%s: %q; the cloud's text belongs into all but a refused password's error", code, text)
 			}
-			if certain := kind != cloud.Unknown; certain == strings.Contains(text, outcomeOpen) {
+			if certain := kind != cloud.Unknown; certain == strings.Contains(text, resetInstancesPassword.outcomeOpen()) {
 				t.Errorf("%s: %q is wrong about the outcome", code, text)
 			}
 		}

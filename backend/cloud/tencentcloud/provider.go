@@ -3,90 +3,84 @@ package tencentcloud
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
-	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
 type provider struct {
-	cvm *cvm.Client
-	// sts is nil where endpoints.cvm is overridden and endpoints.sts is not: the keys of a private
-	// or simulated endpoint must not be sent to the public cloud.
-	sts       *sts.Client
-	gate      cloud.Gate
-	timeout   time.Duration
-	secretKey string
+	sender
+	cfg cloud.Config
 }
 
 var (
-	_ cloud.Provider         = (*provider)(nil)
-	_ cloud.PasswordResetter = (*provider)(nil)
+	_ cloud.Provider          = (*provider)(nil)
+	_ cloud.PasswordResetter  = (*provider)(nil)
+	_ cloud.CredentialRotator = (*provider)(nil)
+	_ cloud.PermissionChecker = (*provider)(nil)
 )
 
 // New makes the provider of a validated connection. It sends nothing.
 func New(cfg cloud.Config) (cloud.Provider, error) {
+	return newProvider(cfg, newAmbient())
+}
+
+func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
 	if err := validate(cfg); err != nil {
 		return nil, err
 	}
 	if cfg.HTTPClient == nil {
 		return nil, errors.New("tencentcloud: no HTTP client given")
 	}
-	p := &provider{gate: cfg.Gate, timeout: cfg.RequestTimeout, secretKey: cfg.SecretKey}
-	if p.gate == nil {
-		p.gate = cloud.NoGate{}
+	if cfg.Gate == nil {
+		cfg.Gate = cloud.NoGate{}
 	}
-	out := newTransport(cfg.HTTPClient)
-	credential := common.NewCredential(cfg.AccessKey, cfg.SecretKey)
-
-	settings, err := clientProfile(cfg, endpointCVM)
+	source, err := newKeySource(cfg, environment)
 	if err != nil {
 		return nil, err
 	}
-	if p.cvm, err = cvm.NewClient(credential, cfg.Region, settings); err != nil {
-		return nil, fmt.Errorf("tencentcloud: CVM client: %w", err)
-	}
-	p.cvm.WithHttpTransport(out).WithRequestClient("cloudpw")
-
-	if cfg.Endpoints[endpointCVM] != "" && cfg.Endpoints[endpointSTS] == "" {
-		return p, nil
-	}
-	if settings, err = clientProfile(cfg, endpointSTS); err != nil {
-		return nil, err
-	}
-	if p.sts, err = sts.NewClient(credential, cfg.Region, settings); err != nil {
-		return nil, fmt.Errorf("tencentcloud: STS client: %w", err)
-	}
-	p.sts.WithHttpTransport(out).WithRequestClient("cloudpw")
-	return p, nil
+	return &provider{sender{cfg.Gate, cfg.RequestTimeout, source}, cfg}, nil
 }
 
-// ask makes one reading call: it waits for the gate, bounds the exchange and translates its error.
-func (p *provider) ask(ctx context.Context, a action, send func(context.Context) error) error {
-	if err := p.gate.Wait(ctx, a.name); err != nil {
+// sender sends requests that are signed with the keys of a source.
+type sender struct {
+	gate    cloud.Gate
+	timeout time.Duration
+	source  *keySource
+}
+
+// ask makes one call: it waits for the gate, bounds the exchange and translates its error.
+func (d *sender) ask(ctx context.Context, a action, send func(context.Context, *session) error) error {
+	s, err := d.source.get(ctx)
+	if err != nil {
 		return err
 	}
-	return p.exchange(ctx, a, send)
+	if err := d.gate.Wait(ctx, a.name); err != nil {
+		return err
+	}
+	return d.exchange(ctx, a, s, send)
 }
 
-// exchange sends one request at once.
-func (p *provider) exchange(ctx context.Context, a action, send func(context.Context) error, secrets ...string) error {
+// exchange sends one request at once. Temporary keys that the cloud no longer accepts are dropped, so
+// that the next call fetches others.
+func (d *sender) exchange(ctx context.Context, a action, s *session, send func(context.Context, *session) error, secrets ...string) error {
 	if err := ctx.Err(); err != nil {
 		return &cloud.Error{Kind: cloud.Unavailable, Message: a.String() + ": abandoned before it was sent", Err: err}
 	}
-	if p.timeout > 0 {
+	if d.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		ctx, cancel = context.WithTimeout(ctx, d.timeout)
 		defer cancel()
 	}
-	if err := send(ctx); err != nil {
-		return translate(a, err, append(secrets, p.secretKey)...)
+	if err := send(ctx, s); err != nil {
+		failure := translateFrom(d.source.origin, a, err, append(secrets, s.keys.secret, s.keys.token)...)
+		d.source.refused(s, failure)
+		return failure
 	}
 	return nil
 }
@@ -94,11 +88,8 @@ func (p *provider) exchange(ctx context.Context, a action, send func(context.Con
 // Verify implements cloud.Provider. It asks STS who the caller is. Where the keys may not do that,
 // or where only endpoints.cvm is set, it describes one instance instead.
 func (p *provider) Verify(ctx context.Context) error {
-	if p.sts != nil {
-		err := p.ask(ctx, getCallerIdentity, func(ctx context.Context) error {
-			_, err := p.sts.GetCallerIdentityWithContext(ctx, sts.NewGetCallerIdentityRequest())
-			return err
-		})
+	if !p.noSTS() {
+		_, err := p.identity(ctx)
 		if !lacksPermission(err) {
 			return err
 		}
@@ -107,6 +98,16 @@ func (p *provider) Verify(ctx context.Context) error {
 	request.Limit = common.Int64Ptr(1)
 	_, err := p.describeInstances(ctx, request)
 	return err
+}
+
+// noSTS reports that endpoints.cvm is overridden and endpoints.sts is not: the keys of a private or
+// simulated endpoint must not be sent, as a signature, to the public cloud. noCAM is its like for cam.
+func (p *provider) noSTS() bool {
+	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointSTS] == ""
+}
+
+func (p *provider) noCAM() bool {
+	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointCAM] == ""
 }
 
 // ValidateInstanceID implements cloud.Provider.

@@ -54,9 +54,14 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 	request.Password = &reset.Password
 	request.ForceStop = &reset.ForceStop
 
+	// Temporary keys that are about to end cost a request of their own, before this one is signed.
+	keys, err := p.source.get(ctx)
+	if err != nil {
+		return cloud.ResetStarted{}, err
+	}
 	var started cloud.ResetStarted
-	err := p.exchange(ctx, resetInstancesPassword, func(ctx context.Context) error {
-		response, err := p.cvm.ResetInstancesPasswordWithContext(ctx, request)
+	err = p.exchange(ctx, resetInstancesPassword, keys, func(ctx context.Context, s *session) error {
+		response, err := s.cvm.ResetInstancesPasswordWithContext(ctx, request)
 		if err != nil {
 			return err
 		}

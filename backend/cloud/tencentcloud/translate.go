@@ -28,19 +28,35 @@ var (
 	describeInstances      = action{"cvm", "DescribeInstances", true}
 	resetInstancesPassword = action{"cvm", "ResetInstancesPassword", false}
 	getCallerIdentity      = action{"sts", "GetCallerIdentity", true}
+	assumeRole             = action{"sts", "AssumeRole", true}
+	listAccessKeys         = action{"cam", "ListAccessKeys", true}
+	createAccessKey        = action{"cam", "CreateAccessKey", false}
+	updateAccessKey        = action{"cam", "UpdateAccessKey", false}
+	deleteAccessKey        = action{"cam", "DeleteAccessKey", false}
 )
 
 // clientErrors is the prefix of codes that the SDK makes itself.
 const clientErrors = "ClientError."
 
-// outcomeOpen ends the message about a reset whose outcome the error leaves open.
-const outcomeOpen = "; whether the reset took effect is not known yet"
+// outcomeOpen ends the message about a call whose outcome the error leaves open.
+func (a action) outcomeOpen() string {
+	if a == resetInstancesPassword {
+		return "; whether the reset took effect is not known yet"
+	}
+	return "; whether the call took effect is not known"
+}
 
 // maxCloudText bounds what is kept of the cloud's own texts, in characters.
 const maxCloudText = 300
 
-// translate makes the error of a call. secrets are kept out of it even where the cloud repeats them.
+// translate is translateFrom for the connection's own keys.
 func translate(a action, err error, secrets ...string) *cloud.Error {
+	return translateFrom(originStatic, a, err, secrets...)
+}
+
+// translateFrom makes the error of a call that was signed with keys of that origin. secrets are kept
+// out of it even where the cloud repeats them.
+func translateFrom(from origin, a action, err error, secrets ...string) *cloud.Error {
 	var own *cloud.Error
 	if errors.As(err, &own) {
 		return own
@@ -60,21 +76,23 @@ func translate(a action, err error, secrets ...string) *cloud.Error {
 		// The text of such an error holds the whole answer: it is dropped with the error.
 		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (the SDK says %s)", a, clean(code, 64))
 	}
-	return refusal(a, api, secrets)
+	return refusal(from, a, api, secrets)
 }
 
 // refusal translates an error that the API answered with.
-func refusal(a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
+func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
 	v := judge(api.Code)
 	text := clean(redact(api.Message, secrets), maxCloudText)
+	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
+		"{keys}", from.keys, "{principal}", from.principal).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
 		Code:      clean(redact(api.Code, secrets), 128),
 		RequestID: clean(redact(api.RequestId, secrets), 128),
-		Message:   a.String() + ": " + strings.ReplaceAll(v.advice, "{permission}", a.service+":"+a.name),
+		Message:   a.String() + ": " + advice,
 	}
 	if v.kind == cloud.Unknown && !a.reads {
-		e.Message += outcomeOpen
+		e.Message += a.outcomeOpen()
 	}
 	// What the cloud says about a refused password could describe it.
 	if v.kind == cloud.PasswordRefused {
@@ -103,7 +121,7 @@ func unreadable(a action, answer *answerError) *cloud.Error {
 		e.Message = a.String() + ": " + answer.Error() + "; check endpoints." + a.service + " and proxies on the way"
 	}
 	if !a.reads {
-		e.Message += outcomeOpen
+		e.Message += a.outcomeOpen()
 	}
 	return e
 }
@@ -148,4 +166,13 @@ func clean(text string, n int) string {
 		runes = append(runes[:n], []rune("...")...)
 	}
 	return string(runes)
+}
+
+// asError returns the *cloud.Error of a failed call, or nil.
+func asError(err error) *cloud.Error {
+	var e *cloud.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
 }

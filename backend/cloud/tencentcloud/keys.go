@@ -1,0 +1,189 @@
+package tencentcloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cam "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cam/v20190116"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
+	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
+	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+const (
+	// sessionName is the name of role sessions, as the cloud's audit shows it.
+	sessionName = "cloudpw"
+	// sessionLife is how long a role session lasts: AssumeRole's own default.
+	sessionLife = 2 * time.Hour
+)
+
+// keys are what signs requests; token belongs to temporary ones.
+type keys struct{ id, secret, token string }
+
+// session is a set of keys with the SDK's clients that sign with them. The SDK reads the parts of a
+// credential one by one, so keys are never exchanged under a client.
+type session struct {
+	keys keys
+	cvm  *cvm.Client
+	sts  *sts.Client
+	cam  *cam.Client
+}
+
+// newSession makes the clients of a set of keys.
+func newSession(cfg cloud.Config, k keys) (*session, error) {
+	credential := common.NewTokenCredential(k.id, k.secret, k.token)
+	out := newTransport(cfg.HTTPClient)
+	settings := map[string]*profile.ClientProfile{}
+	for _, service := range []string{endpointCVM, endpointSTS, endpointCAM} {
+		p, err := clientProfile(cfg, service)
+		if err != nil {
+			return nil, err
+		}
+		settings[service] = p
+	}
+	s := &session{keys: k}
+	var errs [3]error
+	s.cvm, errs[0] = cvm.NewClient(credential, cfg.Region, settings[endpointCVM])
+	s.sts, errs[1] = sts.NewClient(credential, cfg.Region, settings[endpointSTS])
+	s.cam, errs[2] = cam.NewClient(credential, cfg.Region, settings[endpointCAM])
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("tencentcloud: %w", err)
+	}
+	for _, client := range []*common.Client{&s.cvm.Client, &s.sts.Client, &s.cam.Client} {
+		client.WithHttpTransport(out).WithRequestClient("cloudpw")
+	}
+	return s, nil
+}
+
+// origin is where the keys of a connection come from, in the words of error messages.
+type origin struct {
+	keys      string // what to check when the cloud refuses them
+	principal string // who needs a permission
+}
+
+var (
+	originStatic  = origin{"access_key and secret_key of the connection", "the user of access_key"}
+	originAmbient = origin{"the ambient credentials of the Vault server (use_ambient_credentials)", "the user or role of the ambient credentials"}
+)
+
+// keySource gives the sessions that sign a connection's requests: with its own keys, those of the
+// environment, or those of a role that is assumed with either.
+type keySource struct {
+	renewed *cloud.Renewed[*session]
+	origin  origin
+	// static is the access key id of a connection whose own key signs its requests, else "".
+	static string
+	// assumes is the name of the role to assume, else "".
+	assumes string
+}
+
+func newKeySource(cfg cloud.Config, environment *ambient) (*keySource, error) {
+	base := &keySource{origin: originStatic, static: cfg.AccessKey}
+	// Whatever signs later, the clients can be made: the configuration is checked here.
+	own, err := newSession(cfg, keys{id: cfg.AccessKey, secret: cfg.SecretKey})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.UseAmbientCredentials {
+		base = &keySource{origin: originAmbient}
+		base.renewed = cloud.NewRenewed(sessions(cfg, environment.fetch))
+	} else {
+		base.renewed = cloud.NewRenewed(func(context.Context) (*session, time.Time, error) { return own, time.Time{}, nil })
+	}
+	if cfg.RoleARN == "" {
+		return base, nil
+	}
+	role := &assumedRole{cfg, sender{cfg.Gate, cfg.RequestTimeout, base}}
+	return &keySource{
+		renewed: cloud.NewRenewed(sessions(cfg, role.fetch)),
+		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN},
+		assumes: cfg.RoleARN,
+	}, nil
+}
+
+// sessions makes the clients for fetched keys.
+func sessions(cfg cloud.Config, fetch func(context.Context) (keys, time.Time, error)) func(context.Context) (*session, time.Time, error) {
+	return func(ctx context.Context) (*session, time.Time, error) {
+		k, end, err := fetch(ctx)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		s, err := newSession(cfg, k)
+		return s, end, err
+	}
+}
+
+// get returns the session to sign with. Its errors are *cloud.Error values.
+func (k *keySource) get(ctx context.Context) (*session, error) { return k.renewed.Get(ctx) }
+
+// refused makes the next call fetch new keys if the failure says that the used ones are dead. The
+// connection's own keys stay what they are.
+func (k *keySource) refused(used *session, failure *cloud.Error) {
+	if k.static != "" {
+		return
+	}
+	switch failure.Code {
+	case "AuthFailure.TokenFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.InvalidSecretId":
+		k.renewed.Drop(func(have *session) bool { return have == used })
+	}
+}
+
+// assumedRole gets the keys of a role by sts AssumeRole.
+type assumedRole struct {
+	cfg  cloud.Config
+	base sender
+}
+
+// fetch makes one AssumeRole request.
+func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
+	request := sts.NewAssumeRoleRequest()
+	request.RoleArn = &r.cfg.RoleARN
+	request.RoleSessionName = common.StringPtr(sessionName)
+	request.DurationSeconds = common.Uint64Ptr(uint64(sessionLife / time.Second))
+	if r.cfg.ExternalID != "" {
+		request.ExternalId = &r.cfg.ExternalID
+	}
+	var answer *sts.AssumeRoleResponseParams
+	asked := time.Now()
+	err := r.base.ask(ctx, assumeRole, func(ctx context.Context, s *session) error {
+		response, err := s.sts.AssumeRoleWithContext(ctx, request)
+		if err == nil {
+			answer = response.Response
+		}
+		return err
+	})
+	if err != nil {
+		return keys{}, time.Time{}, r.explain(err)
+	}
+	if answer == nil || answer.Credentials == nil || answer.ExpiredTime == nil || value(answer.Credentials.TmpSecretId) == "" ||
+		value(answer.Credentials.TmpSecretKey) == "" || value(answer.Credentials.Token) == "" {
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s for %s: the answer holds no session; check endpoints.sts", assumeRole, r.cfg.RoleARN)
+	}
+	// Our clock and the cloud's may differ: what ends first counts.
+	end := asked.Add(sessionLife)
+	if told := time.Unix(*answer.ExpiredTime, 0); told.Before(end) {
+		end = told
+	}
+	return keys{*answer.Credentials.TmpSecretId, *answer.Credentials.TmpSecretKey, *answer.Credentials.Token}, end, nil
+}
+
+// explain makes a refusal to assume the role name what usually lacks.
+func (r *assumedRole) explain(err error) error {
+	if !lacksPermission(err) {
+		return err
+	}
+	out := *asError(err)
+	out.Message = fmt.Sprintf("%s: %s may not assume %s; allow sts:AssumeRole on it in their CAM policies, let the role trust their account",
+		assumeRole, r.base.source.origin.principal, r.cfg.RoleARN)
+	if r.cfg.ExternalID == "" {
+		out.Message += ", and if it asks for an external id, set external_id"
+	} else {
+		out.Message += ", and compare external_id with what it asks for"
+	}
+	return &out
+}

@@ -1,0 +1,213 @@
+package tencentcloud
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	cam "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cam/v20190116"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// maxKeys is how many access keys a CAM user can have (cam errors.go, OperationDenied.AccessKeyOverLimit).
+const maxKeys = 2
+
+// OwnCredentials implements cloud.CredentialRotator by cam ListAccessKeys of the user who signs.
+func (p *provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, error) {
+	if _, err := p.ownUser(ctx); err != nil {
+		return nil, err
+	}
+	list, err := p.ownKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := make([]cloud.OwnCredential, 0, len(list))
+	for _, k := range list {
+		id := value(k.AccessKeyId)
+		own = append(own, cloud.OwnCredential{ID: id, Created: created(k), InUse: id == p.source.static})
+	}
+	return own, nil
+}
+
+// created is when a key was made. The API tells no time zone; UTC is assumed.
+func created(k *cam.AccessKey) time.Time {
+	at, err := time.Parse(time.DateTime, value(k.CreateTime))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// CreateCredential implements cloud.CredentialRotator by cam CreateAccessKey.
+func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, error) {
+	user, err := p.ownUser(ctx)
+	if err != nil {
+		return cloud.Credential{}, err
+	}
+	request := cam.NewCreateAccessKeyRequest()
+	request.Description = common.StringPtr("made by cloudpw")
+	var made cloud.Credential
+	err = p.ask(ctx, createAccessKey, func(ctx context.Context, s *session) error {
+		response, err := s.cam.CreateAccessKeyWithContext(ctx, request)
+		if err != nil {
+			return err
+		}
+		if response.Response == nil || response.Response.AccessKey == nil {
+			return cloud.Errorf(cloud.Unknown, "%s: the answer holds no key", createAccessKey)
+		}
+		made.AccessKey, made.SecretKey = value(response.Response.AccessKey.AccessKeyId), value(response.Response.AccessKey.SecretAccessKey)
+		if !accessKeyForm.MatchString(made.AccessKey) || !secretKeyForm.MatchString(made.SecretKey) {
+			return cloud.Errorf(cloud.Unknown, "%s: the answer holds no usable key; check endpoints.cam", createAccessKey)
+		}
+		return nil
+	})
+	switch failure := asError(err); {
+	case err == nil:
+		return made, nil
+	case failure != nil && failure.Code == cam.OPERATIONDENIED_ACCESSKEYOVERLIMIT:
+		return cloud.Credential{}, p.tooManyKeys(ctx, user, failure)
+	case failure != nil && failure.Kind == cloud.Unknown:
+		out := *failure
+		out.Message += fmt.Sprintf("; CAM may have made a key all the same: look at the API keys of %s in the CAM console, and delete one that is not in use", user)
+		return cloud.Credential{}, &out
+	}
+	return cloud.Credential{}, err
+}
+
+// tooManyKeys makes the error about CAM's limit name the key that can go.
+func (p *provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Error) error {
+	out := *limit
+	out.Message = fmt.Sprintf("%s has %d access keys already, as many as CAM allows", user, maxKeys)
+	list, err := p.ownKeys(ctx)
+	if err != nil {
+		out.Message += "; delete the one that this connection does not use (CAM console, API keys)"
+		return &out
+	}
+	for _, k := range list {
+		if id := value(k.AccessKeyId); id != p.source.static {
+			out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (CAM console, API keys)",
+				clean(id, 64), strings.ToLower(clean(value(k.Status), 16)), clean(value(k.CreateTime), 32))
+		}
+	}
+	return &out
+}
+
+// DeleteCredential implements cloud.CredentialRotator by cam UpdateAccessKey and DeleteAccessKey: the
+// key is switched off first, since the console deletes no other, and a key that is switched off can
+// still be deleted by a repetition. The key that signs the requests is not deleted: it could not
+// finish the work.
+func (p *provider) DeleteCredential(ctx context.Context, id string) error {
+	if !accessKeyForm.MatchString(id) {
+		return cloud.Errorf(cloud.Refused, "%.40q is not the SecretId of an API key", id)
+	}
+	if id == p.source.static {
+		return cloud.Errorf(cloud.Refused, "API key %s is the one that this connection uses; write the connection with another one first", id)
+	}
+	if _, err := p.ownUser(ctx); err != nil {
+		return err
+	}
+	err := p.switchOff(ctx, id)
+	if err == nil {
+		err = p.deleteKey(ctx, id)
+	}
+	if keyIsGone(err) {
+		return nil
+	}
+	return err
+}
+
+// switchOff makes one UpdateAccessKey call.
+func (p *provider) switchOff(ctx context.Context, id string) error {
+	request := cam.NewUpdateAccessKeyRequest()
+	request.AccessKeyId, request.Status = &id, common.StringPtr("Inactive")
+	return p.ask(ctx, updateAccessKey, func(ctx context.Context, s *session) error {
+		_, err := s.cam.UpdateAccessKeyWithContext(ctx, request)
+		return err
+	})
+}
+
+// deleteKey makes one DeleteAccessKey call.
+func (p *provider) deleteKey(ctx context.Context, id string) error {
+	request := cam.NewDeleteAccessKeyRequest()
+	request.AccessKeyId = &id
+	return p.ask(ctx, deleteAccessKey, func(ctx context.Context, s *session) error {
+		_, err := s.cam.DeleteAccessKeyWithContext(ctx, request)
+		return err
+	})
+}
+
+// keyIsGone reports the answer about a key that does not exist.
+func keyIsGone(err error) bool {
+	failure := asError(err)
+	return failure != nil && failure.Code == cam.RESOURCENOTFOUND_SECRETNOTEXIST
+}
+
+// ownKeys lists the access keys of the user who signs.
+func (p *provider) ownKeys(ctx context.Context) ([]*cam.AccessKey, error) {
+	var list []*cam.AccessKey
+	err := p.ask(ctx, listAccessKeys, func(ctx context.Context, s *session) error {
+		response, err := s.cam.ListAccessKeysWithContext(ctx, cam.NewListAccessKeysRequest())
+		if err != nil {
+			return err
+		}
+		if response.Response == nil {
+			return cloud.Errorf(cloud.Unknown, "%s: the answer holds no list; check endpoints.cam", listAccessKeys)
+		}
+		for _, k := range response.Response.AccessKeys {
+			if k != nil {
+				list = append(list, k)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// ownUser returns the name of the CAM user whose key the connection has, or says why there is none
+// whose keys could be rotated. That a UserId with a colon is a session and one that equals the account
+// is the main account is from models.go, GetCallerIdentityResponseParams.
+func (p *provider) ownUser(ctx context.Context) (string, error) {
+	switch {
+	case p.source.assumes != "":
+		return "", cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
+			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
+	case p.source.static == "":
+		return "", cloud.Errorf(cloud.Refused, "use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
+	case p.noSTS():
+		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
+	case p.noCAM():
+		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Region))
+	}
+	who, err := p.identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	switch name := clean(value(who.Arn), 128); {
+	case value(who.UserId) == "" || strings.Contains(value(who.UserId), ":"):
+		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no CAM user, so it has no access keys to rotate", name)
+	case value(who.UserId) == value(who.AccountId):
+		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to the main account (%s), whose keys cloudpw neither makes nor deletes; make a CAM user for the connection", name)
+	default:
+		return name, nil
+	}
+}
+
+// identity asks STS who signs.
+func (p *provider) identity(ctx context.Context) (*sts.GetCallerIdentityResponseParams, error) {
+	var who *sts.GetCallerIdentityResponseParams
+	err := p.ask(ctx, getCallerIdentity, func(ctx context.Context, s *session) error {
+		response, err := s.sts.GetCallerIdentityWithContext(ctx, sts.NewGetCallerIdentityRequest())
+		if err == nil && response.Response == nil {
+			err = cloud.Errorf(cloud.Unknown, "%s: the answer names nobody; check endpoints.sts", getCallerIdentity)
+		}
+		if err == nil {
+			who = response.Response
+		}
+		return err
+	})
+	return who, err
+}
