@@ -20,7 +20,7 @@ export GOWORK := off
 
 .PHONY: help
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 .PHONY: build
 build: ## build the plugin and the cloud simulator into bin/
@@ -34,6 +34,7 @@ test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulato
 vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
+	go vet -tags openstack ./tests/openstack
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no Vault, the simulator's included
@@ -48,6 +49,12 @@ test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for so
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
+
+.PHONY: test-openstack
+test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
+	@test -n "$(CLOUDPW_OPENSTACK_RC)" || { echo "CLOUDPW_OPENSTACK_RC is not set: it names the rc file of a real cloud, from Horizon under API Access. Run: CLOUDPW_OPENSTACK_RC=openrc.sh make test-openstack" >&2; exit 1; }
+	CLOUDPW_OPENSTACK_RC="$(abspath $(CLOUDPW_OPENSTACK_RC))" CLOUDPW_OPENSTACK_KEY="$(abspath $(CLOUDPW_OPENSTACK_KEY))" \
+		go test -tags openstack -count=1 -v $(TESTFLAGS) -run TestAgainstARealCloud ./tests/openstack
 
 .PHONY: demo
 demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves it running)

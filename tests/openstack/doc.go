@@ -1,0 +1,12 @@
+// Package openstack tests the provider openstack against a real Keystone and Nova:
+//
+//	CLOUDPW_OPENSTACK_RC=openrc.sh make test-openstack
+//
+// The file is what Horizon offers for download, or any other list of OS_ variables; it is read, not run
+// (see ReadRC). The same checks run against the simulator with the other tests, so that they work when
+// somebody has a cloud to point them at.
+//
+// They change nothing, unless CLOUDPW_OPENSTACK_ROTATE=1 allows them to make an application credential
+// and to delete it again. CLOUDPW_OPENSTACK_KEY may name the file of a private key that decrypts the
+// initial passwords.
+package openstack
