@@ -306,8 +306,11 @@ func TestSharedRoleWriteCutShort(t *testing.T) {
 		t.Error("a failed write let an instance join or leave")
 	}
 
-	if says := failing(rotation.GroupPrefix, map[string]any{"instance_ids": "srv-1,srv-3"}); !strings.Contains(says, "write it again") {
+	if says := failing("account/prod/srv-2/", map[string]any{"instance_ids": "srv-1,srv-3"}); !strings.Contains(says, "write it again") {
 		t.Errorf("no way out: %s", says)
+	}
+	if got := h.account(t, "srv-2"); got["role"] != "web" || got["due_reason"] != nil {
+		t.Fatalf("srv-2 has left its group already: %v", got)
 	}
 	// srv-2 has left the role and not yet its group: another role gets it as a leaver.
 	h.write(t, "roles/other", map[string]any{"connection": "prod", "instance_ids": "srv-2", "force_stop": true, "min_reset_interval": 0})
