@@ -29,22 +29,32 @@ const (
 // connection is one cloud account in one region and the credentials for it, as stored.
 type connection struct {
 	record
-	Provider          string            `json:"provider"`
-	Region            string            `json:"region,omitempty"`
-	ProjectID         string            `json:"project_id,omitempty"`
-	AccessKey         string            `json:"access_key,omitempty"`
-	SecretKey         string            `json:"secret_key,omitempty"`
-	AuthURL           string            `json:"auth_url,omitempty"`
-	Username          string            `json:"username,omitempty"`
-	Password          string            `json:"password,omitempty"`
-	UserDomainName    string            `json:"user_domain_name,omitempty"`
-	ProjectName       string            `json:"project_name,omitempty"`
-	ProjectDomainName string            `json:"project_domain_name,omitempty"`
-	SignatureStyle    string            `json:"signature_style,omitempty"`
-	Endpoints         map[string]string `json:"endpoints,omitempty"`
-	CACertificate     string            `json:"ca_certificate,omitempty"`
+	Provider          string `json:"provider"`
+	Region            string `json:"region,omitempty"`
+	ProjectID         string `json:"project_id,omitempty"`
+	AccessKey         string `json:"access_key,omitempty"`
+	SecretKey         string `json:"secret_key,omitempty"`
+	AuthURL           string `json:"auth_url,omitempty"`
+	Username          string `json:"username,omitempty"`
+	Password          string `json:"password,omitempty"`
+	UserDomainName    string `json:"user_domain_name,omitempty"`
+	ProjectName       string `json:"project_name,omitempty"`
+	ProjectDomainName string `json:"project_domain_name,omitempty"`
+	SignatureStyle    string `json:"signature_style,omitempty"`
+	RoleARN           string `json:"role_arn,omitempty"`
+	ExternalID        string `json:"external_id,omitempty"`
+	// ApplicationCredentialID and ApplicationCredentialSecret are Keystone's.
+	ApplicationCredentialID     string `json:"application_credential_id,omitempty"`
+	ApplicationCredentialSecret string `json:"application_credential_secret,omitempty"`
+	// UseAmbientCredentials takes the credentials that the Vault server's surroundings supply.
+	UseAmbientCredentials *bool `json:"use_ambient_credentials,omitempty"` // nil: false
+
+	Endpoints     map[string]string `json:"endpoints,omitempty"`
+	CACertificate string            `json:"ca_certificate,omitempty"`
 	// AllowedRoles are names or globs; none means all.
 	AllowedRoles []string `json:"allowed_roles,omitempty"`
+	// RequiredTags are carried by all instances that the connection serves.
+	RequiredTags map[string]string `json:"required_tags,omitempty"`
 	// MaxRequestsPerSecond is per API action; 0: the provider's default.
 	MaxRequestsPerSecond float64        `json:"max_requests_per_second,omitempty"`
 	RequestTimeout       *time.Duration `json:"request_timeout,omitempty"` // nil: the default
@@ -65,6 +75,7 @@ func (c *connection) clone() *connection {
 	n := *c
 	n.Endpoints = maps.Clone(c.Endpoints)
 	n.AllowedRoles = slices.Clone(c.AllowedRoles)
+	n.RequiredTags = maps.Clone(c.RequiredTags)
 	return &n
 }
 
@@ -77,25 +88,41 @@ type connectionText struct {
 	// account fields belong to the identity of the cloud account: they are fixed while accounts
 	// exist, which would else mean other servers.
 	account bool
+	// identity fields say who asks the cloud. They may change, but not to another cloud account's.
+	identity bool
 	// target fields decide where the secrets are sent.
 	target bool
 	// writeOnly fields are not read back.
 	writeOnly bool
 }
 
+// Names of connection fields that are needed in several places.
+const (
+	ambientField           = "use_ambient_credentials"
+	applicationIDField     = "application_credential_id"
+	applicationSecretField = "application_credential_secret" //nolint:gosec // G101: the name of a field
+)
+
 var connectionTexts = []connectionText{
 	{name: "region", at: func(c *connection) *string { return &c.Region }, account: true},
 	{name: "project_id", at: func(c *connection) *string { return &c.ProjectID }, account: true},
-	{name: "access_key", at: func(c *connection) *string { return &c.AccessKey }, writeOnly: true},
+	{name: "access_key", at: func(c *connection) *string { return &c.AccessKey }, identity: true, writeOnly: true},
 	{name: "secret_key", at: func(c *connection) *string { return &c.SecretKey }, secret: true, writeOnly: true},
 	{name: "auth_url", at: func(c *connection) *string { return &c.AuthURL }, target: true},
-	{name: "username", at: func(c *connection) *string { return &c.Username }},
+	{name: "username", at: func(c *connection) *string { return &c.Username }, identity: true},
 	{name: "password", at: func(c *connection) *string { return &c.Password }, secret: true, writeOnly: true},
 	{name: "user_domain_name", at: func(c *connection) *string { return &c.UserDomainName }, account: true},
 	{name: "project_name", at: func(c *connection) *string { return &c.ProjectName }, account: true},
 	{name: "project_domain_name", at: func(c *connection) *string { return &c.ProjectDomainName }, account: true},
 	{name: "signature_style", at: func(c *connection) *string { return &c.SignatureStyle }},
+	{name: "role_arn", at: func(c *connection) *string { return &c.RoleARN }, identity: true},
+	{name: "external_id", at: func(c *connection) *string { return &c.ExternalID }},
+	{name: applicationIDField, at: func(c *connection) *string { return &c.ApplicationCredentialID }, identity: true},
+	{name: applicationSecretField, at: func(c *connection) *string { return &c.ApplicationCredentialSecret }, secret: true, writeOnly: true},
 }
+
+// ambient is use_ambient_credentials as in force.
+func (c *connection) ambient() bool { return orDefault(c.UseAmbientCredentials, false) }
 
 // timeout is request_timeout as in force.
 func (c *connection) timeout() time.Duration {
@@ -144,8 +171,15 @@ func (c *connection) cloudConfig(d cloud.Descriptor) cloud.Config {
 		ProjectName:       c.ProjectName,
 		ProjectDomainName: c.ProjectDomainName,
 		SignatureStyle:    c.signatureStyle(d),
-		Endpoints:         maps.Clone(c.Endpoints),
-		RequestTimeout:    c.timeout(),
+
+		ApplicationCredentialID:     c.ApplicationCredentialID,
+		ApplicationCredentialSecret: c.ApplicationCredentialSecret,
+		UseAmbientCredentials:       c.ambient(),
+		RoleARN:                     c.RoleARN,
+		ExternalID:                  c.ExternalID,
+
+		Endpoints:      maps.Clone(c.Endpoints),
+		RequestTimeout: c.timeout(),
 	}
 }
 
@@ -156,6 +190,7 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 		"endpoints":               c.Endpoints,
 		"ca_certificate":          c.CACertificate,
 		"allowed_roles":           c.AllowedRoles,
+		"required_tags":           c.RequiredTags,
 		"max_requests_per_second": c.rate(d),
 		"request_timeout":         seconds(c.timeout()),
 		"password_policy":         c.PasswordPolicy,
@@ -164,8 +199,13 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 	if len(c.AllowedRoles) == 0 {
 		data["allowed_roles"] = []string{"*"}
 	}
-	if c.Endpoints == nil {
-		data["endpoints"] = map[string]string{}
+	for _, field := range []string{"endpoints", "required_tags"} {
+		if m, ok := data[field].(map[string]string); ok && m == nil {
+			data[field] = map[string]string{}
+		}
+	}
+	if slices.Contains(d.Fields, ambientField) {
+		data[ambientField] = c.ambient()
 	}
 	for _, f := range connectionTexts {
 		if !f.writeOnly && slices.Contains(d.Fields, f.name) {

@@ -20,6 +20,8 @@ var realConnections = map[string]map[string]any{
 	"tencentcloud":      {"provider": "tencentcloud", "region": "eu-frankfurt", "access_key": "AKIDexample", "secret_key": "s3cr3t-tencent"},
 	"huaweicloud":       {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
 	"opentelekomcloud":  {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKOTC", "secret_key": "s3cr3t-otc"},
+	"openstack":         {"provider": "openstack", "auth_url": "https://keystone.example.com/v3", "application_credential_id": "0123456789abcdef0123456789abcdef", "application_credential_secret": "s3cr3t-application"},
+	"aws2":              {"provider": "aws", "region": "eu-central-1", "use_ambient_credentials": true, "role_arn": "arn:aws:iam::123456789012:role/cloudpw", "external_id": "x-1"},
 	"opentelekomcloud2": {"provider": "opentelekomcloud", "region": "eu-de", "project_name": "eu-de", "username": "u", "password": "s3cr3t-user", "user_domain_name": "OTC-1", "auth_url": "https://iam.eu-de.otc.t-systems.com/v3"},
 }
 
@@ -36,7 +38,7 @@ func TestRealProvidersConnections(t *testing.T) {
 		got := h.read(t, "config/"+name)
 		for field, want := range data {
 			switch field {
-			case "access_key", "secret_key", "password":
+			case "access_key", "secret_key", "password", "application_credential_secret":
 				if _, ok := got[field]; ok {
 					t.Errorf("%s: %s is read back", name, field)
 				}
@@ -62,7 +64,7 @@ func TestRealProvidersConnections(t *testing.T) {
 	if got, want := h.list(t, "config/"), slices.Sorted(maps.Keys(realConnections)); !reflect.DeepEqual(got, want) {
 		t.Errorf("config/ lists %v, want %v", got, want)
 	}
-	if got := h.list(t, "config", "after", "huaweicloud", "limit", "1"); fmt.Sprint(got) != "[opentelekomcloud]" {
+	if got := h.list(t, "config", "after", "openstack", "limit", "1"); fmt.Sprint(got) != "[opentelekomcloud]" {
 		t.Errorf("a page of config/ is %v", got)
 	}
 }
@@ -90,6 +92,8 @@ func TestRealProvidersRefuse(t *testing.T) {
 		"huaweicloud without a project": {"huaweicloud", map[string]any{"project_id": nil}, "project_id"},
 		"huaweicloud in a new style":    {"huaweicloud", map[string]any{"signature_style": "baroque"}, "signature_style"},
 		"otc with both credentials":     {"opentelekomcloud", map[string]any{"username": "u", "password": "p"}, "username"},
+		"aws with no keys at all":       {"aws", map[string]any{"access_key": nil, "secret_key": nil}, ambientField},
+		"openstack with both":           {"openstack", map[string]any{"username": "u", "password": "p"}, "username"},
 		"otc without a domain":          {"opentelekomcloud2", map[string]any{"user_domain_name": nil}, "user_domain_name"},
 		"an odd endpoint":               {"opentelekomcloud", map[string]any{"endpoints": "ec2=https://example.com"}, "endpoints"},
 	} {
@@ -112,9 +116,7 @@ func TestUnusedConnectionFieldIsAnError(t *testing.T) {
 			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, f.name: "something"}), f.name+":", provider)
 		}
 	}
-	for _, later := range []string{"role_arn", "external_id", "use_ambient_credentials", "required_tags", "application_credential_id"} {
-		h.refusedWrite(t, "config/x", merged(realConnections["aws"], map[string]any{later: "x"}), later, "unknown field")
-	}
+	h.refusedWrite(t, "config/huawei", merged(realConnections["huaweicloud"], map[string]any{"verify_connection": false, ambientField: true}), ambientField+":", "huaweicloud")
 }
 
 // connectionCases hold, for each field of config/<name>, what it accepts and what it refuses. The
@@ -138,6 +140,12 @@ var connectionCases = map[string]struct {
 	"project_name":            {set: "eu-de", unset: "", refused: []any{"p\n"}},
 	"project_domain_name":     {set: "d", unset: "", refused: []any{"d\n"}},
 	"signature_style":         {set: "scoped", unset: "direct", refused: []any{"di\nrect"}},
+	"role_arn":                {set: "arn:cloud:iam::1:role/r", unset: "", refused: []any{"arn\n"}},
+	"external_id":             {set: "x-1", unset: "", refused: []any{"x\x00"}},
+	ambientField:              {set: true, unset: false, refused: []any{"perhaps"}},
+	applicationIDField:        {set: "ac-1", unset: "", refused: []any{"a\nc"}},
+	applicationSecretField:    {set: "acs", reads: "-", unset: "-", refused: []any{"a\nc", []any{"x"}, map[string]any{"a": "b"}}},
+	"required_tags":           {set: map[string]any{"team": "ops"}, unset: map[string]string{}, refused: []any{"team", map[string]any{"": "x"}, map[string]any{"a\n": "x"}, map[string]any{"a": strings.Repeat("x", 300)}, manyTags(21)}},
 	"endpoints":               {set: map[string]any{"compute": "https://ecs.example.com"}, unset: map[string]string{}, refused: []any{"compute=http://example.com", "compute=https://169.254.169.254", "compute=https://u:p@example.com", "storage=https://example.com", "compute"}},
 	"ca_certificate":          {set: testCA, unset: "", refused: []any{"no certificate", strings.Repeat("x", 300<<10)}},
 	"allowed_roles":           {set: "web,db-*", reads: []string{"web", "db-*"}, unset: []string{"*"}, refused: nil},
@@ -154,7 +162,7 @@ func TestConnectionFields(t *testing.T) {
 			t.Errorf("field %s has no case", name)
 		}
 	}
-	secrets := map[string]any{"secret_key": "again", "password": "again"}
+	secrets := map[string]any{"secret_key": "again", "password": "again", applicationSecretField: "again"}
 	for name, c := range connectionCases {
 		t.Run(name, func(t *testing.T) {
 			if fields[name] == nil {
@@ -186,6 +194,15 @@ func TestConnectionFields(t *testing.T) {
 			checkField(t, name, h.read(t, "config/c"), "", c.unset)
 		})
 	}
+}
+
+// manyTags is n tags.
+func manyTags(n int) map[string]any {
+	tags := map[string]any{}
+	for i := range n {
+		tags[fmt.Sprintf("k%d", i)] = "v"
+	}
+	return tags
 }
 
 func checkField(t *testing.T, name string, data map[string]any, set, reads any) {
@@ -233,19 +250,21 @@ func TestVerifyConnection(t *testing.T) {
 // server of his own.
 func TestSecretsAreResentWithTheirTarget(t *testing.T) {
 	h := newHarness(t)
-	h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{"username": "u", "password": "pw", "auth_url": "https://iam.example.com"}))
+	h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{
+		"username": "u", "password": "pw", "auth_url": "https://iam.example.com", applicationIDField: "ac", applicationSecretField: "acs",
+	}))
 	for field, value := range map[string]any{
 		"endpoints": "compute=https://evil.example.com", "auth_url": "https://evil.example.com", "ca_certificate": testCA,
 	} {
-		h.refusedWrite(t, "config/c", map[string]any{field: value}, field, "secret_key", "password", "same write")
-		h.refusedWrite(t, "config/c", map[string]any{field: value, "secret_key": "x"}, field, "password")
-		h.write(t, "config/c", map[string]any{field: value, "secret_key": "s2", "password": "p2"})
+		h.refusedWrite(t, "config/c", map[string]any{field: value}, field, "secret_key", "password", applicationSecretField, "same write")
+		h.refusedWrite(t, "config/c", map[string]any{field: value, "secret_key": "x", applicationSecretField: "x"}, field, "password")
+		h.write(t, "config/c", map[string]any{field: value, "secret_key": "s2", "password": "p2", applicationSecretField: "a2"})
 		h.write(t, "config/c", map[string]any{field: value}) // no change: nothing to resend
 		h.refusedWrite(t, "config/c", map[string]any{field: ""}, field, "secret_key")
 	}
 	last := h.cloud.configs[len(h.cloud.configs)-1]
-	if last.SecretKey != "s2" || last.Password != "p2" {
-		t.Errorf("the provider got %q and %q", last.SecretKey, last.Password)
+	if last.SecretKey != "s2" || last.Password != "p2" || last.ApplicationCredentialSecret != "a2" {
+		t.Errorf("the provider got %q, %q and %q", last.SecretKey, last.Password, last.ApplicationCredentialSecret)
 	}
 }
 
@@ -281,4 +300,22 @@ func TestChangedConnectionIsUsedAtOnce(t *testing.T) {
 	if _, ok := last.Gate.(cloud.NoGate); ok {
 		t.Error("the core's provider is not paced")
 	}
+}
+
+// Credentials may change, but not to those of another cloud account.
+func TestCredentialsStayInTheCloudAccount(t *testing.T) {
+	h := leasedRole(t, nil)
+	h.write(t, "config/prod", map[string]any{"access_key": "AK2", "secret_key": "again"})
+	before := h.cloud.count("DescribeInstances")
+	h.write(t, "config/prod", map[string]any{"secret_key": "again"})
+	if h.cloud.count("DescribeInstances") != before {
+		t.Error("a new secret of the same access key was checked against the instances")
+	}
+	h.cloud.terminate("srv-1")
+	for _, change := range []map[string]any{{"access_key": "AK3"}, {"role_arn": "arn:x"}, {ambientField: true}, {"username": "u"}} {
+		h.refused(t, logical.UpdateOperation, "config/prod", change, http.StatusConflict, "another cloud account", "srv-1", "accounts/prod/")
+	}
+	h.cloud.fail("DescribeInstances", &cloud.Error{Kind: cloud.Denied, Message: "no permission"})
+	h.refusedWrite(t, "config/prod", map[string]any{"access_key": "AK3"}, "not stored", "no permission")
+	h.write(t, "config/prod", map[string]any{"access_key": "AK3", "verify_connection": false})
 }

@@ -30,7 +30,7 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 		return nil, invalidf("provider: %.40q is unknown; use one of %s", provider, b.providerNames())
 	}
 	next.Provider = provider
-	if err := applyTexts(next, in, descriptor); err != nil {
+	if err := applyOwnFields(next, in, descriptor); err != nil {
 		return nil, err
 	}
 	if err := b.applyCommon(ctx, next, in, descriptor); err != nil {
@@ -51,8 +51,8 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 	return next, b.checkSameAccount(ctx, name, old, next)
 }
 
-// applyTexts takes over the fields whose use depends on the provider.
-func applyTexts(next *connection, in input, d cloud.Descriptor) error {
+// applyOwnFields takes over the fields whose use depends on the provider.
+func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
 	for _, f := range connectionTexts {
 		if !slices.Contains(d.Fields, f.name) {
 			if in.gives(f.name) {
@@ -69,6 +69,13 @@ func applyTexts(next *connection, in input, d cloud.Descriptor) error {
 			return invalidf("%s: must not contain control characters or line breaks", f.name)
 		}
 	}
+	if !slices.Contains(d.Fields, ambientField) {
+		if in.gives(ambientField) {
+			return invalidf("%s: provider %s does not use it; leave it out", ambientField, d.Name)
+		}
+		return nil
+	}
+	in.flag(ambientField, &next.UseAmbientCredentials)
 	return nil
 }
 
@@ -90,6 +97,10 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 		return invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
 	}
 	in.list("allowed_roles", &next.AllowedRoles)
+	in.pairs("required_tags", &next.RequiredTags)
+	if err := checkTags("required_tags", next.RequiredTags); err != nil {
+		return err
+	}
 	if err := in.real("max_requests_per_second", &next.MaxRequestsPerSecond); err != nil {
 		return err
 	}
@@ -109,6 +120,19 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 			return invalidf("password_policy: provider %s cannot set passwords, so there is nothing to generate; leave it out", d.Name)
 		}
 		if _, err := b.fromPolicy(ctx, next.PasswordPolicy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTags checks tags that instances are chosen by.
+func checkTags(field string, tags map[string]string) error {
+	if len(tags) > maxTags {
+		return invalidf("%s: %d tags; give at most %d", field, len(tags), maxTags)
+	}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if err := checkPair(field, key, tags[key], maxTagKey, maxTagValue); err != nil {
 			return err
 		}
 	}

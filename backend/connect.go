@@ -54,8 +54,10 @@ func newProvider(c *connection, d cloud.Descriptor, gate cloud.Gate) (cloud.Prov
 	return d.New(config)
 }
 
-// verify asks the cloud whether the credentials of a connection that is not stored yet work.
-func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor) error {
+// verify asks the cloud whether the credentials of a connection that is not stored yet work. Of the
+// instances in known, which the connection serves already, they must see one: else they belong to
+// another cloud account.
+func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, known []string) error {
 	provider, err := newProvider(c, d, cloud.NoGate{})
 	if err != nil {
 		return invalidf("%s", err)
@@ -66,5 +68,65 @@ func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor)
 	if err := provider.Verify(ctx); err != nil {
 		return vaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it (to store it all the same, write verify_connection=false)", err)
 	}
+	if len(known) == 0 {
+		return nil
+	}
+	found, err := provider.DescribeInstances(ctx, known)
+	if err != nil {
+		return vaultError("connection "+name+" was not stored: with these credentials "+d.Title+" does not describe the instances of its accounts", err)
+	}
+	if len(found) == 0 {
+		return conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they seem to belong to another cloud account; "+
+			"write another connection for that. If the instances do not exist any more, DELETE their accounts first, see accounts/%s/", name, known[0], name)
+	}
 	return nil
+}
+
+// Bounds of the sample of instances by which changed credentials are checked.
+const (
+	sampledInstances = 50
+	sampleLookups    = 200
+)
+
+// knownInstances are some instances of a connection's accounts, none if the write leaves it to the
+// same identity. Instances that are known to be gone prove nothing and are left out.
+func (b *backend) knownInstances(ctx context.Context, name string, old, next *connection) ([]string, error) {
+	if old == nil || sameIdentity(old, next) {
+		return nil, nil
+	}
+	instances, err := b.core.List(ctx, name+"/")
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	var known []string
+	for _, instance := range instances[:min(len(instances), sampleLookups)] {
+		users, err := b.core.List(ctx, name+"/"+instance+"/")
+		if err != nil {
+			return nil, vaultError("", err)
+		}
+		for _, user := range users {
+			view, err := b.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instance, Username: user})
+			if err != nil {
+				return nil, vaultError("", err)
+			}
+			if view != nil && view.Gone.IsZero() {
+				known = append(known, instance)
+				break
+			}
+		}
+		if len(known) == sampledInstances {
+			break
+		}
+	}
+	return known, nil
+}
+
+// sameIdentity reports whether two connections ask the cloud in the same name.
+func sameIdentity(old, next *connection) bool {
+	for _, f := range connectionTexts {
+		if f.identity && *f.at(old) != *f.at(next) {
+			return false
+		}
+	}
+	return old.ambient() == next.ambient()
 }

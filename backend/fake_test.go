@@ -49,7 +49,8 @@ func newFakeCloud() *fakeCloud {
 }
 
 func (f *fakeCloud) registry() cloud.Registry {
-	fields := []string{"region", "project_id", "access_key", "secret_key", "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name", "signature_style"}
+	fields := []string{"region", "project_id", "access_key", "secret_key", "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name", "signature_style",
+		"role_arn", "external_id", ambientField, applicationIDField, applicationSecretField}
 	describe := func(name string, make func(*fakeProvider) cloud.Provider) cloud.Descriptor {
 		return cloud.Descriptor{
 			Name: name, Title: "Cloud " + name, Fields: fields, EndpointKeys: []string{"compute"}, DefaultRequestsPerSecond: 1000,

@@ -21,12 +21,16 @@ Lists the names of the connections. after and limit page through a long list.
 A write changes only the fields that it names; an empty value unsets a field. A
 field that the provider does not use is an error.
 
-  aws               region, access_key, secret_key
-  tencentcloud      region, access_key, secret_key
+  aws               region, and access_key, secret_key or
+                    use_ambient_credentials; role_arn, external_id
+  tencentcloud      as aws
   huaweicloud       region, project_id, access_key, secret_key
   opentelekomcloud  region, and either project_id, access_key, secret_key
                     or username, password, user_domain_name and project_id or
                     project_name
+  openstack         auth_url, region, and either application_credential_id,
+                    application_credential_secret or username, password,
+                    user_domain_name and project_id or project_name
 
 Secrets are never read back. A change of endpoints, auth_url or ca_certificate
 decides where they are sent, so it needs them in the same write. A delete is

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -106,7 +107,11 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 		return nil, err
 	}
 	if next.verifies() {
-		if err := verify(ctx, name, next, b.registry[next.Provider]); err != nil {
+		known, err := b.knownInstances(ctx, name, old, next)
+		if err != nil {
+			return nil, err
+		}
+		if err := verify(ctx, name, next, b.registry[next.Provider], known); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +123,23 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	return warned(excluded), nil
+	unserved, err := b.unservedRoles(ctx, name, old, next)
+	if err != nil {
+		return nil, err
+	}
+	return warned(append(excluded, unserved...)), nil
+}
+
+// unservedRoles warns of roles on which a change of required_tags does not act at once.
+func (b *backend) unservedRoles(ctx context.Context, name string, old, next *connection) ([]string, error) {
+	if old == nil || len(next.RequiredTags) == 0 || maps.Equal(old.RequiredTags, next.RequiredTags) {
+		return nil, nil
+	}
+	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Connection == name && r.InstanceTags == nil })
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("required_tags: roles with instance_ids keep their instances until they are written again: %s", someOf(users))}, nil
 }
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.

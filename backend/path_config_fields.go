@@ -13,19 +13,19 @@ func configFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name": nameField("Name of the connection."),
 		"provider": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Provider"),
-			Description: "The cloud: aws, tencentcloud, huaweicloud or opentelekomcloud. Cannot be changed."},
+			Description: "The cloud: aws, tencentcloud, huaweicloud, opentelekomcloud or openstack. Cannot be changed."},
 		"region": {Type: framework.TypeString, DisplayAttrs: labelled("Region"),
 			Description: "The cloud's region, for example eu-central-1. Fixed while accounts of the connection exist."},
 		"project_id": {Type: framework.TypeString, DisplayAttrs: labelled("Project id"),
-			Description: "Id of the project in the region (huaweicloud, opentelekomcloud). Fixed while accounts of the connection exist."},
+			Description: "Id of the project in the region (huaweicloud, opentelekomcloud, openstack). Fixed while accounts of the connection exist."},
 		"access_key": {Type: framework.TypeString, DisplayAttrs: labelled("Access key"),
 			Description: "Access key id (Tencent Cloud: SecretId). Never read back."},
 		"secret_key": {Type: framework.TypeString, DisplayAttrs: secretly("Secret key"),
 			Description: "Secret access key that belongs to access_key. Never read back."},
 		"auth_url": {Type: framework.TypeString, DisplayAttrs: labelled("Authentication URL"),
-			Description: "URL of the identity service, version 3 (opentelekomcloud with username). A change needs password in the same write."},
+			Description: "URL of the identity service, version 3 (openstack; opentelekomcloud with username). A change needs the secrets in the same write."},
 		"username": {Type: framework.TypeString, DisplayAttrs: labelled("User name"),
-			Description: "User of the identity service (opentelekomcloud), instead of access_key."},
+			Description: "User of the identity service (openstack, opentelekomcloud), instead of other credentials."},
 		"password": {Type: framework.TypeString, DisplayAttrs: secretly("Password"),
 			Description: "Password of username. Never read back."},
 		"user_domain_name": {Type: framework.TypeString, DisplayAttrs: labelled("User domain name"),
@@ -37,13 +37,25 @@ func configFields() map[string]*framework.FieldSchema {
 		"signature_style": {Type: framework.TypeString, DisplayAttrs: labelled("Signature style"),
 			AllowedValues: []any{cloud.SignatureDirect, cloud.SignatureScoped},
 			Description:   "Dialect in which requests are signed with access_key: direct (default on huaweicloud) or scoped (default on opentelekomcloud)."},
+		"role_arn": {Type: framework.TypeString, DisplayAttrs: labelled("Role ARN"),
+			Description: "Role to assume with the credentials (aws, tencentcloud)."},
+		"external_id": {Type: framework.TypeString, DisplayAttrs: labelled("External id"),
+			Description: "External id that the trust policy of role_arn asks for. It is no secret."},
+		ambientField: {Type: framework.TypeBool, DisplayAttrs: labelled("Use ambient credentials"),
+			Description: "Use the credentials that the environment of the Vault server supplies, such as variables or instance roles, instead of access_key (aws, tencentcloud). Default: false."},
+		applicationIDField: {Type: framework.TypeString, DisplayAttrs: labelled("Application credential id"),
+			Description: "Id of a Keystone application credential (openstack), instead of username."},
+		applicationSecretField: {Type: framework.TypeString, DisplayAttrs: secretly("Application credential secret"),
+			Description: "Secret of application_credential_id. Never read back."},
 		"endpoints": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Endpoints"),
-			Description: "URLs of services instead of the cloud's own, as service=URL: ec2, sts, iam, ssm (aws); cvm, sts, cam, tat (tencentcloud); ecs, iam (huaweicloud, opentelekomcloud). A change needs the secrets in the same write."},
+			Description: "URLs of services instead of the cloud's own, as service=URL: ec2, sts, iam, ssm (aws); cvm, sts, cam, tat (tencentcloud); ecs, iam (huaweicloud, opentelekomcloud); compute (openstack). A change needs the secrets in the same write."},
 		"ca_certificate": {Type: framework.TypeString,
 			DisplayAttrs: &framework.DisplayAttributes{Name: "CA certificate", EditType: "file"},
 			Description:  "PEM certificates to trust instead of the system's. A change needs the secrets in the same write."},
 		"allowed_roles": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed roles"), Default: []string{"*"},
 			Description: "Names or globs of the roles that may use the connection. Default: all."},
+		"required_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Required tags"),
+			Description: "Tags that an instance must all carry to be served by the connection at all. Checked when a role is written and when tags are resolved."},
 		"max_requests_per_second": {Type: framework.TypeFloat, DisplayAttrs: labelled("Requests per second"),
 			Description: fmt.Sprintf("Limit of requests a second for each API action, at most %d. Default by provider.", maxRequestsPerSecond)},
 		"request_timeout": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Request timeout"),
@@ -65,7 +77,7 @@ func configResponse() map[string]*framework.FieldSchema {
 			delete(fields, f.name)
 		}
 	}
-	for _, name := range []string{"provider", "allowed_roles", "max_requests_per_second", "request_timeout", "verify_connection"} {
+	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout", "verify_connection"} {
 		fields[name].Required = true
 	}
 	return fields

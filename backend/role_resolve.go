@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,8 @@ type resolver struct {
 	conn     *connection
 	cloud    cloud.Descriptor
 	provider cloud.Provider
+	// find finds instances by tags: the provider's FindInstances, unless a refresh has asked already.
+	find func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error)
 	// keys and policies remember checks that are the same for many instances.
 	keys     map[string]error
 	policies map[policyCheck]error
@@ -39,7 +42,7 @@ func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d clo
 	if err != nil {
 		return nil, vaultError("connection "+r.Connection, err)
 	}
-	return &resolver{b: b, role: r, conn: c, cloud: d, provider: provider, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
+	return &resolver{b: b, role: r, conn: c, cloud: d, provider: provider, find: provider.FindInstances, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
 }
 
 // resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.
@@ -92,9 +95,9 @@ func atMostTen(warnings []string) []string {
 // instances describes what the role's mapping means.
 func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 	if v.role.InstanceTags != nil {
-		found, err := v.provider.FindInstances(ctx, v.role.InstanceTags)
+		found, err := v.tagged(ctx)
 		if err != nil {
-			return nil, vaultError(v.asked("instance_tags"), err)
+			return nil, err
 		}
 		if len(found) > maxInstances {
 			return nil, invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles", len(found), maxInstances)
@@ -128,10 +131,61 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account",
 			v.role.Connection, v.place(), someOf(missing))
 	}
+	if unserved := v.unserved(found); len(unserved) > 0 {
+		return nil, invalidf("instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; tag them, or take them off the list",
+			v.role.Connection, tagText(v.conn.RequiredTags), someOf(unserved))
+	}
 	if len(gone) > 0 {
 		return nil, invalidf("instance_ids: terminated: %s; take them off the list", someOf(gone))
 	}
 	return found, nil
+}
+
+// tagged finds the instances that carry the role's tags and those that the connection requires.
+func (v *resolver) tagged(ctx context.Context) ([]cloud.Instance, error) {
+	tags := maps.Clone(v.role.InstanceTags)
+	for key, required := range v.conn.RequiredTags {
+		if wanted, ok := tags[key]; ok && wanted != required {
+			return nil, invalidf("instance_tags: %.40q contradicts required_tags of connection %s, which serves only instances with %s", key+"="+wanted, v.role.Connection, key+"="+required)
+		}
+		tags[key] = required
+	}
+	found, err := v.find(ctx, tags)
+	if err != nil {
+		return nil, vaultError(v.asked("instance_tags"), err)
+	}
+	return found, nil
+}
+
+// unserved lists the instances that lack a tag which the connection requires.
+func (v *resolver) unserved(instances []cloud.Instance) []string {
+	var ids []string
+	for _, i := range instances {
+		if i.State != cloud.StateGone && !carries(i, v.conn.RequiredTags) {
+			ids = append(ids, i.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// carries reports whether an instance has all the tags.
+func carries(i cloud.Instance, tags map[string]string) bool {
+	for key, value := range tags {
+		if have, ok := i.Tags[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// tagText writes tags for a message.
+func tagText(tags map[string]string) string {
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		pairs = append(pairs, key+"="+tags[key])
+	}
+	return someOf(pairs)
 }
 
 // asked begins the message of a failed question to the cloud.

@@ -125,18 +125,14 @@ func checkMapping(r, _ *role, _ input, _ cloud.Descriptor) error {
 		return invalidf("instance_ids: required, unless instance_tags is given")
 	case len(r.InstanceIDs) > maxInstances:
 		return invalidf("instance_ids: %d ids; a role has at most %d, so write several roles", len(r.InstanceIDs), maxInstances)
-	case len(r.InstanceTags) > maxTags:
-		return invalidf("instance_tags: %d tags; give at most %d", len(r.InstanceTags), maxTags)
 	}
 	for _, id := range r.InstanceIDs {
 		if !isName(id) {
 			return invalidf("instance_ids: %.40q is no instance id", id)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(r.InstanceTags)) {
-		if err := checkPair("instance_tags", key, r.InstanceTags[key], maxTagKey, maxTagValue); err != nil {
-			return err
-		}
+	if err := checkTags("instance_tags", r.InstanceTags); err != nil {
+		return err
 	}
 	return checkUsername(r.Username)
 }

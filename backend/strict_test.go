@@ -45,7 +45,7 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 				continue
 			}
 			fields++
-			target := map[string]string{"secret_key": "config/c", "password": "config/c", "private_key": "keys/k", "passphrase": "keys/k"}[name]
+			target := map[string]string{"secret_key": "config/c", "password": "config/c", applicationSecretField: "config/c", "private_key": "keys/k", "passphrase": "keys/k"}[name]
 			for _, value := range []any{map[string]any{"x": "HUSH"}, []any{"HUSH"}, []string{"HUSH"}} {
 				resp, err := h.request(t, logical.UpdateOperation, target, map[string]any{name: value})
 				status, message := statusOf(resp, err)
@@ -55,8 +55,8 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	if fields != 4 {
-		t.Errorf("%d secret fields, want 4", fields)
+	if fields != 5 {
+		t.Errorf("%d secret fields, want 5", fields)
 	}
 }
 

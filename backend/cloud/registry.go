@@ -11,7 +11,7 @@ type Descriptor struct {
 	// New makes a provider. It sends nothing.
 	New func(Config) (Provider, error)
 	// Fields are the connection fields that this provider uses, besides those of every provider
-	// (provider, endpoints, ca_certificate, allowed_roles, max_requests_per_second,
+	// (provider, endpoints, ca_certificate, allowed_roles, required_tags, max_requests_per_second,
 	// request_timeout, password_policy, verify_connection).
 	Fields []string
 	// Validate checks the provider's own rules for a connection (which credentials belong
