@@ -26,17 +26,45 @@ func TestValidateNamesTheField(t *testing.T) {
 		change func(*cloud.Config)
 		field  string // "" for a valid connection
 	}{
-		"valid":              {func(*cloud.Config) {}, ""},
-		"finance region":     {func(c *cloud.Config) { c.Region = "ap-shanghai-fsi" }, ""},
-		"no region":          {func(c *cloud.Config) { c.Region = "" }, "region"},
-		"region with a host": {func(c *cloud.Config) { c.Region = "evil.example/" }, "region"},
-		"region upper case":  {func(c *cloud.Config) { c.Region = "AP-Guangzhou" }, "region"},
-		"no access key":      {func(c *cloud.Config) { c.AccessKey = "" }, "access_key"},
-		"blank in it":        {func(c *cloud.Config) { c.AccessKey = "AKID " }, "access_key"},
-		"comma in it":        {func(c *cloud.Config) { c.AccessKey = "AKID,x" }, "access_key"},
-		"slash in it":        {func(c *cloud.Config) { c.AccessKey = "AKID/x" }, "access_key"},
-		"no secret key":      {func(c *cloud.Config) { c.SecretKey = "" }, "secret_key"},
-		"line break in it":   {func(c *cloud.Config) { c.SecretKey = testSecretKey + "\n" }, "secret_key"},
+		"valid":                {func(*cloud.Config) {}, ""},
+		"finance region":       {func(c *cloud.Config) { c.Region = "ap-shanghai-fsi" }, ""},
+		"no region":            {func(c *cloud.Config) { c.Region = "" }, "region"},
+		"region with a host":   {func(c *cloud.Config) { c.Region = "evil.example/" }, "region"},
+		"region upper case":    {func(c *cloud.Config) { c.Region = "AP-Guangzhou" }, "region"},
+		"no access key":        {func(c *cloud.Config) { c.AccessKey = "" }, "access_key"},
+		"blank in it":          {func(c *cloud.Config) { c.AccessKey = "AKID " }, "access_key"},
+		"comma in it":          {func(c *cloud.Config) { c.AccessKey = "AKID,x" }, "access_key"},
+		"slash in it":          {func(c *cloud.Config) { c.AccessKey = "AKID/x" }, "access_key"},
+		"no secret key":        {func(c *cloud.Config) { c.SecretKey = "" }, "secret_key"},
+		"line break in it":     {func(c *cloud.Config) { c.SecretKey = testSecretKey + "\n" }, "secret_key"},
+		"ambient":              {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, ""},
+		"ambient and a key":    {func(c *cloud.Config) { c.UseAmbientCredentials = true }, "use_ambient_credentials"},
+		"ambient and a secret": {func(c *cloud.Config) { c.AccessKey, c.UseAmbientCredentials = "", true }, "use_ambient_credentials"},
+		"role by name":         {func(c *cloud.Config) { c.RoleARN = testRole }, ""},
+		"role by id":           {func(c *cloud.Config) { c.RoleARN = "qcs::cam::uin/12345678:role/4611686018427397919" }, ""},
+		"service role by id": {func(c *cloud.Config) {
+			c.RoleARN = "qcs::cam::uin/12345678:role/tencentcloudServiceRole/4611686018427397920"
+		}, ""},
+		"service role by name": {func(c *cloud.Config) {
+			c.RoleARN = "qcs::cam::uin/12345678:role/tencentcloudServiceRoleName/testServiceRoleName"
+		}, ""},
+		"ambient and role": {func(c *cloud.Config) {
+			c.AccessKey, c.SecretKey, c.UseAmbientCredentials, c.RoleARN = "", "", true, testRole
+		}, ""},
+		"role alone":         {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.RoleARN = "", "", testRole }, "access_key"},
+		"role of AWS":        {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:role/cloudpw" }, "role_arn"},
+		"user for a role":    {func(c *cloud.Config) { c.RoleARN = "qcs::cam::uin/12345678:uin/12345679" }, "role_arn"},
+		"line break in role": {func(c *cloud.Config) { c.RoleARN = testRole + "\n" }, "role_arn"},
+		"external id":        {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a+=,.@:/-_9" }, ""},
+		"external id alone":  {func(c *cloud.Config) { c.ExternalID = "vault" }, "external_id"},
+		"short external id":  {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a" }, "external_id"},
+		"long external id":   {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, strings.Repeat("a", 129) }, "external_id"},
+		"role, own cvm only": {func(c *cloud.Config) {
+			c.RoleARN, c.Endpoints = testRole, map[string]string{"cvm": "https://a.example"}
+		}, "endpoints.sts"},
+		"role, own cvm and sts": {func(c *cloud.Config) {
+			c.RoleARN, c.Endpoints = testRole, map[string]string{"cvm": "https://a.example", "sts": "https://a.example"}
+		}, ""},
 		"every endpoint": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"cvm": "https://a.example", "sts": "https://a.example", "cam": "https://a.example", "tat": "https://a.example"}
 		}, ""},
@@ -75,11 +103,23 @@ func TestValidateInstanceID(t *testing.T) {
 	}
 }
 
+// Sources: the nearest entry of each service and the rule that finance regions answer only under hosts
+// of their own are on the "Making API Requests" pages (tencentcloud.com/document/product/213/31565 of
+// cvm, product/598/32224 of cam, product/1150/49456 of sts). The finance regions Shanghai and Shenzhen
+// are those of the first page and of the SDK's common/regions; Beijing follows by the same rule.
+// Accounts of the international site may use the same hosts or {service}.intl.tencentcloudapi.com.
 func TestHosts(t *testing.T) {
 	for _, c := range []struct{ service, region, endpoint, scheme, want string }{
 		{"cvm", "ap-guangzhou", "", "https", "cvm.tencentcloudapi.com"},
 		{"sts", "eu-frankfurt", "", "https", "sts.tencentcloudapi.com"},
+		{"cam", "na-siliconvalley", "", "https", "cam.tencentcloudapi.com"},
 		{"cvm", "ap-shanghai-fsi", "", "https", "cvm.ap-shanghai-fsi.tencentcloudapi.com"},
+		{"cvm", "ap-shenzhen-fsi", "", "https", "cvm.ap-shenzhen-fsi.tencentcloudapi.com"},
+		{"cvm", "ap-beijing-fsi", "", "https", "cvm.ap-beijing-fsi.tencentcloudapi.com"},
+		{"sts", "ap-shanghai-fsi", "", "https", "sts.ap-shanghai-fsi.tencentcloudapi.com"},
+		{"cam", "ap-shenzhen-fsi", "", "https", "cam.ap-shenzhen-fsi.tencentcloudapi.com"},
+		{"cam", "ap-singapore", "https://cam.intl.tencentcloudapi.com", "https", "cam.intl.tencentcloudapi.com"},
+		{"sts", "ap-singapore", "https://sts.intl.tencentcloudapi.com", "https", "sts.intl.tencentcloudapi.com"},
 		{"cvm", "ap-guangzhou", "https://cvm.intl.tencentcloudapi.com", "https", "cvm.intl.tencentcloudapi.com"},
 		{"cvm", "ap-guangzhou", "https://gw.example:8443/tc/", "https", "gw.example:8443/tc"},
 		{"cvm", "ap-guangzhou", "http://127.0.0.1:8080", "http", "127.0.0.1:8080"},

@@ -26,6 +26,7 @@ const (
 	testAccessKey = "AKIDEXAMPLE"
 	testSecretKey = "SECRET+Example/Key&1"
 	testPassword  = `Str0ng<&>"pass\word+`
+	testRole      = "qcs::cam::uin/100000000001:roleName/cloudpw"
 	testRequestID = "d39d6c09-44e9-4e80-8661-77b5ff3cbc15"
 )
 
@@ -89,7 +90,7 @@ func checkSignature(r *http.Request, body []byte) string {
 		return "AuthFailure.SignatureExpire"
 	}
 	service := "cvm"
-	if r.Header.Get("X-TC-Action") == "GetCallerIdentity" {
+	if a := r.Header.Get("X-TC-Action"); a == "GetCallerIdentity" || a == "AssumeRole" {
 		service = "sts"
 	}
 	want := "TC3-HMAC-SHA256 Credential=" + testAccessKey + "/" + time.Unix(seconds, 0).UTC().Format("2006-01-02") +

@@ -38,7 +38,7 @@ func newSimulated(t *testing.T, options model.Options) *simulated {
 	w.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, ID: testAccessKey, Secret: testSecretKey,
 		AccountID: "100000000001", UserID: "200000000001"})
 	cfg := testConfig(t, server.URL)
-	cfg.Endpoints["sts"] = server.URL
+	cfg.Endpoints["sts"], cfg.Endpoints["cam"] = server.URL, server.URL
 	return &simulated{newTestProvider(t, cfg), w, cfg}
 }
 

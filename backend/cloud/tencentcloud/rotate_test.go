@@ -1,0 +1,111 @@
+package tencentcloud
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+func TestSimRotateKey(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	made, err := s.CreateCredential(t.Context())
+	if err != nil || made.ID() == "" || made.ID() == testAccessKey || made.SecretKey == "" {
+		t.Fatalf("made %q, %v", made.ID(), err)
+	}
+	cfg := s.cfg
+	cfg.AccessKey, cfg.SecretKey = made.AccessKey, made.SecretKey
+	next := newTestProvider(t, cfg)
+	if err := next.Verify(t.Context()); err != nil {
+		t.Fatalf("the new key: %v", err)
+	}
+	own, err := next.OwnCredentials(t.Context())
+	if err != nil || len(own) != 2 {
+		t.Fatalf("%+v, %v", own, err)
+	}
+	for _, c := range own {
+		if c.InUse != (c.ID == made.ID()) || c.Created.IsZero() {
+			t.Errorf("%+v", c)
+		}
+	}
+
+	// The limit: nothing is made, and the error names the key that can go.
+	_, err = next.CreateCredential(t.Context())
+	wantFailure(t, err, cloud.Refused, "OperationDenied.AccessKeyOverLimit", "2 access keys already", "does not use "+testAccessKey)
+	if strings.Contains(err.Error(), made.ID()) {
+		t.Errorf("the error offers the key in use: %v", err)
+	}
+
+	wantFailure(t, next.DeleteCredential(t.Context(), made.ID()), cloud.Refused, "", "the one that this connection uses")
+	wantFailure(t, next.DeleteCredential(t.Context(), "a b"), cloud.Refused, "", "not the SecretId")
+	// A crash between switching off and deleting leaves a key that a repetition deletes.
+	s.fault(t, model.Fault{Kind: model.FaultServerError, Action: "DeleteAccessKey", Count: 1})
+	wantKind(t, next.DeleteCredential(t.Context(), testAccessKey), cloud.Unknown)
+	if key, there := s.world.AccessKey(model.TencentCloud, testAccessKey); !there || !key.Inactive {
+		t.Errorf("there %v, inactive %v", there, key.Inactive)
+	}
+	for range 2 { // deleting what is gone succeeds
+		if err := next.DeleteCredential(t.Context(), testAccessKey); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, there := s.world.AccessKey(model.TencentCloud, testAccessKey); there {
+		t.Error("the old key is still there")
+	}
+	gate := s.cfg.Gate.(*countGate)
+	for _, action := range []string{"CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "ListAccessKeys", "GetCallerIdentity"} {
+		if asked := len(s.signers(action)); asked == 0 || asked != gate.count(action) {
+			t.Errorf("%s: %d requests, %d through the gate", action, asked, gate.count(action))
+		}
+	}
+}
+
+// An answer that was lost may have left a key behind, and the error says how to look.
+func TestSimRotateLostAnswer(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	s.fault(t, model.Fault{Kind: model.FaultDropAfter, Action: "CreateAccessKey", Count: 1})
+	_, err := s.CreateCredential(t.Context())
+	wantFailure(t, err, cloud.Unknown, "", "may have made a key", "CAM console")
+	own, err := s.OwnCredentials(t.Context())
+	if err != nil || len(own) != 2 {
+		t.Errorf("%+v, %v; want the key in use and the orphan", own, err)
+	}
+}
+
+func TestSimRotateRefusals(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	role, _ := s.role(model.Role{Name: "cloudpw"})
+	root := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001"})
+	limited := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", UserID: "200000000001", Deny: []string{"cam:*"}})
+	for name, c := range map[string]struct {
+		change func(*cloud.Config)
+		kind   cloud.Kind
+		code   string
+		text   string
+	}{
+		"role":          {func(c *cloud.Config) { c.RoleARN = role.ARN }, cloud.Refused, "", "role_arn: "},
+		"ambient":       {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, cloud.Refused, "", "use_ambient_credentials: "},
+		"main account":  {func(c *cloud.Config) { c.AccessKey, c.SecretKey = root.ID, root.Secret }, cloud.Refused, "", "main account"},
+		"no permission": {func(c *cloud.Config) { c.AccessKey, c.SecretKey = limited.ID, limited.Secret }, cloud.Denied, "UnauthorizedOperation", "cam:"},
+		"wrong secret":  {func(c *cloud.Config) { c.SecretKey = "not" + c.SecretKey }, cloud.Denied, "AuthFailure.SignatureFailure", "secret_key"},
+		"own cvm only":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"]} }, cloud.Refused, "", "endpoints.sts: "},
+		"no own cam": {func(c *cloud.Config) {
+			c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"], "sts": c.Endpoints["sts"]}
+		}, cloud.Refused, "", "endpoints.cam: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := s.cfg
+			c.change(&cfg)
+			p := newTestProvider(t, cfg)
+			_, listErr := p.OwnCredentials(t.Context())
+			_, createErr := p.CreateCredential(t.Context())
+			for _, err := range []error{listErr, createErr, p.DeleteCredential(t.Context(), "AKIDnone")} {
+				wantFailure(t, err, c.kind, c.code, c.text)
+			}
+			if keys := s.world.AccessKeys(model.TencentCloud, "200000000001"); len(keys) != 2 {
+				t.Errorf("%d keys, want the own and the limited one", len(keys))
+			}
+		})
+	}
+}
