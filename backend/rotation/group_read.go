@@ -1,0 +1,117 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ReadGroup is Read for the shared password of a role: it answers once all accounts agree.
+func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time.Duration) (*Answer, error) {
+	id := GroupID(connection, role)
+	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
+		if e.disagree.Load() {
+			if err := c.agreeNow(ctx, e); err != nil {
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				return nil, e.watch(), err
+			}
+		}
+		return c.tryRead(ctx, e)
+	})
+}
+
+// agreeNow is nil if all members of a group have its current password.
+func (c *Core) agreeNow(ctx context.Context, e *entry) error {
+	g, err := c.get(ctx, e.id)
+	if err != nil {
+		return err
+	}
+	if g == nil || g.Pending != nil || g.current() == nil {
+		return nil // tryRead knows what to say
+	}
+	members, err := c.members(ctx, g)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if !m.has(g.current().Batch) {
+			return g.notAgreed()
+		}
+	}
+	return nil
+}
+
+// ReadMember is Read for one account of a group: the password that this very instance has, under a
+// lease of the group.
+func (c *Core) ReadMember(ctx context.Context, id ID, wait time.Duration) (*Answer, error) {
+	member, err := c.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if member == nil {
+		return nil, errorf(NotFound, "there is no account %s", id)
+	}
+	groupID, ok := member.group()
+	if !ok {
+		return nil, errorf(Conflict, "account %s does not share its password", id)
+	}
+	return c.waitFor(ctx, c.entry(groupID), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
+		return c.tryReadMember(ctx, e, id)
+	})
+}
+
+func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-chan struct{}, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		return nil, nil, err
+	}
+	if e.rec == nil {
+		return nil, nil, errorf(NotFound, "role %s has no shared password yet; write the role again", e.id.Username)
+	}
+	if err := c.startFirst(ctx, e); err != nil {
+		return nil, nil, err
+	}
+	// The member cannot begin to rotate meanwhile: that needs a batch in the group's record, which is
+	// held, or the group's present value.
+	member, err := c.get(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if member == nil {
+		return nil, nil, errorf(NotFound, "there is no account %s", id)
+	}
+	if member.current() == nil || member.current().Batch == "" || member.Pending != nil {
+		if err := member.readable(c.opts.Now()); err != nil {
+			return nil, e.watch(), err
+		}
+		return nil, e.watch(), e.rec.notAgreed()
+	}
+	var grant Grant
+	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), grant: &grant}}
+	leased := e.rec.Settings.Mode == Leased
+	if leased {
+		if ev.nonce, err = c.opts.NewID(); err != nil {
+			return nil, nil, err
+		}
+	}
+	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
+		return nil, e.watch(), err
+	}
+	answer := member.answer(leased, grant, ev.at)
+	answer.Settings, answer.NextRotation = e.rec.Settings, e.rec.replacedAt(ev.at)
+	answer.Group = e.id
+	answer.Version.Number = e.rec.numberOf(member.current().Batch)
+	return answer, nil, nil
+}
+
+// numberOf is the number that a batch has or will have among the group's versions.
+func (g *Account) numberOf(batch string) int {
+	for _, v := range g.Versions {
+		if v.Batch == batch {
+			return v.Number
+		}
+	}
+	return g.LastVersion + 1
+}

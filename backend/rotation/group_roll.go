@@ -1,0 +1,237 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// members returns the records of a group's accounts that still exist at their cloud.
+func (c *Core) members(ctx context.Context, g *Account) ([]*Account, error) {
+	var out []*Account
+	for _, id := range g.Members {
+		m, err := c.get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil && m.Gone.IsZero() && m.Role == g.Role && m.Settings.SharedPassword {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// has reports whether the member has confirmed a batch, and nothing else is under way.
+func (a *Account) has(batch string) bool {
+	cur := a.current()
+	return cur != nil && cur.Batch == batch && a.Pending == nil
+}
+
+// pokeGroup asks for a look at a member's group, after the member's record changed.
+func (c *Core) pokeGroup(a *Account) {
+	if id, ok := a.group(); ok {
+		e := c.entry(id)
+		e.disagree.Store(true)
+		c.scheduleAt(e, stepNone, c.opts.Now())
+	}
+}
+
+// beginBatch makes a group's new value, which every member's rules allow, and records it.
+func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Connection, replace bool) error {
+	members, err := c.members(ctx, g)
+	if err != nil {
+		return err
+	}
+	if len(members) == 0 {
+		c.hold(e, fmt.Errorf("role %s has no instance", g.Role))
+		return nil
+	}
+	value, err := c.sharedPassword(ctx, members, live)
+	if err != nil {
+		c.hold(e, err)
+		return nil
+	}
+	id, err := c.opts.NewID()
+	if err != nil {
+		return err
+	}
+	return c.apply(ctx, e, batched{id: id, password: value, replace: replace, at: c.opts.Now()})
+}
+
+// sharedTries is how many values are made before the members' rules are called contradictory.
+const sharedTries = 50
+
+func (c *Core) sharedPassword(ctx context.Context, members []*Account, live *Connection) (string, error) {
+	var broken error
+	for range sharedTries {
+		value, err := c.newPassword(ctx, members[0], live)
+		if err != nil {
+			return "", err
+		}
+		broken = nil
+		for _, m := range members {
+			rules := live.Provider.PasswordRules(m.Facts.Instance(m.InstanceID))
+			if broken = rules.Check(value, m.Username); broken != nil {
+				break
+			}
+		}
+		if broken == nil {
+			return value, nil
+		}
+	}
+	return "", fmt.Errorf("no password fits the rules of all instances (%w); set a password_policy that does, or split the role", broken)
+}
+
+// rollInterval is the time between two looks at a group whose members do not agree yet.
+const rollInterval = time.Second
+
+// roll brings a group's members to its value: the batch, or for those who joined the current one.
+func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	e.mu.Lock()
+	e.pollAt = c.opts.Now().Add(rollInterval)
+	e.mu.Unlock()
+	value, batch, reason := "", "", DueManual
+	switch {
+	case g.Pending != nil:
+		value, batch, reason = g.Pending.Password, g.Pending.Batch, g.Due.Reason
+	case g.current() != nil:
+		value, batch = g.current().Password, g.current().Batch
+	}
+	// Cleared before the look, so that a change during it is not lost.
+	e.disagree.Store(false)
+	members, err := c.members(ctx, g)
+	if err != nil {
+		e.disagree.Store(true)
+		return err
+	}
+	var together, alone []*Account
+	waiting, refused := 0, false
+	now := c.opts.Now()
+	for _, m := range members {
+		p := m.Pending
+		switch {
+		case m.has(batch):
+			continue
+		case p != nil && p.Batch == batch && p.Rejected:
+			refused = true
+		case p != nil && p.polled():
+		case p != nil && p.Batch != batch && !p.Rejected:
+			if err := c.apply(ctx, c.entry(m.ID), superseded{batch: batch}); err != nil {
+				e.disagree.Store(true)
+				return err
+			}
+		case p != nil && p.Batch != batch && len(p.Attempts) > 0: // rule 9
+		case len(m.OldUnresolved) > 0:
+		case m.Backoff != nil && m.Backoff.NotBefore.After(now):
+		case m.Backoff != nil:
+			alone = append(alone, m)
+		default:
+			together = append(together, m)
+		}
+		waiting++
+	}
+	if waiting == 0 {
+		if g.Pending != nil && len(members) > 0 {
+			return c.apply(ctx, e, agreed{batch: batch, at: c.opts.Now()})
+		}
+		return nil
+	}
+	e.disagree.Store(true)
+	switch {
+	case refused && g.Pending != nil:
+		return c.beginBatch(ctx, e, g, live, true)
+	case refused: // one who joined cannot have the current password: another one is needed
+		return c.apply(ctx, e, madeDue{reason: DueManual, at: now})
+	}
+	if len(together) == 0 && len(alone) > 0 {
+		together = alone[:1] // one whose last try failed must not take others with it
+	}
+	next := together
+	if len(next) > 0 {
+		next = sameReset(next, max(r.ResetTraits().BatchSize, 1))
+	}
+	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, n, live, r)
+}
+
+// sameReset takes the accounts that fit into one request with the first: same user, same force_stop.
+func sameReset(members []*Account, size int) []*Account {
+	var out []*Account
+	for _, m := range members {
+		if m.Username == members[0].Username && m.Settings.ForceStop == members[0].Settings.ForceStop && len(out) < size {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// part is one account's share of a batch request.
+type part struct {
+	entry   *entry
+	rec     *Account
+	attempt Attempt
+}
+
+// sendBatch records the value and an attempt in each account, and only then sends one request for
+// those that were recorded. What is known of the request then is recorded in each of them.
+func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	var mu sync.Mutex
+	var parts []part
+	var failed error
+	var wg sync.WaitGroup
+	for _, m := range members {
+		wg.Go(func() {
+			p, err := c.prepare(ctx, m, ev, n, live, r)
+			mu.Lock()
+			defer mu.Unlock()
+			if p != nil {
+				parts = append(parts, *p)
+			}
+			if err != nil {
+				failed = err
+			}
+		})
+	}
+	wg.Wait()
+	if len(parts) == 0 {
+		return failed
+	}
+	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.rec.InstanceID, b.rec.InstanceID) })
+	reset := resetOf(parts[0].rec, ev.password)
+	reset.InstanceIDs = nil
+	for _, p := range parts {
+		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
+	}
+	out := c.call(ctx, n, live, r, reset)
+	for _, p := range parts {
+		if err := c.conclude(ctx, p.entry, p.rec, p.attempt, out, len(parts) > 1, r); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// prepare records the value and an attempt in one account; nil if it is not to be sent now.
+func (c *Core) prepare(ctx context.Context, m *Account, ev joined, n *connection, live *Connection, r cloud.PasswordResetter) (*part, error) {
+	e := c.entry(m.ID)
+	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
+	if !ok {
+		return nil, err
+	}
+	if ev.attempt, err = c.newAttempt(operation); err != nil {
+		return nil, err
+	}
+	rec, err := c.update(ctx, e, ev)
+	if errors.Is(err, errStale) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &part{entry: e, rec: rec, attempt: ev.attempt}, nil
+}
