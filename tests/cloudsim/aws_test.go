@@ -306,6 +306,54 @@ func TestAWSAssumeRoleAndKeyPairs(t *testing.T) {
 	}
 }
 
+func TestAWSSessions(t *testing.T) {
+	e := startAWS(t, cloudsim.Options{}, cloudsim.SeedOptions{})
+	ctx, w := context.Background(), e.sim.World()
+	client := sts.NewFromConfig(e.config(e.creds.AccessKey, e.creds.SecretKey, "", e.creds.Region))
+	in := &sts.AssumeRoleInput{RoleArn: &e.creds.RoleARN, RoleSessionName: aws.String("me"), ExternalId: &e.creds.ExternalID}
+	for seconds, want := range map[int32]string{899: "400 ValidationError", 900: "", 3600: "", 3601: "400 ValidationError"} {
+		in.DurationSeconds = &seconds
+		if _, err := client.AssumeRole(ctx, in); awsCode(err) != want {
+			t.Errorf("%d s: %v, want %q", seconds, err, want)
+		}
+	}
+	in.DurationSeconds = nil
+	out, err := client.AssumeRole(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := out.Credentials
+	if life := time.Until(*c.Expiration); life < 59*time.Minute || life > time.Hour {
+		t.Errorf("a session of %v", life)
+	}
+	config := e.config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken, e.creds.Region)
+	noToken := e.config(*c.AccessKeyId, *c.SecretAccessKey, "", e.creds.Region)
+	ask := func(config aws.Config) (string, string) {
+		_, ec2Err := ec2.NewFromConfig(config).DescribeInstances(ctx, &ec2.DescribeInstancesInput{})
+		_, stsErr := sts.NewFromConfig(config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		return awsCode(ec2Err), awsCode(stsErr)
+	}
+	if a, b := ask(config); a != "" || b != "" {
+		t.Errorf("a good session: %q, %q", a, b)
+	}
+	if a, b := ask(noToken); a != "401 AuthFailure" || b != "403 InvalidClientTokenId" {
+		t.Errorf("a session without its token: %q, %q", a, b)
+	}
+	key, _ := w.AccessKey(model.AWS, *c.AccessKeyId)
+	key.Expires = time.Now().Add(-time.Second)
+	w.AddAccessKey(key)
+	if a, b := ask(config); a != "400 RequestExpired" || b != "403 ExpiredToken" {
+		t.Errorf("an expired session: %q, %q", a, b)
+	}
+	// Who may not assume roles, may not, whatever the role says.
+	if _, err := w.Deny(model.AWS, e.creds.AccessKey, []string{"sts:AssumeRole"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.AssumeRole(ctx, in); awsCode(err) != "403 AccessDenied" {
+		t.Errorf("without permission: %v", err)
+	}
+}
+
 func TestAWSFaults(t *testing.T) {
 	e := startAWS(t, cloudsim.Options{}, cloudsim.SeedOptions{})
 	for kind, want := range map[model.FaultKind]string{

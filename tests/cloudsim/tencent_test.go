@@ -190,6 +190,9 @@ func TestTencentCredentials(t *testing.T) {
 	temporary := w.AddAccessKey(model.AccessKey{
 		Cloud: model.TencentCloud, AccountID: good.AccountID, UserID: good.UserID, Token: "token", Expires: now.Add(time.Hour),
 	})
+	expired := w.AddAccessKey(model.AccessKey{
+		Cloud: model.TencentCloud, AccountID: good.AccountID, UserID: good.UserID, Token: "token", Expires: now.Add(-time.Minute),
+	})
 	denied := w.AddAccessKey(model.AccessKey{
 		Cloud: model.TencentCloud, AccountID: good.AccountID, UserID: good.UserID, Deny: []string{"cvm:Describe*"},
 	})
@@ -207,6 +210,7 @@ func TestTencentCredentials(t *testing.T) {
 		"temporary":            {temporary.ID, temporary.Secret, "token", good.Region, 0, ""},
 		"temporary, no token":  {temporary.ID, temporary.Secret, "", good.Region, 0, "AuthFailure.TokenFailure"},
 		"temporary, bad token": {temporary.ID, temporary.Secret, "x", good.Region, 0, "AuthFailure.TokenFailure"},
+		"temporary, expired":   {expired.ID, expired.Secret, "token", good.Region, 0, "AuthFailure.TokenFailure"},
 		"clock 6 minutes slow": {good.AccessKey, good.SecretKey, "", good.Region, 6 * time.Minute, "AuthFailure.SignatureExpire"},
 		"clock 6 minutes fast": {good.AccessKey, good.SecretKey, "", good.Region, -6 * time.Minute, "AuthFailure.SignatureExpire"},
 		"clock 4 minutes slow": {good.AccessKey, good.SecretKey, "", good.Region, 4 * time.Minute, ""},

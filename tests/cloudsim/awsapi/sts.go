@@ -62,6 +62,10 @@ type stsCredentials struct {
 	Expiration string `xml:"Expiration"`
 }
 
+// maxSession is MaxSessionDuration of a role that nobody changed, in seconds,
+// and the limit for a role that is assumed with another role's session.
+const maxSession = 3600
+
 var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 
 func assumeRole(r *request) (any, *failure) {
@@ -70,7 +74,7 @@ func assumeRole(r *request) (any, *failure) {
 		return nil, fail("ValidationError", "1 validation error detected: Value '"+name+"' at 'roleSessionName' failed to satisfy constraint: "+
 			`Member must satisfy regular expression pattern: [\w+=,.@-]*`)
 	}
-	seconds := 3600
+	seconds := maxSession
 	if text := r.get("DurationSeconds"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 900 || n > 43200 {
@@ -80,6 +84,9 @@ func assumeRole(r *request) (any, *failure) {
 		seconds = n
 	}
 	arn := r.get("RoleArn")
+	if seconds > maxSession {
+		return nil, fail("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
 	role, known := r.world.Role(model.AWS, arn)
 	key, ok := model.AccessKey{}, false
 	if known {
