@@ -69,7 +69,7 @@ func (c *Core) Status() Status {
 	for _, e := range entries {
 		e.mu.Lock()
 		if e.rec != nil {
-			s.count(c.view(e))
+			s.count(c.view(e), e.id.isGroup())
 		}
 		e.mu.Unlock()
 	}
@@ -91,9 +91,12 @@ func (c *Core) Status() Status {
 	return s
 }
 
-func (s *Status) count(v *View) {
-	s.Accounts[v.State]++
+// count adds a record. A group has leases and can fail, but it is no account.
+func (s *Status) count(v *View, group bool) {
 	s.Leases += len(v.Leases)
+	if !group {
+		s.Accounts[v.State]++
+	}
 	if v.Due != nil && v.Gone.IsZero() {
 		s.Due++
 		if s.OldestDue.IsZero() || v.Due.Since.Before(s.OldestDue) {
@@ -106,18 +109,26 @@ func (s *Status) count(v *View) {
 }
 
 // RotateConnection makes every account of a connection due, those whose password somebody knows
-// first, and returns how many became so or were so already. It is for the case that an older state of
-// Vault's storage has been restored.
+// first, and returns how many became so or were so already. Accounts that share a password become due
+// with their group. It is for the case that an older state of Vault's storage has been restored.
 func (c *Core) RotateConnection(ctx context.Context, connection string) (int, error) {
 	var known, unknown []ID
+	accounts := map[ID]int{} // how many accounts each of these stands for
 	err := c.each(ctx, connection+"/", func(a *Account) {
-		cur := a.current()
-		switch {
-		case !a.Settings.CanReset || !a.Gone.IsZero():
-		case cur != nil && !cur.Disclosed.IsZero():
-			known = append(known, a.ID)
-		default:
-			unknown = append(unknown, a.ID)
+		if !a.Settings.CanReset || !a.Gone.IsZero() {
+			return
+		}
+		id := a.ID
+		if group, ok := a.group(); ok {
+			id = group
+		}
+		if accounts[id]++; accounts[id] > 1 {
+			return
+		}
+		if cur := a.current(); cur != nil && (cur.Batch != "" || !cur.Disclosed.IsZero()) {
+			known = append(known, id)
+		} else {
+			unknown = append(unknown, id)
 		}
 	})
 	if err != nil {
@@ -131,7 +142,7 @@ func (c *Core) RotateConnection(ctx context.Context, connection string) (int, er
 			}
 			return count, err
 		}
-		count++
+		count += accounts[id]
 	}
 	return count, nil
 }

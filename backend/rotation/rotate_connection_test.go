@@ -1,0 +1,52 @@
+package rotation
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRotateConnection: every account of the connection gets another password, those that share one
+// get it together, and a group is no account in the status.
+func TestRotateConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		w := newWorld(t, 1, rules{}, true, odds{})
+		w.start()
+		shared := with(leasedSettings(), func(s *Settings) { s.SharedPassword = true })
+		members := []ID{w.bind(shared), w.bind(shared)}
+		w.ensureBound(ctx)
+		w.bindGroup(ctx, members)
+		single := w.bind(leasedSettings())
+		w.specs[2].Role = "single"
+		w.ensureBound(ctx)
+		core := w.node.core
+		if _, err := core.ReadGroup(ctx, "conn", simRole, 45*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := core.Read(ctx, single, 45*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		before := map[ID]string{}
+		for _, id := range append(members, single) {
+			before[id], _, _ = w.server(id)
+		}
+		if n, err := core.RotateConnection(ctx, "conn"); n != 3 || err != nil {
+			t.Fatalf("%d accounts became due, %v; want 3", n, err)
+		}
+		time.Sleep(time.Minute)
+		for _, id := range append(members, single) {
+			if now, _, _ := w.server(id); now == before[id] {
+				t.Errorf("%s still has its password", id)
+			}
+		}
+		if a, b := w.record(members[0]).current().Password, w.record(members[1]).current().Password; a != b {
+			t.Errorf("members have %s and %s", a, b)
+		}
+		if s := core.Status(); s.Accounts["ready"] != 3 || s.Leases != 2 {
+			t.Errorf("status counts accounts %v and %d leases; want 3 ready and 2", s.Accounts, s.Leases)
+		}
+		core.Stop()
+	})
+}
