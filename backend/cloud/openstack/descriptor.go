@@ -54,12 +54,23 @@ func huawei() family {
 		name:                  nameHuawei,
 		title:                 "Huawei Cloud",
 		computeURL:            func(region string) string { return "https://ecs." + region + ".myhuaweicloud.com" },
-		identityURL:           func(region string) string { return "https://iam." + region + ".myhuaweicloud.com/v3" },
+		identityURL:           huaweiIdentityURL,
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
 		accessKeys:            true,
 		defaultSignatureStyle: cloud.SignatureDirect,
 	}
+}
+
+// dublin is Huawei Cloud's European site, whose identity service answers below .eu while the region
+// table of Huawei's SDK keeps its ECS below .com.
+const dublin = "eu-west-101"
+
+func huaweiIdentityURL(region string) string {
+	if region == dublin {
+		return "https://iam.eu-west-101.myhuaweicloud.eu/v3"
+	}
+	return "https://iam." + region + ".myhuaweicloud.com/v3"
 }
 
 // swissOTC is the region of OTC's Swiss sister cloud, whose host names follow another pattern.

@@ -3,7 +3,6 @@ package openstack
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -74,10 +73,7 @@ func (p *provider) ClearInitialPassword(ctx context.Context, instanceID string) 
 	}
 	c := call{action: actionClear, instance: instanceID, permission: permissionPassword}
 	return p.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := client.Delete(ctx, client.ServiceURL("servers", instanceID, "os-server-password"), &gophercloud.RequestOpts{
-			OkCodes: []int{http.StatusNoContent},
-		})
-		return err
+		return deleteAt(ctx, client, client.ServiceURL("servers", instanceID, "os-server-password"))
 	})
 }
 

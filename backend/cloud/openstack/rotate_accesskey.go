@@ -67,7 +67,7 @@ func (a *accessKeys) list(ctx context.Context) ([]accessKey, string, error) {
 		Credentials *[]accessKey `json:"credentials"`
 	}
 	err := a.do(ctx, call{action: actionListKeys}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := client.Get(ctx, keysURL(client), &answer, nil)
+		err := getJSON(ctx, client, keysURL(client), &answer)
 		if err == nil && answer.Credentials == nil {
 			err = fmt.Errorf("%w: no list of access keys", errAnswerForm)
 		}
@@ -97,7 +97,7 @@ func (a *accessKeys) create(ctx context.Context) (cloud.Credential, error) {
 	}
 	body := map[string]any{"credential": map[string]string{"user_id": user, "description": accessKeyDescription}}
 	err = a.do(ctx, call{action: actionCreateKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := client.Post(ctx, keysURL(client), body, &answer, &gophercloud.RequestOpts{OkCodes: []int{http.StatusCreated}})
+		err := postJSON(ctx, client, keysURL(client), body, &answer)
 		if err == nil && (!accessKeyForm.MatchString(answer.Credential.Access) || answer.Credential.Secret == "") {
 			err = incomplete("access key")
 		}
@@ -132,8 +132,7 @@ func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
 
 func (a *accessKeys) remove(ctx context.Context, id string) error {
 	return a.do(ctx, call{action: actionDeleteKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := client.Delete(ctx, keysURL(client)+"/"+id, &gophercloud.RequestOpts{OkCodes: []int{http.StatusNoContent}})
-		return err
+		return deleteAt(ctx, client, keysURL(client)+"/"+id)
 	})
 }
 
@@ -174,8 +173,7 @@ func (a *accessKeys) domainID(ctx context.Context) (string, error) {
 	}
 	c := call{action: actionDomains, identity: true}
 	err := a.provider.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := client.Get(ctx, client.ServiceURL("auth", "domains"), &answer, nil)
-		return err
+		return getJSON(ctx, client, client.ServiceURL("auth", "domains"), &answer)
 	})
 	refused, answered := answerOf(err)
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"net/http"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/applicationcredentials"
@@ -64,7 +63,7 @@ func (a *applicationCredentials) own(ctx context.Context) ([]cloud.OwnCredential
 		Credentials *[]applicationCredential `json:"application_credentials"`
 	}
 	err = a.do(ctx, actionListApplication, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := client.Get(ctx, client.ServiceURL("users", s.userID, "application_credentials"), &listed, nil)
+		err := getJSON(ctx, client, client.ServiceURL("users", s.userID, "application_credentials"), &listed)
 		if err == nil && listed.Credentials == nil {
 			err = errAnswerForm
 		}
@@ -153,9 +152,7 @@ func (a *applicationCredentials) remove(ctx context.Context, id string) error {
 		return err
 	}
 	return a.do(ctx, actionDeleteApplication, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		url := client.ServiceURL("users", s.userID, "application_credentials", id)
-		_, err := client.Delete(ctx, url, &gophercloud.RequestOpts{OkCodes: []int{http.StatusNoContent}})
-		return err
+		return deleteAt(ctx, client, client.ServiceURL("users", s.userID, "application_credentials", id))
 	})
 }
 

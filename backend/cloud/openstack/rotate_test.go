@@ -239,19 +239,19 @@ func TestDeletedMeanwhile(t *testing.T) {
 func TestDomainOfAnAccessKey(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		prepare func(*simulation)
+		prepare func(*testing.T, *simulation)
 		kind    cloud.Kind
 		text    string
 	}{
-		{"shown", func(*simulation) {}, "", ""},
-		{"not shown", func(s *simulation) { s.deny(actionDomains) }, "", ""},
-		{"outage", func(s *simulation) {
-			s.AddFault(model.Fault{Kind: model.FaultServerError, Action: actionDomains})
+		{"shown", func(*testing.T, *simulation) {}, "", ""},
+		{"not shown", func(_ *testing.T, s *simulation) { s.deny(actionDomains) }, "", ""},
+		{"outage", func(t *testing.T, s *simulation) {
+			s.fault(t, model.Fault{Kind: model.FaultServerError, Action: actionDomains})
 		}, cloud.Unknown, "request id"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := simulate(t, accessNamed(t, "otc signed"), novaapi.Options{})
-			test.prepare(s)
+			test.prepare(t, s)
 			p := s.provider(t, nil)
 			for range 2 {
 				_, err := p.OwnCredentials(context.Background())
