@@ -27,10 +27,11 @@ type queue struct {
 
 	mu sync.Mutex
 	// local are accounts whose next step needs no cloud: deadlines are kept whatever the cloud does.
-	// remote are the others.
-	local, remote items
-	started       bool
-	calling       int // workers that may be calling the cloud
+	// begun are those whose rotation goes on with a look at the cloud: they pass before remote, the
+	// others, so that in a storm of rotations each ends soon after it began.
+	local, begun, remote items
+	started              bool
+	calling              int // workers that may be calling the cloud
 }
 
 // items is a heap: urgent accounts first, then by time.
@@ -128,7 +129,10 @@ func (c *Core) scheduleAt(e *entry, st step, at time.Time) {
 		e.slot.urgent = false // nobody is served by hurrying
 	}
 	target := &q.local
-	if st.callsCloud() {
+	switch {
+	case st == stepPoll || st == stepRoll:
+		target = &q.begun
+	case st.callsCloud():
 		target = &q.remote
 	}
 	if e.slot.heap == target {
@@ -210,18 +214,24 @@ func (c *Core) take(q *queue) (next *entry, remote bool, wait time.Duration) {
 			return q.pop(&q.local), false, 0
 		}
 	}
-	if len(q.remote) == 0 || q.calling >= callers(perSecond) {
+	if q.calling >= callers(perSecond) {
 		return nil, false, wait
 	}
-	until := q.remote[0].slot.at.Sub(now)
-	if until <= 0 {
-		until = n.breaker.wait(now)
+	for _, h := range []*items{&q.begun, &q.remote} {
+		if len(*h) == 0 {
+			continue
+		}
+		until := (*h)[0].slot.at.Sub(now)
+		if until <= 0 {
+			until = n.breaker.wait(now)
+		}
+		if until <= 0 {
+			q.calling++
+			return q.pop(h), true, 0
+		}
+		wait = min(wait, until)
 	}
-	if until <= 0 {
-		q.calling++
-		return q.pop(&q.remote), true, 0
-	}
-	return nil, false, min(wait, until)
+	return nil, false, wait
 }
 
 func (q *queue) pop(h *items) *entry {
