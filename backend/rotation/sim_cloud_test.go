@@ -28,6 +28,8 @@ type simCloud struct {
 	nextID  int
 	// resets are the accepted values per instance, in order.
 	resets map[string][]string
+	// times are when the accepted resets left, in order.
+	times  []time.Time
 	refuse bool // an outage
 	calls  int  // all requests, answered or not
 }
@@ -94,6 +96,7 @@ func (c *simCloud) arrive(ids []string, value string, signed time.Time) (cloud.R
 			return cloud.ResetStarted{}, err
 		}
 	}
+	c.times = append(c.times, signed)
 	op := c.newID("op")
 	for _, id := range ids {
 		c.begin(c.servers[id], op, value)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,8 +16,9 @@ var errSimStorage = errors.New("simulated storage failure")
 // simDisk is what survives every crash. Values are never changed in place, neither by the core nor
 // here, so they need not be copied.
 type simDisk struct {
-	mu sync.Mutex
-	m  map[string][]byte
+	mu   sync.Mutex
+	m    map[string][]byte
+	keys []string // sorted
 	// parsed are the records that the checker has read; nobody changes these.
 	parsed map[string]*Account
 }
@@ -31,6 +32,47 @@ func (d *simDisk) raw(key string) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.m[key]
+}
+
+// set writes a record, or deletes it if value is nil. rec is the value decoded, if it is a record.
+func (d *simDisk) set(key string, value []byte, rec *Account) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i, found := slices.BinarySearch(d.keys, key)
+	switch {
+	case value == nil:
+		delete(d.m, key)
+		delete(d.parsed, key)
+		if found {
+			d.keys = slices.Delete(d.keys, i, i+1)
+		}
+	default:
+		d.m[key], d.parsed[key] = value, rec
+		if !found {
+			d.keys = slices.Insert(d.keys, i, key)
+		}
+	}
+}
+
+// list returns the names below a prefix, folders with a slash, as logical.Storage does.
+func (d *simDisk) list(prefix string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	i, _ := slices.BinarySearch(d.keys, prefix)
+	for _, key := range d.keys[i:] {
+		name, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			break
+		}
+		if i := strings.IndexByte(name, '/'); i >= 0 {
+			name = name[:i+1]
+		}
+		if len(out) == 0 || out[len(out)-1] != name {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // holds reports whether a record contains a password anywhere: as a version's, the pending's or a
@@ -73,28 +115,7 @@ func (s simStorage) List(_ context.Context, prefix string) ([]string, error) {
 	if s.n.dead() || w.fault("storage list", prefix, w.odds().storage) {
 		return nil, errSimStorage
 	}
-	d := w.disk
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var out []string
-	for k := range d.m {
-		rest, ok := strings.CutPrefix(k, prefix)
-		if !ok {
-			continue
-		}
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			rest = rest[:i+1]
-		}
-		out = append(out, rest)
-	}
-	sort.Strings(out)
-	unique := out[:0]
-	for i, name := range out {
-		if i == 0 || name != out[i-1] {
-			unique = append(unique, name)
-		}
-	}
-	return unique, nil
+	return w.disk.list(prefix), nil
 }
 
 // Get implements logical.Storage.
@@ -155,16 +176,7 @@ func (w *world) land(key string, value []byte, rec *Account) {
 	if counted {
 		before = w.record(id)
 	}
-	d := w.disk
-	d.mu.Lock()
-	if value == nil {
-		delete(d.m, key)
-		delete(d.parsed, key)
-	} else {
-		d.m[key] = value
-		d.parsed[key] = rec
-	}
-	d.mu.Unlock()
+	w.disk.set(key, value, rec)
 	if !isAccount || id.isGroup() {
 		return
 	}
