@@ -81,7 +81,7 @@ func (c *Core) Status() Status {
 	for _, n := range conns {
 		q := c.queue(n.name)
 		q.mu.Lock()
-		queued, calling := len(q.local)+len(q.remote), q.calling
+		queued, calling := len(q.local)+len(q.begun)+len(q.remote), q.calling
 		q.mu.Unlock()
 		s.Queued += queued
 		open, retry, cause := n.breaker.state(now)
