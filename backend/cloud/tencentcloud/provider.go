@@ -78,7 +78,7 @@ func (d *sender) exchange(ctx context.Context, a action, s *session, send func(c
 		defer cancel()
 	}
 	if err := send(ctx, s); err != nil {
-		failure := translateFrom(d.source.origin, a, err, append(secrets, s.keys.secret, s.keys.token)...)
+		failure := translate(d.source.origin, a, err, append(secrets, s.keys.secret, s.keys.token)...)
 		d.source.refused(s, failure)
 		return failure
 	}

@@ -49,14 +49,9 @@ func (a action) outcomeOpen() string {
 // maxCloudText bounds what is kept of the cloud's own texts, in characters.
 const maxCloudText = 300
 
-// translate is translateFrom for the connection's own keys.
-func translate(a action, err error, secrets ...string) *cloud.Error {
-	return translateFrom(originStatic, a, err, secrets...)
-}
-
-// translateFrom makes the error of a call that was signed with keys of that origin. secrets are kept
+// translate makes the error of a call that was signed with keys of that origin. secrets are kept
 // out of it even where the cloud repeats them.
-func translateFrom(from origin, a action, err error, secrets ...string) *cloud.Error {
+func translate(from origin, a action, err error, secrets ...string) *cloud.Error {
 	var own *cloud.Error
 	if errors.As(err, &own) {
 		return own

@@ -52,22 +52,22 @@ func TestCleanMakesOneShortLine(t *testing.T) {
 
 func TestTranslateKeepsTheChain(t *testing.T) {
 	own := cloud.Errorf(cloud.NotReady, "own")
-	if got := translate(describeInstances, own); got != own {
+	if got := translate(originStatic, describeInstances, own); got != own {
 		t.Errorf("an error that has a kind became %v", got)
 	}
 	network := tcerr.NewTencentCloudSDKErrorWithCause("ClientError.NetworkError", "Fail to get response", "", context.DeadlineExceeded)
-	if got := translate(describeInstances, network); got.Kind != cloud.Unknown || !errors.Is(got, context.DeadlineExceeded) {
+	if got := translate(originStatic, describeInstances, network); got.Kind != cloud.Unknown || !errors.Is(got, context.DeadlineExceeded) {
 		t.Errorf("%v", got)
 	}
 	api := tcerr.NewTencentCloudSDKError("MutexOperation.TaskRunning", "text", "id")
 	var sdk *tcerr.TencentCloudSDKError
-	if got := translate(resetInstancesPassword, api); !errors.As(got, &sdk) || sdk.Code != "MutexOperation.TaskRunning" || sdk.RequestId != "id" {
+	if got := translate(originStatic, resetInstancesPassword, api); !errors.As(got, &sdk) || sdk.Code != "MutexOperation.TaskRunning" || sdk.RequestId != "id" {
 		t.Errorf("%v does not lead to the SDK's error", got)
 	}
 	// The SDK puts the whole answer into such an error, so it must not be kept.
 	parse := tcerr.NewTencentCloudSDKError("ClientError.ParseJsonError", "Fail to parse json content: "+testPassword, "")
-	wantKind(t, translate(resetInstancesPassword, parse), cloud.Unknown)
-	wantKind(t, translate(resetInstancesPassword, errors.New("anything else")), cloud.Unknown)
+	wantKind(t, translate(originStatic, resetInstancesPassword, parse), cloud.Unknown)
+	wantKind(t, translate(originStatic, resetInstancesPassword, errors.New("anything else")), cloud.Unknown)
 }
 
 func TestLacksPermission(t *testing.T) {
@@ -75,7 +75,7 @@ func TestLacksPermission(t *testing.T) {
 		"AuthFailure.UnauthorizedOperation": true, "UnauthorizedOperation": true, "UnauthorizedOperation.X": true,
 		"AuthFailure.SignatureFailure": false, "InternalError": false,
 	} {
-		err := error(translate(getCallerIdentity, tcerr.NewTencentCloudSDKError(code, "", "")))
+		err := error(translate(originStatic, getCallerIdentity, tcerr.NewTencentCloudSDKError(code, "", "")))
 		if got := lacksPermission(err); got != want {
 			t.Errorf("%s: %t", code, got)
 		}
