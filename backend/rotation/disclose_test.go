@@ -1,0 +1,183 @@
+package rotation
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// The rules of handing out and ending, by number; see the package's doc comment.
+
+// read is version 1 as disclosed ago before t0.
+func readAgo(ago time.Duration) func(*Account) {
+	return func(a *Account) {
+		a.Versions[0].Disclosed = t0.Add(-ago)
+		a.Versions[0].Until = t0.Add(a.Settings.MaxTTL - ago)
+	}
+}
+
+// holding gives an account a lease of a version that ends at a time after t0.
+func holding(nonce string, version int, left time.Duration) func(*Account) {
+	return func(a *Account) {
+		if a.Leases == nil {
+			a.Leases = map[string]Lease{}
+		}
+		a.Leases[nonce] = Lease{Version: version, Issued: t0.Add(-time.Minute), Expires: t0.Add(left)}
+	}
+}
+
+// second gives an account version 2, so that version 1 is not the current one any more.
+func second(a *Account) {
+	a.add(Version{Password: "two", Source: FromReset, Created: t0, Verified: true})
+}
+
+func exclusive(a *Account) { a.Settings.Checkout = Exclusive }
+
+func TestRule11Reads(t *testing.T) {
+	grant := &Grant{}
+	read := disclosed{nonce: "n", at: t0, grant: grant}
+	runTransitions(t, []transitionCase{
+		{"the first read discloses the version, for max_ttl, and holds a nonce", nil, read, nil, func(t *testing.T, a *Account) {
+			is(t, "disclosed", a.current().Disclosed, t0)
+			is(t, "until", a.current().Until, t0.Add(10*time.Minute))
+			is(t, "lease", a.Leases["n"], Lease{Version: 1, Issued: t0, Expires: t0.Add(2 * time.Minute)})
+			is(t, "grant", *grant, Grant{Nonce: "n", TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute})
+		}},
+		{"a later read gets what is left of max_ttl", readAgo(9 * time.Minute), read, nil, func(t *testing.T, a *Account) {
+			is(t, "until", a.current().Until, t0.Add(time.Minute))
+			is(t, "grant", *grant, Grant{Nonce: "n", TTL: time.Minute, MaxTTL: time.Minute})
+		}},
+		{"with under a tenth of ttl left it is not given out", readAgo(10*time.Minute - 11*time.Second), read, NotReadable, nil},
+		{"with a tenth left it is", readAgo(10*time.Minute - 12*time.Second), read, nil, nil},
+		{"with a short ttl a whole second must be left", both(func(a *Account) { a.Settings.TTL = 5 * time.Second }, readAgo(10*time.Minute-900*time.Millisecond)), read, NotReadable, nil},
+		{"not with a pending", rotating(), read, NotReadable, nil},
+		{"not while due for a reason that forbids it", due(DueDeadline), read, NotReadable, nil},
+		{"while due for another reason", due(DueManual), read, nil, nil},
+		{"not of an instance that is gone", func(a *Account) { a.Gone = t0 }, read, NotFound, nil},
+		{"not without a version", func(a *Account) { a.Versions = nil }, read, NotReadable, nil},
+		{"while old_unresolved waits", func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }, read, nil, nil},
+		{"exclusive: not while any version's lease lives", both(exclusive, holding("old", 1, time.Minute), second), read, Conflict, nil},
+		{"exclusive: freely otherwise", exclusive, read, nil, nil},
+		{"12: at most maxLeases live nonces", func(a *Account) {
+			for i := range maxLeases {
+				holding(fmt.Sprint(i), 1, time.Minute)(a)
+			}
+		}, read, NotReadable, nil},
+		{"static: the first read is recorded", func(a *Account) { a.Settings = staticSettings() }, read, nil, func(t *testing.T, a *Account) {
+			is(t, "disclosed", a.current().Disclosed, t0)
+			is(t, "leases", len(a.Leases), 0)
+		}},
+		{"static: a further read changes nothing", both(func(a *Account) { a.Settings = staticSettings() }, readAgo(time.Hour)), read, errNoChange, nil},
+	})
+}
+
+func TestRule12Renewals(t *testing.T) {
+	var grant Grant
+	held := both(readAgo(time.Minute), holding("n", 1, time.Minute))
+	renewal := func(increment, issuedAgo time.Duration) renewed {
+		return renewed{lease: LeaseRef{Version: 1, Nonce: "n"}, issued: t0.Add(-issuedAgo), increment: increment, at: t0, grant: &grant}
+	}
+	runTransitions(t, []transitionCase{
+		{"the ttl again", held, renewal(0, time.Minute), nil, func(t *testing.T, a *Account) {
+			is(t, "expires", a.Leases["n"].Expires, t0.Add(2*time.Minute))
+			is(t, "ttl", grant.TTL, 2*time.Minute)
+			is(t, "max ttl from the issue", grant.MaxTTL, 10*time.Minute)
+		}},
+		{"the client's increment beats the ttl", held, renewal(5*time.Minute, time.Minute), nil, func(t *testing.T, a *Account) {
+			is(t, "expires", a.Leases["n"].Expires, t0.Add(5*time.Minute))
+		}},
+		{"nothing beats the end of the disclosure", held, renewal(time.Hour, time.Minute), nil, func(t *testing.T, a *Account) {
+			is(t, "expires", a.Leases["n"].Expires, t0.Add(9*time.Minute))
+		}},
+		{"the maximum counts from when Vault issued the lease", held, renewal(0, 20*time.Second), nil, func(t *testing.T, _ *Account) {
+			is(t, "max ttl", grant.MaxTTL, 9*time.Minute+20*time.Second)
+		}},
+		{"a lease is never shortened", both(readAgo(time.Minute), holding("n", 1, 8*time.Minute)), renewal(0, time.Minute), errNoChange, nil},
+		{"not past the end", both(readAgo(10*time.Minute), holding("n", 1, time.Minute)), renewal(0, time.Minute), Invalid, nil},
+		{"not an unknown lease", nil, renewal(0, 0), Invalid, nil},
+		{"not a version that is not current", both(held, second), renewal(0, 0), Invalid, nil},
+		{"not during a rotation", both(held, rotating()), renewal(0, 0), Invalid, nil},
+		{"not when the account is to rotate", both(held, due(DueDeadline)), renewal(0, 0), Invalid, nil},
+	})
+}
+
+func TestRule12Deadlines(t *testing.T) {
+	runTransitions(t, []transitionCase{
+		{"a lease that Vault lost ends after its slack, and the account is due", both(readAgo(time.Minute), holding("n", 1, -slack)), lapsed{t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "leases", len(a.Leases), 0)
+			is(t, "reason", a.Due.Reason, DueDeadline)
+		}},
+		{"not before", both(readAgo(time.Minute), holding("n", 1, -slack+time.Nanosecond)), lapsed{t0}, errNoChange, nil},
+		{"a version ends after max_ttl and slack, whatever leases live", both(readAgo(12*time.Minute), holding("n", 1, time.Minute)), lapsed{t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "leases", len(a.Leases), 1)
+			is(t, "reason", a.Due.Reason, DueDeadline)
+		}},
+		{"not before", readAgo(12*time.Minute - time.Nanosecond), lapsed{t0}, errNoChange, nil},
+		{"an account that is due already stays so", both(readAgo(time.Hour), due(DueRevoked)), lapsed{t0}, errNoChange, nil},
+		{"a lost lease of an older version ends quietly", both(holding("n", 1, -slack), second), lapsed{t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "leases", len(a.Leases), 0)
+			is(t, "due", a.Due, nil)
+		}},
+	})
+}
+
+func TestRule13Revocations(t *testing.T) {
+	runTransitions(t, []transitionCase{
+		{"the last lease of the current version makes the account due", both(readAgo(time.Minute), holding("n", 1, time.Minute)), revoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "leases", len(a.Leases), 0)
+			is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
+		}},
+		{"another one of it does not", both(holding("n", 1, time.Minute), holding("m", 1, time.Minute)), revoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "leases", len(a.Leases), 1)
+			is(t, "due", a.Due, nil)
+		}},
+		{"one of an older version does not", both(holding("n", 1, time.Minute), second), revoked{"n", t0}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
+		{"a lease of an older version does not keep the current one", both(holding("old", 1, time.Minute), second, holding("n", 2, time.Minute)), revoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "reason", a.Due.Reason, DueRevoked)
+		}},
+		{"an unknown nonce changes nothing", holding("n", 1, time.Minute), revoked{"m", t0}, errNoChange, nil},
+		{"during a rotation too", both(rotating(sent("a")), holding("n", 1, time.Minute)), revoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "leases", len(a.Leases), 0)
+			is(t, "pending", a.Pending.Password, "two")
+		}},
+		{"it turns a reason that allows reading into one that does not", both(due(DueManual), holding("n", 1, time.Minute)), revoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "reason", a.Due.Reason, DueRevoked)
+		}},
+	})
+}
+
+func TestRule14Corrections(t *testing.T) {
+	imported := recorded{password: "by hand", source: FromImport, makeDue: true, at: t0}
+	runTransitions(t, []transitionCase{
+		{"a new, disclosed version, and due", nil, imported, nil, func(t *testing.T, a *Account) {
+			is(t, "version", *a.current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Verified: true, Disclosed: t0, Until: t0.Add(10 * time.Minute)})
+			is(t, "due", *a.Due, Due{Since: t0, Reason: DueImport})
+		}},
+		{"not due on the operator's word", nil, recorded{password: "by hand", source: FromImport, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
+		{"not while a pending exists", rotating(), imported, Conflict, nil},
+		{"not while old_unresolved is set", func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }, imported, Conflict, nil},
+		{"not while candidates exist", func(a *Account) { a.Candidates = []Candidate{{Password: "x"}} }, imported, Conflict, nil},
+		{"an instance that was gone is back", func(a *Account) { a.Gone = t0 }, imported, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
+	})
+}
+
+func TestNextLapse(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		from func(*Account)
+		want time.Time
+	}{
+		{"nothing is disclosed", nil, time.Time{}},
+		{"the version's deadline", readAgo(0), t0.Add(10*time.Minute + slack)},
+		{"the earliest lease", both(readAgo(0), holding("n", 1, 3*time.Minute), holding("m", 1, time.Minute)), t0.Add(time.Minute + slack)},
+		{"no deadline once the account is due", both(readAgo(0), due(DueRevoked)), time.Time{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := leasedAccount()
+			if c.from != nil {
+				c.from(a)
+			}
+			is(t, "next lapse", a.nextLapse(rules{}), c.want)
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package rotation
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+func TestPlan(t *testing.T) {
+	const window = 20 * time.Minute
+	serial, overlapping := &cloud.ResetTraits{Serial: true}, &cloud.ResetTraits{}
+	backoff := func(until time.Duration) func(*Account) {
+		return func(a *Account) { a.Backoff = &Backoff{NotBefore: t0.Add(until)} }
+	}
+	overwritten := acknowledged("a", "op")
+	overwritten.Overwritten = true
+	for _, c := range []struct {
+		name  string
+		from  func(*Account)
+		s     situation // now, settles and nextPoll are filled in
+		want  step
+		after time.Duration // from t0
+	}{
+		{name: "at rest", want: stepNone},
+		{name: "a deadline", from: readAgo(0), want: stepLapse, after: 10*time.Minute + slack},
+		{name: "a schedule", from: func(a *Account) {
+			a.Settings = staticSettings()
+			a.Settings.Period, a.NextRotation = time.Hour, t0.Add(time.Hour)
+		}, want: stepSchedule, after: time.Hour},
+		{name: "a missed schedule", from: func(a *Account) {
+			a.Settings = staticSettings()
+			a.Settings.Period, a.NextRotation = time.Hour, t0.Add(-time.Hour)
+		}, want: stepSchedule},
+		{name: "due", from: due(DueRevoked), want: stepBegin},
+		{name: "due, after failures", from: both(due(DueRevoked), backoff(time.Minute)), want: stepBegin, after: time.Minute},
+		{name: "due, after failures, and the clock was set back", from: both(due(DueRevoked), backoff(time.Hour)), want: stepBegin, after: maxBackoff},
+		{name: "due, held back without a record", from: due(DueRevoked), s: situation{notBefore: t0.Add(time.Second)}, want: stepBegin, after: time.Second},
+		{name: "due, with a least time between resets", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(-time.Minute) }), want: stepBegin, after: 59 * time.Minute},
+		{name: "due, with a least time between resets, and the clock was set back", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(9*time.Hour) }), want: stepBegin, after: time.Hour},
+		{name: "due, where nothing can reset", from: both(due(DueRevoked), func(a *Account) { a.Settings.CanReset = false }), want: stepNone},
+		{name: "due, gone", from: both(due(DueRevoked), func(a *Account) { a.Gone = t0 }), want: stepNone},
+		{name: "gone, with a lease", from: both(due(DueRevoked), holding("n", 1, time.Minute), func(a *Account) { a.Gone = t0 }), want: stepLapse, after: time.Minute + slack},
+		{name: "due, old_unresolved", from: both(due(DueRevoked), func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }), want: stepSettle, after: window},
+		{name: "an open attempt is tried again long before it settles", from: rotating(sent("a")), want: stepRetry},
+		{name: "an accepted attempt is looked at", from: rotating(acknowledged("a", "op")), s: situation{traits: serial, nextPoll: t0.Add(3 * time.Second)}, want: stepPoll, after: 3 * time.Second},
+		{name: "an overwritten attempt is tried again", from: rotating(overwritten), want: stepRetry},
+		{name: "a rejected pending waits for its attempts", from: both(rotating(sent("a")), func(a *Account) { a.Pending.Rejected = true }), want: stepSettle, after: window},
+		{name: "a rejected pending is replaced", from: both(rotating(), func(a *Account) { a.Pending.Rejected = true }), want: stepBegin},
+		{name: "the cloud's initial password is cleared once stored", from: func(a *Account) { a.Settings.ClearInitial = true; a.Versions[0].Source = FromInitial }, want: stepClear},
+		{name: "it is cleared once", from: func(a *Account) {
+			a.Settings.ClearInitial = true
+			a.Versions[0].Source, a.InitialCleared = FromInitial, t0
+		}, want: stepNone},
+		{name: "a deadline comes before what the cloud is needed for", from: both(due(DueManual), readAgo(time.Hour)), want: stepLapse},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := leasedAccount()
+			if c.from != nil {
+				c.from(a)
+			}
+			c.s.now = t0
+			c.s.settles = func(attempt Attempt) time.Time { return attempt.Started.Add(window) }
+			if c.s.traits == nil {
+				c.s.traits = overlapping
+			}
+			got, when := a.plan(c.s)
+			is(t, "step", got, c.want)
+			if got != stepNone {
+				is(t, "time", when, t0.Add(c.after))
+			}
+		})
+	}
+}
+
+func TestStepsHaveNames(t *testing.T) {
+	for s := stepNone; s <= stepClear; s++ {
+		if s.String() == "" {
+			t.Errorf("step %d has no name", s)
+		}
+		is(t, s.String()+" needs the cloud", s.callsCloud(), s >= stepBegin)
+	}
+}
+
+// TestSettling: which open attempts a settle window closes.
+func TestSettling(t *testing.T) {
+	a := leasedAccount()
+	rotating(sent("sent"), acknowledged("accepted", "op"))(a)
+	a.OldUnresolved = []Attempt{acknowledged("old", "op-0")}
+	for serial, want := range map[bool]int{true: 2, false: 3} {
+		if got := a.settling(&cloud.ResetTraits{Serial: serial}); len(got) != want {
+			t.Errorf("serial %v: %d attempts settle, want %d", serial, len(got), want)
+		}
+	}
+}
+
+func TestSettleWindow(t *testing.T) {
+	traits := cloud.ResetTraits{SignatureLifetime: 15 * time.Minute, LongestOperation: 10 * time.Minute}
+	v := &Connection{RequestTimeout: 30 * time.Second, RequestsPerSecond: 4}
+	// 30 s of patience and two requests' pace before the request is signed, the exchange, the life of
+	// its signature, the clocks' difference.
+	request := gatePatience + 500*time.Millisecond + 30*time.Second + 15*time.Minute + clockSkew
+	is(t, "a cloud whose operations may overlap", settleWindow(traits, v, rules{}), request+10*time.Minute)
+	traits.Serial = true
+	is(t, "a cloud that runs one operation at a time", settleWindow(traits, v, rules{}), request)
+	is(t, "patience at 4 requests a second", sendPatience(v), gatePatience+500*time.Millisecond)
+	is(t, "patience without a limit", sendPatience(&Connection{}), gatePatience)
+	if settleWindow(traits, v, rules{shortSettleWindow: true}) >= request {
+		t.Error("the broken core's window is not short")
+	}
+}

@@ -1,0 +1,238 @@
+package rotation
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// The rules that change a password, by number; see the package's doc comment.
+
+func TestRules1To3RecordingAttempts(t *testing.T) {
+	runTransitions(t, []transitionCase{
+		{"1: pending and its first attempt are one change", due(DueRevoked), begun{password: "two", attempt: sent("a")}, nil, func(t *testing.T, a *Account) {
+			is(t, "pending", a.Pending.Password, "two")
+			is(t, "open attempts", len(a.Pending.Attempts), 1)
+			is(t, "tried", a.Pending.Tried, 1)
+			is(t, "last reset", a.LastReset, t0)
+			is(t, "reason", a.Due.Reason, DueRevoked)
+		}},
+		{"2: nothing is begun that is not due", nil, begun{password: "two", attempt: sent("a")}, errStale, nil},
+		{"2: nothing is begun on an instance that is gone", both(due(DueRevoked), func(a *Account) { a.Gone = t0 }), begun{password: "two", attempt: sent("a")}, errStale, nil},
+		{"2: a retry is one more open attempt", rotating(sent("a")), retried{sent("b")}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 2)
+			is(t, "tried", a.Pending.Tried, 2)
+		}},
+		{"2: no retry while an accepted attempt may still be shown", rotating(acknowledged("a", "op")), retried{sent("b")}, errStale, nil},
+		{"2: no retry without a pending", due(DueRevoked), retried{sent("b")}, errStale, nil},
+		{"3: another value is not begun over a pending", rotating(sent("a")), begun{password: "three", attempt: sent("b")}, errStale, nil},
+		{"3: a retry keeps the value", rotating(sent("a")), retried{sent("b")}, nil, func(t *testing.T, a *Account) { is(t, "pending", a.Pending.Password, "two") }},
+		{"3: the request id is stored on acceptance", rotating(sent("a")), accepted{"a", "op", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "request id", a.Pending.Attempts[0].RequestID, "op")
+		}},
+		{"3: acceptance of a closed attempt is stale", rotating(sent("a")), accepted{"other", "op", t0}, errStale, nil},
+	})
+}
+
+func TestRules4And5ClosingAttempts(t *testing.T) {
+	b := Backoff{Failures: 1, NotBefore: t0.Add(time.Minute), LastError: "why"}
+	runTransitions(t, []transitionCase{
+		{"4a: a refusal closes that very attempt only", rotating(sent("a"), sent("b")), refused{attempt: "a", backoff: b}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 1)
+			is(t, "the open one", a.Pending.Attempts[0].ID, "b")
+			is(t, "uncertain", a.Pending.Uncertain, false)
+			is(t, "last error", a.Backoff.LastError, "why")
+		}},
+		{"4a: a refusal of a closed attempt is stale", rotating(sent("a")), refused{attempt: "b", backoff: b}, errStale, nil},
+		{"4a: an attempt that was never sent closes without a trace", rotating(sent("a")), unsent{"a"}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 0)
+			is(t, "tried", a.Pending.Tried, 0)
+			is(t, "backoff", a.Backoff, nil)
+		}},
+		{"4b: a failure under its own id closes the attempt", rotating(acknowledged("a", "op"), sent("b")), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed}, backoff: b, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "the open one", a.Pending.Attempts[0].ID, "b")
+			is(t, "failures", a.Pending.Failures, 1)
+			is(t, "uncertain", a.Pending.Uncertain, true)
+		}},
+		{"4c: the settle window closes, without certainty", rotating(sent("a"), sent("b")), settled{[]string{"a"}}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 1)
+			is(t, "uncertain", a.Pending.Uncertain, true)
+		}},
+		{"4c: nothing to settle", rotating(sent("a")), settled{[]string{"b"}}, errNoChange, nil},
+		{"4: an unknown outcome closes nothing", rotating(sent("a")), unknown{"a", b}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 1)
+			is(t, "pending", a.Pending.Password, "two")
+		}},
+		{"5: the operation seen before the call means not visible yet", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "before", State: cloud.OperationSuccess}, at: t0}, errNoChange, nil},
+		{"5: after the grace it means overwritten", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "before"}, graceOver: true, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "overwritten", a.Pending.Attempts[0].Overwritten, true)
+		}},
+		{"5: another id means overwritten, and the attempt stays open", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "foreign", State: cloud.OperationSuccess}, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 1)
+			is(t, "polled", a.Pending.polled(), false)
+			is(t, "current", a.current().Password, "one")
+		}},
+		{"5: a running operation changes nothing", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationRunning}, at: t0}, errNoChange, nil},
+		{"5: a look without an accepted attempt is stale", rotating(sent("a")), observed{record: cloud.ResetRecord{OperationID: "op"}, at: t0}, errStale, nil},
+	})
+}
+
+func TestRule6Confirmation(t *testing.T) {
+	success := observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, at: t0.Add(time.Minute)}
+	runTransitions(t, []transitionCase{
+		{"success under the attempt's own id promotes in one write", both(rotating(acknowledged("a", "op")), func(a *Account) {
+			a.Candidates = []Candidate{{Password: "failed"}}
+			a.Backoff = &Backoff{Failures: 2}
+		}), success, nil, func(t *testing.T, a *Account) {
+			is(t, "current", *a.current(), Version{Number: 2, Password: "two", Source: FromReset, Created: t0.Add(time.Minute), Verified: true})
+			is(t, "end of version 1", a.Versions[0].Ended, t0.Add(time.Minute))
+			is(t, "last rotation", a.LastRotation, t0.Add(time.Minute))
+			if a.Pending != nil || a.Candidates != nil || a.Due != nil || a.Backoff != nil || a.OldUnresolved != nil {
+				t.Errorf("left over: %s", encoded(t, a))
+			}
+		}},
+		{"attempts that are still open become old_unresolved", rotating(sent("x"), acknowledged("a", "op"), sent("y")), success, nil, func(t *testing.T, a *Account) {
+			is(t, "old_unresolved", len(a.OldUnresolved), 2)
+		}},
+		{"an answer that is itself the proof promotes", rotating(sent("a")), confirmed{"a", t0}, nil, func(t *testing.T, a *Account) { is(t, "current", a.current().Password, "two") }},
+		{"the proof of a closed attempt is stale", rotating(sent("a")), confirmed{"b", t0}, errStale, nil},
+		{"old versions are pruned, the current one never", both(rotating(acknowledged("a", "op")), func(a *Account) { a.Settings.MaxVersions = 1 }), success, nil, func(t *testing.T, a *Account) {
+			is(t, "versions", len(a.Versions), 1)
+			is(t, "current", a.current().Number, 2)
+		}},
+	})
+}
+
+func TestRules7And8RefusalsAndFailures(t *testing.T) {
+	failed := observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed}, backoff: Backoff{Failures: 3}, at: t0}
+	rejected := func(uncertain bool, open ...Attempt) func(*Account) {
+		return both(rotating(open...), func(a *Account) { a.Pending.Rejected, a.Pending.Uncertain = true, uncertain })
+	}
+	runTransitions(t, []transitionCase{
+		{"7: a failure keeps pending and the reason", rotating(acknowledged("a", "op")), failed, nil, func(t *testing.T, a *Account) {
+			is(t, "pending", a.Pending.Password, "two")
+			is(t, "reason", a.Due.Reason, DueRevoked)
+			is(t, "rejected", a.Pending.Rejected, false)
+		}},
+		{"8: the third failure rejects", both(rotating(acknowledged("a", "op")), func(a *Account) { a.Pending.Failures = 2 }), failed, nil, func(t *testing.T, a *Account) {
+			is(t, "rejected", a.Pending.Rejected, true)
+			is(t, "pending", a.Pending.Password, "two")
+		}},
+		{"8: with a full set of candidates the pending is kept instead", both(rotating(acknowledged("a", "op")), func(a *Account) {
+			a.Pending.Failures = 2
+			a.Candidates = make([]Candidate, maxCandidates)
+		}), failed, nil, func(t *testing.T, a *Account) { is(t, "rejected", a.Pending.Rejected, false) }},
+		{"8: a refused password rejects", rotating(sent("a")), refused{attempt: "a", passwordRefused: true}, nil, func(t *testing.T, a *Account) { is(t, "rejected", a.Pending.Rejected, true) }},
+		{"8: a rejected value is not sent again", rejected(false), retried{sent("b")}, errStale, nil},
+		{"8: it is not replaced while an attempt is open", rejected(false, sent("a")), begun{password: "three", attempt: sent("b")}, errStale, nil},
+		{"8: certainly refused, it is forgotten", rejected(false), begun{password: "three", attempt: sent("b")}, nil, func(t *testing.T, a *Account) { is(t, "candidates", len(a.Candidates), 0) }},
+		{"8: otherwise it becomes a candidate", rejected(true), begun{password: "three", attempt: sent("b")}, nil, func(t *testing.T, a *Account) {
+			is(t, "candidates", len(a.Candidates), 1)
+			is(t, "candidate", a.Candidates[0].Password, "two")
+			is(t, "pending", a.Pending.Password, "three")
+		}},
+		{"8: candidates do not count as versions", both(rejected(true), func(a *Account) {
+			a.Settings.MaxVersions = 1
+			a.Candidates = []Candidate{{Password: "x"}, {Password: "y"}}
+		}), begun{password: "three", attempt: sent("b")}, nil, func(t *testing.T, a *Account) {
+			is(t, "candidates", len(a.Candidates), 3)
+			is(t, "current", a.current().Password, "one")
+		}},
+	})
+}
+
+func TestRule9NoNewValueWhileOldOnesAreOpen(t *testing.T) {
+	unresolved := both(due(DueRevoked), func(a *Account) { a.OldUnresolved = []Attempt{sent("old")} })
+	runTransitions(t, []transitionCase{
+		{"old_unresolved holds the next rotation back", unresolved, begun{password: "two", attempt: sent("a")}, errStale, nil},
+		{"the settle window sets it free", unresolved, settled{[]string{"old"}}, nil, func(t *testing.T, a *Account) {
+			is(t, "old_unresolved", len(a.OldUnresolved), 0)
+			is(t, "current", a.current().Password, "one")
+		}},
+	})
+}
+
+func TestDue(t *testing.T) {
+	runTransitions(t, []transitionCase{
+		{"an account becomes due", nil, madeDue{DueRevoked, t0}, nil, func(t *testing.T, a *Account) { is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked}) }},
+		{"a reason that forbids reading takes over, the time stays", due(DueSchedule), madeDue{DueRevoked, t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
+			is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
+		}},
+		{"it is never weakened", due(DueRevoked), madeDue{DueSchedule, t0.Add(time.Hour)}, errNoChange, nil},
+		{"an operator's word keeps the reason, and hurries", both(due(DueRevoked), func(a *Account) {
+			a.Backoff = &Backoff{NotBefore: t0.Add(time.Hour)}
+			a.Gone = t0
+		}), madeDue{DueManual, t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "reason", a.Due.Reason, DueRevoked)
+			is(t, "forced", a.Due.Forced, true)
+			is(t, "not before", a.Backoff.NotBefore, t0)
+			is(t, "gone", a.Gone.IsZero(), true)
+		}},
+	})
+	for reason, forbids := range map[Reason]bool{DueFirst: true, DueRevoked: true, DueDeadline: true, DueLeaver: true, DueSchedule: false, DueManual: false, DueImport: false, DueRead: false} {
+		is(t, string(reason)+" forbids reading", reason.ForbidsReading(), forbids)
+	}
+}
+
+func TestRule15Binding(t *testing.T) {
+	s := leasedSettings()
+	static := staticSettings()
+	static.Period = time.Hour
+	runTransitions(t, []transitionCase{
+		{"the same role again changes nothing", nil, bound{role: "web", settings: s, at: t0}, errNoChange, nil},
+		{"another role is refused", nil, bound{role: "db", settings: s, at: t0}, Conflict, nil},
+		{"an unbound account may be taken", func(a *Account) { a.Role = "" }, bound{role: "db", settings: s, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "role", a.Role, "db") }},
+		{"a schedule counts from the last rotation", nil, bound{role: "web", settings: static, at: t0.Add(-time.Minute)}, nil, func(t *testing.T, a *Account) {
+			is(t, "next rotation", a.NextRotation, t0)
+		}},
+		{"a schedule is never in the past", nil, bound{role: "web", settings: static, at: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
+			is(t, "next rotation", a.NextRotation, t0.Add(time.Hour))
+		}},
+		{"a role's end takes the schedule, and nothing else", func(a *Account) { a.NextRotation = t0 }, unbound{"web"}, nil, func(t *testing.T, a *Account) {
+			is(t, "role", a.Role, "")
+			is(t, "next rotation", a.NextRotation.IsZero(), true)
+			is(t, "current", a.current().Password, "one")
+		}},
+		{"another role's end changes nothing", nil, unbound{"db"}, errNoChange, nil},
+		{"an instance that is gone retires the account, due is kept", due(DueRevoked), vanished{t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "gone", a.Gone, t0)
+			is(t, "reason", a.Due.Reason, DueRevoked)
+		}},
+		{"it is gone once", func(a *Account) { a.Gone = t0 }, vanished{t0.Add(time.Hour)}, errNoChange, nil},
+		{"an instance that is described is back", func(a *Account) { a.Gone = t0 }, described{}, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
+	})
+}
+
+func TestRule17InitialPassword(t *testing.T) {
+	fresh := func(a *Account) { a.Versions, a.LastVersion, a.InitialOverwritten = nil, 0, false }
+	runTransitions(t, []transitionCase{
+		{"it becomes version 1, not verified", fresh, initialRead{"first", t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "version", *a.current(), Version{Number: 1, Password: "first", Source: FromInitial, Created: t0})
+		}},
+		{"not over an existing version", nil, initialRead{"first", t0}, errStale, nil},
+		{"not while a first reset is due", both(fresh, due(DueFirst)), initialRead{"first", t0}, errStale, nil},
+		{"not once it is known to be overwritten", both(fresh, func(a *Account) { a.InitialOverwritten = true }), initialRead{"first", t0}, errStale, nil},
+		{"the cloud's copy is cleared", nil, initialCleared{t0}, nil, func(t *testing.T, a *Account) { is(t, "cleared", a.InitialCleared, t0) }},
+	})
+}
+
+func TestScheduledTimes(t *testing.T) {
+	hourly := func(a *Account) {
+		a.Settings = staticSettings()
+		a.Settings.Period = time.Hour
+		a.NextRotation = t0
+	}
+	runTransitions(t, []transitionCase{
+		{"the stored time makes the account due and stores the next", hourly, scheduled{t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "due", *a.Due, Due{Since: t0, Reason: DueSchedule})
+			is(t, "next", a.NextRotation, t0.Add(time.Hour))
+		}},
+		{"not before", hourly, scheduled{t0.Add(-time.Second)}, errNoChange, nil},
+		{"missed times are one rotation, and the schedule does not shift", hourly, scheduled{t0.Add(150 * time.Minute)}, nil, func(t *testing.T, a *Account) {
+			is(t, "next", a.NextRotation, t0.Add(3*time.Hour))
+		}},
+		{"an account that is due already keeps its reason", both(hourly, due(DueManual)), scheduled{t0}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueManual) }},
+		{"no schedule, no rotation", nil, scheduled{t0}, errNoChange, nil},
+	})
+}
