@@ -34,6 +34,7 @@ test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulato
 vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
+	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
 
 .PHONY: test-unit
@@ -44,11 +45,15 @@ test-unit: ## run the tests that need no Vault, the simulator's included
 test-sim: ## run the cloud simulator's own tests
 	go test $(TESTFLAGS) ./tests/cloudsim/...
 
+.PHONY: test-rotation
+test-rotation: ## simulate the rotation core at length: every crash, RUNS=100000 random schedules
+	go test -count=1 -timeout 60m $(TESTFLAGS) -run '^(TestRandomSchedules|TestEveryCrash.*)$$' ./backend/rotation -sim.runs=$(or $(RUNS),100000)
+
 .PHONY: test-e2e
 test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them)
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
-		go test -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
+		go test -tags e2e -count=1 -timeout 30m -parallel 4 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
 
 .PHONY: test-openstack
 test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
