@@ -75,7 +75,7 @@ func (g *gate) Wait(ctx context.Context, action string) error {
 	}
 	if !l.serving {
 		l.serving = true
-		go l.serve() //nolint:gosec // G118: it serves many callers, not the one whose context this is
+		go l.serve() //nolint:gosec,contextcheck // G118: it serves many callers, not the one whose context this is
 	}
 	l.mu.Unlock()
 

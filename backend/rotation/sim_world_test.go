@@ -72,10 +72,8 @@ func newWorld(t *testing.T, seed uint64, r rules, serial bool, o odds) *world {
 // odds are the present ones.
 func (w *world) odds() odds { return *w.trouble.Load() }
 
-// pass lets virtual time go by.
-func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // In a synctest bubble the clock jumps: nothing waits, and nothing races with it.
-}
+// pass lets virtual time go by. In a synctest bubble the clock jumps: nothing waits, and nothing races with it.
+func pass(d time.Duration) { time.Sleep(d) }
 
 // stream names a source of random numbers: what is drawn for whom, on which node (0: none).
 type stream struct {
