@@ -1,0 +1,103 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// recorder is a provider that answers looks at operation records and keeps the requests.
+type recorder struct {
+	simProvider
+	latency time.Duration
+	err     error
+
+	mu       sync.Mutex
+	requests [][]cloud.ResetRef
+}
+
+func (r *recorder) ResetTraits() cloud.ResetTraits { return cloud.ResetTraits{BatchSize: 100} }
+
+func (r *recorder) ResetRecords(_ context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	pass(r.latency)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests = append(r.requests, refs)
+	out := map[string]cloud.ResetRecord{}
+	for _, ref := range refs {
+		if ref.InstanceID != "gone" {
+			out[ref.InstanceID] = cloud.ResetRecord{OperationID: "of " + ref.InstanceID, Message: ref.RequestID}
+		}
+	}
+	return out, r.err
+}
+
+func TestLooksGoOutTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := New(Options{}), &recorder{latency: time.Second}
+		n := c.connection("conn")
+		var wg sync.WaitGroup
+		look := func(instance, request string) {
+			wg.Go(func() {
+				rec, found, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: instance, RequestID: request})
+				if err != nil || found != (instance != "gone") || found && (rec.OperationID != "of "+instance || rec.Message != request) {
+					t.Errorf("%s: got %+v, %v, %v", instance, rec, found, err)
+				}
+			})
+		}
+		look("i-0", "first")
+		synctest.Wait() // this request is under way: the others are collected meanwhile
+		for i := range 250 {
+			look(fmt.Sprintf("i-%d", i), "")
+		}
+		look("i-7", "again")
+		look("gone", "")
+		wg.Wait()
+		c.wg.Wait()
+		sizes := make([]int, 0, len(r.requests))
+		for _, refs := range r.requests {
+			sizes = append(sizes, len(refs))
+			asked := map[string]bool{}
+			for _, ref := range refs {
+				if asked[ref.InstanceID] {
+					t.Errorf("one request names %s twice", ref.InstanceID)
+				}
+				asked[ref.InstanceID] = true
+			}
+		}
+		if fmt.Sprint(sizes) != "[1 100 100 52]" {
+			t.Errorf("requests of %v instances, want 1, then 252 in the cloud's batches", sizes)
+		}
+		is(t, "looking", n.looking, false)
+	})
+}
+
+func TestLooksFailTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := New(Options{}), &recorder{err: cloud.Errorf(cloud.Throttled, "slow down")}
+		n := c.connection("conn")
+		for range breakerThreshold {
+			_, _, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: "i-1"})
+			is(t, "kind", cloud.KindOf(err), cloud.Throttled)
+		}
+		if open, _, _ := n.breaker.state(time.Now()); !open {
+			t.Error("the breaker did not hear of it")
+		}
+	})
+}
+
+func TestALookIsNotWaitedForLongerThanItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := New(Options{}), &recorder{latency: time.Minute}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, err := c.record(ctx, c.connection("conn"), r, time.Minute, cloud.ResetRef{InstanceID: "i-1"})
+		is(t, "kind", cloud.KindOf(err), cloud.Unavailable)
+		c.wg.Wait()
+	})
+}

@@ -1,0 +1,164 @@
+package rotation
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+func TestCallers(t *testing.T) {
+	for rate, want := range map[float64]int{0.1: 4, 1: 4, 2.5: 10, 10: 40, 1000: 128} {
+		if got := callers(rate); got != want {
+			t.Errorf("%d workers at %v requests a second, want %d", got, rate, want)
+		}
+	}
+}
+
+func TestQueueOrder(t *testing.T) {
+	var h items
+	var urgent *entry
+	for i := range 200 {
+		e := &entry{slot: slot{at: t0.Add(time.Duration(rand.IntN(1000)) * time.Second)}}
+		if heap.Push(&h, e); i == 100 {
+			urgent = e
+		}
+	}
+	urgent.slot.urgent = true
+	heap.Fix(&h, urgent.slot.index)
+	heap.Remove(&h, h[50].slot.index)
+	if first := heap.Pop(&h).(*entry); first != urgent {
+		t.Error("the account that a client waits for is not the first")
+	}
+	for last := time.Time(t0); len(h) > 0; {
+		e := heap.Pop(&h).(*entry)
+		if e.slot.at.Before(last) || e.slot.heap != nil {
+			t.Errorf("at %s, after %s; still in a heap: %v", e.slot.at, last, e.slot.heap != nil)
+		}
+		last = e.slot.at
+	}
+}
+
+// brokenStorage fails all writes while it is broken, and holds lists until it is let go.
+type brokenStorage struct {
+	logical.Storage
+	broken *bool
+	hold   chan struct{}
+}
+
+func (s brokenStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
+	if *s.broken {
+		return errors.New("no space left")
+	}
+	return s.Storage.Put(ctx, e)
+}
+
+func (s brokenStorage) List(ctx context.Context, prefix string) ([]string, error) {
+	if s.hold != nil {
+		<-s.hold
+	}
+	return s.Storage.List(ctx, prefix)
+}
+
+// node is a world's first node, with another storage.
+func (w *world) startWith(change func(logical.Storage) logical.Storage) {
+	w.start()
+	old := w.node.core
+	old.Stop()
+	o := old.opts
+	o.Storage = change(o.Storage)
+	w.node.core = New(o)
+	w.node.core.Start()
+}
+
+func TestAFailedStepIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, false, odds{})
+		w.faulty.Store(true)
+		leases := w.crowd(t, 20, leasedSettings())
+		broken := false
+		w.startWith(func(s logical.Storage) logical.Storage { return brokenStorage{Storage: s, broken: &broken} })
+		pass(time.Second)
+		for _, l := range leases {
+			w.end(t.Context(), t, l)
+		}
+		broken = true
+		pass(20 * time.Minute)
+		is(t, "resets without storage", len(w.cloud.times), 0)
+		broken = false
+		w.awaitRest(t.Context(), t, settleBound)
+		w.node.core.Stop()
+	})
+}
+
+func TestReadsDoNotWaitForTheSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, false, odds{})
+		leases := w.crowd(t, 2, leasedSettings())
+		hold, broken := make(chan struct{}), false
+		w.startWith(func(s logical.Storage) logical.Storage { return brokenStorage{Storage: s, broken: &broken, hold: hold} })
+		pass(time.Second)
+		is(t, "loading", w.node.core.Status().Loading, true)
+		if _, answered := w.read(t.Context(), leases[0].ref.ID, 0); !answered {
+			t.Errorf("no answer while the schedule is being rebuilt:\n%s", w.trace())
+		}
+		w.end(t.Context(), t, leases[1]) // and it is rotated, too
+		pass(time.Minute)
+		is(t, "resets", len(w.cloud.times), 1)
+		close(hold)
+		pass(time.Second)
+		is(t, "loading", w.node.core.Status().Loading, false)
+		w.node.core.Stop()
+	})
+}
+
+// TestStopEndsEverything: the bubble itself fails the test if a goroutine is left.
+func TestStopEndsEverything(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Millisecond, 700 * time.Millisecond, 3 * time.Second, time.Minute} {
+		t.Run(fmt.Sprint(after), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, rules{}, false, odds{})
+				leases := w.crowd(t, 100, leasedSettings())
+				w.start()
+				pass(time.Second)
+				for _, l := range leases {
+					w.end(t.Context(), t, l)
+				}
+				pass(after)
+				began := time.Now()
+				w.node.core.Stop()
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("it took %s", took)
+				}
+				pass(simTimeout) // what the cloud had been asked for ends
+				calls := w.cloud.calls
+				pass(time.Hour)
+				is(t, "calls after the stop", w.cloud.calls-calls, 0)
+				if err := w.node.core.Revoke(t.Context(), leases[0].ref); err != nil {
+					t.Errorf("a late revocation: %v", err)
+				}
+				w.node.core.Stop() // again
+			})
+		})
+	}
+}
+
+func TestStartOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, false, odds{})
+		w.crowd(t, 1, leasedSettings())
+		w.start()
+		w.node.core.Start()
+		pass(time.Second)
+		w.node.core.Stop()
+		w.node.core.Start() // not again: a new node is a new Core
+		pass(time.Hour)
+		is(t, "running", w.node.core.Status().Running, false)
+	})
+}
