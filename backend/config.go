@@ -100,7 +100,7 @@ type connectionText struct {
 const (
 	ambientField           = "use_ambient_credentials"
 	applicationIDField     = "application_credential_id"
-	applicationSecretField = "application_credential_secret" //nolint:gosec // G101: the name of a field
+	applicationSecretField = "application_credential_secret"
 )
 
 var connectionTexts = []connectionText{

@@ -39,18 +39,17 @@ func (d *simDisk) set(key string, value []byte, rec *Account) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i, found := slices.BinarySearch(d.keys, key)
-	switch {
-	case value == nil:
-		delete(d.m, key)
-		delete(d.parsed, key)
-		if found {
-			d.keys = slices.Delete(d.keys, i, i+1)
-		}
-	default:
+	if value != nil {
 		d.m[key], d.parsed[key] = value, rec
 		if !found {
 			d.keys = slices.Insert(d.keys, i, key)
 		}
+		return
+	}
+	delete(d.m, key)
+	delete(d.parsed, key)
+	if found {
+		d.keys = slices.Delete(d.keys, i, i+1)
 	}
 }
 
