@@ -1,0 +1,159 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+func BenchmarkTransition(b *testing.B) {
+	var grant Grant
+	for _, c := range []struct {
+		name  string
+		from  func(*Account)
+		event event
+	}{
+		{"disclosed", nil, disclosed{nonce: "n", at: t0, grant: &grant}},
+		{"revoked", both(readAgo(time.Minute), holding("n", 1, time.Minute)), revoked{"n", t0}},
+		{"begun", due(DueRevoked), begun{password: "two", attempt: sent("a")}},
+		{"promoted", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, at: t0}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			a := leasedAccount()
+			if c.from != nil {
+				c.from(a)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := transition(a, c.event, rules{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// benchCore is a core over in-memory storage, with one account of these settings that has a version.
+func benchCore(b *testing.B, s Settings) (*Core, ID) {
+	b.Helper()
+	storage := &logical.InmemStorage{}
+	a := leasedAccount()
+	a.Settings = s
+	if err := saveAccount(b.Context(), storage, a); err != nil {
+		b.Fatal(err)
+	}
+	c := New(Options{Storage: storage})
+	b.Cleanup(c.Stop)
+	return c, a.ID
+}
+
+func BenchmarkReadStatic(b *testing.B) {
+	c, id := benchCore(b, staticSettings())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Read(b.Context(), id, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkReadLeased reads under a lease and revokes it, beside a lease that stays, so that nothing
+// becomes due.
+func BenchmarkReadLeased(b *testing.B) {
+	c, id := benchCore(b, with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = 100*time.Hour, 100*time.Hour }))
+	if _, err := c.Read(b.Context(), id, 0); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		answer, err := c.Read(b.Context(), id, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := c.Revoke(b.Context(), LeaseRef{ID: id, Version: answer.Version.Number, Nonce: answer.Lease.Nonce}); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkSchedule puts an account into a queue of many, and takes the first one out.
+func BenchmarkSchedule(b *testing.B) {
+	for _, size := range []int{1000, 10000, 100000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			c := New(Options{})
+			b.Cleanup(c.Stop)
+			entries := make([]*entry, size+1)
+			now := time.Now()
+			for i := range entries {
+				entries[i] = &entry{id: ID{"conn", fmt.Sprint(i), "root"}}
+				c.scheduleAt(entries[i], stepBegin, now.Add(-time.Duration(i*7919%size)*time.Second))
+			}
+			q := c.queue("conn")
+			b.ReportAllocs()
+			for b.Loop() {
+				e, _, _ := c.take(q)
+				e.slot.busy = false
+				q.calling = 0
+				c.scheduleAt(e, stepBegin, time.Now())
+			}
+		})
+	}
+}
+
+// BenchmarkAccounts starts a core over 100,000 stored accounts: the time to the first read, to the
+// rebuilt schedule, and the heap that an account takes then.
+func BenchmarkAccounts(b *testing.B) {
+	const size = 100000
+	storage := &logical.InmemStorage{}
+	a := leasedAccount()
+	a.Facts = Facts{Name: "web-1", Platform: cloud.Linux, OSName: "Ubuntu Server 24.04 LTS 64bit", PrivateIP: "10.0.0.1", PublicIP: "192.0.2.1", LaunchTime: t0}
+	for i := range size {
+		a.InstanceID = fmt.Sprintf("ins-%08d", i)
+		raw, err := json.Marshal(a)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := storage.Put(b.Context(), &logical.StorageEntry{Key: accountKey(a.ID), Value: raw}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		before := heapInUse()
+		began := time.Now()
+		c := New(Options{Storage: storage})
+		c.Start()
+		if _, err := c.Read(context.Background(), a.ID, 0); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(time.Since(began).Microseconds()), "µs-to-first-read")
+		for c.isLoading() {
+			runtime.Gosched()
+		}
+		b.ReportMetric(time.Since(began).Seconds(), "s-to-schedule")
+		b.ReportMetric(float64(heapInUse()-before)/size, "B/account")
+		c.Stop()
+	}
+}
+
+func (c *Core) isLoading() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loading
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
