@@ -64,7 +64,7 @@ func TestInitialPasswordThatIsNotThereYet(t *testing.T) {
 func TestInitialPasswordIsReadOnce(t *testing.T) {
 	t.Parallel()
 	e := start(t)
-	for cloud, clear := range map[model.Cloud]bool{model.AWS: false, model.HuaweiCloud: true, model.OpenTelekomCloud: true} {
+	for cloud, clear := range map[model.Cloud]bool{model.AWS: false, model.HuaweiCloud: true, model.OpenTelekomCloud: true, model.OpenStack: true} {
 		e.connect(t, cloud)
 		var more map[string]any
 		if clear {

@@ -82,6 +82,7 @@ func succeed(t *testing.T, e *env, c *collector) {
 		account := e.sim.Info.Seeded[cloud]
 		for name, value := range map[string]string{
 			"access key": account.AccessKey, "secret key": account.SecretKey, "user's password": account.Password, "private key": account.PrivateKey,
+			"application credential": account.AppCredential,
 		} {
 			if value != "" {
 				c.add(fmt.Sprintf("the %s of %s", name, cloud), value)
@@ -128,7 +129,7 @@ func provoke(t *testing.T, e *env, c *collector) {
 	}
 	for _, cloud := range clouds {
 		for field := range e.connection(cloud) {
-			if field != "secret_key" && field != "password" {
+			if field != "secret_key" && field != "password" && field != "application_credential_secret" {
 				continue
 			}
 			wrong := e.connection(cloud)

@@ -10,8 +10,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
 )
 
-// clouds are the four whose passwords cloudpw hands out, by the names of their connections.
-var clouds = []model.Cloud{model.AWS, model.HuaweiCloud, model.OpenTelekomCloud, model.TencentCloud}
+// clouds are those whose passwords cloudpw hands out, by the names of their connections.
+var clouds = []model.Cloud{model.AWS, model.HuaweiCloud, model.OpenTelekomCloud, model.TencentCloud, model.OpenStack}
 
 // env is a Vault with the engine at cloudpw/, and simulated clouds.
 type env struct {
@@ -48,6 +48,10 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 		fields["username"], fields["password"] = account.Username, account.Password
 		fields["user_domain_name"], fields["project_name"] = account.UserDomainName, account.ProjectName
 		delete(endpoints, "iam")
+	case model.OpenStack: // an application credential; the compute service's URL comes from the catalogue
+		fields["auth_url"] = endpoints["identity"] + "/v3"
+		fields["application_credential_id"], fields["application_credential_secret"] = account.AppCredentialID, account.AppCredential
+		clear(endpoints)
 	case model.HuaweiCloud:
 		fields["project_id"] = account.ProjectID
 		fallthrough
