@@ -49,13 +49,14 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	case !e.rec.Settings.CanReset:
 		return nil, errorf(Conflict, "provider %s cannot reset passwords, so account %s cannot be rotated", e.rec.Provider, id)
 	}
+	asked := reason == DueManual
 	if len(e.rec.Versions) == 0 {
 		reason = DueFirst
 	}
-	if reason == DueManual {
+	if asked {
 		e.holdUntil, e.holds = time.Time{}, 0
 	}
-	rec, err := c.updateLocked(ctx, e, madeDue{reason: reason, at: c.opts.Now()})
+	rec, err := c.updateLocked(ctx, e, madeDue{reason: reason, asked: asked, at: c.opts.Now()})
 	if err != nil && !errors.Is(err, errNoChange) {
 		return nil, err
 	}

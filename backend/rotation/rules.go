@@ -137,10 +137,14 @@ func (e described) apply(a *Account, _ rules) error {
 type madeDue struct {
 	reason Reason
 	at     time.Time
+	// asked is an operator's word, which DueManual is too: it waits for no window. An account that has
+	// no version yet is due for its first one whoever asks.
+	asked bool
 }
 
 func (e madeDue) apply(a *Account, _ rules) error {
-	if e.reason == DueManual {
+	asked := e.asked || e.reason == DueManual
+	if asked {
 		a.Gone = time.Time{} // an operator's word: look again
 		if a.Backoff != nil {
 			a.Backoff.NotBefore = e.at
@@ -151,10 +155,10 @@ func (e madeDue) apply(a *Account, _ rules) error {
 		a.Due = &Due{Since: e.at, Reason: e.reason}
 	case e.reason.ForbidsReading() && !a.Due.Reason.ForbidsReading():
 		a.Due.Reason = e.reason
-	case e.reason != DueManual:
+	case !asked:
 		return errNoChange
 	}
-	a.Due.Forced = a.Due.Forced || e.reason == DueManual
+	a.Due.Forced = a.Due.Forced || asked
 	return nil
 }
 

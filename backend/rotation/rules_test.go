@@ -155,15 +155,15 @@ func TestRule9NoNewValueWhileOldOnesAreOpen(t *testing.T) {
 
 func TestDue(t *testing.T) {
 	runTransitions(t, []transitionCase{
-		{"an account becomes due", nil, madeDue{DueRevoked, t0}, nil, func(t *testing.T, a *Account) { is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked}) }},
-		{"a reason that forbids reading takes over, the time stays", due(DueSchedule), madeDue{DueRevoked, t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
+		{"an account becomes due", nil, madeDue{reason: DueRevoked, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked}) }},
+		{"a reason that forbids reading takes over, the time stays", due(DueSchedule), madeDue{reason: DueRevoked, at: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
 			is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
 		}},
-		{"it is never weakened", due(DueRevoked), madeDue{DueSchedule, t0.Add(time.Hour)}, errNoChange, nil},
+		{"it is never weakened", due(DueRevoked), madeDue{reason: DueSchedule, at: t0.Add(time.Hour)}, errNoChange, nil},
 		{"an operator's word keeps the reason, and hurries", both(due(DueRevoked), func(a *Account) {
 			a.Backoff = &Backoff{NotBefore: t0.Add(time.Hour)}
 			a.Gone = t0
-		}), madeDue{DueManual, t0}, nil, func(t *testing.T, a *Account) {
+		}), madeDue{reason: DueManual, at: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "reason", a.Due.Reason, DueRevoked)
 			is(t, "forced", a.Due.Forced, true)
 			is(t, "not before", a.Backoff.NotBefore, t0)

@@ -195,3 +195,25 @@ func TestScheduleOfAGroup(t *testing.T) {
 		t.Errorf("the group's next rotation is %s", got)
 	}
 }
+
+// TestOperatorsWord: an operator who asks for the first rotation of an account overrides its window.
+func TestOperatorsWord(t *testing.T) {
+	now := at(t, "2026-01-01T10:00:00Z")
+	settings := Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}
+	for name, c := range map[string]struct {
+		ev   madeDue
+		want time.Time
+	}{
+		"asked":    {madeDue{reason: DueFirst, asked: true, at: now}, now},
+		"manual":   {madeDue{reason: DueManual, at: now}, now},
+		"schedule": {madeDue{reason: DueSchedule, at: now}, at(t, "2026-01-02T03:00:00Z")},
+	} {
+		a, err := transition(&Account{Settings: settings}, c.ev, rules{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step, when := a.plan(situation{now: now}); step != stepBegin || !when.Equal(c.want) {
+			t.Errorf("%s: %s at %s, want it to begin at %s", name, step, when, c.want)
+		}
+	}
+}
