@@ -47,6 +47,10 @@ type backend struct {
 	roleLocks       []*locksutil.LockEntry
 
 	resolutions resolutions
+	discoveries discoveries
+
+	rootRotations rootRotations
+	clock         clock
 }
 
 var _ logical.Backend = (*backend)(nil)
@@ -67,6 +71,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		connectionLocks: locksutil.CreateLocks(),
 		keyLocks:        locksutil.CreateLocks(),
 		roleLocks:       locksutil.CreateLocks(),
+		clock:           wallClock(),
 	}
 	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
 	b.roles = newCache(conf.StorageView, rolePrefix, decodeRole)
@@ -84,9 +89,9 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Paths:          b.paths(),
 		Secrets:        []*framework.Secret{b.passwordSecret()},
 		PathsSpecial: &logical.Paths{
-			// For sudo only: the rotation of a whole connection may shut down all of its servers. Vault
-			// takes exact paths, or prefixes that end in *.
-			Root: []string{rotateConnectionPrefix + "*"},
+			// For sudo only: the rotation of a whole connection may shut down all of its servers, and that
+			// of its credential ends what else uses it. Vault takes exact paths, or prefixes that end in *.
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
@@ -106,6 +111,9 @@ func (b *backend) paths() []*framework.Path {
 	return []*framework.Path{
 		b.pathConfigList(),
 		b.pathConfig(),
+		b.pathCheck(),
+		b.pathRotateRoot(),
+		b.pathDiscover(),
 		b.pathKeysList(),
 		b.pathKeys(),
 		b.pathRolesList(),

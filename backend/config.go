@@ -60,6 +60,11 @@ type connection struct {
 	RequestTimeout       *time.Duration `json:"request_timeout,omitempty"` // nil: the default
 	PasswordPolicy       string         `json:"password_policy,omitempty"`
 	VerifyConnection     *bool          `json:"verify_connection,omitempty"` // nil: true
+
+	// RootRotation is the replacement of the credential above that is under way; nil: none.
+	RootRotation     *rootRotation `json:"root_rotation,omitempty"`
+	Leftovers        []leftover    `json:"leftovers,omitempty"`
+	LastRootRotation time.Time     `json:"last_root_rotation,omitzero"`
 }
 
 func decodeConnection(raw []byte) (*connection, error) {
@@ -76,6 +81,11 @@ func (c *connection) clone() *connection {
 	n.Endpoints = maps.Clone(c.Endpoints)
 	n.AllowedRoles = slices.Clone(c.AllowedRoles)
 	n.RequiredTags = maps.Clone(c.RequiredTags)
+	n.Leftovers = slices.Clone(c.Leftovers)
+	if c.RootRotation != nil {
+		r := *c.RootRotation
+		n.RootRotation = &r
+	}
 	return &n
 }
 
@@ -215,6 +225,7 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 	if slices.Contains(d.Fields, "signature_style") {
 		data["signature_style"] = c.signatureStyle(d)
 	}
+	maps.Copy(data, c.rootData())
 	return data
 }
 

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"maps"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -129,4 +130,15 @@ func sameIdentity(old, next *connection) bool {
 		}
 	}
 	return old.ambient() == next.ambient()
+}
+
+// sameCredentials reports whether two connections use the same secrets, in the same name and at the
+// same place.
+func sameCredentials(old, next *connection) bool {
+	for _, f := range connectionTexts {
+		if (f.identity || f.secret || f.target) && *f.at(old) != *f.at(next) {
+			return false
+		}
+	}
+	return old.ambient() == next.ambient() && old.CACertificate == next.CACertificate && maps.Equal(old.Endpoints, next.Endpoints)
 }

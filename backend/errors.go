@@ -76,9 +76,12 @@ func vaultError(what string, err error) error {
 // withWayOut appends to an error what can be done about it, and keeps its status.
 func withWayOut(err error, way string) error {
 	err = vaultError("", err)
+	if errors.Is(err, logical.ErrReadOnly) {
+		return err
+	}
 	var coded logical.HTTPCodedError
 	if !errors.As(err, &coded) {
-		return err
+		return errors.New(err.Error() + "; " + way)
 	}
 	return logical.CodedError(coded.Code(), coded.Error()+"; "+way)
 }

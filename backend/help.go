@@ -37,6 +37,34 @@ decides where they are sent, so it needs them in the same write. A delete is
 refused while roles use the connection or its accounts have leases.
 `
 
+	checkSynopsis    = "Check what a connection's credentials may do."
+	checkDescription = `
+Tries, or asks about, each permission that cloudpw may need, says what it is for,
+and gives the policy text that grants what lacks. It changes nothing. What the
+cloud offers no way to try is unknown.
+`
+
+	rotateRootSynopsis    = "Replace a connection's own credential by a new one."
+	rotateRootDescription = `
+Makes another access key or application credential with the present one, waits
+until the cloud accepts it, stores it, and deletes the old one. Nobody but Vault
+knows the new secret. If something fails or the plugin is killed on the way, the
+connection keeps a credential that works; a read of config/<name> then shows what
+is unfinished in root_rotation, and Vault finishes it by itself, or at the next
+write here.
+
+Credentials that such a failure may have left behind at the cloud are listed in
+leftover_credentials of config/<name> until the cloud does not list them any more.
+Needs sudo.
+`
+
+	discoverSynopsis    = "List the instances that a connection can see."
+	discoverDescription = `
+Asks the cloud for all instances that carry the connection's required_tags, and
+shows name, platform, state, key pair and tags of each in key_info. after and
+limit page through a long list; further pages show the state of the first.
+`
+
 	keysListSynopsis    = "List the keys."
 	keysListDescription = `
 Lists the names of the private keys. after and limit page through a long list.

@@ -48,7 +48,7 @@ func (b *backend) pathConfig() *framework.Path {
 				Callback:                    b.deleteConfig,
 				Summary:                     "Delete a connection.",
 				Description:                 "Refused while roles use it or accounts of it have leases.",
-				Responses:                   deletes("The connection is deleted."),
+				Responses:                   writes("The connection is deleted."),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
 			},
@@ -98,6 +98,9 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 		return nil, err
 	}
 	defer lock(b.connectionLocks, name)()
+	if b.rootRotations.isRunning(name) {
+		return nil, conflictf("rotate-root/%s is running; try again in a moment", name)
+	}
 	old, err := b.connections.get(ctx, name)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,10 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	next, err := b.applyConnection(ctx, name, old, input{data})
 	if err != nil {
 		return nil, err
+	}
+	var warnings []string
+	if old != nil && old.RootRotation != nil && !sameCredentials(old, next) {
+		warnings = append(warnings, next.abandon(name, b.clock.now()))
 	}
 	if next.verifies() {
 		known, err := b.knownInstances(ctx, name, old, next)
@@ -115,10 +122,11 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 			return nil, err
 		}
 	}
-	if err := b.connections.put(ctx, name, next); err != nil {
+	err = b.connections.put(ctx, name, next)
+	b.core.ForgetConnection(name) // also after a failed write, which may have landed
+	if err != nil {
 		return nil, err
 	}
-	b.core.ForgetConnection(name)
 	excluded, err := b.excludedRoles(ctx, name, next)
 	if err != nil {
 		return nil, err
@@ -127,7 +135,11 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	return warned(append(excluded, unserved...)), nil
+	warnings = slices.Concat(warnings, excluded, unserved)
+	if len(warnings) > 0 && old != nil && old.RootRotation != nil && next.RootRotation == nil {
+		b.Logger().Warn("an unfinished rotate-root was abandoned", "connection", name, "leftover_credentials", next.leftoverIDs())
+	}
+	return warned(warnings), nil
 }
 
 // unservedRoles warns of roles on which a change of required_tags does not act at once.
@@ -179,10 +191,16 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 	if leases > 0 {
 		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts, see accounts/%s/)", name, leases, accounts, name)
 	}
+	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
+		return nil, conflictf("rotate-root/%s is not finished; write it again to finish it, or write other credentials to config/%s to abandon it", name, name)
+	}
 	if err := b.connections.remove(ctx, name); err != nil {
 		return nil, err
 	}
 	b.core.ForgetConnection(name)
+	if left := c.leftoverIDs(); len(left) > 0 {
+		return warned([]string{"failed rotations of this connection's credential have left credentials behind; delete them at the cloud: " + someOf(left)}), nil
+	}
 	return nil, nil
 }
 

@@ -80,5 +80,11 @@ func configResponse() map[string]*framework.FieldSchema {
 	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout", "verify_connection"} {
 		fields[name].Required = true
 	}
+	fields["root_rotation"] = &framework.FieldSchema{Type: framework.TypeMap,
+		Description: "A rotate-root that is not finished: step (creating, created or stored), started, old_credential_id, new_credential_id, last_error."}
+	fields["leftover_credentials"] = &framework.FieldSchema{Type: framework.TypeSlice,
+		Description: "Credentials that failed rotations have left behind at the cloud and that nothing uses: credential_id, since, reason."}
+	fields["last_root_rotation"] = &framework.FieldSchema{Type: framework.TypeString,
+		Description: "When rotate-root last replaced the credential, RFC 3339."}
 	return fields
 }

@@ -34,6 +34,9 @@ func samplePaths() map[string]string {
 		"accounts/" + n("connection") + "/" + n("instance_id") + "/?$":            "accounts/prod/srv-1",
 		"accounts/" + n("connection") + "/" + n("instance_id") + "/" + user + "$": "accounts/prod/srv-1/root",
 		"rotate-connection/" + n("name") + "$":                                    "rotate-connection/prod",
+		"check/" + n("name") + "$":                                                "check/prod",
+		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
+		"discover/" + n("connection") + "/?$":                                     "discover/prod",
 		"status$":                                                                 "status",
 	}
 	anchored := map[string]string{}
@@ -67,6 +70,8 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"accounts/prod/i-1/Administrator": 1, "accounts/prod/i-1/svc$": 1, "accounts/prod/i-1/a.b-c": 1,
 		"accounts/prod/i-1/root/": 0, `accounts/prod/i-1/CORP\x`: 0, "accounts/prod/i-1/-x": 0,
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
+		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
+		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
 		"status": 1, "status/": 0, "": 0,
 	} {
 		matches := 0
@@ -192,7 +197,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-connection/*]" {
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/*]" {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

@@ -53,7 +53,7 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	slices.SortFunc(instances, func(a, b cloud.Instance) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(instances, byID)
 	var members []member
 	var warnings []string
 	var unfit error
@@ -83,6 +83,8 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 	}
 	return members, atMostTen(warnings), nil
 }
+
+func byID(a, b cloud.Instance) int { return strings.Compare(a.ID, b.ID) }
 
 // atMostTen keeps a response readable when a whole fleet is left out.
 func atMostTen(warnings []string) []string {

@@ -1,0 +1,78 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+func (b *backend) pathCheck() *framework.Path {
+	return &framework.Path{
+		Pattern:      "check/" + framework.GenericNameRegex("name") + "$",
+		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "check", OperationSuffix: "connection"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readCheck,
+				Summary:     "Check what a connection's credentials may do.",
+				Description: "Tries, or asks about, each permission that cloudpw may need, and changes nothing. Calls the cloud.",
+				Responses: answers("What the credentials may do.", map[string]*framework.FieldSchema{
+					"verdict":     {Type: framework.TypeString, Required: true, Description: "granted: everything that is required; denied: something required is missing; unknown: neither can be said."},
+					"missing":     {Type: framework.TypeStringSlice, Required: true, Description: "The required permissions that are denied."},
+					"permissions": {Type: framework.TypeSlice, Required: true, Description: "The permissions: action, purpose, required, verdict (granted, denied or unknown), message, and policy, the text that grants it."},
+				}),
+				// The nodes' calls share the limiter of the active one.
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    checkSynopsis,
+		HelpDescription: checkDescription,
+	}
+}
+
+func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	_, d, err := b.connectionOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := b.core.Provider(ctx, name)
+	if err != nil {
+		return nil, vaultError("connection "+name, err)
+	}
+	checker, ok := provider.(cloud.PermissionChecker)
+	if !ok {
+		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later denial names the permission that lacks", d.Name, name)
+	}
+	permissions, err := checker.CheckPermissions(ctx)
+	if err != nil {
+		return nil, vaultError("connection "+name+": "+d.Title+" does not accept the credentials, so nothing can be said of their permissions", err)
+	}
+	return &logical.Response{Data: checkData(permissions)}, nil
+}
+
+// checkData sums the permissions up.
+func checkData(permissions []cloud.Permission) map[string]any {
+	verdict := cloud.PermissionGranted
+	missing := []string{}
+	all := make([]map[string]any, 0, len(permissions))
+	for _, p := range permissions {
+		all = append(all, map[string]any{
+			"action": p.Action, "purpose": p.Purpose, "required": p.Required,
+			"verdict": string(p.Verdict), "message": p.Message, "policy": p.Policy,
+		})
+		switch {
+		case !p.Required || p.Verdict == cloud.PermissionGranted:
+		case p.Verdict == cloud.PermissionDenied:
+			missing = append(missing, p.Action)
+			verdict = cloud.PermissionDenied
+		case verdict == cloud.PermissionGranted:
+			verdict = cloud.PermissionUnknown
+		}
+	}
+	return map[string]any{"verdict": string(verdict), "missing": missing, "permissions": all}
+}

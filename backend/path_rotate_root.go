@@ -1,0 +1,98 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// rotateRootPrefix begins a path that needs sudo.
+const rotateRootPrefix = "rotate-root/"
+
+func (b *backend) pathRotateRoot() *framework.Path {
+	return &framework.Path{
+		Pattern:      rotateRootPrefix + framework.GenericNameRegex("name") + "$",
+		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "root-credential"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:    b.rotateRoot,
+				Summary:     "Replace a connection's own credential.",
+				Description: "Makes a new credential with the present one, verifies it, stores it, and deletes the old one. Finishes an earlier rotation instead, if one was cut short. Needs sudo.",
+				Responses: answers("The credential is replaced.", map[string]*framework.FieldSchema{
+					"credential_id":          {Type: framework.TypeString, Required: true, Description: "Id of the credential that is in use now."},
+					"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the one that it replaces, which is deleted; empty if that was a password."},
+					"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished a rotation that was begun earlier."},
+				}),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    rotateRootSynopsis,
+		HelpDescription: rotateRootDescription,
+	}
+}
+
+func (b *backend) rotateRoot(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	w, end, err := b.beginRoot(ctx, data.Get("name").(string))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	result, err := w.rotate(ctx)
+	b.rootRotations.tried(w.name, err, b.clock.now())
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	resp := &logical.Response{Data: map[string]any{
+		"credential_id": result.newID, "previous_credential_id": result.oldID, "resumed": result.resumed,
+	}}
+	if result.oldID == "" {
+		resp.AddWarning("the connection used a password before, which still is valid at the cloud")
+	}
+	if left := w.c.leftoverIDs(); len(left) > 0 {
+		resp.AddWarning("earlier rotations have left credentials behind, which nothing uses; delete them at the cloud: " + someOf(left))
+	}
+	return resp, nil
+}
+
+// finishRootRotations goes on with rotations that were cut short. It is called now and then, where
+// storage may be written.
+func (b *backend) finishRootRotations(ctx context.Context) error {
+	names, err := b.connections.list(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		c, err := b.connections.get(ctx, name)
+		if err != nil || c == nil || c.RootRotation == nil || !b.rootRotations.mayRetry(name, b.clock.now()) {
+			continue
+		}
+		b.finishRootRotation(ctx, name)
+	}
+	return nil
+}
+
+func (b *backend) finishRootRotation(ctx context.Context, name string) {
+	w, end, err := b.beginRoot(ctx, name)
+	if err != nil {
+		return // somebody is at it, or the connection is gone
+	}
+	defer end()
+	if w.c.RootRotation == nil {
+		return
+	}
+	done, err := w.settle(ctx)
+	b.rootRotations.tried(name, err, b.clock.now())
+	switch {
+	case err != nil:
+		b.Logger().Warn("an unfinished rotate-root could not be finished; it is tried again", "connection", name, "error", err)
+	case done != nil:
+		b.Logger().Info("an unfinished rotate-root was finished", "connection", name, "credential", done.newID, "deleted", done.oldID)
+	case len(w.c.Leftovers) > 0:
+		b.Logger().Warn("an unfinished rotate-root came to nothing; delete what it left behind at the cloud", "connection", name, "leftover_credentials", w.c.leftoverIDs())
+	default:
+		b.Logger().Info("an unfinished rotate-root came to nothing", "connection", name)
+	}
+}

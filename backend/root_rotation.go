@@ -1,0 +1,228 @@
+package backend
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// rootStep is how far the replacement of a connection's credential has come. Each step is stored
+// before what follows it is done, so whoever finds it knows what may have happened since.
+type rootStep string
+
+const (
+	// rootCreating: the cloud may have been asked for a new credential. Its secret is not known.
+	rootCreating rootStep = "creating"
+	// rootCreated: the new credential is stored beside the old one, which is still in use.
+	rootCreated rootStep = "created"
+	// rootStored: the new credential has proved to work and is in use. The old one is to be deleted.
+	rootStored rootStep = "stored"
+)
+
+// rootRotation is the replacement of a connection's credential that is under way, as stored with the
+// connection.
+type rootRotation struct {
+	Step    rootStep  `json:"step"`
+	Started time.Time `json:"started"`
+	// OldID is the credential to be replaced; empty where that is a password, which no cloud deletes.
+	OldID string `json:"old_id,omitempty"`
+	// Known are the credentials that the identity had before. One that is not among them was made since.
+	Known []string `json:"known,omitempty"`
+	// New is set in step rootCreated.
+	New       *rootCredential `json:"new,omitempty"`
+	LastError string          `json:"last_error,omitempty"`
+}
+
+// rootCredential is a credential as stored.
+type rootCredential struct {
+	AccessKey                   string `json:"access_key,omitempty"`
+	SecretKey                   string `json:"secret_key,omitempty"`
+	ApplicationCredentialID     string `json:"application_credential_id,omitempty"`
+	ApplicationCredentialSecret string `json:"application_credential_secret,omitempty"`
+}
+
+func (c *rootCredential) id() string { return cloud.Credential(*c).ID() }
+
+// leftover is a credential that exists at the cloud, as far as is known, because a rotation failed,
+// and that the connection does not use.
+type leftover struct {
+	ID     string    `json:"id"`
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+}
+
+// withCredential is the connection with another credential of its identity, in place of whatever it
+// has.
+func (c *connection) withCredential(made *rootCredential) *connection {
+	n := c.clone()
+	if made.AccessKey != "" {
+		n.AccessKey, n.SecretKey = made.AccessKey, made.SecretKey
+		return n
+	}
+	n.ApplicationCredentialID, n.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
+	// An application credential knows its user and its project.
+	n.Username, n.Password, n.UserDomainName, n.ProjectName, n.ProjectDomainName = "", "", "", "", ""
+	return n
+}
+
+// credentialID is the part of the connection's own credential that is no secret; empty if that is a
+// password or comes from the surroundings.
+func (c *connection) credentialID() string {
+	if c.AccessKey != "" {
+		return c.AccessKey
+	}
+	return c.ApplicationCredentialID
+}
+
+// leave notes that a credential stays behind at the cloud.
+func (c *connection) leave(id, reason string, now time.Time) {
+	known := slices.ContainsFunc(c.Leftovers, func(l leftover) bool { return l.ID == id })
+	if id == "" || known || id == c.credentialID() {
+		return
+	}
+	c.Leftovers = append(c.Leftovers, leftover{ID: id, Since: now, Reason: reason})
+}
+
+// leftoverIDs lists the credentials that stay behind, for messages.
+func (c *connection) leftoverIDs() []string {
+	ids := make([]string, 0, len(c.Leftovers))
+	for _, l := range c.Leftovers {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
+
+// abandon ends a rotation on an operator's word, who has written other credentials or another place to
+// use them: the new secret is for the old place. It returns what to say about it.
+func (c *connection) abandon(name string, now time.Time) string {
+	r := c.RootRotation
+	c.RootRotation = nil
+	const reason = "config/ was written while rotate-root was unfinished"
+	switch r.Step {
+	case rootCreating:
+		return "an unfinished rotate-root/" + name + " of " + timestamp(r.Started) + " was abandoned; it may have made a credential next to " + r.OldID + ": look for it at the cloud, and delete it"
+	case rootCreated:
+		c.leave(r.New.id(), reason, now)
+		return "an unfinished rotate-root/" + name + " was abandoned; delete credential " + r.New.id() + " at the cloud"
+	}
+	c.leave(r.OldID, reason, now)
+	return "an unfinished rotate-root/" + name + " was abandoned; delete credential " + r.OldID + " at the cloud"
+}
+
+// rootData is what reading the connection tells of rotations of its credential.
+func (c *connection) rootData() map[string]any {
+	data := map[string]any{}
+	if r := c.RootRotation; r != nil {
+		state := map[string]any{
+			"step": string(r.Step), "started": timestamp(r.Started), "old_credential_id": r.OldID,
+			"new_credential_id": "", "last_error": r.LastError,
+		}
+		switch {
+		case r.New != nil:
+			state["new_credential_id"] = r.New.id()
+		case r.Step == rootStored:
+			state["new_credential_id"] = c.credentialID()
+		}
+		data["root_rotation"] = state
+	}
+	if len(c.Leftovers) > 0 {
+		left := make([]map[string]any, 0, len(c.Leftovers))
+		for _, l := range c.Leftovers {
+			left = append(left, map[string]any{"credential_id": l.ID, "since": timestamp(l.Since), "reason": l.Reason})
+		}
+		data["leftover_credentials"] = left
+	}
+	if !c.LastRootRotation.IsZero() {
+		data["last_root_rotation"] = timestamp(c.LastRootRotation)
+	}
+	return data
+}
+
+// rootRotations are the rotations that this process works on. While there is one, nobody else changes
+// the connection's credential.
+type rootRotations struct {
+	mu      sync.Mutex
+	running map[string]bool
+	// retry is when the background tries again to finish one that failed.
+	retry map[string]rootRetry
+}
+
+type rootRetry struct {
+	at    time.Time
+	delay time.Duration
+}
+
+// begin claims a connection and returns what releases it, or false if somebody has it.
+func (r *rootRotations) begin(name string) (end func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[name] {
+		return nil, false
+	}
+	if r.running == nil {
+		r.running = map[string]bool{}
+	}
+	r.running[name] = true
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.running, name)
+	}, true
+}
+
+func (r *rootRotations) isRunning(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running[name]
+}
+
+// Delays between the background's tries to finish a rotation.
+const (
+	firstRootRetry = time.Minute
+	lastRootRetry  = time.Hour
+)
+
+// mayRetry reports whether the background may try now.
+func (r *rootRotations) mayRetry(name string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !now.Before(r.retry[name].at)
+}
+
+// tried notes the outcome of a try.
+func (r *rootRotations) tried(name string, err error, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		delete(r.retry, name)
+		return
+	}
+	if r.retry == nil {
+		r.retry = map[string]rootRetry{}
+	}
+	delay := min(max(2*r.retry[name].delay, firstRootRetry), lastRootRetry)
+	r.retry[name] = rootRetry{now.Add(delay), delay}
+}
+
+// clock is the time that rotations of credentials wait by.
+type clock struct {
+	now func() time.Time
+	// sleep waits, or returns early with the context's error.
+	sleep func(ctx context.Context, d time.Duration) error
+}
+
+func wallClock() clock {
+	return clock{now: time.Now, sleep: func(ctx context.Context, d time.Duration) error {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+}

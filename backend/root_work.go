@@ -1,0 +1,358 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// How long a rotation waits for the cloud.
+const (
+	// provingPatience is how long a request waits until the cloud accepts a new credential. Clouds
+	// need some seconds to make one known everywhere.
+	provingPatience = 40 * time.Second
+	// deletingPatience is the same for the first call that only the identity service answers.
+	deletingPatience = 10 * time.Second
+	firstPause       = time.Second
+	longestPause     = 8 * time.Second
+	// uselessAfter is when a new credential that the cloud still does not accept is given up.
+	uselessAfter = 15 * time.Minute
+	// creationGrace, after the request's own timeout, is how long a credential that was asked for may
+	// stay out of the cloud's list.
+	creationGrace = time.Minute
+	// tidyTimeout bounds tidying up, which goes on after the request was given up.
+	tidyTimeout = 30 * time.Second
+)
+
+// rootWork replaces the credential of one connection. Its order is: note that a credential is asked
+// for, ask, store it beside the old one, prove that it works, store it in place of the old one, delete
+// the old one. The stored connection has a working credential at every moment, and every credential
+// that was made is stored, deleted or reported.
+type rootWork struct {
+	b    *backend
+	name string
+	c    *connection // as stored
+	d    cloud.Descriptor
+}
+
+// rootResult tells of a rotation that is complete.
+type rootResult struct {
+	newID, oldID string
+	resumed      bool // it was begun by an earlier request
+}
+
+// beginRoot claims a connection for work on its credential.
+func (b *backend) beginRoot(ctx context.Context, name string) (*rootWork, func(), error) {
+	end, ok := b.rootRotations.begin(name)
+	if !ok {
+		return nil, nil, conflictf("rotate-root/%s is running; try again in a moment", name)
+	}
+	// A write of the connection that is under way is waited for; later ones are refused.
+	defer readLock(b.connectionLocks, name)()
+	c, d, err := b.connectionOf(ctx, name)
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return &rootWork{b, name, c, d}, end, nil
+}
+
+// rotate finishes what an earlier rotation left, or makes a new one.
+func (w *rootWork) rotate(ctx context.Context) (*rootResult, error) {
+	if w.c.RootRotation != nil {
+		done, err := w.settle(ctx)
+		if err != nil || done != nil {
+			return done, err
+		}
+	}
+	if err := w.create(ctx); err != nil {
+		return nil, err
+	}
+	return w.prove(ctx)
+}
+
+// settle finishes the rotation that the connection's entry tells of. Without an error and a result it
+// was one that came to nothing.
+func (w *rootWork) settle(ctx context.Context) (*rootResult, error) {
+	var done *rootResult
+	var err error
+	switch w.c.RootRotation.Step {
+	case rootCreated:
+		done, err = w.prove(ctx)
+	case rootStored:
+		done, err = w.deleteOld(ctx)
+	default:
+		return nil, w.searchCreated(ctx)
+	}
+	if done != nil {
+		done.resumed = true
+	}
+	return done, err
+}
+
+// searchCreated looks for the credential that was asked for and whose answer was lost. Its secret is
+// lost with it; and somebody else may have made it, so it is reported and not deleted.
+func (w *rootWork) searchCreated(ctx context.Context) error {
+	r := w.c.RootRotation
+	own, err := w.own(ctx)
+	if err != nil {
+		return vaultError("an earlier rotate-root/"+w.name+" may have made a credential, which could not be looked for", err)
+	}
+	var unknown []string
+	for _, o := range own {
+		if !slices.Contains(r.Known, o.ID) {
+			unknown = append(unknown, o.ID)
+		}
+	}
+	if wait := r.Started.Add(w.c.timeout() + creationGrace).Sub(w.b.clock.now()); len(unknown) == 0 && wait > 0 {
+		return unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s", w.name, int(math.Ceil(wait.Seconds())))
+	}
+	return w.save(ctx, func(c *connection) {
+		for _, id := range unknown {
+			c.leave(id, "made while rotate-root waited for an answer that was lost, and its secret with it", w.b.clock.now())
+		}
+		c.RootRotation = nil
+	})
+}
+
+// create makes the new credential and stores it beside the old one.
+func (w *rootWork) create(ctx context.Context) error {
+	own, err := w.own(ctx)
+	if err != nil {
+		return vaultError("connection "+w.name+" cannot list its own credentials", err)
+	}
+	known := make([]string, 0, len(own))
+	oldID := ""
+	for _, o := range own {
+		known = append(known, o.ID)
+		if o.InUse {
+			oldID = o.ID
+		}
+	}
+	if oldID == "" && w.c.Password == "" {
+		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced", w.name, w.d.Title)
+	}
+	rotator, err := w.rotator(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.save(ctx, func(c *connection) {
+		c.RootRotation = &rootRotation{Step: rootCreating, Started: w.b.clock.now().UTC(), OldID: oldID, Known: known}
+		c.Leftovers = slices.DeleteFunc(c.Leftovers, func(l leftover) bool { return !slices.Contains(known, l.ID) })
+	}); err != nil {
+		return err
+	}
+	made, err := rotator.CreateCredential(ctx)
+	if err != nil {
+		return w.notCreated(ctx, err)
+	}
+	fresh := rootCredential(made)
+	if err := w.d.Validate(w.c.withCredential(&fresh).cloudConfig(w.d)); err != nil {
+		return w.discard(ctx, fresh.id(), invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
+	}
+	record := *w.c.RootRotation
+	record.Step, record.New = rootCreated, &fresh
+	if err := w.save(ctx, func(c *connection) { c.RootRotation = &record }); err != nil {
+		return w.discard(ctx, fresh.id(), err)
+	}
+	return nil
+}
+
+// notCreated reports that the cloud made no credential, or that nobody knows whether it did.
+func (w *rootWork) notCreated(ctx context.Context, cause error) error {
+	err := vaultError("connection "+w.name+" keeps its credential", cause)
+	if left := w.c.leftoverIDs(); len(left) > 0 {
+		err = withWayOut(err, "earlier rotations have left behind "+someOf(left)+", which nothing uses")
+	}
+	if !cloud.KindOf(cause).CertainlyNothingDone() {
+		return withWayOut(err, "the cloud may have made one all the same: write rotate-root/"+w.name+" again, which looks for it")
+	}
+	if saveErr := w.save(ctx, func(c *connection) { c.RootRotation = nil }); saveErr != nil {
+		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name, "error", saveErr)
+	}
+	return err
+}
+
+// discard deletes a new credential that is of no use, because of cause, and ends the rotation.
+func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+	defer cancel()
+	err := func() error {
+		rotator, err := w.rotator(ctx)
+		if err != nil {
+			return err
+		}
+		return rotator.DeleteCredential(ctx, id)
+	}()
+	reason := ""
+	if err != nil {
+		reason = "made by rotate-root, of no use, and could not be deleted: " + err.Error()
+		w.b.Logger().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id, "error", err)
+		cause = withWayOut(cause, "the new credential "+id+" is not used and could not be deleted ("+err.Error()+"): delete it at the cloud")
+	}
+	if saveErr := w.save(ctx, func(c *connection) {
+		c.RootRotation = nil
+		if reason != "" {
+			c.leave(id, reason, w.b.clock.now())
+		}
+	}); saveErr != nil {
+		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name, "error", saveErr)
+	}
+	return cause
+}
+
+// prove waits until the cloud accepts the new credential, and puts it in place of the old one.
+func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
+	r := w.c.RootRotation
+	next := w.c.withCredential(r.New)
+	err := w.patiently(ctx, provingPatience, func(ctx context.Context) error { return w.works(ctx, next) })
+	if err != nil {
+		failed := vaultError("the new credential "+r.New.id()+" was made, and "+w.d.Title+" does not accept it yet", err)
+		if cloud.KindOf(err) == cloud.Denied && w.b.clock.now().Sub(r.Started) >= uselessAfter {
+			return nil, w.discard(ctx, r.New.id(), withWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
+		}
+		return nil, withWayOut(w.noting(ctx, failed), "connection "+w.name+" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
+	}
+	err = w.save(ctx, func(c *connection) {
+		*c = *c.withCredential(r.New)
+		c.RootRotation = &rootRotation{Step: rootStored, Started: r.Started, OldID: r.OldID, Known: r.Known}
+	})
+	w.b.core.ForgetConnection(w.name) // also after a failed write, which may have landed
+	if err != nil {
+		return nil, withWayOut(err, "write rotate-root/"+w.name+" again to finish the rotation")
+	}
+	return w.deleteOld(ctx)
+}
+
+// works reports whether a connection's credential works: for the cheap call that verifies it and, since
+// a cloud's services do not learn of it at the same moment, for describing an instance if there is one.
+func (w *rootWork) works(ctx context.Context, c *connection) error {
+	provider, err := newProvider(c, w.d, cloud.NoGate{})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
+	defer cancel()
+	if err := provider.Verify(ctx); err != nil {
+		return err
+	}
+	instances, err := w.b.core.List(ctx, w.name+"/")
+	if err != nil || len(instances) == 0 {
+		return err
+	}
+	_, err = provider.DescribeInstances(ctx, instances[:1])
+	return err
+}
+
+// deleteOld deletes the replaced credential at the cloud, by the new one.
+func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
+	old := w.c.RootRotation.OldID
+	if old != "" {
+		err := w.patiently(ctx, deletingPatience, func(ctx context.Context) error {
+			rotator, err := w.rotator(ctx)
+			if err != nil {
+				return err
+			}
+			return rotator.DeleteCredential(ctx, old)
+		})
+		if err != nil {
+			failed := vaultError("connection "+w.name+" works with the new credential "+w.c.credentialID()+" now, but the old one, "+old+", could not be deleted", err)
+			return nil, withWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
+		}
+	}
+	if err := w.save(ctx, func(c *connection) {
+		c.RootRotation, c.LastRootRotation = nil, w.b.clock.now().UTC()
+	}); err != nil {
+		return nil, withWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
+	}
+	return &rootResult{newID: w.c.credentialID(), oldID: old}, nil
+}
+
+// noting stores the reason of a failure for who reads the connection, and returns it.
+func (w *rootWork) noting(ctx context.Context, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+	defer cancel()
+	record := *w.c.RootRotation
+	record.LastError = failed.Error()
+	if err := w.save(ctx, func(c *connection) { c.RootRotation = &record }); err != nil {
+		w.b.Logger().Warn("the state of a rotation could not be stored", "connection", w.name, "error", err)
+	}
+	return failed
+}
+
+// patiently repeats a call until it succeeds, fails for good, or patience or the context ends.
+func (w *rootWork) patiently(ctx context.Context, patience time.Duration, call func(context.Context) error) error {
+	end := w.b.clock.now().Add(patience)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := call(ctx)
+		switch cloud.KindOf(err) {
+		case "", cloud.Refused, cloud.NotFound:
+			return err
+		}
+		var unusable *rotation.Error
+		if errors.As(err, &unusable) || w.b.clock.now().Add(pause).After(end) {
+			return err
+		}
+		if w.b.clock.sleep(ctx, pause) != nil {
+			return err // the cause says more than the end of the context
+		}
+	}
+}
+
+// save changes the stored connection.
+func (w *rootWork) save(ctx context.Context, change func(*connection)) error {
+	defer lock(w.b.connectionLocks, w.name)()
+	stored, err := w.b.connections.get(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	if stored == nil {
+		return conflictf("connection %s was deleted meanwhile", w.name)
+	}
+	next := stored.clone()
+	change(next)
+	if err := w.b.connections.put(ctx, w.name, next); err != nil {
+		return err
+	}
+	w.c = next
+	return nil
+}
+
+// own lists the credentials of the connection's identity.
+func (w *rootWork) own(ctx context.Context) ([]cloud.OwnCredential, error) {
+	rotator, err := w.rotator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rotator.OwnCredentials(ctx)
+}
+
+// rotator is the provider with the credential that is in use.
+func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error) {
+	provider, err := w.b.core.Provider(ctx, w.name)
+	if err != nil {
+		return nil, err
+	}
+	rotator, ok := provider.(cloud.CredentialRotator)
+	if !ok {
+		return nil, invalidf("provider %s cannot replace its credentials; make a new one at the cloud and write it to config/%s, with %s", w.d.Name, w.name, strings.Join(w.secrets(), ", "))
+	}
+	return rotator, nil
+}
+
+// secrets are the fields that hold the provider's secrets.
+func (w *rootWork) secrets() []string {
+	var names []string
+	for _, f := range connectionTexts {
+		if f.secret && slices.Contains(w.d.Fields, f.name) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
