@@ -34,6 +34,7 @@ test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulato
 vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
+	go vet -tags bench ./tests/bench/...
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
 
@@ -66,8 +67,23 @@ demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves
 	@scripts/demo.sh
 
 .PHONY: bench
-bench: ## run the Go benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: build build-bench ## compare the engine's speed with other engines' in a real Vault (OpenLDAP where slapd is installed)
+	@mkdir -p $(BIN)/bench
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" BENCH_OUT="$(BIN)/bench" \
+		go test -tags bench -count=1 -timeout 20m -v -run '^TestBench$$' $(TESTFLAGS) ./tests/bench
+	@cat $(BIN)/bench/table.md
+
+.PHONY: build-bench
+build-bench:
+	go build $(GOFLAGS_BUILD) -o $(BIN)/cloudpw-bench-floor ./tests/bench/floor
+	cd tests/bench/openldap && go build -trimpath -buildvcs=false -ldflags "-s -w" -o $(BIN)/vault-plugin-secrets-openldap \
+		github.com/hashicorp/vault-plugin-secrets-openldap/cmd/vault-plugin-secrets-openldap || \
+		{ rm -f $(BIN)/vault-plugin-secrets-openldap; echo "The OpenLDAP plugin could not be built; the comparison goes without it." >&2; }
+
+.PHONY: bench-go
+bench-go: ## run the Go benchmarks (for benchstat: TESTFLAGS=-count=10)
+	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./backend/...
 
 .PHONY: lint
 lint: ## check formatting, go vet and the linters of .golangci.yml

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +26,12 @@ type Process struct {
 	err  error         // its exit error; read it after done
 
 	restarted bool // another process goes on with its log
+}
+
+// StartProcess runs a program that a test needs beside Vault, with a small environment and its log in dir.
+func StartProcess(tb testing.TB, name, dir, bin string, args ...string) *Process {
+	tb.Helper()
+	return startProcess(tb, name, filepath.Join(dir, name+".log"), environment(dir), bin, args...)
 }
 
 // startProcess runs a program with exactly the environment given. The log is appended to, so that a restarted server

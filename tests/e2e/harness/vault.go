@@ -38,17 +38,25 @@ type Vault struct {
 	process *Process
 	args    []string
 	env     []string
+	quiet   bool
 	unseal  string // the one unseal key share; empty in dev mode, which unseals itself
 }
 
+// An Option changes how a server is started.
+type Option func(*Vault)
+
+// Quiet starts the server without an audit log and with a log at debug level, for a benchmark: it costs every request
+// the same and would hide the differences between them.
+func Quiet(v *Vault) { v.quiet = true }
+
 // StartVault runs a dev-mode server (storage in memory, unsealed).
-func StartVault(tb testing.TB, bin Binaries) *Vault {
+func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 	tb.Helper()
 	token := "root-" + rand.Text()
-	v := newVault(tb, bin, func(v *Vault, listen string) {
+	v := newVault(tb, bin, options, func(v *Vault, listen string) {
 		config := v.writeConfig(tb, "dev.hcl", fmt.Sprintf("plugin_directory = %q\n", filepath.Dir(bin.Plugin)))
 		v.args = []string{
-			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, "-log-level=trace", "-config=" + config,
+			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, v.logLevel(), "-config=" + config,
 		}
 		v.env = environment(v.Dir, "VAULT_DEV_ROOT_TOKEN_ID="+token)
 	})
@@ -59,9 +67,9 @@ func StartVault(tb testing.TB, bin Binaries) *Vault {
 
 // StartRaftVault runs a server of one node on integrated storage, initialised with one unseal key share. Unlike a
 // dev-mode server it can be killed and started again with what it stored.
-func StartRaftVault(tb testing.TB, bin Binaries) *Vault {
+func StartRaftVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 	tb.Helper()
-	v := newVault(tb, bin, func(v *Vault, listen string) {
+	v := newVault(tb, bin, options, func(v *Vault, listen string) {
 		data := filepath.Join(v.Dir, "raft")
 		if err := os.MkdirAll(data, 0o700); err != nil {
 			tb.Fatalf("raft folder: %v", err)
@@ -82,7 +90,7 @@ listener "tcp" {
   tls_disable     = true
 }
 `, filepath.Dir(bin.Plugin), listen, freePort(tb), data, listen, freePort(tb)))
-		v.args = []string{"server", "-log-level=trace", "-config=" + config}
+		v.args = []string{"server", v.logLevel(), "-config=" + config}
 		v.env = environment(v.Dir)
 	})
 	initialised, err := v.Client.Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
@@ -97,7 +105,7 @@ listener "tcp" {
 }
 
 // newVault makes the folder and starts the server that configure describes, until its HTTP listener answers.
-func newVault(tb testing.TB, bin Binaries, configure func(v *Vault, listen string)) *Vault {
+func newVault(tb testing.TB, bin Binaries, options []Option, configure func(v *Vault, listen string)) *Vault {
 	tb.Helper()
 	dir := tb.TempDir()
 	v := &Vault{
@@ -106,6 +114,9 @@ func newVault(tb testing.TB, bin Binaries, configure func(v *Vault, listen strin
 		AuditLog: filepath.Join(dir, "audit.log"),
 		ErrorLog: filepath.Join(dir, "errors.log"),
 		bin:      bin,
+	}
+	for _, option := range options {
+		option(v)
 	}
 	tb.Cleanup(func() { v.endOrphans(tb) }) // runs after the server has ended
 	for attempt := 1; ; attempt++ {
@@ -204,6 +215,9 @@ func (v *Vault) RootToken() string { return v.token }
 
 func (v *Vault) enableAudit(tb testing.TB) {
 	tb.Helper()
+	if v.quiet {
+		return
+	}
 	err := v.Client.Sys().EnableAuditWithOptions("file", &api.EnableAuditOptions{
 		Type:    "file",
 		Options: map[string]string{"file_path": v.AuditLog},
@@ -211,6 +225,13 @@ func (v *Vault) enableAudit(tb testing.TB) {
 	if err != nil {
 		tb.Fatalf("enable the audit log: %v", err)
 	}
+}
+
+func (v *Vault) logLevel() string {
+	if v.quiet {
+		return "-log-level=debug" // at which Vault still names the plugin's processes
+	}
+	return "-log-level=trace"
 }
 
 func (v *Vault) writeConfig(tb testing.TB, name, content string) string {
