@@ -47,6 +47,7 @@ func accountData(v *rotation.View) map[string]any {
 	setTime(data, "next_try", timestamp(v.NextTry))
 	setTime(data, "last_vault_rotation", timestamp(v.LastRotation))
 	setTime(data, "next_vault_rotation", timestamp(v.NextRotation))
+	setTime(data, "missed_vault_rotation", timestamp(v.MissedRotation))
 	setTime(data, "initial_cleared_time", timestamp(v.InitialCleared))
 	setTime(data, "gone_time", timestamp(v.Gone))
 	return data
@@ -57,7 +58,7 @@ func groupData(v *rotation.View) map[string]any {
 	all := accountData(v)
 	data := map[string]any{}
 	for _, field := range []string{"state", "current_version", "versions", "leases", "due_reason", "due_since", "pending_since",
-		"failures", "last_error", "last_error_time", "next_try", "last_vault_rotation", "next_vault_rotation"} {
+		"failures", "last_error", "last_error_time", "next_try", "last_vault_rotation", "next_vault_rotation", "missed_vault_rotation"} {
 		if value, ok := all[field]; ok {
 			data[field] = value
 		}
@@ -129,42 +130,43 @@ func accountResponse() map[string]*framework.FieldSchema {
 		return field(framework.TypeBool, true, description)
 	}
 	return map[string]*framework.FieldSchema{
-		"connection":           text("The connection that serves the instance."),
-		"instance_id":          text("Id of the instance."),
-		"username":             text("The user."),
-		"provider":             text("The connection's provider."),
-		"role":                 text("The role that the account is bound to; empty if none."),
-		"mode":                 text("Mode of the role: leased or static."),
-		"source":               text("Source of version 1: initial or reset."),
-		"state":                text("ready, due, rotating, settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
-		"instance_name":        text("Name of the instance in the cloud."),
-		"platform":             text("windows or linux; empty if the cloud does not tell."),
-		"os_name":              text("The cloud's name of the operating system."),
-		"private_ip":           text("Private address, as last seen."),
-		"public_ip":            text("Public address, as last seen."),
-		"key_name":             text("Name of the instance's key pair in the cloud."),
-		"current_version":      number("Number of the current version; 0: none yet."),
-		"versions":             field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, disclosed_time, disclosed_until, ended_time."),
-		"leases":               field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
-		"attempts":             number("Attempts of the rotation under way."),
-		"open_attempts":        number("Attempts whose outcome is not known."),
-		"candidates":           number("Passwords of failed rotations that the server may have."),
-		"old_unresolved":       flag("Whether an attempt of a confirmed password may still arrive, which keeps the next rotation waiting."),
-		"rejected":             flag("Whether the cloud refused the rotation's password."),
-		"failures":             number("Failures in a row."),
-		"last_error":           text("The last failure; empty if the last try succeeded."),
-		"initial_overwritten":  flag("Whether the cloud's initial password is known not to be the server's any more."),
-		"shared_password":      flag("Whether the account shares its password with the other accounts of its role."),
-		"group":                field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since and further fields, as here, of the password that the role's accounts share."),
-		"due_reason":           field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, schedule, manual, import or read."),
-		"due_since":            moment("Since when a rotation is due"),
-		"launch_time":          moment("When the instance was launched"),
-		"pending_since":        moment("When the rotation under way began"),
-		"last_error_time":      moment("When the last failure happened"),
-		"next_try":             moment("When the next try is allowed"),
-		"last_vault_rotation":  moment("When Vault last rotated the account"),
-		"next_vault_rotation":  moment("When the next scheduled rotation is"),
-		"initial_cleared_time": moment("When the cloud's copy of the initial password was deleted"),
-		"gone_time":            moment("When the cloud said that the instance does not exist any more"),
+		"connection":            text("The connection that serves the instance."),
+		"instance_id":           text("Id of the instance."),
+		"username":              text("The user."),
+		"provider":              text("The connection's provider."),
+		"role":                  text("The role that the account is bound to; empty if none."),
+		"mode":                  text("Mode of the role: leased or static."),
+		"source":                text("Source of version 1: initial or reset."),
+		"state":                 text("ready, due, rotating, settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
+		"instance_name":         text("Name of the instance in the cloud."),
+		"platform":              text("windows or linux; empty if the cloud does not tell."),
+		"os_name":               text("The cloud's name of the operating system."),
+		"private_ip":            text("Private address, as last seen."),
+		"public_ip":             text("Public address, as last seen."),
+		"key_name":              text("Name of the instance's key pair in the cloud."),
+		"current_version":       number("Number of the current version; 0: none yet."),
+		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, disclosed_time, disclosed_until, ended_time."),
+		"leases":                field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
+		"attempts":              number("Attempts of the rotation under way."),
+		"open_attempts":         number("Attempts whose outcome is not known."),
+		"candidates":            number("Passwords of failed rotations that the server may have."),
+		"old_unresolved":        flag("Whether an attempt of a confirmed password may still arrive, which keeps the next rotation waiting."),
+		"rejected":              flag("Whether the cloud refused the rotation's password."),
+		"failures":              number("Failures in a row."),
+		"last_error":            text("The last failure; empty if the last try succeeded."),
+		"initial_overwritten":   flag("Whether the cloud's initial password is known not to be the server's any more."),
+		"shared_password":       flag("Whether the account shares its password with the other accounts of its role."),
+		"group":                 field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since and further fields, as here, of the password that the role's accounts share."),
+		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, schedule, manual, import or read."),
+		"due_since":             moment("Since when a rotation is due"),
+		"launch_time":           moment("When the instance was launched"),
+		"pending_since":         moment("When the rotation under way began"),
+		"last_error_time":       moment("When the last failure happened"),
+		"next_try":              moment("When the next try is allowed"),
+		"last_vault_rotation":   moment("When Vault last rotated the account"),
+		"next_vault_rotation":   moment("When the next scheduled rotation is"),
+		"missed_vault_rotation": moment("The last scheduled time whose rotation_window passed without a rotation, as while Vault was sealed"),
+		"initial_cleared_time":  moment("When the cloud's copy of the initial password was deleted"),
+		"gone_time":             moment("When the cloud said that the instance does not exist any more"),
 	}
 }

@@ -47,6 +47,7 @@ type backend struct {
 	roleLocks       []*locksutil.LockEntry
 
 	resolutions resolutions
+	distances   distances
 	discoveries discoveries
 
 	rootRotations rootRotations

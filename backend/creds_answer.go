@@ -2,6 +2,7 @@ package backend
 
 import (
 	"maps"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -27,6 +28,7 @@ func credsResponse() map[string]*framework.FieldSchema {
 		"last_vault_rotation": text("When Vault last rotated the account, RFC 3339; for an unrotated version its creation time."),
 		"version":             {Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."},
 	}
+	maps.Copy(fields, scheduleResponse())
 	fields["password"].DisplayAttrs = secretly("Password")
 	return fields
 }
@@ -55,6 +57,7 @@ func (b *backend) credsAnswer(a *rotation.Answer, about map[string]any) *logical
 	}
 	maps.Copy(data, about)
 	if a.Lease == nil {
+		maps.Copy(data, b.scheduleAnswer(a, time.Now()))
 		return &logical.Response{Data: data}
 	}
 	return b.leased(data, a)

@@ -95,6 +95,11 @@ ends, the account is rotated in the background. Writing the role resets nothing.
 mode=static never gives a lease; writing the role rotates its accounts where the
 provider can reset, unless skip_import_rotation is set.
 
+rotation_period or rotation_schedule rotates the accounts of a static role on a
+schedule, with rotation_window only for that long after each time, and
+rotate_on_read when one is read. In a leased role rotation_schedule with
+rotation_window limits when resets may begin.
+
 shared_password=true gives all accounts of the role one password, which is rotated
 on all of them together. An instance that joins is given it; one that leaves is
 rotated to a password of its own, and so are all when the role is deleted.
@@ -121,6 +126,8 @@ A role of mode leased answers with a lease. Its end, by revocation or expiry,
 makes the account due, and it is rotated in the background; the next read gets
 the new password. 503 means that there is no password to hand out at the moment
 and says why; wait=45s waits for it.
+
+The answer of a scheduled static role tells in ttl when to read again.
 `
 
 	accountsListDescription = `

@@ -57,6 +57,13 @@ func (n input) text(field string, at *string) {
 	}
 }
 
+// trimmed is text without the blanks around it.
+func (n input) trimmed(field string, at *string) {
+	if n.has(field) {
+		*at = strings.TrimSpace(n.data.Get(field).(string))
+	}
+}
+
 func (n input) list(field string, at *[]string) {
 	if n.has(field) {
 		*at = distinct(n.data.Get(field).([]string))

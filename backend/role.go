@@ -46,6 +46,14 @@ type role struct {
 	// SharedPassword is stored when the role is created and never changes.
 	SharedPassword *bool `json:"shared_password,omitempty"`
 
+	RotationPeriod           *time.Duration `json:"rotation_period,omitempty"`
+	RotationSchedule         string         `json:"rotation_schedule,omitempty"`
+	RotationTimezone         string         `json:"rotation_timezone,omitempty"`
+	RotationWindow           *time.Duration `json:"rotation_window,omitempty"`
+	RotateOnRead             *bool          `json:"rotate_on_read,omitempty"`
+	RotateOnReadCooldown     *time.Duration `json:"rotate_on_read_cooldown,omitempty"`
+	DisableAutomatedRotation *bool          `json:"disable_automated_rotation,omitempty"`
+
 	// Users are the accounts that the role is bound to: instance id -> user name, defaults resolved.
 	// A read finds its account here and asks nobody.
 	Users map[string]string `json:"users"`
@@ -161,6 +169,11 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 		ClearInitial:     orDefault(r.ClearInitial, false),
 		CanReset:         d.CanReset,
 		SharedPassword:   r.shared(),
+		Schedule:         r.schedule(),
+		RotateOnRead:     r.rotateOnRead(),
+	}
+	if s.RotateOnRead {
+		s.RotateOnReadCooldown = r.readCooldown()
 	}
 	if r.Mode == rotation.Leased {
 		s.Checkout, s.TTL, s.MaxTTL = r.checkout(), r.ttl(), r.maxTTL()
@@ -220,6 +233,7 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 		if r.Mode == rotation.Static {
 			data["skip_import_rotation"] = r.skipImportRotation()
 		}
+		maps.Copy(data, r.readSchedule())
 	}
 	if d.ResetMayStop {
 		data["force_stop"] = r.forceStop()

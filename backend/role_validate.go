@@ -67,7 +67,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	for _, check := range []func(*role, *role, input, cloud.Descriptor) error{
-		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, checkSharedPassword, checkInitialFields, checkOtherFields,
+		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, checkSchedule, checkSharedPassword, checkInitialFields, checkOtherFields,
 	} {
 		if err := check(next, old, in, d); err != nil {
 			return refuse(err)
@@ -98,17 +98,22 @@ func readRoleFields(r *role, in input) error {
 	in.flag("clear_initial", &r.ClearInitial)
 	in.flag("skip_import_rotation", &r.SkipImportRotation)
 	in.flag("shared_password", &r.SharedPassword)
+	in.flag("rotate_on_read", &r.RotateOnRead)
+	in.flag("disable_automated_rotation", &r.DisableAutomatedRotation)
+	in.trimmed("rotation_schedule", &r.RotationSchedule)
+	in.trimmed("rotation_timezone", &r.RotationTimezone)
 	in.number("max_versions", &r.MaxVersions)
 	in.pairs("custom_metadata", &r.CustomMetadata)
 	for field, at := range map[string]**time.Duration{
 		"ttl": &r.TTL, "max_ttl": &r.MaxTTL, "min_reset_interval": &r.MinResetInterval,
+		"rotation_period": &r.RotationPeriod, "rotation_window": &r.RotationWindow, "rotate_on_read_cooldown": &r.RotateOnReadCooldown,
 	} {
 		if err := in.duration(field, at); err != nil {
 			return err
 		}
 	}
-	// 0 is Vault's way to ask for the default of a TTL.
-	for _, at := range []**time.Duration{&r.TTL, &r.MaxTTL} {
+	// 0 is Vault's way to ask for the default of a TTL, and of these the default is none.
+	for _, at := range []**time.Duration{&r.TTL, &r.MaxTTL, &r.RotationPeriod, &r.RotationWindow} {
 		if *at != nil && **at == 0 {
 			*at = nil
 		}
@@ -226,7 +231,7 @@ func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
 // checkResetFields checks the fields about resets.
 func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
 	if !d.CanReset {
-		for _, field := range []string{"password_policy", "min_reset_interval", "force_stop", "shared_password"} {
+		for _, field := range slices.Concat([]string{"password_policy", "min_reset_interval", "force_stop", "shared_password"}, scheduleFields) {
 			if in.gives(field) {
 				return invalidf("%s: provider %s cannot reset passwords; leave it out", field, d.Name)
 			}

@@ -97,6 +97,27 @@ var roleCases = map[string]roleCase{
 		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
 	"shared_password": {on: "leased", set: false, unset: false, refused: []refusal{{true, "cannot be changed"}, {"perhaps", "shared_password"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
+	"rotation_period": {on: "static", set: "1h", reads: int64(3600), unset: int64(0), refused: []refusal{
+		{"5s", "at least 10s"}, {"9m", "min_reset_interval"}, {"90000h", "at most"}, {"3600500ms", "whole seconds"}, {-1, "negative"},
+	}, conflicts: map[string]string{"leased": "when its leases end", "initial": "cannot reset"}},
+	"rotation_schedule": {on: "static", set: "0 3 * * SAT", unset: "", refused: []refusal{
+		{"@daily", "five fields"}, {"0 0 3 * * *", "five fields"}, {"61 * * * *", "five fields"}, {"0 0 31 2 *", "never happens"},
+		{"TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"}, {"CRON_TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"},
+		{"*/5 * * * *", "min_reset_interval"}, {"0,5 3 * * *", "5m0s apart"},
+	}, conflicts: map[string]string{"leased": "rotation_window", "initial": "cannot reset"}},
+	"rotation_timezone": {on: "static", with: map[string]any{"rotation_schedule": "0 3 * * *"}, set: "Europe/Berlin", unset: "UTC", refused: []refusal{
+		{"Mars/Olympus", "IANA"}, {"Local", "IANA"}, {"../../etc/passwd", "IANA"},
+	}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
+	"rotation_window": {on: "static", with: map[string]any{"rotation_schedule": "0 3 * * SAT"}, set: "2h", reads: int64(7200), unset: int64(0), refused: []refusal{
+		{"30s", "at least 1m"}, {"168h", "168h"}, {"150500ms", "whole seconds"},
+	}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
+	"rotate_on_read": {on: "static", set: true, unset: false, refused: []refusal{{"perhaps", "rotate_on_read"}},
+		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
+	"rotate_on_read_cooldown": {on: "static", with: map[string]any{"rotate_on_read": true}, set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
+		{"90000h", "at most"}, {"0.5s", "whole seconds"},
+	}, conflicts: map[string]string{"static": "rotate_on_read=true", "leased": "static roles", "initial": "cannot reset"}},
+	"disable_automated_rotation": {on: "static", with: map[string]any{"rotation_period": "24h"}, set: true, unset: false, refused: []refusal{{"perhaps", "disable_automated_rotation"}},
+		conflicts: map[string]string{"static": "nothing to disable", "leased": "static roles", "initial": "cannot reset"}},
 	"max_versions": {on: "leased", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
 	"custom_metadata": {on: "leased", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
 		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},

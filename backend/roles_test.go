@@ -272,15 +272,6 @@ func TestMountLimitIsWarnedOf(t *testing.T) {
 	}
 }
 
-func TestLaterRoleFieldsAreUnknown(t *testing.T) {
-	h := roleMount(t)
-	for _, later := range []string{
-		"rotation_period", "rotation_schedule", "rotation_timezone", "rotation_window", "rotate_on_read", "disable_automated_rotation",
-	} {
-		h.refusedWrite(t, "roles/r", merged(baseRoles["leased"], map[string]any{later: "1"}), later, "unknown field")
-	}
-}
-
 func TestRolesSurviveARestart(t *testing.T) {
 	h := roleMount(t)
 	h.write(t, "roles/r", merged(baseRoles["leased"], map[string]any{"min_reset_interval": 0, "ttl": "2h"}))

@@ -1,0 +1,80 @@
+package backend
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// scheduleResponse is the schema of scheduleAnswer.
+func scheduleResponse() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"ttl": {Type: framework.TypeInt,
+			Description: "Only of scheduled static roles: whole seconds until the next rotation, at least 1. Read again then."},
+		"rotation_period": {Type: framework.TypeInt,
+			Description: "Only of scheduled static roles: whole seconds between the rotations before and after now, at least 1."},
+		"rotation_schedule": {Type: framework.TypeString,
+			Description: "Only of static roles with rotation_schedule: that cron expression."},
+		"next_vault_rotation": {Type: framework.TypeString,
+			Description: "Only of scheduled static roles: when the next rotation is to begin, RFC 3339."},
+	}
+}
+
+// scheduleAnswer is the part of an unleased answer that tells when to read again. Vault Agent needs
+// rotation_period and an integer ttl for that, and takes a secret without them for one that may change
+// at any time.
+func (b *backend) scheduleAnswer(a *rotation.Answer, now time.Time) map[string]any {
+	every := b.distances.of(a.Settings.Schedule, now)
+	if a.NextRotation.IsZero() || every <= 0 {
+		return nil
+	}
+	data := map[string]any{
+		"ttl":                 max(seconds(a.NextRotation.Sub(now)), 1),
+		"rotation_period":     max(seconds(every), 1),
+		"next_vault_rotation": timestamp(a.NextRotation),
+	}
+	if cron := a.Settings.Cron; cron != "" {
+		data["rotation_schedule"] = cron
+	}
+	return data
+}
+
+// distances remembers how far the times of schedules are apart: a read must not search the calendar.
+type distances struct {
+	mu    sync.RWMutex
+	known map[rotation.Schedule]distance
+}
+
+// distance is one between two times of a schedule that follow each other.
+type distance struct {
+	from, until time.Time
+	every       time.Duration
+}
+
+// maxDistances bounds the memory; past it everything is forgotten and found again.
+const maxDistances = 1000
+
+// of is the schedule's Every at a time.
+func (d *distances) of(s rotation.Schedule, now time.Time) time.Duration {
+	if s.Cron == "" || s.Disabled {
+		return s.Every(now)
+	}
+	d.mu.RLock()
+	found, ok := d.known[s]
+	d.mu.RUnlock()
+	if ok && !now.Before(found.from) && now.Before(found.until) {
+		return found.every
+	}
+	found.every = s.Every(now)
+	found.from, found.until = s.Around(now)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil || len(d.known) >= maxDistances {
+		d.known = map[rotation.Schedule]distance{}
+	}
+	d.known[s] = found
+	return found.every
+}

@@ -1,0 +1,146 @@
+package backend
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Defaults and bounds of the fields about scheduled rotation.
+const (
+	defaultTimezone     = "UTC"
+	defaultReadCooldown = 10 * time.Minute
+	// minRotationPeriod is a bound against slips of the keyboard: a reset alone takes seconds.
+	minRotationPeriod = 10 * time.Second
+	// minRotationWindow leaves time for the first retries of a reset, and is the least distance of cron.
+	minRotationWindow = time.Minute
+)
+
+// scheduleFields are the fields about when accounts are rotated, all of which need a cloud that can
+// reset passwords.
+var scheduleFields = []string{
+	"rotation_period", "rotation_schedule", "rotation_timezone", "rotation_window",
+	"rotate_on_read", "rotate_on_read_cooldown", "disable_automated_rotation",
+}
+
+// schedule is when the role's accounts are rotated or, in leased mode, may be.
+func (r *role) schedule() rotation.Schedule {
+	return rotation.Schedule{
+		Period:   orDefault(r.RotationPeriod, 0),
+		Cron:     r.RotationSchedule,
+		Timezone: r.RotationTimezone,
+		Window:   orDefault(r.RotationWindow, 0),
+		Disabled: orDefault(r.DisableAutomatedRotation, false),
+	}
+}
+
+func (r *role) rotateOnRead() bool { return orDefault(r.RotateOnRead, false) }
+
+func (r *role) readCooldown() time.Duration {
+	return orDefault(r.RotateOnReadCooldown, defaultReadCooldown)
+}
+
+// readSchedule is the part of what reading the role returns that is about its schedule. The provider
+// can reset passwords.
+func (r *role) readSchedule() map[string]any {
+	s := r.schedule()
+	data := map[string]any{
+		"rotation_schedule": s.Cron,
+		"rotation_timezone": s.Timezone,
+		"rotation_window":   seconds(s.Window),
+	}
+	if s.Timezone == "" {
+		data["rotation_timezone"] = defaultTimezone
+	}
+	if r.Mode == rotation.Static {
+		data["rotation_period"] = seconds(s.Period)
+		data["rotate_on_read"] = r.rotateOnRead()
+		data["rotate_on_read_cooldown"] = seconds(r.readCooldown())
+		data["disable_automated_rotation"] = s.Disabled
+	}
+	return data
+}
+
+// checkSchedule checks the fields about when accounts are rotated. That the provider can reset is
+// checked before (see checkResetFields).
+func checkSchedule(r, _ *role, in input, d cloud.Descriptor) error {
+	if !d.CanReset {
+		return nil
+	}
+	s := r.schedule()
+	switch {
+	case s.Period > 0 && s.Cron != "":
+		return invalidf("rotation_schedule: not together with rotation_period; give one of them, and an empty value to drop the other")
+	case s.Cron == "" && s.Timezone != "":
+		return invalidf("rotation_timezone: belongs to rotation_schedule, and there is none; give that too, or an empty value to drop this one")
+	case s.Cron == "" && s.Window > 0:
+		return invalidf("rotation_window: belongs to rotation_schedule, whose times open it, and there is none; give that too, or an empty value to drop this one")
+	}
+	if r.Mode == rotation.Leased {
+		if err := checkLeasedSchedule(s, in); err != nil {
+			return err
+		}
+	} else if err := checkStaticSchedule(r, s); err != nil {
+		return err
+	}
+	if s.Cron == "" {
+		return nil
+	}
+	if err := rotation.ParseSchedule(s.Cron, s.Timezone); err != nil {
+		return invalidf("%s", err)
+	}
+	// In UTC: the two odd days of a zone that changes its clocks are nobody's mistake.
+	least, greatest := rotation.Schedule{Cron: s.Cron}.Distances(time.Now())
+	switch every := r.minResetInterval(); {
+	case s.Window > 0 && s.Window < minRotationWindow:
+		return invalidf("rotation_window: must be at least %s, so that a reset can begin in it", minRotationWindow)
+	case s.Window > 0 && greatest > 0 && s.Window >= greatest:
+		return invalidf("rotation_window: %s is no limit, since the times of rotation_schedule are never more than %s apart; "+
+			"give a shorter one, or leave it out to allow resets at any time", s.Window, greatest)
+	case r.Mode == rotation.Static && least > 0 && least < every:
+		return invalidf("rotation_schedule: some of its times are only %s apart, and min_reset_interval is %s; make one of them fit the other", least, every)
+	}
+	return nil
+}
+
+// checkLeasedSchedule checks a role whose leases say what is rotated, and whose schedule only limits
+// when that may happen.
+func checkLeasedSchedule(s rotation.Schedule, in input) error {
+	if in.gives("rotation_period") {
+		return invalidf("rotation_period: belongs to static roles; a leased role rotates when its leases end, " +
+			"and rotation_schedule with rotation_window limits when that may happen. Leave it out")
+	}
+	for _, field := range []string{"rotate_on_read", "rotate_on_read_cooldown"} {
+		if in.gives(field) {
+			return invalidf("%s: belongs to static roles; a leased role rotates when its leases end. Leave it out", field)
+		}
+	}
+	if in.gives("disable_automated_rotation") {
+		return invalidf("disable_automated_rotation: belongs to static roles; the end of a lease always rotates. Leave it out")
+	}
+	if s.Cron != "" && s.Window == 0 {
+		return invalidf("rotation_schedule: limits in a leased role when resets may begin, and needs rotation_window to say for how long; " +
+			"give that too, or an empty value to drop this one")
+	}
+	return nil
+}
+
+// checkStaticSchedule checks what only static roles have.
+func checkStaticSchedule(r *role, s rotation.Schedule) error {
+	switch every := r.minResetInterval(); {
+	case s.Period > 0 && s.Period < minRotationPeriod:
+		return invalidf("rotation_period: must be at least %s", minRotationPeriod)
+	case s.Period > longestTTL:
+		return invalidf("rotation_period: must be at most %dh", int(longestTTL.Hours()))
+	case s.Period > 0 && s.Period < every:
+		return invalidf("rotation_period: %s is below min_reset_interval, which is %s; make one of them fit the other", s.Period, every)
+	case s.Disabled && s.Period == 0 && s.Cron == "":
+		return invalidf("disable_automated_rotation: the role has no rotation_period and no rotation_schedule, so there is nothing to disable; leave it out, or give an empty value to drop it")
+	case !r.rotateOnRead() && r.RotateOnReadCooldown != nil:
+		return invalidf("rotate_on_read_cooldown: belongs to rotate_on_read=true; give that too, or an empty value to drop this one")
+	case r.readCooldown() > longestTTL:
+		return invalidf("rotate_on_read_cooldown: must be at most %dh", int(longestTTL.Hours()))
+	}
+	return nil
+}
