@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +37,7 @@ func TestQueueOrder(t *testing.T) {
 	if first := heap.Pop(&h).(*entry); first != urgent {
 		t.Error("the account that a client waits for is not the first")
 	}
-	for last := time.Time(t0); len(h) > 0; {
+	for last := t0; len(h) > 0; {
 		e := heap.Pop(&h).(*entry)
 		if e.slot.at.Before(last) || e.slot.heap != nil {
 			t.Errorf("at %s, after %s; still in a heap: %v", e.slot.at, last, e.slot.heap != nil)
@@ -48,12 +49,12 @@ func TestQueueOrder(t *testing.T) {
 // brokenStorage fails all writes while it is broken, and holds lists until it is let go.
 type brokenStorage struct {
 	logical.Storage
-	broken *bool
+	broken *atomic.Bool
 	hold   chan struct{}
 }
 
 func (s brokenStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
-	if *s.broken {
+	if s.broken.Load() {
 		return errors.New("no space left")
 	}
 	return s.Storage.Put(ctx, e)
@@ -66,7 +67,7 @@ func (s brokenStorage) List(ctx context.Context, prefix string) ([]string, error
 	return s.Storage.List(ctx, prefix)
 }
 
-// node is a world's first node, with another storage.
+// startWith starts a node with another storage.
 func (w *world) startWith(change func(logical.Storage) logical.Storage) {
 	w.start()
 	old := w.node.core
@@ -82,16 +83,17 @@ func TestAFailedStepIsTriedAgain(t *testing.T) {
 		w := newWorld(t, 1, rules{}, false, odds{})
 		w.faulty.Store(true)
 		leases := w.crowd(t, 20, leasedSettings())
-		broken := false
+		var broken atomic.Bool
 		w.startWith(func(s logical.Storage) logical.Storage { return brokenStorage{Storage: s, broken: &broken} })
 		pass(time.Second)
 		for _, l := range leases {
 			w.end(t.Context(), t, l)
 		}
-		broken = true
+		broken.Store(true)
 		pass(20 * time.Minute)
-		is(t, "resets without storage", len(w.cloud.times), 0)
-		broken = false
+		_, resets := w.cloud.traffic()
+		is(t, "resets without storage", len(resets), 0)
+		broken.Store(false)
 		w.awaitRest(t.Context(), t, settleBound)
 		w.node.core.Stop()
 	})
@@ -101,7 +103,8 @@ func TestReadsDoNotWaitForTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, rules{}, false, odds{})
 		leases := w.crowd(t, 2, leasedSettings())
-		hold, broken := make(chan struct{}), false
+		hold := make(chan struct{})
+		var broken atomic.Bool
 		w.startWith(func(s logical.Storage) logical.Storage { return brokenStorage{Storage: s, broken: &broken, hold: hold} })
 		pass(time.Second)
 		is(t, "loading", w.node.core.Status().Loading, true)
@@ -110,7 +113,8 @@ func TestReadsDoNotWaitForTheSchedule(t *testing.T) {
 		}
 		w.end(t.Context(), t, leases[1]) // and it is rotated, too
 		pass(time.Minute)
-		is(t, "resets", len(w.cloud.times), 1)
+		_, resets := w.cloud.traffic()
+		is(t, "resets", len(resets), 1)
 		close(hold)
 		pass(time.Second)
 		is(t, "loading", w.node.core.Status().Loading, false)
@@ -137,9 +141,10 @@ func TestStopEndsEverything(t *testing.T) {
 					t.Errorf("it took %s", took)
 				}
 				pass(simTimeout) // what the cloud had been asked for ends
-				calls := w.cloud.calls
+				before, _ := w.cloud.traffic()
 				pass(time.Hour)
-				is(t, "calls after the stop", w.cloud.calls-calls, 0)
+				after, _ := w.cloud.traffic()
+				is(t, "calls after the stop", after-before, 0)
 				if err := w.node.core.Revoke(t.Context(), leases[0].ref); err != nil {
 					t.Errorf("a late revocation: %v", err)
 				}

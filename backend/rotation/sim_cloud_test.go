@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,20 @@ func (c *simCloud) locked(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f()
+}
+
+// traffic is how many requests there were, and when the accepted resets left.
+func (c *simCloud) traffic() (calls int, resets []time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls, slices.Clone(c.times)
+}
+
+// values are the different values that a server was asked to take, in order.
+func (c *simCloud) values(id string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Compact(slices.Clone(c.resets[id]))
 }
 
 func (c *simCloud) newID(kind string) string {

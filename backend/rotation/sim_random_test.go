@@ -220,6 +220,14 @@ func (w *world) correct(ctx context.Context, draw *rand.Rand, id ID) {
 	w.told(id, before)
 }
 
+// runs is how many random schedules are to be simulated; a few in short mode, as under the race detector.
+func runs() int {
+	if testing.Short() {
+		return min(*simRuns, 300)
+	}
+	return *simRuns
+}
+
 // quick lets the garbage wait longer: a history lives for milliseconds.
 func quick(t *testing.T) {
 	old := debug.SetGCPercent(400)
@@ -240,7 +248,7 @@ func TestRandomSchedules(t *testing.T) {
 	quick(t)
 	var next atomic.Uint64
 	next.Store(*simFrom)
-	end := *simFrom + uint64(*simRuns)
+	end := *simFrom + uint64(runs())
 	for i := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprintf("worker %d", i), func(t *testing.T) {
 			t.Parallel()

@@ -39,12 +39,14 @@ func (w *world) crowd(t *testing.T, size int, s Settings) []*simLease {
 // end revokes a lease as Vault does, and fails the test if the core does not take it at once.
 func (w *world) end(ctx context.Context, t *testing.T, l *simLease) {
 	t.Helper()
-	calls, now := w.cloud.calls, time.Now()
+	before, _ := w.cloud.traffic()
+	now := time.Now()
 	if err := w.node.core.Revoke(ctx, l.ref); err != nil {
 		t.Errorf("revoking the lease of %s: %v; Vault would call it irrevocable after some tries", l.ref.ID, err)
 	}
-	if took := time.Since(now); took > 0 || w.cloud.calls != calls {
-		t.Errorf("revoking the lease of %s took %s and %d cloud calls", l.ref.ID, took, w.cloud.calls-calls)
+	after, _ := w.cloud.traffic()
+	if took := time.Since(now); took > 0 || after != before {
+		t.Errorf("revoking the lease of %s took %s and %d cloud calls", l.ref.ID, took, after-before)
 	}
 	l.ended, l.revoked = true, true
 }
@@ -77,7 +79,7 @@ func (w *world) awaitRest(ctx context.Context, t *testing.T, bound time.Duration
 	}
 	for _, b := range w.specs {
 		w.checkStored(b.ID)
-		if values := slices.Compact(w.cloud.resets[b.InstanceID]); len(values) != 1 {
+		if values := w.cloud.values(b.InstanceID); len(values) != 1 {
 			t.Fatalf("%s was rotated %d times: %v", b.ID, len(values), values)
 		}
 		if a := w.record(b.ID); a.LastVersion != 2 || len(a.Leases) != 0 {
@@ -105,14 +107,15 @@ func TestRevocationStorm(t *testing.T) {
 				t.Fatalf("the rotation of %s took %s, with the others waiting for theirs to begin", b.ID, a.LastRotation.Sub(a.LastReset))
 			}
 		}
-		rate, count := sustained(w.cloud.times, w.began)
+		calls, resets := w.cloud.traffic()
+		rate, count := sustained(resets, w.began)
 		if count != size {
 			t.Errorf("%d resets for %d accounts", count, size)
 		}
 		if rate < 0.95*simRate || rate > simRate*1.0001 {
 			t.Errorf("%.2f resets a second, with a limit of %d", rate, simRate)
 		}
-		t.Logf("%d accounts rotated at %.2f a second; %d cloud calls in all", count, rate, w.cloud.calls)
+		t.Logf("%d accounts rotated at %.2f a second; %d cloud calls in all", count, rate, calls)
 		w.node.core.Stop()
 	})
 }
@@ -146,7 +149,8 @@ func TestCloudOutage(t *testing.T) {
 				}
 				pass(5 * time.Second) // some resets are under way
 				w.cloud.locked(func() { w.cloud.refuse = true })
-				began, calls := time.Now(), w.cloud.calls
+				began := time.Now()
+				before, _ := w.cloud.traffic()
 				for i, l := range leases[early:] {
 					w.end(ctx, t, l)
 					if i%50 == 0 {
@@ -155,7 +159,8 @@ func TestCloudOutage(t *testing.T) {
 					}
 					pass(outage / (size - early))
 				}
-				calls = w.cloud.calls - calls
+				calls, _ := w.cloud.traffic()
+				calls -= before
 				if most := int(outage/breakerMaxOpen) + 2*callers(simRate); calls > most {
 					t.Errorf("%d cloud calls during the outage, more than %d", calls, most)
 				}
@@ -163,7 +168,8 @@ func TestCloudOutage(t *testing.T) {
 				w.cloud.locked(func() { w.cloud.refuse = false })
 				over := time.Now()
 				w.awaitRest(ctx, t, settleBound)
-				rate, count := sustained(w.cloud.times, over.Add(breakerMaxOpen))
+				_, resets := w.cloud.traffic()
+				rate, count := sustained(resets, over.Add(breakerMaxOpen))
 				if rate < 0.95*simRate || rate > simRate*1.0001 {
 					t.Errorf("%.2f resets a second after the outage, with a limit of %d", rate, simRate)
 				}
