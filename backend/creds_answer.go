@@ -41,23 +41,23 @@ func groupResponse() map[string]*framework.FieldSchema {
 	return fields
 }
 
-// credsAnswer makes the response: in leased mode under a lease. about says whose password it is.
-func (b *backend) credsAnswer(a *rotation.Answer, about map[string]any) *logical.Response {
+// credsFields is how many fields an answer has at most: its map is made once, at its full size.
+const credsFields = 17
+
+// credsAnswer makes the response: in leased mode under a lease. data says whose password it is, and receives the rest.
+func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.Response {
 	rotated := a.LastRotation
 	if rotated.IsZero() {
 		rotated = a.Version.Created
 	}
-	data := map[string]any{
-		"password":            a.Version.Password,
-		"connection":          a.ID.Connection,
-		"source":              string(a.Version.Source),
-		"version":             a.Version.Number,
-		"created_time":        timestamp(a.Version.Created),
-		"last_vault_rotation": timestamp(rotated),
-	}
-	maps.Copy(data, about)
+	data["password"] = a.Version.Password
+	data["connection"] = a.ID.Connection
+	data["source"] = string(a.Version.Source)
+	data["version"] = a.Version.Number
+	data["created_time"] = timestamp(a.Version.Created)
+	data["last_vault_rotation"] = timestamp(rotated)
 	if a.Lease == nil {
-		maps.Copy(data, b.scheduleAnswer(a, time.Now()))
+		b.scheduleAnswer(data, a, time.Now())
 		return &logical.Response{Data: data}
 	}
 	return b.leased(data, a)
@@ -65,14 +65,14 @@ func (b *backend) credsAnswer(a *rotation.Answer, about map[string]any) *logical
 
 // accountAnswer is the part of an answer that tells about one account.
 func accountAnswer(a *rotation.Answer) map[string]any {
-	return map[string]any{
-		"username":      a.ID.Username,
-		"instance_id":   a.ID.InstanceID,
-		"instance_name": a.Facts.Name,
-		"private_ip":    a.Facts.PrivateIP,
-		"public_ip":     a.Facts.PublicIP,
-		"platform":      string(a.Facts.Platform),
-	}
+	data := make(map[string]any, credsFields)
+	data["username"] = a.ID.Username
+	data["instance_id"] = a.ID.InstanceID
+	data["instance_name"] = a.Facts.Name
+	data["private_ip"] = a.Facts.PrivateIP
+	data["public_ip"] = a.Facts.PublicIP
+	data["platform"] = string(a.Facts.Platform)
+	return data
 }
 
 // groupAnswer is the part of an answer that tells about all accounts of a role.

@@ -23,23 +23,20 @@ func scheduleResponse() map[string]*framework.FieldSchema {
 	}
 }
 
-// scheduleAnswer is the part of an unleased answer that tells when to read again. Vault Agent needs
+// scheduleAnswer adds the part of an unleased answer that tells when to read again. Vault Agent needs
 // rotation_period and an integer ttl for that, and takes a secret without them for one that may change
 // at any time.
-func (b *backend) scheduleAnswer(a *rotation.Answer, now time.Time) map[string]any {
+func (b *backend) scheduleAnswer(data map[string]any, a *rotation.Answer, now time.Time) {
+	if a.NextRotation.IsZero() {
+		return
+	}
 	every := b.distances.of(a.Settings.Schedule, now)
-	if a.NextRotation.IsZero() || every <= 0 {
-		return nil
-	}
-	data := map[string]any{
-		"ttl":                 max(seconds(a.NextRotation.Sub(now)), 1),
-		"rotation_period":     max(seconds(every), 1),
-		"next_vault_rotation": timestamp(a.NextRotation),
-	}
+	data["ttl"] = max(seconds(a.NextRotation.Sub(now)), 1)
+	data["rotation_period"] = max(seconds(every), 1)
+	data["next_vault_rotation"] = timestamp(a.NextRotation)
 	if cron := a.Settings.Cron; cron != "" {
 		data["rotation_schedule"] = cron
 	}
-	return data
 }
 
 // distances remembers how far the times of schedules are apart: a read must not search the calendar.
