@@ -21,6 +21,10 @@ const (
 	// revokedWithin bounds the time until Vault has revoked what was given back: it repeats a revocation that failed,
 	// with pauses that grow from 10 s.
 	revokedWithin = 3 * time.Minute
+	// mostRevoked is how many of the accounts that settle lose their leases in the end, and watchFor how long they are
+	// watched then: several times what a rotation takes.
+	mostRevoked = 5
+	watchFor    = 10 * time.Second
 )
 
 // settleDown reads every password and logs in with it.
@@ -121,4 +125,42 @@ func (s *siege) countAttempts() {
 			s.count("attempts: " + string(fault))
 		}
 	}
+}
+
+// waitWhileSettling ends the leases of accounts that settle: the rotation that is due then waits, since the server could
+// still get the value before from a request that was lost. So no value is sent, and no password is handed out.
+func (s *siege) waitWhileSettling(t *testing.T) {
+	t.Helper()
+	attempts := map[*target]int{}
+	for _, a := range s.targets {
+		account := s.Read(t, a.account()).Data
+		if account["old_unresolved"] != true || len(attempts) == mostRevoked {
+			continue
+		}
+		attempts[a] = len(s.world.Attempts(a.id))
+		if err := s.Client.Sys().RevokePrefixWithContext(t.Context(), a.creds()); err != nil {
+			t.Fatalf("revoke the leases of %s: %v", a.id, err)
+		}
+		harness.Eventually(t, revokedWithin, "a due account", func() error {
+			if reason := s.Read(t, a.account()).Data["due_reason"]; reason != "revoked" {
+				return fmt.Errorf("due_reason of %s is %v", a.id, reason)
+			}
+			return nil
+		})
+	}
+	if len(attempts) == 0 {
+		t.Error("no account settles: no outcome of a reset has remained unknown, so the faults have not done their part")
+		return
+	}
+	harness.Always(t, watchFor, "revoked accounts that settle", func() error {
+		for a, before := range attempts {
+			if now := len(s.world.Attempts(a.id)); now != before {
+				return fmt.Errorf("%s: another value was sent", a.id)
+			}
+			if _, err := s.TryRead(t.Context(), a.creds()); harness.Status(err) != http.StatusServiceUnavailable {
+				return fmt.Errorf("%s: a read gives error %w, want status 503", a.id, err)
+			}
+		}
+		return nil
+	})
 }
