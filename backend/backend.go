@@ -91,8 +91,10 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Secrets:        []*framework.Secret{b.passwordSecret()},
 		PathsSpecial: &logical.Paths{
 			// For sudo only: the rotation of a whole connection may shut down all of its servers, and that
-			// of its credential ends what else uses it. Vault takes exact paths, or prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*"},
+			// of its credential ends what else uses it; versions show passwords without a lease, and
+			// restores and imports change what Vault takes for the truth. Vault takes exact paths, or
+			// prefixes that end in *.
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
@@ -128,6 +130,10 @@ func (b *backend) paths() []*framework.Path {
 		b.pathAccountsInstances(),
 		b.pathAccountsUsernames(),
 		b.pathAccount(),
+		b.pathVersionsList(),
+		b.pathVersion(),
+		b.pathVersionRestore(),
+		b.pathImport(),
 		b.pathRotateConnection(),
 		b.pathStatus(),
 	}

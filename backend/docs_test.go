@@ -257,10 +257,9 @@ func answerFields(path *framework.Path) map[string]*framework.FieldSchema {
 func TestReadmeLimitsAreLimits(t *testing.T) {
 	_, limits, _ := strings.Cut(readPage(t, readmePage), "\n## Limits\n")
 	limits, _, _ = strings.Cut(limits, "\n## ")
-	named := 0
-	for _, line := range regexp.MustCompile(`(?m)^\* .*$`).FindAllString(limits, -1) {
+	left := regexp.MustCompile(`(?m)^\* .*$`).FindAllString(limits, -1)
+	for _, line := range left {
 		for _, name := range quotedIn(line) {
-			named++
 			for _, path := range referencePaths(t) {
 				first, _, _ := strings.Cut(path.Pattern, "/")
 				if path.Fields[name] != nil || first == strings.TrimSuffix(name, "/") {
@@ -270,8 +269,8 @@ func TestReadmeLimitsAreLimits(t *testing.T) {
 			}
 		}
 	}
-	if named == 0 {
-		t.Error("the limits name nothing")
+	if len(left) == 0 {
+		t.Error("the limits list nothing; does this test still know how they are written?")
 	}
 }
 

@@ -148,6 +148,39 @@ asked: a password that the server has may be lost by that, which this engine doe
 nowhere else.
 `
 
+	versionsListSynopsis    = "List the versions of an account's password."
+	versionsListDescription = `
+Lists the numbers of the versions that Vault keeps (see max_versions), oldest
+first: where each comes from, when it was made, first disclosed and replaced, and
+which is the current one. It shows no password. Needs sudo.
+`
+	versionSynopsis    = "Read one version of an account's password."
+	versionDescription = `
+For a server that was restored from a snapshot, and has the password of that time
+again. The current version of a leased account is handed out under a lease only, by
+creds/. Needs sudo.
+`
+	versionRestoreSynopsis    = "Record that a server has the password of an older version again."
+	versionRestoreDescription = `
+For a server that was restored from a snapshot. The password becomes a new version,
+the current one. It corrects Vault's record and sends nothing to the server. Where
+the provider can reset, the account is due by that, since others may know the
+password; with force_stop the rotation shuts the server down.
+skip_import_rotation=true leaves the password alone. Refused while a rotation is
+not settled. Needs sudo.
+`
+
+	importSynopsis    = "Record the password that a server has."
+	importDescription = `
+For a password that was changed by hand inside the server, or an initial one that
+its image had already. It becomes a new version, the current one. This corrects
+Vault's record and sends nothing to the server. Where the provider can reset, the
+account is due by that, since others know the password; with force_stop the
+rotation shuts the server down. skip_import_rotation=true leaves the password
+alone. Refused while a rotation is not settled. The account must exist: write its
+role first. Needs sudo.
+`
+
 	rotateRoleSynopsis    = "Rotate the passwords of a role now."
 	rotateRoleDescription = `
 Marks the accounts due, all of the role's or that of one instance, and answers

@@ -33,6 +33,10 @@ func samplePaths() map[string]string {
 		"accounts/" + n("connection") + "/?$": "accounts/prod",
 		"accounts/" + n("connection") + "/" + n("instance_id") + "/?$":            "accounts/prod/srv-1",
 		"accounts/" + n("connection") + "/" + n("instance_id") + "/" + user + "$": "accounts/prod/srv-1/root",
+		versionsPrefix + accountPath + "/?$":                                      "versions/prod/srv-1/root",
+		versionsPrefix + accountPath + "/" + versionCapture + "$":                 "versions/prod/srv-1/root/1",
+		versionsPrefix + accountPath + "/" + versionCapture + "/restore$":         "versions/prod/srv-1/root/1/restore",
+		importPrefix + accountPath + "$":                                          "import/prod/srv-1/root",
 		"rotate-connection/" + n("name") + "$":                                    "rotate-connection/prod",
 		"check/" + n("name") + "$":                                                "check/prod",
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
@@ -69,6 +73,11 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"accounts": 1, "accounts/": 1, "accounts/prod": 1, "accounts/prod/": 1, "accounts/prod/i-1": 1, "accounts/prod/i-1/": 1,
 		"accounts/prod/i-1/Administrator": 1, "accounts/prod/i-1/svc$": 1, "accounts/prod/i-1/a.b-c": 1,
 		"accounts/prod/i-1/root/": 0, `accounts/prod/i-1/CORP\x`: 0, "accounts/prod/i-1/-x": 0,
+		"versions": 0, "versions/": 0, "versions/prod": 0, "versions/prod/i-1": 0, "versions/prod/i-1/root": 1, "versions/prod/i-1/root/": 1,
+		"versions/prod/i-1/svc$/": 1, "versions/prod/i-1/root/1": 1, "versions/prod/i-1/root/999999999": 1, "versions/prod/i-1/root/1000000000": 0,
+		"versions/prod/i-1/root/0": 0, "versions/prod/i-1/root/01": 0, "versions/prod/i-1/root/-1": 0, "versions/prod/i-1/root/1/": 0,
+		"versions/prod/i-1/root/1/restore": 1, "versions/prod/i-1/root/restore": 0, "versions/prod/i-1/root/1/restore/": 0,
+		"versions/prod/i-1/7/7": 1, "import": 0, "import/prod/i-1": 0, "import/prod/i-1/root": 1, "import/prod/i-1/root/": 0, `import/prod/i-1/CORP\x`: 0,
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
 		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
@@ -197,7 +206,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/*]" {
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* versions/* import/*]" {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

@@ -1,0 +1,245 @@
+package backend
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// versionsPrefix begins paths that need sudo: they show passwords without a lease, and change what
+// Vault holds for the truth.
+const versionsPrefix = "versions/"
+
+// Captures of the paths below versions/ and import/.
+var (
+	accountPath    = accountConnection + "/" + accountInstance + "/" + accountUsername
+	versionCapture = `(?P<version>[1-9]\d{0,8})`
+)
+
+// accountCaptures are the fields that name an account in a path.
+func accountCaptures() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"connection":  nameField("Name of the connection."),
+		"instance_id": nameField("Id of the instance."),
+		"username":    nameField("The user."),
+	}
+}
+
+// versionCaptures are accountCaptures with the number of a version.
+func versionCaptures() map[string]*framework.FieldSchema {
+	fields := accountCaptures()
+	fields["version"] = &framework.FieldSchema{Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."}
+	return fields
+}
+
+// skipRotationField is the operator's word that a recorded password may stay.
+func skipRotationField() *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
+		Description: "Let the server keep this password, instead of making the account due. Default: false. Where the provider cannot reset passwords nothing becomes due anyway."}
+}
+
+func (b *backend) pathVersionsList() *framework.Path {
+	return &framework.Path{
+		Pattern:      versionsPrefix + accountPath + "/?$",
+		Fields:       accountCaptures(),
+		DisplayAttrs: displayed("versions"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback:    b.listVersions,
+				Summary:     "List the versions of an account's password.",
+				Description: "Lists their numbers, oldest first, with their times and without the passwords. Needs sudo.",
+				Responses: answers("The versions.", map[string]*framework.FieldSchema{
+					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
+					"key_info": {Type: framework.TypeMap,
+						Description: "By number: source, created_time, verified, current, and where they are disclosed_time, disclosed_until and ended_time."},
+				}),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    versionsListSynopsis,
+		HelpDescription: versionsListDescription,
+	}
+}
+
+func (b *backend) pathVersion() *framework.Path {
+	return &framework.Path{
+		Pattern:      versionsPrefix + accountPath + "/" + versionCapture + "$",
+		Fields:       versionCaptures(),
+		DisplayAttrs: displayed("version"),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:                    b.readVersion,
+				Summary:                     "Read one version with its password.",
+				Description:                 "Returns the password that the account had then. The current version of a leased account is handed out under a lease only, by creds/. Needs sudo.",
+				Responses:                   answers("The version.", versionResponse()),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    versionSynopsis,
+		HelpDescription: versionDescription,
+	}
+}
+
+func (b *backend) pathVersionRestore() *framework.Path {
+	fields := versionCaptures()
+	fields["skip_import_rotation"] = skipRotationField()
+	return &framework.Path{
+		Pattern:      versionsPrefix + accountPath + "/" + versionCapture + "/restore$",
+		Fields:       fields,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "restore", OperationSuffix: "version"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:                    b.restoreVersion,
+				Summary:                     "Record that the server has the password of an older version again.",
+				Description:                 "Makes that password a new version, the current one, and the account due unless skip_import_rotation is set. It corrects Vault's record and sends nothing to the server. Needs sudo.",
+				Responses:                   answers("The state of the account.", recordedResponse()),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    versionRestoreSynopsis,
+		HelpDescription: versionRestoreDescription,
+	}
+}
+
+func (b *backend) listVersions(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	view, err := b.accountNamed(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]string, 0, len(view.Versions))
+	info := make(map[string]any, len(view.Versions))
+	for _, v := range versionsData(view.Versions) {
+		number := strconv.Itoa(v["version"].(int))
+		delete(v, "version")
+		numbers = append(numbers, number)
+		info[number] = v
+	}
+	return logical.ListResponseWithInfo(numbers, info), nil
+}
+
+func (b *backend) readVersion(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	view, err := b.accountNamed(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	version, err := b.core.Password(ctx, view.ID, data.Get("version").(int))
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	return &logical.Response{Data: versionAnswer(view.ID, version)}, nil
+}
+
+func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	view, err := b.accountNamed(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	number := data.Get("version").(int)
+	if number == currentVersion(view) {
+		return nil, conflictf("version %d of account %s is its current one already; to rotate it write rotate-role", number, view.ID)
+	}
+	skip, err := skipsRotation(view, data)
+	if err != nil {
+		return nil, err
+	}
+	view, err = b.core.Restore(ctx, view.ID, number, skip)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	b.Logger().Info("an older version was recorded as the current one", "account", view.ID.String(), "restored", number, "version", currentVersion(view))
+	return &logical.Response{Data: rotationState(view)}, nil
+}
+
+// accountNamed is the account that the path names, which must exist.
+func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (*rotation.View, error) {
+	id, ok := accountID(data)
+	if !ok {
+		return nil, invalidf("%.200q is no account: names do not contain \"..\"", id.String())
+	}
+	view, err := b.core.Inspect(ctx, id)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	if view == nil {
+		return nil, invalidf("there is no account %s; list accounts/%s, or write the role that is to have it first", id, id.Connection)
+	}
+	return view, nil
+}
+
+// skipsRotation reads skip_import_rotation. An account that shares its password is brought back to the
+// shared one, whatever the operator would like.
+func skipsRotation(view *rotation.View, data *framework.FieldData) (bool, error) {
+	skip := data.Get("skip_import_rotation").(bool)
+	if skip && view.Settings.SharedPassword && view.Role != "" {
+		return false, invalidf("skip_import_rotation: account %s shares its password with the others of role %s, and is brought back to that; leave it out, or take the instance off the role",
+			view.ID, view.Role)
+	}
+	return skip, nil
+}
+
+// versionAnswer tells one version with its password.
+func versionAnswer(id rotation.ID, v *rotation.Version) map[string]any {
+	data := map[string]any{
+		"connection":   id.Connection,
+		"instance_id":  id.InstanceID,
+		"username":     id.Username,
+		"password":     v.Password,
+		"version":      v.Number,
+		"source":       string(v.Source),
+		"created_time": timestamp(v.Created),
+		"verified":     v.Verified,
+		"current":      v.Ended.IsZero(),
+	}
+	setTime(data, "disclosed_time", timestamp(v.Disclosed))
+	setTime(data, "disclosed_until", timestamp(v.Until))
+	setTime(data, "ended_time", timestamp(v.Ended))
+	return data
+}
+
+func versionResponse() map[string]*framework.FieldSchema {
+	text := func(description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
+	}
+	moment := func(description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Description: description + ", RFC 3339."}
+	}
+	flag := func(description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeBool, Required: true, Description: description}
+	}
+	fields := map[string]*framework.FieldSchema{
+		"connection":      text("The connection that serves the instance."),
+		"instance_id":     text("Id of the instance."),
+		"username":        text("The user."),
+		"password":        text("The password of that version."),
+		"version":         {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
+		"source":          text("Where the version comes from: initial, reset or import."),
+		"created_time":    text("When the version was made, RFC 3339."),
+		"verified":        flag("False for an initial password, of which nobody can see whether the server still has it."),
+		"current":         flag("Whether it is the current version."),
+		"disclosed_time":  moment("When a client was first given it"),
+		"disclosed_until": moment("When its disclosure under leases ended or will end"),
+		"ended_time":      moment("When a newer version replaced it"),
+	}
+	fields["password"].DisplayAttrs = secretly("Password")
+	return fields
+}
+
+// recordedResponse is the schema of rotationState, as the answer of a restore or an import.
+func recordedResponse() map[string]*framework.FieldSchema {
+	fields := map[string]*framework.FieldSchema{
+		"current_version": {Type: framework.TypeInt, Required: true, Description: "Number of the version that was recorded."},
+	}
+	all := accountResponse()
+	for _, field := range strings.Fields("username state due_reason due_since last_vault_rotation last_error") {
+		fields[field] = all[field]
+	}
+	return fields
+}
