@@ -49,6 +49,8 @@ type backend struct {
 	resolutions resolutions
 	distances   distances
 	discoveries discoveries
+	refreshes   refreshes
+	keyDrops    keyDrops
 
 	rootRotations rootRotations
 	clock         clock
@@ -99,6 +101,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
 		InitializeFunc: b.initialize,
+		PeriodicFunc:   b.periodic,
 		Invalidate:     b.invalidate,
 		Clean:          func(context.Context) { b.core.Stop() },
 	}

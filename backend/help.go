@@ -78,6 +78,10 @@ authorized_key of the answer into the cloud.
 
 The name is that of the key pair in the cloud, unless the role names its key. A
 read returns the public half and its fingerprints, never the private key.
+
+Another private_key for the same name replaces the key. The replaced one is tried
+as well for an hour, and for as long as an account of a role waits for an initial
+password under that name; earlier_keys shows it. A delete forgets all of them.
 `
 
 	rolesListSynopsis    = "List the roles."
@@ -112,7 +116,7 @@ role's passwords may reboot the server; min_reset_interval bounds how often.
 	instancesSynopsis    = "List the instances that a role means now."
 	instancesDescription = `
 For a role with instance_tags this asks the cloud, binds what has come and
-unbinds what has left.
+unbinds what has left. Vault does the same by itself every ten minutes.
 `
 
 	credsSynopsis    = "Read a password."

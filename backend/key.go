@@ -22,6 +22,8 @@ type privateKey struct {
 	// Generated is set if the private half was made here and never existed elsewhere.
 	Generated bool      `json:"generated,omitempty"`
 	Created   time.Time `json:"created"`
+	// Earlier are the keys that it has replaced, the newest first.
+	Earlier []earlierKey `json:"earlier,omitempty"`
 }
 
 // loadKey returns a stored key, or nil if there is none of that name.
@@ -51,11 +53,9 @@ func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *passw
 	return &stored, parsed, nil
 }
 
-// storeKey writes a key.
-func (b *backend) storeKey(ctx context.Context, name string, key *password.PrivateKey, generated bool) error {
-	raw, err := json.Marshal(privateKey{
-		record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: time.Now().UTC(),
-	})
+// putKey writes a key.
+func (b *backend) putKey(ctx context.Context, name string, key *privateKey) error {
+	raw, err := json.Marshal(key)
 	if err != nil {
 		return fmt.Errorf("key/%s cannot be encoded", name)
 	}
@@ -87,21 +87,27 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 	if err != nil {
 		return "", err
 	}
-	_, key, err := b.loadKey(ctx, name)
+	stored, key, err := b.loadKey(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	if key == nil {
+	if stored == nil {
 		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; write it, or set the role's key", c.ID.InstanceID, name)
 	}
-	plain, err := password.DecryptInitial(key, c.Value)
-	if err == nil {
-		return plain, nil
+	earlier, err := stored.earlierKeys()
+	if err != nil {
+		return "", fmt.Errorf("key/%s: %w", name, err)
 	}
-	if errors.Is(err, password.ErrFIPS) {
-		return "", unavailablef("instance %s: %s", c.ID.InstanceID, err)
+	for _, candidate := range append([]*password.PrivateKey{key}, earlier...) {
+		plain, err := password.DecryptInitial(candidate, c.Value)
+		if err == nil {
+			return plain, nil
+		}
+		if errors.Is(err, password.ErrFIPS) {
+			return "", unavailablef("instance %s: %s", c.ID.InstanceID, err)
+		}
 	}
-	return "", b.undecryptable(ctx, c, name, key)
+	return "", b.undecryptable(ctx, c, name, key, len(earlier))
 }
 
 // fingerprintTimeout bounds the question for a fingerprint, which only makes an error clearer.
@@ -109,7 +115,7 @@ const fingerprintTimeout = 10 * time.Second
 
 // undecryptable explains a failed decryption from the names and fingerprints of both keys. The failed
 // decryption itself tells nothing: its ciphertext is the guest's.
-func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name string, key *password.PrivateKey) error {
+func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name string, key *password.PrivateKey, earlier int) error {
 	prints := key.Fingerprints()
 	launched := "the instance names no key pair in the cloud"
 	advice := "if the instance was launched with another key pair, store its private key in keys/ and set the role's key"
@@ -126,8 +132,12 @@ func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name
 			launched += " with fingerprint " + fingerprint
 		}
 	}
-	return invalidf("instance %s: %s. Used was keys/%s (fingerprints: SHA256 %s, MD5 %s, EC2 created %s, EC2 imported %s); %s; %s",
-		c.ID.InstanceID, password.ErrDecrypt, name, prints.SHA256, prints.MD5, prints.AWSCreated, prints.AWSImported, launched, advice)
+	also := ""
+	if earlier > 0 {
+		also = fmt.Sprintf(" and %d earlier keys of that name", earlier)
+	}
+	return invalidf("instance %s: %s. Used was keys/%s (fingerprints: SHA256 %s, MD5 %s, EC2 created %s, EC2 imported %s)%s; %s; %s",
+		c.ID.InstanceID, password.ErrDecrypt, name, prints.SHA256, prints.MD5, prints.AWSCreated, prints.AWSImported, also, launched, advice)
 }
 
 // cloudFingerprint asks the cloud for the key pair's fingerprint; "" if it does not tell.

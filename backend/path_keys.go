@@ -85,12 +85,15 @@ func keyResponse() map[string]*framework.FieldSchema {
 		"bits":           {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
 		"generated":      {Type: framework.TypeBool, Required: true, Description: "Whether the key was made here."},
 		"created_time":   {Type: framework.TypeString, Required: true, Description: "When the key was stored, RFC 3339."},
+		"earlier_keys": {Type: framework.TypeSlice, Required: true,
+			Description: "Replaced keys that are still tried, the newest first: fingerprints, created_time, replaced_time. Each is kept for an hour, and while an account waits for an initial password that the key may have to decrypt."},
 		"fingerprints": {Type: framework.TypeKVPairs, Required: true,
 			Description: "Fingerprints by kind: aws_created and aws_imported as EC2 prints them, md5 as Nova and the clouds built on it do, sha256 as OpenSSH does."},
 	}
 }
 
-func keyData(stored *privateKey, key *password.PrivateKey) map[string]any {
+func keyAnswer(stored *privateKey, key *password.PrivateKey) (map[string]any, error) {
+	earlier, err := stored.earlierData()
 	return map[string]any{
 		"public_key":     key.PublicPEM(),
 		"authorized_key": key.AuthorizedKey(),
@@ -98,7 +101,8 @@ func keyData(stored *privateKey, key *password.PrivateKey) map[string]any {
 		"generated":      stored.Generated,
 		"created_time":   timestamp(stored.Created),
 		"fingerprints":   key.Fingerprints().Map(),
-	}
+		"earlier_keys":   earlier,
+	}, err
 }
 
 func (b *backend) listKeys(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -119,11 +123,15 @@ func (b *backend) readKey(ctx context.Context, _ *logical.Request, data *framewo
 	if err != nil || stored == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: keyData(stored, key)}, nil
+	answer, err := keyAnswer(stored, key)
+	if err != nil {
+		return nil, err
+	}
+	return &logical.Response{Data: answer}, nil
 }
 
-func (b *backend) writeKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Get("name").(string)
+func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *framework.FieldData) (*logical.Response, error) {
+	name := fields.Get("name").(string)
 	if err := checkName("key", name); err != nil {
 		return nil, err
 	}
@@ -132,7 +140,7 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, data *framew
 	if err != nil {
 		return nil, err
 	}
-	key, generated, err := newKey(name, input{data}, old)
+	key, generated, err := newKey(name, input{fields}, old)
 	if err != nil {
 		return nil, err
 	}
@@ -141,14 +149,22 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, data *framew
 		return nil, conflictf("private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
 	}
 	if !same {
-		if err := b.storeKey(ctx, name, key, generated); err != nil {
-			return nil, err
+		now := b.clock.now().UTC()
+		earlier := old.replaced(key, now)
+		if len(earlier) > maxEarlierKeys {
+			return nil, conflictf("private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial passwords, and keeps no more; "+
+				"read those accounts first, or write another name", name, maxEarlierKeys)
 		}
-		if old, _, err = b.loadKey(ctx, name); err != nil {
+		old = &privateKey{record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now, Earlier: earlier}
+		if err := b.putKey(ctx, name, old); err != nil {
 			return nil, err
 		}
 	}
-	resp := &logical.Response{Data: keyData(old, key)}
+	data, err := keyAnswer(old, key)
+	if err != nil {
+		return nil, err
+	}
+	resp := &logical.Response{Data: data}
 	for _, warning := range key.Warnings() {
 		resp.AddWarning(warning)
 	}

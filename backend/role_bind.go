@@ -3,9 +3,8 @@ package backend
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
@@ -59,39 +58,66 @@ func (c *change) apply(ctx context.Context, members []member) error {
 
 // bind binds all members, or the first failure. Conflicts are looked for before anything is changed.
 func (c *change) bind(ctx context.Context, members []member) error {
+	bindings, err := c.check(ctx, members)
+	if err != nil {
+		return err
+	}
+	// Noted before the attempt: a failed write may have landed.
+	views := make([]*rotation.View, len(bindings))
+	var mu sync.Mutex
+	err = inParallel(len(bindings), func(i int) (err error) {
+		mu.Lock()
+		c.bound = append(c.bound, bindings[i])
+		mu.Unlock()
+		views[i], err = c.b.core.Bind(ctx, bindings[i])
+		return err
+	})
+	if err != nil {
+		return vaultError("", err)
+	}
+	for i, binding := range bindings {
+		if !c.next.shared() && c.wantsRotation(views[i], c.had(binding.ID)) {
+			c.fresh = append(c.fresh, binding.ID)
+		}
+	}
+	c.warnings = atMostTen(c.warnings)
+	return nil
+}
+
+// check returns the bindings that can be made. Of two roles whose tags match, the older binding wins.
+func (c *change) check(ctx context.Context, members []member) ([]rotation.Binding, error) {
+	checked := make([]error, len(members))
+	err := inParallel(len(members), func(i int) error {
+		checked[i] = c.b.core.CheckBinding(ctx, c.binding(members[i]))
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, vaultError("", err)
+	}
 	var bindings []rotation.Binding
 	var conflict error
 	c.next.Conflicts, c.next.ConflictCount = nil, 0
-	for _, m := range members {
+	for i, m := range members {
 		binding := c.binding(m)
-		err := c.b.checkBinding(ctx, binding)
+		err := checked[i]
+		if isConflict(err) {
+			err = c.b.checkBinding(ctx, binding)
+		}
 		switch {
 		case err == nil:
 			bindings = append(bindings, binding)
 		case c.next.InstanceTags == nil || !isConflict(err):
-			return withWayOut(err, freeAccount)
-		default: // of two roles whose tags match, the older binding wins
+			return nil, withWayOut(err, freeAccount)
+		default:
 			conflict = err
 			c.next.noteConflict(binding.ID, err)
 			c.warnings = append(c.warnings, "left out: "+err.Error())
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
-		return withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), freeAccount)
+		return nil, withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), freeAccount)
 	}
-	for _, binding := range bindings {
-		// Noted before the attempt: a failed write may have landed.
-		c.bound = append(c.bound, binding)
-		view, err := c.b.core.Bind(ctx, binding)
-		if err != nil {
-			return vaultError("", err)
-		}
-		if !c.next.shared() && c.wantsRotation(view, c.had(binding.ID)) {
-			c.fresh = append(c.fresh, binding.ID)
-		}
-	}
-	c.warnings = atMostTen(c.warnings)
-	return nil
+	return bindings, nil
 }
 
 func (c *change) binding(m member) rotation.Binding {
@@ -167,7 +193,8 @@ func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.D
 func (c *change) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	for _, bound := range c.bound {
+	_ = inParallel(len(c.bound), func(i int) error {
+		bound := c.bound[i]
 		var err error
 		if c.had(bound.ID) {
 			bound.Settings = c.old.settings(c.d)
@@ -178,7 +205,8 @@ func (c *change) undo(ctx context.Context) {
 		if err != nil {
 			c.b.Logger().Warn("a failed write of a role could not be undone", "role", c.name, "account", bound.String(), "error", err)
 		}
-	}
+		return nil // the others are still to be undone
+	})
 }
 
 // release unbinds the accounts that are not the role's any more.
@@ -186,25 +214,27 @@ func (c *change) release(ctx context.Context) error {
 	if c.old == nil {
 		return nil
 	}
+	var left []rotation.ID
 	for _, instance := range c.old.instances() {
-		id := c.old.account(instance)
-		if c.next.Users[instance] == id.Username {
-			continue
-		}
-		if err := c.b.core.Unbind(ctx, id, c.name); err != nil {
-			return err
+		if id := c.old.account(instance); c.next.Users[instance] != id.Username {
+			left = append(left, id)
 		}
 	}
-	return nil
+	return inParallel(len(left), func(i int) error { return c.b.core.Unbind(ctx, left[i], c.name) })
 }
 
 // startFirst makes accounts due that the write is to rotate.
 func (c *change) startFirst(ctx context.Context) {
-	for _, id := range c.fresh {
+	var mu sync.Mutex
+	_ = inParallel(len(c.fresh), func(i int) error {
+		id := c.fresh[i]
 		if err := c.b.core.RotateNew(ctx, id); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
 			c.warnings = append(c.warnings, "account "+id.String()+" was not made due, write rotate-role/"+c.name+": "+err.Error())
 		}
-	}
+		return nil // a warning is enough
+	})
 	c.warnings = atMostTen(c.warnings)
 }
 
@@ -257,82 +287,32 @@ func isConflict(err error) bool {
 	return errors.As(err, &failed) && failed.Kind == rotation.Conflict
 }
 
-// resolutions remembers when the tags of a role were last resolved, so that reads of unknown
-// instances cannot be used to flood the cloud.
-type resolutions struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
+// bindWorkers is how many accounts of a role are written at a time: storage takes some milliseconds
+// for each.
+const bindWorkers = 16
 
-// resolutionInterval is the least time between two resolutions that reads ask for.
-const resolutionInterval = 10 * time.Second
-
-// begin reports whether the role's tags may be resolved now, and notes that they are.
-func (r *resolutions) begin(role string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if last, ok := r.at[role]; ok && now.Sub(last) < resolutionInterval {
-		return false
+// inParallel calls do for 0 to n-1, several at a time. After an error it begins no more calls, and
+// returns the first.
+func inParallel(n int, do func(i int) error) error {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	var failed atomic.Bool
+	var once sync.Once
+	var first error
+	for range min(n, bindWorkers) {
+		wg.Go(func() {
+			for !failed.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := do(i); err != nil {
+					once.Do(func() { first = err })
+					failed.Store(true)
+				}
+			}
+		})
 	}
-	if r.at == nil {
-		r.at = map[string]time.Time{}
-	}
-	maps.DeleteFunc(r.at, func(_ string, at time.Time) bool { return now.Sub(at) >= resolutionInterval })
-	r.at[role] = now
-	return true
-}
-
-// refreshRole resolves a role's tags anew and binds what they mean now. It returns the role as it is
-// then, or nil if there is none. Roles with listed instances mean what they meant.
-func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string, error) {
-	defer lock(b.roleLocks, name)()
-	old, err := b.roles.get(ctx, name)
-	if err != nil || old == nil || old.InstanceTags == nil {
-		return old, nil, err
-	}
-	defer readLock(b.connectionLocks, old.Connection)()
-	c, d, err := b.connectionOf(ctx, old.Connection)
-	if err != nil {
-		return nil, nil, err
-	}
-	next := old.clone()
-	v, err := b.newResolver(ctx, next, c, d)
-	if err != nil {
-		return nil, nil, err
-	}
-	members, warnings, err := v.resolve(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if unchanged(old, members) && old.ConflictCount == 0 {
-		return old, warnings, b.describeMembers(ctx, old, members)
-	}
-	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true}
-	if err := ch.apply(ctx, members); err != nil {
-		return nil, nil, err
-	}
-	return next, slices.Concat(warnings, ch.warnings), nil
-}
-
-// describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
-func (b *backend) describeMembers(ctx context.Context, r *role, members []member) error {
-	for _, m := range members {
-		if err := b.core.Describe(ctx, r.account(m.instance.ID), rotation.FactsOf(m.instance)); err != nil {
-			return vaultError("", err)
-		}
-	}
-	return nil
-}
-
-// unchanged reports whether the role is bound to exactly these members.
-func unchanged(r *role, members []member) bool {
-	if len(r.Users) != len(members) {
-		return false
-	}
-	for _, m := range members {
-		if r.Users[m.instance.ID] != m.username {
-			return false
-		}
-	}
-	return true
+	wg.Wait()
+	return first
 }

@@ -16,7 +16,12 @@ import (
 type member struct {
 	instance cloud.Instance
 	username string
+	// unseen is set where the cloud did not show the instance, and it is as it was last seen.
+	unseen bool
 }
+
+// findFunc finds the instances that carry all the tags.
+type findFunc func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error)
 
 // resolver finds out which instances a role means and whether the role fits them.
 type resolver struct {
@@ -26,7 +31,10 @@ type resolver struct {
 	cloud    cloud.Descriptor
 	provider cloud.Provider
 	// find finds instances by tags: the provider's FindInstances, unless a refresh has asked already.
-	find func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error)
+	find findFunc
+	// bound are the accounts that the role has already, where it is only looked at anew: instance id ->
+	// user name. They stay while the tags match, whatever else has changed.
+	bound map[string]string
 	// keys and policies remember checks that are the same for many instances.
 	keys     map[string]error
 	policies map[policyCheck]error
@@ -61,9 +69,12 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 		username, err := v.fit(ctx, i)
 		switch {
 		case err == nil:
-			members = append(members, member{i, username})
+			members = append(members, member{instance: i, username: username})
 		case v.role.InstanceTags == nil:
 			return nil, nil, err
+		case v.bound[i.ID] != "":
+			members = append(members, member{instance: i, username: v.bound[i.ID]})
+			warnings = append(warnings, "kept, but: "+err.Error())
 		default:
 			unfit = err
 			warnings = append(warnings, "left out: "+err.Error())
@@ -316,6 +327,7 @@ func (v *resolver) checkPermission(ctx context.Context, members []member) error 
 	if !ok || v.role.source(v.cloud) != rotation.FromInitial {
 		return nil
 	}
+	members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return v.bound[m.instance.ID] != "" })
 	for _, m := range members[:min(len(members), checkedInstances)] {
 		if err := reader.CheckInitialPassword(ctx, m.instance.ID); err != nil {
 			return vaultError("connection "+v.role.Connection+" cannot read initial passwords", err)

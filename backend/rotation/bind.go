@@ -121,6 +121,16 @@ func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 	return err
 }
 
+// Retire notes that an account's instance does not exist any more, as somebody has found who looked for
+// it, if there is such an account.
+func (c *Core) Retire(ctx context.Context, id ID) error {
+	_, err := c.update(ctx, c.entry(id), vanished{at: c.opts.Now()})
+	if errors.Is(err, errNoChange) || isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
 // Bound lists the accounts that belong to a role, below one connection.
 func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error) {
 	var ids []ID

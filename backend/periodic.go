@@ -1,0 +1,262 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// What the background does besides rotating.
+const (
+	// refreshInterval is how often the instances of a role are looked at.
+	refreshInterval = 10 * time.Minute
+	// refreshedAtOnce and refreshBudget bound one round. Vault allows it 90 s.
+	refreshedAtOnce = 50
+	refreshBudget   = 45 * time.Second
+)
+
+// periodic is called by Vault about every minute.
+func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
+	if !b.WriteSafeReplicationState() {
+		return nil
+	}
+	b.discoveries.expire()
+	return errors.Join(b.finishRootRotations(ctx), b.dropEarlierKeys(ctx), b.refreshRoles(ctx))
+}
+
+// refreshes remember, on the active node, when roles were looked at and what was missing then.
+type refreshes struct {
+	mu      sync.Mutex
+	at      map[string]time.Time
+	missing map[string]map[string]bool // role -> instance ids
+}
+
+// due returns the roles to look at now, those first that have waited longest, and forgets roles that
+// do not exist.
+func (r *refreshes) due(roles []string, now time.Time) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := make(map[string]time.Time, len(roles))
+	missing := make(map[string]map[string]bool)
+	var due []string
+	for _, name := range roles {
+		at[name] = r.at[name]
+		if m := r.missing[name]; m != nil {
+			missing[name] = m
+		}
+		if now.Sub(r.at[name]) >= refreshInterval {
+			due = append(due, name)
+		}
+	}
+	r.at, r.missing = at, missing
+	slices.SortStableFunc(due, func(a, b string) int {
+		if c := at[a].Compare(at[b]); c != 0 {
+			return c
+		}
+		return strings.Compare(a, b)
+	})
+	return due[:min(len(due), refreshedAtOnce)]
+}
+
+func (r *refreshes) done(role string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at[role] = now
+}
+
+// lost notes which instances of a role are missing now, and returns those that were missing the last
+// time too. A cloud's list may be incomplete for once; twice, ten minutes apart, it is believed.
+func (r *refreshes) lost(role string, now []string) map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, both := r.missing[role], map[string]bool{}
+	missing := map[string]bool{}
+	for _, id := range now {
+		missing[id] = true
+		if before[id] {
+			both[id] = true
+		}
+	}
+	r.missing[role] = missing
+	return both
+}
+
+// refreshRoles looks at the instances of roles: what their tags match now is bound or unbound, what the
+// accounts tell about their instances is brought up to date, and accounts whose instance does not exist
+// any more are retired.
+func (b *backend) refreshRoles(ctx context.Context) error {
+	names, err := b.roles.list(ctx)
+	if err != nil {
+		return err
+	}
+	started := b.clock.now()
+	due := b.refreshes.due(names, started)
+	shared, err := b.taggedConnections(ctx, due)
+	if err != nil {
+		return err
+	}
+	failing := map[string]bool{}
+	for _, name := range due {
+		if ctx.Err() != nil || b.clock.now().Sub(started) > refreshBudget {
+			break
+		}
+		r, err := b.roles.get(ctx, name)
+		if err != nil {
+			return err
+		}
+		if r == nil || failing[r.Connection] {
+			continue // another round
+		}
+		b.refreshes.done(name, b.clock.now())
+		if r.InstanceTags == nil {
+			err = b.refreshListed(ctx, name, r)
+		} else {
+			err = b.refreshTagged(ctx, name, r, shared[r.Connection] > 1)
+		}
+		if err != nil {
+			failing[r.Connection] = true
+			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error", err)
+		}
+	}
+	return nil
+}
+
+// taggedConnections counts, by connection, the roles with tags.
+func (b *backend) taggedConnections(ctx context.Context, names []string) (map[string]int, error) {
+	count := map[string]int{}
+	for _, name := range names {
+		r, err := b.roles.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil && r.InstanceTags != nil {
+			count[r.Connection]++
+		}
+	}
+	return count, nil
+}
+
+// refreshTagged resolves a role's tags anew. Roles of one connection share one list of its instances.
+func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share bool) error {
+	var how refresh
+	if share {
+		how.find = func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
+			c, _, err := b.connectionOf(ctx, r.Connection)
+			if err != nil {
+				return nil, err
+			}
+			found, err := b.discoveries.instances(ctx, b, r.Connection, c, discoveryAge)
+			return withTags(found, tags), err
+		}
+	}
+	var left []rotation.ID
+	how.linger = func(ctx context.Context, old *role, members []member) ([]member, error) {
+		found := make(map[string]bool, len(members))
+		for _, m := range members {
+			found[m.instance.ID] = true
+		}
+		var lost []string
+		for _, instance := range old.instances() {
+			if !found[instance] {
+				lost = append(lost, instance)
+			}
+		}
+		believed := b.refreshes.lost(name, lost)
+		for _, instance := range lost {
+			id := old.account(instance)
+			view, err := b.core.Inspect(ctx, id)
+			if err != nil {
+				return nil, vaultError("", err)
+			}
+			if view == nil || believed[instance] || !view.Gone.IsZero() {
+				left = append(left, id)
+				continue
+			}
+			members = append(members, member{instance: view.Facts.Instance(instance), username: id.Username, unseen: true})
+		}
+		return members, nil
+	}
+	_, warnings, err := b.refreshTags(ctx, name, how)
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings {
+		b.Logger().Debug("resolved the tags of a role", "role", name, "warning", warning)
+	}
+	return b.retireGone(ctx, r.Connection, left)
+}
+
+// retireGone retires those accounts whose instances do not exist any more, rather than have lost a tag.
+func (b *backend) retireGone(ctx context.Context, connection string, left []rotation.ID) error {
+	if len(left) == 0 {
+		return nil
+	}
+	instances := make([]string, len(left))
+	for i, id := range left {
+		instances[i] = id.InstanceID
+	}
+	exist, err := b.existing(ctx, connection, instances)
+	if err != nil {
+		return err
+	}
+	return vaultError("", inParallel(len(left), func(i int) error {
+		if _, ok := exist[left[i].InstanceID]; ok {
+			return nil
+		}
+		return b.core.Retire(ctx, left[i])
+	}))
+}
+
+// refreshListed looks at the instances that a role lists.
+func (b *backend) refreshListed(ctx context.Context, name string, r *role) error {
+	instances := r.instances()
+	exist, err := b.existing(ctx, r.Connection, instances)
+	if err != nil {
+		return err
+	}
+	var members []member
+	var lost []string
+	for _, id := range instances {
+		if i, ok := exist[id]; ok {
+			members = append(members, member{instance: i})
+		} else {
+			lost = append(lost, id)
+		}
+	}
+	if err := b.describeMembers(ctx, r, members); err != nil {
+		return err
+	}
+	for id := range b.refreshes.lost(name, lost) {
+		if err := b.core.Retire(ctx, r.account(id)); err != nil {
+			return vaultError("", err)
+		}
+	}
+	return nil
+}
+
+// existing describes those of the instances that exist, by id.
+func (b *backend) existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, error) {
+	provider, err := b.core.Provider(ctx, connection)
+	if err != nil {
+		return nil, vaultError("connection "+connection, err)
+	}
+	described, err := provider.DescribeInstances(ctx, instances)
+	if err != nil {
+		return nil, err
+	}
+	exist := make(map[string]cloud.Instance, len(described))
+	for _, i := range described {
+		if i.State != cloud.StateGone {
+			exist[i.ID] = i
+		}
+	}
+	return exist, nil
+}

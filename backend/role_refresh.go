@@ -1,0 +1,113 @@
+package backend
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// resolutions remembers when the tags of a role were last resolved, so that reads of unknown
+// instances cannot be used to flood the cloud.
+type resolutions struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// resolutionInterval is the least time between two resolutions that reads ask for.
+const resolutionInterval = 10 * time.Second
+
+// begin reports whether the role's tags may be resolved now, and notes that they are.
+func (r *resolutions) begin(role string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, ok := r.at[role]; ok && now.Sub(last) < resolutionInterval {
+		return false
+	}
+	if r.at == nil {
+		r.at = map[string]time.Time{}
+	}
+	maps.DeleteFunc(r.at, func(_ string, at time.Time) bool { return now.Sub(at) >= resolutionInterval })
+	r.at[role] = now
+	return true
+}
+
+// refreshRole resolves a role's tags anew and binds what they mean now. It returns the role as it is
+// then, or nil if there is none. Roles with listed instances mean what they meant.
+func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string, error) {
+	return b.refreshTags(ctx, name, refresh{})
+}
+
+// refresh says how a role's tags are resolved anew.
+type refresh struct {
+	// find is what finds the instances; nil: the provider.
+	find findFunc
+	// linger adds those that are to stay in the role though they were not found; nil: none.
+	linger func(ctx context.Context, old *role, members []member) ([]member, error)
+}
+
+func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []string, error) {
+	defer lock(b.roleLocks, name)()
+	old, err := b.roles.get(ctx, name)
+	if err != nil || old == nil || old.InstanceTags == nil {
+		return old, nil, err
+	}
+	defer readLock(b.connectionLocks, old.Connection)()
+	c, d, err := b.connectionOf(ctx, old.Connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	next := old.clone()
+	v, err := b.newResolver(ctx, next, c, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	v.bound = old.Users
+	if how.find != nil {
+		v.find = how.find
+	}
+	members, warnings, err := v.resolve(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if how.linger != nil {
+		if members, err = how.linger(ctx, old, members); err != nil {
+			return nil, nil, err
+		}
+	}
+	if unchanged(old, members) && old.ConflictCount == 0 {
+		return old, warnings, b.describeMembers(ctx, old, members)
+	}
+	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true}
+	if err := ch.apply(ctx, members); err != nil {
+		return nil, nil, err
+	}
+	return next, slices.Concat(warnings, ch.warnings), nil
+}
+
+// describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
+func (b *backend) describeMembers(ctx context.Context, r *role, members []member) error {
+	return vaultError("", inParallel(len(members), func(i int) error {
+		m := members[i]
+		if m.unseen {
+			return nil
+		}
+		return b.core.Describe(ctx, r.account(m.instance.ID), rotation.FactsOf(m.instance))
+	}))
+}
+
+// unchanged reports whether the role is bound to exactly these members.
+func unchanged(r *role, members []member) bool {
+	if len(r.Users) != len(members) {
+		return false
+	}
+	for _, m := range members {
+		if r.Users[m.instance.ID] != m.username {
+			return false
+		}
+	}
+	return true
+}
