@@ -9,5 +9,6 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 
-# The tools are no requirement of the project's own module. The first run builds them, which takes some minutes.
-exec go tool -modfile=scripts/tools/go.mod golangci-lint run "$@" ./...
+# The tools are no requirement of the project's own module. The first run builds them, which takes some minutes. Another
+# checkout's run is waited for.
+exec go tool -modfile=scripts/tools/go.mod golangci-lint run --allow-serial-runners "$@" ./...
