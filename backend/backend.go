@@ -105,7 +105,11 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Invalidate:     b.invalidate,
 		Clean:          func(context.Context) { b.core.Stop() },
 	}
-	if err := b.Setup(ctx, conf); err != nil {
+	viewed := *conf
+	if conf.System != nil {
+		viewed.System = &mountView{SystemView: conf.System}
+	}
+	if err := b.Setup(ctx, &viewed); err != nil {
 		return nil, err
 	}
 	return b, nil
