@@ -12,7 +12,8 @@ import (
 // settings are the fixed counts of a run. They come from the environment, for short trials.
 type settings struct {
 	rounds int
-	// reads is the number of requests of one client in a round. With several clients it is manyFactor times that.
+	// reads is the number of requests of one client in a round. With several clients it is manyFactor times that, on
+	// raft a raftShare of it.
 	reads    int
 	accounts int
 	storages []string
