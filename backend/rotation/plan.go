@@ -93,11 +93,10 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 		return stepNone, time.Time{} // its group's worker sends
 	}
 	var notBefore time.Time
-	if a.Backoff != nil {
-		notBefore = a.Backoff.NotBefore
-		if limit := s.now.Add(maxBackoff); notBefore.After(limit) {
-			notBefore = limit // the clock was set back
-		}
+	// What was stored at a time that is still to come speaks of a clock that has been set back since:
+	// waiting for it could take as long as that step, so it counts as past.
+	if b := a.Backoff; b != nil && !s.now.Before(b.LastErrorTime) {
+		notBefore = b.NotBefore
 	}
 	if !a.Due.Forced {
 		notBefore = later(notBefore, a.Settings.opens(s.now))
@@ -115,12 +114,8 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 	case p != nil:
 		return stepBegin, notBefore
 	}
-	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() {
-		next := a.LastReset.Add(every)
-		if limit := s.now.Add(every); next.After(limit) {
-			next = limit // the clock was set back
-		}
-		notBefore = later(notBefore, next)
+	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() && !s.now.Before(a.LastReset) {
+		notBefore = later(notBefore, a.LastReset.Add(every))
 	}
 	return stepBegin, notBefore
 }

@@ -11,7 +11,7 @@ func TestPlan(t *testing.T) {
 	const window = 20 * time.Minute
 	serial, overlapping := &cloud.ResetTraits{Serial: true}, &cloud.ResetTraits{}
 	backoff := func(until time.Duration) func(*Account) {
-		return func(a *Account) { a.Backoff = &Backoff{NotBefore: t0.Add(until)} }
+		return func(a *Account) { a.Backoff = &Backoff{LastErrorTime: t0.Add(-time.Second), NotBefore: t0.Add(until)} }
 	}
 	overwritten := acknowledged("a", "op")
 	overwritten.Overwritten = true
@@ -34,10 +34,11 @@ func TestPlan(t *testing.T) {
 		}, want: stepSchedule},
 		{name: "due", from: due(DueRevoked), want: stepBegin},
 		{name: "due, after failures", from: both(due(DueRevoked), backoff(time.Minute)), want: stepBegin, after: time.Minute},
-		{name: "due, after failures, and the clock was set back", from: both(due(DueRevoked), backoff(time.Hour)), want: stepBegin, after: maxBackoff},
+		{name: "due, after failures, and the clock was set back", from: both(due(DueRevoked), backoff(time.Hour), func(a *Account) { a.Backoff.LastErrorTime = t0.Add(59 * time.Minute) }), want: stepBegin},
+		{name: "due, after the cloud asked for a long pause", from: both(due(DueRevoked), backoff(time.Hour)), want: stepBegin, after: time.Hour},
 		{name: "due, held back without a record", from: due(DueRevoked), s: situation{notBefore: t0.Add(time.Second)}, want: stepBegin, after: time.Second},
 		{name: "due, with a least time between resets", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(-time.Minute) }), want: stepBegin, after: 59 * time.Minute},
-		{name: "due, with a least time between resets, and the clock was set back", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(9*time.Hour) }), want: stepBegin, after: time.Hour},
+		{name: "due, with a least time between resets, and the clock was set back", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(9*time.Hour) }), want: stepBegin},
 		{name: "due, where nothing can reset", from: both(due(DueRevoked), func(a *Account) { a.Settings.CanReset = false }), want: stepNone},
 		{name: "due, gone", from: both(due(DueRevoked), func(a *Account) { a.Gone = t0 }), want: stepNone},
 		{name: "gone, with a lease", from: both(due(DueRevoked), holding("n", 1, time.Minute), func(a *Account) { a.Gone = t0 }), want: stepLapse, after: time.Minute + slack},

@@ -3,6 +3,7 @@ package rotation
 import (
 	"container/heap"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -152,6 +153,31 @@ func TestStopEndsEverything(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAClockThatIsSetBackHoldsNothingUp: what a node has stored is not taken for a time that is far
+// ahead.
+func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, false, odds{})
+		w.faulty.Store(true)
+		for _, l := range w.crowd(t, 5, with(leasedSettings(), func(s *Settings) { s.MinResetInterval = time.Minute })) {
+			a := w.record(l.ref.ID).clone()
+			due(DueRevoked)(a)
+			a.Leases, a.LastReset = nil, time.Now()
+			a.Backoff = &Backoff{Failures: 9, LastErrorTime: time.Now(), NotBefore: time.Now().Add(maxBackoff)}
+			raw, err := json.Marshal(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.land(accountKey(a.ID), raw, a)
+			l.revoked = true
+		}
+		w.skew = -3 * time.Hour
+		w.start()
+		w.awaitRest(t.Context(), t, time.Minute)
+		w.node.core.Stop()
+	})
 }
 
 func TestStartOnce(t *testing.T) {

@@ -179,7 +179,9 @@ func (w *world) converge(ctx context.Context) {
 	w.calm()
 	w.ensureBound(ctx)
 	w.reappear(ctx)
-	w.rest(ctx, settleBound, func() string {
+	// What waits for a time of the wall clock waits longer if that is set back. In a simulation that
+	// concerns times in memory, too, which on a real machine keep to the monotonic clock.
+	w.rest(ctx, settleBound+w.setBack, func() string {
 		for _, b := range w.specs {
 			if s := w.unsettled(b.ID); s != "" {
 				return s
@@ -267,7 +269,7 @@ func (w *world) checkDeadlines() {
 		}
 		over := w.now().Sub(a.current().Until.Add(slack)) // by the wall clock, which may jump
 		if w.faulty.Load() {
-			over = min(over, time.Since(w.quiet.Add(settleBound)))
+			over = min(over, time.Since(w.quiet.Add(settleBound+w.setBack)))
 		}
 		if over > time.Minute+a.Settings.MinResetInterval {
 			w.violation("I4", "%s outlives its deadline by %s: %s", has, over, describe(a))

@@ -122,6 +122,7 @@ func (w *world) start() {
 	})
 	w.tracef("node %d starts", n.id)
 	n.core.Start()
+	w.t.Cleanup(func() { n.core.Stop() }) // a test that fails must not leave it running
 }
 
 // recoverNode replaces a node that died.

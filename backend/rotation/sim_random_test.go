@@ -153,6 +153,7 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 		}
 		w.mu.Lock()
 		w.skew += jump
+		w.setBack += max(-jump, 0)
 		w.mu.Unlock()
 		w.tracef("the nodes' clock jumps by %s", jump)
 	case n < 16:

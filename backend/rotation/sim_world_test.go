@@ -49,6 +49,7 @@ type world struct {
 	nodes    int
 	clients  int
 	skew     time.Duration // of the wall clock
+	setBack  time.Duration // by how much it was set back in all
 	leases   []*simLease
 	handed   map[string]time.Time // password -> when it was last handed out
 	burned   map[string]bool      // passwords whose last lease has ended
