@@ -20,7 +20,7 @@ func earlierOf(t *testing.T, h *harness, name string) []map[string]any {
 func TestReplacedKeyStillDecrypts(t *testing.T) {
 	h := roleMount(t)
 	clock := &fakeClock{now: time.Now()}
-	h.backend.clock = clock.clock()
+	h.clock = clock.clock()
 	key, pemOne := rsaKey(t, keyOne)
 	_, pemTwo := rsaKey(t, keyTwo)
 	prints := h.read(t, "keys/pair")["fingerprints"]

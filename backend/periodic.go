@@ -103,7 +103,7 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	failing := map[string]bool{}
+	failing := map[string]bool{} // connections, which are left to another round
 	for _, name := range due {
 		if ctx.Err() != nil || b.clock.now().Sub(started) > refreshBudget {
 			break
@@ -113,20 +113,23 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 			return err
 		}
 		if r == nil || failing[r.Connection] {
-			continue // another round
+			continue
 		}
 		b.refreshes.done(name, b.clock.now())
-		if r.InstanceTags == nil {
-			err = b.refreshListed(ctx, name, r)
-		} else {
-			err = b.refreshTagged(ctx, name, r, shared[r.Connection] > 1)
-		}
-		if err != nil {
+		if failed := b.lookAt(ctx, name, r, shared[r.Connection] > 1); failed != nil {
 			failing[r.Connection] = true
-			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error", err)
+			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error", failed)
 		}
 	}
 	return nil
+}
+
+// lookAt looks at the instances of one role; share says whether there are others to share a list with.
+func (b *backend) lookAt(ctx context.Context, name string, r *role, share bool) error {
+	if r.InstanceTags == nil {
+		return b.refreshListed(ctx, name, r)
+	}
+	return b.refreshTagged(ctx, name, r, share)
 }
 
 // taggedConnections counts, by connection, the roles with tags.

@@ -24,7 +24,7 @@ type refreshMount struct {
 func newRefreshMount(t *testing.T) *refreshMount {
 	t.Helper()
 	m := &refreshMount{newHarness(t), &fakeClock{now: time.Now()}}
-	m.backend.clock = m.time.clock()
+	m.clock = m.time.clock()
 	m.connection(t, "c", resetCloud)
 	for _, id := range []string{"srv-1", "srv-2"} {
 		m.cloud.launch(cloud.Instance{ID: id, Platform: cloud.Linux, PrivateIP: "10.0.0.1", Tags: map[string]string{"env": "prod"}})

@@ -319,7 +319,7 @@ func newRootMount(t *testing.T) *rootMount {
 func (m *rootMount) restart(t *testing.T) {
 	t.Helper()
 	m.harness = newHarnessWith(t, mishapStorage{m.inner, m.keys.mishap}, m.keys.fakeCloud, m.keys.registry())
-	m.backend.clock = m.time.clock()
+	m.clock = m.time.clock()
 }
 
 // stored is the connection as storage has it.
