@@ -87,35 +87,48 @@ var badFields = map[string]map[string]badField{
 		"bits":        {"generate", []any{1, 2049, 100000, "many"}},
 	},
 	"POST roles/{name}": {
-		"connection":           {"leased", []any{"", "none", "a/b", control, object}},
-		"instance_ids":         {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
-		"instance_tags":        {"tags", badPairs},
-		"username":             {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", "a b", tooLong, object}},
-		"mode":                 {"leased", []any{"dynamic", control}},
-		"source":               {"leased", []any{"initial", "import", control}},
-		"key":                  {"initial", []any{"none", "a/b", tooLong}},
-		"password_policy":      {"leased", []any{"none"}},
-		"checkout":             {"leased", []any{"mine", control}},
-		"ttl":                  {"leased", append([]any{"25h"}, badTimes...)},
-		"max_ttl":              {"leased", append([]any{"30m", "200000h"}, badTimes...)},
-		"force_stop":           {"leased", []any{"", "perhaps", false}},
-		"min_reset_interval":   {"leased", append([]any{"200000h"}, badTimes...)},
-		"clear_initial":        {"initial", []any{true, "perhaps"}},
-		"skip_import_rotation": {"static", badFlags[:1]},
-		"shared_password":      {"static", badFlags[:1]},
-		"max_versions":         {"leased", []any{-1, 101, "few"}},
-		"custom_metadata":      {"leased", badPairs},
+		"connection":                 {"leased", []any{"", "none", "a/b", control, object}},
+		"instance_ids":               {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
+		"instance_tags":              {"tags", badPairs},
+		"username":                   {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", "a b", tooLong, object}},
+		"mode":                       {"leased", []any{"dynamic", control}},
+		"source":                     {"leased", []any{"initial", "import", control}},
+		"key":                        {"initial", []any{"none", "a/b", tooLong}},
+		"password_policy":            {"leased", []any{"none"}},
+		"checkout":                   {"leased", []any{"mine", control}},
+		"ttl":                        {"leased", append([]any{"25h"}, badTimes...)},
+		"max_ttl":                    {"leased", append([]any{"30m", "200000h"}, badTimes...)},
+		"force_stop":                 {"leased", []any{"", "perhaps", false}},
+		"min_reset_interval":         {"leased", append([]any{"200000h"}, badTimes...)},
+		"clear_initial":              {"initial", []any{true, "perhaps"}},
+		"skip_import_rotation":       {"static", badFlags[:1]},
+		"shared_password":            {"static", badFlags[:1]},
+		"rotation_period":            {"static", append([]any{"1s", "200000h"}, badTimes...)},
+		"rotation_schedule":          {"static", []any{"daily", "61 * * * *", "* * * * * *", "CRON_TZ=UTC 0 3 * * *", "0 0 30 2 *", tooLong, control}},
+		"rotation_timezone":          {"schedule", []any{"Mars/Olympus", "../../etc/passwd", "Local", control, tooLong}},
+		"rotation_window":            {"schedule", append([]any{"1s", "200000h"}, badTimes...)},
+		"rotate_on_read":             {"static", badFlags[:1]},
+		"rotate_on_read_cooldown":    {"onread", append([]any{"200000h"}, badTimes...)},
+		"disable_automated_rotation": {"schedule", badFlags[:1]},
+		"max_versions":               {"leased", []any{-1, 101, "few"}},
+		"custom_metadata":            {"leased", badPairs},
 	},
-	"POST rotate-role/{role}":                               badWait,
-	"POST rotate-role/{role}/{instance_id}":                 badWait,
-	"GET creds/{role}":                                      badWait,
-	"GET creds/{role}/{instance_id}":                        badWait,
-	"LIST config/":                                          badPages,
-	"LIST keys/":                                            badPages,
-	"LIST roles/":                                           badPages,
-	"LIST instances/{role}/":                                badPages,
-	"LIST accounts/":                                        badPages,
-	"LIST accounts/{connection}/":                           badPages,
+	"POST rotate-role/{role}":               badWait,
+	"POST rotate-role/{role}/{instance_id}": badWait,
+	"GET creds/{role}":                      badWait,
+	"GET creds/{role}/{instance_id}":        badWait,
+	"LIST discover/{connection}/":           badPages,
+	"POST import/{connection}/{instance_id}/{username}": {
+		"password":             {"", []any{"", control, tooLong, object}},
+		"skip_import_rotation": {"import", badFlags[:1]},
+	},
+	"POST versions/{connection}/{instance_id}/{username}/{version}/restore": {"skip_import_rotation": {values: badFlags[:1]}},
+	"LIST config/":                badPages,
+	"LIST keys/":                  badPages,
+	"LIST roles/":                 badPages,
+	"LIST instances/{role}/":      badPages,
+	"LIST accounts/":              badPages,
+	"LIST accounts/{connection}/": badPages,
 	"LIST accounts/{connection}/{instance_id}/":             badPages,
 	"DELETE accounts/{connection}/{instance_id}/{username}": {"force": {values: []any{"perhaps"}}},
 	"GET accounts/{connection}/{instance_id}/{username}":    {"force": {values: []any{"perhaps"}}},
@@ -142,6 +155,8 @@ func (e *env) base(t *testing.T, path, on string) map[string]any {
 	switch on {
 	case "":
 		return map[string]any{}
+	case "import":
+		return map[string]any{"password": "Correct-Horse-7"}
 	case "generate":
 		return map[string]any{"generate": true}
 	case "key":
@@ -150,6 +165,14 @@ func (e *env) base(t *testing.T, path, on string) map[string]any {
 		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true}
 	case "static":
 		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true, "mode": "static"}
+	case "schedule", "onread":
+		request := e.base(t, path, "static")
+		if on == "onread" {
+			request["rotate_on_read"] = true
+		} else {
+			request["rotation_schedule"] = "0 3 * * SAT"
+		}
+		return request
 	case "tags":
 		return map[string]any{"connection": "tencentcloud", "force_stop": true}
 	case "initial":

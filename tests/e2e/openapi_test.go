@@ -19,10 +19,10 @@ import (
 // document is the part of an OpenAPI document that says what requests a mount takes.
 type document struct {
 	Paths map[string]struct {
-		Parameters []parameter `json:"parameters"`
-		Get        *operation  `json:"get"`
-		Post       *operation  `json:"post"`
-		Delete     *operation  `json:"delete"`
+		Get    *operation `json:"get"`
+		Post   *operation `json:"post"`
+		Delete *operation `json:"delete"`
+		Sudo   bool       `json:"x-vault-sudo"`
 	} `json:"paths"`
 	Components struct {
 		Schemas map[string]struct {
@@ -31,14 +31,11 @@ type document struct {
 	} `json:"components"`
 }
 
-type parameter struct {
-	Name string `json:"name"`
-	In   string `json:"in"`
-}
-
 type operation struct {
-	Summary     string      `json:"summary"`
-	Parameters  []parameter `json:"parameters"`
+	Summary    string `json:"summary"`
+	Parameters []struct {
+		Name string `json:"name"`
+	} `json:"parameters"`
 	RequestBody struct {
 		Content map[string]struct {
 			Schema struct {
@@ -53,7 +50,7 @@ type call struct {
 	method string
 	path   string // with {parameters}
 	fields []string
-	inPath []string
+	sudo   bool
 }
 
 func (c call) String() string { return c.method + " " + c.path }
@@ -70,15 +67,11 @@ func (e *env) calls(t *testing.T) []call {
 	decode(t, openapi, &doc)
 	var found []call
 	for path, item := range doc.Paths {
-		var inPath []string
-		for _, p := range item.Parameters {
-			inPath = append(inPath, p.Name)
-		}
 		for method, op := range map[string]*operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete} {
 			if op == nil {
 				continue
 			}
-			c := call{method: method, path: strings.TrimPrefix(path, "/"), inPath: inPath}
+			c := call{method: method, path: strings.TrimPrefix(path, "/"), sudo: item.Sudo}
 			for _, p := range op.Parameters {
 				if p.Name == "list" {
 					c.method = "LIST"

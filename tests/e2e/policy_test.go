@@ -19,7 +19,8 @@ import (
 // policyBlock matches a policy in the README's section about them.
 var policyBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
 
-// documentedPolicies are the README's policies: reader, operator, administrator.
+// documentedPolicies are the README's policies: reader, operator, administrator, and keeper of the connections' own
+// credentials.
 func documentedPolicies(t *testing.T) []string {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
@@ -35,8 +36,8 @@ func documentedPolicies(t *testing.T) []string {
 	for _, block := range policyBlock.FindAllStringSubmatch(section, -1) {
 		policies = append(policies, block[1])
 	}
-	if len(policies) != 3 {
-		t.Fatalf("%d policies in README.md, want those of reader, operator and administrator", len(policies))
+	if len(policies) != 4 {
+		t.Fatalf("%d policies in README.md, want those of reader, operator, administrator and keeper", len(policies))
 	}
 	return policies
 }
@@ -68,7 +69,7 @@ func (e *env) allowed(t *testing.T, root *env, calls []call) []string {
 			t.Fatal(err)
 		}
 		need := []string{capability[c.method]}
-		if strings.HasPrefix(c.path, "rotate-connection/") {
+		if c.sudo {
 			need = append(need, "sudo")
 		}
 		if !slices.ContainsFunc(need, func(n string) bool { return !slices.Contains(have, n) }) {
@@ -138,6 +139,17 @@ func TestDocumentedPolicies(t *testing.T) {
 		}
 		for _, list := range []string{"config", "keys", "roles", "accounts"} {
 			e.List(t, "cloudpw/"+list)
+		}
+	})
+	t.Run("keeper", func(t *testing.T) {
+		e := root.as(t, "keeper", policies[3])
+		e.Read(t, "cloudpw/check/tencentcloud")
+		if found := e.List(t, "cloudpw/discover/tencentcloud"); !slices.Contains(found, held.InstanceID) {
+			t.Errorf("a keeper discovers %v, want %s among them", found, held.InstanceID)
+		}
+		want := []string{"GET check/{name}", "LIST discover/{connection}/", "POST rotate-root/{name}"}
+		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
+			t.Errorf("a keeper may %v, want %v", got, want)
 		}
 	})
 }

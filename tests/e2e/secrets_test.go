@@ -102,7 +102,10 @@ func succeed(t *testing.T, e *env, c *collector) {
 		e.revoke(t, secret.lease)
 		e.awaitRotated(t, secret)
 		c.add("the next password of "+name, e.issue(t, name).Password)
+		path := fmt.Sprintf("%s/%s/%s", secret.Connection, secret.InstanceID, secret.Username)
 		e.accountOf(t, secret)
+		e.Read(t, "cloudpw/versions/"+path+"/1")
+		e.Write(t, "cloudpw/import/"+path, map[string]any{"password": c.add("an imported password", "Imported-1-"+rand.Text())})
 	}
 	passphrase := c.add("a passphrase", "pass "+rand.Text())
 	key := c.add("a key under a passphrase", encryptedKey(t, passphrase))
@@ -156,6 +159,10 @@ func provoke(t *testing.T, e *env, c *collector) {
 	refused("keys/k", map[string]any{"private_key": map[string]any{"pem": key}})
 	refused("keys/k", map[string]any{"private_keys": key})
 	refused("roles/r", map[string]any{"password": fresh("a password in a role")})
+	account := "import/aws/" + e.sim.ServerID(t, model.AWS, "windows-1") + "/Administrator"
+	refused(account, map[string]any{"password": fresh("an imported password of two lines") + "\n"})
+	refused(account, map[string]any{"password": []string{fresh("an imported password in a list")}})
+	refused(account, map[string]any{"passwd": fresh("an imported password under another name")})
 
 	// The cloud refuses, fails and loses answers, and the plugin dies with a password in hand.
 	id := e.role(t, "troubled", model.TencentCloud, "ubuntu-1", nil)
