@@ -17,8 +17,10 @@ type Report struct {
 	Reads   []Row     `json:"reads"`
 	Revoked []Revoked `json:"revoked"`
 	Plugins []Program `json:"plugins"`
-	// CloudCalls is how many requests reached the clouds while passwords were read.
-	CloudCalls int `json:"cloud_calls_while_reading"`
+	// PasswordsRead is how many passwords were read from cloudpw, CloudCalls how many requests the background sent to the
+	// clouds meanwhile, to look at the roles' instances.
+	PasswordsRead int `json:"passwords_read"`
+	CloudCalls    int `json:"cloud_calls_of_the_background"`
 	// Notices say what was left out, and why.
 	Notices []string `json:"notices,omitempty"`
 }
@@ -69,7 +71,7 @@ func (r *Report) Table(w io.Writer) error {
 	if r.Machine.Load != "" {
 		t.line("Load average before the first round: %s", r.Machine.Load)
 	}
-	t.line("Requests to clouds while passwords were read: %d", r.CloudCalls)
+	t.line("Passwords read from cloudpw: %d; requests that the background sent to the cloud meanwhile: %d", r.PasswordsRead, r.CloudCalls)
 	t.line("")
 	t.row("storage", "read", "clients", "requests", "p50 ms", "p99 ms", "per second", "p50 against")
 	for range 8 {
