@@ -105,7 +105,10 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 	}
 	failing := map[string]bool{} // connections, which are left to another round
 	for _, name := range due {
-		if ctx.Err() != nil || b.clock.now().Sub(started) > refreshBudget {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if b.clock.now().Sub(started) > refreshBudget {
 			break
 		}
 		r, err := b.roles.get(ctx, name)

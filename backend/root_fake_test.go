@@ -31,7 +31,7 @@ type fakeKeys struct {
 	// slow is how many calls by a new key are refused before the cloud knows it everywhere.
 	slow   int
 	unripe map[string]int
-	// limitless permissions, by method
+	// denied are failures, by method
 	denied map[string]error
 	// checks is what CheckPermissions answers.
 	checks    []cloud.Permission
