@@ -186,6 +186,7 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, n *
 	var wg sync.WaitGroup
 	for _, m := range members {
 		wg.Go(func() {
+			c.opts.turn(ctx, m.ID)
 			p, err := c.prepare(ctx, m, ev, n, live, r)
 			mu.Lock()
 			defer mu.Unlock()
