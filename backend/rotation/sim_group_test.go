@@ -30,9 +30,9 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 	var answer *Answer
 	var err error
 	if only == nil {
-		answer, err = n.core.ReadGroup(ctx, "conn", simRole, wait)
+		answer, err = n.core.ReadGroup(w.client(ctx), "conn", simRole, wait)
 	} else {
-		answer, err = n.core.ReadMember(ctx, *only, wait)
+		answer, err = n.core.ReadMember(w.client(ctx), *only, wait)
 	}
 	if err != nil {
 		w.tracef("shared read %v: %v", only, err)
@@ -254,7 +254,7 @@ func playSharedCrash(t *testing.T, serial bool, crashAt map[int]bool) *world {
 				if l != nil {
 					return l
 				}
-				time.Sleep(31 * time.Second)
+				pass(31 * time.Second)
 				w.endLeases(ctx)
 			}
 			return nil
