@@ -73,7 +73,8 @@ func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
 }
 
 func (b Binding) key() string {
-	return bindingKey(b.Provider, b.ID, b.Facts.Platform == cloud.Windows)
+	// A platform that the cloud does not tell may turn out to be Windows.
+	return bindingKey(b.Provider, b.ID, b.Facts.Platform != cloud.Linux)
 }
 
 // checkClaim returns the marker unless another account holds it.

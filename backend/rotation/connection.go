@@ -96,8 +96,10 @@ func (v *Connection) resetter() (cloud.PasswordResetter, error) {
 
 // look is one account's question for an operation record.
 type look struct {
-	ref    cloud.ResetRef
-	answer chan<- lookAnswer
+	ref      cloud.ResetRef
+	resetter cloud.PasswordResetter
+	timeout  time.Duration
+	answer   chan<- lookAnswer
 }
 
 type lookAnswer struct {
@@ -111,11 +113,11 @@ type lookAnswer struct {
 func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
 	answer := make(chan lookAnswer, 1)
 	n.mu.Lock()
-	n.looks = append(n.looks, look{ref, answer})
+	n.looks = append(n.looks, look{ref, r, timeout, answer})
 	if !n.looking {
 		n.looking = true
 		c.wg.Add(1)
-		go c.collect(n, r, timeout) //nolint:contextcheck // it serves many callers, so it ends with the core and not with one of them
+		go c.collect(n) //nolint:contextcheck // it serves many callers, so it ends with the core and not with one of them
 	}
 	n.mu.Unlock()
 	select {
@@ -128,17 +130,16 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 }
 
 // collect sends the collected questions until there are none.
-func (c *Core) collect(n *connection, r cloud.PasswordResetter, timeout time.Duration) {
+func (c *Core) collect(n *connection) {
 	defer c.wg.Done()
-	batch := max(r.ResetTraits().BatchSize, 1)
 	for {
 		n.mu.Lock()
 		// One instance may be asked about twice with different request ids; a request answers by
-		// instance, so the second waits for the next round.
+		// instance, so the second waits for the next round. So does one of a newer configuration.
 		var now, rest []look
 		asked := map[string]bool{}
 		for _, l := range n.looks {
-			if len(now) < batch && !asked[l.ref.InstanceID] {
+			if len(now) == 0 || len(now) < max(now[0].resetter.ResetTraits().BatchSize, 1) && !asked[l.ref.InstanceID] && l.resetter == now[0].resetter {
 				asked[l.ref.InstanceID] = true
 				now = append(now, l)
 			} else {
@@ -157,8 +158,8 @@ func (c *Core) collect(n *connection, r cloud.PasswordResetter, timeout time.Dur
 		for i, l := range now {
 			refs[i] = l.ref
 		}
-		ctx, cancel := context.WithTimeout(c.ctx, timeout+gatePatience)
-		records, err := r.ResetRecords(ctx, refs)
+		ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+gatePatience)
+		records, err := now[0].resetter.ResetRecords(ctx, refs)
 		cancel()
 		n.breaker.report(c.opts.Now(), err)
 		for _, l := range now {

@@ -164,9 +164,11 @@ type entry struct {
 	holdUntil time.Time
 	holds     int
 	holdCause string
+	misses    int           // looks in a row in which the cloud did not know the instance
 	fetching  chan struct{} // closed when the initial password's reader is done
-	// disagree is set while the members of a group may not all have its value.
-	disagree atomic.Bool
+	// changes counts the changes of a group's members, and agreed is the count at which all of them
+	// were seen to have its value.
+	changes, agreed atomic.Uint64
 
 	// slot is the scheduler's part, guarded by its queue.
 	slot slot
@@ -178,7 +180,9 @@ func (c *Core) entry(id ID) *entry {
 	e := c.entries[id]
 	if e == nil {
 		e = &entry{id: id}
-		e.disagree.Store(id.isGroup())
+		if id.isGroup() {
+			e.changes.Store(1) // not looked at yet
+		}
 		c.entries[id] = e
 	}
 	return e
@@ -247,6 +251,9 @@ func (e *entry) watch() <-chan struct{} {
 	}
 	return e.changed
 }
+
+// disagree reports whether the members of a group may not all have its value.
+func (e *entry) disagree() bool { return e.changes.Load() != e.agreed.Load() }
 
 // announce wakes who waits for a change of the record. The caller holds e.mu.
 func (e *entry) announce() {

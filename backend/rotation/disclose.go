@@ -95,6 +95,9 @@ func (a *Account) lease(e disclosed, version int, until time.Time, r rules) erro
 		return errorf(NotReadable, "account %s has %d live leases, the most that one account may have; wait until some end or revoke them", a.ID, len(a.Leases))
 	}
 	left := until.Sub(e.at)
+	if left < max(time.Second, a.Settings.TTL/10) {
+		return a.tooLate(version, until, e.at)
+	}
 	ttl := min(a.Settings.TTL, left)
 	*e.grant = Grant{Nonce: e.nonce, TTL: ttl, MaxTTL: left}
 	if a.Leases == nil {
@@ -122,15 +125,17 @@ func (a *Account) readable(now time.Time) error {
 	case cur == nil:
 		return errorf(NotReadable, "account %s has no password yet: its first rotation was skipped. Write rotate-role to make one", a.ID)
 	}
-	if a.Settings.Mode == Leased && !cur.Until.IsZero() {
-		left := cur.Until.Sub(now)
-		if left < max(time.Second, a.Settings.TTL/10) {
-			wait := max(cur.Until.Add(slack).Sub(now), time.Second).Round(time.Second)
-			return &Error{Kind: NotReadable, RetryAfter: wait, Message: fmt.Sprintf(
-				"version %d of account %s has reached its max_ttl; the account rotates when its last lease ends, in %s at the latest", cur.Number, a.ID, wait)}
-		}
+	if a.Settings.Mode == Leased && !cur.Until.IsZero() && cur.Until.Sub(now) < max(time.Second, a.Settings.TTL/10) {
+		return a.tooLate(cur.Number, cur.Until, now)
 	}
 	return nil
+}
+
+// tooLate is the answer when too little of a version's max_ttl is left for a lease.
+func (a *Account) tooLate(version int, until, now time.Time) error {
+	wait := max(until.Add(slack).Sub(now), time.Second).Round(time.Second)
+	return &Error{Kind: NotReadable, RetryAfter: wait, Message: fmt.Sprintf(
+		"version %d of account %s has reached its max_ttl; the account rotates when its last lease ends, in %s at the latest", version, a.ID, wait)}
 }
 
 // checkedOut is nil unless a lease of any version lives.

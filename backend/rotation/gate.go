@@ -53,6 +53,7 @@ type lane struct {
 	mu          sync.Mutex
 	interactive []chan struct{}
 	background  []chan struct{}
+	passed      int // interactive turns since the last background one
 	serving     bool
 }
 
@@ -91,6 +92,10 @@ func (g *gate) Wait(ctx context.Context, action string) error {
 	}
 }
 
+// maxPassed is how many interactive requests may pass before a background one that waits: enough that
+// clients hardly feel it, and so few that rotations go on under any load of clients.
+const maxPassed = 4
+
 // serve gives turns until nobody waits. It runs only while somebody does.
 func (l *lane) serve() {
 	for {
@@ -101,10 +106,12 @@ func (l *lane) serve() {
 		l.mu.Lock()
 		var turn chan struct{}
 		switch {
-		case len(l.interactive) > 0:
+		case len(l.interactive) > 0 && (l.passed < maxPassed || len(l.background) == 0):
 			turn, l.interactive = l.interactive[0], l.interactive[1:]
+			l.passed++
 		case len(l.background) > 0:
 			turn, l.background = l.background[0], l.background[1:]
+			l.passed = 0
 		}
 		if turn != nil {
 			close(turn)

@@ -61,6 +61,12 @@ func (e batched) apply(a *Account, _ rules) error {
 	if a.Due == nil || a.Pending != nil && !e.replace || e.replace && a.Pending == nil {
 		return errStale
 	}
+	for nonce, l := range a.Leases {
+		if l.Version == a.LastVersion+1 { // of the value that is replaced, which never becomes a version
+			l.Version = 0
+			a.Leases[nonce] = l
+		}
+	}
 	a.Pending = &Pending{Password: e.password, Batch: e.id, Created: e.at, Tried: 1}
 	a.LastReset = e.at
 	return nil

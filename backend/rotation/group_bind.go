@@ -46,7 +46,7 @@ func (c *Core) BindGroup(ctx context.Context, connection, provider, role string,
 			return err
 		}
 	}
-	e.disagree.Store(true)
+	e.changes.Add(1)
 	c.schedule(e)
 	return nil
 }
@@ -70,6 +70,7 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 		return storageError("deleting", e.id, err)
 	}
 	e.rec, e.loaded = nil, true
+	e.announce()
 	c.unschedule(e)
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time.Duration) (*Answer, error) {
 	id := GroupID(connection, role)
 	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
-		if e.disagree.Load() {
+		if e.disagree() {
 			if err := c.agreeNow(ctx, e); err != nil {
 				e.mu.Lock()
 				defer e.mu.Unlock()
@@ -81,6 +81,9 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	}
 	if member == nil {
 		return nil, nil, errorf(NotFound, "there is no account %s", id)
+	}
+	if !member.Gone.IsZero() {
+		return nil, nil, member.readable(c.opts.Now())
 	}
 	if member.current() == nil || member.current().Batch == "" || member.Pending != nil {
 		if err := member.readable(c.opts.Now()); err != nil {

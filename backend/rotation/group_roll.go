@@ -37,7 +37,7 @@ func (a *Account) has(batch string) bool {
 func (c *Core) pokeGroup(a *Account) {
 	if id, ok := a.group(); ok {
 		e := c.entry(id)
-		e.disagree.Store(true)
+		e.changes.Add(1)
 		c.scheduleAt(e, stepNone, c.opts.Now())
 	}
 }
@@ -61,6 +61,7 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 	if err != nil {
 		return err
 	}
+	c.unhold(e)
 	return c.apply(ctx, e, batched{id: id, password: value, replace: replace, at: c.opts.Now()})
 }
 
@@ -93,9 +94,7 @@ const rollInterval = time.Second
 
 // roll brings a group's members to its value: the batch, or for those who joined the current one.
 func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	e.mu.Lock()
-	e.pollAt = c.opts.Now().Add(rollInterval)
-	e.mu.Unlock()
+	c.nextRoll(e, c.opts.Now().Add(rollInterval))
 	value, batch, reason := "", "", DueManual
 	switch {
 	case g.Pending != nil:
@@ -103,11 +102,9 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 	case g.current() != nil:
 		value, batch = g.current().Password, g.current().Batch
 	}
-	// Cleared before the look, so that a change during it is not lost.
-	e.disagree.Store(false)
+	changes := e.changes.Load() // before the look, so that a change during it is not lost
 	members, err := c.members(ctx, g)
 	if err != nil {
-		e.disagree.Store(true)
 		return err
 	}
 	var together, alone []*Account
@@ -123,12 +120,11 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 		case p != nil && p.polled():
 		case p != nil && p.Batch != batch && !p.Rejected:
 			if err := c.apply(ctx, c.entry(m.ID), superseded{batch: batch}); err != nil {
-				e.disagree.Store(true)
 				return err
 			}
 		case p != nil && p.Batch != batch && len(p.Attempts) > 0: // rule 9
 		case len(m.OldUnresolved) > 0:
-		case m.Backoff != nil && m.Backoff.NotBefore.After(now):
+		case m.Backoff != nil && m.Backoff.NotBefore.After(now) || c.entry(m.ID).heldAt(now):
 		case m.Backoff != nil:
 			alone = append(alone, m)
 		default:
@@ -136,13 +132,21 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 		}
 		waiting++
 	}
-	if waiting == 0 {
-		if g.Pending != nil && len(members) > 0 {
-			return c.apply(ctx, e, agreed{batch: batch, at: c.opts.Now()})
-		}
+	switch {
+	case waiting == 0 && g.Pending == nil:
+		e.agreed.Store(changes)
+		return nil
+	case waiting == 0 && len(members) > 0:
+		c.unhold(e)
+		return c.apply(ctx, e, agreed{batch: batch, at: now})
+	case waiting == 0: // every instance is gone
+		c.nextRoll(e, now.Add(time.Minute))
 		return nil
 	}
-	e.disagree.Store(true)
+	if opens := g.Settings.opens(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
+		c.nextRoll(e, now.Add(min(opens.Sub(now), time.Minute))) // until then members only finish what has begun
+		return nil
+	}
 	switch {
 	case refused && g.Pending != nil:
 		return c.beginBatch(ctx, e, g, live, true)
@@ -157,6 +161,20 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 		next = sameReset(next, max(r.ResetTraits().BatchSize, 1))
 	}
 	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, n, live, r)
+}
+
+// nextRoll says when a group's members are looked at again.
+func (c *Core) nextRoll(e *entry, at time.Time) {
+	e.mu.Lock()
+	e.pollAt = at
+	e.mu.Unlock()
+}
+
+// heldAt reports whether the account is held back after a failure that left no trace in its record.
+func (e *entry) heldAt(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.holdUntil.After(now)
 }
 
 // sameReset takes the accounts that fit into one request with the first: same user, same force_stop.

@@ -451,6 +451,9 @@ func (a *Account) failed(i int, b Backoff, r rules) {
 	}
 	p.Failures++
 	p.Uncertain = true
+	if _, member := a.group(); member && p.Batch != "" {
+		return // one member's failures are no reason to change the password of all
+	}
 	if p.Failures >= maxFailures && len(a.Candidates) < maxCandidates {
 		p.Rejected = true
 	}

@@ -303,7 +303,10 @@ func (c *Core) loadOnce(ctx context.Context) error {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if err := c.load(ctx, e); err != nil {
-			return err
+			// One record that cannot be read must not keep the others from their schedule.
+			c.opts.Logger.Error("an account cannot be scheduled and will be tried again", "account", id.String(), "error", err)
+			c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, c.opts.Random())))
+			return nil
 		}
 		if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.Period > 0 {
 			e.rec = e.rec.clone()

@@ -16,7 +16,7 @@ const clockSkew = 5 * time.Minute
 // situate describes the present for plan. The caller holds e.mu.
 func (c *Core) situate(e *entry) situation {
 	now := c.opts.Now()
-	s := situation{now: now, notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree.Load(), rules: c.opts.rules}
+	s := situation{now: now, notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree(), rules: c.opts.rules}
 	n := c.connection(e.id.Connection)
 	n.mu.Lock()
 	live := n.live
@@ -182,6 +182,8 @@ func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) 
 		}
 		if err != nil {
 			c.hold(e, err)
+		} else {
+			c.unhold(e)
 		}
 		return nil
 	}
@@ -194,6 +196,28 @@ func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) 
 	return c.apply(ctx, e, settled{attempts: ids})
 }
 
+// missing retires an account whose instance the cloud says is terminated, or does not know twice in a
+// row: a listing may miss an instance once.
+func (c *Core) missing(ctx context.Context, e *entry, terminated bool) error {
+	e.mu.Lock()
+	e.misses++
+	again := !terminated && e.misses < 2
+	e.mu.Unlock()
+	if again {
+		c.hold(e, cloud.Errorf(cloud.NotFound, "the cloud does not know instance %s; it is asked once more", e.id.InstanceID))
+		return nil
+	}
+	c.present(e)
+	return c.apply(ctx, e, vanished{at: c.opts.Now()})
+}
+
+// present notes that the cloud knows the instance.
+func (c *Core) present(e *entry) {
+	e.mu.Lock()
+	e.misses = 0
+	e.mu.Unlock()
+}
+
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
 // and whether the attempt makes sense now.
 func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
@@ -203,8 +227,9 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 		return "", false, nil
 	}
 	if !found || rec.Gone {
-		return "", false, c.apply(ctx, e, vanished{at: c.opts.Now()})
+		return "", false, c.missing(ctx, e, found)
 	}
+	c.present(e)
 	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
 		c.hold(e, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
 		return "", false, nil
@@ -353,7 +378,7 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 			return err
 		}
 		if kind == cloud.NotFound && !shared {
-			return c.apply(ctx, e, vanished{at: c.opts.Now()})
+			return c.missing(ctx, e, false)
 		}
 		return nil
 	}
@@ -394,8 +419,9 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	}
 	c.unhold(e)
 	if !found || record.Gone {
-		return c.apply(ctx, e, vanished{at: c.opts.Now()})
+		return c.missing(ctx, e, found)
 	}
+	c.present(e)
 	message := record.Message
 	if message == "" {
 		message = "the cloud reported that the reset failed, without a reason"
