@@ -43,10 +43,12 @@
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
 //     also while nonces do.
 //  15. Binding is create-if-absent under one lock. The account carries what its rotation needs. An
-//     instance that does not exist any more retires the account, and its leases still end.
+//     instance that is terminated, or that the cloud does not know twice in a row, retires the account,
+//     and its leases still end.
 //  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
 //     the batch (id and value), which is written there first and copied to each account before it is
-//     sent. A retry goes to the unconfirmed only. A joiner is unconfirmed until confirmed; a leaver keeps
+//     sent. A retry goes to the unconfirmed only, and one member's reported failures never replace the
+//     batch, which would reset all others: only a refused password does. A joiner is unconfirmed until confirmed; a leaver keeps
 //     a password that clients know, so it goes its own way and becomes due.
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
