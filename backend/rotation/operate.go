@@ -194,7 +194,10 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 	}
 	if marker.Account == nil || *marker.Account == id {
 		marker.Account = nil
-		marker.InitialOverwritten = e.rec.InitialOverwritten || e.rec.Pending != nil
+		// A leased version that a client has been given is owed a rotation: it is not read again either.
+		cur := e.rec.current()
+		known := e.rec.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
+		marker.InitialOverwritten = e.rec.InitialOverwritten || e.rec.Pending != nil || known
 		if err := saveBinding(ctx, c.opts.Storage, b.key(), id, marker); err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ type binding struct {
 	// Account is who holds the binding; nil after a delete.
 	Account *ID `json:"account,omitempty"`
 	// InitialOverwritten remembers, past a delete, that the cloud's initial password is not the
-	// server's any more.
+	// server's any more, or that a client knows it whose lease has ended.
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
 }
 
