@@ -3,7 +3,6 @@ package rotation
 import (
 	"container/heap"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -166,11 +165,7 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 			due(DueRevoked)(a)
 			a.Leases, a.LastReset = nil, time.Now()
 			a.Backoff = &Backoff{Failures: 9, LastErrorTime: time.Now(), NotBefore: time.Now().Add(maxBackoff)}
-			raw, err := json.Marshal(a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.land(accountKey(a.ID), raw, a)
+			w.put(t, a)
 			l.revoked = true
 		}
 		w.skew = -3 * time.Hour

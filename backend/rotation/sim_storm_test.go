@@ -25,15 +25,21 @@ func (w *world) crowd(t *testing.T, size int, s Settings) []*simLease {
 		a := &Account{Schema: schemaVersion, ID: id, Provider: "sim", Role: "role", Settings: s, LastVersion: 1, LastRotation: now, InitialOverwritten: true,
 			Versions: []Version{{Number: 1, Password: value, Source: FromReset, Created: now, Verified: true, Disclosed: now, Until: now.Add(s.MaxTTL)}},
 			Leases:   map[string]Lease{nonce: {Version: 1, Issued: now, Expires: now.Add(s.TTL)}}}
-		raw, err := json.Marshal(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.land(accountKey(id), raw, a)
+		w.put(t, a)
 		w.handed[value] = now
 		w.leases = append(w.leases, &simLease{ref: LeaseRef{ID: id, Version: 1, Nonce: nonce}, password: value, issued: now, expires: now.Add(s.TTL)})
 	}
 	return slices.Clone(w.leases)
+}
+
+// put stores a record, past every node.
+func (w *world) put(t *testing.T, a *Account) {
+	t.Helper()
+	raw, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.land(accountKey(a.ID), raw, a)
 }
 
 // end revokes a lease as Vault does, and fails the test if the core does not take it at once.
