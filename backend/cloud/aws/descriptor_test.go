@@ -164,9 +164,9 @@ func TestHostsDeriveFromRegion(t *testing.T) {
 		cfg.Region = region
 		cfg.HTTPClient = &http.Client{Transport: seen}
 		p := newTestProvider(t, cfg)
-		_, _ = p.ec2.DescribeInstances(context.Background(), &ec2.DescribeInstancesInput{})
-		_, _ = p.sts.GetCallerIdentity(context.Background(), &sts.GetCallerIdentityInput{})
-		_, _ = p.iam.ListAccessKeys(context.Background(), &iam.ListAccessKeysInput{})
+		_, _ = p.ec2.describeInstances(context.Background(), &ec2.DescribeInstancesInput{})
+		_, _ = p.sts.getCallerIdentity(context.Background(), &sts.GetCallerIdentityInput{})
+		_, _ = p.iam.listAccessKeys(context.Background(), &iam.ListAccessKeysInput{})
 		if hosts := []string{"https://" + want.ec2, "https://" + want.sts, "https://" + want.iam}; !slices.Equal(seen.hosts, hosts) {
 			t.Errorf("%s: asked %v, want %v", region, seen.hosts, hosts)
 		}

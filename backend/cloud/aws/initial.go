@@ -20,7 +20,7 @@ func (p *Provider) InitialPassword(ctx context.Context, instanceID string) (stri
 		return "", err
 	}
 	c := call{endpointEC2, "GetPasswordData", instanceID}
-	out, err := send(ctx, p, c, p.ec2.GetPasswordData, &ec2.GetPasswordDataInput{InstanceId: &instanceID})
+	out, err := send(ctx, p, c, p.ec2.getPasswordData, &ec2.GetPasswordDataInput{InstanceId: &instanceID})
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +42,7 @@ func (p *Provider) CheckInitialPassword(ctx context.Context, instanceID string) 
 	if err := validateInstanceID(instanceID); err != nil {
 		return err
 	}
-	_, err := send(ctx, p, call{endpointEC2, "GetPasswordData", instanceID}, p.ec2.GetPasswordData,
+	_, err := send(ctx, p, call{endpointEC2, "GetPasswordData", instanceID}, p.ec2.getPasswordData,
 		&ec2.GetPasswordDataInput{InstanceId: &instanceID, DryRun: sdk.Bool(true)})
 	var failure *cloud.Error
 	if errors.As(err, &failure) && failure.Code == codeDryRun {
@@ -60,7 +60,7 @@ func (p *Provider) KeyFingerprint(ctx context.Context, keyName string) (string, 
 	if keyName == "" {
 		return "", nil
 	}
-	out, err := send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.DescribeKeyPairs,
+	out, err := send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs,
 		&ec2.DescribeKeyPairsInput{KeyNames: []string{keyName}})
 	switch cloud.KindOf(err) {
 	case "":

@@ -99,7 +99,7 @@ func (s *keySource) refused(used sdk.Credentials, failure *cloud.Error) {
 type assumedRole struct {
 	cfg  cloud.Config
 	base *keySource
-	sts  *sts.Client
+	sts  stsOperations
 }
 
 // fetch makes one AssumeRole request.
@@ -111,7 +111,7 @@ func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, er
 	}
 	asked := time.Now()
 	sender := &Provider{gate: r.cfg.Gate, timeout: r.cfg.RequestTimeout, keys: r.base}
-	out, err := send(ctx, sender, c, r.sts.AssumeRole, in)
+	out, err := send(ctx, sender, c, r.sts.assumeRole, in)
 	if err != nil {
 		return sdk.Credentials{}, time.Time{}, r.explain(c, err)
 	}

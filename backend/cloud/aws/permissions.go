@@ -61,9 +61,9 @@ func (p *Provider) untold(why string) []cloud.Permission {
 }
 
 func (p *Provider) checkEC2(ctx context.Context) []cloud.Permission {
-	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.DescribeInstances, &ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
+	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
 	instances := p.judge("ec2:DescribeInstances", forInstances, true, "*", err)
-	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.DescribeKeyPairs, &ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
+	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs, &ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
 	pairs := p.judge("ec2:DescribeKeyPairs", forFingerprint, false, "*", err)
 
 	var password cloud.Permission
@@ -81,7 +81,7 @@ func (p *Provider) checkEC2(ctx context.Context) []cloud.Permission {
 
 // someInstance returns an instance that lives, a Windows one if there is one on the first page, or "".
 func (p *Provider) someInstance(ctx context.Context) (string, error) {
-	out, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.DescribeInstances, &ec2.DescribeInstancesInput{
+	out, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{{Name: sdk.String("instance-state-name"), Values: livingStates}}, MaxResults: sdk.Int32(pageSize),
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *Provider) checkIAM(ctx context.Context) []cloud.Permission {
 	_, err = p.ownKeys(ctx, user)
 	list := p.judge("iam:ListAccessKeys", forRotateRoot, false, user, err)
 	create := p.unknown("iam:CreateAccessKey", forRotateRoot, false, user, "IAM offers no way to try it without making a key")
-	_, err = send(ctx, p, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.DeleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})
+	_, err = send(ctx, p, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})
 	remove := p.judge("iam:DeleteAccessKey", forRotateRoot, false, user, err)
 	return []cloud.Permission{list, create, remove}
 }

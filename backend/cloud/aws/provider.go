@@ -8,7 +8,6 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -21,9 +20,9 @@ const appID = "cloudpw"
 
 // Provider is one connection to one AWS account in one region. It is safe for concurrent use.
 type Provider struct {
-	ec2     *ec2.Client
-	sts     *sts.Client
-	iam     *iam.Client
+	ec2     ec2Operations
+	sts     stsOperations
+	iam     iamOperations
 	region  string
 	gate    cloud.Gate
 	timeout time.Duration
@@ -53,23 +52,9 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 	keys := newKeySource(cfg)
 	overridden := func(service string) bool { return cfg.Endpoints[service] != "" }
 	return &Provider{
-		ec2: ec2.New(ec2.Options{
-			AppID:        appID,
-			Region:       cfg.Region,
-			Credentials:  keys,
-			HTTPClient:   bodyKeeper{cfg.HTTPClient},
-			Retryer:      sdk.NopRetryer{},
-			BaseEndpoint: override(cfg, endpointEC2),
-		}),
-		sts: newSTS(cfg, keys),
-		iam: iam.New(iam.Options{
-			AppID:        appID,
-			Region:       cfg.Region,
-			Credentials:  keys,
-			HTTPClient:   bodyKeeper{cfg.HTTPClient},
-			Retryer:      sdk.NopRetryer{},
-			BaseEndpoint: override(cfg, endpointIAM),
-		}),
+		ec2:     newEC2(cfg, keys),
+		sts:     newSTS(cfg, keys),
+		iam:     newIAM(cfg, keys),
 		region:  cfg.Region,
 		gate:    cfg.Gate,
 		timeout: cfg.RequestTimeout,
@@ -77,20 +62,6 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 		noSTS:   overridden(endpointEC2) && !overridden(endpointSTS),
 		noIAM:   overridden(endpointEC2) && !overridden(endpointIAM),
 	}, nil
-}
-
-// newSTS makes a client of STS. Like all clients of this package it is made from plain options, never
-// from the SDK's config loader: that one reads the environment and shared files, which belong to
-// whoever runs Vault.
-func newSTS(cfg cloud.Config, keys sdk.CredentialsProvider) *sts.Client {
-	return sts.New(sts.Options{
-		AppID:        appID,
-		Region:       cfg.Region,
-		Credentials:  keys,
-		HTTPClient:   bodyKeeper{cfg.HTTPClient},
-		Retryer:      sdk.NopRetryer{},
-		BaseEndpoint: override(cfg, endpointSTS),
-	})
 }
 
 // override returns the operator's URL of a service, or nil for the SDK's own rule, which derives
@@ -150,11 +121,11 @@ const verifyPage = 5
 // only the endpoint of ec2 is overridden by an ec2 DescribeInstances of one short page.
 func (p *Provider) Verify(ctx context.Context) error {
 	if p.noSTS {
-		_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.DescribeInstances,
+		_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances,
 			&ec2.DescribeInstancesInput{MaxResults: sdk.Int32(verifyPage)})
 		return err
 	}
-	_, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
+	_, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})
 	return err
 }
 

@@ -47,7 +47,7 @@ func (p *Provider) CreateCredential(ctx context.Context) (cloud.Credential, erro
 		return cloud.Credential{}, err
 	}
 	c := call{endpointIAM, "CreateAccessKey", user}
-	out, err := send(ctx, p, c, p.iam.CreateAccessKey, &iam.CreateAccessKeyInput{})
+	out, err := send(ctx, p, c, p.iam.createAccessKey, &iam.CreateAccessKeyInput{})
 	switch {
 	case err != nil && asError(err).Code == "LimitExceeded":
 		return cloud.Credential{}, p.tooManyKeys(ctx, user, asError(err))
@@ -100,7 +100,7 @@ func (p *Provider) DeleteCredential(ctx context.Context, id string) error {
 		return err
 	}
 	c := call{endpointIAM, "DeleteAccessKey", id + " of " + user}
-	_, err = send(ctx, p, c, p.iam.DeleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: &id})
+	_, err = send(ctx, p, c, p.iam.deleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: &id})
 	if cloud.KindOf(err) == cloud.NotFound {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (p *Provider) ownKeys(ctx context.Context, user string) ([]types.AccessKeyM
 	in := &iam.ListAccessKeysInput{}
 	var keys []types.AccessKeyMetadata
 	for range maxKeyPages {
-		out, err := send(ctx, p, c, p.iam.ListAccessKeys, in)
+		out, err := send(ctx, p, c, p.iam.listAccessKeys, in)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 
 // identity returns the ARN of who signs.
 func (p *Provider) identity(ctx context.Context) (string, error) {
-	out, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
+	out, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return "", err
 	}

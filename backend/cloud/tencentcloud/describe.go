@@ -86,7 +86,7 @@ func (p *provider) describeBatch(ctx context.Context, ids []string) ([]*cvm.Inst
 func (p *provider) describeInstances(ctx context.Context, request *cvm.DescribeInstancesRequest) (*cvm.DescribeInstancesResponseParams, error) {
 	var answer *cvm.DescribeInstancesResponseParams
 	err := p.ask(ctx, describeInstances, func(ctx context.Context, s *session) error {
-		response, err := s.cvm.DescribeInstancesWithContext(ctx, request)
+		response, err := s.describeInstances(ctx, request)
 		if err != nil {
 			return err
 		}

@@ -27,12 +27,27 @@ type keys struct{ id, secret, token string }
 
 // session is a set of keys with the SDK's clients that sign with them. The SDK reads the parts of a
 // credential one by one, so keys are never exchanged under a client.
+//
+// The clients are held as the few functions that this package calls, never as values: Vault's SDK asks
+// for methods by name, so the linker keeps every exported method of a type that reflection can reach,
+// and a client's are all actions of its service.
 type session struct {
 	keys keys
-	cvm  *cvm.Client
-	sts  *sts.Client
-	cam  *cam.Client
+
+	describeInstances      operation[cvm.DescribeInstancesRequest, cvm.DescribeInstancesResponse]
+	resetInstancesPassword operation[cvm.ResetInstancesPasswordRequest, cvm.ResetInstancesPasswordResponse]
+
+	assumeRole        operation[sts.AssumeRoleRequest, sts.AssumeRoleResponse]
+	getCallerIdentity operation[sts.GetCallerIdentityRequest, sts.GetCallerIdentityResponse]
+
+	createAccessKey operation[cam.CreateAccessKeyRequest, cam.CreateAccessKeyResponse]
+	updateAccessKey operation[cam.UpdateAccessKeyRequest, cam.UpdateAccessKeyResponse]
+	deleteAccessKey operation[cam.DeleteAccessKeyRequest, cam.DeleteAccessKeyResponse]
+	listAccessKeys  operation[cam.ListAccessKeysRequest, cam.ListAccessKeysResponse]
 }
+
+// operation is one action of a service.
+type operation[Request, Response any] func(context.Context, *Request) (*Response, error)
 
 // newSession makes the clients of a set of keys.
 func newSession(cfg cloud.Config, k keys) (*session, error) {
@@ -46,18 +61,26 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 		}
 		settings[service] = p
 	}
-	s := &session{keys: k}
-	var errs [3]error
-	s.cvm, errs[0] = cvm.NewClient(credential, cfg.Region, settings[endpointCVM])
-	s.sts, errs[1] = sts.NewClient(credential, cfg.Region, settings[endpointSTS])
-	s.cam, errs[2] = cam.NewClient(credential, cfg.Region, settings[endpointCAM])
-	if err := errors.Join(errs[:]...); err != nil {
+	servers, errCVM := cvm.NewClient(credential, cfg.Region, settings[endpointCVM])
+	tokens, errSTS := sts.NewClient(credential, cfg.Region, settings[endpointSTS])
+	access, errCAM := cam.NewClient(credential, cfg.Region, settings[endpointCAM])
+	if err := errors.Join(errCVM, errSTS, errCAM); err != nil {
 		return nil, fmt.Errorf("tencentcloud: %w", err)
 	}
-	for _, client := range []*common.Client{&s.cvm.Client, &s.sts.Client, &s.cam.Client} {
+	for _, client := range []*common.Client{&servers.Client, &tokens.Client, &access.Client} {
 		client.WithHttpTransport(out).WithRequestClient("cloudpw")
 	}
-	return s, nil
+	return &session{
+		keys:                   k,
+		describeInstances:      servers.DescribeInstancesWithContext,
+		resetInstancesPassword: servers.ResetInstancesPasswordWithContext,
+		assumeRole:             tokens.AssumeRoleWithContext,
+		getCallerIdentity:      tokens.GetCallerIdentityWithContext,
+		createAccessKey:        access.CreateAccessKeyWithContext,
+		updateAccessKey:        access.UpdateAccessKeyWithContext,
+		deleteAccessKey:        access.DeleteAccessKeyWithContext,
+		listAccessKeys:         access.ListAccessKeysWithContext,
+	}, nil
 }
 
 // origin is where the keys of a connection come from, in the words of error messages.
@@ -151,7 +174,7 @@ func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	var answer *sts.AssumeRoleResponseParams
 	asked := time.Now()
 	err := r.base.ask(ctx, assumeRole, func(ctx context.Context, s *session) error {
-		response, err := s.sts.AssumeRoleWithContext(ctx, request)
+		response, err := s.assumeRole(ctx, request)
 		if err == nil {
 			answer = response.Response
 		}

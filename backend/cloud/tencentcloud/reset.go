@@ -61,7 +61,7 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 	}
 	var started cloud.ResetStarted
 	err = p.exchange(ctx, resetInstancesPassword, keys, func(ctx context.Context, s *session) error {
-		response, err := s.cvm.ResetInstancesPasswordWithContext(ctx, request)
+		response, err := s.resetInstancesPassword(ctx, request)
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, erro
 	request.Description = common.StringPtr("made by cloudpw")
 	var made cloud.Credential
 	err = p.ask(ctx, createAccessKey, func(ctx context.Context, s *session) error {
-		response, err := s.cam.CreateAccessKeyWithContext(ctx, request)
+		response, err := s.createAccessKey(ctx, request)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (p *provider) switchOff(ctx context.Context, id string) error {
 	request := cam.NewUpdateAccessKeyRequest()
 	request.AccessKeyId, request.Status = &id, common.StringPtr("Inactive")
 	return p.ask(ctx, updateAccessKey, func(ctx context.Context, s *session) error {
-		_, err := s.cam.UpdateAccessKeyWithContext(ctx, request)
+		_, err := s.updateAccessKey(ctx, request)
 		return err
 	})
 }
@@ -135,7 +135,7 @@ func (p *provider) deleteKey(ctx context.Context, id string) error {
 	request := cam.NewDeleteAccessKeyRequest()
 	request.AccessKeyId = &id
 	return p.ask(ctx, deleteAccessKey, func(ctx context.Context, s *session) error {
-		_, err := s.cam.DeleteAccessKeyWithContext(ctx, request)
+		_, err := s.deleteAccessKey(ctx, request)
 		return err
 	})
 }
@@ -150,7 +150,7 @@ func keyIsGone(err error) bool {
 func (p *provider) ownKeys(ctx context.Context) ([]*cam.AccessKey, error) {
 	var list []*cam.AccessKey
 	err := p.ask(ctx, listAccessKeys, func(ctx context.Context, s *session) error {
-		response, err := s.cam.ListAccessKeysWithContext(ctx, cam.NewListAccessKeysRequest())
+		response, err := s.listAccessKeys(ctx, cam.NewListAccessKeysRequest())
 		if err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 func (p *provider) identity(ctx context.Context) (*sts.GetCallerIdentityResponseParams, error) {
 	var who *sts.GetCallerIdentityResponseParams
 	err := p.ask(ctx, getCallerIdentity, func(ctx context.Context, s *session) error {
-		response, err := s.sts.GetCallerIdentityWithContext(ctx, sts.NewGetCallerIdentityRequest())
+		response, err := s.getCallerIdentity(ctx, sts.NewGetCallerIdentityRequest())
 		if err == nil && response.Response == nil {
 			err = cloud.Errorf(cloud.Unknown, "%s: the answer names nobody; check endpoints.sts", getCallerIdentity)
 		}
