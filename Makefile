@@ -62,6 +62,10 @@ test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPEN
 	CLOUDPW_OPENSTACK_RC="$(abspath $(CLOUDPW_OPENSTACK_RC))" CLOUDPW_OPENSTACK_KEY="$(abspath $(CLOUDPW_OPENSTACK_KEY))" \
 		go test -tags openstack -count=1 -v $(TESTFLAGS) -run TestAgainstARealCloud ./tests/openstack
 
+.PHONY: docs
+docs: ## write into the API pages what the code says of paths, fields and answers
+	go test -count=1 -run '^TestAPIPagesSayWhatTheCodeSays$$' ./backend -update
+
 .PHONY: demo
 demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves it running)
 	@scripts/demo.sh

@@ -121,7 +121,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		return field(framework.TypeString, true, description)
 	}
 	moment := func(description string) *framework.FieldSchema {
-		return field(framework.TypeString, false, description+", RFC 3339.")
+		return field(framework.TypeString, false, description+".")
 	}
 	number := func(description string) *framework.FieldSchema {
 		return field(framework.TypeInt, true, description)

@@ -19,7 +19,7 @@ func scheduleResponse() map[string]*framework.FieldSchema {
 		"rotation_schedule": {Type: framework.TypeString,
 			Description: "Only of static roles with rotation_schedule: that cron expression."},
 		"next_vault_rotation": {Type: framework.TypeString,
-			Description: "Only of scheduled static roles: when the next rotation is to begin, RFC 3339."},
+			Description: "Only of scheduled static roles: when the next rotation is to begin."},
 	}
 }
 

@@ -3,8 +3,6 @@ package backend
 import (
 	"encoding/json"
 	"io/fs"
-	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,23 +13,15 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 )
 
-// The tests of this file hold the pages for operators against the code: a field, a permission or a message
-// that one side does not have fails them.
+// The tests of this file and of docs_*_test.go hold the pages for operators against the code: a path, a field, a
+// default, a permission or a message that one side does not have fails them.
 
 const (
-	readmePage = "../README.md"
-	fieldsPage = "../docs/reference.md"
-	advicePage = "../docs/troubleshooting.md"
+	docsFolder   = "../docs"
+	readmePage   = "../README.md"
+	advicePage   = "../docs/troubleshooting.md"
+	policiesPage = "../docs/vault-policies.md"
 )
-
-// documentedPath is what one section of the reference says.
-type documentedPath struct {
-	operations []string
-	fields     map[string]documentedField
-	answers    []string
-}
-
-type documentedField struct{ kind, meaning string }
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
@@ -53,204 +43,47 @@ func readPage(t *testing.T, name string) string {
 	return string(raw)
 }
 
-// documentedPaths reads the reference. A section is about every path that its heading has in backticks.
-func documentedPaths(t *testing.T) map[string]*documentedPath {
+// pages are the README and all pages below docs.
+func pages(t *testing.T) []string {
 	t.Helper()
-	paths := map[string]*documentedPath{}
-	section, table := &documentedPath{}, ""
-	for _, line := range strings.Split(readPage(t, fieldsPage), "\n") {
-		cells := strings.Split(strings.Trim(line, "|"), "|")
-		switch {
-		case strings.HasPrefix(line, "## "):
-			section, table = &documentedPath{fields: map[string]documentedField{}}, ""
-			for _, path := range quotedIn(line) {
-				paths[strings.TrimSuffix(path, "/")] = section
-			}
-		case strings.HasPrefix(line, "Operations: "):
-			section.operations = quotedIn(line)
-		case !strings.HasPrefix(line, "|"):
-			table = ""
-		case table == "":
-			table = strings.TrimSpace(cells[0])
-		case table == "field" && len(quotedIn(cells[0])) == 1 && len(cells) >= 4:
-			section.fields[quotedIn(cells[0])[0]] = documentedField{strings.TrimSpace(cells[1]), cells[3]}
-		case table == "answer":
-			section.answers = append(section.answers, quotedIn(cells[0])...)
+	all := []string{readmePage}
+	err := filepath.WalkDir(docsFolder, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(name, ".md") {
+			all = append(all, name)
 		}
+		return err
+	})
+	if err != nil || len(all) < 10 {
+		t.Fatalf("%d pages (%v); does this test still know where they are?", len(all), err)
 	}
-	return paths
+	return all
 }
 
-// readable writes a path's pattern as the reference does: creds/<role>/<instance_id>.
-func readable(pattern string) string {
-	var out strings.Builder
-	for pattern != "" {
-		rest, ok := strings.CutPrefix(pattern, "(?P<")
-		if !ok {
-			out.WriteByte(pattern[0])
-			pattern = pattern[1:]
-			continue
-		}
-		name, group, _ := strings.Cut(rest, ">")
-		out.WriteString("<" + name + ">")
-		depth := 1
-		for depth > 0 {
-			switch group[0] {
-			case '(':
-				depth++
-			case ')':
-				depth--
-			}
-			group = group[1:]
-		}
-		pattern = group
+// codeBlocks returns the fenced blocks of a language.
+func codeBlocks(page, language string) []string {
+	var blocks []string
+	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(page, -1) {
+		blocks = append(blocks, m[1])
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(strings.Trim(out.String(), "^$"), "?"), "/")
+	return blocks
 }
 
-func TestReadablePath(t *testing.T) {
-	for pattern, want := range map[string]string{
-		"config/?$": "config",
-		"creds/" + framework.GenericNameRegex("role") + "/" + framework.GenericNameRegex("instance_id") + "$": "creds/<role>/<instance_id>",
-		"accounts/" + framework.GenericNameRegex("connection") + "/?$":                                        "accounts/<connection>",
-		"a/(?P<username>" + usernamePattern + ")$":                                                            "a/<username>",
-	} {
-		if got := readable(pattern); got != want {
-			t.Errorf("%s: %q, want %q", pattern, got, want)
-		}
-	}
-}
-
-// kinds are the reference's words for the types of fields.
-var kinds = map[framework.FieldType]string{
-	framework.TypeString:           "string",
-	framework.TypeCommaStringSlice: "list",
-	framework.TypeKVPairs:          "pairs",
-	framework.TypeBool:             "bool",
-	framework.TypeInt:              "integer",
-	framework.TypeFloat:            "number",
-	framework.TypeDurationSecond:   "duration",
-}
-
-func TestReferenceHasEveryPath(t *testing.T) {
-	documented := documentedPaths(t)
-	sections := map[*documentedPath][]*framework.Path{}
-	known := map[string]bool{}
-	for _, path := range referencePaths(t) {
-		name := readable(path.Pattern)
-		known[name] = true
-		section := documented[name]
-		if section == nil {
-			t.Errorf("%s has no section for the path `%s`", fieldsPage, name)
-			continue
-		}
-		sections[section] = append(sections[section], path)
-	}
-	for name := range documented {
-		if !known[name] {
-			t.Errorf("%s: the path `%s` is not served", fieldsPage, name)
-		}
-	}
-	for section, paths := range sections {
-		checkOperations(t, section, paths)
-		checkRequestFields(t, section, paths)
-		checkAnswerFields(t, section, paths)
-	}
-}
-
-func referencePaths(t *testing.T) []*framework.Path {
+// sources returns the Go code below a folder, without tests.
+func sources(t *testing.T, folder string) string {
 	t.Helper()
-	paths := (&backend{}).paths()
-	if len(paths) == 0 {
-		t.Fatal("no paths")
-	}
-	return paths
-}
-
-func checkOperations(t *testing.T, section *documentedPath, paths []*framework.Path) {
-	t.Helper()
-	served := map[string]bool{}
-	for _, path := range paths {
-		for op := range path.Operations {
-			served[verb(op)] = true
+	var all strings.Builder
+	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
 		}
-	}
-	got := slices.Sorted(slices.Values(section.operations))
-	if want := slices.Sorted(maps.Keys(served)); !slices.Equal(got, want) {
-		t.Errorf("%s: %s has the operations %q; the page says %q", fieldsPage, readable(paths[0].Pattern), want, got)
-	}
-}
-
-func checkRequestFields(t *testing.T, section *documentedPath, paths []*framework.Path) {
-	t.Helper()
-	taken := map[string]bool{}
-	for _, path := range paths {
-		name := readable(path.Pattern)
-		for field, schema := range path.Fields {
-			if inURL(path, field) {
-				continue
-			}
-			taken[field] = true
-			said, ok := section.fields[field]
-			if !ok {
-				t.Errorf("%s: the section of `%s` lacks the field `%s` (%s)", fieldsPage, name, field, schema.Description)
-				continue
-			}
-			if want := kinds[schema.Type]; said.kind != want {
-				t.Errorf("%s: `%s` of `%s` is said to be a %q; it is a %q", fieldsPage, field, name, said.kind, want)
-			}
-			for _, allowed := range schema.AllowedValues {
-				if text := jsonText(t, allowed); !strings.Contains(said.meaning, text) {
-					t.Errorf("%s: `%s` of `%s` does not name the value %s", fieldsPage, field, name, text)
-				}
-			}
-		}
-	}
-	for field := range section.fields {
-		if !taken[field] {
-			t.Errorf("%s: `%s` has no field `%s`", fieldsPage, readable(paths[0].Pattern), field)
-		}
-	}
-}
-
-func jsonText(t *testing.T, value any) string {
-	t.Helper()
-	raw, err := json.Marshal(value)
+		raw, err := os.ReadFile(name)
+		all.Write(raw)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Trim(string(raw), `"`)
-}
-
-// checkAnswerFields wants every field of an answer in the table of answers, unless it is a field of the
-// request that is read back.
-func checkAnswerFields(t *testing.T, section *documentedPath, paths []*framework.Path) {
-	t.Helper()
-	given := map[string]bool{}
-	for _, path := range paths {
-		for field := range answerFields(path) {
-			given[field] = true
-			if _, request := section.fields[field]; !request && !slices.Contains(section.answers, field) {
-				t.Errorf("%s: the section of `%s` lacks the answer `%s`", fieldsPage, readable(path.Pattern), field)
-			}
-		}
-	}
-	for _, field := range section.answers {
-		if !given[field] {
-			t.Errorf("%s: `%s` does not answer with `%s`", fieldsPage, readable(paths[0].Pattern), field)
-		}
-	}
-}
-
-// answerFields are the fields of all answers of a path.
-func answerFields(path *framework.Path) map[string]*framework.FieldSchema {
-	all := map[string]*framework.FieldSchema{}
-	for _, op := range path.Operations {
-		for _, response := range op.Properties().Responses[http.StatusOK] {
-			maps.Copy(all, response.Fields)
-		}
-	}
-	return all
+	return all.String()
 }
 
 // TestReadmeLimitsAreLimits catches the page that says that something is left out which is there.
@@ -274,114 +107,141 @@ func TestReadmeLimitsAreLimits(t *testing.T) {
 	}
 }
 
-func TestReferenceNamesEveryProvider(t *testing.T) {
-	provider := documentedPaths(t)["config/<name>"].fields["provider"].meaning
-	readme := readPage(t, readmePage)
+func TestPagesNameEveryProvider(t *testing.T) {
+	provider := configFields()["provider"].Description
+	readme, index := readPage(t, readmePage), readPage(t, cloudPage("README"))
 	for name := range providers() {
-		if !strings.Contains(provider, "`"+name+"`") {
-			t.Errorf("%s: the field `provider` does not name %s", fieldsPage, name)
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(provider) {
+			t.Errorf("the description of the field provider does not name %s", name)
 		}
-		if !strings.Contains(readme, "| `"+name+"` |") {
-			t.Errorf("%s: the table of clouds lacks %s", readmePage, name)
+		for page, text := range map[string]string{readmePage: readme, cloudPage("README"): index} {
+			if !strings.Contains(text, "| `"+name+"` |") {
+				t.Errorf("%s: the table of clouds lacks %s", page, name)
+			}
 		}
+		readPage(t, cloudPage(name))
 	}
 }
 
-// calls are the forms in which the provider packages name their permissions.
+// cloudPage is the guide to a provider.
+func cloudPage(provider string) string { return docsFolder + "/clouds/" + provider + ".md" }
+
+// calls are the forms in which the provider packages name their permissions, and the guides whose policies grant them.
 var calls = []struct {
 	folder string
+	guides []string
 	form   *regexp.Regexp
 	prefix func(service string) string
 }{
-	{"cloud/aws", regexp.MustCompile(`call\{(?:service: )?endpoint(EC2)?(?:STS)?, (?:action: )?"(\w+)"`), func(string) string { return "ec2:" }},
-	{"cloud/tencentcloud", regexp.MustCompile(`action\{"(\w+)", "(\w+)"`), func(service string) string { return service + ":" }},
-	{"cloud/openstack", regexp.MustCompile(`permission\w+\s+= "(ecs):([\w:]+)"`), func(service string) string { return service + ":" }},
+	{"cloud/aws", []string{"aws"},
+		regexp.MustCompile(`call\{(?:service: )?endpoint(EC2)?(?:STS)?, (?:action: )?"(\w+)"`), func(string) string { return "ec2:" }},
+	{"cloud/tencentcloud", []string{"tencentcloud"},
+		regexp.MustCompile(`action\{"(\w+)", "(\w+)"`), func(service string) string { return service + ":" }},
+	{"cloud/openstack", []string{"huaweicloud", "opentelekomcloud"},
+		regexp.MustCompile(`permission\w+\s+= "(ecs):([\w:]+)"`), func(service string) string { return service + ":" }},
+	{"cloud/openstack", []string{"openstack"},
+		regexp.MustCompile(`"(os_compute_api|identity):([\w:-]+)",`), func(service string) string { return service + ":" }},
 }
 
-func TestReadmeHasEveryPermission(t *testing.T) {
-	policies := strings.Join(codeBlocks(readPage(t, readmePage), "json"), "\n")
+func TestGuidesHaveEveryPermission(t *testing.T) {
 	for _, c := range calls {
-		found := 0
-		for _, m := range c.form.FindAllStringSubmatch(sources(t, c.folder), -1) {
-			if m[1] == "" { // sts GetCallerIdentity of AWS needs no permission
-				continue
+		code := sources(t, c.folder)
+		for _, guide := range c.guides {
+			page := readPage(t, cloudPage(guide))
+			granted := strings.Join(codeBlocks(page, "json"), "\n") // JSON policies, or Nova's policies by name
+			if granted == "" {
+				granted = strings.ReplaceAll(page, "`", `"`)
 			}
+			found := 0
+			for _, m := range c.form.FindAllStringSubmatch(code, -1) {
+				if m[1] == "" { // sts GetCallerIdentity of AWS needs no permission
+					continue
+				}
+				found++
+				if permission := c.prefix(m[1]) + m[2]; !strings.Contains(granted, `"`+permission+`"`) {
+					t.Errorf("%s: no policy allows %s, which %s calls", cloudPage(guide), permission, c.folder)
+				}
+			}
+			if found < 3 {
+				t.Errorf("%s: found only %d calls; does this test still know how they are written?", c.folder, found)
+			}
+		}
+	}
+}
+
+func TestJSONOfPagesIsJSON(t *testing.T) {
+	found := 0
+	for _, page := range pages(t) {
+		for _, block := range codeBlocks(readPage(t, page), "json") {
 			found++
-			if permission := c.prefix(m[1]) + m[2]; !strings.Contains(policies, `"`+permission+`"`) {
-				t.Errorf("%s: no policy allows %s, which %s calls", readmePage, permission, c.folder)
+			if !json.Valid([]byte(block)) {
+				t.Errorf("%s: not JSON:\n%s", page, block)
 			}
 		}
-		if found < 3 {
-			t.Errorf("%s: found only %d calls; does this test still know how they are written?", c.folder, found)
-		}
+	}
+	if found < 10 {
+		t.Errorf("only %d blocks of JSON found", found)
 	}
 }
 
-// codeBlocks returns the fenced blocks of a language.
-func codeBlocks(page, language string) []string {
-	var blocks []string
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(page, -1) {
-		blocks = append(blocks, m[1])
-	}
-	return blocks
-}
-
-func TestReadmePoliciesAreJSON(t *testing.T) {
-	blocks := codeBlocks(readPage(t, readmePage), "json")
-	if len(blocks) != 3 {
-		t.Errorf("%d policies, want one for each of AWS, Tencent Cloud and the two Nova clouds", len(blocks))
-	}
-	for _, block := range blocks {
-		if !json.Valid([]byte(block)) {
-			t.Errorf("not JSON:\n%s", block)
-		}
-	}
-}
-
-func TestReadmePathsOfPoliciesAreServed(t *testing.T) {
-	for _, block := range codeBlocks(readPage(t, readmePage), "hcl") {
+func TestPathsOfPoliciesAreServed(t *testing.T) {
+	found := 0
+	for _, block := range codeBlocks(readPage(t, policiesPage), "hcl") {
 		for _, m := range regexp.MustCompile(`path "cloudpw/([\w-]+)/`).FindAllStringSubmatch(block, -1) {
+			found++
 			served := slices.ContainsFunc(referencePaths(t), func(p *framework.Path) bool { return strings.HasPrefix(p.Pattern, m[1]+"/") })
 			if !served {
-				t.Errorf("%s: a policy is about cloudpw/%s/, which is not served", readmePage, m[1])
+				t.Errorf("%s: a policy is about cloudpw/%s/, which is not served", policiesPage, m[1])
 			}
 		}
 	}
+	if found < 10 {
+		t.Errorf("%s: only %d paths found", policiesPage, found)
+	}
 }
 
-func TestTroubleshootingQuotesRealMessages(t *testing.T) {
+// makers are the functions that make errors, by the status that Vault answers with.
+var makers = map[string]string{"invalidf": "400", "conflictf": "409", "unavailablef": "503"}
+
+// TestPagesQuoteRealMessages checks the tables of messages: one that no code has is out of date, and one that the
+// backend makes with another status is wrong.
+func TestPagesQuoteRealMessages(t *testing.T) {
+	row := regexp.MustCompile("^\\| (?:(\\d{3}) \\| )?`(.+?)` \\|")
 	code := sources(t, ".")
 	checked := 0
-	for _, line := range strings.Split(readPage(t, advicePage), "\n") {
-		message, ok := strings.CutPrefix(line, "| `")
-		if !ok {
-			continue
-		}
-		message, _, _ = strings.Cut(message, "` |")
-		checked++
-		if !strings.Contains(code, message) {
-			t.Errorf("%s: no message of the plugin contains %q", advicePage, message)
+	for _, page := range pages(t) {
+		for _, line := range strings.Split(readPage(t, page), "\n") {
+			m := row.FindStringSubmatch(line)
+			if m == nil || page != advicePage && m[1] == "" {
+				continue
+			}
+			checked++
+			if !strings.Contains(code, m[2]) {
+				t.Errorf("%s: no message of the plugin contains %q", page, m[2])
+			}
+			if made := statusesOf(code, m[2]); m[1] != "" && len(made) > 0 && !slices.Contains(made, m[1]) {
+				t.Errorf("%s: %q is said to have the status %s; it has %s", page, m[2], m[1], made)
+			}
 		}
 	}
-	if checked < 20 {
+	if checked < 60 {
 		t.Errorf("only %d messages checked", checked)
 	}
 }
 
-// sources returns the Go code below a folder, without tests.
-func sources(t *testing.T, folder string) string {
-	t.Helper()
-	var all strings.Builder
-	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return err
+// statusesOf are the statuses of a message, as far as it is given literally to a function that sets one.
+func statusesOf(code, message string) []string {
+	call := regexp.MustCompile(`(\w+)\("[^"]*$`)
+	var all []string
+	for {
+		before, after, found := strings.Cut(code, message)
+		if !found {
+			return all
 		}
-		raw, err := os.ReadFile(name)
-		all.Write(raw)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+		line := before[strings.LastIndexByte(before, '\n')+1:]
+		if m := call.FindStringSubmatch(line); m != nil && makers[m[1]] != "" {
+			all = append(all, makers[m[1]])
+		}
+		code = after
 	}
-	return all.String()
 }

@@ -64,7 +64,7 @@ func (b *backend) pathAccount() *framework.Path {
 			"instance_id": nameField("Id of the instance."),
 			"username":    nameField("The user."),
 			"force": {Type: framework.TypeBool, Query: true, DisplayAttrs: labelled("Force"),
-				Description: "With DELETE: forget the account although its instance exists or cannot be asked for, a role is bound to it, or its passwords may still be needed. They are lost then."},
+				Description: "With DELETE: forget the account although its instance exists or cannot be asked for, a role is bound to it, or its passwords may still be needed. They are lost then. Default: false."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{

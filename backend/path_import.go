@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -21,7 +22,7 @@ const maxImported = 255
 func (b *backend) pathImport() *framework.Path {
 	fields := accountCaptures()
 	fields["password"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: secretly("Password"),
-		Description: "The password that the server has now."}
+		Description: fmt.Sprintf("The password that the server has now, at most %d characters.", maxImported)}
 	fields["skip_import_rotation"] = skipRotationField()
 	return &framework.Path{
 		Pattern:      importPrefix + accountPath + "$",

@@ -40,7 +40,7 @@ func versionCaptures() map[string]*framework.FieldSchema {
 // skipRotationField is the operator's word that a recorded password may stay.
 func skipRotationField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
-		Description: "Let the server keep this password, instead of making the account due. Default: false. Where the provider cannot reset passwords nothing becomes due anyway."}
+		Description: "Let the server keep this password, instead of making the account due. Refused with shared_password. Where the provider cannot reset passwords nothing becomes due anyway. Default: false."}
 }
 
 func (b *backend) pathVersionsList() *framework.Path {
@@ -209,7 +209,7 @@ func versionResponse() map[string]*framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
 	}
 	moment := func(description string) *framework.FieldSchema {
-		return &framework.FieldSchema{Type: framework.TypeString, Description: description + ", RFC 3339."}
+		return &framework.FieldSchema{Type: framework.TypeString, Description: description + "."}
 	}
 	flag := func(description string) *framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeBool, Required: true, Description: description}
@@ -221,7 +221,7 @@ func versionResponse() map[string]*framework.FieldSchema {
 		"password":        text("The password of that version."),
 		"version":         {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
 		"source":          text("Where the version comes from: initial, reset or import."),
-		"created_time":    text("When the version was made, RFC 3339."),
+		"created_time":    text("When the version was made."),
 		"verified":        flag("False for an initial password, of which nobody can see whether the server still has it."),
 		"current":         flag("Whether it is the current version."),
 		"disclosed_time":  moment("When a client was first given it"),

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -95,15 +96,15 @@ func pageFields(fields map[string]*framework.FieldSchema) map[string]*framework.
 		fields = map[string]*framework.FieldSchema{}
 	}
 	fields["after"] = &framework.FieldSchema{Type: framework.TypeString, Query: true,
-		Description: "List only names that come after this one."}
+		Description: "List only names that come after this one. Default: none."}
 	fields["limit"] = &framework.FieldSchema{Type: framework.TypeInt, Query: true,
-		Description: "List at most this many names. 0, the default, lists all."}
+		Description: "List at most this many names. Default: 0, which lists all."}
 	return fields
 }
 
 // waitField is the field wait of paths that can wait for a password.
 func waitField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Query: true,
-		Description:  "How long to wait for an initial password or the end of a running reset, at most 45s. The default 0 answers at once.",
+		Description:  fmt.Sprintf("How long to wait for an initial password or the end of a running rotation, at most %s. Default: 0, which answers at once.", inWords(maxWait)),
 		DisplayAttrs: labelled("Wait")}
 }

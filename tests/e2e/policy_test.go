@@ -16,28 +16,23 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
 )
 
-// policyBlock matches a policy in the README's section about them.
+// policyBlock matches a policy in the page about them.
 var policyBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
 
-// documentedPolicies are the README's policies: reader, operator, administrator, and keeper of the connections' own
+// documentedPolicies are the policies of docs/vault-policies.md: reader, operator, administrator, and keeper of the connections' own
 // credentials.
 func documentedPolicies(t *testing.T) []string {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/vault-policies.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(readme), "\n## Vault policies\n")
-	if !found {
-		t.Fatal(`README.md has no section "Vault policies"`)
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
 	var policies []string
-	for _, block := range policyBlock.FindAllStringSubmatch(section, -1) {
+	for _, block := range policyBlock.FindAllStringSubmatch(string(page), -1) {
 		policies = append(policies, block[1])
 	}
 	if len(policies) != 4 {
-		t.Fatalf("%d policies in README.md, want those of reader, operator, administrator and keeper", len(policies))
+		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator and keeper", len(policies))
 	}
 	return policies
 }
@@ -79,7 +74,7 @@ func (e *env) allowed(t *testing.T, root *env, calls []call) []string {
 	return paths
 }
 
-// The policies of the README are enough for their persona and give nothing else.
+// The policies of docs/vault-policies.md are enough for their persona and give nothing else.
 func TestDocumentedPolicies(t *testing.T) {
 	t.Parallel()
 	root := sampled(t)
