@@ -116,7 +116,7 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 	in.flag("verify_connection", &next.VerifyConnection)
 	in.text("password_policy", &next.PasswordPolicy)
 	if in.gives("password_policy") {
-		if !d.CanReset {
+		if !d.CanReset() {
 			return invalidf("password_policy: provider %s cannot set passwords, so there is nothing to generate; leave it out", d.Name)
 		}
 		if _, err := b.fromPolicy(ctx, next.PasswordPolicy); err != nil {

@@ -72,9 +72,9 @@ func (f *fakeCloud) registry() cloud.Registry {
 	initial := describe(initialCloud, func(p *fakeProvider) cloud.Provider { return fakeInitial{p} })
 	initial.HasInitialPassword, initial.CanClearInitial = true, true
 	reset := describe(resetCloud, func(p *fakeProvider) cloud.Provider { return fakeReset{p} })
-	reset.CanReset, reset.ResetMayStop = true, true
+	reset.ResetMethods = []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}}
 	both := describe(bothCloud, func(p *fakeProvider) cloud.Provider { return fakeBoth{p, fakeInitial{p}, fakeReset{p}} })
-	both.CanReset, both.HasInitialPassword = true, true
+	both.ResetMethods, both.HasInitialPassword = []cloud.ResetMethod{{Name: cloud.MethodCommand}}, true
 	return cloud.Registry{initialCloud: initial, resetCloud: reset, bothCloud: both}
 }
 
@@ -266,6 +266,15 @@ func (p fakeInitial) ClearInitialPassword(ctx context.Context, id string) error 
 
 type fakeReset struct{ *fakeProvider }
 
+// Resetter has every method do the same.
+func (p fakeReset) Resetter(method string) cloud.PasswordResetter {
+	switch method {
+	case cloud.MethodAPI, cloud.MethodCommand:
+		return p
+	}
+	return nil
+}
+
 func (fakeReset) ResetTraits() cloud.ResetTraits {
 	return cloud.ResetTraits{
 		Action: "StartReset", BatchSize: 100, SignatureLifetime: time.Second, Serial: true,
@@ -314,14 +323,15 @@ type (
 	initialPart interface {
 		cloud.InitialPasswordReader
 	}
-	resetPart interface{ cloud.PasswordResetter }
+	resetPart interface{ cloud.PasswordResetters }
 )
 
 var (
 	_ cloud.InitialPasswordReader  = fakeInitial{}
 	_ cloud.InitialPasswordClearer = fakeInitial{}
 	_ cloud.PasswordResetter       = fakeReset{}
-	_ cloud.PasswordResetter       = fakeBoth{}
+	_ cloud.PasswordResetters      = fakeReset{}
+	_ cloud.PasswordResetters      = fakeBoth{}
 	_ cloud.InitialPasswordReader  = fakeBoth{}
 )
 

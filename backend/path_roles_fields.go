@@ -5,6 +5,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -34,8 +35,10 @@ func roleFields() map[string]*framework.FieldSchema {
 			Description: fmt.Sprintf("Leased roles: duration of a lease. Default: %s.", inWords(defaultTTL))},
 		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Maximum TTL"),
 			Description: fmt.Sprintf("Leased roles: longest time from the first disclosure of a version to its end, whatever is renewed or read again. Default: %s.", inWords(defaultMaxTTL))},
+		"reset_method": {Type: framework.TypeString, DisplayAttrs: labelled("Reset method"), AllowedValues: []any{cloud.MethodAPI, cloud.MethodCommand},
+			Description: "How passwords are set. api: by a call of the cloud's API that takes the password. command: by a command that an agent runs in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: the provider's first, none in a static role with source=initial."},
 		"force_stop": {Type: framework.TypeBool, DisplayAttrs: labelled("Force stop"),
-			Description: "tencentcloud: whether the cloud may shut a running server down for a reset. It has no default there. Required on tencentcloud."},
+			Description: "tencentcloud with reset_method=api: whether the cloud may shut a running server down for a reset. It has no default there. Required on tencentcloud with reset_method=api."},
 		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Least reset interval"),
 			Description: fmt.Sprintf("Where the provider can reset: least time between the starts of two rotations of one account. Default: %s with force_stop=true, else 0.", inWords(defaultForcedInterval))},
 		"clear_initial": {Type: framework.TypeBool, DisplayAttrs: labelled("Clear initial password"),

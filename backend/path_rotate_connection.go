@@ -39,7 +39,7 @@ func (b *backend) rotateConnection(ctx context.Context, _ *logical.Request, data
 	if err != nil {
 		return nil, err
 	}
-	if !d.CanReset {
+	if !d.CanReset() {
 		return nil, conflictf("provider %s cannot reset passwords, so no account of connection %s can be rotated", c.Provider, name)
 	}
 	count, err := b.core.RotateConnection(ctx, name)

@@ -37,6 +37,7 @@ type role struct {
 	Checkout           rotation.Checkout `json:"checkout,omitempty"`
 	TTL                *time.Duration    `json:"ttl,omitempty"`
 	MaxTTL             *time.Duration    `json:"max_ttl,omitempty"`
+	ResetMethod        string            `json:"reset_method,omitempty"`
 	ForceStop          *bool             `json:"force_stop,omitempty"`
 	MinResetInterval   *time.Duration    `json:"min_reset_interval,omitempty"`
 	ClearInitial       *bool             `json:"clear_initial,omitempty"`
@@ -108,6 +109,25 @@ func defaultMode(source rotation.Source) rotation.Mode {
 	return rotation.Leased
 }
 
+// resetMethod is the way in which the role has passwords set; false if it never does: where the provider
+// cannot, and in a static role about initial passwords unless it names a method. Reading what the cloud
+// has already must not need, or use, the right to change it. The role's mode is settled.
+func (r *role) resetMethod(d cloud.Descriptor) (cloud.ResetMethod, bool) {
+	switch {
+	case r.ResetMethod != "":
+		return d.ResetMethod(r.ResetMethod)
+	case !d.CanReset(), r.Mode == rotation.Static && r.source(d) == rotation.FromInitial:
+		return cloud.ResetMethod{}, false
+	}
+	return d.ResetMethods[0], true
+}
+
+// resets reports whether the role ever has passwords set.
+func (r *role) resets(d cloud.Descriptor) bool {
+	_, ok := r.resetMethod(d)
+	return ok
+}
+
 func (r *role) forceStop() bool { return r.ForceStop != nil && *r.ForceStop }
 
 func (r *role) minResetInterval() time.Duration {
@@ -158,6 +178,7 @@ func orDefault[T any](value *T, otherwise T) T {
 
 // settings are what the role's accounts need to know of it.
 func (r *role) settings(d cloud.Descriptor) rotation.Settings {
+	method, resets := r.resetMethod(d)
 	s := rotation.Settings{
 		Mode:             r.Mode,
 		Source:           r.source(d),
@@ -167,7 +188,8 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 		MinResetInterval: r.minResetInterval(),
 		MaxVersions:      r.maxVersions(),
 		ClearInitial:     orDefault(r.ClearInitial, false),
-		CanReset:         d.CanReset,
+		CanReset:         resets,
+		ResetMethod:      method.Name,
 		SharedPassword:   r.shared(),
 		Schedule:         r.schedule(),
 		RotateOnRead:     r.rotateOnRead(),
@@ -226,7 +248,11 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 			data["clear_initial"] = orDefault(r.ClearInitial, false)
 		}
 	}
-	if d.CanReset {
+	method, resets := r.resetMethod(d)
+	if d.CanReset() {
+		data["reset_method"] = method.Name
+	}
+	if resets {
 		data["password_policy"] = r.PasswordPolicy
 		data["min_reset_interval"] = seconds(r.minResetInterval())
 		data["shared_password"] = r.shared()
@@ -235,7 +261,7 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 		}
 		maps.Copy(data, r.readSchedule())
 	}
-	if d.ResetMayStop {
+	if method.MayStop {
 		data["force_stop"] = r.forceStop()
 	}
 	return data

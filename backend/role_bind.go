@@ -134,7 +134,7 @@ func (c *change) binding(m member) rotation.Binding {
 // to the role, where the provider can reset and nobody asked to skip it. An instance that a refresh
 // finds again keeps its password. had says whether the account belonged to the role before.
 func (c *change) wantsRotation(view *rotation.View, had bool) bool {
-	if c.next.Mode != rotation.Static || !c.d.CanReset || c.next.skipImportRotation() {
+	if c.next.Mode != rotation.Static || !c.next.resets(c.d) || c.next.skipImportRotation() {
 		return false
 	}
 	return len(view.Versions) == 0 || !c.refresh && !had

@@ -233,10 +233,18 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			return "", err
 		}
 	}
-	if !v.cloud.CanReset {
+	method, resets := v.role.resetMethod(v.cloud)
+	if !resets {
 		return username, nil
 	}
-	if v.cloud.ResetMayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped {
+	if p, ok := v.provider.(cloud.PasswordResetters); ok {
+		if checker, ok := p.Resetter(method.Name).(cloud.ResetChecker); ok {
+			if err := checker.CheckReset(i, username); err != nil {
+				return "", invalidf("instance %s: %v", i.ID, err)
+			}
+		}
+	}
+	if method.MayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped {
 		return "", invalidf("force_stop: false, but instance %s is %s, and the password of a running server cannot be reset at the end of a lease "+
 			"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
 	}

@@ -62,10 +62,10 @@ func (r *role) readSchedule() map[string]any {
 	return data
 }
 
-// checkSchedule checks the fields about when accounts are rotated. That the provider can reset is
-// checked before (see checkResetFields).
+// checkSchedule checks the fields about when accounts are rotated. That the role has passwords
+// set is checked before (see checkResetFields).
 func checkSchedule(r, _ *role, in input, d cloud.Descriptor) error {
-	if !d.CanReset {
+	if !r.resets(d) {
 		return nil
 	}
 	s := r.schedule()

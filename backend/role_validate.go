@@ -94,6 +94,7 @@ func readRoleFields(r *role, in input) error {
 	in.text("password_policy", &r.PasswordPolicy)
 	in.text("source", (*string)(&r.Source))
 	in.text("checkout", (*string)(&r.Checkout))
+	in.text("reset_method", &r.ResetMethod)
 	in.flag("force_stop", &r.ForceStop)
 	in.flag("clear_initial", &r.ClearInitial)
 	in.flag("skip_import_rotation", &r.SkipImportRotation)
@@ -178,7 +179,7 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 		return invalidf("source: %.40q is unknown; use %s or %s", source, rotation.FromInitial, rotation.FromReset)
 	case source == rotation.FromInitial && !d.HasInitialPassword:
 		return invalidf("source: %s keeps no initial passwords; use source=%s", d.Title, rotation.FromReset)
-	case source == rotation.FromReset && !d.CanReset:
+	case source == rotation.FromReset && !d.CanReset():
 		return invalidf("source: provider %s cannot reset passwords; use source=%s", d.Name, rotation.FromInitial)
 	}
 	mode := defaultMode(source)
@@ -193,7 +194,7 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 		return invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
 		return invalidf("mode: cannot be changed from %s; delete the role and write it anew", old.Mode)
-	case mode == rotation.Leased && !d.CanReset:
+	case mode == rotation.Leased && !d.CanReset():
 		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s", d.Name, rotation.Static)
 	}
 	r.Mode = mode
@@ -228,29 +229,68 @@ func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
 	return nil
 }
 
+// resetFields are the fields that only roles have use for that set passwords.
+var resetFields = slices.Concat([]string{"password_policy", "min_reset_interval", "force_stop", "shared_password"}, scheduleFields)
+
+// resetField returns a field of resetFields that the role still has a value for, or "".
+func (r *role) resetField() string {
+	s := r.schedule()
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"password_policy", r.PasswordPolicy != ""}, {"min_reset_interval", r.MinResetInterval != nil}, {"force_stop", r.ForceStop != nil},
+		{"rotation_period", s.Period > 0}, {"rotation_schedule", s.Cron != ""}, {"rotate_on_read", r.rotateOnRead()},
+	} {
+		if f.set {
+			return f.name
+		}
+	}
+	return ""
+}
+
 // checkResetFields checks the fields about resets.
 func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
-	if !d.CanReset {
-		for _, field := range slices.Concat([]string{"password_policy", "min_reset_interval", "force_stop", "shared_password"}, scheduleFields) {
-			if in.gives(field) {
-				return invalidf("%s: provider %s cannot reset passwords; leave it out", field, d.Name)
-			}
-		}
-		if r.SkipImportRotation != nil && !*r.SkipImportRotation {
-			return invalidf("skip_import_rotation: provider %s cannot reset passwords, so nothing rotates; leave it out", d.Name)
-		}
-		return nil
-	}
+	method, resets := r.resetMethod(d)
 	switch {
-	case d.ResetMayStop && r.ForceStop == nil:
+	case r.ResetMethod != "" && !d.CanReset():
+		return invalidf("reset_method: provider %s cannot reset passwords; leave it out", d.Name)
+	case r.ResetMethod != "" && !resets:
+		return invalidf("reset_method: provider %s has no %.40q; use %s", d.Name, r.ResetMethod, strings.Join(d.ResetMethodNames(), " or "))
+	case !resets:
+		return checkNoResetFields(r, in, d)
+	case method.MayStop && r.ForceStop == nil:
 		return invalidf("force_stop: required with provider %s, which resets the password of a running server by shutting it down: "+
 			"true allows that, false resets only stopped servers", d.Name)
-	case !d.ResetMayStop && r.ForceStop != nil:
-		return invalidf("force_stop: provider %s stops no server for a reset; leave it out", d.Name)
+	case !method.MayStop && r.ForceStop != nil:
+		return invalidf("force_stop: provider %s stops no server with reset_method=%s; leave it out, or give an empty value to drop it", d.Name, method.Name)
 	case r.minResetInterval() > longestTTL:
 		return invalidf("min_reset_interval: must be at most %dh", int(longestTTL.Hours()))
 	}
 	return nil
+}
+
+// checkNoResetFields refuses what has no use in a role that sets no passwords.
+func checkNoResetFields(r *role, in input, d cloud.Descriptor) error {
+	field := r.resetField()
+	for _, f := range resetFields {
+		if f == "shared_password" && d.CanReset() {
+			continue // checkSharedPassword has the better reason
+		}
+		if field == "" && in.gives(f) {
+			field = f
+		}
+	}
+	if field == "" && r.SkipImportRotation != nil && !*r.SkipImportRotation {
+		field = "skip_import_rotation"
+	}
+	switch {
+	case field == "":
+		return nil
+	case !d.CanReset():
+		return invalidf("%s: provider %s cannot reset passwords, so nothing rotates; leave it out", field, d.Name)
+	}
+	return invalidf("%s: this role only reads initial passwords and sets none; give reset_method=%s too, or an empty value to drop the field", field, d.ResetMethods[0].Name)
 }
 
 // checkSharedPassword checks shared_password. A change would have to merge or to part passwords that

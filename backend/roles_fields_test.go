@@ -1,9 +1,12 @@
 package backend
 
 import (
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -32,7 +35,8 @@ var baseRoles = map[string]map[string]any{
 	"leased":  {"connection": resetCloud, "instance_ids": []string{"srv-1"}, "force_stop": true},
 	"static":  {"connection": resetCloud, "instance_ids": []string{"srv-1"}, "force_stop": true, "mode": "static"},
 	"initial": {"connection": initialCloud, "instance_ids": []string{"srv-1"}},
-	"both":    {"connection": bothCloud, "instance_ids": []string{"srv-1"}, "source": "initial"},
+	"both":    {"connection": bothCloud, "instance_ids": []string{"srv-1"}, "source": "initial", "reset_method": "command"},
+	"reading": {"connection": bothCloud, "instance_ids": []string{"srv-1"}, "source": "initial"},
 }
 
 type refusal struct {
@@ -86,8 +90,10 @@ var roleCases = map[string]roleCase{
 	"max_ttl": {on: "leased", set: 7200, reads: int64(7200), unset: int64(86400), refused: []refusal{
 		{"30m", "ttl"}, {"200000h", "at most"}, {"1.5", "max_ttl"},
 	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
+	"reset_method": {on: "reading", set: "command", unset: "", refused: []refusal{{"api", "use command"}, {"magic", "use command"}},
+		conflicts: map[string]string{"initial": "cannot reset", "static": "stops no server"}},
 	"force_stop": {on: "static", set: false, refused: []refusal{{"perhaps", "force_stop"}},
-		conflicts: map[string]string{"initial": "cannot reset", "both": "stops no server", "leased": "srv-1"}},
+		conflicts: map[string]string{"initial": "cannot reset", "both": "stops no server", "reading": "reset_method=command", "leased": "srv-1"}},
 	"min_reset_interval": {on: "leased", set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
 		{"0.5s", "whole seconds"}, {"999999h", "at most"},
 	}, conflicts: map[string]string{"initial": "cannot reset"}},
@@ -121,6 +127,23 @@ var roleCases = map[string]roleCase{
 	"max_versions": {on: "leased", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
 	"custom_metadata": {on: "leased", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
 		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},
+}
+
+// A role that stops setting passwords must drop the fields about that, and one that changes the method
+// what only the old one has use for.
+func TestResetMethodChanges(t *testing.T) {
+	h := roleMount(t)
+	h.write(t, "roles/r", merged(baseRoles["both"], map[string]any{"rotation_period": "1h"}))
+	h.refusedWrite(t, "roles/r", map[string]any{"reset_method": ""}, "rotation_period", "reset_method=command")
+	h.write(t, "roles/r", map[string]any{"reset_method": "", "rotation_period": ""})
+	h.refused(t, logical.UpdateOperation, "rotate-role/r", nil, http.StatusConflict, "reset_method")
+
+	h.write(t, "roles/l", merged(baseRoles["leased"], map[string]any{"username": "another"}))
+	h.refusedWrite(t, "roles/l", map[string]any{"reset_method": "command"}, "force_stop", "empty value")
+	h.write(t, "roles/l", map[string]any{"reset_method": "command", "force_stop": ""})
+	if got := h.read(t, "roles/l"); got["reset_method"] != "command" || got["force_stop"] != nil || got["min_reset_interval"] != int64(0) {
+		t.Errorf("reads back as %v", got)
+	}
 }
 
 // Every field of the schema has its case here, or this fails.
@@ -178,14 +201,16 @@ func TestRoleFields(t *testing.T) {
 func TestRoleDefaults(t *testing.T) {
 	for on, want := range map[string]map[string]any{
 		"leased": {"mode": "leased", "source": "reset", "checkout": "shared", "ttl": int64(3600), "max_ttl": int64(86400),
-			"force_stop": true, "min_reset_interval": int64(600), "max_versions": 10, "password_policy": "", "username": "",
+			"reset_method": "api", "force_stop": true, "min_reset_interval": int64(600), "max_versions": 10, "password_policy": "", "username": "",
 			"key": nil, "clear_initial": nil, "skip_import_rotation": nil},
 		"static": {"mode": "static", "source": "reset", "checkout": nil, "ttl": nil, "max_ttl": nil, "skip_import_rotation": true,
 			"min_reset_interval": int64(600)},
 		"initial": {"mode": "static", "source": "initial", "key": "", "clear_initial": false, "password_policy": nil,
 			"force_stop": nil, "min_reset_interval": nil, "skip_import_rotation": nil, "checkout": nil},
 		"both": {"mode": "static", "source": "initial", "min_reset_interval": int64(0), "skip_import_rotation": false, "force_stop": nil,
-			"clear_initial": nil},
+			"clear_initial": nil, "reset_method": "command"},
+		"reading": {"mode": "static", "source": "initial", "reset_method": "", "min_reset_interval": nil, "skip_import_rotation": nil,
+			"rotation_period": nil, "force_stop": nil},
 	} {
 		t.Run(on, func(t *testing.T) {
 			h := roleMount(t)

@@ -93,18 +93,46 @@ type InitialPasswordClearer interface {
 	ClearInitialPassword(ctx context.Context, instanceID string) error
 }
 
-// PasswordResetter is implemented by providers that can set a password of the caller's choice.
+// PasswordResetters is implemented by providers that can set a password of the caller's choice, by one
+// or more reset methods.
+type PasswordResetters interface {
+	// Resetter returns the reset method with that name, one of Descriptor.ResetMethods, or nil if the
+	// provider has none of that name. What it returns is comparable, and equal for equal names.
+	Resetter(method string) PasswordResetter
+}
+
+// PasswordResetter is one method of setting a password of the caller's choice. It may also be a
+// ResetChecker and a ResetPreparer.
 type PasswordResetter interface {
-	// ResetTraits are constants of the cloud's reset API.
+	// ResetTraits are constants of the reset method.
 	ResetTraits() ResetTraits
 	// StartReset asks the cloud to set the password. It sends exactly one request, at once: the
 	// rotation core has waited for the gate already, and the time of signing must be the time of
 	// sending. A nil error means that the cloud accepted the request.
 	StartReset(ctx context.Context, reset Reset) (ResetStarted, error)
-	// ResetRecords returns what the cloud shows as the latest operation of each reset reference.
-	// The result has one element per reference that exists, keyed by instance id; an instance that
-	// does not exist any more is left out.
+	// ResetRecords returns what the cloud shows of each reset reference: of the reset that it names,
+	// where the cloud keeps a record of each; else, and where it names none, of the instance's latest
+	// operation. The result has one element per reference that exists, keyed by instance id; an
+	// instance that does not exist any more is left out.
 	ResetRecords(ctx context.Context, refs []ResetRef) (map[string]ResetRecord, error)
+}
+
+// ResetChecker is implemented by reset methods that cannot set every user's password on every
+// instance.
+type ResetChecker interface {
+	// CheckReset says, without asking the cloud, why the method cannot set that user's password on
+	// that instance; nil if it can, as far as can be told. It is asked when a role is written.
+	CheckReset(i Instance, username string) error
+}
+
+// ResetPreparer is implemented by reset methods that need to ask the cloud, or the guest, for something
+// before a password can be sent. The core calls it before it records the attempt.
+type ResetPreparer interface {
+	// PrepareReset returns what StartReset is to be given as Reset.Prepared; "" where the instance
+	// needs nothing. It may send several requests and wait for their outcome, within the context's
+	// deadline, but it never sets a password. The reset names one instance and no password yet.
+	// If StartReset's outcome is that the preparation does not fit any more, the next call makes a new one.
+	PrepareReset(ctx context.Context, reset Reset) (prepared string, err error)
 }
 
 // Reset is one request to set a password.
@@ -113,6 +141,10 @@ type Reset struct {
 	Username    string
 	Password    string
 	ForceStop   bool // allow the cloud to shut a running instance down for the reset
+	// Platform of the instances, as last described; "" if the cloud does not tell.
+	Platform Platform
+	// Prepared is the answer of PrepareReset, where the method is a ResetPreparer; else "".
+	Prepared string
 }
 
 // ResetStarted is the cloud's answer to an accepted reset.
@@ -145,21 +177,28 @@ type ResetRecord struct {
 	OperationID string // empty if the instance has had no operation yet
 	State       OperationState
 	Message     string // the cloud's text for a failure; never a secret
-	Gone        bool   // the instance is terminated
+	// Kind says what a failure means: Refused or PasswordRefused where it proves that this very reset
+	// changed nothing; else empty.
+	Kind Kind
+	Gone bool // the instance is terminated
 }
 
-// ResetTraits are the constants of a reset API that the rotation core needs.
+// ResetTraits are the constants of a reset method that the rotation core needs.
 type ResetTraits struct {
 	// Action is the gate's name for the reset request, normally the API action.
 	Action string
 	// BatchSize is how many instances one request may name.
 	BatchSize int
+	// PollBatch is how many references ResetRecords takes without a further request; 0: BatchSize.
+	PollBatch int
 	// SignatureLifetime is the longest time after signing at which the cloud still accepts a
 	// request, clock skew included.
 	SignatureLifetime time.Duration
 	// Serial is set where the cloud refuses a second operation on an instance while one runs.
 	Serial bool
-	// LongestOperation is the longest time an accepted operation may take. Ignored if Serial.
+	// LongestOperation is the longest time that the cloud may take to carry out a request that it
+	// received. If Serial, it counts only when the account's reset method is changed, since the cloud
+	// orders the operations of one method then, and not those of two.
 	LongestOperation time.Duration
 	// VisibilityGrace is how long an accepted operation may stay invisible in the record.
 	VisibilityGrace time.Duration

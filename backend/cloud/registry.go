@@ -25,16 +25,54 @@ type Descriptor struct {
 	RateSource string
 	// DefaultSignatureStyle is the default of signature_style, "" where it does not apply.
 	DefaultSignatureStyle string
-	// HasInitialPassword, CanClearInitial and CanReset say what the provider implements.
+	// HasInitialPassword and CanClearInitial say what the provider implements.
 	HasInitialPassword bool
 	CanClearInitial    bool
-	CanReset           bool
-	// ResetMayStop is set where a reset of a running instance shuts it down, so that a role must
-	// decide on force_stop.
-	ResetMayStop bool
+	// ResetMethods are the ways in which the provider can set passwords, the default first; none if it
+	// cannot. The provider then implements PasswordResetters.
+	ResetMethods []ResetMethod
 	// UsualInitialDelay is how long the cloud says an initial password may take after launch.
 	UsualInitialDelay time.Duration
 }
+
+// CanReset reports whether the provider can set passwords at all.
+func (d Descriptor) CanReset() bool { return len(d.ResetMethods) > 0 }
+
+// ResetMethod returns the reset method with that name; false if the provider has none of that name.
+func (d Descriptor) ResetMethod(name string) (ResetMethod, bool) {
+	for _, m := range d.ResetMethods {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return ResetMethod{}, false
+}
+
+// ResetMethodNames are the names of the provider's reset methods, the default first.
+func (d Descriptor) ResetMethodNames() []string {
+	names := make([]string, len(d.ResetMethods))
+	for i, m := range d.ResetMethods {
+		names[i] = m.Name
+	}
+	return names
+}
+
+// ResetMethod tells the backend about one way in which a provider can set passwords.
+type ResetMethod struct {
+	// Name is the value of a role's reset_method field: MethodAPI or MethodCommand.
+	Name string
+	// MayStop is set where a reset of a running instance shuts it down, so that a role must decide on
+	// force_stop.
+	MayStop bool
+}
+
+// Names of reset methods.
+const (
+	// MethodAPI: a call of the cloud's API that takes the password and sets it.
+	MethodAPI = "api"
+	// MethodCommand: a command that an agent runs in the guest, on the cloud's order.
+	MethodCommand = "command"
+)
 
 // Registry maps provider names to their descriptors.
 type Registry map[string]Descriptor

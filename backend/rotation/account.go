@@ -98,8 +98,10 @@ type Settings struct {
 	MinResetInterval time.Duration `json:"min_reset_interval,omitempty"`
 	MaxVersions      int           `json:"max_versions,omitempty"`
 	ClearInitial     bool          `json:"clear_initial,omitempty"`
-	// CanReset is whether the connection's provider can reset passwords.
+	// CanReset is whether passwords may be reset: the provider can, and the role has it do so.
 	CanReset bool `json:"can_reset,omitempty"`
+	// ResetMethod names the way in which passwords are set; see cloud.Descriptor.
+	ResetMethod string `json:"reset_method,omitempty"`
 	// SharedPassword makes the account a member of its role's group (rule 16).
 	SharedPassword bool `json:"shared_password,omitempty"`
 	Schedule
@@ -154,6 +156,8 @@ type Version struct {
 type Attempt struct {
 	ID      string    `json:"id"`
 	Started time.Time `json:"started"`
+	// Method is the reset method that it used.
+	Method string `json:"method,omitempty"`
 	// RequestID is the cloud's id of the accepted request; empty: not known to be accepted.
 	RequestID string `json:"request_id,omitempty"`
 	// Accepted is when RequestID was stored.
@@ -163,6 +167,10 @@ type Attempt struct {
 	// Overwritten is set when the cloud's record shows another operation instead: this attempt's
 	// outcome will never be shown.
 	Overwritten bool `json:"overwritten,omitempty"`
+	// Barrier marks no call of its own. It stands in OldUnresolved for all that calls of an earlier
+	// reset method may still do when the method is changed: each cloud orders at most the operations
+	// of one method, so that a late one of the old could follow one of the new.
+	Barrier bool `json:"barrier,omitempty"`
 }
 
 // polled reports whether the cloud may still show the attempt's outcome.

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -85,13 +86,25 @@ func (n *connection) requestsPerSecond() float64 {
 	return n.live.RequestsPerSecond
 }
 
-// resetter returns the connection's reset capability.
-func (v *Connection) resetter() (cloud.PasswordResetter, error) {
-	r, ok := v.Provider.(cloud.PasswordResetter)
-	if !ok {
-		return nil, fmt.Errorf("provider %s cannot reset passwords", v.ProviderName)
+// resetter returns one of the connection's reset methods.
+func (v *Connection) resetter(method string) (cloud.PasswordResetter, error) {
+	if p, ok := v.Provider.(cloud.PasswordResetters); ok {
+		if r := p.Resetter(method); r != nil {
+			return r, nil
+		}
 	}
-	return r, nil
+	return nil, fmt.Errorf("provider %s cannot reset passwords by the method %q", v.ProviderName, method)
+}
+
+// traits returns the constants of one of the connection's reset methods, or nil if it has none of that
+// name.
+func (v *Connection) traits(method string) *cloud.ResetTraits {
+	r, err := v.resetter(method)
+	if err != nil {
+		return nil
+	}
+	t := r.ResetTraits()
+	return &t
 }
 
 // look is one account's question for an operation record.
@@ -139,7 +152,7 @@ func (c *Core) collect(n *connection) {
 		var now, rest []look
 		asked := map[string]bool{}
 		for _, l := range n.looks {
-			if len(now) == 0 || len(now) < max(now[0].resetter.ResetTraits().BatchSize, 1) && !asked[l.ref.InstanceID] && l.resetter == now[0].resetter {
+			if len(now) == 0 || len(now) < pollBatch(now[0].resetter) && !asked[l.ref.InstanceID] && l.resetter == now[0].resetter {
 				asked[l.ref.InstanceID] = true
 				now = append(now, l)
 			} else {
@@ -167,6 +180,11 @@ func (c *Core) collect(n *connection) {
 			l.answer <- lookAnswer{rec, ok, err}
 		}
 	}
+}
+
+func pollBatch(r cloud.PasswordResetter) int {
+	t := r.ResetTraits()
+	return max(cmp.Or(t.PollBatch, t.BatchSize), 1)
 }
 
 // gatePatience is how long a background request waits for the connection's limiter.

@@ -158,7 +158,11 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 	}
 	next := together
 	if len(next) > 0 {
-		next = sameReset(next, max(r.ResetTraits().BatchSize, 1))
+		size := max(r.ResetTraits().BatchSize, 1)
+		if _, alone := r.(cloud.ResetPreparer); alone {
+			size = 1
+		}
+		next = sameReset(next, size)
 	}
 	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, n, live, r)
 }
@@ -177,11 +181,13 @@ func (e *entry) heldAt(now time.Time) bool {
 	return e.holdUntil.After(now)
 }
 
-// sameReset takes the accounts that fit into one request with the first: same user, same force_stop.
+// sameReset takes the accounts that fit into one request with the first: same user, same force_stop, same
+// reset method; and no other where the method needs something of each instance.
 func sameReset(members []*Account, size int) []*Account {
 	var out []*Account
 	for _, m := range members {
-		if m.Username == members[0].Username && m.Settings.ForceStop == members[0].Settings.ForceStop && len(out) < size {
+		if m.Username == members[0].Username && m.Settings.ForceStop == members[0].Settings.ForceStop &&
+			m.Settings.ResetMethod == members[0].Settings.ResetMethod && m.Facts.Platform == members[0].Facts.Platform && len(out) < size {
 			out = append(out, m)
 		}
 	}
@@ -193,6 +199,8 @@ type part struct {
 	entry   *entry
 	rec     *Account
 	attempt Attempt
+	// prepared is for one instance: methods that need it take one a request (see sameReset).
+	prepared string
 }
 
 // sendBatch records the value and an attempt in each account, and only then sends one request for
@@ -221,7 +229,7 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, n *
 		return failed
 	}
 	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.rec.InstanceID, b.rec.InstanceID) })
-	reset := resetOf(parts[0].rec, ev.password)
+	reset := resetOf(parts[0].rec, ev.password, parts[0].prepared)
 	reset.InstanceIDs = nil
 	for _, p := range parts {
 		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
@@ -242,7 +250,11 @@ func (c *Core) prepare(ctx context.Context, m *Account, ev joined, n *connection
 	if !ok {
 		return nil, err
 	}
-	if ev.attempt, err = c.newAttempt(operation); err != nil {
+	prepared, ok := c.prepared(ctx, e, m, r)
+	if !ok {
+		return nil, nil
+	}
+	if ev.attempt, err = c.newAttempt(m, operation); err != nil {
 		return nil, err
 	}
 	rec, err := c.update(ctx, e, ev)
@@ -252,5 +264,5 @@ func (c *Core) prepare(ctx context.Context, m *Account, ev joined, n *connection
 	if err != nil {
 		return nil, err
 	}
-	return &part{entry: e, rec: rec, attempt: ev.attempt}, nil
+	return &part{entry: e, rec: rec, attempt: ev.attempt, prepared: prepared}, nil
 }

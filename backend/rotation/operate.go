@@ -47,7 +47,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	case reason == DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.isGroup():
 		return nil, errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return nil, errorf(Conflict, "provider %s cannot reset passwords, so account %s cannot be rotated", e.rec.Provider, id)
+		return nil, errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords", id, e.rec.Provider)
 	}
 	asked := reason == DueManual
 	if len(e.rec.Versions) == 0 {

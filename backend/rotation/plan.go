@@ -34,8 +34,9 @@ type situation struct {
 	now time.Time
 	// settles is when an open attempt's settle window ends.
 	settles func(Attempt) time.Time
-	// traits of the connection's reset API; nil while the connection is not known or cannot reset.
-	traits *cloud.ResetTraits
+	// traits of the connection's reset methods; nil while the connection is not known. It returns nil
+	// for a method that the provider does not have.
+	traits func(method string) *cloud.ResetTraits
 	// notBefore holds cloud steps back after failures that left no trace in the record.
 	notBefore time.Time
 	// nextPoll is when the record may be looked at again.
@@ -123,12 +124,14 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 // settling lists the open attempts that the settle window closes. An accepted attempt that the cloud
 // still reports on is left to its record where the cloud runs one operation at a time, since its
 // window does not contain the operation's own time there.
-func (a *Account) settling(traits *cloud.ResetTraits) []Attempt {
+func (a *Account) settling(traits func(method string) *cloud.ResetTraits) []Attempt {
 	open := append([]Attempt(nil), a.OldUnresolved...)
 	if a.Pending != nil {
 		for _, t := range a.Pending.Attempts {
-			if traits != nil && traits.Serial && t.polled() {
-				continue
+			if t.polled() && traits != nil {
+				if of := traits(t.Method); of != nil && of.Serial {
+					continue
+				}
 			}
 			open = append(open, t)
 		}

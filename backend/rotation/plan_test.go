@@ -7,9 +7,14 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
+// allMethods gives every reset method the same traits.
+func allMethods(t cloud.ResetTraits) func(string) *cloud.ResetTraits {
+	return func(string) *cloud.ResetTraits { return &t }
+}
+
 func TestPlan(t *testing.T) {
 	const window = 20 * time.Minute
-	serial, overlapping := &cloud.ResetTraits{Serial: true}, &cloud.ResetTraits{}
+	serial, overlapping := allMethods(cloud.ResetTraits{Serial: true}), allMethods(cloud.ResetTraits{})
 	backoff := func(until time.Duration) func(*Account) {
 		return func(a *Account) { a.Backoff = &Backoff{LastErrorTime: t0.Add(-time.Second), NotBefore: t0.Add(until)} }
 	}
@@ -89,7 +94,7 @@ func TestSettling(t *testing.T) {
 	rotating(sent("sent"), acknowledged("accepted", "op"))(a)
 	a.OldUnresolved = []Attempt{acknowledged("old", "op-0")}
 	for serial, want := range map[bool]int{true: 2, false: 3} {
-		if got := a.settling(&cloud.ResetTraits{Serial: serial}); len(got) != want {
+		if got := a.settling(allMethods(cloud.ResetTraits{Serial: serial})); len(got) != want {
 			t.Errorf("serial %v: %d attempts settle, want %d", serial, len(got), want)
 		}
 	}
@@ -101,12 +106,13 @@ func TestSettleWindow(t *testing.T) {
 	// 30 s of patience and two requests' pace before the request is signed, the exchange, the life of
 	// its signature, the clocks' difference.
 	request := gatePatience + 500*time.Millisecond + 30*time.Second + 15*time.Minute + clockSkew
-	is(t, "a cloud whose operations may overlap", settleWindow(traits, v, rules{}), request+10*time.Minute)
+	is(t, "a cloud whose operations may overlap", settleWindow(traits, false, v, rules{}), request+10*time.Minute)
 	traits.Serial = true
-	is(t, "a cloud that runs one operation at a time", settleWindow(traits, v, rules{}), request)
+	is(t, "a cloud that runs one operation at a time", settleWindow(traits, false, v, rules{}), request)
+	is(t, "a change of the method", settleWindow(traits, true, v, rules{}), request+10*time.Minute)
 	is(t, "patience at 4 requests a second", sendPatience(v), gatePatience+500*time.Millisecond)
 	is(t, "patience without a limit", sendPatience(&Connection{}), gatePatience)
-	if settleWindow(traits, v, rules{shortSettleWindow: true}) >= request {
+	if settleWindow(traits, false, v, rules{shortSettleWindow: true}) >= request {
 		t.Error("the broken core's window is not short")
 	}
 }

@@ -43,6 +43,7 @@ type rules struct {
 	importWhileOpen       bool // (16) import does not look at open attempts
 	dropFailedItems       bool // (17) the scheduler forgets an account whose step failed
 	scheduleFromZeroStart bool // (18) the schedule is rebuilt from a missing last rotation
+	noBarrier             bool // (19) a change of the reset method does not wait for what the old one may still do
 }
 
 // event is something that happened to an account. apply changes the given record, which nobody else
@@ -70,7 +71,7 @@ type bound struct {
 	at       time.Time
 }
 
-func (e bound) apply(a *Account, _ rules) error {
+func (e bound) apply(a *Account, r rules) error {
 	if a.Role != "" && a.Role != e.role {
 		return errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
 	}
@@ -82,6 +83,11 @@ func (e bound) apply(a *Account, _ rules) error {
 	}
 	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
 		a.Due = nil // it is back in the group, which brings it to the group's password if need be
+	}
+	if method := a.Settings.ResetMethod; method != e.settings.ResetMethod && method != "" && !a.LastReset.IsZero() && !r.noBarrier {
+		a.OldUnresolved = append(a.OldUnresolved, Attempt{
+			ID: "barrier/" + method + "/" + e.at.UTC().Format(time.RFC3339Nano), Method: method, Started: e.at, Barrier: true,
+		})
 	}
 	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
 	a.Gone = time.Time{}
@@ -170,7 +176,7 @@ type begun struct {
 }
 
 func (e begun) apply(a *Account, r rules) error {
-	if a.Due == nil || !a.Gone.IsZero() {
+	if a.Due == nil || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
 		return errStale
 	}
 	if len(a.OldUnresolved) > 0 && !r.sendWhileUnresolved {
@@ -198,7 +204,7 @@ type retried struct{ attempt Attempt }
 
 func (e retried) apply(a *Account, _ rules) error {
 	p := a.Pending
-	if p == nil || p.Rejected || p.polled() || !a.Gone.IsZero() {
+	if p == nil || p.Rejected || p.polled() || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
 		return errStale
 	}
 	p.Attempts = append(p.Attempts, e.attempt)
@@ -314,6 +320,8 @@ func (e observed) apply(a *Account, r rules) error {
 		case own && e.record.State == cloud.OperationSuccess:
 			a.promote(t.ID, e.at, r)
 			return nil
+		case own && e.record.State == cloud.OperationFailed && (e.record.Kind == cloud.Refused || e.record.Kind == cloud.PasswordRefused):
+			return refused{attempt: t.ID, passwordRefused: e.record.Kind == cloud.PasswordRefused, backoff: e.backoff}.apply(a, r)
 		case own && e.record.State == cloud.OperationFailed:
 			a.failed(i, e.backoff, r)
 			return nil

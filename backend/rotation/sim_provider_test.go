@@ -16,10 +16,14 @@ type simProvider struct {
 }
 
 var (
+	_ cloud.PasswordResetters      = (*simProvider)(nil)
 	_ cloud.PasswordResetter       = (*simProvider)(nil)
 	_ cloud.InitialPasswordReader  = (*simProvider)(nil)
 	_ cloud.InitialPasswordClearer = (*simProvider)(nil)
 )
+
+// Resetter implements cloud.PasswordResetters.
+func (p *simProvider) Resetter(string) cloud.PasswordResetter { return p }
 
 // ResetTraits implements cloud.PasswordResetter.
 func (p *simProvider) ResetTraits() cloud.ResetTraits {

@@ -21,18 +21,18 @@ func (c *Core) situate(e *entry) situation {
 	n.mu.Lock()
 	live := n.live
 	n.mu.Unlock()
-	window := time.Duration(0)
 	if live != nil {
-		if r, err := live.resetter(); err == nil {
-			t := r.ResetTraits()
-			s.traits = &t
-			window = settleWindow(t, live, c.opts.rules)
-		}
+		s.traits = live.traits
 	}
 	s.settles = func(t Attempt) time.Time {
-		if s.traits == nil {
-			return e.holdUntil // the window is not known yet: the worker connects
+		var traits *cloud.ResetTraits
+		if live != nil {
+			traits = live.traits(t.Method)
 		}
+		if traits == nil {
+			return e.holdUntil // the window is not known yet: the worker connects, or says why it cannot
+		}
+		window := settleWindow(*traits, t.Barrier, live, c.opts.rules)
 		first, ok := e.seen[t.ID]
 		if !ok {
 			return now.Add(window)
@@ -45,13 +45,13 @@ func (c *Core) situate(e *entry) situation {
 // settleWindow is the time after which nothing that an attempt sent can take effect any more
 // (rule 10), counted from when the attempt was first seen: the time it may wait to be signed and
 // sent, the exchange itself, the life of its signature, and the operation where the cloud does not
-// order operations itself.
-func settleWindow(t cloud.ResetTraits, v *Connection, r rules) time.Duration {
+// order it with the next one: that of another method (barrier) it never orders.
+func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection, r rules) time.Duration {
 	if r.shortSettleWindow {
 		return v.RequestTimeout
 	}
 	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + clockSkew
-	if !t.Serial {
+	if !t.Serial || barrier {
 		w += t.LongestOperation
 	}
 	return w
@@ -105,7 +105,7 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 	if st == stepClear {
 		return c.clearInitial(ctx, e, n, live)
 	}
-	r, err := live.resetter()
+	r, err := live.resetter(rec.method(st))
 	if err != nil {
 		c.hold(e, err)
 		return nil
@@ -125,6 +125,18 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		return c.poll(ctx, e, rec, n, live, r)
 	}
 	return nil
+}
+
+// method is the reset method that a step uses: that of the attempt which it asks about, else the role's.
+func (a *Account) method(st step) string {
+	if st == stepPoll {
+		for _, t := range a.Pending.Attempts {
+			if t.polled() {
+				return t.Method
+			}
+		}
+	}
+	return a.Settings.ResetMethod
 }
 
 // apply is update for events whose result nobody needs; a change that is not needed is no error.
@@ -176,11 +188,7 @@ func (c *Core) backoff(a *Account, err error) Backoff {
 // known first if it is not; that sends nothing.
 func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) error {
 	if s.traits == nil {
-		_, live, err := c.connect(ctx, e.id.Connection)
-		if err == nil {
-			_, err = live.resetter()
-		}
-		if err != nil {
+		if _, _, err := c.connect(ctx, e.id.Connection); err != nil {
 			c.hold(e, err)
 		} else {
 			c.unhold(e)
@@ -189,7 +197,11 @@ func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) 
 	}
 	var ids []string
 	for _, t := range rec.settling(s.traits) {
-		if !s.settles(t).After(s.now) {
+		switch {
+		case s.traits(t.Method) == nil:
+			c.hold(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", t.Method))
+			return nil
+		case !s.settles(t).After(s.now):
 			ids = append(ids, t.ID)
 		}
 	}
@@ -237,23 +249,47 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 	return rec.OperationID, true, nil
 }
 
+// prepareTimeout bounds what a reset method needs to ask before it can send a password.
+const prepareTimeout = 2 * time.Minute
+
+// prepared asks for what the reset method needs before an attempt can be made; ok is false if the
+// account is to wait.
+func (c *Core) prepared(ctx context.Context, e *entry, rec *Account, r cloud.PasswordResetter) (prepared string, ok bool) {
+	p, needs := r.(cloud.ResetPreparer)
+	if !needs {
+		return "", true
+	}
+	call, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	prepared, err := p.PrepareReset(call, resetOf(rec, "", ""))
+	if err != nil {
+		c.hold(e, err)
+		return "", false
+	}
+	return prepared, true
+}
+
 // begin makes a new value, records it with its first attempt, and only then sends it.
 func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
 	if !ok {
 		return err
 	}
+	prepared, ok := c.prepared(ctx, e, rec, r)
+	if !ok {
+		return nil
+	}
 	value, err := c.newPassword(ctx, rec, live)
 	if err != nil {
 		c.hold(e, err)
 		return nil
 	}
-	t, err := c.newAttempt(operation)
+	t, err := c.newAttempt(rec, operation)
 	if err != nil {
 		return err
 	}
 	if c.opts.rules.callBeforeWrite {
-		id, err := r.StartReset(ctx, resetOf(rec, value))
+		id, err := r.StartReset(ctx, resetOf(rec, value, prepared))
 		if err != nil {
 			return err
 		}
@@ -269,7 +305,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 		}
 		return err
 	}
-	return c.send(ctx, e, next, t, n, live, r)
+	return c.send(ctx, e, next, t, prepared, n, live, r)
 }
 
 // retry records another attempt of the same value, and sends it.
@@ -278,7 +314,11 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 	if !ok {
 		return err
 	}
-	t, err := c.newAttempt(operation)
+	prepared, ok := c.prepared(ctx, e, rec, r)
+	if !ok {
+		return nil
+	}
+	t, err := c.newAttempt(rec, operation)
 	if err != nil {
 		return err
 	}
@@ -297,15 +337,15 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 		}
 		return err
 	}
-	return c.send(ctx, e, next, t, n, live, r)
+	return c.send(ctx, e, next, t, prepared, n, live, r)
 }
 
-func (c *Core) newAttempt(operation string) (Attempt, error) {
+func (c *Core) newAttempt(rec *Account, operation string) (Attempt, error) {
 	id, err := c.opts.NewID()
 	if err != nil {
 		return Attempt{}, err
 	}
-	return Attempt{ID: id, Started: c.opts.Now(), SeenOperation: operation}, nil
+	return Attempt{ID: id, Started: c.opts.Now(), Method: rec.Settings.ResetMethod, SeenOperation: operation}, nil
 }
 
 func (c *Core) newPassword(ctx context.Context, rec *Account, live *Connection) (string, error) {
@@ -320,13 +360,14 @@ func (c *Core) newPassword(ctx context.Context, rec *Account, live *Connection) 
 	return value, nil
 }
 
-func resetOf(a *Account, value string) cloud.Reset {
-	return cloud.Reset{InstanceIDs: []string{a.InstanceID}, Username: a.Username, Password: value, ForceStop: a.Settings.ForceStop}
+func resetOf(a *Account, value, prepared string) cloud.Reset {
+	return cloud.Reset{InstanceIDs: []string{a.InstanceID}, Username: a.Username, Password: value, ForceStop: a.Settings.ForceStop,
+		Platform: a.Facts.Platform, Prepared: prepared}
 }
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
-func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	return c.conclude(ctx, e, rec, t, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password)), false, r)
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, prepared string, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	return c.conclude(ctx, e, rec, t, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared)), false, r)
 }
 
 // outcome is what is known of a reset request when its call returns.

@@ -186,8 +186,8 @@ func TestDescriptorAgreesWithProvider(t *testing.T) {
 	var made cloud.Provider = p
 	_, reader := made.(cloud.InitialPasswordReader)
 	_, clearer := made.(cloud.InitialPasswordClearer)
-	_, resetter := made.(cloud.PasswordResetter)
-	if d.HasInitialPassword != reader || d.CanClearInitial != clearer || d.CanReset != resetter {
+	_, resetter := made.(cloud.PasswordResetters)
+	if d.HasInitialPassword != reader || d.CanClearInitial != clearer || d.CanReset() != resetter {
 		t.Errorf("descriptor %+v, but reader %v, clearer %v, resetter %v", d, reader, clearer, resetter)
 	}
 	if d.UsualInitialDelay != p.InitialPasswordDelay() || d.UsualInitialDelay != 15*time.Minute {

@@ -169,7 +169,7 @@ func TestEndpoints(t *testing.T) {
 func TestDescriptors(t *testing.T) {
 	for _, d := range Descriptors() {
 		t.Run(d.Name, func(t *testing.T) {
-			if d.CanReset || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
+			if d.CanReset() || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
 				t.Errorf("capabilities are wrong: %+v", d)
 			}
 			if got, want := slices.Contains(d.Fields, "username"), d.Name != nameHuawei; got != want {

@@ -12,11 +12,11 @@ func TestDescriptorTellsWhatTheProviderDoes(t *testing.T) {
 	var p any = newTestProvider(t, testConfig(t, ""))
 	_, initial := p.(cloud.InitialPasswordReader)
 	_, clears := p.(cloud.InitialPasswordClearer)
-	_, resets := p.(cloud.PasswordResetter)
-	if initial != d.HasInitialPassword || clears != d.CanClearInitial || resets != d.CanReset {
+	_, resets := p.(cloud.PasswordResetters)
+	if initial != d.HasInitialPassword || clears != d.CanClearInitial || resets != d.CanReset() {
 		t.Errorf("descriptor %+v does not fit %T", d, p)
 	}
-	if d.Name != "tencentcloud" || d.DefaultRequestsPerSecond != 10 || d.RateSource == "" || !d.ResetMayStop {
+	if d.Name != "tencentcloud" || d.DefaultRequestsPerSecond != 10 || d.RateSource == "" || !d.ResetMethods[0].MayStop {
 		t.Errorf("%+v", d)
 	}
 }

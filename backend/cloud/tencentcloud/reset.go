@@ -29,7 +29,18 @@ const (
 	// early may cost the server a second shutdown, a late one only time: hence the patience.
 	visibilityGrace = time.Minute
 	pollInterval    = 2 * time.Second
+
+	// longestReset is ours, too: no page states how long a shutdown, a reset and a start may take.
+	longestReset = time.Hour
 )
+
+// Resetter implements cloud.PasswordResetters.
+func (p *provider) Resetter(method string) cloud.PasswordResetter {
+	if method == cloud.MethodAPI {
+		return p
+	}
+	return nil
+}
 
 // ResetTraits implements cloud.PasswordResetter.
 func (p *provider) ResetTraits() cloud.ResetTraits {
@@ -38,6 +49,7 @@ func (p *provider) ResetTraits() cloud.ResetTraits {
 		BatchSize:         maxResetIDs,
 		SignatureLifetime: timestampWindow + clockSkew,
 		Serial:            true, // MutexOperation.TaskRunning
+		LongestOperation:  longestReset,
 		VisibilityGrace:   visibilityGrace,
 		PollInterval:      pollInterval,
 	}
