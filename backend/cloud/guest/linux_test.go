@@ -1,0 +1,292 @@
+package guest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// secret has what a careless script would stumble over.
+const secret = `a'b"c $HOME \n%s:` + "`id`" + `!#~Z9`
+
+// TestHash compares with the examples of the scheme's specification (Ulrich Drepper, "Unix crypt using
+// SHA-256 and SHA-512").
+func TestHash(t *testing.T) {
+	for _, v := range []struct {
+		secret, salt string
+		rounds       int
+		want         string
+	}{
+		{"Hello world!", "saltstringsaltst", 10000, "OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v."},
+		{"This is just a test", "toolongsaltstrin", 5000, "lQ8jolhgVRVhY4b5pZKaysCLi0QBxGoNeKQzQ3glMhwllF7oGDZxUhx1yxdYcz/e1JSbq3y6JMxxl8audkUEm0"},
+	} {
+		if got := hashWith(v.secret, []byte(v.salt), v.rounds); !strings.HasSuffix(got, "$"+v.salt+"$"+v.want) {
+			t.Errorf("%q: got %s", v.secret, got)
+		}
+	}
+}
+
+// hashForm is what shadow-utils takes for a SHA-512 hash.
+var hashForm = regexp.MustCompile(`\$6\$rounds=20000\$[./0-9A-Za-z]{16}\$[./0-9A-Za-z]{86}`)
+
+func TestLinuxScript(t *testing.T) {
+	a, b := linuxScript(t, "web.app-1$"), linuxScript(t, "web.app-1$")
+	if a.Interpreter != Shell || !strings.Contains(a.Text, "\nuser='web.app-1$'\n") || !hashForm.MatchString(a.Text) {
+		t.Errorf("got %s", a.Text)
+	}
+	if a.Text == b.Text {
+		t.Error("two scripts have one salt")
+	}
+	if got := strings.Join(a.Lines(), "\n") + "\n"; got != a.Text {
+		t.Errorf("lines: got %q", got)
+	}
+	for _, foreign := range []string{secret, "@", "{{", "\r"} {
+		if strings.Contains(hashForm.ReplaceAllString(a.Text, ""), foreign) {
+			t.Errorf("the script holds %q", foreign)
+		}
+	}
+}
+
+func TestInput(t *testing.T) {
+	key := testKey(t)
+	for _, c := range []struct {
+		username, secret string
+		want             cloud.Kind
+	}{
+		{"root", "x", ""},
+		{"svc$", "x", ""},
+		{"0day", "x", ""},
+		{"", "x", cloud.Refused},
+		{"1000", "x", cloud.Refused},
+		{"-e", "x", cloud.Refused},
+		{"a'b", "x", cloud.Refused},
+		{"a b", "x", cloud.Refused},
+		{"a\n", "x", cloud.Refused},
+		{"$(id)", "x", cloud.Refused},
+		{`CORP\x`, "x", cloud.Refused},
+		{"a:b", "x", cloud.Refused},
+		{"é", "x", cloud.Refused},
+		{strings.Repeat("a", 65), "x", cloud.Refused},
+		{"root", "", cloud.PasswordRefused},
+		{"root", "a\nroot:b", cloud.PasswordRefused},
+		{"root", "ü", cloud.PasswordRefused},
+		{"root", strings.Repeat("x", 256), cloud.PasswordRefused},
+	} {
+		_, errL := Linux(c.username, c.secret)
+		_, errW := WindowsSet(c.username, c.secret, key)
+		for _, err := range []error{errL, errW} {
+			if cloud.KindOf(err) != c.want {
+				t.Errorf("%q, %q: got %v", c.username, c.secret, err)
+			}
+		}
+	}
+}
+
+// TestLinuxRuns runs the script as the agents do, with the real id and chpasswd, on accounts of its own:
+// a directory of the test's is mounted over /etc in a mount namespace.
+func TestLinuxRuns(t *testing.T) {
+	for _, shell := range []string{"dash", "bash", "busybox"} {
+		t.Run(shell, func(t *testing.T) {
+			sh := interpreter(t, shell)
+			t.Run("sets the password", func(t *testing.T) {
+				etc := scratch(t)
+				for range 2 { // again, as a retry would
+					script := linuxScript(t, "web")
+					code, out := etc.run(t, sh, script, "")
+					if err := Outcome(Shell, code, out); err != nil {
+						t.Fatal(err)
+					}
+					entry := etc.entry(t, "web")
+					if entry[1] != hashForm.FindString(script.Text) || entry[2] == "1" {
+						t.Errorf("the entry is %q", entry)
+					}
+					if got := crypted3(t, secret, entry[1]); got != entry[1] {
+						t.Errorf("crypt(3) makes %q of the password", got)
+					}
+					for _, leak := range []string{secret, entry[1]} {
+						if strings.Contains(out, leak) {
+							t.Errorf("the output holds a secret: %q", out)
+						}
+					}
+				}
+				if root := etc.entry(t, "root"); root[1] != "*" {
+					t.Errorf("another account changed: %q", root)
+				}
+			})
+			t.Run("no such user", func(t *testing.T) {
+				etc := scratch(t)
+				code, out := etc.run(t, sh, linuxScript(t, "nobody-here"), "")
+				etc.refused(t, code, out, exitNoUser, cloud.Refused)
+			})
+			t.Run("no chpasswd", func(t *testing.T) {
+				etc := scratch(t)
+				code, out := etc.run(t, sh, linuxScript(t, "web"), `mkdir "$etc/bin" && ln -s "$(command -v id)" "$etc/bin/id" && PATH="$etc/bin"`)
+				etc.refused(t, code, out, exitNoChpasswd, cloud.Refused)
+			})
+			t.Run("chpasswd fails", func(t *testing.T) {
+				etc := scratch(t)
+				code, out := etc.run(t, sh, linuxScript(t, "web"), `mount -o remount,ro,bind /etc`)
+				etc.refused(t, code, out, exitChpasswdFailed, cloud.Unknown)
+				if err := Outcome(Shell, code, out); !strings.Contains(err.Error(), "the server says: chpasswd: ") {
+					t.Errorf("the reason is missing: %v", err)
+				}
+			})
+			t.Run("not root", func(t *testing.T) {
+				etc := scratch(t)
+				// Nobody of a user namespace of its own, who has no rights over any file.
+				code, out := etc.run(t, sh, linuxScript(t, "web"), `set -- unshare --user "$@"`)
+				etc.refused(t, code, out, exitNotRoot, cloud.Refused)
+			})
+		})
+	}
+}
+
+// TestCutShort runs every beginning of the script that ends with a line. None may pass for a success.
+func TestCutShort(t *testing.T) {
+	sh, bin := interpreter(t, "sh"), t.TempDir()
+	for name, text := range map[string]string{"id": "echo 0", "chpasswd": "exit 0"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!"+sh[0]+"\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := linuxScript(t, "web").Lines()
+	for n := range len(lines) + 1 {
+		cmd := exec.Command(sh[0], "-s")
+		cmd.Env = []string{"PATH=" + bin}
+		cmd.Stdin = strings.NewReader(strings.Join(lines[:n], "\n") + "\n")
+		out, _ := cmd.CombinedOutput() //nolint:errcheck // The exit code is looked at.
+		err := Outcome(Shell, cmd.ProcessState.ExitCode(), string(out))
+		switch whole := n == len(lines); {
+		case whole && err != nil:
+			t.Errorf("the whole script: %v", err)
+		case !whole && cloud.KindOf(err) != cloud.Unknown:
+			t.Errorf("%d of %d lines: %v", n, len(lines), err)
+		}
+	}
+}
+
+func linuxScript(t *testing.T, username string) Script {
+	t.Helper()
+	script, err := Linux(username, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script
+}
+
+// interpreter finds a shell, or skips.
+func interpreter(t *testing.T, name string) []string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed here: the script was not run by it", name)
+	}
+	if name == "busybox" {
+		return []string{path, "sh"}
+	}
+	return []string{path}
+}
+
+// etc is a directory that stands in for /etc.
+type etc string
+
+func scratch(t *testing.T) etc {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"passwd":          "root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n",
+		"group":           "root:x:0:\nweb:x:1000:\n",
+		"shadow":          "root:*:1:0:99999:7:::\nweb:!:1:0:99999:7:::\n",
+		"nsswitch.conf":   "passwd: files\nshadow: files\n",
+		"cloudpw-scratch": "",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "passwd"), 0o644); err != nil { //nolint:gosec // As it is on servers.
+		t.Fatal(err)
+	}
+	return etc(dir)
+}
+
+// inside mounts $etc over /etc, in a namespace that nobody else sees, makes sure of that, and only then
+// goes on.
+const inside = `mount --bind "$etc" /etc && test -e /etc/cloudpw-scratch && grep -q '^web:!\|^web:\$6' /etc/shadow || exit 200
+eval "$more"
+exec "$@"`
+
+// run runs a script with the scratch directory for /etc, after more shell code, or skips where no mount
+// namespace can be had.
+func (e etc) run(t *testing.T, shell []string, script Script, more string) (code int, output string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "_script.sh")
+	if err := os.WriteFile(file, []byte(script.Text), 0o700); err != nil { //nolint:gosec // A script.
+		t.Fatal(err)
+	}
+	namespace := []string{"--mount", "--propagation", "private"}
+	if os.Geteuid() != 0 {
+		namespace = append(namespace, "--map-root-user")
+	}
+	if out, err := exec.Command("unshare", append(namespace, "true")...).CombinedOutput(); err != nil {
+		t.Skipf("no mount namespace can be had here (%v: %s): the script was not run with a real chpasswd", err, out)
+	}
+	args := append(append(namespace, "/bin/sh", "-c", inside, "sh"), shell...)
+	cmd := exec.Command("unshare", append(args, file)...) //nolint:gosec // The test's own.
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "etc=" + string(e), "more=" + more}
+	out, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() == 200 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// entry is an account's line in shadow.
+func (e etc) entry(t *testing.T, username string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(string(e), "shadow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Split(line, ":"); fields[0] == username {
+			return fields
+		}
+	}
+	t.Fatalf("%s is not in shadow", username)
+	return nil
+}
+
+// refused checks an exit code, what it means, and that nothing was changed.
+func (e etc) refused(t *testing.T, code int, output string, wantCode int, wantKind cloud.Kind) {
+	t.Helper()
+	err := Outcome(Shell, code, output)
+	if code != wantCode || cloud.KindOf(err) != wantKind {
+		t.Errorf("exit code %d, %v; output %q", code, err, output)
+	}
+	if entry := e.entry(t, "web"); entry[1] != "!" {
+		t.Errorf("the entry is %q", entry)
+	}
+}
+
+// crypted3 is crypt(3) of the system's library, through Perl.
+func crypted3(t *testing.T, secret, setting string) string {
+	t.Helper()
+	perl, err := exec.LookPath("perl")
+	if err != nil {
+		t.Skip("perl is not installed here: the hash was not compared with the system's crypt(3)")
+	}
+	cmd := exec.Command(perl, "-e", "local $/; print crypt(<STDIN>, $ARGV[0])", setting)
+	cmd.Stdin = strings.NewReader(secret)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -1,0 +1,67 @@
+package guest
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+)
+
+// Interpreter is what runs a script.
+type Interpreter string
+
+// The interpreters: a POSIX shell (dash, bash, BusyBox) and Windows PowerShell 5.1.
+const (
+	Shell      Interpreter = "shell"
+	PowerShell Interpreter = "powershell"
+)
+
+// Script is a command for a server's agent. It holds no clear password, but what it holds is not for
+// everybody's eyes either: it does not belong into logs.
+type Script struct {
+	Interpreter Interpreter
+	// Text has lines that end in "\n", the last one included. It never holds "{{", which Systems Manager
+	// and TAT read as the start of a parameter's name.
+	Text string
+}
+
+// Lines returns the script as a list of lines, as Systems Manager's documents take it.
+func (s Script) Lines() []string { return strings.Split(strings.TrimSuffix(s.Text, "\n"), "\n") }
+
+// String keeps a script out of logs that print values.
+func (s Script) String() string { return "script for " + string(s.Interpreter) }
+
+// GoString does the same for %#v.
+func (s Script) GoString() string { return s.String() }
+
+// usernameForm is the form of user names (\w([\w.-]*[\w$])?). No character of it means anything to a
+// shell or to PowerShell between single quotes, which is where the scripts have it; nor can it start an
+// option.
+var usernameForm = regexp.MustCompile(`^\w(?:[\w.-]*[\w$])?$`)
+
+// digitsOnly are user names that id and other tools of Linux may take for a number.
+var digitsOnly = regexp.MustCompile(`^[0-9]+$`)
+
+// maxUsername bounds a user name in bytes; Linux takes 32 characters, Windows 20.
+const maxUsername = 64
+
+// checkInput refuses what no script may be made of. An error is of kind Refused or PasswordRefused and
+// names no character of the password.
+func checkInput(username, secret string) error {
+	switch {
+	case len(username) > maxUsername || !usernameForm.MatchString(username):
+		return cloud.Errorf(cloud.Refused, "username: %q is none that a command can set a password for; use letters, digits and . _ -, and a $ at the end only", cloud.OneLine(username, maxUsername))
+	case digitsOnly.MatchString(username):
+		return cloud.Errorf(cloud.Refused, "username: %s has digits only, which programs take for the number of a user", username)
+	}
+	if err := (password.Rules{}).Check(secret, ""); err != nil {
+		return cloud.Errorf(cloud.PasswordRefused, "no command can set this password: %v", err)
+	}
+	return nil
+}
+
+// fill replaces the placeholders of a script, which stand between single quotes there.
+func fill(text string, values ...string) string {
+	return strings.NewReplacer(values...).Replace(text)
+}

@@ -1,0 +1,45 @@
+package guest
+
+import (
+	"crypto/fips140"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // The hash of OAEP, see the package's documentation.
+	"encoding/base64"
+
+	_ "embed" // the scripts
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+//go:embed windows_prepare.ps1
+var prepareText string
+
+//go:embed windows_set.ps1
+var setText string
+
+// WindowsPrepare returns the script that makes the server's key pair, unless it has one, and prints the
+// public half for [Prepared]. It changes no account. Experimental, see the package's documentation.
+func WindowsPrepare() Script { return Script{PowerShell, prepareText} }
+
+// WindowsSet returns the script that sets a password on the Windows server that printed the key. The
+// password is printable ASCII, 1 to 255 characters. Errors are of kind Refused (username, FIPS mode, no
+// key) or PasswordRefused. Experimental, see the package's documentation.
+func WindowsSet(username, secret string, key PublicKey) (Script, error) {
+	if err := checkInput(username, secret); err != nil {
+		return Script{}, err
+	}
+	if key.rsa == nil {
+		return Script{}, cloud.Errorf(cloud.Refused, "the server's public key is missing; prepare the server first")
+	}
+	if fips140.Enforced() {
+		return Script{}, cloud.Errorf(cloud.Refused, "passwords of Windows servers cannot be set by a command under GODEBUG=fips140=only: "+
+			"Windows decrypts them with RSA-OAEP and SHA-1, which that mode forbids; run the plugin with fips140=on or fips140=off")
+	}
+	sealed, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key.rsa, []byte(secret), nil) //nolint:gosec // Sound for OAEP, see the package's documentation.
+	if err != nil {
+		// The only cause left: a message too long for the key, at 214 bytes for 2048 bits.
+		return Script{}, cloud.Errorf(cloud.PasswordRefused, "the password is too long for the server's key")
+	}
+	return Script{PowerShell, fill(setText, "@USERNAME@", username, "@CIPHERTEXT@", base64.StdEncoding.EncodeToString(sealed))}, nil
+}
