@@ -12,6 +12,7 @@
 //
 // # Parts
 //
+//	guestos     the inside of a server, where commands are run
 //	model       the state: World with accounts, credentials, servers, operations, faults, log
 //	awsapi      EC2 Query, STS and IAM over a World, with Signature Version 4
 //	tencentapi  CVM, STS and CAM over a World, with TC3-HMAC-SHA256
@@ -29,6 +30,8 @@
 //	w.AddServer, Server, Servers, SetTags, SetLogin, SetState, Terminate, Remove
 //	w.EncryptedPassword(id), ClearPassword(id)       initial passwords
 //	w.StartReset, Stop, Start, Overwrite, Release    operations
+//	w.StartCommand, Invocation, CancelCommand        commands run in servers
+//	w.SetGuest, DeleteGuestKey, Invocations          their agents, and the history
 //	w.Advance(d), OperationNow()                     operation clock
 //	w.AddFault, ClearFaults, ReleaseHolds            faults
 //	w.Begin(call) -> Exchange: Before, After, Done   what each handler goes through

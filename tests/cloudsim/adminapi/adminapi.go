@@ -88,6 +88,9 @@ func New(o Options) http.Handler {
 		"PUT /v1/servers/{id}/tags":           a.setTags,
 		"PUT /v1/servers/{id}/login":          a.setLogin,
 		"GET /v1/servers/{id}/attempts":       a.attempts,
+		"PUT /v1/servers/{id}/guest":          a.setGuest,
+		"DELETE /v1/servers/{id}/guest-key":   a.onServer(a.World.DeleteGuestKey),
+		"GET /v1/servers/{id}/commands":       a.commands,
 		"GET /v1/log":                         a.log,
 		"GET /v1/stats":                       func(*http.Request) (any, error) { return a.World.Stats(), nil },
 		"POST /v1/mark":                       a.mark,
@@ -256,6 +259,20 @@ func (a *api) setLogin(r *http.Request) (any, error) {
 
 func (a *api) attempts(r *http.Request) (any, error) {
 	return a.World.Attempts(r.PathValue("id")), nil
+}
+
+func (a *api) setGuest(r *http.Request) (any, error) {
+	var in model.Guest
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, a.World.SetGuest(r.PathValue("id"), in)
+}
+
+// commands is the history of commands on a server.
+func (a *api) commands(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	return a.World.Invocations(func(i model.Invocation) bool { return i.ServerID == id }), nil
 }
 
 func (a *api) log(r *http.Request) (any, error) {

@@ -84,6 +84,18 @@ func (c *Client) Attempts(ctx context.Context, id string) ([]model.Attempt, erro
 	return out, err
 }
 
+// SetGuest changes the inside of a server.
+func (c *Client) SetGuest(ctx context.Context, id string, g model.Guest) error {
+	return c.Do(ctx, http.MethodPut, "/v1/servers/"+url.PathEscape(id)+"/guest", g, nil)
+}
+
+// Commands lists the commands on a server, oldest first.
+func (c *Client) Commands(ctx context.Context, id string) ([]model.Invocation, error) {
+	var out []model.Invocation
+	err := c.Do(ctx, http.MethodGet, "/v1/servers/"+url.PathEscape(id)+"/commands", nil, &out)
+	return out, err
+}
+
 // AddFault adds a fault and returns its id.
 func (c *Client) AddFault(ctx context.Context, f model.Fault) (int, error) {
 	var out struct {

@@ -15,7 +15,7 @@
 //     are due first. So what a test sees depends on the clock alone.
 //   - The wall clock (World.Now) judges signatures and tokens. The operation
 //     clock (World.OperationNow) can be advanced by tests and drives
-//     operations and the time at which an initial password appears.
+//     operations, commands and the time at which an initial password appears.
 //   - Identifiers come from a seeded source, so equal runs have equal ids.
 //
 // # Serving a request

@@ -43,4 +43,5 @@ func (w *World) settle() {
 	for len(w.events) > 0 && !w.events[0].at.After(now) {
 		heap.Pop(&w.events).(event).run()
 	}
+	w.fetchWaiting()
 }

@@ -37,7 +37,7 @@ const (
 	FaultGone FaultKind = "gone"
 )
 
-// Faults of the operation that a request starts.
+// Faults of the operation or command that a request starts.
 const (
 	// FaultLateApply accepts and lets the operation run Delay longer before
 	// it is applied.

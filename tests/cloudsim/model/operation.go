@@ -115,7 +115,7 @@ func (w *World) startReset(x *Exchange, s *server, r Reset, bend bend) {
 			bend.fail, bend.message = true, fmt.Sprintf("user %s does not exist in the instance", user)
 		case bend.fail && !bend.failApplied:
 		default:
-			s.Logins[name] = r.Password
+			s.setLogin(name, r.Password, "")
 			attempt.Applied = w.now()
 		}
 	}
@@ -191,19 +191,19 @@ func (w *World) Overwrite(id, name string) error {
 	return w.change(id, func(s *server) { w.overwrite(s, name) })
 }
 
-// Release lets a stuck operation go on; false means that none is stuck.
+// Release lets a stuck operation and stuck commands go on; false means that none is stuck.
 func (w *World) Release(id string) (bool, error) {
 	released := false
 	err := w.change(id, func(s *server) {
-		if s.op == nil || !s.op.stuck {
-			return
+		released = w.releaseCommands(s)
+		if s.op != nil && s.op.stuck {
+			s.op.stuck = false
+			// The steps count from the operation's start, so they are due soon
+			// or at once, in their order.
+			s.op.resume()
+			released = true
 		}
-		s.op.stuck = false
-		// The steps count from the operation's start, so they are due soon
-		// or at once, in their order.
-		s.op.resume()
 		w.settle()
-		released = true
 	})
 	return released, err
 }

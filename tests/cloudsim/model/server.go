@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"maps"
@@ -74,6 +75,11 @@ type Server struct {
 
 	// Logins are the guest's users and their current passwords.
 	Logins map[string]string `json:"logins,omitempty"`
+	// Hashes are the passwords, in the form of crypt(3), of users whose password a command set: nobody
+	// here knows it in clear, and their entry in Logins is empty.
+	Hashes map[string]string `json:"hashes,omitempty"`
+	// Guest is the inside of the server, as far as commands go.
+	Guest Guest `json:"guest,omitzero"`
 
 	// Latest is what the cloud shows of the latest operation.
 	Latest Operation `json:"latest"`
@@ -85,6 +91,8 @@ type Server struct {
 type server struct {
 	Server
 	op *running
+	// guestKey is the key pair that a Windows server keeps for commands.
+	guestKey *rsa.PrivateKey
 	// hidden is the newest record while the visible one lags behind.
 	hidden *Operation
 }
@@ -274,7 +282,7 @@ func (w *World) SetLogin(id, user, password string) error {
 		if name, _, ok := s.Login(user); ok {
 			user = name
 		}
-		s.Logins[user] = password
+		s.setLogin(user, password, "")
 	})
 }
 
@@ -285,7 +293,7 @@ func (w *World) SetState(id string, state State) error {
 
 // Terminate ends a server. What it ran stops, and no login works any more.
 func (w *World) Terminate(id string) error {
-	return w.change(id, func(s *server) { s.terminate() })
+	return w.change(id, w.terminate)
 }
 
 // Remove makes a server vanish without a trace.
@@ -294,18 +302,19 @@ func (w *World) Remove(id string) error {
 	if w.servers[id] == nil {
 		return fmt.Errorf("server %q: %w", id, ErrNoServer)
 	}
-	w.servers[id].terminate() // ends what it ran
+	w.terminate(w.servers[id]) // ends what it ran
 	delete(w.servers, id)
 	w.order = slices.DeleteFunc(w.order, func(o string) bool { return o == id })
 	return nil
 }
 
-func (s *server) terminate() {
+func (w *World) terminate(s *server) {
 	s.State = StateTerminated
 	if s.op != nil {
 		s.op.cancelled = true
 		s.op = nil
 	}
+	w.endCommands(s)
 }
 
 // change runs f on one server under the lock.
@@ -327,6 +336,6 @@ func (s *server) copy() Server {
 }
 
 func (s Server) clone() Server {
-	s.Tags, s.Metadata, s.Logins = maps.Clone(s.Tags), maps.Clone(s.Metadata), maps.Clone(s.Logins)
+	s.Tags, s.Metadata, s.Logins, s.Hashes = maps.Clone(s.Tags), maps.Clone(s.Metadata), maps.Clone(s.Logins), maps.Clone(s.Hashes)
 	return s
 }

@@ -27,7 +27,7 @@ type LoginCount struct {
 type Stats struct {
 	// Rates by "cloud:service:action@account".
 	Rates map[string]RateStats `json:"rates"`
-	// InFlight counts operations that run; Held counts requests and answers
+	// InFlight counts operations and commands that have not ended; Held counts requests and answers
 	// that are held back.
 	InFlight int `json:"in_flight"`
 	Held     int `json:"held"`
@@ -86,6 +86,11 @@ func (w *World) inFlight() int {
 			n++
 		}
 	}
+	for _, i := range w.invocations {
+		if !i.State.Final() {
+			n++
+		}
+	}
 	return n
 }
 
@@ -96,8 +101,7 @@ func (w *World) TryLogin(id, user, password string) bool {
 	s := w.servers[id]
 	ok := false
 	if s != nil && s.State == StateRunning {
-		_, have, known := s.Login(user)
-		ok = known && have == password
+		ok = s.HasPassword(user, password)
 	}
 	if w.counters.logins == nil {
 		w.counters.logins = map[string]LoginCount{}

@@ -66,7 +66,12 @@ type World struct {
 	appCreds map[string]*AppCredential
 	pairs    map[keyPairID]*KeyPair
 	servers  map[string]*server
-	order    []string // server ids in order of creation
+	// invocations are the history of commands, oldest first; byCommand finds
+	// one; waiting are those whose agent did not answer.
+	invocations []*invocation
+	byCommand   map[invocationID]*invocation
+	waiting     []*invocation
+	order       []string // server ids in order of creation
 
 	faults   []*fault
 	faultSeq int
@@ -106,9 +111,11 @@ func NewWorld(o Options) *World {
 		appCreds: map[string]*AppCredential{},
 		pairs:    map[keyPairID]*KeyPair{},
 		servers:  map[string]*server{},
-		holds:    map[int]*hold{},
-		rates:    map[string]*rate{},
-		attempts: map[string][]*Attempt{},
+
+		byCommand: map[invocationID]*invocation{},
+		holds:     map[int]*hold{},
+		rates:     map[string]*rate{},
+		attempts:  map[string][]*Attempt{},
 	}
 }
 

@@ -1,0 +1,54 @@
+package adminapi_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
+)
+
+// TestCommands changes a server's inside from outside, and logs in with a password of which the simulator
+// has nothing but a hash.
+func TestCommands(t *testing.T) {
+	sim, creds, c := start(t)
+	ctx := t.Context()
+	s, err := c.AddServer(ctx, model.Server{Cloud: model.TencentCloud, AccountID: creds.AccountID, Region: creds.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := guest.Linux("root", "by command")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(id string) {
+		t.Helper()
+		err := sim.World().StartCommand(nil, model.Command{ID: id, ServerIDs: []string{s.ID}, Interpreter: "shell", Text: script.Text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Advance(ctx, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SetGuest(ctx, s.ID, model.Guest{Conditions: guestos.Conditions{ChpasswdFails: true}}); err != nil {
+		t.Fatal(err)
+	}
+	run("first")
+	if err := c.SetGuest(ctx, s.ID, model.Guest{}); err != nil {
+		t.Fatal(err)
+	}
+	run("second")
+	history, err := c.Commands(ctx, s.ID)
+	if err != nil || len(history) != 2 || history[0].State != model.CommandFailed || history[1].State != model.CommandSucceeded || history[1].Text != script.Text {
+		t.Errorf("%+v, %v", history, err)
+	}
+	if err := sshd.Login(ctx, s.SSHAddr, "root", "by command"); err != nil {
+		t.Errorf("log in: %v", err)
+	}
+	if err := sshd.Login(ctx, s.SSHAddr, "root", s.InitialPassword); err == nil {
+		t.Error("the old password still works")
+	}
+}

@@ -1,0 +1,14 @@
+// Package guestos is the inside of a simulated server, as far as commands go that a cloud's agent runs
+// there.
+//
+// The Linux script of cloudpw is really run, by the machine's own sh, in a scratch directory, with an
+// empty environment and a PATH that has nothing but stand-ins for id and chpasswd. These act on the
+// simulated server's accounts; the machine's own are out of reach.
+//
+// The Windows scripts are not run: there is no Windows to run them. For exactly the two scripts of
+// cloudpw, Go code plays what they should do, with a real RSA key. That shows that the protocol holds
+// together and says nothing about the PowerShell.
+//
+// No other script is run at all. A simulator is no place to run foreign commands on somebody's machine:
+// a script counts as known if it is cloudpw's own but for the values between its quotes.
+package guestos

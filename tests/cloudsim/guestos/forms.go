@@ -1,0 +1,44 @@
+package guestos
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"sync"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+)
+
+// keyBits is the size of the keys that the simulated Windows makes: the least that cloudpw takes, since a
+// test has to wait for it. The real script asks for 3072.
+const keyBits = 2048
+
+// forms are cloudpw's scripts without their values.
+var forms = sync.OnceValue(func() map[string]kind {
+	linux, err := guest.Linux("root", "x")
+	if err != nil {
+		panic(err)
+	}
+	// Any public key does to see the form of the script.
+	sample, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		panic(err)
+	}
+	key, err := guest.ParsePublicKey(printed(&sample.PublicKey))
+	if err != nil {
+		panic(err)
+	}
+	set, err := guest.WindowsSet("root", "x", key)
+	if err != nil {
+		panic(err)
+	}
+	return map[string]kind{blank(linux.Text): linuxSet, blank(guest.WindowsPrepare().Text): windowsPrepare, blank(set.Text): windowsSet}
+})
+
+// printed is what the preparation prints.
+func printed(key *rsa.PublicKey) string {
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\n", encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
+}

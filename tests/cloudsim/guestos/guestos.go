@@ -1,0 +1,92 @@
+package guestos
+
+import (
+	"crypto/rsa"
+	"regexp"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+)
+
+// System is a simulated operating system.
+type System struct {
+	Windows bool
+	// Accounts are the names of the local accounts.
+	Accounts []string
+	// Conditions under which the scripts refuse or fail.
+	Conditions
+	// Key is the key pair in the Windows machine key store; nil for none.
+	Key *rsa.PrivateKey
+}
+
+// Conditions make a system refuse or fail. The zero value is a system in good order.
+type Conditions struct {
+	// NotRoot: the agent runs commands without the rights of root or an administrator.
+	NotRoot bool `json:"not_root,omitempty"`
+	// NoChpasswd (Linux): chpasswd is not installed.
+	NoChpasswd bool `json:"no_chpasswd,omitempty"`
+	// ChpasswdFails (Linux): chpasswd cannot write.
+	ChpasswdFails bool `json:"chpasswd_fails,omitempty"`
+	// DomainController (Windows): there are no local accounts.
+	DomainController bool `json:"domain_controller,omitempty"`
+	// RefusesPasswords (Windows): the password policy refuses every password.
+	RefusesPasswords bool `json:"refuses_passwords,omitempty"`
+}
+
+// Result is what came of a command.
+type Result struct {
+	ExitCode int
+	// Output is standard output and standard error, in the order in which they were written. The scripts
+	// of cloudpw write to standard output alone.
+	Output string
+	// User has a new password, if it is not empty: Password in clear or Hash in the form of crypt(3).
+	User, Password, Hash string
+	// Key is the system's key pair afterwards.
+	Key *rsa.PrivateKey
+}
+
+// Run runs a command. interpreter is "shell" or "powershell". An error means that this machine cannot play
+// the system (it has no sh, say), not that the command failed.
+func (s System) Run(interpreter, text string) (Result, error) {
+	script, values := recognize(text)
+	switch {
+	case interpreter == string(guest.PowerShell) && !s.Windows, interpreter == string(guest.Shell) && s.Windows:
+		return Result{ExitCode: 127, Output: interpreter + ": not found\n", Key: s.Key}, nil
+	case script == linuxSet && !s.Windows:
+		return s.runShell(text)
+	case script == windowsPrepare && s.Windows:
+		return s.prepare()
+	case script == windowsSet && s.Windows:
+		return s.set(values[0], values[1]), nil
+	default:
+		return Result{ExitCode: 126, Output: "the simulated server runs no scripts but those of cloudpw\n", Key: s.Key}, nil
+	}
+}
+
+// kind is a script of cloudpw's.
+type kind int
+
+const (
+	unknown kind = iota
+	linuxSet
+	windowsPrepare
+	windowsSet
+)
+
+// quoted finds the values of a script: assignments of one quoted word, with nothing in it that a shell or
+// PowerShell would care for.
+var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|hash|sealed) ?= ?)'([A-Za-z0-9_.$/=+-]*)'$`)
+
+// recognize says which script a text is, and gives its values in their order.
+func recognize(text string) (kind, []string) {
+	text = strings.TrimSuffix(text, "\n")
+	var values []string
+	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+		values = append(values, m[2])
+	}
+	return forms()[blank(text)], values
+}
+
+func blank(text string) string {
+	return quoted.ReplaceAllString(strings.TrimSuffix(text, "\n"), "${1}''")
+}

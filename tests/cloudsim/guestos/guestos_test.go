@@ -1,0 +1,59 @@
+package guestos
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+)
+
+// TestCheckHash takes the first examples of the scheme's specification (Ulrich Drepper, "Unix crypt using
+// SHA-256 and SHA-512").
+func TestCheckHash(t *testing.T) {
+	const (
+		usual  = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
+		rounds = "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v."
+	)
+	for _, hash := range []string{usual, rounds} {
+		if !CheckHash(hash, "Hello world!") || CheckHash(hash, "Hello world") {
+			t.Errorf("%s", hash)
+		}
+	}
+	for _, hash := range []string{"", "!", "*", "$6$", "$5" + usual[2:], "$6$rounds=x" + rounds[15:], strings.TrimPrefix(usual, "$")} {
+		if CheckHash(hash, "Hello world!") {
+			t.Errorf("%q passes", hash)
+		}
+	}
+}
+
+// TestShellIsShutIn shows what a script can reach by name: two stand-ins and nothing of the machine.
+func TestShellIsShutIn(t *testing.T) {
+	system := System{Accounts: []string{"root", "web"}}
+	probe := `for c in id chpasswd passwd usermod cat rm ls; do command -v "$c" >/dev/null && echo "$c"; done; echo "$PATH" "$HOME"` + "\n"
+	r, err := system.runShell(probe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(r.Output)
+	if len(lines) != 3 || lines[0] != "id" || lines[1] != "chpasswd" || !strings.HasSuffix(lines[2], "/bin") || strings.Contains(lines[2], ":") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+// TestArgumentsAreBare shows that no process gets the hash as an argument.
+func TestArgumentsAreBare(t *testing.T) {
+	script, err := guest.Linux("web", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	system := System{Accounts: []string{"root", "web"}}
+	r, err := system.Run("shell", script.Text)
+	if err != nil || r.User != "web" || !CheckHash(r.Hash, "secret") {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	// The stand-in for chpasswd refuses any argument but -e, as this shows.
+	r, err = system.runShell(strings.Replace(script.Text, "chpasswd -e", `chpasswd -e "$hash"`, 1))
+	if err != nil || r.User != "" || r.ExitCode != 84 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -1,0 +1,122 @@
+package guestos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// shellTime bounds a script; one takes some milliseconds.
+	shellTime = 30 * time.Second
+	// maxOutput bounds what is kept of its output, in bytes.
+	maxOutput = 64 << 10
+)
+
+// idStub plays "id -u" and "id -u NAME". It knows the user it runs as from its own text and the accounts
+// from a file beside it.
+const idStub = `#!@SH@
+[ "$1" = -u ] || exit 1
+if [ $# -eq 1 ]; then
+	echo @UID@
+	exit
+fi
+while read -r name; do
+	[ "$name" = "$2" ] && echo 1000 && exit
+done <'@DIR@/accounts'
+echo "id: '$2': no such user" >&2
+exit 1
+`
+
+// chpasswdStub plays "chpasswd -e" with one line on standard input. It writes its arguments down, for tests.
+const chpasswdStub = `#!@SH@
+printf '%s\n' "$*" >'@DIR@/arguments'
+[ "$*" = -e ] || exit 2
+if [ @FAILS@ = true ]; then
+	echo 'chpasswd: cannot lock /etc/passwd; try again later.' >&2
+	exit 1
+fi
+IFS= read -r line || exit 1
+while read -r name; do
+	[ "$name" = "${line%%:*}" ] && printf '%s\n' "$line" >'@DIR@/set' && exit
+done <'@DIR@/accounts'
+echo "chpasswd: line 1: user '${line%%:*}' does not exist" >&2
+exit 1
+`
+
+// hashForm is what newer shadow-utils check a SHA-512 hash against before they store it.
+var hashForm = regexp.MustCompile(`^\$6\$(rounds=[1-9][0-9]{3,8}\$)?[^$:\n]{1,16}\$[./0-9A-Za-z]{86}$`)
+
+// runShell really runs cloudpw's Linux script.
+func (s System) runShell(text string) (Result, error) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		return Result{}, fmt.Errorf("the simulated server needs a sh on this machine: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "cloudsim-guest-")
+	if err != nil {
+		return Result{}, fmt.Errorf("a scratch directory for the simulated server: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := s.furnish(dir, sh, text); err != nil {
+		return Result{}, fmt.Errorf("a scratch directory for the simulated server: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shellTime)
+	defer cancel()
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, sh, filepath.Join(dir, "_script.sh"))
+	// The PATH is what keeps the machine's own chpasswd out. Without one, a shell would take its default.
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, []string{"PATH=" + filepath.Join(dir, "bin")}, &out, &out
+	err = cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		return Result{}, fmt.Errorf("the simulated server's shell: %w", err)
+	}
+	r := Result{ExitCode: cmd.ProcessState.ExitCode(), Output: string(out.Bytes()[:min(out.Len(), maxOutput)])}
+	line, err := os.ReadFile(filepath.Join(dir, "set"))
+	if err != nil {
+		return r, nil // nothing was set
+	}
+	user, hash, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), ":")
+	if !hashForm.MatchString(hash) {
+		return Result{}, fmt.Errorf("the script gave chpasswd something that is no SHA-512 hash, for user %q", user)
+	}
+	r.User, r.Hash = user, hash
+	return r, nil
+}
+
+// furnish writes what the script finds around it.
+func (s System) furnish(dir, sh, text string) error {
+	if strings.Contains(dir, "'") {
+		return fmt.Errorf("%q: quotes in the path", dir)
+	}
+	uid := "0"
+	if s.NotRoot {
+		uid = "1000"
+	}
+	fill := strings.NewReplacer("@SH@", sh, "@DIR@", dir, "@UID@", uid, "@FAILS@", fmt.Sprint(s.ChpasswdFails)).Replace
+	files := map[string]string{
+		"_script.sh": text,
+		"accounts":   strings.Join(append(slices.Clone(s.Accounts), ""), "\n"),
+		"bin/id":     fill(idStub), "bin/chpasswd": fill(chpasswdStub),
+	}
+	if s.NoChpasswd {
+		delete(files, "bin/chpasswd")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		return err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
