@@ -175,7 +175,7 @@ func requestsIn(t *testing.T, page, script string) []call {
 	t.Helper()
 	var all []call
 	for _, line := range strings.Split(strings.ReplaceAll(script, "\\\n", " "), "\n") {
-		words := strings.Fields(strings.NewReplacer(`"`, "", "'", "").Replace(line))
+		words := shellWords(line)
 		for i, word := range words {
 			switch {
 			case word == "vault" && i+1 < len(words):
@@ -190,6 +190,15 @@ func requestsIn(t *testing.T, page, script string) []call {
 		}
 	}
 	return all
+}
+
+// shellWords splits a line into words as a shell does; quotes keep blanks together.
+func shellWords(line string) []string {
+	var words []string
+	for _, m := range regexp.MustCompile(`(?:[^\s"']|"[^"]*"|'[^']*')+`).FindAllString(line, -1) {
+		words = append(words, strings.NewReplacer(`"`, "", "'", "").Replace(m))
+	}
+	return words
 }
 
 var vaultVerbs = map[string]string{"read": http.MethodGet, "write": http.MethodPost, "delete": http.MethodDelete, "list": "LIST"}

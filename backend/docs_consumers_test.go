@@ -1,0 +1,251 @@
+package backend
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/vault/sdk/framework"
+	"gopkg.in/yaml.v3"
+)
+
+// The tests of this file parse what the pages of docs/consumers give other programs to read, and check that the paths and
+// fields of it exist, on both sides.
+
+const consumersFolder = docsFolder + "/consumers"
+
+func consumerPages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(consumersFolder + "/*.md")
+	if err != nil || len(found) < 4 {
+		t.Fatalf("%d pages in %s (%v)", len(found), consumersFolder, err)
+	}
+	return found
+}
+
+// credentialFields are the fields that a read of a path of creds/ answers with; the path may have a query.
+func credentialFields(t *testing.T, page, target string) map[string]*framework.FieldSchema {
+	t.Helper()
+	u, err := url.Parse("/" + target)
+	if err != nil {
+		t.Errorf("%s: %s: %v", page, target, err)
+		return nil
+	}
+	for op, o := range servedOperations(t) {
+		if op.method != http.MethodGet || !strings.HasPrefix(op.path, "/cloudpw/creds/") || !matches(op.path, u.Path) {
+			continue
+		}
+		for name := range u.Query() {
+			if !takes(op, o.path, name) || o.path.Fields[name] == nil {
+				t.Errorf("%s: %s: creds/ has no field %s", page, target, name)
+			}
+		}
+		return o.handler.Responses[http.StatusOK][0].Fields
+	}
+	t.Errorf("%s: %s is no path of creds/", page, target)
+	return nil
+}
+
+// terraformArguments are the arguments of the blocks of hashicorp/vault that the pages use: website/docs/r/generic_endpoint.html.md,
+// ephemeral-resources/generic_secret.html.md and d/generic_secret.html.md of github.com/hashicorp/terraform-provider-vault,
+// and meta-arguments of Terraform itself.
+var terraformArguments = map[string][]string{
+	"resource vault_generic_endpoint": {"path", "data_json", "data_json_wo", "data_json_wo_version", "disable_read", "disable_delete",
+		"ignore_absent_fields", "write_fields", "namespace", "depends_on"},
+	"ephemeral vault_generic_secret": {"path", "version", "with_lease_start_time", "namespace", "depends_on"},
+	"data vault_generic_secret":      {"path", "version", "with_lease_start_time", "namespace", "depends_on"},
+}
+
+func TestHCLOfConsumers(t *testing.T) {
+	blocks := 0
+	for _, page := range consumerPages(t) {
+		text := readPage(t, page)
+		for i, source := range codeBlocks(text, "hcl") {
+			blocks++
+			file, diagnostics := hclsyntax.ParseConfig([]byte(source), fmt.Sprintf("%s block %d", page, i+1), hcl.InitialPos)
+			if diagnostics.HasErrors() {
+				t.Errorf("%s: %v", page, diagnostics)
+				continue
+			}
+			for _, block := range file.Body.(*hclsyntax.Body).Blocks {
+				if strings.HasPrefix(block.Type, "template") || block.Type == "env_template" {
+					checkAgentTemplate(t, page, block)
+				} else if len(block.Labels) > 0 {
+					checkTerraform(t, page, block)
+				}
+			}
+		}
+	}
+	if blocks < 5 {
+		t.Errorf("only %d blocks of HCL found", blocks)
+	}
+}
+
+// checkAgentTemplate checks a template of Vault Agent: the paths that it reads, and the fields that it takes.
+func checkAgentTemplate(t *testing.T, page string, block *hclsyntax.Block) {
+	t.Helper()
+	attribute := block.Body.Attributes["contents"]
+	if attribute == nil {
+		return // template_config
+	}
+	value, diagnostics := attribute.Expr.Value(nil)
+	if diagnostics.HasErrors() {
+		t.Errorf("%s: %v", page, diagnostics)
+		return
+	}
+	contents := value.AsString()
+	secrets := regexp.MustCompile(`secret "([^"]+)"`).FindAllStringSubmatch(contents, -1)
+	if len(secrets) == 0 {
+		t.Errorf("%s: a template reads no secret: %q", page, contents)
+	}
+	for _, m := range secrets {
+		fields := credentialFields(t, page, m[1])
+		for _, used := range regexp.MustCompile(`\.Data\.(\w+)`).FindAllStringSubmatch(contents, -1) {
+			if fields[used[1]] == nil {
+				t.Errorf("%s: %s does not answer with %s", page, m[1], used[1])
+			}
+		}
+	}
+}
+
+// checkTerraform checks a block of Terraform's provider for Vault.
+func checkTerraform(t *testing.T, page string, block *hclsyntax.Block) {
+	t.Helper()
+	kind := block.Type + " " + block.Labels[0]
+	arguments := terraformArguments[kind]
+	if arguments == nil {
+		return
+	}
+	for name := range block.Body.Attributes {
+		if !slices.Contains(arguments, name) {
+			t.Errorf("%s: %s has no argument %s", page, kind, name)
+		}
+	}
+	value, diagnostics := block.Body.Attributes["path"].Expr.Value(nil)
+	if diagnostics.HasErrors() {
+		t.Errorf("%s: %v", page, diagnostics)
+		return
+	}
+	path := value.AsString()
+	if block.Type != "resource" {
+		credentialFields(t, page, path)
+		return
+	}
+	written := map[string]*framework.FieldSchema{}
+	for op, o := range servedOperations(t) {
+		if op.method == http.MethodPost && matches(op.path, "/"+path) {
+			written = o.path.Fields
+		}
+	}
+	if len(written) == 0 {
+		t.Errorf("%s: nothing can be written to %s", page, path)
+	}
+	for _, name := range []string{"data_json", "data_json_wo"} {
+		if attribute := block.Body.Attributes[name]; attribute != nil {
+			for _, field := range encodedFields(t, page, attribute.Expr) {
+				if written[field] == nil {
+					t.Errorf("%s: %s does not take the field %s", page, path, field)
+				}
+			}
+		}
+	}
+}
+
+// encodedFields are the keys of the object in jsonencode({...}).
+func encodedFields(t *testing.T, page string, expression hclsyntax.Expression) []string {
+	t.Helper()
+	call, ok := expression.(*hclsyntax.FunctionCallExpr)
+	if !ok || call.Name != "jsonencode" || len(call.Args) != 1 {
+		t.Errorf("%s: data is no jsonencode(...)", page)
+		return nil
+	}
+	var fields []string
+	for _, item := range call.Args[0].(*hclsyntax.ObjectConsExpr).Items {
+		fields = append(fields, hcl.ExprAsKeyword(item.KeyExpr))
+	}
+	return fields
+}
+
+// operatorFields are the fields of Vault Secrets Operator's resources, apiVersion secrets.hashicorp.com/v1beta1, with those that are
+// required: docs/api/api-reference.md and api/v1beta1 of github.com/hashicorp/vault-secrets-operator.
+var operatorFields = map[string]struct{ known, required []string }{
+	"VaultDynamicSecret": {[]string{"vaultAuthRef", "namespace", "mount", "path", "requestHTTPMethod", "params", "renewalPercent", "revoke",
+		"allowStaticCreds", "rolloutRestartTargets", "destination", "refreshAfter"}, []string{"mount", "path", "destination"}},
+	"VaultStaticSecret": {[]string{"vaultAuthRef", "namespace", "mount", "path", "version", "type", "refreshAfter", "hmacSecretData",
+		"rolloutRestartTargets", "destination", "syncConfig"}, []string{"mount", "path", "type", "destination"}},
+}
+
+var operatorDestination = []string{"name", "create", "overwrite", "labels", "annotations", "type", "transformation"}
+
+func TestYAMLOfConsumers(t *testing.T) {
+	blocks := 0
+	for _, page := range consumerPages(t) {
+		for _, source := range codeBlocks(readPage(t, page), "yaml") {
+			blocks++
+			var resource struct {
+				APIVersion string            `yaml:"apiVersion"`
+				Kind       string            `yaml:"kind"`
+				Metadata   map[string]string `yaml:"metadata"`
+				Spec       map[string]any    `yaml:"spec"`
+			}
+			decoder := yaml.NewDecoder(strings.NewReader(source))
+			decoder.KnownFields(true)
+			if err := decoder.Decode(&resource); err != nil {
+				t.Errorf("%s: %v", page, err)
+				continue
+			}
+			fields := operatorFields[resource.Kind]
+			if resource.APIVersion != "secrets.hashicorp.com/v1beta1" || fields.known == nil {
+				t.Errorf("%s: %s %s is no resource of the operator", page, resource.APIVersion, resource.Kind)
+				continue
+			}
+			for name := range resource.Spec {
+				if !slices.Contains(fields.known, name) {
+					t.Errorf("%s: %s has no field %s", page, resource.Kind, name)
+				}
+			}
+			for _, name := range fields.required {
+				if resource.Spec[name] == nil {
+					t.Errorf("%s: a %s lacks the field %s", page, resource.Kind, name)
+				}
+			}
+			if kind := resource.Spec["type"]; resource.Kind == "VaultStaticSecret" && kind != "kv-v1" {
+				t.Errorf("%s: type %v; of the two types only kv-v1 reads any path", page, kind)
+			}
+			answer := credentialFields(t, page, fmt.Sprintf("%v/%v", resource.Spec["mount"], resource.Spec["path"]))
+			destination, _ := resource.Spec["destination"].(map[string]any)
+			for name := range destination {
+				if !slices.Contains(operatorDestination, name) {
+					t.Errorf("%s: a destination has no field %s", page, name)
+				}
+			}
+			for _, used := range regexp.MustCompile(`get \.Secrets "(\w+)"`).FindAllStringSubmatch(source, -1) {
+				if answer[used[1]] == nil {
+					t.Errorf("%s: %v does not answer with %s", page, resource.Spec["path"], used[1])
+				}
+			}
+		}
+	}
+	if blocks < 3 {
+		t.Errorf("only %d blocks of YAML found", blocks)
+	}
+}
+
+// A static credential is, to the operator, an answer with last_vault_rotation and a rotation_period or rotation_schedule
+// (isStaticCreds in controllers/vaultdynamicsecret_controller.go); Vault Agent wants rotation_period and ttl.
+func TestAnswersHaveWhatConsumersNeed(t *testing.T) {
+	fields := slices.Sorted(maps.Keys(credsResponse()))
+	for _, name := range []string{"last_vault_rotation", "rotation_period", "rotation_schedule", "ttl"} {
+		if !slices.Contains(fields, name) {
+			t.Errorf("creds/ has no %s", name)
+		}
+	}
+}
