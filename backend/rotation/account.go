@@ -264,6 +264,9 @@ type Account struct {
 	// OldUnresolved are the attempts of the promoted value that were still open when it was promoted.
 	OldUnresolved []Attempt   `json:"old_unresolved,omitempty"`
 	Candidates    []Candidate `json:"candidates,omitempty"`
+	// Loose is set once the settle window alone has closed an attempt of the present reset method: its
+	// operation may go on where the cloud runs one at a time, which matters if the method is changed.
+	Loose bool `json:"loose,omitempty"`
 
 	Due    *Due             `json:"due,omitempty"`
 	Leases map[string]Lease `json:"leases,omitempty"` // by nonce

@@ -11,9 +11,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// recorder is a provider that answers looks at operation records and keeps the requests.
+// recorder is a reset method that answers looks at operation records and keeps the requests.
 type recorder struct {
-	simProvider
+	simResetter
 	latency time.Duration
 	err     error
 

@@ -164,7 +164,7 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 		}
 		next = sameReset(next, size)
 	}
-	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, n, live, r)
+	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, g.Settings.ResetMethod, n, live, r)
 }
 
 // nextRoll says when a group's members are looked at again.
@@ -182,12 +182,12 @@ func (e *entry) heldAt(now time.Time) bool {
 }
 
 // sameReset takes the accounts that fit into one request with the first: same user, same force_stop, same
-// reset method; and no other where the method needs something of each instance.
+// platform.
 func sameReset(members []*Account, size int) []*Account {
 	var out []*Account
 	for _, m := range members {
 		if m.Username == members[0].Username && m.Settings.ForceStop == members[0].Settings.ForceStop &&
-			m.Settings.ResetMethod == members[0].Settings.ResetMethod && m.Facts.Platform == members[0].Facts.Platform && len(out) < size {
+			m.Facts.Platform == members[0].Facts.Platform && len(out) < size {
 			out = append(out, m)
 		}
 	}
@@ -205,7 +205,7 @@ type part struct {
 
 // sendBatch records the value and an attempt in each account, and only then sends one request for
 // those that were recorded. What is known of the request then is recorded in each of them.
-func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, method string, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	var mu sync.Mutex
 	var parts []part
 	var failed error
@@ -213,7 +213,7 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, n *
 	for _, m := range members {
 		wg.Go(func() {
 			c.opts.turn(ctx, m.ID)
-			p, err := c.prepare(ctx, m, ev, n, live, r)
+			p, err := c.prepare(ctx, m, ev, method, n, live, r)
 			mu.Lock()
 			defer mu.Unlock()
 			if p != nil {
@@ -243,8 +243,9 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, n *
 	return failed
 }
 
-// prepare records the value and an attempt in one account; nil if it is not to be sent now.
-func (c *Core) prepare(ctx context.Context, m *Account, ev joined, n *connection, live *Connection, r cloud.PasswordResetter) (*part, error) {
+// prepare records the value and an attempt in one account; nil if it is not to be sent now, as while the
+// role's reset method is being changed and the account does not have the group's yet.
+func (c *Core) prepare(ctx context.Context, m *Account, ev joined, method string, n *connection, live *Connection, r cloud.PasswordResetter) (*part, error) {
 	e := c.entry(m.ID)
 	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
 	if !ok {
@@ -254,7 +255,7 @@ func (c *Core) prepare(ctx context.Context, m *Account, ev joined, n *connection
 	if !ok {
 		return nil, nil
 	}
-	if ev.attempt, err = c.newAttempt(m, operation); err != nil {
+	if ev.attempt, err = c.newAttempt(method, operation); err != nil {
 		return nil, err
 	}
 	rec, err := c.update(ctx, e, ev)

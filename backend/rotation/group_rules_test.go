@@ -103,7 +103,7 @@ func TestGateKeepsBackgroundGoing(t *testing.T) {
 func TestUnreadableRecordStopsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(t, 1, rules{}, true, odds{})
+		w := newWorld(t, 1, rules{}, serialMethod, odds{})
 		w.start()
 		s := staticSettings()
 		s.Period = time.Hour
@@ -131,7 +131,7 @@ func TestUnreadableRecordStopsNobodyElse(t *testing.T) {
 func TestInstanceMissedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(t, 1, rules{}, true, odds{})
+		w := newWorld(t, 1, rules{}, serialMethod, odds{})
 		w.start()
 		id := w.bind(leasedSettings())
 		w.ensureBound(ctx)

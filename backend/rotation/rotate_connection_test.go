@@ -12,7 +12,7 @@ import (
 func TestRotateConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(t, 1, rules{}, true, odds{})
+		w := newWorld(t, 1, rules{}, serialMethod, odds{})
 		w.start()
 		shared := with(leasedSettings(), func(s *Settings) { s.SharedPassword = true })
 		members := []ID{w.bind(shared), w.bind(shared)}

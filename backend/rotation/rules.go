@@ -84,14 +84,24 @@ func (e bound) apply(a *Account, r rules) error {
 	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
 		a.Due = nil // it is back in the group, which brings it to the group's password if need be
 	}
-	if method := a.Settings.ResetMethod; method != e.settings.ResetMethod && method != "" && !a.LastReset.IsZero() && !r.noBarrier {
-		a.OldUnresolved = append(a.OldUnresolved, Attempt{
-			ID: "barrier/" + method + "/" + e.at.UTC().Format(time.RFC3339Nano), Method: method, Started: e.at, Barrier: true,
-		})
+	if a.Settings.ResetMethod != e.settings.ResetMethod && !r.noBarrier {
+		a.raiseBarrier(e.at)
 	}
 	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
 	a.Gone = time.Time{}
 	return nil
+}
+
+// raiseBarrier notes, when the reset method is about to change, that attempts of the old one may still
+// set their value, unless the end of every one of them is known.
+func (a *Account) raiseBarrier(at time.Time) {
+	open := a.Loose || len(a.OldUnresolved) > 0 || a.Pending != nil && len(a.Pending.Attempts) > 0
+	if method := a.Settings.ResetMethod; open && method != "" {
+		a.Loose = false
+		a.OldUnresolved = append(a.OldUnresolved, Attempt{
+			ID: "barrier/" + method + "/" + at.UTC().Format(time.RFC3339Nano), Method: method, Started: at, Barrier: true,
+		})
+	}
 }
 
 // firstRotation is the next scheduled rotation after a change of the schedule: a time of the cron
@@ -348,12 +358,14 @@ func (e settled) apply(a *Account, _ rules) error {
 		for i, t := range a.OldUnresolved {
 			if t.ID == id {
 				a.OldUnresolved = append(a.OldUnresolved[:i:i], a.OldUnresolved[i+1:]...)
+				a.Loose = a.Loose || !t.Barrier
 				changed = true
 				break
 			}
 		}
 		if a.closeAttempt(id) {
 			a.Pending.Uncertain = true
+			a.Loose = true
 			changed = true
 		}
 	}

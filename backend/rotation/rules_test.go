@@ -58,6 +58,7 @@ func TestRules4And5ClosingAttempts(t *testing.T) {
 		{"4c: the settle window closes, without certainty", rotating(sent("a"), sent("b")), settled{[]string{"a"}}, nil, func(t *testing.T, a *Account) {
 			is(t, "open attempts", len(a.Pending.Attempts), 1)
 			is(t, "uncertain", a.Pending.Uncertain, true)
+			is(t, "loose", a.Loose, true)
 		}},
 		{"4c: nothing to settle", rotating(sent("a")), settled{[]string{"b"}}, errNoChange, nil},
 		{"4: an unknown outcome closes nothing", rotating(sent("a")), unknown{"a", b}, nil, func(t *testing.T, a *Account) {
@@ -65,6 +66,18 @@ func TestRules4And5ClosingAttempts(t *testing.T) {
 			is(t, "pending", a.Pending.Password, "two")
 		}},
 		{"5: the operation seen before the call means not visible yet", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "before", State: cloud.OperationSuccess}, at: t0}, errNoChange, nil},
+		{"4a: a record may show that the attempt did nothing", rotating(sent("x"), acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed, Kind: cloud.Refused}, backoff: b, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "open attempts", len(a.Pending.Attempts), 1)
+			is(t, "uncertain", a.Pending.Uncertain, false)
+			is(t, "failures", a.Pending.Failures, 0)
+			is(t, "backoff", *a.Backoff, b)
+		}},
+		{"4a: or that the guest refuses the password", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed, Kind: cloud.PasswordRefused}, backoff: b, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "rejected", a.Pending.Rejected, true)
+			is(t, "uncertain", a.Pending.Uncertain, false)
+		}},
+		{"2: an attempt by another method than the account's is not begun", due(DueManual), begun{password: "two", attempt: Attempt{ID: "a", Method: "api"}}, errStale, nil},
+		{"3: nor repeated", rotating(sent("a")), retried{Attempt{ID: "b", Method: "api"}}, errStale, nil},
 		{"5: after the grace it means overwritten", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "before"}, graceOver: true, at: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "overwritten", a.Pending.Attempts[0].Overwritten, true)
 		}},
@@ -179,6 +192,7 @@ func TestRule15Binding(t *testing.T) {
 	s := leasedSettings()
 	static := staticSettings()
 	static.Period = time.Hour
+	byCommand := with(s, func(s *Settings) { s.ResetMethod = "command" })
 	runTransitions(t, []transitionCase{
 		{"the same role again changes nothing", nil, bound{role: "web", settings: s, at: t0}, errNoChange, nil},
 		{"another role is refused", nil, bound{role: "db", settings: s, at: t0}, Conflict, nil},
@@ -189,6 +203,14 @@ func TestRule15Binding(t *testing.T) {
 		{"a schedule is never in the past", nil, bound{role: "web", settings: static, at: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
 			is(t, "next rotation", a.NextRotation, t0.Add(time.Hour))
 		}},
+		{"a change of the reset method waits for what the old one may still do", func(a *Account) { a.Loose, a.Settings.ResetMethod = true, "api" }, bound{role: "web", settings: byCommand, at: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
+			is(t, "barriers", len(a.OldUnresolved), 1)
+			is(t, "its method", a.OldUnresolved[0].Method, "api")
+			is(t, "is one", a.OldUnresolved[0].Barrier, true)
+			is(t, "loose", a.Loose, false)
+		}},
+		{"and for what it has open", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod = "api" }), bound{role: "web", settings: byCommand, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 1) }},
+		{"where the end of everything is known there is nothing to wait for", func(a *Account) { a.LastReset, a.Settings.ResetMethod = t0, "api" }, bound{role: "web", settings: byCommand, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
 		{"a role's end takes the schedule, and nothing else", func(a *Account) { a.NextRotation = t0 }, unbound{"web"}, nil, func(t *testing.T, a *Account) {
 			is(t, "role", a.Role, "")
 			is(t, "next rotation", a.NextRotation.IsZero(), true)

@@ -80,7 +80,7 @@ func (w *world) startWith(change func(logical.Storage) logical.Storage) {
 
 func TestAFailedStepIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, false, odds{})
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		leases := w.crowd(t, 20, leasedSettings())
 		var broken atomic.Bool
@@ -101,7 +101,7 @@ func TestAFailedStepIsTriedAgain(t *testing.T) {
 
 func TestReadsDoNotWaitForTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, false, odds{})
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
 		leases := w.crowd(t, 2, leasedSettings())
 		hold := make(chan struct{})
 		var broken atomic.Bool
@@ -127,7 +127,7 @@ func TestStopEndsEverything(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Millisecond, 700 * time.Millisecond, 3 * time.Second, time.Minute} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1, rules{}, false, odds{})
+				w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
 				leases := w.crowd(t, 100, leasedSettings())
 				w.start()
 				pass(time.Second)
@@ -158,7 +158,7 @@ func TestStopEndsEverything(t *testing.T) {
 // ahead.
 func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, false, odds{})
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		for _, l := range w.crowd(t, 5, with(leasedSettings(), func(s *Settings) { s.MinResetInterval = time.Minute })) {
 			a := w.record(l.ref.ID).clone()
@@ -177,7 +177,7 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 
 func TestStartOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, false, odds{})
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
 		w.crowd(t, 1, leasedSettings())
 		w.start()
 		w.node.core.Start()

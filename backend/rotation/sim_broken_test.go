@@ -29,6 +29,7 @@ func TestBrokenCores(t *testing.T) {
 		{"16 import while an attempt is open", rules{importWhileOpen: true}},
 		{"17 queue item lost on error", rules{dropFailedItems: true}},
 		{"18 schedule rebuilt from a missing last rotation", rules{scheduleFromZeroStart: true}},
+		{"19 a change of the reset method waits for nothing", rules{noBarrier: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

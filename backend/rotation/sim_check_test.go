@@ -153,9 +153,10 @@ func describe(a *Account) string {
 }
 
 // settleBound is the longest time that the protocol may need to become quiet once nothing fails any
-// more: a late request and its operation (13 minutes), the settle windows of a rejected pending and of
-// a promoted one (19 minutes each), backoffs and holds (5 minutes each), and three rotations.
-const settleBound = 90 * time.Minute
+// more: a late request and its operation (30 minutes on a serial cloud), the barrier of a changed reset
+// method (36 minutes there), the settle windows of a rejected pending and of a promoted one (19 minutes
+// each), backoffs and holds (5 minutes each), and three rotations.
+const settleBound = 150 * time.Minute
 
 // calm stops the faults and lets every lease end.
 func (w *world) calm() {

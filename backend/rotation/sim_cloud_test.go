@@ -11,18 +11,52 @@ import (
 
 // The model cloud's figures. They are those of section 3's assumptions, not of any real cloud.
 const (
-	simTimeout      = 10 * time.Second
-	simLifetime     = 5 * time.Minute
-	simLongest      = 8 * time.Minute
-	simGrace        = 30 * time.Second
-	simPoll         = 6 * time.Second
-	simInitialDelay = 10 * time.Minute
+	simTimeout  = 10 * time.Second
+	simLifetime = 5 * time.Minute
+	simLongest  = 8 * time.Minute
+	// simLongestSerial is longer than the settle window of a serial cloud, which does not contain it.
+	simLongestSerial = 25 * time.Minute
+	simGrace         = 30 * time.Second
+	simPoll          = 6 * time.Second
+	simInitialDelay  = 10 * time.Minute
 )
+
+// simMethod is one way to have passwords set, after the forms that clouds offer.
+type simMethod string
+
+const (
+	// serialMethod: an operation on the instance, of which the cloud runs one at a time and shows the
+	// latest one.
+	serialMethod simMethod = "serial"
+	// overlappingMethod: the same, but a second one starts while the first runs.
+	overlappingMethod simMethod = "overlapping"
+	// commandMethod: a command in the guest, each with a record of its own. It needs something of the
+	// guest first, and its failures may say that nothing was changed.
+	commandMethod simMethod = "command"
+	// answeringMethod: the answer to the request comes when the password is set.
+	answeringMethod simMethod = "answering"
+)
+
+var simMethods = []simMethod{serialMethod, overlappingMethod, commandMethod, answeringMethod}
+
+// longest is how long an operation may take. A serial cloud's may take longer than a settle window.
+func (m simMethod) longest() time.Duration {
+	if m == serialMethod {
+		return simLongestSerial
+	}
+	return simLongest
+}
+
+// simAnswer is the cloud's answer to a reset request.
+type simAnswer struct {
+	started cloud.ResetStarted
+	err     error
+}
 
 // simCloud is the cloud, with its servers. It survives every crash.
 type simCloud struct {
 	w      *world
-	serial bool // it refuses a second operation on an instance while one runs
+	method simMethod // that accounts use unless they say otherwise
 
 	mu      sync.Mutex
 	servers map[string]*simServer
@@ -46,7 +80,8 @@ type simServer struct {
 	state      cloud.OperationState
 	shown      string // the latest operation, as the record shows it
 	shownState cloud.OperationState
-	running    int
+	running    int                          // operations of the serial method
+	commands   map[string]cloud.ResetRecord // by id, as the cloud shows them
 	// flying counts, by value, the requests and operations that may still set that value.
 	flying map[string]int
 	gone   bool
@@ -56,6 +91,14 @@ type simServer struct {
 
 // show makes the record visible, at once or after a lag.
 func (s *simServer) show() { s.shown, s.shownState = s.operation, s.state }
+
+// record is what the cloud shows of a reset, or of the latest operation. The caller holds c.mu.
+func (s *simServer) record(method simMethod, requestID string) cloud.ResetRecord {
+	if method == commandMethod || method == answeringMethod {
+		return s.commands[requestID]
+	}
+	return cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: "simulated"}
+}
 
 func (c *simCloud) locked(f func()) {
 	c.mu.Lock()
@@ -100,27 +143,39 @@ func (s *simServer) land(value string) {
 }
 
 // arrive is the cloud's side of a reset request: it takes all instances or none.
-func (c *simCloud) arrive(ids []string, value string, signed time.Time) (cloud.ResetStarted, error) {
+func (c *simCloud) arrive(method simMethod, ids []string, value string, signed time.Time, answer func(simAnswer)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
-		if err := c.refusal(id, signed); err != nil {
+		if err := c.refusal(method, id, signed); err != nil {
 			for _, id := range ids {
 				c.servers[id].land(value)
 			}
-			return cloud.ResetStarted{}, err
+			answer(simAnswer{err: err})
+			return
 		}
 	}
 	c.times = append(c.times, signed)
 	op := c.newID("op")
 	for _, id := range ids {
-		c.begin(c.servers[id], op, value)
+		c.begin(c.servers[id], &simOperation{method: method, id: op, value: value, answer: answer})
 	}
-	return cloud.ResetStarted{RequestID: op}, nil
+	if method != answeringMethod {
+		answer(simAnswer{started: cloud.ResetStarted{RequestID: op}})
+	}
+}
+
+// simOperation is a reset that the cloud carries out on one server.
+type simOperation struct {
+	method         simMethod
+	id, value      string
+	fails, applied bool
+	kind           cloud.Kind // of a failure
+	answer         func(simAnswer)
 }
 
 // refusal is why the cloud does not take a reset of an instance; nil if it does. The caller holds c.mu.
-func (c *simCloud) refusal(id string, signed time.Time) error {
+func (c *simCloud) refusal(method simMethod, id string, signed time.Time) error {
 	w, s, o := c.w, c.servers[id], c.w.odds()
 	switch {
 	case c.refuse:
@@ -129,7 +184,7 @@ func (c *simCloud) refusal(id string, signed time.Time) error {
 		return cloud.Errorf(cloud.Denied, "signature expired")
 	case s.gone:
 		return cloud.Errorf(cloud.NotFound, "no such instance")
-	case c.serial && s.running > 0:
+	case method == serialMethod && s.running > 0:
 		return cloud.Errorf(cloud.Refused, "another operation runs")
 	case w.fault("throttle", id, o.refuse):
 		return w.throttled(id)
@@ -149,54 +204,100 @@ func (w *world) throttled(who string) error {
 }
 
 // begin starts an accepted operation on one server. The caller holds c.mu.
-func (c *simCloud) begin(s *simServer, op, value string) {
+func (c *simCloud) begin(s *simServer, op *simOperation) {
 	w, o := c.w, c.w.odds()
 	for other := range s.flying {
-		if other != value {
-			w.violation("I9", "the cloud takes %s for %s while %s may still be set", value, s.id, other)
+		if other != op.value {
+			w.violation("I9", "the cloud takes %s for %s while %s may still be set", op.value, s.id, other)
 		}
 	}
-	s.operation, s.state = op, cloud.OperationRunning
-	s.running++
-	c.resets[s.id] = append(c.resets[s.id], value)
-	w.tracef("cloud accepts reset(%s) on %s as %s", value, s.id, op)
-	if w.fault("lag", s.id, o.lag) {
-		lag := 5 * time.Second
-		if w.fault("long lag", s.id, 0.1) {
-			lag = 2 * simGrace
-		}
-		time.AfterFunc(w.duration("lag by", s.id, lag), func() { c.locked(s.show) })
-	} else {
-		s.show()
+	if op.method == serialMethod {
+		s.running++
 	}
+	c.resets[s.id] = append(c.resets[s.id], op.value)
+	w.tracef("cloud accepts reset(%s) on %s as %s", op.value, s.id, op.id)
+	c.set(s, op, cloud.OperationRunning)
 	takes := 500*time.Millisecond + w.duration("takes", s.id, 8*time.Second)
 	if w.fault("slow", s.id, o.late) {
-		takes = w.duration("slow by", s.id, simLongest-time.Second)
+		takes = w.duration("slow by", s.id, op.method.longest()-time.Second)
 	}
-	fails := w.fault("failed", s.id, o.failed)
-	applied := !fails || w.fault("failed although applied", s.id, 0.5)
-	time.AfterFunc(takes, func() { c.finish(s, op, value, fails, applied) })
+	op.fails = w.fault("failed", s.id, o.failed)
+	op.applied = !op.fails || w.fault("failed although applied", s.id, 0.5)
+	if !op.applied && w.fault("failed without doing anything, and says so", s.id, 0.5) {
+		op.kind = cloud.Refused
+		if w.fault("the guest refuses the password", s.id, o.password) {
+			op.kind = cloud.PasswordRefused
+		}
+	}
+	time.AfterFunc(takes, func() { c.finish(s, op) })
 }
 
-// finish ends an operation: the server has the new password, or not, and the record says so, or not.
-func (c *simCloud) finish(s *simServer, op, value string, fails, applied bool) {
+// set changes an operation's state, and what the cloud shows of it, at once or after a lag. The caller
+// holds c.mu.
+func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationState) {
+	w, o := c.w, c.w.odds()
+	show := s.show
+	switch op.method {
+	case answeringMethod:
+		return
+	case commandMethod:
+		r := cloud.ResetRecord{OperationID: op.id, State: state, Message: "simulated"}
+		if state == cloud.OperationFailed {
+			r.Kind = op.kind
+		}
+		show = func() {
+			if s.commands[op.id].State != cloud.OperationSuccess && s.commands[op.id].State != cloud.OperationFailed {
+				s.commands[op.id] = r
+			}
+		}
+	default:
+		if state == cloud.OperationRunning {
+			s.operation = op.id
+		}
+		if s.operation != op.id {
+			return
+		}
+		s.state = state
+	}
+	if state != cloud.OperationRunning || !w.fault("lag", s.id, o.lag) {
+		show()
+		return
+	}
+	lag := 5 * time.Second
+	if w.fault("long lag", s.id, 0.1) {
+		lag = 2 * simGrace
+	}
+	time.AfterFunc(w.duration("lag by", s.id, lag), func() { c.locked(show) })
+}
+
+// finish ends an operation: the server has the new password, or not, and the cloud says so, or not.
+func (c *simCloud) finish(s *simServer, op *simOperation) {
 	c.mu.Lock()
-	s.running--
-	s.land(value)
+	if op.method == serialMethod {
+		s.running--
+	}
+	s.land(op.value)
 	state := cloud.OperationSuccess
-	if fails {
+	if op.fails {
 		state = cloud.OperationFailed
 	}
-	if applied { // though an instance that vanished may come back
-		s.password = value
+	if op.applied { // though an instance that vanished may come back
+		s.password = op.value
 		s.byHand = false
 	}
-	if s.operation == op {
-		s.state = state
-		s.show()
-	}
-	c.w.tracef("operation %s on %s ends: %s, applied %v: the server has %s", op, s.id, state, applied, s.password)
+	c.set(s, op, state)
+	c.w.tracef("operation %s on %s ends: %s, applied %v: the server has %s", op.id, s.id, state, op.applied, s.password)
 	c.mu.Unlock()
+	if op.method == answeringMethod {
+		switch {
+		case !op.fails:
+			op.answer(simAnswer{started: cloud.ResetStarted{Done: true}})
+		case op.kind != "":
+			op.answer(simAnswer{err: cloud.Errorf(op.kind, "simulated")})
+		default:
+			op.answer(simAnswer{err: simUnknown("reset")})
+		}
+	}
 	c.w.checkStored(s.account)
 }
 
@@ -205,7 +306,7 @@ func (c *simCloud) overwrite(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.servers[id]
-	if s.gone || c.serial && s.running > 0 {
+	if s.gone || s.running > 0 {
 		return
 	}
 	s.operation, s.state = c.newID("foreign"), cloud.OperationSuccess

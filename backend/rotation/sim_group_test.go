@@ -109,11 +109,11 @@ func (w *world) unsettledGroup() string {
 // playGroup simulates one random schedule over a role with a shared password.
 func playGroup(t *testing.T, seed uint64, r rules) *world {
 	t.Helper()
-	o, serial := profile(seed)
+	o, method := profile(seed)
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w = newWorld(t, seed, r, serial, o)
+		w = newWorld(t, seed, r, method, o)
 		w.faulty.Store(true) // resets are counted per account elsewhere
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 3))
@@ -164,6 +164,13 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 			case n < 96:
 				// Joiners and leavers; who leaves may join again.
 				members = all[:1+draw.IntN(len(all))]
+				if draw.IntN(3) == 0 {
+					m := string(simMethods[draw.IntN(len(simMethods))])
+					w.tracef("reset method: %s", m)
+					for i := range w.specs {
+						w.specs[i].Settings.ResetMethod = m
+					}
+				}
 				w.tracef("members: %v", members)
 				w.ensureMembers(ctx, members)
 				w.bindGroup(ctx, members)
@@ -233,12 +240,12 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 }
 
 // playSharedCrash plays one life of a group of two, with crashes at the given half points.
-func playSharedCrash(t *testing.T, serial bool, crashAt map[int]bool) *world {
+func playSharedCrash(t *testing.T, method simMethod, crashAt map[int]bool) *world {
 	t.Helper()
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w = newWorld(t, 1, rules{}, serial, odds{})
+		w = newWorld(t, 1, rules{}, method, odds{})
 		w.crashAt = crashAt
 		w.faulty.Store(true)
 		w.start()
@@ -276,12 +283,12 @@ func playSharedCrash(t *testing.T, serial bool, crashAt map[int]bool) *world {
 // TestEveryCrashOfAGroup crashes a group's life at every storage write and cloud call, alone and, in
 // the long form, in pairs.
 func TestEveryCrashOfAGroup(t *testing.T) {
-	clouds(t, func(t *testing.T, serial bool) {
+	clouds(t, func(t *testing.T, method simMethod) {
 		t.Parallel()
-		half := 2 * playSharedCrash(t, serial, nil).points
+		half := 2 * playSharedCrash(t, method, nil).points
 		runs := 0
 		for i := range half {
-			w := playSharedCrash(t, serial, map[int]bool{i: true})
+			w := playSharedCrash(t, method, map[int]bool{i: true})
 			runs++
 			if len(w.violations()) > 0 {
 				w.fail(t, fmt.Sprintf("crash at half point %d", i))
@@ -291,7 +298,7 @@ func TestEveryCrashOfAGroup(t *testing.T) {
 			}
 			// A sample of the partners: the pairs of one account are played in full elsewhere.
 			for j := i + 1; j < 2*w.points; j += 17 {
-				w := playSharedCrash(t, serial, map[int]bool{i: true, j: true})
+				w := playSharedCrash(t, method, map[int]bool{i: true, j: true})
 				runs++
 				if len(w.violations()) > 0 {
 					w.fail(t, fmt.Sprintf("crashes at half points %d and %d", i, j))

@@ -17,28 +17,64 @@ type simProvider struct {
 
 var (
 	_ cloud.PasswordResetters      = (*simProvider)(nil)
-	_ cloud.PasswordResetter       = (*simProvider)(nil)
+	_ cloud.PasswordResetter       = simResetter{}
+	_ cloud.ResetPreparer          = simPreparer{}
 	_ cloud.InitialPasswordReader  = (*simProvider)(nil)
 	_ cloud.InitialPasswordClearer = (*simProvider)(nil)
 )
 
 // Resetter implements cloud.PasswordResetters.
-func (p *simProvider) Resetter(string) cloud.PasswordResetter { return p }
+func (p *simProvider) Resetter(method string) cloud.PasswordResetter {
+	r := simResetter{p, simMethod(method)}
+	if r.method == commandMethod {
+		return simPreparer{r}
+	}
+	return r
+}
+
+// simResetter is one node's way to have passwords set by one method.
+type simResetter struct {
+	*simProvider
+	method simMethod
+}
+
+// simPreparer needs to ask the guest for something first.
+type simPreparer struct{ simResetter }
 
 // ResetTraits implements cloud.PasswordResetter.
-func (p *simProvider) ResetTraits() cloud.ResetTraits {
-	return cloud.ResetTraits{Action: "reset", BatchSize: 100, SignatureLifetime: simLifetime, Serial: p.n.w.cloud.serial,
-		LongestOperation: simLongest, VisibilityGrace: simGrace, PollInterval: simPoll}
+func (p simResetter) ResetTraits() cloud.ResetTraits {
+	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method == serialMethod,
+		LongestOperation: p.method.longest(), VisibilityGrace: simGrace, PollInterval: simPoll}
+	if p.method == commandMethod || p.method == answeringMethod {
+		t.BatchSize = 1
+	}
+	return t
+}
+
+// PrepareReset implements cloud.ResetPreparer. It is a crash point, and may fail.
+func (p simPreparer) PrepareReset(ctx context.Context, r cloud.Reset) (string, error) {
+	if r.Password != "" {
+		p.n.w.violation("I10", "%s is given away before it is recorded", r.Password)
+	}
+	key := ""
+	err := p.call(ctx, "prepare", r.InstanceIDs[0], func(c *simCloud) error {
+		key = "key of " + r.InstanceIDs[0]
+		return nil
+	})
+	return key, err
 }
 
 func simUnknown(what string) error { return cloud.Errorf(cloud.Unknown, "%s: no answer", what) }
 
 // StartReset implements cloud.PasswordResetter. It is a crash point: before the request leaves, and
 // after the cloud took it.
-func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetStarted, error) {
+func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetStarted, error) {
 	w, c, id, o := p.n.w, p.n.w.cloud, r.InstanceIDs[0], p.n.w.odds()
 	if p.n.dead() {
 		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "dead")
+	}
+	if p.method == commandMethod && r.Prepared != "key of "+id {
+		w.violation("I10", "a command for %s was prepared with %q", id, r.Prepared)
 	}
 	p.n.paced("reset")
 	crash := w.point("reset", id)
@@ -50,33 +86,29 @@ func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.Rese
 		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "cannot connect")
 	}
 	signed := time.Now()
-	w.tracef("node %d sends reset(%s) to %v", p.n.id, r.Password, r.InstanceIDs)
+	w.tracef("node %d sends %s reset(%s) to %v", p.n.id, p.method, r.Password, r.InstanceIDs)
 	for _, id := range r.InstanceIDs {
 		w.checkSent(id, r.Password)
 	}
 	c.fly(r.InstanceIDs, r.Password)
-	type result struct {
-		started cloud.ResetStarted
-		err     error
-	}
-	answer := make(chan result, 1)
+	answers := make(chan simAnswer, 1)
 	lost := w.fault("answer lost", id, o.lost)
 	delay := time.Millisecond + w.duration("latency of a reset", id, 400*time.Millisecond)
 	if w.fault("late", id, o.late) {
 		delay = w.duration("late by", id, simLifetime+simLifetime/20)
 	}
 	time.AfterFunc(delay, func() {
-		started, err := c.arrive(r.InstanceIDs, r.Password, signed)
+		c.arrive(p.method, r.InstanceIDs, r.Password, signed, func(a simAnswer) {
+			if !lost && crash != crashAfter {
+				answers <- a
+			}
+		})
 		if crash == crashAfter {
 			p.n.die("after", "reset", id)
-			lost = true
-		}
-		if !lost {
-			answer <- result{started, err}
 		}
 	})
 	select {
-	case a := <-answer:
+	case a := <-answers:
 		return a.started, a.err
 	case <-ctx.Done():
 		return cloud.ResetStarted{}, simUnknown("reset")
@@ -84,12 +116,12 @@ func (p *simProvider) StartReset(ctx context.Context, r cloud.Reset) (cloud.Rese
 }
 
 // ResetRecords implements cloud.PasswordResetter.
-func (p *simProvider) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+func (p simResetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
 	out := map[string]cloud.ResetRecord{}
 	err := p.call(ctx, "describe", "", func(c *simCloud) error {
 		for _, r := range refs {
 			if s := c.servers[r.InstanceID]; s != nil && !s.gone {
-				out[r.InstanceID] = cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: "simulated"}
+				out[r.InstanceID] = s.record(p.method, r.RequestID)
 			}
 		}
 		return nil

@@ -20,12 +20,12 @@ var (
 	simFrom = flag.Uint64("sim.from", 1, "the first seed")
 )
 
-// profile is what kind of trouble a random schedule has. The seed chooses it.
-func profile(seed uint64) (odds, bool) {
+// profile is how a random schedule's passwords are set, and what kind of trouble it has. The seed chooses it.
+func profile(seed uint64) (odds, simMethod) {
 	r := rand.New(rand.NewPCG(seed, 7))
-	serial := r.IntN(2) == 0
+	method := simMethods[r.IntN(len(simMethods))]
 	if r.IntN(10) == 0 {
-		return odds{}, serial // nothing goes wrong: I5 can be counted
+		return odds{}, method // nothing goes wrong: I5 can be counted
 	}
 	some := func(p float64) float64 {
 		if r.IntN(2) == 0 {
@@ -34,7 +34,7 @@ func profile(seed uint64) (odds, bool) {
 		return p * r.Float64()
 	}
 	return odds{storage: some(0.1), crash: some(0.08), refuse: some(0.4), lost: some(0.5), late: some(0.5), lag: some(0.7),
-		failed: some(0.6), password: some(0.4)}, serial
+		failed: some(0.6), password: some(0.4)}, method
 }
 
 // randomSettings draws an account.
@@ -62,11 +62,11 @@ func randomSettings(r *rand.Rand) Settings {
 // playRandom simulates one random schedule: concurrent clients, operators, Vault, and trouble.
 func playRandom(t *testing.T, seed uint64, r rules) *world {
 	t.Helper()
-	o, serial := profile(seed)
+	o, method := profile(seed)
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w = newWorld(t, seed, r, serial, o)
+		w = newWorld(t, seed, r, method, o)
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 1))
 		for range 1 + draw.IntN(2) {
@@ -183,6 +183,9 @@ func (w *world) changeRole(ctx context.Context, draw *rand.Rand, b *Binding) {
 	if b.Settings.Mode == Leased {
 		b.Settings.TTL = time.Duration(1+draw.IntN(5)) * time.Minute
 		b.Settings.MaxTTL = b.Settings.TTL + time.Duration(draw.IntN(8))*time.Minute
+	}
+	if w.faulty.Load() && draw.IntN(3) == 0 { // what it has to wait for would look like trouble elsewhere
+		b.Settings.ResetMethod = string(simMethods[draw.IntN(len(simMethods))])
 	}
 	_, err := w.node.core.Bind(ctx, *b)
 	w.tracef("role of %s written: %v", b.InstanceID, err)

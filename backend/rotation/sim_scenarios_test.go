@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,6 +188,21 @@ func scenarios() []scenario {
 			pass(2 * time.Minute)
 			w.recoverNode()
 		}},
+		{"change of the reset method", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.specs[0].Settings.ResetMethod = string(simMethods[(slices.Index(simMethods, w.cloud.method)+1)%len(simMethods)])
+			for range 20 {
+				if _, err := w.node.core.Bind(ctx, w.specs[0]); err == nil && !w.node.dead() {
+					break
+				}
+				w.recoverNode()
+			}
+			if l := w.insist(ctx, id); l != nil {
+				w.revoke(ctx, l)
+				w.recoverNode()
+			}
+			w.insist(ctx, id)
+		}},
 		{"leadership change", leasedSettings(), func(ctx context.Context, w *world, id ID) {
 			l := w.insist(ctx, id)
 			if l != nil {
@@ -222,12 +238,12 @@ func scenarios() []scenario {
 }
 
 // play runs one scenario in its own bubble of virtual time and returns its world.
-func play(t *testing.T, s scenario, r rules, serial bool, crashAt map[int]bool, o odds) *world {
+func play(t *testing.T, s scenario, r rules, method simMethod, crashAt map[int]bool, o odds) *world {
 	t.Helper()
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w = newWorld(t, 1, r, serial, o)
+		w = newWorld(t, 1, r, method, o)
 		w.crashAt = crashAt
 		if len(crashAt) > 0 {
 			w.faulty.Store(true)
@@ -243,23 +259,19 @@ func play(t *testing.T, s scenario, r rules, serial bool, crashAt map[int]bool, 
 	return w
 }
 
-func clouds(t *testing.T, f func(t *testing.T, serial bool)) {
-	for _, serial := range []bool{true, false} {
-		name := "overlapping cloud"
-		if serial {
-			name = "serial cloud"
-		}
-		t.Run(name, func(t *testing.T) { f(t, serial) })
+func clouds(t *testing.T, f func(t *testing.T, method simMethod)) {
+	for _, method := range simMethods {
+		t.Run(string(method), func(t *testing.T) { f(t, method) })
 	}
 }
 
 // TestScenariosWithoutFaults: every operation, nothing going wrong; each completed lease costs exactly
 // one reset.
 func TestScenariosWithoutFaults(t *testing.T) {
-	clouds(t, func(t *testing.T, serial bool) {
+	clouds(t, func(t *testing.T, method simMethod) {
 		for _, s := range scenarios() {
 			t.Run(s.name, func(t *testing.T) {
-				if w := play(t, s, rules{}, serial, nil, odds{}); len(w.violations()) > 0 {
+				if w := play(t, s, rules{}, method, nil, odds{}); len(w.violations()) > 0 {
 					w.fail(t, s.name)
 				}
 			})
@@ -271,11 +283,11 @@ func TestScenariosWithoutFaults(t *testing.T) {
 // took effect, alone and in pairs.
 func TestEveryCrash(t *testing.T) {
 	quick(t)
-	clouds(t, func(t *testing.T, serial bool) {
+	clouds(t, func(t *testing.T, method simMethod) {
 		for _, s := range scenarios() {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				runs := everyCrash(t, s, rules{}, serial, !testing.Short(), func(w *world, what string) { w.fail(t, what) })
+				runs := everyCrash(t, s, rules{}, method, !testing.Short(), func(w *world, what string) { w.fail(t, what) })
 				t.Logf("%d histories", runs)
 			})
 		}
@@ -284,10 +296,10 @@ func TestEveryCrash(t *testing.T) {
 
 // everyCrash plays a scenario once for each crash point, and for each pair of them, where the second
 // one counts on in the history that the first one changed.
-func everyCrash(t *testing.T, s scenario, r rules, serial, pairs bool, found func(w *world, what string)) (runs int) {
-	half := 2 * play(t, s, r, serial, nil, odds{}).points
+func everyCrash(t *testing.T, s scenario, r rules, method simMethod, pairs bool, found func(w *world, what string)) (runs int) {
+	half := 2 * play(t, s, r, method, nil, odds{}).points
 	for i := range half {
-		w := play(t, s, r, serial, map[int]bool{i: true}, odds{})
+		w := play(t, s, r, method, map[int]bool{i: true}, odds{})
 		runs++
 		if len(w.violations()) > 0 {
 			found(w, fmt.Sprintf("%s, crash at half point %d", s.name, i))
@@ -297,7 +309,7 @@ func everyCrash(t *testing.T, s scenario, r rules, serial, pairs bool, found fun
 			continue
 		}
 		for j := i + 1; j < 2*w.points; j++ {
-			w := play(t, s, r, serial, map[int]bool{i: true, j: true}, odds{})
+			w := play(t, s, r, method, map[int]bool{i: true, j: true}, odds{})
 			runs++
 			if len(w.violations()) > 0 {
 				found(w, fmt.Sprintf("%s, crashes at half points %d and %d", s.name, i, j))

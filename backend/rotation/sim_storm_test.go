@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -100,7 +99,7 @@ func TestRevocationStorm(t *testing.T) {
 	const size = 10000
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, false, odds{})
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
 		leases := w.crowd(t, size, with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = 2*time.Hour, 2*time.Hour }))
 		w.start()
 		pass(time.Second)
@@ -141,11 +140,11 @@ func TestCloudOutage(t *testing.T) {
 		outage = 24 * time.Hour
 		early  = 200 // leases that end shortly before the outage
 	)
-	for _, serial := range []bool{true, false} {
-		t.Run(fmt.Sprintf("serial %v", serial), func(t *testing.T) {
+	for _, method := range simMethods {
+		t.Run(string(method), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
-				w := newWorld(t, 1, rules{}, serial, odds{})
+				w := newWorld(t, 1, rules{}, method, odds{})
 				w.faulty.Store(true)
 				leases := w.crowd(t, size, with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = 30*time.Hour, 30*time.Hour }))
 				w.start()

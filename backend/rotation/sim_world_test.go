@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -60,11 +61,11 @@ type world struct {
 	quiet    time.Time // since when nothing goes wrong
 }
 
-func newWorld(t *testing.T, seed uint64, r rules, serial bool, o odds) *world {
+func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, rules: r, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
 		handed: map[string]time.Time{}, burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
 		unbound: map[ID]bool{}, began: time.Now(), quiet: time.Now()}
-	w.cloud = &simCloud{w: w, serial: serial, servers: map[string]*simServer{}, resets: map[string][]string{}}
+	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
 	w.faulty.Store(o != odds{})
 	return w
@@ -220,7 +221,10 @@ func (w *world) point(what, who string) crashPhase {
 func (w *world) bind(s Settings) ID {
 	id := ID{"conn", fmt.Sprintf("i-%d", len(w.specs)+1), "root"}
 	initial := "initial-" + id.InstanceID
-	w.cloud.servers[id.InstanceID] = &simServer{id: id.InstanceID, account: id, password: initial, initial: initial, flying: map[string]int{}}
+	w.cloud.servers[id.InstanceID] = &simServer{id: id.InstanceID, account: id, password: initial, initial: initial, flying: map[string]int{}, commands: map[string]cloud.ResetRecord{}}
+	if s.CanReset && s.ResetMethod == "" {
+		s.ResetMethod = string(w.cloud.method)
+	}
 	w.specs = append(w.specs, Binding{ID: id, Provider: "sim", Role: "role", Settings: s})
 	return id
 }

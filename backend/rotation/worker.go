@@ -284,7 +284,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 		c.hold(e, err)
 		return nil
 	}
-	t, err := c.newAttempt(rec, operation)
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation)
 	if err != nil {
 		return err
 	}
@@ -318,7 +318,7 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 	if !ok {
 		return nil
 	}
-	t, err := c.newAttempt(rec, operation)
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation)
 	if err != nil {
 		return err
 	}
@@ -340,12 +340,12 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 	return c.send(ctx, e, next, t, prepared, n, live, r)
 }
 
-func (c *Core) newAttempt(rec *Account, operation string) (Attempt, error) {
+func (c *Core) newAttempt(method, operation string) (Attempt, error) {
 	id, err := c.opts.NewID()
 	if err != nil {
 		return Attempt{}, err
 	}
-	return Attempt{ID: id, Started: c.opts.Now(), Method: rec.Settings.ResetMethod, SeenOperation: operation}, nil
+	return Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation}, nil
 }
 
 func (c *Core) newPassword(ctx context.Context, rec *Account, live *Connection) (string, error) {
