@@ -1,0 +1,41 @@
+package backend
+
+import (
+	"strings"
+	"testing"
+)
+
+// figures are numbers that pages name in prose, and where the code has them. A change of one of the two fails the test,
+// which is the moment to look at the other.
+var figures = []struct{ page, says, code string }{
+	{"operations.md", "| instances of a role | 10,000 |", "maxInstances      = 10_000"},
+	{"operations.md", "| live leases of an account | 1,000; further reads answer 503 |", "maxLeases = 1000"},
+	{"operations.md", "`max_versions`, at most 100 |", "maxVersionsBound  = 100"},
+	{"operations.md", "| `wait` | 45 s |", "const maxWait = 45 * time.Second"},
+	{"operations.md", "| names | 128 characters |", "const maxNameLength = 128"},
+	{"concepts.md", "after 2 seconds, doubling up to 5 minutes", "minBackoff = 2 * time.Second\n\tmaxBackoff = 5 * time.Minute"},
+	{"concepts.md", "After 5 failures in a row the whole connection pauses for 2 to 30 seconds", "breakerMinOpen   = 2 * time.Second\n\tbreakerMaxOpen   = 30 * time.Second"},
+	{"concepts.md", "After 5 failures in a row", "breakerThreshold = 5"},
+	{"concepts.md", "two minutes after the lease", "const slack = 2 * time.Minute"},
+	{"concepts.md", "(at most every 10 seconds), and every 10 minutes", "const resolutionInterval = 10 * time.Second"},
+	{"concepts.md", "(at most every 10 seconds), and every 10 minutes", "refreshInterval = 10 * time.Minute"},
+	{"concepts.md", "tried as well for an hour", "earlierKeyStays = time.Hour"},
+	{"concepts.md", "(at most 45s)", "const maxWait = 45 * time.Second"},
+	{"api/config.md", "at the latest after an hour", "lastRootRetry  = time.Hour"},
+	{"api/config.md", "does not accept within 15 minutes", "uselessAfter = 15 * time.Minute"},
+	{"api/config.md", "for up to 30 seconds", "const discoveryAge = 30 * time.Second"},
+	{"api/keys.md", "at most 10 of them", "maxEarlierKeys = 10"},
+	{"api/roles.md", "every ten minutes", "refreshInterval = 10 * time.Minute"},
+}
+
+func TestFiguresOfPages(t *testing.T) {
+	code := sources(t, ".")
+	for _, f := range figures {
+		if page := docsFolder + "/" + f.page; !strings.Contains(readPage(t, page), f.says) {
+			t.Errorf("%s does not say %q any more, for which the code has %q", page, f.says, f.code)
+		}
+		if !strings.Contains(code, f.code) {
+			t.Errorf("the code does not have %q any more; %s says %q", f.code, f.page, f.says)
+		}
+	}
+}
