@@ -245,3 +245,29 @@ func statusesOf(code, message string) []string {
 		code = after
 	}
 }
+
+// TestGuidesNameRealCodes checks the tables of error codes in the guides to the clouds.
+func TestGuidesNameRealCodes(t *testing.T) {
+	folders := map[string]string{"aws": "aws", "tencentcloud": "tencentcloud", "huaweicloud": "openstack", "opentelekomcloud": "openstack", "openstack": "openstack"}
+	for name := range providers() {
+		code := sources(t, "cloud/"+folders[name])
+		table, checked := false, 0
+		for _, line := range strings.Split(readPage(t, cloudPage(name)), "\n") {
+			table = strings.HasPrefix(line, "| code |") || table && strings.HasPrefix(line, "|")
+			if !table {
+				continue
+			}
+			first, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+			for _, named := range quotedIn(first) {
+				checked++
+				constant := strings.ToUpper(strings.ReplaceAll(named, ".", "_")) // as Tencent Cloud's SDK names it
+				if !strings.Contains(code, `"`+named+`"`) && !strings.Contains(code, "."+constant+":") {
+					t.Errorf("%s: the provider does not know the code %s", cloudPage(name), named)
+				}
+			}
+		}
+		if checked < 3 {
+			t.Errorf("%s: only %d codes found", cloudPage(name), checked)
+		}
+	}
+}
