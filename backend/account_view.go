@@ -120,9 +120,6 @@ func accountResponse() map[string]*framework.FieldSchema {
 	text := func(description string) *framework.FieldSchema {
 		return field(framework.TypeString, true, description)
 	}
-	moment := func(description string) *framework.FieldSchema {
-		return field(framework.TypeString, false, description+".")
-	}
 	number := func(description string) *framework.FieldSchema {
 		return field(framework.TypeInt, true, description)
 	}
@@ -158,15 +155,15 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"shared_password":       flag("Whether the account shares its password with the other accounts of its role."),
 		"group":                 field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since and further fields, as here, of the password that the role's accounts share."),
 		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, schedule, manual, import or read."),
-		"due_since":             moment("Since when a rotation is due"),
-		"launch_time":           moment("When the instance was launched"),
-		"pending_since":         moment("When the rotation under way began"),
-		"last_error_time":       moment("When the last failure happened"),
-		"next_try":              moment("When the next try is allowed"),
-		"last_vault_rotation":   moment("When Vault last rotated the account"),
-		"next_vault_rotation":   moment("When the next scheduled rotation is"),
-		"missed_vault_rotation": moment("The last scheduled time whose rotation_window passed without a rotation, as while Vault was sealed"),
-		"initial_cleared_time":  moment("When the cloud's copy of the initial password was deleted"),
-		"gone_time":             moment("When the cloud said that the instance does not exist any more"),
+		"due_since":             moment(false, "Since when a rotation is due"),
+		"launch_time":           moment(false, "When the instance was launched"),
+		"pending_since":         moment(false, "When the rotation under way began"),
+		"last_error_time":       moment(false, "When the last failure happened"),
+		"next_try":              moment(false, "When the next try is allowed"),
+		"last_vault_rotation":   moment(false, "When Vault last rotated the account"),
+		"next_vault_rotation":   moment(false, "When the next scheduled rotation is"),
+		"missed_vault_rotation": moment(false, "The last scheduled time whose rotation_window passed without a rotation, as while Vault was sealed"),
+		"initial_cleared_time":  moment(false, "When the cloud's copy of the initial password was deleted"),
+		"gone_time":             moment(false, "When the cloud said that the instance does not exist any more"),
 	}
 }

@@ -24,8 +24,8 @@ func credsResponse() map[string]*framework.FieldSchema {
 		"platform":            text("windows or linux; empty if the cloud does not tell."),
 		"connection":          text("The connection that serves the instance."),
 		"source":              text("Where this version comes from: initial, reset or import."),
-		"created_time":        text("When this version was made."),
-		"last_vault_rotation": text("When Vault last rotated the account; for an unrotated version its creation time."),
+		"created_time":        moment(true, "When this version was made"),
+		"last_vault_rotation": moment(true, "When Vault last rotated the account; for an unrotated version its creation time"),
 		"version":             {Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."},
 	}
 	maps.Copy(fields, scheduleResponse())

@@ -18,8 +18,7 @@ func scheduleResponse() map[string]*framework.FieldSchema {
 			Description: "Only of scheduled static roles: whole seconds between the rotations before and after now, at least 1."},
 		"rotation_schedule": {Type: framework.TypeString,
 			Description: "Only of static roles with rotation_schedule: that cron expression."},
-		"next_vault_rotation": {Type: framework.TypeString,
-			Description: "Only of scheduled static roles: when the next rotation is to begin."},
+		"next_vault_rotation": moment(false, "Only of scheduled static roles: when the next rotation is to begin"),
 	}
 }
 

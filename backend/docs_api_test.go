@@ -373,6 +373,7 @@ var kinds = map[framework.FieldType]string{
 	framework.TypeInt:              "integer",
 	framework.TypeFloat:            "number",
 	framework.TypeDurationSecond:   "duration",
+	framework.TypeTime:             "time",
 	framework.TypeMap:              "object",
 	framework.TypeSlice:            "array",
 }
@@ -450,7 +451,7 @@ func marked(text string, field *framework.FieldSchema) string {
 		text = code.ReplaceAllString(text, "$1`$2`$3")
 	}
 	for _, value := range field.AllowedValues {
-		if word, ok := value.(string); ok {
+		if word, _ := value.(string); word != "" {
 			text = regexp.MustCompile(`(^|[ (])(`+word+`)([ ,.;:)])`).ReplaceAllString(text, "$1`$2`$3")
 		}
 	}

@@ -70,7 +70,9 @@ func (h *harness) request(t *testing.T, op logical.Operation, path string, data 
 		if route := h.Route(path); route == nil {
 			t.Fatalf("no path serves %s", path)
 		} else {
-			schema.ValidateResponse(t, schema.GetResponseSchema(t, route, req.Operation), resp, true)
+			declared := schema.GetResponseSchema(t, route, req.Operation)
+			schema.ValidateResponse(t, declared, resp, true)
+			checkTypes(t, path, declared, resp)
 		}
 	}
 	return resp, err

@@ -32,7 +32,7 @@ func (b *backend) pathConfigList() *framework.Path {
 func (b *backend) pathConfig() *framework.Path {
 	return &framework.Path{
 		Pattern:        "config/" + framework.GenericNameRegex("name") + "$",
-		Fields:         configFields(),
+		Fields:         withProviders(configFields(), b.registry),
 		DisplayAttrs:   displayedItem("connection", "Connection"),
 		ExistenceCheck: b.configExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -40,7 +40,7 @@ func (b *backend) pathConfig() *framework.Path {
 				Callback:    b.readConfig,
 				Summary:     "Read a connection.",
 				Description: "Returns everything but the secrets, with defaults filled in.",
-				Responses:   answers("The connection.", configResponse()),
+				Responses:   answers("The connection.", withProviders(configResponse(), b.registry)),
 			},
 			logical.CreateOperation: b.writeConfigOperation(),
 			logical.UpdateOperation: b.writeConfigOperation(),

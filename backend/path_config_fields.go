@@ -2,6 +2,8 @@ package backend
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 
@@ -70,8 +72,7 @@ func configFields() map[string]*framework.FieldSchema {
 // configResponse is the schema of a read: the fields of the write without the name and what is never
 // read back. Which of the others there are depends on the provider.
 func configResponse() map[string]*framework.FieldSchema {
-	fields := configFields()
-	delete(fields, "name")
+	fields := readBack(configFields())
 	for _, f := range connectionTexts {
 		if f.writeOnly {
 			delete(fields, f.name)
@@ -80,11 +81,21 @@ func configResponse() map[string]*framework.FieldSchema {
 	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout", "verify_connection"} {
 		fields[name].Required = true
 	}
+	orEmpty(fields["signature_style"]) // where other credentials than access_key are used
 	fields["root_rotation"] = &framework.FieldSchema{Type: framework.TypeMap,
 		Description: "A rotate-root that is not finished: step (creating, created or stored), started, old_credential_id, new_credential_id, last_error."}
 	fields["leftover_credentials"] = &framework.FieldSchema{Type: framework.TypeSlice,
 		Description: "Credentials that failed rotations have left behind at the cloud and that nothing uses: credential_id, since, reason. Delete them there."}
-	fields["last_root_rotation"] = &framework.FieldSchema{Type: framework.TypeString,
-		Description: "When rotate-root last replaced the credential."}
+	fields["last_root_rotation"] = moment(false, "When rotate-root last replaced the credential")
+	return fields
+}
+
+// withProviders lets the field provider have the names of the providers that the mount has.
+func withProviders(fields map[string]*framework.FieldSchema, registry cloud.Registry) map[string]*framework.FieldSchema {
+	var names []any
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
+		names = append(names, name)
+	}
+	fields["provider"].AllowedValues = names
 	return fields
 }

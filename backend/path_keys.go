@@ -84,7 +84,7 @@ func keyResponse() map[string]*framework.FieldSchema {
 		"authorized_key": {Type: framework.TypeString, Required: true, Description: "Public key as a line of authorized_keys, the form in which clouds import key pairs."},
 		"bits":           {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
 		"generated":      {Type: framework.TypeBool, Required: true, Description: "Whether the key was made here."},
-		"created_time":   {Type: framework.TypeString, Required: true, Description: "When the key was stored."},
+		"created_time":   moment(true, "When the key was stored"),
 		"earlier_keys": {Type: framework.TypeSlice, Required: true,
 			Description: "Replaced keys that are still tried, the newest first: fingerprints, created_time, replaced_time. Each is kept for an hour, and while an account waits for an initial password that the key may have to decrypt."},
 		"fingerprints": {Type: framework.TypeKVPairs, Required: true,

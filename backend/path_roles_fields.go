@@ -70,8 +70,8 @@ func roleFields() map[string]*framework.FieldSchema {
 
 // roleResponse is the schema of a read. Which fields there are depends on mode, source and provider.
 func roleResponse() map[string]*framework.FieldSchema {
-	fields := roleFields()
-	delete(fields, "name")
+	fields := readBack(roleFields())
+	orEmpty(fields["reset_method"]) // where the role only reads initial passwords
 	for _, name := range []string{"instance_ids", "instance_tags", "username", "mode", "source", "max_versions", "custom_metadata"} {
 		fields[name].Required = true
 	}

@@ -40,7 +40,7 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"accounts":           field(framework.TypeMap, "Number of accounts by state, as in accounts/."),
 		"leases":             field(framework.TypeInt, "Number of live leases."),
 		"due":                field(framework.TypeInt, "Number of accounts whose rotation is due."),
-		"oldest_due":         optional(framework.TypeString, "Since when the longest waiting of them has been due."),
+		"oldest_due":         moment(false, "Since when the longest waiting of them has been due"),
 		"oldest_due_seconds": optional(framework.TypeInt, "How long that is ago, in seconds."),
 		"queued":             field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
 		"failing":            field(framework.TypeSlice, "Accounts whose last try failed, those with most failures first, at most 100: account (for a shared_password: role), state, failures, last_error, next_try."),

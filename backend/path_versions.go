@@ -208,9 +208,6 @@ func versionResponse() map[string]*framework.FieldSchema {
 	text := func(description string) *framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
 	}
-	moment := func(description string) *framework.FieldSchema {
-		return &framework.FieldSchema{Type: framework.TypeString, Description: description + "."}
-	}
 	flag := func(description string) *framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeBool, Required: true, Description: description}
 	}
@@ -221,12 +218,12 @@ func versionResponse() map[string]*framework.FieldSchema {
 		"password":        text("The password of that version."),
 		"version":         {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
 		"source":          text("Where the version comes from: initial, reset or import."),
-		"created_time":    text("When the version was made."),
+		"created_time":    moment(true, "When the version was made"),
 		"verified":        flag("False for an initial password, of which nobody can see whether the server still has it."),
 		"current":         flag("Whether it is the current version."),
-		"disclosed_time":  moment("When a client was first given it"),
-		"disclosed_until": moment("When its disclosure under leases ended or will end"),
-		"ended_time":      moment("When a newer version replaced it"),
+		"disclosed_time":  moment(false, "When a client was first given it"),
+		"disclosed_until": moment(false, "When its disclosure under leases ended or will end"),
+		"ended_time":      moment(false, "When a newer version replaced it"),
 	}
 	fields["password"].DisplayAttrs = secretly("Password")
 	return fields

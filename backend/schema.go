@@ -102,6 +102,29 @@ func pageFields(fields map[string]*framework.FieldSchema) map[string]*framework.
 	return fields
 }
 
+// moment is the schema of a time in a response, RFC 3339. One that is not required is left out where
+// there is none.
+func moment(required bool, description string) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeTime, Required: required, Description: description + "."}
+}
+
+// readBack makes the schema of a write that of a read, without the name in the URL: durations are read
+// back as whole seconds.
+func readBack(fields map[string]*framework.FieldSchema) map[string]*framework.FieldSchema {
+	delete(fields, "name")
+	for _, field := range fields {
+		if field.Type == framework.TypeDurationSecond {
+			field.Type = framework.TypeInt
+		}
+	}
+	return fields
+}
+
+// orEmpty lets a text that is read back be empty, too.
+func orEmpty(field *framework.FieldSchema) {
+	field.AllowedValues = append(field.AllowedValues, "")
+}
+
 // waitField is the field wait of paths that can wait for a password.
 func waitField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Query: true,

@@ -20,7 +20,13 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	switch req.Operation {
 	case logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation,
 		logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
-	default: // leases, rollback, help: no client's fields
+	case logical.HelpOperation:
+		resp, err := b.Backend.HandleRequest(ctx, req)
+		if err != nil {
+			return resp, err
+		}
+		return resp, keepReferences(resp)
+	default: // leases, rollback: no client's fields
 		return b.Backend.HandleRequest(ctx, req)
 	}
 	if len(req.Data) > 0 { // most reads have no fields, and finding the path takes as long as the read itself
