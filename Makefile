@@ -12,6 +12,7 @@ VERSION ?= v$(shell sed -n 's/^## \([0-9][0-9A-Za-z.+-]*\).*/\1/p' CHANGELOG.md 
 TESTFLAGS ?=
 
 BIN     := $(CURDIR)/bin
+DIST    := $(CURDIR)/dist
 GOFLAGS_BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X $(MODULE)/backend.Version=$(VERSION)"
 
 export CGO_ENABLED := 0
@@ -105,6 +106,16 @@ vault: ## find a Vault, or build one into the cache, and print its path
 version:
 	@echo $(VERSION)
 
+.PHONY: release
+release: ## build the release into dist/: a zip for each platform, checksums (TARGETS="linux/amd64 ..." for some)
+	rm -rf $(DIST)
+	go run ./scripts/release -version $(VERSION) -out $(DIST) $(if $(TARGETS),-targets '$(TARGETS)') -- $(GOFLAGS_BUILD)
+	@cat $(DIST)/PLUGIN_SHA256SUMS
+
+.PHONY: release-check
+release-check: ## build the release twice in different surroundings and compare (TARGETS as above)
+	scripts/release-check.sh $(TARGETS)
+
 .PHONY: clean
 clean: ## delete what was built here (the cached Vault stays)
-	rm -rf $(BIN)
+	rm -rf $(BIN) $(DIST)
