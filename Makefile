@@ -36,6 +36,7 @@ vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
 	go vet -tags bench ./tests/bench/...
+	go vet -tags openapi ./tests/openapi
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
 
@@ -56,6 +57,12 @@ test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for so
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags e2e -count=1 -timeout 30m -parallel 4 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
+
+.PHONY: test-openapi
+test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a client generated from it (needs Node.js)
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
+		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
 
 .PHONY: test-openstack
 test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
@@ -108,9 +115,9 @@ version:
 
 .PHONY: release
 release: ## build the release into dist/: a zip for each platform, checksums (TARGETS="linux/amd64 ..." for some)
-	rm -rf $(DIST)
-	go run ./scripts/release -version $(VERSION) -out $(DIST) $(if $(TARGETS),-targets '$(TARGETS)') -- $(GOFLAGS_BUILD)
-	@cat $(DIST)/PLUGIN_SHA256SUMS
+	rm -rf "$(DIST)"
+	go run ./scripts/release -version $(VERSION) -out "$(DIST)" $(if $(TARGETS),-targets '$(TARGETS)') -- $(GOFLAGS_BUILD)
+	@cat "$(DIST)/PLUGIN_SHA256SUMS"
 
 .PHONY: release-check
 release-check: ## build the release twice in different surroundings and compare (TARGETS as above)
@@ -118,4 +125,4 @@ release-check: ## build the release twice in different surroundings and compare 
 
 .PHONY: clean
 clean: ## delete what was built here (the cached Vault stays)
-	rm -rf $(BIN) $(DIST)
+	rm -rf "$(BIN)" "$(DIST)"

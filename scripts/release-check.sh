@@ -35,7 +35,7 @@ modules=$(go env GOMODCACHE)
 	copy "$work/elsewhere/and deeper"
 	cd "$work/elsewhere/and deeper"
 	mkdir "$work/home" "$work/tmp"
-	env HOME="$work/home" TMPDIR="$work/tmp" TZ=Asia/Kathmandu LC_ALL=tr_TR.UTF-8 USER=somebody \
+	env HOME="$work/home" TMPDIR="$work/tmp" TZ=Asia/Kathmandu LC_ALL=C.UTF-8 USER=somebody \
 		GOCACHE="$work/cache" GOMODCACHE="$work/modules" GOPROXY="file://$modules/cache/download" GOSUMDB=off \
 		GOAMD64=v3 GOARM64=v9.0 GOFIPS140=latest GOFLAGS=-ldflags=-compressdwarf=false SOURCE_DATE_EPOCH=1234567890 \
 		make --no-print-directory release TARGETS="$targets"

@@ -92,6 +92,9 @@ func newRelease(version, targets string, flags []string) (*release, error) {
 	if !versionForm.MatchString(version) {
 		return nil, fmt.Errorf("-version %q: give a semantic version such as v0.1.0", version)
 	}
+	if len(flags) > 0 && !strings.HasPrefix(flags[0], "-") {
+		return nil, fmt.Errorf("%q: is no flag of go build", flags[0])
+	}
 	r := &release{version: version, flags: flags}
 	for _, name := range strings.Fields(targets) {
 		m := targetForm.FindStringSubmatch(name)

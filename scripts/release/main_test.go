@@ -24,13 +24,20 @@ func TestNamesOfFiles(t *testing.T) {
 }
 
 func TestRefusedArguments(t *testing.T) {
-	for _, c := range []struct{ version, targets string }{
-		{"0.1.0", allTargets}, {"v1", allTargets}, {"v1.0.0/../x", allTargets}, {"", allTargets},
-		{"v1.0.0", ""}, {"v1.0.0", "linux"}, {"v1.0.0", "../amd64"},
+	for _, c := range []struct {
+		version, targets string
+		flags            []string
+	}{
+		{"0.1.0", allTargets, nil}, {"v1", allTargets, nil}, {"v1.0.0/../x", allTargets, nil}, {"", allTargets, nil},
+		{"v1.0.0", "", nil}, {"v1.0.0", "linux", nil}, {"v1.0.0", "../amd64", nil},
+		{"v1.0.0", allTargets, []string{"rest of a path with a blank", "-trimpath"}},
 	} {
-		if _, err := newRelease(c.version, c.targets, nil); err == nil {
-			t.Errorf("version %q, targets %q: accepted", c.version, c.targets)
+		if _, err := newRelease(c.version, c.targets, c.flags); err == nil {
+			t.Errorf("version %q, targets %q, flags %q: accepted", c.version, c.targets, c.flags)
 		}
+	}
+	if _, err := newRelease("v1.0.0", allTargets, []string{"-trimpath", "-ldflags", "-s"}); err != nil {
+		t.Errorf("what is right is refused: %v", err)
 	}
 }
 
