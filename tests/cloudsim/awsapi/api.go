@@ -87,7 +87,7 @@ func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	who, f := a.authenticate(s, r, body)
 	req := &request{api: a, world: a.world, caller: who, form: form, id: id}
 	x := a.world.Begin(model.Call{
-		Cloud: model.AWS, Service: s.name, Action: form.Get("Action"), Region: who.region,
+		Cloud: model.AWS, Service: s.name, Action: form.Get("Action"), Region: who.region, Source: wire.Source(r),
 		Account: who.key.AccountID, AccessKey: who.key.ID,
 		Instances: list(form, "InstanceId"), Params: logged(form), Unauthenticated: f != nil,
 	})

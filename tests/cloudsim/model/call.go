@@ -13,6 +13,8 @@ type Call struct {
 	Service string // "ec2", "cvm", "ecs", "compute", ...
 	Action  string // the API's own name of the call
 	Region  string
+	// Source is the client's network address, without the port.
+	Source string
 	// Account is who is billed; rate limits count per account and action.
 	Account string
 	// AccessKey is the access key id or user id.

@@ -14,6 +14,7 @@ type Entry struct {
 	Service   string            `json:"service"`
 	Action    string            `json:"action"`
 	Region    string            `json:"region,omitempty"`
+	Source    string            `json:"source,omitempty"` // the client's network address
 	Account   string            `json:"account,omitempty"`
 	AccessKey string            `json:"access_key,omitempty"`
 	Instances []string          `json:"instances,omitempty"`
@@ -44,7 +45,7 @@ func (w *World) addEntry(c Call, faults []Fault) int {
 	w.logSeq++
 	e := Entry{
 		Seq: w.logSeq, Time: w.opts.Now(), Cloud: c.Cloud, Service: c.Service, Action: c.Action, Region: c.Region,
-		Account: c.Account, AccessKey: c.AccessKey, Instances: c.Instances, Params: c.Params, Password: c.Password,
+		Source: c.Source, Account: c.Account, AccessKey: c.AccessKey, Instances: c.Instances, Params: c.Params, Password: c.Password,
 	}
 	for _, f := range faults {
 		e.Faults = append(e.Faults, f.Kind)

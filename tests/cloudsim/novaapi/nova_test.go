@@ -263,7 +263,7 @@ func TestTheLogNamesCallerAndServer(t *testing.T) {
 	s := f.windows(t)
 	get(t, f.signer(DialectDirect), "GET", f.compute+"/v2.1/"+f.project.ID+"/servers/"+s.ID+"/os-server-password").want(t, 200, "", "")
 	log := f.world.Log(0)
-	if len(log) != 1 || log[0].AccessKey != f.key.ID || !slices.Equal(log[0].Instances, []string{s.ID}) || log[0].Status != 200 ||
+	if len(log) != 1 || log[0].AccessKey != f.key.ID || log[0].Source != "127.0.0.1" || !slices.Equal(log[0].Instances, []string{s.ID}) || log[0].Status != 200 ||
 		log[0].Region != "eu-de" || !strings.HasPrefix(log[0].RequestID, "req-") {
 		t.Errorf("log: %+v", log)
 	}

@@ -12,7 +12,7 @@ import (
 // route's handler, and answers it.
 func (c *Cloud) run(w http.ResponseWriter, r *request, rt route, service string) {
 	call := model.Call{
-		Cloud: c.opts.Cloud, Service: service, Action: rt.action, Region: r.caller.region(),
+		Cloud: c.opts.Cloud, Service: service, Action: rt.action, Region: r.caller.region(), Source: wire.Source(r.Request),
 		Account: r.caller.account.ID, AccessKey: r.caller.logName(),
 	}
 	if rt.server {

@@ -93,7 +93,7 @@ func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	key, f := a.authenticate(s, r, body)
 	call := model.Call{
-		Cloud: model.TencentCloud, Service: s.name, Action: name, Region: r.Header.Get("X-TC-Region"),
+		Cloud: model.TencentCloud, Service: s.name, Action: name, Region: r.Header.Get("X-TC-Region"), Source: wire.Source(r),
 		Account: key.AccountID, AccessKey: key.ID, Unauthenticated: f != nil,
 	}
 	describe(&call, body)

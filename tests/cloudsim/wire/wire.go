@@ -82,6 +82,16 @@ func Drop(rw http.ResponseWriter) {
 	_ = raw.Close()
 }
 
+// Source is the network address of a request's client, without the port: a test
+// that has several clients can give each of them one.
+func Source(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
 // ErrBodyTooLong says that a body is longer than MaxBody.
 var ErrBodyTooLong = errors.New("request body too long")
 
