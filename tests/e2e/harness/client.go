@@ -20,6 +20,13 @@ import (
 // requestTimeout is above the longest answer that a test waits for (`wait` is at most 45 s).
 const requestTimeout = 75 * time.Second
 
+// direct uses no proxy of the developer's.
+var direct = func() http.RoundTripper {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	return transport
+}()
+
 // newClient returns a client that retries nothing and keeps what went wrong in ErrorLog.
 func (v *Vault) newClient(tb testing.TB) *api.Client {
 	tb.Helper()
@@ -30,7 +37,7 @@ func (v *Vault) newClient(tb testing.TB) *api.Client {
 	config.Address = v.Address
 	config.MaxRetries = 0
 	config.Timeout = requestTimeout
-	config.HttpClient.Transport = &errorRecorder{next: http.DefaultTransport, path: v.ErrorLog}
+	config.HttpClient.Transport = &errorRecorder{next: direct, path: v.ErrorLog}
 	client, err := api.NewClient(config)
 	if err != nil {
 		tb.Fatalf("Vault client: %v", err)
@@ -93,13 +100,19 @@ func (v *Vault) Read(tb testing.TB, path string, query ...string) *api.Secret {
 	return secret
 }
 
-// TryRead is Read for a caller that expects errors. A path that holds nothing gives nil, nil.
+// TryRead is Read for a caller that expects errors. A path that holds nothing gives nil, nil; one that no engine serves,
+// which Vault answers with 404 too, is an error.
 func (v *Vault) TryRead(ctx context.Context, path string, query ...string) (*api.Secret, error) {
 	values := make(map[string][]string, len(query)/2)
 	for i := 0; i+1 < len(query); i += 2 {
 		values[query[i]] = append(values[query[i]], query[i+1])
 	}
-	return v.Client.Logical().ReadWithDataWithContext(ctx, path, values)
+	response, err := v.Client.Logical().ReadRawWithDataWithContext(ctx, path, values)
+	var answer *api.ResponseError
+	if errors.As(err, &answer) && len(answer.Errors) > 0 {
+		return nil, err
+	}
+	return v.Client.Logical().ParseRawResponseAndCloseBody(response, err)
 }
 
 // Write writes a path and fails the test when Vault refuses. The answer is nil where Vault has nothing to say.
