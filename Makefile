@@ -35,6 +35,7 @@ test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulato
 vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
+	go vet -tags e2e,ha ./tests/e2e/...
 	go vet -tags bench ./tests/bench/...
 	go vet -tags openapi ./tests/openapi
 	go vet -tags openstack ./tests/openstack/...
@@ -63,6 +64,18 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
+
+.PHONY: test-ha
+test-ha: build build-next ## run a cluster of three Vault nodes through troubles (ROUNDS=3 for more of them)
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
+	CLOUDPW_NEXT_BIN="$(BIN)/$(PLUGIN)-$(VERSION)-next" CLOUDPW_NEXT_VERSION="$(VERSION)-next" CLOUDPW_ROUNDS="$(ROUNDS)" \
+		go test -tags e2e,ha -count=1 -timeout 120m -v -exec "$(CURDIR)/scripts/own-network.sh" -run '^TestHighAvailability$$' $(TESTFLAGS) ./tests/e2e
+
+# The same plugin under another version, for the upgrade.
+.PHONY: build-next
+build-next:
+	go build $(subst backend.Version=$(VERSION),backend.Version=$(VERSION)-next,$(GOFLAGS_BUILD)) -o $(BIN)/$(PLUGIN)-$(VERSION)-next ./cmd/$(PLUGIN)
 
 .PHONY: test-openstack
 test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)

@@ -66,6 +66,30 @@ func checkValues(attempts []model.Attempt) (values int, faults []string) {
 	return len(seen), faults
 }
 
+// lateRequests finds the requests that a node has sent to the clouds since its successor's first: how many there are, and
+// those which cannot have been on their way then, since they are not the first about an instance. log is all since
+// before the change, old the address that the node's requests come from.
+func lateRequests(log []model.Entry, old string) (late int, faults []string) {
+	first := slices.IndexFunc(log, func(e model.Entry) bool { return e.Source != old })
+	if first < 0 {
+		return 0, nil
+	}
+	seen := map[string]bool{}
+	for _, e := range log[first:] {
+		if e.Source != old {
+			continue
+		}
+		late++
+		for _, id := range e.Instances {
+			if seen[id] {
+				faults = append(faults, fmt.Sprintf("%s about %s at %s, after the successor had begun, and not the first", e.Action, id, clock(e.Time)))
+			}
+			seen[id] = true
+		}
+	}
+	return late, faults
+}
+
 // clock is a time as the logs beside the test print it.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
@@ -122,6 +146,28 @@ func TestHistoryOfValues(t *testing.T) {
 			values, faults := checkValues(attempts)
 			if values != c.values || len(faults) != c.faults {
 				t.Errorf("%d values, faults %q; want %d and %d", values, faults, c.values, c.faults)
+			}
+		})
+	}
+}
+
+func TestHistoryOfANodeThatLostTheLead(t *testing.T) {
+	const old, next = "127.0.1.1", "127.0.1.2"
+	request := func(source string, ids ...string) model.Entry { return model.Entry{Source: source, Instances: ids} }
+	for name, c := range map[string]struct {
+		log          []model.Entry
+		late, faults int
+	}{
+		"no successor":        {[]model.Entry{request(old, "a"), request(old, "a")}, 0, 0},
+		"in time":             {[]model.Entry{request(old, "a"), request(old, "a"), request(next, "a")}, 0, 0},
+		"on their way":        {[]model.Entry{request(old, "a"), request(next, "a"), request(old, "a"), request(old, "b", "c")}, 2, 0},
+		"one goes on":         {[]model.Entry{request(next, "a"), request(old, "a"), request(next, "b"), request(old, "b", "a")}, 2, 1},
+		"one goes on and on":  {[]model.Entry{request(next, "a"), request(old, "a"), request(old, "a"), request(old, "a")}, 3, 2},
+		"successor alone now": {[]model.Entry{request(next, "a"), request(next, "a")}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if late, faults := lateRequests(c.log, old); late != c.late || len(faults) != c.faults {
+				t.Errorf("%d late, faults %q; want %d and %d", late, faults, c.late, c.faults)
 			}
 		})
 	}

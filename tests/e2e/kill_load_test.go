@@ -78,7 +78,7 @@ func (c *client) read(ctx context.Context) {
 	if c.random.IntN(3) == 0 {
 		query = nil
 	}
-	secret, err := c.TryRead(ctx, a.creds(), query...)
+	secret, err := c.through().TryRead(ctx, a.creds(), query...)
 	if err != nil {
 		c.failed(ctx, "read", err)
 		return
@@ -141,7 +141,7 @@ func (c *client) use(ctx context.Context, i int) {
 
 // renew must succeed where Vault and the plugin are there to answer.
 func (c *client) renew(ctx context.Context, h *held) {
-	if _, err := c.Client.Sys().RenewWithContext(ctx, h.lease, 0); err != nil {
+	if _, err := c.through().Client.Sys().RenewWithContext(ctx, h.lease, 0); err != nil {
 		c.failed(ctx, "renew", err)
 		return
 	}
@@ -190,7 +190,7 @@ func (c *client) revoke(ctx context.Context, i int) {
 	h.leaving = true
 	c.givenBack(h.target, h.lease)
 	// Half of the revocations are queued by Vault, which answers at once.
-	err := c.Client.Sys().RevokeWithOptionsWithContext(ctx, &api.RevokeOptions{LeaseID: h.lease, Sync: c.random.IntN(2) == 0})
+	err := c.through().Client.Sys().RevokeWithOptionsWithContext(ctx, &api.RevokeOptions{LeaseID: h.lease, Sync: c.random.IntN(2) == 0})
 	if err != nil {
 		c.failed(ctx, "revoke", err)
 		return
@@ -202,7 +202,7 @@ func (c *client) revoke(ctx context.Context, i int) {
 
 // settles looks into the account.
 func (c *client) settles(ctx context.Context, a *target) (bool, error) {
-	account, err := c.TryRead(ctx, a.account())
+	account, err := c.through().TryRead(ctx, a.account())
 	if err != nil {
 		return false, err
 	}
@@ -238,5 +238,5 @@ func (c *client) failed(ctx context.Context, what string, err error) {
 // processDied are what Vault answers when its plugin has died under a request, or before it is active again itself.
 var processDied = []string{
 	"plugin is shut down", "error reading from server", "connection refused", "transport is closing",
-	"local node not active but active cluster node not found",
+	"local node not active but active cluster node not found", "no handler for route",
 }

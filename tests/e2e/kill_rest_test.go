@@ -54,7 +54,7 @@ func (c *client) converge(ctx context.Context, a *target) {
 	deadline, cancel := context.WithTimeout(ctx, convergeWithin)
 	defer cancel()
 	for {
-		secret, err := c.TryRead(deadline, a.creds(), "wait", "20s")
+		secret, err := c.through().TryRead(deadline, a.creds(), "wait", "20s")
 		if err == nil {
 			g, err := c.check(a, secret)
 			if err != nil {
@@ -86,13 +86,23 @@ func (s *siege) rest(t *testing.T, a *target) {
 	if current := fmt.Sprint(account["current_version"]); current != fmt.Sprint(values) {
 		s.broken("%s: the cloud was asked to set %d values, and the account has come to version %s", a.id, values, current)
 	}
-	s.mu.Lock()
-	s.counters["rotations"] += values
-	s.counters["rotations after the first"] += max(values-1, 0)
-	if account["old_unresolved"] == true {
-		s.counters["accounts that settle"]++
+	a.mu.Lock()
+	a.settling = account["old_unresolved"] == true
+	a.mu.Unlock()
+}
+
+// countRotations adds what became of the accounts to the counters, after [siege.rest].
+func (s *siege) countRotations() {
+	for _, a := range s.targets {
+		values, _ := checkValues(s.world.Attempts(a.id))
+		s.mu.Lock()
+		s.counters["rotations"] += values
+		s.counters["rotations after the first"] += max(values-1, 0)
+		if a.settling {
+			s.counters["accounts that settle"]++
+		}
+		s.mu.Unlock()
 	}
-	s.mu.Unlock()
 }
 
 // leasesEnded waits until Vault knows none of the leases any more whose revocation it has acknowledged.

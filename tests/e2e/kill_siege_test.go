@@ -22,9 +22,7 @@ import (
 const (
 	// siegeUser is the user whose password is rotated on every server.
 	siegeUser = "root"
-	// serversPerRole is how many servers are added at once, with a role of their own.
-	serversPerRole = 24
-	// fewestTargets is how many servers there are at least whose accounts can be rotated.
+	// fewestTargets is how many servers there are at least whose accounts can be rotated, in a siege of one Vault.
 	fewestTargets = 40
 	// operationTime is how long a reset takes. With the default interval between two looks at its record, a rotation
 	// takes about 3 s.
@@ -37,6 +35,13 @@ type siege struct {
 	*env
 	world *model.World
 	cloud *cloudsim.Sim
+	// through chooses the Vault node that a client asks next.
+	through func() *harness.Vault
+	// fewest is how many servers there are at least whose accounts can be rotated, serversPerRole how many are added
+	// at once, with a role of their own.
+	fewest, serversPerRole int
+	// calm keeps resets from failing by faults of the cloud.
+	calm bool
 
 	mu       sync.Mutex
 	targets  []*target
@@ -66,22 +71,28 @@ func (a *target) account() string {
 // startSiege starts all that.
 func startSiege(t *testing.T) *siege {
 	t.Helper()
-	bin := harness.FindBinaries(t)
-	sim := cloudsim.Start(t, cloudsim.Options{Options: model.Options{OperationTime: operationTime}})
+	s := newSiege(t, harness.StartRaftVault(t, harness.FindBinaries(t)), cloudsim.Options{})
+	s.fewest, s.serversPerRole = fewestTargets, 24
+	s.connect(t, model.TencentCloud)
+	s.reinforce(t)
+	return s
+}
+
+// newSiege starts the simulated clouds and mounts the engine in a Vault.
+func newSiege(t *testing.T, vault *harness.Vault, clouds cloudsim.Options) *siege {
+	t.Helper()
+	clouds.OperationTime = operationTime
+	sim := cloudsim.Start(t, clouds)
 	if _, err := sim.Seed(cloudsim.SeedOptions{NoServers: true}); err != nil {
 		t.Fatalf("seed the simulated clouds: %v", err)
 	}
 	info := sim.Info()
 	s := &siege{
-		env: &env{
-			Vault: harness.StartRaftVault(t, bin),
-			sim:   &harness.Simulator{Client: adminapi.Client{URL: info.Admin}, Info: info},
-		},
-		world: sim.World(), cloud: sim, grants: map[string][]grant{}, counters: map[string]int{},
+		env:   &env{Vault: vault, sim: &harness.Simulator{Client: adminapi.Client{URL: info.Admin}, Info: info}},
+		world: sim.World(), cloud: sim, through: func() *harness.Vault { return vault },
+		grants: map[string][]grant{}, counters: map[string]int{},
 	}
 	s.RegisterAndMount(t)
-	s.connect(t, model.TencentCloud)
-	s.reinforce(t)
 	return s
 }
 
@@ -89,32 +100,40 @@ func startSiege(t *testing.T) *siege {
 // leaves some that settle.
 func (s *siege) reinforce(t *testing.T) {
 	t.Helper()
-	for s.rotatable() < fewestTargets {
-		seeded := s.sim.Info.Seeded[model.TencentCloud]
-		role := fmt.Sprintf("siege-%d", len(s.targets)/serversPerRole)
-		var added []*target
-		var ids []string
-		for range serversPerRole {
-			server, err := s.world.AddServer(model.Server{
-				Cloud: model.TencentCloud, AccountID: seeded.AccountID, Region: seeded.Region, Platform: model.Linux,
-			})
-			if err != nil {
-				t.Fatalf("add a server: %v", err)
-			}
-			added, ids = append(added, &target{id: server.ID, role: role}), append(ids, server.ID)
-		}
-		fields := map[string]any{
-			"connection": string(model.TencentCloud), "instance_ids": strings.Join(ids, ","), "username": siegeUser,
-			"force_stop": true, "min_reset_interval": 0, "ttl": "2h", "max_ttl": "4h",
-		}
-		harness.Eventually(t, recoverWithin, "role "+role, func() error { // the cloud may refuse to describe the servers
-			_, err := s.Client.Logical().WriteWithContext(t.Context(), "cloudpw/roles/"+role, fields)
-			return err
-		})
+	for s.rotatable() < s.fewest {
+		role := fmt.Sprintf("siege-%d", len(s.targets)/s.serversPerRole)
+		added := s.newRole(t, role, s.serversPerRole, map[string]any{"ttl": "2h", "max_ttl": "4h"})
 		s.mu.Lock()
 		s.targets = append(s.targets, added...)
 		s.mu.Unlock()
 	}
+}
+
+// newRole adds servers, with a role for them that has these fields besides the usual ones.
+func (s *siege) newRole(t *testing.T, role string, servers int, more map[string]any) []*target {
+	t.Helper()
+	seeded := s.sim.Info.Seeded[model.TencentCloud]
+	var added []*target
+	var ids []string
+	for range servers {
+		server, err := s.world.AddServer(model.Server{
+			Cloud: model.TencentCloud, AccountID: seeded.AccountID, Region: seeded.Region, Platform: model.Linux,
+		})
+		if err != nil {
+			t.Fatalf("add a server: %v", err)
+		}
+		added, ids = append(added, &target{id: server.ID, role: role}), append(ids, server.ID)
+	}
+	fields := map[string]any{
+		"connection": string(model.TencentCloud), "instance_ids": strings.Join(ids, ","), "username": siegeUser,
+		"force_stop": true, "min_reset_interval": 0,
+	}
+	maps.Copy(fields, more)
+	harness.Eventually(t, recoverWithin, "role "+role, func() error { // the cloud may refuse to describe the servers
+		_, err := s.Client.Logical().WriteWithContext(t.Context(), "cloudpw/roles/"+role, fields)
+		return err
+	})
+	return added
 }
 
 // rotatable counts the accounts that do not settle.
@@ -207,7 +226,7 @@ const mostFailures = 2
 
 // arm makes something go wrong with the next reset of a server, now and then.
 func (s *siege) arm(t testing.TB, a *target, random *rand.Rand) {
-	if random.Float64() > 0.35 {
+	if s.calm || random.Float64() > 0.35 {
 		return
 	}
 	a.mu.Lock()

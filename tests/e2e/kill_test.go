@@ -77,6 +77,7 @@ func TestKillsLoseNoPassword(t *testing.T) {
 	if n := s.IrrevocableLeases(t); n != 0 {
 		t.Errorf("%d leases are irrevocable", n)
 	}
+	s.countRotations()
 	s.countAttempts()
 	for _, fault := range s.faults {
 		t.Error(fault)

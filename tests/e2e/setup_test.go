@@ -41,6 +41,9 @@ func startRaft(t *testing.T) *env {
 func (e *env) connection(cloud model.Cloud) map[string]any {
 	account := e.sim.Info.Seeded[cloud]
 	fields := map[string]any{"provider": string(cloud), "region": account.Region}
+	if e.sim.Info.CAPEM != "" {
+		fields["ca_certificate"] = e.sim.Info.CAPEM
+	}
 	endpoints := maps.Clone(e.sim.Info.Endpoints[cloud])
 	switch cloud {
 	case model.OpenTelekomCloud: // tokens; the AK/SK clouds are the others

@@ -34,6 +34,17 @@ func FindBinaries(tb testing.TB) Binaries {
 	}
 }
 
+// FindNext takes the path of a second build of the plugin, with another version, from CLOUDPW_NEXT_BIN and
+// CLOUDPW_NEXT_VERSION.
+func FindNext(tb testing.TB) Binaries {
+	tb.Helper()
+	version := os.Getenv("CLOUDPW_NEXT_VERSION")
+	if version == "" {
+		tb.Fatal("CLOUDPW_NEXT_VERSION is not set: run these tests with `make test-ha`")
+	}
+	return Binaries{Plugin: binary(tb, "CLOUDPW_NEXT_BIN"), PluginVersion: version}
+}
+
 // binary resolves symbolic links too: Vault refuses a plugin that is one.
 func binary(tb testing.TB, variable string) string {
 	tb.Helper()

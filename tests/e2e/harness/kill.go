@@ -6,7 +6,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // PluginPIDs are the ids of the plugin processes that run, oldest first: the one that serves the mounts, and those that
@@ -26,12 +25,7 @@ func (v *Vault) EndPlugin(tb testing.TB, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		tb.Fatalf("kill the plugin, process %d: %v", pid, err)
 	}
-	Eventually(tb, 10*time.Second, fmt.Sprintf("the end of the plugin's process %d", pid), func() error {
-		if runs(pid, v.bin.Plugin) {
-			return errors.New("it is still there")
-		}
-		return nil
-	})
+	v.awaitEnd(tb, pid)
 }
 
 // IrrevocableLeases counts the leases that Vault has given up revoking.

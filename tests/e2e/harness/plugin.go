@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +49,29 @@ func (v *Vault) Register(tb testing.TB) {
 	if err != nil {
 		tb.Fatalf("register the plugin: %v", err)
 	}
+}
+
+// UpgradePlugin does what the README says about an upgrade: it registers a program that lies in every node's
+// plugin_directory under its version, chooses that for the mount, and reloads the plugin on all nodes.
+func (v *Vault) UpgradePlugin(tb testing.TB, program, version string) {
+	tb.Helper()
+	sum, err := fileSHA256(program)
+	if err != nil {
+		tb.Fatalf("checksum of the plugin: %v", err)
+	}
+	v.CLI(tb, "plugin", "register", "-sha256="+sum, "-version="+version, "-command="+filepath.Base(program), "secret", PluginName)
+	v.CLI(tb, "secrets", "tune", "-plugin-version="+version, Mount)
+	v.CLI(tb, "plugin", "reload", "-plugin="+PluginName, "-scope=global")
+}
+
+// RunningVersion is the version of the plugin that serves the mount.
+func (v *Vault) RunningVersion(tb testing.TB) string {
+	tb.Helper()
+	mount, err := v.Client.Sys().GetMount(Mount)
+	if err != nil {
+		tb.Fatalf("the mount: %v", err)
+	}
+	return mount.RunningVersion
 }
 
 // MountAt enables the registered plugin at a path.
@@ -92,11 +117,16 @@ func (v *Vault) pluginPIDs(tb testing.TB) []int {
 	var pids []int
 	for _, started := range pluginStarted.FindAllSubmatch(log, -1) {
 		pid, err := strconv.Atoi(string(started[2]))
-		if err == nil && string(started[1]) == v.bin.Plugin && runs(pid, v.bin.Plugin) {
+		if program := string(started[1]); err == nil && v.ours(program) && runs(pid, program) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// ours tells whether a program is the plugin, in whatever version.
+func (v *Vault) ours(program string) bool {
+	return filepath.Dir(program) == filepath.Dir(v.bin.Plugin) && strings.HasPrefix(filepath.Base(program), PluginName)
 }
 
 // endOrphans kills the plugin processes of a server that was itself killed: they notice nothing and would stay.
@@ -126,13 +156,19 @@ func (v *Vault) KillPlugin(tb testing.TB) int {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		tb.Fatalf("kill the plugin, process %d: %v", pid, err)
 	}
+	v.awaitEnd(tb, pid)
+	return pid
+}
+
+// awaitEnd waits until a plugin process is gone.
+func (v *Vault) awaitEnd(tb testing.TB, pid int) {
+	tb.Helper()
 	Eventually(tb, 10*time.Second, fmt.Sprintf("the end of the plugin's process %d", pid), func() error {
-		if runs(pid, v.bin.Plugin) {
+		if slices.Contains(v.pluginPIDs(tb), pid) {
 			return errors.New("it is still there")
 		}
 		return nil
 	})
-	return pid
 }
 
 func fileSHA256(path string) (string, error) {

@@ -33,13 +33,18 @@ type Vault struct {
 	// answered to Client with a status of 400 or more.
 	TraceLog, AuditLog, ErrorLog string
 
+	name    string // in messages, and its node id
 	bin     Binaries
 	token   string
 	process *Process
 	args    []string
 	env     []string
+	extra   []string // NAME=value entries of its environment besides the usual ones
 	quiet   bool
-	unseal  string // the one unseal key share; empty in dev mode, which unseals itself
+	unseal  string  // the one unseal key share; empty in dev mode, which unseals itself
+	machine machine // where it runs
+	inside  string  // host:port of its API as other nodes reach it
+	member  bool    // of a cluster, in which another node may be active
 }
 
 // An Option changes how a server is started.
@@ -53,7 +58,9 @@ func Quiet(v *Vault) { v.quiet = true }
 func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 	tb.Helper()
 	token := "root-" + rand.Text()
-	v := newVault(tb, bin, options, func(v *Vault, listen string) {
+	v := newVault(tb, bin, options, func(v *Vault) {
+		listen := freePort(tb)
+		v.Address = "http://" + listen
 		config := v.writeConfig(tb, "dev.hcl", fmt.Sprintf("plugin_directory = %q\n", filepath.Dir(bin.Plugin)))
 		v.args = []string{
 			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, v.logLevel(), "-config=" + config,
@@ -69,11 +76,25 @@ func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 // dev-mode server it can be killed and started again with what it stored.
 func StartRaftVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 	tb.Helper()
-	v := newVault(tb, bin, options, func(v *Vault, listen string) {
+	v := startRaftNode(tb, bin, "one", thisMachine, options)
+	v.initialise(tb)
+	v.unsealNow(tb)
+	v.enableAudit(tb)
+	return v
+}
+
+// startRaftNode runs a server on integrated storage, neither initialised nor a member of a cluster yet.
+func startRaftNode(tb testing.TB, bin Binaries, name string, on machine, options []Option) *Vault {
+	tb.Helper()
+	options = append([]Option{func(v *Vault) { v.name, v.machine = name, on }}, options...)
+	return newVault(tb, bin, options, func(v *Vault) {
 		data := filepath.Join(v.Dir, "raft")
 		if err := os.MkdirAll(data, 0o700); err != nil {
 			tb.Fatalf("raft folder: %v", err)
 		}
+		api, cluster, listenAPI, listenCluster := on.addresses(tb)
+		v.Address = "http://" + api
+		v.inside = net.JoinHostPort(on.inside, port(api))
 		config := v.writeConfig(tb, "raft.hcl", fmt.Sprintf(`
 plugin_directory = %q
 disable_mlock    = true
@@ -81,34 +102,38 @@ api_addr         = "http://%s"
 cluster_addr     = "http://%s"
 storage "raft" {
   path                   = %q
-  node_id                = "one"
-  performance_multiplier = 1
+  node_id                = %q
+  performance_multiplier = %d
 }
 listener "tcp" {
   address         = %q
   cluster_address = %q
   tls_disable     = true
 }
-`, filepath.Dir(bin.Plugin), listen, freePort(tb), data, listen, freePort(tb)))
+`, filepath.Dir(bin.Plugin), api, cluster, data, name, v.multiplier(), listenAPI, listenCluster))
 		v.args = []string{"server", v.logLevel(), "-config=" + config}
-		v.env = environment(v.Dir)
+		v.env = environment(v.Dir, v.extra...)
 	})
+}
+
+// initialise makes the unseal key and the root token.
+func (v *Vault) initialise(tb testing.TB) {
+	tb.Helper()
 	initialised, err := v.Client.Sys().Init(&api.InitRequest{SecretShares: 1, SecretThreshold: 1})
 	if err != nil {
 		tb.Fatalf("initialise Vault: %v", err)
 	}
 	v.unseal = initialised.KeysB64[0]
 	v.setToken(initialised.RootToken)
-	v.unsealNow(tb)
-	v.enableAudit(tb)
-	return v
 }
 
-// newVault makes the folder and starts the server that configure describes, until its HTTP listener answers.
-func newVault(tb testing.TB, bin Binaries, options []Option, configure func(v *Vault, listen string)) *Vault {
+// newVault makes the folder and starts the server whose address and arguments configure chooses, until its HTTP listener answers.
+func newVault(tb testing.TB, bin Binaries, options []Option, configure func(v *Vault)) *Vault {
 	tb.Helper()
 	dir := tb.TempDir()
 	v := &Vault{
+		name:     "vault",
+		machine:  thisMachine,
 		Dir:      dir,
 		TraceLog: filepath.Join(dir, "vault.log"),
 		AuditLog: filepath.Join(dir, "audit.log"),
@@ -120,11 +145,9 @@ func newVault(tb testing.TB, bin Binaries, options []Option, configure func(v *V
 	}
 	tb.Cleanup(func() { v.endOrphans(tb) }) // runs after the server has ended
 	for attempt := 1; ; attempt++ {
-		listen := freePort(tb)
-		v.Address = "http://" + listen
+		configure(v)
 		v.Client = v.newClient(tb)
-		configure(v, listen)
-		v.process = startProcess(tb, "vault", v.TraceLog, v.env, bin.Vault, v.args...)
+		v.start(tb)
 		err := poll(startWithin, v.listening)
 		if err == nil {
 			return v
@@ -139,14 +162,21 @@ func newVault(tb testing.TB, bin Binaries, options []Option, configure func(v *V
 // of what a test can look at. It ends with the test.
 func (v *Vault) Kill() { v.process.Kill() }
 
-// Restart starts a killed raft server again on the same address and unseals it.
+// start runs the server's process.
+func (v *Vault) start(tb testing.TB) {
+	tb.Helper()
+	bin, args := v.machine.command(v.bin.Vault, v.args...)
+	v.process = startProcess(tb, v.name, v.TraceLog, v.env, bin, args...)
+}
+
+// Restart starts a raft server that has ended again on the same address and unseals it.
 func (v *Vault) Restart(tb testing.TB) {
 	tb.Helper()
 	if v.unseal == "" {
 		tb.Fatal("only a raft server can be restarted: a dev-mode server keeps nothing")
 	}
 	v.process.restarted = true
-	v.process = startProcess(tb, "vault", v.TraceLog, v.env, v.bin.Vault, v.args...)
+	v.start(tb)
 	if err := poll(startWithin, v.listening); err != nil {
 		tb.Fatalf("restart Vault: %v", err)
 	}
@@ -161,7 +191,7 @@ func (v *Vault) Seal(tb testing.TB) {
 	}
 }
 
-// Unseal unseals a sealed raft server and waits until it is active.
+// Unseal unseals a sealed raft server and waits until it is active or, in a cluster, serves again.
 func (v *Vault) Unseal(tb testing.TB) {
 	tb.Helper()
 	v.unsealNow(tb)
@@ -173,7 +203,9 @@ func (v *Vault) StepDown(tb testing.TB) {
 	if err := v.Client.Sys().StepDown(); err != nil {
 		tb.Fatalf("step down: %v", err)
 	}
-	v.awaitActive(tb)
+	if !v.member {
+		v.awaitActive(tb)
+	}
 }
 
 // listening returns nil once the server answers, sealed or not.
@@ -185,13 +217,32 @@ func (v *Vault) listening() error {
 	return err
 }
 
-// unsealNow unseals and waits until the node is active.
+// unsealNow unseals and waits until the node serves: a lone one when it is active.
 func (v *Vault) unsealNow(tb testing.TB) {
 	tb.Helper()
 	if _, err := v.Client.Sys().Unseal(v.unseal); err != nil {
-		tb.Fatalf("unseal Vault: %v", err)
+		tb.Fatalf("unseal %s: %v", v.name, err)
 	}
-	v.awaitActive(tb)
+	if !v.member {
+		v.awaitActive(tb)
+		return
+	}
+	Eventually(tb, startWithin, v.name+" unsealed", func() error {
+		status, err := v.Client.Sys().SealStatus()
+		if err == nil && status.Sealed {
+			err = errors.New("it is sealed")
+		}
+		return err
+	})
+}
+
+// multiplier is how many times longer than raft's shortest times the node waits before it takes another for lost: alone
+// there is nobody to lose, and among others a busy machine must not look like the end of one.
+func (v *Vault) multiplier() int {
+	if v.member {
+		return 2
+	}
+	return 1
 }
 
 func (v *Vault) awaitActive(tb testing.TB) {
@@ -252,4 +303,10 @@ func freePort(tb testing.TB) string {
 	}
 	defer func() { _ = listener.Close() }()
 	return listener.Addr().String()
+}
+
+// port is the port of host:port.
+func port(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }
