@@ -292,3 +292,33 @@ func TestRequestsOfPages(t *testing.T) {
 		t.Errorf("only %d requests checked", checked)
 	}
 }
+
+// TestPathHelpShowsRequests wants examples in the help of every path: requests of its own, which it serves.
+func TestPathHelpShowsRequests(t *testing.T) {
+	shown := map[served]bool{}
+	for _, path := range referencePaths(t) {
+		own := false
+		for _, c := range requestsIn(t, path.Pattern, strings.ReplaceAll(path.HelpDescription, "$ vault", "vault")) {
+			for op, o := range servedOperations(t) {
+				if op.method != c.method || !matches(op.path, c.path) {
+					continue
+				}
+				own = own || o.path.Pattern == path.Pattern
+				shown[op] = true
+				for _, name := range c.fields {
+					if o.path.Fields[name] == nil || inURL(o.path, name) || !takes(op, o.path, name) {
+						t.Errorf("the help of %s: %s %s does not take the field %s", path.Pattern, c.method, c.path, name)
+					}
+				}
+			}
+		}
+		if !own {
+			t.Errorf("the help of %s shows no request to it", path.Pattern)
+		}
+	}
+	for op := range servedOperations(t) {
+		if !shown[op] {
+			t.Errorf("no help shows %s %s", op.method, op.path)
+		}
+	}
+}

@@ -8,13 +8,19 @@ servers: those that the cloud generated at first boot, decrypted, and those that
 it sets itself through the cloud's reset API, leases and rotates.
 
 Write a connection (config/), for initial passwords a key (keys/), a role
-(roles/), then read creds/.
+(roles/), then read creds/. An account is what has a password: a user of an
+instance of a connection; accounts/ shows everything about one but its passwords,
+status what is due and what fails.
+
+Each path has a help of its own, such as that of roles/web.
 `
 
 const (
 	configListSynopsis    = "List the connections."
 	configListDescription = `
 Lists the names of the connections. after and limit page through a long list.
+
+  $ vault list cloudpw/config
 `
 	configSynopsis    = "Manage a connection: one cloud account in one region and the credentials for it."
 	configDescription = `
@@ -35,6 +41,11 @@ field that the provider does not use is an error.
 Secrets are never read back. A change of endpoints, auth_url or ca_certificate
 decides where they are sent, so it needs them in the same write. A delete is
 refused while roles use the connection or its accounts have leases.
+
+  $ vault write cloudpw/config/prod provider=aws region=eu-central-1 \
+      access_key=AKIAIOSFODNN7EXAMPLE secret_key=@secret-key.txt
+  $ vault read cloudpw/config/prod
+  $ vault delete cloudpw/config/prod
 `
 
 	checkSynopsis    = "Check what a connection's credentials may do."
@@ -42,6 +53,8 @@ refused while roles use the connection or its accounts have leases.
 Tries, or asks about, each permission that cloudpw may need, says what it is for,
 and gives the policy text that grants what lacks. It changes nothing. What the
 cloud offers no way to try is unknown.
+
+  $ vault read -format=json cloudpw/check/prod
 `
 
 	rotateRootSynopsis    = "Replace a connection's own credential by a new one."
@@ -56,6 +69,8 @@ write here.
 Credentials that such a failure may have left behind at the cloud are listed in
 leftover_credentials of config/<name> until the cloud does not list them any more.
 Needs sudo.
+
+  $ vault write -f cloudpw/rotate-root/prod
 `
 
 	discoverSynopsis    = "List the instances that a connection can see."
@@ -63,11 +78,15 @@ Needs sudo.
 Asks the cloud for all instances that carry the connection's required_tags, and
 shows name, platform, state, key pair and tags of each in key_info. after and
 limit page through a long list; further pages show the state of the first.
+
+  $ vault list -detailed cloudpw/discover/prod
 `
 
 	keysListSynopsis    = "List the keys."
 	keysListDescription = `
 Lists the names of the private keys. after and limit page through a long list.
+
+  $ vault list cloudpw/keys
 `
 	keysSynopsis    = "Manage an RSA private key that decrypts initial passwords."
 	keysDescription = `
@@ -82,11 +101,18 @@ read returns the public half and its fingerprints, never the private key.
 Another private_key for the same name replaces the key. The replaced one is tried
 as well for an hour, and for as long as an account of a role waits for an initial
 password under that name; earlier_keys shows it. A delete forgets all of them.
+
+  $ vault write cloudpw/keys/ops-2026 private_key=@ops-2026.pem
+  $ vault write -field=authorized_key cloudpw/keys/made generate=true
+  $ vault read cloudpw/keys/made
+  $ vault delete cloudpw/keys/ops-2026
 `
 
 	rolesListSynopsis    = "List the roles."
 	rolesListDescription = `
 Lists the names of the roles. after and limit page through a long list.
+
+  $ vault list cloudpw/roles
 `
 	rolesSynopsis    = "Manage a role: which instances, which user, and how passwords are made, leased and rotated."
 	rolesDescription = `
@@ -111,12 +137,19 @@ rotated to a password of its own, and so are all when the role is deleted.
 On Tencent Cloud the reset of a running server shuts it down. force_stop decides
 whether that is allowed and has no default. Who may read and revoke such a
 role's passwords may reboot the server; min_reset_interval bounds how often.
+
+  $ vault write cloudpw/roles/web connection=prod instance_ids=ins-r8hr2upy \
+      force_stop=true ttl=1h max_ttl=8h
+  $ vault read cloudpw/roles/web
+  $ vault delete cloudpw/roles/web
 `
 
 	instancesSynopsis    = "List the instances that a role means now."
 	instancesDescription = `
 For a role with instance_tags this asks the cloud, binds what has come and
 unbinds what has left. Vault does the same by itself every ten minutes.
+
+  $ vault list -detailed cloudpw/instances/web
 `
 
 	credsSynopsis    = "Read a password."
@@ -132,12 +165,19 @@ the new password. 503 means that there is no password to hand out at the moment
 and says why; wait=45s waits for it.
 
 The answer of a scheduled static role tells in ttl when to read again.
+
+  $ vault read cloudpw/creds/web wait=45s
+  $ vault read cloudpw/creds/web/ins-r8hr2upy
 `
 
 	accountsListDescription = `
 An account is what has a password: a user of an instance of a connection. The
 list shows what Vault has records of, whether the instance exists or not. after
 and limit page through a long list.
+
+  $ vault list cloudpw/accounts
+  $ vault list cloudpw/accounts/prod
+  $ vault list cloudpw/accounts/prod/ins-r8hr2upy
 `
 	accountSynopsis    = "Read the state of an account: everything but its passwords; or forget it."
 	accountDescription = `
@@ -150,6 +190,9 @@ exists at the cloud, a role is bound to the account, it has leases, or a rotatio
 is not settled. force=true deletes all the same, and also where the cloud cannot be
 asked: a password that the server has may be lost by that, which this engine does
 nowhere else.
+
+  $ vault read cloudpw/accounts/prod/ins-r8hr2upy/ubuntu
+  $ vault delete cloudpw/accounts/prod/ins-r8hr2upy/ubuntu
 `
 
 	versionsListSynopsis    = "List the versions of an account's password."
@@ -157,12 +200,16 @@ nowhere else.
 Lists the numbers of the versions that Vault keeps (see max_versions), oldest
 first: where each comes from, when it was made, first disclosed and replaced, and
 which is the current one. It shows no password. Needs sudo.
+
+  $ vault list -detailed cloudpw/versions/prod/ins-r8hr2upy/ubuntu
 `
 	versionSynopsis    = "Read one version of an account's password."
 	versionDescription = `
 For a server that was restored from a snapshot, and has the password of that time
 again. The current version of a leased account is handed out under a lease only, by
 creds/. Needs sudo.
+
+  $ vault read cloudpw/versions/prod/ins-r8hr2upy/ubuntu/3
 `
 	versionRestoreSynopsis    = "Record that a server has the password of an older version again."
 	versionRestoreDescription = `
@@ -172,6 +219,8 @@ the provider can reset, the account is due by that, since others may know the
 password; with force_stop the rotation shuts the server down.
 skip_import_rotation=true leaves the password alone. Refused while a rotation is
 not settled. Needs sudo.
+
+  $ vault write -f cloudpw/versions/prod/ins-r8hr2upy/ubuntu/3/restore
 `
 
 	importSynopsis    = "Record the password that a server has."
@@ -183,6 +232,8 @@ account is due by that, since others know the password; with force_stop the
 rotation shuts the server down. skip_import_rotation=true leaves the password
 alone. Refused while a rotation is not settled. The account must exist: write its
 role first. Needs sudo.
+
+  $ vault write cloudpw/import/prod/ins-r8hr2upy/ubuntu password=@password.txt
 `
 
 	rotateRoleSynopsis    = "Rotate the passwords of a role now."
@@ -191,6 +242,9 @@ Marks the accounts due, all of the role's or that of one instance, and answers
 with their state. The rotation runs in the background; wait=45s waits for its
 end. Refused where the provider cannot reset passwords. Accounts that share their
 password are rotated together only.
+
+  $ vault write cloudpw/rotate-role/web wait=45s
+  $ vault write -f cloudpw/rotate-role/web/ins-r8hr2upy
 `
 
 	rotateConnectionSynopsis    = "Rotate the passwords of all accounts of a connection now."
@@ -200,6 +254,8 @@ knows, and answers with their number. The rotations run in the background, withi
 the connection's rate limit; see status. For use after Vault was restored from an
 older backup, whose passwords the servers may not have any more. Needs sudo: with
 force_stop it may shut down every server of the connection.
+
+  $ vault write -f cloudpw/rotate-connection/prod
 `
 
 	statusSynopsis    = "Read the state of the mount: accounts, rotations, conflicts and connections."
@@ -207,5 +263,7 @@ force_stop it may shut down every server of the connection.
 Shows the number of accounts by state, what is due and since when, the accounts
 whose rotation fails and why, the instances that roles were not bound to, and for
 each connection its limiter and whether its cloud answers. It asks no cloud.
+
+  $ vault read -format=json cloudpw/status
 `
 )
