@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs the clouds' own clients against the cloud simulator: a simulator that only cloudpw's code can talk to would prove
-# little. Needs Go, Node.js with npm, and the AWS CLI; .ci/run installs what is missing.
+# little. Checks the PowerShell scripts by a grammar, too, for want of a Windows. Needs Go, Node.js with npm, and the AWS CLI; .ci/run installs what is missing.
 #
 # Results are in the form of the Test Anything Protocol: "ok N - what was checked" or "not ok ...".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+scripts=$(cd ../../backend/cloud/guest && pwd)
 work=$(mktemp -d)
 simulator=
 cleanup() {
@@ -51,4 +52,5 @@ client "Huawei Cloud's Node.js client" env \
 	SECRET_KEY="$SIM_HUAWEICLOUD_SECRET_KEY" PROJECT_ID="$SIM_HUAWEICLOUD_PROJECT_ID" REGION="$SIM_HUAWEICLOUD_PROJECT_NAME" \
 	WINDOWS="$SIM_HUAWEICLOUD_WINDOWS_1_ID" WINDOWS_SSH="$SIM_HUAWEICLOUD_WINDOWS_1_SSH" LINUX="$SIM_HUAWEICLOUD_LINUX_1_ID" \
 	PRIVATE_KEY="$SIM_HUAWEICLOUD_PRIVATE_KEY" node "$work/huaweicloud.mjs"
+client "a grammar of PowerShell" env SCRIPTS="$scripts" node "$work/powershell.mjs"
 exit "$failed"

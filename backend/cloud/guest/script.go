@@ -46,14 +46,23 @@ var digitsOnly = regexp.MustCompile(`^[0-9]+$`)
 // maxUsername bounds a user name in bytes; Linux takes 32 characters, Windows 20.
 const maxUsername = 64
 
-// checkInput refuses what no script may be made of. An error is of kind Refused or PasswordRefused and
-// names no character of the password.
-func checkInput(username, secret string) error {
+// CheckUsername says why no script can set the password of a user with that name; nil if one can. The
+// error is of kind Refused.
+func CheckUsername(username string) error {
 	switch {
 	case len(username) > maxUsername || !usernameForm.MatchString(username):
 		return cloud.Errorf(cloud.Refused, "username: %q is none that a command can set a password for; use letters, digits and . _ -, and a $ at the end only", cloud.OneLine(username, maxUsername))
 	case digitsOnly.MatchString(username):
 		return cloud.Errorf(cloud.Refused, "username: %s has digits only, which programs take for the number of a user", username)
+	}
+	return nil
+}
+
+// checkInput refuses what no script may be made of. An error is of kind Refused or PasswordRefused and
+// names no character of the password.
+func checkInput(username, secret string) error {
+	if err := CheckUsername(username); err != nil {
+		return err
 	}
 	if err := (password.Rules{}).Check(secret, ""); err != nil {
 		return cloud.Errorf(cloud.PasswordRefused, "no command can set this password: %v", err)

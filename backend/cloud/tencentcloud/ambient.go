@@ -113,7 +113,7 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 	case err != nil:
 		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than keys for the role %s", noAmbient, name)
 	case answer.Code != "Success":
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name, clean(answer.Code, 64))
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name, cloud.OneLine(answer.Code, 64))
 	case answer.TmpSecretID == "" || answer.TmpSecretKey == "" || answer.Token == "" || answer.ExpiredTime == 0:
 		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave incomplete keys for the role %s", noAmbient, name)
 	}

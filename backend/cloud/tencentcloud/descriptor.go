@@ -10,8 +10,7 @@ import (
 // Name is the value of a connection's provider field.
 const Name = "tencentcloud"
 
-// Keys of the endpoints field. Those of cam and tat are accepted for capabilities that other
-// packages add; this one calls cvm and sts.
+// Keys of the endpoints field.
 const (
 	endpointCVM = "cvm"
 	endpointSTS = "sts"
@@ -34,7 +33,7 @@ func Descriptor() cloud.Descriptor {
 		EndpointKeys:             []string{endpointCVM, endpointSTS, endpointCAM, endpointTAT},
 		DefaultRequestsPerSecond: requestsPerSecond,
 		RateSource:               "tencentcloud.com/document/product/213/33240: at most 10 requests a second for each API action",
-		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}},
+		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}},
 	}
 }
 
@@ -44,7 +43,7 @@ var instanceIDForm = regexp.MustCompile(`^ins-[0-9a-z]{8}$`)
 
 func validateInstanceID(id string) error {
 	if !instanceIDForm.MatchString(id) {
-		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy", clean(id, 64))
+		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy", cloud.OneLine(id, 64))
 	}
 	return nil
 }

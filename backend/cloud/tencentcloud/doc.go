@@ -1,11 +1,13 @@
 // Package tencentcloud is the provider for Tencent Cloud's Cloud Virtual Machine (CVM). It sets
-// passwords of the caller's choice with the reset API; the cloud keeps no initial password that
-// could be read.
+// passwords of the caller's choice, with the reset API or by a command that Tencent's Automation Tools
+// (TAT) run in the guest; the cloud keeps no initial password that could be read.
 //
 // # API calls and permissions
 //
 //	ResetInstancesPassword  CVM 2017-03-12  cvm:ResetInstancesPassword  StartReset
 //	DescribeInstances       CVM 2017-03-12  cvm:DescribeInstances       everything that reads
+//	RunCommand              TAT 2020-10-28  tat:RunCommand              with reset_method=command
+//	DescribeInvocationTasks TAT 2020-10-28  tat:DescribeInvocationTasks with reset_method=command
 //	GetCallerIdentity       STS 2018-08-13  sts:GetCallerIdentity       Verify (falls back to DescribeInstances), rotate-root
 //	AssumeRole              STS 2018-08-13  sts:AssumeRole              with role_arn
 //	ListAccessKeys          CAM 2019-01-16  cam:ListAccessKeys          rotate-root
@@ -18,6 +20,9 @@
 //	{"version": "2.0", "statement": [{"effect": "allow", "resource": ["*"],
 //	  "action": ["cvm:DescribeInstances", "cvm:ResetInstancesPassword", "sts:GetCallerIdentity"]}]}
 //
+// With reset_method=command, tat:RunCommand and tat:DescribeInvocationTasks take the place of
+// cvm:ResetInstancesPassword. Who may call tat:RunCommand on an instance is its root.
+//
 // # Credentials
 //
 // Requests are signed with the connection's access key or, with use_ambient_credentials, with what is
@@ -26,15 +31,24 @@
 // end. Temporary keys that the cloud no longer accepts are fetched anew by the next call. A failure to
 // get keys proves that the call which needed them was not sent.
 //
-// Where only endpoints.cvm is overridden, nothing is sent to the public STS and CAM: role_arn and
-// rotate-root then ask for the endpoints of sts and cam.
+// Where only endpoints.cvm is overridden, nothing is sent to the public STS, CAM and TAT: role_arn,
+// rotate-root and reset_method=command then ask for the endpoints of sts, cam and tat.
 //
-// # How a reset works
+// # How a reset by the API works
 //
 // ResetInstancesPassword answers with a request id, which means accepted and not done. The outcome
 // is what DescribeInstances shows as LatestOperationState while LatestOperationRequestId is that
 // request id. The cloud resets stopped instances; with ForceStop it shuts a running one down first.
 // It runs one operation per instance at a time and refuses others with MutexOperation.TaskRunning.
+//
+// # How a reset by a command works
+//
+// RunCommand is given a script of package guest, which holds a hash or a ciphertext of the password, and
+// answers with the id of an invocation. The outcome is that of the invocation's task on the instance:
+// its final state, exit code and output (DescribeInvocationTasks). The instance keeps running, and must
+// be: RunCommand refuses one that is not, or whose agent is offline. TAT keeps the command and its output
+// for a while; SaveCommand=false only leaves it out of the list of commands for reuse. A Windows server is
+// asked for its public key before, by a command of its own.
 //
 // # Traps
 //
@@ -48,7 +62,7 @@
 // # Sources
 //
 // tencentcloud-sdk-go cvm v1.1.0 (v20170312: client.go, models.go, errors.go), sts v1.1.11, cam
-// v1.3.42, common v1.3.209 (cvm_role_provider.go); the pages tencentcloud.com/document/product/213/4934
+// v1.3.42, tat v1.0.634 (v20201028), common v1.3.209 (cvm_role_provider.go); the pages tencentcloud.com/document/product/213/4934
 // (instance metadata) and 1150/49456 (AssumeRole); the API pages tencentcloud.com/document/product/213/33240 (ResetInstancesPassword) and
 // 213/33281 (common error codes), and cloud.tencent.com/document/product/1278/46710 (hosts).
 package tencentcloud

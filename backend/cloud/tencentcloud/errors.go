@@ -6,6 +6,7 @@ import (
 	cam "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cam/v20190116"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
+	tat "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/tat/v20201028"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -98,6 +99,46 @@ var verdicts = map[string]verdict{
 	cvm.INVALIDZONE_MISMATCHREGION:                 {cloud.Refused, adviceOurs},
 	cvm.RESOURCENOTFOUND_HPCCLUSTER:                {cloud.Refused, adviceOurs},
 	cvm.UNAUTHORIZEDOPERATION_INVALIDTOKEN:         {cloud.Denied, adviceKeys},
+
+	// RunCommand and DescribeInvocationTasks. TAT looks at instance and agent before it takes a command,
+	// and refuses it for all instances if one will not do (client.go: "returns a failure"). What its calls
+	// to other services failed at is not known.
+	tat.RESOURCEUNAVAILABLE_AGENTNOTINSTALLED:                        {cloud.Refused, "the instance has no TAT agent; install it, or use reset_method=api"},
+	tat.RESOURCEUNAVAILABLE_AGENTSTATUSNOTONLINE:                     {cloud.Refused, "the instance's TAT agent is offline; start its service tat_agent and let it reach the cloud, or use reset_method=api"},
+	tat.RESOURCEUNAVAILABLE_INSTANCESTATENOTRUNNING:                  {cloud.Refused, "the instance is not running, and a command needs that; start it, or use reset_method=api"},
+	tat.RESOURCEUNAVAILABLE_LIGHTHOUSEUNSUPPORTEDREGION:              {cloud.Refused, adviceOurs},
+	tat.RESOURCENOTFOUND_INSTANCENOTFOUND:                            {cloud.NotFound, "no such instance in this region for these keys; check the id and the connection's region"},
+	tat.INVALIDPARAMETERVALUE_AGENTUNSUPPORTEDCOMMANDTYPE:            {cloud.Refused, "the instance's agent runs no commands of this kind; the cloud describes the instance with another system than it has"},
+	tat.FAILEDOPERATION_CVMERROR:                                     {cloud.Unknown, "TAT could not ask CVM about the instance"},
+	tat.FAILEDOPERATION_LIGHTHOUSEERROR:                              {cloud.Unknown, "TAT could not ask Lighthouse about the instance"},
+	tat.UNAUTHORIZEDOPERATION_CAMAUTHFAILED:                          {cloud.Denied, adviceGrant},
+	tat.INVALIDPARAMETER_CONFLICTPARAMETER:                           {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETER_INVALIDUSERNAME:                             {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETER_PARAMETERNAMEDUPLICATED:                     {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_COMMANDCONTENTINVALID:                  {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_COMMANDNAMEDUPLICATED:                  {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INCONSISTENTINSTANCE:                   {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDCOMMANDID:                       {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDCOMMANDNAME:                     {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDCONTENT:                         {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDFILTER:                          {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDINSTANCEID:                      {cloud.Refused, adviceID},
+	tat.INVALIDPARAMETERVALUE_INVALIDINVOCATIONID:                    {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDINVOCATIONTASKID:                {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDOUTPUTCOSBUCKETURL:              {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDOUTPUTCOSKEYPREFIX:              {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDUSERNAME:                        {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_INVALIDWORKINGDIRECTORY:                {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_LACKOFPARAMETERINFO:                    {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERDISABLED:                      {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERINVALIDJSONFORMAT:             {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERKEYCONTAINSINVALIDCHAR:        {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERKEYDUPLICATED:                 {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERKEYLENEXCEEDED:                {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERNUMBEREXCEEDED:                {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_PARAMETERVALUENOTSTRING:                {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_RANGE:                                  {cloud.Refused, adviceOurs},
+	tat.INVALIDPARAMETERVALUE_SUPPORTPARAMETERSONLYIFENABLEPARAMETER: {cloud.Refused, adviceOurs},
 
 	// GetCallerIdentity.
 	sts.AUTHFAILURE_ACCESSKEYILLEGAL:         {cloud.Denied, adviceKeys},

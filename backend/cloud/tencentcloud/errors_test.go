@@ -16,14 +16,15 @@ import (
 // the list of common codes, written down apart from the table under test.
 var documentedKinds = map[cloud.Kind]string{
 	cloud.NotFound: `InvalidInstanceId.NotFound ResourceNotFound InvalidParameterValue.TagKeyNotFound
-		ResourceNotFound.RoleNotFound ResourceNotFound.SecretNotExist`,
+		ResourceNotFound.RoleNotFound ResourceNotFound.SecretNotExist ResourceNotFound.InstanceNotFound`,
 	cloud.Denied: `AuthFailure.SecretIdNotFound AuthFailure.InvalidSecretId AuthFailure.SignatureFailure
 		AuthFailure.SignatureExpire AuthFailure.TokenFailure AuthFailure.MFAFailure AuthFailure.InvalidAuthorization
 		AuthFailure.UnauthorizedOperation AuthFailure.AccessKeyIllegal UnauthorizedOperation
 		UnauthorizedOperation.MFAExpired UnauthorizedOperation.MFANotFound UnauthorizedOperation.InvalidToken
 		InvalidParameter.AccessKeyNotSupport IpInBlacklist IpNotInWhitelist
 		FailedOperation.CheckMFAError FailedOperation.MFATypeNotSupported InternalError.IllegalRole
-		InvalidParameter.AccountNotAvaliable InvalidParameter.GrantOtherResource OperationDenied.SubUin`,
+		InvalidParameter.AccountNotAvaliable InvalidParameter.GrantOtherResource OperationDenied.SubUin
+		UnauthorizedOperation.CamAuthFailed`,
 	cloud.PasswordRefused: `InvalidParameterValue.InvalidPassword InvalidPassword`,
 	cloud.Throttled: `RequestLimitExceeded RequestLimitExceeded.GlobalRegionUinLimitExceeded
 		RequestLimitExceeded.IPLimitExceeded RequestLimitExceeded.UinLimitExceeded
@@ -31,7 +32,8 @@ var documentedKinds = map[cloud.Kind]string{
 	cloud.Unknown: `InternalServerError InternalError InternalError.GetSeedTokenError FailedOperation ResourceInUse
 		ResourceInsufficient ResourceUnavailable ResponseSizeLimitExceeded ServiceUnavailable
 		InternalError.DbError InternalError.EncryptError InternalError.GetAppIdError InternalError.GetRoleError
-		InternalError.PbSerializeError InternalError.SystemError InternalError.UnknownError FailedOperation.Accesskey`,
+		InternalError.PbSerializeError InternalError.SystemError InternalError.UnknownError FailedOperation.Accesskey FailedOperation.CVMError
+		FailedOperation.LighthouseError`,
 	cloud.Refused: `InvalidInstanceId.Malformed InvalidParameterValue InvalidParameterValue.InstanceIdMalformed
 		InvalidParameterValue.LimitExceeded InvalidParameterValue.TooLong MissingParameter MutexOperation.TaskRunning
 		OperationDenied.InstanceOperationInProgress UnsupportedOperation.InstanceStateRunning
@@ -55,7 +57,22 @@ var documentedKinds = map[cloud.Kind]string{
 		InvalidParameter.ExtendStrategyOverSize InvalidParameter.OverTimeError InvalidParameter.ParamError
 		InvalidParameter.PolicyTooLong InvalidParameter.ResouceError InvalidParameter.StrategyFormatError
 		InvalidParameter.StrategyInvalid InvalidParameter.TempCodeNotAvaliable InvalidParameter.UserNotExist
-		OperationDenied.AccessKeyOverLimit OperationDenied.UinNotMatch`,
+		OperationDenied.AccessKeyOverLimit OperationDenied.UinNotMatch
+		ResourceUnavailable.AgentNotInstalled ResourceUnavailable.AgentStatusNotOnline
+		ResourceUnavailable.InstanceStateNotRunning ResourceUnavailable.LighthouseUnsupportedRegion
+		InvalidParameter.ConflictParameter InvalidParameter.InvalidUsername InvalidParameter.ParameterNameDuplicated
+		InvalidParameterValue.AgentUnsupportedCommandType InvalidParameterValue.CommandContentInvalid
+		InvalidParameterValue.CommandNameDuplicated InvalidParameterValue.InconsistentInstance
+		InvalidParameterValue.InvalidCommandId InvalidParameterValue.InvalidCommandName
+		InvalidParameterValue.InvalidContent InvalidParameterValue.InvalidFilter InvalidParameterValue.InvalidInstanceId
+		InvalidParameterValue.InvalidInvocationId InvalidParameterValue.InvalidInvocationTaskId
+		InvalidParameterValue.InvalidOutputCOSBucketUrl InvalidParameterValue.InvalidOutputCOSKeyPrefix
+		InvalidParameterValue.InvalidUsername InvalidParameterValue.InvalidWorkingDirectory
+		InvalidParameterValue.LackOfParameterInfo InvalidParameterValue.ParameterDisabled
+		InvalidParameterValue.ParameterInvalidJsonFormat InvalidParameterValue.ParameterKeyContainsInvalidChar
+		InvalidParameterValue.ParameterKeyDuplicated InvalidParameterValue.ParameterKeyLenExceeded
+		InvalidParameterValue.ParameterNumberExceeded InvalidParameterValue.ParameterValueNotString
+		InvalidParameterValue.Range InvalidParameterValue.SupportParametersOnlyIfEnableParameter`,
 }
 
 func TestDocumentedCodesHaveTheirKind(t *testing.T) {
@@ -106,6 +123,8 @@ func TestSDKCodesOfOurCallsAreInTheTable(t *testing.T) {
 	}{
 		{"cvm/v20170312", "ResetInstancesPassword", 31},
 		{"cvm/v20170312", "DescribeInstances", 27},
+		{"tat/v20201028", "RunCommand", 42},
+		{"tat/v20201028", "DescribeInvocationTasks", 13},
 		{"sts/v20180813", "GetCallerIdentity", 3},
 		{"sts/v20180813", "AssumeRole", 20},
 		{"cam/v20190116", "ListAccessKeys", 9},

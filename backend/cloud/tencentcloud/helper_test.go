@@ -90,8 +90,11 @@ func checkSignature(r *http.Request, body []byte) string {
 		return "AuthFailure.SignatureExpire"
 	}
 	service := "cvm"
-	if a := r.Header.Get("X-TC-Action"); a == "GetCallerIdentity" || a == "AssumeRole" {
+	switch r.Header.Get("X-TC-Action") {
+	case "GetCallerIdentity", "AssumeRole":
 		service = "sts"
+	case "RunCommand", "DescribeInvocationTasks":
+		service = "tat"
 	}
 	want := "TC3-HMAC-SHA256 Credential=" + testAccessKey + "/" + time.Unix(seconds, 0).UTC().Format("2006-01-02") +
 		"/" + service + "/tc3_request, SignedHeaders=content-type;host, Signature=" +

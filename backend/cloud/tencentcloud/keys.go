@@ -11,6 +11,7 @@ import (
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
+	tat "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/tat/v20201028"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -37,6 +38,9 @@ type session struct {
 	describeInstances      operation[cvm.DescribeInstancesRequest, cvm.DescribeInstancesResponse]
 	resetInstancesPassword operation[cvm.ResetInstancesPasswordRequest, cvm.ResetInstancesPasswordResponse]
 
+	runCommand              operation[tat.RunCommandRequest, tat.RunCommandResponse]
+	describeInvocationTasks operation[tat.DescribeInvocationTasksRequest, tat.DescribeInvocationTasksResponse]
+
 	assumeRole        operation[sts.AssumeRoleRequest, sts.AssumeRoleResponse]
 	getCallerIdentity operation[sts.GetCallerIdentityRequest, sts.GetCallerIdentityResponse]
 
@@ -54,7 +58,7 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 	credential := common.NewTokenCredential(k.id, k.secret, k.token)
 	out := newTransport(cfg.HTTPClient)
 	settings := map[string]*profile.ClientProfile{}
-	for _, service := range []string{endpointCVM, endpointSTS, endpointCAM} {
+	for _, service := range []string{endpointCVM, endpointSTS, endpointCAM, endpointTAT} {
 		p, err := clientProfile(cfg, service)
 		if err != nil {
 			return nil, err
@@ -64,22 +68,25 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 	servers, errCVM := cvm.NewClient(credential, cfg.Region, settings[endpointCVM])
 	tokens, errSTS := sts.NewClient(credential, cfg.Region, settings[endpointSTS])
 	access, errCAM := cam.NewClient(credential, cfg.Region, settings[endpointCAM])
-	if err := errors.Join(errCVM, errSTS, errCAM); err != nil {
+	commands, errTAT := tat.NewClient(credential, cfg.Region, settings[endpointTAT])
+	if err := errors.Join(errCVM, errSTS, errCAM, errTAT); err != nil {
 		return nil, fmt.Errorf("tencentcloud: %w", err)
 	}
-	for _, client := range []*common.Client{&servers.Client, &tokens.Client, &access.Client} {
+	for _, client := range []*common.Client{&servers.Client, &tokens.Client, &access.Client, &commands.Client} {
 		client.WithHttpTransport(out).WithRequestClient("cloudpw")
 	}
 	return &session{
-		keys:                   k,
-		describeInstances:      servers.DescribeInstancesWithContext,
-		resetInstancesPassword: servers.ResetInstancesPasswordWithContext,
-		assumeRole:             tokens.AssumeRoleWithContext,
-		getCallerIdentity:      tokens.GetCallerIdentityWithContext,
-		createAccessKey:        access.CreateAccessKeyWithContext,
-		updateAccessKey:        access.UpdateAccessKeyWithContext,
-		deleteAccessKey:        access.DeleteAccessKeyWithContext,
-		listAccessKeys:         access.ListAccessKeysWithContext,
+		keys:                    k,
+		describeInstances:       servers.DescribeInstancesWithContext,
+		resetInstancesPassword:  servers.ResetInstancesPasswordWithContext,
+		runCommand:              commands.RunCommandWithContext,
+		describeInvocationTasks: commands.DescribeInvocationTasksWithContext,
+		assumeRole:              tokens.AssumeRoleWithContext,
+		getCallerIdentity:       tokens.GetCallerIdentityWithContext,
+		createAccessKey:         access.CreateAccessKeyWithContext,
+		updateAccessKey:         access.UpdateAccessKeyWithContext,
+		deleteAccessKey:         access.DeleteAccessKeyWithContext,
+		listAccessKeys:          access.ListAccessKeysWithContext,
 	}, nil
 }
 

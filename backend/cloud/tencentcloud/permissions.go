@@ -7,8 +7,10 @@ import (
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
+	tat "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/tat/v20201028"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
@@ -16,6 +18,8 @@ const (
 	// probeInstance is an id that no instance is known to have; before it is used, the cloud is asked
 	// whether one has it after all.
 	probeInstance = "ins-00000000"
+	// probeInvocation is one that no command is known to have; it is only read.
+	probeInvocation = "inv-00000000"
 	// probeKey has the form of a SecretId. Those are random, so none is AKID and zeros, let alone one
 	// of the very user who signs.
 	probeKey = "AKID00000000000000000000000000000000"
@@ -25,6 +29,7 @@ const (
 const (
 	forInstances  = "find instances, read their state and follow resets"
 	forReset      = "set passwords"
+	forCommand    = "set passwords by a command in the guest (reset_method=command)"
 	forIdentity   = "verify the connection (else an instance is described instead), and rotate-root"
 	forRotateRoot = "rotate the connection's own access key (rotate-root)"
 )
@@ -40,6 +45,7 @@ func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 		if lacksPermission(err) {
 			const why = "the role cannot be assumed"
 			return append(all, untold(describeInstances, forInstances, true, why), untold(resetInstancesPassword, forReset, true, why),
+				untold(runCommand, forCommand, false, why), untold(describeInvocationTasks, forCommand, false, why),
 				untold(getCallerIdentity, forIdentity, false, why)), nil
 		}
 		if err != nil {
@@ -52,25 +58,36 @@ func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 	request := cvm.NewDescribeInstancesRequest()
 	request.Limit = common.Int64Ptr(1)
 	_, err := p.describeInstances(ctx, request)
-	all = append(all, judged(describeInstances, forInstances, true, err), p.tryReset(ctx), p.tryIdentity(ctx))
+	all = append(all, judged(describeInstances, forInstances, true, err))
+	all = append(all, p.tryResets(ctx)...)
+	all = append(all, p.tryIdentity(ctx))
 	if p.source.static != "" {
 		all = append(all, p.tryCAM(ctx)...)
 	}
 	return all, nil
 }
 
-// tryReset tries a reset of an instance that does not exist.
+// tryResets tries both reset methods on an instance that does not exist.
 //
 // Whether the cloud looks at the permission or at the id first is not documented. A refusal for want
 // of permission is one in any case, but a policy that allows single instances only is answered so,
 // too. An answer about the id is taken for permission, since CAM's check comes before an action's own.
-func (p *provider) tryReset(ctx context.Context) cloud.Permission {
+func (p *provider) tryResets(ctx context.Context) []cloud.Permission {
 	found, err := p.describe(ctx, []string{probeInstance})
+	why := ""
 	switch {
 	case err != nil:
-		return untold(resetInstancesPassword, forReset, true, "it is only tried where the instance "+probeInstance+" surely does not exist, and looking for it failed: "+err.Error())
+		why = "it is only tried where the instance " + probeInstance + " surely does not exist, and looking for it failed: " + err.Error()
 	case len(found) > 0:
-		return untold(resetInstancesPassword, forReset, true, "it would be tried on the id "+probeInstance+", but there is such an instance")
+		why = "it would be tried on the id " + probeInstance + ", but there is such an instance"
+	}
+	return append([]cloud.Permission{p.tryReset(ctx, why)}, p.tryCommand(ctx, why)...)
+}
+
+// tryReset tries ResetInstancesPassword, unless there is a reason why not.
+func (p *provider) tryReset(ctx context.Context, why string) cloud.Permission {
+	if why != "" {
+		return untold(resetInstancesPassword, forReset, true, why)
 	}
 	secret, err := password.Generate(p.PasswordRules(cloud.Instance{}), "root", 0)
 	if err != nil {
@@ -80,13 +97,38 @@ func (p *provider) tryReset(ctx context.Context) cloud.Permission {
 		return untold(resetInstancesPassword, forReset, true, err.Error())
 	}
 	_, err = p.StartReset(ctx, cloud.Reset{InstanceIDs: []string{probeInstance}, Username: "root", Password: secret})
-	failure := asError(err)
-	if failure != nil && failure.Code == cvm.INVALIDINSTANCEID_NOTFOUND {
-		out := judged(resetInstancesPassword, forReset, true, nil)
+	return judgedByInstance(resetInstancesPassword, forReset, true, err)
+}
+
+// tryCommand tries what commands need. The command that is tried does nothing.
+func (p *provider) tryCommand(ctx context.Context, why string) []cloud.Permission {
+	if p.noTAT() {
+		const why = "endpoints.cvm is set and endpoints.tat is not, so TAT is not asked"
+		return []cloud.Permission{untold(runCommand, forCommand, false, why), untold(describeInvocationTasks, forCommand, false, why)}
+	}
+	_, err := command{p}.tasks(ctx, []string{probeInvocation})
+	read := judged(describeInvocationTasks, forCommand, false, err)
+	if why != "" {
+		return []cloud.Permission{untold(runCommand, forCommand, false, why), read}
+	}
+	keys, err := p.source.get(ctx)
+	if err == nil {
+		err = p.gate.Wait(ctx, runCommand.name)
+	}
+	if err == nil {
+		_, err = command{p}.run(ctx, keys, []string{probeInstance}, guest.Script{Interpreter: guest.Shell, Text: "exit 0\n"})
+	}
+	return []cloud.Permission{judgedByInstance(runCommand, forCommand, false, err), read}
+}
+
+// judgedByInstance judges the answer about an instance that does not exist.
+func judgedByInstance(a action, purpose string, required bool, err error) cloud.Permission {
+	if e := asError(err); e != nil && (e.Code == cvm.INVALIDINSTANCEID_NOTFOUND || e.Code == tat.RESOURCENOTFOUND_INSTANCENOTFOUND) {
+		out := judged(a, purpose, required, nil)
 		out.Message = "concluded from the cloud's answer about an instance that does not exist"
 		return out
 	}
-	out := judged(resetInstancesPassword, forReset, true, err)
+	out := judged(a, purpose, required, err)
 	if out.Verdict == cloud.PermissionDenied {
 		out.Message += "; a policy that allows named instances only is answered like this, too"
 	}

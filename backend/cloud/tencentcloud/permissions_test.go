@@ -45,21 +45,21 @@ func TestSimPermissions(t *testing.T) {
 		want   map[string]cloud.Verdict
 	}{
 		"all": {want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "sts:GetCallerIdentity": yes,
+			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "tat:RunCommand": yes, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes,
 			"cam:ListAccessKeys": yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": yes}},
-		"some": {deny: []string{"cvm:ResetInstancesPassword", "cam:DeleteAccessKey"}, want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": no, "sts:GetCallerIdentity": yes,
+		"some": {deny: []string{"cvm:ResetInstancesPassword", "tat:RunCommand", "cam:DeleteAccessKey"}, want: map[string]cloud.Verdict{
+			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": no, "tat:RunCommand": no, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes,
 			"cam:ListAccessKeys": yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": no}},
-		"none": {deny: []string{"cvm:*", "cam:*"}, want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": no, "cvm:ResetInstancesPassword": unknown, "sts:GetCallerIdentity": yes,
+		"none": {deny: []string{"cvm:*", "cam:*", "tat:*"}, want: map[string]cloud.Verdict{
+			"cvm:DescribeInstances": no, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": no, "sts:GetCallerIdentity": yes,
 			"cam:ListAccessKeys": no, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": no, "cam:DeleteAccessKey": no}},
 		"the id exists": {server: probeInstance, want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": unknown, "sts:GetCallerIdentity": yes,
+			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes,
 			"cam:ListAccessKeys": yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": yes}},
 		"role": {role: true, want: map[string]cloud.Verdict{
-			"sts:AssumeRole": yes, "cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "sts:GetCallerIdentity": yes}},
+			"sts:AssumeRole": yes, "cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "tat:RunCommand": yes, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes}},
 		"role out of reach": {role: true, deny: []string{"sts:AssumeRole"}, want: map[string]cloud.Verdict{
-			"sts:AssumeRole": no, "cvm:DescribeInstances": unknown, "cvm:ResetInstancesPassword": unknown, "sts:GetCallerIdentity": unknown}},
+			"sts:AssumeRole": no, "cvm:DescribeInstances": unknown, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": unknown, "sts:GetCallerIdentity": unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulated(t, model.Options{})
@@ -89,7 +89,7 @@ func TestSimPermissions(t *testing.T) {
 			if keys := s.world.AccessKeys(model.TencentCloud, "200000000001"); len(keys) != 1 || keys[0].Inactive {
 				t.Errorf("the check left keys %+v", keys)
 			}
-			if sent := s.signers("ResetInstancesPassword"); c.server != "" && len(sent) > 0 {
+			if sent := append(s.signers("ResetInstancesPassword"), s.signers("RunCommand")...); c.server != "" && len(sent) > 0 {
 				t.Error("a reset was sent for a server that exists")
 			}
 		})

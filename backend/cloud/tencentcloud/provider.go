@@ -20,6 +20,7 @@ type provider struct {
 
 var (
 	_ cloud.Provider          = (*provider)(nil)
+	_ cloud.PasswordResetters = (*provider)(nil)
 	_ cloud.PasswordResetter  = (*provider)(nil)
 	_ cloud.CredentialRotator = (*provider)(nil)
 	_ cloud.PermissionChecker = (*provider)(nil)
@@ -108,6 +109,11 @@ func (p *provider) noSTS() bool {
 
 func (p *provider) noCAM() bool {
 	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointCAM] == ""
+}
+
+// noTAT is their like for tat: no command goes to the public cloud that was not asked for.
+func (p *provider) noTAT() bool {
+	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointTAT] == ""
 }
 
 // ValidateInstanceID implements cloud.Provider.

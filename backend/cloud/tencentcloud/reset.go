@@ -36,8 +36,11 @@ const (
 
 // Resetter implements cloud.PasswordResetters.
 func (p *provider) Resetter(method string) cloud.PasswordResetter {
-	if method == cloud.MethodAPI {
+	switch method {
+	case cloud.MethodAPI:
 		return p
+	case cloud.MethodCommand:
+		return command{p}
 	}
 	return nil
 }
@@ -89,31 +92,36 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 // checkReset refuses what the API would refuse, before anything is sent. The password's own rules
 // are the caller's to keep (PasswordRules).
 func checkReset(reset cloud.Reset) error {
-	refused := func(format string, args ...any) error {
-		return cloud.Errorf(cloud.Refused, resetInstancesPassword.String()+": "+format, args...)
-	}
-	switch n := len(reset.InstanceIDs); {
-	case n == 0:
-		return refused("no instance given")
-	case n > maxResetIDs:
-		return refused("%d instances given; one request takes at most %d", n, maxResetIDs)
-	}
-	for i, id := range reset.InstanceIDs {
-		if err := validateInstanceID(id); err != nil {
-			return refused("%v", err)
-		}
-		if slices.Contains(reset.InstanceIDs[:i], id) {
-			return refused("instance %s is given twice", id)
-		}
+	if err := checkInstances(resetInstancesPassword, reset.InstanceIDs, maxResetIDs); err != nil {
+		return err
 	}
 	switch n := len(reset.Username); {
 	case n == 0:
-		return refused("username: required, the cloud's own default depends on the system")
+		return cloud.Errorf(cloud.Refused, "%s: username: required, the cloud's own default depends on the system", resetInstancesPassword)
 	case n > maxUsername:
-		return refused("username: %d characters long; the cloud takes at most %d", n, maxUsername)
+		return cloud.Errorf(cloud.Refused, "%s: username: %d characters long; the cloud takes at most %d", resetInstancesPassword, n, maxUsername)
 	}
 	if reset.Password == "" {
 		return cloud.Errorf(cloud.PasswordRefused, "%s: the password is empty", resetInstancesPassword)
+	}
+	return nil
+}
+
+// checkInstances refuses lists of instances that the action would refuse.
+func checkInstances(a action, ids []string, most int) error {
+	switch n := len(ids); {
+	case n == 0:
+		return cloud.Errorf(cloud.Refused, "%s: no instance given", a)
+	case n > most:
+		return cloud.Errorf(cloud.Refused, "%s: %d instances given; one request takes at most %d", a, n, most)
+	}
+	for i, id := range ids {
+		if err := validateInstanceID(id); err != nil {
+			return cloud.Errorf(cloud.Refused, "%s: %v", a, err)
+		}
+		if slices.Contains(ids[:i], id) {
+			return cloud.Errorf(cloud.Refused, "%s: instance %s is given twice", a, id)
+		}
 	}
 	return nil
 }
@@ -143,7 +151,7 @@ func record(i *cvm.Instance) cloud.ResetRecord {
 		r.State = cloud.OperationSuccess
 	case "FAILED":
 		r.State = cloud.OperationFailed
-		r.Message = clean(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxCloudText)
+		r.Message = cloud.OneLine(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxCloudText)
 	case "OPERATING":
 		r.State = cloud.OperationRunning
 	default:

@@ -90,7 +90,7 @@ func (p *provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Er
 	for _, k := range list {
 		if id := value(k.AccessKeyId); id != p.source.static {
 			out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (CAM console, API keys)",
-				clean(id, 64), strings.ToLower(clean(value(k.Status), 16)), clean(value(k.CreateTime), 32))
+				cloud.OneLine(id, 64), strings.ToLower(cloud.OneLine(value(k.Status), 16)), cloud.OneLine(value(k.CreateTime), 32))
 		}
 	}
 	return &out
@@ -186,7 +186,7 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch name := clean(value(who.Arn), 128); {
+	switch name := cloud.OneLine(value(who.Arn), 128); {
 	case value(who.UserId) == "" || strings.Contains(value(who.UserId), ":"):
 		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no CAM user, so it has no access keys to rotate", name)
 	case value(who.UserId) == value(who.AccountId):

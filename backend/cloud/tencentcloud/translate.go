@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
 
@@ -25,14 +24,16 @@ type action struct {
 func (a action) String() string { return a.service + " " + a.name }
 
 var (
-	describeInstances      = action{"cvm", "DescribeInstances", true}
-	resetInstancesPassword = action{"cvm", "ResetInstancesPassword", false}
-	getCallerIdentity      = action{"sts", "GetCallerIdentity", true}
-	assumeRole             = action{"sts", "AssumeRole", true}
-	listAccessKeys         = action{"cam", "ListAccessKeys", true}
-	createAccessKey        = action{"cam", "CreateAccessKey", false}
-	updateAccessKey        = action{"cam", "UpdateAccessKey", false}
-	deleteAccessKey        = action{"cam", "DeleteAccessKey", false}
+	describeInstances       = action{"cvm", "DescribeInstances", true}
+	resetInstancesPassword  = action{"cvm", "ResetInstancesPassword", false}
+	runCommand              = action{"tat", "RunCommand", false}
+	describeInvocationTasks = action{"tat", "DescribeInvocationTasks", true}
+	getCallerIdentity       = action{"sts", "GetCallerIdentity", true}
+	assumeRole              = action{"sts", "AssumeRole", true}
+	listAccessKeys          = action{"cam", "ListAccessKeys", true}
+	createAccessKey         = action{"cam", "CreateAccessKey", false}
+	updateAccessKey         = action{"cam", "UpdateAccessKey", false}
+	deleteAccessKey         = action{"cam", "DeleteAccessKey", false}
 )
 
 // clientErrors is the prefix of codes that the SDK makes itself.
@@ -40,7 +41,7 @@ const clientErrors = "ClientError."
 
 // outcomeOpen ends the message about a call whose outcome the error leaves open.
 func (a action) outcomeOpen() string {
-	if a == resetInstancesPassword {
+	if a == resetInstancesPassword || a == runCommand {
 		return "; whether the reset took effect is not known yet"
 	}
 	return "; whether the call took effect is not known"
@@ -69,7 +70,7 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 			return cloud.Transport(a.String(), err)
 		}
 		// The text of such an error holds the whole answer: it is dropped with the error.
-		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (the SDK says %s)", a, clean(code, 64))
+		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (the SDK says %s)", a, cloud.OneLine(code, 64))
 	}
 	return refusal(from, a, api, secrets)
 }
@@ -77,13 +78,13 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 // refusal translates an error that the API answered with.
 func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
 	v := judge(api.Code)
-	text := clean(redact(api.Message, secrets), maxCloudText)
+	text := cloud.OneLine(redact(api.Message, secrets), maxCloudText)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
 		"{keys}", from.keys, "{principal}", from.principal).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
-		Code:      clean(redact(api.Code, secrets), 128),
-		RequestID: clean(redact(api.RequestId, secrets), 128),
+		Code:      cloud.OneLine(redact(api.Code, secrets), 128),
+		RequestID: cloud.OneLine(redact(api.RequestId, secrets), 128),
 		Message:   a.String() + ": " + advice,
 	}
 	if v.kind == cloud.Unknown && !a.reads {
@@ -146,21 +147,6 @@ func redact(text string, secrets []string) string {
 		}
 	}
 	return text
-}
-
-// clean makes foreign text fit for a message: one line of printable characters, at most n of them.
-func clean(text string, n int) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	runes := []rune(strings.Join(strings.Fields(text), " "))
-	if len(runes) > n {
-		runes = append(runes[:n], []rune("...")...)
-	}
-	return string(runes)
 }
 
 // asError returns the *cloud.Error of a failed call, or nil.

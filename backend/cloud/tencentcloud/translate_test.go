@@ -44,7 +44,7 @@ func TestCleanMakesOneShortLine(t *testing.T) {
 		strings.Repeat("长", 21): strings.Repeat("长", 20) + "...",
 		"bidi \u202e override":  "bidi override",
 	} {
-		if got := clean(in, 20); got != want {
+		if got := cloud.OneLine(in, 20); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -63,7 +63,8 @@ type Command struct {
 	// Text is the whole script.
 	Text string
 	// DeliveryTimeout is how long an agent that does not answer is waited for; default
-	// DefaultDeliveryTimeout.
+	// DefaultDeliveryTimeout. This and the next count from when the step is usually over, as the
+	// operation time is the simulator's and no measure of agents and scripts.
 	DeliveryTimeout time.Duration
 	// ExecutionTimeout is how long the script may run; 0 means for ever.
 	ExecutionTimeout time.Duration
@@ -156,7 +157,7 @@ func (w *World) queueCommand(c *Command, s *server, b bend) {
 	if i.Hidden {
 		w.at(i.Queued.Add(b.lag), func() { i.Hidden = false })
 	}
-	w.at(i.Queued.Add(c.DeliveryTimeout), func() {
+	w.at(i.Queued.Add(w.third()+c.DeliveryTimeout), func() {
 		if i.State == CommandPending {
 			w.finish(i, CommandDeliveryTimedOut)
 		}
@@ -178,7 +179,7 @@ func (w *World) fetch(i *invocation, at time.Time) {
 	}
 	i.State, i.Started = CommandRunning, at
 	if t := i.command.ExecutionTimeout; t > 0 {
-		w.at(i.Started.Add(t), func() {
+		w.at(i.Started.Add(2*w.third()+t), func() {
 			if i.State == CommandRunning {
 				w.finish(i, CommandTimedOut)
 			}

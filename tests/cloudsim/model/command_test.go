@@ -240,7 +240,7 @@ func TestAgents(t *testing.T) {
 		if err := w.SetState(s.ID, StateStopped); err != nil || start("down") != nil {
 			t.Fatal("a stopped server takes no command")
 		}
-		w.Advance(time.Hour - time.Second)
+		w.Advance(time.Hour + operationTime/3 - time.Second)
 		if i, _ := w.Invocation("down", s.ID); i.State != CommandPending {
 			t.Errorf("%+v", i)
 		}

@@ -33,6 +33,12 @@ func (w *World) NewUUID() string {
 	return w.uuid()
 }
 
+// NewBase36 draws n digits and lower-case letters.
+func (w *World) NewBase36(n int) string {
+	defer w.enter()()
+	return w.random(base36, n)
+}
+
 // NewHex draws n lower-case hexadecimal digits.
 func (w *World) NewHex(n int) string {
 	defer w.enter()()

@@ -1,7 +1,7 @@
 // Package tencentapi serves the Tencent Cloud part of the cloud simulator:
-// CVM (DescribeInstances, ResetInstancesPassword), STS and CAM, with
-// TC3-HMAC-SHA256. One handler serves all three; X-TC-Version and the
-// credential's scope tell them apart.
+// CVM (DescribeInstances, ResetInstancesPassword), TAT (RunCommand,
+// DescribeInvocationTasks), STS and CAM, with TC3-HMAC-SHA256. One handler
+// serves them all; X-TC-Version and the credential's scope tell them apart.
 //
 // Sources: the API pages of CVM, STS and CAM, "Signature v3" and "common error
 // codes", and the models and error lists of tencentcloud-sdk-go.
@@ -60,7 +60,7 @@ type request struct {
 // New makes the handler over a world.
 func New(w *model.World) *API {
 	a := &API{world: w, services: map[string]*service{}}
-	for _, s := range []*service{cvmService(), stsService(), camService()} {
+	for _, s := range []*service{cvmService(), tatService(), stsService(), camService()} {
 		a.services[s.version] = s
 	}
 	return a

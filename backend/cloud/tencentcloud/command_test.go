@@ -1,0 +1,468 @@
+package tencentcloud
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+const testInvocation = "inv-hrsi4bnr"
+
+func testCommand(t *testing.T, f *fakeCloud) command {
+	t.Helper()
+	cfg := testConfig(t, f.URL)
+	cfg.Endpoints["tat"] = f.URL
+	return command{newTestProvider(t, cfg)}
+}
+
+func linuxReset(ids ...string) cloud.Reset {
+	return cloud.Reset{InstanceIDs: ids, Username: "root", Password: testPassword, Platform: cloud.Linux}
+}
+
+func TestResetters(t *testing.T) {
+	p := newTestProvider(t, testConfig(t, ""))
+	for _, m := range Descriptor().ResetMethods {
+		r := p.Resetter(m.Name)
+		if r == nil || r != p.Resetter(m.Name) {
+			t.Errorf("%s: %v", m.Name, r)
+		}
+	}
+	if p.Resetter(cloud.MethodAPI) == p.Resetter(cloud.MethodCommand) || p.Resetter("other") != nil {
+		t.Error("the methods are not told apart")
+	}
+}
+
+func TestCommandIsOneRequest(t *testing.T) {
+	f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) {
+		reply(w, map[string]any{"CommandId": "cmd-7pzdh2if", "InvocationId": testInvocation})
+	})
+	c := testCommand(t, f)
+	if prepared, err := c.PrepareReset(t.Context(), linuxReset("ins-r8hr2upy")); prepared != "" || err != nil || len(f.seen()) != 0 {
+		t.Errorf("Linux was prepared: %q, %v", prepared, err)
+	}
+	started, err := c.StartReset(t.Context(), linuxReset("ins-r8hr2upy", "ins-5d8a23rs"))
+	if err != nil || started != (cloud.ResetStarted{RequestID: testInvocation}) {
+		t.Fatalf("%+v, %v", started, err)
+	}
+	seen := f.seen()
+	if len(seen) != 1 {
+		t.Fatalf("%d requests", len(seen))
+	}
+	body := seen[0].body
+	content, err := base64.StdEncoding.DecodeString(body["Content"].(string))
+	if err != nil || !strings.Contains(string(content), "\nuser='root'\n") {
+		t.Errorf("content %q, %v", content, err)
+	}
+	delete(body, "Content")
+	want := map[string]any{
+		"InstanceIds": []any{"ins-r8hr2upy", "ins-5d8a23rs"}, "CommandName": "cloudpw", "CommandType": "SHELL", "Username": "root",
+		"Timeout": 120.0, "SaveCommand": false,
+	}
+	if !reflect.DeepEqual(body, want) || seen[0].header.Get("X-TC-Version") != "2020-10-28" {
+		t.Errorf("sent %v, want %v", body, want)
+	}
+	if redact(string(content), []string{testPassword}) != string(content) {
+		t.Error("the script holds the password")
+	}
+	if n := c.gate.(*countGate).count("RunCommand"); n != 0 {
+		t.Errorf("the gate was waited for %d times; the caller has done that", n)
+	}
+}
+
+func TestCommandRefusesBadInputUnsent(t *testing.T) {
+	f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) { reply(w, map[string]any{}) })
+	c := testCommand(t, f)
+	many := make([]string, maxCommandIDs+1)
+	for i := range many {
+		many[i] = fmt.Sprintf("ins-%08d", i)
+	}
+	for name, tc := range map[string]struct {
+		change func(*cloud.Reset)
+		kind   cloud.Kind
+	}{
+		"no instance":      {func(r *cloud.Reset) { r.InstanceIDs = nil }, cloud.Refused},
+		"too many":         {func(r *cloud.Reset) { r.InstanceIDs = many }, cloud.Refused},
+		"malformed id":     {func(r *cloud.Reset) { r.InstanceIDs = []string{"../x"} }, cloud.Refused},
+		"username":         {func(r *cloud.Reset) { r.Username = "x;reboot" }, cloud.Refused},
+		"no password":      {func(r *cloud.Reset) { r.Password = "" }, cloud.PasswordRefused},
+		"unknown platform": {func(r *cloud.Reset) { r.Platform = "" }, cloud.Refused},
+		"unprepared":       {func(r *cloud.Reset) { r.Platform = cloud.Windows }, cloud.Refused},
+		"prepared oddly":   {func(r *cloud.Reset) { r.Platform, r.Prepared = cloud.Windows, "AQAB AQAB" }, cloud.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reset := linuxReset("ins-r8hr2upy")
+			tc.change(&reset)
+			_, err := c.StartReset(t.Context(), reset)
+			wantKind(t, err, tc.kind)
+		})
+	}
+	bare := command{newTestProvider(t, testConfig(t, f.URL))} // endpoints.cvm alone
+	_, err := bare.StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
+	if e := errorOfKind(t, err, cloud.Refused); !strings.Contains(e.Error(), "endpoints.tat") {
+		t.Errorf("%v", e)
+	}
+	for name, i := range map[string]cloud.Instance{"unknown platform": {}, "user of digits": {Platform: cloud.Linux}} {
+		if err := c.CheckReset(i, "1000"); err == nil {
+			t.Errorf("%s: a role may be written", name)
+		}
+	}
+	if err := c.CheckReset(cloud.Instance{Platform: cloud.Windows}, "Administrator"); err != nil {
+		t.Error(err)
+	}
+	if n := len(f.seen()); n != 0 {
+		t.Errorf("%d requests sent", n)
+	}
+}
+
+func TestCommandWithUnusableAnswers(t *testing.T) {
+	for name, answer := range map[string]map[string]any{
+		"no invocation": {}, "of no type": {"InvocationId": 7}, "of no form": {"InvocationId": "../" + testPassword},
+	} {
+		f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) { reply(w, answer) })
+		_, err := testCommand(t, f).StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
+		t.Log(name)
+		wantKind(t, err, cloud.Unknown)
+	}
+	// A cloud that repeats what it was sent.
+	f := newFakeCloud(t, func(w http.ResponseWriter, _ string, body map[string]any) {
+		fail(w, "InvalidParameterValue.InvalidContent", "You sent "+body["Content"].(string))
+	})
+	_, err := testCommand(t, f).StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
+	if e := errorOfKind(t, err, cloud.Refused); !strings.HasSuffix(e.Message, "You sent [redacted]") {
+		t.Errorf("%v", e)
+	}
+}
+
+// TestTaskRecords has TAT show a task in every state.
+func TestTaskRecords(t *testing.T) {
+	const done = "cloudpw: password set\n"
+	for _, tc := range []struct {
+		status, kind string
+		code         int
+		output       string
+		reason       string
+		want         cloud.ResetRecord
+	}{
+		{status: "PENDING", want: cloud.ResetRecord{State: cloud.OperationRunning}},
+		{status: "DELIVERING", want: cloud.ResetRecord{State: cloud.OperationRunning}},
+		{status: "DELIVER_DELAYED", want: cloud.ResetRecord{State: cloud.OperationRunning}},
+		{status: "RUNNING", output: done, want: cloud.ResetRecord{State: cloud.OperationRunning}},
+		{status: "CANCELLING", want: cloud.ResetRecord{State: cloud.OperationRunning}},
+		{status: "SOMETHING_NEW", output: done, want: cloud.ResetRecord{State: cloud.OperationRunning}},
+		{status: "SUCCESS", output: done, want: cloud.ResetRecord{State: cloud.OperationSuccess}},
+		{status: "SUCCESS", output: "", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "without a word"}},
+		{status: "FAILED", code: 82, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "no such user"}},
+		{status: "FAILED", code: 84, output: "chpasswd: full\n", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "chpasswd: full"}},
+		{status: "FAILED", code: 95, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.PasswordRefused, Message: "password_policy"}},
+		{status: "FAILED", code: 94, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "key pair"}},
+		{status: "START_FAILED", reason: "DirectoryNotExists", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "DirectoryNotExists"}},
+		{status: "START_FAILED", kind: "POWERSHELL", reason: testPassword, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "could not start"}},
+		{status: "CANCELLED", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "cancelled before"}},
+		{status: "DELIVER_FAILED", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "could not deliver"}},
+		{status: "TIMEOUT", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "in time"}},
+		{status: "TASK_TIMEOUT", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "did not report"}},
+		{status: "TERMINATED", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "cancelled while"}},
+	} {
+		t.Run(fmt.Sprintf("%s %d", tc.status, tc.code), func(t *testing.T) {
+			f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) {
+				kind := tc.kind
+				if kind == "" {
+					kind = "SHELL"
+				}
+				shown := map[string]any{
+					"InvocationId": testInvocation, "InstanceId": "ins-00000001", "TaskStatus": tc.status, "ErrorInfo": tc.reason,
+					"CommandDocument": map[string]any{"CommandType": kind},
+					"TaskResult":      map[string]any{"ExitCode": tc.code, "Output": base64.StdEncoding.EncodeToString([]byte(tc.output))},
+				}
+				reply(w, map[string]any{"TotalCount": 1, "InvocationTaskSet": []any{shown, map[string]any{"InvocationId": "inv-others00", "InstanceId": "ins-00000001", "TaskStatus": "SUCCESS"}, nil}})
+			})
+			got, err := testCommand(t, f).ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "ins-00000001", RequestID: testInvocation}, {InstanceID: "ins-00000002", RequestID: testInvocation}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hidden := got["ins-00000002"]; len(got) != 2 || hidden != (cloud.ResetRecord{}) {
+				t.Errorf("an instance that is not shown: %+v", got)
+			}
+			r := got["ins-00000001"]
+			if r.OperationID != testInvocation || r.State != tc.want.State || r.Kind != tc.want.Kind || r.Gone ||
+				!strings.Contains(r.Message, tc.want.Message) || (r.Message == "") != (tc.want.Message == "") {
+				t.Errorf("got %+v, want %+v", r, tc.want)
+			}
+			if strings.Contains(r.Message, testPassword) || r.Message != "" && !strings.Contains(r.Message, testInvocation) {
+				t.Errorf("message %q", r.Message)
+			}
+		})
+	}
+}
+
+// TestTasksAreReadInPages asks for six commands, one of them on 230 instances.
+func TestTasksAreReadInPages(t *testing.T) {
+	f := newFakeCloud(t, func(w http.ResponseWriter, _ string, body map[string]any) {
+		values := body["Filters"].([]any)[0].(map[string]any)["Values"].([]any)
+		if len(values) > 5 || body["HideOutput"] != false || body["Limit"] != 100.0 {
+			fail(w, "InvalidParameterValue.InvalidFilter", "too many")
+			return
+		}
+		var all []any
+		for _, v := range values {
+			n := 1
+			if v == "inv-00000000" {
+				n = 230
+			}
+			for i := range n {
+				all = append(all, map[string]any{"InvocationId": v, "InstanceId": fmt.Sprintf("ins-%08d", i), "TaskStatus": "RUNNING"})
+			}
+		}
+		from := int(body["Offset"].(float64))
+		reply(w, map[string]any{"TotalCount": len(all), "InvocationTaskSet": all[min(from, len(all)):min(from+100, len(all))]})
+	})
+	c := testCommand(t, f)
+	var ids []string
+	for i := range 6 {
+		ids = append(ids, fmt.Sprintf("inv-%08d", i))
+	}
+	tasks, err := c.tasks(t.Context(), ids)
+	if err != nil || len(tasks) != 235 || len(f.seen()) != 4 {
+		t.Errorf("%d tasks by %d requests, %v", len(tasks), len(f.seen()), err)
+	}
+}
+
+func TestCommandTraits(t *testing.T) {
+	traits := command{newTestProvider(t, testConfig(t, ""))}.ResetTraits()
+	if traits.Action != "RunCommand" || traits.BatchSize != 100 || traits.PollBatch != 5 || traits.Serial || traits.LongestOperation < 10*time.Minute {
+		t.Errorf("%+v", traits)
+	}
+	if traits.SignatureLifetime < 2*timestampWindow || traits.VisibilityGrace <= traits.PollInterval {
+		t.Errorf("%+v", traits)
+	}
+}
+
+// start sends a reset by command in the simulator.
+func (s *simulated) start(t *testing.T, id, user, secret string) (command, cloud.ResetStarted, error) {
+	t.Helper()
+	c := command{s.provider}
+	found, err := s.DescribeInstances(t.Context(), []string{id})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d instances, %v", len(found), err)
+	}
+	started, err := c.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, Platform: found[0].Platform})
+	return c, started, err
+}
+
+// recordOf asks for the record of a command on an instance.
+func recordOf(t *testing.T, c command, id, invocation string) (cloud.ResetRecord, bool) {
+	t.Helper()
+	records, err := c.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: id, RequestID: invocation}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, ok := records[id]
+	return r, ok
+}
+
+func TestSimCommandFromAcceptedToDone(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	id := s.add(t, model.Server{OSName: "Ubuntu Server 22.04 LTS 64bit"})
+	user, secret := s.fresh(t, id)
+	c := command{s.provider}
+	if r, ok := recordOf(t, c, id, ""); !ok || r != (cloud.ResetRecord{}) {
+		t.Errorf("before: %+v, %t", r, ok)
+	}
+	c, started, err := s.start(t, id, user, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := recordOf(t, c, id, started.RequestID); r.OperationID != started.RequestID || r.State != cloud.OperationRunning {
+		t.Errorf("accepted: %+v", r)
+	}
+	s.world.Advance(time.Hour)
+	if r, _ := recordOf(t, c, id, started.RequestID); r.State != cloud.OperationSuccess || !s.accepts(id, user, secret) {
+		t.Errorf("done: %+v", r)
+	}
+	if server, _ := s.world.Server(id); server.State != model.StateRunning || server.Latest.Name != "" {
+		t.Errorf("the server did not just run on: %+v", server)
+	}
+	if err := s.world.Terminate(id); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := recordOf(t, c, id, ""); ok && !r.Gone {
+		t.Errorf("gone: %+v", r)
+	}
+}
+
+func TestSimCommandOnWindows(t *testing.T) {
+	s := newSimulated(t, model.Options{OperationTime: time.Millisecond})
+	id := s.add(t, model.Server{Platform: model.Windows})
+	user, secret := s.fresh(t, id)
+	c := command{s.provider}
+	reset := cloud.Reset{InstanceIDs: []string{id}, Username: user, Platform: cloud.Windows}
+	set := func() (cloud.ResetRecord, bool) {
+		t.Helper()
+		reset.Password = secret
+		started, err := c.StartReset(t.Context(), reset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.world.Advance(time.Minute)
+		r, ok := recordOf(t, c, id, started.RequestID)
+		return r, ok
+	}
+	prepare := func() {
+		t.Helper()
+		var err error
+		if reset.Prepared, err = c.PrepareReset(t.Context(), reset); err != nil || reset.Prepared == "" {
+			t.Fatalf("%q, %v", reset.Prepared, err)
+		}
+	}
+	prepare()
+	if n := c.gate.(*countGate).count("RunCommand"); n != 1 {
+		t.Errorf("the gate was waited for %d times by the preparation", n)
+	}
+	if r, _ := set(); r.State != cloud.OperationSuccess || !s.accepts(id, user, secret) {
+		t.Errorf("%+v", r)
+	}
+	// The server is restored from an older disk: its key is gone.
+	if err := s.world.DeleteGuestKey(id); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := set(); r.State != cloud.OperationFailed || r.Kind != cloud.Refused {
+		t.Errorf("with a key that the server has lost: %+v", r)
+	}
+	prepare()
+	if r, _ := set(); r.State != cloud.OperationSuccess {
+		t.Errorf("%+v", r)
+	}
+	if err := s.world.SetGuest(id, model.Guest{Conditions: guestos.Conditions{NotRoot: true}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.PrepareReset(t.Context(), reset)
+	if e := errorOfKind(t, err, cloud.Refused); !strings.Contains(e.Error(), "SYSTEM") {
+		t.Errorf("%v", e)
+	}
+	for _, i := range s.world.Invocations(nil) {
+		if strings.Contains(i.Text+i.Output, secret) {
+			t.Error("the history holds the password")
+		}
+	}
+	for _, e := range s.world.Log(0) {
+		if redact(fmt.Sprint(e.Params), []string{secret}) != fmt.Sprint(e.Params) {
+			t.Errorf("%s holds the password", e.Action)
+		}
+	}
+}
+
+func TestSimCommandRefusals(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	secret := "New-Password-123"
+	for name, tc := range map[string]struct {
+		server model.Server
+		kind   cloud.Kind
+		code   string
+	}{
+		"stopped":    {model.Server{State: model.StateStopped}, cloud.Refused, "ResourceUnavailable.InstanceStateNotRunning"},
+		"no agent":   {model.Server{Guest: model.Guest{Agent: model.AgentAbsent}}, cloud.Refused, "ResourceUnavailable.AgentNotInstalled"},
+		"offline":    {model.Server{Guest: model.Guest{Agent: model.AgentOffline}}, cloud.Refused, "ResourceUnavailable.AgentStatusNotOnline"},
+		"mislabeled": {model.Server{Platform: model.Windows, OSName: "CentOS"}, cloud.Refused, "InvalidParameterValue.AgentUnsupportedCommandType"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := s.start(t, s.add(t, tc.server), "root", secret)
+			if e := errorOfKind(t, err, tc.kind); e.Code != tc.code || e.RequestID == "" {
+				t.Errorf("%v, want %s", e, tc.code)
+			}
+		})
+	}
+	_, err := command{s.provider}.StartReset(t.Context(), linuxReset("ins-zzzzzzzz"))
+	wantFailure(t, err, cloud.NotFound, "ResourceNotFound.InstanceNotFound", "region")
+	if _, err := s.world.Deny(model.TencentCloud, testAccessKey, []string{"tat:RunCommand"}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.start(t, s.add(t, model.Server{}), "root", secret)
+	wantFailure(t, err, cloud.Denied, "UnauthorizedOperation", "tat:RunCommand")
+}
+
+// TestSimCommandFailures plays what can go wrong after a command was accepted.
+func TestSimCommandFailures(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault   model.Fault
+		guest   model.Guest
+		user    string
+		after   time.Duration
+		state   cloud.OperationState
+		kind    cloud.Kind
+		applied bool
+	}{
+		"no such user":        {user: "nobody", state: cloud.OperationFailed, kind: cloud.Refused},
+		"chpasswd fails":      {guest: model.Guest{Conditions: guestos.Conditions{ChpasswdFails: true}}, state: cloud.OperationFailed},
+		"failed, applied":     {fault: model.Fault{Kind: model.FaultFailedApplied}, state: cloud.OperationFailed, applied: true},
+		"failed, not applied": {fault: model.Fault{Kind: model.FaultFailedNotApplied}, state: cloud.OperationFailed},
+		"stuck":               {fault: model.Fault{Kind: model.FaultStuck}, state: cloud.OperationFailed}, // TIMEOUT
+		"not shown yet":       {fault: model.Fault{Kind: model.FaultLagRecord, Delay: 24 * time.Hour}, state: cloud.OperationNone, applied: true},
+		"applied late":        {fault: model.Fault{Kind: model.FaultLateApply, Delay: time.Minute}, state: cloud.OperationSuccess, applied: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSimulated(t, model.Options{OperationTime: time.Minute})
+			id := s.add(t, model.Server{Guest: tc.guest})
+			if tc.fault.Kind != "" {
+				tc.fault.Action = "RunCommand"
+				s.fault(t, tc.fault)
+			}
+			user := tc.user
+			if user == "" {
+				user = "root"
+			}
+			c, started, err := s.start(t, id, user, "New-Password-123")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.world.Advance(time.Hour)
+			if r, ok := recordOf(t, c, id, started.RequestID); !ok || r.State != tc.state || r.Kind != tc.kind {
+				t.Errorf("%+v", r)
+			}
+			if got := s.accepts(id, "root", "New-Password-123"); got != tc.applied {
+				t.Errorf("applied: %t, want %t", got, tc.applied)
+			}
+		})
+	}
+}
+
+// TestSimCommandForAGroup sets one password on several servers by one request.
+func TestSimCommandForAGroup(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	var ids []string
+	var refs []cloud.ResetRef
+	for range 12 {
+		ids = append(ids, s.add(t, model.Server{}))
+	}
+	if err := s.world.SetGuest(ids[3], model.Guest{Conditions: guestos.Conditions{NoChpasswd: true}}); err != nil {
+		t.Fatal(err)
+	}
+	c := command{s.provider}
+	started, err := c.StartReset(t.Context(), linuxReset(ids...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.world.Advance(time.Hour)
+	for _, id := range ids {
+		refs = append(refs, cloud.ResetRef{InstanceID: id, RequestID: started.RequestID})
+	}
+	records, err := c.ResetRecords(t.Context(), refs)
+	if err != nil || len(records) != len(ids) {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	for i, id := range ids {
+		if r := records[id]; (r.State == cloud.OperationSuccess) != (i != 3) || s.accepts(id, "root", testPassword) != (i != 3) {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	if len(s.signers("RunCommand")) != 1 {
+		t.Error("it took more than one request")
+	}
+}
