@@ -395,9 +395,6 @@ var (
 // split takes a description apart: what the field means, and its default, or that it is required. Every
 // description ends in one of the two, unless the schema itself says that the field is required.
 func split(field *framework.FieldSchema) (meaning, value string) {
-	if field.Required {
-		return field.Description, "<required>"
-	}
 	if m := requiredSentence.FindStringSubmatchIndex(field.Description); m != nil {
 		when := ""
 		if m[2] >= 0 {
@@ -407,6 +404,9 @@ func split(field *framework.FieldSchema) (meaning, value string) {
 	}
 	if m := defaultSentence.FindStringSubmatchIndex(field.Description); m != nil {
 		return field.Description[:m[0]], field.Description[m[2]:m[3]]
+	}
+	if field.Required { // a part of the URL
+		return field.Description, "<required>"
 	}
 	return field.Description, ""
 }

@@ -38,3 +38,18 @@ func anchors(page string) []string {
 	}
 	return all
 }
+
+// TestPagesAreLinkedTo finds pages that nobody would find.
+func TestPagesAreLinkedTo(t *testing.T) {
+	linked := map[string]bool{readmePage: true, docsFolder + "/README.md": true}
+	for _, page := range pages(t) {
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+\.md)(#[^)]*)?\)`).FindAllStringSubmatch(readPage(t, page), -1) {
+			linked[filepath.Join(filepath.Dir(page), m[1])] = true
+		}
+	}
+	for _, page := range pages(t) {
+		if !linked[page] {
+			t.Errorf("no page links to %s", page)
+		}
+	}
+}

@@ -152,8 +152,9 @@ unbinds what has left. Vault does the same by itself every ten minutes.
   $ vault list -detailed cloudpw/instances/web
 `
 
-	credsSynopsis    = "Read a password."
-	credsDescription = `
+	credsRoleSynopsis     = "Read the password of a role's only instance, or the one that its instances share."
+	credsInstanceSynopsis = "Read the password of one of a role's instances."
+	credsDescription      = `
 Reads the current password of a role's account: creds/<role> where the role has
 one instance or shared_password, else creds/<role>/<instance_id>. With
 shared_password the first form waits until all accounts agree, and the second
@@ -236,8 +237,9 @@ role first. Needs sudo.
   $ vault write cloudpw/import/prod/ins-r8hr2upy/ubuntu password=@password.txt
 `
 
-	rotateRoleSynopsis    = "Rotate the passwords of a role now."
-	rotateRoleDescription = `
+	rotateRoleSynopsis     = "Rotate the passwords of a role now."
+	rotateInstanceSynopsis = "Rotate the password of one of a role's instances now."
+	rotateRoleDescription  = `
 Marks the accounts due, all of the role's or that of one instance, and answers
 with their state. The rotation runs in the background; wait=45s waits for its
 end. Refused where the provider cannot reset passwords. Accounts that share their

@@ -15,7 +15,7 @@ func configFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name": nameField("Name of the connection."),
 		"provider": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Provider"),
-			Description: "The cloud: aws, tencentcloud, huaweicloud, opentelekomcloud or openstack. Cannot be changed."},
+			Description: "The cloud: aws, tencentcloud, huaweicloud, opentelekomcloud or openstack. Cannot be changed. Required."},
 		"region": {Type: framework.TypeString, DisplayAttrs: labelled("Region"),
 			Description: "The cloud's region, such as eu-central-1. Fixed while accounts of the connection exist. Required."},
 		"project_id": {Type: framework.TypeString, DisplayAttrs: labelled("Project id"),

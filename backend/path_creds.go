@@ -24,7 +24,7 @@ func (b *backend) pathCredsRole() *framework.Path {
 				"Hands out the current password of the role's account, or with shared_password of all its accounts. Another role with several instances needs the instance's id in the path.",
 				groupResponse()),
 		},
-		HelpSynopsis:    credsSynopsis,
+		HelpSynopsis:    credsRoleSynopsis,
 		HelpDescription: credsDescription,
 	}
 }
@@ -42,7 +42,7 @@ func (b *backend) pathCredsInstance() *framework.Path {
 			logical.ReadOperation: b.readCredsOperation("Read the password of an instance.",
 				"Hands out the current password of the role's account on that instance.", credsResponse()),
 		},
-		HelpSynopsis:    credsSynopsis,
+		HelpSynopsis:    credsInstanceSynopsis,
 		HelpDescription: credsDescription,
 	}
 }

@@ -22,7 +22,7 @@ const maxImported = 255
 func (b *backend) pathImport() *framework.Path {
 	fields := accountCaptures()
 	fields["password"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: secretly("Password"),
-		Description: fmt.Sprintf("The password that the server has now, at most %d characters.", maxImported)}
+		Description: fmt.Sprintf("The password that the server has now, at most %d characters. Required.", maxImported)}
 	fields["skip_import_rotation"] = skipRotationField()
 	return &framework.Path{
 		Pattern:      importPrefix + accountPath + "$",

@@ -14,7 +14,7 @@ func roleFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name": nameField("Name of the role."),
 		"connection": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Connection"),
-			Description: "Name of the connection, one of config/. Cannot be changed."},
+			Description: "Name of the connection, one of config/. Cannot be changed. Required."},
 		"instance_ids": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Instance ids"),
 			Description: fmt.Sprintf("Ids of the instances, at most %d. Each must exist. Required unless instance_tags is given.", maxInstances)},
 		"instance_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Instance tags"),

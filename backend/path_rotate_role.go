@@ -12,7 +12,7 @@ import (
 )
 
 func (b *backend) pathRotateRole() *framework.Path {
-	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"$", "role",
+	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"$", "role", rotateRoleSynopsis,
 		map[string]*framework.FieldSchema{
 			"role": nameField("Name of the role."),
 			"wait": waitField(),
@@ -24,7 +24,7 @@ func (b *backend) pathRotateRole() *framework.Path {
 }
 
 func (b *backend) pathRotateInstance() *framework.Path {
-	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"/"+framework.GenericNameRegex("instance_id")+"$", "role-instance",
+	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"/"+framework.GenericNameRegex("instance_id")+"$", "role-instance", rotateInstanceSynopsis,
 		map[string]*framework.FieldSchema{
 			"role":        nameField("Name of the role."),
 			"instance_id": nameField("Id of one of the role's instances."),
@@ -33,7 +33,7 @@ func (b *backend) pathRotateInstance() *framework.Path {
 		map[string]*framework.FieldSchema{})
 }
 
-func (b *backend) pathRotate(pattern, suffix string, fields, response map[string]*framework.FieldSchema) *framework.Path {
+func (b *backend) pathRotate(pattern, suffix, synopsis string, fields, response map[string]*framework.FieldSchema) *framework.Path {
 	response["accounts"] = &framework.FieldSchema{Type: framework.TypeMap, Required: true,
 		Description: "By instance id: username, state, current_version, due_reason, due_since, last_vault_rotation, last_error; or error where the account could not be made due."}
 	return &framework.Path{
@@ -50,7 +50,7 @@ func (b *backend) pathRotate(pattern, suffix string, fields, response map[string
 				ForwardPerformanceSecondary: true,
 			},
 		},
-		HelpSynopsis:    rotateRoleSynopsis,
+		HelpSynopsis:    synopsis,
 		HelpDescription: rotateRoleDescription,
 	}
 }

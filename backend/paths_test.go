@@ -97,11 +97,15 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 
 func TestPathsAreDocumented(t *testing.T) {
 	h := newHarness(t)
-	ids := map[string]string{}
+	ids, synopses := map[string]string{}, map[string]string{}
 	for _, p := range h.Paths {
 		if p.HelpSynopsis == "" || p.HelpDescription == "" || p.DisplayAttrs == nil || p.DisplayAttrs.OperationPrefix != operationPrefix || p.DisplayAttrs.OperationSuffix == "" {
 			t.Errorf("%s: help or display attributes are missing", p.Pattern)
 		}
+		if other, taken := synopses[p.HelpSynopsis]; taken {
+			t.Errorf("%s and %s have the same synopsis", p.Pattern, other)
+		}
+		synopses[p.HelpSynopsis] = p.Pattern
 		for name, f := range p.Fields {
 			if f.Description == "" {
 				t.Errorf("%s: field %s has no description", p.Pattern, name)
