@@ -43,7 +43,7 @@ use() {
 
 from_environment() {
 	local bin=$VAULT_BIN version
-	[ -x "$bin" ] && [ ! -d "$bin" ] || die "VAULT_BIN=$bin is not an executable file; correct it, or unset it to have Vault built"
+	{ [ -x "$bin" ] && [ ! -d "$bin" ]; } || die "VAULT_BIN=$bin is not an executable file; correct it, or unset it to have Vault built"
 	version=$(version_of "$bin")
 	[ -n "$version" ] || die "VAULT_BIN=$bin is not a Vault binary; correct it, or unset it to have Vault built"
 	supported "$version" ||

@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 if [ -n "$unformatted" ]; then
-	printf 'Not formatted; run `make fmt`:\n%s\n' "$unformatted" >&2
+	printf 'Not formatted; run "make fmt":\n%s\n' "$unformatted" >&2
 	exit 1
 fi
 

@@ -16,15 +16,18 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# copy FOLDER: the checkout's files, with changes that are not committed.
-copy() {
+# The checkout's files, with changes that are not committed.
+(cd "$root" && git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf "$work/sources.tar")
+
+# unpack FOLDER: the sources, with the modes that the umask allows.
+unpack() {
 	mkdir -p "$1"
-	(cd "$root" && git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf -) | tar -xf - -C "$1"
+	tar --no-same-permissions -xf "$work/sources.tar" -C "$1"
 }
 
 (
 	umask 022
-	copy "$work/first"
+	unpack "$work/first"
 	cd "$work/first"
 	git init --quiet .
 	TZ=UTC LC_ALL=C make --no-print-directory release TARGETS="$targets"
@@ -32,7 +35,7 @@ copy() {
 modules=$(go env GOMODCACHE)
 (
 	umask 077
-	copy "$work/elsewhere/and deeper"
+	unpack "$work/elsewhere/and deeper"
 	cd "$work/elsewhere/and deeper"
 	mkdir "$work/home" "$work/tmp"
 	env HOME="$work/home" TMPDIR="$work/tmp" TZ=Asia/Kathmandu LC_ALL=C.UTF-8 USER=somebody \
