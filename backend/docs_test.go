@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // The tests of this file and of docs_*_test.go hold the pages for operators against the code: a path, a field, a
@@ -229,9 +232,15 @@ func TestPagesQuoteRealMessages(t *testing.T) {
 	}
 }
 
+// kindNames are the kinds of package rotation's errors, as its code names them.
+var kindNames = map[string]rotation.ErrorKind{
+	"Invalid": rotation.Invalid, "NotFound": rotation.NotFound, "Conflict": rotation.Conflict,
+	"NotReadable": rotation.NotReadable, "Unavailable": rotation.Unavailable,
+}
+
 // statusesOf are the statuses of a message, as far as it is given literally to a function that sets one.
 func statusesOf(code, message string) []string {
-	call := regexp.MustCompile(`(\w+)\("[^"]*$`)
+	call := regexp.MustCompile(`(\w+)\((?:(\w+), )?"[^"]*$`)
 	var all []string
 	for {
 		before, after, found := strings.Cut(code, message)
@@ -239,8 +248,12 @@ func statusesOf(code, message string) []string {
 			return all
 		}
 		line := before[strings.LastIndexByte(before, '\n')+1:]
-		if m := call.FindStringSubmatch(line); m != nil && makers[m[1]] != "" {
-			all = append(all, makers[m[1]])
+		if m := call.FindStringSubmatch(line); m != nil {
+			if kind, ok := kindNames[m[2]]; ok && m[1] == "errorf" {
+				all = append(all, strconv.Itoa(rotationStatus(kind)))
+			} else if makers[m[1]] != "" && m[2] == "" {
+				all = append(all, makers[m[1]])
+			}
 		}
 		code = after
 	}
