@@ -36,7 +36,8 @@
 //     monotonically from when this process first saw the attempt. Each attempt has the reset method with
 //     which it was sent. A change of the method stands in old_unresolved like an attempt of the old one,
 //     whose window contains the longest operation in any case, since no cloud orders what two methods do;
-//     unless every attempt of the old one was closed by (a) or (b).
+//     unless every attempt of the old one was closed by (a) or (b). Meanwhile nothing is sent, a retry
+//     neither.
 //  11. A read needs no pending, no reason for being due that forbids reading, and a current version.
 //     Nonce and disclosure are durable before the answer.
 //  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first

@@ -106,6 +106,8 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 	switch {
 	case p != nil && p.polled():
 		return stepPoll, s.nextPoll
+	case p != nil && !p.Rejected && a.barred():
+		return stepNone, time.Time{} // rule 10: wait for what the old reset method may still do
 	case p != nil && !p.Rejected:
 		return stepRetry, notBefore
 	case p != nil && len(p.Attempts) > 0 && !s.rules.sendWhileUnresolved:

@@ -104,6 +104,18 @@ func (a *Account) raiseBarrier(at time.Time) {
 	}
 }
 
+// barred reports whether attempts of an earlier reset method may still set their value, and so whether
+// nothing may be sent by the present one. Even a retry of the same pending must wait: a value that it
+// replaced may come late, and once pending is confirmed nobody would know that one any more.
+func (a *Account) barred() bool {
+	for _, t := range a.OldUnresolved {
+		if t.Barrier {
+			return true
+		}
+	}
+	return false
+}
+
 // firstRotation is the next scheduled rotation after a change of the schedule: a time of the cron
 // expression, or one period after the last rotation, or from now on where there was none. It is never
 // in the past.
@@ -214,7 +226,7 @@ type retried struct{ attempt Attempt }
 
 func (e retried) apply(a *Account, _ rules) error {
 	p := a.Pending
-	if p == nil || p.Rejected || p.polled() || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
+	if p == nil || p.Rejected || p.polled() || a.barred() || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
 		return errStale
 	}
 	p.Attempts = append(p.Attempts, e.attempt)

@@ -210,6 +210,7 @@ func TestRule15Binding(t *testing.T) {
 			is(t, "loose", a.Loose, false)
 		}},
 		{"and for what it has open", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod = "api" }), bound{role: "web", settings: byCommand, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 1) }},
+		{"a retry waits as well", both(rotating(sent("a")), func(a *Account) { a.OldUnresolved = []Attempt{{ID: "b", Barrier: true}} }), retried{sent("c")}, errStale, nil},
 		{"where the end of everything is known there is nothing to wait for", func(a *Account) { a.LastReset, a.Settings.ResetMethod = t0, "api" }, bound{role: "web", settings: byCommand, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
 		{"a role's end takes the schedule, and nothing else", func(a *Account) { a.NextRotation = t0 }, unbound{"web"}, nil, func(t *testing.T, a *Account) {
 			is(t, "role", a.Role, "")
