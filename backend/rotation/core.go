@@ -170,6 +170,11 @@ type entry struct {
 	// were seen to have its value.
 	changes, agreed atomic.Uint64
 
+	// line is where clients wait whose changes may share a write; leased tells them before they hold mu
+	// that reading this account needs one.
+	line   joiners
+	leased atomic.Bool
+
 	// slot is the scheduler's part, guarded by its queue.
 	slot slot
 }
@@ -197,13 +202,13 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	e.rec, e.loaded = a, true
+	e.know(a)
 	c.noteAttempts(e)
 	return nil
 }
 
-// update applies an event to the current record and writes the result, in one write. It returns the
-// record as it is then; with errNoChange or errStale too. A failed write may have landed, so the
+// update applies an event to the current record and writes the result, in one write, which may hold
+// other clients' changes too (see joint.go). It returns the record as it is then; with errNoChange or errStale too. A failed write may have landed, so the
 // record is read again before anybody uses it. The caller does not hold e.mu.
 func (c *Core) update(ctx context.Context, e *entry, ev event) (*Account, error) {
 	e.mu.Lock()
@@ -222,7 +227,12 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 	if err != nil {
 		return e.rec, err
 	}
-	if err := c.put(ctx, e, next); err != nil {
+	next, joined := c.include(e, next)
+	joint, release := jointContext(ctx, joined)
+	defer release()
+	err = c.put(joint, e, next)
+	conclude(joined, err)
+	if err != nil {
 		return nil, err
 	}
 	c.schedule(e)
@@ -237,11 +247,17 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff)) // look again, whatever became of the write
 		return err
 	}
-	e.rec, e.loaded = next, true
+	e.know(next)
 	c.noteAttempts(e)
 	e.announce()
 	c.pokeGroup(next)
 	return nil
+}
+
+// know makes a record the cached one. The caller holds e.mu.
+func (e *entry) know(a *Account) {
+	e.rec, e.loaded = a, true
+	e.leased.Store(a != nil && a.Settings.Mode == Leased)
 }
 
 // watch returns a channel that is closed at the record's next change. The caller holds e.mu.

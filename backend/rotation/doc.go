@@ -12,7 +12,8 @@
 // # The protocol
 //
 //  1. The account records pending, the attempts that are not closed, candidates, due and leases. Every
-//     change is one write.
+//     change is one write; the changes that several clients want of one account at the same moment (reads,
+//     renewals and ends of leases) may be one write together.
 //  2. Each cloud call that may set a password, retries included, is an attempt, recorded before it is
 //     sent. An account has one worker; under its lock every caller re-checks due and pending. No lock
 //     is held over a network call.
@@ -79,5 +80,5 @@
 //   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
 //
 // rules.go and disclose.go hold the protocol as a pure function of record and event, plan.go what is
-// to be done next, worker.go the calls, scheduler.go the queues.
+// to be done next, worker.go the calls, scheduler.go the queues, joint.go the writes that clients share.
 package rotation

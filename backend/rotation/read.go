@@ -85,8 +85,24 @@ func until(ctx context.Context) time.Duration {
 
 // tryRead is one try of Read. changed is closed at the record's next change.
 func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{}, error) {
+	ev := disclosed{at: c.opts.Now(), grant: new(Grant)}
+	var j *joiner
+	if e.leased.Load() && !c.opts.rules.nonceAfterAnswer {
+		nonce, err := c.opts.NewID()
+		if err != nil {
+			return nil, nil, err
+		}
+		ev.nonce = nonce
+		j = e.lineUp(ctx, ev)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if j != nil && e.included(j) {
+		if j.err != nil {
+			return nil, e.watch(), j.err
+		}
+		return j.rec.answer(true, *ev.grant, ev.at), nil, nil
+	}
 	if err := c.load(ctx, e); err != nil {
 		return nil, nil, err
 	}
@@ -101,7 +117,8 @@ func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{},
 	if err := c.startFirst(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	answer, err := c.disclose(ctx, e)
+	ev.at = c.opts.Now()
+	answer, err := c.disclose(ctx, e, ev)
 	if err != nil {
 		return nil, e.watch(), err
 	}
@@ -121,11 +138,9 @@ func (c *Core) startFirst(ctx context.Context, e *entry) error {
 }
 
 // disclose hands the current version out. The caller holds e.mu.
-func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
-	var grant Grant
-	ev := disclosed{at: c.opts.Now(), grant: &grant}
+func (c *Core) disclose(ctx context.Context, e *entry, ev disclosed) (*Answer, error) {
 	leased := e.rec.Settings.Mode == Leased
-	if leased {
+	if leased && ev.nonce == "" {
 		nonce, err := c.opts.NewID()
 		if err != nil {
 			return nil, err
@@ -136,7 +151,7 @@ func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
 		return c.discloseLate(e, ev)
 	}
 	if ev.nothingNew(e.rec) {
-		return e.rec.answer(false, grant, ev.at), nil
+		return e.rec.answer(false, *ev.grant, ev.at), nil
 	}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		var not *Error
@@ -145,7 +160,7 @@ func (c *Core) disclose(ctx context.Context, e *entry) (*Answer, error) {
 		}
 		return nil, err
 	}
-	return e.rec.answer(leased, grant, ev.at), nil
+	return e.rec.answer(leased, *ev.grant, ev.at), nil
 }
 
 // discloseLate is broken core 12.

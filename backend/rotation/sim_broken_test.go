@@ -30,6 +30,7 @@ func TestBrokenCores(t *testing.T) {
 		{"17 queue item lost on error", rules{dropFailedItems: true}},
 		{"18 schedule rebuilt from a missing last rotation", rules{scheduleFromZeroStart: true}},
 		{"19 a change of the reset method waits for nothing", rules{noBarrier: true}},
+		{"20 a joint write without its joiners' changes", rules{joinersUnwritten: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -106,7 +106,11 @@ func (w *world) revoke(ctx context.Context, l *simLease) {
 	if before != nil && before.Due == nil && before.lastOf(l.ref) {
 		w.expect(l.ref.ID)
 	}
-	after := w.record(l.ref.ID)
+	w.revoked(l, w.record(l.ref.ID))
+}
+
+// revoked notes that the core has ended a lease. after is the record then.
+func (w *world) revoked(l *simLease, after *Account) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l.revoked = true

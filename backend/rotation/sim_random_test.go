@@ -102,11 +102,17 @@ func (w *world) act(ctx context.Context, clients *sync.WaitGroup, draw *rand.Ran
 	wait := time.Duration(draw.IntN(2) * draw.IntN(int(45*time.Second)))
 	switch n := draw.IntN(100); {
 	case n < 38:
-		if !w.unbound[id] { // no role, no path to read it by
+		switch {
+		case w.unbound[id]: // no role, no path to read it by
+		case draw.IntN(4) == 0:
+			w.readTogether(ctx, id, 2+draw.IntN(3))
+		default:
 			clients.Go(func() { w.read(ctx, id, wait) })
 		}
 	case n < 54:
-		if l := w.someLease(draw); l != nil {
+		if l := w.someLease(draw); l != nil && draw.IntN(2) == 0 {
+			w.revokeTogether(ctx, l.ref.ID, w.leasesOf(l.ref.ID))
+		} else if l != nil {
 			w.revoke(ctx, l)
 		}
 	case n < 63:

@@ -84,6 +84,24 @@ func scenarios() []scenario {
 			w.insist(ctx, id)
 			w.insist(ctx, id)
 		}},
+		{"read and revoke together", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			w.insist(ctx, id)
+			w.readTogether(ctx, id, 3)
+			w.recoverNode()
+			w.revokeTogether(ctx, id, w.leasesOf(id))
+			w.recoverNode()
+			w.insist(ctx, id)
+		}},
+		{"check out together", with(leasedSettings(), func(s *Settings) { s.Checkout = Exclusive }), func(ctx context.Context, w *world, id ID) {
+			if l := w.insist(ctx, id); l != nil {
+				w.revoke(ctx, l)
+				w.recoverNode()
+			}
+			pass(time.Minute)
+			w.recoverNode()
+			w.readTogether(ctx, id, 3)
+			w.recoverNode()
+		}},
 		{"renew", leasedSettings(), func(ctx context.Context, w *world, id ID) {
 			if l := w.insist(ctx, id); l != nil {
 				pass(time.Minute)

@@ -47,7 +47,7 @@ func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error
 
 func saveAccount(ctx context.Context, s logical.Storage, a *Account) error {
 	a.Schema = schemaVersion
-	raw, err := json.Marshal(a)
+	raw, err := encodeAccount(a)
 	if err != nil {
 		return storageError("encoding", a.ID, err)
 	}

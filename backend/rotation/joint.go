@@ -1,0 +1,129 @@
+package rotation
+
+// Joint writes: what several clients want of one account at the same time goes into one write. An
+// account's record is one storage entry, and it is held while it is written; so without this, sixteen
+// readers of one account would wait for sixteen writes, and the end of its hundred leases for a hundred.
+//
+// Nothing of the protocol changes by it. Each client's change is made to the outcome of the one before
+// it, as if they had been written one after the other, and each is answered only after the write that
+// holds its change has succeeded (rules 11 and 13). If that write fails, or the node dies with it, all
+// of them fail alike, whether it landed or not.
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// joiner is one client's change that waits for the record.
+type joiner struct {
+	ctx context.Context
+	ev  event
+
+	// The rest belongs to whoever holds the entry.
+
+	done bool     // another caller's write has held the change
+	rec  *Account // the record right after the change
+	err  error    // of the write
+}
+
+// joiners are the clients that wait in line for one record.
+type joiners struct {
+	mu      sync.Mutex
+	waiting []*joiner
+}
+
+// lineUp registers a change, before the caller waits for e.mu. Having got that, the caller asks
+// included.
+func (e *entry) lineUp(ctx context.Context, ev event) *joiner {
+	j := &joiner{ctx: ctx, ev: ev}
+	e.line.mu.Lock()
+	defer e.line.mu.Unlock()
+	e.line.waiting = append(e.line.waiting, j)
+	return j
+}
+
+// included reports whether the change is written, or could not be, by another caller. If not, it leaves
+// the line, and it is the caller's turn. The caller holds e.mu.
+func (e *entry) included(j *joiner) bool {
+	if j.done {
+		return true
+	}
+	e.line.mu.Lock()
+	defer e.line.mu.Unlock()
+	e.line.waiting = slices.DeleteFunc(e.line.waiting, func(other *joiner) bool { return other == j })
+	return false
+}
+
+// updateJointly is update for a change that may share its write with those of other clients.
+func (c *Core) updateJointly(ctx context.Context, e *entry, ev event) (*Account, error) {
+	j := e.lineUp(ctx, ev)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.included(j) {
+		return j.rec, j.err
+	}
+	return c.updateLocked(ctx, e, ev)
+}
+
+// include makes the changes that wait in line to a record which is about to be written. A change that
+// is refused, or needs no write, stays in line: its caller shall see to it. The caller holds e.mu.
+func (c *Core) include(e *entry, rec *Account) (*Account, []*joiner) {
+	e.line.mu.Lock()
+	defer e.line.mu.Unlock()
+	var joined, left []*joiner
+	for _, j := range e.line.waiting {
+		next, err := transition(rec, j.ev, c.opts.rules)
+		if err != nil {
+			left = append(left, j)
+			continue
+		}
+		j.rec = next
+		if !c.opts.rules.joinersUnwritten {
+			rec = next
+		}
+		joined = append(joined, j)
+	}
+	e.line.waiting = left
+	return rec, joined
+}
+
+// conclude tells what became of a joint write. The caller holds e.mu.
+func conclude(joined []*joiner, err error) {
+	for _, j := range joined {
+		j.done, j.err = true, err
+		if err != nil {
+			j.rec = nil
+		}
+	}
+}
+
+// jointContext is the context of a joint write, which is given up only once nobody waits for it any
+// more. The returned function releases it.
+func jointContext(ctx context.Context, joined []*joiner) (context.Context, func()) {
+	if len(joined) == 0 {
+		return ctx, func() {}
+	}
+	joint, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var waiting atomic.Int64
+	waiting.Store(int64(1 + len(joined)))
+	stops := make([]func() bool, 0, 1+len(joined))
+	watch := func(one context.Context) {
+		stops = append(stops, context.AfterFunc(one, func() {
+			if waiting.Add(-1) == 0 {
+				cancel()
+			}
+		}))
+	}
+	watch(ctx)
+	for _, j := range joined {
+		watch(j.ctx)
+	}
+	return joint, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
+	}
+}

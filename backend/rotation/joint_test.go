@@ -1,0 +1,309 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// slowStorage counts the writes and can hold them up, or fail them after they have landed or instead.
+type slowStorage struct {
+	logical.InmemStorage
+	mu     sync.Mutex
+	writes int
+	hold   chan struct{} // nil: nothing is held up
+	fail   error
+	landed bool // a failing write lands
+}
+
+func (s *slowStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
+	s.mu.Lock()
+	s.writes++
+	hold, fail, landed := s.hold, s.fail, s.landed
+	s.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if fail == nil || landed {
+		if err := s.InmemStorage.Put(ctx, e); err != nil {
+			return err
+		}
+	}
+	return fail
+}
+
+func (s *slowStorage) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
+}
+
+// crowded is a core over slow storage with one readable account, read once.
+func crowded(t *testing.T, change func(*Settings)) (*Core, *slowStorage, *entry, LeaseRef) {
+	t.Helper()
+	s := &slowStorage{}
+	a := leasedAccount()
+	a.Settings = with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = time.Hour, time.Hour })
+	if change != nil {
+		change(&a.Settings)
+	}
+	if err := saveAccount(t.Context(), s, a); err != nil {
+		t.Fatal(err)
+	}
+	c := New(Options{Storage: s, Now: func() time.Time { return t0 }})
+	t.Cleanup(c.Stop)
+	answer, err := c.Read(t.Context(), a.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, s, c.entry(a.ID), LeaseRef{a.ID, answer.Version.Number, answer.Lease.Nonce}
+}
+
+// queueUp makes calls one after the other, each of which finds the record held, and lets them go.
+func queueUp(e *entry, calls ...func()) {
+	e.mu.Lock()
+	var group sync.WaitGroup
+	for i, call := range calls {
+		group.Go(call)
+		for e.inLine() <= i {
+			runtime.Gosched()
+		}
+	}
+	e.mu.Unlock()
+	group.Wait()
+}
+
+// stored is the record as the next node would find it.
+func stored(t *testing.T, c *Core, id ID) *Account {
+	t.Helper()
+	a, err := loadAccount(t.Context(), c.opts.Storage, id)
+	if err != nil || a == nil {
+		t.Fatalf("the stored record: %v, %v", a, err)
+	}
+	return a
+}
+
+func TestReadersShareAWrite(t *testing.T) {
+	c, s, e, first := crowded(t, nil)
+	const readers = 16
+	answers, errs := make([]*Answer, readers), make([]error, readers)
+	calls := make([]func(), readers)
+	for i := range calls {
+		calls[i] = func() { answers[i], errs[i] = c.Read(t.Context(), e.id, 0) }
+	}
+	before := s.count()
+	queueUp(e, calls...)
+	if n := s.count() - before; n != 1 {
+		t.Errorf("%d readers caused %d writes, want 1", readers, n)
+	}
+	leases := stored(t, c, e.id).Leases
+	is(t, "leases in storage", len(leases), 1+readers)
+	for i, answer := range answers {
+		if errs[i] != nil {
+			t.Fatalf("reader %d: %v", i, errs[i])
+		}
+		if _, ok := leases[answer.Lease.Nonce]; !ok || answer.Version.Password != "one" || answer.Lease.TTL != time.Hour {
+			t.Errorf("reader %d got %+v under %+v, which storage does not know", i, answer.Version, answer.Lease)
+		}
+	}
+	if _, ok := leases[first.Nonce]; !ok {
+		t.Error("an earlier lease is lost")
+	}
+}
+
+// TestRevocationsShareAWrite: the last of the leases makes the account due, in the same write.
+func TestRevocationsShareAWrite(t *testing.T) {
+	c, s, e, first := crowded(t, nil)
+	refs := []LeaseRef{first, {e.id, 1, "unknown"}}
+	for range 9 {
+		answer, err := c.Read(t.Context(), e.id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, LeaseRef{e.id, answer.Version.Number, answer.Lease.Nonce})
+	}
+	errs, calls := make([]error, len(refs)), make([]func(), len(refs))
+	for i := range calls {
+		calls[i] = func() { errs[i] = c.Revoke(t.Context(), refs[i]) }
+	}
+	before := s.count()
+	queueUp(e, calls...)
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	if n := s.count() - before; n != 1 {
+		t.Errorf("%d revocations caused %d writes, want 1", len(refs), n)
+	}
+	a := stored(t, c, e.id)
+	if len(a.Leases) != 0 || a.Due == nil || a.Due.Reason != DueRevoked {
+		t.Errorf("storage has %s", describe(a))
+	}
+}
+
+// TestReaderBehindTheLastRevocation: the order of those who share a write is that in which they came.
+func TestReaderBehindTheLastRevocation(t *testing.T) {
+	c, _, e, first := crowded(t, nil)
+	var revoked, read error
+	queueUp(e,
+		func() { revoked = c.Revoke(t.Context(), first) },
+		func() { _, read = c.Read(t.Context(), e.id, 0) })
+	if revoked != nil {
+		t.Error(revoked)
+	}
+	var failed *Error
+	if !errors.As(read, &failed) || failed.Kind != NotReadable {
+		t.Errorf("the reader got %v", read)
+	}
+	if a := stored(t, c, e.id); len(a.Leases) != 0 || a.Due == nil {
+		t.Errorf("storage has %s", describe(a))
+	}
+}
+
+func TestOnlyOneChecksOut(t *testing.T) {
+	c, s, e, first := crowded(t, func(s *Settings) { s.Checkout = Exclusive })
+	a := stored(t, c, e.id)
+	delete(a.Leases, first.Nonce)
+	if err := saveAccount(t.Context(), s, a); err != nil {
+		t.Fatal(err)
+	}
+	c.Invalidate(accountKey(e.id))
+	if _, err := c.get(t.Context(), e.id); err != nil {
+		t.Fatal(err)
+	}
+	errs, calls := make([]error, 5), make([]func(), 5)
+	for i := range calls {
+		calls[i] = func() { _, errs[i] = c.Read(t.Context(), e.id, 0) }
+	}
+	queueUp(e, calls...)
+	held := 0
+	for _, err := range errs {
+		var failed *Error
+		switch {
+		case err == nil:
+			held++
+		case !errors.As(err, &failed) || failed.Kind != Conflict:
+			t.Error(err)
+		}
+	}
+	if n := len(stored(t, c, e.id).Leases); held != 1 || n != 1 {
+		t.Errorf("%d readers have it under %d leases, want one", held, n)
+	}
+}
+
+// TestJointWriteFails: whoever shares a write that failed is told so, whether it landed or not, and
+// nobody goes on with a record that is not the stored one.
+func TestJointWriteFails(t *testing.T) {
+	for _, landed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("landed %v", landed), func(t *testing.T) {
+			c, s, e, first := crowded(t, nil)
+			s.fail, s.landed = errors.New("no disk"), landed
+			const readers = 4
+			errs, calls := make([]error, readers+1), make([]func(), readers+1)
+			for i := range readers {
+				calls[i] = func() { _, errs[i] = c.Read(t.Context(), e.id, 0) }
+			}
+			calls[readers] = func() { errs[readers] = c.Revoke(t.Context(), first) }
+			queueUp(e, calls...)
+			for i, err := range errs {
+				var failed *Error
+				if !errors.As(err, &failed) || failed.Kind != Unavailable {
+					t.Errorf("caller %d got %v", i, err)
+				}
+			}
+			s.fail = nil
+			want := 1
+			if landed {
+				want = readers
+			}
+			is(t, "leases in storage", len(stored(t, c, e.id).Leases), want)
+			if err := c.Revoke(t.Context(), first); err != nil { // Vault repeats it
+				t.Fatal(err)
+			}
+			a := stored(t, c, e.id)
+			if _, ok := a.Leases[first.Nonce]; ok || (a.Due != nil) == landed {
+				t.Errorf("storage has %s", describe(a))
+			}
+		})
+	}
+}
+
+// TestJointWriteOutlivesItsCaller: a client that goes away does not fail those who share its write,
+// which is given up when all of them are gone.
+func TestJointWriteOutlivesItsCaller(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		t.Run(fmt.Sprintf("all of them %v", all), func(t *testing.T) {
+			c, s, e, _ := crowded(t, nil)
+			s.hold = make(chan struct{})
+			leaving, leave := context.WithCancel(t.Context())
+			before := s.count()
+			errs, calls := make([]error, 3), make([]func(), 3)
+			for i := range calls {
+				ctx := leaving
+				if i == 1 && !all {
+					ctx = t.Context()
+				}
+				calls[i] = func() { _, errs[i] = c.Read(ctx, e.id, 0) }
+			}
+			done := make(chan struct{})
+			go func() {
+				queueUp(e, calls...)
+				close(done)
+			}()
+			for s.count() == before {
+				runtime.Gosched()
+			}
+			leave()
+			if !all {
+				close(s.hold)
+			}
+			<-done
+			failures := 0
+			for _, err := range errs {
+				if err != nil {
+					failures++
+				}
+			}
+			if want := map[bool]int{false: 0, true: 3}[all]; failures != want {
+				t.Errorf("%d of 3 failed, want %d: %v", failures, want, errs)
+			}
+		})
+	}
+}
+
+// TestEncodeAccount: the quick encoding and the usual one read back as the same.
+func TestEncodeAccount(t *testing.T) {
+	a := leasedAccount()
+	for _, nonces := range [][]string{nil, {"00ff"}, {"00ff", "a\"b\\c", "\u2028é\x01", ""}} {
+		a.Leases = map[string]Lease{}
+		for i, nonce := range nonces {
+			a.Leases[nonce] = Lease{Version: i + 1, Issued: t0.Add(time.Duration(i)), Expires: t0.Add(time.Hour).Local()}
+		}
+		raw, err := encodeAccount(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		usual, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want any
+		if err := errors.Join(json.Unmarshal(raw, &got), json.Unmarshal(usual, &want)); err != nil {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", raw, usual)
+		}
+	}
+}
