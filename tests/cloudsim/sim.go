@@ -52,7 +52,7 @@ type Sim struct {
 
 // services maps each cloud's services to listeners.
 var services = map[model.Cloud]map[string]string{
-	model.AWS:              {"ec2": "aws", "sts": "aws", "iam": "aws"},
+	model.AWS:              {"ec2": "aws", "sts": "aws", "iam": "aws", "ssm": "aws"},
 	model.TencentCloud:     {"cvm": "tencentcloud", "tat": "tencentcloud", "sts": "tencentcloud", "cam": "tencentcloud"},
 	model.HuaweiCloud:      {"ecs": "huaweicloud", "iam": "huaweicloud-iam"},
 	model.OpenTelekomCloud: {"ecs": "opentelekomcloud", "iam": "opentelekomcloud-iam"},
@@ -164,7 +164,7 @@ func (s *Sim) World() *model.World { return s.world }
 
 // URL is the base URL of a cloud's service, without a final slash, or "" for
 // a service that is not simulated. Services are those of the plugin's
-// endpoints field: ec2, sts, iam; cvm, tat, sts, cam; ecs, iam; compute, identity.
+// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, iam; compute, identity.
 func (s *Sim) URL(c model.Cloud, service string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

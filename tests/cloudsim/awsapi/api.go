@@ -1,10 +1,10 @@
 // Package awsapi serves the AWS part of the cloud simulator: EC2's Query API
-// (GetPasswordData, DescribeInstances, DescribeKeyPairs), STS and IAM, with
-// Signature Version 4. One handler serves all three; the Version parameter
-// tells them apart.
+// (GetPasswordData, DescribeInstances, DescribeKeyPairs), STS, IAM, and Run
+// Command of Systems Manager, with Signature Version 4. One handler serves all
+// four; the Version parameter, or the header X-Amz-Target, tells them apart.
 //
-// Sources: the EC2, STS and IAM API references and their error pages; the
-// shapes of botocore's service models.
+// Sources: the EC2, STS, IAM and Systems Manager API references and their error
+// pages; the shapes of botocore's service models.
 package awsapi
 
 import (
@@ -50,6 +50,8 @@ type request struct {
 	caller caller
 	form   url.Values
 	id     string
+	// exchange is for calls that start something.
+	exchange *model.Exchange
 }
 
 // get returns a parameter.
@@ -66,6 +68,10 @@ func New(w *model.World) *API {
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		a.serveSSM(rw, r, target)
+		return
+	}
 	id := a.world.NewUUID()
 	form := r.URL.Query()
 	body, err := wire.ReadBody(r)

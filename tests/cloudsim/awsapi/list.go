@@ -91,16 +91,7 @@ func (f filter) matches(have ...string) bool {
 
 // page cuts a list into pages. MaxResults may be absent.
 func page[T any](form url.Values, all []T, least, most int) (part []T, next string, f *failure) {
-	start := 0
-	if token := form.Get("NextToken"); token != "" {
-		raw, err := base64.StdEncoding.DecodeString(token)
-		n, ok := strings.CutPrefix(string(raw), "from:")
-		if start = index(n); err != nil || !ok || start == 0 {
-			return nil, "", fail("InvalidNextToken", "The specified NextToken is not valid.")
-		}
-		start = min(start, len(all))
-	}
-	end := len(all)
+	size := len(all)
 	if text := form.Get("MaxResults"); text != "" {
 		n, err := strconv.Atoi(text)
 		switch {
@@ -111,10 +102,30 @@ func page[T any](form url.Values, all []T, least, most int) (part []T, next stri
 		case n > most:
 			return nil, "", fail("InvalidParameterValue", fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", n, most))
 		}
-		end = min(end, start+n)
+		size = n
 	}
+	part, next, ok := cut(all, form.Get("NextToken"), size)
+	if !ok {
+		return nil, "", fail("InvalidNextToken", "The specified NextToken is not valid.")
+	}
+	return part, next, nil
+}
+
+// cut returns the part of a list that a token asks for and the token of the next part; false for a token
+// that is none of ours. The part is never nil.
+func cut[T any](all []T, token string, size int) (part []T, next string, ok bool) {
+	start := 0
+	if token != "" {
+		raw, err := base64.StdEncoding.DecodeString(token)
+		n, ours := strings.CutPrefix(string(raw), "from:")
+		if start = index(n); err != nil || !ours || start == 0 {
+			return nil, "", false
+		}
+		start = min(start, len(all))
+	}
+	end := min(len(all), start+size)
 	if end < len(all) {
 		next = base64.StdEncoding.EncodeToString([]byte("from:" + strconv.Itoa(end)))
 	}
-	return all[start:end], next, nil
+	return append([]T{}, all[start:end]...), next, true
 }

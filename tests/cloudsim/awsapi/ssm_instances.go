@@ -1,0 +1,147 @@
+package awsapi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+type informationFilter struct {
+	Key    string
+	Values []string
+}
+
+type informationInput struct {
+	Filters                       []informationFilter
+	InstanceInformationFilterList []struct {
+		Key      string   `json:"key"`
+		ValueSet []string `json:"valueSet"`
+	}
+	MaxResults *int
+	NextToken  string
+}
+
+type instanceInformation struct {
+	InstanceId       string //nolint:revive // Names are those of the wire.
+	PingStatus       string
+	LastPingDateTime float64
+	AgentVersion     string
+	IsLatestVersion  bool
+	PlatformType     string
+	PlatformName     string
+	PlatformVersion  string
+	ResourceType     string
+	IPAddress        string
+	ComputerName     string
+	SourceId         string //nolint:revive // As above.
+	SourceType       string
+}
+
+type informationOutput struct {
+	InstanceInformationList []instanceInformation
+	NextToken               string `json:",omitempty"`
+}
+
+// Limits of DescribeInstanceInformation.
+const (
+	leastInformation, mostInformation = 5, 50
+	// defaultInformation is how many nodes a page has that names no number.
+	defaultInformation    = 10
+	maxInformationFilters = 100 // values of one filter
+)
+
+// describeInstanceInformation lists the instances whose agent has registered. A stopped instance stays in
+// the list, with its connection lost, and a terminated one is taken off it.
+func describeInstanceInformation(r *request, in *informationInput) (any, *failure) {
+	if len(in.Filters) > 0 && len(in.InstanceInformationFilterList) > 0 {
+		return nil, fail("ValidationException", "Use either Filters or InstanceInformationFilterList, not both")
+	}
+	for _, f := range in.InstanceInformationFilterList {
+		in.Filters = append(in.Filters, informationFilter{f.Key, f.ValueSet})
+	}
+	size := defaultInformation
+	if in.MaxResults != nil {
+		if size = *in.MaxResults; size < leastInformation || size > mostInformation {
+			return nil, invalid(fmt.Sprint(size), "maxResults", fmt.Sprintf("Member must have value between %d and %d", leastInformation, mostInformation))
+		}
+	}
+	for _, f := range in.Filters {
+		if bad := f.check(); bad != nil {
+			return nil, bad
+		}
+	}
+	var found []instanceInformation
+	for _, s := range r.world.Servers(r.owns) {
+		if s.AgentState() == model.AgentAbsent || s.State == model.StateTerminated {
+			continue
+		}
+		if i := informationOf(s); !slices.ContainsFunc(in.Filters, func(f informationFilter) bool { return !f.matches(i, s) }) {
+			found = append(found, i)
+		}
+	}
+	part, next, ok := cut(found, in.NextToken, size)
+	if !ok {
+		return nil, fail("InvalidNextToken", "")
+	}
+	return informationOutput{part, next}, nil
+}
+
+func informationOf(s model.Server) instanceInformation {
+	i := instanceInformation{
+		InstanceId: s.ID, PingStatus: "Online", LastPingDateTime: epoch(s.Created), AgentVersion: "3.3.2299.0", IsLatestVersion: true,
+		PlatformType: "Linux", PlatformName: "Amazon Linux", PlatformVersion: "2023", ResourceType: "EC2Instance", IPAddress: s.PrivateIP,
+		ComputerName: s.Name, SourceId: s.ID, SourceType: "AWS::EC2::Instance",
+	}
+	if s.IsWindows() {
+		i.PlatformType, i.PlatformName, i.PlatformVersion = "Windows", "Microsoft Windows Server 2022 Datacenter", "10.0.20348"
+	}
+	if s.AgentState() != model.AgentOnline {
+		i.PingStatus = "ConnectionLost"
+	}
+	return i
+}
+
+// check refuses a filter that the cloud would refuse.
+func (f informationFilter) check() *failure {
+	switch {
+	case f.Key == "":
+		return missing("filters.1.member.key")
+	case len(f.Values) == 0:
+		return fail("InvalidInstanceInformationFilterValue", "")
+	case len(f.Values) > maxInformationFilters:
+		return invalid(fmt.Sprint(f.Values), "filters.1.member.values", fmt.Sprintf("Member must have length less than or equal to %d", maxInformationFilters))
+	}
+	switch f.Key {
+	case "InstanceIds":
+		for _, id := range f.Values {
+			if !managedID.MatchString(id) {
+				return fail("InvalidInstanceInformationFilterValue", "")
+			}
+		}
+	case "PingStatus", "PlatformTypes", "ResourceType", "SourceTypes":
+	default:
+		if !strings.HasPrefix(f.Key, "tag:") {
+			return fail("InvalidFilterKey", "")
+		}
+	}
+	return nil
+}
+
+func (f informationFilter) matches(i instanceInformation, s model.Server) bool {
+	switch f.Key {
+	case "InstanceIds":
+		return slices.Contains(f.Values, i.InstanceId)
+	case "PingStatus":
+		return slices.Contains(f.Values, i.PingStatus)
+	case "PlatformTypes":
+		return slices.Contains(f.Values, i.PlatformType)
+	case "ResourceType":
+		return slices.Contains(f.Values, i.ResourceType)
+	case "SourceTypes":
+		return slices.Contains(f.Values, i.SourceType)
+	}
+	value, ok := s.Tags[strings.TrimPrefix(f.Key, "tag:")]
+	return ok && slices.Contains(f.Values, value)
+}
