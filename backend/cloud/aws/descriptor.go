@@ -23,7 +23,8 @@ const initialPasswordDelay = 15 * time.Minute
 
 // defaultRate is the default of max_requests_per_second, in requests per second and API action. EC2
 // refills the bucket of a reading action by 20 requests a second, for the whole account in the
-// region; half of it is left to everybody else.
+// region; half of it is left to everybody else. No page states the limits of Systems Manager's actions, of
+// which a reset takes three: throttling by it is waited for like any other.
 const (
 	defaultRate = 10
 	rateSource  = "half of the 20 requests a second by which EC2 refills the bucket of a reading action, per account " +
@@ -52,6 +53,7 @@ func Descriptor() cloud.Descriptor {
 		DefaultRequestsPerSecond: defaultRate,
 		RateSource:               rateSource,
 		HasInitialPassword:       true,
+		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodCommand}},
 		UsualInitialDelay:        initialPasswordDelay,
 	}
 }

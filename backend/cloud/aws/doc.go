@@ -1,25 +1,45 @@
-// Package aws is the provider for Amazon EC2: it finds instances and reads the encrypted password
-// that Windows made at its first boot. EC2 has no call that sets a password, so the provider cannot
-// reset.
+// Package aws is the provider for Amazon EC2: it finds instances, reads the encrypted password
+// that Windows made at its first boot, and sets passwords by a command in the server, which Run Command
+// of AWS Systems Manager delivers. EC2 itself has no call that sets a password.
 //
 // # API calls and permissions
 //
-//	ec2 DescribeInstances   ec2:DescribeInstances   required
-//	ec2 GetPasswordData     ec2:GetPasswordData     required; checked with DryRun
-//	ec2 DescribeKeyPairs    ec2:DescribeKeyPairs    optional: a key's fingerprint in error messages
-//	sts GetCallerIdentity   none                    verifies the credentials
-//	sts AssumeRole          sts:AssumeRole          with role_arn
-//	iam ListAccessKeys      iam:ListAccessKeys      rotate-root, on the user itself
-//	iam CreateAccessKey     iam:CreateAccessKey     rotate-root, on the user itself
-//	iam DeleteAccessKey     iam:DeleteAccessKey     rotate-root, on the user itself
+//	ec2 DescribeInstances            ec2:DescribeInstances            required
+//	ec2 GetPasswordData              ec2:GetPasswordData              initial passwords; checked with DryRun
+//	ec2 DescribeKeyPairs             ec2:DescribeKeyPairs             optional: a key's fingerprint in error messages
+//	ssm SendCommand                  ssm:SendCommand                  resets, on two documents and the instances
+//	ssm GetCommandInvocation         ssm:GetCommandInvocation         resets: what became of a command
+//	ssm DescribeInstanceInformation  ssm:DescribeInstanceInformation  resets: whether the agent is online
+//	sts GetCallerIdentity            none                             verifies the credentials
+//	sts AssumeRole                   sts:AssumeRole                   with role_arn
+//	iam ListAccessKeys               iam:ListAccessKeys               rotate-root, on the user itself
+//	iam CreateAccessKey              iam:CreateAccessKey              rotate-root, on the user itself
+//	iam DeleteAccessKey              iam:DeleteAccessKey              rotate-root, on the user itself
 //
 // Where an operator overrides the endpoint of ec2 but not that of sts, the credentials are verified
 // by an ec2 DescribeInstances of one short page instead: the credentials of a private or simulated
-// EC2 are never sent, as a signature, to Amazon's own STS. For the same reason role_arn and
-// rotate-root then ask for the endpoints of sts and iam.
+// EC2 are never sent, as a signature, to Amazon's own STS. For the same reason role_arn,
+// rotate-root and resets then ask for the endpoints of sts, iam and ssm.
 //
-// All calls but those of rotate-root only read. So an error that the cloud answers with a code proves
-// that nothing was changed, and none of the calls needs to be repeated with care.
+// An error of a client (HTTP 4xx) proves that nothing was done. Of the other failures of a call that only
+// reads, which are all but SendCommand and those of rotate-root, nothing needs to be known.
+//
+// # Resets
+//
+// An attempt is one SendCommand, and its request id is the command's id. The scripts and what their exit codes
+// mean are those of package guest; for Windows they are experimental. Before a first attempt EC2 and Systems
+// Manager are asked whether the instance runs and its agent is online: without that every try would be an
+// attempt whose outcome is only known when the command expires.
+//
+// A password is set if the command has ended with exit code 0 and its output says so. Another exit code means
+// what package guest says, and may prove that nothing was changed. A command that timed out, was cancelled or
+// could not be delivered has failed, and proves nothing.
+//
+// What a command can still do later: it is not begun after its delivery timeout, and not run for longer than
+// its execution timeout. The one exception is an agent that stops in between, with its server. It keeps
+// the commands that it has fetched on disk and, when it starts again within 48 hours, resumes them before it
+// fetches newer ones (agent/framework/processor/processor.go of amazon-ssm-agent). A newer password is
+// never sent to a server whose agent is not online, so that such a command comes before it.
 //
 // # Credentials
 //
@@ -40,8 +60,11 @@
 //     (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html)
 //   - Amazon EC2 user guide, "List and filter using the CLI and API"
 //     (docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html)
+//   - AWS Systems Manager API reference: SendCommand, GetCommandInvocation, DescribeInstanceInformation, Command,
+//     "Common Error Types"; user guide, "Understanding command statuses"
+//     (docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html)
 //   - AWS STS API reference: AssumeRole, GetCallerIdentity, "Common errors"
 //   - IAM API reference: AccessKey, Role; IAM user guide, "IAM and AWS STS quotas"
-//   - aws-sdk-go-v2: service/ec2, service/sts, service/iam, config (resolve_credentials.go),
+//   - aws-sdk-go-v2: service/ec2, service/ssm, service/sts, service/iam, config (resolve_credentials.go),
 //     internal/endpoints/awsrulesfn/partitions.json, aws/retry (the throttling codes)
 package aws

@@ -22,6 +22,12 @@ import (
 // codeDryRun is how EC2 answers a permitted call with DryRun=true.
 const codeDryRun = "DryRunOperation"
 
+// codeNoInvocation is how Systems Manager answers about a command that it does not show, or not yet.
+const codeNoInvocation = "InvocationDoesNotExist"
+
+// codeUnreachable is how Systems Manager refuses a command for an instance that it cannot reach.
+const codeUnreachable = "InvalidInstanceId"
+
 // codeNone is the code that the SDK makes up for an error answer without one.
 const codeNone = "UnknownError"
 
@@ -61,14 +67,16 @@ var meanings = map[string]meaning{
 	"InvalidInstanceID.Malformed": {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
 	"InvalidInstanceId":           {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
 
-	"AuthFailure":                 wrongCredentials,
-	"InvalidAccessKeyId":          wrongCredentials,
-	"InvalidClientTokenId":        wrongCredentials,
-	"UnrecognizedClientException": wrongCredentials,
-	"InvalidSignatureException":   wrongCredentials,
-	"SignatureDoesNotMatch":       wrongCredentials,
-	"IncompleteSignature":         wrongCredentials,
-	"MissingAuthenticationToken":  wrongCredentials,
+	"AuthFailure":                         wrongCredentials,
+	"InvalidAccessKeyId":                  wrongCredentials,
+	"InvalidClientTokenId":                wrongCredentials,
+	"UnrecognizedClientException":         wrongCredentials,
+	"InvalidSignatureException":           wrongCredentials,
+	"SignatureDoesNotMatch":               wrongCredentials,
+	"IncompleteSignature":                 wrongCredentials,
+	"IncompleteSignatureException":        wrongCredentials,
+	"MissingAuthenticationToken":          wrongCredentials,
+	"MissingAuthenticationTokenException": wrongCredentials,
 
 	"LimitExceeded": fullUp,
 	"NoSuchEntity":  {cloud.NotFound, "IAM does not know what the call was about", false},
@@ -142,9 +150,37 @@ var meanings = map[string]meaning{
 	"Unavailable":                 broken,
 }
 
-// meaningOf returns what an error answer means by its code, else by its HTTP status. AWS refuses a
-// request with a 4xx answer before anything is done, and all calls but those of rotate-root only read.
-func meaningOf(code string, status int) meaning {
+// notAccepted is a request of Systems Manager that breaks its rules. The cloud's text may quote the command.
+var notAccepted = meaning{cloud.Refused, "the cloud does not accept the request; check the region and {endpoint} of the connection", true}
+
+// commandMeanings has the codes that the API reference of Systems Manager documents for the actions that this
+// package calls, where they are not those of all services or mean something else there.
+var commandMeanings = map[string]meaning{
+	codeUnreachable: {cloud.Refused, "Systems Manager cannot run commands on the instance: it is stopped or terminated, its SSM Agent does not run or has not registered " +
+		"(instance profile with AmazonSSMManagedInstanceCore, way to the endpoints ssm and ssmmessages), or the credentials may not use it", false},
+	codeNoInvocation:          {cloud.NotFound, "Systems Manager does not show the command", false},
+	"InvalidDocument":         {cloud.Refused, "Systems Manager has no such document here; cloudpw needs AWS-RunShellScript and AWS-RunPowerShellScript", false},
+	"UnsupportedPlatformType": {cloud.Refused, "the instance's operating system is not the one that EC2 reports; check the image", false},
+
+	"DuplicateInstanceId":                   notAccepted,
+	"InvalidCommandId":                      notAccepted,
+	"InvalidDocumentVersion":                notAccepted,
+	"InvalidFilterKey":                      notAccepted,
+	"InvalidInstanceInformationFilterValue": notAccepted,
+	"InvalidParameters":                     notAccepted,
+	"InvalidPluginName":                     notAccepted,
+	"MaxDocumentSizeExceeded":               notAccepted,
+	"SerializationException":                notAccepted,
+	"UnknownOperationException":             notAccepted,
+	"ValidationException":                   notAccepted,
+}
+
+// meaningOf returns what an error answer of a service means by its code, else by its HTTP status. AWS
+// refuses a request with a 4xx answer before anything is done.
+func meaningOf(service, code string, status int) meaning {
+	if m, ok := commandMeanings[code]; ok && service == endpointSSM {
+		return m
+	}
 	if m, ok := meanings[code]; ok {
 		return m
 	}
@@ -185,7 +221,7 @@ func translate(from origin, c call, err error) *cloud.Error {
 		code = strings.TrimPrefix(strings.TrimPrefix(api.ErrorCode(), "Client."), "Server.")
 		text = clean(api.ErrorMessage())
 	}
-	m := meaningOf(code, answer.HTTPStatusCode())
+	m := meaningOf(c.service, code, answer.HTTPStatusCode())
 	var lost *net.OpError
 	if code == "" && (errors.As(err, &lost) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		m = cutShort

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
 // documented are the codes of the EC2 error page that any action or the actions of this package may
@@ -21,7 +22,8 @@ import (
 var documented = map[cloud.Kind][]string{
 	cloud.NotFound: {"InvalidInstanceID.NotFound", "InvalidKeyPair.NotFound", "NoSuchEntity"},
 	cloud.Denied: {
-		"AuthFailure", "Blocked", "IncompleteSignature", "InvalidClientTokenId", "MissingAuthenticationToken", "OptInRequired",
+		"AuthFailure", "Blocked", "IncompleteSignature", "IncompleteSignatureException", "InvalidClientTokenId", "MissingAuthenticationToken",
+		"MissingAuthenticationTokenException", "OptInRequired",
 		"PendingVerification", "RequestExpired", "UnauthorizedOperation", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException",
 		"AccessDenied", "AccessDeniedException", "NotAuthorized", "RegionDisabledException", "InvalidAccessKeyId", "UnrecognizedClientException", "InvalidSignatureException",
 	},
@@ -81,6 +83,46 @@ func TestEveryDocumentedCodeHasItsKind(t *testing.T) {
 	for _, code := range slices.Sorted(maps.Keys(want)) {
 		if _, ok := meanings[code]; !ok {
 			t.Errorf("code %s is documented but only translated by its HTTP status", code)
+		}
+	}
+}
+
+// documentedCommands are the codes that the service model of Systems Manager (2014-11-06) lists for the actions
+// that this package calls, and those that its protocol has for malformed requests.
+var documentedCommands = map[cloud.Kind][]string{
+	cloud.NotFound: {"InvocationDoesNotExist"},
+	cloud.Refused: {
+		"DuplicateInstanceId", "InvalidCommandId", "InvalidDocument", "InvalidDocumentVersion", "InvalidFilterKey", "InvalidInstanceId",
+		"InvalidInstanceInformationFilterValue", "InvalidNextToken", "InvalidNotificationConfig", "InvalidOutputFolder", "InvalidParameters",
+		"InvalidPluginName", "InvalidRole", "MaxDocumentSizeExceeded", "SerializationException", "UnknownOperationException",
+		"UnsupportedPlatformType", "ValidationException",
+	},
+	cloud.Unknown:   {"InternalServerError"},
+	cloud.Denied:    {"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException"},
+	cloud.Throttled: {"ThrottlingException"},
+}
+
+// Every documented code of Systems Manager goes through the real SDK.
+func TestEveryDocumentedCommandCodeHasItsKind(t *testing.T) {
+	s := startCommanded(t)
+	reset := s.reset(t, s.creds.Servers["linux-1"])
+	known := map[string]bool{}
+	for kind, codes := range documentedCommands {
+		for _, code := range codes {
+			known[code] = true
+			if _, err := s.world.AddFault(model.Fault{Service: "ssm", Kind: model.FaultRefuse, Code: code, Count: 1, Message: "the text, with chpasswd"}); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.StartReset(t.Context(), reset)
+			wantFailure(t, err, kind, code, "ssm SendCommand for "+reset.InstanceIDs[0]+": ")
+			if m := commandMeanings[code]; m.own && strings.Contains(err.Error(), "chpasswd") || strings.ContainsAny(err.Error(), "{}") {
+				t.Errorf("%s: %v", code, err)
+			}
+		}
+	}
+	for code := range commandMeanings {
+		if !known[code] {
+			t.Errorf("code %s is translated but in no documented list", code)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -38,6 +39,13 @@ type iamOperations struct {
 	createAccessKey operation[iam.CreateAccessKeyInput, iam.CreateAccessKeyOutput, iam.Options]
 	deleteAccessKey operation[iam.DeleteAccessKeyInput, iam.DeleteAccessKeyOutput, iam.Options]
 	listAccessKeys  operation[iam.ListAccessKeysInput, iam.ListAccessKeysOutput, iam.Options]
+}
+
+// ssmOperations are the actions of Systems Manager that the package uses.
+type ssmOperations struct {
+	describeInstanceInformation operation[ssm.DescribeInstanceInformationInput, ssm.DescribeInstanceInformationOutput, ssm.Options]
+	getCommandInvocation        operation[ssm.GetCommandInvocationInput, ssm.GetCommandInvocationOutput, ssm.Options]
+	sendCommand                 operation[ssm.SendCommandInput, ssm.SendCommandOutput, ssm.Options]
 }
 
 // Like all clients of this package these are made from plain options, never from the SDK's config
@@ -77,4 +85,16 @@ func newIAM(cfg cloud.Config, keys sdk.CredentialsProvider) iamOperations {
 		BaseEndpoint: override(cfg, endpointIAM),
 	})
 	return iamOperations{client.CreateAccessKey, client.DeleteAccessKey, client.ListAccessKeys}
+}
+
+func newSSM(cfg cloud.Config, keys sdk.CredentialsProvider) ssmOperations {
+	client := ssm.New(ssm.Options{
+		AppID:        appID,
+		Region:       cfg.Region,
+		Credentials:  keys,
+		HTTPClient:   bodyKeeper{cfg.HTTPClient},
+		Retryer:      sdk.NopRetryer{},
+		BaseEndpoint: override(cfg, endpointSSM),
+	})
+	return ssmOperations{client.DescribeInstanceInformation, client.GetCommandInvocation, client.SendCommand}
 }

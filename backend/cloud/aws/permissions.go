@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -18,9 +20,16 @@ import (
 // which has no zero. Deleting it tells whether keys may be deleted, and deletes none.
 const noSuchKey = "AKIA0000000000000000"
 
+// noSuchCommand is a command id that cannot exist, and noSuchInstance an instance id.
+const (
+	noSuchCommand  = "00000000-0000-0000-0000-000000000000"
+	noSuchInstance = "i-00000000000000000"
+)
+
 // CheckPermissions implements cloud.PermissionChecker. EC2 actions are tried with DryRun; of the IAM
 // actions, listing is done, deleting is tried with a key that cannot exist, and creating cannot be
-// tried without effect. An error means that nothing can be told, as the keys themselves do not work.
+// tried without effect. A command is tried without the lines that it is to run, which its document refuses,
+// after IAM has judged. An error means that nothing can be told, as the keys themselves do not work.
 func (p *Provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, error) {
 	var all []cloud.Permission
 	if p.keys.assumes != "" {
@@ -36,7 +45,9 @@ func (p *Provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 	if err := p.Verify(ctx); err != nil && !lacksPermission(err) {
 		return nil, err
 	}
-	all = append(all, p.checkEC2(ctx)...)
+	some, err := p.someInstance(ctx)
+	all = append(all, p.checkEC2(ctx, some, err)...)
+	all = append(all, p.checkSSM(ctx, some)...)
 	if p.keys.static != "" {
 		all = append(all, p.checkIAM(ctx)...)
 	}
@@ -49,6 +60,9 @@ const (
 	forPassword    = "read initial passwords"
 	forFingerprint = "name the fingerprint of the right key when another one was given"
 	forRotateRoot  = "rotate the connection's own access key (rotate-root)"
+	forCommand     = "set passwords by a command in the server (reset_method=command); whoever has it is root on the instances it covers"
+	forOutcome     = "see what became of a command (reset_method=command)"
+	forAgent       = "see whether an instance's SSM Agent is online (reset_method=command)"
 )
 
 // untold lists the permissions of which nothing can be said.
@@ -57,45 +71,113 @@ func (p *Provider) untold(why string) []cloud.Permission {
 		p.unknown("ec2:DescribeInstances", forInstances, true, "*", why),
 		p.unknown("ec2:GetPasswordData", forPassword, true, "*", why),
 		p.unknown("ec2:DescribeKeyPairs", forFingerprint, false, "*", why),
+		p.commandPermission(cloud.Permission{Message: why}),
+		p.unknown("ssm:GetCommandInvocation", forOutcome, false, "*", why),
+		p.unknown("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
 	}
 }
 
-func (p *Provider) checkEC2(ctx context.Context) []cloud.Permission {
+func (p *Provider) checkEC2(ctx context.Context, some *cloud.Instance, findErr error) []cloud.Permission {
 	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
 	instances := p.judge("ec2:DescribeInstances", forInstances, true, "*", err)
 	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs, &ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
 	pairs := p.judge("ec2:DescribeKeyPairs", forFingerprint, false, "*", err)
 
 	var password cloud.Permission
-	switch id, err := p.someInstance(ctx); {
-	case err != nil:
-		password = p.unknown("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and finding one failed: "+err.Error())
-	case id == "":
+	switch {
+	case findErr != nil:
+		password = p.unknown("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and finding one failed: "+findErr.Error())
+	case some == nil:
 		password = p.unknown("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and there is none in this region")
 	default:
-		password = p.judge("ec2:GetPasswordData", forPassword, true, "*", p.CheckInitialPassword(ctx, id))
-		password.Message = strings.TrimSpace("tried on " + id + ". " + password.Message)
+		password = p.judge("ec2:GetPasswordData", forPassword, true, "*", p.CheckInitialPassword(ctx, some.ID))
+		password.Message = strings.TrimSpace("tried on " + some.ID + ". " + password.Message)
 	}
 	return []cloud.Permission{instances, password, pairs}
 }
 
-// someInstance returns an instance that lives, a Windows one if there is one on the first page, or "".
-func (p *Provider) someInstance(ctx context.Context) (string, error) {
+// checkSSM tries the actions of resets. Without any instance, one that cannot exist is named.
+func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.Permission {
+	if p.noSSM {
+		why := (command{p}).check(cloud.Linux).Error()
+		return []cloud.Permission{
+			p.commandPermission(cloud.Permission{Message: why}),
+			p.unknown("ssm:GetCommandInvocation", forOutcome, false, "*", why),
+			p.unknown("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
+		}
+	}
+	id, document := noSuchInstance, shellDocument
+	if some != nil {
+		id = some.ID
+		if some.Platform == cloud.Windows {
+			document = powerShellDocument
+		}
+	}
+	// Both documents require the parameter commands, so that this runs nothing, wherever it gets to.
+	_, err := send(ctx, p, sendCommand(id), p.ssm.sendCommand, &ssm.SendCommandInput{DocumentName: &document, InstanceIds: []string{id}})
+	run := p.commandPermission(p.judge("ssm:SendCommand", forCommand, false, "*", err, "InvalidParameters", codeUnreachable))
+	if lacksPermission(err) && strings.Contains(err.Error(), ":instance/") {
+		// A policy for tagged instances denies the others.
+		run.Verdict = cloud.PermissionUnknown
+		run.Message = "it is denied on instance " + id + ", which says nothing of the others if the policy is limited to tagged instances: " + run.Message
+	} else if some != nil {
+		run.Message = strings.TrimSpace("tried on " + id + ". " + run.Message)
+	}
+	_, err = send(ctx, p, call{endpointSSM, "GetCommandInvocation", id}, p.ssm.getCommandInvocation,
+		&ssm.GetCommandInvocationInput{CommandId: sdk.String(noSuchCommand), InstanceId: &id})
+	outcome := p.judge("ssm:GetCommandInvocation", forOutcome, false, "*", err, codeNoInvocation, "InvalidCommandId", codeUnreachable)
+	_, err = send(ctx, p, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation, &ssm.DescribeInstanceInformationInput{})
+	agent := p.judge("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
+	return []cloud.Permission{run, outcome, agent}
+}
+
+// commandPermission completes the permission to send commands, whose policy is limited to the documents and
+// to instances with a tag.
+func (p *Provider) commandPermission(out cloud.Permission) cloud.Permission {
+	out.Action, out.Purpose = "ssm:SendCommand", forCommand
+	if out.Verdict == "" {
+		out.Verdict = cloud.PermissionUnknown
+	}
+	partition := "arn:" + partitionOf(p.region)
+	type statement struct {
+		Effect    string
+		Action    string
+		Resource  any
+		Condition any `json:",omitempty"`
+	}
+	text, err := json.Marshal(struct {
+		Version   string
+		Statement []statement
+	}{policyVersion, []statement{
+		{"Allow", out.Action, []string{
+			partition + ":ssm:" + p.region + "::document/" + shellDocument, partition + ":ssm:" + p.region + "::document/" + powerShellDocument,
+		}, nil},
+		{"Allow", out.Action, partition + ":ec2:" + p.region + ":*:instance/*", map[string]map[string]string{"StringEquals": {"ssm:resourceTag/cloudpw": "true"}}},
+	}})
+	if err != nil { // strings always encode
+		return out
+	}
+	out.Policy = string(text)
+	return out
+}
+
+// someInstance returns an instance that lives, a Windows one if there is one on the first page, or nil.
+func (p *Provider) someInstance(ctx context.Context) (*cloud.Instance, error) {
 	out, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{{Name: sdk.String("instance-state-name"), Values: livingStates}}, MaxResults: sdk.Int32(pageSize),
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	found := ""
+	var found *cloud.Instance
 	for _, reservation := range out.Reservations {
-		for _, i := range reservation.Instances {
-			id := sdk.ToString(i.InstanceId)
-			if platform(i) == cloud.Windows {
-				return id, nil
+		for _, of := range reservation.Instances {
+			i := instance(of)
+			if i.Platform == cloud.Windows {
+				return &i, nil
 			}
-			if found == "" {
-				found = id
+			if found == nil {
+				found = &i
 			}
 		}
 	}
@@ -120,12 +202,13 @@ func (p *Provider) checkIAM(ctx context.Context) []cloud.Permission {
 	return []cloud.Permission{list, create, remove}
 }
 
-// judge makes a permission out of the outcome of a trial.
-func (p *Provider) judge(action, purpose string, required bool, resource string, err error) cloud.Permission {
+// judge makes a permission out of the outcome of a trial. Errors with one of the codes are what a permitted
+// trial ends with.
+func (p *Provider) judge(action, purpose string, required bool, resource string, err error, permitted ...string) cloud.Permission {
 	out := cloud.Permission{Action: action, Purpose: purpose, Required: required, Verdict: cloud.PermissionUnknown, Policy: policy(action, resource)}
 	failure := asError(err)
 	switch {
-	case err == nil, failure != nil && (failure.Code == codeDryRun || failure.Code == "NoSuchEntity"):
+	case err == nil, failure != nil && (failure.Code == codeDryRun || failure.Code == "NoSuchEntity" || slices.Contains(permitted, failure.Code)):
 		// IAM judges the right to change the user before it looks for the user's key.
 		out.Verdict = cloud.PermissionGranted
 	case lacksPermission(err):
@@ -140,13 +223,16 @@ func (p *Provider) unknown(action, purpose string, required bool, resource, why 
 	return cloud.Permission{Action: action, Purpose: purpose, Required: required, Verdict: cloud.PermissionUnknown, Message: why, Policy: policy(action, resource)}
 }
 
+// policyVersion is that of the language of IAM policies.
+const policyVersion = "2012-10-17"
+
 // policy is an IAM policy document that allows one action.
 func policy(action, resource string) string {
 	type statement struct{ Effect, Action, Resource string }
 	text, err := json.Marshal(struct {
 		Version   string
 		Statement []statement
-	}{"2012-10-17", []statement{{"Allow", action, resource}}})
+	}{policyVersion, []statement{{"Allow", action, resource}}})
 	if err != nil { // strings always encode
 		return fmt.Sprintf("allow %s on %s", action, resource)
 	}

@@ -23,19 +23,26 @@ type Provider struct {
 	ec2     ec2Operations
 	sts     stsOperations
 	iam     iamOperations
+	ssm     ssmOperations
 	region  string
 	gate    cloud.Gate
 	timeout time.Duration
 	keys    *keySource
+	// guests are the public keys of Windows servers, for PrepareReset.
+	guests *guestKeys
+	// poll is the time between two looks at a command that PrepareReset waits for.
+	poll time.Duration
 	// noSTS is set where the endpoint of ec2 is overridden and that of sts is not: a call to STS
-	// would leave the configured endpoints. noIAM is its like for iam.
+	// would leave the configured endpoints. noIAM and noSSM are its likes for iam and ssm.
 	noSTS bool
 	noIAM bool
+	noSSM bool
 }
 
 var (
 	_ cloud.Provider              = (*Provider)(nil)
 	_ cloud.InitialPasswordReader = (*Provider)(nil)
+	_ cloud.PasswordResetters     = (*Provider)(nil)
 	_ cloud.CredentialRotator     = (*Provider)(nil)
 	_ cloud.PermissionChecker     = (*Provider)(nil)
 )
@@ -55,12 +62,16 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 		ec2:     newEC2(cfg, keys),
 		sts:     newSTS(cfg, keys),
 		iam:     newIAM(cfg, keys),
+		ssm:     newSSM(cfg, keys),
 		region:  cfg.Region,
 		gate:    cfg.Gate,
 		timeout: cfg.RequestTimeout,
 		keys:    keys,
+		guests:  &guestKeys{},
+		poll:    pollInterval,
 		noSTS:   overridden(endpointEC2) && !overridden(endpointSTS),
 		noIAM:   overridden(endpointEC2) && !overridden(endpointIAM),
+		noSSM:   overridden(endpointEC2) && !overridden(endpointSSM),
 	}, nil
 }
 
@@ -87,16 +98,28 @@ func (c call) String() string {
 	return fmt.Sprintf("%s %s for %s", c.service, c.action, c.subject)
 }
 
+// request is one action of a service, as the SDK's clients offer it.
+type request[In, Out, Option any] = func(context.Context, In, ...Option) (Out, error)
+
 // send makes exactly one request: it gets the keys to sign with, waits for the gate, bounds the
 // exchange by the request timeout and translates the SDK's error. Fetching or renewing temporary keys
 // takes a request of its own, before it.
-func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request func(context.Context, In, ...Option) (Out, error), in In) (Out, error) {
+func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
+	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return p.gate.Wait(ctx, c.action) })
+}
+
+// sendAtOnce is send for a caller who has waited for the gate himself.
+func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
+	return exchange(ctx, p, c, request, in, func(context.Context) error { return nil })
+}
+
+func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, wait func(context.Context) error) (Out, error) {
 	var none Out
 	ctx, used, err := p.keys.pin(ctx)
 	if err != nil {
 		return none, err
 	}
-	if err := p.gate.Wait(ctx, c.action); err != nil {
+	if err := wait(ctx); err != nil {
 		return none, err
 	}
 	if p.timeout > 0 {
@@ -129,7 +152,8 @@ func (p *Provider) Verify(ctx context.Context) error {
 	return err
 }
 
-// DefaultUsername implements cloud.Provider. GetPasswordData is the password of Administrator.
+// DefaultUsername implements cloud.Provider. GetPasswordData is the password of Administrator; on Linux
+// there is no other user that every image has.
 func (*Provider) DefaultUsername(i cloud.Instance) string {
 	if i.Platform == cloud.Windows {
 		return "Administrator"
@@ -137,11 +161,20 @@ func (*Provider) DefaultUsername(i cloud.Instance) string {
 	return "root"
 }
 
-// complexityRules are what Windows asks for under its policy "Password must meet complexity
-// requirements", which is on in Amazon's images: three of the four classes and no user name in it.
-// 127 characters are the longest password that its graphical tools accept. For Linux, whose
-// passwords EC2 never sees, the same strength is asked.
-var complexityRules = password.Rules{MinLength: 8, MaxLength: 127, MinClasses: 3, ForbidUsername: true}
+// The cloud sets no rules, the server's own do. Those of Windows are its policy "Password must meet
+// complexity requirements", which is on in Amazon's images: three of the four classes and no user name in
+// it. A policy of a length of 12 and more is common on top, so more is asked: a password that Windows
+// refuses costs a rotation. 127 characters are the longest that its graphical tools accept. Linux has no
+// rules for a hash that root sets; the same kind of strength is asked.
+var (
+	windowsRules = password.Rules{MinLength: 12, MaxLength: 127, MinClasses: 4, ForbidUsername: true}
+	linuxRules   = password.Rules{MinLength: 8, MaxLength: 127, MinClasses: 3, ForbidUsername: true}
+)
 
 // PasswordRules implements cloud.Provider.
-func (*Provider) PasswordRules(cloud.Instance) password.Rules { return complexityRules }
+func (*Provider) PasswordRules(i cloud.Instance) password.Rules {
+	if i.Platform == cloud.Windows {
+		return windowsRules
+	}
+	return linuxRules
+}

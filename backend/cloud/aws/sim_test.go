@@ -45,6 +45,7 @@ func startSimulatedWith(t *testing.T, options cloudsim.Options, seed cloudsim.Se
 		Provider: Name, Region: s.creds.Region, AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
 		Endpoints: map[string]string{
 			endpointEC2: sim.URL(model.AWS, "ec2"), endpointSTS: sim.URL(model.AWS, "sts"), endpointIAM: sim.URL(model.AWS, "iam"),
+			endpointSSM: sim.URL(model.AWS, "ssm"),
 		},
 		RequestTimeout: 30 * time.Second, HTTPClient: client, Gate: s.gate,
 	}
