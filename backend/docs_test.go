@@ -137,7 +137,8 @@ var calls = []struct {
 	prefix func(service string) string
 }{
 	{"cloud/aws", []string{"aws"},
-		regexp.MustCompile(`call\{(?:service: )?endpoint(EC2)?(?:STS)?, (?:action: )?"(\w+)"`), func(string) string { return "ec2:" }},
+		regexp.MustCompile(`call\{(?:service: )?endpoint(EC2|IAM|SSM)?(?:STS)?, (?:action: )?"(\w+)"`),
+		func(service string) string { return strings.ToLower(service) + ":" }},
 	{"cloud/tencentcloud", []string{"tencentcloud"},
 		regexp.MustCompile(`action\{"(\w+)", "(\w+)"`), func(service string) string { return service + ":" }},
 	{"cloud/openstack", []string{"huaweicloud", "opentelekomcloud"},
