@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The AWS CLI against the simulated EC2 and STS APIs. tests/independent/run.sh sets the environment it uses.
+# The AWS CLI against the simulated EC2, STS and Systems Manager APIs. tests/independent/run.sh sets the environment it uses.
 set -euo pipefail
 
-: "${EC2_URL:?run tests/independent/run.sh}" "${STS_URL:?}" "${ACCESS_KEY:?}" "${SECRET_KEY:?}" "${REGION:?}"
+: "${EC2_URL:?run tests/independent/run.sh}" "${STS_URL:?}" "${SSM_URL:?}" "${SCRIPTS:?}" "${LINUX_SSH:?}" "${ACCESS_KEY:?}" "${SECRET_KEY:?}" "${REGION:?}"
 : "${WINDOWS:?}" "${WINDOWS_SSH:?}" "${LINUX:?}" "${PRIVATE_KEY:?}" "${CLOUDSIM_LOGIN:?}"
 
 work=$(mktemp -d)
@@ -19,6 +19,7 @@ aws=/usr/bin/aws # Debian's, where it is installed
 [ -x "$aws" ] || aws=aws
 ec2() { "$aws" --endpoint-url "$EC2_URL" ec2 "$@"; }
 sts() { "$aws" --endpoint-url "$STS_URL" sts "$@"; }
+ssm() { "$aws" --endpoint-url "$SSM_URL" ssm "$@"; }
 with_key() { AWS_ACCESS_KEY_ID=$1 AWS_SECRET_ACCESS_KEY=$2 "${@:3}"; }
 
 number=0
@@ -74,5 +75,37 @@ prints "ec2: the decrypted password logs in" "login accepted" login "$password"
 refused=0
 login "$password-wrong" >/dev/null 2>&1 || refused=$?
 report "ec2: another password does not" $((refused == 1 ? 0 : 1)) "cloudsim login should end with 1, and ended with $refused"
+
+fails_with "ssm: a wrong secret is refused" InvalidSignatureException with_key "$ACCESS_KEY" "${SECRET_KEY}x" ssm list-commands
+fails_with "ssm: an unknown key is refused" UnrecognizedClientException with_key AKIA0000000000000000 "$SECRET_KEY" ssm list-commands
+prints "ssm: describe-instance-information finds the server" "Online" \
+	ssm describe-instance-information --filters "Key=InstanceIds,Values=$LINUX" --query 'InstanceInformationList[].PingStatus'
+fails_with "ssm: an unknown instance is refused" InvalidInstanceId \
+	ssm send-command --document-name AWS-RunShellScript --instance-ids i-00000000000000000 --parameters commands=true
+fails_with "ssm: a document without its commands is refused" InvalidParameters \
+	ssm send-command --document-name AWS-RunShellScript --instance-ids "$LINUX"
+fails_with "ssm: a document for another system is refused" UnsupportedPlatformType \
+	ssm send-command --document-name AWS-RunShellScript --instance-ids "$WINDOWS" --parameters commands=true
+
+# cloudpw's own script, with a hash that OpenSSL has made, one element of a JSON list for each line.
+fresh=Fresh-1-Horse-Battery
+hash=$(openssl passwd -6 "$fresh")
+sed -e 's|@USERNAME@|root|' -e "s|@HASH@|$hash|" "$SCRIPTS/linux.sh" |
+	sed -e 's|\\|\\\\|g; s|"|\\"|g; s|\t|\\t|g; s|^|"|; s|$|",|' -e '1s|^|{"executionTimeout": ["60"], "commands": [|; $s|,$|]}|' >"$work/parameters.json"
+command=$(ssm send-command --document-name AWS-RunShellScript --instance-ids "$LINUX" --comment "the AWS CLI" \
+	--timeout-seconds 60 --parameters "file://$work/parameters.json" --query Command.CommandId)
+prints "ssm: wait command-executed waits for the command" '^$' ssm wait command-executed --command-id "$command" --instance-id "$LINUX"
+prints "ssm: get-command-invocation shows its end" $'^Success\t0\t.*password set' \
+	ssm get-command-invocation --command-id "$command" --instance-id "$LINUX" --query '[Status,ResponseCode,StandardOutputContent]'
+login_linux() { printf '%s' "$1" | $CLOUDSIM_LOGIN "$LINUX_SSH" root; }
+prints "ssm: the password that it has set logs in" "login accepted" login_linux "$fresh"
+prints "ssm: list-commands shows the command" "the AWS CLI" ssm list-commands --command-id "$command" --query 'Commands[].Comment'
+prints "ssm: list-command-invocations shows its output" "password set" \
+	ssm list-command-invocations --details --instance-id "$LINUX" --query 'CommandInvocations[].CommandPlugins[].Output'
+clear=0
+ssm list-commands --output json | grep -q -F -e "$fresh" && clear=1
+report "ssm: the history does not hold the password" "$clear" "list-commands shows the password"
+fails_with "ssm: an unknown command is refused" InvocationDoesNotExist \
+	ssm get-command-invocation --command-id 00000000-0000-0000-0000-000000000000 --instance-id "$LINUX"
 
 exit "$failed"
