@@ -19,7 +19,7 @@ type call struct {
 	permission string // the IAM permission or Nova's policy it needs
 	identity   bool   // it goes to the identity endpoint
 	plain      bool   // the cloud is OpenStack without a vendor's gateway
-	// applicationCredential is the id of the one that a token is asked for with.
+	// applicationCredential is the id of the one that the connection uses; empty if it uses none.
 	applicationCredential string
 }
 
@@ -150,6 +150,9 @@ func statusMeaning(status int) meaning {
 		return meaning{cloud.Throttled, hintThrottled}
 	case status == http.StatusConflict:
 		return meaning{cloud.Refused, hintState}
+	case status == http.StatusMultipleChoices:
+		// Nova's answer to a path below no version, with the versions that there are.
+		return meaning{cloud.Refused, hintEndpoint}
 	case status == http.StatusRequestTimeout:
 		return meaning{cloud.Unknown, hintOutcome}
 	case status == http.StatusNotImplemented:
@@ -179,6 +182,8 @@ func (a answer) meaning(c call) meaning {
 	switch {
 	case c.plain && a.foreignProject():
 		m = meaning{cloud.Denied, hintProject}
+	case a.unknownApplicationCredential(c):
+		m = meaning{cloud.Denied, a.deniedHint(c)}
 	case c.identity && m.hint == hintEndpoint:
 		m.hint = "no identity API at this address; check auth_url"
 	case c.plain && m.hint == hintInstance:
@@ -194,6 +199,14 @@ func (a answer) meaning(c call) meaning {
 // (nova/api/openstack/wsgi.py, status 400).
 func (a answer) foreignProject() bool {
 	return a.status == http.StatusBadRequest && strings.Contains(a.reason, "match Context's project_id")
+}
+
+// unknownApplicationCredential recognizes Keystone's answer to an application credential that it does
+// not know, or not any more: 404, while a wrong secret is 401 (keystone/auth/plugins/core.py, AppCredInfo). Any
+// other 404 may as well come from a wrong address.
+func (a answer) unknownApplicationCredential(c call) bool {
+	return c.action == actionToken && c.applicationCredential != "" && a.status == http.StatusNotFound &&
+		strings.Contains(strings.ToLower(a.reason), "application credential")
 }
 
 // deniedHint tells wrong credentials from a missing permission, as far as the cloud does.
@@ -239,7 +252,14 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 	case permission:
 		return "the credentials may not do this in this project; see: vault read cloudpw/check/CONNECTION"
 	}
-	return "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack catalog show compute"
+	hint := "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack catalog show compute"
+	if c.applicationCredential != "" {
+		// keystonemiddleware answers 401 to what the access rules do not name, and to everything where there are
+		// rules and the service's configuration has no service_type (auth_token/__init__.py,
+		// validate_allowed_request).
+		hint += "; or the application credential's access rules leave this call out: openstack application credential show " + c.applicationCredential
+	}
+	return hint
 }
 
 // translate turns an error of gophercloud or of the HTTP layer into one of the core's kinds. An
@@ -253,9 +273,13 @@ func translate(c call, err error, secrets redactor) *cloud.Error {
 	switch {
 	case answered:
 	case unparsable(err):
+		key := endpointECS
+		if c.plain {
+			key = endpointCompute
+		}
 		return &cloud.Error{
 			Kind:    cloud.Unknown,
-			Message: c.String() + ": the answer cannot be read; check that endpoints.ecs is a compute API",
+			Message: c.String() + ": the answer cannot be read; check that endpoints." + key + " is a compute API",
 			Err:     err,
 		}
 	default:

@@ -176,7 +176,8 @@ func readPage(ctx context.Context, pager pagination.Pager) (page, error) {
 
 func (r rawPage) read() (page, error) {
 	if r.StatusCode != http.StatusOK {
-		return page{}, fmt.Errorf("%w: HTTP status %d", errAnswerForm, r.StatusCode)
+		// gophercloud's pager takes 204 and 300 for pages, too.
+		return page{}, gophercloud.ErrUnexpectedResponseCode{Expected: []int{http.StatusOK}, Actual: r.StatusCode, ResponseHeader: r.Header}
 	}
 	var fields struct {
 		Servers *[]server `json:"servers"`

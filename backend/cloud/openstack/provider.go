@@ -47,6 +47,8 @@ type provider struct {
 	gate         cloud.Gate
 	timeout      time.Duration
 	secrets      redactor
+	// applicationCredential is the id of the one in use; empty if there is none.
+	applicationCredential string
 	// plainAPI is set once the cloud refused the microversion, see withMicroversion.
 	plainAPI atomic.Bool
 }
@@ -76,6 +78,8 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 		gate:         cfg.Gate,
 		timeout:      cfg.RequestTimeout,
 		secrets:      redactor{cfg.SecretKey, cfg.Password, cfg.ApplicationCredentialSecret},
+
+		applicationCredential: cfg.ApplicationCredentialID,
 	}
 	if cfg.AccessKey == "" {
 		p.sessions = newTokenSessions(p.identityService(), f, cfg)
@@ -131,7 +135,7 @@ func transportOf(client *http.Client) http.RoundTripper {
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
 // request sent again, once.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	c.plain = p.family.plain
+	c.plain, c.applicationCredential = p.family.plain, p.applicationCredential
 	if c.plain {
 		c.permission = policies[c.action]
 	}

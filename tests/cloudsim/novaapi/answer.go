@@ -17,6 +17,8 @@ type answer struct {
 	code   string
 	header map[string]string
 	body   any // marshalled as JSON; nil sends none
+	// text is sent where body is nil: not every refusal is JSON.
+	text string
 }
 
 func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
@@ -30,12 +32,16 @@ func (a *answer) with(name, value string) *answer {
 }
 
 // wire puts an answer into its final form, under the cloud's id of the request
-// in the headers that Nova and the vendors' gateway use.
-func (a *answer) wire(requestID string) wire.Answer {
-	out := wire.Answer{Status: a.status, Code: a.code, RequestID: requestID, Header: map[string]string{
-		"X-Openstack-Request-Id": requestID, "X-Compute-Request-Id": requestID, "X-Request-Id": requestID,
-	}}
+// in the given headers.
+func (a *answer) wire(requestID string, headers []string) wire.Answer {
+	out := wire.Answer{Status: a.status, Code: a.code, RequestID: requestID, Header: map[string]string{}}
+	for _, name := range headers {
+		out.Header[name] = requestID
+	}
 	maps.Copy(out.Header, a.header)
+	if a.text != "" {
+		out.Header["Content-Type"], out.Body = "text/plain; charset=UTF-8", []byte(a.text)
+	}
 	if a.body == nil {
 		return out
 	}
@@ -43,7 +49,10 @@ func (a *answer) wire(requestID string) wire.Answer {
 	if err != nil {
 		out.Status, text = http.StatusInternalServerError, []byte(strconv.Quote(err.Error()))
 	}
-	out.Header["Content-Type"], out.Body = "application/json", text
+	out.Body = text
+	if out.Header["Content-Type"] == "" {
+		out.Header["Content-Type"] = "application/json"
+	}
 	return out
 }
 
@@ -67,9 +76,16 @@ func novaFault(status int, message string) *answer {
 	if name == "" {
 		name = "computeFault"
 	}
-	return &answer{status: status, code: name, body: map[string]any{
+	a := &answer{status: status, code: name, body: map[string]any{
 		name: map[string]any{"code": status, "message": message},
 	}}
+	return a.with("Content-Type", "application/json; charset=UTF-8")
+}
+
+// noResource is how the router in front of Nova's operations answers a path or
+// a method that it does not know.
+func noResource() *answer {
+	return &answer{status: http.StatusNotFound, code: "404", text: "404 Not Found\n\nThe resource could not be found.\n\n   "}
 }
 
 // keystoneError is an error in Keystone's form.
@@ -78,6 +94,13 @@ func keystoneError(status int, message string) *answer {
 	return &answer{status: status, code: title, body: map[string]any{
 		"error": map[string]any{"code": status, "message": message, "title": title},
 	}}
+}
+
+// malformed is Keystone's 400 about a request's form. It ends every such message
+// with the same words.
+func malformed(message string) *answer {
+	return keystoneError(http.StatusBadRequest, message+
+		" The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.")
 }
 
 // ecsError is an error of the /v1 API of Huawei Cloud and Open Telekom Cloud.

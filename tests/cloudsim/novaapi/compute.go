@@ -2,6 +2,7 @@ package novaapi
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,12 +61,17 @@ func (c *Cloud) Compute() http.Handler {
 			c.reply(w, r, a)
 			return
 		}
-		rt, refused := c.routeCompute(r, path)
-		if refused != nil {
-			c.reply(w, r, refused)
-			return
+		rt, refused := c.routeCompute(r, hr.URL.Path)
+		if unknown := refused; unknown == nil || c.plain() && r.api == apiNova {
+			refused = c.authenticate(r) // Keystone's middleware stands in front of Nova's router
+			if refused == nil {
+				refused = c.ruled(r, c.computeService())
+			}
+			if refused == nil {
+				refused = unknown
+			}
 		}
-		if refused := c.authenticate(r); refused != nil {
+		if refused != nil {
 			c.reply(w, r, refused)
 			return
 		}
@@ -88,22 +94,34 @@ func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil
 	}
-	switch path {
-	case "":
-		return c.computeVersions(c.computeURL(r))
-	case "v2.1":
-		return ok(map[string]any{"version": c.computeVersion(c.computeURL(r), "v2.1")})
-	case "v2":
-		return ok(map[string]any{"version": c.computeVersion(c.computeURL(r), "v2.0")})
-	case imageRoot:
-		return imageVersions(c.computeURL(r))
+	base := c.computeURL(r)
+	version, _, _ := strings.Cut(path, "/")
+	switch {
+	case path == "":
+		return c.computeVersions(base)
+	case path == "v2.1", path == "v2":
+		return ok(map[string]any{"version": c.computeVersion(base, version).withMediaTypes()})
+	case path == imageRoot:
+		return imageVersions(base)
+	case c.plain() && version != "v2.1" && version != "v2" && version != imageRoot:
+		return &answer{status: http.StatusMultipleChoices, body: map[string]any{"choices": []versionDocument{
+			c.choice(base, "v2", path), c.choice(base, "v2.1", path),
+		}}}
 	}
 	return nil
 }
 
+// projectForm is what Nova takes for a project in a path
+// (nova/conf/api.py, project_id_regex).
+var projectForm = regexp.MustCompile(`^[0-9a-f-]+$`)
+
 // routeCompute finds the operation and notes the project. The project is part
 // of the path on Huawei Cloud and Open Telekom Cloud and optional on OpenStack.
 func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
+	path = strings.TrimPrefix(path, "/")
+	if !c.plain() {
+		path = strings.Trim(path, "/")
+	}
 	version, rest, _ := strings.Cut(path, "/")
 	routes := novaRoutes
 	switch {
@@ -126,10 +144,14 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	rt, vars, known, allowed := find(routes, r.Method, rest)
 	if !known || !c.plain() {
 		project, operation, _ := strings.Cut(rest, "/")
-		r.project = project
-		rt, vars, known, allowed = find(routes, r.Method, operation)
+		if !c.plain() || projectForm.MatchString(project) {
+			r.project = project
+			rt, vars, known, allowed = find(routes, r.Method, operation)
+		}
 	}
 	switch {
+	case c.plain() && !allowed && r.api == apiNova:
+		return route{}, noResource()
 	case !known:
 		return route{}, c.noSuchAPI(r)
 	case !allowed && r.api == apiNova:

@@ -3,7 +3,9 @@ package novaapi
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
@@ -131,8 +133,8 @@ func mayUse(u model.User, project string) bool {
 // permissions do not cover.
 func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 	if r.api != apiIdentity {
-		if r.caller.project == nil {
-			return c.denied(r, rt.action)
+		if refused := c.projectless(r, rt); refused != nil {
+			return refused
 		}
 		if r.project != "" && r.project != r.caller.project.ID {
 			return c.wrongProject(r, r.project)
@@ -146,6 +148,44 @@ func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 		return c.denied(r, rt.action)
 	}
 	return nil
+}
+
+// projectless answers tokens without a project. Nova lists no servers for them,
+// and stumbles over most other requests.
+func (c *Cloud) projectless(r *request, rt route) *answer {
+	switch {
+	case r.caller.project != nil:
+		return nil
+	case !c.plain():
+		return c.denied(r, rt.action)
+	case rt.action == "ListServers" || rt.action == "ListServersDetails":
+		return ok(map[string]any{"servers": []any{}})
+	}
+	return novaFault(http.StatusInternalServerError, unexpected("nova.exception.NovaException"))
+}
+
+// ruled refuses what the access rules of the caller's application credential
+// do not name. The middleware in front of each service reads them.
+func (c *Cloud) ruled(r *request, service string) *answer {
+	t := r.caller.token
+	if t == nil || t.appCredential == nil || len(t.appCredential.AccessRules) == 0 {
+		return nil
+	}
+	for _, rule := range t.appCredential.AccessRules {
+		if rule.Service == service && rule.Method == r.Method && rulePath(rule.Path).MatchString(r.URL.Path) {
+			return nil
+		}
+	}
+	return c.unauthenticated(r, "")
+}
+
+// rulePath reads a rule's path: "*" and names in braces stand for one segment,
+// "**" for any number (keystonemiddleware, auth_token/_path_matches).
+func rulePath(path string) *regexp.Regexp {
+	text := regexp.QuoteMeta(path)
+	text = regexp.MustCompile(`\\\{[^/}]*\\\}`).ReplaceAllString(text, `[^/]+`)
+	text = strings.ReplaceAll(strings.ReplaceAll(text, `\*\*`, `.*`), `\*`, `[^/]+`)
+	return regexp.MustCompile("^" + text + "$")
 }
 
 // wrongProject answers a path with a project that is not the caller's: 400

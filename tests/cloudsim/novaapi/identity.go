@@ -46,6 +46,9 @@ var accessKeyRoutes = []route{
 
 // findIdentity looks a path up among the operations that the cloud has.
 func (c *Cloud) findIdentity(method, path string) (rt route, vars []string, known, allowed bool) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	version, rest, _ := strings.Cut(path, "/")
 	switch {
 	case version == "v3" && c.plain():

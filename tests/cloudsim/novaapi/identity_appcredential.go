@@ -25,9 +25,9 @@ type appCredentialRequest struct {
 var expiryForms = []string{"2006-01-02T15:04:05.999999", time.RFC3339Nano}
 
 // ownPath refuses paths of other users, as Keystone's default policy does.
-func (c *Cloud) ownPath(r *request) *answer {
+func (c *Cloud) ownPath(r *request, action string) *answer {
 	if r.vars[0] != r.caller.user.ID {
-		return keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action.")
+		return keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action: "+c.permission(action)+".")
 	}
 	return nil
 }
@@ -45,12 +45,14 @@ func (c *Cloud) unrestricted(r *request) *answer {
 func (c *Cloud) appCredentialView(r *request, a model.AppCredential) map[string]any {
 	var expires any
 	if !a.Expires.IsZero() {
-		expires = a.Expires.UTC().Format(expiryForms[0])
+		expires = a.Expires.UTC().Format("2006-01-02T15:04:05.000000")
 	}
 	view := map[string]any{
-		"id": a.ID, "name": a.Name, "description": a.Description, "project_id": a.ProjectID, "roles": []named{memberRole},
+		"id": a.ID, "name": a.Name, "description": nullable(a.Description), "project_id": a.ProjectID, "user_id": a.UserID,
+		"roles": []map[string]any{{"id": memberRole.ID, "name": memberRole.Name, "domain_id": nil, "description": nil,
+			"options": map[string]bool{"immutable": true}}},
 		"expires_at": expires, "unrestricted": a.Unrestricted, "system": nil,
-		"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/users/" + a.UserID + "/application_credentials/" + a.ID},
+		"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/application_credentials/" + a.ID},
 	}
 	if len(a.AccessRules) > 0 {
 		view["access_rules"] = a.AccessRules
@@ -59,7 +61,7 @@ func (c *Cloud) appCredentialView(r *request, a model.AppCredential) map[string]
 }
 
 func (c *Cloud) listAppCredentials(r *request) *answer {
-	if refused := c.ownPath(r); refused != nil {
+	if refused := c.ownPath(r, "ListApplicationCredentials"); refused != nil {
 		return refused
 	}
 	list := []map[string]any{}
@@ -76,8 +78,8 @@ func (c *Cloud) listAppCredentials(r *request) *answer {
 }
 
 // ownAppCredential finds the application credential of the path.
-func (c *Cloud) ownAppCredential(r *request) (model.AppCredential, *answer) {
-	if refused := c.ownPath(r); refused != nil {
+func (c *Cloud) ownAppCredential(r *request, action string) (model.AppCredential, *answer) {
+	if refused := c.ownPath(r, action); refused != nil {
 		return model.AppCredential{}, refused
 	}
 	a, found := c.world.AppCredential(r.vars[1])
@@ -88,7 +90,7 @@ func (c *Cloud) ownAppCredential(r *request) (model.AppCredential, *answer) {
 }
 
 func (c *Cloud) showAppCredential(r *request) *answer {
-	a, refused := c.ownAppCredential(r)
+	a, refused := c.ownAppCredential(r, "ShowApplicationCredential")
 	if refused != nil {
 		return refused
 	}
@@ -96,7 +98,7 @@ func (c *Cloud) showAppCredential(r *request) *answer {
 }
 
 func (c *Cloud) deleteAppCredential(r *request) *answer {
-	a, refused := c.ownAppCredential(r)
+	a, refused := c.ownAppCredential(r, "DeleteApplicationCredential")
 	if refused == nil {
 		refused = c.unrestricted(r)
 	}
@@ -111,7 +113,7 @@ func (c *Cloud) deleteAppCredential(r *request) *answer {
 // createAppCredential makes one for the project of the caller's token. The
 // secret is shown here and never again.
 func (c *Cloud) createAppCredential(r *request) *answer {
-	refused := c.ownPath(r)
+	refused := c.ownPath(r, "CreateApplicationCredential")
 	if refused == nil {
 		refused = c.unrestricted(r)
 	}
@@ -132,7 +134,7 @@ func (c *Cloud) newAppCredential(r *request) (model.AppCredential, *answer) {
 	var in appCredentialRequest
 	var none model.AppCredential
 	if err := json.Unmarshal(r.body, &in); err != nil || in.AppCredential == nil || in.AppCredential.Name == "" {
-		return none, keystoneError(http.StatusBadRequest, "Invalid input for field 'application_credential': 'name' is a required property")
+		return none, keystoneError(http.StatusBadRequest, "'name' is a required property")
 	}
 	given := in.AppCredential
 	switch _, taken := c.world.AppCredentialByName(r.caller.user.ID, given.Name); {
@@ -143,7 +145,7 @@ func (c *Cloud) newAppCredential(r *request) (model.AppCredential, *answer) {
 	}
 	for _, role := range given.Roles {
 		if role.ID != "" && role.Name != "" {
-			return none, keystoneError(http.StatusBadRequest, "Invalid input for field 'roles/items': a role has too many properties")
+			return none, keystoneError(http.StatusBadRequest, "Invalid input for field 'roles/0': a role has too many properties")
 		}
 		if role.ID != memberRole.ID && role.Name != memberRole.Name {
 			return none, keystoneError(http.StatusBadRequest, "Invalid application credential: Cannot create an application credential with unassigned role")
@@ -166,10 +168,14 @@ func (c *Cloud) newAppCredential(r *request) (model.AppCredential, *answer) {
 		return made, nil
 	}
 	for _, form := range expiryForms {
-		if t, err := time.Parse(form, given.ExpiresAt); err == nil && t.After(c.world.Now()) {
+		t, err := time.Parse(form, given.ExpiresAt)
+		switch {
+		case err == nil && !t.After(c.world.Now()):
+			return none, malformed("The 'expires_at' must not be before now.")
+		case err == nil:
 			made.Expires = t.UTC()
 			return made, nil
 		}
 	}
-	return none, keystoneError(http.StatusBadRequest, "The 'expires_at' must not be before now. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+	return none, malformed("Timestamp not in expected format.")
 }

@@ -1,6 +1,7 @@
 package novaapi
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -72,13 +73,15 @@ func (s *authScope) UnmarshalJSON(text []byte) error {
 func (c *Cloud) createToken(r *request) *answer {
 	var in authRequest
 	if err := json.Unmarshal(r.body, &in); err != nil {
-		return keystoneError(http.StatusBadRequest, "The request body is no valid JSON of a token request.")
+		return malformed("Expecting to find valid JSON in request body.")
 	}
-	if in.Auth == nil || in.Auth.Identity == nil {
-		return keystoneError(http.StatusBadRequest, "Invalid input for field 'auth': 'identity' is a required property")
-	}
-	if len(in.Auth.Identity.Methods) == 0 {
-		return keystoneError(http.StatusBadRequest, "Invalid input for field 'identity/methods': at least one method is required")
+	switch {
+	case in.Auth == nil:
+		return malformed("Expecting to find auth in request body.")
+	case in.Auth.Identity == nil:
+		return malformed("Expecting to find identity in auth.")
+	case len(in.Auth.Identity.Methods) == 0:
+		return c.badLogin(r, "The request you have made requires authentication.")
 	}
 	t := token{methods: in.Auth.Identity.Methods}
 	for _, method := range in.Auth.Identity.Methods {
@@ -110,15 +113,15 @@ func (c *Cloud) authenticateMethod(r *request, in *authIdentity, method string, 
 	case method == "application_credential" && in.AppCredential != nil && c.plain():
 		return c.byAppCredential(r, in, t)
 	case slices.Contains([]string{"password", "token"}, method), method == "application_credential" && c.plain():
-		return keystoneError(http.StatusBadRequest, fmt.Sprintf("Expecting to find %s in identity.", method))
+		return malformed(fmt.Sprintf("Expecting to find %s in identity.", method))
 	}
 	return c.badLogin(r, "Attempted to authenticate with an unsupported method.")
 }
 
 func (c *Cloud) byPassword(r *request, in authUser, t *token) *answer {
-	user, found, malformed := c.findUser(in)
-	if malformed != nil {
-		return malformed
+	user, found, refused := c.findUser(in)
+	if refused != nil {
+		return refused
 	}
 	if !found || user.Password == "" || !same(user.Password, in.Password) {
 		text := "The request you have made requires authentication."
@@ -138,18 +141,22 @@ func (c *Cloud) byAppCredential(r *request, in *authIdentity, t *token) *answer 
 	case given.ID != "":
 		credential, found = c.world.AppCredential(given.ID)
 	case given.Name != "" && given.User != nil:
-		user, userFound, malformed := c.findUser(*given.User)
-		if malformed != nil {
-			return malformed
+		user, userFound, refused := c.findUser(*given.User)
+		if refused != nil {
+			return refused
 		}
 		if userFound {
 			credential, found = c.world.AppCredentialByName(user.ID, given.Name)
 		}
 	default:
-		return keystoneError(http.StatusBadRequest, "Expecting to find id, or name and user, in application_credential.")
+		return malformed("Expecting to find id or name in application_credential.")
+	}
+	if !found {
+		// An unknown one, and with it one that was deleted, is not 401.
+		return keystoneError(http.StatusNotFound, "Could not find Application Credential: "+cmp.Or(in.AppCredential.ID, in.AppCredential.Name)+".")
 	}
 	expired := !credential.Expires.IsZero() && !c.world.Now().Before(credential.Expires)
-	if !found || expired || !same(credential.Secret, in.AppCredential.Secret) {
+	if expired || !same(credential.Secret, in.AppCredential.Secret) {
 		return c.badLogin(r, "The request you have made requires authentication.")
 	}
 	user, found := c.world.User(c.opts.Cloud, credential.UserID)
@@ -164,16 +171,16 @@ func (c *Cloud) byAppCredential(r *request, in *authIdentity, t *token) *answer 
 }
 
 // findUser looks a user up by id, or by name and domain.
-func (c *Cloud) findUser(in authUser) (user model.User, found bool, malformed *answer) {
+func (c *Cloud) findUser(in authUser) (user model.User, found bool, refused *answer) {
 	if in.ID != "" {
 		user, found = c.world.User(c.opts.Cloud, in.ID)
 		return user, found, nil
 	}
 	if in.Name == "" {
-		return user, false, keystoneError(http.StatusBadRequest, "Expecting to find id or name in user.")
+		return user, false, malformed("Expecting to find id or name in user.")
 	}
 	if in.Domain == nil {
-		return user, false, keystoneError(http.StatusBadRequest, "Expecting to find domain in user.")
+		return user, false, malformed("Expecting to find domain in user.")
 	}
 	if domain, known := c.findDomain(in.Domain); known {
 		user, found = c.world.UserByName(c.opts.Cloud, domain.ID, in.Name)

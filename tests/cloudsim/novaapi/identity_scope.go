@@ -1,7 +1,6 @@
 package novaapi
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -12,7 +11,7 @@ import (
 func (c *Cloud) scope(r *request, in *authScope, t *token) *answer {
 	if t.appCredential != nil {
 		if in != nil {
-			return c.badLogin(r, "Application credentials cannot request a scope.")
+			return c.badLogin(r, "Error authenticating with application credential: Application credentials cannot request a scope.")
 		}
 		project, found := c.world.Project(c.opts.Cloud, t.appCredential.ProjectID)
 		if !found {
@@ -25,7 +24,7 @@ func (c *Cloud) scope(r *request, in *authScope, t *token) *answer {
 	case in == nil || in.Unscoped:
 		return nil
 	case in.Project != nil && in.Domain != nil:
-		return keystoneError(http.StatusBadRequest, "Scope is either a project or a domain, not both.")
+		return noScope()
 	case in.Project != nil:
 		return c.scopeProject(r, in.Project, t)
 	case in.Domain != nil:
@@ -36,7 +35,11 @@ func (c *Cloud) scope(r *request, in *authScope, t *token) *answer {
 		t.domain = &domain
 		return nil
 	}
-	return keystoneError(http.StatusBadRequest, "Expecting to find project or domain in scope.")
+	return noScope()
+}
+
+func noScope() *answer {
+	return malformed("Expecting to find system, project, domain, OS-TRUST:trust or unscoped in scope.")
 }
 
 // scopeProject finds the project by id, or by name within a domain. Huawei
@@ -48,9 +51,9 @@ func (c *Cloud) scopeProject(r *request, in *authNamed, t *token) *answer {
 	case in.ID != "":
 		project, found = c.world.Project(c.opts.Cloud, in.ID)
 	case in.Name == "":
-		return keystoneError(http.StatusBadRequest, "Expecting to find id or name in project.")
+		return malformed("Expecting to find id or name in project.")
 	case in.Domain == nil && c.plain():
-		return keystoneError(http.StatusBadRequest, "Expecting to find domain in project.")
+		return malformed("Expecting to find domain in project.")
 	default:
 		domain, known := t.userDomain, true
 		if in.Domain != nil {

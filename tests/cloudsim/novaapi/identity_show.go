@@ -55,9 +55,13 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 		body["domain"] = named{t.domain.ID, t.domain.Name}
 	}
 	if t.appCredential != nil {
-		body["application_credential"] = map[string]any{
+		view := map[string]any{
 			"id": t.appCredential.ID, "name": t.appCredential.Name, "restricted": !t.appCredential.Unrestricted,
 		}
+		if len(t.appCredential.AccessRules) > 0 {
+			view["access_rules"] = t.appCredential.AccessRules
+		}
+		body["application_credential"] = view
 	}
 	if !r.URL.Query().Has("nocatalog") {
 		body["catalog"] = c.catalog(r, t.userDomain, t.project)
@@ -129,11 +133,11 @@ func (c *Cloud) revokeToken(r *request) *answer {
 func (c *Cloud) subject(r *request) (*token, *answer) {
 	id := r.Header.Get(headerSubjectToken)
 	if id == "" {
-		return nil, keystoneError(http.StatusBadRequest, "Expecting to find X-Subject-Token in the request's headers.")
+		return nil, keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action: identity:validate_token.")
 	}
 	t := c.token(id)
 	if t == nil {
-		return nil, keystoneError(http.StatusNotFound, "Could not find token.")
+		return nil, keystoneError(http.StatusNotFound, "Could not recognize Fernet token")
 	}
 	if t.user.ID != r.caller.user.ID {
 		return nil, keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action.")

@@ -3,6 +3,7 @@ package novaapi
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -13,9 +14,9 @@ const (
 )
 
 // microversion is the version of Nova's API that a request asks for. Minor
-// counts from 1; the major number is always 2.
+// counts from 1; the major number is 2 in all that are answered.
 type microversion struct {
-	minor int
+	major, minor int
 	// stated tells that the path speaks microversions at all: /v2 does not.
 	stated bool
 }
@@ -39,13 +40,17 @@ const (
 	minorFlavorInline  = 47
 )
 
-func (v microversion) String() string { return "2." + strconv.Itoa(v.minor) }
+func (v microversion) String() string { return strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor) }
 
 func (v microversion) atLeast(minor int) bool { return v.minor >= minor }
 
-// readMicroversion reads the request's version headers. The newer one wins.
+// versionForm is that of a version header (nova/api/openstack/api_version_request.py).
+var versionForm = regexp.MustCompile(`^([1-9]\d*)\.([1-9]\d*|0)$`)
+
+// readMicroversion reads the request's version headers. The newer one wins. A
+// version that the cloud does not know is stated back, one of no form is not.
 func (c *Cloud) readMicroversion(r *http.Request) (microversion, *answer) {
-	v := microversion{minor: minMinor, stated: true}
+	v := microversion{major: 2, minor: minMinor, stated: true}
 	text := r.Header.Get(headerNovaVersion)
 	for _, line := range r.Header.Values(headerAPIVersion) {
 		if service, version, _ := strings.Cut(strings.TrimSpace(line), " "); service == "compute" {
@@ -59,15 +64,15 @@ func (c *Cloud) readMicroversion(r *http.Request) (microversion, *answer) {
 		v.minor = c.opts.MaxMicroversion
 		return v, nil
 	}
-	major, minor, found := strings.Cut(text, ".")
-	n, err := strconv.Atoi(minor)
-	if m, errMajor := strconv.Atoi(major); !found || err != nil || errMajor != nil || m < 0 || n < 0 {
-		return v, novaFault(http.StatusBadRequest, fmt.Sprintf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text))
+	parts := versionForm.FindStringSubmatch(text)
+	if parts == nil {
+		return microversion{}, novaFault(http.StatusBadRequest, fmt.Sprintf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text))
 	}
-	if major != "2" || n < minMinor || n > c.opts.MaxMicroversion {
+	v.major, _ = strconv.Atoi(parts[1])
+	v.minor, _ = strconv.Atoi(parts[2])
+	if v.major != 2 || v.minor < minMinor || v.minor > c.opts.MaxMicroversion {
 		return v, novaFault(http.StatusNotAcceptable,
 			fmt.Sprintf("Version %s is not supported by the API. Minimum is 2.%d and maximum is 2.%d.", text, minMinor, c.opts.MaxMicroversion))
 	}
-	v.minor = n
 	return v, nil
 }

@@ -57,7 +57,7 @@ func regexpFilter(name string, field func(model.Server) string) func(string) (se
 	return func(pattern string) (serverFilter, *answer) {
 		re, err := regexp.Compile("(?i)" + pattern)
 		if err != nil {
-			return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Invalid filter field: %s.", name))
+			return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Invalid input for query parameters %[1]s. Value: %[2]s. '%[2]s' is not a 'regex'", name, pattern))
 		}
 		return func(s model.Server) bool { return re.MatchString(field(s)) }, nil
 	}
@@ -77,7 +77,7 @@ func flavorFilter(v string) (serverFilter, *answer) {
 func changesFilter(v string) (serverFilter, *answer) {
 	since, err := time.Parse(time.RFC3339, v)
 	if err != nil {
-		return nil, novaFault(http.StatusBadRequest, "Invalid input for query parameters changes-since. Value: "+v+".")
+		return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Invalid input for query parameters changes-since. Value: %[1]s. '%[1]s' is not a 'date-time'", v))
 	}
 	return func(s model.Server) bool { return !s.Created.Before(since) }, nil
 }

@@ -56,7 +56,7 @@ func (c *Cloud) list(r *request, view func(model.Server) any) *answer {
 	if len(page) > 0 && len(page) == limit {
 		query.Set("marker", servers[len(servers)-1].ID)
 		resource := c.novaBase(r) + "/servers"
-		if strings.HasSuffix(strings.TrimSuffix(r.route, "/"), "/detail") {
+		if r.details() {
 			resource += "/detail"
 		}
 		body["servers_links"] = []link{{"next", resource + "?" + query.Encode()}}
@@ -75,7 +75,7 @@ func (c *Cloud) pageLimit(query url.Values) (int, *answer) {
 	n, err := strconv.Atoi(query.Get("limit"))
 	if err != nil || n < 0 {
 		return 0, novaFault(http.StatusBadRequest,
-			fmt.Sprintf("Invalid input for query parameters limit. Value: %s. It must be a non-negative integer.", query.Get("limit")))
+			fmt.Sprintf("Invalid input for query parameters limit. Value: %[1]s. '%[1]s' does not match '^[0-9]*$'", query.Get("limit")))
 	}
 	return min(n, maxPage), nil
 }
@@ -83,9 +83,8 @@ func (c *Cloud) pageLimit(query url.Values) (int, *answer) {
 // selectServers lists the project's servers that the query's filters leave,
 // in the query's order; newest first is the clouds' own.
 func (c *Cloud) selectServers(r *request, query url.Values) ([]model.Server, *answer) {
-	if all := query.Get("all_tenants"); all != "" && all != "0" && !strings.EqualFold(all, "false") {
-		return nil, novaFault(http.StatusForbidden,
-			"Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.")
+	if refused := c.allTenants(r, query.Get("all_tenants")); refused != nil {
+		return nil, refused
 	}
 	filter, refused := c.novaFilter(r, query)
 	if refused != nil {
@@ -97,13 +96,38 @@ func (c *Cloud) selectServers(r *request, query url.Values) ([]model.Server, *an
 	return c.sortServers(servers, query)
 }
 
+// allTenants refuses to list the servers of other projects.
+func (c *Cloud) allTenants(r *request, value string) *answer {
+	switch strings.ToLower(value) {
+	case "", "0", "f", "false", "n", "no", "off":
+		return nil
+	case "1", "t", "true", "y", "yes", "on":
+		list := "index"
+		if r.details() {
+			list = "detail"
+		}
+		return novaFault(http.StatusForbidden, "Policy doesn't allow os_compute_api:servers:"+list+":get_all_tenants to be performed.")
+	}
+	return novaFault(http.StatusBadRequest, fmt.Sprintf("Unrecognized value '%s', acceptable values are: "+
+		"'0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'", value))
+}
+
+// details tells servers/detail from servers.
+func (r *request) details() bool {
+	return strings.HasSuffix(strings.TrimSuffix(r.route, "/"), "/detail")
+}
+
 // sortServers orders by sort_key and sort_dir. The first pair weighs most.
 func (c *Cloud) sortServers(servers []model.Server, query url.Values) ([]model.Server, *answer) {
 	keys, directions := query["sort_key"], query["sort_dir"]
 	for i, key := range slices.Backward(keys) {
 		compare := sortKeys[key]
 		if compare == nil {
-			return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Sort key supplied is not valid: %s", key))
+			return nil, novaFault(http.StatusBadRequest,
+				fmt.Sprintf("Invalid input for query parameters sort_key. Value: %[1]s. '%[1]s' is not one of the keys that there are", key))
+		}
+		if i < len(directions) && directions[i] != "asc" && directions[i] != "desc" {
+			return nil, novaFault(http.StatusBadRequest, "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
 		}
 		descending := i >= len(directions) || directions[i] == "desc"
 		slices.SortStableFunc(servers, func(a, b model.Server) int {

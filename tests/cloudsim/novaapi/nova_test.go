@@ -190,8 +190,7 @@ func TestVersionDocuments(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	get(t, transport, "GET", f.identity+"/").want(t, 300, "versions/values/0/status", "stable")
-	get(t, nil, "GET", f.compute+"/v3/servers").want(t, 404, "itemNotFound/code", "404")
-	get(t, nil, "PUT", f.compute+"/v2.1/servers/x/os-server-password").want(t, 405, "badMethod/code", "405")
+	get(t, nil, "GET", f.compute+"/v3/servers").want(t, 300, "choices/1/links/0/href", f.compute+"/v2.1/v3/servers")
 	get(t, nil, "GET", f.identity+"/v2.0/tokens").want(t, 404, "error/code", "404")
 	get(t, nil, "PUT", f.identity+"/v3/auth/tokens").want(t, 405, "error/code", "405")
 }
@@ -284,4 +283,71 @@ func TestImagesOfServersHaveNames(t *testing.T) {
 	get(t, nil, "GET", base+"/v2/images/none", headerToken, client.Token()).want(t, 404, "itemNotFound/code", "404")
 	get(t, nil, "GET", base+"/v2/images").want(t, 401, "error/code", "401")
 	get(t, nil, "PUT", base+"/v2/images/x", headerToken, client.Token()).want(t, 404, "itemNotFound/code", "404")
+}
+
+// TestPlainNovaStandsBehindKeystone holds what a Nova 26 of Debian answered to the same requests: who is
+// not known learns nothing, and the router in front of the operations writes no JSON.
+func TestPlainNovaStandsBehindKeystone(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	token := f.login()
+	client, err := f.byToken(t, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(method, path string, headers ...string) reply {
+		t.Helper()
+		return get(t, nil, method, f.compute+"/v2.1/"+path, append(headers, headerToken, client.Token())...)
+	}
+	get(t, nil, "GET", f.compute+"/v2.1/nosuch", headerToken, "forged").want(t, 401, "error/code", "401")
+	password := "servers/" + s.ID + "/os-server-password"
+	for _, r := range []reply{of("GET", "nosuch"), of("PUT", password), of("HEAD", password), of("GET", password+"/"), of("GET", "foo/servers")} {
+		if r.status != 404 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") || r.header.Get(headerNovaVersion) != "" {
+			t.Errorf("an unknown path or method: %v", r)
+		}
+	}
+	of("GET", f.other.ID+"/servers").want(t, 400, "badRequest/code", "400")
+	of("GET", password, headerNovaVersion, "2.01").want(t, 400, "badRequest/message", "API Version String 2.01 is of invalid format. Must be of format MajorNum.MinorNum.")
+	if r := of("GET", password, headerNovaVersion, "2.999"); r.status != 406 || r.header.Get(headerNovaVersion) != "2.999" {
+		t.Errorf("an unknown version: %v", r)
+	}
+	if r := of("GET", "servers/none"); r.header.Get("Content-Type") != "application/json; charset=UTF-8" || r.header.Get("X-Request-Id") != "" {
+		t.Errorf("a fault: %v", r)
+	}
+}
+
+func TestTokensWithoutAProjectSeeNothing(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	user := password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"name":%q}`, f.account.Name))
+	id := tokenRequest(t, f, user, `"unscoped"`).header.Get(headerSubjectToken)
+	get(t, nil, "GET", f.compute+"/v2.1/servers/detail", headerToken, id).want(t, 200, "servers", "[]")
+	get(t, nil, "GET", f.compute+"/v2.1/servers/"+s.ID+"/os-server-password", headerToken, id).want(t, 500, "computeFault/code", "500")
+}
+
+func TestAccessRulesOfApplicationCredentials(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	for rule, allowed := range map[model.AccessRule]bool{
+		{Service: "compute", Method: "GET", Path: "/v2.1/servers/*/os-server-password"}:           true,
+		{Service: "compute", Method: "GET", Path: "/v2.1/servers/{server_id}/os-server-password"}: true,
+		{Service: "compute", Method: "GET", Path: "/v2.1/**"}:                                     true,
+		{Service: "compute", Method: "GET", Path: "/v2.1/*"}:                                      false,
+		{Service: "compute", Method: "DELETE", Path: "/v2.1/**"}:                                  false,
+		{Service: "image", Method: "GET", Path: "/v2.1/**"}:                                       false,
+	} {
+		credential := f.world.AddAppCredential(model.AppCredential{Secret: "app-Secret", UserID: f.user.ID, ProjectID: f.project.ID,
+			AccessRules: []model.AccessRule{rule}})
+		identity := fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`, credential.ID)
+		r := tokenRequest(t, f, identity, "")
+		r.want(t, 201, "token/application_credential/access_rules/0/path", rule.Path)
+		want := 401
+		if allowed {
+			want = 200
+		}
+		url := f.compute + "/v2.1/servers/" + s.ID + "/os-server-password"
+		if got := get(t, nil, "GET", url, headerToken, r.header.Get(headerSubjectToken)); got.status != want {
+			t.Errorf("%+v: %v, want %d", rule, got, want)
+		}
+	}
 }

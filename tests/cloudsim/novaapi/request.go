@@ -93,7 +93,7 @@ func find(routes []route, method, path string) (rt route, vars []string, known, 
 			continue
 		}
 		known = true
-		if rt.method == method || method == http.MethodHead && rt.method == http.MethodGet {
+		if rt.method == method {
 			return rt, vars, true, true
 		}
 	}

@@ -30,13 +30,26 @@ func (c *Cloud) reply(w http.ResponseWriter, r *request, a *answer) {
 
 // final adds the headers of Nova's microversions.
 func (c *Cloud) final(r *request, a *answer) wire.Answer {
-	if r.api == apiNova && r.version.stated {
+	if r.api == apiNova && r.version.stated && a.text == "" {
 		a.with(headerNovaVersion, r.version.String())
 		a.with(headerAPIVersion, "compute "+r.version.String())
 		a.with("Vary", headerAPIVersion+", "+headerNovaVersion)
 	}
-	return a.wire(r.id)
+	switch {
+	case !c.plain():
+		return a.wire(r.id, vendorRequestIDs)
+	case r.api == apiIdentity:
+		return a.with("Vary", headerToken).wire(r.id, keystoneRequestIDs)
+	}
+	return a.wire(r.id, novaRequestIDs)
 }
+
+// Headers that carry a request's id. The vendors' gateway adds its own.
+var (
+	keystoneRequestIDs = []string{"X-Openstack-Request-Id"}
+	novaRequestIDs     = []string{"X-Openstack-Request-Id", "X-Compute-Request-Id"}
+	vendorRequestIDs   = []string{"X-Openstack-Request-Id", "X-Compute-Request-Id", "X-Request-Id"}
+)
 
 // refuse words an injected refusal as the API at hand does.
 func (c *Cloud) refuse(r *request, f *model.Refusal) *answer {
@@ -84,6 +97,11 @@ func internalError(shape api) *answer {
 	case apiECS:
 		return ecsError(http.StatusInternalServerError, "Ecs.0000", "Request error. Try again later or contact customer service.")
 	default:
-		return novaFault(http.StatusInternalServerError, "Unexpected API Error. The server met a condition that it did not expect.")
+		return novaFault(http.StatusInternalServerError, unexpected("nova.exception.NovaException"))
 	}
+}
+
+// unexpected is Nova's text for an exception that it did not expect.
+func unexpected(exception string) string {
+	return "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible.\n<class '" + exception + "'>"
 }

@@ -155,7 +155,7 @@ func TestTokenRequests(t *testing.T) {
 		{"foreign domain scope", right, `{"domain":{"name":"stranger"}}`, 401, "error/code", "401"},
 		{"project and domain", right, `{"project":{"id":"x"},` + domain + `}`, 400, "error/code", "400"},
 		{"unknown method", `{"methods":["totp"]}`, "", 401, "error/code", "401"},
-		{"no method", `{"methods":[]}`, "", 400, "error/code", "400"},
+		{"no method", `{"methods":[]}`, "", 401, "error/code", "401"},
 		{"method without its part", `{"methods":["password"]}`, "", 400, "error/code", "400"},
 		{"no JSON", `}`, "", 400, "error/code", "400"},
 	}
@@ -190,21 +190,21 @@ func TestApplicationCredentials(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		opts gophercloud.AuthOptions
-		ok   bool
+		code int // 0: accepted
 	}{
-		{"by id", gophercloud.AuthOptions{ApplicationCredentialID: good.ID, ApplicationCredentialSecret: "app-Secret"}, true},
+		{"by id", gophercloud.AuthOptions{ApplicationCredentialID: good.ID, ApplicationCredentialSecret: "app-Secret"}, 0},
 		{"by name and user", gophercloud.AuthOptions{ApplicationCredentialName: "vault", ApplicationCredentialSecret: "app-Secret",
-			Username: "vault", DomainName: f.account.Name}, true},
-		{"wrong secret", gophercloud.AuthOptions{ApplicationCredentialID: good.ID, ApplicationCredentialSecret: "wrong"}, false},
-		{"unknown id", gophercloud.AuthOptions{ApplicationCredentialID: "none", ApplicationCredentialSecret: "app-Secret"}, false},
-		{"expired", gophercloud.AuthOptions{ApplicationCredentialID: ended.ID, ApplicationCredentialSecret: "app-Secret"}, false},
+			Username: "vault", DomainName: f.account.Name}, 0},
+		{"wrong secret", gophercloud.AuthOptions{ApplicationCredentialID: good.ID, ApplicationCredentialSecret: "wrong"}, 401},
+		{"unknown id", gophercloud.AuthOptions{ApplicationCredentialID: "none", ApplicationCredentialSecret: "app-Secret"}, 404},
+		{"expired", gophercloud.AuthOptions{ApplicationCredentialID: ended.ID, ApplicationCredentialSecret: "app-Secret"}, 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.opts.IdentityEndpoint = f.identity + "/v3"
 			client, err := f.byToken(t, c.opts)
-			if !c.ok {
-				if !gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) {
-					t.Errorf("got %v, want 401", err)
+			if c.code != 0 {
+				if !gophercloud.ResponseCodeIs(err, c.code) {
+					t.Errorf("got %v, want %d", err, c.code)
 				}
 				return
 			}
@@ -217,7 +217,7 @@ func TestApplicationCredentials(t *testing.T) {
 		})
 	}
 	identity := fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`, good.ID)
-	tokenRequest(t, f, identity, `{"project":{"id":"x"}}`).want(t, 401, "error/message", "Application credentials cannot request a scope.")
+	tokenRequest(t, f, identity, `{"project":{"id":"x"}}`).want(t, 401, "error/message", "Error authenticating with application credential: Application credentials cannot request a scope.")
 }
 
 func TestTokensAreShownAndRevoked(t *testing.T) {
@@ -230,7 +230,7 @@ func TestTokensAreShownAndRevoked(t *testing.T) {
 	r.want(t, 200, "token/catalog/2/endpoints/0/url", f.compute+"/v2.1")
 	get(t, nil, "GET", url, headerToken, "forged", headerSubjectToken, id).want(t, 401, "error/code", "401")
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, "none").want(t, 404, "error/code", "404")
-	get(t, nil, "GET", url, headerToken, id).want(t, 400, "error/code", "400")
+	get(t, nil, "GET", url, headerToken, id).want(t, 403, "error/code", "403")
 	get(t, nil, "GET", f.identity+"/v3/auth/projects", headerToken, id).want(t, 200, "projects/0/id", f.project.ID)
 	get(t, nil, "GET", f.identity+"/v3/projects?name=none", headerToken, id).want(t, 200, "projects", "[]")
 	get(t, nil, "GET", f.identity+"/v3/projects/"+f.other.ID, headerToken, id).want(t, 404, "error/code", "404")

@@ -21,7 +21,7 @@ type versionDocument struct {
 	Status     string      `json:"status"`
 	Version    *string     `json:"version,omitempty"`
 	MinVersion *string     `json:"min_version,omitempty"`
-	Updated    string      `json:"updated"`
+	Updated    string      `json:"updated,omitempty"`
 	Links      []link      `json:"links"`
 	MediaTypes []mediaType `json:"media-types,omitempty"`
 }
@@ -42,17 +42,35 @@ func identityVersions(base string) *answer {
 	return a.with("Location", base+"/v3/")
 }
 
-func (c *Cloud) computeVersion(base, id string) versionDocument {
+// computeVersion describes the version whose path is v2.1 or v2.
+func (c *Cloud) computeVersion(base, path string) versionDocument {
 	none, low, high := "", fmt.Sprintf("2.%d", minMinor), fmt.Sprintf("2.%d", c.opts.MaxMicroversion)
-	if id == "v2.0" {
-		return versionDocument{ID: id, Status: "SUPPORTED", Version: &none, MinVersion: &none,
+	if path == "v2" {
+		return versionDocument{ID: "v2.0", Status: "SUPPORTED", Version: &none, MinVersion: &none,
 			Updated: "2011-01-21T11:33:21Z", Links: []link{{"self", base + "/v2/"}}}
 	}
-	return versionDocument{ID: id, Status: "CURRENT", Version: &high, MinVersion: &low,
+	return versionDocument{ID: "v2.1", Status: "CURRENT", Version: &high, MinVersion: &low,
 		Updated: "2013-07-23T11:33:21Z", Links: []link{{"self", base + "/v2.1/"}}}
 }
 
 // computeVersions answers GET / of Nova.
 func (c *Cloud) computeVersions(base string) *answer {
-	return ok(map[string]any{"versions": []versionDocument{c.computeVersion(base, "v2.0"), c.computeVersion(base, "v2.1")}})
+	return ok(map[string]any{"versions": []versionDocument{c.computeVersion(base, "v2"), c.computeVersion(base, "v2.1")}})
+}
+
+// withMediaTypes adds what the document of one version has and the list of them
+// has not.
+func (d versionDocument) withMediaTypes() versionDocument {
+	number := "2.1"
+	if d.ID == "v2.0" {
+		number = "2"
+	}
+	d.MediaTypes = []mediaType{{"application/json", "application/vnd.openstack.compute+json;version=" + number}}
+	return d
+}
+
+// choice is one of the versions that Nova offers for a path without one.
+func (c *Cloud) choice(base, version, path string) versionDocument {
+	d := c.computeVersion(base, version).withMediaTypes()
+	return versionDocument{ID: d.ID, Status: d.Status, MediaTypes: d.MediaTypes, Links: []link{{"self", base + "/" + version + "/" + path}}}
 }
