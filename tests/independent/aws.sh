@@ -22,41 +22,16 @@ sts() { "$aws" --endpoint-url "$STS_URL" sts "$@"; }
 ssm() { "$aws" --endpoint-url "$SSM_URL" ssm "$@"; }
 with_key() { AWS_ACCESS_KEY_ID=$1 AWS_SECRET_ACCESS_KEY=$2 "${@:3}"; }
 
-number=0
-failed=0
-# report NAME STATUS DETAIL
-report() {
-	number=$((number + 1))
-	if [ "$2" = 0 ]; then
-		printf 'ok %d - %s\n' "$number" "$1"
-	else
-		printf 'not ok %d - %s\n# %s\n' "$number" "$1" "${3//$'\n'/$'\n'# }"
-		failed=1
-	fi
-}
-
-# prints NAME PATTERN COMMAND...: the command succeeds and its output matches the extended regular expression.
-prints() {
-	local name=$1 pattern=$2 output status=0
-	shift 2
-	output=$("$@" 2>&1) || status=$?
-	[ "$status" != 0 ] || [[ $output =~ $pattern ]] || status=1
-	report "$name" "$status" "wanted $pattern, got: $output"
-}
-
-# fails_with NAME CODE COMMAND...: the command fails with the cloud's error code.
-fails_with() {
-	local name=$1 code=$2 output status=1
-	shift 2
-	if ! output=$("$@" 2>&1) && [[ $output == *"($code)"* ]]; then status=0; fi
-	report "$name" "$status" "wanted error code $code, got: $output"
-}
+# shellcheck source=tests/independent/tap.sh
+. "$(dirname "$0")/tap.sh"
+# refused_with NAME CODE COMMAND...: the command fails with the cloud's error code.
+refused_with() { fails_with "$1" "($2)" "${@:3}"; }
 
 prints "sts: the right key is accepted" "arn:aws:iam::[0-9]{12}:user/" sts get-caller-identity
-fails_with "sts: a wrong secret is refused" SignatureDoesNotMatch with_key "$ACCESS_KEY" "${SECRET_KEY}x" sts get-caller-identity
-fails_with "sts: an unknown key is refused" InvalidClientTokenId with_key AKIA0000000000000000 "$SECRET_KEY" sts get-caller-identity
-fails_with "ec2: a wrong secret is refused" AuthFailure with_key "$ACCESS_KEY" "${SECRET_KEY}x" ec2 describe-instances
-fails_with "ec2: an unknown key is refused" AuthFailure with_key AKIA0000000000000000 "$SECRET_KEY" ec2 describe-instances
+refused_with "sts: a wrong secret is refused" SignatureDoesNotMatch with_key "$ACCESS_KEY" "${SECRET_KEY}x" sts get-caller-identity
+refused_with "sts: an unknown key is refused" InvalidClientTokenId with_key AKIA0000000000000000 "$SECRET_KEY" sts get-caller-identity
+refused_with "ec2: a wrong secret is refused" AuthFailure with_key "$ACCESS_KEY" "${SECRET_KEY}x" ec2 describe-instances
+refused_with "ec2: an unknown key is refused" AuthFailure with_key AKIA0000000000000000 "$SECRET_KEY" ec2 describe-instances
 
 prints "ec2: describe-instances finds the server" "^$WINDOWS$" \
 	ec2 describe-instances --instance-ids "$WINDOWS" --query 'Reservations[].Instances[].InstanceId'
@@ -64,9 +39,9 @@ prints "ec2: describe-instances filters by platform" "^$WINDOWS$" \
 	ec2 describe-instances --filters Name=platform,Values=windows --query 'Reservations[].Instances[].InstanceId'
 prints "ec2: describe-instances reads all pages" "$LINUX" \
 	ec2 describe-instances --page-size 5 --filters Name=tag:app,Values=demo --query 'Reservations[].Instances[].InstanceId'
-fails_with "ec2: an unknown id is refused" InvalidInstanceID.NotFound ec2 get-password-data --instance-id i-00000000000000000
-fails_with "ec2: a malformed id is refused" InvalidInstanceID.Malformed ec2 get-password-data --instance-id i-xyz
-fails_with "ec2: a dry run reports the permission" DryRunOperation ec2 get-password-data --instance-id "$WINDOWS" --dry-run
+refused_with "ec2: an unknown id is refused" InvalidInstanceID.NotFound ec2 get-password-data --instance-id i-00000000000000000
+refused_with "ec2: a malformed id is refused" InvalidInstanceID.Malformed ec2 get-password-data --instance-id i-xyz
+refused_with "ec2: a dry run reports the permission" DryRunOperation ec2 get-password-data --instance-id "$WINDOWS" --dry-run
 prints "ec2: a Linux server has no password" '^$' ec2 get-password-data --instance-id "$LINUX" --query PasswordData
 
 password=$(ec2 get-password-data --instance-id "$WINDOWS" --priv-launch-key "$work/key.pem" --query PasswordData)

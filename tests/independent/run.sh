@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the clouds' own clients against the cloud simulator: a simulator that only cloudpw's code can talk to would prove
-# little. Checks the PowerShell scripts by a grammar, too, for want of a Windows. Needs Go, Node.js with npm, and the AWS CLI; .ci/run installs what is missing.
+# little. Checks the PowerShell scripts by a grammar, too, for want of a Windows. Needs Go, Node.js with npm, and Debian's AWS
+# and OpenStack clients; .ci/run installs what is missing.
 #
 # Results are in the form of the Test Anything Protocol: "ok N - what was checked" or "not ok ...".
 set -euo pipefail
@@ -53,4 +54,12 @@ client "Huawei Cloud's Node.js client" env \
 	WINDOWS="$SIM_HUAWEICLOUD_WINDOWS_1_ID" WINDOWS_SSH="$SIM_HUAWEICLOUD_WINDOWS_1_SSH" LINUX="$SIM_HUAWEICLOUD_LINUX_1_ID" \
 	PRIVATE_KEY="$SIM_HUAWEICLOUD_PRIVATE_KEY" node "$work/huaweicloud.mjs"
 client "a grammar of PowerShell" env SCRIPTS="$scripts" node "$work/powershell.mjs"
+client "Debian's OpenStack clients" env \
+	AUTH_URL="$SIM_OPENSTACK_URL_IDENTITY" REGION="$SIM_OPENSTACK_REGION" USERNAME="$SIM_OPENSTACK_USERNAME" \
+	PASSWORD="$SIM_OPENSTACK_PASSWORD" USER_DOMAIN="$SIM_OPENSTACK_USER_DOMAIN_NAME" PROJECT="$SIM_OPENSTACK_PROJECT_NAME" \
+	PROJECT_DOMAIN="$SIM_OPENSTACK_PROJECT_DOMAIN_NAME" PROJECT_ID="$SIM_OPENSTACK_PROJECT_ID" \
+	APPLICATION_CREDENTIAL_ID="$SIM_OPENSTACK_APPLICATION_CREDENTIAL_ID" \
+	APPLICATION_CREDENTIAL_SECRET="$SIM_OPENSTACK_APPLICATION_CREDENTIAL_SECRET" KEY_NAME="$SIM_OPENSTACK_KEY_NAME" \
+	WINDOWS="$SIM_OPENSTACK_WINDOWS_1_ID" WINDOWS_SSH="$SIM_OPENSTACK_WINDOWS_1_SSH" LINUX="$SIM_OPENSTACK_LINUX_1_ID" \
+	PRIVATE_KEY="$SIM_OPENSTACK_PRIVATE_KEY" ./openstack.sh
 exit "$failed"

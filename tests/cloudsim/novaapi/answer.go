@@ -40,7 +40,10 @@ func (a *answer) wire(requestID string, headers []string) wire.Answer {
 	}
 	maps.Copy(out.Header, a.header)
 	if a.text != "" {
-		out.Header["Content-Type"], out.Body = "text/plain; charset=UTF-8", []byte(a.text)
+		out.Body = []byte(a.text)
+		if out.Header["Content-Type"] == "" {
+			out.Header["Content-Type"] = "text/plain; charset=UTF-8"
+		}
 	}
 	if a.body == nil {
 		return out

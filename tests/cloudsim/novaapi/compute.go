@@ -58,6 +58,9 @@ func (c *Cloud) Compute() http.Handler {
 		}
 		path := strings.Trim(hr.URL.Path, "/")
 		if a := c.computeDocument(hr, path); a != nil {
+			if path == "v2.1" && c.plain() {
+				r.version, _ = c.readMicroversion(hr)
+			}
 			c.reply(w, r, a)
 			return
 		}

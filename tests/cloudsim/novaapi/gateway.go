@@ -48,8 +48,12 @@ func (c *Cloud) unauthenticated(r *request, detail string) *answer {
 	if !c.plain() {
 		return gatewayAuthError(detail, r.id)
 	}
+	uri := c.identityURL(r.Request)
+	if r.api == apiIdentity {
+		uri += "/v3"
+	}
 	a := keystoneError(http.StatusUnauthorized, "The request you have made requires authentication.")
-	return a.with("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", c.identityURL(r.Request)+"/v3"))
+	return a.with("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", uri))
 }
 
 // authenticateSignature verifies an AK/SK signature. The order of the checks
@@ -150,8 +154,8 @@ func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 	return nil
 }
 
-// projectless answers tokens without a project. Nova lists no servers for them,
-// and stumbles over most other requests.
+// projectless answers tokens without a project: Nova's default policies of today
+// let them list nothing, and it stumbles over most other requests.
 func (c *Cloud) projectless(r *request, rt route) *answer {
 	switch {
 	case r.caller.project != nil:
@@ -159,7 +163,7 @@ func (c *Cloud) projectless(r *request, rt route) *answer {
 	case !c.plain():
 		return c.denied(r, rt.action)
 	case rt.action == "ListServers" || rt.action == "ListServersDetails":
-		return ok(map[string]any{"servers": []any{}})
+		return c.denied(r, rt.action)
 	}
 	return novaFault(http.StatusInternalServerError, unexpected("nova.exception.NovaException"))
 }

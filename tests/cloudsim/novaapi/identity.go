@@ -61,6 +61,16 @@ func (c *Cloud) findIdentity(method, path string) (rt route, vars []string, know
 	return route{}, nil, false, false
 }
 
+// noSuchIdentityAPI answers an unknown path. Keystone leaves that to the web
+// framework, which writes a page.
+func (c *Cloud) noSuchIdentityAPI() *answer {
+	if !c.plain() {
+		return keystoneError(http.StatusNotFound, "The resource could not be found.")
+	}
+	a := &answer{status: http.StatusNotFound, code: "404", text: "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"}
+	return a.with("Content-Type", "text/html; charset=utf-8")
+}
+
 // Identity serves Keystone v3.
 func (c *Cloud) Identity() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
@@ -82,7 +92,7 @@ func (c *Cloud) Identity() http.Handler {
 		rt, vars, known, allowed := c.findIdentity(hr.Method, path)
 		switch {
 		case !known:
-			c.reply(w, r, keystoneError(http.StatusNotFound, "The resource could not be found."))
+			c.reply(w, r, c.noSuchIdentityAPI())
 			return
 		case !allowed:
 			c.reply(w, r, keystoneError(http.StatusMethodNotAllowed, "The method is not allowed for the requested URL."))

@@ -120,14 +120,16 @@ func (r *request) details() bool {
 // sortServers orders by sort_key and sort_dir. The first pair weighs most.
 func (c *Cloud) sortServers(servers []model.Server, query url.Values) ([]model.Server, *answer) {
 	keys, directions := query["sort_key"], query["sort_dir"]
+	for _, direction := range directions {
+		if direction != "asc" && direction != "desc" {
+			return nil, novaFault(http.StatusBadRequest, "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
+		}
+	}
 	for i, key := range slices.Backward(keys) {
 		compare := sortKeys[key]
 		if compare == nil {
 			return nil, novaFault(http.StatusBadRequest,
 				fmt.Sprintf("Invalid input for query parameters sort_key. Value: %[1]s. '%[1]s' is not one of the keys that there are", key))
-		}
-		if i < len(directions) && directions[i] != "asc" && directions[i] != "desc" {
-			return nil, novaFault(http.StatusBadRequest, "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
 		}
 		descending := i >= len(directions) || directions[i] == "desc"
 		slices.SortStableFunc(servers, func(a, b model.Server) int {
