@@ -6,6 +6,8 @@
 // (see ReadRC). The same checks run against the simulator with the other tests, so that they work when
 // somebody has a cloud to point them at.
 //
+// For want of a cloud, scripts/openstack-dev.sh runs a Keystone and a Nova of Debian's on this machine.
+//
 // They change nothing, unless CLOUDPW_OPENSTACK_ROTATE=1 allows them to make an application credential
 // and to delete it again. CLOUDPW_OPENSTACK_KEY may name the file of a private key that decrypts the
 // initial passwords.
