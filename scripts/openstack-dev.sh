@@ -209,8 +209,7 @@ start_keystone() {
 rc() {
 	local file=$1
 	shift
-	printf "export OS_AUTH_URL=$keystone/v3\nexport OS_IDENTITY_API_VERSION=3\nexport OS_REGION_NAME=$region\n" >"$file"
-	printf "export OS_%s\n" "$@" >>"$file"
+	printf 'export OS_%s\n' "AUTH_URL=$keystone/v3" IDENTITY_API_VERSION=3 "REGION_NAME=$region" "$@" >"$file"
 }
 as() {
 	local file=$1

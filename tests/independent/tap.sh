@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The Test Anything Protocol for shell scripts, which read this file and end with: exit "$failed"
 
 number=0
