@@ -42,6 +42,7 @@ func TestBinaryHoldsFewActions(t *testing.T) {
 	for service, action := range map[string]string{ // so that a look which finds nothing does not pass
 		"aws-sdk-go-v2/service/ec2":            "GetPasswordData",
 		"tencentcloud-sdk-go/tencentcloud/cvm": "ResetInstancesPasswordWithContext",
+		"tencentcloud-sdk-go/tencentcloud/tat": "RunCommandWithContext",
 	} {
 		if !services[service][action] {
 			t.Errorf("%s: the binary does not show the action %s, which it uses: look for actions in another way", service, action)
