@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the clouds' own clients against the cloud simulator: a simulator that only cloudpw's code can talk to would prove
-# little. Checks the PowerShell scripts by a grammar, too, for want of a Windows. Needs Go, Node.js with npm, and Debian's AWS
-# and OpenStack clients; .ci/run installs what is missing.
+# little. Checks the PowerShell scripts by a grammar, too, for want of a Windows. Needs Go, Node.js with npm, OpenSSL, and
+# Debian's AWS and OpenStack clients; .ci/run installs what is missing.
 #
 # Results are in the form of the Test Anything Protocol: "ok N - what was checked" or "not ok ...".
 set -euo pipefail
@@ -48,6 +48,10 @@ client "AWS CLI" env \
 client "Tencent Cloud's Node.js client" env \
 	ENDPOINT="$SIM_TENCENTCLOUD_URL_CVM" SECRET_ID="$SIM_TENCENTCLOUD_ACCESS_KEY" SECRET_KEY="$SIM_TENCENTCLOUD_SECRET_KEY" \
 	REGION="$SIM_TENCENTCLOUD_REGION" INSTANCE="$SIM_TENCENTCLOUD_LINUX_1_ID" node "$work/tencentcloud.mjs"
+client "Tencent Cloud's Node.js client, TAT" env \
+	ENDPOINT="$SIM_TENCENTCLOUD_URL_TAT" SECRET_ID="$SIM_TENCENTCLOUD_ACCESS_KEY" SECRET_KEY="$SIM_TENCENTCLOUD_SECRET_KEY" \
+	REGION="$SIM_TENCENTCLOUD_REGION" INSTANCE="$SIM_TENCENTCLOUD_LINUX_1_ID" SSH="$SIM_TENCENTCLOUD_LINUX_1_SSH" SCRIPTS="$scripts" \
+	node "$work/tencentcloud_tat.mjs"
 client "Huawei Cloud's Node.js client" env \
 	ENDPOINT="$SIM_HUAWEICLOUD_URL_ECS" IAM_ENDPOINT="$SIM_HUAWEICLOUD_URL_IAM" ACCESS_KEY="$SIM_HUAWEICLOUD_ACCESS_KEY" \
 	SECRET_KEY="$SIM_HUAWEICLOUD_SECRET_KEY" PROJECT_ID="$SIM_HUAWEICLOUD_PROJECT_ID" REGION="$SIM_HUAWEICLOUD_PROJECT_NAME" \
