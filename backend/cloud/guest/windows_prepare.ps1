@@ -8,18 +8,11 @@ function Complete([int]$code, [string]$text) {
 	[Environment]::Exit($code)
 }
 
-# The key container, in the machine's key store, for SYSTEM and the administrators alone.
+# The key container, in the machine's key store.
 function New-Parameters([string]$flags) {
-	$access = New-Object System.Security.AccessControl.CryptoKeySecurity
-	$access.SetAccessRuleProtection($true, $false)
-	foreach ($sid in 'S-1-5-18', 'S-1-5-32-544') {
-		$who = New-Object System.Security.Principal.SecurityIdentifier($sid)
-		$access.AddAccessRule((New-Object System.Security.AccessControl.CryptoKeyAccessRule($who, 'FullControl', 'Allow')))
-	}
 	$parameters = New-Object System.Security.Cryptography.CspParameters(24)
 	$parameters.KeyContainerName = 'cloudpw'
 	$parameters.Flags = [System.Security.Cryptography.CspProviderFlags]$flags
-	$parameters.CryptoKeySecurity = $access
 	return $parameters
 }
 
@@ -28,24 +21,37 @@ try {
 	$role = [Security.Principal.WindowsBuiltInRole]::Administrator
 	if (-not (New-Object Security.Principal.WindowsPrincipal($identity)).IsInRole($role)) { Complete 91 'not an administrator' }
 
-	# A container that somebody else made beforehand may let him read the key: it is replaced.
+	$old = $null
 	try {
 		$old = New-Object System.Security.Cryptography.RSACryptoServiceProvider((New-Parameters 'UseMachineKeyStore,UseExistingKey'))
+	} catch {
+		# There is none yet. One that cannot be opened makes the next step fail, too.
+		$old = $null
+	}
+	# A container that somebody else made beforehand may let him read the key: it is replaced.
+	if ($null -ne $old) {
 		$owner = $old.CspKeyContainerInfo.CryptoKeySecurity.GetOwner([System.Security.Principal.SecurityIdentifier]).Value
 		if ($owner -ne 'S-1-5-18' -and $owner -ne 'S-1-5-32-544') {
 			$old.PersistKeyInCsp = $false
 			$old.Clear()
 		}
-	} catch [System.Security.Cryptography.CryptographicException] {
-		# There is none yet.
-		$old = $null
 	}
 
-	$rsa = New-Object System.Security.Cryptography.RSACryptoServiceProvider(3072, (New-Parameters 'UseMachineKeyStore,UseNonExportableKey'))
+	# A new one is for SYSTEM and the administrators alone.
+	$access = New-Object System.Security.AccessControl.CryptoKeySecurity
+	$access.SetAccessRuleProtection($true, $false)
+	foreach ($sid in 'S-1-5-18', 'S-1-5-32-544') {
+		$who = New-Object System.Security.Principal.SecurityIdentifier($sid)
+		$access.AddAccessRule((New-Object System.Security.AccessControl.CryptoKeyAccessRule($who, 'FullControl', 'Allow')))
+	}
+	$parameters = New-Parameters 'UseMachineKeyStore,UseNonExportableKey'
+	$parameters.CryptoKeySecurity = $access
+	$rsa = New-Object System.Security.Cryptography.RSACryptoServiceProvider(3072, $parameters)
 	$public = $rsa.ExportParameters($false)
 	$modulus = [Convert]::ToBase64String($public.Modulus)
 	$exponent = [Convert]::ToBase64String($public.Exponent)
 	Complete 0 ('public key n=' + $modulus + ',e=' + $exponent + ';')
 } catch {
-	Complete 90 ('failed ' + $_.Exception.GetType().FullName + (' 0x{0:X8}' -f $_.Exception.HResult))
+	$cause = $_.Exception.GetBaseException()
+	Complete 90 ('failed ' + $cause.GetType().FullName + (' 0x{0:X8}' -f $cause.HResult))
 }

@@ -39,7 +39,8 @@ try {
 		if ($null -eq $account) { Complete 93 'no such user' }
 	}
 } catch {
-	Complete 90 ('failed ' + $_.Exception.GetType().FullName + (' 0x{0:X8}' -f $_.Exception.HResult))
+	$cause = $_.Exception.GetBaseException()
+	Complete 90 ('failed ' + $cause.GetType().FullName + (' 0x{0:X8}' -f $cause.HResult))
 }
 
 try {
@@ -66,8 +67,9 @@ try {
 		$account.psbase.CommitChanges()
 	}
 } catch {
-	$failure = ' 0x{0:X8}' -f $_.Exception.HResult
-	if (Test-Refused $_.Exception) { Complete 95 ('password refused' + $failure) }
-	Complete 96 ('failed ' + $_.Exception.GetType().FullName + $failure)
+	$cause = $_.Exception.GetBaseException()
+	$number = ' 0x{0:X8}' -f $cause.HResult
+	if (Test-Refused $_.Exception) { Complete 95 ('password refused' + $number) }
+	Complete 96 ('failed ' + $cause.GetType().FullName + $number)
 }
 Complete 0 'password set'
