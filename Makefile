@@ -133,8 +133,8 @@ release: ## build the release into dist/: a zip for each platform, checksums (TA
 	@cat "$(DIST)/PLUGIN_SHA256SUMS"
 
 .PHONY: release-check
-release-check: ## build the release twice in different surroundings and compare (TARGETS as above)
-	scripts/release-check.sh $(TARGETS)
+release-check: ## build the release twice in different surroundings and compare (TARGETS as above; REUSE=1 is quicker)
+	REUSE=$(REUSE) scripts/release-check.sh $(TARGETS)
 
 .PHONY: clean
 clean: ## delete what was built here (the cached Vault stays)
