@@ -80,7 +80,7 @@ func startTrial(t *testing.T) *trial {
 		standbys := *h.standbys.Load()
 		return standbys[rand.IntN(len(standbys))]
 	}
-	h.fewest, h.serversPerRole, h.calm = 16, 16, true
+	h.fewest, h.serversPerRole, h.calm, h.wait = 16, 16, true, "4s" // within the clients' patience
 	h.lead(t)
 	connection := h.connection(model.TencentCloud)
 	for service, url := range h.sim.Info.Endpoints[model.TencentCloud] {
@@ -111,7 +111,7 @@ func (h *trial) schedule(t *testing.T, first bool) {
 	}
 	able := 0
 	for _, a := range h.scheduled {
-		if !a.settling {
+		if a.settling = h.Read(t, a.account()).Data["old_unresolved"] == true; !a.settling && !a.shared {
 			able++
 		}
 	}
@@ -166,6 +166,9 @@ func (h *trial) begin(t *testing.T) {
 	for range haReaders {
 		load.Go(func() { h.read(ctx, t) })
 	}
+	if !h.calm {
+		load.Go(func() { h.weather(ctx, t, rand.New(rand.NewPCG(rand.Uint64(), 0))) })
+	}
 	h.stopLoad = func() { stop(); load.Wait() }
 	t.Cleanup(h.stopLoad)
 	h.mark = h.lastCall()
@@ -175,6 +178,7 @@ func (h *trial) begin(t *testing.T) {
 func (h *trial) proceed(t *testing.T) {
 	t.Helper()
 	h.lead(t)
+	h.schedule(t, false)
 	h.mark = h.lastCall()
 }
 
@@ -213,7 +217,7 @@ func (h *trial) holdAnswer(t *testing.T) {
 	h.addFault(t, model.Fault{Cloud: model.TencentCloud, Action: "ResetInstancesPassword", Kind: model.FaultHoldAfter, Count: 1})
 	harness.Eventually(t, goesOnWithin, "a reset whose answer is held back", func() error {
 		if h.world.Stats().Held == 0 {
-			return fmt.Errorf("none is sent")
+			return fmt.Errorf("none is sent; %v", h.Read(t, "cloudpw/status").Data)
 		}
 		return nil
 	})
@@ -345,7 +349,7 @@ func (h *trial) checkScheduled(t *testing.T) {
 
 // login logs in with what creds/ gives. A rotation may come between.
 func (h *trial) login(t *testing.T, a *scheduled) error {
-	if err := h.ask(t.Context(), a, "wait", "20s"); err != nil {
+	if err := h.ask(t.Context(), a, "wait", h.wait); err != nil {
 		return err
 	}
 	return h.cloud.Login(t.Context(), a.id, siegeUser, a.answers[len(a.answers)-1].password)
@@ -372,8 +376,8 @@ func (h *trial) oneValueEach(t *testing.T, a *scheduled) error {
 	return nil
 }
 
-// giveBack ends the leases that nobody means to end, through standby nodes, but for accounts that settle, whose next
-// password would have to wait.
+// giveBack ends all leases, through standby nodes, but those of accounts that settle, whose next password would have to
+// wait.
 func (h *trial) giveBack(t *testing.T) {
 	t.Helper()
 	for _, c := range h.clients {
@@ -383,21 +387,15 @@ func (h *trial) giveBack(t *testing.T) {
 		if a.settling {
 			continue
 		}
-		var leases []string
-		h.mu.Lock()
+		if err := h.through().Client.Sys().RevokePrefixWithContext(t.Context(), a.creds()); err != nil {
+			h.broken("%s: revoke its leases: %v", a.id, err)
+			continue
+		}
 		for _, g := range h.grants[a.id] {
 			if !g.ended {
-				leases = append(leases, g.lease)
+				h.givenBack(a, g.lease)
+				h.ended(a, g.lease)
 			}
-		}
-		h.mu.Unlock()
-		for _, lease := range leases {
-			h.givenBack(a, lease)
-			if err := h.through().Client.Sys().RevokeWithContext(t.Context(), lease); err != nil {
-				h.broken("%s: revoke lease %s: %v", a.id, lease, err)
-				continue
-			}
-			h.ended(a, lease)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (c *client) pick() *target {
 func (c *client) read(ctx context.Context) {
 	a := c.pick()
 	c.arm(c.t, a, c.random) // for the first reset, which the read starts
-	query := []string{"wait", "15s"}
+	query := []string{"wait", c.wait}
 	if c.random.IntN(3) == 0 {
 		query = nil
 	}

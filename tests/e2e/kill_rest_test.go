@@ -54,7 +54,7 @@ func (c *client) converge(ctx context.Context, a *target) {
 	deadline, cancel := context.WithTimeout(ctx, convergeWithin)
 	defer cancel()
 	for {
-		secret, err := c.through().TryRead(deadline, a.creds(), "wait", "20s")
+		secret, err := c.through().TryRead(deadline, a.creds(), "wait", c.wait)
 		if err == nil {
 			g, err := c.check(a, secret)
 			if err != nil {

@@ -42,6 +42,8 @@ type siege struct {
 	fewest, serversPerRole int
 	// calm keeps resets from failing by faults of the cloud.
 	calm bool
+	// wait is how long a read may wait for a password, as a value of that query parameter.
+	wait string
 
 	mu       sync.Mutex
 	targets  []*target
@@ -72,7 +74,7 @@ func (a *target) account() string {
 func startSiege(t *testing.T) *siege {
 	t.Helper()
 	s := newSiege(t, harness.StartRaftVault(t, harness.FindBinaries(t)), cloudsim.Options{})
-	s.fewest, s.serversPerRole = fewestTargets, 24
+	s.fewest, s.serversPerRole, s.wait = fewestTargets, 24, "15s"
 	s.connect(t, model.TencentCloud)
 	s.reinforce(t)
 	return s

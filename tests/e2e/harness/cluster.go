@@ -22,6 +22,10 @@ type Cluster struct {
 	sources []string // by node
 }
 
+// ClusterTimeout is how long a client waits for an answer. A node that loses the active one without a word does not take
+// over before the requests that it has passed on have ended, or their connection has proved dead, after 25 s.
+const ClusterTimeout = 10 * time.Second
+
 // StartCluster runs a cluster with one unseal key share, and an audit log in the first node's folder for them all.
 // programs are what lies in each plugin_directory besides the plugin.
 func StartCluster(tb testing.TB, bin Binaries, nodes int, programs ...string) *Cluster {
@@ -47,6 +51,7 @@ func StartCluster(tb testing.TB, bin Binaries, nodes int, programs ...string) *C
 			}
 		}
 		node.unsealNow(tb)
+		node.Client.SetClientTimeout(ClusterTimeout)
 		c.Nodes = append(c.Nodes, node)
 		if i == 0 {
 			c.AwaitActive(tb)
