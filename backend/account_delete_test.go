@@ -109,9 +109,9 @@ func TestForcedDelete(t *testing.T) {
 		t.Error("the log has the password")
 	}
 	h.revoke(t, lease)
-	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusBadRequest, "write roles/web again")
-	h.refused(t, logical.UpdateOperation, "rotate-role/web", nil, http.StatusBadRequest, "write roles/web again")
-	h.refused(t, logical.UpdateOperation, "rotate-role/web/srv-1", nil, http.StatusBadRequest, "write roles/web again")
+	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/web")
+	h.refused(t, logical.UpdateOperation, "rotate-role/web", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/web")
+	h.refused(t, logical.UpdateOperation, "rotate-role/web/srv-1", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/web")
 	h.write(t, "roles/web", map[string]any{"ttl": "1h"})
 	if again := h.lease(t, "creds/web").Data; again["version"] != 1 || again["password"] != h.cloud.password("srv-1") {
 		t.Errorf("version %v of the new account", again["version"])
@@ -147,7 +147,7 @@ func TestDeleteFreesAnInstance(t *testing.T) {
 	h.hasVersion(t, "srv-1", 2)
 	h.connection(t, "again", resetCloud)
 	role := map[string]any{"connection": "again", "instance_ids": "srv-1", "force_stop": true, "min_reset_interval": 0}
-	h.refused(t, logical.UpdateOperation, "roles/web", role, http.StatusConflict, "prod/srv-1/root", "DELETE accounts/")
+	h.refused(t, logical.UpdateOperation, "roles/web", role, http.StatusConflict, "vault delete cloudpw/accounts/prod/srv-1/root")
 	h.ok(t, logical.DeleteOperation, webAccount, forced)
 	h.write(t, "roles/web", role)
 	if got := h.lease(t, "creds/web").Data; got["connection"] != "again" || got["password"] != h.cloud.password("srv-1") {
@@ -160,9 +160,9 @@ func TestForcedDeleteOfASharedAccount(t *testing.T) {
 	h := sharedRole(t, nil)
 	shared := h.lease(t, "creds/web").Data["password"]
 	h.ok(t, logical.DeleteOperation, "accounts/prod/srv-2/root", forced)
-	h.refused(t, logical.ReadOperation, "creds/web/srv-2", nil, http.StatusBadRequest, "write roles/web again")
+	h.refused(t, logical.ReadOperation, "creds/web/srv-2", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/web")
 	accounts := h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}).Data["accounts"].(map[string]any)
-	if !strings.Contains(fmt.Sprint(accounts["srv-2"]), "write roles/web again") {
+	if !strings.Contains(fmt.Sprint(accounts["srv-2"]), "vault write -force cloudpw/roles/web") {
 		t.Errorf("rotate-role says %v of the deleted account", accounts["srv-2"])
 	}
 	if h.cloud.password("srv-1") == shared || h.cloud.password("srv-2") != shared {

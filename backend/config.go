@@ -166,6 +166,11 @@ func (c *connection) allows(role string) bool {
 	return len(c.AllowedRoles) == 0 || strutil.StrListContainsGlob(c.AllowedRoles, role)
 }
 
+// allowing is the command that adds a role to those that may use the connection.
+func (c *connection) allowing(name, role string) string {
+	return "add it: " + command("write", "config/"+name, "allowed_roles="+strings.Join(append(slices.Clone(c.AllowedRoles), role), ","))
+}
+
 // cloudConfig is the connection as its provider wants it, without what sends requests.
 func (c *connection) cloudConfig(d cloud.Descriptor) cloud.Config {
 	return cloud.Config{

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 		return nil, err
 	}
 	if err := descriptor.Validate(next.cloudConfig(descriptor)); err != nil {
-		return nil, invalidf("%s", err)
+		return nil, invalidURL(in, err)
 	}
 	if _, err := cloud.NewHTTPClient(next.CACertificate, next.timeout()); err != nil {
 		return nil, invalidf("%s", err)
@@ -89,7 +90,7 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 			return invalidf("endpoints: provider %s has no service %.40q; it has %s", d.Name, service, strings.Join(d.EndpointKeys, ", "))
 		}
 		if err := cloud.ValidateURL("endpoints."+service, next.Endpoints[service]); err != nil {
-			return invalidf("%s", err)
+			return invalidURL(in, err)
 		}
 	}
 	in.text("ca_certificate", &next.CACertificate)
@@ -124,6 +125,26 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 		}
 	}
 	return nil
+}
+
+// invalidURL refuses a write for a field of it, and tells how one with https instead of http looks.
+func invalidURL(in input, err error) error {
+	refusal := invalidf("%s", err)
+	if !errors.Is(err, cloud.ErrPlainHTTP) {
+		return refusal
+	}
+	secure := func(url string) string { return strings.Replace(url, "http://", "https://", 1) }
+	var changed []string
+	if in.gives("endpoints") {
+		endpoints := in.data.Get("endpoints").(map[string]string)
+		for _, service := range slices.Sorted(maps.Keys(endpoints)) {
+			changed = append(changed, "endpoints="+commandValue(service+"="+secure(endpoints[service])))
+		}
+	}
+	if in.gives("auth_url") {
+		changed = append(changed, "auth_url="+commandValue(secure(in.data.Get("auth_url").(string))))
+	}
+	return withWayOut(refusal, in.again("config/", changed...))
 }
 
 // checkTags checks tags that instances are chosen by.

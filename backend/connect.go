@@ -14,7 +14,7 @@ func (b *backend) connect(ctx context.Context, name string, gate cloud.Gate) (*r
 	if err != nil {
 		return nil, err
 	}
-	provider, err := newProvider(c, d, gate)
+	provider, err := newProvider(name, c, d, gate)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 		return nil, cloud.Descriptor{}, err
 	}
 	if c == nil {
-		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s", name, name)
+		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name, command("list", "config"))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {
@@ -44,7 +44,7 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 }
 
 // newProvider makes a connection's provider, whose calls wait for the gate.
-func newProvider(c *connection, d cloud.Descriptor, gate cloud.Gate) (cloud.Provider, error) {
+func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate) (cloud.Provider, error) {
 	client, err := cloud.NewHTTPClient(c.CACertificate, c.timeout())
 	if err != nil {
 		return nil, err
@@ -52,14 +52,17 @@ func newProvider(c *connection, d cloud.Descriptor, gate cloud.Gate) (cloud.Prov
 	config := c.cloudConfig(d)
 	config.HTTPClient = client
 	config.Gate = gate
+	config.Connection = name
 	return d.New(config)
 }
 
 // verify asks the cloud whether the credentials of a connection that is not stored yet work. Of the
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
-func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, known []string) error {
-	provider, err := newProvider(c, d, cloud.NoGate{})
+//
+// again is the command that repeats the write.
+func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, known []string, again string) error {
+	provider, err := newProvider(name, c, d, cloud.NoGate{})
 	if err != nil {
 		return invalidf("%s", err)
 	}
@@ -67,7 +70,8 @@ func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor,
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
-		return vaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it (to store it all the same, write verify_connection=false)", err)
+		err = vaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
+		return withWayOut(err, "then write it again: "+again+" (to store it all the same, add verify_connection=false)")
 	}
 	if len(known) == 0 {
 		return nil

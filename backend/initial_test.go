@@ -48,7 +48,7 @@ func TestKeyThatDoesNotFit(t *testing.T) {
 	h.write(t, "roles/win", map[string]any{"connection": initialCloud, "instance_ids": "srv-1"})
 	prints := h.read(t, "keys/pair")["fingerprints"].(map[string]string)
 	h.refused(t, logical.ReadOperation, "creds/win", nil, http.StatusBadRequest,
-		"keys/pair", prints["sha256"], prints["md5"], `"pair"`, "aa:bb:cc", "role's key")
+		"keys/pair", prints["sha256"], prints["md5"], `"pair"`, "aa:bb:cc", "vault write cloudpw/keys/pair private_key=@pair.pem")
 	h.write(t, "roles/win", map[string]any{"key": "other"})
 	if got := h.read(t, "creds/win")["password"]; got != "hidden-passw0rd" {
 		t.Errorf("password %v with the right key", got)
@@ -71,7 +71,7 @@ func TestKeyDeletedBeforeTheRead(t *testing.T) {
 	h.cloud.boot(t, "srv-1", "fr0m-the-guest!", &key.PublicKey)
 	h.write(t, "roles/win", map[string]any{"connection": initialCloud, "instance_ids": "srv-1"})
 	h.delete(t, "keys/pair")
-	h.refused(t, logical.ReadOperation, "creds/win", nil, http.StatusBadRequest, "keys/pair", "write it")
+	h.refused(t, logical.ReadOperation, "creds/win", nil, http.StatusBadRequest, "vault write cloudpw/keys/pair private_key=@pair.pem")
 }
 
 // Both kinds in one: the first password is the cloud's, later ones are set.

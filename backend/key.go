@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -76,7 +78,7 @@ func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
 			"if it was launched with one all the same, set the role's key", instanceID)
 	case !isName(keyPair):
 		return "", invalidf("instance %s: its key pair is called %.64q in the cloud, which is no name that Vault can use; "+
-			"store the private key under another name in keys/ and set the role's key to that name", instanceID, keyPair)
+			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, writeKey(similarName(keyPair)), similarName(keyPair))
 	}
 	return keyPair, nil
 }
@@ -92,7 +94,7 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 		return "", err
 	}
 	if stored == nil {
-		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; write it, or set the role's key", c.ID.InstanceID, name)
+		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key", c.ID.InstanceID, name, storeKey(name))
 	}
 	earlier, err := stored.earlierKeys()
 	if err != nil {
@@ -118,7 +120,7 @@ const fingerprintTimeout = 10 * time.Second
 func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name string, key *password.PrivateKey, earlier int) error {
 	prints := key.Fingerprints()
 	launched := "the instance names no key pair in the cloud"
-	advice := "if the instance was launched with another key pair, store its private key in keys/ and set the role's key"
+	advice := rightKey(name, c)
 	if c.Facts.KeyName != "" {
 		launched = fmt.Sprintf("the instance's key pair in the cloud is %q", c.Facts.KeyName)
 		fingerprint := cloudFingerprint(ctx, c)
@@ -138,6 +140,38 @@ func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name
 	}
 	return invalidf("instance %s: %s. Used was keys/%s (fingerprints: SHA256 %s, MD5 %s, EC2 created %s, EC2 imported %s)%s; %s; %s",
 		c.ID.InstanceID, password.ErrDecrypt, name, prints.SHA256, prints.MD5, prints.AWSCreated, prints.AWSImported, also, launched, advice)
+}
+
+// rightKey is the way out where an instance's password was not encrypted for the key that was used.
+func rightKey(used string, c rotation.Ciphertext) string {
+	name := similarName(c.Facts.KeyName)
+	advice := "store the private key of the key pair that the instance was launched with: " + writeKey(name)
+	if name != used || c.Key != "" {
+		return advice + "; then give the role key=" + name
+	}
+	return advice
+}
+
+// storeKey tells how to store the private key of a key pair under its name.
+func storeKey(name string) string { return "store it: " + writeKey(name) }
+
+// writeKey is the command that stores a private key from a file that is called like it.
+func writeKey(name string) string {
+	return command("write", "keys/"+name, "private_key=@"+name+".pem")
+}
+
+var outsideNames = regexp.MustCompile(`[^\w-]+`)
+
+// similarName is a name that Vault can use, made of a key pair's name at the cloud.
+func similarName(keyPair string) string {
+	if isName(keyPair) {
+		return keyPair
+	}
+	name := strings.Trim(outsideNames.ReplaceAllString(keyPair, "-"), "-")
+	if !isName(name) {
+		return "my-key"
+	}
+	return name
 }
 
 // cloudFingerprint asks the cloud for the key pair's fingerprint; "" if it does not tell.

@@ -118,7 +118,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 		if err != nil {
 			return nil, err
 		}
-		if err := verify(ctx, name, next, b.registry[next.Provider], known); err != nil {
+		if err := verify(ctx, name, next, b.registry[next.Provider], known, input{data}.again("config/")); err != nil {
 			return nil, err
 		}
 	}
@@ -182,14 +182,14 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("connection %s is used by roles; delete them first: %s", name, someOf(users))
+		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users), command("delete", "roles/"+users[0]))
 	}
 	accounts, leases, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return nil, vaultError("", err)
 	}
 	if leases > 0 {
-		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts, see accounts/%s/)", name, leases, accounts, name)
+		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, leases, accounts, command("list", "accounts/"+name))
 	}
 	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
 		return nil, conflictf("rotate-root/%s is not finished; write it again to finish it, or write other credentials to config/%s to abandon it", name, name)

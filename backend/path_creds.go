@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -60,7 +61,7 @@ func (b *backend) readCredsOperation(summary, description string, response map[s
 	}
 }
 
-func (b *backend) readCreds(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	wait, err := waitOf(data)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func (b *backend) readCreds(ctx context.Context, _ *logical.Request, data *frame
 	if _, ok := data.Schema["instance_id"]; ok {
 		instance = data.Get("instance_id").(string)
 	} else if r.shared() {
-		return b.readGroup(ctx, name, r, wait)
+		return b.readGroup(ctx, req.Path, name, r, wait)
 	}
 	id, err := b.accountOf(ctx, name, r, instance)
 	if err != nil {
@@ -86,21 +87,31 @@ func (b *backend) readCreds(ctx context.Context, _ *logical.Request, data *frame
 	}
 	answer, err := read(ctx, id, wait)
 	if err != nil {
-		return nil, b.forgotten(ctx, name, id, err)
+		return nil, worthWaiting(req.Path, err, b.forgotten(ctx, name, id, err))
 	}
 	return b.credsAnswer(answer, accountAnswer(answer)), nil
 }
 
 // readGroup answers with the password that all accounts of a role share, once they agree.
-func (b *backend) readGroup(ctx context.Context, name string, r *role, wait time.Duration) (*logical.Response, error) {
+func (b *backend) readGroup(ctx context.Context, path, name string, r *role, wait time.Duration) (*logical.Response, error) {
 	if len(r.Users) == 0 {
 		return nil, noInstance(name)
 	}
 	answer, err := b.core.ReadGroup(ctx, r.Connection, name, wait)
 	if err != nil {
-		return nil, b.forgotten(ctx, name, rotation.GroupID(r.Connection, name), err)
+		return nil, worthWaiting(path, err, b.forgotten(ctx, name, rotation.GroupID(r.Connection, name), err))
 	}
 	return b.credsAnswer(answer, r.groupAnswer()), nil
+}
+
+// worthWaiting tells the reader of a path who came too early how to wait, where that may be long enough.
+// told is what is said of cause.
+func worthWaiting(path string, cause, told error) error {
+	var failed *rotation.Error
+	if !errors.As(cause, &failed) || failed.Kind != rotation.NotReadable || failed.RetryAfter == 0 || failed.RetryAfter > maxWait {
+		return told
+	}
+	return withWayOut(told, "try again, or wait for it: "+command("read", path, fmt.Sprintf("wait=%ds", int(maxWait.Seconds()))))
 }
 
 // forgotten tells the way out where a role maps to an account, or has a group, of which there is no
@@ -116,7 +127,7 @@ func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, er
 }
 
 func noRecord(role string) error {
-	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write roles/%s again to make it anew", role, role)
+	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to make it anew: %s", role, command("write -force", "roles/"+role))
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
@@ -133,7 +144,7 @@ func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
 		return nil, err
 	}
 	if c != nil && !c.allows(name) {
-		return nil, invalidf("connection %s does not allow role %s any more; see allowed_roles of config/%s", r.Connection, name, r.Connection)
+		return nil, invalidf("connection %s does not allow role %s any more; %s", r.Connection, name, c.allowing(r.Connection, name))
 	}
 	return r, nil
 }
@@ -154,7 +165,7 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		}
 	}
 	if r.Users[instance] == "" {
-		return rotation.ID{}, invalidf("role %s has no instance %.64q; list instances/%s", name, instance, name)
+		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance, command("list", "instances/"+name))
 	}
 	return r.account(instance), nil
 }
@@ -168,14 +179,14 @@ func onlyAccount(name string, r *role) (rotation.ID, error) {
 	case 1:
 		return r.account(instances[0]), nil
 	}
-	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in creds/%s/%s: %s", name, len(instances), name, instances[0], someOf(instances))
+	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name, len(instances), command("read", "creds/"+name+"/"+instances[0]), someOf(instances))
 }
 
 // noInstance refuses a request about a role that is bound to no instance.
 func noInstance(name string) error {
-	return invalidf("role %s has no instance at the moment; list instances/%s to look for them again", name, name)
+	return invalidf("role %s has no instance at the moment; to look for them again: %s", name, command("list", "instances/"+name))
 }
 
 func unknownRole(name string) error {
-	return invalidf("unknown role %s; write roles/%s first", name, name)
+	return invalidf("unknown role %s; write roles/%s first, or take one of: %s", name, name, command("list", "roles"))
 }

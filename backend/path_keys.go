@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -171,6 +172,15 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	return resp, nil
 }
 
+// refusedKey refuses a private key and ends with the command to try next.
+func refusedKey(name string, err error) error {
+	fields := []string{"private_key=@key.pem"}
+	if errors.Is(err, password.ErrPassphraseMissing) || errors.Is(err, password.ErrPassphraseWrong) {
+		fields = append(fields, "passphrase="+secretFile("passphrase"))
+	}
+	return invalidf("%s; then: %s", err, command("write", "keys/"+name, fields...))
+}
+
 // newKey makes the key that a write asks for.
 func newKey(name string, in input, old *privateKey) (key *password.PrivateKey, generated bool, err error) {
 	generate := in.gives("generate") && in.data.Get("generate").(bool)
@@ -188,7 +198,7 @@ func newKey(name string, in input, old *privateKey) (key *password.PrivateKey, g
 		passphrase, _ := in.data.Get("passphrase").(string)
 		key, err = password.ParsePrivateKey([]byte(in.data.Get("private_key").(string)), []byte(passphrase))
 		if err != nil {
-			return nil, false, invalidf("%s", err)
+			return nil, false, refusedKey(name, err)
 		}
 		return key, false, nil
 	}
@@ -211,7 +221,7 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s", name, someOf(users))
+		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users), command("write", "roles/"+users[0], "key=OTHER"))
 	}
 	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
 		return nil, storageError("delete", keyPrefix+name, err)

@@ -107,7 +107,7 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 		case err == nil:
 			bindings = append(bindings, binding)
 		case c.next.InstanceTags == nil || !isConflict(err):
-			return nil, withWayOut(err, freeAccount)
+			return nil, withWayOut(err, freeAccount(err))
 		default:
 			conflict = err
 			c.next.noteConflict(binding.ID, err)
@@ -115,7 +115,7 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
-		return nil, withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), freeAccount)
+		return nil, withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), freeAccount(conflict))
 	}
 	return bindings, nil
 }
@@ -145,8 +145,18 @@ func (c *change) had(id rotation.ID) bool {
 	return c.old != nil && c.old.Users[id.InstanceID] == id.Username
 }
 
-// freeAccount is the way out of a conflict over an account that no role needs any more.
-const freeAccount = "take it out of that role, or if nothing needs that account any more, DELETE accounts/<connection>/<instance_id>/<username>"
+// freeAccount is the way out of a conflict over an account that another role, or nothing any more, needs.
+func freeAccount(err error) string {
+	var failed *rotation.Error
+	if !errors.As(err, &failed) || failed.Holder == nil {
+		return "take it out of that role"
+	}
+	forget := "if nothing needs that account any more: " + command("delete", "accounts/"+failed.Holder.String())
+	if failed.HolderRole == "" {
+		return forget
+	}
+	return "take it out of that role: " + command("read", "roles/"+failed.HolderRole) + "; or " + forget
+}
 
 // maxConflicts is how many conflicts a role's entry keeps; the others are only counted.
 const maxConflicts = 100

@@ -141,8 +141,8 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account",
-			v.role.Connection, v.place(), someOf(missing))
+		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account. For those that it sees: %s",
+			v.role.Connection, v.place(), someOf(missing), command("list -detailed", "discover/"+v.role.Connection))
 	}
 	if unserved := v.unserved(found); len(unserved) > 0 {
 		return nil, invalidf("instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; tag them, or take them off the list",
@@ -227,7 +227,7 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 	source := v.role.source(v.cloud)
 	if source == rotation.FromInitial {
 		if i.Platform == cloud.Linux {
-			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; log in with the instance's key pair instead", i.ID, v.cloud.Title)
+			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; log in with the instance's key pair instead, or choose one that runs Windows: %s", i.ID, v.cloud.Title, command("list -detailed", "discover/"+v.role.Connection))
 		}
 		if err := v.checkKey(ctx, i); err != nil {
 			return "", err
@@ -263,7 +263,7 @@ func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
 	}
 	stored, _, err := v.b.loadKey(ctx, name)
 	if err == nil && stored == nil {
-		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; write it, or set the role's key", i.ID, i.KeyName, name)
+		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID, i.KeyName, name, storeKey(name))
 	}
 	v.keys[name] = err
 	return err

@@ -43,7 +43,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 	in.text("connection", &next.Connection)
 	switch {
 	case next.Connection == "":
-		return refuse(invalidf("connection: required; name one of config/"))
+		return refuse(invalidf("connection: required; name one of: %s", command("list", "config")))
 	case old != nil && next.Connection != old.Connection:
 		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts belong to it; write another role", old.Connection))
 	case !isName(next.Connection):
@@ -54,10 +54,10 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	if c == nil {
-		return refuse(invalidf("connection: there is no connection %s; write config/%s first", next.Connection, next.Connection))
+		return refuse(invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection, next.Connection, command("list", "config")))
 	}
 	if !c.allows(name) {
-		return refuse(invalidf("connection: %s does not allow role %s; add it to allowed_roles of config/%s", next.Connection, name, next.Connection))
+		return refuse(invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.allowing(next.Connection, name)))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {
@@ -79,7 +79,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 			return refuse(err)
 		}
 		if stored == nil {
-			return refuse(invalidf("key: there is no key keys/%s; write it first", next.Key))
+			return refuse(invalidf("key: there is no key keys/%s; %s", next.Key, storeKey(next.Key)))
 		}
 	}
 	return next, c, d, nil
@@ -195,7 +195,7 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 	case old != nil && mode != old.Mode:
 		return invalidf("mode: cannot be changed from %s; delete the role and write it anew", old.Mode)
 	case mode == rotation.Leased && !d.CanReset():
-		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s", d.Name, rotation.Static)
+		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name, rotation.Static, in.again("roles/", "mode=static"))
 	}
 	r.Mode = mode
 	return nil
@@ -261,7 +261,7 @@ func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
 		return checkNoResetFields(r, in, d)
 	case method.MayStop && r.ForceStop == nil:
 		return invalidf("force_stop: required with provider %s, which resets the password of a running server by shutting it down: "+
-			"true allows that, false resets only stopped servers", d.Name)
+			"true allows that, false resets only stopped servers. Decide it: %s", d.Name, in.again("roles/", "force_stop=true"))
 	case !method.MayStop && r.ForceStop != nil:
 		return invalidf("force_stop: provider %s stops no server with reset_method=%s; leave it out, or give an empty value to drop it", d.Name, method.Name)
 	case r.minResetInterval() > longestTTL:

@@ -52,7 +52,7 @@ func TestInitialRoleFitsItsInstances(t *testing.T) {
 	h.cloud.launch(cloud.Instance{ID: "srv-10"})
 	h.refusedWrite(t, "roles/r", role("srv-10", nil), "no key pair", "role's key")
 	h.cloud.launch(cloud.Instance{ID: "srv-11", KeyName: "team/pair 1"})
-	h.refusedWrite(t, "roles/r", role("srv-11", nil), "team/pair 1", "role's key")
+	h.refusedWrite(t, "roles/r", role("srv-11", nil), "team/pair 1", "vault write cloudpw/keys/team-pair-1 private_key=@team-pair-1.pem", "key=team-pair-1")
 	h.write(t, "roles/r11", role("srv-11", map[string]any{"key": "other"}))
 	h.cloud.launch(cloud.Instance{ID: "srv-12", KeyName: "missing"})
 	h.refusedWrite(t, "roles/r", role("srv-12", nil), "keys/missing")

@@ -335,8 +335,8 @@ func TestNewSharedRoleCutShort(t *testing.T) {
 		t.Fatal("the write succeeded")
 	}
 	storage.prefix = ""
-	h.refused(t, logical.ReadOperation, "creds/new", nil, http.StatusBadRequest, "write roles/new again")
-	h.refused(t, logical.UpdateOperation, "rotate-role/new", nil, http.StatusBadRequest, "write roles/new again")
+	h.refused(t, logical.ReadOperation, "creds/new", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/new")
+	h.refused(t, logical.UpdateOperation, "rotate-role/new", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/new")
 	h.write(t, "roles/new", map[string]any{"ttl": "1h"})
 	if got := h.lease(t, "creds/new").Data["password"]; got != h.cloud.password("srv-5") || got != h.cloud.password("srv-4") {
 		t.Error("the servers do not share the password")

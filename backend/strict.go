@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -29,6 +30,11 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	default: // leases, rollback: no client's fields
 		return b.Backend.HandleRequest(ctx, req)
 	}
+	resp, err := b.handleStrictly(ctx, req)
+	return responseAtMount(resp, req.MountPoint), errorAtMount(err, req.MountPoint)
+}
+
+func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*logical.Response, error) {
 	if len(req.Data) > 0 { // most reads have no fields, and finding the path takes as long as the read itself
 		if path := b.Route(req.Path); path != nil && path.Operations[req.Operation] != nil {
 			if err := checkFields(path, req); err != nil {
@@ -82,7 +88,48 @@ func refuseField(path *framework.Path, req *logical.Request, name string, allowe
 	if len(known) > 0 {
 		takes = strings.Join(known, ", ")
 	}
-	return invalidf("%.64q: unknown field; a %s of this path takes %s", name, verb(req.Operation), takes)
+	meant := ""
+	if near := nearest(name, known); near != "" {
+		meant = "; did you mean " + near + "?"
+	}
+	return invalidf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), command("path-help", req.Path))
+}
+
+// nearest is the name that a misspelt one was meant to be: the one that takes the fewest changes, if at
+// most two letters of it, and a third of all, are wrong.
+func nearest(name string, known []string) string {
+	best, least := "", min(2, len(name)/3)+1
+	for _, candidate := range known {
+		if d := editDistance(name, candidate, least); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// editDistance is how many letters have to be put in, taken out or changed to make b of a; most, where
+// it is that many or more.
+func editDistance(a, b string, most int) int {
+	if len(a)-len(b) >= most || len(b)-len(a) >= most {
+		return most
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return min(row[len(b)], most)
 }
 
 // verb is the operation as users know it.

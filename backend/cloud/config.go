@@ -9,6 +9,7 @@ import (
 // Config is what a provider needs to talk to its cloud. The backend has validated it against the
 // provider's Descriptor.
 type Config struct {
+	Connection     string // the connection's name, for messages; empty while there is none
 	Provider       string // the registry name, for example "huaweicloud"
 	Region         string
 	ProjectID      string
@@ -39,6 +40,16 @@ type Config struct {
 	HTTPClient *http.Client
 	// Gate is waited for before each request.
 	Gate Gate
+}
+
+// CheckCommand is what to type to see which permissions the connection's credentials have. Messages of
+// lacking permissions end with it. Vault's path of the mount is put in on the way out.
+func (c Config) CheckCommand() string {
+	name := c.Connection
+	if name == "" {
+		name = "CONNECTION"
+	}
+	return "vault read cloudpw/check/" + name
 }
 
 // The AK/SK dialects of SDK-HMAC-SHA256.

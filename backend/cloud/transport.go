@@ -86,6 +86,9 @@ var metadataServices = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.
 // to end its answer.
 const maxAnswer = 64 << 20
 
+// ErrPlainHTTP is ValidateURL's refusal of a URL that is not encrypted.
+var ErrPlainHTTP = errors.New("plain http is allowed to loopback addresses only; use https")
+
 // ValidateURL checks a URL that an operator configures (endpoints, auth_url): https, or http to a
 // literal loopback address or "localhost" only; a host; no user, query or fragment; no link-local
 // address. field names it in the error.
@@ -112,7 +115,7 @@ func ValidateURL(field, raw string) error {
 		if strings.EqualFold(host, "localhost") || ipErr == nil && ip.Unmap().IsLoopback() {
 			return nil
 		}
-		return fmt.Errorf("%s: plain http is allowed to loopback addresses only; use https", field)
+		return fmt.Errorf("%s: %w", field, ErrPlainHTTP)
 	}
 	return fmt.Errorf("%s: the scheme must be https", field)
 }

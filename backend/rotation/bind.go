@@ -88,8 +88,13 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 	if err != nil || holder == nil {
 		return m, err
 	}
-	return m, errorf(Conflict, "user %s of instance %s is already account %s of role %q; one account belongs to one role",
-		b.Username, b.InstanceID, m.Account, holder.Role)
+	of := "no role"
+	if holder.Role != "" {
+		of = "role " + holder.Role
+	}
+	held := errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username, b.InstanceID, m.Account, of)
+	held.Holder, held.HolderRole = m.Account, holder.Role
+	return m, held
 }
 
 // claim takes the marker for the account. The caller holds the binding's lock.

@@ -4,6 +4,7 @@ package rotation
 // (rules 11 to 14). Pure, like rules.go.
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -113,22 +114,31 @@ func (a *Account) readable(now time.Time) error {
 	switch {
 	case !a.Gone.IsZero():
 		return errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
-			"If it exists, write rotate-role to look again", a.InstanceID, a.Gone.UTC().Format(time.RFC3339))
+			"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateCommand())
 	case a.Pending != nil:
 		return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
-			"account %s is being rotated since %s%s; try again, or pass wait=45s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), a.lastError())}
+			"account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), a.lastError())}
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
 		return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
-			"account %s waits for its rotation (%s since %s)%s; try again, or pass wait=45s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), a.whyWaiting(now))}
+			"account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), a.whyWaiting(now))}
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
 		return &Error{Kind: NotReadable, Message: fmt.Sprintf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
 	case cur == nil:
-		return errorf(NotReadable, "account %s has no password yet: its first rotation was skipped. Write rotate-role to make one", a.ID)
+		return errorf(NotReadable, "account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateCommand())
 	}
 	if a.Settings.Mode == Leased && !cur.Until.IsZero() && cur.Until.Sub(now) < max(time.Second, a.Settings.TTL/10) {
 		return a.tooLate(cur.Number, cur.Until, now)
 	}
 	return nil
+}
+
+// rotateCommand is what to type to rotate the account. Vault's path of the mount is put in on the way out.
+func (a *Account) rotateCommand() string {
+	role, instance := a.Role, "/"+a.InstanceID
+	if a.Settings.SharedPassword {
+		instance = ""
+	}
+	return "vault write -force cloudpw/rotate-role/" + cmp.Or(role, "ROLE") + instance
 }
 
 // tooLate is the answer when too little of a version's max_ttl is left for a lease.
@@ -154,7 +164,7 @@ func (a *Account) checkedOut(r rules) error {
 	if !held {
 		return nil
 	}
-	return errorf(Conflict, "account %s is checked out exclusively until %s; wait, or revoke that lease", a.ID, latest.UTC().Format(time.RFC3339))
+	return errorf(Conflict, "account %s is checked out exclusively until %s; wait, or revoke that lease: vault lease revoke -prefix cloudpw/creds/%s", a.ID, latest.UTC().Format(time.RFC3339), cmp.Or(a.Role, "ROLE"))
 }
 
 func (a *Account) lastError() string {
@@ -313,11 +323,11 @@ func (a *Account) quiet(r rules) error {
 	}
 	switch {
 	case a.Pending != nil:
-		return errorf(Conflict, "account %s is being rotated; wait until that has ended (see accounts/%s)", a.ID, a.ID)
+		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: vault read cloudpw/accounts/%s", a.ID, a.ID)
 	case len(a.OldUnresolved) > 0:
-		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait (see accounts/%s)", a.ID, a.ID)
+		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: vault read cloudpw/accounts/%s", a.ID, a.ID)
 	case len(a.Candidates) > 0:
-		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation (see accounts/%s)", a.ID, a.ID)
+		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: vault read cloudpw/accounts/%s", a.ID, a.ID)
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ type Error struct {
 	// RetryAfter is the usual time until another try makes sense; 0: unknown.
 	RetryAfter time.Duration
 	Err        error
+	// Holder is, in a conflict over a binding, the account that is bound already, and HolderRole the role
+	// to which; empty for none.
+	Holder     *ID
+	HolderRole string
 
 	poll time.Duration // how often a waiting read looks again by itself; 0: it waits for a change
 }

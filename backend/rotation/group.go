@@ -180,5 +180,5 @@ func (e handed) apply(a *Account, r rules) error {
 
 func (a *Account) notAgreed() error {
 	return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, poll: rollInterval, Message: fmt.Sprintf(
-		"the accounts of role %s are being brought to one password; try again, or pass wait=45s", a.Role)}
+		"the accounts of role %s are being brought to one password", a.Role)}
 }

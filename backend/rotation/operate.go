@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -47,7 +48,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	case reason == DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.isGroup():
 		return nil, errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return nil, errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords", id, e.rec.Provider)
+		return nil, errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: vault write cloudpw/import/%s password=@password.txt", id, e.rec.Provider, id)
 	}
 	asked := reason == DueManual
 	if len(e.rec.Versions) == 0 {
@@ -107,7 +108,7 @@ func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation boo
 	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
 		v := a.version(version)
 		if v == nil {
-			return "", "", errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions)", id, version)
+			return "", "", errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: vault list -detailed cloudpw/versions/%s", id, version, id)
 		}
 		return v.Password, v.Source, nil
 	})
@@ -152,9 +153,9 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 	v := a.version(version)
 	switch {
 	case v == nil:
-		return nil, errorf(NotFound, "account %s has no version %d", id, version)
+		return nil, errorf(NotFound, "account %s has no version %d; for those that it has: vault list -detailed cloudpw/versions/%s", id, version, id)
 	case a.Settings.Mode == Leased && v.Number == a.current().Number:
-		return nil, errorf(Conflict, "version %d is the current one of a leased account: read it through creds/", version)
+		return nil, errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: vault read cloudpw/creds/%s/%s", version, cmp.Or(a.Role, "ROLE"), id.InstanceID)
 	}
 	out := *v
 	return &out, nil
@@ -184,7 +185,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 			return err
 		}
 		if n := len(e.rec.Leases); n > 0 {
-			return errorf(Conflict, "account %s has %d live leases; revoke them first", id, n)
+			return errorf(Conflict, "account %s has %d live leases; revoke them first: vault lease revoke -prefix cloudpw/creds/%s", id, n, cmp.Or(e.rec.Role, "ROLE"))
 		}
 	}
 	b := Binding{ID: id, Provider: e.rec.Provider, Facts: e.rec.Facts}

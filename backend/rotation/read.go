@@ -240,7 +240,7 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 			return c.stillThere(e)
 		}
 		if e.fetching != nil {
-			return &Error{Kind: NotReadable, RetryAfter: initialPoll, poll: initialPoll, Message: fmt.Sprintf("the initial password of account %s is being read; try again", e.id)}
+			return &Error{Kind: NotReadable, RetryAfter: initialPoll, poll: initialPoll, Message: fmt.Sprintf("the initial password of account %s is being read", e.id)}
 		}
 	}
 	done := make(chan struct{})
@@ -310,5 +310,5 @@ func (c *Core) notYet(rec *Account, usual time.Duration) error {
 	} else {
 		msg += fmt.Sprintf("; the cloud says that it may take %s after launch", usual)
 	}
-	return &Error{Kind: NotReadable, Message: msg + ". Try again, or pass wait=45s", RetryAfter: retry, poll: initialPoll}
+	return &Error{Kind: NotReadable, Message: msg, RetryAfter: retry, poll: initialPoll}
 }

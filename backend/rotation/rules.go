@@ -74,7 +74,9 @@ type bound struct {
 
 func (e bound) apply(a *Account, r rules) error {
 	if a.Role != "" && a.Role != e.role {
-		return errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
+		held := errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
+		held.Holder, held.HolderRole = &a.ID, a.Role
+		return held
 	}
 	if a.Role == e.role && a.Settings == e.settings && a.Facts == e.facts && a.Gone.IsZero() {
 		return errNoChange

@@ -35,8 +35,8 @@ const codeNone = "UnknownError"
 type meaning struct {
 	kind cloud.Kind
 	// advice is the reason in our words and the way out. {permission} stands for the IAM action
-	// of the call, {endpoint} for the connection field with the URL that was asked, {keys} and
-	// {principal} for what the origin of the keys says.
+	// of the call, {endpoint} for the connection field with the URL that was asked, {keys},
+	// {principal} and {check} for what the origin of the keys says.
 	advice string
 	// own is set where the advice says all: the cloud's text about wrong credentials helps nobody
 	// and may quote parts of the signed request.
@@ -46,8 +46,8 @@ type meaning struct {
 // Advice that several codes share.
 var (
 	wrongCredentials = meaning{cloud.Denied, "the credentials are wrong, deleted or inactive; check {keys}, and that the region belongs to their partition", true}
-	expired          = meaning{cloud.Denied, "the request counts as expired; check the clock of this host, or renew {keys}", true}
-	notAllowed       = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of {principal}, and look for a policy that denies it", false}
+	expired          = meaning{cloud.Denied, "the request counts as expired; check the clock of this host (timedatectl set-ntp true), or renew {keys}", true}
+	notAllowed       = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of {principal}, and look for a policy that denies it; for the text to add: {check}", false}
 	account          = meaning{cloud.Denied, "the AWS account may not use this service or region now; its owner must settle that with AWS", false}
 	unsuitable       = meaning{cloud.Refused, "the cloud does not accept the request; check the region and {endpoint} of the connection", false}
 	wrongState       = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
@@ -231,6 +231,7 @@ func translate(from origin, c call, err error) *cloud.Error {
 		"{endpoint}", "endpoints."+c.service,
 		"{keys}", from.keys,
 		"{principal}", from.principal,
+		"{check}", from.check,
 	).Replace(m.advice)
 	out := cloud.Errorf(m.kind, "%s: %s", c, advice)
 	if text != "" && !m.own {

@@ -25,11 +25,12 @@ const (
 type origin struct {
 	keys      string // what to check when the cloud refuses them
 	principal string // who needs a permission
+	check     string // what to type to see which permissions there are
 }
 
 var (
-	originStatic  = origin{"access_key and secret_key of the connection", "the access key's user"}
-	originAmbient = origin{"the ambient credentials of the Vault server (use_ambient_credentials)", "the user or role of the ambient credentials"}
+	originStatic  = origin{keys: "access_key and secret_key of the connection", principal: "the access key's user"}
+	originAmbient = origin{keys: "the ambient credentials of the Vault server (use_ambient_credentials)", principal: "the user or role of the ambient credentials"}
 )
 
 // keySource gives the keys that sign a connection's requests: static ones, those of the environment,
@@ -54,13 +55,14 @@ func newKeySource(cfg cloud.Config) *keySource {
 		value := credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, "").Value
 		base.renewed = cloud.NewRenewed(func(context.Context) (sdk.Credentials, time.Time, error) { return value, time.Time{}, nil })
 	}
+	base.origin.check = cfg.CheckCommand()
 	if cfg.RoleARN == "" {
 		return base
 	}
 	role := &assumedRole{cfg: cfg, base: base, sts: newSTS(cfg, base)}
 	return &keySource{
 		renewed: cloud.NewRenewed(role.fetch),
-		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN},
+		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN, cfg.CheckCommand()},
 		assumes: cfg.RoleARN,
 		base:    base,
 	}

@@ -21,6 +21,8 @@ type call struct {
 	plain      bool   // the cloud is OpenStack without a vendor's gateway
 	// applicationCredential is the id of the one that the connection uses; empty if it uses none.
 	applicationCredential string
+	// check is what to type to see which permissions the credentials have.
+	check string
 }
 
 func (c call) String() string {
@@ -224,7 +226,7 @@ func (a answer) deniedHint(c call) string {
 	case permission && c.identity:
 		return hintAccessKeys
 	case permission && c.permission != "":
-		return "the credentials lack the permission " + c.permission + " in this project; for the policy to add, see: vault read cloudpw/check/CONNECTION"
+		return "the credentials lack the permission " + c.permission + " in this project; for the policy to add, see: " + c.check
 	case strings.Contains(reason, "failed to reach the limit"):
 		return "the access key is locked after five wrong signatures; check secret_key and try again in five minutes"
 	case strings.Contains(reason, "ak not exist"):
@@ -248,9 +250,9 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 	case permission && strings.Contains(reason, "managing additional application credentials"):
 		return hintRestricted
 	case permission && c.permission != "":
-		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: vault read cloudpw/check/CONNECTION"
+		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: " + c.check
 	case permission:
-		return "the credentials may not do this in this project; see: vault read cloudpw/check/CONNECTION"
+		return "the credentials may not do this in this project; see: " + c.check
 	}
 	hint := "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack catalog show compute"
 	if c.applicationCredential != "" {

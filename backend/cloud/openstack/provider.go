@@ -49,6 +49,7 @@ type provider struct {
 	secrets      redactor
 	// applicationCredential is the id of the one in use; empty if there is none.
 	applicationCredential string
+	check                 string // what to type to see which permissions the credentials have
 	// plainAPI is set once the cloud refused the microversion, see withMicroversion.
 	plainAPI atomic.Bool
 }
@@ -80,6 +81,7 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 		secrets:      redactor{cfg.SecretKey, cfg.Password, cfg.ApplicationCredentialSecret},
 
 		applicationCredential: cfg.ApplicationCredentialID,
+		check:                 cfg.CheckCommand(),
 	}
 	if cfg.AccessKey == "" {
 		p.sessions = newTokenSessions(p.identityService(), f, cfg)
@@ -135,7 +137,7 @@ func transportOf(client *http.Client) http.RoundTripper {
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
 // request sent again, once.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	c.plain, c.applicationCredential = p.family.plain, p.applicationCredential
+	c.plain, c.applicationCredential, c.check = p.family.plain, p.applicationCredential, p.check
 	if c.plain {
 		c.permission = policies[c.action]
 	}

@@ -54,6 +54,7 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 			identity:              true,
 			plain:                 f.plain,
 			applicationCredential: cfg.ApplicationCredentialID,
+			check:                 cfg.CheckCommand(),
 		},
 		gate:    cfg.Gate,
 		timeout: cfg.RequestTimeout,

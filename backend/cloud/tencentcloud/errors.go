@@ -12,8 +12,8 @@ import (
 )
 
 // verdict is what an error code means. The advice names the way out; {permission} stands for the
-// CAM action of the call, {endpoint} for the connection field with the URL that was asked, {keys} and
-// {principal} for what the origin of the keys says.
+// CAM action of the call, {endpoint} for the connection field with the URL that was asked, {keys},
+// {principal} and {check} for what the origin of the keys says.
 type verdict struct {
 	kind   cloud.Kind
 	advice string
@@ -22,7 +22,7 @@ type verdict struct {
 const (
 	adviceRunning  = "another operation is running on the instance; wait for it to end, the reset can be repeated then"
 	adviceMoving   = "the instance is between two states; repeat when it is running or stopped"
-	adviceGrant    = "the keys lack the permission {permission}; add it to the CAM policies of {principal}"
+	adviceGrant    = "the keys lack the permission {permission}; add it to the CAM policies of {principal}; for the text to add: {check}"
 	adviceMFA      = "the account asks for multi-factor authentication for {permission}; exempt {principal} in CAM"
 	adviceKeys     = "the cloud does not know the keys, or they are disabled or deleted; check {keys}"
 	adviceID       = "an instance id is malformed; ids look like ins-r8hr2upy"
@@ -183,7 +183,7 @@ var verdicts = map[string]verdict{
 	"AuthFailure.InvalidSecretId":       {cloud.Denied, "access_key is not the SecretId of an API key; create one under CAM, API keys"},
 	"AuthFailure.MFAFailure":            {cloud.Denied, adviceMFA},
 	"AuthFailure.SecretIdNotFound":      {cloud.Denied, adviceKeys},
-	"AuthFailure.SignatureExpire":       {cloud.Denied, "the clock of this host is more than five minutes off the cloud's; synchronize it"},
+	"AuthFailure.SignatureExpire":       {cloud.Denied, "the clock of this host is more than five minutes off the cloud's; synchronize it: timedatectl set-ntp true"},
 	"AuthFailure.SignatureFailure":      {cloud.Denied, "secret_key does not belong to access_key; write both again"},
 	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary keys were revoked or have expired; the next call fetches others from {keys}"},
 	"AuthFailure.UnauthorizedOperation": {cloud.Denied, adviceGrant},

@@ -94,11 +94,12 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 type origin struct {
 	keys      string // what to check when the cloud refuses them
 	principal string // who needs a permission
+	check     string // what to type to see which permissions there are
 }
 
 var (
-	originStatic  = origin{"access_key and secret_key of the connection", "the user of access_key"}
-	originAmbient = origin{"the ambient credentials of the Vault server (use_ambient_credentials)", "the user or role of the ambient credentials"}
+	originStatic  = origin{keys: "access_key and secret_key of the connection", principal: "the user of access_key"}
+	originAmbient = origin{keys: "the ambient credentials of the Vault server (use_ambient_credentials)", principal: "the user or role of the ambient credentials"}
 )
 
 // keySource gives the sessions that sign a connection's requests: with its own keys, those of the
@@ -125,13 +126,14 @@ func newKeySource(cfg cloud.Config, environment *ambient) (*keySource, error) {
 	} else {
 		base.renewed = cloud.NewRenewed(func(context.Context) (*session, time.Time, error) { return own, time.Time{}, nil })
 	}
+	base.origin.check = cfg.CheckCommand()
 	if cfg.RoleARN == "" {
 		return base, nil
 	}
 	role := &assumedRole{cfg, sender{cfg.Gate, cfg.RequestTimeout, base}}
 	return &keySource{
 		renewed: cloud.NewRenewed(sessions(cfg, role.fetch)),
-		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN},
+		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN, cfg.CheckCommand()},
 		assumes: cfg.RoleARN,
 	}, nil
 }
