@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -110,7 +111,7 @@ func (n input) again(prefix string, changed ...string) string {
 				fields[name] = []string{secretFile(name)}
 				continue
 			}
-			fields[name] = commandValues(value)
+			fields[name] = commandValues(field.Type, value)
 		}
 	}
 	for _, pair := range changed {
@@ -144,7 +145,7 @@ const longestValue = 300
 const leftOut = "..."
 
 // commandValues are the values that a field was given, as a command line has them: one word for each pair.
-func commandValues(value any) []string {
+func commandValues(kind framework.FieldType, value any) []string {
 	switch v := value.(type) {
 	case map[string]any:
 		var pairs []string
@@ -157,9 +158,13 @@ func commandValues(value any) []string {
 		for _, element := range v {
 			elements = append(elements, fmt.Sprint(element))
 		}
-		return []string{commandValue(strings.Join(elements, ","))}
-	case []string:
-		return []string{commandValue(strings.Join(v, ","))}
+		if kind != framework.TypeKVPairs {
+			return []string{commandValue(strings.Join(elements, ","))}
+		}
+		for i := range elements {
+			elements[i] = commandValue(elements[i])
+		}
+		return elements
 	case json.Number:
 		return []string{commandValue(v.String())}
 	}

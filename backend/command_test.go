@@ -99,6 +99,8 @@ func TestRefusedWriteTellsItsCorrection(t *testing.T) {
 
 	h.refusedWrite(t, "config/new", merged(data, map[string]any{"endpoints": map[string]any{"compute": "http://example.com"}}),
 		"endpoints.compute: plain http", "use https; vault write cloudpw/config/new ", " endpoints=compute=https://example.com")
+	data["endpoints"] = []any{"compute=https://example.com"} // what the vault command makes of endpoints given twice
+	h.refusedWrite(t, "config/new", data, " endpoints=compute=https://example.com provider=")
 	for _, url := range []string{"http://user:pw@example.com", "http://example.com/\n"} {
 		_, message := statusOf(h.request(t, logical.UpdateOperation, "config/new", merged(data, map[string]any{"endpoints": map[string]any{"compute": url}})))
 		if strings.Contains(message, "pw@") || strings.Contains(message, "\n") {

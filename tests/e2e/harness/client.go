@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -186,4 +187,22 @@ func (v *Vault) CLI(tb testing.TB, args ...string) string {
 		tb.Fatalf("vault %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return string(out)
+}
+
+// Shell runs a line as a user of this server types it: with the vault command on the PATH and the root's token, in a
+// folder of his own. It returns all that is printed; err tells a line that failed.
+func (v *Vault) Shell(tb testing.TB, dir, line string, env ...string) (output string, err error) {
+	tb.Helper()
+	programs := filepath.Join(v.Dir, "bin")
+	vault := filepath.Join(programs, "vault")
+	if _, err := os.Lstat(vault); err != nil {
+		if err := errors.Join(os.MkdirAll(programs, 0o700), os.Symlink(v.bin.Vault, vault)); err != nil {
+			tb.Fatalf("put vault on the PATH: %v", err)
+		}
+	}
+	cmd := exec.CommandContext(tb.Context(), "/bin/sh", "-c", line)
+	cmd.Dir = dir
+	cmd.Env = environment(v.Dir, append(env, "PATH="+programs+":"+os.Getenv("PATH"), "VAULT_ADDR="+v.Address, "VAULT_TOKEN="+v.token, "VAULT_MAX_RETRIES=0")...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
