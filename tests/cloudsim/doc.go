@@ -28,6 +28,7 @@
 //	w.AddAccount, AddProject, AddUser, AddAccessKey, AddAppCredential
 //	w.ImportKeyPair, CreateKeyPair, ImportPEM, KeyPair, KeyPairs
 //	w.AddServer, Server, Servers, SetTags, SetLogin, SetState, Terminate, Remove
+//	w.Snapshot, RestoreSnapshot                      disks
 //	w.EncryptedPassword(id), ClearPassword(id)       initial passwords
 //	w.StartReset, Stop, Start, Overwrite, Release    operations
 //	w.StartCommand, Invocation, CancelCommand        commands run in servers

@@ -91,6 +91,10 @@ func New(o Options) http.Handler {
 		"PUT /v1/servers/{id}/guest":          a.setGuest,
 		"DELETE /v1/servers/{id}/guest-key":   a.onServer(a.World.DeleteGuestKey),
 		"GET /v1/servers/{id}/commands":       a.commands,
+		"POST /v1/servers/{id}/snapshots":     a.snapshot,
+
+		"POST /v1/servers/{id}/snapshots/{snapshot}/restore": a.restoreSnapshot,
+
 		"GET /v1/log":                         a.log,
 		"GET /v1/stats":                       func(*http.Request) (any, error) { return a.World.Stats(), nil },
 		"POST /v1/mark":                       a.mark,
@@ -124,7 +128,7 @@ func serve(h func(*http.Request) (any, error)) http.HandlerFunc {
 			status = http.StatusBadRequest
 			if se := new(statusError); errors.As(err, &se) {
 				status = se.status
-			} else if errors.Is(err, model.ErrNoServer) {
+			} else if errors.Is(err, model.ErrNoServer) || errors.Is(err, model.ErrNoSnapshot) {
 				status = http.StatusNotFound
 			} else if errors.Is(err, model.ErrBusy) || errors.Is(err, model.ErrState) {
 				status = http.StatusConflict
@@ -255,6 +259,14 @@ func (a *api) setLogin(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return nil, a.World.SetLogin(r.PathValue("id"), in.User, in.Password)
+}
+
+func (a *api) snapshot(r *http.Request) (any, error) {
+	return a.World.Snapshot(r.PathValue("id"), "")
+}
+
+func (a *api) restoreSnapshot(r *http.Request) (any, error) {
+	return nil, a.World.RestoreSnapshot(r.PathValue("id"), r.PathValue("snapshot"))
 }
 
 func (a *api) attempts(r *http.Request) (any, error) {

@@ -2,6 +2,7 @@ package adminapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -147,5 +148,57 @@ func TestInfoAndKeyPairs(t *testing.T) {
 	in["pem"] = "rubbish"
 	if err := c.Do(ctx, http.MethodPost, "/v1/key-pairs", in, nil); err == nil {
 		t.Error("rubbish is imported")
+	}
+}
+
+func TestSnapshots(t *testing.T) {
+	sim, creds, c := start(t)
+	ctx := t.Context()
+	s, err := c.AddServer(ctx, model.Server{Cloud: model.TencentCloud, AccountID: creds.AccountID, Region: creds.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := c.Snapshot(ctx, s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.World().SetLogin(s.ID, "root", "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.World().SetLogin(s.ID, "added", "later"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.RestoreSnapshot(ctx, s.ID, snapshot); err != nil {
+		t.Fatal(err)
+	}
+	if err := sshd.Login(ctx, s.SSHAddr, "root", s.InitialPassword); err != nil {
+		t.Errorf("the password of the snapshot's time: %v", err)
+	}
+	for user, password := range map[string]string{"root": "by hand", "added": "later"} {
+		if err := sshd.Login(ctx, s.SSHAddr, user, password); !errors.Is(err, sshd.ErrRefused) {
+			t.Errorf("%s has a password from after the snapshot: %v", user, err)
+		}
+	}
+	// A restored snapshot can be restored again.
+	if err := sim.World().SetLogin(s.ID, "root", "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.RestoreSnapshot(ctx, s.ID, snapshot); err != nil {
+		t.Fatal(err)
+	}
+	if err := sshd.Login(ctx, s.SSHAddr, "root", s.InitialPassword); err != nil {
+		t.Errorf("after the second restore: %v", err)
+	}
+	if err := c.RestoreSnapshot(ctx, s.ID, "none"); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("an unknown snapshot: %v", err)
+	}
+	if _, err := c.Snapshot(ctx, "none"); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("a snapshot of no server: %v", err)
+	}
+	if err := sim.World().Stop(s.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.RestoreSnapshot(ctx, s.ID, snapshot); err == nil || !strings.Contains(err.Error(), "409") {
+		t.Errorf("a restore while the server stops: %v", err)
 	}
 }

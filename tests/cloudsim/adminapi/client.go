@@ -77,6 +77,18 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.Do(ctx, http.MethodDelete, "/v1/servers/"+url.PathEscape(id), nil, nil)
 }
 
+// Snapshot copies a server's disk and returns the copy's id.
+func (c *Client) Snapshot(ctx context.Context, id string) (string, error) {
+	var out model.Snapshot
+	err := c.Do(ctx, http.MethodPost, "/v1/servers/"+url.PathEscape(id)+"/snapshots", nil, &out)
+	return out.ID, err
+}
+
+// RestoreSnapshot puts a server's disk, and so its passwords, back to a snapshot.
+func (c *Client) RestoreSnapshot(ctx context.Context, id, snapshot string) error {
+	return c.Do(ctx, http.MethodPost, "/v1/servers/"+url.PathEscape(id)+"/snapshots/"+url.PathEscape(snapshot)+"/restore", nil, nil)
+}
+
 // Attempts lists the attempts to set a server's password.
 func (c *Client) Attempts(ctx context.Context, id string) ([]model.Attempt, error) {
 	var out []model.Attempt

@@ -95,6 +95,8 @@ type server struct {
 	guestKey *rsa.PrivateKey
 	// hidden is the newest record while the visible one lags behind.
 	hidden *Operation
+	// snapshots are copies of its disk, by id.
+	snapshots map[string]Snapshot
 }
 
 // ErrNoServer says that an id belongs to no server.

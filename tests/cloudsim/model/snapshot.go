@@ -1,0 +1,53 @@
+package model
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+)
+
+// Snapshot is a copy of a server's disk: what the guest knows of its users.
+// The cloud's own records (tags, latest operation, the copy of the initial
+// password) are not on the disk.
+type Snapshot struct {
+	ID       string            `json:"id,omitempty"`
+	ServerID string            `json:"server_id,omitempty"`
+	Logins   map[string]string `json:"logins,omitempty"`
+}
+
+// ErrNoSnapshot says that an id belongs to no snapshot of the server.
+var ErrNoSnapshot = errors.New("no such snapshot of this server")
+
+// Snapshot copies a server's disk. An empty name is filled in.
+func (w *World) Snapshot(id, name string) (Snapshot, error) {
+	var taken Snapshot
+	err := w.change(id, func(s *server) {
+		taken = Snapshot{ID: cmp.Or(name, "snap-"+w.random(base36, 8)), ServerID: id, Logins: maps.Clone(s.Logins)}
+		if s.snapshots == nil {
+			s.snapshots = map[string]Snapshot{}
+		}
+		s.snapshots[taken.ID] = taken
+	})
+	taken.Logins = maps.Clone(taken.Logins)
+	return taken, err
+}
+
+// RestoreSnapshot puts a server's disk back: its users have the passwords that
+// they had then, and the cloud's API tells nobody. A server that runs an
+// operation refuses, as clouds do.
+func (w *World) RestoreSnapshot(id, snapshot string) error {
+	var refused error
+	err := w.change(id, func(s *server) {
+		old, ok := s.snapshots[snapshot]
+		switch {
+		case !ok:
+			refused = fmt.Errorf("server %q, snapshot %q: %w", id, snapshot, ErrNoSnapshot)
+		case s.op != nil:
+			refused = &RefusedError{ServerID: id, State: s.State, Err: ErrBusy}
+		default:
+			s.Logins = maps.Clone(old.Logins)
+		}
+	})
+	return cmp.Or(err, refused)
+}
