@@ -26,6 +26,7 @@ func roleMount(t *testing.T) *harness {
 	h.write(t, "keys/pair", map[string]any{"private_key": pair})
 	h.write(t, "keys/other", map[string]any{"private_key": other})
 	h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
+	h.system.SetPasswordPolicy("strong-2", func() (string, error) { return "Battery-Horse-8-Correct", nil })
 	h.system.SetPasswordPolicy("short", func() (string, error) { return "Aa1-", nil })
 	return h
 }
@@ -37,6 +38,7 @@ var baseRoles = map[string]map[string]any{
 	"initial": {"connection": initialCloud, "instance_ids": []string{"srv-1"}},
 	"both":    {"connection": bothCloud, "instance_ids": []string{"srv-1"}, "source": "initial", "reset_method": "command"},
 	"reading": {"connection": bothCloud, "instance_ids": []string{"srv-1"}, "source": "initial"},
+	"tags":    {"connection": resetCloud, "instance_tags": map[string]any{"app": "a"}, "force_stop": true},
 }
 
 type refusal struct {
@@ -50,82 +52,89 @@ type roleCase struct {
 	with  map[string]any // what goes with it in the same write
 	set   any            // accepted
 	reads any            // what it reads back as; nil: as set
+	// update is another accepted value, written over set, and updated what that reads back as; nil: as
+	// update.
+	update, updated any
+	// fixed is set where no update is accepted.
+	fixed bool
 	// unset is what it reads back as after an empty write; nil: the empty write is refused.
 	unset   any
 	refused []refusal
 	// conflicts are base roles on which the set value is refused, with what the refusal says.
 	conflicts map[string]string
+	// anywhere says why no role refuses it; it is for fields without conflicts only.
+	anywhere string
 }
 
 var roleCases = map[string]roleCase{
-	"connection": {on: "leased", set: resetCloud, refused: []refusal{{initialCloud, "cannot be changed"}, {"", "required"}}},
-	"instance_ids": {on: "leased", set: []string{"srv-1", "srv-2"}, refused: []refusal{
+	"connection": {on: "leased", fixed: true, anywhere: "every role has a connection", set: resetCloud, refused: []refusal{{initialCloud, "cannot be changed"}, {"", "required"}}},
+	"instance_ids": {on: "leased", update: []string{"srv-2"}, conflicts: map[string]string{"tags": "not together"}, set: []string{"srv-1", "srv-2"}, refused: []refusal{
 		{"", "required"}, {"srv-9", "srv-9"}, {"i-1", "srv-"}, {"../x", "no instance id"}, {"srv-1,srv-9", "srv-9"},
 	}},
 	"instance_tags": {
-		on: "leased", with: map[string]any{"instance_ids": ""}, set: map[string]any{"env": "prod", "app": "a"},
+		on: "leased", update: map[string]any{"env": "prod"}, updated: map[string]string{"env": "prod"}, conflicts: map[string]string{"leased": "not together with instance_ids"}, with: map[string]any{"instance_ids": ""}, set: map[string]any{"env": "prod", "app": "a"},
 		reads: map[string]string{"env": "prod", "app": "a"},
 		refused: []refusal{
 			{"", "instance_ids"}, {"env", "instance_tags"}, {map[string]any{"": "x"}, "key"},
 			{map[string]any{"a\n": "x"}, "control"}, {map[string]any{"a": strings.Repeat("x", 300)}, "characters"},
 		},
 	},
-	"username": {on: "leased", set: "svc-1$", unset: "", refused: []refusal{
+	"username": {on: "leased", update: "svc-2", anywhere: "every account has a user", set: "svc-1$", unset: "", refused: []refusal{
 		{`CORP\x`, "domain account"}, {"x@corp", "domain account"}, {"a..b", ".."}, {"a/b", "not allowed"}, {"-a", "not allowed"},
 		{"a.", "not allowed"}, {"a b", "not allowed"}, {strings.Repeat("a", 65), "longer"},
 	}},
-	"mode": {on: "leased", set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"}, {"dynamic", "unknown"}},
+	"mode": {on: "leased", fixed: true, set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"}, {"dynamic", "unknown"}},
 		conflicts: map[string]string{"initial": "cannot"}},
-	"source": {on: "both", set: "initial", unset: "initial", refused: []refusal{{"import", "unknown"}},
+	"source": {on: "both", update: "reset", set: "initial", unset: "initial", refused: []refusal{{"import", "unknown"}},
 		conflicts: map[string]string{"leased": "keeps no initial passwords"}},
-	"key": {on: "initial", set: "other", unset: "", refused: []refusal{{"none", "keys/none"}, {"a/b", "no name"}},
+	"key": {on: "initial", update: "pair", set: "other", unset: "", refused: []refusal{{"none", "keys/none"}, {"a/b", "no name"}},
 		conflicts: map[string]string{"leased": "source=initial"}},
-	"password_policy": {on: "leased", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"}, {"short", "at least 12"}},
+	"password_policy": {on: "leased", update: "strong-2", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"}, {"short", "at least 12"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
-	"checkout": {on: "leased", set: "exclusive", unset: "shared", refused: []refusal{{"mine", "unknown"}},
+	"checkout": {on: "leased", update: "shared", set: "exclusive", unset: "shared", refused: []refusal{{"mine", "unknown"}},
 		conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
-	"ttl": {on: "leased", set: "30m", reads: int64(1800), unset: int64(3600), refused: []refusal{
+	"ttl": {on: "leased", update: "45m", updated: int64(2700), set: "30m", reads: int64(1800), unset: int64(3600), refused: []refusal{
 		{"25h", "max_ttl"}, {"1500ms", "whole seconds"}, {-1, "ttl"}, {"soon", "ttl"},
 	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
-	"max_ttl": {on: "leased", set: 7200, reads: int64(7200), unset: int64(86400), refused: []refusal{
+	"max_ttl": {on: "leased", update: "3h", updated: int64(10800), set: 7200, reads: int64(7200), unset: int64(86400), refused: []refusal{
 		{"30m", "ttl"}, {"200000h", "at most"}, {"1.5", "max_ttl"},
 	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
-	"reset_method": {on: "reading", set: "command", unset: "", refused: []refusal{{"api", "use command"}, {"magic", "use command"}},
+	"reset_method": {on: "reading", set: "command", update: "", unset: "", refused: []refusal{{"api", "use command"}, {"magic", "use command"}},
 		conflicts: map[string]string{"initial": "cannot reset", "static": "stops no server"}},
-	"force_stop": {on: "static", set: false, refused: []refusal{{"perhaps", "force_stop"}},
+	"force_stop": {on: "static", update: true, set: false, refused: []refusal{{"perhaps", "force_stop"}},
 		conflicts: map[string]string{"initial": "cannot reset", "both": "stops no server", "reading": "reset_method=command", "leased": "srv-1"}},
-	"min_reset_interval": {on: "leased", set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
+	"min_reset_interval": {on: "leased", update: 0, updated: int64(0), set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
 		{"0.5s", "whole seconds"}, {"999999h", "at most"},
 	}, conflicts: map[string]string{"initial": "cannot reset"}},
-	"clear_initial": {on: "initial", set: true, unset: false, refused: []refusal{{"perhaps", "clear_initial"}},
+	"clear_initial": {on: "initial", update: false, set: true, unset: false, refused: []refusal{{"perhaps", "clear_initial"}},
 		conflicts: map[string]string{"leased": "source=initial", "both": "cannot delete"}},
-	"skip_import_rotation": {on: "static", set: false, unset: true, refused: []refusal{{"perhaps", "skip_import_rotation"}},
+	"skip_import_rotation": {on: "static", update: true, set: false, unset: true, refused: []refusal{{"perhaps", "skip_import_rotation"}},
 		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
-	"shared_password": {on: "leased", set: false, unset: false, refused: []refusal{{true, "cannot be changed"}, {"perhaps", "shared_password"}},
+	"shared_password": {on: "leased", fixed: true, set: false, unset: false, refused: []refusal{{true, "cannot be changed"}, {"perhaps", "shared_password"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
-	"rotation_period": {on: "static", set: "1h", reads: int64(3600), unset: int64(0), refused: []refusal{
+	"rotation_period": {on: "static", update: "2h", updated: int64(7200), set: "1h", reads: int64(3600), unset: int64(0), refused: []refusal{
 		{"5s", "at least 10s"}, {"9m", "min_reset_interval"}, {"90000h", "at most"}, {"3600500ms", "whole seconds"}, {-1, "negative"},
 	}, conflicts: map[string]string{"leased": "when its leases end", "initial": "cannot reset"}},
-	"rotation_schedule": {on: "static", set: "0 3 * * SAT", unset: "", refused: []refusal{
+	"rotation_schedule": {on: "static", update: "30 4 1 * *", set: "0 3 * * SAT", unset: "", refused: []refusal{
 		{"@daily", "five fields"}, {"0 0 3 * * *", "five fields"}, {"61 * * * *", "five fields"}, {"0 0 31 2 *", "never happens"},
 		{"TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"}, {"CRON_TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"},
 		{"*/5 * * * *", "min_reset_interval"}, {"0,5 3 * * *", "5m0s apart"},
 	}, conflicts: map[string]string{"leased": "rotation_window", "initial": "cannot reset"}},
-	"rotation_timezone": {on: "static", with: map[string]any{"rotation_schedule": "0 3 * * *"}, set: "Europe/Berlin", unset: "UTC", refused: []refusal{
+	"rotation_timezone": {on: "static", update: "Asia/Tokyo", with: map[string]any{"rotation_schedule": "0 3 * * *"}, set: "Europe/Berlin", unset: "UTC", refused: []refusal{
 		{"Mars/Olympus", "IANA"}, {"Local", "IANA"}, {"../../etc/passwd", "IANA"},
 	}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
-	"rotation_window": {on: "static", with: map[string]any{"rotation_schedule": "0 3 * * SAT"}, set: "2h", reads: int64(7200), unset: int64(0), refused: []refusal{
+	"rotation_window": {on: "static", update: "3h", updated: int64(10800), with: map[string]any{"rotation_schedule": "0 3 * * SAT"}, set: "2h", reads: int64(7200), unset: int64(0), refused: []refusal{
 		{"30s", "at least 1m"}, {"168h", "168h"}, {"150500ms", "whole seconds"},
 	}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
-	"rotate_on_read": {on: "static", set: true, unset: false, refused: []refusal{{"perhaps", "rotate_on_read"}},
+	"rotate_on_read": {on: "static", update: false, set: true, unset: false, refused: []refusal{{"perhaps", "rotate_on_read"}},
 		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
-	"rotate_on_read_cooldown": {on: "static", with: map[string]any{"rotate_on_read": true}, set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
+	"rotate_on_read_cooldown": {on: "static", update: "2h", updated: int64(7200), with: map[string]any{"rotate_on_read": true}, set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
 		{"90000h", "at most"}, {"0.5s", "whole seconds"},
 	}, conflicts: map[string]string{"static": "rotate_on_read=true", "leased": "static roles", "initial": "cannot reset"}},
-	"disable_automated_rotation": {on: "static", with: map[string]any{"rotation_period": "24h"}, set: true, unset: false, refused: []refusal{{"perhaps", "disable_automated_rotation"}},
+	"disable_automated_rotation": {on: "static", update: false, with: map[string]any{"rotation_period": "24h"}, set: true, unset: false, refused: []refusal{{"perhaps", "disable_automated_rotation"}},
 		conflicts: map[string]string{"static": "nothing to disable", "leased": "static roles", "initial": "cannot reset"}},
-	"max_versions": {on: "leased", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
-	"custom_metadata": {on: "leased", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
+	"max_versions": {on: "leased", update: 5, anywhere: "every account has versions", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
+	"custom_metadata": {on: "leased", update: map[string]any{"team": "db"}, updated: map[string]string{"team": "db"}, anywhere: "it means nothing to cloudpw", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
 		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},
 }
 
@@ -157,8 +166,15 @@ func TestEveryRoleFieldHasACase(t *testing.T) {
 		if roleFields()[name] == nil {
 			t.Errorf("%s is no field", name)
 		}
-		if c.set == nil || len(c.refused) == 0 {
+		switch {
+		case c.set == nil || len(c.refused) == 0:
 			t.Errorf("%s: a case needs a value that is accepted and one that is refused", name)
+		case (c.update == nil) != c.fixed:
+			t.Errorf("%s: a case needs a second value that it is changed to, or is fixed", name)
+		case !c.fixed && reflect.DeepEqual(c.update, c.set):
+			t.Errorf("%s: the second value is the first", name)
+		case (len(c.conflicts) == 0) != (c.anywhere != ""):
+			t.Errorf("%s: a case needs roles that refuse it, or says why there are none", name)
 		}
 	}
 }
@@ -182,6 +198,10 @@ func TestRoleFields(t *testing.T) {
 			h.write(t, "roles/r", map[string]any{"custom_metadata": "touched=yes"})
 			if name != "custom_metadata" && !reflect.DeepEqual(h.read(t, "roles/r")[name], set[name]) {
 				t.Error("a write that does not name it changed it")
+			}
+			if !c.fixed {
+				h.write(t, "roles/r", map[string]any{name: c.update})
+				checkField(t, name, h.read(t, "roles/r"), c.update, c.updated)
 			}
 			if c.unset == nil {
 				h.refusedWrite(t, "roles/r", map[string]any{name: ""}, "")
