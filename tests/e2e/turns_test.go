@@ -120,7 +120,7 @@ func (b *beginner) deny(name, permission string) {
 	b.connection(name, model.AWS, map[string]any{"access_key": key.ID, "secret_key": key.Secret})
 }
 
-// storeKey stores the right key.
+// storeKey stores the right key, which is the same in all clouds.
 func (b *beginner) storeKey(name string) {
 	b.t.Helper()
 	b.Write(b.t, turnsMount+"/keys/"+name, map[string]any{"private_key": b.sim.Info.Seeded[model.AWS].PrivateKey})
@@ -284,8 +284,8 @@ var wrongTurns = []wrongTurn{
 	{
 		name: "lease where nothing can reset", row: "mode: the end of a lease resets the password, which provider",
 		setup: func(b *beginner) {
-			b.connection("leased", model.AWS, nil)
-			b.server("ID", model.AWS, model.Server{})
+			b.connection("leased", model.HuaweiCloud, nil)
+			b.vars["ID"] = b.sim.ServerID(b.t, model.HuaweiCloud, "windows-1")
 			b.storeKey("leased")
 		},
 		types: "vault write $MOUNT/roles/leased connection=leased instance_ids=$ID key=leased mode=leased",

@@ -1,0 +1,282 @@
+package backend
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// authentication is one way in which a connection proves itself to its cloud, and how that fails.
+type authentication struct {
+	// connect returns what an operator writes to config/. Variables of the environment it sets by t.
+	connect func(t *testing.T, a *authenticated) map[string]any
+	// secret is the field, or else the variable, that holds the secret.
+	secret string
+	// end makes the cloud take the credentials for expired, switched off or changed.
+	end func(t *testing.T, a *authenticated)
+	// deny takes from the credentials the right to list instances.
+	deny func(t *testing.T, a *authenticated)
+	// What a client is told of each.
+	wrong, ended, denied string
+}
+
+// authenticated is the simulated cloud of one authentication.
+type authenticated struct {
+	sim   *cloudsim.Sim
+	world *model.World
+	cloud model.Cloud
+	of    cloudsim.Credentials
+	// key is the access key that signs, where that is none of the seeded ones.
+	key model.AccessKey
+}
+
+func (a *authenticated) endpoints(services ...string) map[string]any {
+	urls := map[string]any{}
+	for _, service := range services {
+		urls[service] = a.sim.URL(a.cloud, service)
+	}
+	return urls
+}
+
+// services are those of each cloud that signs with access keys.
+var signedServices = map[model.Cloud][]string{
+	model.AWS: {"ec2", "sts", "iam"}, model.TencentCloud: {"cvm", "sts", "cam"},
+	model.HuaweiCloud: {"ecs", "iam"}, model.OpenTelekomCloud: {"ecs", "iam"},
+}
+
+func (a *authenticated) connection() map[string]any {
+	data := map[string]any{"provider": string(a.cloud), "region": a.of.Region, "endpoints": a.endpoints(signedServices[a.cloud]...)}
+	if a.cloud == model.HuaweiCloud || a.cloud == model.OpenTelekomCloud {
+		data["project_id"] = a.of.ProjectID
+	}
+	return data
+}
+
+func withAccessKey(_ *testing.T, a *authenticated) map[string]any {
+	return merged(a.connection(), map[string]any{"access_key": a.of.AccessKey, "secret_key": a.of.SecretKey})
+}
+
+func withRole(t *testing.T, a *authenticated) map[string]any {
+	t.Helper()
+	return merged(withAccessKey(t, a), map[string]any{"role_arn": a.of.RoleARN, "external_id": a.of.ExternalID})
+}
+
+// ambiently leaves keys in variables of the environment: temporary ones, if the cloud's SDK knows a variable for
+// their token.
+func ambiently(id, secret, token string) func(*testing.T, *authenticated) map[string]any {
+	return func(t *testing.T, a *authenticated) map[string]any {
+		t.Helper()
+		for _, pair := range os.Environ() {
+			if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "TENCENTCLOUD_") {
+				t.Setenv(name, "")
+			}
+		}
+		t.Setenv("HOME", t.TempDir())
+		t.Setenv(id, a.of.AccessKey)
+		t.Setenv(secret, a.of.SecretKey)
+		if token != "" {
+			a.key = a.world.AddAccessKey(model.AccessKey{
+				Cloud: a.cloud, AccountID: a.of.AccountID, RoleARN: a.of.RoleARN, SessionName: "vault", Token: a.world.NewHex(40), Expires: time.Now().Add(time.Hour),
+			})
+			t.Setenv(id, a.key.ID)
+			t.Setenv(secret, a.key.Secret)
+			t.Setenv(token, a.key.Token)
+		}
+		return merged(a.connection(), map[string]any{ambientField: true})
+	}
+}
+
+func withUser(t *testing.T, a *authenticated) map[string]any {
+	t.Helper()
+	data := map[string]any{
+		"provider": string(a.cloud), "region": a.of.Region, "username": a.of.Username, "password": a.of.Password,
+		"user_domain_name": a.of.UserDomainName, "project_name": a.of.ProjectName,
+	}
+	if a.cloud == model.OpenStack {
+		return merged(data, map[string]any{"auth_url": a.sim.URL(a.cloud, "identity") + "/v3"})
+	}
+	return merged(data, map[string]any{"auth_url": a.sim.URL(a.cloud, "iam") + "/v3", "endpoints": a.endpoints("ecs")})
+}
+
+func withApplicationCredential(_ *testing.T, a *authenticated) map[string]any {
+	return map[string]any{
+		"provider": string(a.cloud), "region": a.of.Region, "auth_url": a.sim.URL(a.cloud, "identity") + "/v3",
+		applicationIDField: a.of.AppCredentialID, applicationSecretField: a.of.AppCredential,
+	}
+}
+
+func switchOff(t *testing.T, a *authenticated) {
+	t.Helper()
+	if !a.world.SetAccessKeyInactive(a.cloud, a.of.AccessKey, true) {
+		t.Fatal("no such key")
+	}
+}
+
+// expire lets the temporary key of the environment end.
+func expire(_ *testing.T, a *authenticated) {
+	key := a.key
+	key.Expires = time.Now().Add(-time.Minute)
+	a.world.AddAccessKey(key)
+}
+
+func denyKey(pattern string) func(*testing.T, *authenticated) {
+	return func(t *testing.T, a *authenticated) {
+		t.Helper()
+		id := a.of.AccessKey
+		if a.key.ID != "" {
+			id = a.key.ID
+		}
+		if known, err := a.world.Deny(a.cloud, id, []string{pattern}); !known || err != nil {
+			t.Fatal(known, err)
+		}
+	}
+}
+
+func denyRole(pattern string) func(*testing.T, *authenticated) {
+	return func(t *testing.T, a *authenticated) {
+		t.Helper()
+		role, ok := a.world.Role(a.cloud, a.of.RoleARN)
+		if !ok {
+			t.Fatal("no such role")
+		}
+		role.Deny = []string{pattern}
+		a.world.AddRole(role)
+	}
+}
+
+// changeUser changes the user that a token is asked for by.
+func changeUser(change func(*model.User)) func(*testing.T, *authenticated) {
+	return func(t *testing.T, a *authenticated) {
+		t.Helper()
+		user, ok := a.world.User(a.cloud, a.of.UserID)
+		if !ok {
+			t.Fatal("no such user")
+		}
+		change(&user)
+		a.world.AddUser(user)
+	}
+}
+
+var (
+	otherPassword = changeUser(func(u *model.User) { u.Password = "changed at the cloud" })
+	denyUser      = changeUser(func(u *model.User) { u.Deny = []string{"ecs:*", "nova:*", "compute:*"} })
+)
+
+func expireApplicationCredential(t *testing.T, a *authenticated) {
+	t.Helper()
+	credential, ok := a.world.AppCredential(a.of.AppCredentialID)
+	if !ok {
+		t.Fatal("no such credential")
+	}
+	credential.Expires = time.Now().Add(-time.Minute)
+	a.world.AddAppCredential(credential)
+}
+
+// authentications are all that connections know, by provider and method.
+var authentications = map[string]authentication{
+	"aws access key": {withAccessKey, "secret_key", switchOff, denyKey("ec2:*"),
+		"the credentials are wrong", "the credentials are wrong, deleted or inactive", "lack the permission ec2:DescribeInstances"},
+	"aws assumed role": {withRole, "secret_key", switchOff, denyRole("ec2:*"),
+		"the credentials are wrong", "the credentials are wrong, deleted or inactive", "lack the permission ec2:DescribeInstances"},
+	"aws ambient": {ambiently("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "AWS_SECRET_ACCESS_KEY", expire, denyKey("ec2:*"),
+		"the credentials are wrong", "the request counts as expired", "lack the permission ec2:DescribeInstances"},
+	"tencentcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("cvm:*"),
+		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
+	"tencentcloud assumed role": {withRole, "secret_key", switchOff, denyRole("cvm:*"),
+		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
+	"tencentcloud ambient": {ambiently("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", ""), "TENCENTCLOUD_SECRET_KEY", switchOff, denyKey("cvm:*"),
+		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
+	"huaweicloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
+		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
+	"opentelekomcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
+		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
+	"opentelekomcloud user": {withUser, "password", otherPassword, denyUser,
+		"check username, password", "check username, password", "lack the permission ecs:servers:list"},
+	"openstack user": {withUser, "password", otherPassword, denyUser,
+		"check username, password", "check username, password", "lack the permission os_compute_api:servers:detail"},
+	"openstack application credential": {withApplicationCredential, applicationSecretField, expireApplicationCredential, denyUser,
+		"does not accept the application credential", "does not accept the application credential", "lack the permission os_compute_api:servers:detail"},
+}
+
+// Every authentication works, and the simulated cloud refuses it when its secret is wrong, when it has ended, and when it
+// may not do what is asked; the real providers and SDKs say which.
+func TestEveryAuthentication(t *testing.T) {
+	for name, auth := range authentications {
+		t.Run(name, func(t *testing.T) {
+			provider, _, _ := strings.Cut(name, " ")
+			begin := func(t *testing.T) (*harness, *authenticated, map[string]any) {
+				t.Helper()
+				sim := cloudsim.Start(t, cloudsim.Options{})
+				seeded, err := sim.Seed(cloudsim.SeedOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := &authenticated{sim: sim, world: sim.World(), cloud: model.Cloud(provider), of: seeded[model.Cloud(provider)]}
+				return newRealHarness(t), a, auth.connect(t, a)
+			}
+			t.Run("works", func(t *testing.T) {
+				h, _, data := begin(t)
+				h.write(t, "config/c", data)
+				if got := h.list(t, "discover/c"); len(got) < 2 {
+					t.Errorf("sees %v", got)
+				}
+			})
+			t.Run("wrong", func(t *testing.T) {
+				h, _, data := begin(t)
+				if strings.ToUpper(auth.secret) == auth.secret {
+					t.Setenv(auth.secret, "wrong"+os.Getenv(auth.secret))
+				} else {
+					data[auth.secret] = "wrong" + data[auth.secret].(string)
+				}
+				h.refusedWrite(t, "config/c", data, "was not stored", auth.wrong)
+				h.absent(t, "config/c")
+			})
+			t.Run("ended", func(t *testing.T) {
+				h, a, data := begin(t)
+				auth.end(t, a)
+				h.refusedWrite(t, "config/c", data, "was not stored", auth.ended)
+				h.absent(t, "config/c")
+			})
+			t.Run("denied", func(t *testing.T) {
+				h, a, data := begin(t)
+				auth.deny(t, a)
+				h.write(t, "config/c", merged(data, map[string]any{"verify_connection": false}))
+				h.refused(t, logical.ListOperation, "discover/c", nil, http.StatusBadRequest, auth.denied, "vault read cloudpw/check/c")
+				if checked := h.read(t, "check/c"); checked["verdict"] != "denied" {
+					t.Errorf("check: %v", fmt.Sprint(checked))
+				}
+			})
+		})
+	}
+}
+
+// A method that a provider's fields allow and that is not in the table would go untested.
+func TestEveryAuthenticationHasItsCase(t *testing.T) {
+	methods := map[string]string{
+		"access_key": "access key", "role_arn": "assumed role", ambientField: "ambient", "username": "user", applicationIDField: "application credential",
+	}
+	want := 0
+	for name, d := range providers() {
+		for field, method := range methods {
+			if !slices.Contains(d.Fields, field) {
+				continue
+			}
+			want++
+			if _, ok := authentications[name+" "+method]; !ok {
+				t.Errorf("%s of provider %s has no case", field, name)
+			}
+		}
+	}
+	if want != len(authentications) {
+		t.Errorf("%d methods, but %d cases", want, len(authentications))
+	}
+}
