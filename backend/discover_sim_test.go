@@ -1,0 +1,73 @@
+package backend
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// Thousands of instances are found through the real SDKs, page by page of each cloud's size, and each once; further pages
+// of the list, and a look at a role soon after, take few requests or none.
+func TestThousandsOfSimulatedInstances(t *testing.T) {
+	const all, web = 2300, 2100
+	for name, pages := range map[string]int{ // of 1,000 in EC2, of 100 elsewhere
+		"aws": 3, "tencent": 23, "huawei": 24, "otc": 24, "application": 24,
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim := cloudsim.Start(t, cloudsim.Options{})
+			data := simulatedConnections(t, sim)[name]
+			of := sim.Info().Seeded[model.Cloud(data["provider"].(string))]
+			cloud := model.Cloud(data["provider"].(string))
+			seededServers := len(of.Servers)
+			for n := range all - seededServers {
+				tags := map[string]string{"number": fmt.Sprint(n)}
+				if n < web {
+					tags["team"] = "web"
+				}
+				_, err := sim.World().AddServer(model.Server{Cloud: cloud, AccountID: of.AccountID, ProjectID: of.ProjectID, Region: of.Region, Tags: tags})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			requests := func(of func()) int {
+				log := sim.World().Log(0)
+				before := 0
+				if len(log) > 0 {
+					before = log[len(log)-1].Seq
+				}
+				of()
+				return len(sim.World().Log(before))
+			}
+			h := newRealHarness(t)
+			h.write(t, "config/c", data)
+			var first []string
+			if n := requests(func() { first = h.list(t, "discover/c", "limit", 1000) }); len(first) != 1000 || n < pages || n > pages+1 {
+				t.Fatalf("%d instances on the first page, for %d requests; want 1000 for about %d", len(first), n, pages)
+			}
+			var rest []string
+			n := requests(func() {
+				for after, page := first[999], 500; page == 500; after = rest[len(rest)-1] {
+					listed := h.list(t, "discover/c", "after", after, "limit", page)
+					rest, page = append(rest, listed...), len(listed)
+				}
+			})
+			found := slices.Compact(slices.Sorted(slices.Values(slices.Concat(first, rest))))
+			if len(found) != all || n != 0 {
+				t.Errorf("%d different instances of %d, and %d requests for the further pages", len(found), all, n)
+			}
+			if cloud != model.TencentCloud {
+				return // roles of the others would need a Windows server with a key for each account
+			}
+			role := map[string]any{"connection": "c", "instance_tags": "team=web", "force_stop": true}
+			if n := requests(func() { h.write(t, "roles/web", role) }); n > 2*web/100+2 {
+				t.Errorf("writing a role of %d instances took %d requests", web, n)
+			}
+			if got := h.list(t, "instances/web"); len(got) != web {
+				t.Errorf("the role has %d instances, want %d", len(got), web)
+			}
+		})
+	}
+}
