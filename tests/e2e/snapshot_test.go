@@ -87,7 +87,7 @@ func (e *env) restoreLeased(t *testing.T) {
 	if n := len(e.sim.PasswordAttempts(t, id)) - resets; n != 1 {
 		t.Errorf("the restore was followed by %d resets, want 1", n)
 	}
-	for _, lease := range e.leases(t, "cloudpw/creds/web") {
+	for _, lease := range e.leases(t, "cloudpw/creds/web/") {
 		e.revoke(t, lease)
 	}
 	e.awaitRotated(t, four)
