@@ -452,7 +452,9 @@ func marked(text string, field *framework.FieldSchema) string {
 	}
 	for _, value := range field.AllowedValues {
 		if word, _ := value.(string); word != "" {
-			text = regexp.MustCompile(`(^|[ (])(`+word+`)([ ,.;:)])`).ReplaceAllString(text, "$1`$2`$3")
+			// A value is explained ("api: by a call") or listed ("direct or scoped"). Elsewhere it is a word like others.
+			text = regexp.MustCompile(`(^|[ (])(`+word+`)([:,.;)]| or |$)`).ReplaceAllString(text, "$1`$2`$3")
+			text = regexp.MustCompile(`( or )(`+word+`)([ ,.;:)]|$)`).ReplaceAllString(text, "$1`$2`$3")
 		}
 	}
 	return text

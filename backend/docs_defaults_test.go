@@ -129,6 +129,11 @@ func TestDocumentedDefaultsOfProviders(t *testing.T) {
 		if got := fmt.Sprint(d.DefaultRequestsPerSecond); got != rate {
 			t.Errorf("max_requests_per_second: the default is said to be %s; with %s it is %s", rate, name, got)
 		}
+		_, method := split(roleFields()["reset_method"])
+		if d.CanReset() && !strings.Contains(method, d.ResetMethods[0].Name+" on "+name) &&
+			(strings.Contains(method, " on "+name) || !strings.Contains(method, d.ResetMethods[0].Name+" elsewhere")) {
+			t.Errorf("reset_method: the default is said to be %q; with %s it is %s", method, name, d.ResetMethods[0].Name)
+		}
 		_, style := split(configFields()["signature_style"])
 		if d.DefaultSignatureStyle != "" && !regexp.MustCompile(d.DefaultSignatureStyle+` on [^,]*`+name).MatchString(style) {
 			t.Errorf("signature_style: the default is said to be %q; with %s it is %s", style, name, d.DefaultSignatureStyle)

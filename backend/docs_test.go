@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -123,6 +124,28 @@ func TestPagesNameEveryProvider(t *testing.T) {
 			}
 		}
 		readPage(t, cloudPage(name))
+	}
+}
+
+// TestReadmeTableOfClouds holds the table of capabilities against the descriptors.
+func TestReadmeTableOfClouds(t *testing.T) {
+	for name, d := range providers() {
+		row := regexp.MustCompile("(?m)^\\| `" + name + "` \\|.*$").FindString(readPage(t, readmePage))
+		cells := strings.Split(row, " | ")
+		if len(cells) != 7 {
+			t.Errorf("%s: the row of %s has %d cells", readmePage, name, len(cells))
+			continue
+		}
+		for i, can := range []bool{d.HasInitialPassword, d.CanClearInitial, d.CanReset(), d.CanReset()} {
+			if said := strings.HasPrefix(cells[2+i], "yes"); said != can || !said && cells[2+i] != "-" {
+				t.Errorf("%s: the table says %q of %s in its column %d; the provider can: %v", readmePage, cells[2+i], name, 3+i, can)
+			}
+		}
+		for _, method := range d.ResetMethods {
+			if word := map[string]string{cloud.MethodAPI: "API", cloud.MethodCommand: "command"}[method.Name]; !strings.Contains(cells[4], word) {
+				t.Errorf("%s: the table does not name the reset method %s of %s", readmePage, method.Name, name)
+			}
+		}
 	}
 }
 

@@ -5,7 +5,7 @@ package backend
 const rootHelp = `
 The cloudpw secrets engine hands out the operating-system passwords of cloud
 servers: those that the cloud generated at first boot, decrypted, and those that
-it sets itself through the cloud's reset API, leases and rotates.
+it sets itself through the cloud, leases and rotates.
 
 Write a connection (config/), for initial passwords a key (keys/), a role
 (roles/), then read creds/. An account is what has a password: a user of an
@@ -134,8 +134,8 @@ shared_password=true gives all accounts of the role one password, which is rotat
 on all of them together. An instance that joins is given it; one that leaves is
 rotated to a password of its own, and so are all when the role is deleted.
 
-On Tencent Cloud the reset of a running server shuts it down. force_stop decides
-whether that is allowed and has no default. Who may read and revoke such a
+On Tencent Cloud the reset of a running server through the API shuts it down.
+force_stop decides whether that is allowed and has no default. Who may read and revoke such a
 role's passwords may reboot the server; min_reset_interval bounds how often.
 
   $ vault write cloudpw/roles/web connection=prod instance_ids=ins-r8hr2upy \

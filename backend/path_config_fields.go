@@ -63,7 +63,7 @@ func configFields() map[string]*framework.FieldSchema {
 		"request_timeout": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Request timeout"),
 			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", inWords(minRequestTimeout), inWords(maxRequestTimeout), inWords(defaultRequestTimeout))},
 		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),
-			Description: "tencentcloud: Vault password policy for the roles of the connection. Default: the built-in generator."},
+			Description: "Where the provider can reset: Vault password policy for the roles of the connection. Default: the built-in generator."},
 		"verify_connection": {Type: framework.TypeBool, DisplayAttrs: labelled("Verify connection"), Default: true,
 			Description: "Make one authenticated call when the connection is written, and store it only if that succeeds. Default: true."},
 	}

@@ -36,7 +36,7 @@ func roleFields() map[string]*framework.FieldSchema {
 		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Maximum TTL"),
 			Description: fmt.Sprintf("Leased roles: longest time from the first disclosure of a version to its end, whatever is renewed or read again. Default: %s.", inWords(defaultMaxTTL))},
 		"reset_method": {Type: framework.TypeString, DisplayAttrs: labelled("Reset method"), AllowedValues: []any{cloud.MethodAPI, cloud.MethodCommand},
-			Description: "How passwords are set. api: by a call of the cloud's API that takes the password. command: by a command that an agent runs in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: the provider's first, none in a static role with source=initial."},
+			Description: "How passwords are set. api: by a call of the cloud's API that takes the password. command: by a command that an agent runs in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: command on aws, api elsewhere; none in a static role with source=initial."},
 		"force_stop": {Type: framework.TypeBool, DisplayAttrs: labelled("Force stop"),
 			Description: "tencentcloud with reset_method=api: whether the cloud may shut a running server down for a reset. It has no default there. Required on tencentcloud with reset_method=api."},
 		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Least reset interval"),
