@@ -42,7 +42,7 @@ func typeError(field *framework.FieldSchema, value any) error {
 	if len(field.AllowedValues) > 0 && !slices.ContainsFunc(field.AllowedValues, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
 		return fmt.Errorf("%v is none of %v", value, field.AllowedValues)
 	}
-	ok := false
+	var ok bool
 	switch field.Type {
 	case framework.TypeString:
 		_, ok = value.(string)

@@ -62,8 +62,8 @@ func TestPackDependsOnItsEntriesOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The local time zone is process-wide; a test that ran in parallel would see it change.
-	defer func(zone *time.Location) { time.Local = zone }(time.Local) //nolint:reassign // as it says
-	time.Local = time.FixedZone("elsewhere", 5*60*60+45*60)           //nolint:reassign // as it says
+	defer func(zone *time.Location) { time.Local = zone }(time.Local)
+	time.Local = time.FixedZone("elsewhere", 5*60*60+45*60)
 	second, err := pack(sampleEntries())
 	if err != nil {
 		t.Fatal(err)
