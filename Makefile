@@ -36,7 +36,7 @@ vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
 	go vet -tags e2e,ha ./tests/e2e/...
-	go vet -tags bench ./tests/bench/...
+	go vet -tags bench ./tests/bench/... ./tests/scale
 	go vet -tags openapi ./tests/openapi
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
@@ -109,6 +109,13 @@ build-bench:
 .PHONY: bench-go
 bench-go: ## run the Go benchmarks (for benchstat: TESTFLAGS=-count=10)
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./backend/...
+
+.PHONY: bench-scale
+bench-scale: build ## measure 100,000 accounts: start in a real Vault, schedule, memory, use of the limit (ACCOUNTS=n)
+	go test -run '^$$' -bench '^Benchmark(Accounts|Limit)$$' -benchtime 1x $(TESTFLAGS) ./backend ./backend/rotation
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" SCALE_ACCOUNTS="$(ACCOUNTS)" \
+		go test -tags bench -count=1 -timeout 60m -v -run '^TestScale$$' $(TESTFLAGS) ./tests/scale
 
 .PHONY: lint
 lint: ## check formatting, go vet and the linters of .golangci.yml
