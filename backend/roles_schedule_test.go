@@ -224,6 +224,43 @@ func TestMissedWindowIsShown(t *testing.T) {
 	})
 }
 
+// A time that came while the mount was down is caught up, if its window is still open: at once, and once.
+func TestMissedTimeIsCaughtUpInItsWindow(t *testing.T) {
+	inBubble(t, map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "1h", "skip_import_rotation": true}, func(t *testing.T, h *harness) {
+		h.write(t, "rotate-role/web", nil)
+		h.pass(t, time.Minute)
+		h.Cleanup(t.Context())
+		h.pass(t, 3*time.Hour+30*time.Minute)
+		again := newHarnessOn(t, h.storage, h.cloud)
+		again.pass(t, time.Minute)
+		account := again.account(t, "srv-1")
+		if account["current_version"] != 2 || account["missed_vault_rotation"] != nil || account["next_vault_rotation"] != "2000-01-02T03:00:00Z" {
+			t.Errorf("version %v, missed %v, next %v", account["current_version"], account["missed_vault_rotation"], account["next_vault_rotation"])
+		}
+		again.pass(t, 12*time.Hour)
+		if got := again.account(t, "srv-1"); got["current_version"] != 2 {
+			t.Errorf("version %v before the next time", got["current_version"])
+		}
+	})
+}
+
+// The next rotation is stored: a start in the middle of a period neither begins the period anew nor rotates.
+func TestStartKeepsTheNextRotation(t *testing.T) {
+	inBubble(t, map[string]any{"rotation_period": "10h"}, func(t *testing.T, h *harness) {
+		before := h.account(t, "srv-1")
+		h.pass(t, 4*time.Hour)
+		h.Cleanup(t.Context())
+		h.pass(t, time.Hour)
+		again := newHarnessOn(t, h.storage, h.cloud)
+		again.pass(t, time.Minute)
+		after := again.account(t, "srv-1")
+		if before["next_vault_rotation"] == nil || after["next_vault_rotation"] != before["next_vault_rotation"] || after["current_version"] != before["current_version"] {
+			t.Errorf("next rotation %v and version %v, before the start %v and %v",
+				after["next_vault_rotation"], after["current_version"], before["next_vault_rotation"], before["current_version"])
+		}
+	})
+}
+
 func TestRotateOnRead(t *testing.T) {
 	inBubble(t, map[string]any{"rotate_on_read": true, "rotate_on_read_cooldown": "1h"}, func(t *testing.T, h *harness) {
 		h.pass(t, time.Hour)

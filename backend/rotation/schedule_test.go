@@ -1,6 +1,8 @@
 package rotation
 
 import (
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,5 +217,17 @@ func TestOperatorsWord(t *testing.T) {
 		if step, when := a.plan(situation{now: now}); step != stepBegin || !when.Equal(c.want) {
 			t.Errorf("%s: %s at %s, want it to begin at %s", name, step, when, c.want)
 		}
+	}
+}
+
+// The plugin must know time zones on a machine without a database of them, which this one may have: so it looks for the
+// package that embeds one.
+func TestTimeZonesAreEmbedded(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../../cmd/vault-plugin-secrets-cloudpw").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !slices.Contains(strings.Fields(string(out)), "time/tzdata") {
+		t.Error("the plugin does not embed time/tzdata")
 	}
 }
