@@ -20,7 +20,7 @@ import (
 const documentedMount = "cloudpw/"
 
 // mountCommand finds the commands about this mount in a text: vault, words and flags, then a path.
-var mountCommand = regexp.MustCompile(`\b(vault(?: -?[a-z][a-z-]*)+ )` + documentedMount)
+var mountCommand = regexp.MustCompile(`\b(vault(?: -?[a-z][\w=-]*)+ )` + documentedMount)
 
 // atMount makes the commands of a text about the mount that a request came to.
 func atMount(text, mount string) string {

@@ -18,6 +18,7 @@ func TestCommandsOfTheMount(t *testing.T) {
 		{"see: vault read cloudpw/check/prod", "team/servers/", "see: vault read team/servers/check/prod"},
 		{"vault write -force cloudpw/roles/r; vault list -detailed cloudpw/discover/c", "x/", "vault write -force x/roles/r; vault list -detailed x/discover/c"},
 		{"vault lease revoke -prefix cloudpw/creds/r", "x/", "vault lease revoke -prefix x/creds/r"},
+		{"vault secrets tune -max-lease-ttl=60s cloudpw/", "x/", "vault secrets tune -max-lease-ttl=60s x/"},
 		{"vault read cloudpw/a", "two words/", "vault read 'two words/'a"},
 		{"vault read cloudpw/a", "$1/", "vault read '$1/'a"},
 		{"the server cloudpw/a", "x/", "the server cloudpw/a"},

@@ -53,7 +53,7 @@ func (b *backend) fromPolicy(ctx context.Context, policy string) (string, error)
 	generated, err := b.System().GeneratePasswordFromPolicy(ctx, policy)
 	if err != nil {
 		// Vault tells plugins little about the cause, and nothing secret.
-		return "", invalidf("password_policy: Vault made no password by policy %s (%s); check that sys/policies/password/%s exists", policy, firstLine(err), policy)
+		return "", invalidf("password_policy: Vault made no password by policy %s (%s); see whether it exists: vault read sys/policies/password/%s", policy, firstLine(err), policy)
 	}
 	if generated == "" {
 		return "", fmt.Errorf("password_policy: policy %s made an empty password", policy)

@@ -192,7 +192,7 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, leases, accounts, command("list", "accounts/"+name))
 	}
 	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
-		return nil, conflictf("rotate-root/%s is not finished; write it again to finish it, or write other credentials to config/%s to abandon it", name, name)
+		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name, command("write -force", rotateRootPrefix+name), name)
 	}
 	if err := b.connections.remove(ctx, name); err != nil {
 		return nil, err

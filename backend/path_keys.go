@@ -188,7 +188,7 @@ func newKey(name string, in input, old *privateKey) (key *password.PrivateKey, g
 	case generate && in.gives("private_key"):
 		return nil, false, invalidf("generate: not together with private_key; give one of them")
 	case !generate && !in.gives("private_key"):
-		return nil, false, invalidf("private_key: required, unless generate=true")
+		return nil, false, invalidf("private_key: required, unless generate=true: %s", writeKey(name))
 	case in.gives("passphrase") && generate:
 		return nil, false, invalidf("passphrase: belongs to private_key; leave it out with generate=true")
 	case in.gives("bits") && !generate:

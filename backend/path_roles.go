@@ -144,7 +144,7 @@ func (b *backend) mountWarnings(r *role) []string {
 	if r.Mode != rotation.Leased || limit <= 0 || r.maxTTL() <= limit {
 		return nil
 	}
-	return []string{fmt.Sprintf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it with vault secrets tune", r.maxTTL(), limit)}
+	return []string{fmt.Sprintf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: vault secrets tune -max-lease-ttl=%ds %s", r.maxTTL(), limit, seconds(r.maxTTL()), documentedMount)}
 }
 
 func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

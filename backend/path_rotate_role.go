@@ -72,7 +72,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 			return nil, err
 		}
 		if r.shared() {
-			return nil, conflictf("account %s shares its password with the others of role %s; write rotate-role/%s to rotate them together", id, name, name)
+			return nil, conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name, command("write -force", "rotate-role/"+name))
 		}
 		view, err := b.core.Rotate(ctx, id, wait)
 		if err != nil {

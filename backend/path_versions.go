@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -144,7 +145,7 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	}
 	number := data.Get("version").(int)
 	if number == currentVersion(view) {
-		return nil, conflictf("version %d of account %s is its current one already; to rotate it write rotate-role", number, view.ID)
+		return nil, conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID, command("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
 	}
 	skip, err := skipsRotation(view, data)
 	if err != nil {
@@ -169,7 +170,7 @@ func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (
 		return nil, vaultError("", err)
 	}
 	if view == nil {
-		return nil, invalidf("there is no account %s; list accounts/%s, or write the role that is to have it first", id, id.Connection)
+		return nil, invalidf("there is no account %s; for those there are: %s; else write the role that is to have it first", id, command("list", "accounts/"+id.Connection))
 	}
 	return view, nil
 }

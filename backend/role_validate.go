@@ -193,13 +193,16 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 	case mode != rotation.Leased && mode != rotation.Static:
 		return invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
-		return invalidf("mode: cannot be changed from %s; delete the role and write it anew", old.Mode)
+		return invalidf("mode: cannot be changed from %s; delete the role and write it anew: %s", old.Mode, in.deleteRole())
 	case mode == rotation.Leased && !d.CanReset():
 		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name, rotation.Static, in.again("roles/", "mode=static"))
 	}
 	r.Mode = mode
 	return nil
 }
+
+// deleteRole is the command that deletes the role which is written.
+func (n input) deleteRole() string { return command("delete", "roles/"+n.data.Get("name").(string)) }
 
 // checkLeaseFields checks the fields of leased roles.
 func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
@@ -295,10 +298,10 @@ func checkNoResetFields(r *role, in input, d cloud.Descriptor) error {
 
 // checkSharedPassword checks shared_password. A change would have to merge or to part passwords that
 // clients hold under leases, so it takes the end of the role.
-func checkSharedPassword(r, old *role, _ input, d cloud.Descriptor) error {
+func checkSharedPassword(r, old *role, in input, d cloud.Descriptor) error {
 	switch {
 	case old != nil && r.shared() != old.shared():
-		return invalidf("shared_password: cannot be changed from %t; delete the role and write it anew", old.shared())
+		return invalidf("shared_password: cannot be changed from %t; delete the role and write it anew: %s", old.shared(), in.deleteRole())
 	case r.shared() && r.source(d) != rotation.FromReset:
 		return invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
 	}
@@ -320,7 +323,7 @@ func checkInitialFields(r, _ *role, in input, d cloud.Descriptor) error {
 		return invalidf("clear_initial: %s cannot delete its copy of an initial password; leave it out", d.Title)
 	}
 	if r.Key != "" && !isName(r.Key) {
-		return invalidf("key: %.40q is no name of a key in keys/", r.Key)
+		return invalidf("key: %.40q is no name of a key in keys/; for those there are: %s", r.Key, command("list", "keys"))
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (w *rootWork) create(ctx context.Context) error {
 		}
 	}
 	if oldID == "" && w.c.Password == "" {
-		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced", w.name, w.d.Title)
+		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
 	}
 	rotator, err := w.rotator(ctx)
 	if err != nil {
