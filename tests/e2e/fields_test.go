@@ -98,6 +98,7 @@ var badFields = map[string]map[string]badField{
 		"checkout":                   {"leased", []any{"mine", control}},
 		"ttl":                        {"leased", append([]any{"25h"}, badTimes...)},
 		"max_ttl":                    {"leased", append([]any{"30m", "200000h"}, badTimes...)},
+		"reset_method":               {"leased", []any{"magic", control, object}},
 		"force_stop":                 {"leased", []any{"", "perhaps", false}},
 		"min_reset_interval":         {"leased", append([]any{"200000h"}, badTimes...)},
 		"clear_initial":              {"initial", []any{true, "perhaps"}},
