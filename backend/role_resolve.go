@@ -227,7 +227,11 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 	source := v.role.source(v.cloud)
 	if source == rotation.FromInitial {
 		if i.Platform == cloud.Linux {
-			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; log in with the instance's key pair instead, or choose one that runs Windows: %s", i.ID, v.cloud.Title, command("list -detailed", "discover/"+v.role.Connection))
+			out := "log in with the instance's key pair instead"
+			if v.cloud.CanReset() {
+				out = fmt.Sprintf("use source=%s, log in with the instance's key pair", rotation.FromReset)
+			}
+			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s", i.ID, v.cloud.Title, out, command("list -detailed", "discover/"+v.role.Connection))
 		}
 		if err := v.checkKey(ctx, i); err != nil {
 			return "", err

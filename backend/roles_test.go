@@ -48,7 +48,8 @@ func TestInitialRoleFitsItsInstances(t *testing.T) {
 	role := func(id string, changes map[string]any) map[string]any {
 		return merged(map[string]any{"connection": initialCloud, "instance_ids": id}, changes)
 	}
-	h.refusedWrite(t, "roles/r", role("srv-3", nil), "srv-3", "Linux", "Windows only")
+	h.refusedWrite(t, "roles/r", role("srv-3", nil), "srv-3", "Linux", "Windows only", "key pair instead")
+	h.refusedWrite(t, "roles/r", role("srv-3", map[string]any{"connection": bothCloud}), "srv-3", "Linux", "Windows only", "source=reset")
 	h.cloud.launch(cloud.Instance{ID: "srv-10"})
 	h.refusedWrite(t, "roles/r", role("srv-10", nil), "no key pair", "role's key")
 	h.cloud.launch(cloud.Instance{ID: "srv-11", KeyName: "team/pair 1"})

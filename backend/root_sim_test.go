@@ -33,12 +33,12 @@ func simulatedConnections(t *testing.T, sim *cloudsim.Sim) map[string]map[string
 			"provider": string(c), "region": of.Region, "access_key": of.AccessKey, "secret_key": of.SecretKey, "endpoints": endpoints(c, services...),
 		}
 	}
-	assumed := keyed(model.AWS, "ec2", "sts", "iam")
+	assumed := keyed(model.AWS, "ec2", "sts", "iam", "ssm")
 	assumed["role_arn"], assumed["external_id"] = seeded[model.AWS].RoleARN, seeded[model.AWS].ExternalID
 	open := seeded[model.OpenStack]
 	openstack := map[string]any{"provider": "openstack", "region": open.Region, "auth_url": sim.URL(model.OpenStack, "identity") + "/v3"}
 	return map[string]map[string]any{
-		"aws":     keyed(model.AWS, "ec2", "sts", "iam"),
+		"aws":     keyed(model.AWS, "ec2", "sts", "iam", "ssm"),
 		"assumed": assumed,
 		"tencent": keyed(model.TencentCloud, "cvm", "sts", "cam"),
 		"huawei":  merged(keyed(model.HuaweiCloud, "ecs", "iam"), map[string]any{"project_id": seeded[model.HuaweiCloud].ProjectID}),

@@ -41,6 +41,7 @@ func TestBinaryHoldsFewActions(t *testing.T) {
 	}
 	for service, action := range map[string]string{ // so that a look which finds nothing does not pass
 		"aws-sdk-go-v2/service/ec2":            "GetPasswordData",
+		"aws-sdk-go-v2/service/ssm":            "SendCommand",
 		"tencentcloud-sdk-go/tencentcloud/cvm": "ResetInstancesPasswordWithContext",
 		"tencentcloud-sdk-go/tencentcloud/tat": "RunCommandWithContext",
 	} {

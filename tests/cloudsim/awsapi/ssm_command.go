@@ -14,7 +14,7 @@ import (
 )
 
 type sendCommandInput struct {
-	InstanceIds     []string //nolint:revive // Names are those of the wire.
+	InstanceIds     []string
 	DocumentName    string
 	DocumentVersion string
 	TimeoutSeconds  *int
@@ -187,8 +187,8 @@ func (r *request) unfit(ids []string) *failure {
 }
 
 type cancelCommandInput struct {
-	CommandId   string   //nolint:revive // Names are those of the wire.
-	InstanceIds []string //nolint:revive // As above.
+	CommandId   string
+	InstanceIds []string
 }
 
 // cancelCommand ends a command on all its instances; to name some of them only is not simulated.

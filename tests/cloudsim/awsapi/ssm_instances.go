@@ -24,7 +24,7 @@ type informationInput struct {
 }
 
 type instanceInformation struct {
-	InstanceId       string //nolint:revive // Names are those of the wire.
+	InstanceId       string
 	PingStatus       string
 	LastPingDateTime float64
 	AgentVersion     string
@@ -35,7 +35,7 @@ type instanceInformation struct {
 	ResourceType     string
 	IPAddress        string
 	ComputerName     string
-	SourceId         string //nolint:revive // As above.
+	SourceId         string
 	SourceType       string
 }
 

@@ -23,14 +23,14 @@ func (r *request) invocations(match func(model.Invocation) bool) []model.Invocat
 }
 
 type getInvocationInput struct {
-	CommandId  string //nolint:revive // Names are those of the wire.
-	InstanceId string //nolint:revive // As above.
+	CommandId  string
+	InstanceId string
 	PluginName string
 }
 
 type invocationOutput struct {
-	CommandId              string //nolint:revive // Names are those of the wire.
-	InstanceId             string //nolint:revive // As above.
+	CommandId              string
+	InstanceId             string
 	Comment                string
 	DocumentName           string
 	DocumentVersion        string
@@ -42,9 +42,9 @@ type invocationOutput struct {
 	Status                 string
 	StatusDetails          string
 	StandardOutputContent  string
-	StandardOutputUrl      string //nolint:revive // As above.
+	StandardOutputUrl      string
 	StandardErrorContent   string
-	StandardErrorUrl       string //nolint:revive // As above.
+	StandardErrorUrl       string
 }
 
 // getCommandInvocation shows a command on one instance. A command that was sent just now may not be
@@ -122,8 +122,8 @@ type commandFilter struct {
 }
 
 type listCommandsInput struct {
-	CommandId  string //nolint:revive // Names are those of the wire.
-	InstanceId string //nolint:revive // As above.
+	CommandId  string
+	InstanceId string
 	MaxResults *int
 	NextToken  string
 	Filters    []commandFilter
@@ -185,13 +185,13 @@ func (f commandFilter) matches(i model.Invocation, status string) bool {
 }
 
 type commandView struct {
-	CommandId         string //nolint:revive // Names are those of the wire.
+	CommandId         string
 	DocumentName      string
 	DocumentVersion   string
 	Comment           string
 	ExpiresAfter      float64
 	Parameters        map[string][]string
-	InstanceIds       []string //nolint:revive // As above.
+	InstanceIds       []string
 	Targets           []string
 	RequestedDateTime float64
 	Status            string
@@ -277,8 +277,8 @@ type pluginView struct {
 }
 
 type invocationView struct {
-	CommandId         string //nolint:revive // Names are those of the wire.
-	InstanceId        string //nolint:revive // As above.
+	CommandId         string
+	InstanceId        string
 	InstanceName      string
 	Comment           string
 	DocumentName      string
