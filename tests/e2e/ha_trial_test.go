@@ -395,10 +395,9 @@ func (h *trial) giveBack(t *testing.T) {
 		if a.settling {
 			continue
 		}
-		if err := h.through().Client.Sys().RevokePrefixWithContext(t.Context(), a.creds()); err != nil {
-			h.broken("%s: revoke its leases: %v", a.id, err)
-			continue
-		}
+		harness.Eventually(t, revokedWithin, "the end of the leases of "+a.id, func() error {
+			return h.through().Client.Sys().RevokePrefixWithContext(t.Context(), a.creds())
+		})
 		for _, g := range h.grants[a.id] {
 			if !g.ended {
 				h.givenBack(a, g.lease)
