@@ -126,7 +126,8 @@ func (b *beginner) storeKey(name string) {
 	b.Write(b.t, turnsMount+"/keys/"+name, map[string]any{"private_key": b.sim.Info.Seeded[model.AWS].PrivateKey})
 }
 
-func (b *beginner) rightKey(file string) func(*beginner) {
+// rightKey leaves the right key in a file.
+func rightKey(file string) func(*beginner) {
 	return func(b *beginner) { b.file(file, b.sim.Info.Seeded[model.AWS].PrivateKey) }
 }
 
@@ -137,7 +138,7 @@ var wrongTurns = []wrongTurn{
 		types:  "vault write $MOUNT/keys/putty private_key=@key.ppk",
 		next:   "puttygen key.ppk -O private-openssh -o key.pem",
 		unrun:  true,
-		before: func(b *beginner) { b.rightKey("key.pem")(b) },
+		before: rightKey("key.pem"),
 		then:   "vault write $MOUNT/keys/putty private_key=@key.pem", prints: "fingerprints",
 	},
 	{
@@ -236,7 +237,7 @@ var wrongTurns = []wrongTurn{
 		},
 		types:  "vault write $MOUNT/roles/nokey connection=nokey instance_ids=$ID",
 		next:   "vault write $MOUNT/keys/demo-key private_key=@demo-key.pem",
-		before: func(b *beginner) { b.rightKey("demo-key.pem")(b) },
+		before: rightKey("demo-key.pem"),
 		then:   "vault write $MOUNT/roles/nokey connection=nokey instance_ids=$ID && vault read $MOUNT/creds/nokey", prints: "password",
 	},
 	{
@@ -249,7 +250,7 @@ var wrongTurns = []wrongTurn{
 		},
 		types:  "vault write $MOUNT/roles/blank connection=blank instance_ids=$ID",
 		next:   "vault write $MOUNT/keys/ops-key private_key=@ops-key.pem",
-		before: func(b *beginner) { b.rightKey("ops-key.pem")(b) },
+		before: rightKey("ops-key.pem"),
 		then:   "vault write $MOUNT/roles/blank connection=blank instance_ids=$ID key=ops-key && vault read $MOUNT/creds/blank", prints: "password",
 	},
 	{
@@ -259,8 +260,6 @@ var wrongTurns = []wrongTurn{
 			b.connection("wrongkey", model.AWS, nil)
 			b.admin("/v1/key-pairs", map[string]any{"cloud": "aws", "account_id": account.AccountID, "region": account.Region, "name": "launch-key", "pem": account.PrivateKey}, nil)
 			b.server("ID", model.AWS, model.Server{KeyName: "launch-key"})
-			b.works("vault write $MOUNT/keys/launch-key generate=true")
-			b.Delete(b.t, turnsMount+"/keys/launch-key")
 			b.file("other.pem", encryptedKey(b.t, "other"))
 			b.file("other.txt", "other")
 			b.works("vault write $MOUNT/keys/launch-key private_key=@other.pem passphrase=@other.txt")
@@ -268,7 +267,7 @@ var wrongTurns = []wrongTurn{
 		},
 		types:  "vault read $MOUNT/creds/wrongkey",
 		next:   "vault write $MOUNT/keys/launch-key private_key=@launch-key.pem",
-		before: func(b *beginner) { b.rightKey("launch-key.pem")(b) },
+		before: rightKey("launch-key.pem"),
 		then:   "vault read $MOUNT/creds/wrongkey", prints: "password",
 	},
 	{
