@@ -160,7 +160,7 @@ func TestCutShort(t *testing.T) {
 		cmd := exec.Command(sh[0], "-s")
 		cmd.Env = []string{"PATH=" + bin}
 		cmd.Stdin = strings.NewReader(strings.Join(lines[:n], "\n") + "\n")
-		out, _ := cmd.CombinedOutput() //nolint:errcheck // The exit code is looked at.
+		out, _ := cmd.CombinedOutput()
 		err := Outcome(Shell, cmd.ProcessState.ExitCode(), string(out))
 		switch whole := n == len(lines); {
 		case whole && err != nil:
@@ -210,7 +210,7 @@ func scratch(t *testing.T) etc {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(filepath.Join(dir, "passwd"), 0o644); err != nil { //nolint:gosec // As it is on servers.
+	if err := os.Chmod(filepath.Join(dir, "passwd"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return etc(dir)
@@ -227,7 +227,7 @@ exec "$@"`
 func (e etc) run(t *testing.T, shell []string, script Script, more string) (code int, output string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "_script.sh")
-	if err := os.WriteFile(file, []byte(script.Text), 0o700); err != nil { //nolint:gosec // A script.
+	if err := os.WriteFile(file, []byte(script.Text), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	namespace := []string{"--mount", "--propagation", "private"}
@@ -238,7 +238,7 @@ func (e etc) run(t *testing.T, shell []string, script Script, more string) (code
 		t.Skipf("no mount namespace can be had here (%v: %s): the script was not run with a real chpasswd", err, out)
 	}
 	args := append(append(namespace, "/bin/sh", "-c", inside, "sh"), shell...)
-	cmd := exec.Command("unshare", append(args, file)...) //nolint:gosec // The test's own.
+	cmd := exec.Command("unshare", append(args, file)...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "etc=" + string(e), "more=" + more}
 	out, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() == 200 {
