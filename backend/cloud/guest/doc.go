@@ -50,9 +50,9 @@
 // behave like a random function and not to resist collisions, which is where SHA-1 is broken. Under
 // GODEBUG=fips140=only Go refuses SHA-1 here, too, and [WindowsSet] fails with an error that says so.
 //
-// Images made of a prepared server carry its key along: the servers built from it could read each other's
-// ciphertexts. Generalize images with sysprep, or delete the container cloudpw first
-// (certutil -csp "Microsoft Enhanced RSA and AES Cryptographic Provider" -delkey cloudpw).
+// An image made of a prepared server may carry its key along; the servers built from it could then read
+// each other's ciphertexts. Delete the container cloudpw before making one; the next preparation makes
+// another (certutil -csp "Microsoft Enhanced RSA and AES Cryptographic Provider" -delkey cloudpw).
 //
 // # Output is hostile
 //
