@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -9,16 +10,15 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
-// The real engine, provider and SDK hand out the password that a Windows server made at its first boot under a lease, and
-// the lease's end replaces it by a command. In between the agent is away.
-func TestInitialPasswordUnderALeaseOnAWS(t *testing.T) {
+// commandHarness is a mount of the real engine, provider and SDK with the connection aws to a simulator.
+func commandHarness(t *testing.T) (*harness, *model.World, cloudsim.Credentials) {
+	t.Helper()
 	sim := cloudsim.Start(t, cloudsim.Options{Options: model.Options{OperationTime: time.Millisecond}})
 	seeded, err := sim.Seed(cloudsim.SeedOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	aws, w := seeded[model.AWS], sim.World()
-	id := aws.Servers["windows-1"]
+	aws := seeded[model.AWS]
 	endpoints := map[string]any{}
 	for _, service := range []string{"ec2", "sts", "ssm"} {
 		endpoints[service] = sim.URL(model.AWS, service)
@@ -28,6 +28,15 @@ func TestInitialPasswordUnderALeaseOnAWS(t *testing.T) {
 		"provider": "aws", "region": aws.Region, "access_key": aws.AccessKey, "secret_key": aws.SecretKey, "endpoints": endpoints,
 		"max_requests_per_second": 1000,
 	})
+	return h, sim.World(), aws
+}
+
+// The password that a Windows server made at its first boot is handed out under a lease, whose end replaces it by a
+// command. In between the agent is away.
+func TestInitialPasswordUnderALeaseOnAWS(t *testing.T) {
+	t.Parallel()
+	h, w, aws := commandHarness(t)
+	id := aws.Servers["windows-1"]
 	h.write(t, "keys/"+aws.KeyName, map[string]any{"private_key": aws.PrivateKey})
 	h.write(t, "roles/web", map[string]any{"connection": "aws", "instance_ids": id, "source": "initial", "mode": "leased"})
 
@@ -60,5 +69,34 @@ func TestInitialPasswordUnderALeaseOnAWS(t *testing.T) {
 	}
 	if n := len(w.Invocations(nil)); n != 2 { // the server's key is asked for first
 		t.Errorf("%d commands for one reset, want 2", n)
+	}
+}
+
+// Servers of two platforms share a password, though each Windows server needs a command of its own.
+func TestSharedPasswordByCommandsOnAWS(t *testing.T) {
+	t.Parallel()
+	h, w, aws := commandHarness(t)
+	var ids []string
+	for _, platform := range []string{model.Linux, model.Windows} {
+		server, err := w.AddServer(model.Server{Cloud: model.AWS, AccountID: aws.AccountID, Region: aws.Region, Platform: platform,
+			Logins: map[string]string{"admin": "what the image has"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, server.ID)
+	}
+	h.write(t, "roles/shared", map[string]any{
+		"connection": "aws", "instance_ids": ids, "source": "reset", "shared_password": true, "username": "admin",
+	})
+	answer := h.lease(t, "creds/shared")
+	secret := answer.Data["password"].(string)
+	for _, id := range ids {
+		if server, _ := w.Server(id); !server.HasPassword("admin", secret) {
+			t.Errorf("server %s has another password", id)
+		}
+	}
+	history := w.Invocations(nil)
+	if text, err := json.Marshal(history); err != nil || len(history) != 3 || strings.Contains(string(text), secret) {
+		t.Errorf("%d commands for two servers, want 3 without the password; %v", len(history), err)
 	}
 }

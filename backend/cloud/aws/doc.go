@@ -63,6 +63,8 @@
 //   - AWS Systems Manager API reference: SendCommand, GetCommandInvocation, DescribeInstanceInformation, Command,
 //     "Common Error Types"; user guide, "Understanding command statuses"
 //     (docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html)
+//   - Service Authorization Reference, "Actions, resources, and condition keys for AWS Systems Manager": the
+//     resources of ssm:SendCommand and the key ssm:resourceTag
 //   - AWS STS API reference: AssumeRole, GetCallerIdentity, "Common errors"
 //   - IAM API reference: AccessKey, Role; IAM user guide, "IAM and AWS STS quotas"
 //   - aws-sdk-go-v2: service/ec2, service/ssm, service/sts, service/iam, config (resolve_credentials.go),

@@ -116,8 +116,8 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	// Both documents require the parameter commands, so that this runs nothing, wherever it gets to.
 	_, err := send(ctx, p, sendCommand(id), p.ssm.sendCommand, &ssm.SendCommandInput{DocumentName: &document, InstanceIds: []string{id}})
 	run := p.commandPermission(p.judge("ssm:SendCommand", forCommand, false, "*", err, "InvalidParameters", codeUnreachable))
-	if lacksPermission(err) && strings.Contains(err.Error(), ":instance/") {
-		// A policy for tagged instances denies the others.
+	if lacksPermission(err) && strings.Contains(deniedResource(err), id) {
+		// A policy for tagged instances denies the others; one that lacks the document names that.
 		run.Verdict = cloud.PermissionUnknown
 		run.Message = "it is denied on instance " + id + ", which says nothing of the others if the policy is limited to tagged instances: " + run.Message
 	} else if some != nil {
@@ -129,6 +129,13 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	_, err = send(ctx, p, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation, &ssm.DescribeInstanceInformationInput{})
 	agent := p.judge("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
 	return []cloud.Permission{run, outcome, agent}
+}
+
+// deniedResource is what IAM says that a denial is about, or "".
+func deniedResource(err error) string {
+	_, resource, _ := strings.Cut(err.Error(), "on resource: ")
+	resource, _, _ = strings.Cut(resource, " ")
+	return resource
 }
 
 // commandPermission completes the permission to send commands, whose policy is limited to the documents and
