@@ -4,7 +4,6 @@ package rotation
 // (rules 11 to 14). Pure, like rules.go.
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 )
@@ -132,15 +131,6 @@ func (a *Account) readable(now time.Time) error {
 	return nil
 }
 
-// rotateCommand is what to type to rotate the account. Vault's path of the mount is put in on the way out.
-func (a *Account) rotateCommand() string {
-	role, instance := a.Role, "/"+a.InstanceID
-	if a.Settings.SharedPassword {
-		instance = ""
-	}
-	return "vault write -force cloudpw/rotate-role/" + cmp.Or(role, "ROLE") + instance
-}
-
 // tooLate is the answer when too little of a version's max_ttl is left for a lease.
 func (a *Account) tooLate(version int, until, now time.Time) error {
 	wait := max(until.Add(slack).Sub(now), time.Second).Round(time.Second)
@@ -164,7 +154,7 @@ func (a *Account) checkedOut(r rules) error {
 	if !held {
 		return nil
 	}
-	return errorf(Conflict, "account %s is checked out exclusively until %s; wait, or revoke that lease: vault lease revoke -prefix cloudpw/creds/%s", a.ID, latest.UTC().Format(time.RFC3339), cmp.Or(a.Role, "ROLE"))
+	return errorf(Conflict, "account %s is checked out exclusively until %s; wait, or revoke that lease: %s", a.ID, latest.UTC().Format(time.RFC3339), a.revokeCommand())
 }
 
 func (a *Account) lastError() string {
@@ -323,11 +313,11 @@ func (a *Account) quiet(r rules) error {
 	}
 	switch {
 	case a.Pending != nil:
-		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: vault read cloudpw/accounts/%s", a.ID, a.ID)
+		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.ID.inspectCommand())
 	case len(a.OldUnresolved) > 0:
-		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: vault read cloudpw/accounts/%s", a.ID, a.ID)
+		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.ID.inspectCommand())
 	case len(a.Candidates) > 0:
-		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: vault read cloudpw/accounts/%s", a.ID, a.ID)
+		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.ID.inspectCommand())
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package rotation
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -48,7 +47,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	case reason == DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.isGroup():
 		return nil, errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return nil, errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: vault write cloudpw/import/%s password=@password.txt", id, e.rec.Provider, id)
+		return nil, errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.importCommand())
 	}
 	asked := reason == DueManual
 	if len(e.rec.Versions) == 0 {
@@ -108,7 +107,7 @@ func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation boo
 	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
 		v := a.version(version)
 		if v == nil {
-			return "", "", errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: vault list -detailed cloudpw/versions/%s", id, version, id)
+			return "", "", errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.versionsCommand())
 		}
 		return v.Password, v.Source, nil
 	})
@@ -153,9 +152,9 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 	v := a.version(version)
 	switch {
 	case v == nil:
-		return nil, errorf(NotFound, "account %s has no version %d; for those that it has: vault list -detailed cloudpw/versions/%s", id, version, id)
+		return nil, errorf(NotFound, "account %s has no version %d; for those that it has: %s", id, version, id.versionsCommand())
 	case a.Settings.Mode == Leased && v.Number == a.current().Number:
-		return nil, errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: vault read cloudpw/creds/%s/%s", version, cmp.Or(a.Role, "ROLE"), id.InstanceID)
+		return nil, errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version, a.readCommand())
 	}
 	out := *v
 	return &out, nil
@@ -185,7 +184,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 			return err
 		}
 		if n := len(e.rec.Leases); n > 0 {
-			return errorf(Conflict, "account %s has %d live leases; revoke them first: vault lease revoke -prefix cloudpw/creds/%s", id, n, cmp.Or(e.rec.Role, "ROLE"))
+			return errorf(Conflict, "account %s has %d live leases; revoke them first: %s", id, n, e.rec.revokeCommand())
 		}
 	}
 	b := Binding{ID: id, Provider: e.rec.Provider, Facts: e.rec.Facts}

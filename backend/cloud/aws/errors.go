@@ -53,7 +53,7 @@ var (
 	wrongState       = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
 	throttled        = meaning{cloud.Throttled, "the account sends too many requests to this region; retry later, or lower max_requests_per_second of the connection", false}
 	broken           = meaning{cloud.Unknown, "the cloud has a fault of its own; retry later", false}
-	fullUp           = meaning{cloud.Refused, "a quota of the account is used up", false}
+	fullUp           = meaning{cloud.Refused, "a quota of the account is used up; have it raised", false}
 	cutShort         = meaning{cloud.Unknown, "the connection was lost in the middle of the answer; retry later", true}
 )
 

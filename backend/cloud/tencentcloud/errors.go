@@ -171,7 +171,7 @@ var verdicts = map[string]verdict{
 
 	// Access keys in CAM. The operation error says nothing about what was done.
 	cam.FAILEDOPERATION_ACCESSKEY:          {cloud.Unknown, "CAM failed at the access key"},
-	cam.INVALIDPARAMETER_USERNOTEXIST:      {cloud.Refused, "CAM does not know the user of the keys"},
+	cam.INVALIDPARAMETER_USERNOTEXIST:      {cloud.Refused, "CAM does not know the user of the keys; check {keys}"},
 	cam.OPERATIONDENIED_ACCESSKEYOVERLIMIT: {cloud.Refused, "the user has as many access keys as CAM allows"},
 	cam.OPERATIONDENIED_SUBUIN:             {cloud.Denied, "CAM lets no user change the keys of the main account"},
 	cam.OPERATIONDENIED_UINNOTMATCH:        {cloud.Refused, "the access key belongs to another user"},

@@ -1,0 +1,42 @@
+package rotation
+
+import "cmp"
+
+// Messages end with the command to type next. They name the mount as the documentation does: this package does not know
+// its path, and package backend puts that in.
+const mount = "cloudpw/"
+
+// unknownRole stands for the role of an account that is bound to none.
+const unknownRole = "ROLE"
+
+// inspectCommand shows the account's state.
+func (id ID) inspectCommand() string { return "vault read " + mount + "accounts/" + id.String() }
+
+// versionsCommand lists the account's versions.
+func (id ID) versionsCommand() string {
+	return "vault list -detailed " + mount + "versions/" + id.String()
+}
+
+// importCommand records a password that was set by hand.
+func (id ID) importCommand() string {
+	return "vault write " + mount + "import/" + id.String() + " password=@password.txt"
+}
+
+// readCommand reads the account's password.
+func (a *Account) readCommand() string {
+	return "vault read " + mount + "creds/" + cmp.Or(a.Role, unknownRole) + "/" + a.InstanceID
+}
+
+// revokeCommand ends the leases of the account's role.
+func (a *Account) revokeCommand() string {
+	return "vault lease revoke -prefix " + mount + "creds/" + cmp.Or(a.Role, unknownRole)
+}
+
+// rotateCommand rotates the account, or with a shared password its role.
+func (a *Account) rotateCommand() string {
+	command := "vault write -force " + mount + "rotate-role/" + cmp.Or(a.Role, unknownRole)
+	if a.Settings.SharedPassword {
+		return command
+	}
+	return command + "/" + a.InstanceID
+}
