@@ -34,6 +34,7 @@ type answer struct {
 	code string
 	// fault is the name of a Nova fault, such as itemNotFound.
 	fault      string
+	keystone   bool   // it has Keystone's or ECS's shape
 	reason     string // the cloud's text, neither shortened nor cleaned
 	requestID  string
 	retryAfter time.Duration
@@ -77,7 +78,7 @@ func parseBody(body []byte) answer {
 	}
 	var d detail
 	if raw, ok := fields["error"]; ok && json.Unmarshal(raw, &d) == nil {
-		return answer{code: normalizeCode(text(d.Code)), reason: d.Message}
+		return answer{code: normalizeCode(text(d.Code)), reason: d.Message, keystone: true}
 	}
 	if message, ok := fields["message"]; ok {
 		return answer{code: normalizeCode(text(fields["code"])), reason: text(message)}

@@ -59,7 +59,29 @@ func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 	}
 	key := verdictOf(err)
 	p.describe(&key, actionKeypair, permissionKeypair, "name the key's fingerprint in errors", false)
-	return append([]cloud.Permission{listed, show, read, clearing, key}, p.rotator.permissions(ctx)...), nil
+	all := []cloud.Permission{listed, show, read, clearing, key}
+	if p.family.plain {
+		all = append(all, p.resetPermissions(ctx, sample)...)
+	}
+	return append(all, p.rotator.permissions(ctx)...), nil
+}
+
+// resetPermissions are those of changePassword. Nova looks at the policy after it has read the request and
+// found the server, so there is no way to try it that could not set a password.
+func (p *provider) resetPermissions(ctx context.Context, sample server) []cloud.Permission {
+	change := untried("Nova has no way to try it without setting a password")
+	p.describe(&change, actionChange, "", "set passwords (reset_method=api)", false)
+	image := untried("there is no server with an image in the project to try it with")
+	if sample.Image.ID != "" {
+		properties, err := p.imageProperties(ctx, sample.Image.ID)
+		image = verdictOf(err)
+		if err == nil && properties == nil {
+			image = untried("the image of a server cannot be read; Nova shows what matters of it from microversion 2.98 on, else say it on the server: " +
+				"openstack server set --property os_admin_user=USER SERVER")
+		}
+	}
+	p.describe(&image, actionImage, "", "tell whose password Nova sets, for reset_method=api", false)
+	return []cloud.Permission{change, image}
 }
 
 // sampleServer returns a server to try permissions on, one that may have an initial password if the

@@ -121,6 +121,10 @@ func (f family) descriptor() cloud.Descriptor {
 	if f.plain {
 		source = rateSourcePlain
 	}
+	var methods []cloud.ResetMethod
+	if f.plain {
+		methods = []cloud.ResetMethod{{Name: cloud.MethodAPI}}
+	}
 	return cloud.Descriptor{
 		Name:                     f.name,
 		Title:                    f.title,
@@ -133,6 +137,7 @@ func (f family) descriptor() cloud.Descriptor {
 		DefaultSignatureStyle:    f.defaultSignatureStyle,
 		HasInitialPassword:       true,
 		CanClearInitial:          true,
+		ResetMethods:             methods,
 		UsualInitialDelay:        initialPasswordDelay,
 	}
 }

@@ -78,6 +78,15 @@ func (f family) identityBase(cfg cloud.Config) string {
 	return base + "/v3"
 }
 
+// versioned completes an endpoint of the catalogue without a version, and gives it a final slash.
+func versioned(base, version string) string {
+	base = strings.TrimRight(base, "/")
+	if have, _ := versionOf(base); have != "" {
+		return base + "/"
+	}
+	return base + "/" + version + "/"
+}
+
 // serviceCompute is the type of Nova's entry in a catalogue.
 const serviceCompute = "compute"
 

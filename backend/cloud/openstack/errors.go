@@ -18,6 +18,7 @@ type call struct {
 	instance   string // the instance it is about; empty if it is about none
 	permission string // the IAM permission or Nova's policy it needs
 	identity   bool   // it goes to the identity endpoint
+	image      bool   // it goes to the image endpoint
 	plain      bool   // the cloud is OpenStack without a vendor's gateway
 	// applicationCredential is the id of the one that the connection uses; empty if it uses none.
 	applicationCredential string
@@ -168,7 +169,13 @@ func statusMeaning(status int) meaning {
 }
 
 func (a answer) meaning(c call) meaning {
-	m, ok := codeMeanings[a.code]
+	m, ok := meaning{}, false
+	if c.action == actionChange {
+		m, ok = a.changeMeaning(c)
+	}
+	if !ok {
+		m, ok = codeMeanings[a.code]
+	}
 	if !ok {
 		m, ok = faultMeanings[a.fault]
 	}

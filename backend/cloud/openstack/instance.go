@@ -23,6 +23,7 @@ type server struct {
 	Tags       []string             `json:"tags"`
 	Created    string               `json:"created"`
 	LaunchedAt string               `json:"OS-SRV-USG:launched_at"`
+	Image      serverImage          `json:"image"`
 }
 
 type address struct {
@@ -43,6 +44,7 @@ func (s server) instance() cloud.Instance {
 		State:      s.state(),
 		CloudState: s.Status,
 		KeyName:    s.KeyName,
+		LoginUser:  s.loginUser(),
 		PrivateIP:  private,
 		PublicIP:   public,
 		Tags:       s.tags(),
@@ -50,13 +52,14 @@ func (s server) instance() cloud.Instance {
 	}
 }
 
-// platform reads os_type, which Huawei and OTC put into the metadata of each server, and falls back
-// to the image's name.
+// platform reads os_type, which Huawei and OTC put into the metadata of each server and newer Novas show
+// among the image's properties, and falls back to the image's name.
 func (s server) platform() cloud.Platform {
+	system := cmp.Or(s.Image.Properties[propertyOSType], s.Metadata[propertyOSType])
 	switch {
-	case strings.EqualFold(s.Metadata["os_type"], "Windows"):
+	case strings.EqualFold(system, "Windows"):
 		return cloud.Windows
-	case strings.EqualFold(s.Metadata["os_type"], "Linux"):
+	case strings.EqualFold(system, "Linux"):
 		return cloud.Linux
 	case strings.Contains(strings.ToLower(s.Metadata["image_name"]), "windows"):
 		return cloud.Windows

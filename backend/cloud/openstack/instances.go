@@ -20,9 +20,12 @@ const (
 	// singleLookups is up to how many instances are asked for one by one. There is no call for a set
 	// of ids; above this, reading the project's list costs less.
 	singleLookups = 10
-	// tagMicroversion is the oldest one in which servers carry their tags.
-	tagMicroversion = "2.26"
 )
+
+// microversions are asked for in turn, until the cloud takes one: 2.98 shows the properties of a server's
+// image, 2.26 its tags, "" is the oldest (nova/api/openstack/compute/rest_api_version_history.rst). The
+// vendors' clouds stop before 2.98.
+var microversions = []string{"2.98", "2.26", ""}
 
 // DescribeInstances implements cloud.Provider. Only a direct question counts as proof that an
 // instance does not exist: one that a long list leaves out is asked for by its id.
@@ -128,21 +131,24 @@ func (p *provider) eachServer(ctx context.Context, visit func(server) bool) erro
 	}
 }
 
-// withMicroversion is do with the microversion that adds tags. A cloud that does not know it (406)
-// is asked without from then on, and its instances have their metadata only.
+// withMicroversion is do with the newest of microversions that the cloud takes. One that it refuses (406)
+// is not asked for again.
 func (p *provider) withMicroversion(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	if p.plainAPI.Load() {
-		return p.do(ctx, c, send)
+	first := int32(0)
+	if !p.family.plain {
+		first = 1
 	}
-	err := p.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		client.Microversion = tagMicroversion
-		return send(ctx, client)
-	})
-	if a, ok := answerOf(err); ok && a.status == http.StatusNotAcceptable {
-		p.plainAPI.Store(true)
-		return p.do(ctx, c, send)
+	for {
+		next := max(first, p.refused.Load())
+		err := p.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+			client.Microversion = microversions[next]
+			return send(ctx, client)
+		})
+		if a, ok := answerOf(err); !ok || a.status != http.StatusNotAcceptable || int(next) == len(microversions)-1 {
+			return err
+		}
+		p.refused.Store(next + 1)
 	}
-	return err
 }
 
 // page is one answer to a list request.

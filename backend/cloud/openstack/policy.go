@@ -6,7 +6,7 @@ import (
 )
 
 // policies name what OpenStack's own services check for each call (nova/policies/servers.py,
-// server_password.py and keypairs.py; keystone/common/policies/application_credential.py). Releases
+// server_password.py, admin_password.py and keypairs.py; glance/policies/image.py; keystone/common/policies/application_credential.py). Releases
 // before 21.0 (Ussuri) of Nova know os-server-password as one policy without a suffix.
 var policies = map[string]string{
 	actionVerify:            "os_compute_api:servers:index",
@@ -15,6 +15,8 @@ var policies = map[string]string{
 	actionPassword:          "os_compute_api:os-server-password:show",
 	actionClear:             "os_compute_api:os-server-password:clear",
 	actionKeypair:           "os_compute_api:os-keypairs:show",
+	actionChange:            "os_compute_api:os-admin-password",
+	actionImage:             "get_image", // Glance's
 	actionListApplication:   "identity:list_application_credentials",
 	actionShowApplication:   "identity:get_application_credential",
 	actionCreateApplication: "identity:create_application_credential",

@@ -35,7 +35,7 @@ const (
 
 const userAgent = "vault-plugin-secrets-cloudpw"
 
-// provider is one connection. All state that changes is in sessions and plainAPI, so it is safe for
+// provider is one connection. All state that changes is in sessions and refused, so it is safe for
 // concurrent use.
 type provider struct {
 	family       family
@@ -50,8 +50,8 @@ type provider struct {
 	// applicationCredential is the id of the one in use; empty if there is none.
 	applicationCredential string
 	check                 string // what to type to see which permissions the credentials have
-	// plainAPI is set once the cloud refused the microversion, see withMicroversion.
-	plainAPI atomic.Bool
+	// refused counts the microversions that the cloud refused, see withMicroversion.
+	refused atomic.Int32
 }
 
 // What the family's clouds can do.
@@ -137,10 +137,7 @@ func transportOf(client *http.Client) http.RoundTripper {
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
 // request sent again, once.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	c.plain, c.applicationCredential, c.check = p.family.plain, p.applicationCredential, p.check
-	if c.plain {
-		c.permission = policies[c.action]
-	}
+	c = p.named(c)
 	for renewed := false; ; renewed = true {
 		s, err := p.sessions.get(ctx)
 		if err != nil {
@@ -157,15 +154,32 @@ func (p *provider) do(ctx context.Context, c call, send func(context.Context, *g
 	}
 }
 
+// named completes a call with what its errors need to know of the connection.
+func (p *provider) named(c call) call {
+	c.plain, c.applicationCredential, c.check = p.family.plain, p.applicationCredential, p.check
+	if c.plain {
+		c.permission = policies[c.action]
+	}
+	return c
+}
+
 func (p *provider) once(ctx context.Context, c call, s session, send func(context.Context, *gophercloud.ServiceClient) error) error {
 	if err := p.gate.Wait(ctx, c.action); err != nil {
 		return err
 	}
+	return p.exchange(ctx, c, s, send)
+}
+
+// exchange sends a request for which nothing is waited for any more.
+func (p *provider) exchange(ctx context.Context, c call, s session, send func(context.Context, *gophercloud.ServiceClient) error) error {
 	ctx, cancel := withTimeout(ctx, p.timeout)
 	defer cancel()
 	client := &gophercloud.ServiceClient{ProviderClient: p.compute, Endpoint: s.endpoint, Type: serviceCompute}
-	if c.identity {
+	switch {
+	case c.identity:
 		client = p.identityService()
+	case c.image:
+		client.Endpoint, client.Type = s.imageEndpoint, "image"
 	}
 	if s.token != "" {
 		client.MoreHeaders = map[string]string{"X-Auth-Token": s.token}
@@ -200,6 +214,9 @@ func (p *provider) ValidateInstanceID(id string) error {
 // DefaultUsername implements cloud.Provider. Plain OpenStack does not tell the platform unless the
 // metadata do; since only Windows guests deliver passwords, Windows is what it is taken for.
 func (p *provider) DefaultUsername(instance cloud.Instance) string {
+	if p.family.plain && instance.LoginUser != "" {
+		return instance.LoginUser
+	}
 	if instance.Platform == cloud.Windows || p.family.plain && instance.Platform == "" {
 		return "Administrator"
 	}

@@ -8,8 +8,10 @@ import (
 type session struct {
 	projectID string
 	endpoint  string // of the compute service, down to the project where it is in the path, with a final slash
-	token     string // empty where requests are signed
-	userID    string // Keystone's id of the token's user
+	// imageEndpoint is that of the image service, like endpoint; empty where the catalogue names none.
+	imageEndpoint string
+	token         string // empty where requests are signed
+	userID        string // Keystone's id of the token's user
 	// restricted is set where the token comes from an application credential that may manage no others.
 	restricted bool
 }

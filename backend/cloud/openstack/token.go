@@ -201,6 +201,7 @@ func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration
 	} else if s.endpoint, err = catalogued(fields.ServiceCatalog, t.region, s.projectID); err != nil {
 		return session{}, 0, err
 	}
+	s.imageEndpoint = imageEndpoint(fields.ServiceCatalog, t.region)
 	return s, max(0, fields.ExpiresAt.Sub(issued)), nil
 }
 

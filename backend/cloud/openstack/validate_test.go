@@ -169,7 +169,7 @@ func TestEndpoints(t *testing.T) {
 func TestDescriptors(t *testing.T) {
 	for _, d := range Descriptors() {
 		t.Run(d.Name, func(t *testing.T) {
-			if d.CanReset() || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
+			if d.CanReset() != (d.Name == nameOpenStack) || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
 				t.Errorf("capabilities are wrong: %+v", d)
 			}
 			if got, want := slices.Contains(d.Fields, "username"), d.Name != nameHuawei; got != want {
@@ -196,8 +196,13 @@ func TestDescriptors(t *testing.T) {
 			if _, ok := p.(cloud.PermissionChecker); !ok {
 				t.Error("the provider cannot check permissions")
 			}
-			if _, ok := p.(cloud.PasswordResetter); ok {
-				t.Error("the provider claims to reset passwords")
+			for _, method := range []string{cloud.MethodAPI, cloud.MethodCommand} {
+				_, described := d.ResetMethod(method)
+				if r := p.(cloud.PasswordResetters).Resetter(method); (r != nil) != described {
+					t.Errorf("reset method %s: %v, described %v", method, r, described)
+				} else if r != nil && r != p.(cloud.PasswordResetters).Resetter(method) {
+					t.Errorf("reset method %s is another each time", method)
+				}
 			}
 			if _, err := d.New(keysConfig(nil)); err == nil {
 				t.Error("a provider was made without an HTTP client")

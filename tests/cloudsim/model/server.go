@@ -50,15 +50,18 @@ type Server struct {
 	// RestrictState is Tencent's billing state; default NORMAL.
 	RestrictState string `json:"restrict_state,omitempty"`
 
-	KeyName   string            `json:"key_name,omitempty"` // launch key pair
-	ImageID   string            `json:"image_id,omitempty"`
-	VPCID     string            `json:"vpc_id,omitempty"`
-	SubnetID  string            `json:"subnet_id,omitempty"`
-	PrivateIP string            `json:"private_ip,omitempty"`
-	PublicIP  string            `json:"public_ip,omitempty"`
-	Tags      map[string]string `json:"tags,omitempty"`
-	Metadata  map[string]string `json:"metadata,omitempty"` // Nova metadata beyond what the API adds
-	Created   time.Time         `json:"created,omitzero"`   // operation clock
+	KeyName string `json:"key_name,omitempty"` // launch key pair
+	ImageID string `json:"image_id,omitempty"`
+	// ImageProperties are the image's, on OpenStack. nil makes those of an image whose guest agent sets
+	// passwords; see AdminUser.
+	ImageProperties map[string]string `json:"image_properties,omitempty"`
+	VPCID           string            `json:"vpc_id,omitempty"`
+	SubnetID        string            `json:"subnet_id,omitempty"`
+	PrivateIP       string            `json:"private_ip,omitempty"`
+	PublicIP        string            `json:"public_ip,omitempty"`
+	Tags            map[string]string `json:"tags,omitempty"`
+	Metadata        map[string]string `json:"metadata,omitempty"` // Nova metadata beyond what the API adds
+	Created         time.Time         `json:"created,omitzero"`   // operation clock
 
 	// InitialPassword is what the guest made at first boot, in clear.
 	InitialPassword string `json:"initial_password,omitempty"`
@@ -83,6 +86,8 @@ type Server struct {
 
 	// Latest is what the cloud shows of the latest operation.
 	Latest Operation `json:"latest"`
+	// Locked servers of OpenStack refuse actions of others than administrators.
+	Locked bool `json:"locked,omitempty"`
 	// Busy is true while an operation runs.
 	Busy bool `json:"busy,omitempty"`
 }
@@ -98,6 +103,9 @@ type server struct {
 	// snapshots are copies of its disk, by id.
 	snapshots map[string]Snapshot
 }
+
+// NoImage is the ImageID of a server of OpenStack that was booted from a volume.
+const NoImage = "-"
 
 // ErrNoServer says that an id belongs to no server.
 var ErrNoServer = errors.New("no such server")
@@ -179,6 +187,9 @@ func (w *World) fill(s *Server) error {
 			Linux:   "TencentOS Server 3.1 (TK4)",
 			Windows: "Windows Server 2022 DataCenter 64bit EN",
 		}[s.Platform]
+	}
+	if s.Cloud == OpenStack {
+		s.ImageProperties = imageProperties(s)
 	}
 	s.State = cmp.Or(s.State, StateRunning)
 	s.RestrictState = cmp.Or(s.RestrictState, "NORMAL")
@@ -339,5 +350,6 @@ func (s *server) copy() Server {
 
 func (s Server) clone() Server {
 	s.Tags, s.Metadata, s.Logins, s.Hashes = maps.Clone(s.Tags), maps.Clone(s.Metadata), maps.Clone(s.Logins), maps.Clone(s.Hashes)
+	s.ImageProperties = maps.Clone(s.ImageProperties)
 	return s
 }

@@ -77,9 +77,10 @@ func New(world *model.World, o Options) (*Cloud, error) {
 	if o.TokenLifetime <= 0 {
 		o.TokenLifetime = DefaultTokenLifetime
 	}
-	if o.MaxMicroversion <= 0 || o.MaxMicroversion > maxMinor {
+	if o.MaxMicroversion <= 0 {
 		o.MaxMicroversion = maxMinor
 	}
+	o.MaxMicroversion = min(o.MaxMicroversion, topMinor)
 	if o.LockTime <= 0 {
 		o.LockTime = 5 * time.Minute
 	}

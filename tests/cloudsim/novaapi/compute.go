@@ -20,6 +20,7 @@ var novaRoutes = []route{
 		handle: (*Cloud).showServerPassword, server: true},
 	{method: http.MethodDelete, path: "servers/*/os-server-password", action: "DeleteServerPassword",
 		handle: (*Cloud).deleteServerPassword, server: true},
+	{method: http.MethodPost, path: "servers/*/action", action: actionChange, handle: (*Cloud).changePassword, server: true, plain: true},
 	{method: http.MethodGet, path: "os-keypairs", action: "ListKeypairs", handle: (*Cloud).listKeypairs},
 	{method: http.MethodGet, path: "os-keypairs/*", action: "ShowKeypair", handle: (*Cloud).showKeypair},
 	{method: http.MethodGet, path: "flavors", action: "ListFlavors", handle: (*Cloud).listFlavors},
@@ -143,6 +144,9 @@ func (c *Cloud) routeCompute(r *request, path string) (route, *answer) {
 	default:
 		r.api = apiECS // whatever else there is, it is not Nova's
 		return route{}, c.noSuchAPI(r)
+	}
+	if !c.plain() {
+		routes = slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.plain })
 	}
 	rt, vars, known, allowed := find(routes, r.Method, rest)
 	if !known || !c.plain() {

@@ -234,6 +234,7 @@ func (c *Cloud) permission(action string) string {
 		"ShowServer":              {"os_compute_api:servers:show", "ecs:servers:get"},
 		"ShowServerPassword":      {"os_compute_api:os-server-password:show", "ecs:serverPasswords:manage"},
 		"DeleteServerPassword":    {"os_compute_api:os-server-password:clear", "ecs:serverPasswords:manage"},
+		actionChange:              {"os_compute_api:os-admin-password", ""},
 		"ListKeypairs":            {"os_compute_api:os-keypairs:index", "ecs:serverKeypairs:list"},
 		"ShowKeypair":             {"os_compute_api:os-keypairs:show", "ecs:serverKeypairs:get"},
 		"ListCloudServersDetails": {"", "ecs:cloudServers:list"},

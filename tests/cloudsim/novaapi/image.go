@@ -3,6 +3,7 @@ package novaapi
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,17 +35,22 @@ func (c *Cloud) images(r *request, keep func(model.Server) bool) []map[string]an
 	seen := map[string]bool{}
 	out := []map[string]any{}
 	for _, s := range c.world.Servers(func(s model.Server) bool { return c.visible(r, s) && keep(s) }) {
-		if seen[s.ImageID] {
+		if seen[s.ImageID] || s.ImageID == model.NoImage {
 			continue
 		}
 		seen[s.ImageID] = true
 		created := s.Created.UTC().Format(time.RFC3339)
-		out = append(out, map[string]any{
+		image := map[string]any{}
+		for name, value := range s.ImageProperties {
+			image[name] = value
+		}
+		maps.Copy(image, map[string]any{
 			"id": s.ImageID, "name": imageName(s), "status": "active", "visibility": "public", "owner": s.ProjectID,
 			"container_format": "bare", "disk_format": "qcow2", "min_disk": 0, "min_ram": 0, "protected": false, "tags": []string{},
 			"created_at": created, "updated_at": created, "self": "/v2/images/" + s.ImageID, "file": "/v2/images/" + s.ImageID + "/file",
 			"schema": "/v2/schemas/image",
 		})
+		out = append(out, image)
 	}
 	slices.SortFunc(out, func(a, b map[string]any) int {
 		return cmp.Or(cmp.Compare(a["name"].(string), b["name"].(string)), cmp.Compare(a["id"].(string), b["id"].(string)))
@@ -66,7 +72,8 @@ func (c *Cloud) listImages(r *request) *answer {
 func (c *Cloud) showImage(r *request) *answer {
 	list := c.images(r, func(s model.Server) bool { return s.ImageID == r.vars[0] })
 	if len(list) == 0 {
-		return novaFault(http.StatusNotFound, fmt.Sprintf("No image found with ID %s", r.vars[0]))
+		return &answer{status: http.StatusNotFound, code: "404", body: map[string]any{"code": "404 Not Found", "title": "Not Found",
+			"message": fmt.Sprintf("No image found with ID %s<br /><br />\n\n\n", r.vars[0])}}
 	}
 	return ok(list[0])
 }

@@ -26,6 +26,9 @@ type microversion struct {
 const (
 	minMinor = 1
 	maxMinor = 60
+	// topMinor is the highest that Options.MaxMicroversion may name: the one of OpenStack 2025.1 that
+	// shows image properties. Between maxMinor and it, only what servers look like follows Nova.
+	topMinor = minorImageProperties
 )
 
 // Minor versions at which an answer changes.
@@ -38,6 +41,8 @@ const (
 	minorKeypairPaging = 35
 	minorStrictStatus  = 38
 	minorFlavorInline  = 47
+
+	minorImageProperties = 98
 )
 
 func (v microversion) String() string { return strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor) }

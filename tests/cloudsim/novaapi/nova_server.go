@@ -23,6 +23,9 @@ type novaState struct {
 func stateOf(s model.Server) novaState {
 	switch s.State {
 	case model.StateRunning:
+		if s.Busy && s.Latest.Name == actionChange {
+			return novaState{"PASSWORD", "active", taskUpdatingPassword, 1}
+		}
 		return novaState{"ACTIVE", "active", nil, 1}
 	case model.StatePending:
 		return novaState{"BUILD", "building", "spawning", 0}
@@ -140,7 +143,7 @@ func (c *Cloud) serverView(r *request, s model.Server) map[string]any {
 		"hostId": hexSHA256([]byte("host" + s.ProjectID))[:56], "accessIPv4": "", "accessIPv6": "",
 		"addresses": c.addressesOf(s, 4), "metadata": c.metadataOf(s), "links": c.serverLinks(r, s.ID),
 		"key_name": nullable(s.KeyName), "config_drive": "",
-		"image":             map[string]any{"id": s.ImageID, "links": []link{{"bookmark", c.computeURL(r.Request) + "/images/" + s.ImageID}}},
+		"image":             c.imageOf(r, s),
 		"security_groups":   []map[string]string{{"name": "default"}},
 		"OS-DCF:diskConfig": "MANUAL", "OS-EXT-AZ:availability_zone": s.Region + "-01",
 		"OS-EXT-STS:vm_state": state.vm, "OS-EXT-STS:task_state": state.task, "OS-EXT-STS:power_state": state.power,
@@ -160,7 +163,7 @@ func (c *Cloud) serverView(r *request, s model.Server) map[string]any {
 		view["OS-EXT-SRV-ATTR:root_device_name"] = "/dev/vda"
 	}
 	if r.version.atLeast(minorLocked) {
-		view["locked"] = false
+		view["locked"] = s.Locked
 	}
 	if r.version.atLeast(minorDescription) {
 		view["description"] = nil
@@ -168,7 +171,27 @@ func (c *Cloud) serverView(r *request, s model.Server) map[string]any {
 	if r.version.atLeast(minorTags) {
 		view["tags"] = tagList(s)
 	}
+	if r.version.atLeast(minorImageProperties) { // and what other versions above maxMinor added
+		view["trusted_image_certificates"], view["server_groups"], view["locked_reason"] = nil, []any{}, nil
+		view["OS-EXT-SRV-ATTR:hostname"], view["pinned_availability_zone"] = strings.ToLower(s.Name), nil
+	}
 	return view
+}
+
+// imageOf shows a server's image; as "" where it has none, having been booted from a volume.
+func (c *Cloud) imageOf(r *request, s model.Server) any {
+	if s.ImageID == model.NoImage {
+		return ""
+	}
+	image := map[string]any{"id": s.ImageID, "links": []link{{"bookmark", c.computeURL(r.Request) + "/images/" + s.ImageID}}}
+	if r.version.atLeast(minorImageProperties) {
+		properties := maps.Clone(s.ImageProperties)
+		if properties == nil {
+			properties = map[string]string{}
+		}
+		image["properties"] = properties
+	}
+	return image
 }
 
 func nullable(s string) any {

@@ -282,7 +282,7 @@ func TestImagesOfServersHaveNames(t *testing.T) {
 	get(t, nil, "GET", base+"/v2/images", headerToken, client.Token()).want(t, 200, "images/0/name", s.OSName)
 	get(t, nil, "GET", base+"/v2/images?id=in:none", headerToken, client.Token()).want(t, 200, "images", "[]")
 	get(t, nil, "GET", base+"/v2/images/"+s.ImageID, headerToken, client.Token()).want(t, 200, "id", s.ImageID)
-	get(t, nil, "GET", base+"/v2/images/none", headerToken, client.Token()).want(t, 404, "itemNotFound/code", "404")
+	get(t, nil, "GET", base+"/v2/images/none", headerToken, client.Token()).want(t, 404, "code", "404 Not Found")
 	get(t, nil, "GET", base+"/v2/images").want(t, 401, "error/code", "401")
 	get(t, nil, "PUT", base+"/v2/images/x", headerToken, client.Token()).want(t, 404, "itemNotFound/code", "404")
 }
@@ -351,5 +351,63 @@ func TestAccessRulesOfApplicationCredentials(t *testing.T) {
 		if got := get(t, nil, "GET", url, headerToken, r.header.Get(headerSubjectToken)); got.status != want {
 			t.Errorf("%+v: %v, want %d", rule, got, want)
 		}
+	}
+}
+
+// TestChangePassword holds what a Nova 26 of Debian answered to the same bodies, as far as its compute
+// service without guests can; the rest is from Nova's source.
+func TestChangePassword(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	client, err := f.byToken(t, f.login())
+	if err != nil {
+		t.Fatal(err)
+	}
+	act := func(id, body string) reply {
+		t.Helper()
+		return send(t, nil, "POST", f.compute+"/v2.1/servers/"+id+"/action", body, headerToken, client.Token(), "Content-Type", "application/json")
+	}
+	for body, text := range map[string]string{
+		"{": "Malformed request body", "{}": "Malformed request body", "": "Malformed request body",
+		`{"changePassword":{"adminPass":"x"},"reboot":{}}`: "Malformed request body",
+		`{"nosuch":null}`:                            "There is no such action: nosuch",
+		`{"changePassword":{}}`:                      "'adminPass' is a required property",
+		`{"changePassword":null}`:                    "not of type 'object'",
+		`{"changePassword":{"adminPass":5}}`:         "not of type 'string'",
+		`{"changePassword":{"adminPass":"x","y":1}}`: "Additional properties are not allowed",
+	} {
+		r := act(s.ID, body)
+		if message := fmt.Sprint(r.at("badRequest/message")); r.status != 400 || !strings.Contains(message, text) {
+			t.Errorf("%s: %v, want %s", body, r, text)
+		}
+	}
+	const change = `{"changePassword":{"adminPass":"Changed-Pa55word"}}`
+	act("none", change).want(t, 404, "itemNotFound/code", "404")
+	if r := act(s.ID, change); r.status != 202 || r.text != "" || r.header.Get("X-Compute-Request-Id") == "" {
+		t.Errorf("got %v", r)
+	}
+	now, _ := f.world.Server(s.ID)
+	if !now.HasPassword("Administrator", "Changed-Pa55word") || f.world.Attempts(s.ID)[0].Password != "Changed-Pa55word" {
+		t.Errorf("the server has other logins: %+v", now.Logins)
+	}
+	// libvirt's driver keeps what it set as the server's password, for the launch key pair.
+	get(t, nil, "GET", f.compute+"/v2.1/servers/"+s.ID+"/os-server-password", headerToken, client.Token()).want(t, 200, "password", now.Ciphertext)
+
+	if _, err := f.world.AddFault(model.Fault{Action: actionChange, Kind: model.FaultStuck, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	act(s.ID, change).want(t, 500, "computeFault/code", "500")
+	get(t, nil, "GET", f.compute+"/v2.1/servers/"+s.ID, headerToken, client.Token()).want(t, 200, "server/status", "PASSWORD")
+	act(s.ID, change).want(t, 409, "conflictingRequest/message", "Cannot 'changePassword' instance "+s.ID+" while it is in task_state updating_password")
+
+	for _, name := range []model.Cloud{model.HuaweiCloud, model.OpenTelekomCloud} {
+		v := newFixture(t, name, nil)
+		windows := v.windows(t)
+		client, err := v.byToken(t, v.login())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := send(t, nil, "POST", client.ServiceURL("servers", windows.ID, "action"), change, headerToken, client.Token())
+		r.want(t, 404, "itemNotFound/code", "404")
 	}
 }

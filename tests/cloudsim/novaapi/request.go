@@ -20,6 +20,8 @@ type request struct {
 	vars    []string // path segments that the route left open
 	version microversion
 	caller  caller
+	// exchange carries the faults that may bend what the request starts.
+	exchange *model.Exchange
 }
 
 // caller is who sent a request.
@@ -65,6 +67,8 @@ type route struct {
 	open bool
 	// server tells that the first open segment is a server's id.
 	server bool
+	// plain routes are OpenStack's own; the vendors' references do not have them.
+	plain bool
 }
 
 // match reports whether path fits, and the segments that were left open.

@@ -18,7 +18,11 @@ func (c *Cloud) run(w http.ResponseWriter, r *request, rt route, service string)
 	if rt.server {
 		call.Instances = []string{r.vars[0]}
 	}
-	wire.Serve(w, c.world, c.world.Begin(call),
+	if rt.action == actionChange {
+		call.Password, _ = r.changeBody()
+	}
+	r.exchange = c.world.Begin(call)
+	wire.Serve(w, c.world, r.exchange,
 		func(f *model.Refusal) wire.Answer { return c.final(r, c.refuse(r, f)) },
 		func() wire.Answer { return c.final(r, rt.handle(c, r)) })
 }

@@ -1,0 +1,212 @@
+package openstack
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// actionChange is the server action changePassword, which only plain OpenStack has.
+const actionChange = "ChangePassword"
+
+const (
+	// requestLinger is how long after its sending a request may still reach Nova: a token has no time of
+	// signing, so nothing but the queues in front of Nova bounds it. The figure is ours, far above the
+	// minute that HAProxy lets a request queue in OpenStack's own deployments (kolla-ansible,
+	// haproxy_defaults, timeout queue).
+	requestLinger = 15 * time.Minute
+	// longestChange is ours, too. Nova's message to the compute service ends after rpc_response_timeout,
+	// a minute by default; the hypervisor then waits for the guest's agent as long as that takes.
+	longestChange = time.Hour
+	pollInterval  = 2 * time.Second
+)
+
+// Resetter implements cloud.PasswordResetters.
+func (p *provider) Resetter(method string) cloud.PasswordResetter {
+	if method == cloud.MethodAPI && p.family.plain {
+		return changePassword{p}
+	}
+	return nil
+}
+
+// changePassword sets passwords by Nova's server action of that name. 202 is the proof of success, in
+// spite of what that status says elsewhere: the API service waits for the compute service
+// (nova/compute/rpcapi.py, set_admin_password is a call, no cast), which answers when the hypervisor's
+// driver has had the guest's agent set the password (nova/compute/manager.py, set_admin_password). A note
+// in nova/api/openstack/compute/admin_password.py says that it should be 204 therefore.
+//
+// There is no record to look at, and none is needed: the answer that was lost is asked for again with the
+// same password. Nova carries out one such action at a time on a server (task_state updating_password).
+type changePassword struct{ p *provider }
+
+var (
+	_ cloud.PasswordResetters = (*provider)(nil)
+	_ cloud.ResetChecker      = changePassword{}
+	_ cloud.ResetPreparer     = changePassword{}
+)
+
+// ResetTraits implements cloud.PasswordResetter.
+func (changePassword) ResetTraits() cloud.ResetTraits {
+	return cloud.ResetTraits{
+		Action:            actionChange,
+		BatchSize:         1,
+		SignatureLifetime: requestLinger,
+		Serial:            true,
+		LongestOperation:  longestChange,
+		PollInterval:      pollInterval,
+	}
+}
+
+// CheckReset implements cloud.ResetChecker. Nova takes no user name: the driver chooses. Where the cloud
+// does not say whom, PrepareReset asks.
+func (changePassword) CheckReset(i cloud.Instance, username string) error {
+	if i.LoginUser == "" || i.LoginUser == username {
+		return nil
+	}
+	return wrongUser(i.ID, i.LoginUser, username)
+}
+
+func wrongUser(instance, admin, username string) *cloud.Error {
+	return cloud.Errorf(cloud.Refused, "username: Nova sets the password of %s on instance %s, and of no other user, not of %s; use username=%s, "+
+		"or an image with the property os_admin_user=%s", admin, instance, username, admin, username)
+}
+
+// PrepareReset implements cloud.ResetPreparer: it asks whose password Nova will set.
+func (c changePassword) PrepareReset(ctx context.Context, reset cloud.Reset) (string, error) {
+	if len(reset.InstanceIDs) != 1 {
+		return "", cloud.Errorf(cloud.Refused, "%s: %d instances given; one request takes one", actionChange, len(reset.InstanceIDs))
+	}
+	id := reset.InstanceIDs[0]
+	if err := c.p.ValidateInstanceID(id); err != nil {
+		return "", err
+	}
+	s, err := c.p.show(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	admin, err := c.p.adminUser(ctx, s)
+	switch {
+	case err != nil:
+		return "", err
+	case admin == "":
+		return "", cloud.Errorf(cloud.Refused, "%s of instance %s: the cloud does not tell which user's password it would set, as the image cannot be read; "+
+			"say it: openstack server set --property %s=USER %s", actionChange, id, propertyAdminUser, id)
+	case admin != reset.Username:
+		return "", wrongUser(id, admin, reset.Username)
+	}
+	return admin, nil
+}
+
+// StartReset implements cloud.PasswordResetter. A token that the cloud does not take any more is renewed,
+// and the request sent again: whoever answers 401 has not let it pass.
+func (c changePassword) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
+	if err := c.check(reset); err != nil {
+		return cloud.ResetStarted{}, err
+	}
+	p, id := c.p, reset.InstanceIDs[0]
+	what := p.named(call{action: actionChange, instance: id})
+	for renewed := false; ; renewed = true {
+		s, err := p.sessions.get(ctx)
+		if err != nil {
+			return cloud.ResetStarted{}, err
+		}
+		err = p.exchange(ctx, what, s, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+			result := servers.ChangeAdminPassword(ctx, client, id, reset.Password)
+			if result.Err == nil && requestIDOf(result.Header) == "" {
+				return fmt.Errorf("%w: no request id, so it is not Nova's", errAnswerForm)
+			}
+			return result.Err
+		})
+		if err == nil {
+			return cloud.ResetStarted{Done: true}, nil
+		}
+		if a, ok := answerOf(err); !renewed && ok && a.status == http.StatusUnauthorized && p.sessions.renewable(s) {
+			continue
+		}
+		return cloud.ResetStarted{}, translateChange(what, err, append(redactor{reset.Password, s.token}, p.secrets...))
+	}
+}
+
+func (c changePassword) check(reset cloud.Reset) error {
+	switch {
+	case len(reset.InstanceIDs) != 1:
+		return cloud.Errorf(cloud.Refused, "%s: %d instances given; one request takes one", actionChange, len(reset.InstanceIDs))
+	case reset.Prepared == "" || reset.Prepared != reset.Username:
+		return cloud.Errorf(cloud.Refused, "%s: it was not found out that the password of %s is the one that Nova sets", actionChange, reset.Username)
+	case reset.Password == "":
+		return cloud.Errorf(cloud.PasswordRefused, "%s: the password is empty", actionChange)
+	}
+	return c.p.ValidateInstanceID(reset.InstanceIDs[0])
+}
+
+// ResetRecords implements cloud.PasswordResetter. No reset has a record; it only says whether the instances
+// exist.
+func (c changePassword) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	ids := make([]string, len(refs))
+	for i, ref := range refs {
+		ids[i] = ref.InstanceID
+	}
+	found, err := c.p.DescribeInstances(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string]cloud.ResetRecord, len(found))
+	for _, i := range found {
+		records[i.ID] = cloud.ResetRecord{Gone: i.State == cloud.StateGone}
+	}
+	return records, nil
+}
+
+// translateChange is translate for changePassword, where a refusal counts only if it is Nova's or
+// Keystone's own: whatever else answered may have let the request pass.
+func translateChange(c call, err error, secrets redactor) *cloud.Error {
+	e := translate(c, err, secrets)
+	a, answered := answerOf(err)
+	switch {
+	case !answered || !e.Kind.CertainlyNothingDone() || a.own():
+		return e
+	}
+	doubtful := *e
+	doubtful.Kind = cloud.Unknown
+	return &doubtful
+}
+
+// own reports whether an answer has the form of a refusal by Nova, or by Keystone's middleware before it.
+func (a answer) own() bool {
+	return novaFaults[a.fault] || a.status == http.StatusUnauthorized && a.keystone
+}
+
+// changeMeaning is what Nova's answers to changePassword mean (nova/api/openstack/compute/admin_password.py
+// and nova/compute/manager.py, set_admin_password); ok is false for those that mean what they do
+// everywhere. Only what Nova says before the driver is called proves that nothing was done.
+func (a answer) changeMeaning(c call) (m meaning, ok bool) {
+	says := func(text string) bool { return strings.Contains(a.reason, text) }
+	switch {
+	case a.status == http.StatusNotImplemented:
+		// libvirt's agent did not answer, or stopped answering; or the hypervisor has no such call.
+		return meaning{cloud.Unknown, "the server's guest agent does not answer; start qemu-guest-agent in it (QEMU Guest Agent on Windows); hypervisors other than libvirt's cannot set passwords"}, true
+	case a.status != http.StatusConflict:
+		return m, false
+	case says("agent is not enabled"):
+		return meaning{cloud.Refused, "the server's image does not say that there is a guest agent; install qemu-guest-agent, set hw_qemu_guest_agent=yes on the image (openstack image set --property hw_qemu_guest_agent=yes IMAGE), and make the server anew from it"}, true
+	case says("not supported"):
+		return meaning{cloud.Refused, "the server's hypervisor cannot set passwords; a role with source=initial and without reset_method works"}, true
+	case says("is not running"), says("in vm_state"), says("in power_state"):
+		return meaning{cloud.Refused, "the server must run for it; start it: openstack server start " + c.instance}, true
+	case says("task_state updating_password"):
+		return meaning{cloud.Refused, "the cloud is still at an earlier change of this password; if that never ends, its operator must free the server: openstack server set --state active " + c.instance}, true
+	case says("in task_state"):
+		return meaning{cloud.Refused, hintState}, true
+	case says("in an invalid state for 'changePassword'"):
+		return meaning{cloud.Refused, "the server is locked; unlock it: openstack server unlock " + c.instance}, true
+	}
+	// "error setting admin password" may come after the guest has set it, as may what is unknown here.
+	return meaning{cloud.Unknown, "the hypervisor reports an error, which does not say whether the password was set; the reason is in the log of nova-compute. It may be that the user does not exist in the server, or that the guest's own rules refuse the password"}, true
+}
