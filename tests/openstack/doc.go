@@ -7,8 +7,10 @@
 // somebody has a cloud to point them at.
 //
 // For want of a cloud, scripts/openstack-dev.sh runs a Keystone and a Nova of Debian's on this machine.
+// They change nothing, unless a variable allows it:
 //
-// They change nothing, unless CLOUDPW_OPENSTACK_ROTATE=1 allows them to make an application credential
-// and to delete it again. CLOUDPW_OPENSTACK_KEY may name the file of a private key that decrypts the
-// initial passwords.
+//	CLOUDPW_OPENSTACK_ROTATE=1     makes an application credential and deletes it again
+//	CLOUDPW_OPENSTACK_RESET=ID     sets the password of the server with that id to a random one
+//
+// CLOUDPW_OPENSTACK_KEY may name the file of a private key that decrypts the initial passwords.
 package openstack

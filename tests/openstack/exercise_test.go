@@ -27,6 +27,7 @@ const (
 type options struct {
 	key    *password.PrivateKey // decrypts the initial passwords; nil leaves them encrypted
 	rotate bool                 // make and delete an application credential
+	reset  string               // the id of a server whose password may be set; empty sets none
 }
 
 // outcome counts what exercise found.
@@ -49,7 +50,7 @@ func connect(t *testing.T, cfg cloud.Config) cloud.Provider {
 	return p
 }
 
-// exercise uses a connection for everything that changes no server.
+// exercise uses a connection for everything that it can do.
 func exercise(t *testing.T, cfg cloud.Config, o options) outcome {
 	t.Helper()
 	p := connect(t, cfg)
@@ -64,7 +65,31 @@ func exercise(t *testing.T, cfg cloud.Config, o options) outcome {
 	if o.rotate {
 		t.Run("rotation", func(t *testing.T) { rotate(t, p, cfg) })
 	}
+	if o.reset != "" {
+		t.Run("reset", func(t *testing.T) { reset(t, p, o.reset) })
+	}
 	return out
+}
+
+// reset sets the password of a server's administrator, whoever that is for Nova, to one that nobody keeps.
+func reset(t *testing.T, p cloud.Provider, id string) {
+	method := p.(cloud.PasswordResetters).Resetter(cloud.MethodAPI)
+	found, err := p.DescribeInstances(t.Context(), []string{id})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	r := cloud.Reset{InstanceIDs: []string{id}, Username: p.DefaultUsername(found[0])}
+	if r.Prepared, err = method.(cloud.ResetPreparer).PrepareReset(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Password, err = password.Generate(p.PasswordRules(found[0]), r.Username, 0); err != nil {
+		t.Fatal(err)
+	}
+	started, err := method.StartReset(t.Context(), r)
+	if err != nil || !started.Done {
+		t.Fatalf("started %+v, %v", started, err)
+	}
+	t.Logf("the password of %s was set", r.Username)
 }
 
 func checkInstances(t *testing.T, p cloud.Provider) int {
@@ -203,7 +228,7 @@ func TestAgainstTheSimulator(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(cfg.HTTPClient.CloseIdleConnections)
-			got := exercise(t, cfg, options{key: key, rotate: true})
+			got := exercise(t, cfg, options{key: key, rotate: true, reset: account.Servers["windows-1"]})
 			if want := (outcome{instances: len(account.Servers), delivered: 1, decrypted: 1}); got != want {
 				t.Errorf("found %+v, want %+v", got, want)
 			}

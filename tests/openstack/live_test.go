@@ -14,6 +14,7 @@ const (
 	variableRC     = "CLOUDPW_OPENSTACK_RC"
 	variableKey    = "CLOUDPW_OPENSTACK_KEY"
 	variableRotate = "CLOUDPW_OPENSTACK_ROTATE"
+	variableReset  = "CLOUDPW_OPENSTACK_RESET"
 )
 
 func TestAgainstARealCloud(t *testing.T) {
@@ -34,7 +35,7 @@ func TestAgainstARealCloud(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{rotate: os.Getenv(variableRotate) == "1"}
+	o := options{rotate: os.Getenv(variableRotate) == "1", reset: os.Getenv(variableReset)}
 	if name := os.Getenv(variableKey); name != "" {
 		text, err := os.ReadFile(name)
 		if err != nil {

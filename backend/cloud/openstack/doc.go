@@ -45,8 +45,9 @@
 //
 // The compute endpoint is the public one of the region in the catalogue, unless endpoints.compute is
 // set. Nova does not tell the platform of a server before microversion 2.98, which shows its image's
-// properties; the metadata keys os_type and image_name do, where somebody set them. Without them Windows is assumed for the name of the user: "Administrator". Images
-// of Cloudbase-Init whose user is "Admin" need a role with username.
+// properties; the metadata keys os_type and image_name do, where somebody set them. Without them Windows
+// is assumed for the name of the user: "Administrator". Images of Cloudbase-Init whose user is "Admin"
+// need a role with username.
 //
 // # Tags
 //
