@@ -326,6 +326,7 @@ func (h *trial) valuesNow() map[string]int {
 // which keeps its rotation waiting and its password readable.
 func (h *trial) goesOn(t *testing.T, before map[string]int) {
 	t.Helper()
+	rotated := 0
 	for _, a := range h.scheduled {
 		harness.Eventually(t, goesOnWithin, "the schedule of "+a.id, func() error {
 			account := h.Read(t, a.account()).Data
@@ -338,6 +339,12 @@ func (h *trial) goesOn(t *testing.T, before map[string]int) {
 			}
 			return err
 		})
+		if !a.settling {
+			rotated++
+		}
+	}
+	if rotated == 0 {
+		h.broken("all accounts with a schedule settle, so that none shows that schedules go on")
 	}
 }
 
