@@ -283,7 +283,7 @@ func (e *env) forget(t *testing.T) {
 	remove("belongs to role win")
 	e.Delete(t, "cloudpw/roles/win")
 	remove("terminate it first")
-	if err := e.sim.Client.Delete(t.Context(), id); err != nil {
+	if err := e.sim.Delete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	e.Delete(t, "cloudpw/"+path)
