@@ -5,7 +5,7 @@ set -euo pipefail
 
 : "${AUTH_URL:?run tests/independent/run.sh}" "${REGION:?}" "${USERNAME:?}" "${PASSWORD:?}" "${USER_DOMAIN:?}" "${PROJECT:?}" "${PROJECT_DOMAIN:?}"
 : "${APPLICATION_CREDENTIAL_ID:?}" "${APPLICATION_CREDENTIAL_SECRET:?}" "${PROJECT_ID:?}" "${KEY_NAME:?}"
-: "${WINDOWS:?}" "${WINDOWS_SSH:?}" "${LINUX:?}" "${PRIVATE_KEY:?}" "${CLOUDSIM_LOGIN:?}"
+: "${WINDOWS:?}" "${WINDOWS_SSH:?}" "${LINUX:?}" "${LINUX_SSH:?}" "${PRIVATE_KEY:?}" "${CLOUDSIM_LOGIN:?}"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,6 +35,7 @@ with() {
 }
 nova() { by_password /usr/bin/nova "$@" 2>/dev/null; } # it says on stderr that it is deprecated
 login() { printf '%s' "$1" | $CLOUDSIM_LOGIN "$WINDOWS_SSH" Administrator; }
+login_root() { printf '%s' "$1" | $CLOUDSIM_LOGIN "$LINUX_SSH" root; }
 
 for as in by_password by_credential; do
 	prints "$as: a token is issued for the project" "^$PROJECT_ID$" "$as" openstack token issue -f value -c project_id
@@ -55,6 +56,12 @@ prints "the key pair has its fingerprint" "^([0-9a-f]{2}:){15}[0-9a-f]{2}$" by_p
 prints "an application credential is made" "True" by_password openstack application credential create --unrestricted other -f value -c unrestricted
 prints "and listed" "other" by_credential openstack application credential list -f value -c Name
 prints "and deleted" "^$" by_credential openstack application credential delete other
+
+prints "a password is set" "^$" by_credential openstack server set --password Changed-Pa55word "$LINUX"
+prints "and logs in" "login accepted" login_root Changed-Pa55word
+prints "and was kept for the key pair" "^Changed-Pa55word$" nova get-password "$LINUX" "$work/key.pem"
+fails_with "the password of an unknown server is not set" "No server with a name or ID" \
+	by_credential openstack server set --password Changed-Pa55word "$unknown"
 
 prints "the password is cleared" "^$" nova clear-password "$WINDOWS"
 prints "and then it is gone" '^$' nova get-password "$WINDOWS" "$work/key.pem"
