@@ -17,12 +17,12 @@ func TestThousandsOfSimulatedInstances(t *testing.T) {
 		"aws": 3, "tencent": 23, "huawei": 24, "otc": 24, "application": 24,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for its cloud's limit of requests
 			sim := cloudsim.Start(t, cloudsim.Options{})
 			data := simulatedConnections(t, sim)[name]
-			of := sim.Info().Seeded[model.Cloud(data["provider"].(string))]
 			cloud := model.Cloud(data["provider"].(string))
-			seededServers := len(of.Servers)
-			for n := range all - seededServers {
+			of := sim.Info().Seeded[cloud]
+			for n := range all - len(of.Servers) {
 				tags := map[string]string{"number": fmt.Sprint(n)}
 				if n < web {
 					tags["team"] = "web"
@@ -32,13 +32,13 @@ func TestThousandsOfSimulatedInstances(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			requests := func(of func()) int {
+			requests := func(made func()) int {
 				log := sim.World().Log(0)
 				before := 0
 				if len(log) > 0 {
 					before = log[len(log)-1].Seq
 				}
-				of()
+				made()
 				return len(sim.World().Log(before))
 			}
 			h := newRealHarness(t)
