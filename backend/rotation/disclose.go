@@ -313,11 +313,11 @@ func (a *Account) quiet(r rules) error {
 	}
 	switch {
 	case a.Pending != nil:
-		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.ID.inspectCommand())
+		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.inspectCommand())
 	case len(a.OldUnresolved) > 0:
-		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.ID.inspectCommand())
+		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.inspectCommand())
 	case len(a.Candidates) > 0:
-		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.ID.inspectCommand())
+		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.inspectCommand())
 	}
 	return nil
 }
