@@ -99,6 +99,13 @@ bench: build build-bench ## compare the engine's speed with other engines' in a 
 		go test -tags bench -count=1 -timeout 20m -v -run '^TestBench$$' $(TESTFLAGS) ./tests/bench
 	@cat $(BIN)/bench/table.md
 
+.PHONY: bench-docs
+bench-docs: bench ## run the benchmark and put its table into docs/benchmarks.md, its figures into docs/benchmarks.json
+	awk -v table=$(BIN)/bench/table.md '/^<!-- end of the table -->/ { skip = 0 } !skip { print } \
+		/^<!-- table -->/ { skip = 1; while ((getline line < table) > 0) print line }' docs/benchmarks.md >$(BIN)/bench/benchmarks.md
+	mv $(BIN)/bench/benchmarks.md docs/benchmarks.md
+	cp $(BIN)/bench/result.json docs/benchmarks.json
+
 .PHONY: build-bench
 build-bench:
 	go build $(GOFLAGS_BUILD) -o $(BIN)/cloudpw-bench-floor ./tests/bench/floor

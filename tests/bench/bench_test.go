@@ -53,7 +53,7 @@ func measure(t *testing.T, s settings, bin harness.Binaries, storage string, rep
 	}
 	report.Machine.Vault = "Vault " + version.Version
 	sim := simulate(t)
-	targets := append(around(t, v, bin), own(t, v, sim, s.accounts)...)
+	targets := append(around(t, v, bin), own(t, v, bin, sim, s.accounts)...)
 	if ldapMissing(bin) == "" {
 		targets = append(targets, openLDAP(t, v, bin)...)
 	}
@@ -66,9 +66,14 @@ func measure(t *testing.T, s settings, bin harness.Binaries, storage string, rep
 	for _, clients := range []int{1, many} {
 		series := map[string]Series{}
 		for _, target := range targets {
-			series[target.Name] = all[seriesKey{target.Name, clients}]
+			if one, ok := all[seriesKey{target.Name, clients}]; ok {
+				series[target.Name] = one
+			}
 		}
 		for _, target := range targets {
+			if _, asked := series[target.Name]; !asked {
+				continue
+			}
 			report.Reads = append(report.Reads, series[target.Name].Row(storage, rivals(target, series)...))
 		}
 	}
@@ -77,22 +82,52 @@ func measure(t *testing.T, s settings, bin harness.Binaries, storage string, rep
 		report.Plugins = append(report.Plugins,
 			program(t, v, floorPlugin, pluginBeside(bin, floorPlugin), "floor/nothing"),
 			program(t, v, harness.PluginName, bin.Plugin, "cloudpw/creds/static"))
+		report.byHand(t, v, bin, sim)
 	}
+	report.Revoked = append(report.Revoked, revokeAll(t, v, storage, targets, all)...)
+}
+
+// revokeAll revokes the leases of all leased targets, part by part in turn, so that what disturbs the machine disturbs all
+// of them.
+func revokeAll(t *testing.T, v *harness.Vault, storage string, targets []Target, all map[seriesKey]Series) []Revoked {
+	t.Helper()
+	prefixes := map[string]string{floorLeased: floorLeases, ownLeased: ownLeases, ldapLeased: ldapLeases}
+	var names []string
 	for _, target := range targets {
-		switch target.Name {
-		case ownLeased:
-			report.Revoked = append(report.Revoked, revoke(t, v, storage, target.Name, leasePrefix, leasesOf(all, target.Name)))
-		case ldapLeased:
-			report.Revoked = append(report.Revoked, revoke(t, v, storage, target.Name, "ldap/creds/dynamic", leasesOf(all, target.Name)))
-		case floorLeased:
-			report.Revoked = append(report.Revoked, revoke(t, v, storage, target.Name, "floor/leased", leasesOf(all, target.Name)))
+		if prefixes[target.Name] != "" {
+			names = append(names, target.Name)
 		}
 	}
+	revoked := map[string]*Revoked{}
+	for _, name := range names {
+		revoked[name] = &Revoked{Storage: storage, Name: name}
+	}
+	for i := range parts {
+		for j := range names {
+			name := names[(i+j)%len(names)]
+			leases := (leasesOf(all, name) + parts - 1 - i) / parts // they were read in turn
+			revoked[name].add(leases, revoke(t, v, name, part(prefixes[name], i+1), leases))
+		}
+	}
+	var rows []Revoked
+	for _, name := range names {
+		row := revoked[name]
+		for _, other := range names {
+			if other != name && (name == ownLeased || other == ldapLeased) {
+				row.compare(*revoked[other])
+			}
+		}
+		rows = append(rows, *row)
+	}
+	crowd := Revoked{Storage: storage, Name: ownCrowd}
+	leases := leasesOf(all, ownCrowd)
+	crowd.add(leases, revoke(t, v, ownCrowd, crowdLeases, leases))
+	return append(rows, crowd)
 }
 
 // passwordsRead is how many passwords the rounds have read from cloudpw.
 func passwordsRead(all map[seriesKey]Series) int {
-	return leasesOf(all, ownRead) + leasesOf(all, ownLeased)
+	return leasesOf(all, ownRead) + leasesOf(all, ownLeased) + leasesOf(all, ownCrowd)
 }
 
 // readsPerCall is how many reads there must be for each request to a cloud that the background makes meanwhile, which
@@ -121,7 +156,7 @@ type seriesKey struct {
 }
 
 // raftShare divides the number of requests where every write waits for a disk.
-const raftShare = 4
+const raftShare = 2
 
 // warmUp is how many requests of each target go before the first round: connections are opened and caches filled.
 const warmUp = 50
@@ -136,6 +171,12 @@ func rounds(t *testing.T, s settings, v *harness.Vault, targets []Target) map[se
 			t.Fatal(err)
 		}
 	}
+	plugins := map[string]int{}
+	for _, target := range targets {
+		if target.Plugin != "" {
+			plugins[target.Name] = childOf(v.PID(), target.Plugin)
+		}
+	}
 	all := map[seriesKey]Series{}
 	for round := range s.rounds {
 		began := time.Now()
@@ -146,14 +187,16 @@ func rounds(t *testing.T, s settings, v *harness.Vault, targets []Target) map[se
 			}
 			for i := range targets {
 				target := targets[(i+round)%len(targets)]
-				requests := n
-				if target.Share > 0 {
-					requests = max(int(float64(n)*target.Share), clients)
+				if target.Clients != 0 && target.Clients != clients {
+					continue
 				}
-				sample, err := load.Run(t.Context(), target, clients, requests)
+				vault, plugin := processorTime(v.PID()), processorTime(plugins[target.Name])
+				sample, err := load.Run(t.Context(), target, clients, n)
 				if err != nil {
 					t.Fatal(err)
 				}
+				sample.VaultCPU = processorTime(v.PID()) - vault
+				sample.PluginCPU = processorTime(plugins[target.Name]) - plugin
 				key := seriesKey{target.Name, clients}
 				series := all[key]
 				series.Target, series.Clients, series.Rounds = target, clients, append(series.Rounds, sample)
@@ -165,7 +208,7 @@ func rounds(t *testing.T, s settings, v *harness.Vault, targets []Target) map[se
 	return all
 }
 
-// rivals are the targets that cloudpw's are compared with.
+// rivals are the targets that one is compared with.
 func rivals(target Target, all map[string]Series) []Series {
 	var others []Series
 	add := func(name string) {
@@ -179,7 +222,7 @@ func rivals(target Target, all map[string]Series) []Series {
 	switch target.Name {
 	case ownRead:
 		add(ldapRead)
-	case ownLeased:
+	case ownLeased, floorLeased:
 		add(ldapLeased)
 	}
 	return others
@@ -198,8 +241,8 @@ func leasesOf(all map[seriesKey]Series, target string) int {
 	return n
 }
 
-// revoke does `vault lease revoke -prefix` and waits until none of the leases is left.
-func revoke(t *testing.T, v *harness.Vault, storage, name, prefix string, leases int) Revoked {
+// revoke does `vault lease revoke -prefix`, waits until none of the leases is left, and returns how long that took.
+func revoke(t *testing.T, v *harness.Vault, name, prefix string, leases int) time.Duration {
 	t.Helper()
 	began := time.Now()
 	if err := v.Client.Sys().RevokeWithOptions(&api.RevokeOptions{LeaseID: prefix, Prefix: true}); err != nil {
@@ -216,7 +259,7 @@ func revoke(t *testing.T, v *harness.Vault, storage, name, prefix string, leases
 		t.Errorf("%d leases have become irrevocable", n)
 	}
 	t.Logf("%s: %d leases revoked in %s", name, leases, took.Round(time.Millisecond))
-	return Revoked{Storage: storage, Name: name, Leases: leases, Seconds: took.Seconds()}
+	return took
 }
 
 // startsMeasured is how often a plugin is started anew; the median counts.
@@ -238,30 +281,7 @@ func program(t *testing.T, v *harness.Vault, name, binary, path string) Program 
 		v.Read(t, path)
 		starts = append(starts, millis(time.Since(began)))
 	}
-	return Program{Name: name, Bytes: info.Size(), StartMillis: median(starts), ResidentBytes: resident(binary)}
-}
-
-// resident is the memory of the newest process of a program, or 0 where the system does not tell.
-func resident(binary string) int64 {
-	statuses, _ := filepath.Glob("/proc/[0-9]*/exe")
-	var kilobytes int64
-	for _, link := range statuses {
-		if target, err := os.Readlink(link); err != nil || target != binary {
-			continue
-		}
-		status, err := os.ReadFile(filepath.Join(filepath.Dir(link), "status"))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(status)) {
-			if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-				if _, err := fmt.Sscan(value, &kilobytes); err != nil {
-					return 0
-				}
-			}
-		}
-	}
-	return kilobytes << 10
+	return Program{Name: name, Bytes: info.Size(), StartMillis: median(starts), ResidentBytes: residentBytes(childOf(v.PID(), binary))}
 }
 
 func machine() Machine {

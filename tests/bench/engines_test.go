@@ -50,21 +50,32 @@ func enable(t *testing.T, v *harness.Vault, bin harness.Binaries, name, at strin
 	}
 }
 
-// Names of the targets.
+// parts is into how many roles the leased targets are divided, each of which is revoked by itself, so that the engines
+// can take turns at that, too.
+const parts = 5
+
+// part is the name of one of those roles, counted from 1.
+func part(of string, i int) string { return fmt.Sprintf("%s-%d", of, i) }
+
+// inParts are the paths of all parts.
+func inParts(of string) []string {
+	var paths []string
+	for i := range parts {
+		paths = append(paths, part(of, i+1))
+	}
+	return paths
+}
+
+// Where the leases are: of the targets in parts without the part.
 const (
-	health      = "sys/health"
-	kv          = "KV v1"
-	floorRead   = "floor: nothing"
-	floorStored = "floor: one storage get"
-	floorLeased = "floor: leased"
-	ownRead     = "cloudpw: scheduled static role"
-	ownLeased   = "cloudpw: leased role"
-	ldapRead    = "OpenLDAP: static-cred"
-	ldapLeased  = "OpenLDAP: creds"
+	floorLeases = "floor/leased"
+	ownLeases   = harness.Mount + "/creds/leased"
+	ldapLeases  = "ldap/creds/dynamic"
+	crowdLeases = harness.Mount + "/creds/crowd"
 )
 
-// leasePrefix is where the leases of cloudpw's leased target are.
-const leasePrefix = harness.Mount + "/creds/leased"
+// crowdShare is how many times fewer accounts the role has that several clients read at once.
+const crowdShare = 10
 
 // around are the targets that are neither cloudpw's nor OpenLDAP's.
 func around(t *testing.T, v *harness.Vault, bin harness.Binaries) []Target {
@@ -74,12 +85,13 @@ func around(t *testing.T, v *harness.Vault, bin harness.Binaries) []Target {
 		t.Fatalf("enable KV: %v", err)
 	}
 	v.Write(t, "plain/entry", map[string]any{"password": "nothing"})
+	program := pluginBeside(bin, floorPlugin)
 	return []Target{
 		{Name: health, Paths: []string{"sys/health"}, Wants: []string{`"sealed":false`}},
 		{Name: kv, Paths: []string{"plain/entry"}, Wants: []string{`"password":"nothing"`}},
-		{Name: floorRead, Paths: []string{"floor/nothing"}, Wants: []string{`"lease_id":""`, `"password":"nothing"`}},
-		{Name: floorStored, Paths: []string{"floor/stored"}, Wants: []string{`"lease_id":""`, `"password":"nothing"`}},
-		{Name: floorLeased, Paths: []string{"floor/leased"}, Wants: []string{`"lease_id":"floor/leased/`, `"password":"nothing"`}},
+		{Name: floorRead, Paths: []string{"floor/nothing"}, Wants: []string{`"lease_id":""`, `"password":"nothing"`}, Plugin: program},
+		{Name: floorStored, Paths: []string{"floor/stored"}, Wants: []string{`"lease_id":""`, `"password":"nothing"`}, Plugin: program},
+		{Name: floorLeased, Paths: inParts(floorLeases), Wants: []string{`"lease_id":"` + floorLeases, `"password":"nothing"`}, Plugin: program},
 	}
 }
 
@@ -97,9 +109,9 @@ func simulate(t *testing.T) *cloudsim.Sim {
 	return sim
 }
 
-// own mounts cloudpw over Tencent Cloud, with one scheduled static role and one leased role of many accounts, all of
-// which have been rotated once.
-func own(t *testing.T, v *harness.Vault, sim *cloudsim.Sim, accounts int) []Target {
+// own mounts cloudpw over Tencent Cloud, with one scheduled static role and leased roles of many accounts, all of which
+// have been rotated once.
+func own(t *testing.T, v *harness.Vault, bin harness.Binaries, sim *cloudsim.Sim, accounts int) []Target {
 	t.Helper()
 	v.RegisterAndMount(t)
 	seeded := sim.Info().Seeded[model.TencentCloud]
@@ -109,39 +121,77 @@ func own(t *testing.T, v *harness.Vault, sim *cloudsim.Sim, accounts int) []Targ
 		"endpoints": maps.Clone(sim.Info().Endpoints[model.TencentCloud]), "max_requests_per_second": 500,
 	}
 	v.Write(t, "cloudpw/config/tc", connection)
-	var ids, paths []string
-	for i := range accounts {
-		server, err := sim.World().AddServer(model.Server{
-			Cloud: model.TencentCloud, AccountID: seeded.AccountID, Region: seeded.Region, Name: fmt.Sprintf("bench-%d", i), Platform: model.Linux,
-		})
-		if err != nil {
-			t.Fatalf("add a server: %v", err)
-		}
-		ids = append(ids, server.ID)
-		paths = append(paths, leasePrefix+"/"+server.ID)
-	}
-	slices.Sort(paths)
 	common := map[string]any{"connection": "tc", "force_stop": true, "min_reset_interval": 0}
-	leased, static := maps.Clone(common), maps.Clone(common)
-	leased["instance_ids"] = ids
-	static["instance_ids"], static["mode"], static["rotation_period"] = seeded.Servers["ubuntu-1"], "static", "24h"
-	v.Write(t, "cloudpw/roles/leased", leased)
-	v.Write(t, "cloudpw/roles/static", static)
+	role := func(name string, ids any, more map[string]any) {
+		fields := maps.Clone(common)
+		fields["instance_ids"] = ids
+		maps.Copy(fields, more)
+		v.Write(t, "cloudpw/roles/"+name, fields)
+	}
+	role("static", seeded.Servers["ubuntu-1"], map[string]any{"mode": "static", "rotation_period": "24h"})
+	var paths, crowded []string
+	each := max(accounts/parts, 1)
+	for i := range parts {
+		name := part("leased", i+1)
+		ids := servers(t, sim, seeded, name, each)
+		role(name, ids, nil)
+		for _, id := range ids {
+			paths = append(paths, "cloudpw/creds/"+name+"/"+id)
+		}
+	}
+	paths = inTurn(paths, each)
+	crowd := servers(t, sim, seeded, "crowd", max(accounts/crowdShare, 1))
+	role("crowd", crowd, nil)
+	for _, id := range crowd {
+		crowded = append(crowded, slices.Repeat([]string{crowdLeases + "/" + id}, many)...)
+	}
 	v.Write(t, "cloudpw/rotate-role/static", map[string]any{"wait": "45s"})
-	v.Write(t, "cloudpw/rotate-role/leased", nil)
-	harness.Eventually(t, 2*time.Minute, "the first passwords", func() error {
+	for i := range parts {
+		v.Write(t, "cloudpw/rotate-role/"+part("leased", i+1), nil)
+	}
+	v.Write(t, "cloudpw/rotate-role/crowd", nil)
+	all := len(paths) + len(crowd) + 1
+	harness.Eventually(t, 4*time.Minute, "the first passwords", func() error {
 		status := v.Read(t, "cloudpw/status")
-		if ready := count(status.Data, "ready"); ready < accounts+1 {
-			return fmt.Errorf("%d of %d accounts are ready: %v", ready, accounts+1, status.Data)
+		if ready := count(status.Data, "ready"); ready < all {
+			return fmt.Errorf("%d of %d accounts are ready: %v", ready, all, status.Data)
 		}
 		return nil
 	})
 	connection["max_requests_per_second"] = 10 // Tencent Cloud's limit, for what the revocations start
 	v.Write(t, "cloudpw/config/tc", connection)
 	return []Target{
-		{Name: ownRead, Floor: floorRead, Paths: []string{"cloudpw/creds/static"}, Wants: []string{`"lease_id":""`, `"next_vault_rotation":`, `"ttl":`}},
-		{Name: ownLeased, Floor: floorLeased, Paths: paths, Wants: []string{`"lease_id":"` + leasePrefix + `/`, `"password":"`}},
+		{Name: ownRead, Floor: floorRead, Paths: []string{"cloudpw/creds/static"}, Wants: []string{`"lease_id":""`, `"next_vault_rotation":`, `"ttl":`}, Plugin: bin.Plugin},
+		{Name: ownLeased, Floor: floorLeased, Paths: paths, Wants: []string{`"lease_id":"` + ownLeases, `"password":"`}, Plugin: bin.Plugin},
+		{Name: ownCrowd, Floor: floorLeased, Paths: crowded, Wants: []string{`"lease_id":"` + crowdLeases, `"password":"`}, Plugin: bin.Plugin, Clients: many},
 	}
+}
+
+// servers adds servers to the simulated cloud and returns their ids.
+func servers(t *testing.T, sim *cloudsim.Sim, seeded cloudsim.Credentials, name string, n int) []string {
+	t.Helper()
+	var ids []string
+	for i := range n {
+		server, err := sim.World().AddServer(model.Server{
+			Cloud: model.TencentCloud, AccountID: seeded.AccountID, Region: seeded.Region, Name: fmt.Sprintf("%s-%d", name, i), Platform: model.Linux,
+		})
+		if err != nil {
+			t.Fatalf("add a server: %v", err)
+		}
+		ids = append(ids, server.ID)
+	}
+	return ids
+}
+
+// inTurn takes one of each part after the other, where parts of that many follow each other.
+func inTurn(paths []string, each int) []string {
+	var mixed []string
+	for i := range each {
+		for j := i; j < len(paths); j += each {
+			mixed = append(mixed, paths[j])
+		}
+	}
+	return mixed
 }
 
 // count is how many accounts are in a state, according to the status.

@@ -18,6 +18,10 @@ type Row struct {
 	P99 float64 `json:"p99_ms"`
 	// Rate is requests a second over all rounds.
 	Rate float64 `json:"rate_per_second"`
+	// VaultCPU and PluginCPU are the processor time of Vault and of the target's plugin for one request, in milliseconds,
+	// with what their backgrounds use meanwhile. 0: unknown, or no plugin.
+	VaultCPU  float64 `json:"vault_cpu_ms,omitempty"`
+	PluginCPU float64 `json:"plugin_cpu_ms,omitempty"`
 	// Ratios are p50 divided by another target's p50 in the same round, the median of the rounds, by that target's name.
 	Ratios map[string]float64 `json:"ratios,omitempty"`
 }
@@ -33,14 +37,17 @@ type Series struct {
 func (s Series) Row(storage string, others ...Series) Row {
 	row := Row{Storage: storage, Name: s.Target.Name, Clients: s.Clients}
 	var all []time.Duration
-	var took time.Duration
+	var took, vault, plugin time.Duration
 	for _, round := range s.Rounds {
 		all = append(all, round.Times...)
 		took += round.Took
+		vault += round.VaultCPU
+		plugin += round.PluginCPU
 	}
 	row.Requests = len(all)
 	row.P50, row.P99 = millis(percentile(all, 50)), millis(percentile(all, 99))
 	row.Rate = float64(len(all)) / took.Seconds()
+	row.VaultCPU, row.PluginCPU = millis(vault)/float64(len(all)), millis(plugin)/float64(len(all))
 	for _, other := range others {
 		if row.Ratios == nil {
 			row.Ratios = map[string]float64{}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -137,13 +139,14 @@ func TestReport(t *testing.T) {
 		Reads:   []Row{{Storage: "inmem", Name: "one", Clients: 1, Requests: 10, P50: 1.5, P99: 2, Rate: 600, Ratios: map[string]float64{"floor": 1.25}}},
 		Revoked: []Revoked{{Storage: "raft", Name: "one", Leases: 100, Seconds: 4}},
 		Plugins: []Program{{Name: "p", Bytes: 3 << 20, StartMillis: 200}},
+		Tools:   []Tool{{Name: "by hand", Runs: 3, P50: 1234.56, Worst: 2000}},
 		Notices: []string{"left out"},
 	}
 	var table, data bytes.Buffer
 	if err := report.Table(&table); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| inmem ", "| 1.50 ", "1.25 × floor", "| 25 ", "| 3.0 ", "unknown", "left out"} {
+	for _, want := range []string{"| inmem ", "| 1.50 ", "1.25 × floor", "| 25 ", "| 3.0 ", "unknown", "left out", "| by hand ", "| 1234.6 "} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, &table)
 		}
@@ -154,5 +157,69 @@ func TestReport(t *testing.T) {
 	var back Report
 	if err := json.Unmarshal(data.Bytes(), &back); err != nil || back.Reads[0].Ratios["floor"] != 1.25 {
 		t.Errorf("the JSON reads back as %+v, %v", back, err)
+	}
+}
+
+func TestRevokedComparesParts(t *testing.T) {
+	var own, other Revoked
+	other.Name = "other"
+	for _, part := range []struct{ own, other time.Duration }{{time.Second, 3 * time.Second}, {10 * time.Second, 10 * time.Second}, {time.Second, 4 * time.Second}} {
+		own.add(100, part.own)
+		other.add(100, part.other)
+	}
+	own.compare(other)
+	if own.Leases != 300 || own.Seconds != 12 || math.Abs(own.Ratios["other"]-3) > 1e-9 {
+		t.Errorf("got %+v, want the median ratio 3", own)
+	}
+}
+
+func TestAims(t *testing.T) {
+	report := &Report{
+		Reads: []Row{
+			{Storage: "inmem", Name: ownLeased, Clients: 1, Ratios: map[string]float64{floorLeased: 1.51, ldapLeased: 0.7}},
+			{Storage: "raft", Name: ownLeased, Clients: 1, Ratios: map[string]float64{floorLeased: 1.51, ldapLeased: 0.71}},
+		},
+		Revoked: []Revoked{{Storage: "inmem", Name: ownLeased, Ratios: map[string]float64{ldapLeased: 3}}, {Storage: "raft", Name: ownLeased, Ratios: map[string]float64{ldapLeased: 2.9}}},
+	}
+	for _, c := range []struct {
+		figure, storage string
+		want            string
+	}{
+		{"leased read / leased floor", "inmem", "**1.51**"},
+		{"leased read / leased floor", "raft", "1.51"}, // aimed at on inmem only
+		{"leased read / OpenLDAP's `creds`", "inmem", "0.70"},
+		{"leased read / OpenLDAP's `creds`", "raft", "**0.71**"},
+		{"rate of revocation / OpenLDAP's", "inmem", "3.00"},
+		{"rate of revocation / OpenLDAP's", "raft", "**2.90**"},
+		{"static role's read / floor", "inmem", ""}, // not measured
+	} {
+		for _, a := range allAims {
+			if a.figure != c.figure {
+				continue
+			}
+			if got := report.outcome(a, c.storage, 1); got != c.want {
+				t.Errorf("%s on %s: %q, want %q", c.figure, c.storage, got, c.want)
+			}
+		}
+	}
+}
+
+func TestBudget(t *testing.T) {
+	report := &Report{Reads: []Row{
+		{Storage: "inmem", Name: kv, Clients: 1, P50: 0.4}, {Storage: "inmem", Name: floorRead, Clients: 1, P50: 1.5}, {Storage: "inmem", Name: ownRead, Clients: 1, P50: 1.2},
+	}}
+	for _, c := range []struct{ target, beyond, want string }{{kv, "", "0.40"}, {floorRead, kv, "+1.10"}, {ownRead, floorRead, "-0.30"}, {kv, health, ""}, {floorLeased, kv, ""}} {
+		if got := report.growth("inmem", c.target, c.beyond); got != c.want {
+			t.Errorf("%s beyond %s: %q, want %q", c.target, c.beyond, got, c.want)
+		}
+	}
+}
+
+func TestProcessorTime(t *testing.T) {
+	if got := processorTime(0); got != 0 {
+		t.Errorf("of a process that does not exist %s, want 0", got)
+	}
+	if runtime.GOOS == "linux" && residentBytes(os.Getpid()) < 1<<20 {
+		t.Error("this process takes less than 1 MiB of memory")
 	}
 }

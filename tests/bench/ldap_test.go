@@ -55,11 +55,12 @@ func openLDAP(t *testing.T, v *harness.Vault, bin harness.Binaries) []Target {
 	t.Helper()
 	url, password := startSlapd(t)
 	enable(t, v, bin, ldapPlugin, "ldap")
+	program := pluginBeside(bin, ldapPlugin)
 	v.Write(t, "ldap/config", map[string]any{
 		"url": url, "binddn": "cn=admin," + ldapBase, "bindpass": password, "userdn": "ou=users," + ldapBase, "schema": "openldap",
 	})
 	v.Write(t, "ldap/static-role/static", map[string]any{"username": "static", "dn": "uid=static,ou=users," + ldapBase, "rotation_period": "24h"})
-	v.Write(t, "ldap/role/dynamic", map[string]any{
+	role := map[string]any{
 		"default_ttl": "1h", "max_ttl": "24h",
 		"creation_ldif": "dn: uid={{.Username}},ou=users," + ldapBase + `
 objectClass: inetOrgPerson
@@ -69,10 +70,13 @@ sn: bench
 userPassword: {{.Password}}
 `,
 		"deletion_ldif": "dn: uid={{.Username}},ou=users," + ldapBase + "\nchangetype: delete\n",
-	})
+	}
+	for i := range parts {
+		v.Write(t, "ldap/role/"+part("dynamic", i+1), role)
+	}
 	return []Target{
-		{Name: ldapRead, Paths: []string{"ldap/static-cred/static"}, Wants: []string{`"rotation_period":`, `"password":"`}},
-		{Name: ldapLeased, Paths: []string{"ldap/creds/dynamic"}, Wants: []string{`"lease_id":"ldap/creds/dynamic/`, `"password":"`}, Share: 0.25},
+		{Name: ldapRead, Paths: []string{"ldap/static-cred/static"}, Wants: []string{`"rotation_period":`, `"password":"`}, Plugin: program},
+		{Name: ldapLeased, Paths: inParts(ldapLeases), Wants: []string{`"lease_id":"` + ldapLeases, `"password":"`}, Plugin: program},
 	}
 }
 

@@ -20,8 +20,10 @@ type Target struct {
 	Paths []string
 	// Wants must all occur in every answer.
 	Wants []string
-	// Share of the usual number of requests, for slow targets. 0 means 1.
-	Share float64
+	// Clients is the only number of clients to ask with; 0: each of those that the others are asked with.
+	Clients int
+	// Plugin is the path of the binary whose process answers besides Vault's; empty: none.
+	Plugin string
 }
 
 // Load is a client of one Vault that keeps its connections open.
@@ -46,6 +48,8 @@ type Sample struct {
 	Times []time.Duration
 	// Took is the time of all of them together.
 	Took time.Duration
+	// VaultCPU and PluginCPU are the processor time that Vault and the target's plugin have used meanwhile.
+	VaultCPU, PluginCPU time.Duration
 }
 
 // Run sends n requests from as many clients, each of which sends its next when it has its answer. An answer that is not

@@ -21,10 +21,7 @@ type settings struct {
 	out string
 }
 
-const (
-	many       = 16 // clients
-	manyFactor = 4
-)
+const manyFactor = 4
 
 func settingsOf(t *testing.T) settings {
 	t.Helper()

@@ -59,7 +59,7 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 				_, err := req.Storage.Get(ctx, "entry")
 				return &logical.Response{Data: answer()}, err
 			}),
-			path("leased", func(context.Context, *logical.Request) (*logical.Response, error) {
+			path(`leased-\d+`, func(context.Context, *logical.Request) (*logical.Response, error) {
 				resp := secret.Response(answer(), nil)
 				resp.Secret.TTL, resp.Secret.MaxTTL = leaseTTL, leaseMaxTTL
 				return resp, nil

@@ -261,6 +261,9 @@ func (v *Vault) setToken(token string) {
 	v.Client.SetToken(token)
 }
 
+// PID is the server's process id.
+func (v *Vault) PID() int { return v.process.PID() }
+
 // RootToken is the token that Client uses.
 func (v *Vault) RootToken() string { return v.token }
 
