@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +31,9 @@ func (s *slowStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
 	s.writes++
 	hold, fail, landed := s.hold, s.fail, s.landed
 	s.mu.Unlock()
+	for range 20 {
+		runtime.Gosched() // others get as far as the line meanwhile
+	}
 	if hold != nil {
 		select {
 		case <-hold:
@@ -280,6 +285,41 @@ func TestJointWriteOutlivesItsCaller(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCrowdOfClients: what storage holds in the end is what the clients were told, however they met.
+func TestCrowdOfClients(t *testing.T) {
+	c, s, e, first := crowded(t, nil)
+	const clients, turns = 8, 40
+	before := s.count()
+	kept := make([][]string, clients)
+	var group sync.WaitGroup
+	for i := range clients {
+		group.Go(func() {
+			for turn := range turns {
+				answer, err := c.Read(t.Context(), e.id, 0)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ref := LeaseRef{e.id, answer.Version.Number, answer.Lease.Nonce}
+				if turn%4 == 0 {
+					kept[i] = append(kept[i], ref.Nonce)
+				} else if err := c.Revoke(t.Context(), ref); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	want := append(slices.Concat(kept...), first.Nonce)
+	slices.Sort(want)
+	a := stored(t, c, e.id)
+	if got := slices.Sorted(maps.Keys(a.Leases)); !slices.Equal(got, want) || a.Due != nil {
+		t.Errorf("storage has %d leases, want %d; due %+v", len(got), len(want), a.Due)
+	}
+	is(t, "clients still in line", e.inLine(), 0)
+	t.Logf("%d changes in %d writes", clients*turns*7/4, s.count()-before)
 }
 
 // TestEncodeAccount: the quick encoding and the usual one read back as the same.
