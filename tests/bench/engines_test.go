@@ -74,8 +74,12 @@ const (
 	crowdLeases = harness.Mount + "/creds/crowd"
 )
 
-// crowdShare is how many times fewer accounts the role has that several clients read at once.
-const crowdShare = 10
+// crowdShare is how many times fewer accounts the role has that all clients read at once, and crowdReads how many reads in
+// a row they make of one account: enough to meet, and so few that an account's live leases stay far below their limit.
+const (
+	crowdShare = 10
+	crowdReads = 8 * many
+)
 
 // around are the targets that are neither cloudpw's nor OpenLDAP's.
 func around(t *testing.T, v *harness.Vault, bin harness.Binaries) []Target {
@@ -143,7 +147,7 @@ func own(t *testing.T, v *harness.Vault, bin harness.Binaries, sim *cloudsim.Sim
 	crowd := servers(t, sim, seeded, "crowd", max(accounts/crowdShare, 1))
 	role("crowd", crowd, nil)
 	for _, id := range crowd {
-		crowded = append(crowded, slices.Repeat([]string{crowdLeases + "/" + id}, many)...)
+		crowded = append(crowded, slices.Repeat([]string{crowdLeases + "/" + id}, crowdReads)...)
 	}
 	v.Write(t, "cloudpw/rotate-role/static", map[string]any{"wait": "45s"})
 	for i := range parts {
