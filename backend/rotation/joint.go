@@ -57,14 +57,15 @@ func (e *entry) included(j *joiner) bool {
 }
 
 // updateJointly is update for a change that may share its write with those of other clients.
-func (c *Core) updateJointly(ctx context.Context, e *entry, ev event) (*Account, error) {
+func (c *Core) updateJointly(ctx context.Context, e *entry, ev event) error {
 	j := e.lineUp(ctx, ev)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.included(j) {
-		return j.rec, j.err
+		return j.err
 	}
-	return c.updateLocked(ctx, e, ev)
+	_, err := c.updateLocked(ctx, e, ev)
+	return err
 }
 
 // include makes the changes that wait in line to a record which is about to be written. A change that

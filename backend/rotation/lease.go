@@ -11,7 +11,7 @@ import (
 // issued, which is what Vault caps the increment with.
 func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, increment time.Duration) (ttl, maxTTL time.Duration, err error) {
 	var grant Grant
-	_, err = c.updateJointly(ctx, c.entry(lease.ID), renewed{lease: lease, issued: issued, increment: increment, at: c.opts.Now(), grant: &grant})
+	err = c.updateJointly(ctx, c.entry(lease.ID), renewed{lease: lease, issued: issued, increment: increment, at: c.opts.Now(), grant: &grant})
 	if err != nil && !errors.Is(err, errNoChange) {
 		return 0, 0, err
 	}
@@ -22,7 +22,7 @@ func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, incr
 // makes the account due, in the same write, and the scheduler does the rest. A lease that is not
 // known any more, or whose account is gone, is success.
 func (c *Core) Revoke(ctx context.Context, lease LeaseRef) error {
-	_, err := c.updateJointly(ctx, c.entry(lease.ID), revoked{nonce: lease.Nonce, at: c.opts.Now()})
+	err := c.updateJointly(ctx, c.entry(lease.ID), revoked{nonce: lease.Nonce, at: c.opts.Now()})
 	if errors.Is(err, errNoChange) || isNotFound(err) {
 		return nil
 	}

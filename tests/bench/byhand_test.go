@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,7 +98,8 @@ func (r *Report) byHand(t *testing.T, v *harness.Vault, bin harness.Binaries, si
 
 // describeExit adds what a command said on standard error.
 func describeExit(err error) error {
-	if exit, ok := err.(*exec.ExitError); ok {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
 		return fmt.Errorf("%w: %.500s", err, exit.Stderr)
 	}
 	return err
