@@ -499,7 +499,7 @@ func TestCommandRefusesBadInputUnsent(t *testing.T) {
 		"no password":      {func(r *cloud.Reset) { r.Password = "" }, cloud.PasswordRefused},
 		"unknown platform": {func(r *cloud.Reset) { r.Platform = "" }, cloud.Refused},
 		"unprepared":       {func(r *cloud.Reset) { r.Platform = cloud.Windows }, cloud.Refused},
-		"prepared oddly":   {func(r *cloud.Reset) { r.Platform, r.Prepared = cloud.Windows, "AQAB AQAB" }, cloud.Refused},
+		"prepared oddly":   {func(r *cloud.Reset) { r.Platform, r.Prepared = cloud.Windows, "AQAB Aw==" }, cloud.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good
