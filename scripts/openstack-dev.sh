@@ -2,8 +2,8 @@
 # Runs a real Keystone, Nova, Placement and Glance from Debian's packages, on the loopback interface alone and without
 # systemd, to test the provider openstack against:
 #
-#	scripts/openstack-dev.sh install          # once, as root: Debian 12's packages; no service is started
-#	scripts/openstack-dev.sh up DIRECTORY     # about two minutes; everything it writes is in DIRECTORY
+#	scripts/openstack-dev.sh install          # once, as root: Debian 12's packages
+#	scripts/openstack-dev.sh up DIRECTORY     # some minutes; everything it writes is in DIRECTORY
 #	CLOUDPW_OPENSTACK_RC=DIRECTORY/user.rc CLOUDPW_OPENSTACK_KEY=DIRECTORY/key.pem make test-openstack
 #	CLOUDPW_OPENSTACK_RC=DIRECTORY/application-credential.rc ... make test-openstack
 #	scripts/openstack-dev.sh down DIRECTORY   # ends the processes; remove DIRECTORY to start afresh
@@ -13,6 +13,7 @@
 # metadata service. In the place of the network service stands a list of no ports, since Nova asks for those of every server;
 # servers are made with `--nic none`.
 #
+# Of MariaDB and RabbitMQ it runs instances of its own; where Debian starts those that it installs, they are not used.
 # Its ports begin at OPENSTACK_DEV_PORT, by default 25000. The passwords in DIRECTORY are random and good for nothing else.
 set -euo pipefail
 
@@ -28,14 +29,14 @@ region=RegionOne
 python=/usr/bin/python3
 
 usage() {
-	sed -n '2,18s/^#\t\{0,1\} \{0,1\}//p' "$0"
+	sed -n '2,19s/^#\t\{0,1\} \{0,1\}//p' "$0"
 	exit 2
 }
 
 # The Python parts alone, where a service's package would start it and ask for a database.
 install_packages() {
 	apt-get update
-	DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		python3-keystone python3-nova python3-placement python3-glance python3-waitress python3-pymysql \
 		python3-openstackclient python3-novaclient mariadb-server rabbitmq-server curl openssl
 }
@@ -310,6 +311,7 @@ up() {
 	dir=$(cd "$dir" && pwd)
 	secret=$(openssl rand -hex 16)
 	echo "$secret" >"$dir/secret"
+	echo "$epmd_port" >"$dir/epmd-port"
 	# Two files of the services' packages, without installing these.
 	(cd "$dir/package" && apt-get download -q nova-common glance-common && for package in *.deb; do dpkg-deb -x "$package" .; done) >"$dir/log/package" 2>&1
 	configure
@@ -325,11 +327,19 @@ up() {
 }
 
 down() {
+	local pids=()
 	for file in "$1"/pid/*; do
-		kill "$(cat "$file")" 2>/dev/null || true
+		[ -e "$file" ] || continue
+		pids+=("$(cat "$file")")
 		rm -f "$file"
 	done
-	ERL_EPMD_PORT=$epmd_port epmd -kill >/dev/null 2>&1 || true
+	[ "${#pids[@]}" -gt 0 ] || return 0
+	kill "${pids[@]}" 2>/dev/null || true
+	for _ in $(seq 100); do # the broker's name server ends only after the broker
+		kill -0 "${pids[@]}" 2>/dev/null || break
+		sleep 0.2
+	done
+	ERL_EPMD_PORT=$(cat "$1/epmd-port") epmd -kill >/dev/null
 }
 
 case ${1:-} in
