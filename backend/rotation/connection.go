@@ -122,8 +122,18 @@ type lookAnswer struct {
 }
 
 // record asks for the operation record of one instance. Questions that come while a request is under
-// way or waits for the gate go out together, in the cloud's batches.
+// way or waits for the gate go out together, in the cloud's batches; where the cloud takes one at a time
+// they go out side by side.
 func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
+	if pollBatch(r) == 1 {
+		ctx, cancel := context.WithTimeout(ctx, timeout+gatePatience)
+		defer cancel()
+		records, err := r.ResetRecords(ctx, []cloud.ResetRef{ref})
+		n.breaker.report(c.opts.Now(), err)
+		c.opts.turn(ctx, ID{n.name, ref.InstanceID, ""})
+		rec, ok := records[ref.InstanceID]
+		return rec, ok, err
+	}
 	answer := make(chan lookAnswer, 1)
 	n.mu.Lock()
 	n.looks = append(n.looks, look{ref, r, timeout, answer})

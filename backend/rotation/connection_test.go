@@ -15,13 +15,19 @@ import (
 type recorder struct {
 	simResetter
 	latency time.Duration
+	single  bool // one instance a request
 	err     error
 
 	mu       sync.Mutex
 	requests [][]cloud.ResetRef
 }
 
-func (r *recorder) ResetTraits() cloud.ResetTraits { return cloud.ResetTraits{BatchSize: 100} }
+func (r *recorder) ResetTraits() cloud.ResetTraits {
+	if r.single {
+		return cloud.ResetTraits{BatchSize: 1}
+	}
+	return cloud.ResetTraits{BatchSize: 100}
+}
 
 func (r *recorder) ResetRecords(_ context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
 	pass(r.latency)
@@ -35,6 +41,27 @@ func (r *recorder) ResetRecords(_ context.Context, refs []cloud.ResetRef) (map[s
 		}
 	}
 	return out, r.err
+}
+
+// TestSingleLooksGoOutSideBySide: where the cloud takes one instance a request, none waits for another's
+// answer.
+func TestSingleLooksGoOutSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := New(Options{}), &recorder{latency: time.Second, single: true}
+		n, began := c.connection("conn"), time.Now()
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				id := fmt.Sprintf("i-%d", i)
+				if rec, found, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: id}); err != nil || !found || rec.OperationID != "of "+id {
+					t.Errorf("%s: got %+v, %v, %v", id, rec, found, err)
+				}
+			})
+		}
+		wg.Wait()
+		is(t, "requests", len(r.requests), 50)
+		is(t, "time", time.Since(began), time.Second)
+	})
 }
 
 func TestLooksGoOutTogether(t *testing.T) {

@@ -46,7 +46,7 @@ func (p simResetter) ResetTraits() cloud.ResetTraits {
 	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method == serialMethod,
 		LongestOperation: p.method.longest(), VisibilityGrace: simGrace, PollInterval: simPoll}
 	if p.method == commandMethod || p.method == answeringMethod {
-		t.BatchSize = 1
+		t.BatchSize, t.PollBatch = 1, 1
 	}
 	return t
 }
