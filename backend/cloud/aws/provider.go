@@ -110,7 +110,7 @@ func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request
 
 // sendAtOnce is send for a caller who has waited for the gate himself.
 func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
-	return exchange(ctx, p, c, request, in, func(context.Context) error { return nil })
+	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.NoGate{}.Wait(ctx, c.String()) })
 }
 
 func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, wait func(context.Context) error) (Out, error) {

@@ -176,7 +176,7 @@ func (c command) PrepareReset(ctx context.Context, reset cloud.Reset) (string, e
 // await waits until a command has ended on an instance.
 func (c command) await(ctx context.Context, invocation, instance string) (*task, error) {
 	for {
-		wait := time.NewTimer(pollInterval)
+		wait := time.NewTimer(c.poll)
 		select {
 		case <-wait.C:
 		case <-ctx.Done():

@@ -16,6 +16,8 @@ import (
 type provider struct {
 	sender
 	cfg cloud.Config
+	// poll is the time between two looks at a command whose end is waited for. Tests shorten it.
+	poll time.Duration
 }
 
 var (
@@ -45,7 +47,7 @@ func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &provider{sender{cfg.Gate, cfg.RequestTimeout, source}, cfg}, nil
+	return &provider{sender{cfg.Gate, cfg.RequestTimeout, source}, cfg, pollInterval}, nil
 }
 
 // sender sends requests that are signed with the keys of a source.

@@ -1,0 +1,29 @@
+package tencentcloud
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
+)
+
+func TestResetsKeepTheContract(t *testing.T) {
+	for _, m := range Descriptor().ResetMethods {
+		t.Run(m.Name, func(t *testing.T) {
+			contract.Resets(t, contract.Subject{
+				Descriptor: Descriptor(), Method: m.Name,
+				Refusal: model.Fault{Code: "UnsupportedOperation.SpecialInstanceType", Status: http.StatusOK},
+				New: func(cfg cloud.Config) (cloud.Provider, error) {
+					p, err := newProvider(cfg, newAmbient())
+					if err == nil {
+						p.poll = time.Millisecond
+					}
+					return p, err
+				},
+			})
+		})
+	}
+}

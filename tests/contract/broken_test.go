@@ -1,0 +1,260 @@
+package contract
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/tencentcloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// breakage is a method with a mistake, and the check that is to find it.
+type breakage struct {
+	name    string
+	check   string
+	method  string // default: api
+	traits  func(*cloud.ResetTraits)
+	fresh   bool // another value at each call of Resetter
+	start   func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error)
+	records func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error)
+}
+
+// onError changes the error of a reset.
+func onError(change func(*cloud.Error, cloud.Reset) error) func(context.Context, cloud.PasswordResetter, cloud.Reset) (cloud.ResetStarted, error) {
+	return func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+		started, err := r.StartReset(ctx, reset)
+		var e *cloud.Error
+		if errors.As(err, &e) {
+			return started, change(e, reset)
+		}
+		return started, err
+	}
+}
+
+func ofKind(kind cloud.Kind) func(context.Context, cloud.PasswordResetter, cloud.Reset) (cloud.ResetStarted, error) {
+	return onError(func(e *cloud.Error, _ cloud.Reset) error { e.Kind = kind; return e })
+}
+
+// onRecord changes each record.
+func onRecord(change func(cloud.ResetRef, *cloud.ResetRecord)) func(context.Context, cloud.PasswordResetter, []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	return func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+		records, err := r.ResetRecords(ctx, refs)
+		if err != nil {
+			return records, err
+		}
+		for _, ref := range refs {
+			if got, ok := records[ref.InstanceID]; ok {
+				change(ref, &got)
+				records[ref.InstanceID] = got
+			}
+		}
+		return records, nil
+	}
+}
+
+// claimed shows every operation as the one that was asked for.
+func claimed(ref cloud.ResetRef, r *cloud.ResetRecord) {
+	if ref.RequestID != "" {
+		r.OperationID = ref.RequestID
+	}
+}
+
+func sendTwice(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+	started, err := r.StartReset(ctx, reset)
+	if err != nil {
+		return r.StartReset(ctx, reset)
+	}
+	return started, nil
+}
+
+// recordNothing shows a record of every instance.
+func recordNothing(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	records, err := r.ResetRecords(ctx, refs)
+	for _, ref := range refs {
+		if _, ok := records[ref.InstanceID]; !ok && err == nil {
+			records[ref.InstanceID] = cloud.ResetRecord{}
+		}
+	}
+	return records, err
+}
+
+var breakages = []breakage{
+	{name: "no batch", check: "the traits are usable", traits: func(t *cloud.ResetTraits) { t.BatchSize = 0 }},
+	{name: "no grace", check: "the traits are usable", traits: func(t *cloud.ResetTraits) { t.VisibilityGrace = t.PollInterval }},
+	{name: "another method at each call", check: "methods are those of the descriptor", fresh: true},
+	{name: "success too early", check: "a reset sets the password on Linux", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
+		if r.State == cloud.OperationRunning {
+			r.State = cloud.OperationSuccess
+		}
+	})},
+	{name: "accepted, but not sent", check: "a reset sets the password on Windows",
+		start: func(context.Context, cloud.PasswordResetter, cloud.Reset) (cloud.ResetStarted, error) {
+			return cloud.ResetStarted{RequestID: "x"}, nil
+		},
+		records: onRecord(func(ref cloud.ResetRef, r *cloud.ResetRecord) {
+			r.OperationID, r.State = ref.RequestID, cloud.OperationSuccess
+		})},
+	{name: "one instance of several", check: "resets of several instances are told apart",
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			reset.InstanceIDs = reset.InstanceIDs[:1]
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "said to be serial", check: "a reset may be repeated while it goes on", method: cloud.MethodCommand, traits: func(t *cloud.ResetTraits) { t.Serial = true }},
+	{name: "tries again by itself", check: "lost on the way to the cloud", start: sendTwice},
+	{name: "tries again by itself, throttled", check: "throttled", start: sendTwice},
+	{name: "a lost answer is a refusal", check: "answer lost", start: ofKind(cloud.Refused)},
+	{name: "a server error is a refusal", check: "an error of the cloud's own proves nothing", start: ofKind(cloud.Refused)},
+	{name: "an abandoned call is unsent", check: "abandoned while the answer is awaited", start: ofKind(cloud.Unavailable)},
+	{name: "no connection is in doubt", check: "connection refused", start: ofKind(cloud.Unknown)},
+	{name: "denied is refused", check: "permission missing", start: ofKind(cloud.Refused)},
+	{name: "an error without a kind", check: "wrong credentials", start: onError(func(*cloud.Error, cloud.Reset) error { return errors.New("no") })},
+	{name: "the password in an error", check: "refused in the cloud's words",
+		start: onError(func(e *cloud.Error, r cloud.Reset) error { e.Message += r.Password; return e })},
+	{name: "the password in the error below", check: "answer lost",
+		start: onError(func(e *cloud.Error, r cloud.Reset) error { e.Err = errors.New(r.Password); return e })},
+	{name: "a deadline forgotten", check: "a stale request is not sent",
+		start: func(_ context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			return r.StartReset(context.Background(), reset)
+		}},
+	{name: "a context forgotten", check: "a context that has ended sends nothing",
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			return r.StartReset(context.WithoutCancel(ctx), reset)
+		}},
+	{name: "too many taken", check: "too many instances are refused unsent", traits: func(t *cloud.ResetTraits) { t.BatchSize = 50 }},
+	{name: "an empty password is sent", check: "bad input is refused unsent",
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			if reset.Password == "" {
+				reset.Password = "Something-Else-1"
+			}
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "a record of nothing", check: "an unknown instance", records: recordNothing},
+	{name: "a record of what is gone", check: "a gone instance", records: recordNothing},
+	{name: "failures are certain", check: "failed although applied", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
+		if r.State == cloud.OperationFailed {
+			r.Kind = cloud.Refused
+		}
+	})},
+	{name: "a failure is nobody's", check: "failed and not applied", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.OperationID = "" })},
+	{name: "a failure is a success", check: "an unknown user of the guest", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
+		if r.State == cloud.OperationFailed {
+			r.State, r.Message = cloud.OperationSuccess, ""
+		}
+	})},
+	{name: "the latest one is ours", check: "a failure stays one when another reset succeeds", records: onRecord(claimed)},
+	{name: "somebody else's is ours", check: "overwritten by somebody else", records: onRecord(claimed)},
+	{name: "the one before is ours", check: "not visible yet", records: onRecord(claimed)},
+	{name: "no patience", check: "stuck", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
+		if r.State == cloud.OperationRunning {
+			r.State, r.Message = cloud.OperationFailed, "too slow"
+		}
+	})},
+}
+
+// brokenEnv names the breakage in the process that is to fail.
+const brokenEnv = "CLOUDPW_CONTRACT_BROKEN"
+
+// TestChecksFindBreakages runs the checks on methods with a mistake, in processes of their own since a test
+// cannot fail and pass.
+func TestChecksFindBreakages(t *testing.T) {
+	if os.Getenv(brokenEnv) != "" {
+		t.Skip("this is such a process")
+	}
+	for _, b := range breakages {
+		t.Run(b.name, func(t *testing.T) {
+			pattern := "^TestBrokenMethod$/^" + regexp.QuoteMeta(strings.ReplaceAll(b.check, " ", "_")) + "$"
+			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.count=1")
+			run.Env = append(os.Environ(), brokenEnv+"="+b.name)
+			out, err := run.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || !strings.Contains(string(out), "--- FAIL: TestBrokenMethod/") || strings.Contains(string(out), "panic:") {
+				t.Errorf("%q does not find it: %v\n%s", b.check, err, out)
+			}
+		})
+	}
+}
+
+// TestBrokenMethod is the process with the mistake.
+func TestBrokenMethod(t *testing.T) {
+	name := os.Getenv(brokenEnv)
+	if name == "" {
+		t.Skip("part of TestChecksFindBreakages")
+	}
+	for _, b := range breakages {
+		if b.name == name {
+			Resets(t, b.subject())
+			return
+		}
+	}
+}
+
+func (b breakage) subject() Subject {
+	s := Subject{
+		Descriptor: tencentcloud.Descriptor(), Method: b.method,
+		Refusal: model.Fault{Code: "UnsupportedOperation.SpecialInstanceType", Status: http.StatusOK},
+	}
+	if s.Method == "" {
+		s.Method = cloud.MethodAPI
+	}
+	s.New = func(cfg cloud.Config) (cloud.Provider, error) {
+		p, err := s.Descriptor.New(cfg)
+		return &brokenProvider{Provider: p, breakage: b, methods: map[string]*brokenMethod{}}, err
+	}
+	return s
+}
+
+// brokenProvider has a mistake in its methods.
+type brokenProvider struct {
+	cloud.Provider
+	breakage breakage
+	methods  map[string]*brokenMethod
+}
+
+// Resetter implements cloud.PasswordResetters.
+func (p *brokenProvider) Resetter(method string) cloud.PasswordResetter {
+	r := p.Provider.(cloud.PasswordResetters).Resetter(method)
+	if r == nil {
+		return nil
+	}
+	if p.methods[method] == nil || p.breakage.fresh {
+		p.methods[method] = &brokenMethod{r, p.breakage}
+	}
+	return p.methods[method]
+}
+
+type brokenMethod struct {
+	cloud.PasswordResetter
+	breakage breakage
+}
+
+// ResetTraits implements cloud.PasswordResetter.
+func (m *brokenMethod) ResetTraits() cloud.ResetTraits {
+	traits := m.PasswordResetter.ResetTraits()
+	if m.breakage.traits != nil {
+		m.breakage.traits(&traits)
+	}
+	return traits
+}
+
+// StartReset implements cloud.PasswordResetter.
+func (m *brokenMethod) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
+	if m.breakage.start != nil {
+		return m.breakage.start(ctx, m.PasswordResetter, reset)
+	}
+	return m.PasswordResetter.StartReset(ctx, reset)
+}
+
+// ResetRecords implements cloud.PasswordResetter.
+func (m *brokenMethod) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	if m.breakage.records != nil {
+		return m.breakage.records(ctx, m.PasswordResetter, refs)
+	}
+	return m.PasswordResetter.ResetRecords(ctx, refs)
+}

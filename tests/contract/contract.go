@@ -1,0 +1,47 @@
+// Package contract holds the promises of cloud.PasswordResetter against providers: what package cloud writes
+// there and the rotation core relies on, tried on every reset method through the real SDK and the cloud
+// simulator. A provider's tests call Resets for each of its methods; what is special to one method stays in
+// the provider's own tests.
+package contract
+
+import (
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+)
+
+// Subject is a reset method that is to keep the contract.
+type Subject struct {
+	// Descriptor is the provider's. Its name is that of the simulated cloud.
+	Descriptor cloud.Descriptor
+	// Method is one of the descriptor's reset methods.
+	Method string
+	// Synchronous says that the method's answer is the proof of success.
+	Synchronous bool
+	// Refusal holds Code and Status of an answer by which the cloud refuses a request for certain, and for
+	// no reason that has a kind of its own.
+	Refusal model.Fault
+	// New makes the provider; nil is Descriptor.New. It is there for a provider that waits for a server
+	// between two looks: the simulator needs no wait.
+	New func(cloud.Config) (cloud.Provider, error)
+}
+
+// check is one promise. It gets a world of its own.
+type check struct {
+	name string
+	run  func(*testing.T, *scene)
+}
+
+// Resets tries every promise on a reset method, each as a subtest.
+func Resets(t *testing.T, subject Subject) {
+	t.Helper()
+	if _, ok := subject.Descriptor.ResetMethod(subject.Method); !ok {
+		t.Fatalf("%s has no reset method %q", subject.Descriptor.Name, subject.Method)
+	}
+	for _, list := range [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks} {
+		for _, c := range list {
+			t.Run(c.name, func(t *testing.T) { c.run(t, newScene(t, subject)) })
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package contract
+
+import (
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// methodChecks are about what a method says of itself.
+var methodChecks = []check{
+	{"the traits are usable", traits},
+	{"methods are those of the descriptor", methods},
+}
+
+func traits(t *testing.T, s *scene) {
+	got := s.method.ResetTraits()
+	if got != s.method.ResetTraits() {
+		t.Error("the traits are not constant")
+	}
+	if got.Action == "" || got.BatchSize < 1 || got.PollBatch < 0 || got.SignatureLifetime <= 0 || got.LongestOperation <= 0 || got.PollInterval <= 0 {
+		t.Errorf("%+v", got)
+	}
+	// A record that is not there yet must be looked at once more before the reset is taken for lost.
+	if !s.subject.Synchronous && got.VisibilityGrace <= got.PollInterval {
+		t.Errorf("no room to look twice: %+v", got)
+	}
+}
+
+func methods(t *testing.T, s *scene) {
+	resetters := s.provider.(cloud.PasswordResetters)
+	seen := map[cloud.PasswordResetter]string{} // panics on what is not comparable
+	for _, name := range []string{cloud.MethodAPI, cloud.MethodCommand, "", "other"} {
+		r := resetters.Resetter(name)
+		if _, known := s.subject.Descriptor.ResetMethod(name); known != (r != nil) {
+			t.Errorf("method %q: the descriptor has it: %t, the provider: %t", name, known, r != nil)
+		}
+		if r == nil {
+			continue
+		}
+		if r != resetters.Resetter(name) {
+			t.Errorf("method %q is another one at each call", name)
+		}
+		if same, taken := seen[r]; taken {
+			t.Errorf("methods %q and %q are the same", same, name)
+		}
+		seen[r] = name
+	}
+	for _, name := range s.subject.Descriptor.ResetMethodNames() {
+		if resetters.Resetter(name) == nil {
+			t.Errorf("the provider does not know the descriptor's method %q", name)
+		}
+	}
+}

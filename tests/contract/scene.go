@@ -1,0 +1,389 @@
+package contract
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
+)
+
+const (
+	// operationTime is how long an operation takes on the simulator's clock, which the checks move.
+	operationTime = time.Hour
+	// oldPassword is what the default user of a scene's servers has at first. No cloud's rules matter to it.
+	oldPassword = "Old-Password-of-the-server-1"
+)
+
+// scene is a simulated cloud of its own with the provider of a subject.
+type scene struct {
+	subject  Subject
+	cloud    model.Cloud
+	sim      *cloudsim.Sim
+	world    *model.World
+	creds    cloudsim.Credentials
+	cfg      cloud.Config
+	gate     *countingGate
+	provider cloud.Provider
+	method   cloud.PasswordResetter
+	action   string // of the request that carries the password
+}
+
+func newScene(t *testing.T, subject Subject) *scene {
+	t.Helper()
+	s := &scene{subject: subject, cloud: model.Cloud(subject.Descriptor.Name), gate: &countingGate{}}
+	s.sim = cloudsim.Start(t, cloudsim.Options{TLS: true, Options: model.Options{OperationTime: operationTime, RateLimits: map[string]int{}}})
+	s.world = s.sim.World()
+	seeded, err := s.sim.Seed(cloudsim.SeedOptions{NoServers: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.creds = seeded[s.cloud]
+	s.cfg = cloud.Config{
+		Provider: subject.Descriptor.Name, Region: s.creds.Region, AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
+		ApplicationCredentialID: s.creds.AppCredentialID, ApplicationCredentialSecret: s.creds.AppCredential,
+		Endpoints: map[string]string{}, RequestTimeout: 30 * time.Second, HTTPClient: newClient(t, s.sim.CAPEM()), Gate: s.gate,
+	}
+	if identity := s.sim.URL(s.cloud, "identity"); identity != "" {
+		s.cfg.AuthURL = identity + "/v3" // the catalogue there tells the rest
+	} else {
+		for _, service := range subject.Descriptor.EndpointKeys {
+			s.cfg.Endpoints[service] = s.sim.URL(s.cloud, service)
+		}
+	}
+	s.provider = s.connect(t, s.cfg)
+	s.method = s.resetter(t, s.provider)
+	s.action = s.method.ResetTraits().Action
+	return s
+}
+
+func newClient(t *testing.T, caPEM string) *http.Client {
+	t.Helper()
+	client, err := cloud.NewHTTPClient(caPEM, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// connect makes a provider of the subject.
+func (s *scene) connect(t *testing.T, cfg cloud.Config) cloud.Provider {
+	t.Helper()
+	newProvider := s.subject.New
+	if newProvider == nil {
+		newProvider = s.subject.Descriptor.New
+	}
+	p, err := newProvider(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// resetter is the subject's method of a provider.
+func (s *scene) resetter(t *testing.T, p cloud.Provider) cloud.PasswordResetter {
+	t.Helper()
+	all, ok := p.(cloud.PasswordResetters)
+	if !ok {
+		t.Fatalf("%T has no reset methods", p)
+	}
+	r := all.Resetter(s.subject.Method)
+	if r == nil {
+		t.Fatalf("%T does not know its method %q", p, s.subject.Method)
+	}
+	return r
+}
+
+// other is the subject's method by a connection that differs in one thing.
+func (s *scene) other(t *testing.T, change func(*cloud.Config)) cloud.PasswordResetter {
+	t.Helper()
+	cfg := s.cfg
+	change(&cfg)
+	return s.resetter(t, s.connect(t, cfg))
+}
+
+// server adds a running server whose default user has oldPassword.
+func (s *scene) server(t *testing.T, platform string) string {
+	t.Helper()
+	added, err := s.world.AddServer(model.Server{
+		Cloud: s.cloud, AccountID: s.creds.AccountID, ProjectID: s.creds.ProjectID, Region: s.creds.Region,
+		Platform: platform, InitialPassword: oldPassword,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if platform == model.Linux {
+		if err := s.world.SetLogin(added.ID, "root", oldPassword); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return added.ID
+}
+
+// reset makes a reset of a new server's default user, as the core would: checked, prepared, and with a
+// password by the provider's rules.
+func (s *scene) reset(t *testing.T, platform string) cloud.Reset {
+	t.Helper()
+	return s.resetOf(t, s.server(t, platform))
+}
+
+func (s *scene) resetOf(t *testing.T, id string) cloud.Reset {
+	t.Helper()
+	found, err := s.provider.DescribeInstances(t.Context(), []string{id})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d instances, %v", len(found), err)
+	}
+	method, _ := s.subject.Descriptor.ResetMethod(s.subject.Method)
+	r := cloud.Reset{
+		InstanceIDs: []string{id}, Username: s.provider.DefaultUsername(found[0]), Platform: found[0].Platform, ForceStop: method.MayStop,
+	}
+	if c, ok := s.method.(cloud.ResetChecker); ok {
+		if err := c.CheckReset(found[0], r.Username); err != nil {
+			t.Fatalf("its default user is refused: %v", err)
+		}
+	}
+	if err := s.prepare(t, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Password, err = password.Generate(s.provider.PasswordRules(found[0]), r.Username, 0); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// prepare does what the method needs before a password can be sent, while the simulator's clock goes on.
+func (s *scene) prepare(t *testing.T, r *cloud.Reset) (err error) {
+	t.Helper()
+	p, ok := s.method.(cloud.ResetPreparer)
+	if !ok {
+		return nil
+	}
+	done := make(chan struct{})
+	var clock sync.WaitGroup
+	clock.Go(func() {
+		for tick := time.NewTicker(time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				if s.world.Stats().InFlight > 0 {
+					s.world.Advance(operationTime)
+				}
+			case <-done:
+				tick.Stop()
+				return
+			}
+		}
+	})
+	r.Prepared, err = p.PrepareReset(t.Context(), *r)
+	close(done)
+	clock.Wait()
+	return err
+}
+
+// start sends a reset that the cloud is to accept.
+func (s *scene) start(t *testing.T, r cloud.Reset) cloud.ResetStarted {
+	t.Helper()
+	started, err := s.method.StartReset(t.Context(), r)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case started.Done != s.subject.Synchronous:
+		t.Fatalf("%+v, want Done to be %t", started, s.subject.Synchronous)
+	case !started.Done && started.RequestID == "":
+		t.Fatal("an accepted reset has no request id")
+	}
+	return started
+}
+
+// look asks for the record of a reset, or of an instance's latest operation. Its text tells no secret.
+func (s *scene) look(t *testing.T, id, request string, secrets ...string) (cloud.ResetRecord, bool) {
+	t.Helper()
+	records, err := s.method.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: id, RequestID: request}})
+	if err != nil {
+		t.Fatalf("record of %s: %v", id, err)
+	}
+	r, ok := records[id]
+	if len(records) > 1 || len(records) == 1 && !ok {
+		t.Errorf("records of others: %+v", records)
+	}
+	s.checkRecord(t, r, secrets...)
+	return r, ok
+}
+
+// checkRecord checks what holds for every record.
+func (s *scene) checkRecord(t *testing.T, r cloud.ResetRecord, secrets ...string) {
+	t.Helper()
+	failed := r.State == cloud.OperationFailed
+	switch {
+	case failed != (r.Message != ""):
+		t.Errorf("a failure, and nothing else, has a message: %+v", r)
+	case r.Kind != "" && (!failed || r.Kind != cloud.Refused && r.Kind != cloud.PasswordRefused):
+		t.Errorf("kind of a record: %+v", r)
+	case r.State != cloud.OperationNone && r.OperationID == "":
+		t.Errorf("an operation without an id: %+v", r)
+	}
+	s.holdsNone(t, r.Message, secrets...)
+}
+
+// settle lets everything end that goes on.
+func (s *scene) settle() { s.world.Advance(2 * operationTime) }
+
+// has reports whether a password is the user's in the guest, running or not.
+func (s *scene) has(id, user, secret string) bool {
+	server, ok := s.world.Server(id)
+	return ok && server.HasPassword(user, secret)
+}
+
+// applied reports whether a reset's password is set on its first instance.
+func (s *scene) applied(r cloud.Reset) bool { return s.has(r.InstanceIDs[0], r.Username, r.Password) }
+
+// checkApplied lets everything end and checks whether a reset has set its password.
+func (s *scene) checkApplied(t *testing.T, r cloud.Reset, want bool) {
+	t.Helper()
+	s.settle()
+	if got := s.applied(r); got != want {
+		t.Errorf("the password is set: %t, want %t", got, want)
+	}
+	if !want && !s.has(r.InstanceIDs[0], r.Username, oldPassword) {
+		t.Error("the old password is gone")
+	}
+}
+
+// checkLogin tries passwords over SSH.
+func (s *scene) checkLogin(t *testing.T, id, user, good, bad string) {
+	t.Helper()
+	if err := s.sim.Login(t.Context(), id, user, good); err != nil {
+		t.Errorf("log in with the password: %v", err)
+	}
+	if err := s.sim.Login(t.Context(), id, user, bad); !errors.Is(err, sshd.ErrRefused) {
+		t.Errorf("log in with another password: %v, want a refusal", err)
+	}
+}
+
+// mark is where the simulator's log stands.
+func (s *scene) mark() int {
+	log := s.world.Log(0)
+	if len(log) == 0 {
+		return 0
+	}
+	return log[len(log)-1].Seq
+}
+
+// sent counts the requests since a mark that carry a password.
+func (s *scene) sent(mark int) int {
+	n := 0
+	for _, e := range s.world.Log(mark) {
+		if e.Action == s.action {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *scene) fault(t *testing.T, f model.Fault) {
+	t.Helper()
+	f.Cloud, f.Action = s.cloud, s.action
+	if _, err := s.world.AddFault(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantKind checks that an error is a provider's, of one of the kinds, and tells none of the secrets, which
+// are those of the connection and the given ones.
+func (s *scene) wantKind(t *testing.T, err error, kinds []cloud.Kind, secrets ...string) {
+	t.Helper()
+	var e *cloud.Error
+	if !errors.As(err, &e) {
+		t.Errorf("error %v is a %T, want *cloud.Error", err, err)
+		return
+	}
+	if !slices.Contains(kinds, e.Kind) {
+		t.Errorf("kind %q, want one of %q: %v", e.Kind, kinds, err)
+	}
+	if e.Message == "" {
+		t.Errorf("error without a message: %+v", *e)
+	}
+	for next := err; next != nil; next = errors.Unwrap(next) {
+		s.holdsNone(t, next.Error(), secrets...)
+	}
+}
+
+// certain are the kinds of an error that proves that the request did nothing and that it was not for want
+// of a connection.
+var certain = []cloud.Kind{cloud.NotFound, cloud.Refused, cloud.PasswordRefused}
+
+// holdsNone checks that a text has none of the secrets in it, in any way of writing.
+func (s *scene) holdsNone(t *testing.T, text string, secrets ...string) {
+	t.Helper()
+	for _, secret := range append(secrets, s.creds.SecretKey, s.creds.AppCredential) {
+		if secret == "" {
+			continue
+		}
+		quoted, err := json.Marshal(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []string{
+			secret, strings.Trim(string(quoted), `"`), url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+		} {
+			if strings.Contains(text, form) {
+				t.Errorf("a secret stands in %q", text)
+			}
+		}
+	}
+}
+
+// until waits for what another goroutine brings about.
+func until(t *testing.T, done func() bool) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Error("waited in vain")
+			return
+		}
+	}
+}
+
+// countingGate counts the waits by action.
+type countingGate struct {
+	mu    sync.Mutex
+	waits map[string]int
+}
+
+// Wait implements cloud.Gate.
+func (g *countingGate) Wait(ctx context.Context, action string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waits == nil {
+		g.waits = map[string]int{}
+	}
+	g.waits[action]++
+	return cloud.NoGate{}.Wait(ctx, action)
+}
+
+// total is the number of waits.
+func (g *countingGate) total() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	for _, waits := range g.waits {
+		n += waits
+	}
+	return n
+}
