@@ -142,6 +142,11 @@ func permissionMissing(t *testing.T, s *scene) {
 	} else {
 		t.Fatalf("no user %q", s.creds.UserID)
 	}
-	s.checkError(t, r, cloud.Denied)
+	mark := s.mark()
+	_, err := s.method.StartReset(t.Context(), r)
+	s.wantKind(t, err, []cloud.Kind{cloud.Denied}, r.Password)
+	if n := s.sent(mark); n > 1 { // none where the simulator's log begins behind the permissions
+		t.Errorf("%d requests were sent", n)
+	}
 	s.checkApplied(t, r, false)
 }

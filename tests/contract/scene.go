@@ -147,9 +147,9 @@ func (s *scene) resetOf(t *testing.T, id string) cloud.Reset {
 		t.Fatalf("%d instances, %v", len(found), err)
 	}
 	method, _ := s.subject.Descriptor.ResetMethod(s.subject.Method)
-	r := cloud.Reset{
-		InstanceIDs: []string{id}, Username: s.provider.DefaultUsername(found[0]), Platform: found[0].Platform, ForceStop: method.MayStop,
-	}
+	server, _ := s.world.Server(id)
+	// Not DefaultUsername: a cloud that does not tell the platform has one for both.
+	r := cloud.Reset{InstanceIDs: []string{id}, Username: server.DefaultUser(), Platform: found[0].Platform, ForceStop: method.MayStop}
 	if c, ok := s.method.(cloud.ResetChecker); ok {
 		if err := c.CheckReset(found[0], r.Username); err != nil {
 			t.Fatalf("its default user is refused: %v", err)

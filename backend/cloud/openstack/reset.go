@@ -117,6 +117,9 @@ func (c changePassword) StartReset(ctx context.Context, reset cloud.Reset) (clou
 		if err != nil {
 			return cloud.ResetStarted{}, err
 		}
+		if err := (cloud.NoGate{}).Wait(ctx, what.String()); err != nil {
+			return cloud.ResetStarted{}, err
+		}
 		err = p.exchange(ctx, what, s, func(ctx context.Context, client *gophercloud.ServiceClient) error {
 			result := servers.ChangeAdminPassword(ctx, client, id, reset.Password)
 			if result.Err == nil && requestIDOf(result.Header) == "" {
@@ -169,6 +172,9 @@ func (c changePassword) ResetRecords(ctx context.Context, refs []cloud.ResetRef)
 func translateChange(c call, err error, secrets redactor) *cloud.Error {
 	e := translate(c, err, secrets)
 	a, answered := answerOf(err)
+	if answered {
+		e.Err = nil // it holds the whole answer, which may repeat the password
+	}
 	switch {
 	case !answered || !e.Kind.CertainlyNothingDone() || a.own():
 		return e
