@@ -22,6 +22,7 @@ type breakage struct {
 	method  string // default: api
 	traits  func(*cloud.ResetTraits)
 	fresh   bool // another value at each call of Resetter
+	mayStop bool // what the descriptor says of its methods is turned round
 	start   func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error)
 	records func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error)
 }
@@ -107,6 +108,14 @@ var breakages = []breakage{
 			return r.StartReset(ctx, reset)
 		}},
 	{name: "said to be serial", check: "a reset may be repeated while it goes on", method: cloud.MethodCommand, traits: func(t *cloud.ResetTraits) { t.Serial = true }},
+	{name: "asks before it sends", check: "the password travels once to Linux and stays nowhere",
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			if _, err := r.ResetRecords(ctx, []cloud.ResetRef{{InstanceID: reset.InstanceIDs[0]}}); err != nil {
+				return cloud.ResetStarted{}, err
+			}
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "stops a server unsaid", check: "a running server is stopped only where the descriptor says so", mayStop: true, method: cloud.MethodCommand},
 	{name: "tries again by itself", check: "lost on the way to the cloud", start: sendTwice},
 	{name: "tries again by itself, throttled", check: "throttled", start: sendTwice},
 	{name: "a lost answer is a refusal", check: "answer lost", start: ofKind(cloud.Refused)},
@@ -202,6 +211,11 @@ func (b breakage) subject() Subject {
 	}
 	if s.Method == "" {
 		s.Method = cloud.MethodAPI
+	}
+	if b.mayStop {
+		for i := range s.Descriptor.ResetMethods {
+			s.Descriptor.ResetMethods[i].MayStop = !s.Descriptor.ResetMethods[i].MayStop
+		}
 	}
 	s.New = func(cfg cloud.Config) (cloud.Provider, error) {
 		p, err := s.Descriptor.New(cfg)

@@ -14,7 +14,9 @@ import (
 var settingChecks = []check{
 	{"a reset sets the password on Linux", func(t *testing.T, s *scene) { sets(t, s, model.Linux) }},
 	{"a reset sets the password on Windows", func(t *testing.T, s *scene) { sets(t, s, model.Windows) }},
-	{"the password travels once and stays nowhere", travels},
+	{"the password travels once to Linux and stays nowhere", func(t *testing.T, s *scene) { travels(t, s, model.Linux) }},
+	{"the password travels once to Windows and stays nowhere", func(t *testing.T, s *scene) { travels(t, s, model.Windows) }},
+	{"a running server is stopped only where the descriptor says so", stops},
 	{"a reset may be repeated while it goes on", overlaps},
 	{"resets of several instances are told apart", several},
 	{"resets at the same time", together},
@@ -67,8 +69,8 @@ func sets(t *testing.T, s *scene, platform string) {
 }
 
 // travels counts the requests of a reset, and looks for its password in everything that the cloud keeps.
-func travels(t *testing.T, s *scene) {
-	r := s.reset(t, model.Linux)
+func travels(t *testing.T, s *scene, platform string) {
+	r := s.reset(t, platform)
 	mark, waits := s.mark(), s.gate.total()
 	started := s.start(t, r)
 	log := s.world.Log(mark)
@@ -102,6 +104,22 @@ func travels(t *testing.T, s *scene) {
 		t.Error("the simulator keeps no commands")
 	}
 	s.holdsNone(t, string(history), r.Password)
+}
+
+// stops looks at the server in steps of a reset.
+func stops(t *testing.T, s *scene) {
+	r := s.reset(t, model.Linux)
+	started := s.start(t, r)
+	stopped := false
+	for range 60 {
+		server, _ := s.world.Server(r.InstanceIDs[0])
+		stopped = stopped || server.State != model.StateRunning
+		s.world.Advance(operationTime / 60)
+	}
+	if method, _ := s.subject.Descriptor.ResetMethod(s.subject.Method); stopped != method.MayStop {
+		t.Errorf("the server was stopped: %t, the descriptor says %t", stopped, method.MayStop)
+	}
+	s.checkSucceeded(t, r, started)
 }
 
 // overlaps sends the same reset while the first one goes on: where the traits say Serial the cloud refuses

@@ -1,7 +1,6 @@
 package tencentcloud
 
 import (
-	"context"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -109,38 +108,21 @@ func until(t *testing.T, done func() bool) {
 	}
 }
 
-func TestSimResetFromAcceptedToDone(t *testing.T) {
+// TestSimResetOfAStoppedServer needs no force_stop, and the server stays stopped.
+func TestSimResetOfAStoppedServer(t *testing.T) {
 	s := newSimulated(t, model.Options{})
-	for name, server := range map[string]model.Server{
-		"running TencentOS": {Platform: model.Linux},
-		"stopped Ubuntu":    {Platform: model.Linux, OSName: "Ubuntu Server 22.04 LTS 64bit", State: model.StateStopped},
-		"running Windows":   {Platform: model.Windows},
-	} {
-		t.Run(name, func(t *testing.T) {
-			id := s.add(t, server)
-			user, secret := s.fresh(t, id)
-			if r := s.record(t, id); r != (cloud.ResetRecord{}) {
-				t.Errorf("record of an untouched instance: %+v", r)
-			}
-			started, err := s.StartReset(t.Context(), cloud.Reset{
-				InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: server.State != model.StateStopped})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r := s.record(t, id); r.OperationID != started.RequestID || r.State != cloud.OperationRunning {
-				t.Errorf("record of an accepted reset: %+v, want running under %s", r, started.RequestID)
-			}
-			if s.accepts(id, user, secret) {
-				t.Error("the password works before the reset has run")
-			}
-			s.world.Advance(time.Hour)
-			if r := s.record(t, id); r.OperationID != started.RequestID || r.State != cloud.OperationSuccess {
-				t.Errorf("record after the reset: %+v, want success under %s", r, started.RequestID)
-			}
-			if !s.accepts(id, user, secret) {
-				t.Error("the password does not work after the reset")
-			}
-		})
+	id := s.add(t, model.Server{OSName: "Ubuntu Server 22.04 LTS 64bit", State: model.StateStopped})
+	user, secret := s.fresh(t, id)
+	started, err := s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.world.Advance(time.Hour)
+	if r := s.record(t, id); r != (cloud.ResetRecord{OperationID: started.RequestID, State: cloud.OperationSuccess}) {
+		t.Errorf("record after the reset: %+v, want success under %s", r, started.RequestID)
+	}
+	if server, _ := s.world.Server(id); !server.HasPassword("ubuntu", secret) || server.State != model.StateStopped {
+		t.Errorf("the server is %+v", server)
 	}
 }
 
@@ -185,88 +167,6 @@ func TestSimRefusals(t *testing.T) {
 	s.world.Advance(2 * time.Hour)
 	if s.accepts(stopped, "root", secret) {
 		t.Error("a refused batch changed a password")
-	}
-}
-
-func TestSimFaultsHaveTheirKind(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault   model.Fault
-		kind    cloud.Kind
-		applied bool
-	}{
-		"throttled":                  {model.Fault{Kind: model.FaultThrottle}, cloud.Throttled, false},
-		"server error":               {model.Fault{Kind: model.FaultServerError}, cloud.Unknown, false},
-		"lost before it was applied": {model.Fault{Kind: model.FaultDropBefore}, cloud.Unknown, false},
-		"answer lost":                {model.Fault{Kind: model.FaultDropAfter}, cloud.Unknown, true},
-		"arrives late":               {model.Fault{Kind: model.FaultLateArrival, Delay: time.Millisecond}, cloud.Unknown, true},
-		"refused with a code": {model.Fault{Kind: model.FaultRefuse, Code: "UnsupportedOperation.SpecialInstanceType", Status: 200},
-			cloud.Refused, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSimulated(t, model.Options{})
-			id := s.add(t, model.Server{})
-			user, secret := s.fresh(t, id)
-			c.fault.Action = "ResetInstancesPassword"
-			s.fault(t, c.fault)
-			_, err := s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
-			e := errorOfKind(t, err, c.kind)
-			if strings.Contains(e.Error(), secret) {
-				t.Errorf("%v holds the password", e)
-			}
-			sent := 0
-			for _, entry := range s.world.Log(0) {
-				if entry.Action == "ResetInstancesPassword" {
-					sent++
-				}
-			}
-			if sent != 1 {
-				t.Errorf("%d requests arrived, want 1", sent)
-			}
-			// A late request arrives some time after the answer was lost.
-			until(t, func() bool { return !c.applied || s.record(t, id).State != cloud.OperationNone })
-			s.world.Advance(2 * time.Hour)
-			if got := s.accepts(id, user, secret); got != c.applied {
-				t.Errorf("password applied: %t, want %t", got, c.applied)
-			}
-		})
-	}
-}
-
-func TestSimOperationRecords(t *testing.T) {
-	for name, c := range map[string]struct {
-		kind    model.FaultKind
-		delay   time.Duration
-		state   cloud.OperationState
-		ours    bool
-		applied bool
-	}{
-		"failed and not applied":  {model.FaultFailedNotApplied, 0, cloud.OperationFailed, true, false},
-		"failed although applied": {model.FaultFailedApplied, 0, cloud.OperationFailed, true, true},
-		"stuck":                   {model.FaultStuck, 0, cloud.OperationRunning, true, false},
-		"overwritten":             {model.FaultForeign, 0, cloud.OperationSuccess, false, true},
-		"record lags":             {model.FaultLagRecord, 24 * time.Hour, cloud.OperationNone, false, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSimulated(t, model.Options{})
-			id := s.add(t, model.Server{})
-			user, secret := s.fresh(t, id)
-			s.fault(t, model.Fault{Action: "ResetInstancesPassword", Kind: c.kind, Delay: c.delay, Message: "guest unwilling"})
-			started, err := s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.world.Advance(2 * time.Hour)
-			r := s.record(t, id)
-			if r.State != c.state || (r.OperationID == started.RequestID) != c.ours {
-				t.Errorf("record %+v of request %s", r, started.RequestID)
-			}
-			if c.state == cloud.OperationFailed && !strings.Contains(r.Message, "guest unwilling") {
-				t.Errorf("message %q", r.Message)
-			}
-			if got := s.accepts(id, user, secret); got != c.applied {
-				t.Errorf("password applied: %t, want %t", got, c.applied)
-			}
-		})
 	}
 }
 
@@ -345,24 +245,4 @@ func TestSimRateLimitIsThrottled(t *testing.T) {
 		_, err = s.DescribeInstances(t.Context(), []string{"ins-00000000"})
 	}
 	wantKind(t, err, cloud.Throttled)
-}
-
-func TestSimCancelWhileTheAnswerIsHeld(t *testing.T) {
-	s := newSimulated(t, model.Options{})
-	id := s.add(t, model.Server{})
-	user, secret := s.fresh(t, id)
-	s.fault(t, model.Fault{Action: "ResetInstancesPassword", Kind: model.FaultHoldAfter})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		until(t, func() bool { return s.world.Stats().Held > 0 })
-		cancel()
-	}()
-	_, err := s.StartReset(ctx, cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, ForceStop: true})
-	wantKind(t, err, cloud.Unknown)
-	s.world.ReleaseHolds()
-	s.world.Advance(2 * time.Hour)
-	if !s.accepts(id, user, secret) {
-		t.Error("the held reset was not applied")
-	}
 }
