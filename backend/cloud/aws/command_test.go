@@ -105,28 +105,6 @@ func (s *commanded) sent(action string) int {
 	return n
 }
 
-// showKey prepares a server while the clock of its commands runs.
-func showKey(t *testing.T, s *commanded, id string) string {
-	t.Helper()
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				s.world.Advance(time.Second)
-			}
-		}
-	}()
-	key, err := s.PrepareReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: "Administrator", Platform: cloud.Windows})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
 // An instance to which no command can be sent is an error that says why, and no attempt.
 func TestCommandNeedsARunningAgent(t *testing.T) {
 	s := startCommanded(t)

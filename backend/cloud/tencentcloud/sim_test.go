@@ -93,21 +93,6 @@ func (s *simulated) accepts(id, user, secret string) bool {
 	return ok && server.HasPassword(user, secret)
 }
 
-// until waits for what another goroutine brings about.
-func until(t *testing.T, done func() bool) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Error("waited in vain")
-			return
-		}
-	}
-}
-
 // TestSimResetOfAStoppedServer needs no force_stop, and the server stays stopped.
 func TestSimResetOfAStoppedServer(t *testing.T) {
 	s := newSimulated(t, model.Options{})
