@@ -160,6 +160,13 @@ var breakages = []breakage{
 	{name: "the latest one is ours", check: "a failure stays one when another reset succeeds", records: onRecord(claimed)},
 	{name: "somebody else's is ours", check: "overwritten by somebody else", records: onRecord(claimed)},
 	{name: "the one before is ours", check: "not visible yet", records: onRecord(claimed)},
+	{name: "a failed look shows nothing", check: "a look that fails is an error",
+		records: func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+			if records, err := r.ResetRecords(ctx, refs); err == nil {
+				return records, nil
+			}
+			return map[string]cloud.ResetRecord{}, nil
+		}},
 	{name: "no patience", check: "stuck", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
 		if r.State == cloud.OperationRunning {
 			r.State, r.Message = cloud.OperationFailed, "too slow"

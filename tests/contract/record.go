@@ -17,6 +17,7 @@ var recordChecks = []check{
 	{"applied late", late},
 	{"overwritten by somebody else", overwritten},
 	{"not visible yet", hidden},
+	{"a look that fails is an error", failedLook},
 }
 
 // fails lets the operation fail. Only where the password certainly did not change may the record say so.
@@ -170,5 +171,27 @@ func hidden(t *testing.T, s *scene) {
 		t.Error("the record does not lag in this test")
 	}
 	s.world.Advance(24 * operationTime)
+	s.checkSucceeded(t, r, started)
+}
+
+// failedLook has the cloud not answer the question for the record: that says nothing about the reset.
+func failedLook(t *testing.T, s *scene) {
+	r := s.reset(t, model.Linux)
+	started := s.start(t, r)
+	s.settle()
+	for kind, fault := range map[cloud.Kind]model.FaultKind{cloud.Throttled: model.FaultThrottle, cloud.Unknown: model.FaultDropBefore} {
+		for _, request := range []string{started.RequestID, ""} {
+			id, err := s.world.AddFault(model.Fault{Cloud: s.cloud, Kind: fault})
+			if err != nil {
+				t.Fatal(err)
+			}
+			records, err := s.method.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: r.InstanceIDs[0], RequestID: request}})
+			s.wantKind(t, err, []cloud.Kind{kind}, r.Password)
+			if len(records) != 0 {
+				t.Errorf("an error and %+v", records)
+			}
+			s.world.RemoveFault(id)
+		}
+	}
 	s.checkSucceeded(t, r, started)
 }
