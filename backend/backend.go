@@ -53,6 +53,7 @@ type backend struct {
 	keyDrops    keyDrops
 
 	rootRotations rootRotations
+	rounds        *rounds
 	clock         clock
 }
 
@@ -74,6 +75,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		connectionLocks: locksutil.CreateLocks(),
 		keyLocks:        locksutil.CreateLocks(),
 		roleLocks:       locksutil.CreateLocks(),
+		rounds:          newRounds(),
 		clock:           wallClock(),
 	}
 	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
@@ -103,7 +105,10 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		InitializeFunc: b.initialize,
 		PeriodicFunc:   b.periodic,
 		Invalidate:     b.invalidate,
-		Clean:          func(context.Context) { b.core.Stop() },
+		Clean: func(context.Context) {
+			b.rounds.stop()
+			b.core.Stop()
+		},
 	}
 	viewed := *conf
 	if conf.System != nil {

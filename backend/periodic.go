@@ -23,8 +23,18 @@ const (
 	refreshBudget   = 45 * time.Second
 )
 
-// periodic is called by Vault about every minute.
-func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
+// periodic is called by Vault about every minute. It returns at once.
+func (b *backend) periodic(context.Context, *logical.Request) error {
+	b.rounds.start(func(ctx context.Context) {
+		if err := b.round(ctx); err != nil && ctx.Err() == nil {
+			b.Logger().Error("a part of the regular work failed and will be done again", "error", err)
+		}
+	})
+	return nil
+}
+
+// round is the regular work, on nodes that may write.
+func (b *backend) round(ctx context.Context) error {
 	if !b.WriteSafeReplicationState() {
 		return nil
 	}

@@ -35,11 +35,11 @@ func newRefreshMount(t *testing.T) *refreshMount {
 
 var taggedRole = map[string]any{"connection": "c", "instance_tags": "env=prod", "force_stop": true, "min_reset_interval": 0}
 
-// round is what Vault calls, ten minutes after the last time.
+// round is the regular work, ten minutes after the last time.
 func (m *refreshMount) round(t *testing.T) {
 	t.Helper()
 	m.time.advance(refreshInterval)
-	if err := m.periodic(t.Context(), &logical.Request{Storage: m.storage}); err != nil {
+	if err := m.backend.round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -69,7 +69,7 @@ func TestNewInstancesAreBoundByThemselves(t *testing.T) {
 		t.Errorf("looking at a leased role reset %d passwords", n)
 	}
 	asked := m.cloud.count("FindInstances", "DescribeInstances")
-	if err := m.periodic(t.Context(), &logical.Request{Storage: m.storage}); err != nil {
+	if err := m.backend.round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if m.cloud.count("FindInstances", "DescribeInstances") != asked {
