@@ -10,32 +10,33 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
-// commandHarness is a mount of the real engine, provider and SDK with the connection aws to a simulator.
-func commandHarness(t *testing.T) (*harness, *model.World, cloudsim.Credentials) {
+// commandHarness is a mount of the real engine, provider and SDK with a connection to a simulated cloud, named like
+// that. services are those that it calls.
+func commandHarness(t *testing.T, name model.Cloud, services ...string) (*harness, *model.World, cloudsim.Credentials) {
 	t.Helper()
 	sim := cloudsim.Start(t, cloudsim.Options{Options: model.Options{OperationTime: time.Millisecond}})
 	seeded, err := sim.Seed(cloudsim.SeedOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	aws := seeded[model.AWS]
+	account := seeded[name]
 	endpoints := map[string]any{}
-	for _, service := range []string{"ec2", "sts", "ssm"} {
-		endpoints[service] = sim.URL(model.AWS, service)
+	for _, service := range services {
+		endpoints[service] = sim.URL(name, service)
 	}
 	h := newRealHarness(t)
-	h.write(t, "config/aws", map[string]any{
-		"provider": "aws", "region": aws.Region, "access_key": aws.AccessKey, "secret_key": aws.SecretKey, "endpoints": endpoints,
+	h.write(t, "config/"+string(name), map[string]any{
+		"provider": string(name), "region": account.Region, "access_key": account.AccessKey, "secret_key": account.SecretKey, "endpoints": endpoints,
 		"max_requests_per_second": 1000,
 	})
-	return h, sim.World(), aws
+	return h, sim.World(), account
 }
 
 // The password that a Windows server made at its first boot is handed out under a lease, whose end replaces it by a
 // command. In between the agent is away.
 func TestInitialPasswordUnderALeaseOnAWS(t *testing.T) {
 	t.Parallel()
-	h, w, aws := commandHarness(t)
+	h, w, aws := commandHarness(t, model.AWS, "ec2", "sts", "ssm")
 	id := aws.Servers["windows-1"]
 	h.write(t, "keys/"+aws.KeyName, map[string]any{"private_key": aws.PrivateKey})
 	h.write(t, "roles/web", map[string]any{"connection": "aws", "instance_ids": id, "source": "initial", "mode": "leased"})
@@ -72,10 +73,41 @@ func TestInitialPasswordUnderALeaseOnAWS(t *testing.T) {
 	}
 }
 
+// Linux servers need nothing of their own in a command, so one command is for all of them where the cloud takes it.
+func TestSharedPasswordByOneCommandOnTencentCloud(t *testing.T) {
+	t.Parallel()
+	h, w, account := commandHarness(t, model.TencentCloud, "cvm", "sts", "tat")
+	var ids []string
+	for range 3 {
+		server, err := w.AddServer(model.Server{Cloud: model.TencentCloud, AccountID: account.AccountID, Region: account.Region, Platform: model.Linux,
+			Logins: map[string]string{"admin": "what the image has"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, server.ID)
+	}
+	h.write(t, "roles/shared", map[string]any{
+		"connection": "tencentcloud", "instance_ids": ids, "reset_method": "command", "shared_password": true, "username": "admin",
+	})
+	answer := h.lease(t, "creds/shared")
+	commands := map[string]bool{}
+	for _, i := range w.Invocations(nil) {
+		commands[i.CommandID] = true
+	}
+	if len(commands) != 1 {
+		t.Errorf("%d commands for three servers, want one", len(commands))
+	}
+	for _, id := range ids {
+		if server, _ := w.Server(id); !server.HasPassword("admin", answer.Data["password"].(string)) {
+			t.Errorf("server %s has another password", id)
+		}
+	}
+}
+
 // Servers of two platforms share a password, though each Windows server needs a command of its own.
 func TestSharedPasswordByCommandsOnAWS(t *testing.T) {
 	t.Parallel()
-	h, w, aws := commandHarness(t)
+	h, w, aws := commandHarness(t, model.AWS, "ec2", "sts", "ssm")
 	var ids []string
 	for _, platform := range []string{model.Linux, model.Windows} {
 		server, err := w.AddServer(model.Server{Cloud: model.AWS, AccountID: aws.AccountID, Region: aws.Region, Platform: platform,

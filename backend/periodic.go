@@ -25,7 +25,7 @@ const (
 
 // periodic is called by Vault about every minute. It returns at once.
 func (b *backend) periodic(context.Context, *logical.Request) error {
-	b.rounds.start(func(ctx context.Context) {
+	b.rounds.start(func(ctx context.Context) { //nolint:contextcheck // it outlives Vault's call, and ends with the backend
 		if err := b.round(ctx); err != nil && ctx.Err() == nil {
 			b.Logger().Error("a part of the regular work failed and will be done again", "error", err)
 		}

@@ -159,7 +159,7 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 	next := together
 	if len(next) > 0 {
 		size := max(r.ResetTraits().BatchSize, 1)
-		if _, alone := r.(cloud.ResetPreparer); alone {
+		if prepares(r, next[0]) {
 			size = 1
 		}
 		next = sameReset(next, size)

@@ -51,6 +51,9 @@ func (p simResetter) ResetTraits() cloud.ResetTraits {
 	return t
 }
 
+// Prepares implements cloud.ResetPreparer.
+func (simPreparer) Prepares(cloud.Platform) bool { return true }
+
 // PrepareReset implements cloud.ResetPreparer. It is a crash point, and may fail.
 func (p simPreparer) PrepareReset(ctx context.Context, r cloud.Reset) (string, error) {
 	if r.Password != "" {

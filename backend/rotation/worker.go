@@ -252,13 +252,19 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 // prepareTimeout bounds what a reset method needs to ask before it can send a password.
 const prepareTimeout = 2 * time.Minute
 
+// prepares reports whether a reset method needs to ask for something before it can reset an account.
+func prepares(r cloud.PasswordResetter, a *Account) bool {
+	p, ok := r.(cloud.ResetPreparer)
+	return ok && p.Prepares(a.Facts.Platform)
+}
+
 // prepared asks for what the reset method needs before an attempt can be made; ok is false if the
 // account is to wait.
 func (c *Core) prepared(ctx context.Context, e *entry, rec *Account, r cloud.PasswordResetter) (prepared string, ok bool) {
-	p, needs := r.(cloud.ResetPreparer)
-	if !needs {
+	if !prepares(r, rec) {
 		return "", true
 	}
+	p := r.(cloud.ResetPreparer)
 	call, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	prepared, err := p.PrepareReset(call, resetOf(rec, "", ""))

@@ -168,7 +168,7 @@ func (s *scene) resetOf(t *testing.T, id string) cloud.Reset {
 func (s *scene) prepare(t *testing.T, r *cloud.Reset) (err error) {
 	t.Helper()
 	p, ok := s.method.(cloud.ResetPreparer)
-	if !ok {
+	if !ok || !p.Prepares(r.Platform) {
 		return nil
 	}
 	done := make(chan struct{})

@@ -47,7 +47,10 @@ func (g *guestKeys) drop(instance string) {
 	delete(g.keys, instance)
 }
 
-// PrepareReset implements cloud.ResetPreparer. Linux needs nothing. A Windows server whose public key is
+// Prepares implements cloud.ResetPreparer: only Windows needs a key.
+func (command) Prepares(platform cloud.Platform) bool { return platform != cloud.Linux }
+
+// PrepareReset implements cloud.ResetPreparer. A Windows server whose public key is
 // not known is asked for it by a command of its own, whose end is waited for.
 func (c command) PrepareReset(ctx context.Context, reset cloud.Reset) (string, error) {
 	instance, err := oneInstance(reset)
@@ -57,7 +60,7 @@ func (c command) PrepareReset(ctx context.Context, reset cloud.Reset) (string, e
 	if err := c.check(reset.Platform); err != nil {
 		return "", err
 	}
-	if reset.Platform == cloud.Linux {
+	if !c.Prepares(reset.Platform) {
 		return "", nil
 	}
 	if known := c.guests.get(instance); known != "" {

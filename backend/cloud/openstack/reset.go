@@ -78,6 +78,9 @@ func wrongUser(instance, admin, username string) *cloud.Error {
 		"or an image with the property os_admin_user=%s", admin, instance, username, admin, username)
 }
 
+// Prepares implements cloud.ResetPreparer.
+func (changePassword) Prepares(cloud.Platform) bool { return true }
+
 // PrepareReset implements cloud.ResetPreparer: it asks whose password Nova will set.
 func (c changePassword) PrepareReset(ctx context.Context, reset cloud.Reset) (string, error) {
 	if len(reset.InstanceIDs) != 1 {

@@ -135,10 +135,13 @@ func (c command) run(ctx context.Context, keys *session, ids []string, script gu
 	return id, err
 }
 
-// PrepareReset implements cloud.ResetPreparer. Linux needs nothing. A Windows server is asked for its
+// Prepares implements cloud.ResetPreparer: only Windows needs a key.
+func (command) Prepares(platform cloud.Platform) bool { return platform != cloud.Linux }
+
+// PrepareReset implements cloud.ResetPreparer. A Windows server is asked for its
 // public key by a command of its own, whose end is waited for.
 func (c command) PrepareReset(ctx context.Context, reset cloud.Reset) (string, error) {
-	if reset.Platform == cloud.Linux {
+	if !c.Prepares(reset.Platform) {
 		return "", nil
 	}
 	if err := c.check(reset.Platform); err != nil {
