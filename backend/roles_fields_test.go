@@ -142,7 +142,7 @@ var roleCases = map[string]roleCase{
 // what only the old one has use for.
 func TestResetMethodChanges(t *testing.T) {
 	h := roleMount(t)
-	h.write(t, "roles/r", merged(baseRoles["both"], map[string]any{"rotation_period": "1h"}))
+	h.write(t, "roles/r", merged(baseRoles["both"], map[string]any{"rotation_period": "1h", "skip_import_rotation": true}))
 	h.refusedWrite(t, "roles/r", map[string]any{"reset_method": ""}, "rotation_period", "reset_method=command")
 	h.write(t, "roles/r", map[string]any{"reset_method": "", "rotation_period": ""})
 	h.refused(t, logical.UpdateOperation, "rotate-role/r", nil, http.StatusConflict, "reset_method")

@@ -82,7 +82,7 @@ func queueUp(e *entry, calls ...func()) {
 	var group sync.WaitGroup
 	for i, call := range calls {
 		group.Go(call)
-		for e.inLine() <= i {
+		for e.inLine() <= i || lockedOut(&e.mu) <= i {
 			runtime.Gosched()
 		}
 	}

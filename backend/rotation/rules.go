@@ -78,8 +78,15 @@ func (e bound) apply(a *Account, r rules) error {
 		held.Holder, held.HolderRole = &a.ID, a.Role
 		return held
 	}
+	if a.Settings.CanReset && !e.settings.CanReset && a.mustRotate() {
+		// The role sets no passwords any more. What has begun still needs its end, by the means it had.
+		e.settings.CanReset, e.settings.ResetMethod, e.settings.ForceStop = true, a.Settings.ResetMethod, a.Settings.ForceStop
+	}
 	if a.Role == e.role && a.Settings == e.settings && a.Facts == e.facts && a.Gone.IsZero() {
 		return errNoChange
+	}
+	if !e.settings.CanReset {
+		a.Due = nil
 	}
 	if a.Settings.Schedule != e.settings.Schedule || a.Role == "" {
 		a.NextRotation = firstRotation(a, e.settings, e.at)
@@ -93,6 +100,15 @@ func (e bound) apply(a *Account, r rules) error {
 	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
 	a.Gone = time.Time{}
 	return nil
+}
+
+// mustRotate reports whether the account is on its way to a new value, or somebody knows the present one
+// who must not any more.
+func (a *Account) mustRotate() bool {
+	if a.Pending != nil {
+		return true
+	}
+	return a.Due != nil && a.Due.Reason.ForbidsReading() && a.Due.Reason != DueFirst
 }
 
 // raiseBarrier notes, when the reset method is about to change, that attempts of the old one may still

@@ -192,6 +192,7 @@ func TestRule15Binding(t *testing.T) {
 	s := leasedSettings()
 	static := staticSettings()
 	static.Period = time.Hour
+	reading := with(staticSettings(), func(s *Settings) { s.Source, s.CanReset = FromInitial, false })
 	byCommand := with(s, func(s *Settings) { s.ResetMethod = "command" })
 	runTransitions(t, []transitionCase{
 		{"the same role again changes nothing", nil, bound{role: "web", settings: s, at: t0}, errNoChange, nil},
@@ -210,6 +211,23 @@ func TestRule15Binding(t *testing.T) {
 			is(t, "loose", a.Loose, false)
 		}},
 		{"and for what it has open", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod = "api" }), bound{role: "web", settings: byCommand, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 1) }},
+		{"a role that sets no passwords any more lets a rotation end", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod, a.Settings.ForceStop = "api", true }), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "can reset", a.Settings.CanReset, true)
+			is(t, "method", a.Settings.ResetMethod, "api")
+			is(t, "force_stop", a.Settings.ForceStop, true)
+			is(t, "source", a.Settings.Source, FromInitial)
+			is(t, "barriers", len(a.OldUnresolved), 0)
+		}},
+		{"and one that is owed to a revoked lease", due(DueRevoked), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "can reset", a.Settings.CanReset, true)
+			is(t, "reason", a.Due.Reason, DueRevoked)
+		}},
+		{"but none that nobody needs", due(DueManual), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "can reset", a.Settings.CanReset, false)
+			if a.Due != nil {
+				t.Errorf("due: %+v", a.Due)
+			}
+		}},
 		{"a retry waits as well", both(rotating(sent("a")), func(a *Account) { a.OldUnresolved = []Attempt{{ID: "b", Barrier: true}} }), retried{sent("c")}, errStale, nil},
 		{"where the end of everything is known there is nothing to wait for", func(a *Account) { a.LastReset, a.Settings.ResetMethod = t0, "api" }, bound{role: "web", settings: byCommand, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
 		{"a role's end takes the schedule, and nothing else", func(a *Account) { a.NextRotation = t0 }, unbound{"web"}, nil, func(t *testing.T, a *Account) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"unsafe"
 )
 
 // together makes calls that all wait for one record at the same moment, so that they share a write (see joint.go). They
@@ -21,12 +23,19 @@ func (w *world) together(ctx context.Context, id ID, calls ...func()) {
 	var group sync.WaitGroup
 	for i, call := range calls {
 		group.Go(call)
-		for e.inLine() <= i {
+		for e.inLine() <= i || lockedOut(&e.mu) <= i {
 			runtime.Gosched() // in real time: virtual time stands still while somebody waits for a lock
 		}
 	}
 	e.mu.Unlock()
 	group.Wait()
+}
+
+// lockedOut counts who waits for a mutex. Who stands in line has not always asked for the lock yet, and the order in
+// which it is given decides who comes first. The count stands in the mutex's first word, above three bits of
+// flags (internal/sync, mutexWaiterShift).
+func lockedOut(mu *sync.Mutex) int {
+	return int(atomic.LoadInt32((*int32)(unsafe.Pointer(mu))) >> 3)
 }
 
 func (e *entry) inLine() int {
