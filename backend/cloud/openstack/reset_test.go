@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -246,9 +247,9 @@ func TestResetWithForeignAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requests := 0
+			var requests atomic.Int64
 			nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				requests++
+				requests.Add(1)
 				if body, err := io.ReadAll(r.Body); err != nil || string(body) != `{"changePassword":{"adminPass":"`+freshPassword+`"}}` {
 					t.Errorf("sent %s, %v", body, err)
 				}
@@ -263,8 +264,8 @@ func TestResetWithForeignAnswers(t *testing.T) {
 			if cloud.KindOf(err) != cloud.Unknown || strings.Contains(err.Error(), freshPassword) {
 				t.Errorf("kind %q: %v", cloud.KindOf(err), err)
 			}
-			if requests != 1 {
-				t.Errorf("%d requests", requests)
+			if n := requests.Load(); n != 1 {
+				t.Errorf("%d requests", n)
 			}
 		})
 	}
