@@ -102,39 +102,6 @@ func (e bound) apply(a *Account, r rules) error {
 	return nil
 }
 
-// mustRotate reports whether the account is on its way to a new value, or somebody knows the present one
-// who must not any more.
-func (a *Account) mustRotate() bool {
-	if a.Pending != nil {
-		return true
-	}
-	return a.Due != nil && a.Due.Reason.ForbidsReading() && a.Due.Reason != DueFirst
-}
-
-// raiseBarrier notes, when the reset method is about to change, that attempts of the old one may still
-// set their value, unless the end of every one of them is known.
-func (a *Account) raiseBarrier(at time.Time) {
-	open := a.Loose || len(a.OldUnresolved) > 0 || a.Pending != nil && len(a.Pending.Attempts) > 0
-	if method := a.Settings.ResetMethod; open && method != "" {
-		a.Loose = false
-		a.OldUnresolved = append(a.OldUnresolved, Attempt{
-			ID: "barrier/" + method + "/" + at.UTC().Format(time.RFC3339Nano), Method: method, Started: at, Barrier: true,
-		})
-	}
-}
-
-// barred reports whether attempts of an earlier reset method may still set their value, and so whether
-// nothing may be sent by the present one. Even a retry of the same pending must wait: a value that it
-// replaced may come late, and once pending is confirmed nobody would know that one any more.
-func (a *Account) barred() bool {
-	for _, t := range a.OldUnresolved {
-		if t.Barrier {
-			return true
-		}
-	}
-	return false
-}
-
 // firstRotation is the next scheduled rotation after a change of the schedule: a time of the cron
 // expression, or one period after the last rotation, or from now on where there was none. It is never
 // in the past.
