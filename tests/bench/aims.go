@@ -40,6 +40,7 @@ var allAims = []aim{
 	{figure: "the leased floor / OpenLDAP's `creds`", target: floorLeased, against: ldapLeased},
 	{figure: "rate of revocation / OpenLDAP's", target: ownLeased, against: ldapLeased, limit: 3, rate: true},
 	{figure: "the floor's rate of revocation / OpenLDAP's", target: floorLeased, against: ldapLeased, rate: true},
+	{figure: "rate of revocation / the floor's", target: ownLeased, against: floorLeased, rate: true},
 }
 
 // aims shows what was aimed at beside what came out. What misses its aim is bold.
