@@ -104,7 +104,7 @@ type assumedRole struct {
 	sts  stsOperations
 }
 
-// fetch makes one AssumeRole request.
+// fetch makes one AssumeRole request. Whoever needs the keys repeats it, if it was throttled.
 func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, error) {
 	c := call{endpointSTS, "AssumeRole", r.cfg.RoleARN}
 	in := &sts.AssumeRoleInput{RoleArn: &r.cfg.RoleARN, RoleSessionName: sdk.String(sessionName), DurationSeconds: sdk.Int32(int32(sessionLife / time.Second))}
@@ -113,7 +113,7 @@ func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, er
 	}
 	asked := time.Now()
 	sender := &Provider{gate: r.cfg.Gate, timeout: r.cfg.RequestTimeout, keys: r.base}
-	out, err := send(ctx, sender, c, r.sts.assumeRole, in)
+	out, err := sendOnce(ctx, sender, c, r.sts.assumeRole, in)
 	if err != nil {
 		return sdk.Credentials{}, time.Time{}, r.explain(c, err)
 	}

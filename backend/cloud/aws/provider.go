@@ -101,14 +101,24 @@ func (c call) String() string {
 // request is one action of a service, as the SDK's clients offer it.
 type request[In, Out, Option any] = func(context.Context, In, ...Option) (Out, error)
 
-// send makes exactly one request: it gets the keys to sign with, waits for the gate, bounds the
-// exchange by the request timeout and translates the SDK's error. Fetching or renewing temporary keys
-// takes a request of its own, before it.
+// send makes one request, and repeats only one that the cloud throttled while a client waits: it gets the
+// keys to sign with, waits for the gate, bounds the exchange by the request timeout and translates the
+// SDK's error. Fetching or renewing temporary keys takes a request of its own, before it.
 func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
+	var out Out
+	err := cloud.Patiently(ctx, func() (err error) {
+		out, err = sendOnce(ctx, p, c, request, in)
+		return err
+	})
+	return out, err
+}
+
+// sendOnce is send for a request that is not repeated when throttled.
+func sendOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
 	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return p.gate.Wait(ctx, c.action) })
 }
 
-// sendAtOnce is send for a caller who has waited for the gate himself.
+// sendAtOnce makes exactly one request, for a caller who has waited for the gate himself.
 func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
 	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.NoGate{}.Wait(ctx, c.String()) })
 }

@@ -271,3 +271,25 @@ func TestSimulatedFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestSimulatedThrottledPageIsAskedForAgain: a client's listing outlives a page that came a moment too early.
+func TestSimulatedThrottledPageIsAskedForAgain(t *testing.T) {
+	s := startSimulated(t, cloudsim.SeedOptions{})
+	want, err := newTestProvider(t, s.cfg).FindInstances(t.Context(), nil)
+	if err != nil || len(want) == 0 {
+		t.Fatalf("%d instances, %v", len(want), err)
+	}
+	if _, err := s.sim.World().AddFault(model.Fault{Action: "DescribeInstances", Kind: model.FaultThrottle, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	gate := &countingGate{}
+	cfg := s.cfg
+	cfg.Gate = gate
+	found, err := newTestProvider(t, cfg).FindInstances(cloud.WithInteractive(t.Context()), nil)
+	if err != nil || len(found) != len(want) {
+		t.Errorf("%d instances, %v; want %d", len(found), err, len(want))
+	}
+	if passed := gate.passed(); len(passed) != 2 {
+		t.Errorf("through the gate: %v; want two, since the second try waits for its turn, too", passed)
+	}
+}

@@ -326,3 +326,22 @@ func TestEchoedSecrets(t *testing.T) {
 		}
 	})
 }
+
+// TestThrottledPageIsAskedForAgain: a client's listing outlives a page that came a moment too early.
+func TestThrottledPageIsAskedForAgain(t *testing.T) {
+	for _, name := range []string{"huawei signed", "otc token by project id"} {
+		t.Run(name, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, name), novaapi.Options{})
+			server := s.server(t, nil)
+			p := s.provider(t, nil)
+			s.fault(t, model.Fault{Action: actionList, Kind: model.FaultThrottle, Count: 1})
+			found, err := p.FindInstances(cloud.WithInteractive(t.Context()), nil)
+			if err != nil || len(found) != 1 || found[0].ID != server.ID {
+				t.Errorf("%v, %v; want the one server", found, err)
+			}
+			if sent, waits := s.requests(actionList), s.gate.counts()[actionList]; sent != 2 || waits != 2 {
+				t.Errorf("%d requests and %d waits, want 2 and 2: the second try waits for its turn, too", sent, waits)
+			}
+		})
+	}
+}

@@ -135,8 +135,13 @@ func transportOf(client *http.Client) http.RoundTripper {
 
 // do runs one request: session, gate, time limit, translation. send must make exactly one request
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
-// request sent again, once.
+// request sent again, once; so is one that the cloud throttled, while a client waits.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
+	return cloud.Patiently(ctx, func() error { return p.renewing(ctx, c, send) })
+}
+
+// renewing is do for a request that is not repeated when throttled.
+func (p *provider) renewing(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
 	c = p.named(c)
 	for renewed := false; ; renewed = true {
 		s, err := p.sessions.get(ctx)

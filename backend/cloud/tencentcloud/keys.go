@@ -171,7 +171,7 @@ type assumedRole struct {
 	base sender
 }
 
-// fetch makes one AssumeRole request.
+// fetch makes one AssumeRole request. Whoever needs the keys repeats it, if it was throttled.
 func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	request := sts.NewAssumeRoleRequest()
 	request.RoleArn = &r.cfg.RoleARN
@@ -182,7 +182,7 @@ func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	}
 	var answer *sts.AssumeRoleResponseParams
 	asked := time.Now()
-	err := r.base.ask(ctx, assumeRole, func(ctx context.Context, s *session) error {
+	err := r.base.askOnce(ctx, assumeRole, func(ctx context.Context, s *session) error {
 		response, err := s.assumeRole(ctx, request)
 		if err == nil {
 			answer = response.Response

@@ -57,8 +57,14 @@ type sender struct {
 	source  *keySource
 }
 
-// ask makes one call: it waits for the gate, bounds the exchange and translates its error.
+// ask makes one call, and repeats only one that the cloud throttled while a client waits: it waits for the
+// gate, bounds the exchange and translates its error.
 func (d *sender) ask(ctx context.Context, a action, send func(context.Context, *session) error) error {
+	return cloud.Patiently(ctx, func() error { return d.askOnce(ctx, a, send) })
+}
+
+// askOnce is ask for a call that is not repeated when throttled.
+func (d *sender) askOnce(ctx context.Context, a action, send func(context.Context, *session) error) error {
 	s, err := d.source.get(ctx)
 	if err != nil {
 		return err

@@ -231,3 +231,19 @@ func TestSimRateLimitIsThrottled(t *testing.T) {
 	}
 	wantKind(t, err, cloud.Throttled)
 }
+
+// TestSimThrottledPageIsAskedForAgain: a client's listing outlives a page that came a moment too early.
+func TestSimThrottledPageIsAskedForAgain(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	id := s.add(t, model.Server{Platform: model.Linux})
+	if _, err := s.world.AddFault(model.Fault{Action: describeInstances.name, Kind: model.FaultThrottle, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	found, err := s.FindInstances(cloud.WithInteractive(t.Context()), nil)
+	if err != nil || len(found) != 1 || found[0].ID != id {
+		t.Errorf("%v, %v; want the one instance", found, err)
+	}
+	if waited := s.cfg.Gate.(*countGate).count(describeInstances.name); waited != 2 {
+		t.Errorf("%d times through the gate, want 2: the second try waits for its turn, too", waited)
+	}
+}
