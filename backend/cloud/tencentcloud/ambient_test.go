@@ -205,3 +205,32 @@ func TestAmbientAsksOnlyTheMetadataService(t *testing.T) {
 		t.Errorf("waits %v for a service that is not there", a.client.Timeout)
 	}
 }
+
+// Ambient keys are no fields of the connection, so no error about them speaks of any. Who corrects them where
+// they are found needs not touch the connection.
+func TestSimAmbientKeysThatDoNotBelongTogether(t *testing.T) {
+	for code, c := range map[string]struct{ id, secret string }{
+		"AuthFailure.SignatureFailure": {testAccessKey, "another"},
+		"AuthFailure.InvalidSecretId":  {"IKID0000000000000000", testSecretKey},
+		"AuthFailure.SecretIdNotFound": {"AKID0000000000000000", testSecretKey},
+	} {
+		emptyEnvironment(t)
+		s := newSimulated(t, model.Options{})
+		t.Setenv(envSecretID, c.id)
+		t.Setenv(envSecretKey, c.secret)
+		p, err := newProvider(s.withoutKeys(), onLoopback(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Verify(t.Context())
+		wantFailure(t, err, cloud.Denied, code, "ambient credentials")
+		if strings.Contains(err.Error(), "secret_key") || strings.Contains(err.Error(), "access_key") {
+			t.Errorf("%q speaks of fields that the connection does not have", err)
+		}
+		t.Setenv(envSecretID, testAccessKey)
+		t.Setenv(envSecretKey, testSecretKey)
+		if err := p.Verify(t.Context()); err != nil {
+			t.Errorf("%s: the corrected keys are not used: %v", code, err)
+		}
+	}
+}

@@ -12,8 +12,8 @@ import (
 )
 
 // verdict is what an error code means. The advice names the way out; {permission} stands for the
-// CAM action of the call, {endpoint} for the connection field with the URL that was asked, {keys},
-// {principal} and {check} for what the origin of the keys says.
+// CAM action of the call, {endpoint} for the connection field with the URL that was asked, {keys}, {id},
+// {mismatch}, {principal} and {check} for what the origin of the keys says.
 type verdict struct {
 	kind   cloud.Kind
 	advice string
@@ -180,11 +180,11 @@ var verdicts = map[string]verdict{
 	// Common to all APIs (page 213/33281).
 	"ActionOffline":                     {cloud.Refused, "the cloud has withdrawn this API; a newer cloudpw may know its successor"},
 	"AuthFailure.InvalidAuthorization":  {cloud.Denied, adviceKeys},
-	"AuthFailure.InvalidSecretId":       {cloud.Denied, "access_key is not the SecretId of an API key; create one under CAM, API keys"},
+	"AuthFailure.InvalidSecretId":       {cloud.Denied, "{id} is not the SecretId of an API key; create one under CAM, API keys"},
 	"AuthFailure.MFAFailure":            {cloud.Denied, adviceMFA},
 	"AuthFailure.SecretIdNotFound":      {cloud.Denied, adviceKeys},
 	"AuthFailure.SignatureExpire":       {cloud.Denied, "the clock of this host is more than five minutes off the cloud's; synchronize it: timedatectl set-ntp true"},
-	"AuthFailure.SignatureFailure":      {cloud.Denied, "secret_key does not belong to access_key; write both again"},
+	"AuthFailure.SignatureFailure":      {cloud.Denied, "{mismatch}"},
 	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary keys were revoked or have expired; the next call fetches others from {keys}"},
 	"AuthFailure.UnauthorizedOperation": {cloud.Denied, adviceGrant},
 	"DryRunOperation":                   {cloud.Refused, adviceOurs},

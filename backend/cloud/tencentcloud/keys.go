@@ -93,14 +93,34 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 // origin is where the keys of a connection come from, in the words of error messages.
 type origin struct {
 	keys      string // what to check when the cloud refuses them
+	id        string // the name of their SecretId
+	mismatch  string // what to say when the cloud refuses a signature, and the way out
 	principal string // who needs a permission
 	check     string // what to type to see which permissions there are
 }
 
 var (
-	originStatic  = origin{keys: "access_key and secret_key of the connection", principal: "the user of access_key"}
-	originAmbient = origin{keys: "the ambient credentials of the Vault server (use_ambient_credentials)", principal: "the user or role of the ambient credentials"}
+	originStatic = origin{
+		keys: "access_key and secret_key of the connection", id: "access_key",
+		mismatch:  "secret_key does not belong to access_key; write both again",
+		principal: "the user of access_key",
+	}
+	originAmbient = origin{
+		keys: "the ambient credentials of the Vault server (use_ambient_credentials)", id: "the SecretId of the ambient credentials",
+		mismatch: "the SecretKey of the ambient credentials does not belong to their SecretId; correct it where the Vault server finds them " +
+			"(variables, shared file, role of the CVM instance), the next call reads them anew",
+		principal: "the user or role of the ambient credentials",
+	}
 )
+
+// originRole is the origin of a role's sessions.
+func originRole(arn, check string) origin {
+	return origin{
+		keys: "the role " + arn + " and its sessions", id: "the SecretId of the role's session",
+		mismatch:  "the cloud does not accept the signature of a session of the role " + arn + "; the next call assumes it anew, check endpoints.sts if that lasts",
+		principal: "the role " + arn, check: check,
+	}
+}
 
 // keySource gives the sessions that sign a connection's requests: with its own keys, those of the
 // environment, or those of a role that is assumed with either.
@@ -133,7 +153,7 @@ func newKeySource(cfg cloud.Config, environment *ambient) (*keySource, error) {
 	role := &assumedRole{cfg, sender{cfg.Gate, cfg.RequestTimeout, base}}
 	return &keySource{
 		renewed: cloud.NewRenewed(sessions(cfg, role.fetch)),
-		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN, cfg.CheckCommand()},
+		origin:  originRole(cfg.RoleARN, cfg.CheckCommand()),
 		assumes: cfg.RoleARN,
 	}, nil
 }
@@ -153,14 +173,15 @@ func sessions(cfg cloud.Config, fetch func(context.Context) (keys, time.Time, er
 // get returns the session to sign with. Its errors are *cloud.Error values.
 func (k *keySource) get(ctx context.Context) (*session, error) { return k.renewed.Get(ctx) }
 
-// refused makes the next call fetch new keys if the failure says that the used ones are dead. The
-// connection's own keys stay what they are.
+// refused makes the next call fetch new keys if the failure says that the used ones are dead, or do not
+// belong together, as when a file with them was read while it was edited. The connection's own keys stay
+// what they are.
 func (k *keySource) refused(used *session, failure *cloud.Error) {
 	if k.static != "" {
 		return
 	}
 	switch failure.Code {
-	case "AuthFailure.TokenFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.InvalidSecretId":
+	case "AuthFailure.TokenFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.InvalidSecretId", "AuthFailure.SignatureFailure":
 		k.renewed.Drop(func(have *session) bool { return have == used })
 	}
 }

@@ -80,7 +80,7 @@ func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []s
 	v := judge(api.Code)
 	text := cloud.OneLine(redact(api.Message, secrets), maxCloudText)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
-		"{keys}", from.keys, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
+		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
 		Code:      cloud.OneLine(redact(api.Code, secrets), 128),
