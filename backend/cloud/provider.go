@@ -177,7 +177,9 @@ const (
 type ResetRecord struct {
 	OperationID string // empty if the instance has had no operation yet
 	State       OperationState
-	Message     string // the cloud's text for a failure; never a secret
+	// Message is why the operation failed, maybe in the cloud's own words: the rotation core keeps the
+	// password that was sent out of it and shortens it.
+	Message string
 	// Kind says what a failure means: Refused or PasswordRefused where it proves that this very reset
 	// changed nothing; else empty.
 	Kind Kind

@@ -78,6 +78,7 @@
 //   - I9: when the cloud takes a value, nothing that was sent before can still set another one.
 //   - I10: a value leaves only while its account's record holds it with an open attempt.
 //   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
+//   - I12: the text about a failure that an account keeps holds no password, whatever the cloud says.
 //
 // rules.go and disclose.go hold the protocol as a pure function of record and event, plan.go what is
 // to be done next, worker.go the calls, scheduler.go the queues, joint.go the writes that clients share.

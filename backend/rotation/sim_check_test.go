@@ -43,6 +43,13 @@ func (w *world) countTicks(before, after *Account) {
 // checkStored checks I1 for one server. It runs at every change of its record and of the server.
 func (w *world) checkStored(id ID) {
 	s := w.cloud.servers[id.InstanceID]
+	if a := w.record(id); a != nil && a.Backoff != nil {
+		for _, value := range w.cloud.values(id.InstanceID) {
+			if strings.Contains(a.Backoff.LastError, value) {
+				w.violation("I12", "%s keeps the text %q", id, a.Backoff.LastError)
+			}
+		}
+	}
 	var has string
 	var excused bool
 	w.cloud.locked(func() {

@@ -80,6 +80,7 @@ type simServer struct {
 	state      cloud.OperationState
 	shown      string // the latest operation, as the record shows it
 	shownState cloud.OperationState
+	said       string                       // the cloud's text about the latest operation, which repeats what it was sent
 	running    int                          // operations of the serial method
 	commands   map[string]cloud.ResetRecord // by id, as the cloud shows them
 	// flying counts, by value, the requests and operations that may still set that value.
@@ -97,7 +98,7 @@ func (s *simServer) record(method simMethod, requestID string) cloud.ResetRecord
 	if method == commandMethod || method == answeringMethod {
 		return s.commands[requestID]
 	}
-	return cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: "simulated"}
+	return cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: s.said}
 }
 
 func (c *simCloud) locked(f func()) {
@@ -215,6 +216,7 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 		s.running++
 	}
 	c.resets[s.id] = append(c.resets[s.id], op.value)
+	s.said = "simulated; what was sent is " + op.value
 	w.tracef("cloud accepts reset(%s) on %s as %s", op.value, s.id, op.id)
 	c.set(s, op, cloud.OperationRunning)
 	takes := 500*time.Millisecond + w.duration("takes", s.id, 8*time.Second)
@@ -241,7 +243,7 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 	case answeringMethod:
 		return
 	case commandMethod:
-		r := cloud.ResetRecord{OperationID: op.id, State: state, Message: "simulated"}
+		r := cloud.ResetRecord{OperationID: op.id, State: state, Message: s.said}
 		if state == cloud.OperationFailed {
 			r.Kind = op.kind
 		}

@@ -443,6 +443,9 @@ func (c *Core) recordOutcome(ctx context.Context, e *entry, ev event) error {
 	return err
 }
 
+// maxReason is how many characters of what a cloud says about a failed reset are kept.
+const maxReason = 300
+
 // poll looks at the cloud's record of the pending's accepted attempt.
 func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	traits := r.ResetTraits()
@@ -469,7 +472,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 		return c.missing(ctx, e, found)
 	}
 	c.present(e)
-	message := record.Message
+	message := cloud.OneLine(cloud.Redact(record.Message, rec.Pending.Password), maxReason)
 	if message == "" {
 		message = "the cloud reported that the reset failed, without a reason"
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gophercloud/gophercloud/v2"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 const (
@@ -146,18 +147,9 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 // redactor holds the secrets of a call, which no message may repeat even if the cloud does.
 type redactor []string
 
-const minSecretLength = 4 // shorter ones would only shred the text
-
 // clean prepares the cloud's text for a message: no secrets, one line, bounded.
 func (r redactor) clean(reason string) string {
-	for _, secret := range r {
-		if len(secret) < minSecretLength {
-			continue
-		}
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			reason = strings.ReplaceAll(reason, form, "[redacted]")
-		}
-	}
+	reason = cloud.Redact(reason, r...)
 	reason = strings.Map(func(c rune) rune {
 		if unicode.IsSpace(c) {
 			return ' '

@@ -56,7 +56,7 @@ func TestCommandIsOneRequest(t *testing.T) {
 	if !reflect.DeepEqual(body, want) || seen[0].header.Get("X-TC-Version") != "2020-10-28" {
 		t.Errorf("sent %v, want %v", body, want)
 	}
-	if redact(string(content), []string{testPassword}) != string(content) {
+	if cloud.Redact(string(content), testPassword) != string(content) {
 		t.Error("the script holds the password")
 	}
 	if n := c.gate.(*countGate).count("RunCommand"); n != 0 {
@@ -302,7 +302,7 @@ func TestSimCommandOnWindows(t *testing.T) {
 		}
 	}
 	for _, e := range s.world.Log(0) {
-		if redact(fmt.Sprint(e.Params), []string{secret}) != fmt.Sprint(e.Params) {
+		if cloud.Redact(fmt.Sprint(e.Params), secret) != fmt.Sprint(e.Params) {
 			t.Errorf("%s holds the password", e.Action)
 		}
 	}

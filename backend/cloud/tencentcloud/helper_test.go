@@ -204,7 +204,7 @@ func errorOfKind(t *testing.T, err error, kind cloud.Kind) *cloud.Error {
 	}
 	text := fmt.Sprintf("%v %+v %#v %v %#v", e, *e, *e, e.Err, e.Err)
 	for _, secret := range []string{testPassword, testSecretKey} {
-		if redact(text, []string{secret}) != text {
+		if cloud.Redact(text, secret) != text {
 			t.Fatalf("the error holds a secret: %s", text)
 		}
 	}

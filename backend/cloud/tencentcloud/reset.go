@@ -32,6 +32,10 @@ const (
 
 	// longestReset is ours, too: no page states how long a shutdown, a reset and a start may take.
 	longestReset = time.Hour
+
+	// maxRecordText bounds the text of an operation record, in characters. It is far more than is kept, since
+	// it may repeat the password, of which a part that a cut leaves cannot be recognized.
+	maxRecordText = 4096
 )
 
 // Resetter implements cloud.PasswordResetters.
@@ -151,7 +155,7 @@ func record(i *cvm.Instance) cloud.ResetRecord {
 		r.State = cloud.OperationSuccess
 	case "FAILED":
 		r.State = cloud.OperationFailed
-		r.Message = cloud.OneLine(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxCloudText)
+		r.Message = cloud.OneLine(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxRecordText)
 	case "OPERATING":
 		r.State = cloud.OperationRunning
 	default:

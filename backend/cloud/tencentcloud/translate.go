@@ -1,11 +1,8 @@
 package tencentcloud
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
@@ -78,13 +75,13 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 // refusal translates an error that the API answered with.
 func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
 	v := judge(api.Code)
-	text := cloud.OneLine(redact(api.Message, secrets), maxCloudText)
+	text := cloud.OneLine(cloud.Redact(api.Message, secrets...), maxCloudText)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
 		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
-		Code:      cloud.OneLine(redact(api.Code, secrets), 128),
-		RequestID: cloud.OneLine(redact(api.RequestId, secrets), 128),
+		Code:      cloud.OneLine(cloud.Redact(api.Code, secrets...), 128),
+		RequestID: cloud.OneLine(cloud.Redact(api.RequestId, secrets...), 128),
 		Message:   a.String() + ": " + advice,
 	}
 	if v.kind == cloud.Unknown && !a.reads {
@@ -130,23 +127,6 @@ func lacksPermission(err error) bool {
 	}
 	return e.Code == "AuthFailure.UnauthorizedOperation" || e.Code == "UnauthorizedOperation" ||
 		strings.HasPrefix(e.Code, "UnauthorizedOperation.")
-}
-
-// redact removes secrets from a text, as they are and in the forms in which servers echo input.
-func redact(text string, secrets []string) string {
-	for _, s := range secrets {
-		if s == "" {
-			continue
-		}
-		quoted, _ := json.Marshal(s)
-		for _, form := range []string{
-			s, strings.Trim(string(quoted), `"`), url.QueryEscape(s), url.PathEscape(s),
-			base64.StdEncoding.EncodeToString([]byte(s)), base64.URLEncoding.EncodeToString([]byte(s)),
-		} {
-			text = strings.ReplaceAll(text, form, "[redacted]")
-		}
-	}
-	return text
 }
 
 // asError returns the *cloud.Error of a failed call, or nil.

@@ -2,10 +2,7 @@ package tencentcloud
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -13,26 +10,6 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
-
-func TestRedactKnowsEveryForm(t *testing.T) {
-	quoted, err := json.Marshal(testPassword)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, form := range map[string]string{
-		"raw": testPassword, "JSON": string(quoted), "query": url.QueryEscape(testPassword), "path": url.PathEscape(testPassword),
-		"base64":     base64.StdEncoding.EncodeToString([]byte(testPassword)),
-		"base64 URL": base64.URLEncoding.EncodeToString([]byte(testPassword)),
-	} {
-		got := redact("before "+form+" after "+form, []string{"", testPassword})
-		if strings.Contains(got, strings.Trim(form, `"`)) || !strings.HasPrefix(got, "before ") || !strings.Contains(got, " after ") {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-	if got := redact("nothing to hide", []string{"", testPassword}); got != "nothing to hide" {
-		t.Errorf("%q", got)
-	}
-}
 
 func TestCleanMakesOneShortLine(t *testing.T) {
 	for in, want := range map[string]string{
