@@ -194,7 +194,7 @@ var authentications = map[string]authentication{
 	"tencentcloud assumed role": {withRole, "secret_key", switchOff, denyRole("cvm:*"),
 		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
 	"tencentcloud ambient": {ambiently("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", ""), "TENCENTCLOUD_SECRET_KEY", switchOff, denyKey("cvm:*"),
-		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
+		"the SecretKey of the ambient credentials does not belong to their SecretId", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
 	"huaweicloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
 		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
 	"opentelekomcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
