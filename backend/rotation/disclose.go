@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// maxLeases bounds the live nonces of an account, so that its record stays far below the storage's
+// entry limit (rule 12).
+const maxLeases = 1000
+
 // slack is added to every deadline that this package keeps for a lease, because Vault counts the
 // lease from a moment after the answer left: it is more than the longest request that Vault lets
 // run by default (90 s, max_request_duration of the listener) plus the time to register the lease.

@@ -80,6 +80,7 @@
 //   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
 //   - I12: the text about a failure that an account keeps holds no password, whatever the cloud says.
 //
-// rules.go and disclose.go hold the protocol as a pure function of record and event, plan.go what is
-// to be done next, worker.go the calls, scheduler.go the queues, joint.go the writes that clients share.
+// rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
+// what is to be done next, worker.go how that is done, with send.go, look.go and settle.go, scheduler.go
+// the queues, joint.go the writes that clients share.
 package rotation

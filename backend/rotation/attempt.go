@@ -1,0 +1,75 @@
+package rotation
+
+// The beginning of a rotation: a value and the attempts to set it (rules 1 to 3, 8, 9). Pure, like
+// rules.go.
+
+// begun records a new pending and its first attempt (rules 1, 2, 8, 9).
+type begun struct {
+	password string
+	batch    string // the group's batch that the value comes from; empty: none
+	attempt  Attempt
+}
+
+func (e begun) apply(a *Account, r rules) error {
+	if a.Due == nil || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
+		return errStale
+	}
+	if len(a.OldUnresolved) > 0 && !r.sendWhileUnresolved {
+		return errStale // rule 9
+	}
+	if p := a.Pending; p != nil {
+		if !p.Rejected && !r.newPasswordOnRetry {
+			return errStale // rule 3: only a rejected value is replaced
+		}
+		if len(p.Attempts) > 0 && !r.newPasswordOnRetry && !r.sendWhileUnresolved {
+			return errStale // rule 9
+		}
+		if p.Uncertain && !r.noCandidates { // rule 8
+			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created})
+		}
+	}
+	a.Pending = &Pending{Password: e.password, Batch: e.batch, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
+	a.LastReset = e.attempt.Started
+	a.prune(r)
+	return nil
+}
+
+// retried records another attempt of the same pending (rules 2, 3).
+type retried struct{ attempt Attempt }
+
+func (e retried) apply(a *Account, _ rules) error {
+	p := a.Pending
+	if p == nil || p.Rejected || p.polled() || a.barred() || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
+		return errStale
+	}
+	p.Attempts = append(p.Attempts, e.attempt)
+	p.Tried++
+	return nil
+}
+
+// attempt returns the pending's open attempt with that id, or nil.
+func (a *Account) attempt(id string) *Attempt {
+	if a.Pending == nil {
+		return nil
+	}
+	for i := range a.Pending.Attempts {
+		if a.Pending.Attempts[i].ID == id {
+			return &a.Pending.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// closeAttempt removes the pending's open attempt with that id and reports whether there was one.
+func (a *Account) closeAttempt(id string) bool {
+	if a.Pending == nil {
+		return false
+	}
+	for i, t := range a.Pending.Attempts {
+		if t.ID == id {
+			a.Pending.Attempts = append(a.Pending.Attempts[:i:i], a.Pending.Attempts[i+1:]...)
+			return true
+		}
+	}
+	return false
+}

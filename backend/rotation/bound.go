@@ -1,0 +1,80 @@
+package rotation
+
+// The account's tie to a role and to its instance (rule 15). Pure, like rules.go.
+
+import "time"
+
+// bound gives the account a role, settings and facts (rule 15). An account that is bound to another
+// role is left alone.
+type bound struct {
+	role     string
+	settings Settings
+	facts    Facts
+	at       time.Time
+}
+
+func (e bound) apply(a *Account, r rules) error {
+	if a.Role != "" && a.Role != e.role {
+		held := errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
+		held.Holder, held.HolderRole = &a.ID, a.Role
+		return held
+	}
+	if a.Settings.CanReset && !e.settings.CanReset && a.mustRotate() {
+		// The role sets no passwords any more. What has begun still needs its end, by the means it had.
+		e.settings.CanReset, e.settings.ResetMethod, e.settings.ForceStop = true, a.Settings.ResetMethod, a.Settings.ForceStop
+	}
+	if a.Role == e.role && a.Settings == e.settings && a.Facts == e.facts && a.Gone.IsZero() {
+		return errNoChange
+	}
+	if !e.settings.CanReset {
+		a.Due = nil
+	}
+	if a.Settings.Schedule != e.settings.Schedule || a.Role == "" {
+		a.NextRotation = firstRotation(a, e.settings, e.at)
+	}
+	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
+		a.Due = nil // it is back in the group, which brings it to the group's password if need be
+	}
+	if a.Settings.ResetMethod != e.settings.ResetMethod && !r.noBarrier {
+		a.raiseBarrier(e.at)
+	}
+	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
+	a.Gone = time.Time{}
+	return nil
+}
+
+// unbound takes the role away: it was deleted or does not match the instance any more. A disclosed
+// version of a leased account still ends with its leases; nothing else happens to it.
+type unbound struct{ role string }
+
+func (e unbound) apply(a *Account, _ rules) error {
+	if a.Role != e.role || a.Role == "" {
+		return errNoChange
+	}
+	a.Role = ""
+	a.NextRotation = time.Time{}
+	return nil
+}
+
+// described refreshes the facts; an instance that was thought gone is back.
+type described struct{ facts Facts }
+
+func (e described) apply(a *Account, _ rules) error {
+	if a.Facts == e.facts && a.Gone.IsZero() {
+		return errNoChange
+	}
+	a.Facts, a.Gone = e.facts, time.Time{}
+	return nil
+}
+
+// vanished retires the account: its instance does not exist any more (rule 15). Due is kept, so that
+// an instance that comes back after all is rotated before anyone reads.
+type vanished struct{ at time.Time }
+
+func (e vanished) apply(a *Account, _ rules) error {
+	if !a.Gone.IsZero() {
+		return errNoChange
+	}
+	a.Gone = e.at
+	return nil
+}

@@ -1,0 +1,99 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
+// and whether the attempt makes sense now.
+func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
+	rec, found, err := c.record(ctx, n, r, live.RequestTimeout, cloud.ResetRef{InstanceID: e.id.InstanceID})
+	if err != nil {
+		c.hold(e, err)
+		return "", false, nil
+	}
+	if !found || rec.Gone {
+		return "", false, c.missing(ctx, e, found)
+	}
+	c.present(e)
+	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
+		c.hold(e, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
+		return "", false, nil
+	}
+	return rec.OperationID, true, nil
+}
+
+// maxReason is how many characters of what a cloud says about a failed reset are kept.
+const maxReason = 300
+
+// poll looks at the cloud's record of the pending's accepted attempt.
+func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	traits := r.ResetTraits()
+	ref := cloud.ResetRef{InstanceID: e.id.InstanceID}
+	graceOver := false
+	e.mu.Lock()
+	e.pollAt = c.opts.Now().Add(traits.PollInterval)
+	for _, t := range rec.Pending.Attempts {
+		if t.polled() {
+			ref.RequestID = t.RequestID
+			if first, ok := e.shown[t.ID]; ok && time.Since(first) > traits.VisibilityGrace {
+				graceOver = true
+			}
+		}
+	}
+	e.mu.Unlock()
+	record, found, err := c.record(ctx, n, r, live.RequestTimeout, ref)
+	if err != nil {
+		c.hold(e, err)
+		return nil
+	}
+	c.unhold(e)
+	if !found || record.Gone {
+		return c.missing(ctx, e, found)
+	}
+	c.present(e)
+	message := cloud.OneLine(cloud.Redact(record.Message, rec.Pending.Password), maxReason)
+	if message == "" {
+		message = "the cloud reported that the reset failed, without a reason"
+	}
+	before := rec.LastVersion
+	next, err := c.update(ctx, e, observed{
+		record: record, graceOver: graceOver, at: c.opts.Now(),
+		backoff: c.backoff(rec, errors.New(message)),
+	})
+	switch {
+	case errors.Is(err, errNoChange) || errors.Is(err, errStale):
+		return nil
+	case err == nil && next.LastVersion > before:
+		c.opts.Logger.Info("account rotated", "account", e.id.String(), "version", next.LastVersion)
+	case err == nil && record.State == cloud.OperationFailed:
+		c.opts.Logger.Warn("the cloud reported a failed reset; the password is kept", "account", e.id.String(), "reason", message)
+	}
+	return err
+}
+
+// missing retires an account whose instance the cloud says is terminated, or does not know twice in a
+// row: a listing may miss an instance once.
+func (c *Core) missing(ctx context.Context, e *entry, terminated bool) error {
+	e.mu.Lock()
+	e.misses++
+	again := !terminated && e.misses < 2
+	e.mu.Unlock()
+	if again {
+		c.hold(e, cloud.Errorf(cloud.NotFound, "the cloud does not know instance %s; it is asked once more", e.id.InstanceID))
+		return nil
+	}
+	c.present(e)
+	return c.apply(ctx, e, vanished{at: c.opts.Now()})
+}
+
+// present notes that the cloud knows the instance.
+func (c *Core) present(e *entry) {
+	e.mu.Lock()
+	e.misses = 0
+	e.mu.Unlock()
+}

@@ -1,0 +1,210 @@
+package rotation
+
+// What is known of attempts, and what follows from it (rules 3 to 8, 10). Pure, like rules.go.
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+const (
+	// maxFailures is how many reported failures reject a pending (rule 8).
+	maxFailures = 3
+	// maxCandidates bounds a record's growth on an instance whose resets keep failing: past it the
+	// pending is kept and retried instead of being replaced.
+	maxCandidates = 20
+)
+
+// accepted stores the request id of an accepted attempt, so that any node polls on with it (rule 3).
+type accepted struct {
+	attempt   string
+	requestID string
+	at        time.Time
+}
+
+func (e accepted) apply(a *Account, _ rules) error {
+	t := a.attempt(e.attempt)
+	if t == nil {
+		return errStale
+	}
+	t.RequestID, t.Accepted = e.requestID, e.at
+	return nil
+}
+
+// confirmed is a success that the cloud's very answer to an attempt proves (rule 6).
+type confirmed struct {
+	attempt string
+	at      time.Time
+}
+
+func (e confirmed) apply(a *Account, r rules) error {
+	if a.attempt(e.attempt) == nil {
+		return errStale
+	}
+	a.promote(e.attempt, e.at, r)
+	return nil
+}
+
+// refused closes one attempt that certainly did nothing (rules 4a, 7, 8). The others stay open.
+type refused struct {
+	attempt         string
+	passwordRefused bool
+	backoff         Backoff
+}
+
+func (e refused) apply(a *Account, r rules) error {
+	if !a.closeAttempt(e.attempt) {
+		return errStale
+	}
+	if r.refusalClearsPending {
+		a.Pending = nil
+		return nil
+	}
+	if e.passwordRefused {
+		a.Pending.Rejected = true
+	}
+	b := e.backoff
+	a.Backoff = &b
+	return nil
+}
+
+// unsent closes an attempt whose request never left this process (rule 4a). It is nobody's failure,
+// so that the account keeps its place and its backoff.
+type unsent struct{ attempt string }
+
+func (e unsent) apply(a *Account, _ rules) error {
+	if !a.closeAttempt(e.attempt) {
+		return errStale
+	}
+	a.Pending.Tried--
+	return nil
+}
+
+// unknown is an attempt whose outcome nobody can tell: it stays open (rule 4).
+type unknown struct {
+	attempt string
+	backoff Backoff
+}
+
+func (e unknown) apply(a *Account, r rules) error {
+	if a.attempt(e.attempt) == nil {
+		return errStale
+	}
+	if r.unknownIsFailure {
+		a.Pending = nil
+	}
+	b := e.backoff
+	a.Backoff = &b
+	return nil
+}
+
+// observed is a look at the cloud's operation record (rules 4b, 5, 6, 7).
+type observed struct {
+	record cloud.ResetRecord
+	// graceOver is set once an accepted operation should have become visible.
+	graceOver bool
+	backoff   Backoff // for a reported failure
+	at        time.Time
+}
+
+func (e observed) apply(a *Account, r rules) error {
+	p := a.Pending
+	if p == nil || !p.polled() {
+		return errStale
+	}
+	changed := false
+	for i := range p.Attempts {
+		t := &p.Attempts[i]
+		if !t.polled() {
+			continue
+		}
+		own := e.record.OperationID == t.RequestID || r.successWithoutID && e.record.State == cloud.OperationSuccess
+		switch {
+		case own && e.record.State == cloud.OperationSuccess:
+			a.promote(t.ID, e.at, r)
+			return nil
+		case own && e.record.State == cloud.OperationFailed && (e.record.Kind == cloud.Refused || e.record.Kind == cloud.PasswordRefused):
+			return refused{attempt: t.ID, passwordRefused: e.record.Kind == cloud.PasswordRefused, backoff: e.backoff}.apply(a, r)
+		case own && e.record.State == cloud.OperationFailed:
+			a.failed(i, e.backoff, r)
+			return nil
+		case own: // it runs
+		case e.record.OperationID == t.SeenOperation && !e.graceOver: // rule 5: not visible yet
+		default:
+			t.Overwritten = true
+			changed = true
+		}
+	}
+	if !changed {
+		return errNoChange
+	}
+	return nil
+}
+
+// settled closes the attempts whose settle window has passed (rules 4c, 10): nothing that they sent
+// can take effect any more, whatever it did before.
+type settled struct{ attempts []string }
+
+func (e settled) apply(a *Account, _ rules) error {
+	changed := false
+	for _, id := range e.attempts {
+		for i, t := range a.OldUnresolved {
+			if t.ID == id {
+				a.OldUnresolved = append(a.OldUnresolved[:i:i], a.OldUnresolved[i+1:]...)
+				a.Loose = a.Loose || !t.Barrier
+				changed = true
+				break
+			}
+		}
+		if a.closeAttempt(id) {
+			a.Pending.Uncertain = true
+			a.Loose = true
+			changed = true
+		}
+	}
+	if len(a.OldUnresolved) == 0 {
+		a.OldUnresolved = nil
+	}
+	if !changed {
+		return errNoChange
+	}
+	return nil
+}
+
+// failed closes attempt i under its own id (rule 4b). "Failed" is no proof that nothing changed, so
+// pending is kept (rule 7) until it has failed often enough to be rejected (rule 8).
+func (a *Account) failed(i int, b Backoff, r rules) {
+	p := a.Pending
+	p.Attempts = append(p.Attempts[:i:i], p.Attempts[i+1:]...)
+	a.Backoff = &b
+	if r.failureClearsPending {
+		a.Pending = nil
+		return
+	}
+	p.Failures++
+	p.Uncertain = true
+	if _, member := a.group(); member && p.Batch != "" {
+		return // one member's failures are no reason to change the password of all
+	}
+	if p.Failures >= maxFailures && len(a.Candidates) < maxCandidates {
+		p.Rejected = true
+	}
+}
+
+// promote makes pending the newest version, in one write (rule 6).
+func (a *Account) promote(attempt string, at time.Time, r rules) {
+	p := a.Pending
+	a.closeAttempt(attempt)
+	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Verified: true, Disclosed: p.Disclosed, Until: p.Until})
+	if len(p.Attempts) > 0 && !r.promoteForgetsOpen {
+		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
+	}
+	a.Pending, a.Candidates, a.Due, a.Backoff = nil, nil, nil, nil
+	a.LastRotation = at
+	a.InitialOverwritten = true
+	if p.Batch != "" && !a.Settings.SharedPassword {
+		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
+	}
+	a.prune(r)
+}

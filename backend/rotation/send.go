@@ -1,0 +1,214 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// begin makes a new value, records it with its first attempt, and only then sends it.
+func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
+	if !ok {
+		return err
+	}
+	prepared, ok := c.prepared(ctx, e, rec, r)
+	if !ok {
+		return nil
+	}
+	value, err := c.newPassword(ctx, rec, live)
+	if err != nil {
+		c.hold(e, err)
+		return nil
+	}
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation)
+	if err != nil {
+		return err
+	}
+	if c.opts.rules.callBeforeWrite {
+		id, err := r.StartReset(ctx, resetOf(rec, value, prepared))
+		if err != nil {
+			return err
+		}
+		if err := c.apply(ctx, e, begun{password: value, attempt: t}); err != nil {
+			return err
+		}
+		return c.apply(ctx, e, accepted{attempt: t.ID, requestID: id.RequestID, at: c.opts.Now()})
+	}
+	next, err := c.update(ctx, e, begun{password: value, attempt: t})
+	if err != nil {
+		if errors.Is(err, errStale) {
+			return nil
+		}
+		return err
+	}
+	return c.send(ctx, e, next, t, prepared, n, live, r)
+}
+
+// retry records another attempt of the same value, and sends it.
+func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
+	if !ok {
+		return err
+	}
+	prepared, ok := c.prepared(ctx, e, rec, r)
+	if !ok {
+		return nil
+	}
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation)
+	if err != nil {
+		return err
+	}
+	var ev event = retried{attempt: t}
+	if c.opts.rules.newPasswordOnRetry {
+		value, err := c.newPassword(ctx, rec, live)
+		if err != nil {
+			return err
+		}
+		ev = begun{password: value, attempt: t}
+	}
+	next, err := c.update(ctx, e, ev)
+	if err != nil {
+		if errors.Is(err, errStale) {
+			return nil
+		}
+		return err
+	}
+	return c.send(ctx, e, next, t, prepared, n, live, r)
+}
+
+// prepareTimeout bounds what a reset method needs to ask before it can send a password.
+const prepareTimeout = 2 * time.Minute
+
+// prepares reports whether a reset method needs to ask for something before it can reset an account.
+func prepares(r cloud.PasswordResetter, a *Account) bool {
+	p, ok := r.(cloud.ResetPreparer)
+	return ok && p.Prepares(a.Facts.Platform)
+}
+
+// prepared asks for what the reset method needs before an attempt can be made; ok is false if the
+// account is to wait.
+func (c *Core) prepared(ctx context.Context, e *entry, rec *Account, r cloud.PasswordResetter) (prepared string, ok bool) {
+	if !prepares(r, rec) {
+		return "", true
+	}
+	p := r.(cloud.ResetPreparer)
+	call, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	prepared, err := p.PrepareReset(call, resetOf(rec, "", ""))
+	if err != nil {
+		c.hold(e, err)
+		return "", false
+	}
+	return prepared, true
+}
+
+func (c *Core) newAttempt(method, operation string) (Attempt, error) {
+	id, err := c.opts.NewID()
+	if err != nil {
+		return Attempt{}, err
+	}
+	return Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation}, nil
+}
+
+func (c *Core) newPassword(ctx context.Context, rec *Account, live *Connection) (string, error) {
+	policy := rec.Settings.PasswordPolicy
+	if policy == "" {
+		policy = live.PasswordPolicy
+	}
+	value, err := c.opts.Generate(ctx, policy, live.Provider.PasswordRules(rec.Facts.Instance(rec.InstanceID)), rec.Username)
+	if err != nil {
+		return "", fmt.Errorf("no password could be made: %w", err)
+	}
+	return value, nil
+}
+
+func resetOf(a *Account, value, prepared string) cloud.Reset {
+	return cloud.Reset{InstanceIDs: []string{a.InstanceID}, Username: a.Username, Password: value, ForceStop: a.Settings.ForceStop,
+		Platform: a.Facts.Platform, Prepared: prepared}
+}
+
+// send makes the one cloud call of a recorded attempt and records what is known of it then.
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, prepared string, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	return c.conclude(ctx, e, rec, t, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared)), false, r)
+}
+
+// sendPatience is how long a recorded attempt may wait for the connection's limiter before it is
+// signed. Past it the request is not sent any more.
+func sendPatience(v *Connection) time.Duration {
+	patience := gatePatience
+	if v.RequestsPerSecond > 0 {
+		patience += time.Duration(2 / v.RequestsPerSecond * float64(time.Second))
+	}
+	return patience
+}
+
+// outcome is what is known of a reset request when its call returns.
+type outcome struct {
+	sent    bool
+	started cloud.ResetStarted
+	err     error
+}
+
+// call waits for the limiter and sends one reset request, signed then.
+func (c *Core) call(ctx context.Context, n *connection, live *Connection, r cloud.PasswordResetter, reset cloud.Reset) outcome {
+	stale := time.Now().Add(sendPatience(live))
+	wait, cancel := context.WithDeadline(ctx, stale)
+	err := n.gate.Wait(wait, r.ResetTraits().Action)
+	cancel()
+	if err != nil {
+		return outcome{err: err}
+	}
+	call, cancel := context.WithTimeout(cloud.WithSendDeadline(ctx, stale), live.RequestTimeout)
+	defer cancel()
+	started, err := r.StartReset(call, reset)
+	n.breaker.report(c.opts.Now(), err)
+	return outcome{sent: true, started: started, err: err}
+}
+
+// conclude records what is known of an account's attempt. shared says that the request named other
+// accounts too, so that a refusal may be about one of those.
+func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, o outcome, shared bool, r cloud.PasswordResetter) error {
+	if !o.sent {
+		return c.recordOutcome(ctx, e, unsent{attempt: t.ID})
+	}
+	c.unhold(e)
+	started, err := o.started, o.err
+	switch kind := cloud.KindOf(err); {
+	case err == nil && started.Done:
+		c.opts.Logger.Info("account rotated", "account", e.id.String())
+		return c.recordOutcome(ctx, e, confirmed{attempt: t.ID, at: c.opts.Now()})
+	case err == nil:
+		e.mu.Lock()
+		e.pollAt = c.opts.Now().Add(r.ResetTraits().PollInterval)
+		e.mu.Unlock()
+		return c.recordOutcome(ctx, e, accepted{attempt: t.ID, requestID: started.RequestID, at: c.opts.Now()})
+	case !kind.CertainlyNothingDone():
+		c.opts.Logger.Warn("reset with unknown outcome; the same password will be sent again", "account", e.id.String(), "error", err)
+		return c.recordOutcome(ctx, e, unknown{attempt: t.ID, backoff: c.backoff(rec, err)})
+	default:
+		c.opts.Logger.Warn("reset refused", "account", e.id.String(), "kind", string(kind), "error", err)
+		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, backoff: c.backoff(rec, err)}); err != nil {
+			return err
+		}
+		if kind == cloud.NotFound && !shared {
+			return c.missing(ctx, e, false)
+		}
+		return nil
+	}
+}
+
+// recordOutcome is apply for what is known only to this process until it is written: it tries three times.
+// If all fail nothing is lost, since the attempt itself is recorded: it stays open.
+func (c *Core) recordOutcome(ctx context.Context, e *entry, ev event) error {
+	var err error
+	for range 3 {
+		if err = c.apply(ctx, e, ev); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// clockSkew is how far the clocks of this machine and of the cloud may differ, beyond what the
+// signature's lifetime already contains: a request stamped by a clock that is ahead lives longer.
+const clockSkew = 5 * time.Minute
+
+// situate describes the present for plan. The caller holds e.mu.
+func (c *Core) situate(e *entry) situation {
+	now := c.opts.Now()
+	s := situation{now: now, notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree(), rules: c.opts.rules}
+	n := c.connection(e.id.Connection)
+	n.mu.Lock()
+	live := n.live
+	n.mu.Unlock()
+	if live != nil {
+		s.traits = live.traits
+	}
+	s.settles = func(t Attempt) time.Time {
+		var traits *cloud.ResetTraits
+		if live != nil {
+			traits = live.traits(t.Method)
+		}
+		if traits == nil {
+			return e.holdUntil // the window is not known yet: the worker connects, or says why it cannot
+		}
+		window := settleWindow(*traits, t.Barrier, live, c.opts.rules)
+		first, ok := e.seen[t.ID]
+		if !ok {
+			return now.Add(window)
+		}
+		return now.Add(window - time.Since(first))
+	}
+	return s
+}
+
+// settleWindow is the time after which nothing that an attempt sent can take effect any more
+// (rule 10), counted from when the attempt was first seen: the time it may wait to be signed and
+// sent, the exchange itself, the life of its signature, and the operation where the cloud does not
+// order it with the next one: that of another method (barrier) it never orders.
+func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection, r rules) time.Duration {
+	if r.shortSettleWindow {
+		return v.RequestTimeout
+	}
+	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + clockSkew
+	if !t.Serial || barrier {
+		w += t.LongestOperation
+	}
+	return w
+}
+
+// settle closes the attempts whose window has passed. The window is the connection's, which is made
+// known first if it is not; that sends nothing.
+func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) error {
+	if s.traits == nil {
+		if _, _, err := c.connect(ctx, e.id.Connection); err != nil {
+			c.hold(e, err)
+		} else {
+			c.unhold(e)
+		}
+		return nil
+	}
+	var ids []string
+	for _, t := range rec.settling(s.traits) {
+		switch {
+		case s.traits(t.Method) == nil:
+			c.hold(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", t.Method))
+			return nil
+		case !s.settles(t).After(s.now):
+			ids = append(ids, t.ID)
+		}
+	}
+	return c.apply(ctx, e, settled{attempts: ids})
+}

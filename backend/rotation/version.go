@@ -1,0 +1,58 @@
+package rotation
+
+// The versions of an account. Pure, like rules.go.
+
+import "time"
+
+// defaultMaxVersions applies where the settings name none.
+const defaultMaxVersions = 10
+
+// add appends a version, which becomes the current one.
+func (a *Account) add(v Version) {
+	if cur := a.current(); cur != nil {
+		cur.Ended = v.Created
+	}
+	a.LastVersion++
+	v.Number = a.LastVersion
+	a.Versions = append(a.Versions, v)
+}
+
+// prune drops the oldest versions past max_versions. A version that may be live is never pruned: the
+// current one, and while a pending or a candidate exists the one that the server had before it, which
+// is the current one too. Candidates are no versions and do not count (rule 8).
+func (a *Account) prune(r rules) {
+	keep := a.Settings.MaxVersions
+	if keep <= 0 {
+		keep = defaultMaxVersions
+	}
+	if r.pruneCandidates {
+		for len(a.Candidates) > 0 && len(a.Candidates)+len(a.Versions) > keep {
+			a.Candidates = a.Candidates[1:]
+		}
+	}
+	if n := len(a.Versions) - keep; n > 0 {
+		a.Versions = append([]Version(nil), a.Versions[n:]...)
+	}
+}
+
+// initialRead stores the decrypted initial password as version 1 (rule 17).
+type initialRead struct {
+	password string
+	at       time.Time
+}
+
+func (e initialRead) apply(a *Account, _ rules) error {
+	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
+		return errStale
+	}
+	a.add(Version{Password: e.password, Source: FromInitial, Created: e.at})
+	return nil
+}
+
+// initialCleared notes that the cloud's copy is deleted.
+type initialCleared struct{ at time.Time }
+
+func (e initialCleared) apply(a *Account, _ rules) error {
+	a.InitialCleared = e.at
+	return nil
+}
