@@ -113,7 +113,7 @@ func (c command) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Reset
 	if err != nil {
 		return cloud.ResetStarted{}, err
 	}
-	out, err := sendAtOnce(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, commandInput(instance, script, commentSet))
+	out, err := sendAtOnce(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, commandInput(instance, script, commentSet), reset.Password, script.Sealed)
 	if err != nil {
 		return cloud.ResetStarted{}, err
 	}

@@ -2,8 +2,14 @@ package aws
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -444,5 +450,39 @@ func TestInvocationStates(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// A cloud, or something on the way to it, that repeats a command in its error does not bring the hash or the
+// ciphertext of a password into a message.
+func TestCommandStaysOutOfErrors(t *testing.T) {
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Parameters map[string][]string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		for _, line := range in.Parameters["commands"] {
+			if strings.HasPrefix(line, "hash=") || strings.HasPrefix(line, "$sealed") {
+				w.WriteHeader(http.StatusBadRequest)
+				_ = json.NewEncoder(w).Encode(map[string]string{"__type": "SomethingNew", "message": "cannot take " + line})
+			}
+		}
+	}))
+	defer echo.Close()
+	cfg := testConfig(t, echo.URL)
+	cfg.Endpoints[endpointSSM] = echo.URL
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.StdEncoding.EncodeToString
+	prepared := b64(key.N.Bytes()) + " " + b64(big.NewInt(int64(key.E)).Bytes())
+	for platform, after := range map[cloud.Platform]string{cloud.Linux: "hash='", cloud.Windows: "$sealed = '"} {
+		_, err := newTestProvider(t, cfg).Resetter(cloud.MethodCommand).StartReset(t.Context(), cloud.Reset{
+			InstanceIDs: []string{"i-0123456789abcdef0"}, Username: "admin", Platform: platform, Password: "Fresh-1-Horse-Battery", Prepared: prepared,
+		})
+		if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "cannot take "+after+"[redacted]'") {
+			t.Errorf("%s: %v", platform, err)
+		}
 	}
 }

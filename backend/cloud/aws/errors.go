@@ -195,6 +195,9 @@ func meaningOf(service, code string, status int) meaning {
 		return notAllowed
 	case status == http.StatusTooManyRequests:
 		return throttled
+	case code == "" && status == http.StatusRequestTimeout:
+		// From something between here and AWS, which may have passed the request on.
+		return meaning{cloud.Unknown, fmt.Sprintf("HTTP %d without an AWS error code, maybe from a proxy; check {endpoint} and the way to it", status), true}
 	case code == "" && status >= 400 && status < 500:
 		return meaning{cloud.Refused, fmt.Sprintf("HTTP %d without an AWS error code; check {endpoint} of the connection", status), true}
 	case status >= 400 && status < 500:
@@ -206,8 +209,8 @@ func meaningOf(service, code string, status int) meaning {
 }
 
 // translate turns an SDK error into one of cloud's kinds. from is where the keys of the request came
-// from.
-func translate(from origin, c call, err error) *cloud.Error {
+// from. The secrets are kept out of what the cloud says.
+func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 	var answer *awshttp.ResponseError
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	// The SDK wraps failures to send in a ResponseError as well, one whose status is 0.
@@ -219,7 +222,7 @@ func translate(from origin, c call, err error) *cloud.Error {
 	if errors.As(err, &api) && api.ErrorCode() != codeNone {
 		// Old EC2 endpoints prefix the side that is to blame.
 		code = strings.TrimPrefix(strings.TrimPrefix(api.ErrorCode(), "Client."), "Server.")
-		text = clean(api.ErrorMessage())
+		text = clean(cloud.Redact(api.ErrorMessage(), secrets...))
 	}
 	m := meaningOf(c.service, code, answer.HTTPStatusCode())
 	var lost *net.OpError

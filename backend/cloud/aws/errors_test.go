@@ -161,6 +161,7 @@ func TestAnswersWithoutKnownCode(t *testing.T) {
 		"status 429":        {func(w http.ResponseWriter, _ url.Values) { w.WriteHeader(429) }, cloud.Throttled, "max_requests_per_second"},
 		"proxy says 403":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "blocked", 403) }, cloud.Denied, "HTTP 403"},
 		"proxy says 404":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "<html>", 404) }, cloud.Refused, "endpoints.ec2"},
+		"proxy says 408":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "too slow", 408) }, cloud.Unknown, "HTTP 408"},
 		"proxy says 502":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "bad gateway", 502) }, cloud.Unknown, "retry"},
 		"redirect": {func(w http.ResponseWriter, _ url.Values) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")

@@ -118,12 +118,13 @@ func sendOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, req
 	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return p.gate.Wait(ctx, c.action) })
 }
 
-// sendAtOnce makes exactly one request, for a caller who has waited for the gate himself.
-func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
-	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.NoGate{}.Wait(ctx, c.String()) })
+// sendAtOnce makes exactly one request, for a caller who has waited for the gate himself. No error repeats
+// one of the secrets, which the request may hold.
+func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, secrets ...string) (Out, error) {
+	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.NoGate{}.Wait(ctx, c.String()) }, secrets...)
 }
 
-func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, wait func(context.Context) error) (Out, error) {
+func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, wait func(context.Context) error, secrets ...string) (Out, error) {
 	var none Out
 	ctx, used, err := p.keys.pin(ctx)
 	if err != nil {
@@ -139,7 +140,7 @@ func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, req
 	}
 	out, err := request(ctx, in)
 	if err != nil {
-		failure := translate(p.keys.origin, c, err)
+		failure := translate(p.keys.origin, c, err, secrets...)
 		p.keys.refused(used, failure)
 		return none, failure
 	}

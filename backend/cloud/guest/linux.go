@@ -30,7 +30,8 @@ func Linux(username, secret string) (Script, error) {
 	if err := checkInput(username, secret); err != nil {
 		return Script{}, err
 	}
-	return Script{Shell, fill(linuxText, "@USERNAME@", username, "@HASH@", hash(secret))}, nil
+	sealed := hash(secret)
+	return Script{Shell, fill(linuxText, "@USERNAME@", username, "@HASH@", sealed), sealed}, nil
 }
 
 // hash makes the crypt(3) form of a password with a new salt.

@@ -24,6 +24,9 @@ type Script struct {
 	// Text has lines that end in "\n", the last one included. It never holds "{{", which Systems Manager
 	// and TAT read as the start of a parameter's name.
 	Text string
+	// Sealed is what of the text stands for the password, its hash or its ciphertext, "" for none. A cloud that
+	// repeats a command in an error must not bring it into a message.
+	Sealed string
 }
 
 // Lines returns the script as a list of lines, as Systems Manager's documents take it.

@@ -20,7 +20,7 @@ var setText string
 
 // WindowsPrepare returns the script that makes the server's key pair, unless it has one, and prints the
 // public half for [Prepared]. It changes no account. Experimental, see the package's documentation.
-func WindowsPrepare() Script { return Script{PowerShell, prepareText} }
+func WindowsPrepare() Script { return Script{Interpreter: PowerShell, Text: prepareText} }
 
 // WindowsSet returns the script that sets a password on the Windows server that printed the key. The
 // password is printable ASCII, 1 to 255 characters. Errors are of kind Refused (username, FIPS mode, no
@@ -36,10 +36,11 @@ func WindowsSet(username, secret string, key PublicKey) (Script, error) {
 		return Script{}, cloud.Errorf(cloud.Refused, "passwords of Windows servers cannot be set by a command under GODEBUG=fips140=only: "+
 			"Windows decrypts them with RSA-OAEP and SHA-1, which that mode forbids; run the plugin with fips140=on or fips140=off")
 	}
-	sealed, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key.rsa, []byte(secret), nil) //nolint:gosec // Sound for OAEP, see the package's documentation.
+	raw, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key.rsa, []byte(secret), nil) //nolint:gosec // Sound for OAEP, see the package's documentation.
 	if err != nil {
 		// The only cause left: a message too long for the key, at 214 bytes for 2048 bits.
 		return Script{}, cloud.Errorf(cloud.PasswordRefused, "the password is too long for the server's key")
 	}
-	return Script{PowerShell, fill(setText, "@USERNAME@", username, "@CIPHERTEXT@", base64.StdEncoding.EncodeToString(sealed))}, nil
+	sealed := base64.StdEncoding.EncodeToString(raw)
+	return Script{PowerShell, fill(setText, "@USERNAME@", username, "@CIPHERTEXT@", sealed), sealed}, nil
 }

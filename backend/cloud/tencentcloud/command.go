@@ -131,7 +131,7 @@ func (c command) run(ctx context.Context, keys *session, ids []string, script gu
 		}
 		id = *response.Response.InvocationId
 		return nil
-	}, append(secrets, content)...)
+	}, append(secrets, content, script.Sealed)...)
 	return id, err
 }
 
