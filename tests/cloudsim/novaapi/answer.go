@@ -19,6 +19,8 @@ type answer struct {
 	body   any // marshalled as JSON; nil sends none
 	// text is sent where body is nil: not every refusal is JSON.
 	text string
+	// anonymous answers come from before the place where requests get their id.
+	anonymous bool
 }
 
 func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
@@ -36,7 +38,9 @@ func (a *answer) with(name, value string) *answer {
 func (a *answer) wire(requestID string, headers []string) wire.Answer {
 	out := wire.Answer{Status: a.status, Code: a.code, RequestID: requestID, Header: map[string]string{}}
 	for _, name := range headers {
-		out.Header[name] = requestID
+		if !a.anonymous {
+			out.Header[name] = requestID
+		}
 	}
 	maps.Copy(out.Header, a.header)
 	if a.text != "" {
@@ -68,6 +72,7 @@ var novaFaults = map[int]string{
 	http.StatusMethodNotAllowed:      "badMethod",
 	http.StatusConflict:              "conflictingRequest",
 	http.StatusRequestEntityTooLarge: "overLimit",
+	http.StatusUnsupportedMediaType:  "badMediaType",
 	http.StatusTooManyRequests:       "overLimit",
 	http.StatusNotImplemented:        "notImplemented",
 	http.StatusServiceUnavailable:    "serviceUnavailable",

@@ -32,7 +32,7 @@ type Options struct {
 	// LockTime is how long a lock lasts; default 5 minutes.
 	LockTime time.Duration
 	// MaxMicroversion is the highest minor version of Nova's API that the cloud
-	// knows; default 60. Older clouds know fewer.
+	// knows; default 98 on OpenStack, 60 elsewhere. Older clouds know fewer.
 	MaxMicroversion int
 	// CatalogURL words the compute endpoint in the catalogue, from its base URL
 	// and the project's id; default base/v2.1 on OpenStack, else
@@ -78,7 +78,10 @@ func New(world *model.World, o Options) (*Cloud, error) {
 		o.TokenLifetime = DefaultTokenLifetime
 	}
 	if o.MaxMicroversion <= 0 {
-		o.MaxMicroversion = maxMinor
+		o.MaxMicroversion = vendorMinor
+		if o.Cloud == model.OpenStack {
+			o.MaxMicroversion = topMinor
+		}
 	}
 	o.MaxMicroversion = min(o.MaxMicroversion, topMinor)
 	if o.LockTime <= 0 {

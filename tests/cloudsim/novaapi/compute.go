@@ -60,7 +60,10 @@ func (c *Cloud) Compute() http.Handler {
 		path := strings.Trim(hr.URL.Path, "/")
 		if a := c.computeDocument(hr, path); a != nil {
 			if path == "v2.1" && c.plain() {
-				r.version, _ = c.readMicroversion(hr)
+				var refused *answer
+				if r.version, refused = c.readMicroversion(hr); refused != nil {
+					a = refused
+				}
 			}
 			c.reply(w, r, a)
 			return
@@ -95,7 +98,7 @@ func (c *Cloud) Compute() http.Handler {
 
 // computeDocument answers the paths of version documents; nil for others.
 func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !c.plain() {
 		return nil
 	}
 	base := c.computeURL(r)
@@ -104,11 +107,11 @@ func (c *Cloud) computeDocument(r *http.Request, path string) *answer {
 	case path == "":
 		return c.computeVersions(base)
 	case path == "v2.1", path == "v2":
-		return ok(map[string]any{"version": c.computeVersion(base, version).withMediaTypes()})
+		return ok(map[string]any{"version": c.computeVersion(base, version).alone()})
 	case path == imageRoot:
 		return imageVersions(base)
 	case c.plain() && version != "v2.1" && version != "v2" && version != imageRoot:
-		return &answer{status: http.StatusMultipleChoices, body: map[string]any{"choices": []versionDocument{
+		return &answer{status: http.StatusMultipleChoices, anonymous: true, body: map[string]any{"choices": []versionDocument{
 			c.choice(base, "v2", path), c.choice(base, "v2.1", path),
 		}}}
 	}
@@ -187,5 +190,5 @@ func (c *Cloud) findServer(r *request, id string) (model.Server, bool) {
 }
 
 func (c *Cloud) visible(r *request, s model.Server) bool {
-	return s.Cloud == c.opts.Cloud && s.ProjectID == r.caller.project.ID && s.State != model.StateTerminated
+	return r.caller.project != nil && s.Cloud == c.opts.Cloud && s.ProjectID == r.caller.project.ID && s.State != model.StateTerminated
 }

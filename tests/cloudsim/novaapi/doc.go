@@ -16,6 +16,7 @@
 //	/v1/…           all of it              list, show, tags       none of it
 //	credentials     access keys            access keys            application credentials
 //	tags            key=value strings      key=value strings      metadata and key=value strings
+//	microversions   to 2.60                to 2.60                to 2.98
 //
 // All three take Keystone tokens.
 //
@@ -50,6 +51,6 @@
 // keystone/api/users.py. Statuses, headers, shapes and texts of plain OpenStack
 // were compared with the answers of Debian 12's Keystone and Nova (OpenStack
 // Zed, policies as of later releases, scripts/openstack-dev.sh) to the same
-// requests. What those do not say is marked [unconfirmed] where it is
-// decided.
+// requests; those know microversions up to 2.93. What they do not say is marked
+// [unconfirmed] where it is decided.
 package novaapi

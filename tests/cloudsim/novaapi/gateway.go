@@ -137,6 +137,9 @@ func mayUse(u model.User, project string) bool {
 // permissions do not cover.
 func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 	if r.api != apiIdentity {
+		if c.plain() && r.project != "" && r.caller.project == nil {
+			return c.wrongProject(r, r.project)
+		}
 		if refused := c.projectless(r, rt); refused != nil {
 			return refused
 		}
@@ -148,24 +151,49 @@ func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 	if r.caller.key != nil {
 		allowed = c.world.Allowed(*r.caller.key, service, rt.action)
 	}
-	if !allowed {
-		return c.denied(r, rt.action)
+	if allowed {
+		return nil
+	}
+	if refused := c.beforePolicy(r, rt); refused != nil {
+		return refused
+	}
+	return c.denied(r, rt.action)
+}
+
+// beforePolicy is what Nova finds wrong with a request before it looks at its
+// policies: the body's form, and a server that is not there.
+func (c *Cloud) beforePolicy(r *request, rt route) *answer {
+	if !c.plain() || r.api != apiNova {
+		return nil
+	}
+	if rt.action == actionChange {
+		if _, refused := r.changeBody(); refused != nil {
+			return refused
+		}
+	}
+	if rt.server {
+		if _, found := c.findServer(r, r.vars[0]); !found {
+			return noServer(r.vars[0])
+		}
 	}
 	return nil
 }
 
 // projectless answers tokens without a project: Nova's default policies of today
-// let them list nothing, and it stumbles over most other requests.
+// let them list no servers, it stumbles over single ones, and what belongs to a
+// user or to nobody needs no project.
 func (c *Cloud) projectless(r *request, rt route) *answer {
 	switch {
 	case r.caller.project != nil:
 		return nil
 	case !c.plain():
 		return c.denied(r, rt.action)
+	case rt.server:
+		return novaFault(http.StatusInternalServerError, unexpected("nova.exception.NovaException"))
 	case rt.action == "ListServers" || rt.action == "ListServersDetails":
 		return c.denied(r, rt.action)
 	}
-	return novaFault(http.StatusInternalServerError, unexpected("nova.exception.NovaException"))
+	return nil
 }
 
 // ruled refuses what the access rules of the caller's application credential
@@ -205,7 +233,7 @@ func (c *Cloud) wrongProject(r *request, id string) *answer {
 	case !c.plain():
 		return novaFault(http.StatusForbidden, text)
 	}
-	own := ""
+	own := "None"
 	if r.caller.project != nil {
 		own = r.caller.project.ID
 	}

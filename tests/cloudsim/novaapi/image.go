@@ -26,7 +26,7 @@ var imageRoutes = []route{
 // imageVersions answers GET / of Glance.
 func imageVersions(base string) *answer {
 	return &answer{status: http.StatusMultipleChoices, body: map[string]any{"versions": []map[string]any{
-		{"id": "v2.9", "status": "CURRENT", "links": []link{{"self", base + "/" + imageRoot + "/v2/"}}},
+		{"id": "v2.9", "status": "CURRENT", "links": []link{self(base + "/" + imageRoot + "/v2/")}},
 	}}}
 }
 

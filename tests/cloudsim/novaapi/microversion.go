@@ -21,28 +21,40 @@ type microversion struct {
 	stated bool
 }
 
-// The minor versions that the simulator speaks, the same as Open Telekom
-// Cloud's example of its version document shows.
+// The minor versions that the simulator speaks.
 const (
 	minMinor = 1
-	maxMinor = 60
-	// topMinor is the highest that Options.MaxMicroversion may name: the one of OpenStack 2025.1 that
-	// shows image properties. Between maxMinor and it, only what servers look like follows Nova.
+	// vendorMinor is the highest of Huawei Cloud and Open Telekom Cloud, after the latter's example of its
+	// version document.
+	vendorMinor = 60
+	// topMinor is the highest of OpenStack: the one of 2025.1 that shows image properties.
 	topMinor = minorImageProperties
 )
 
-// Minor versions at which an answer changes.
+// Minor versions at which a request or an answer changes
+// (nova/api/openstack/compute/rest_api_version_history.rst).
 const (
-	minorKeypairType   = 2
-	minorExtended      = 3
-	minorLocked        = 9
-	minorDescription   = 19
-	minorTags          = 26
-	minorKeypairPaging = 35
-	minorStrictStatus  = 38
-	minorFlavorInline  = 47
-
-	minorImageProperties = 98
+	minorKeypairType       = 2
+	minorExtended          = 3
+	minorIPv6Filter        = 5
+	minorLocked            = 9
+	minorKeypairUser       = 10
+	minorDescription       = 19
+	minorTags              = 26
+	minorKeypairPaging     = 35
+	minorStrictStatus      = 38
+	minorFlavorInline      = 47
+	minorFlavorDescription = 55
+	minorFlavorSpecs       = 61
+	minorTrustedCerts      = 63
+	minorChangesBefore     = 66
+	minorServerGroups      = 71 // of one server; lists never have them
+	minorLockedReason      = 73
+	minorStrictQuery       = 75
+	minorMoreFilters       = 83
+	minorHostname          = 90
+	minorPinnedZone        = 96
+	minorImageProperties   = 98
 )
 
 func (v microversion) String() string { return strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor) }
@@ -57,8 +69,8 @@ var versionForm = regexp.MustCompile(`^([1-9]\d*)\.([1-9]\d*|0)$`)
 func (c *Cloud) readMicroversion(r *http.Request) (microversion, *answer) {
 	v := microversion{major: 2, minor: minMinor, stated: true}
 	text := r.Header.Get(headerNovaVersion)
-	for _, line := range r.Header.Values(headerAPIVersion) {
-		if service, version, _ := strings.Cut(strings.TrimSpace(line), " "); service == "compute" {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values(headerAPIVersion), ","), ",") {
+		if service, version, _ := strings.Cut(strings.TrimSpace(part), " "); service == "compute" {
 			text = strings.TrimSpace(version)
 		}
 	}

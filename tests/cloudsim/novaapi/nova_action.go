@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"mime"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
@@ -21,29 +25,92 @@ func (r *request) changeBody() (password string, refused *answer) {
 	bad := func(format string, args ...any) (string, *answer) {
 		return "", novaFault(http.StatusBadRequest, fmt.Sprintf(format, args...))
 	}
-	var actions map[string]json.RawMessage
-	if json.Unmarshal(r.body, &actions) != nil || len(actions) != 1 {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); !slices.Contains(novaMediaTypes, media) {
+		return "", novaFault(http.StatusUnsupportedMediaType, "Unsupported Content-Type")
+	}
+	var body any
+	if json.Unmarshal(r.body, &body) != nil {
 		return bad("Malformed request body")
 	}
-	for name, body := range actions {
-		var fields map[string]any
-		switch {
-		case name != "changePassword":
-			return bad("There is no such action: %s", name)
-		case json.Unmarshal(body, &fields) != nil || fields == nil:
-			return bad("Invalid input for field/attribute changePassword. Value: %s. It is not of type 'object'", body)
-		case fields["adminPass"] == nil:
-			return bad("Invalid input for field/attribute changePassword. Value: %s. 'adminPass' is a required property", body)
-		case len(fields) > 1 && r.version.stated: // /v2 takes what it does not know
-			return bad("Invalid input for field/attribute changePassword. Additional properties are not allowed")
-		}
-		text, isText := fields["adminPass"].(string)
-		if !isText {
-			return bad("Invalid input for field/attribute adminPass. It is not of type 'string'")
-		}
-		password = text
+	actions, isObject := body.(map[string]any)
+	_, isList := body.([]any)
+	switch {
+	case !isObject && !isList:
+		return "", novaFault(http.StatusNotFound, "The resource could not be found.")
+	case len(actions) != 1:
+		return bad("Malformed request body")
 	}
-	return password, nil
+	const name, field = "changePassword", "adminPass"
+	for action := range actions {
+		if action != name {
+			return bad("There is no such action: %s", action)
+		}
+	}
+	wrong := func(at string, value any, problem string, args ...any) (string, *answer) {
+		return bad("Invalid input for field/attribute %s. Value: %s. %s", at, pythonText(value), fmt.Sprintf(problem, args...))
+	}
+	fields, isObject := actions[name].(map[string]any)
+	if !isObject {
+		return wrong(name, actions[name], "%s is not of type 'object'", python(actions[name]))
+	}
+	given, present := fields[field]
+	text, isText := given.(string)
+	switch {
+	case !present:
+		return wrong(name, fields, "'%s' is a required property", field)
+	case !isText:
+		return wrong(field, given, "%s is not of type 'string'", python(given))
+	case len(fields) > 1 && r.version.stated: // /v2 takes what it does not know
+		var others []string
+		for other := range fields {
+			if other != field {
+				others = append(others, python(other))
+			}
+		}
+		slices.Sort(others)
+		verb := "was"
+		if len(others) > 1 {
+			verb = "were"
+		}
+		return wrong(name, fields, "Additional properties are not allowed (%s %s unexpected)", strings.Join(others, ", "), verb)
+	}
+	return text, nil
+}
+
+// novaMediaTypes are what Nova reads as JSON (nova/api/openstack/wsgi.py).
+var novaMediaTypes = []string{"", "text/plain", "application/json", "application/vnd.openstack.compute+json"}
+
+// pythonText writes a value of JSON as Python's str does, python as its repr: so
+// they stand in Nova's messages.
+func pythonText(value any) string {
+	if text, isText := value.(string); isText {
+		return text
+	}
+	return python(value)
+}
+
+func python(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return "None"
+	case bool:
+		return map[bool]string{true: "True", false: "False"}[value]
+	case string:
+		return "'" + value + "'"
+	case []any:
+		var parts []string
+		for _, part := range value {
+			parts = append(parts, python(part))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		var parts []string
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			parts = append(parts, python(key)+": "+python(value[key]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return fmt.Sprint(value)
 }
 
 // changePassword is the action changePassword. Nova answers once the compute

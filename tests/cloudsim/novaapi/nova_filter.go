@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,29 +23,29 @@ var novaStatuses = []string{
 	"RESIZE", "REVERT_RESIZE", "SHELVED", "SHELVED_OFFLOADED", "SHUTOFF", "SOFT_DELETED", "SUSPENDED", "UNKNOWN", "VERIFY_RESIZE",
 }
 
+// tagFilterNames are the filters by tags, each a list with commas.
+var tagFilterNames = []string{"tags", "tags-any", "not-tags", "not-tags-any"}
+
 // novaFilter reads the filters of /servers and /servers/detail. What others
-// than administrators may not filter by is ignored, as Nova does.
+// than administrators may not filter by is ignored, as Nova does
+// (nova/api/openstack/compute/servers.py, _get_server_search_options).
 func (c *Cloud) novaFilter(r *request, query url.Values) (serverFilter, *answer) {
-	var all []serverFilter
-	for name, read := range map[string]func(string) (serverFilter, *answer){
-		"name":  regexpFilter("name", func(s model.Server) string { return s.Name }),
-		"ip":    regexpFilter("ip", func(s model.Server) string { return s.PrivateIP }),
-		"image": imageFilter, "flavor": flavorFilter, "changes-since": changesFilter,
-		"reservation_id": func(string) (serverFilter, *answer) { return func(model.Server) bool { return false }, nil },
-	} {
-		if value := query.Get(name); value != "" {
-			f, refused := read(value)
-			if refused != nil {
-				return nil, refused
-			}
-			all = append(all, f)
-		}
-	}
-	statuses, refused := statusFilter(r.version, query["status"])
+	statuses, refused := statusFilter(r.version, query)
 	if refused != nil {
 		return nil, refused
 	}
-	all = append(all, statuses)
+	all := []serverFilter{statuses}
+	for name, since := range filtersSince {
+		value := last(query, name)
+		if value == "" || since > minMinor && !r.version.atLeast(since) {
+			continue
+		}
+		f, refused := serverFilters[name](r, value)
+		if refused != nil {
+			return nil, refused
+		}
+		all = append(all, f)
+	}
 	if !c.plain() || r.version.atLeast(minorTags) {
 		all = append(all, tagFilters(query)...)
 	}
@@ -53,8 +54,47 @@ func (c *Cloud) novaFilter(r *request, query url.Values) (serverFilter, *answer)
 	}, nil
 }
 
-func regexpFilter(name string, field func(model.Server) string) func(string) (serverFilter, *answer) {
-	return func(pattern string) (serverFilter, *answer) {
+// filtersSince names the minor version at which each filter begins to count.
+var filtersSince = map[string]int{
+	"reservation_id": minMinor, "name": minMinor, "image": minMinor, "flavor": minMinor, "ip": minMinor, "changes-since": minMinor,
+	"ip6": minorIPv6Filter, "changes-before": minorChangesBefore, "locked": minorLockedReason,
+	"key_name": minorMoreFilters, "vm_state": minorMoreFilters, "power_state": minorMoreFilters, "user_id": minorMoreFilters,
+	"hostname": minorHostname,
+}
+
+// serverFilters read the filters' values. Servers here have no reservation and
+// no IPv6 address.
+var serverFilters = map[string]func(*request, string) (serverFilter, *answer){
+	"reservation_id": nothing,
+	"ip6":            nothing,
+	"name":           regexpFilter("name", func(s model.Server) string { return s.Name }),
+	"ip":             regexpFilter("ip", func(s model.Server) string { return s.PrivateIP }),
+	"hostname":       regexpFilter("hostname", func(s model.Server) string { return strings.ToLower(s.Name) }),
+	"key_name":       regexpFilter("key_name", func(s model.Server) string { return s.KeyName }),
+	"vm_state":       equalFilter(func(s model.Server) string { return stateOf(s).vm }),
+	"power_state":    equalFilter(func(s model.Server) string { return strconv.Itoa(stateOf(s).power) }),
+	"image":          imageFilter,
+	"flavor":         flavorFilter,
+	"changes-since":  dateFilter("changes-since", func(changed, since time.Time) bool { return !changed.Before(since) }),
+	"changes-before": dateFilter("changes-before", func(changed, before time.Time) bool { return !changed.After(before) }),
+	"locked":         lockedFilter,
+	"user_id": func(r *request, id string) (serverFilter, *answer) {
+		return func(model.Server) bool { return id == r.caller.user.ID }, nil
+	},
+}
+
+func nothing(*request, string) (serverFilter, *answer) {
+	return func(model.Server) bool { return false }, nil
+}
+
+func equalFilter(field func(model.Server) string) func(*request, string) (serverFilter, *answer) {
+	return func(_ *request, value string) (serverFilter, *answer) {
+		return func(s model.Server) bool { return field(s) == value }, nil
+	}
+}
+
+func regexpFilter(name string, field func(model.Server) string) func(*request, string) (serverFilter, *answer) {
+	return func(_ *request, pattern string) (serverFilter, *answer) {
 		re, err := regexp.Compile("(?i)" + pattern)
 		if err != nil {
 			return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Invalid input for query parameters %[1]s. Value: %[2]s. '%[2]s' is not a 'regex'", name, pattern))
@@ -64,32 +104,51 @@ func regexpFilter(name string, field func(model.Server) string) func(string) (se
 }
 
 // imageFilter and flavorFilter also take a resource's URL, as Nova does.
-func imageFilter(v string) (serverFilter, *answer) {
+func imageFilter(_ *request, v string) (serverFilter, *answer) {
 	id := v[strings.LastIndex(v, "/")+1:]
 	return func(s model.Server) bool { return s.ImageID == id }, nil
 }
 
-func flavorFilter(v string) (serverFilter, *answer) {
+func flavorFilter(_ *request, v string) (serverFilter, *answer) {
 	id := v[strings.LastIndex(v, "/")+1:]
 	return func(s model.Server) bool { return flavorOf(s).ID == id }, nil
 }
 
-func changesFilter(v string) (serverFilter, *answer) {
-	since, err := time.Parse(time.RFC3339, v)
-	if err != nil {
-		return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Invalid input for query parameters changes-since. Value: %[1]s. '%[1]s' is not a 'date-time'", v))
+func dateFilter(name string, keep func(changed, given time.Time) bool) func(*request, string) (serverFilter, *answer) {
+	return func(_ *request, v string) (serverFilter, *answer) {
+		given, valid := parseDate(v)
+		if !valid {
+			return nil, novaFault(http.StatusBadRequest, "Invalid filter field: "+name+".")
+		}
+		return func(s model.Server) bool { return keep(s.Created, given) }, nil
 	}
-	return func(s model.Server) bool { return !s.Created.Before(since) }, nil
 }
 
-func statusFilter(v microversion, given []string) (serverFilter, *answer) {
-	for i, status := range given {
-		given[i] = strings.ToUpper(status)
-		if v.atLeast(minorStrictStatus) && !slices.Contains(novaStatuses, given[i]) {
-			return nil, novaFault(http.StatusBadRequest, "Invalid status value")
+func lockedFilter(_ *request, v string) (serverFilter, *answer) {
+	locked, refused := boolOf(v)
+	if refused != nil {
+		return nil, refused
+	}
+	return func(s model.Server) bool { return s.Locked == locked }, nil
+}
+
+// statusFilter reads the statuses, of which one that Nova knows is enough.
+func statusFilter(v microversion, query url.Values) (serverFilter, *answer) {
+	var known []string
+	for _, status := range query["status"] {
+		if status = strings.ToUpper(status); slices.Contains(novaStatuses, status) {
+			known = append(known, status)
 		}
 	}
-	return func(s model.Server) bool { return len(given) == 0 || slices.Contains(given, stateOf(s).status) }, nil
+	switch {
+	case !query.Has("status"):
+		return func(model.Server) bool { return true }, nil
+	case len(known) == 0 && v.atLeast(minorStrictStatus):
+		return nil, novaFault(http.StatusBadRequest, "Invalid status value")
+	case len(known) > 0 && !slices.ContainsFunc(known, func(status string) bool { return status != "DELETED" }):
+		return nil, novaFault(http.StatusForbidden, "Only administrators may list deleted instances")
+	}
+	return func(s model.Server) bool { return slices.Contains(known, stateOf(s).status) }, nil
 }
 
 // tagFilters reads the four tag filters, each a list with commas. A tag with

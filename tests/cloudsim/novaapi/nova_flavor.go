@@ -2,6 +2,7 @@ package novaapi
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -37,33 +38,55 @@ func (f flavor) inline() map[string]any {
 
 func (c *Cloud) flavorLinks(r *request, f flavor) []link {
 	return []link{
-		{"self", c.novaBase(r) + "/flavors/" + f.ID},
-		{"bookmark", c.computeURL(r.Request) + "/" + r.caller.project.ID + "/flavors/" + f.ID},
+		self(c.novaBase(r) + "/flavors/" + f.ID),
+		bookmark(c.bookmark(r, "flavors/"+f.ID)),
 	}
+}
+
+// flavorBrief shows a flavor as the short list does.
+func (c *Cloud) flavorBrief(r *request, f flavor) map[string]any {
+	view := map[string]any{"id": f.ID, "name": f.Name, "links": c.flavorLinks(r, f)}
+	if r.version.atLeast(minorFlavorDescription) {
+		view["description"] = nil
+	}
+	return view
 }
 
 func (c *Cloud) flavorView(r *request, f flavor) map[string]any {
-	return map[string]any{
-		"id": f.ID, "name": f.Name, "vcpus": f.VCPUs, "ram": f.RAM, "disk": f.Disk, "swap": "", "rxtx_factor": 1.0,
+	view := c.flavorBrief(r, f)
+	maps.Copy(view, map[string]any{
+		"vcpus": f.VCPUs, "ram": f.RAM, "disk": f.Disk, "swap": "", "rxtx_factor": 1.0,
 		"OS-FLV-EXT-DATA:ephemeral": 0, "OS-FLV-DISABLED:disabled": false, "os-flavor-access:is_public": true,
-		"links": c.flavorLinks(r, f),
+	})
+	if r.version.atLeast(minorFlavorSpecs) {
+		view["extra_specs"] = map[string]string{}
 	}
+	if r.version.atLeast(minorStrictQuery) {
+		view["swap"] = 0
+	}
+	return view
 }
 
-func (c *Cloud) listFlavors(r *request) *answer {
-	list := []any{}
-	for _, f := range flavors {
-		list = append(list, map[string]any{"id": f.ID, "name": f.Name, "links": c.flavorLinks(r, f)})
-	}
-	return ok(map[string]any{"flavors": list})
-}
+func (c *Cloud) listFlavors(r *request) *answer { return c.flavors(r, "/flavors", c.flavorBrief) }
 
 func (c *Cloud) listFlavorsDetails(r *request) *answer {
-	list := []any{}
-	for _, f := range flavors {
-		list = append(list, c.flavorView(r, f))
+	return c.flavors(r, "/flavors/detail", c.flavorView)
+}
+
+func (c *Cloud) flavors(r *request, resource string, view func(*request, flavor) map[string]any) *answer {
+	query, refused := c.checkQuery(r, flavorsSchema)
+	if refused != nil {
+		return refused
 	}
-	return ok(map[string]any{"flavors": list})
+	page, more, found := pageOf(flavors, query, func(f flavor) string { return f.ID })
+	if !found {
+		return noMarker(last(query, "marker"))
+	}
+	list := []any{}
+	for _, f := range page {
+		list = append(list, view(r, f))
+	}
+	return ok(c.linked(r, map[string]any{"flavors": list}, "flavors_links", resource, query, more))
 }
 
 func (c *Cloud) showFlavor(r *request) *answer {

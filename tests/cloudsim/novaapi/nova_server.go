@@ -118,8 +118,8 @@ func (c *Cloud) addressesOf(s model.Server, version any) map[string]any {
 // serverLinks are the self and bookmark links of a server.
 func (c *Cloud) serverLinks(r *request, id string) []link {
 	return []link{
-		{"self", c.novaBase(r) + "/servers/" + id},
-		{"bookmark", c.computeURL(r.Request) + "/" + r.caller.project.ID + "/servers/" + id},
+		self(c.novaBase(r) + "/servers/" + id),
+		bookmark(c.bookmark(r, "servers/"+id)),
 	}
 }
 
@@ -131,6 +131,15 @@ func (c *Cloud) novaBase(r *request) string {
 		base += "/" + r.project
 	}
 	return base
+}
+
+// bookmark is a resource's URL without a version. The project is in it where the client wrote it.
+func (c *Cloud) bookmark(r *request, resource string) string {
+	base := c.computeURL(r.Request)
+	if r.project != "" {
+		base += "/" + r.project
+	}
+	return base + "/" + resource
 }
 
 // serverView shows a server in full, as of the request's microversion.
@@ -171,9 +180,20 @@ func (c *Cloud) serverView(r *request, s model.Server) map[string]any {
 	if r.version.atLeast(minorTags) {
 		view["tags"] = tagList(s)
 	}
-	if r.version.atLeast(minorImageProperties) { // and what other versions above maxMinor added
-		view["trusted_image_certificates"], view["server_groups"], view["locked_reason"] = nil, []any{}, nil
-		view["OS-EXT-SRV-ATTR:hostname"], view["pinned_availability_zone"] = strings.ToLower(s.Name), nil
+	if r.version.atLeast(minorTrustedCerts) {
+		view["trusted_image_certificates"] = nil
+	}
+	if r.version.atLeast(minorServerGroups) && !r.details() {
+		view["server_groups"] = []any{}
+	}
+	if r.version.atLeast(minorLockedReason) {
+		view["locked_reason"] = nil
+	}
+	if r.version.atLeast(minorHostname) {
+		view["OS-EXT-SRV-ATTR:hostname"] = strings.ToLower(s.Name)
+	}
+	if r.version.atLeast(minorPinnedZone) {
+		view["pinned_availability_zone"] = nil
 	}
 	return view
 }
@@ -183,7 +203,7 @@ func (c *Cloud) imageOf(r *request, s model.Server) any {
 	if s.ImageID == model.NoImage {
 		return ""
 	}
-	image := map[string]any{"id": s.ImageID, "links": []link{{"bookmark", c.computeURL(r.Request) + "/images/" + s.ImageID}}}
+	image := map[string]any{"id": s.ImageID, "links": []link{bookmark(c.bookmark(r, "images/"+s.ImageID))}}
 	if r.version.atLeast(minorImageProperties) {
 		properties := maps.Clone(s.ImageProperties)
 		if properties == nil {

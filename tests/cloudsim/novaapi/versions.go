@@ -7,8 +7,13 @@ import (
 
 type link struct {
 	Rel  string `json:"rel"`
+	Type string `json:"type,omitempty"`
 	Href string `json:"href"`
 }
+
+func self(url string) link     { return link{Rel: "self", Href: url} }
+func bookmark(url string) link { return link{Rel: "bookmark", Href: url} }
+func next(url string) link     { return link{Rel: "next", Href: url} }
 
 type mediaType struct {
 	Base string `json:"base"`
@@ -29,7 +34,7 @@ type versionDocument struct {
 func identityVersion(base string) versionDocument {
 	return versionDocument{
 		ID: "v3.14", Status: "stable", Updated: "2020-04-07T00:00:00Z",
-		Links:      []link{{"self", base + "/v3/"}},
+		Links:      []link{self(base + "/v3/")},
 		MediaTypes: []mediaType{{"application/json", "application/vnd.openstack.identity-v3+json"}},
 	}
 }
@@ -47,19 +52,25 @@ func (c *Cloud) computeVersion(base, path string) versionDocument {
 	none, low, high := "", fmt.Sprintf("2.%d", minMinor), fmt.Sprintf("2.%d", c.opts.MaxMicroversion)
 	if path == "v2" {
 		return versionDocument{ID: "v2.0", Status: "SUPPORTED", Version: &none, MinVersion: &none,
-			Updated: "2011-01-21T11:33:21Z", Links: []link{{"self", base + "/v2/"}}}
+			Updated: "2011-01-21T11:33:21Z", Links: []link{self(base + "/v2/")}}
 	}
 	return versionDocument{ID: "v2.1", Status: "CURRENT", Version: &high, MinVersion: &low,
-		Updated: "2013-07-23T11:33:21Z", Links: []link{{"self", base + "/v2.1/"}}}
+		Updated: "2013-07-23T11:33:21Z", Links: []link{self(base + "/v2.1/")}}
 }
 
 // computeVersions answers GET / of Nova.
 func (c *Cloud) computeVersions(base string) *answer {
-	return ok(map[string]any{"versions": []versionDocument{c.computeVersion(base, "v2"), c.computeVersion(base, "v2.1")}})
+	a := ok(map[string]any{"versions": []versionDocument{c.computeVersion(base, "v2"), c.computeVersion(base, "v2.1")}})
+	a.anonymous = c.plain()
+	return a
 }
 
-// withMediaTypes adds what the document of one version has and the list of them
-// has not.
+// alone adds what the document of one version has and the list of them has not.
+func (d versionDocument) alone() versionDocument {
+	d.Links = append(d.Links, link{Rel: "describedby", Type: "text/html", Href: "http://docs.openstack.org/"})
+	return d.withMediaTypes()
+}
+
 func (d versionDocument) withMediaTypes() versionDocument {
 	number := "2.1"
 	if d.ID == "v2.0" {
@@ -72,5 +83,5 @@ func (d versionDocument) withMediaTypes() versionDocument {
 // choice is one of the versions that Nova offers for a path without one.
 func (c *Cloud) choice(base, version, path string) versionDocument {
 	d := c.computeVersion(base, version).withMediaTypes()
-	return versionDocument{ID: d.ID, Status: d.Status, MediaTypes: d.MediaTypes, Links: []link{{"self", base + "/" + version + "/" + path}}}
+	return versionDocument{ID: d.ID, Status: d.Status, MediaTypes: d.MediaTypes, Links: []link{self(base + "/" + version + "/" + path)}}
 }
