@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http/httptest"
@@ -91,7 +92,12 @@ var accesses = []access{
 	}},
 	{name: "openstack, old microversions", family: plainOpenStack(), cloud: model.OpenStack, change: usePlain,
 		options: func(o *novaapi.Options) { o.MaxMicroversion = 15 }},
+	{name: newestNova, family: plainOpenStack(), cloud: model.OpenStack, change: usePlain,
+		options: func(o *novaapi.Options) { o.MaxMicroversion = 98 }},
 }
+
+// newestNova is the access to a cloud that shows the properties of a server's image. The others do not.
+const newestNova = "openstack, newest microversions"
 
 func accessNamed(t *testing.T, name string) access {
 	t.Helper()
@@ -129,6 +135,7 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 	world := model.NewWorld(model.Options{Seed: 1})
 	t.Cleanup(world.Close)
 	options.Cloud = a.cloud
+	options.MaxMicroversion = cmp.Or(options.MaxMicroversion, 60)
 	if a.options != nil {
 		a.options(&options)
 	}
