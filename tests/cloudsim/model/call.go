@@ -53,6 +53,8 @@ type Refusal struct {
 	Code, Message string
 	Status        int
 	After         time.Duration
+	// Limit is the requests a second that a throttled call may make, by its own limit; 0 for none.
+	Limit int
 }
 
 // Exchange is one request on its way through the simulator.
@@ -106,7 +108,7 @@ func (x *Exchange) Before() *Refusal {
 	for _, f := range x.faults {
 		switch f.Kind {
 		case FaultThrottle:
-			return &Refusal{Kind: Throttled}
+			return &Refusal{Kind: Throttled, Limit: x.w.limit(x.call)}
 		case FaultServerError:
 			return &Refusal{Kind: ServerError}
 		case FaultRefuse:
@@ -122,7 +124,7 @@ func (x *Exchange) Before() *Refusal {
 		}
 	}
 	if x.throttled {
-		return &Refusal{Kind: Throttled}
+		return &Refusal{Kind: Throttled, Limit: x.w.limit(x.call)}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -57,10 +58,10 @@ type errorBody struct {
 
 // answerError writes a failure: HTTP 200, as this cloud does, in Chinese
 // unless the request asks for English.
-func answerError(r *http.Request, f *failure, requestID string) wire.Answer {
+func answerError(in *arrival, f *failure, requestID string) wire.Answer {
 	var body errorBody
 	body.Error.Code, body.Error.Message, body.RequestID = f.code, f.message, requestID
-	if r.Header.Get("X-TC-Language") != "en-US" {
+	if in.language != english {
 		kind, _, _ := strings.Cut(f.code, ".")
 		body.Error.Message = cmp.Or(chinese[kind], f.message)
 	}
@@ -84,7 +85,7 @@ func refusal(action string, r *model.Refusal) *failure {
 	case model.Coded:
 		return fail(r.Code, cmp.Or(r.Message, "The request was refused."))
 	case model.Throttled:
-		return fail("RequestLimitExceeded", "Your current request times exceeds the limit of `10` times per second for action `"+action+"`, please retry later.")
+		return fail("RequestLimitExceeded", "Your current request times exceeds the limit of `"+strconv.Itoa(r.Limit)+"` times per second for action `"+action+"`, please retry later.")
 	default:
 		return fail("InternalError", "An internal error has occurred. Retry your request, but if the problem persists, contact us.")
 	}

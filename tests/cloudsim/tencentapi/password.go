@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
 // Rules of ResetInstancesPassword's page.
@@ -18,11 +16,11 @@ const (
 	specials = "()`~!@#$%^&*-+=_|{}[]:;'<>,.?/"
 )
 
-// checkPassword says what is wrong with a password for a user of a server, or
-// "".
-func checkPassword(password, user string, s model.Server) string {
+// checkPassword says what is wrong with a password for a user by the rules of
+// Windows or Linux, or "".
+func checkPassword(password, user string, windows bool) string {
 	least, allowed := linuxLeast, specials
-	if s.IsWindows() {
+	if windows {
 		least, allowed = windowsLeast, specials+" "
 	}
 	var lower, upper, digit, special int
@@ -48,7 +46,7 @@ func checkPassword(password, user string, s model.Server) string {
 		return "it must not start with /"
 	case lower+upper+digit+special < leastClasses:
 		return "it must hold three of: lower-case letters, upper-case letters, digits, special characters"
-	case s.IsWindows() && strings.Contains(strings.ToLower(password), strings.ToLower(user)):
+	case windows && strings.Contains(strings.ToLower(password), strings.ToLower(user)):
 		return "it must not contain the user name"
 	}
 	return ""

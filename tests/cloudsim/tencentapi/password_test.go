@@ -3,14 +3,12 @@ package tencentapi
 import (
 	"strings"
 	"testing"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
 func TestCheckPassword(t *testing.T) {
-	linux, windows := model.Server{Platform: model.Linux}, model.Server{Platform: model.Windows}
+	const linux, windows = false, true
 	for name, c := range map[string]struct {
-		server   model.Server
+		windows  bool
 		user     string
 		password string
 		want     string // part of the reason, "" = accepted
@@ -34,7 +32,7 @@ func TestCheckPassword(t *testing.T) {
 		"windows, holds the user":   {windows, "ada", "xxADAxxxx12345", "user name"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := checkPassword(c.password, c.user, c.server)
+			got := checkPassword(c.password, c.user, c.windows)
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

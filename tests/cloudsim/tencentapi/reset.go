@@ -1,6 +1,7 @@
 package tencentapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,26 +33,19 @@ func resetInstancesPassword(r *request, params any) (any, *failure) {
 	if p.UserName != nil {
 		user = *p.UserName
 	}
-	var missing []string
-	for _, id := range p.InstanceIds {
-		s, ok := r.world.Server(id)
-		if !ok || !r.owns(s) {
-			missing = append(missing, id)
-			continue
-		}
+	servers, f := r.servers(p.InstanceIds)
+	if f != nil {
+		return nil, f
+	}
+	// One Windows server makes the rules of Windows those of all (models.go, Password).
+	windows := slices.ContainsFunc(servers, model.Server.IsWindows)
+	for _, s := range servers {
 		if f := checkServer(s); f != nil {
 			return nil, f
 		}
-		name := user
-		if name == "" {
-			name = s.DefaultUser()
+		if text := checkPassword(*p.Password, cmp.Or(user, s.DefaultUser()), windows); text != "" {
+			return nil, fail("InvalidParameterValue.InvalidPassword", "The password does not meet the rules of instance `"+s.ID+"`: "+text+".")
 		}
-		if text := checkPassword(*p.Password, name, s); text != "" {
-			return nil, fail("InvalidParameterValue.InvalidPassword", "The password does not meet the rules of instance `"+id+"`: "+text+".")
-		}
-	}
-	if len(missing) > 0 {
-		return nil, notFound(missing)
 	}
 	err := r.world.StartReset(r.exchange, model.Reset{
 		RequestID: r.id, ServerIDs: p.InstanceIds, User: user, Password: *p.Password,
@@ -63,6 +57,22 @@ func resetInstancesPassword(r *request, params any) (any, *failure) {
 		return nil, fail("InternalServerError", err.Error())
 	}
 	return accepted{r.id}, nil
+}
+
+// servers finds the caller's servers with these ids, all or none.
+func (r *request) servers(ids []string) (found []model.Server, f *failure) {
+	var missing []string
+	for _, id := range ids {
+		if s, ok := r.world.Server(id); ok && r.owns(s) {
+			found = append(found, s)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, notFound(missing)
+	}
+	return found, nil
 }
 
 // checkReset checks what needs no look at the instances.

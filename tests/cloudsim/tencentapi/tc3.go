@@ -34,12 +34,16 @@ type signatureError string
 
 func (e signatureError) Error() string { return string(e) }
 
+// The cloud's own words, as far as they are known; errService belongs to them.
 const (
-	errNoAuth    = signatureError("The request header `Authorization` is missing")
-	errBadAuth   = signatureError("The request header `Authorization` does not meet the Tencent Cloud standard")
-	errTimestamp = signatureError("The request header `X-TC-Timestamp` is missing or no Unix time")
-	errDate      = signatureError("The date in Credential does not match `X-TC-Timestamp`")
-	errSigned    = signatureError("SignedHeaders must hold content-type and host")
+	notConforming = "The request `Authorization` header does not conform to tencentcloud standards: "
+
+	errNoAuth    = signatureError(notConforming + "it is missing")
+	errBadAuth   = signatureError(notConforming + "its form is not valid")
+	errTimestamp = signatureError("`X-TC-Timestamp` is no Unix time")
+	errDate      = signatureError(notConforming + "`Date` in Credential not valid")
+	errService   = signatureError(notConforming + "`Service` in Credential not valid")
+	errSigned    = signatureError(notConforming + "`SignedHeaders` must hold content-type and host")
 )
 
 // parseSignature reads the Authorization header and what belongs to it.
@@ -88,25 +92,30 @@ func (s *signature) verify(r *http.Request, body []byte, secret string) bool {
 	if err != nil {
 		return false
 	}
-	hosts := []string{r.Host}
-	if host, _, err := net.SplitHostPort(r.Host); err == nil {
-		hosts = append(hosts, host)
-	}
-	return slices.ContainsFunc(hosts, func(host string) bool {
-		return hmac.Equal(given, s.expected(r, body, secret, host))
+	return slices.ContainsFunc(hosts(r), func(host string) bool {
+		return hmac.Equal(given, s.expected(r, body, secret, host, false)) || hmac.Equal(given, s.expected(r, body, secret, host, true))
 	})
 }
 
-// expected computes the signature for a Host. The query of a POST is always
-// empty here.
-func (s *signature) expected(r *http.Request, body []byte, secret, host string) []byte {
+// hosts are what a client may have signed as Host.
+func hosts(r *http.Request) []string {
+	out := []string{r.Host}
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		out = append(out, host)
+	}
+	return out
+}
+
+// expected computes the signature for a Host. The query of a POST is always empty in it. lower writes the
+// headers' values in lower case, as the page on Signature v3 says and the SDKs do not.
+func (s *signature) expected(r *http.Request, body []byte, secret, host string, lower bool) []byte {
 	var headers strings.Builder
 	for _, name := range s.signed {
 		value := strings.TrimSpace(r.Header.Get(name))
-		switch name {
-		case "host":
+		if name == "host" {
 			value = host
-		case "x-tc-action":
+		}
+		if lower || name == "x-tc-action" {
 			value = strings.ToLower(value)
 		}
 		headers.WriteString(name + ":" + value + "\n")
@@ -115,7 +124,11 @@ func (s *signature) expected(r *http.Request, body []byte, secret, host string) 
 	if r.Header.Get("X-TC-Content-SHA256") == "UNSIGNED-PAYLOAD" {
 		payload = hexSum([]byte("UNSIGNED-PAYLOAD"))
 	}
-	canonical := strings.Join([]string{r.Method, "/", "", headers.String(), strings.Join(s.signed, ";"), payload}, "\n")
+	query := ""
+	if r.Method == http.MethodGet {
+		query = r.URL.RawQuery
+	}
+	canonical := strings.Join([]string{r.Method, "/", query, headers.String(), strings.Join(s.signed, ";"), payload}, "\n")
 	toSign := strings.Join([]string{algorithm, s.stamp, s.date + "/" + s.service + "/tc3_request", hexSum([]byte(canonical))}, "\n")
 	key := mac(mac(mac([]byte("TC3"+secret), s.date), s.service), "tc3_request")
 	return mac(key, toSign)

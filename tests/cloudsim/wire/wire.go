@@ -92,16 +92,19 @@ func Source(r *http.Request) string {
 	return host
 }
 
-// ErrBodyTooLong says that a body is longer than MaxBody.
+// ErrBodyTooLong says that a body is longer than what is read.
 var ErrBodyTooLong = errors.New("request body too long")
 
 // ReadBody reads a request's body up to MaxBody.
-func ReadBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+func ReadBody(r *http.Request) ([]byte, error) { return ReadBodyUpTo(r, MaxBody) }
+
+// ReadBodyUpTo reads a request's body up to that many bytes.
+func ReadBodyUpTo(r *http.Request, most int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	if err != nil {
 		return nil, fmt.Errorf("read body: %w", err)
 	}
-	if len(body) > MaxBody {
+	if int64(len(body)) > most {
 		return nil, ErrBodyTooLong
 	}
 	return body, nil
