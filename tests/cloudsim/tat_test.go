@@ -102,7 +102,7 @@ func TestTATThroughTheSDK(t *testing.T) {
 }
 
 func TestTATRefusals(t *testing.T) {
-	e := startTencent(t, cloudsim.Options{})
+	e := startTencent(t, cloudsim.Options{Options: model.Options{RateLimits: map[string]int{}}})
 	id, windows := e.creds.Servers["ubuntu-1"], e.creds.Servers["windows-1"]
 	many := make([]string, 101)
 	for i := range many {
@@ -114,6 +114,7 @@ func TestTATRefusals(t *testing.T) {
 	}{
 		"no content":      {func(r *tat.RunCommandRequest) { r.Content = nil }, "MissingParameter"},
 		"no instance":     {func(r *tat.RunCommandRequest) { r.InstanceIds = nil }, "MissingParameter"},
+		"nothing":         {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr("") }, "MissingParameter"},
 		"not base64":      {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr("%") }, "InvalidParameterValue.InvalidContent"},
 		"too much":        {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr(strings.Repeat("A", 1<<16+4)) }, "InvalidParameterValue.TooLong"},
 		"too many":        {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs(many) }, "InvalidParameterValue.LimitExceeded"},
@@ -148,10 +149,17 @@ func TestTATRefusals(t *testing.T) {
 		"filter":     {filter("name", "x"), "InvalidParameterValue.InvalidFilter"},
 		"no value":   {filter("instance-id"), "InvalidParameterValue.InvalidFilter"},
 		"six values": {filter("instance-id", "1", "2", "3", "4", "5", "6"), "InvalidParameterValue.InvalidFilter"},
-		"limit":      {func(r *tat.DescribeInvocationTasksRequest) { r.Limit = common.Uint64Ptr(101) }, "InvalidParameterValue"},
+		"invocation": {filter("invocation-id", "inv-1"), "InvalidParameterValue.InvalidInvocationId"},
+		"task":       {filter("invocation-task-id", "x"), "InvalidParameterValue.InvalidInvocationTaskId"},
+		"instance":   {filter("instance-id", "i-1"), "InvalidParameterValue.InvalidInstanceId"},
+		"command":    {filter("command-id", "x"), "InvalidParameterValue.InvalidCommandId"},
+		"task by id": {func(r *tat.DescribeInvocationTasksRequest) {
+			r.InvocationTaskIds = common.StringPtrs([]string{"invt-1"})
+		}, "InvalidParameterValue.InvalidInvocationTaskId"},
+		"limit": {func(r *tat.DescribeInvocationTasksRequest) { r.Limit = common.Uint64Ptr(101) }, "InvalidParameterValue"},
 		"ids and filter": {func(r *tat.DescribeInvocationTasksRequest) {
 			filter("instance-id", id)(r)
-			r.InvocationTaskIds = common.StringPtrs([]string{"invt-1"})
+			r.InvocationTaskIds = common.StringPtrs([]string{"invt-00000001"})
 		}, "InvalidParameter.ConflictParameter"},
 	} {
 		if _, err := e.tasks(t, c.change); code(err) != c.want {

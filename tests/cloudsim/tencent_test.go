@@ -244,7 +244,7 @@ func (e *tencentEnv) call(t *testing.T, service, version, action string, params 
 }
 
 func TestTencentCommonRequests(t *testing.T) {
-	e := startTencent(t, cloudsim.Options{})
+	e := startTencent(t, cloudsim.Options{Options: model.Options{RateLimits: map[string]int{}}})
 	linux := e.creds.Servers["linux-1"]
 	for name, c := range map[string]struct {
 		service, version, action string
@@ -271,6 +271,37 @@ func TestTencentCommonRequests(t *testing.T) {
 		"no such tag": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{
 			"Filters": []any{map[string]any{"Name": "tag:app", "Values": []string{"other"}}},
 		}, "", `"TotalCount":0`},
+		"two filters, one met": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "zone", "Values": []string{e.creds.Region + "-1"}}, map[string]any{"Name": "instance-name", "Values": []string{"nobody"}},
+		}}, "", `"TotalCount":0`},
+		"created since": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "creation-start-time", "Values": []string{"2020-01-01 00:00:00"}},
+		}}, "", `"TotalCount":3`},
+		"created until": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "creation-end-time", "Values": []string{"2020-01-01 00:00:00"}},
+		}}, "", `"TotalCount":0`},
+		"time of another form": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "creation-start-time", "Values": []string{"2020-01-01T00:00:00Z"}},
+		}}, "InvalidParameterValue.InvalidTimeFormat", ""},
+		"zone of another region": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "zone", "Values": []string{"ap-guangzhou-1"}},
+		}}, "InvalidZone.MismatchRegion", ""},
+		"six values": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "tag:app", "Values": []string{"1", "2", "3", "4", "5", "6"}},
+		}}, "InvalidFilterValue.LimitExceeded", ""},
+		"malformed vpc": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
+			map[string]any{"Name": "vpc-id", "Values": []string{"x"}},
+		}}, "InvalidParameterValue.VpcIdMalformed", ""},
+		"blanks in a description": {"cam", "2019-01-16", "CreateAccessKey", map[string]any{"Description": "two words"}, "InvalidParameter.ParamError", ""},
+		"key of nobody":           {"cam", "2019-01-16", "ListAccessKeys", map[string]any{"TargetUin": 1}, "InvalidParameter.UserNotExist", ""},
+		"no such key":             {"cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": "AKIDnone"}, "ResourceNotFound.SecretNotExist", ""},
+		"no key":                  {"cam", "2019-01-16", "DeleteAccessKey", nil, "MissingParameter", ""},
+		"key in use":              {"cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": e.creds.AccessKey}, "FailedOperation.Accesskey", ""},
+		"no status":               {"cam", "2019-01-16", "UpdateAccessKey", map[string]any{"AccessKeyId": e.creds.AccessKey}, "MissingParameter", ""},
+		"no session name":         {"sts", "2018-08-13", "AssumeRole", map[string]any{"RoleArn": e.creds.RoleARN}, "MissingParameter", ""},
+		"too long a session": {"sts", "2018-08-13", "AssumeRole", map[string]any{
+			"RoleArn": e.creds.RoleARN, "RoleSessionName": "me", "DurationSeconds": 43201,
+		}, "InvalidParameter.OverTimeError", ""},
 		"unknown id": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"InstanceIds": []string{"ins-zzzzzzzz"}}, "", `"InstanceSet":[]`},
 		"a new key":  {"cam", "2019-01-16", "CreateAccessKey", map[string]any{"Description": "d"}, "", `"SecretAccessKey":"`},
 		"wrong role": {"sts", "2018-08-13", "AssumeRole", map[string]any{"RoleArn": "qcs::cam::uin/1:roleName/x", "RoleSessionName": "me"}, "ResourceNotFound.RoleNotFound", ""},
@@ -278,7 +309,7 @@ func TestTencentCommonRequests(t *testing.T) {
 			"RoleArn": e.creds.RoleARN, "RoleSessionName": "me", "ExternalId": e.creds.ExternalID,
 		}, "", `"TmpSecretId":"AKID`},
 		"role, wrong external id": {"sts", "2018-08-13", "AssumeRole", map[string]any{
-			"RoleArn": e.creds.RoleARN, "RoleSessionName": "me", "ExternalId": "x",
+			"RoleArn": e.creds.RoleARN, "RoleSessionName": "me", "ExternalId": "other",
 		}, "UnauthorizedOperation", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -307,6 +338,12 @@ func TestTencentRateLimit(t *testing.T) {
 	}
 	if _, err := e.call(t, "sts", "2018-08-13", "GetCallerIdentity", nil); err != nil {
 		t.Errorf("another action: %v", err)
+	}
+	for i := range 6 {
+		_, err := e.call(t, "cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": "AKIDnone"})
+		if throttled := code(err) == "RequestLimitExceeded"; throttled != (i == 5) || throttled && !strings.Contains(err.Error(), "`5` times per second") {
+			t.Errorf("call %d of an action with another limit: %v", i, err)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, erro
 		return cloud.Credential{}, err
 	}
 	request := cam.NewCreateAccessKeyRequest()
-	request.Description = common.StringPtr("made by cloudpw")
+	request.Description = common.StringPtr("made-by-cloudpw") // models.go: [\w+=,.@:/-]*, so no blanks
 	var made cloud.Credential
 	err = p.ask(ctx, createAccessKey, func(ctx context.Context, s *session) error {
 		response, err := s.createAccessKey(ctx, request)

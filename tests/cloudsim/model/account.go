@@ -76,9 +76,10 @@ type AccessKey struct {
 	Expires   time.Time `json:"expires,omitzero"`
 	AccountID string    `json:"account_id,omitempty"`
 	UserID    string    `json:"user_id,omitempty"`
-	// RoleARN and SessionName describe a temporary key got by AssumeRole.
+	// RoleARN, SessionName and AssumedBy describe a temporary key got by AssumeRole.
 	RoleARN     string    `json:"role_arn,omitempty"`
 	SessionName string    `json:"session_name,omitempty"`
+	AssumedBy   string    `json:"assumed_by,omitempty"` // the user who asked
 	Created     time.Time `json:"created,omitzero"`
 	Inactive    bool      `json:"inactive,omitempty"`
 	// Deny lists "service:Action" patterns, added to the user's.

@@ -60,7 +60,7 @@ func (w *World) Assume(r Role, user, externalID, session string, lifetime time.D
 	}
 	k = AccessKey{
 		Cloud: r.Cloud, ID: id, Secret: secret, Token: w.random(hexDigits, 200), AccountID: r.AccountID,
-		RoleARN: r.ARN, SessionName: session, Created: w.opts.Now(), Expires: w.opts.Now().Add(lifetime), Deny: r.Deny,
+		RoleARN: r.ARN, SessionName: session, AssumedBy: user, Created: w.opts.Now(), Expires: w.opts.Now().Add(lifetime), Deny: r.Deny,
 	}
 	w.keys[accessKeyID{r.Cloud, id}] = &k
 	return k, true

@@ -1,11 +1,18 @@
 package tencentapi
 
 import (
+	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
+
+// keyDescription is the form of a key's description, maxDescribed its length in characters (models.go,
+// CreateAccessKeyRequestParams). It has no blanks.
+var keyDescription = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
+
+const maxDescribed = 1024
 
 // maxAccessKeys is CAM's limit of access keys per user.
 const maxAccessKeys = 2
@@ -21,7 +28,7 @@ func camService() *service {
 
 type createKeyParams struct {
 	TargetUin   *uint64
-	Description string
+	Description *string
 }
 
 type listKeysParams struct{ TargetUin *uint64 }
@@ -43,7 +50,7 @@ type accessKey struct {
 	SecretAccessKey string `json:"SecretAccessKey,omitempty"`
 	Status          string
 	CreateTime      string
-	Description     string
+	Description     *string
 }
 
 func keyView(k model.AccessKey) accessKey {
@@ -56,19 +63,24 @@ func keyView(k model.AccessKey) accessKey {
 
 // target is the user that a call is about: the given one or the caller.
 func (r *request) target(uin *uint64) (string, *failure) {
-	if uin == nil {
-		return r.key.UserID, nil
+	id := r.key.UserID // "" of a role's session, which is nobody who could have keys
+	if uin != nil {
+		id = strconv.FormatUint(*uin, 10)
 	}
-	id := strconv.FormatUint(*uin, 10)
-	u, ok := r.world.User(model.TencentCloud, id)
-	if !ok || u.AccountID != r.key.AccountID {
-		return "", fail("ResourceNotFound.UserNotExist", "The user does not exist.")
+	switch u, ok := r.world.User(model.TencentCloud, id); {
+	case id == r.key.AccountID && r.key.UserID != id:
+		return "", fail("OperationDenied.SubUin", "A sub-user cannot operate the keys of the main account.")
+	case !ok || u.AccountID != r.key.AccountID:
+		return "", fail("InvalidParameter.UserNotExist", "The user does not exist.")
 	}
 	return id, nil
 }
 
 func createAccessKey(r *request, params any) (any, *failure) {
 	p := params.(*createKeyParams)
+	if p.Description != nil && (!keyDescription.MatchString(*p.Description) || len(*p.Description) > maxDescribed) {
+		return nil, fail("InvalidParameter.ParamError", "Description must have 1 to 1024 of the allowed characters.")
+	}
 	user, f := r.target(p.TargetUin)
 	if f != nil {
 		return nil, f
@@ -107,15 +119,24 @@ func (r *request) ownKey(id string, uin *uint64) (model.AccessKey, *failure) {
 		return model.AccessKey{}, f
 	}
 	k, ok := r.world.AccessKey(model.TencentCloud, id)
-	if !ok || k.UserID != user || k.Token != "" {
+	switch {
+	case id == "":
+		return model.AccessKey{}, missingParameter("AccessKeyId")
+	case !ok || k.Token != "" || k.AccountID != r.key.AccountID:
 		return model.AccessKey{}, fail("ResourceNotFound.SecretNotExist", "The access key does not exist.")
+	case k.UserID != user:
+		return model.AccessKey{}, fail("OperationDenied.UinNotMatch", "The access key belongs to another user.")
 	}
 	return k, nil
 }
 
 func updateAccessKey(r *request, params any) (any, *failure) {
 	p := params.(*keyParams)
-	if p.Status != "Active" && p.Status != "Inactive" {
+	switch p.Status {
+	case "Active", "Inactive":
+	case "":
+		return nil, missingParameter("Status")
+	default:
 		return nil, fail("InvalidParameter.ParamError", "Status must be Active or Inactive.")
 	}
 	k, f := r.ownKey(p.AccessKeyId, p.TargetUin)

@@ -2,10 +2,8 @@ package tencentapi
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,28 +55,37 @@ type describeInstancesResult struct {
 type instance struct {
 	Placement struct {
 		Zone      string
-		ProjectID int64 `json:"ProjectId"`
+		ProjectID int64    `json:"ProjectId"`
+		HostID    *string  `json:"HostId"`
+		HostIDs   []string `json:"HostIds"`
 	}
-	InstanceID          string `json:"InstanceId"`
-	InstanceType        string
-	CPU                 int
-	Memory              int
-	RestrictState       string
-	InstanceName        string
-	InstanceChargeType  string
-	PrivateIPAddresses  []string `json:"PrivateIpAddresses"`
-	PublicIPAddresses   []string `json:"PublicIpAddresses"`
+	InstanceID         string `json:"InstanceId"`
+	InstanceType       string
+	CPU                int
+	Memory             int
+	RestrictState      string
+	InstanceName       string
+	InstanceChargeType string
+	SystemDisk         disk
+	DataDisks          []disk
+	PrivateIPAddresses []string `json:"PrivateIpAddresses"`
+	PublicIPAddresses  []string `json:"PublicIpAddresses"`
+	InternetAccessible struct {
+		InternetChargeType      string
+		InternetMaxBandwidthOut int
+	}
 	VirtualPrivateCloud struct {
 		VPCID        string `json:"VpcId"`
 		SubnetID     string `json:"SubnetId"`
 		AsVPCGateway bool   `json:"AsVpcGateway"`
 	}
-	ImageID       string `json:"ImageId"`
-	RenewFlag     *string
-	CreatedTime   string
-	ExpiredTime   *string
-	OsName        string
-	LoginSettings struct {
+	ImageID          string `json:"ImageId"`
+	RenewFlag        *string
+	CreatedTime      string
+	ExpiredTime      *string
+	OsName           string
+	SecurityGroupIDs []string `json:"SecurityGroupIds"`
+	LoginSettings    struct {
 		KeyIDs []string `json:"KeyIds"`
 	}
 	InstanceState            string
@@ -89,11 +96,23 @@ type instance struct {
 	LatestOperationState     *string
 	LatestOperationRequestID *string `json:"LatestOperationRequestId"`
 	LatestOperationErrorMsg  *string
+	DisasterRecoverGroupID   string `json:"DisasterRecoverGroupId"`
+	IPv6Addresses            []string
+	CamRoleName              string
+	HpcClusterID             string `json:"HpcClusterId"`
+	IsolatedSource           string
+	DisableAPITermination    bool `json:"DisableApiTermination"`
 	DefaultLoginUser         string
 	DefaultLoginPort         int
 }
 
 type tag struct{ Key, Value string }
+
+type disk struct {
+	DiskType string
+	DiskID   string `json:"DiskId"`
+	DiskSize int
+}
 
 // state is a server's state in CVM's words; what the model has no word for
 // is shown as it was set, in upper case.
@@ -110,13 +129,22 @@ func view(s model.Server) instance {
 		InstanceID: s.ID, InstanceType: "S5.MEDIUM4", CPU: 2, Memory: 4, RestrictState: s.RestrictState, InstanceName: s.Name,
 		InstanceChargeType: "POSTPAID_BY_HOUR", PrivateIPAddresses: []string{s.PrivateIP}, ImageID: s.ImageID,
 		CreatedTime: s.Created.UTC().Format(time.RFC3339), OsName: s.OSName, InstanceState: state(s.State), Tags: []tag{},
-		StopChargingMode: stopCharging(s), UUID: strings.TrimPrefix(s.ID, "ins-"), DefaultLoginUser: s.DefaultUser(), DefaultLoginPort: 22,
+		StopChargingMode: stopCharging(s), UUID: uuid(s), DefaultLoginUser: s.DefaultUser(), DefaultLoginPort: 22,
 	}
 	if s.IsWindows() {
 		i.DefaultLoginPort = 3389
 	}
 	i.Placement.Zone = zone(s)
+	i.SystemDisk, i.DataDisks = disk{"CLOUD_PREMIUM", "disk-" + strings.TrimPrefix(s.ID, "ins-"), 50}, []disk{}
+	i.InternetAccessible.InternetChargeType = "TRAFFIC_POSTPAID_BY_HOUR"
+	i.SecurityGroupIDs, i.IsolatedSource = []string{securityGroup}, "NOTISOLATED"
+	if s.RestrictState == "EXPIRED" || s.RestrictState == "PROTECTIVELY_ISOLATED" {
+		i.IsolatedSource = "ARREAR"
+	}
 	i.VirtualPrivateCloud.VPCID, i.VirtualPrivateCloud.SubnetID = s.VPCID, s.SubnetID
+	if s.KeyName != "" {
+		i.LoginSettings.KeyIDs = []string{s.KeyName}
+	}
 	if s.PublicIP != "" {
 		i.PublicIPAddresses = []string{s.PublicIP}
 	}
@@ -145,6 +173,15 @@ func stopCharging(s model.Server) string {
 }
 
 func zone(s model.Server) string { return s.Region + "-1" }
+
+// securityGroup is the one of all servers.
+const securityGroup = "sg-cloudsim"
+
+// uuid is a server's second name, made from the first.
+func uuid(s model.Server) string {
+	h := hexSum([]byte(s.ID))
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
+}
 
 // owns says whether the caller sees a server in the request's region. A
 // terminated instance is gone.
@@ -178,7 +215,7 @@ func describeInstances(r *request, params any) (any, *failure) {
 			return nil, malformed(id)
 		}
 	}
-	if f := checkFilters(p.Filters); f != nil {
+	if f := checkFilters(p.Filters, r.region); f != nil {
 		return nil, f
 	}
 	all := r.world.Servers(func(s model.Server) bool {
@@ -194,70 +231,4 @@ func describeInstances(r *request, params any) (any, *failure) {
 
 func malformed(id string) *failure {
 	return fail("InvalidInstanceId.Malformed", "The instance ID `"+id+"` is malformed; the correct form is `ins-xxxxxxxx`.")
-}
-
-// filterReaders read what a filter compares with.
-var filterReaders = map[string]func(model.Server) []string{
-	"zone":                 func(s model.Server) []string { return []string{zone(s)} },
-	"project-id":           func(model.Server) []string { return []string{"0"} },
-	"vpc-id":               func(s model.Server) []string { return []string{s.VPCID} },
-	"subnet-id":            func(s model.Server) []string { return []string{s.SubnetID} },
-	"instance-id":          func(s model.Server) []string { return []string{s.ID} },
-	"instance-name":        func(s model.Server) []string { return []string{s.Name} },
-	"instance-charge-type": func(model.Server) []string { return []string{"POSTPAID_BY_HOUR"} },
-	"instance-state":       func(s model.Server) []string { return []string{state(s.State)} },
-	"private-ip-address":   func(s model.Server) []string { return []string{s.PrivateIP} },
-	"public-ip-address":    func(s model.Server) []string { return []string{s.PublicIP} },
-	"image-id":             func(s model.Server) []string { return []string{s.ImageID} },
-	"uuid":                 func(s model.Server) []string { return []string{strings.TrimPrefix(s.ID, "ins-")} },
-	"tag-key":              func(s model.Server) []string { return slices.Collect(keys(s.Tags)) },
-	"tag-value":            tagValues,
-}
-
-func tagValues(s model.Server) []string {
-	var out []string
-	for _, v := range s.Tags {
-		out = append(out, v)
-	}
-	return out
-}
-
-// checkFilters refuses filters as the API page says.
-func checkFilters(filters []filter) *failure {
-	if len(filters) > maxFilters {
-		return fail("InvalidFilterValue.LimitExceeded", "The number of Filters exceeds "+strconv.Itoa(maxFilters)+".")
-	}
-	for _, f := range filters {
-		key, isTag := strings.CutPrefix(f.Name, "tag:")
-		switch {
-		case filterReaders[f.Name] == nil && (!isTag || key == ""):
-			return fail("InvalidFilter", "The filter `"+f.Name+"` is not supported.")
-		case len(f.Values) > maxFilterValues:
-			return fail("InvalidFilterValue.LimitExceeded", "The number of Values of filter `"+f.Name+"` exceeds "+strconv.Itoa(maxFilterValues)+".")
-		}
-		if strings.HasSuffix(f.Name, "-ip-address") {
-			for _, v := range f.Values {
-				if _, err := netip.ParseAddr(v); err != nil {
-					return fail("InvalidParameterValue.IPAddressMalformed", "`"+v+"` is no IP address.")
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// meets says whether a server meets all filters.
-func meets(filters []filter, s model.Server) bool {
-	for _, f := range filters {
-		var have []string
-		if read := filterReaders[f.Name]; read != nil {
-			have = read(s)
-		} else if v, ok := s.Tags[strings.TrimPrefix(f.Name, "tag:")]; ok {
-			have = []string{v}
-		}
-		if !slices.ContainsFunc(f.Values, func(v string) bool { return slices.Contains(have, v) }) {
-			return false
-		}
-	}
-	return true
 }

@@ -79,9 +79,9 @@ func (r *request) servers(ids []string) (found []model.Server, f *failure) {
 func checkReset(p *resetParams) *failure {
 	switch {
 	case len(p.InstanceIds) == 0:
-		return fail("MissingParameter", "The request is missing a required parameter `InstanceIds`.")
+		return missingParameter("InstanceIds")
 	case p.Password == nil || *p.Password == "":
-		return fail("MissingParameter", "The request is missing a required parameter `Password`.")
+		return missingParameter("Password")
 	case len(p.InstanceIds) > maxInstanceIDs:
 		return fail("InvalidParameterValue.LimitExceeded", fmt.Sprintf("The number of InstanceIds exceeds %d.", maxInstanceIDs))
 	case p.UserName != nil && utf8.RuneCountInString(*p.UserName) > mostUserName:

@@ -12,7 +12,7 @@ import (
 )
 
 func stsService() *service {
-	return &service{name: "sts", version: "2018-08-13", actions: map[string]action{
+	return &service{name: "sts", version: "2018-08-13", regional: true, actions: map[string]action{
 		"GetCallerIdentity": {
 			open: true, params: func() any { return new(struct{}) }, run: getCallerIdentity,
 		},
@@ -32,19 +32,20 @@ type callerIdentity struct {
 }
 
 // getCallerIdentity tells who signed: an assumed role, a sub-user or the main
-// account.
+// account. The words for the first two are those of the examples that come with
+// Tencent Cloud's command line (tccli); of the third there is none.
 func getCallerIdentity(r *request, _ any) (any, *failure) {
 	out := callerIdentity{AccountID: r.key.AccountID, RequestID: r.id}
 	switch role, assumed := r.world.Role(model.TencentCloud, r.key.RoleARN); {
 	case assumed:
 		out.ARN = fmt.Sprintf("qcs::sts:%s:assumed-role/%s", r.key.AccountID, role.ID)
-		out.UserID, out.PrincipalID, out.Type = role.ID+":"+r.key.SessionName, role.ID, "CAMRole"
+		out.UserID, out.PrincipalID, out.Type = role.ID+":"+r.key.SessionName, r.key.AssumedBy, "CAMRole"
 	case r.key.UserID == "" || r.key.UserID == r.key.AccountID:
 		out.ARN = fmt.Sprintf("qcs::cam::uin/%s:root", r.key.AccountID)
 		out.UserID, out.PrincipalID, out.Type = r.key.AccountID, r.key.AccountID, "RootAccount"
 	default:
-		out.ARN = fmt.Sprintf("qcs::cam::uin/%s:uin/%s", r.key.AccountID, r.key.UserID)
-		out.UserID, out.PrincipalID, out.Type = r.key.UserID, r.key.UserID, "SubAccount"
+		out.ARN = fmt.Sprintf("qcs::cam:%s:uin/%s", r.key.AccountID, r.key.UserID)
+		out.UserID, out.PrincipalID, out.Type = r.key.UserID, r.key.UserID, "CAMUser"
 	}
 	return out, nil
 }
@@ -52,10 +53,14 @@ func getCallerIdentity(r *request, _ any) (any, *failure) {
 type assumeRoleParams struct {
 	RoleArn         string
 	RoleSessionName string
-	DurationSeconds *int64
+	DurationSeconds *uint64
 	Policy          string
 	ExternalId      string
 	SourceIdentity  string
+	// What follows is known and has no effect here.
+	Tags         []tag
+	SerialNumber string
+	TokenCode    string
 }
 
 type assumeRoleResult struct {
@@ -69,7 +74,10 @@ type assumeRoleResult struct {
 	RequestID   string `json:"RequestId"`
 }
 
-var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,128}$`)
+var (
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,128}$`)
+	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,128}$`)
+)
 
 // Limits of AssumeRole's page, in seconds.
 const (
@@ -79,17 +87,21 @@ const (
 
 func assumeRole(r *request, params any) (any, *failure) {
 	p := params.(*assumeRoleParams)
-	seconds := int64(defaultDuration)
+	seconds := uint64(defaultDuration)
 	if p.DurationSeconds != nil {
 		seconds = *p.DurationSeconds
 	}
 	switch {
 	case p.RoleArn == "":
-		return nil, fail("MissingParameter", "The request is missing a required parameter `RoleArn`.")
+		return nil, missingParameter("RoleArn")
+	case p.RoleSessionName == "":
+		return nil, missingParameter("RoleSessionName")
 	case !strings.HasPrefix(p.RoleArn, "qcs::cam::"):
 		return nil, fail("InvalidParameter.ResouceError", "The role ARN is malformed.") // the cloud's own spelling
 	case !sessionName.MatchString(p.RoleSessionName):
 		return nil, fail("InvalidParameter.ParamError", "RoleSessionName must have 2 to 128 of the allowed characters.")
+	case p.ExternalId != "" && !externalID.MatchString(p.ExternalId):
+		return nil, fail("InvalidParameter.ParamError", "ExternalId must have 2 to 128 of the allowed characters.")
 	case seconds < 1 || seconds > maxDuration:
 		return nil, fail("InvalidParameter.OverTimeError", fmt.Sprintf("DurationSeconds must be 1 to %d.", maxDuration))
 	}

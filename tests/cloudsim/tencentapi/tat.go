@@ -75,16 +75,16 @@ func runCommand(r *request, params any) (any, *failure) {
 		if f := checkTarget(r, s, ok, id, kind); f != nil {
 			return nil, f
 		}
-		if user := or(p.Username, defaultUser(s)); user != defaultUser(s) {
-			return nil, fail("InvalidParameter.InvalidUsername", "The simulated agent runs commands as `"+defaultUser(s)+"` only.")
-		}
+	}
+	if or(p.Username, users[kind]) != users[kind] {
+		return nil, fail("InvalidParameter.InvalidUsername", "The simulated agent runs commands as `"+users[kind]+"` only.")
 	}
 	c := model.Command{
 		ID: "inv-" + r.world.NewBase36(8), ServerIDs: p.InstanceIds, Interpreter: interpreters[kind], Text: script,
 		DeliveryTimeout: deliveryTimeout, ExecutionTimeout: time.Duration(or(p.Timeout, defaultTimeout)) * time.Second,
 		Labels: map[string]string{
 			"command": "cmd-" + r.world.NewBase36(8), "type": kind, "timeout": fmt.Sprint(or(p.Timeout, defaultTimeout)),
-			"directory": or(p.WorkingDirectory, ""), "user": or(p.Username, ""),
+			"directory": or(p.WorkingDirectory, directories[kind]), "user": or(p.Username, users[kind]),
 		},
 	}
 	for _, id := range p.InstanceIds {
@@ -107,21 +107,21 @@ func runCommand(r *request, params any) (any, *failure) {
 // interpreters are the model's words for the types of commands.
 var interpreters = map[string]string{"SHELL": "shell", "POWERSHELL": "powershell"}
 
-func defaultUser(s model.Server) string {
-	if s.IsWindows() {
-		return "System"
-	}
-	return "root"
-}
+// directories and users are where and as whom commands run by default, by type
+// (models.go, RunCommandRequestParams).
+var (
+	directories = map[string]string{"SHELL": "/root", "POWERSHELL": `C:\Program Files\qcloud\tat_agent\workdir`}
+	users       = map[string]string{"SHELL": "root", "POWERSHELL": "System"}
+)
 
 // checkCommand checks what needs no look at the instances and decodes the
 // script.
 func checkCommand(p *runCommandParams) (script string, f *failure) {
 	switch {
 	case p.Content == nil || *p.Content == "":
-		return "", fail("MissingParameter", "The request is missing a required parameter `Content`.")
+		return "", missingParameter("Content")
 	case len(p.InstanceIds) == 0:
-		return "", fail("MissingParameter", "The request is missing a required parameter `InstanceIds`.")
+		return "", missingParameter("InstanceIds")
 	case len(*p.Content) > maxContent:
 		return "", fail("InvalidParameterValue.TooLong", "Content is longer than 64 KB.")
 	case len(p.InstanceIds) > maxInstanceIDs:
@@ -140,7 +140,7 @@ func checkCommand(p *runCommandParams) (script string, f *failure) {
 		return "", fail("InvalidParameterValue.SupportParametersOnlyIfEnableParameter", "Parameters need EnableParameter.")
 	}
 	text, err := base64.StdEncoding.DecodeString(*p.Content)
-	if err != nil {
+	if err != nil || len(text) == 0 {
 		return "", fail("InvalidParameterValue.InvalidContent", "Content is not encoded in base64.")
 	}
 	return string(text), checkIDs(p.InstanceIds)

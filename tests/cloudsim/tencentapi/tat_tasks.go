@@ -3,6 +3,7 @@ package tencentapi
 import (
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -50,6 +51,7 @@ type taskResult struct {
 	ExecEndTime   *string
 	Dropped       uint64
 	OutputURL     string `json:"OutputUrl"`
+	UploadError   string `json:"OutputUploadCOSErrorInfo"`
 }
 
 type document struct {
@@ -90,13 +92,21 @@ func describeInvocationTasks(r *request, params any) (any, *failure) {
 	return out, nil
 }
 
-// taskFields are what tasks are filtered by.
-var taskFields = map[string]func(model.Invocation) string{
-	"invocation-id":      func(i model.Invocation) string { return i.CommandID },
-	"invocation-task-id": func(i model.Invocation) string { return i.Labels["task/"+i.ServerID] },
-	"instance-id":        func(i model.Invocation) string { return i.ServerID },
-	"command-id":         func(i model.Invocation) string { return i.Labels["command"] },
+// taskField is what tasks are filtered by: how it is read, its form, and the code for another form.
+type taskField struct {
+	read    func(model.Invocation) string
+	valid   *regexp.Regexp
+	refusal string
 }
+
+var taskFields = map[string]taskField{
+	"invocation-id":      {func(i model.Invocation) string { return i.CommandID }, regexp.MustCompile(`^inv-[0-9a-z]{8}$`), "InvalidParameterValue.InvalidInvocationId"},
+	"invocation-task-id": {func(i model.Invocation) string { return i.Labels["task/"+i.ServerID] }, taskID, "InvalidParameterValue.InvalidInvocationTaskId"},
+	"instance-id":        {func(i model.Invocation) string { return i.ServerID }, instanceID, "InvalidParameterValue.InvalidInstanceId"},
+	"command-id":         {func(i model.Invocation) string { return i.Labels["command"] }, regexp.MustCompile(`^cmd-[0-9a-z]{8}$`), "InvalidParameterValue.InvalidCommandId"},
+}
+
+var taskID = regexp.MustCompile(`^invt-[0-9a-z]{8}$`)
 
 // taskFilter makes the test that a request asks for.
 func taskFilter(p *tasksParams) (func(model.Invocation) bool, *failure) {
@@ -104,16 +114,24 @@ func taskFilter(p *tasksParams) (func(model.Invocation) bool, *failure) {
 		return nil, fail("InvalidParameterValue.InvalidFilter", fmt.Sprintf("There are more than %d Filters.", maxFilters))
 	}
 	for _, f := range p.Filters {
-		if taskFields[f.Name] == nil || len(f.Values) == 0 || len(f.Values) > maxFilterValues {
+		if _, known := taskFields[f.Name]; !known || len(f.Values) == 0 || len(f.Values) > maxFilterValues {
 			return nil, fail("InvalidParameterValue.InvalidFilter", "The filter `"+f.Name+"` is invalid.")
+		}
+	}
+	for _, f := range append(slices.Clone(p.Filters), filter{"invocation-task-id", p.InvocationTaskIds}) {
+		field, known := taskFields[f.Name]
+		for _, v := range f.Values {
+			if known && !field.valid.MatchString(v) {
+				return nil, fail(field.refusal, "The value `"+v+"` of `"+f.Name+"` is invalid.")
+			}
 		}
 	}
 	return func(i model.Invocation) bool {
 		if len(p.InvocationTaskIds) > 0 {
-			return slices.Contains(p.InvocationTaskIds, taskFields["invocation-task-id"](i))
+			return slices.Contains(p.InvocationTaskIds, taskFields["invocation-task-id"].read(i))
 		}
 		for _, f := range p.Filters {
-			if !slices.Contains(f.Values, taskFields[f.Name](i)) {
+			if !slices.Contains(f.Values, taskFields[f.Name].read(i)) {
 				return false
 			}
 		}
@@ -150,7 +168,8 @@ func viewTask(i model.Invocation, hide bool) task {
 	t := task{
 		InvocationID: i.CommandID, InvocationTaskID: i.Labels["task/"+i.ServerID], CommandID: i.Labels["command"],
 		TaskStatus: taskStatus(i), InstanceID: i.ServerID, StartTime: stamp(i.Started), EndTime: stamp(i.Ended),
-		CreatedTime: i.Queued.UTC().Format(time.RFC3339), UpdatedTime: i.Queued.UTC().Format(time.RFC3339), InvocationSource: "USER",
+		CreatedTime: *stamp(i.Queued), UpdatedTime: *stamp(latest(i.Queued, i.Started, i.Ended)), InvocationSource: "USER",
+		ErrorInfo:  errorInfo[taskStatus(i)],
 		TaskResult: taskResult{ExecStartTime: stamp(i.Started), ExecEndTime: stamp(i.Ended)},
 		CommandDocument: document{
 			Content: base64.StdEncoding.EncodeToString([]byte(i.Text)), CommandType: i.Labels["type"],
@@ -171,11 +190,25 @@ func viewTask(i model.Invocation, hide bool) task {
 	return t
 }
 
+// errorInfo is why a command did not come to its own end. The cloud's words are not known.
+var errorInfo = map[string]string{
+	"DELIVER_FAILED": "The agent did not fetch the command in time.",
+	"TIMEOUT":        "The command did not end in time.",
+	"TASK_TIMEOUT":   "The agent did not report in time.",
+	"CANCELLED":      "The command was cancelled.",
+	"TERMINATED":     "The command was cancelled.",
+}
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
+
+// taskTime is the form of times in the examples of the API page: 2020-11-05T07:49:58+00:00.
+const taskTime = "2006-01-02T15:04:05-07:00"
+
 // stamp is a time that may not have come yet.
 func stamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	text := t.UTC().Format(time.RFC3339)
+	text := t.UTC().Format(taskTime)
 	return &text
 }
