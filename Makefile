@@ -21,12 +21,12 @@ export GOWORK := off
 
 .PHONY: help
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: ## build the plugin and the cloud simulator into bin/
-	go build $(GOFLAGS_BUILD) -o $(BIN)/$(PLUGIN) ./cmd/$(PLUGIN)
-	go build $(GOFLAGS_BUILD) -o $(BIN)/cloudsim ./tests/cloudsim/cmd/cloudsim
+	go build $(GOFLAGS_BUILD) -o "$(BIN)/$(PLUGIN)" ./cmd/$(PLUGIN)
+	go build $(GOFLAGS_BUILD) -o "$(BIN)/cloudsim" ./tests/cloudsim/cmd/cloudsim
 
 .PHONY: test
 test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulator's tests, end-to-end tests in a real Vault
@@ -70,12 +70,12 @@ test-ha: build build-next ## run a cluster of three Vault nodes through troubles
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 	CLOUDPW_NEXT_BIN="$(BIN)/$(PLUGIN)-$(VERSION)-next" CLOUDPW_NEXT_VERSION="$(VERSION)-next" CLOUDPW_ROUNDS="$(ROUNDS)" \
-		go test -tags e2e,ha -count=1 -timeout 120m -v -exec "$(CURDIR)/scripts/own-network.sh" -run '^TestHighAvailability$$' $(TESTFLAGS) ./tests/e2e
+		go test -tags e2e,ha -count=1 -timeout 120m -v -exec "\"$(CURDIR)/scripts/own-network.sh\"" -run '^TestHighAvailability$$' $(TESTFLAGS) ./tests/e2e
 
 # The same plugin under another version, for the upgrade.
 .PHONY: build-next
 build-next:
-	go build $(subst backend.Version=$(VERSION),backend.Version=$(VERSION)-next,$(GOFLAGS_BUILD)) -o $(BIN)/$(PLUGIN)-$(VERSION)-next ./cmd/$(PLUGIN)
+	go build $(subst backend.Version=$(VERSION),backend.Version=$(VERSION)-next,$(GOFLAGS_BUILD)) -o "$(BIN)/$(PLUGIN)-$(VERSION)-next" ./cmd/$(PLUGIN)
 
 .PHONY: test-openstack
 test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
@@ -93,25 +93,25 @@ demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves
 
 .PHONY: bench
 bench: build build-bench ## compare the engine's speed with other engines' in a real Vault (OpenLDAP where slapd is installed)
-	@mkdir -p $(BIN)/bench
+	@mkdir -p "$(BIN)/bench"
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" BENCH_OUT="$(BIN)/bench" \
 		go test -tags bench -count=1 -timeout 20m -v -run '^TestBench$$' $(TESTFLAGS) ./tests/bench
-	@cat $(BIN)/bench/table.md
+	@cat "$(BIN)/bench/table.md"
 
 .PHONY: bench-docs
 bench-docs: bench ## run the benchmark and put its table into docs/benchmarks.md, its figures into docs/benchmarks.json
-	awk -v table=$(BIN)/bench/table.md '/^<!-- end of the table -->/ { skip = 0 } !skip { print } \
-		/^<!-- table -->/ { skip = 1; while ((getline line < table) > 0) print line }' docs/benchmarks.md >$(BIN)/bench/benchmarks.md
-	mv $(BIN)/bench/benchmarks.md docs/benchmarks.md
-	cp $(BIN)/bench/result.json docs/benchmarks.json
+	awk -v table="$(BIN)/bench/table.md" '/^<!-- end of the table -->/ { skip = 0 } !skip { print } \
+		/^<!-- table -->/ { skip = 1; while ((getline line < table) > 0) print line }' docs/benchmarks.md >"$(BIN)/bench/benchmarks.md"
+	mv "$(BIN)/bench/benchmarks.md" docs/benchmarks.md
+	cp "$(BIN)/bench/result.json" docs/benchmarks.json
 
 .PHONY: build-bench
 build-bench:
-	go build $(GOFLAGS_BUILD) -o $(BIN)/cloudpw-bench-floor ./tests/bench/floor
-	cd tests/bench/openldap && go build -trimpath -buildvcs=false -ldflags "-s -w" -o $(BIN)/vault-plugin-secrets-openldap \
+	go build $(GOFLAGS_BUILD) -o "$(BIN)/cloudpw-bench-floor" ./tests/bench/floor
+	cd tests/bench/openldap && go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$(BIN)/vault-plugin-secrets-openldap" \
 		github.com/hashicorp/vault-plugin-secrets-openldap/cmd/vault-plugin-secrets-openldap || \
-		{ rm -f $(BIN)/vault-plugin-secrets-openldap; echo "The OpenLDAP plugin could not be built; the comparison goes without it." >&2; }
+		{ rm -f "$(BIN)/vault-plugin-secrets-openldap"; echo "The OpenLDAP plugin could not be built; the comparison goes without it." >&2; }
 
 .PHONY: bench-go
 bench-go: ## run the Go benchmarks (for benchstat: TESTFLAGS=-count=10)
