@@ -1,0 +1,25 @@
+package rotation
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// Vault logs no failure of a plugin's storage, so an operator has only the answer to learn the reason from.
+func TestStorageErrorsSayWhy(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	s := brokenStorage{Storage: &logical.InmemStorage{}, broken: &broken}
+	id := ID{Connection: "prod", InstanceID: "i-1", Username: "root"}
+	for what, err := range map[string]error{
+		"account": saveAccount(t.Context(), s, &Account{ID: id}),
+		"binding": saveBinding(t.Context(), s, "binding/aws/i-1/root", id, binding{Account: &id}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), "prod/i-1/root") {
+			t.Errorf("%s: the error is %v; want the account and the reason", what, err)
+		}
+	}
+}
