@@ -157,6 +157,42 @@ func TestMovedMountWithLeases(t *testing.T) {
 	}
 }
 
+// A node that becomes active without the plugin (its file or its registration is missing) serves no request of the mount and
+// gives its leases up as irrevocable. The way back is that of the page on operations: nothing is lost by it.
+func TestMountWithoutItsPlugin(t *testing.T) {
+	t.Parallel()
+	e := startRaft(t)
+	e.connect(t, model.TencentCloud)
+	id := e.role(t, "web", model.TencentCloud, "ubuntu-1", nil)
+	held := e.first(t, "web")
+
+	e.CLI(t, "plugin", "deregister", "-version="+e.RunningVersion(t), "secret", harness.PluginName)
+	e.Seal(t)
+	e.Unseal(t)
+	if secret, err := e.TryRead(t.Context(), "cloudpw/creds/web"); err == nil && secret != nil {
+		t.Fatal("a mount without its plugin hands passwords out")
+	}
+	e.CLI(t, "lease", "revoke", "-prefix", "cloudpw/creds")
+	harness.Eventually(t, rotatesWithin, "a lease that Vault has given up", func() error {
+		if n := e.IrrevocableLeases(t); n != 1 {
+			return fmt.Errorf("%d irrevocable leases", n)
+		}
+		return nil
+	})
+
+	e.Register(t)
+	e.Seal(t)
+	e.Unseal(t)
+	e.CLI(t, "lease", "revoke", "-sync", "-prefix", "cloudpw/creds")
+	if n := e.IrrevocableLeases(t); n != 0 {
+		t.Errorf("%d irrevocable leases are left", n)
+	}
+	e.awaitRotated(t, held)
+	next := e.issue(t, "web")
+	e.sim.Accepts(t, id, next.Username, next.Password)
+	e.sim.Refuses(t, id, held.Username, held.Password)
+}
+
 // leases lists what Vault knows below a prefix.
 func (e *env) leases(t *testing.T, prefix string) []string {
 	t.Helper()
