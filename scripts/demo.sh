@@ -4,7 +4,7 @@
 #	make demo           runs it, shows every command and cleans up
 #	make demo KEEP=1    leaves Vault and the clouds running, and says what to type next
 #
-# Needs Go, make and git. Nothing outside a temporary folder and the caches of Go and cloudpw is written.
+# Needs Go, make and git. Nothing outside bin/, a temporary folder and the caches of Go and cloudpw is written.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,8 +17,10 @@ done=
 finish() {
 	local status=$?
 	if [ "$status" != 0 ]; then
-		printf '\nThe demo stopped with status %s. The end of Vault'\''s log:\n' "$status" >&2
-		tail -n 20 "$work/vault.log" >&2 || true
+		printf '\nThe demo stopped with status %s.\n' "$status" >&2
+		for log in cloudsim vault; do
+			[ ! -s "$work/$log.log" ] || { printf 'The end of %s.log:\n' "$log" && tail -n 20 "$work/$log.log"; } >&2
+		done
 	fi
 	[ -z "$done" ] || [ -z "$keep" ] || return 0
 	for pid in ${pids[@]+"${pids[@]}"}; do
@@ -110,7 +112,10 @@ until_true 20 "the cloud simulator" test -s "$work/cloudsim.json"
 . "$work/env"
 
 port=$(free_port)
-unset VAULT_NAMESPACE VAULT_CACERT VAULT_FORMAT
+# What the shell says of another Vault must not lead there, nor change what this one answers.
+for name in "${!VAULT_@}"; do
+	case $name in VAULT_BIN | VAULT_LICENSE*) ;; *) unset "$name" ;; esac
+done
 export VAULT_ADDR=http://127.0.0.1:$port VAULT_TOKEN=demo-root
 printf 'plugin_directory = "%s"\n' "$PWD/bin" >"$work/vault.hcl"
 VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VAULT_BIN" server -dev -dev-no-store-token \
@@ -186,6 +191,9 @@ login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$(field username)" "$(field pas
 done=yes
 heading "Done in $SECONDS s: four clouds read, every password proven by a login, the revoked one dead."
 [ -n "$keep" ] || exit 0
+printf -v VAULT_BIN %q "$VAULT_BIN"
+printf -v cloudsim %q "$PWD/bin/cloudsim"
+printf -v work %q "$work"
 cat <<EOF
 
 Vault and the clouds keep running. In another terminal:
@@ -195,7 +203,7 @@ Vault and the clouds keep running. In another terminal:
   $VAULT_BIN read cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
   $VAULT_BIN lease revoke -prefix cloudpw/creds/tencent
   $VAULT_BIN path-help cloudpw/roles/tencent
-  $PWD/bin/cloudsim login $SIM_TENCENTCLOUD_UBUNTU_1_SSH $user    # then type or paste a password
+  $cloudsim login $SIM_TENCENTCLOUD_UBUNTU_1_SSH $user    # then type or paste a password
 
 To end it all: kill ${pids[*]} && rm -rf $work
 EOF

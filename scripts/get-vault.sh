@@ -137,7 +137,9 @@ take_lock() {
 [ -z "${VAULT_BIN:-}" ] || from_environment
 from_path
 
-command -v go >/dev/null || die "Vault has to be built, and there is no go command on the PATH; install Go, or set VAULT_BIN"
+for tool in go git; do
+	command -v "$tool" >/dev/null || die "Vault has to be built, and there is no $tool command on the PATH; install it, or set VAULT_BIN"
+done
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cloudpw
 target=$cache/vault-$(cache_key)
 lock=$target.lock
