@@ -50,9 +50,11 @@ func TestOpenStackSaysWhosePasswordItSets(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	e.connect(t, model.OpenStack)
-	id := e.role(t, "wrong", model.OpenStack, "linux-1", map[string]any{"source": "reset", "username": "admin", "key": ""})
-	_, err := e.TryRead(t.Context(), "cloudpw/creds/wrong", "wait", "5s")
-	if harness.Status(err) != 503 || !strings.Contains(err.Error(), "use username=root") {
+	id := e.sim.ServerID(t, model.OpenStack, "linux-1")
+	_, err := e.Client.Logical().WriteWithContext(t.Context(), "cloudpw/roles/wrong", map[string]any{
+		"connection": string(model.OpenStack), "instance_ids": id, "source": "reset", "username": "admin",
+	})
+	if harness.Status(err) != 400 || !strings.Contains(err.Error(), "use username=root") {
 		t.Errorf("got %v", err)
 	}
 	if n := len(e.sim.PasswordAttempts(t, id)); n != 0 {
