@@ -3,14 +3,17 @@ package cloudsim_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
@@ -117,6 +120,105 @@ func TestSSMHistory(t *testing.T) {
 	}
 }
 
+// A command is one thing, on however many instances: a filter does not show a part of it.
+func TestSSMCommandOnSeveralInstances(t *testing.T) {
+	e := startSSM(t)
+	w, ctx, client, linux := e.sim.World(), t.Context(), e.ssm(), e.creds.Servers["linux-1"]
+	other, err := w.AddServer(model.Server{
+		Cloud: model.AWS, AccountID: e.creds.AccountID, Region: e.creds.Region, Tags: map[string]string{"app": "demo"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := command(t)
+	in.Targets = []types.Target{{Key: aws.String("tag:app"), Values: []string{"demo", "x"}}, {Key: aws.String("tag-key"), Values: []string{"Name"}}}
+	in.MaxConcurrency, in.MaxErrors, in.DocumentVersion = aws.String("10%"), aws.String("1"), aws.String("$LATEST")
+	sent, err := client.SendCommand(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := sent.Command; c.TargetCount != 2 || len(c.InstanceIds) != 0 || len(c.Targets) != 2 || *c.MaxConcurrency != "10%" || *c.MaxErrors != "1" || *c.DocumentVersion != "$LATEST" {
+		t.Errorf("sent %+v", c)
+	}
+	list := func(in ssm.ListCommandsInput) *types.Command {
+		t.Helper()
+		out, err := client.ListCommands(ctx, &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Commands) == 0 {
+			return nil
+		}
+		return &out.Commands[0]
+	}
+	filter := func(key types.CommandFilterKey, value string) ssm.ListCommandsInput {
+		return ssm.ListCommandsInput{Filters: []types.CommandFilter{{Key: key, Value: &value}}}
+	}
+	if _, err := client.CancelCommand(ctx, &ssm.CancelCommandInput{CommandId: sent.Command.CommandId, InstanceIds: []string{other.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	if c := list(filter("ExecutionStage", "Executing")); c == nil || c.CompletedCount != 1 {
+		t.Errorf("cancelled on one: %+v", c)
+	}
+	w.Advance(time.Hour)
+	if c := list(ssm.ListCommandsInput{InstanceId: &linux}); c == nil || c.TargetCount != 2 || c.CompletedCount != 2 || c.ErrorCount != 0 || c.Status != types.CommandStatusFailed {
+		t.Errorf("by instance: %+v", c)
+	}
+	if c := list(filter("Status", "Success")); c != nil {
+		t.Errorf("a command that succeeded in part is listed as such: %+v", c)
+	}
+	if c := list(filter("ExecutionStage", "Complete")); c == nil || c.TargetCount != 2 {
+		t.Errorf("by stage: %+v", c)
+	}
+	if c := list(filter("InvokedBefore", "2020-01-01T00:00:00Z")); c != nil {
+		t.Errorf("too old: %+v", c)
+	}
+	runs, err := client.ListCommandInvocations(ctx, &ssm.ListCommandInvocationsInput{
+		CommandId: sent.Command.CommandId, Filters: []types.CommandFilter{{Key: "Status", Value: aws.String("Cancelled")}},
+	})
+	if err != nil || len(runs.CommandInvocations) != 1 || *runs.CommandInvocations[0].InstanceId != other.ID {
+		t.Errorf("invocations %+v, %v", runs, err)
+	}
+}
+
+// Members of JSON are told apart by case, and nothing may follow the body.
+func TestSSMBodies(t *testing.T) {
+	e := startSSM(t)
+	key := aws.Credentials{AccessKeyID: e.creds.AccessKey, SecretAccessKey: e.creds.SecretKey}
+	for body, want := range map[string]string{
+		"{}":                "200 ",
+		`{"MaxResults": 1}`: "200 ",
+		`{"maxresults": 1}`: "400 ValidationException",
+		`{"Filters": [{"Key": "Status", "value": "Success"}]}`: "400 ValidationException",
+		`{"MaxResults": "1"}`: "400 SerializationException",
+		`{} {}`:               "400 SerializationException",
+		`{"MaxResults": 1`:    "400 SerializationException",
+		`[]`:                  "400 SerializationException",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.sim.URL(model.AWS, "ssm")+"/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		r.Header.Set("X-Amz-Target", "AmazonSSM.ListCommands")
+		if err := v4.NewSigner().SignHTTP(t.Context(), key, r, fmt.Sprintf("%x", sha256.Sum256([]byte(body))), "ssm", e.creds.Region, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := e.http.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out struct {
+			Type string `json:"__type"`
+		}
+		err = json.NewDecoder(answer.Body).Decode(&out)
+		answer.Body.Close()
+		if got := fmt.Sprint(answer.StatusCode, " ", out.Type); err != nil || got != want {
+			t.Errorf("%s: got %s, %v; want %s", body, got, err, want)
+		}
+	}
+}
+
 func TestSSMRefusals(t *testing.T) {
 	e := startSSM(t)
 	w, ctx := e.sim.World(), context.Background()
@@ -158,6 +260,23 @@ func TestSSMRefusals(t *testing.T) {
 	}
 	_, deniedErr := limited.SendCommand(ctx, command(t, linux))
 	_, cancelErr := e.ssm().CancelCommand(ctx, &ssm.CancelCommandInput{CommandId: aws.String(w.NewUUID())})
+	cancel := func(command string, ids ...string) error {
+		_, err := e.ssm().CancelCommand(ctx, &ssm.CancelCommandInput{CommandId: &command, InstanceIds: ids})
+		return err
+	}
+	targets := func(ids ...string) func(...types.Target) error {
+		return func(targets ...types.Target) error {
+			return send(func(in *ssm.SendCommandInput) { in.InstanceIds, in.Targets = ids, targets })
+		}
+	}
+	commandFilter := func(key types.CommandFilterKey, value string) []types.CommandFilter {
+		return []types.CommandFilter{{Key: key, Value: &value}}
+	}
+	list := func(in *ssm.ListCommandsInput) error {
+		_, err := e.ssm().ListCommands(ctx, in)
+		return err
+	}
+	_, stageErr := e.ssm().ListCommandInvocations(ctx, &ssm.ListCommandInvocationsInput{Filters: commandFilter("ExecutionStage", "Complete")})
 	many := make([]string, 51)
 	for i := range many {
 		many[i] = fmt.Sprintf("i-%017x", i)
@@ -192,6 +311,22 @@ func TestSSMRefusals(t *testing.T) {
 		"unknown command":       {get(w.NewUUID(), linux), "400 InvocationDoesNotExist"},
 		"short command id":      {get("abc", linux), "400 ValidationException"},
 		"no UUID":               {get(strings.Repeat("x", 36), linux), "400 InvalidCommandId"},
+		"odd document name":     {send(func(in *ssm.SendCommandInput) { in.DocumentName = aws.String("A B") }), "400 ValidationException"},
+		"malformed version":     {send(func(in *ssm.SendCommandInput) { in.DocumentVersion = aws.String("0") }), "400 ValidationException"},
+		"concurrency 0":         {send(func(in *ssm.SendCommandInput) { in.MaxConcurrency = aws.String("0") }), "400 ValidationException"},
+		"errors 101%":           {send(func(in *ssm.SendCommandInput) { in.MaxErrors = aws.String("101%") }), "400 ValidationException"},
+		"instances and targets": {targets(linux)(types.Target{Key: aws.String("tag:app"), Values: []string{"demo"}}), "400 ValidationException"},
+		"unknown target":        {targets()(types.Target{Key: aws.String("InstanceIds"), Values: []string{"i-00000000"}}), "400 InvalidInstanceId"},
+		"target in lower case":  {targets()(types.Target{Key: aws.String("instanceids"), Values: []string{linux}}), "400 ValidationException"},
+		"six values of a tag":   {targets()(types.Target{Key: aws.String("tag:app"), Values: []string{"1", "2", "3", "4", "5", "6"}}), "400 ValidationException"},
+		"six targets":           {targets()(slices.Repeat([]types.Target{{Key: aws.String("tag:app"), Values: []string{"demo"}}}, 6)...), "400 ValidationException"},
+		"cancel malformed":      {cancel(w.NewUUID(), "i-xyz"), "400 ValidationException"},
+		"51 commands":           {list(&ssm.ListCommandsInput{MaxResults: aws.Int32(51)}), "400 ValidationException"},
+		"unknown filter key":    {list(&ssm.ListCommandsInput{Filters: commandFilter("Colour", "red")}), "400 ValidationException"},
+		"unknown stage":         {list(&ssm.ListCommandsInput{Filters: commandFilter("ExecutionStage", "red")}), "400 ValidationException"},
+		"stage of invocations":  {stageErr, "400 InvalidFilterKey"},
+		"old filter by tag":     {describe(&ssm.DescribeInstanceInformationInput{InstanceInformationFilterList: []types.InstanceInformationFilter{{Key: "tag:app", ValueSet: []string{"x"}}}}), "400 ValidationException"},
+		"no filter values":      {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("PingStatus", []string{}...)}), "400 ValidationException"},
 		"cancel unknown":        {cancelErr, "400 InvalidCommandId"},
 		"51 on a page":          {describe(&ssm.DescribeInstanceInformationInput{MaxResults: aws.Int32(51)}), "400 ValidationException"},
 		"unknown filter":        {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("Colour", "red")}), "400 InvalidFilterKey"},

@@ -1,12 +1,11 @@
 package awsapi
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -141,65 +140,34 @@ func answerJSON(status int, code string, body any, requestID string) wire.Answer
 	}
 }
 
-// decodeJSON reads a body. Members that the simulator does not know are refused, other than by the
-// cloud, which ignores what it does not know: they are either misspelt or not simulated.
-func decodeJSON(body []byte, into any) *failure {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong):
-		return fail("SerializationException", "Unexpected value type in payload: "+wrong.Field)
-	case err != nil && strings.Contains(err.Error(), "unknown field"):
-		return fail("ValidationException", "the simulator: "+err.Error())
-	case err != nil:
-		return fail("SerializationException", "")
+// invalid says that a member breaks its constraint; nil if it breaks none.
+func invalid(value, member, broken string) *failure {
+	if broken == "" {
+		return nil
 	}
-	return nil
-}
-
-// describeJSON fills the log's view of a call from its body.
-func describeJSON(c *model.Call, body []byte) {
-	var raw map[string]json.RawMessage
-	if json.Unmarshal(body, &raw) != nil {
-		return // refused later, with a reason
-	}
-	c.Params = map[string]string{}
-	for name, v := range raw {
-		c.Params[name] = string(v)
-	}
-	// Values of a wrong type are refused later, too.
-	var one string
-	_ = json.Unmarshal(raw["InstanceIds"], &c.Instances)
-	if json.Unmarshal(raw["InstanceId"], &one) == nil {
-		c.Instances = append(c.Instances, one)
-	}
-	var filters []informationFilter
-	_ = json.Unmarshal(raw["Filters"], &filters)
-	for _, f := range filters {
-		if f.Key == "InstanceIds" {
-			c.Instances = append(c.Instances, f.Values...)
-		}
-	}
-}
-
-// invalid says that a member breaks its constraint, as all of AWS's JSON services do.
-func invalid(value, member, constraint string) *failure {
-	return fail("ValidationException", fmt.Sprintf("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: %s", value, member, constraint))
+	return fail("ValidationException", violation(value, member, broken))
 }
 
 // missing says that a member is not there.
-func missing(member string) *failure {
-	return fail("ValidationException", "1 validation error detected: Value null at '"+member+"' failed to satisfy constraint: Member must not be null")
-}
+func missing(member string) *failure { return fail("ValidationException", absent(member)) }
 
 // managedID is the form of a managed node's id.
-var managedID = regexp.MustCompile(`^(?:i-(?:\w{8}|\w{17})|mi-\w{17})$`)
+var managedID = text(0, 0, `(^i-(\w{8}|\w{17})$)|(^mi-\w{17}$)`)
 
-func checkInstanceID(id string) *failure {
-	if !managedID.MatchString(id) {
-		return invalid(id, "instanceId", `Member must satisfy regular expression pattern: (^i-(\w{8}|\w{17})$)|(^mi-\w{17}$)`)
+func checkInstanceID(id string) *failure { return invalid(id, "instanceId", managedID.broken(id)) }
+
+// checkInstanceIDs checks a list of them, which may be empty.
+func checkInstanceIDs(ids []string) *failure {
+	if len(ids) > maxCommandInstances {
+		return invalid(fmt.Sprint(ids), "instanceIds", tooLong(maxCommandInstances))
+	}
+	for i, id := range ids {
+		if f := checkInstanceID(id); f != nil {
+			return f
+		}
+		if slices.Contains(ids[:i], id) {
+			return fail("DuplicateInstanceId", "")
+		}
 	}
 	return nil
 }
@@ -211,14 +179,13 @@ const commandLength = 36
 var commandForm = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func checkCommandID(id string) *failure {
-	switch {
-	case id == "":
+	if id == "" {
 		return missing("commandId")
-	case len(id) < commandLength:
-		return invalid(id, "commandId", fmt.Sprintf("Member must have length greater than or equal to %d", commandLength))
-	case len(id) > commandLength:
-		return invalid(id, "commandId", fmt.Sprintf("Member must have length less than or equal to %d", commandLength))
-	case !commandForm.MatchString(id):
+	}
+	if f := invalid(id, "commandId", text(commandLength, commandLength, "").broken(id)); f != nil {
+		return f
+	}
+	if !commandForm.MatchString(id) {
 		return fail("InvalidCommandId", "")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,13 +9,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
 type sendCommandInput struct {
 	InstanceIds     []string
+	Targets         []commandTarget
 	DocumentName    string
 	DocumentVersion string
 	TimeoutSeconds  *int
@@ -52,6 +53,11 @@ const (
 	labelTimeout    = "timeout"
 	labelExecution  = "execution"
 	labelPlace      = "place"
+	// As they were given, "" for not at all.
+	labelTargets     = "targets"
+	labelVersion     = "version"
+	labelConcurrency = "concurrency"
+	labelErrors      = "errors"
 )
 
 // place tells the commands of accounts and regions apart.
@@ -70,15 +76,20 @@ func sendCommand(r *request, in *sendCommandInput) (any, *failure) {
 	if in.TimeoutSeconds != nil {
 		delivery = *in.TimeoutSeconds
 	}
-	if f := r.checkTargets(in); f != nil {
+	ids, f := r.targets(in)
+	if f != nil {
 		return nil, f
 	}
 	parameters, err := json.Marshal(in.Parameters)
 	if err != nil {
 		return nil, fail("SerializationException", err.Error())
 	}
+	targets, err := json.Marshal(in.Targets)
+	if err != nil {
+		return nil, fail("SerializationException", err.Error())
+	}
 	c := model.Command{
-		ID: r.world.NewUUID(), ServerIDs: in.InstanceIds, Interpreter: interpreters[in.DocumentName],
+		ID: r.world.NewUUID(), ServerIDs: ids, Interpreter: interpreters[in.DocumentName],
 		Text: strings.Join(in.Parameters[commandsParameter], "\n") + "\n",
 		// The cloud says "Delivery Timed Out" when delivery and execution time have both passed, but an
 		// agent that comes late does not run it any more: the simulator knows only the one time.
@@ -86,6 +97,7 @@ func sendCommand(r *request, in *sendCommandInput) (any, *failure) {
 		Labels: map[string]string{
 			labelDocument: in.DocumentName, labelComment: in.Comment, labelParameters: string(parameters),
 			labelTimeout: fmt.Sprint(delivery), labelExecution: fmt.Sprint(execution), labelPlace: r.place(),
+			labelTargets: string(targets), labelVersion: in.DocumentVersion, labelConcurrency: in.MaxConcurrency, labelErrors: in.MaxErrors,
 		},
 	}
 	err = r.world.StartCommand(r.exchange, c)
@@ -95,30 +107,34 @@ func sendCommand(r *request, in *sendCommandInput) (any, *failure) {
 		return nil, fail("InternalServerError", err.Error())
 	}
 	started := r.world.Invocations(func(i model.Invocation) bool { return i.CommandID == c.ID })
-	return struct{ Command commandView }{viewCommand(started)}, nil
+	return struct{ Command commandView }{r.viewCommand(started)}, nil
 }
+
+// What the model says of SendCommand's texts.
+var (
+	documentName    = text(0, 0, `^[a-zA-Z0-9_\-.:/]{3,128}$`)
+	documentVersion = text(0, 0, `([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)`)
+	comment         = text(0, maxComment, "")
+	maxConcurrency  = text(1, 7, `^([1-9][0-9]*|[1-9][0-9]%|[1-9]%|100%)$`)
+	maxErrors       = text(1, 7, `^([1-9][0-9]*|[0]|[1-9][0-9]%|[0-9]%|100%)$`)
+)
 
 // check checks what needs no look at the instances.
 func (in *sendCommandInput) check() *failure {
-	switch n := len(in.InstanceIds); {
-	case in.DocumentName == "":
+	if in.DocumentName == "" {
 		return missing("documentName")
-	case n > maxCommandInstances:
-		return invalid(fmt.Sprint(in.InstanceIds), "instanceIds", fmt.Sprintf("Member must have length less than or equal to %d", maxCommandInstances))
-	case utf8.RuneCountInString(in.Comment) > maxComment:
-		return invalid(in.Comment, "comment", fmt.Sprintf("Member must have length less than or equal to %d", maxComment))
-	case in.TimeoutSeconds != nil && *in.TimeoutSeconds < leastDelivery:
-		return invalid(fmt.Sprint(*in.TimeoutSeconds), "timeoutSeconds", fmt.Sprintf("Member must have value greater than or equal to %d", leastDelivery))
-	case in.TimeoutSeconds != nil && *in.TimeoutSeconds > mostDelivery:
-		return invalid(fmt.Sprint(*in.TimeoutSeconds), "timeoutSeconds", fmt.Sprintf("Member must have value less than or equal to %d", mostDelivery))
 	}
-	for i, id := range in.InstanceIds {
-		if f := checkInstanceID(id); f != nil {
-			return f
-		}
-		if slices.Contains(in.InstanceIds[:i], id) {
-			return fail("DuplicateInstanceId", "")
-		}
+	if f := cmp.Or(
+		invalid(in.DocumentName, "documentName", documentName.broken(in.DocumentName)),
+		optional(in.DocumentVersion, "documentVersion", documentVersion),
+		optional(in.Comment, "comment", comment),
+		optional(in.MaxConcurrency, "maxConcurrency", maxConcurrency),
+		optional(in.MaxErrors, "maxErrors", maxErrors),
+		number(in.TimeoutSeconds, "timeoutSeconds", leastDelivery, mostDelivery),
+		checkInstanceIDs(in.InstanceIds),
+		in.checkTargetForm(),
+	); f != nil {
+		return f
 	}
 	if interpreters[in.DocumentName] == "" {
 		return fail("InvalidDocument", "Document with name "+in.DocumentName+" does not exist.")
@@ -162,9 +178,9 @@ func (in *sendCommandInput) checkParameters() *failure {
 	return nil
 }
 
-// checkTargets refuses instances that Systems Manager cannot reach. The documentation names stopped ones
+// checkInstances refuses instances that Systems Manager cannot reach. The documentation names stopped ones
 // among the valid states, but an agent that is known not to run is refused all the same.
-func (r *request) checkTargets(in *sendCommandInput) *failure {
+func (r *request) checkInstances(in *sendCommandInput) *failure {
 	var unfit []string
 	for _, id := range in.InstanceIds {
 		s, ok := r.world.Server(id)
@@ -191,9 +207,9 @@ type cancelCommandInput struct {
 	InstanceIds []string
 }
 
-// cancelCommand ends a command on all its instances; to name some of them only is not simulated.
+// cancelCommand ends a command on all its instances, or on those that are named.
 func cancelCommand(r *request, in *cancelCommandInput) (any, *failure) {
-	if f := checkCommandID(in.CommandId); f != nil {
+	if f := cmp.Or(checkCommandID(in.CommandId), checkInstanceIDs(in.InstanceIds)); f != nil {
 		return nil, f
 	}
 	targets := r.invocations(func(i model.Invocation) bool { return i.CommandID == in.CommandId })
@@ -205,9 +221,6 @@ func cancelCommand(r *request, in *cancelCommandInput) (any, *failure) {
 			return nil, fail("InvalidInstanceId", "")
 		}
 	}
-	if n := len(in.InstanceIds); n > 0 && n < len(targets) {
-		return nil, fail("ValidationException", "the simulator cancels a command on all its instances only")
-	}
-	r.world.CancelCommand(in.CommandId)
+	r.world.CancelCommand(in.CommandId, in.InstanceIds...)
 	return struct{}{}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
@@ -52,32 +53,40 @@ const (
 	maxInformationFilters = 100 // values of one filter
 )
 
+// oldInformationKeys are those of InstanceInformationFilterList.
+var oldInformationKeys = []string{"InstanceIds", "AgentVersion", "PingStatus", "PlatformTypes", "ActivationIds", "IamRole", "ResourceType", "AssociationStatus"}
+
 // describeInstanceInformation lists the instances whose agent has registered. A stopped instance stays in
 // the list, with its connection lost, and a terminated one is taken off it.
 func describeInstanceInformation(r *request, in *informationInput) (any, *failure) {
 	if len(in.Filters) > 0 && len(in.InstanceInformationFilterList) > 0 {
 		return nil, fail("ValidationException", "Use either Filters or InstanceInformationFilterList, not both")
 	}
-	for _, f := range in.InstanceInformationFilterList {
+	for i, f := range in.InstanceInformationFilterList {
+		if bad := invalid(f.Key, fmt.Sprintf("instanceInformationFilterList.%d.member.key", i+1), oneOf(f.Key, oldInformationKeys...)); bad != nil {
+			return nil, bad
+		}
 		in.Filters = append(in.Filters, informationFilter{f.Key, f.ValueSet})
+	}
+	if f := number(in.MaxResults, "maxResults", leastInformation, mostInformation); f != nil {
+		return nil, f
 	}
 	size := defaultInformation
 	if in.MaxResults != nil {
-		if size = *in.MaxResults; size < leastInformation || size > mostInformation {
-			return nil, invalid(fmt.Sprint(size), "maxResults", fmt.Sprintf("Member must have value between %d and %d", leastInformation, mostInformation))
-		}
+		size = *in.MaxResults
 	}
-	for _, f := range in.Filters {
-		if bad := f.check(); bad != nil {
+	for i, f := range in.Filters {
+		if bad := f.check(fmt.Sprintf("filters.%d.member.", i+1)); bad != nil {
 			return nil, bad
 		}
 	}
+	now := r.world.OperationNow()
 	var found []instanceInformation
 	for _, s := range r.world.Servers(r.owns) {
 		if s.AgentState() == model.AgentAbsent || s.State == model.StateTerminated {
 			continue
 		}
-		if i := informationOf(s); !slices.ContainsFunc(in.Filters, func(f informationFilter) bool { return !f.matches(i, s) }) {
+		if i := informationOf(s, now); !slices.ContainsFunc(in.Filters, func(f informationFilter) bool { return !f.matches(i, s) }) {
 			found = append(found, i)
 		}
 	}
@@ -88,9 +97,9 @@ func describeInstanceInformation(r *request, in *informationInput) (any, *failur
 	return informationOutput{part, next}, nil
 }
 
-func informationOf(s model.Server) instanceInformation {
+func informationOf(s model.Server, now time.Time) instanceInformation {
 	i := instanceInformation{
-		InstanceId: s.ID, PingStatus: "Online", LastPingDateTime: epoch(s.Created), AgentVersion: "3.3.2299.0", IsLatestVersion: true,
+		InstanceId: s.ID, PingStatus: "Online", LastPingDateTime: epoch(now), AgentVersion: "3.3.2299.0", IsLatestVersion: true,
 		PlatformType: "Linux", PlatformName: "Amazon Linux", PlatformVersion: "2023", ResourceType: "EC2Instance", IPAddress: s.PrivateIP,
 		ComputerName: s.Name, SourceId: s.ID, SourceType: "AWS::EC2::Instance",
 	}
@@ -98,29 +107,33 @@ func informationOf(s model.Server) instanceInformation {
 		i.PlatformType, i.PlatformName, i.PlatformVersion = "Windows", "Microsoft Windows Server 2022 Datacenter", "10.0.20348"
 	}
 	if s.AgentState() != model.AgentOnline {
-		i.PingStatus = "ConnectionLost"
+		// When it was lost is not kept.
+		i.PingStatus, i.LastPingDateTime = "ConnectionLost", epoch(s.Created)
 	}
 	return i
 }
 
 // check refuses a filter that the cloud would refuse.
-func (f informationFilter) check() *failure {
+func (f informationFilter) check(member string) *failure {
 	switch {
 	case f.Key == "":
-		return missing("filters.1.member.key")
+		return missing(member + "key")
+	case f.Values == nil:
+		return missing(member + "values")
 	case len(f.Values) == 0:
-		return fail("InvalidInstanceInformationFilterValue", "")
+		return invalid("[]", member+"values", tooShort(1))
 	case len(f.Values) > maxInformationFilters:
-		return invalid(fmt.Sprint(f.Values), "filters.1.member.values", fmt.Sprintf("Member must have length less than or equal to %d", maxInformationFilters))
+		return invalid(fmt.Sprint(f.Values), member+"values", tooLong(maxInformationFilters))
 	}
 	switch f.Key {
 	case "InstanceIds":
 		for _, id := range f.Values {
-			if !managedID.MatchString(id) {
+			if managedID.broken(id) != "" {
 				return fail("InvalidInstanceInformationFilterValue", "")
 			}
 		}
-	case "PingStatus", "PlatformTypes", "ResourceType", "SourceTypes":
+	case "PingStatus", "PlatformTypes", "ResourceType", "SourceTypes", "SourceIds", "AgentVersion", "tag-key",
+		"ActivationIds", "AssociationStatus", "IamRole":
 	default:
 		if !strings.HasPrefix(f.Key, "tag:") {
 			return fail("InvalidFilterKey", "")
@@ -141,7 +154,12 @@ func (f informationFilter) matches(i instanceInformation, s model.Server) bool {
 		return slices.Contains(f.Values, i.ResourceType)
 	case "SourceTypes":
 		return slices.Contains(f.Values, i.SourceType)
+	case "SourceIds":
+		return slices.Contains(f.Values, i.SourceId)
+	case "AgentVersion":
+		return slices.Contains(f.Values, i.AgentVersion)
+	case "ActivationIds", "AssociationStatus", "IamRole":
+		return false // no simulated node has one
 	}
-	value, ok := s.Tags[strings.TrimPrefix(f.Key, "tag:")]
-	return ok && slices.Contains(f.Values, value)
+	return commandTarget(f).covers(s)
 }

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -63,13 +64,15 @@ func getCommandInvocation(r *request, in *getInvocationInput) (any, *failure) {
 	switch {
 	case !ok || i.Labels[labelPlace] != r.place():
 		return nil, fail("InvocationDoesNotExist", "")
+	case optional(in.PluginName, "pluginName", pluginName) != nil:
+		return nil, optional(in.PluginName, "pluginName", pluginName)
 	case in.PluginName != "" && in.PluginName != plugin(i):
 		return nil, fail("InvalidPluginName", "")
 	}
 	status, details := r.status(i)
 	out := invocationOutput{
 		CommandId: i.CommandID, InstanceId: i.ServerID, Comment: i.Labels[labelComment], DocumentName: i.Labels[labelDocument],
-		DocumentVersion: "$DEFAULT", PluginName: plugin(i), ResponseCode: i.ExitCode, Status: status, StatusDetails: details,
+		DocumentVersion: version(i.Labels), PluginName: plugin(i), ResponseCode: i.ExitCode, Status: status, StatusDetails: details,
 		ExecutionStartDateTime: stamp(i.Started),
 	}
 	if i.State == model.CommandSucceeded || i.State == model.CommandFailed {
@@ -78,6 +81,12 @@ func getCommandInvocation(r *request, in *getInvocationInput) (any, *failure) {
 	}
 	return out, nil
 }
+
+// pluginName is what the model says of PluginName.
+var pluginName = text(4, 0, "")
+
+// version is the version of the document that a command names.
+func version(labels map[string]string) string { return cmp.Or(labels[labelVersion], "$DEFAULT") }
 
 // plugin is the name of the documents' one step.
 func plugin(i model.Invocation) string {
@@ -133,107 +142,164 @@ type listCommandsInput struct {
 // mostCommands is the largest and default size of a page.
 const mostCommands = 50
 
-// find lists what both list calls choose from, newest first.
-func (in *listCommandsInput) find(r *request) ([]model.Invocation, int, *failure) {
-	size := mostCommands
-	if in.MaxResults != nil {
-		if size = *in.MaxResults; size < 1 || size > mostCommands {
-			return nil, 0, invalid(fmt.Sprint(size), "maxResults", fmt.Sprintf("Member must have value between 1 and %d", mostCommands))
-		}
+// What a filter of the two list calls may ask for.
+const (
+	invokedAfter   = "InvokedAfter"
+	invokedBefore  = "InvokedBefore"
+	byStatus       = "Status"
+	byStage        = "ExecutionStage" // ListCommands only
+	byDocument     = "DocumentName"
+	stageExecuting = "Executing"
+	stageComplete  = "Complete"
+	maxFilters     = 5
+)
+
+var filterValue = text(1, 128, "")
+
+// check checks what both list calls share, and returns the size of a page. stages says whether
+// ExecutionStage may be a filter.
+func (in *listCommandsInput) check(stages bool) (int, *failure) {
+	if f := cmp.Or(number(in.MaxResults, "maxResults", 1, mostCommands), optional(in.InstanceId, "instanceId", managedID)); f != nil {
+		return 0, f
 	}
 	if in.CommandId != "" {
 		if f := checkCommandID(in.CommandId); f != nil {
-			return nil, 0, f
+			return 0, f
 		}
 	}
-	if in.InstanceId != "" {
-		if f := checkInstanceID(in.InstanceId); f != nil {
-			return nil, 0, f
+	switch n := len(in.Filters); {
+	case in.Filters != nil && n == 0:
+		return 0, invalid("[]", "filters", tooShort(1))
+	case n > maxFilters:
+		return 0, invalid(fmt.Sprint(in.Filters), "filters", tooLong(maxFilters))
+	}
+	for i, f := range in.Filters {
+		member := fmt.Sprintf("filters.%d.member.", i+1)
+		if bad := cmp.Or(
+			invalid(f.Key, member+"key", oneOf(f.Key, invokedAfter, invokedBefore, byStatus, byStage, byDocument)),
+			invalid(f.Value, member+"value", filterValue.broken(f.Value)),
+		); bad != nil {
+			return 0, bad
+		}
+		switch f.Key {
+		case invokedAfter, invokedBefore:
+			if _, err := time.Parse(time.RFC3339, f.Value); err != nil {
+				return 0, invalid(f.Value, member+"value", "Member must be a time in ISO 8601 form")
+			}
+		case byStage:
+			if !stages {
+				return 0, fail("InvalidFilterKey", "")
+			}
+			if bad := invalid(f.Value, member+"value", oneOf(f.Value, stageExecuting, stageComplete)); bad != nil {
+				return 0, bad
+			}
 		}
 	}
-	for _, f := range in.Filters {
-		if !slices.Contains([]string{"InvokedAfter", "InvokedBefore", "Status", "DocumentName"}, f.Key) {
-			return nil, 0, fail("InvalidFilterKey", "")
-		}
-		if _, err := time.Parse(time.RFC3339, f.Value); err != nil && (f.Key == "InvokedAfter" || f.Key == "InvokedBefore") {
-			return nil, 0, invalid(f.Value, "filters.1.member.value", "Member must be a time in ISO 8601 form")
-		}
+	if in.MaxResults != nil {
+		return *in.MaxResults, nil
 	}
-	found := r.invocations(func(i model.Invocation) bool {
-		return !i.Hidden && (in.CommandId == "" || in.CommandId == i.CommandID) && (in.InstanceId == "" || in.InstanceId == i.ServerID)
-	})
-	found = slices.DeleteFunc(found, func(i model.Invocation) bool {
-		status, _ := r.status(i)
-		return slices.ContainsFunc(in.Filters, func(f commandFilter) bool { return !f.matches(i, status) })
-	})
-	slices.Reverse(found)
-	return found, size, nil
+	return mostCommands, nil
 }
 
-func (f commandFilter) matches(i model.Invocation, status string) bool {
-	at, _ := time.Parse(time.RFC3339, f.Value)
-	switch f.Key {
-	case "InvokedAfter":
-		return i.Queued.After(at)
-	case "InvokedBefore":
-		return i.Queued.Before(at)
-	case "Status":
-		return f.Value == status
-	default: // DocumentName
-		return f.Value == i.Labels[labelDocument]
-	}
+// find lists what both list calls choose from, newest first.
+func (in *listCommandsInput) find(r *request) []model.Invocation {
+	found := r.invocations(func(i model.Invocation) bool {
+		return !i.Hidden && (in.CommandId == "" || in.CommandId == i.CommandID)
+	})
+	slices.Reverse(found)
+	return found
+}
+
+// matches says whether all filters let a command, or one on an instance, through.
+func (in *listCommandsInput) matches(queued time.Time, document, status, details string) bool {
+	return !slices.ContainsFunc(in.Filters, func(f commandFilter) bool {
+		at, _ := time.Parse(time.RFC3339, f.Value) // checked
+		switch f.Key {
+		case invokedAfter:
+			return queued.Before(at)
+		case invokedBefore:
+			return !queued.Before(at)
+		case byStatus:
+			return f.Value != status && f.Value != details
+		case byStage:
+			complete := !slices.Contains([]string{"Pending", "InProgress"}, status)
+			return complete != (f.Value == stageComplete)
+		default: // DocumentName
+			return f.Value != document
+		}
+	})
 }
 
 type commandView struct {
-	CommandId         string
-	DocumentName      string
-	DocumentVersion   string
-	Comment           string
-	ExpiresAfter      float64
-	Parameters        map[string][]string
-	InstanceIds       []string
-	Targets           []string
-	RequestedDateTime float64
-	Status            string
-	StatusDetails     string
-	MaxConcurrency    string
-	MaxErrors         string
-	TargetCount       int
-	CompletedCount    int
-	ErrorCount        int
-	TimeoutSeconds    int
+	CommandId             string
+	DocumentName          string
+	DocumentVersion       string
+	Comment               string
+	ExpiresAfter          float64
+	Parameters            map[string][]string
+	InstanceIds           []string
+	Targets               []commandTarget
+	RequestedDateTime     float64
+	Status                string
+	StatusDetails         string
+	MaxConcurrency        string
+	MaxErrors             string
+	TargetCount           int
+	CompletedCount        int
+	ErrorCount            int
+	DeliveryTimedOutCount int
+	TimeoutSeconds        int
 }
 
-// viewCommand makes one command of its invocations.
-func viewCommand(all []model.Invocation) commandView {
+// viewCommand makes one command of all its invocations.
+func (r *request) viewCommand(all []model.Invocation) commandView {
 	labels := all[0].Labels
 	delivery, _ := strconv.Atoi(labels[labelTimeout]) // they are ours
 	execution, _ := strconv.Atoi(labels[labelExecution])
 	v := commandView{
-		CommandId: all[0].CommandID, DocumentName: labels[labelDocument], DocumentVersion: "$DEFAULT", Comment: labels[labelComment],
+		CommandId: all[0].CommandID, DocumentName: labels[labelDocument], DocumentVersion: version(labels), Comment: labels[labelComment],
 		ExpiresAfter:      epoch(all[0].Queued.Add(time.Duration(delivery+execution) * time.Second)),
-		RequestedDateTime: epoch(all[0].Queued), Targets: []string{}, MaxConcurrency: "50", MaxErrors: "0", TimeoutSeconds: delivery,
-		TargetCount: len(all), Status: "Pending", StatusDetails: "Pending",
+		RequestedDateTime: epoch(all[0].Queued), InstanceIds: []string{}, TimeoutSeconds: delivery, TargetCount: len(all),
+		MaxConcurrency: cmp.Or(labels[labelConcurrency], "50"), MaxErrors: cmp.Or(labels[labelErrors], "0"),
 	}
 	_ = json.Unmarshal([]byte(labels[labelParameters]), &v.Parameters) // as above
-	begun := false
+	_ = json.Unmarshal([]byte(labels[labelTargets]), &v.Targets)
+	begun, ends := false, map[[2]string]bool{}
 	for _, i := range all {
-		v.InstanceIds = append(v.InstanceIds, i.ServerID)
-		begun = begun || i.State != model.CommandPending
-		if i.State.Final() {
-			v.CompletedCount++
+		if len(v.Targets) == 0 {
+			v.InstanceIds = append(v.InstanceIds, i.ServerID)
 		}
-		if i.State.Final() && i.State != model.CommandSucceeded {
+		begun = begun || i.State != model.CommandPending
+		if !i.State.Final() {
+			continue
+		}
+		v.CompletedCount++
+		status, details := r.status(i)
+		ends[[2]string{status, details}] = true
+		switch details {
+		case "Failed", "ExecutionTimedOut", "Undeliverable":
 			v.ErrorCount++
+		case "DeliveryTimedOut":
+			v.DeliveryTimedOutCount++
 		}
 	}
+	v.Status, v.StatusDetails = "Pending", "Pending"
 	switch {
-	case v.CompletedCount == len(all) && v.ErrorCount == 0:
-		v.Status, v.StatusDetails = "Success", "Success"
+	case v.CompletedCount == len(all) && len(ends) == 1:
+		for end := range ends {
+			v.Status, v.StatusDetails = end[0], end[1]
+		}
+		if v.StatusDetails == "Undeliverable" { // of an invocation only
+			v.StatusDetails = v.Status
+		}
 	case v.CompletedCount == len(all):
+		// With MaxErrors 0 the first that is none of Success decides; a larger one is not looked at.
 		v.Status, v.StatusDetails = "Failed", "Failed"
 	case begun:
 		v.Status, v.StatusDetails = "InProgress", "InProgress"
+	}
+	if v.Targets == nil {
+		v.Targets = []commandTarget{}
 	}
 	return v
 }
@@ -245,27 +311,35 @@ type listCommandsOutput struct {
 
 // listCommands is the history: who may read it sees the commands' parameters.
 func listCommands(r *request, in *listCommandsInput) (any, *failure) {
-	found, size, f := in.find(r)
+	if in.Details {
+		return nil, fail("ValidationException", "the simulator: json: unknown field \"Details\"")
+	}
+	size, f := in.check(true)
 	if f != nil {
 		return nil, f
 	}
 	var ids []string
 	byID := map[string][]model.Invocation{}
-	for _, i := range found {
+	for _, i := range in.find(r) {
 		if byID[i.CommandID] == nil {
 			ids = append(ids, i.CommandID)
 		}
 		byID[i.CommandID] = append(byID[i.CommandID], i)
 	}
-	part, next, ok := cut(ids, in.NextToken, size)
+	views := []commandView{}
+	for _, id := range ids {
+		slices.Reverse(byID[id]) // in the order in which they were named
+		v := r.viewCommand(byID[id])
+		sent := in.InstanceId == "" || slices.ContainsFunc(byID[id], func(i model.Invocation) bool { return i.ServerID == in.InstanceId })
+		if sent && in.matches(byID[id][0].Queued, v.DocumentName, v.Status, v.StatusDetails) {
+			views = append(views, v)
+		}
+	}
+	part, next, ok := cut(views, in.NextToken, size)
 	if !ok {
 		return nil, fail("InvalidNextToken", "")
 	}
-	out := listCommandsOutput{Commands: []commandView{}, NextToken: next}
-	for _, id := range part {
-		out.Commands = append(out.Commands, viewCommand(byID[id]))
-	}
-	return out, nil
+	return listCommandsOutput{part, next}, nil
 }
 
 type pluginView struct {
@@ -296,10 +370,14 @@ type listInvocationsOutput struct {
 
 // listCommandInvocations is the history by instance, with the output if Details is set.
 func listCommandInvocations(r *request, in *listCommandsInput) (any, *failure) {
-	found, size, f := in.find(r)
+	size, f := in.check(false)
 	if f != nil {
 		return nil, f
 	}
+	found := slices.DeleteFunc(in.find(r), func(i model.Invocation) bool {
+		status, details := r.status(i)
+		return in.InstanceId != "" && in.InstanceId != i.ServerID || !in.matches(i.Queued, i.Labels[labelDocument], status, details)
+	})
 	part, next, ok := cut(found, in.NextToken, size)
 	if !ok {
 		return nil, fail("InvalidNextToken", "")
@@ -309,7 +387,7 @@ func listCommandInvocations(r *request, in *listCommandsInput) (any, *failure) {
 		status, details := r.status(i)
 		v := invocationView{
 			CommandId: i.CommandID, InstanceId: i.ServerID, Comment: i.Labels[labelComment], DocumentName: i.Labels[labelDocument],
-			DocumentVersion: "$DEFAULT", RequestedDateTime: epoch(i.Queued), Status: status, StatusDetails: details, CommandPlugins: []pluginView{},
+			DocumentVersion: version(i.Labels), RequestedDateTime: epoch(i.Queued), Status: status, StatusDetails: details, CommandPlugins: []pluginView{},
 		}
 		if in.Details {
 			v.CommandPlugins = append(v.CommandPlugins, pluginView{

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
@@ -289,9 +290,9 @@ func (i *invocation) show() Invocation {
 	return out
 }
 
-// CancelCommand ends a command on all its servers where it has not ended; false means no such command.
-// What a script has done stays done.
-func (w *World) CancelCommand(commandID string) bool {
+// CancelCommand ends a command where it has not ended: on the named servers or, if there is none, on all of
+// its own. False means no such command. What a script has done stays done.
+func (w *World) CancelCommand(commandID string, serverIDs ...string) bool {
 	defer w.enter()()
 	found := false
 	for _, i := range w.invocations {
@@ -299,7 +300,7 @@ func (w *World) CancelCommand(commandID string) bool {
 			continue
 		}
 		found = true
-		if !i.State.Final() {
+		if named := len(serverIDs) == 0 || slices.Contains(serverIDs, i.ServerID); named && !i.State.Final() {
 			w.finish(i, CommandCancelled)
 		}
 	}
