@@ -3,19 +3,23 @@ package cloudsim_test
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -146,6 +150,10 @@ func TestAWSRefusals(t *testing.T) {
 		_, err := e.ec2().DescribeInstances(ctx, in)
 		return err
 	}
+	pairs := func(in *ec2.DescribeKeyPairsInput) error {
+		_, err := e.ec2().DescribeKeyPairs(ctx, in)
+		return err
+	}
 	filter := func(name string, values ...string) []types.Filter {
 		return []types.Filter{{Name: &name, Values: values}}
 	}
@@ -168,6 +176,11 @@ func TestAWSRefusals(t *testing.T) {
 		"bad token":          {describe(&ec2.DescribeInstancesInput{NextToken: aws.String("x")}), "400 InvalidNextToken"},
 		"unknown filter":     {describe(&ec2.DescribeInstancesInput{Filters: filter("colour", "x")}), "400 InvalidParameterValue"},
 		"201 filter values":  {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", slices.Repeat([]string{"x"}, 201)...)}), "400 FilterLimitExceeded"},
+		"51 filters":         {describe(&ec2.DescribeInstancesInput{Filters: slices.Repeat(filter("tag:a", "x"), 51)}), "400 FilterLimitExceeded"},
+		"long filter value":  {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", strings.Repeat("x", 256))}), "400 FilterLimitExceeded"},
+		"key pairs by type":  {pairs(&ec2.DescribeKeyPairsInput{Filters: filter("key-type", "rsa")}), "400 InvalidParameterValue"},
+		"key pairs by group": {pairs(&ec2.DescribeKeyPairsInput{Filters: filter("tagged", "x")}), "400 InvalidParameterValue"},
+		"key pairs by tag":   {pairs(&ec2.DescribeKeyPairsInput{Filters: filter("tag:a", "x")}), ""},
 		"describe, dry run":  {describe(&ec2.DescribeInstancesInput{DryRun: aws.Bool(true)}), "412 DryRunOperation"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,6 +241,76 @@ func TestAWSUnsignedRequest(t *testing.T) {
 	}
 }
 
+// Requests that no SDK makes, signed by the SDK's signer.
+func TestAWSRawRequests(t *testing.T) {
+	e := startAWS(t, cloudsim.Options{}, cloudsim.SeedOptions{NoServers: true})
+	key := aws.Credentials{AccessKeyID: e.creds.AccessKey, SecretAccessKey: e.creds.SecretKey}
+	for name, c := range map[string]struct {
+		service, query, body, hash string
+		status                     int
+		holds                      string
+	}{
+		"GET":                  {"ec2", "?Action=DescribeInstances&Version=2016-11-15", "", "", 200, "<reservationSet></reservationSet>"},
+		"an older version":     {"ec2", "", "Action=DescribeInstances&Version=2014-10-01", "", 200, "DescribeInstancesResponse"},
+		"no such version":      {"ec2", "", "Action=DescribeInstances&Version=2016-11-16", "", 400, "<Code>NoSuchVersion</Code>"},
+		"no version":           {"ec2", "", "Action=DescribeInstances", "", 400, "<Code>MissingParameter</Code>"},
+		"no action":            {"ec2", "", "Version=2016-11-15", "", 400, "<Code>MissingAction</Code>"},
+		"unknown action":       {"ec2", "", "Action=describeInstances&Version=2016-11-15", "", 400, "<Code>InvalidAction</Code>"},
+		"pages of key pairs":   {"ec2", "", "Action=DescribeKeyPairs&Version=2016-11-15&MaxResults=5", "", 400, "<Code>UnknownParameter</Code>"},
+		"unsigned body":        {"ec2", "", "Action=DescribeInstances&Version=2016-11-15", "UNSIGNED-PAYLOAD", 401, "<Code>AuthFailure</Code>"},
+		"STS, no version":      {"sts", "", "Action=GetCallerIdentity", "", 400, "GetCallerIdentity for version NO_VERSION_SPECIFIED</Message>"},
+		"STS, EC2's version":   {"sts", "", "Action=GetCallerIdentity&Version=2016-11-15", "", 400, "<ErrorResponse"},
+		"IAM in STS's scope":   {"sts", "", "Action=GetUser&Version=2010-05-08", "", 403, "correct service: &#39;iam&#39;"},
+		"STS, unsigned body":   {"sts", "", "Action=GetCallerIdentity&Version=2011-06-15", "UNSIGNED-PAYLOAD", 403, "<Code>SignatureDoesNotMatch</Code>"},
+		"a role of no account": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn:aws:iam::12:role/x", "", 400, "arn:aws:iam::12:role/x is invalid"},
+		"a short role":         {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=x", "", 400, "greater than or equal to 20"},
+		"no session name":      {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleArn=" + e.creds.RoleARN, "", 400, "Value null at &#39;roleSessionName&#39;"},
+		"a long session name":  {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=" + strings.Repeat("s", 65) + "&RoleArn=" + e.creds.RoleARN, "", 400, "less than or equal to 64"},
+		"a short external id":  {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&ExternalId=x&RoleArn=" + e.creds.RoleARN, "", 400, "&#39;externalId&#39;"},
+		"a source identity":    {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&SourceIdentity=alice&ExternalId=" + e.creds.ExternalID + "&RoleArn=" + e.creds.RoleARN, "", 200, "<SourceIdentity>alice</SourceIdentity>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			method, hash := http.MethodPost, c.hash
+			if c.body == "" {
+				method = http.MethodGet
+			}
+			if hash == "" {
+				hash = fmt.Sprintf("%x", sha256.Sum256([]byte(c.body)))
+			}
+			r, err := http.NewRequestWithContext(t.Context(), method, e.sim.URL(model.AWS, c.service)+"/"+c.query, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("X-Amz-Content-Sha256", hash)
+			if err := v4.NewSigner().SignHTTP(t.Context(), key, r, hash, c.service, e.creds.Region, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			resp, err := e.http.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != c.status || !strings.Contains(string(text), c.holds) {
+				t.Errorf("%d %s, %v; want %d %s", resp.StatusCode, text, err, c.status, c.holds)
+			}
+		})
+	}
+}
+
+// The root user of an account cannot assume roles.
+func TestAWSRootAssumesNoRole(t *testing.T) {
+	e := startAWS(t, cloudsim.Options{}, cloudsim.SeedOptions{NoServers: true})
+	root := e.sim.World().AddAccessKey(model.AccessKey{Cloud: model.AWS, AccountID: e.creds.AccountID})
+	_, err := sts.NewFromConfig(e.config(root.ID, root.Secret, "", e.creds.Region)).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+		RoleArn: &e.creds.RoleARN, RoleSessionName: aws.String("me"), ExternalId: &e.creds.ExternalID,
+	})
+	if awsCode(err) != "403 AccessDenied" || !strings.Contains(err.Error(), "root accounts") {
+		t.Error(err)
+	}
+}
+
 func TestAWSListsInstances(t *testing.T) {
 	e := startAWS(t, cloudsim.Options{}, cloudsim.SeedOptions{NoServers: true})
 	// With retries: the SDK may close a request's body while the connection still looks for its end, which ends the
@@ -275,6 +358,8 @@ func TestAWSListsInstances(t *testing.T) {
 		"tag key":        {"tag-key", []string{"app"}, 12},
 		"state":          {"instance-state-name", []string{"running"}, 12},
 		"stopped":        {"instance-state-name", []string{"stopped"}, 0},
+		"launch index":   {"launch-index", []string{"0"}, 12},
+		"of a profile":   {"iam-instance-profile.id", []string{"*"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, _ := list(1000, types.Filter{Name: &c.filter, Values: c.values}); len(got) != c.want {

@@ -8,10 +8,12 @@
 package awsapi
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -38,6 +40,8 @@ type action struct {
 	params []string
 	// required are the names that must be there.
 	required []string
+	// texts are what the models of STS and IAM say of parameters.
+	texts map[string]constraint
 	// open marks a call that needs no permission.
 	open bool
 	run  func(*request) (any, *failure)
@@ -62,7 +66,7 @@ func New(w *model.World) *API {
 	return &API{world: w, services: map[string]*service{
 		"2011-06-15": stsService(),
 		"2010-05-08": iamService(),
-		"":           ec2Service(), // whatever version the client names
+		"":           ec2Service(), // of many versions
 	}}
 }
 
@@ -82,10 +86,7 @@ func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			form[name] = append(form[name], values...)
 		}
 	}
-	s := a.services[form.Get("Version")]
-	if s == nil {
-		s = a.services[""]
-	}
+	s := a.service(r, form.Get("Version"))
 	if err != nil {
 		wire.Write(rw, answerError(s, fail("MalformedQueryString", err.Error()), id))
 		return
@@ -113,17 +114,36 @@ func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		})
 }
 
+// service is the one that a request is for: by the version of its API, else by the scope of the signature.
+func (a *API) service(r *http.Request, version string) *service {
+	if s := a.services[version]; s != nil && version != "" {
+		return s
+	}
+	if sig, err := parseSignature(r); err == nil {
+		for _, s := range a.services {
+			if s.name == sig.service {
+				return s
+			}
+		}
+	}
+	return a.services[""]
+}
+
 // run checks an action's parameters and the permission, then does it.
 func (a *API) run(s *service, r *request) (any, *failure) {
 	name := r.get("Action")
 	act, ok := s.actions[name]
 	switch {
+	case s.name == "ec2" && r.get("Version") == "":
+		return nil, fail("MissingParameter", "The request must contain the parameter Version")
+	case s.name == "ec2" && !slices.Contains(ec2Versions, r.get("Version")):
+		return nil, fail("NoSuchVersion", "The requested version ("+r.get("Version")+") of service AmazonEC2 does not exist")
 	case name == "":
 		return nil, fail("MissingAction", "The request is missing an action or a required parameter")
 	case !ok && s.name == "ec2":
 		return nil, fail("InvalidAction", "The action "+name+" is not valid for this web service.")
-	case !ok:
-		return nil, fail("InvalidAction", "Could not find operation "+name+" for version "+r.get("Version"))
+	case !ok || s.name != "ec2" && a.services[r.get("Version")] != s:
+		return nil, fail("InvalidAction", "Could not find operation "+name+" for version "+cmp.Or(r.get("Version"), "NO_VERSION_SPECIFIED"))
 	}
 	for _, given := range slices.Sorted(maps.Keys(r.form)) {
 		if !knows(act.params, given) {
@@ -132,12 +152,16 @@ func (a *API) run(s *service, r *request) (any, *failure) {
 	}
 	for _, p := range act.required {
 		switch {
-		case r.get(p) != "":
+		case r.get(p) != "" || s.name != "ec2" && r.form.Has(p):
 		case s.name == "ec2":
 			return nil, fail("MissingParameter", "The request must contain the parameter "+p)
 		default:
-			return nil, fail("ValidationError", "1 validation error detected: Value null at '"+lowerFirst(p)+
-				"' failed to satisfy constraint: Member must not be null")
+			return nil, fail("ValidationError", absent(lowerFirst(p)))
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(act.texts)) {
+		if broken := act.texts[p].broken(r.get(p)); broken != "" && r.form.Has(p) {
+			return nil, fail("ValidationError", violation(r.get(p), lowerFirst(p), broken))
 		}
 	}
 	if !act.open && !a.world.Allowed(r.caller.key, s.name, name) {
@@ -177,6 +201,23 @@ func knows(params []string, given string) bool {
 		}
 		return true
 	})
+}
+
+// number reads a parameter of STS or IAM that may be left out.
+func (r *request) number(name string, least, most, otherwise int) (int, *failure) {
+	given := r.get(name)
+	if given == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(given)
+	broken := outside(n, least, most)
+	if err != nil {
+		broken = "Member must be a number"
+	}
+	if broken != "" {
+		return 0, fail("ValidationError", violation(given, lowerFirst(name), broken))
+	}
+	return n, nil
 }
 
 // logged are the parameters worth keeping in the log.

@@ -12,17 +12,22 @@ import (
 // ec2Namespace is the namespace of EC2's answers.
 const ec2Namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
+// ec2Versions are the versions of the API that botocore has had; later ones do not change the calls.
+var ec2Versions = []string{
+	"2014-09-01", "2014-10-01", "2015-03-01", "2015-04-15", "2015-10-01", "2016-04-01", "2016-09-15", "2016-11-15",
+}
+
 // instanceID is the form of an instance id, old and new.
 var instanceID = regexp.MustCompile(`^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$`)
 
 func ec2Service() *service {
-	filterParams := []string{"Filter.N.Name", "Filter.N.Value.N", "MaxResults", "NextToken", "DryRun"}
+	filterParams := []string{"Filter.N.Name", "Filter.N.Value.N", "DryRun"}
 	return &service{name: "ec2", namespace: ec2Namespace, actions: map[string]action{
 		"GetPasswordData": {
 			params: []string{"InstanceId", "DryRun"}, required: []string{"InstanceId"}, run: getPasswordData,
 		},
 		"DescribeInstances": {
-			params: append([]string{"InstanceId.N", "IncludeManagedResources"}, filterParams...), run: describeInstances,
+			params: append([]string{"InstanceId.N", "IncludeManagedResources", "MaxResults", "NextToken"}, filterParams...), run: describeInstances,
 		},
 		"DescribeKeyPairs": {
 			params: append([]string{"KeyName.N", "KeyPairId.N", "IncludePublicKey"}, filterParams...), run: describeKeyPairs,

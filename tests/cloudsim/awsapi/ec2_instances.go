@@ -3,7 +3,6 @@ package awsapi
 import (
 	"encoding/xml"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -132,55 +131,6 @@ func tagsOf(s model.Server) map[string]string {
 		out[k] = v
 	}
 	return out
-}
-
-// instanceFilters read what a filter of DescribeInstances compares with.
-var instanceFilters = map[string]func(model.Server, instance) []string{
-	"instance-id":              func(_ model.Server, i instance) []string { return []string{i.ID} },
-	"instance-state-name":      func(_ model.Server, i instance) []string { return []string{i.State.Name} },
-	"instance-state-code":      func(_ model.Server, i instance) []string { return []string{strconv.Itoa(i.State.Code)} },
-	"instance-type":            func(_ model.Server, i instance) []string { return []string{i.Type} },
-	"key-name":                 func(_ model.Server, i instance) []string { return some(i.KeyName) },
-	"platform":                 func(_ model.Server, i instance) []string { return some(i.Platform) },
-	"platform-details":         func(_ model.Server, i instance) []string { return []string{i.PlatformDetails} },
-	"image-id":                 func(_ model.Server, i instance) []string { return []string{i.ImageID} },
-	"vpc-id":                   func(_ model.Server, i instance) []string { return some(i.VPCID) },
-	"subnet-id":                func(_ model.Server, i instance) []string { return some(i.SubnetID) },
-	"private-ip-address":       func(_ model.Server, i instance) []string { return some(i.PrivateIP) },
-	"ip-address":               func(_ model.Server, i instance) []string { return some(i.PublicIP) },
-	"private-dns-name":         func(_ model.Server, i instance) []string { return some(i.PrivateDNS) },
-	"dns-name":                 func(_ model.Server, i instance) []string { return some(i.PublicDNS) },
-	"availability-zone":        func(_ model.Server, i instance) []string { return []string{i.Zone} },
-	"architecture":             func(_ model.Server, i instance) []string { return []string{i.Architecture} },
-	"launch-time":              func(_ model.Server, i instance) []string { return []string{i.LaunchTime} },
-	"owner-id":                 func(s model.Server, _ instance) []string { return []string{s.AccountID} },
-	"reservation-id":           func(s model.Server, _ instance) []string { return []string{reservationID(s)} },
-	"tag-key":                  func(s model.Server, _ instance) []string { return slices.Collect(keys(tagsOf(s))) },
-	"hypervisor":               func(_ model.Server, i instance) []string { return []string{i.Hypervisor} },
-	"virtualization-type":      func(_ model.Server, i instance) []string { return []string{i.Virtualization} },
-	"root-device-type":         func(_ model.Server, i instance) []string { return []string{i.RootDeviceType} },
-	"monitoring-state":         func(_ model.Server, i instance) []string { return []string{i.Monitoring} },
-	"tenancy":                  func(_ model.Server, i instance) []string { return []string{i.Tenancy} },
-	"root-device-name":         func(_ model.Server, i instance) []string { return []string{i.RootDeviceName} },
-	"usage-operation":          func(_ model.Server, i instance) []string { return []string{i.UsageOperation} },
-	"iam-instance-profile.arn": func(model.Server, instance) []string { return nil },
-}
-
-// filterValues is what a server has to compare with a filter; ok is false for
-// a filter that EC2 does not know.
-func filterValues(name string, s model.Server, i instance) (values []string, ok bool) {
-	if key, isTag := strings.CutPrefix(name, "tag:"); isTag && key != "" {
-		value, has := tagsOf(s)[key]
-		if !has {
-			return nil, true
-		}
-		return []string{value}, true
-	}
-	read, ok := instanceFilters[name]
-	if !ok {
-		return nil, false
-	}
-	return read(s, i), true
 }
 
 func describeInstances(r *request) (any, *failure) {

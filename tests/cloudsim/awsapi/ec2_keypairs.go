@@ -15,7 +15,6 @@ type keyPairsResponse struct {
 	Namespace string         `xml:"xmlns,attr"`
 	RequestID string         `xml:"requestId"`
 	Pairs     items[keyPair] `xml:"keySet"`
-	NextToken string         `xml:"nextToken,omitempty"`
 }
 
 type keyPair struct {
@@ -33,7 +32,6 @@ var keyPairFilters = map[string]func(model.KeyPair) string{
 	"key-name":    func(p model.KeyPair) string { return p.Name },
 	"key-pair-id": func(p model.KeyPair) string { return p.ID },
 	"fingerprint": func(p model.KeyPair) string { return p.Fingerprint },
-	"key-type":    func(p model.KeyPair) string { return p.Type },
 }
 
 func describeKeyPairs(r *request) (any, *failure) {
@@ -42,7 +40,7 @@ func describeKeyPairs(r *request) (any, *failure) {
 		return nil, f
 	}
 	for _, c := range conditions {
-		if keyPairFilters[c.name] == nil && !strings.HasPrefix(c.name, "tag") {
+		if keyPairFilters[c.name] == nil && c.name != "tag-key" && (!strings.HasPrefix(c.name, "tag:") || c.name == "tag:") {
 			return nil, fail("InvalidParameterValue", "The filter '"+c.name+"' is invalid")
 		}
 	}

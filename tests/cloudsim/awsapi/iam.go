@@ -13,15 +13,21 @@ const iamNamespace = "https://iam.amazonaws.com/doc/2010-05-08/"
 const maxAccessKeys = 2
 
 func iamService() *service {
+	user := text(1, 128, `[\w+=,.@-]+`)
+	named := map[string]constraint{"UserName": user}
+	key := map[string]constraint{"UserName": user, "AccessKeyId": text(16, 128, `[\w]+`)}
 	return &service{name: "iam", namespace: iamNamespace, actions: map[string]action{
-		"GetUser":         {params: []string{"UserName"}, run: getUser},
-		"CreateAccessKey": {params: []string{"UserName"}, run: createAccessKey},
-		"ListAccessKeys":  {params: []string{"UserName", "MaxItems", "Marker"}, run: listAccessKeys},
+		"GetUser":         {params: []string{"UserName"}, texts: named, run: getUser},
+		"CreateAccessKey": {params: []string{"UserName"}, texts: named, run: createAccessKey},
+		"ListAccessKeys": {
+			params: []string{"UserName", "MaxItems", "Marker"}, run: listAccessKeys,
+			texts: map[string]constraint{"UserName": user, "Marker": text(1, 320, "[\\x{20}-\\x{FF}]+")},
+		},
 		"UpdateAccessKey": {
-			params: []string{"UserName", "AccessKeyId", "Status"}, required: []string{"AccessKeyId", "Status"}, run: updateAccessKey,
+			params: []string{"UserName", "AccessKeyId", "Status"}, required: []string{"AccessKeyId", "Status"}, texts: key, run: updateAccessKey,
 		},
 		"DeleteAccessKey": {
-			params: []string{"UserName", "AccessKeyId"}, required: []string{"AccessKeyId"}, run: deleteAccessKey,
+			params: []string{"UserName", "AccessKeyId"}, required: []string{"AccessKeyId"}, texts: key, run: deleteAccessKey,
 		},
 	}}
 }
@@ -117,6 +123,7 @@ type listAccessKeysResponse struct {
 	User      string   `xml:"ListAccessKeysResult>UserName"`
 	Keys      members  `xml:"ListAccessKeysResult>AccessKeyMetadata"`
 	Truncated bool     `xml:"ListAccessKeysResult>IsTruncated"`
+	Marker    string   `xml:"ListAccessKeysResult>Marker,omitempty"`
 	RequestID string   `xml:"ResponseMetadata>RequestId"`
 }
 
@@ -125,8 +132,16 @@ func listAccessKeys(r *request) (any, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	out := listAccessKeysResponse{Namespace: iamNamespace, User: u.Name, RequestID: r.id}
-	for _, k := range r.world.AccessKeys(model.AWS, u.ID) {
+	size, f := r.number("MaxItems", 1, 1000, 100)
+	if f != nil {
+		return nil, f
+	}
+	part, next, ok := cut(r.world.AccessKeys(model.AWS, u.ID), r.get("Marker"), size)
+	if !ok {
+		return nil, fail("ValidationError", "Invalid Marker.")
+	}
+	out := listAccessKeysResponse{Namespace: iamNamespace, User: u.Name, Truncated: next != "", Marker: next, RequestID: r.id}
+	for _, k := range part {
 		out.Keys.Members = append(out.Keys.Members, keyView(k, u.Name))
 	}
 	return out, nil
@@ -159,9 +174,8 @@ func updateAccessKey(r *request) (any, *failure) {
 		return nil, f
 	}
 	status := r.get("Status")
-	if status != "Active" && status != "Inactive" {
-		return nil, fail("ValidationError", "1 validation error detected: Value '"+status+"' at 'status' failed to satisfy constraint: "+
-			"Member must satisfy enum value set: [Active, Inactive]")
+	if broken := oneOf(status, "Active", "Inactive"); broken != "" {
+		return nil, fail("ValidationError", violation(status, "status", broken))
 	}
 	r.world.SetAccessKeyInactive(model.AWS, k.ID, status == "Inactive")
 	return emptyResponse{XMLName: xml.Name{Local: "UpdateAccessKeyResponse"}, Namespace: iamNamespace, RequestID: r.id}, nil

@@ -9,10 +9,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxFilterValues is EC2's limit of values over all filters of a request.
-const maxFilterValues = 200
+// Limits of a request to EC2: its filters, the values of all of them, and the characters of a value.
+const (
+	maxEC2Filters   = 50
+	maxFilterValues = 200
+	maxFilterLength = 255
+)
 
 // index reads the N of a parameter such as InstanceId.N; 0 means none.
 func index(s string) int {
@@ -70,7 +75,13 @@ func filters(form url.Values) ([]filter, *failure) {
 		if total += len(f.values); total > maxFilterValues {
 			return nil, fail("FilterLimitExceeded", fmt.Sprintf("The maximum number of filter values specified on a single call is %d", maxFilterValues))
 		}
+		if slices.ContainsFunc(f.values, func(v string) bool { return utf8.RuneCountInString(v) > maxFilterLength }) {
+			return nil, fail("FilterLimitExceeded", fmt.Sprintf("The maximum length for a filter value is %d characters", maxFilterLength))
+		}
 		out = append(out, f)
+	}
+	if len(out) > maxEC2Filters {
+		return nil, fail("FilterLimitExceeded", fmt.Sprintf("The maximum number of filters specified on a single call is %d", maxEC2Filters))
 	}
 	return out, nil
 }

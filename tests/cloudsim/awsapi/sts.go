@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -17,8 +16,12 @@ func stsService() *service {
 	return &service{name: "sts", namespace: stsNamespace, actions: map[string]action{
 		"GetCallerIdentity": {open: true, run: getCallerIdentity},
 		"AssumeRole": {
-			params:   []string{"RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId", "Policy"},
+			params:   []string{"RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId", "SourceIdentity"},
 			required: []string{"RoleArn", "RoleSessionName"}, run: assumeRole,
+			texts: map[string]constraint{
+				"RoleArn": text(20, 2048, ""), "RoleSessionName": text(2, 64, `[\w+=,.@-]*`),
+				"ExternalId": text(2, 1224, `[\w+=,.@:\/-]*`), "SourceIdentity": text(2, 64, `[\w+=,.@-]*`),
+			},
 		},
 	}}
 }
@@ -52,6 +55,7 @@ type assumeRoleResponse struct {
 	ARN         string         `xml:"AssumeRoleResult>AssumedRoleUser>Arn"`
 	RoleID      string         `xml:"AssumeRoleResult>AssumedRoleUser>AssumedRoleId"`
 	Credentials stsCredentials `xml:"AssumeRoleResult>Credentials"`
+	Source      string         `xml:"AssumeRoleResult>SourceIdentity,omitempty"`
 	RequestID   string         `xml:"ResponseMetadata>RequestId"`
 }
 
@@ -66,25 +70,22 @@ type stsCredentials struct {
 // and the limit for a role that is assumed with another role's session.
 const maxSession = 3600
 
-var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+// roleARN is the form of what can be assumed.
+var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$`)
 
 func assumeRole(r *request) (any, *failure) {
-	name := r.get("RoleSessionName")
-	if !sessionName.MatchString(name) {
-		return nil, fail("ValidationError", "1 validation error detected: Value '"+name+"' at 'roleSessionName' failed to satisfy constraint: "+
-			`Member must satisfy regular expression pattern: [\w+=,.@-]*`)
-	}
-	seconds := maxSession
-	if text := r.get("DurationSeconds"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 900 || n > 43200 {
-			return nil, fail("ValidationError", "1 validation error detected: Value '"+text+"' at 'durationSeconds' failed to satisfy constraint: "+
-				"Member must have value between 900 and 43200")
-		}
-		seconds = n
-	}
-	arn := r.get("RoleArn")
-	if seconds > maxSession {
+	name, arn := r.get("RoleSessionName"), r.get("RoleArn")
+	seconds, f := r.number("DurationSeconds", 900, 43200, maxSession)
+	switch {
+	case f != nil:
+		return nil, f
+	case !roleARN.MatchString(arn):
+		return nil, fail("ValidationError", arn+" is invalid")
+	case r.caller.key.RoleARN == "" && r.caller.key.UserID == "":
+		return nil, &failure{http.StatusForbidden, "AccessDenied", "Roles may not be assumed by root accounts."}
+	case r.caller.key.RoleARN != "" && seconds > maxSession:
+		return nil, fail("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	case seconds > maxSession:
 		return nil, fail("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	role, known := r.world.Role(model.AWS, arn)
@@ -99,6 +100,7 @@ func assumeRole(r *request) (any, *failure) {
 	}
 	return assumeRoleResponse{
 		Namespace: stsNamespace, ARN: caller{key: key}.arn(r.world), RoleID: role.ID + ":" + name, RequestID: r.id,
+		Source:      r.get("SourceIdentity"),
 		Credentials: stsCredentials{key.ID, key.Secret, key.Token, key.Expires.UTC().Format("2006-01-02T15:04:05Z")},
 	}, nil
 }
