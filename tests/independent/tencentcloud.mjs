@@ -17,11 +17,11 @@ const agent = new http.Agent({
   lookup: (_name, options, done) => (options.all ? done(null, [{ address: hostname, family: 4 }]) : done(null, hostname, 4)),
 });
 
-function client(secretId, secretKey) {
+function client(secretId, secretKey, signMethod = "TC3-HMAC-SHA256", reqMethod = "POST") {
   return new tencentcloud.cvm.v20170312.Client({
     credential: { secretId, secretKey },
     region: REGION,
-    profile: { language: "en-US", httpProfile: { protocol: "http://", endpoint: `cvm.localhost:${port}`, reqTimeout: 30, agent } },
+    profile: { language: "en-US", signMethod, httpProfile: { protocol: "http://", endpoint: `cvm.localhost:${port}`, reqMethod, reqTimeout: 30, agent } },
   });
 }
 
@@ -40,6 +40,19 @@ await test("a wrong secret is refused", () =>
 await test("an unknown secret id is refused", () =>
   fails("AuthFailure.SecretIdNotFound", client(`AKID${"0".repeat(32)}`, SECRET_KEY).DescribeInstances({})));
 
+for (const signMethod of ["TC3-HMAC-SHA256", "HmacSHA1", "HmacSHA256"]) {
+  for (const reqMethod of ["GET", "POST"]) {
+    const list = { Filters: [{ Name: "instance-id", Values: [INSTANCE] }, { Name: "zone", Values: [`${REGION}-1`, `${REGION}-2`] }], Limit: 1 };
+    await test(`a ${reqMethod} with ${signMethod} is accepted`, async () => {
+      const { TotalCount, InstanceSet } = await client(SECRET_ID, SECRET_KEY, signMethod, reqMethod).DescribeInstances(list);
+      if (TotalCount !== 1 || InstanceSet[0].InstanceId !== INSTANCE) throw new Error(`found ${JSON.stringify(InstanceSet)}`);
+    });
+    await test(`a ${reqMethod} with ${signMethod} and a wrong secret is refused`, () =>
+      fails("AuthFailure.SignatureFailure", client(SECRET_ID, `${SECRET_KEY}x`, signMethod, reqMethod).DescribeInstances(list)));
+    await pause(250); // less than ten requests a second
+  }
+}
+
 await test("a reset of a running server needs ForceStop", () =>
   fails("UnsupportedOperation.InstanceStateRunning", reset({ ForceStop: false })));
 
@@ -51,6 +64,11 @@ await test("more than 100 ids are refused", () =>
 
 await test("a malformed id is refused", () =>
   fails(/Malformed$/, reset({ InstanceIds: ["no-instance"], ForceStop: true })));
+
+await test("one unknown id among known ones refuses them all", async () => {
+  await fails("InvalidInstanceId.NotFound", reset({ InstanceIds: [INSTANCE, "ins-00000000"], ForceStop: true }));
+  if ((await describe()).LatestOperation !== null) throw new Error("the known one has been reset");
+});
 
 await test("an unknown id is refused", () =>
   fails("InvalidInstanceId.NotFound", reset({ InstanceIds: ["ins-00000000"], ForceStop: true })));

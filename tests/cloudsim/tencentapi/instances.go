@@ -138,7 +138,10 @@ func view(s model.Server) instance {
 	i.SystemDisk, i.DataDisks = disk{"CLOUD_PREMIUM", "disk-" + strings.TrimPrefix(s.ID, "ins-"), 50}, []disk{}
 	i.InternetAccessible.InternetChargeType = "TRAFFIC_POSTPAID_BY_HOUR"
 	i.SecurityGroupIDs, i.IsolatedSource = []string{securityGroup}, "NOTISOLATED"
-	if s.RestrictState == "EXPIRED" || s.RestrictState == "PROTECTIVELY_ISOLATED" {
+	switch s.RestrictState {
+	case "EXPIRED":
+		i.IsolatedSource = "EXPIRE"
+	case "PROTECTIVELY_ISOLATED":
 		i.IsolatedSource = "ARREAR"
 	}
 	i.VirtualPrivateCloud.VPCID, i.VirtualPrivateCloud.SubnetID = s.VPCID, s.SubnetID
