@@ -13,7 +13,7 @@ import (
 
 // verdict is what an error code means. The advice names the way out; {permission} stands for the
 // CAM action of the call, {endpoint} for the connection field with the URL that was asked, {keys}, {id},
-// {mismatch}, {principal} and {check} for what the origin of the keys says.
+// {mismatch}, {ended}, {principal} and {check} for what the origin of the keys says.
 type verdict struct {
 	kind   cloud.Kind
 	advice string
@@ -47,7 +47,7 @@ var verdicts = map[string]verdict{
 	cvm.INVALIDINSTANCEID_MALFORMED:                          {cloud.Refused, adviceID},
 	cvm.INVALIDPARAMETERVALUE_INSTANCEIDMALFORMED:            {cloud.Refused, adviceID},
 	cvm.INVALIDINSTANCEID_NOTFOUND:                           {cloud.NotFound, "no such instance in this region for these keys; check the id and the connection's region"},
-	cvm.INVALIDPARAMETERVALUE:                                {cloud.Refused, "the cloud does not accept a value of the request; check the role's username"},
+	cvm.INVALIDPARAMETERVALUE:                                {cloud.Refused, "the cloud does not accept a value of the request; check the role's username and the connection's region"},
 	cvm.INVALIDPARAMETERVALUE_INVALIDPASSWORD:                {cloud.PasswordRefused, advicePassword},
 	cvm.INVALIDPASSWORD:                                      {cloud.PasswordRefused, advicePassword},
 	cvm.INVALIDPARAMETERVALUE_LIMITEXCEEDED:                  {cloud.Refused, "a list of the request is too long; at most 100 instances fit into one"},
@@ -185,7 +185,7 @@ var verdicts = map[string]verdict{
 	"AuthFailure.SecretIdNotFound":      {cloud.Denied, adviceKeys},
 	"AuthFailure.SignatureExpire":       {cloud.Denied, "the clock of this host is more than five minutes off the cloud's; synchronize it: timedatectl set-ntp true"},
 	"AuthFailure.SignatureFailure":      {cloud.Denied, "{mismatch}"},
-	"AuthFailure.TokenFailure":          {cloud.Denied, "the temporary keys were revoked or have expired; the next call fetches others from {keys}"},
+	"AuthFailure.TokenFailure":          {cloud.Denied, "{ended}"},
 	"AuthFailure.UnauthorizedOperation": {cloud.Denied, adviceGrant},
 	"DryRunOperation":                   {cloud.Refused, adviceOurs},
 	"FailedOperation":                   {cloud.Unknown, "the cloud reports a failure without a reason"},
@@ -213,7 +213,7 @@ var verdicts = map[string]verdict{
 	"UnknownParameter":                                  {cloud.Refused, adviceOurs},
 	"UnsupportedOperation":                              {cloud.Refused, adviceNothing},
 	"UnsupportedProtocol":                               {cloud.Refused, adviceOurs},
-	"UnsupportedRegion":                                 {cloud.Refused, "the cloud does not offer CVM in this region; check the connection's region"},
+	unsupportedRegion:                                   {cloud.Refused, "the cloud does not offer CVM in this region; check the connection's region"},
 }
 
 // groups judges codes that no page lists, by the part before their first dot. Only groups that are
@@ -237,7 +237,7 @@ var groups = map[string]verdict{
 	"InvalidFilter":               {cloud.Refused, adviceTags},
 	"InvalidFilterValue":          {cloud.Refused, adviceTags},
 	"InvalidRegion":               {cloud.Refused, "the cloud does not know the connection's region; check it"},
-	"UnsupportedRegion":           {cloud.Refused, "the cloud does not offer CVM in this region; check the connection's region"},
+	unsupportedRegion:             {cloud.Refused, "the cloud does not offer CVM in this region; check the connection's region"},
 	"MutexOperation":              {cloud.Refused, adviceRunning},
 	"OperationDenied":             {cloud.Refused, adviceNothing},
 	"UnsupportedOperation":        {cloud.Refused, adviceNothing},
@@ -246,8 +246,26 @@ var groups = map[string]verdict{
 	"InvalidAccount":              {cloud.Refused, "the account is barred from this, maybe by unpaid orders; see the cloud's console"},
 }
 
-// judge returns the verdict on an error code of the API.
-func judge(code string) verdict {
+// ofService judges codes that mean something else at one service than at the others.
+var ofService = map[string]map[string]verdict{
+	endpointTAT: {
+		// "The role does not exist" (errors.go): TAT works in instances as a service role of the account, and
+		// role_arn is no matter of it. It says nothing about the instance.
+		tat.RESOURCENOTFOUND_ROLENOTFOUND: {cloud.Refused, "TAT lacks its service role in the account; open TAT in the cloud's console and grant it"},
+	},
+	endpointSTS: {
+		unsupportedRegion: {cloud.Refused, "the cloud does not offer STS in this region; check the connection's region"},
+	},
+}
+
+// unsupportedRegion is the common code for a region that the service asked for does not have.
+const unsupportedRegion = "UnsupportedRegion"
+
+// judge returns the verdict on an error code of a service.
+func judge(service, code string) verdict {
+	if v, ok := ofService[service][code]; ok {
+		return v
+	}
 	if v, ok := verdicts[code]; ok {
 		return v
 	}

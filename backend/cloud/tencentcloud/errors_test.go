@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
@@ -160,7 +162,7 @@ func TestGroupsNeverPromiseTooMuch(t *testing.T) {
 	open := regexp.MustCompile(`^(FailedOperation|InternalError|InternalServerError|Resource[A-Za-z]*|ServiceUnavailable)(\.|$)`)
 	for _, m := range codes {
 		code := m[1]
-		v := judge(code)
+		v := judge("cvm", code)
 		if v.kind == "" || v.advice == "" {
 			t.Errorf("%s: incomplete verdict %+v", code, v)
 		}
@@ -185,7 +187,7 @@ func TestUnlistedCodes(t *testing.T) {
 		"":                                          cloud.Unknown,
 		"unsupportedoperation.instancestaterunning": cloud.Unknown,
 	} {
-		if got := judge(code).kind; got != want {
+		if got := judge("cvm", code).kind; got != want {
 			t.Errorf("%q: kind %q, want %q", code, got, want)
 		}
 	}
@@ -225,12 +227,33 @@ func TestEveryCodeThroughTheSDK(t *testing.T) {
 	}
 }
 
+// A code may mean one thing to a service and another to the next.
+func TestCodesOfOneService(t *testing.T) {
+	for _, c := range []struct {
+		of   action
+		code string
+		kind cloud.Kind
+		says string
+	}{
+		{assumeRole, "ResourceNotFound.RoleNotFound", cloud.NotFound, "role_arn"},
+		{runCommand, "ResourceNotFound.RoleNotFound", cloud.Refused, "TAT lacks its service role"},
+		{describeInstances, "UnsupportedRegion", cloud.Refused, "CVM"},
+		{getCallerIdentity, "UnsupportedRegion", cloud.Refused, "STS"},
+	} {
+		e := translate(originStatic, c.of, tcerr.NewTencentCloudSDKError(c.code, "", ""))
+		if e.Kind != c.kind || !strings.Contains(e.Message, c.says) {
+			t.Errorf("%s of %s: %s, %v", c.code, c.of, e.Kind, e)
+		}
+	}
+}
+
 func TestAdviceNamesTheWayOut(t *testing.T) {
 	for code, want := range map[string]string{
 		"UnsupportedOperation.InstanceStateRunning": "force_stop=true",
 		"AuthFailure.UnauthorizedOperation":         "cvm:ResetInstancesPassword",
 		"AuthFailure.SecretIdNotFound":              "access_key",
 		"AuthFailure.SignatureFailure":              "secret_key",
+		"AuthFailure.TokenFailure":                  "access_key is a temporary key",
 		"AuthFailure.SignatureExpire":               "clock",
 		"InvalidParameterValue.InvalidPassword":     "password_policy",
 		"RequestLimitExceeded":                      "max_requests_per_second",

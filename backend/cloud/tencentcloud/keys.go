@@ -95,6 +95,7 @@ type origin struct {
 	keys      string // what to check when the cloud refuses them
 	id        string // the name of their SecretId
 	mismatch  string // what to say when the cloud refuses a signature, and the way out
+	ended     string // the same for a token
 	principal string // who needs a permission
 	check     string // what to type to see which permissions there are
 }
@@ -103,12 +104,14 @@ var (
 	originStatic = origin{
 		keys: "access_key and secret_key of the connection", id: "access_key",
 		mismatch:  "secret_key does not belong to access_key; write both again",
+		ended:     "access_key is a temporary key, which works with its token only; give the API key of a CAM user (CAM console, API keys)",
 		principal: "the user of access_key",
 	}
 	originAmbient = origin{
 		keys: "the ambient credentials of the Vault server (use_ambient_credentials)", id: "the SecretId of the ambient credentials",
 		mismatch: "the SecretKey of the ambient credentials does not belong to their SecretId; correct it where the Vault server finds them " +
 			"(variables, shared file, role of the CVM instance), the next call reads them anew",
+		ended:     "the ambient credentials of the Vault server were revoked or have expired, or their token is missing; the next call reads them anew",
 		principal: "the user or role of the ambient credentials",
 	}
 )
@@ -118,6 +121,7 @@ func originRole(arn, check string) origin {
 	return origin{
 		keys: "the role " + arn + " and its sessions", id: "the SecretId of the role's session",
 		mismatch:  "the cloud does not accept the signature of a session of the role " + arn + "; the next call assumes it anew, check endpoints.sts if that lasts",
+		ended:     "the session of the role " + arn + " was revoked or has expired; the next call assumes the role anew",
 		principal: "the role " + arn, check: check,
 	}
 }
@@ -181,7 +185,8 @@ func (k *keySource) refused(used *session, failure *cloud.Error) {
 		return
 	}
 	switch failure.Code {
-	case "AuthFailure.TokenFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.InvalidSecretId", "AuthFailure.SignatureFailure":
+	case "AuthFailure.TokenFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.InvalidSecretId", "AuthFailure.SignatureFailure",
+		cvm.UNAUTHORIZEDOPERATION_INVALIDTOKEN:
 		k.renewed.Drop(func(have *session) bool { return have == used })
 	}
 }

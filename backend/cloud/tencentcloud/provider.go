@@ -94,12 +94,12 @@ func (d *sender) exchange(ctx context.Context, a action, s *session, send func(c
 	return nil
 }
 
-// Verify implements cloud.Provider. It asks STS who the caller is. Where the keys may not do that,
-// or where only endpoints.cvm is set, it describes one instance instead.
+// Verify implements cloud.Provider. It asks STS who the caller is. Where the keys may not do that, STS does
+// not have the region, or only endpoints.cvm is set, it describes one instance instead.
 func (p *provider) Verify(ctx context.Context) error {
 	if !p.noSTS() {
 		_, err := p.identity(ctx)
-		if !lacksPermission(err) {
+		if e := asError(err); !lacksPermission(err) && (e == nil || e.Code != unsupportedRegion) {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -74,10 +75,10 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 
 // refusal translates an error that the API answered with.
 func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
-	v := judge(api.Code)
+	v := judge(a.service, api.Code)
 	text := cloud.OneLine(cloud.Redact(api.Message, secrets...), maxCloudText)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
-		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
+		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{ended}", from.ended, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
 		Code:      cloud.OneLine(cloud.Redact(api.Code, secrets...), 128),
@@ -126,7 +127,7 @@ func lacksPermission(err error) bool {
 		return false
 	}
 	return e.Code == "AuthFailure.UnauthorizedOperation" || e.Code == "UnauthorizedOperation" ||
-		strings.HasPrefix(e.Code, "UnauthorizedOperation.")
+		strings.HasPrefix(e.Code, "UnauthorizedOperation.") && e.Code != cvm.UNAUTHORIZEDOPERATION_INVALIDTOKEN
 }
 
 // asError returns the *cloud.Error of a failed call, or nil.

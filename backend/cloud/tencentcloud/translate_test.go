@@ -50,7 +50,8 @@ func TestTranslateKeepsTheChain(t *testing.T) {
 func TestLacksPermission(t *testing.T) {
 	for code, want := range map[string]bool{
 		"AuthFailure.UnauthorizedOperation": true, "UnauthorizedOperation": true, "UnauthorizedOperation.X": true,
-		"AuthFailure.SignatureFailure": false, "InternalError": false,
+		"UnauthorizedOperation.InvalidToken": false,
+		"AuthFailure.SignatureFailure":       false, "InternalError": false,
 	} {
 		err := error(translate(originStatic, getCallerIdentity, tcerr.NewTencentCloudSDKError(code, "", "")))
 		if got := lacksPermission(err); got != want {
