@@ -76,6 +76,7 @@ type Core struct {
 	conns    map[string]*connection
 	queues   map[string]*queue
 	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
+	flights  flights
 	running  bool
 	loading  bool
 	loadedAt time.Time
@@ -174,6 +175,9 @@ type entry struct {
 	// that reading this account needs one.
 	line   joiners
 	leased atomic.Bool
+	// sending is set during the worker's step that resets the account, followed while an accepted attempt's
+	// outcome is to be seen (see flights).
+	sending, followed atomic.Bool
 
 	// slot is the scheduler's part, guarded by its queue.
 	slot slot
@@ -204,6 +208,9 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 	}
 	e.know(a)
 	c.noteAttempts(e)
+	if a.follows() {
+		c.flights.follow(e)
+	}
 	return nil
 }
 
@@ -258,6 +265,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 func (e *entry) know(a *Account) {
 	e.rec, e.loaded = a, true
 	e.leased.Store(a != nil && a.Settings.Mode == Leased)
+	e.followed.Store(a.follows())
 }
 
 // watch returns a channel that is closed at the record's next change. The caller holds e.mu.

@@ -210,6 +210,11 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, met
 	var parts []part
 	var failed error
 	var wg sync.WaitGroup
+	defer func() {
+		for _, m := range members {
+			c.flights.leave(c.entry(m.ID))
+		}
+	}()
 	for _, m := range members {
 		wg.Go(func() {
 			c.opts.turn(ctx, m.ID)

@@ -24,6 +24,15 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 		c.hold(e, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
 		return "", false, nil
 	}
+	if r.ResetTraits().Serial {
+		if err := c.loadUsers(ctx, e.id); err != nil {
+			return "", false, err
+		}
+		if !c.flights.begin(e) {
+			c.hold(e, cloud.Errorf(cloud.Refused, "another account of instance %s is being rotated; the end of that is waited for", e.id.InstanceID))
+			return "", false, nil
+		}
+	}
 	return rec.OperationID, true, nil
 }
 

@@ -206,7 +206,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", id, err)
 	}
-	e.rec, e.loaded = nil, true
+	e.know(nil)
 	e.announce()
 	c.unschedule(e)
 	return nil
