@@ -44,7 +44,8 @@ func (e bound) apply(a *Account, r rules) error {
 }
 
 // unbound takes the role away: it was deleted or does not match the instance any more. A disclosed
-// version of a leased account still ends with its leases; nothing else happens to it.
+// version of a leased account still ends with its leases; nothing else happens to it. A rotation that was
+// only for the role's readers is not begun any more: it could shut a server down for nobody.
 type unbound struct{ role string }
 
 func (e unbound) apply(a *Account, _ rules) error {
@@ -53,7 +54,19 @@ func (e unbound) apply(a *Account, _ rules) error {
 	}
 	a.Role = ""
 	a.NextRotation = time.Time{}
+	if a.nobodyNeeds() {
+		a.Due, a.Backoff = nil, nil
+	}
 	return nil
+}
+
+// nobodyNeeds reports whether a rotation is due that has not begun and that only the role's readers had use
+// for: a first one, whose password nobody could read without the role, or a scheduled one.
+func (a *Account) nobodyNeeds() bool {
+	if a.Due == nil || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 {
+		return false
+	}
+	return a.Due.Reason == DueFirst && len(a.Versions) == 0 || a.Due.Reason == DueSchedule && !a.Due.Forced
 }
 
 // described refreshes the facts; an instance that was thought gone is back.

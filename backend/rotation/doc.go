@@ -22,7 +22,8 @@
 //  4. An attempt is closed only by a certain refusal of that very attempt, by its own request id shown
 //     in a final state, or by the settle window.
 //  5. A record that still shows the operation seen before the call is not visible yet: keep polling, for
-//     a bounded grace. Another id means overwritten: the attempt stays open; retry the same pending.
+//     a bounded grace. Another id means overwritten: the attempt stays open; retry the same pending. So
+//     accounts of one instance take turns (flights.go): they must not overwrite each other's operation.
 //  6. Success under the attempt's own id promotes, in one write: pending becomes the newest version,
 //     candidates are dropped, due is cleared. Attempts of the promoted value that are still open become
 //     old_unresolved.
@@ -49,7 +50,8 @@
 //     also while nonces do.
 //  15. Binding is create-if-absent under one lock. The account carries what its rotation needs. An
 //     instance that is terminated, or that the cloud does not know twice in a row, retires the account,
-//     and its leases still end.
+//     and its leases still end. A first or scheduled rotation that has not begun when the account loses
+//     its role is not made: only the role's readers had use for it.
 //  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
 //     the batch (id and value), which is written there first and copied to each account before it is
 //     sent. A retry goes to the unconfirmed only, and one member's reported failures never replace the

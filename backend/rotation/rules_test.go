@@ -236,6 +236,11 @@ func TestRule15Binding(t *testing.T) {
 			is(t, "current", a.current().Password, "one")
 		}},
 		{"another role's end changes nothing", nil, unbound{"db"}, errNoChange, nil},
+		{"a role's end takes a first rotation that has not begun", both(due(DueFirst), func(a *Account) { a.Versions = nil }), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, false) }},
+		{"and a scheduled one", due(DueSchedule), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, false) }},
+		{"but not what somebody asked for", both(due(DueSchedule), func(a *Account) { a.Due.Forced = true }), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, true) }},
+		{"nor what is owed to a revoked lease", due(DueRevoked), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRevoked) }},
+		{"nor what has begun", both(rotating(sent("a")), func(a *Account) { a.Versions, a.Due.Reason = nil, DueFirst }), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueFirst) }},
 		{"an instance that is gone retires the account, due is kept", due(DueRevoked), vanished{t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "gone", a.Gone, t0)
 			is(t, "reason", a.Due.Reason, DueRevoked)
