@@ -118,7 +118,7 @@ func (b *backend) dropEarlier(ctx context.Context, name string) error {
 	if len(kept) == len(stored.Earlier) {
 		return nil
 	}
-	if waiting, err := b.awaitsKey(ctx, name); err != nil || waiting {
+	if waiting, err := b.awaitsKey(ctx, name); err != nil || waiting != nil {
 		return err
 	}
 	stored.Earlier = kept
@@ -129,17 +129,17 @@ func (b *backend) dropEarlier(ctx context.Context, name string) error {
 	return nil
 }
 
-// awaitsKey reports whether an account of a role waits for an initial password that keys/<name> is to
-// decrypt.
-func (b *backend) awaitsKey(ctx context.Context, name string) (bool, error) {
+// awaitsKey returns an account of a role that waits for an initial password which keys/<name> is to decrypt, or
+// nil if there is none.
+func (b *backend) awaitsKey(ctx context.Context, name string) (*rotation.View, error) {
 	roles, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == "" || r.Key == name })
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	for _, user := range roles {
 		r, err := b.roles.get(ctx, user)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if r == nil {
 			continue
@@ -147,14 +147,14 @@ func (b *backend) awaitsKey(ctx context.Context, name string) (bool, error) {
 		for _, instance := range r.instances() {
 			view, err := b.core.Inspect(ctx, r.account(instance))
 			if err != nil {
-				return false, vaultError("", err)
+				return nil, vaultError("", err)
 			}
 			if view != nil && awaits(view, name) {
-				return true, nil
+				return view, nil
 			}
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // awaits reports whether an account has no password yet and needs that key for its first. An instance

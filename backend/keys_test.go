@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -152,4 +153,27 @@ func TestKeyInUseStays(t *testing.T) {
 	h.refused(t, logical.DeleteOperation, "keys/k", nil, http.StatusConflict, "r")
 	h.delete(t, "roles/r")
 	h.delete(t, "keys/k")
+}
+
+// A generated key exists nowhere else: with it, the initial passwords that were encrypted for it would be lost.
+func TestAwaitedKeyStays(t *testing.T) {
+	h := newHarness(t)
+	h.connection(t, "c", initialCloud)
+	h.write(t, "keys/pair", map[string]any{"generate": true})
+	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", Platform: cloud.Windows})
+	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_ids": "srv-1"})
+	h.refused(t, logical.DeleteOperation, "keys/pair", nil, http.StatusConflict, "c/srv-1/Administrator", "vault read cloudpw/creds/r/srv-1", "vault delete cloudpw/roles/r")
+	_, key, err := h.loadKey(t.Context(), "pair")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := ssh.ParseRawPrivateKey(key.PEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.cloud.boot(t, "srv-1", "from the cloud", &parsed.(*rsa.PrivateKey).PublicKey)
+	if got := h.read(t, "creds/r")["password"]; got != "from the cloud" {
+		t.Errorf("the password is %v", got)
+	}
+	h.delete(t, "keys/pair")
 }

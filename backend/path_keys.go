@@ -57,7 +57,7 @@ func (b *backend) pathKeys() *framework.Path {
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback:                    b.deleteKey,
 				Summary:                     "Delete a key.",
-				Description:                 "Refused while a role names it.",
+				Description:                 "Refused while a role names it, or an account of a role waits for an initial password that it is to decrypt.",
 				Responses:                   deletes("The key is deleted."),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -222,6 +222,14 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 	}
 	if len(users) > 0 {
 		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users), command("write", "roles/"+users[0], "key=OTHER"))
+	}
+	waiting, err := b.awaitsKey(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if waiting != nil {
+		return nil, conflictf("keys/%s: account %s of role %s still waits for an initial password that only this key decrypts; read that first: %s; or delete the role: %s",
+			name, waiting.ID, waiting.Role, command("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID), command("delete", "roles/"+waiting.Role))
 	}
 	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
 		return nil, storageError("delete", keyPrefix+name, err)
