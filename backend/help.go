@@ -263,8 +263,9 @@ force_stop it may shut down every server of the connection.
 	statusSynopsis    = "Read the state of the mount: accounts, rotations, conflicts and connections."
 	statusDescription = `
 Shows the number of accounts by state, what is due and since when, the accounts
-whose rotation fails and why, the instances that roles were not bound to, and for
-each connection its limiter and whether its cloud answers. It asks no cloud.
+whose rotation fails and why, the roles whose instances could not be looked at, the
+instances that roles were not bound to, and for each connection its limiter and
+whether its cloud answers. It asks no cloud.
 
   $ vault read -format=json cloudpw/status
 `

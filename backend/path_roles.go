@@ -135,6 +135,7 @@ func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *frame
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, err
 	}
+	b.refreshes.ended(name, nil, b.clock.now())
 	return warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next))), nil
 }
 
@@ -144,7 +145,7 @@ func (b *backend) mountWarnings(r *role) []string {
 	if r.Mode != rotation.Leased || limit <= 0 || r.maxTTL() <= limit {
 		return nil
 	}
-	return []string{fmt.Sprintf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: vault secrets tune -max-lease-ttl=%ds %s", r.maxTTL(), limit, seconds(r.maxTTL()), documentedMount)}
+	return []string{fmt.Sprintf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: vault secrets tune -max-lease-ttl=%ds %s", inWords(r.maxTTL()), inWords(limit), seconds(r.maxTTL()), documentedMount)}
 }
 
 func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

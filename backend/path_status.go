@@ -45,6 +45,7 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"queued":             field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
 		"failing":            field(framework.TypeSlice, "Accounts whose last try failed, those with most failures first, at most 100: account (for a shared_password: role), state, failures, last_error, next_try."),
 		"failing_count":      field(framework.TypeInt, "How many accounts fail, beyond those listed too."),
+		"failing_roles":      field(framework.TypeSlice, "Roles whose instances could not be looked at, as is done every 10 minutes, by name: role, connection, last_error, last_error_time, since. Newcomers are not bound meanwhile, and what is gone is not found out."),
 		"conflicts":          field(framework.TypeSlice, "Instances that a role's instance_tags match and that were left out when the tags were last resolved, since an older binding wins: role, connection, instance_id, username, reason. At most 100 for each role."),
 		"conflict_count":     field(framework.TypeInt, "How many instances were left out, beyond those listed too."),
 		"connections":        field(framework.TypeMap, "By connection: requests_per_second and waiting (requests that wait for the limiter, by API action); working, queued; breaker_open, retry_in (seconds) and last_error of a connection whose cloud does not answer."),
@@ -61,7 +62,12 @@ func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framewo
 	if err != nil {
 		return nil, err
 	}
+	failingRoles, err := b.failingRoles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	data := accountStates(status)
+	data["failing_roles"] = failingRoles
 	data["connections"] = connections
 	data["conflicts"], data["conflict_count"] = conflicts, conflictCount
 	return &logical.Response{Data: data}, nil

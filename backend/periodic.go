@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,11 +43,20 @@ func (b *backend) round(ctx context.Context) error {
 	return errors.Join(b.finishRootRotations(ctx), b.dropEarlierKeys(ctx), b.refreshRoles(ctx))
 }
 
-// refreshes remember, on the active node, when roles were looked at and what was missing then.
+// refreshes remember, on the active node, when roles were looked at, what was missing then, and which looks
+// failed.
 type refreshes struct {
 	mu      sync.Mutex
 	at      map[string]time.Time
 	missing map[string]map[string]bool // role -> instance ids
+	failed  map[string]failedLook      // role -> its last look, if that failed
+}
+
+// failedLook is why the instances of a role could not be looked at.
+type failedLook struct {
+	at    time.Time
+	since time.Time // of the first failure in a row
+	cause string
 }
 
 // due returns the roles to look at now, those first that have waited longest, and forgets roles that
@@ -56,9 +66,13 @@ func (r *refreshes) due(roles []string, now time.Time) []string {
 	defer r.mu.Unlock()
 	at := make(map[string]time.Time, len(roles))
 	missing := make(map[string]map[string]bool)
+	failed := make(map[string]failedLook)
 	var due []string
 	for _, name := range roles {
 		at[name] = r.at[name]
+		if f, ok := r.failed[name]; ok {
+			failed[name] = f
+		}
 		if m := r.missing[name]; m != nil {
 			missing[name] = m
 		}
@@ -66,7 +80,7 @@ func (r *refreshes) due(roles []string, now time.Time) []string {
 			due = append(due, name)
 		}
 	}
-	r.at, r.missing = at, missing
+	r.at, r.missing, r.failed = at, missing, failed
 	slices.SortStableFunc(due, func(a, b string) int {
 		if c := at[a].Compare(at[b]); c != 0 {
 			return c
@@ -80,6 +94,31 @@ func (r *refreshes) done(role string, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.at[role] = now
+}
+
+// ended notes how a look at a role's instances ended.
+func (r *refreshes) ended(role string, err error, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		delete(r.failed, role)
+		return
+	}
+	f := failedLook{at: now, since: now, cause: err.Error()}
+	if before, ok := r.failed[role]; ok {
+		f.since = before.since
+	}
+	if r.failed == nil {
+		r.failed = map[string]failedLook{}
+	}
+	r.failed[role] = f
+}
+
+// failures are the roles whose last look failed.
+func (r *refreshes) failures() map[string]failedLook {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.failed)
 }
 
 // lost notes which instances of a role are missing now, and returns those that were missing the last
@@ -129,7 +168,11 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 			continue
 		}
 		b.refreshes.done(name, b.clock.now())
-		if failed := b.lookAt(ctx, name, r, shared[r.Connection] > 1); failed != nil {
+		failed := b.lookAt(ctx, name, r, shared[r.Connection] > 1)
+		if !errors.Is(ctx.Err(), context.Canceled) { // else the backend ends
+			b.refreshes.ended(name, failed, b.clock.now())
+		}
+		if failed != nil {
 			failing[r.Connection] = true
 			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error", failed)
 		}

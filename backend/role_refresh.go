@@ -38,7 +38,11 @@ func (r *resolutions) begin(role string, now time.Time) bool {
 // refreshRole resolves a role's tags anew and binds what they mean now. It returns the role as it is
 // then, or nil if there is none. Roles with listed instances mean what they meant.
 func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string, error) {
-	return b.refreshTags(ctx, name, refresh{})
+	r, warnings, err := b.refreshTags(ctx, name, refresh{})
+	if err == nil && r != nil && r.InstanceTags != nil {
+		b.refreshes.ended(name, nil, b.clock.now())
+	}
+	return r, warnings, err
 }
 
 // refresh says how a role's tags are resolved anew.

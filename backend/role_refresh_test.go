@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,14 +132,14 @@ func TestListedInstancesAreLookedAt(t *testing.T) {
 	}
 }
 
-// An instance that stops to fit, since its key is deleted, say, stays with its role and its password.
+// An instance that stops to fit, since its key is gone, say, stays with its role and its password.
 func TestBoundInstancesStayThoughTheyDoNotFit(t *testing.T) {
 	m := newRefreshMount(t)
 	m.cloud.launch(cloud.Instance{ID: "srv-9", KeyName: "pair", Tags: map[string]string{"os": "win"}})
 	m.connection(t, "i", initialCloud)
 	m.write(t, "keys/pair", map[string]any{"generate": true})
 	m.write(t, "roles/w", map[string]any{"connection": "i", "instance_tags": "os=win"})
-	m.delete(t, "keys/pair")
+	m.loseKey(t, "pair")
 	m.round(t)
 	m.round(t)
 	if got := m.bound(t, "w"); got != "[srv-9]" {
@@ -186,6 +187,46 @@ func TestFailingCloudKeepsMappings(t *testing.T) {
 	m.round(t)
 	if m.bound(t, "r") != "[srv-1 srv-2]" || m.bound(t, "r2") != "[srv-5]" {
 		t.Error("an outage unbound instances")
+	}
+}
+
+// TestStatusShowsFailedLooks: who may not see the log sees there that newcomers are not bound.
+func TestStatusShowsFailedLooks(t *testing.T) {
+	m := newRefreshMount(t)
+	failing := func() []map[string]any { return m.read(t, "status")["failing_roles"].([]map[string]any) }
+	if got := failing(); len(got) != 0 {
+		t.Errorf("before the first look: %v", got)
+	}
+	m.cloud.fail("FindInstances", cloud.Errorf(cloud.Denied, "no permission to list"))
+	m.round(t)
+	since := timestamp(m.time.now)
+	m.round(t)
+	got := failing()
+	if len(got) != 1 || got[0]["role"] != "r" || got[0]["connection"] != "c" || !strings.Contains(got[0]["last_error"].(string), "no permission to list") ||
+		got[0]["since"] != since || got[0]["last_error_time"] != timestamp(m.time.now) {
+		t.Errorf("failing roles %v, since %s", got, since)
+	}
+	m.cloud.fail("FindInstances", nil)
+	m.round(t)
+	if got := failing(); len(got) != 0 {
+		t.Errorf("after a look that succeeded: %v", got)
+	}
+	for name, mend := range map[string]func(){
+		"written": func() { m.write(t, "roles/r", taggedRole) },
+		"listed":  func() { m.list(t, "instances/r") },
+		"deleted": func() { m.delete(t, "roles/r") },
+	} {
+		m.write(t, "roles/r", taggedRole)
+		m.cloud.fail("FindInstances", cloud.Errorf(cloud.Denied, "no permission to list"))
+		m.round(t)
+		m.cloud.fail("FindInstances", nil)
+		if len(failing()) != 1 {
+			t.Errorf("%s: failing roles %v", name, failing())
+		}
+		mend()
+		if got := failing(); len(got) != 0 {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

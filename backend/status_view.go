@@ -2,7 +2,9 @@ package backend
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -40,6 +42,25 @@ func failingData(failing []rotation.Failing) []map[string]any {
 		out = append(out, data)
 	}
 	return out
+}
+
+// failingRoles lists the roles whose instances the background could not look at the last time.
+func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
+	failures := b.refreshes.failures()
+	listed := make([]map[string]any, 0, len(failures))
+	for _, name := range slices.Sorted(maps.Keys(failures)) {
+		r, err := b.roles.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			continue // it was deleted meanwhile
+		}
+		f := failures[name]
+		listed = append(listed, map[string]any{"role": name, "connection": r.Connection, "last_error": f.cause,
+			"last_error_time": timestamp(f.at), "since": timestamp(f.since)})
+	}
+	return listed, nil
 }
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left
