@@ -14,7 +14,7 @@ import (
 const deleteAnyway = "force=true deletes the account all the same, and its passwords are lost"
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the
-// instance must be gone, and nothing may need the account any more. A forced delete is the documented
+// instance must be gone, unless the account never had one, and nothing may need the account any more. A forced delete is the documented
 // exception, which the server's log records besides Vault's audit log.
 func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	id, ok := accountID(data)
@@ -55,6 +55,9 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 			return conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
 		}
 	}
+	if neverHadPassword(view) {
+		return nil
+	}
 	instance, err := b.instanceOf(ctx, view.ID)
 	if err != nil {
 		return vaultError("it cannot be told whether instance "+view.ID.InstanceID+" still exists", err)
@@ -63,6 +66,12 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 		return conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first", instance.ID, instance.CloudState)
 	}
 	return nil
+}
+
+// neverHadPassword reports whether Vault has no password of the account and has sent none: nothing is lost
+// with its record.
+func neverHadPassword(v *rotation.View) bool {
+	return len(v.Versions) == 0 && v.PendingSince.IsZero() && v.OpenAttempts+v.Candidates == 0 && !v.OldUnresolved
 }
 
 // instanceOf asks the cloud for an account's instance. It returns nil if there is none any more.

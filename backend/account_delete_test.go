@@ -81,6 +81,16 @@ func TestDeleteAccountNeedsTheCloud(t *testing.T) {
 	}
 }
 
+// An account that never had a password, as of a role with a misspelt user name, is forgotten as it is.
+func TestDeleteAccountWithoutPassword(t *testing.T) {
+	h := leasedRole(t, nil)
+	h.refused(t, logical.DeleteOperation, webAccount, nil, http.StatusConflict, "belongs to role web")
+	h.write(t, "roles/web", map[string]any{"username": "deploy"})
+	h.delete(t, webAccount)
+	h.absent(t, webAccount)
+	h.read(t, "accounts/prod/srv-1/deploy")
+}
+
 func TestDeleteAccountWithoutConnection(t *testing.T) {
 	h, lease := unboundAccount(t)
 	h.revoke(t, lease)

@@ -79,7 +79,7 @@ func (b *backend) pathAccount() *framework.Path {
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback:                    b.deleteAccount,
 				Summary:                     "Forget an account and its passwords.",
-				Description:                 "Refused while its instance exists, a role is bound to it, it has leases, or a rotation is not settled, unless force=true.",
+				Description:                 "Refused while its instance exists (unless it never had a password), a role is bound to it, it has leases, or a rotation is not settled; force=true deletes it all the same.",
 				Responses:                   deletes("Vault has no record of the account any more."),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
