@@ -68,7 +68,7 @@ func (b *backend) discover(ctx context.Context, _ *logical.Request, data *framew
 			"key_name": i.KeyName, "tags": tags,
 		}
 	}
-	return logical.ListResponseWithInfo(ids, info), nil
+	return listed(ids, info, nil), nil
 }
 
 // discoveryAge is how long a connection's list of instances serves further pages and further roles

@@ -46,3 +46,16 @@ func TestDiscover(t *testing.T) {
 	h.cloud.fail("FindInstances", cloud.Errorf(cloud.Denied, "lack the permission"))
 	h.refused(t, logical.ListOperation, "discover/c", nil, http.StatusBadRequest, "cannot list", "lack the permission")
 }
+
+// TestEmptyListsHaveNoNames: a list without names says so, where its warnings make it more than a 404.
+func TestEmptyListsHaveNoNames(t *testing.T) {
+	h := newHarness(t)
+	h.connection(t, "c", resetCloud)
+	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_tags": "env=none", "force_stop": true})
+	for _, path := range []string{"instances/r", "discover/c", "keys/"} {
+		resp := h.ok(t, logical.ListOperation, path, nil)
+		if names, ok := resp.Data["keys"].([]string); !ok || names == nil || len(names) != 0 {
+			t.Errorf("%s lists %#v", path, resp.Data)
+		}
+	}
+}

@@ -47,7 +47,5 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	for _, id := range ids {
 		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.shared()}
 	}
-	resp := logical.ListResponseWithInfo(ids, info)
-	resp.Warnings = warnings
-	return resp, nil
+	return listed(ids, info, warnings), nil
 }
