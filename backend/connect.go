@@ -94,9 +94,10 @@ const (
 )
 
 // knownInstances are some instances of a connection's accounts, none if the write leaves it to the
-// same identity. Instances that are known to be gone prove nothing and are left out.
+// same identity. A connection that was deleted and is written anew may still have accounts. Instances that
+// are known to be gone prove nothing and are left out.
 func (b *backend) knownInstances(ctx context.Context, name string, old, next *connection) ([]string, error) {
-	if old == nil || sameIdentity(old, next) {
+	if old != nil && sameIdentity(old, next) {
 		return nil, nil
 	}
 	instances, err := b.core.List(ctx, name+"/")
