@@ -21,6 +21,9 @@ const (
 	minRequestTimeout     = time.Second
 	maxRequestTimeout     = 2 * time.Minute
 	maxRequestsPerSecond  = 1000
+	// minRequestsPerSecond keeps the time between two requests below that for which a background one waits
+	// for its turn (30 s); with less none would ever be sent.
+	minRequestsPerSecond = 0.1
 	// maxFieldLength bounds, in bytes, each text of a connection but the certificates.
 	maxFieldLength       = 2048
 	maxCertificateLength = 256 << 10

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -149,8 +151,8 @@ var connectionCases = map[string]struct {
 	"endpoints":               {set: map[string]any{"compute": "https://ecs.example.com"}, unset: map[string]string{}, refused: []any{"compute=http://example.com", "compute=https://169.254.169.254", "compute=https://u:p@example.com", "storage=https://example.com", "compute"}},
 	"ca_certificate":          {set: testCA, unset: "", refused: []any{"no certificate", strings.Repeat("x", 300<<10)}},
 	"allowed_roles":           {set: "web,db-*", reads: []string{"web", "db-*"}, unset: []string{"*"}, refused: nil},
-	"max_requests_per_second": {set: 2.5, unset: float64(1000), refused: []any{-1, 0, 1001, "many"}},
-	"request_timeout":         {set: "20s", reads: int64(20), unset: int64(30), refused: []any{"3m", "1500ms", "0", "-1s", "later"}},
+	"max_requests_per_second": {set: 2.5, unset: float64(1000), refused: []any{-1, 0, 1001, "many", "NaN", "Inf", 1e-9, 0.09}},
+	"request_timeout":         {set: "20s", reads: int64(20), unset: int64(30), refused: []any{"3m", "1500ms", "0", "-1s", "later", 20.5, json.Number("20.5")}},
 	"password_policy":         {set: "strong", unset: "", refused: []any{"none", "a\nb"}},
 	"verify_connection":       {set: false, unset: true, refused: []any{"perhaps"}},
 }
@@ -192,8 +194,26 @@ func TestConnectionFields(t *testing.T) {
 			}
 			h.write(t, "config/c", merged(secrets, map[string]any{name: ""}))
 			checkField(t, name, h.read(t, "config/c"), "", c.unset)
+			if fields[name].Type == framework.TypeString {
+				h.write(t, "config/c", merged(secrets, map[string]any{name: c.set}))
+				h.write(t, "config/c", merged(secrets, map[string]any{name: " "}))
+				checkField(t, name, h.read(t, "config/c"), "", c.unset)
+			}
 		})
 	}
+}
+
+// TestARecreatedConnectionSeesItsAccounts: what a connection's accounts mean does not change by deleting it.
+func TestARecreatedConnectionSeesItsAccounts(t *testing.T) {
+	h, lease := unboundAccount(t)
+	h.revoke(t, lease)
+	h.hasVersion(t, "srv-1", 2)
+	h.delete(t, "config/prod")
+	h.cloud.terminate("srv-1") // as another cloud account would show it
+	h.refused(t, logical.UpdateOperation, "config/prod", connectionData(resetCloud), http.StatusConflict, "another cloud account", "srv-1")
+	h.absent(t, "config/prod")
+	h.cloud.launch(cloud.Instance{ID: "srv-1", Platform: cloud.Linux})
+	h.write(t, "config/prod", connectionData(resetCloud))
 }
 
 // manyTags is n tags.

@@ -67,7 +67,7 @@ func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
 			return invalidf("%s: longer than %d bytes", f.name, maxFieldLength)
 		}
 		if strings.ContainsFunc(value, isControl) {
-			return invalidf("%s: must not contain control characters or line breaks", f.name)
+			return invalidf("%s: must not contain control characters or line breaks; a file given with @ must not end in one", f.name)
 		}
 	}
 	if !slices.Contains(d.Fields, ambientField) {
@@ -105,14 +105,14 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 	if err := in.real("max_requests_per_second", &next.MaxRequestsPerSecond); err != nil {
 		return err
 	}
-	if next.MaxRequestsPerSecond > maxRequestsPerSecond {
-		return invalidf("max_requests_per_second: must be at most %d", maxRequestsPerSecond)
+	if r := next.MaxRequestsPerSecond; r != 0 && (r < minRequestsPerSecond || r > maxRequestsPerSecond) {
+		return invalidf("max_requests_per_second: must be %v to %v", minRequestsPerSecond, maxRequestsPerSecond)
 	}
 	if err := in.duration("request_timeout", &next.RequestTimeout); err != nil {
 		return err
 	}
 	if t := next.timeout(); t < minRequestTimeout || t > maxRequestTimeout {
-		return invalidf("request_timeout: must be %s to %s", minRequestTimeout, maxRequestTimeout)
+		return invalidf("request_timeout: must be %s to %s", inWords(minRequestTimeout), inWords(maxRequestTimeout))
 	}
 	in.flag("verify_connection", &next.VerifyConnection)
 	in.text("password_policy", &next.PasswordPolicy)

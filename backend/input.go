@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -51,17 +52,20 @@ func (n input) empty(field string) bool {
 // The setters below change *at if the write names the field; the framework has checked that the
 // value fits the field's type.
 
+// text sets *at to "" for an empty value, blanks included.
 func (n input) text(field string, at *string) {
-	if n.has(field) {
+	switch {
+	case n.empty(field):
+		*at = ""
+	case n.has(field):
 		*at = n.data.Get(field).(string)
 	}
 }
 
 // trimmed is text without the blanks around it.
 func (n input) trimmed(field string, at *string) {
-	if n.has(field) {
-		*at = strings.TrimSpace(n.data.Get(field).(string))
-	}
+	n.text(field, at)
+	*at = strings.TrimSpace(*at)
 }
 
 func (n input) list(field string, at *[]string) {
@@ -125,7 +129,7 @@ func (n input) real(field string, at *float64) error {
 		*at = 0
 	case n.has(field):
 		*at = n.data.Get(field).(float64)
-		if *at <= 0 {
+		if math.IsNaN(*at) || *at <= 0 {
 			return invalidf("%s: must be above 0; an empty value restores the default", field)
 		}
 	}

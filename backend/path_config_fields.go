@@ -59,7 +59,7 @@ func configFields() map[string]*framework.FieldSchema {
 		"required_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Required tags"),
 			Description: "Tags that an instance must all carry to be served by the connection at all, at most 20. Checked when a role is written and when tags are resolved, not at reads. Default: none."},
 		"max_requests_per_second": {Type: framework.TypeFloat, DisplayAttrs: labelled("Requests per second"),
-			Description: fmt.Sprintf("Limit of requests a second for each API action, at most %d. Default: 10.", maxRequestsPerSecond)},
+			Description: fmt.Sprintf("Limit of requests a second for each API action, %v to %v. Default: 10.", minRequestsPerSecond, maxRequestsPerSecond)},
 		"request_timeout": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Request timeout"),
 			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", inWords(minRequestTimeout), inWords(maxRequestTimeout), inWords(defaultRequestTimeout))},
 		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),

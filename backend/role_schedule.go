@@ -94,12 +94,12 @@ func checkSchedule(r, _ *role, in input, d cloud.Descriptor) error {
 	least, greatest := rotation.Schedule{Cron: s.Cron}.Distances(time.Now())
 	switch every := r.minResetInterval(); {
 	case s.Window > 0 && s.Window < minRotationWindow:
-		return invalidf("rotation_window: must be at least %s, so that a reset can begin in it", minRotationWindow)
+		return invalidf("rotation_window: must be at least %s, so that a reset can begin in it", inWords(minRotationWindow))
 	case s.Window > 0 && greatest > 0 && s.Window >= greatest:
 		return invalidf("rotation_window: %s is no limit, since the times of rotation_schedule are never more than %s apart; "+
-			"give a shorter one, or leave it out to allow resets at any time", s.Window, greatest)
+			"give a shorter one, or leave it out to allow resets at any time", inWords(s.Window), inWords(greatest))
 	case r.Mode == rotation.Static && least > 0 && least < every:
-		return invalidf("rotation_schedule: some of its times are only %s apart, and min_reset_interval is %s; make one of them fit the other", least, every)
+		return invalidf("rotation_schedule: some of its times are only %s apart, and min_reset_interval is %s; make one of them fit the other", inWords(least), inWords(every))
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func checkStaticSchedule(r *role, s rotation.Schedule) error {
 	case s.Period > longestTTL:
 		return invalidf("rotation_period: must be at most %dh", int(longestTTL.Hours()))
 	case s.Period > 0 && s.Period < every:
-		return invalidf("rotation_period: %s is below min_reset_interval, which is %s; make one of them fit the other", s.Period, every)
+		return invalidf("rotation_period: %s is below min_reset_interval, which is %s; make one of them fit the other", inWords(s.Period), inWords(every))
 	case s.Disabled && s.Period == 0 && s.Cron == "":
 		return invalidf("disable_automated_rotation: the role has no rotation_period and no rotation_schedule, so there is nothing to disable; leave it out, or give an empty value to drop it")
 	case !r.rotateOnRead() && r.RotateOnReadCooldown != nil:

@@ -223,11 +223,11 @@ func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
 	case r.maxTTL() > longestTTL:
 		return invalidf("max_ttl: must be at most %dh", int(longestTTL.Hours()))
 	case r.ttl() > r.maxTTL() && r.MaxTTL == nil:
-		return invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", r.ttl(), r.maxTTL())
+		return invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", inWords(r.ttl()), inWords(r.maxTTL()))
 	case r.ttl() > r.maxTTL() && r.TTL == nil:
-		return invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", r.maxTTL(), r.ttl())
+		return invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", inWords(r.maxTTL()), inWords(r.ttl()))
 	case r.ttl() > r.maxTTL():
-		return invalidf("ttl: %s is above max_ttl, which is %s", r.ttl(), r.maxTTL())
+		return invalidf("ttl: %s is above max_ttl, which is %s", inWords(r.ttl()), inWords(r.maxTTL()))
 	}
 	return nil
 }

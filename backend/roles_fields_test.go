@@ -94,7 +94,7 @@ var roleCases = map[string]roleCase{
 	"checkout": {on: "leased", update: "shared", set: "exclusive", unset: "shared", refused: []refusal{{"mine", "unknown"}},
 		conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
 	"ttl": {on: "leased", update: "45m", updated: int64(2700), set: "30m", reads: int64(1800), unset: int64(3600), refused: []refusal{
-		{"25h", "max_ttl"}, {"1500ms", "whole seconds"}, {-1, "ttl"}, {"soon", "ttl"},
+		{"25h", "max_ttl"}, {"1500ms", "whole seconds"}, {1.5, "whole number"}, {-1, "ttl"}, {"soon", "ttl"},
 	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
 	"max_ttl": {on: "leased", update: "3h", updated: int64(10800), set: 7200, reads: int64(7200), unset: int64(86400), refused: []refusal{
 		{"30m", "ttl"}, {"200000h", "at most"}, {"1.5", "max_ttl"},
@@ -118,7 +118,7 @@ var roleCases = map[string]roleCase{
 	"rotation_schedule": {on: "static", update: "30 4 1 * *", set: "0 3 * * SAT", unset: "", refused: []refusal{
 		{"@daily", "five fields"}, {"0 0 3 * * *", "five fields"}, {"61 * * * *", "five fields"}, {"0 0 31 2 *", "never happens"},
 		{"TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"}, {"CRON_TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"},
-		{"*/5 * * * *", "min_reset_interval"}, {"0,5 3 * * *", "5m0s apart"},
+		{"*/5 * * * *", "min_reset_interval"}, {"0,5 3 * * *", "5m apart"},
 	}, conflicts: map[string]string{"leased": "rotation_window", "initial": "cannot reset"}},
 	"rotation_timezone": {on: "static", update: "Asia/Tokyo", with: map[string]any{"rotation_schedule": "0 3 * * *"}, set: "Europe/Berlin", unset: "UTC", refused: []refusal{
 		{"Mars/Olympus", "IANA"}, {"Local", "IANA"}, {"../../etc/passwd", "IANA"},
@@ -133,7 +133,7 @@ var roleCases = map[string]roleCase{
 	}, conflicts: map[string]string{"static": "rotate_on_read=true", "leased": "static roles", "initial": "cannot reset"}},
 	"disable_automated_rotation": {on: "static", update: false, with: map[string]any{"rotation_period": "24h"}, set: true, unset: false, refused: []refusal{{"perhaps", "disable_automated_rotation"}},
 		conflicts: map[string]string{"static": "nothing to disable", "leased": "static roles", "initial": "cannot reset"}},
-	"max_versions": {on: "leased", update: 5, anywhere: "every account has versions", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {"few", "max_versions"}}},
+	"max_versions": {on: "leased", update: 5, anywhere: "every account has versions", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {1.5, "whole number"}, {"few", "max_versions"}}},
 	"custom_metadata": {on: "leased", update: map[string]any{"team": "db"}, updated: map[string]string{"team": "db"}, anywhere: "it means nothing to cloudpw", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
 		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},
 }

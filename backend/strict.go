@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -69,6 +70,10 @@ func checkFields(path *framework.Path, req *logical.Request) error {
 		if isSensitive(path.Fields[name]) && !isText(req.Data[name]) {
 			// The framework's own error would repeat the value.
 			return invalidf("%s: must be a string", name)
+		}
+		if isWhole(path.Fields[name]) && isFraction(req.Data[name]) {
+			// The framework would cut it off in silence.
+			return invalidf("%s: must be a whole number", name)
 		}
 	}
 	return nil
@@ -155,6 +160,26 @@ func isText(value any) bool {
 		return true
 	}
 	return false
+}
+
+// isWhole reports whether the field is a number of things, or of seconds.
+func isWhole(field *framework.FieldSchema) bool {
+	return field.Type == framework.TypeInt || field.Type == framework.TypeDurationSecond
+}
+
+// isFraction reports whether a JSON number is none of ours.
+func isFraction(value any) bool {
+	var f float64
+	switch v := value.(type) {
+	case float64:
+		f = v
+	case json.Number:
+		var err error
+		if f, err = v.Float64(); err != nil {
+			return false // the framework refuses it
+		}
+	}
+	return f != math.Trunc(f)
 }
 
 // withEmptyMaps turns the empty string, which unsets a field, into an empty map where the schema wants
