@@ -203,6 +203,23 @@ func TestConnectionFields(t *testing.T) {
 	}
 }
 
+// TestDeletedConnectionOwesRotations: a lease that has ended is only worth something once its password has.
+func TestDeletedConnectionOwesRotations(t *testing.T) {
+	h, lease := unboundAccount(t)
+	h.cloud.fail("StartReset", cloud.Errorf(cloud.Throttled, "later"))
+	h.revoke(t, lease)
+	resp := h.ok(t, logical.DeleteOperation, "config/prod", nil)
+	if resp == nil || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "were to be rotated, which does not happen without the connection: 1;") {
+		t.Errorf("the answer is %+v", resp)
+	}
+	h.cloud.fail("StartReset", nil)
+	h.write(t, "config/prod", connectionData(resetCloud))
+	h.hasVersion(t, "srv-1", 2)
+	if resp := h.ok(t, logical.DeleteOperation, "config/prod", nil); resp != nil {
+		t.Errorf("once everything is rotated the answer is %+v", resp)
+	}
+}
+
 // TestARecreatedConnectionSeesItsAccounts: what a connection's accounts mean does not change by deleting it.
 func TestARecreatedConnectionSeesItsAccounts(t *testing.T) {
 	h, lease := unboundAccount(t)

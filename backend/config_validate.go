@@ -203,13 +203,13 @@ func (b *backend) checkSameAccount(ctx context.Context, name string, old, next *
 	if len(changed) == 0 {
 		return nil
 	}
-	accounts, _, err := b.core.ConnectionUse(ctx, name)
+	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return vaultError("", err)
 	}
-	if accounts > 0 {
+	if use.Accounts > 0 {
 		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection",
-			strings.Join(changed, ", "), name, accounts, name)
+			strings.Join(changed, ", "), name, use.Accounts, name)
 	}
 	return nil
 }

@@ -184,12 +184,12 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 	if len(users) > 0 {
 		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users), command("delete", "roles/"+users[0]))
 	}
-	accounts, leases, err := b.core.ConnectionUse(ctx, name)
+	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return nil, vaultError("", err)
 	}
-	if leases > 0 {
-		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, leases, accounts, command("list", "accounts/"+name))
+	if use.Leases > 0 {
+		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, use.Leases, use.Accounts, command("list", "accounts/"+name))
 	}
 	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
 		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name, command("write -force", rotateRootPrefix+name), name)
@@ -198,10 +198,15 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 		return nil, err
 	}
 	b.core.ForgetConnection(name)
+	var warnings []string
 	if left := c.leftoverIDs(); len(left) > 0 {
-		return warned([]string{"failed rotations of this connection's credential have left credentials behind; delete them at the cloud: " + someOf(left)}), nil
+		warnings = append(warnings, "failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+someOf(left))
 	}
-	return nil, nil
+	if use.Owed > 0 {
+		warnings = append(warnings, fmt.Sprintf("accounts that were to be rotated, which does not happen without the connection: %d; clients whose leases have ended may still know their passwords; "+
+			"to let them be rotated, write the connection again: %s", use.Owed, command("list", "accounts/"+name)))
+	}
+	return warned(warnings), nil
 }
 
 // rolesOf lists the roles that use a connection.

@@ -149,13 +149,25 @@ func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error)
 	return ids, err
 }
 
-// ConnectionUse counts the accounts of a connection and their leases.
-func (c *Core) ConnectionUse(ctx context.Context, connection string) (accounts, leases int, err error) {
-	err = c.each(ctx, connection+"/", func(a *Account) {
-		accounts++
-		leases += len(a.Leases)
+// Use counts what needs a connection.
+type Use struct {
+	Accounts, Leases int
+	// Owed are the accounts that are on their way to a new password, or whose present one somebody knows who
+	// must not any more. Those of instances that are gone are left out.
+	Owed int
+}
+
+// ConnectionUse counts the accounts of a connection.
+func (c *Core) ConnectionUse(ctx context.Context, connection string) (Use, error) {
+	var use Use
+	err := c.each(ctx, connection+"/", func(a *Account) {
+		use.Accounts++
+		use.Leases += len(a.Leases)
+		if a.Gone.IsZero() && a.mustRotate() {
+			use.Owed++
+		}
 	})
-	return accounts, leases, err
+	return use, err
 }
 
 // each visits the records below a prefix of account names.
