@@ -10,5 +10,6 @@
 // together and says nothing about the PowerShell.
 //
 // No other script is run at all. A simulator is no place to run foreign commands on somebody's machine:
-// a script counts as known if it is cloudpw's own but for the values between its quotes.
+// a script counts as known if it is cloudpw's own but for the values between its quotes. What is played on
+// Linux, without being run, are scripts of nothing but true, false, exit and echo with plain words.
 package guestos

@@ -58,6 +58,12 @@ func (s System) Run(interpreter, text string) (Result, error) {
 		return s.prepare()
 	case script == windowsSet && s.Windows:
 		return s.set(values[0], values[1]), nil
+	case script == unknown:
+		if r, ok := playPlain(text); ok && !s.Windows {
+			r.Key = s.Key
+			return r, nil
+		}
+		fallthrough
 	default:
 		return Result{ExitCode: 126, Output: "the simulated server runs no scripts but those of cloudpw\n", Key: s.Key}, nil
 	}

@@ -57,3 +57,34 @@ func TestArgumentsAreBare(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// TestPlainCommands takes what clients send to try commands, and what is none of cloudpw's business.
+func TestPlainCommands(t *testing.T) {
+	for text, want := range map[string]struct {
+		code   int
+		output string
+	}{
+		"echo hello  world\n":            {0, "hello world\n"},
+		"#!/bin/sh\ntrue\nfalse\n":       {1, ""},
+		"echo a\r\nexit 7\r\necho b\r\n": {7, "a\n"},
+		"false\nexit\n":                  {1, ""},
+		"exit 256\n":                     {126, ""},
+		"echo $HOME\n":                   {126, ""},
+		"echo a; touch /tmp/x\n":         {126, ""},
+		"echo 'a  b' \"c\"\n":            {0, "a  b c\n"},
+		"echo -n a\n":                    {126, ""},
+		"echo \"$a\"\n":                  {126, ""},
+		"echo a > b\n":                   {126, ""},
+		"touch x\n":                      {126, ""},
+		"true && rm x\n":                 {126, ""},
+		"exit 1 | cat\n":                 {126, ""},
+	} {
+		r, err := System{}.Run("shell", text)
+		if err != nil || r.ExitCode != want.code || want.code != 126 && r.Output != want.output {
+			t.Errorf("%q: %+v, %v", text, r, err)
+		}
+	}
+	if r, err := (System{Windows: true}).Run("powershell", "echo hello\n"); err != nil || r.ExitCode != 126 {
+		t.Errorf("PowerShell: %+v, %v", r, err)
+	}
+}
