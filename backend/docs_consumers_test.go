@@ -188,6 +188,9 @@ var operatorDestination = []string{"name", "create", "overwrite", "labels", "ann
 func TestYAMLOfConsumers(t *testing.T) {
 	blocks := 0
 	for _, page := range consumerPages(t) {
+		if page == ansiblePage {
+			continue
+		}
 		for _, source := range codeBlocks(readPage(t, page), "yaml") {
 			blocks++
 			var resource struct {
@@ -236,6 +239,52 @@ func TestYAMLOfConsumers(t *testing.T) {
 	}
 	if blocks < 3 {
 		t.Errorf("only %d blocks of YAML found", blocks)
+	}
+}
+
+const ansiblePage = consumersFolder + "/ansible.md"
+
+// ansibleTask is a task of a playbook, of its modules those of community.hashi_vault: plugins/modules/vault_read.py and
+// vault_write.py of github.com/ansible-collections/community.hashi_vault.
+type ansibleTask struct {
+	Read   map[string]string `yaml:"community.hashi_vault.vault_read"`
+	Write  map[string]string `yaml:"community.hashi_vault.vault_write"`
+	Hidden bool              `yaml:"no_log"`
+	Block  []ansibleTask
+	Always []ansibleTask
+}
+
+// TestPlaybookOfAnsible: the play reads a path of creds/, uses fields that it answers with, hides them, and gives the lease back.
+func TestPlaybookOfAnsible(t *testing.T) {
+	blocks := codeBlocks(readPage(t, ansiblePage), "yaml")
+	if len(blocks) != 1 {
+		t.Fatalf("%s: %d playbooks, want one", ansiblePage, len(blocks))
+	}
+	var plays []struct{ Tasks []ansibleTask }
+	if err := yaml.Unmarshal([]byte(blocks[0]), &plays); err != nil || len(plays) != 1 || len(plays[0].Tasks) != 1 {
+		t.Fatalf("%s: want one play with one block: %+v, %v", ansiblePage, plays, err)
+	}
+	steps := plays[0].Tasks[0]
+	if len(steps.Block) == 0 || steps.Block[0].Read == nil || len(steps.Always) != 1 || steps.Always[0].Write == nil {
+		t.Fatalf("%s: the block does not begin with a read and always end with a write: %+v", ansiblePage, steps)
+	}
+	answer := credentialFields(t, ansiblePage, strings.ReplaceAll(steps.Block[0].Read["path"], "{{ instance_id }}", "i-1"))
+	used := regexp.MustCompile(`login\.data\.data\.(\w+)`).FindAllStringSubmatch(blocks[0], -1)
+	for _, m := range used {
+		if answer[m[1]] == nil {
+			t.Errorf("%s: creds/ does not answer with %s", ansiblePage, m[1])
+		}
+	}
+	if len(used) < 2 {
+		t.Errorf("%s: the play uses %d fields of the answer", ansiblePage, len(used))
+	}
+	for _, task := range steps.Block[:2] { // they hold the password
+		if !task.Hidden {
+			t.Errorf("%s: a task whose output holds the password lacks no_log: %+v", ansiblePage, task)
+		}
+	}
+	if path := steps.Always[0].Write["path"]; path != "sys/leases/revoke/{{ login.data.lease_id }}" {
+		t.Errorf("%s: the lease is given back at %s", ansiblePage, path)
 	}
 }
 
