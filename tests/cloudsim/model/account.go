@@ -61,6 +61,9 @@ type User struct {
 	// ProjectIDs are the projects the user may work in; empty means all of
 	// the account's.
 	ProjectIDs []string `json:"project_ids,omitempty"`
+	// DomainRole says that the user has a role on the account itself. Without one
+	// OpenStack issues no token for a domain.
+	DomainRole bool `json:"domain_role,omitempty"`
 	// Deny lists "service:Action" patterns (path.Match, case-sensitive) which
 	// the user may not call.
 	Deny []string `json:"deny,omitempty"`
@@ -97,7 +100,7 @@ type AppCredential struct {
 	// Unrestricted ones may make and delete application credentials.
 	Unrestricted bool   `json:"unrestricted,omitempty"`
 	Description  string `json:"description,omitempty"`
-	// AccessRules are kept and shown; the simulated services do not check them.
+	// AccessRules limit what tokens got with it may call; empty: nothing does.
 	AccessRules []AccessRule `json:"access_rules,omitempty"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func TestApplicationCredentialsMakeOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	pages, err := applicationcredentials.List(restricted, f.user.ID, nil).AllPages(ctx)
-	if !gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) {
+	if !gophercloud.ResponseCodeIs(err, http.StatusNotFound) || !strings.Contains(err.Error(), "Could not find Application Credential: "+second.ID) {
 		t.Errorf("the token of a deleted credential works: %v, %v", pages, err)
 	}
 	if pages, err = applicationcredentials.List(unrestricted, f.user.ID, nil).AllPages(ctx); err != nil {

@@ -27,7 +27,9 @@
 // (OpenStack), with the actions CreateToken, ShowToken, RevokeToken,
 // ListProjects, ListDomains, ShowCatalog and ShowUser; on OpenStack also
 // ListApplicationCredentials, ShowApplicationCredential,
-// CreateApplicationCredential and DeleteApplicationCredential, elsewhere
+// CreateApplicationCredential and DeleteApplicationCredential, the same of
+// AccessRules but for making them, ShowDomain, ListRegions and ShowRegion, and
+// some that take an administrator and are always refused; elsewhere
 // ListPermanentAccessKeys, ShowPermanentAccessKey, CreatePermanentAccessKey and
 // DeletePermanentAccessKey. The compute service is
 // `ecs` or `compute`, with the actions ListServers, ListServersDetails,

@@ -13,6 +13,7 @@ import (
 const (
 	headerToken         = "X-Auth-Token"
 	headerSubjectToken  = "X-Subject-Token"
+	headerAccessRules   = "OpenStack-Identity-Access-Rules" // the newest version of access rules that a client knows
 	headerProjectID     = "X-Project-Id"
 	headerDomainID      = "X-Domain-Id"
 	headerSecurityToken = "X-Security-Token"
@@ -32,7 +33,10 @@ func (c *Cloud) authenticate(r *request) *answer {
 
 func (c *Cloud) authenticateToken(r *request, id string) *answer {
 	t := c.token(id)
-	if t == nil {
+	switch {
+	case t == nil && c.plain() && r.api == apiIdentity && c.orphaned(id):
+		return c.unknownToken(id)
+	case t == nil:
 		return c.unauthenticated(r, "decrypt token fail")
 	}
 	r.caller = caller{user: t.user, account: t.userDomain, project: t.project, token: t}

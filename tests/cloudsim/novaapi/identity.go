@@ -14,7 +14,7 @@ var identityRoutes = []route{
 	{method: http.MethodGet, path: "auth/catalog", action: "ShowCatalog", handle: (*Cloud).showCatalog},
 	{method: http.MethodGet, path: "auth/projects", action: "ListProjects", handle: (*Cloud).listProjects},
 	{method: http.MethodGet, path: "auth/domains", action: "ListDomains", handle: (*Cloud).listDomains},
-	{method: http.MethodGet, path: "projects", action: "ListProjects", handle: (*Cloud).listProjects},
+	{method: http.MethodGet, path: "projects", action: "ListProjects", handle: (*Cloud).listAllProjects},
 	{method: http.MethodGet, path: "projects/*", action: "ListProjects", handle: (*Cloud).showProject},
 	{method: http.MethodGet, path: "users/*", action: "ShowUser", handle: (*Cloud).showUser},
 }
@@ -30,7 +30,27 @@ var keystoneRoutes = append(slices.Clone(identityRoutes), []route{
 		handle: (*Cloud).showAppCredential},
 	{method: http.MethodDelete, path: "users/*/application_credentials/*", action: "DeleteApplicationCredential",
 		handle: (*Cloud).deleteAppCredential},
+	{method: http.MethodGet, path: "users/*/access_rules", action: "ListAccessRules", handle: (*Cloud).listAccessRules},
+	{method: http.MethodGet, path: "users/*/access_rules/*", action: "ShowAccessRule", handle: (*Cloud).showAccessRule},
+	{method: http.MethodDelete, path: "users/*/access_rules/*", action: "DeleteAccessRule", handle: (*Cloud).deleteAccessRule},
+	{method: http.MethodGet, path: "users/*/projects", action: "ListProjects", handle: (*Cloud).listUserProjects},
+	{method: http.MethodGet, path: "auth/system", action: "ListSystems", handle: (*Cloud).listSystem},
+	{method: http.MethodGet, path: "domains/*", action: "ShowDomain", handle: (*Cloud).showDomain},
+	{method: http.MethodGet, path: "regions", action: "ListRegions", handle: (*Cloud).listRegions},
+	{method: http.MethodGet, path: "regions/*", action: "ShowRegion", handle: (*Cloud).showRegion},
+	administrators("users", "ListUsers", "list_users"),
+	administrators("domains", "ListAllDomains", "list_domains"),
+	administrators("services", "ListServices", "list_services"),
+	administrators("endpoints", "ListEndpoints", "list_endpoints"),
+	administrators("roles", "ListRoles", "list_roles"),
+	administrators("role_assignments", "ListRoleAssignments", "list_role_assignments"),
+	administrators("groups", "ListGroups", "list_groups"),
 }...)
+
+// administrators is an operation that Keystone's policy lets nobody here call.
+func administrators(path, action, policy string) route {
+	return route{method: http.MethodGet, path: path, action: action, handle: func(c *Cloud, _ *request) *answer { return c.forbidden(policy) }}
+}
 
 // accessKeyRoutes are the vendors' own operations below /v3.0.
 var accessKeyRoutes = []route{
@@ -71,6 +91,28 @@ func (c *Cloud) noSuchIdentityAPI() *answer {
 	return a.with("Content-Type", "text/html; charset=utf-8")
 }
 
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// wrongIdentityMethod answers a path that has other methods. Keystone leaves
+// that to the web framework, too, which names them.
+func (c *Cloud) wrongIdentityMethod(path string) *answer {
+	const text = "The method is not allowed for the requested URL."
+	if !c.plain() {
+		return keystoneError(http.StatusMethodNotAllowed, text)
+	}
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		if _, _, _, has := c.findIdentity(method, path); has || path == "v3" && method == http.MethodGet {
+			allowed = append(allowed, method)
+		}
+	}
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	a := &answer{status: http.StatusMethodNotAllowed, code: "405", body: map[string]any{"message": text}}
+	return a.with("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+}
+
 // Identity serves Keystone v3.
 func (c *Cloud) Identity() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
@@ -82,11 +124,14 @@ func (c *Cloud) Identity() http.Handler {
 		r.api = apiIdentity
 		path := strings.Trim(hr.URL.Path, "/")
 		switch {
-		case path == "" && hr.Method == http.MethodGet:
+		case path == "" && reads(hr):
 			c.reply(w, r, identityVersions(c.identityURL(hr)))
 			return
-		case path == "v3" && hr.Method == http.MethodGet:
+		case path == "v3" && reads(hr):
 			c.reply(w, r, ok(map[string]any{"version": identityVersion(c.identityURL(hr))}))
+			return
+		case path == "v3" && c.plain():
+			c.reply(w, r, c.wrongIdentityMethod(path))
 			return
 		}
 		rt, vars, known, allowed := c.findIdentity(hr.Method, path)
@@ -95,7 +140,7 @@ func (c *Cloud) Identity() http.Handler {
 			c.reply(w, r, c.noSuchIdentityAPI())
 			return
 		case !allowed:
-			c.reply(w, r, keystoneError(http.StatusMethodNotAllowed, "The method is not allowed for the requested URL."))
+			c.reply(w, r, c.wrongIdentityMethod(path))
 			return
 		}
 		r.vars = vars

@@ -2,7 +2,9 @@ package novaapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -10,15 +12,13 @@ import (
 
 // appCredentialRequest is the body of POST …/application_credentials.
 type appCredentialRequest struct {
-	AppCredential *struct {
-		Name         string             `json:"name"`
-		Description  string             `json:"description"`
-		Secret       string             `json:"secret"`
-		Unrestricted bool               `json:"unrestricted"`
-		ExpiresAt    string             `json:"expires_at"`
-		Roles        []named            `json:"roles"`
-		AccessRules  []model.AccessRule `json:"access_rules"`
-	} `json:"application_credential"`
+	Name         string             `json:"name"`
+	Description  string             `json:"description"`
+	Secret       string             `json:"secret"`
+	Unrestricted bool               `json:"unrestricted"`
+	ExpiresAt    string             `json:"expires_at"`
+	Roles        []named            `json:"roles"`
+	AccessRules  []model.AccessRule `json:"access_rules"`
 }
 
 // expiryForms are the ways in which clients write expires_at.
@@ -27,7 +27,7 @@ var expiryForms = []string{"2006-01-02T15:04:05.999999", time.RFC3339Nano}
 // ownPath refuses paths of other users, as Keystone's default policy does.
 func (c *Cloud) ownPath(r *request, action string) *answer {
 	if r.vars[0] != r.caller.user.ID {
-		return keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action: "+c.permission(action)+".")
+		return keystoneError(http.StatusForbidden, notAuthorized+c.permission(action)+".")
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func (c *Cloud) ownPath(r *request, action string) *answer {
 // may not manage others.
 func (c *Cloud) unrestricted(r *request) *answer {
 	if t := r.caller.token; t.appCredential != nil && !t.appCredential.Unrestricted {
-		return keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action: "+
+		return keystoneError(http.StatusForbidden, notAuthorized+
 			"Using method 'application_credential' is not allowed for managing additional application credentials..")
 	}
 	return nil
@@ -47,10 +47,16 @@ func (c *Cloud) appCredentialView(r *request, a model.AppCredential) map[string]
 	if !a.Expires.IsZero() {
 		expires = a.Expires.UTC().Format("2006-01-02T15:04:05.000000")
 	}
+	roles := []map[string]any{}
+	for _, role := range c.roles() {
+		if a.ProjectID != "" {
+			roles = append(roles, map[string]any{"id": role.ID, "name": role.Name, "domain_id": nil, "description": nil,
+				"options": map[string]bool{"immutable": true}})
+		}
+	}
 	view := map[string]any{
-		"id": a.ID, "name": a.Name, "description": nullable(a.Description), "project_id": a.ProjectID, "user_id": a.UserID,
-		"roles": []map[string]any{{"id": memberRole.ID, "name": memberRole.Name, "domain_id": nil, "description": nil,
-			"options": map[string]bool{"immutable": true}}},
+		"id": a.ID, "name": a.Name, "description": nullable(a.Description), "project_id": nullable(a.ProjectID), "user_id": a.UserID,
+		"roles":      roles,
 		"expires_at": expires, "unrestricted": a.Unrestricted, "system": nil,
 		"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/application_credentials/" + a.ID},
 	}
@@ -71,10 +77,7 @@ func (c *Cloud) listAppCredentials(r *request) *answer {
 			list = append(list, c.appCredentialView(r, a))
 		}
 	}
-	return ok(map[string]any{
-		"application_credentials": list,
-		"links":                   map[string]any{"self": c.identityURL(r.Request) + r.URL.Path, "next": nil, "previous": nil},
-	})
+	return c.collection(r, "application_credentials", list)
 }
 
 // ownAppCredential finds the application credential of the path.
@@ -84,7 +87,7 @@ func (c *Cloud) ownAppCredential(r *request, action string) (model.AppCredential
 	}
 	a, found := c.world.AppCredential(r.vars[1])
 	if !found || a.UserID != r.caller.user.ID {
-		return a, keystoneError(http.StatusNotFound, "Could not find Application Credential: "+r.vars[1]+".")
+		return a, noAppCredential(r.vars[1])
 	}
 	return a, nil
 }
@@ -131,51 +134,161 @@ func (c *Cloud) createAppCredential(r *request) *answer {
 }
 
 func (c *Cloud) newAppCredential(r *request) (model.AppCredential, *answer) {
-	var in appCredentialRequest
 	var none model.AppCredential
-	if err := json.Unmarshal(r.body, &in); err != nil || in.AppCredential == nil || in.AppCredential.Name == "" {
-		return none, keystoneError(http.StatusBadRequest, "'name' is a required property")
+	body, refused := c.identityBody(r)
+	if refused != nil {
+		return none, refused
 	}
-	given := in.AppCredential
-	switch _, taken := c.world.AppCredentialByName(r.caller.user.ID, given.Name); {
-	case r.caller.project == nil:
-		return none, keystoneError(http.StatusBadRequest, "Application credentials need a project-scoped token.")
-	case taken:
-		return none, keystoneError(http.StatusConflict, "Conflict occurred attempting to store application_credential - Duplicate entry found with name "+given.Name+".")
+	given, have := body["application_credential"]
+	if !have {
+		given = map[string]any{}
 	}
-	for _, role := range given.Roles {
-		if role.ID != "" && role.Name != "" {
-			return none, keystoneError(http.StatusBadRequest, "Invalid input for field 'roles/0': a role has too many properties")
+	if problem := appCredentialForm.problem("", given); problem != "" {
+		return none, badInput(problem)
+	}
+	for _, name := range slices.Sorted(maps.Keys(given.(map[string]any))) {
+		if _, known := appCredentialForm.fields[name]; !known {
+			return none, badInput("'" + name + "' is an invalid keyword argument for ApplicationCredentialModel")
 		}
-		if role.ID != memberRole.ID && role.Name != memberRole.Name {
-			return none, keystoneError(http.StatusBadRequest, "Invalid application credential: Cannot create an application credential with unassigned role")
+	}
+	var in struct {
+		AppCredential appCredentialRequest `json:"application_credential"`
+	}
+	if err := json.Unmarshal(r.body, &in); err != nil {
+		return none, malformed("Expecting to find valid JSON in request body.")
+	}
+	return c.appCredentialOf(r, in.AppCredential)
+}
+
+// appCredentialOf makes what a well-formed request asks for. A token without a
+// project makes one without a project.
+func (c *Cloud) appCredentialOf(r *request, given appCredentialRequest) (model.AppCredential, *answer) {
+	var none model.AppCredential
+	for _, role := range given.Roles {
+		if refused := c.grantable(r, role); refused != nil {
+			return none, refused
 		}
 	}
 	made := model.AppCredential{
 		Name: given.Name, Description: given.Description, Secret: given.Secret, Unrestricted: given.Unrestricted,
-		UserID: r.caller.user.ID, ProjectID: r.caller.project.ID,
+		UserID: r.caller.user.ID,
+	}
+	if r.caller.project != nil {
+		made.ProjectID = r.caller.project.ID
 	}
 	if made.Secret == "" {
 		made.Secret = c.world.NewHex(86)
 	}
-	for _, rule := range given.AccessRules {
-		if rule.ID == "" {
-			rule.ID = c.world.NewHex(32)
+	if given.ExpiresAt != "" {
+		var refused *answer
+		if made.Expires, refused = c.expiry(given.ExpiresAt); refused != nil {
+			return none, refused
 		}
-		made.AccessRules = append(made.AccessRules, rule)
 	}
-	if given.ExpiresAt == "" {
-		return made, nil
+	for _, rule := range given.AccessRules {
+		made.AccessRules = append(made.AccessRules, c.ruleOf(r, rule))
 	}
+	if _, taken := c.world.AppCredentialByName(r.caller.user.ID, given.Name); taken {
+		return none, keystoneError(http.StatusConflict, "Conflict occurred attempting to store application_credential - Duplicate entry found with name "+given.Name+".")
+	}
+	return made, nil
+}
+
+// grantable refuses roles that the caller's token does not have.
+func (c *Cloud) grantable(r *request, role named) *answer {
+	for _, own := range c.roles() {
+		if r.caller.project != nil && (role.ID == own.ID || role.ID == "" && role.Name == own.Name) {
+			return nil
+		}
+	}
+	if role.ID == "" && role.Name != "admin" {
+		return keystoneError(http.StatusNotFound, "Role "+role.Name+" is not defined")
+	}
+	return badInput("Invalid application credential: Cannot create an application credential with unassigned role")
+}
+
+func (c *Cloud) expiry(text string) (time.Time, *answer) {
 	for _, form := range expiryForms {
-		t, err := time.Parse(form, given.ExpiresAt)
+		t, err := time.Parse(form, text)
 		switch {
 		case err == nil && !t.After(c.world.Now()):
-			return none, malformed("The 'expires_at' must not be before now.")
+			return t, malformed("The 'expires_at' must not be before now.")
 		case err == nil:
-			made.Expires = t.UTC()
-			return made, nil
+			return t.UTC(), nil
 		}
 	}
-	return none, malformed("Timestamp not in expected format.")
+	return time.Time{}, malformed("Timestamp not in expected format.")
+}
+
+// rules lists the access rules of the caller's application credentials, each
+// once.
+func (c *Cloud) rules(r *request) []model.AccessRule {
+	var out []model.AccessRule
+	for _, a := range c.world.AppCredentials(r.caller.user.ID) {
+		for _, rule := range a.AccessRules {
+			if !slices.ContainsFunc(out, func(have model.AccessRule) bool { return have.ID == rule.ID }) {
+				out = append(out, rule)
+			}
+		}
+	}
+	return out
+}
+
+// ruleOf is a rule of a request with its id. A rule that says the same as one
+// which there is already is that one.
+func (c *Cloud) ruleOf(r *request, rule model.AccessRule) model.AccessRule {
+	for _, have := range c.rules(r) {
+		if have.ID == rule.ID || have.Service == rule.Service && have.Method == rule.Method && have.Path == rule.Path {
+			return have
+		}
+	}
+	if rule.ID == "" {
+		rule.ID = c.world.NewHex(32)
+	}
+	return rule
+}
+
+func (c *Cloud) ruleView(r *request, rule model.AccessRule) map[string]any {
+	return map[string]any{"id": rule.ID, "service": rule.Service, "method": rule.Method, "path": rule.Path,
+		"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/access_rules/" + rule.ID}}
+}
+
+func (c *Cloud) listAccessRules(r *request) *answer {
+	if r.vars[0] != r.caller.user.ID {
+		return c.forbidden("list_access_rules")
+	}
+	list := []map[string]any{}
+	for _, rule := range c.rules(r) {
+		list = append(list, c.ruleView(r, rule))
+	}
+	return c.collection(r, "access_rules", list)
+}
+
+// ownRule finds the access rule of the path.
+func (c *Cloud) ownRule(r *request, action string) (model.AccessRule, *answer) {
+	if r.vars[0] != r.caller.user.ID {
+		return model.AccessRule{}, c.forbidden(action)
+	}
+	for _, rule := range c.rules(r) {
+		if rule.ID == r.vars[1] {
+			return rule, nil
+		}
+	}
+	return model.AccessRule{}, keystoneError(http.StatusNotFound, "Could not find Access Rule: "+r.vars[1]+".")
+}
+
+func (c *Cloud) showAccessRule(r *request) *answer {
+	rule, refused := c.ownRule(r, "get_access_rule")
+	if refused != nil {
+		return refused
+	}
+	return ok(map[string]any{"access_rule": c.ruleView(r, rule)})
+}
+
+// deleteAccessRule always refuses: the rules here are those in use.
+func (c *Cloud) deleteAccessRule(r *request) *answer {
+	if _, refused := c.ownRule(r, "delete_access_rule"); refused != nil {
+		return refused
+	}
+	return keystoneError(http.StatusForbidden, "May not delete access rule in use")
 }

@@ -1,7 +1,6 @@
 package novaapi
 
 import (
-	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -22,7 +21,7 @@ type (
 	authIdentity struct {
 		Methods  []string `json:"methods"`
 		Password *struct {
-			User authUser `json:"user"`
+			User *authUser `json:"user"`
 		} `json:"password"`
 		Token *struct {
 			ID string `json:"id"`
@@ -49,39 +48,67 @@ type (
 		Project  *authNamed
 		Domain   *authNamed
 		Unscoped bool
+		// kinds counts the scopes that the request names: one is right. System
+		// and trusts are scopes for which nobody here has a role.
+		kinds int
 	}
 )
 
 // UnmarshalJSON also takes the string "unscoped".
 func (s *authScope) UnmarshalJSON(text []byte) error {
-	if string(text) == `"unscoped"` {
-		s.Unscoped = true
+	var word string
+	if json.Unmarshal(text, &word) == nil {
+		if s.Unscoped = word == "unscoped"; s.Unscoped {
+			s.kinds = 1
+		}
 		return nil
 	}
-	var object struct {
-		Project *authNamed `json:"project"`
-		Domain  *authNamed `json:"domain"`
-	}
+	var object map[string]json.RawMessage
 	if err := json.Unmarshal(text, &object); err != nil {
 		return err
 	}
-	s.Project, s.Domain = object.Project, object.Domain
+	for name, into := range map[string]any{"project": &s.Project, "domain": &s.Domain, "unscoped": nil, "system": nil, "OS-TRUST:trust": nil} {
+		value, given := object[name]
+		if !given {
+			continue
+		}
+		s.kinds++
+		s.Unscoped = s.Unscoped || name == "unscoped"
+		if into == nil {
+			continue
+		}
+		if err := json.Unmarshal(value, into); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // createToken checks credentials and scope and issues a token.
 func (c *Cloud) createToken(r *request) *answer {
+	body, refused := c.identityBody(r)
+	if refused != nil {
+		return refused
+	}
+	if body["auth"] == nil {
+		return malformed("Expecting to find auth in request body.")
+	}
+	if refused := checkAuth(body["auth"]); refused != nil {
+		return refused
+	}
 	var in authRequest
 	if err := json.Unmarshal(r.body, &in); err != nil {
 		return malformed("Expecting to find valid JSON in request body.")
 	}
-	switch {
-	case in.Auth == nil:
-		return malformed("Expecting to find auth in request body.")
-	case in.Auth.Identity == nil:
-		return malformed("Expecting to find identity in auth.")
-	case len(in.Auth.Identity.Methods) == 0:
+	if len(in.Auth.Identity.Methods) == 0 {
 		return c.badLogin(r, "The request you have made requires authentication.")
+	}
+	applied := slices.Contains(in.Auth.Identity.Methods, methodAppCredential) && c.plain()
+	if in.Auth.Scope != nil && in.Auth.Scope.kinds != 1 && !applied {
+		return noScope()
+	}
+	if refused := c.checkMethods(r, in.Auth.Identity, body); refused != nil {
+		return refused
 	}
 	t := token{methods: in.Auth.Identity.Methods}
 	for _, method := range in.Auth.Identity.Methods {
@@ -98,25 +125,71 @@ func (c *Cloud) createToken(r *request) *answer {
 	return a.with(headerSubjectToken, issued.id)
 }
 
+// The methods of proving who one is.
+const (
+	methodPassword      = "password"
+	methodToken         = "token"
+	methodAppCredential = "application_credential"
+)
+
+// supportedMethods are those of which a refusal speaks.
+func (c *Cloud) supportedMethods() []string {
+	if c.plain() {
+		return []string{methodPassword, methodToken, methodAppCredential}
+	}
+	return []string{methodPassword, methodToken}
+}
+
+// checkMethods refuses methods without what they need, and methods that there
+// are not.
+func (c *Cloud) checkMethods(r *request, in *authIdentity, body map[string]any) *answer {
+	auth, _ := body["auth"].(map[string]any)
+	identity, _ := auth["identity"].(map[string]any)
+	for _, method := range in.Methods {
+		if _, have := identity[method]; !have {
+			return malformed(fmt.Sprintf("Expecting to find %s in identity.", method))
+		}
+	}
+	for _, method := range in.Methods {
+		if !slices.Contains(c.supportedMethods(), method) {
+			return c.badIdentity(r, "Attempted to authenticate with an unsupported method.", map[string]any{"methods": c.supportedMethods()})
+		}
+	}
+	return nil
+}
+
 // authenticateMethod checks one method's credentials and notes the user.
 func (c *Cloud) authenticateMethod(r *request, in *authIdentity, method string, t *token) *answer {
 	switch {
-	case method == "password" && in.Password != nil:
-		return c.byPassword(r, in.Password.User, t)
-	case method == "token" && in.Token != nil:
-		old := c.token(in.Token.ID)
-		if old == nil || old.appCredential != nil {
-			return c.badLogin(r, "The request you have made requires authentication.")
-		}
-		t.user, t.expires = old.user, old.expires
-		return nil
-	case method == "application_credential" && in.AppCredential != nil && c.plain():
+	case method == methodPassword && in.Password != nil && in.Password.User != nil:
+		return c.byPassword(r, *in.Password.User, t)
+	case method == methodPassword:
+		return malformed("Expecting to find user in None.")
+	case method == methodToken && in.Token != nil:
+		return c.byToken(r, in.Token.ID, t)
+	case method == methodAppCredential && in.AppCredential != nil:
 		return c.byAppCredential(r, in, t)
-	case slices.Contains([]string{"password", "token"}, method), method == "application_credential" && c.plain():
-		return malformed(fmt.Sprintf("Expecting to find %s in identity.", method))
 	}
-	return c.badLogin(r, "Attempted to authenticate with an unsupported method.")
+	return malformed(fmt.Sprintf("Expecting to find %s in identity.", method))
 }
+
+func (c *Cloud) byToken(r *request, id string, t *token) *answer {
+	old := c.token(id)
+	switch {
+	case old == nil && c.plain():
+		return c.unknownToken(id)
+	case old == nil:
+		return c.badLogin(r, "The request you have made requires authentication.")
+	case old.appCredential != nil:
+		return keystoneError(http.StatusForbidden, notAuthorized+"Using a delegated token to create another token is not allowed..")
+	}
+	t.user, t.expires = old.user, old.expires
+	return nil
+}
+
+// notAuthorized begins what Keystone says of a request that its policies, or
+// its own rules, do not allow.
+const notAuthorized = "You are not authorized to perform the requested action: "
 
 func (c *Cloud) byPassword(r *request, in authUser, t *token) *answer {
 	user, found, refused := c.findUser(in)
@@ -134,26 +207,48 @@ func (c *Cloud) byPassword(r *request, in authUser, t *token) *answer {
 	return nil
 }
 
-func (c *Cloud) byAppCredential(r *request, in *authIdentity, t *token) *answer {
-	var found bool
-	var credential model.AppCredential
-	switch given := in.AppCredential; {
+// findAppCredential looks one up by its id, or by its name and user.
+func (c *Cloud) findAppCredential(r *request, in *authIdentity) (credential model.AppCredential, refused *answer) {
+	given := in.AppCredential
+	switch {
 	case given.ID != "":
-		credential, found = c.world.AppCredential(given.ID)
-	case given.Name != "" && given.User != nil:
-		user, userFound, refused := c.findUser(*given.User)
-		if refused != nil {
-			return refused
+		credential, found := c.world.AppCredential(given.ID)
+		if !found {
+			// An unknown one, and with it one that was deleted, is not 401.
+			return credential, noAppCredential(given.ID)
 		}
-		if userFound {
-			credential, found = c.world.AppCredentialByName(user.ID, given.Name)
-		}
-	default:
-		return malformed("Expecting to find id or name in application_credential.")
+		return credential, nil
+	case given.Name == "":
+		return credential, malformed("Expecting to find name or ID in application credential.")
+	case given.User == nil:
+		return credential, malformed("Expecting to find user in application credential.")
 	}
+	id := given.User.ID
+	if id == "" {
+		user, found, refused := c.findUser(*given.User)
+		switch {
+		case refused != nil:
+			return credential, refused
+		case !found:
+			return credential, keystoneError(http.StatusNotFound, "Could not find user: "+given.User.Name+".")
+		}
+		id = user.ID
+	}
+	credential, found := c.world.AppCredentialByName(id, given.Name)
 	if !found {
-		// An unknown one, and with it one that was deleted, is not 401.
-		return keystoneError(http.StatusNotFound, "Could not find Application Credential: "+cmp.Or(in.AppCredential.ID, in.AppCredential.Name)+".")
+		return credential, c.badLogin(r, "The request you have made requires authentication.")
+	}
+	return credential, nil
+}
+
+func noAppCredential(id string) *answer {
+	return keystoneError(http.StatusNotFound, "Could not find Application Credential: "+id+".")
+}
+
+func (c *Cloud) byAppCredential(r *request, in *authIdentity, t *token) *answer {
+	credential, refused := c.findAppCredential(r, in)
+	if refused != nil {
+		return refused
 	}
 	expired := !credential.Expires.IsZero() && !c.world.Now().Before(credential.Expires)
 	if expired || !same(credential.Secret, in.AppCredential.Secret) {
@@ -170,14 +265,12 @@ func (c *Cloud) byAppCredential(r *request, in *authIdentity, t *token) *answer 
 	return nil
 }
 
-// findUser looks a user up by id, or by name and domain.
+// findUser looks a user up by name and domain, or by id. Keystone prefers the
+// name where it is given both.
 func (c *Cloud) findUser(in authUser) (user model.User, found bool, refused *answer) {
-	if in.ID != "" {
+	if in.ID != "" && (in.Name == "" || !c.plain()) {
 		user, found = c.world.User(c.opts.Cloud, in.ID)
 		return user, found, nil
-	}
-	if in.Name == "" {
-		return user, false, malformed("Expecting to find id or name in user.")
 	}
 	if in.Domain == nil {
 		return user, false, malformed("Expecting to find domain in user.")
@@ -188,10 +281,10 @@ func (c *Cloud) findUser(in authUser) (user model.User, found bool, refused *ans
 	return user, found, nil
 }
 
-// findDomain looks a domain up by id or name. Keystone's first domain has the
+// findDomain looks a domain up by name or id. Keystone's first domain has the
 // fixed id "default" beside its name, whatever the world calls it.
 func (c *Cloud) findDomain(in *authNamed) (model.Account, bool) {
-	if in.ID == "" {
+	if in.ID == "" || in.Name != "" && c.plain() {
 		return c.world.AccountByName(c.opts.Cloud, in.Name)
 	}
 	if domain, found := c.world.Account(c.opts.Cloud, in.ID); found || in.ID != "default" {
@@ -204,6 +297,15 @@ func (c *Cloud) findDomain(in *authNamed) (model.Account, bool) {
 func (c *Cloud) badLogin(r *request, text string) *answer {
 	a := keystoneError(http.StatusUnauthorized, text)
 	return a.with("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", c.identityURL(r.Request)+"/v3"))
+}
+
+// badIdentity is a 401 that says what is wrong with the identity part.
+func (c *Cloud) badIdentity(r *request, text string, identity map[string]any) *answer {
+	a := c.badLogin(r, text)
+	if body, ok := a.body.(map[string]any)["error"].(map[string]any); ok && c.plain() {
+		body["identity"] = identity
+	}
+	return a
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

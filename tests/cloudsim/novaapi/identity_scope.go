@@ -11,7 +11,10 @@ import (
 func (c *Cloud) scope(r *request, in *authScope, t *token) *answer {
 	if t.appCredential != nil {
 		if in != nil {
-			return c.badLogin(r, "Error authenticating with application credential: Application credentials cannot request a scope.")
+			return c.badIdentity(r, "Error authenticating with application credential: Application credentials cannot request a scope.", map[string]any{})
+		}
+		if t.appCredential.ProjectID == "" { // made with an unscoped token
+			return nil
 		}
 		project, found := c.world.Project(c.opts.Cloud, t.appCredential.ProjectID)
 		if !found {
@@ -23,35 +26,38 @@ func (c *Cloud) scope(r *request, in *authScope, t *token) *answer {
 	switch {
 	case in == nil || in.Unscoped:
 		return nil
-	case in.Project != nil && in.Domain != nil:
-		return noScope()
 	case in.Project != nil:
 		return c.scopeProject(r, in.Project, t)
 	case in.Domain != nil:
 		domain, found := c.findDomain(in.Domain)
-		if !found || domain.ID != t.user.AccountID {
+		if !found || !c.onDomain(t.user, domain.ID) {
 			return c.badLogin(r, "The request you have made requires authentication.")
 		}
 		t.domain = &domain
 		return nil
 	}
-	return noScope()
+	// The system and trusts.
+	return c.badLogin(r, "The request you have made requires authentication.")
+}
+
+// onDomain says whether a user gets tokens for a domain. Keystone wants a role
+// on it; the vendors' users get tokens for their own account.
+func (c *Cloud) onDomain(u model.User, domain string) bool {
+	return domain == u.AccountID && (u.DomainRole || !c.plain())
 }
 
 func noScope() *answer {
 	return malformed("Expecting to find system, project, domain, OS-TRUST:trust or unscoped in scope.")
 }
 
-// scopeProject finds the project by id, or by name within a domain. Huawei
+// scopeProject finds the project by name within a domain, or by id. Huawei
 // Cloud and Open Telekom Cloud take the user's own domain when none is given.
 func (c *Cloud) scopeProject(r *request, in *authNamed, t *token) *answer {
 	var project model.Project
 	var found bool
 	switch {
-	case in.ID != "":
+	case in.ID != "" && (in.Name == "" || !c.plain()):
 		project, found = c.world.Project(c.opts.Cloud, in.ID)
-	case in.Name == "":
-		return malformed("Expecting to find id or name in project.")
 	case in.Domain == nil && c.plain():
 		return malformed("Expecting to find domain in project.")
 	default:

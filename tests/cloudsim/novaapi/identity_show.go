@@ -2,6 +2,7 @@ package novaapi
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
@@ -31,8 +32,19 @@ type catalogEntry struct {
 	Endpoints []endpoint `json:"endpoints"`
 }
 
-// memberRole is the one role that every user has in every project.
-var memberRole = named{"9fe2ff9ee4384b1894a90878d3e92bab", "member"}
+// The roles that every user has in every project: Keystone's member implies its
+// reader; of the vendors' roles one has to do.
+var (
+	memberRole = named{"9fe2ff9ee4384b1894a90878d3e92bab", "member"}
+	readerRole = named{"b02f67251daf4e40974fb594cd9c8b77", "reader"}
+)
+
+func (c *Cloud) roles() []named {
+	if c.plain() {
+		return []named{readerRole, memberRole}
+	}
+	return []named{memberRole}
+}
 
 // tokenBody shows a token as POST and GET /v3/auth/tokens do.
 func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
@@ -43,17 +55,6 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 		"issued_at":  t.issued.UTC().Format(keystoneTime),
 		"expires_at": t.expires.UTC().Format(keystoneTime),
 	}
-	if t.project == nil && t.domain == nil {
-		return map[string]any{"token": body}
-	}
-	body["roles"] = []named{memberRole}
-	body["is_domain"] = false
-	if t.project != nil {
-		domain, _ := c.world.Account(c.opts.Cloud, t.project.AccountID)
-		body["project"] = inDomain{named{t.project.ID, t.project.Name}, named{domain.ID, domain.Name}}
-	} else {
-		body["domain"] = named{t.domain.ID, t.domain.Name}
-	}
 	if t.appCredential != nil {
 		view := map[string]any{
 			"id": t.appCredential.ID, "name": t.appCredential.Name, "restricted": !t.appCredential.Unrestricted,
@@ -63,6 +64,17 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 		}
 		body["application_credential"] = view
 	}
+	switch {
+	case t.project != nil:
+		domain, _ := c.world.Account(c.opts.Cloud, t.project.AccountID)
+		body["project"] = inDomain{named{t.project.ID, t.project.Name}, named{domain.ID, domain.Name}}
+		body["is_domain"] = false
+	case t.domain != nil:
+		body["domain"] = named{t.domain.ID, t.domain.Name}
+	default:
+		return map[string]any{"token": body}
+	}
+	body["roles"] = c.roles()
 	if !r.URL.Query().Has("nocatalog") {
 		body["catalog"] = c.catalog(r, t.userDomain, t.project)
 	}
@@ -110,18 +122,27 @@ func (c *Cloud) entry(name, kind string, regions []string, url string) catalogEn
 	return e
 }
 
-// showToken validates the token in X-Subject-Token.
+// showToken validates the token in X-Subject-Token. One with access rules is
+// shown only to who says that he knows what those are.
 func (c *Cloud) showToken(r *request) *answer {
-	t, refused := c.subject(r)
+	action := "validate_token"
+	if r.Method == http.MethodHead {
+		action = "check_token"
+	}
+	t, refused := c.subject(r, action)
 	if refused != nil {
 		return refused
+	}
+	known, _ := strconv.ParseFloat(r.Header.Get(headerAccessRules), 64)
+	if c.plain() && t.appCredential != nil && len(t.appCredential.AccessRules) > 0 && known < 1 {
+		return keystoneError(http.StatusNotFound, "Failed to validate token")
 	}
 	return ok(c.tokenBody(r, t)).with(headerSubjectToken, t.id)
 }
 
 // revokeToken ends the token in X-Subject-Token.
 func (c *Cloud) revokeToken(r *request) *answer {
-	t, refused := c.subject(r)
+	t, refused := c.subject(r, "revoke_token")
 	if refused != nil {
 		return refused
 	}
@@ -130,33 +151,60 @@ func (c *Cloud) revokeToken(r *request) *answer {
 }
 
 // subject finds the token that a request is about. Users see their own only.
-func (c *Cloud) subject(r *request) (*token, *answer) {
+func (c *Cloud) subject(r *request, action string) (*token, *answer) {
 	id := r.Header.Get(headerSubjectToken)
 	if id == "" {
-		return nil, keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action: identity:validate_token.")
+		return nil, c.forbidden(action)
 	}
 	t := c.token(id)
-	if t == nil {
-		return nil, keystoneError(http.StatusNotFound, "Could not recognize Fernet token")
-	}
-	if t.user.ID != r.caller.user.ID {
-		return nil, keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action.")
+	switch {
+	case t == nil:
+		return nil, c.unknownToken(id)
+	case t.user.ID != r.caller.user.ID:
+		return nil, c.forbidden(action)
 	}
 	return t, nil
 }
 
+// forbidden is what Keystone answers to what its policy does not allow.
+func (c *Cloud) forbidden(action string) *answer {
+	return keystoneError(http.StatusForbidden, notAuthorized+"identity:"+action+".")
+}
+
+// showCatalog lists the services. Keystone does so for a project only.
 func (c *Cloud) showCatalog(r *request) *answer {
+	if c.plain() && r.caller.project == nil {
+		return keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action.")
+	}
 	return ok(map[string]any{
 		"catalog": c.catalog(r, r.caller.account, r.caller.project),
-		"links":   map[string]any{"self": c.identityURL(r.Request) + "/v3/auth/catalog", "next": nil, "previous": nil},
+		"links":   map[string]any{"self": c.identityURL(r.Request) + "/v3/auth/catalog"},
 	})
 }
 
-func (c *Cloud) projectView(r *request, p model.Project) map[string]any {
-	return map[string]any{
-		"id": p.ID, "name": p.Name, "domain_id": p.AccountID, "parent_id": p.AccountID, "enabled": true, "is_domain": false,
-		"description": "", "links": map[string]any{"self": c.identityURL(r.Request) + "/v3/projects/" + p.ID},
+// collection is a list with the links that Keystone puts beside it.
+func (c *Cloud) collection(r *request, name string, list []map[string]any) *answer {
+	return ok(map[string]any{name: list, "links": map[string]any{"self": c.identityURL(r.Request) + r.URL.Path, "next": nil, "previous": nil}})
+}
+
+// resource is what Keystone shows of everything: the id and a link, and on
+// OpenStack options and tags that nobody has set.
+func (c *Cloud) resource(r *request, collection, id string, tagged bool, fields map[string]any) map[string]any {
+	fields["id"] = id
+	fields["links"] = map[string]any{"self": c.identityURL(r.Request) + "/v3/" + collection + "/" + id}
+	if c.plain() {
+		fields["options"] = map[string]any{}
+		if tagged {
+			fields["tags"] = []string{}
+		}
 	}
+	return fields
+}
+
+func (c *Cloud) projectView(r *request, p model.Project) map[string]any {
+	return c.resource(r, "projects", p.ID, true, map[string]any{
+		"name": p.Name, "domain_id": p.AccountID, "parent_id": p.AccountID, "enabled": true, "is_domain": false, "description": "",
+	})
 }
 
 // listProjects lists the projects that the caller may work in. The vendors'
@@ -169,35 +217,92 @@ func (c *Cloud) listProjects(r *request) *answer {
 			projects = append(projects, c.projectView(r, p))
 		}
 	}
-	return ok(map[string]any{
-		"projects": projects,
-		"links":    map[string]any{"self": c.identityURL(r.Request) + r.URL.Path, "next": nil, "previous": nil},
-	})
+	return c.collection(r, "projects", projects)
+}
+
+// listAllProjects takes an administrator in Keystone.
+func (c *Cloud) listAllProjects(r *request) *answer {
+	if c.plain() {
+		return c.forbidden("list_projects")
+	}
+	return c.listProjects(r)
+}
+
+// listUserProjects is listProjects under another path.
+func (c *Cloud) listUserProjects(r *request) *answer {
+	if r.vars[0] != r.caller.user.ID {
+		return c.forbidden("list_user_projects")
+	}
+	return c.listProjects(r)
 }
 
 func (c *Cloud) showProject(r *request) *answer {
 	p, found := c.world.Project(c.opts.Cloud, r.vars[0])
-	if !found || p.AccountID != r.caller.account.ID || !mayUse(r.caller.user, p.ID) {
-		return keystoneError(http.StatusNotFound, "Could not find project: "+r.vars[0]+".")
+	switch {
+	case found && p.AccountID == r.caller.account.ID && mayUse(r.caller.user, p.ID):
+		return ok(map[string]any{"project": c.projectView(r, p)})
+	case c.plain():
+		return c.forbidden("get_project")
 	}
-	return ok(map[string]any{"project": c.projectView(r, p)})
+	return keystoneError(http.StatusNotFound, "Could not find project: "+r.vars[0]+".")
 }
 
+func (c *Cloud) domainView(r *request) map[string]any {
+	return c.resource(r, "domains", r.caller.account.ID, true, map[string]any{"name": r.caller.account.Name, "enabled": true, "description": ""})
+}
+
+// listDomains lists the domains that the caller gets tokens for.
 func (c *Cloud) listDomains(r *request) *answer {
-	return ok(map[string]any{
-		"domains": []map[string]any{{"id": r.caller.account.ID, "name": r.caller.account.Name, "enabled": true, "description": "",
-			"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/domains/" + r.caller.account.ID}}},
-		"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/auth/domains", "next": nil, "previous": nil},
-	})
+	list := []map[string]any{}
+	if c.onDomain(r.caller.user, r.caller.account.ID) {
+		list = append(list, c.domainView(r))
+	}
+	return c.collection(r, "domains", list)
+}
+
+func (c *Cloud) showDomain(r *request) *answer {
+	if r.vars[0] != r.caller.account.ID {
+		return c.forbidden("get_domain")
+	}
+	return ok(map[string]any{"domain": c.domainView(r)})
 }
 
 // showUser shows the caller himself; others take an administrator.
 func (c *Cloud) showUser(r *request) *answer {
 	if r.vars[0] != r.caller.user.ID {
-		return keystoneError(http.StatusForbidden, "You are not authorized to perform the requested action: identity:get_user.")
+		return c.forbidden("get_user")
 	}
-	return ok(map[string]any{"user": map[string]any{
-		"id": r.caller.user.ID, "name": r.caller.user.Name, "domain_id": r.caller.user.AccountID, "enabled": true,
-		"links": map[string]any{"self": c.identityURL(r.Request) + "/v3/users/" + r.caller.user.ID},
-	}})
+	view := c.resource(r, "users", r.caller.user.ID, false, map[string]any{
+		"name": r.caller.user.Name, "domain_id": r.caller.user.AccountID, "enabled": true,
+	})
+	if c.plain() {
+		view["password_expires_at"] = nil
+	}
+	return ok(map[string]any{"user": view})
+}
+
+func (c *Cloud) regionView(r *request, id string) map[string]any {
+	view := c.resource(r, "regions", id, false, map[string]any{"description": "", "parent_region_id": nil})
+	delete(view, "options")
+	return view
+}
+
+func (c *Cloud) listRegions(r *request) *answer {
+	list := []map[string]any{}
+	for _, region := range r.caller.account.Regions {
+		list = append(list, c.regionView(r, region))
+	}
+	return c.collection(r, "regions", list)
+}
+
+func (c *Cloud) showRegion(r *request) *answer {
+	if !r.caller.account.HasRegion(r.vars[0]) {
+		return keystoneError(http.StatusNotFound, "Could not find region: "+r.vars[0]+".")
+	}
+	return ok(map[string]any{"region": c.regionView(r, r.vars[0])})
+}
+
+// listSystem tells that the caller has no role on the system.
+func (c *Cloud) listSystem(r *request) *answer {
+	return ok(map[string]any{"system": []any{}, "links": map[string]any{"self": c.identityURL(r.Request) + "/v3/auth/system"}})
 }

@@ -96,7 +96,10 @@ func python(value any) string {
 	case bool:
 		return map[bool]string{true: "True", false: "False"}[value]
 	case string:
-		return "'" + value + "'"
+		if strings.Contains(value, "'") && !strings.Contains(value, `"`) {
+			return `"` + strings.ReplaceAll(value, `\`, `\\`) + `"`
+		}
+		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(value) + "'"
 	case []any:
 		var parts []string
 		for _, part := range value {

@@ -208,6 +208,7 @@ func TestWhatComesBeforeAPolicy(t *testing.T) {
 func TestPythonTexts(t *testing.T) {
 	for text, want := range map[string]string{
 		`null`: "None", `true`: "True", `5`: "5", `"x"`: "'x'", `[]`: "[]", `["x", null]`: "['x', None]",
+		`"it's"`: `"it's"`, `"\\"`: `'\\'`,
 		`{"adminPass":"a","foo":1}`: "{'adminPass': 'a', 'foo': 1}",
 	} {
 		var value any

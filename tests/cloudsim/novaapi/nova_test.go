@@ -194,7 +194,16 @@ func TestVersionDocuments(t *testing.T) {
 	if r := get(t, nil, "GET", f.identity+"/v2.0/tokens"); r.status != 404 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
 		t.Errorf("an unknown version of the identity API: %v", r)
 	}
-	get(t, nil, "PUT", f.identity+"/v3/auth/tokens").want(t, 405, "error/code", "405")
+	if r := get(t, nil, "PUT", f.identity+"/v3/auth/tokens"); r.status != 405 || r.header.Get("Allow") != "GET, POST, DELETE, HEAD, OPTIONS" {
+		t.Errorf("a method that there is not: %v", r)
+	}
+	if r := get(t, transport, "HEAD", f.identity+"/"); r.status != 300 {
+		t.Errorf("HEAD: %v", r)
+	}
+	if r := get(t, nil, "GET", f.compute+"/"); r.header.Get("X-Compute-Request-Id") != "" {
+		t.Errorf("the list of versions has a request id: %v", r.header)
+	}
+	get(t, nil, "GET", f.compute+"/v2.1", headerNovaVersion, "x").want(t, 400, "badRequest/code", "400")
 }
 
 func TestFaults(t *testing.T) {

@@ -1,6 +1,7 @@
 package novaapi
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -20,6 +21,10 @@ type token struct {
 	appCredential   *model.AppCredential
 	audit           string
 	issued, expires time.Time
+	// revoked tokens, and those of an application credential that was deleted,
+	// are remembered until their end: of them Keystone says something else
+	// than of what was never a token.
+	revoked, orphaned bool
 }
 
 // issue stores a new token.
@@ -46,28 +51,49 @@ func (c *Cloud) token(id string) *token {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tokens[id]
-	if t == nil || !c.world.Now().Before(t.expires) {
+	if t == nil || t.revoked || t.orphaned || !c.world.Now().Before(t.expires) {
 		return nil
 	}
 	return t
 }
 
-// revoke forgets one token; false means that there was none.
-func (c *Cloud) revoke(id string) bool {
+// unknownToken is what Keystone says of a token that is none, or none any more.
+func (c *Cloud) unknownToken(id string) *answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, found := c.tokens[id]
-	delete(c.tokens, id)
-	return found
+	switch t := c.tokens[id]; {
+	case t == nil:
+		return keystoneError(http.StatusNotFound, "Could not recognize Fernet token")
+	case t.orphaned:
+		return noAppCredential(t.appCredential.ID)
+	}
+	return keystoneError(http.StatusNotFound, "Failed to validate token")
 }
 
-// revokeAppCredential forgets the tokens that an application credential got.
+// orphaned says whether a token's application credential was deleted.
+func (c *Cloud) orphaned(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tokens[id]
+	return t != nil && t.orphaned
+}
+
+// revoke ends one token.
+func (c *Cloud) revoke(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.tokens[id]; t != nil {
+		t.revoked = true
+	}
+}
+
+// revokeAppCredential ends the tokens that an application credential got.
 func (c *Cloud) revokeAppCredential(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for text, t := range c.tokens {
+	for _, t := range c.tokens {
 		if t.appCredential != nil && t.appCredential.ID == id {
-			delete(c.tokens, text)
+			t.orphaned = true
 		}
 	}
 }

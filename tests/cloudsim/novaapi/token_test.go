@@ -125,8 +125,13 @@ func password(user string) string {
 	return `{"methods":["password"],"password":{"user":{` + user + `}}}`
 }
 
+// malformedEnd ends Keystone's messages about a request's form.
+const malformedEnd = " The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error."
+
+// TestTokenRequests holds what the Keystone 22 of Debian answered to the same requests.
 func TestTokenRequests(t *testing.T) {
 	f := newFixture(t, model.OpenStack, nil)
+	f.world.AddUser(model.User{Cloud: model.OpenStack, Name: "administrator", AccountID: f.account.ID, Password: "user-Secret.1", DomainRole: true})
 	stranger := f.world.AddAccount(model.Account{Cloud: model.OpenStack, Name: "stranger", Regions: []string{"eu-de"}})
 	theirs := f.world.AddProject(model.Project{Cloud: model.OpenStack, Name: "theirs", AccountID: stranger.ID, Region: "eu-de"})
 	domain := fmt.Sprintf(`"domain":{"name":%q}`, f.account.Name)
@@ -142,7 +147,23 @@ func TestTokenRequests(t *testing.T) {
 		{"domain by id", password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"id":%q}`, f.account.ID)), "", 201, "token/user/id", f.user.ID},
 		{"without a scope there is no catalogue", right, "", 201, "token/catalog", "<nil>"},
 		{"unscoped on purpose", right, `"unscoped"`, 201, "token/project", "<nil>"},
-		{"domain scope", right, `{` + domain + `}`, 201, "token/domain/name", f.account.Name},
+		{"unscoped in an older form", right, `{"unscoped":{}}`, 201, "token/project", "<nil>"},
+		{"domain scope without a role", right, `{` + domain + `}`, 401, "error/code", "401"},
+		{"domain scope", password(`"name":"administrator","password":"user-Secret.1",` + domain), `{` + domain + `}`, 201, "token/domain/name", f.account.Name},
+		{"system scope", right, `{"system":{"all":true}}`, 401, "error/code", "401"},
+		{"a trust", right, `{"OS-TRUST:trust":{"id":"x"}}`, 401, "error/code", "401"},
+		{"no scope that there is", right, `"everything"`, 400, "error/message", "Expecting to find system, project, domain, OS-TRUST:trust or unscoped in scope." + malformedEnd},
+		{"empty scope", right, `{}`, 400, "error/code", "400"},
+		{"null scope", right, `null`, 400, "error/message", "Invalid input for field 'scope': None is not of type 'object', 'string'"},
+		{"nameless project", right, `{"project":{}}`, 400, "error/message", "Invalid input for field scope/project: id or name must be present."},
+		{"project id and name without domain", right, fmt.Sprintf(`{"project":{"id":%q,"name":"eu-de"}}`, f.project.ID), 400, "error/message",
+			"Expecting to find domain in project." + malformedEnd},
+		{"a number for a password", password(`"name":"vault","password":5,` + domain), "", 400, "error/message",
+			"Invalid input for field 'identity/password/user/password': 5 is not of type 'string'"},
+		{"nobody", `{"methods":["password"],"password":{}}`, "", 400, "error/code", "400"},
+		{"unsupported method", `{"methods":["totp"],"totp":{}}`, "", 401, "error/identity/methods/0", "password"},
+		{"a token that is none", `{"methods":["token"],"token":{"id":"x"}}`, "", 404, "error/message", "Could not recognize Fernet token"},
+		{"a token without an id", `{"methods":["token"],"token":{}}`, "", 400, "error/message", "Invalid input for field 'identity/token': 'id' is a required property"},
 		{"wrong password", password(`"name":"vault","password":"wrong",` + domain), "", 401, "error/title", "Unauthorized"},
 		{"unknown user", password(`"name":"nobody","password":"user-Secret.1",` + domain), "", 401, "error/code", "401"},
 		{"unknown domain", password(`"name":"vault","password":"user-Secret.1","domain":{"name":"none"}`), "", 401, "error/code", "401"},
@@ -154,7 +175,7 @@ func TestTokenRequests(t *testing.T) {
 		{"project name without domain", right, `{"project":{"name":"eu-de"}}`, 400, "error/code", "400"},
 		{"foreign domain scope", right, `{"domain":{"name":"stranger"}}`, 401, "error/code", "401"},
 		{"project and domain", right, `{"project":{"id":"x"},` + domain + `}`, 400, "error/code", "400"},
-		{"unknown method", `{"methods":["totp"]}`, "", 401, "error/code", "401"},
+		{"unknown method", `{"methods":["totp"]}`, "", 400, "error/message", "Expecting to find totp in identity." + malformedEnd},
 		{"no method", `{"methods":[]}`, "", 401, "error/code", "401"},
 		{"method without its part", `{"methods":["password"]}`, "", 400, "error/code", "400"},
 		{"no JSON", `}`, "", 400, "error/code", "400"},
@@ -232,10 +253,99 @@ func TestTokensAreShownAndRevoked(t *testing.T) {
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, "none").want(t, 404, "error/code", "404")
 	get(t, nil, "GET", url, headerToken, id).want(t, 403, "error/code", "403")
 	get(t, nil, "GET", f.identity+"/v3/auth/projects", headerToken, id).want(t, 200, "projects/0/id", f.project.ID)
-	get(t, nil, "GET", f.identity+"/v3/projects?name=none", headerToken, id).want(t, 200, "projects", "[]")
-	get(t, nil, "GET", f.identity+"/v3/projects/"+f.other.ID, headerToken, id).want(t, 404, "error/code", "404")
+	get(t, nil, "GET", f.identity+"/v3/projects?name=none", headerToken, id).want(t, 403, "error/message", notAuthorized+"identity:list_projects.")
+	get(t, nil, "GET", f.identity+"/v3/projects/"+f.other.ID, headerToken, id).want(t, 403, "error/message", notAuthorized+"identity:get_project.")
+	get(t, nil, "GET", f.identity+"/v3/users/"+f.user.ID+"/projects", headerToken, id).want(t, 200, "projects/0/tags", "[]")
+	get(t, nil, "GET", f.identity+"/v3/auth/domains", headerToken, id).want(t, 200, "domains", "[]")
+	get(t, nil, "GET", f.identity+"/v3/regions/eu-de", headerToken, id).want(t, 200, "region/id", "eu-de")
 	get(t, nil, "GET", f.identity+"/v3/users/"+f.user.ID, headerToken, id).want(t, 200, "user/name", "vault")
 	get(t, nil, "GET", f.identity+"/v3/users/none", headerToken, id).want(t, 403, "error/code", "403")
+	other := tokenRequest(t, f, user, `"unscoped"`).header.Get(headerSubjectToken)
+	get(t, nil, "GET", f.identity+"/v3/auth/catalog", headerToken, other).want(t, 403, "error/code", "403")
+	get(t, nil, "DELETE", url, headerToken, id).want(t, 403, "error/message", notAuthorized+"identity:revoke_token.")
+	get(t, nil, "DELETE", url, headerToken, id, headerSubjectToken, other).want(t, 204, "", "")
+	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, other).want(t, 404, "error/message", "Failed to validate token")
+	tokenRequest(t, f, fmt.Sprintf(`{"methods":["token"],"token":{"id":%q}}`, other), "").want(t, 404, "error/message", "Failed to validate token")
 	get(t, nil, "DELETE", url, headerToken, id, headerSubjectToken, id).want(t, 204, "", "")
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, id).want(t, 401, "error/code", "401")
+}
+
+// TestKeystoneReadsJSON: any other type of content is refused unread.
+func TestKeystoneReadsJSON(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	body := `{"auth":{"identity":` + password(fmt.Sprintf(`"id":%q,"password":"user-Secret.1"`, f.user.ID)) + `}}`
+	for media, status := range map[string]int{
+		"application/json": 201, "application/json; charset=utf-8": 201, "application/x+json": 201, "": 201, "text/plain": 400,
+		"application/x-www-form-urlencoded": 400,
+	} {
+		r := send(t, nil, "POST", f.identity+"/v3/auth/tokens", body, "Content-Type", media)
+		if r.status != status {
+			t.Errorf("%q: %v, want %d", media, r, status)
+		}
+	}
+	send(t, nil, "POST", f.identity+"/v3/auth/tokens", "", "Content-Type", "").want(t, 400, "error/message", "Expecting to find auth in request body."+malformedEnd)
+}
+
+// TestApplicationCredentialRequests holds what the Keystone 22 of Debian answered to the same requests.
+func TestApplicationCredentialRequests(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	user := password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"name":%q}`, f.account.Name))
+	id := tokenRequest(t, f, user, fmt.Sprintf(`{"project":{"id":%q}}`, f.project.ID)).header.Get(headerSubjectToken)
+	url := f.identity + "/v3/users/" + f.user.ID + "/application_credentials"
+	create := func(body string) reply {
+		t.Helper()
+		return send(t, nil, "POST", url, `{"application_credential":`+body+`}`, headerToken, id, "Content-Type", "application/json")
+	}
+	for body, want := range map[string]string{
+		`{}`:                        "'name' is a required property",
+		`{"name":" "}`:              `Invalid input for field 'name': ' ' does not match '[\\S]+'`,
+		`{"name":"x","unknown":1}`:  "'unknown' is an invalid keyword argument for ApplicationCredentialModel",
+		`{"name":"x","roles":"x"}`:  "Invalid input for field 'roles': 'x' is not of type 'array'",
+		`{"name":"x","roles":[{}]}`: "Invalid input for field 'roles/0': {} does not have enough properties",
+		`{"name":"x","roles":[{"name":"admin"}]}`:                                            "Invalid application credential: Cannot create an application credential with unassigned role",
+		`{"name":"x","expires_at":"soon"}`:                                                   "Timestamp not in expected format." + malformedEnd,
+		`{"name":"x","expires_at":"2020-01-01T00:00:00"}`:                                    "The 'expires_at' must not be before now." + malformedEnd,
+		`{"name":"x","access_rules":[{"path":"x","method":"GET","service":"compute"}]}`:      `Invalid input for field 'access_rules/0/path': 'x' does not match '^\\/.*'`,
+		`{"name":"x","access_rules":[{"path":"/x","method":"TRACE","service":"compute"}]}`:   "Invalid input for field 'access_rules/0/method': 'TRACE' does not match '^(POST|GET|HEAD|PATCH|PUT|DELETE)$'",
+		`{"name":"x","access_rules":[{"path":"/x","method":"GET","service":"x","other":1}]}`: "Invalid input for field 'access_rules/0': Additional properties are not allowed ('other' was unexpected)",
+	} {
+		create(body).want(t, 400, "error/message", want)
+	}
+	create(`{"name":"x","roles":[{"name":"none"}]}`).want(t, 404, "error/message", "Role none is not defined")
+	rule := `[{"path":"/v2.1/servers","method":"GET","service":"compute"}]`
+	first, second := create(`{"name":"first","access_rules":`+rule+`}`), create(`{"name":"second","access_rules":`+rule+`}`)
+	first.want(t, 201, "application_credential/roles/1/name", "member")
+	ruleID := fmt.Sprint(first.at("application_credential/access_rules/0/id"))
+	second.want(t, 201, "application_credential/access_rules/0/id", ruleID) // an equal rule is the same
+	create(`{"name":"first"}`).want(t, 409, "error/title", "Conflict")
+	rules := f.identity + "/v3/users/" + f.user.ID + "/access_rules"
+	get(t, nil, "GET", rules, headerToken, id).want(t, 200, "access_rules/0/path", "/v2.1/servers")
+	get(t, nil, "GET", rules+"/none", headerToken, id).want(t, 404, "error/message", "Could not find Access Rule: none.")
+	get(t, nil, "DELETE", rules+"/"+ruleID, headerToken, id).want(t, 403, "error/message", "May not delete access rule in use")
+	get(t, nil, "GET", f.identity+"/v3/users/other/access_rules", headerToken, id).want(t, 403, "error/code", "403")
+
+	login := func(given string) reply {
+		t.Helper()
+		return tokenRequest(t, f, `{"methods":["application_credential"],"application_credential":{`+given+`}}`, "")
+	}
+	login(`"secret":"x"`).want(t, 400, "error/message", "Expecting to find name or ID in application credential."+malformedEnd)
+	login(`"name":"first","secret":"x"`).want(t, 400, "error/message", "Expecting to find user in application credential."+malformedEnd)
+	login(fmt.Sprintf(`"name":"none","secret":"x","user":{"id":%q}`, f.user.ID)).want(t, 401, "error/code", "401")
+	login(fmt.Sprintf(`"name":"first","secret":"x","user":{"name":"none","domain":{"name":%q}}`, f.account.Name)).want(t, 404, "error/message", "Could not find user: none.")
+	login(`"id":"none","secret":"x"`).want(t, 404, "error/message", "Could not find Application Credential: none.")
+	got := login(fmt.Sprintf(`"id":%q,"secret":%q`, first.at("application_credential/id"), first.at("application_credential/secret")))
+	got.want(t, 201, "token/application_credential/restricted", "true")
+	applied := got.header.Get(headerSubjectToken)
+	tokenRequest(t, f, fmt.Sprintf(`{"methods":["token"],"token":{"id":%q}}`, applied), "").want(t, 403, "error/message",
+		notAuthorized+"Using a delegated token to create another token is not allowed..")
+	shown := f.identity + "/v3/auth/tokens"
+	get(t, nil, "GET", shown, headerToken, id, headerSubjectToken, applied).want(t, 404, "error/message", "Failed to validate token")
+	get(t, nil, "GET", shown, headerToken, id, headerSubjectToken, applied, headerAccessRules, "1.0").want(t, 200, "token/user/name", "vault")
+
+	// Without a project there are neither roles nor, in its tokens, a scope.
+	unscoped := tokenRequest(t, f, user, `"unscoped"`).header.Get(headerSubjectToken)
+	bare := send(t, nil, "POST", url, `{"application_credential":{"name":"bare"}}`, headerToken, unscoped, "Content-Type", "application/json")
+	bare.want(t, 201, "application_credential/project_id", "<nil>")
+	login(fmt.Sprintf(`"id":%q,"secret":%q`, bare.at("application_credential/id"), bare.at("application_credential/secret"))).
+		want(t, 201, "token/project", "<nil>")
 }
