@@ -49,6 +49,9 @@
 // is assumed for the name of the user: "Administrator". Images of Cloudbase-Init whose user is "Admin"
 // need a role with username.
 //
+// A server whose cell does not answer is left out of Nova's lists and shown, from microversion 2.69 on,
+// without what it is like; both count as "ask again later", never as a server that is gone.
+//
 // # Tags
 //
 // Instance.Tags are the cloud's key=value tags, which the native API lists from microversion 2.26

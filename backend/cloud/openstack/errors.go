@@ -192,7 +192,9 @@ func (a answer) meaning(c call) meaning {
 	case c.plain && a.foreignProject():
 		m = meaning{cloud.Denied, hintProject}
 	case a.unknownApplicationCredential(c):
-		m = meaning{cloud.Denied, a.deniedHint(c)}
+		m = meaning{cloud.Denied, hintApplicationCredential(c)}
+	case c.plain && m.kind == cloud.NotFound && a.reason == noResource:
+		m = meaning{cloud.Refused, hintEndpoint}
 	case c.identity && m.hint == hintEndpoint:
 		m.hint = "no identity API at this address; check auth_url"
 	case c.plain && m.hint == hintInstance:
@@ -210,12 +212,18 @@ func (a answer) foreignProject() bool {
 	return a.status == http.StatusBadRequest && strings.Contains(a.reason, "match Context's project_id")
 }
 
+// noResource is what Nova says where nobody gave a reason, for example when a path has no such
+// operation. Of an instance that does not exist it says so, by its id (nova/exception.py,
+// InstanceNotFound).
+const noResource = "The resource could not be found."
+
 // unknownApplicationCredential recognizes Keystone's answer to an application credential that it does
-// not know, or not any more: 404, while a wrong secret is 401 (keystone/auth/plugins/core.py, AppCredInfo). Any
-// other 404 may as well come from a wrong address.
+// not know, or not any more: 404, while a wrong secret is 401 (keystone/auth/plugins/core.py, AppCredInfo). Tokens
+// of one that was deleted get the same answer from Keystone, whatever they ask for. Any other 404 may as well
+// come from a wrong address.
 func (a answer) unknownApplicationCredential(c call) bool {
-	return c.action == actionToken && c.applicationCredential != "" && a.status == http.StatusNotFound &&
-		strings.Contains(strings.ToLower(a.reason), "application credential")
+	return c.identity && c.applicationCredential != "" && a.status == http.StatusNotFound &&
+		strings.Contains(strings.ToLower(a.reason), "application credential") && strings.Contains(a.reason, c.applicationCredential)
 }
 
 // deniedHint tells wrong credentials from a missing permission, as far as the cloud does.
@@ -250,8 +258,7 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 	login := c.identity && c.action == actionToken
 	switch {
 	case login && c.applicationCredential != "":
-		return "Keystone does not accept the application credential: it has ended or was deleted, its secret is wrong, or its user was disabled; see: openstack application credential show " +
-			c.applicationCredential + "; for another one: openstack application credential create --unrestricted cloudpw"
+		return hintApplicationCredential(c)
 	case login:
 		return "Keystone does not accept the user for this project; check username, password, user_domain_name, project_id or project_name, and the user's roles: openstack role assignment list --names --user USER --project PROJECT"
 	case permission && strings.Contains(reason, "managing additional application credentials"):
@@ -269,6 +276,11 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 		hint += "; or the application credential's access rules leave this call out: openstack application credential show " + c.applicationCredential
 	}
 	return hint
+}
+
+func hintApplicationCredential(c call) string {
+	return "Keystone does not accept the application credential: it has ended or was deleted, its secret is wrong, or its user was disabled; see: openstack application credential show " +
+		c.applicationCredential + "; for another one: openstack application credential create --unrestricted cloudpw"
 }
 
 // translate turns an error of gophercloud or of the HTTP layer into one of the core's kinds. An

@@ -134,6 +134,7 @@ func TestAnswerShapes(t *testing.T) {
 		{"no such instance, ECS", passwordCall, 404, `{"error":{"code":"Ecs.0114","message":"The ECS does not exist."}}`, nil, cloud.NotFound, "Ecs.0114", "", "no such instance"},
 		{"a list is no instance", list, 404, `{"itemNotFound":{"code":404,"message":"Project not found"}}`, nil, cloud.Refused, "itemNotFound", "", "endpoints.ecs"},
 		{"wrong path, Nova", passwordCall, 404, `{"code":"404 Not Found","title":"Not Found","message":"The resource could not be found."}`, nil, cloud.Refused, "", "", "endpoints.ecs"},
+		{"no such operation, Nova", call{action: actionChange, instance: unknownID, plain: true}, 404, `{"itemNotFound":{"code":404,"message":"The resource could not be found."}}`, request, cloud.Refused, "itemNotFound", "req-abc", "endpoints.compute"},
 		{"wrong path, gateway", passwordCall, 404, `{"error_code":"APIGW.0101","error_msg":"The API does not exist","request_id":"r-1"}`, nil, cloud.Refused, "APIGW.0101", "r-1", "endpoints.ecs"},
 		{"wrong host", passwordCall, 404, `<html>nginx</html>`, nil, cloud.Refused, "", "", "HTTP status 404"},
 		{"wrong identity address", token, 404, `{"error_code":"APIGW.0101","error_msg":"The API does not exist","request_id":"r-1"}`, nil, cloud.Refused, "APIGW.0101", "r-1", "auth_url"},

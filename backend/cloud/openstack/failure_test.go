@@ -180,6 +180,18 @@ func TestWrongAddressIsNoMissingInstance(t *testing.T) {
 	}
 }
 
+// TestServerOfACellThatIsDown: what Nova shows then says neither that the server is gone nor what it is like.
+func TestServerOfACellThatIsDown(t *testing.T) {
+	p := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, http.StatusOK, `{"server":{"id":"`+unknownID+`","status":"UNKNOWN","tenant_id":"p","created":"2026-01-01T00:00:00Z",`+
+			`"image":"","flavor":{},"OS-EXT-AZ:availability_zone":"UNKNOWN","OS-EXT-STS:power_state":0,"user_id":"u","links":[]}}`)
+	})
+	_, err := p.DescribeInstances(t.Context(), []string{unknownID})
+	if cloud.KindOf(err) != cloud.Unknown || !strings.Contains(err.Error(), "try again later") {
+		t.Errorf("got %q: %v", cloud.KindOf(err), err)
+	}
+}
+
 func TestThrottledClearIsNoSuccess(t *testing.T) {
 	p := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusAccepted, `{"error":{"code":"Common.0024","message":"Flow limit exceeded."}}`)

@@ -94,7 +94,8 @@ func (p *provider) adminUser(ctx context.Context, s server) (string, error) {
 }
 
 // imageProperties reads an image from the image service; nil if there is none, or none that the
-// credentials may see. Properties are fields beside the others (Image API v2).
+// credentials may see: a new token that is refused all the same belongs to an application credential whose
+// access rules leave the image service out. Properties are fields beside the others (Image API v2).
 func (p *provider) imageProperties(ctx context.Context, id string) (map[string]string, error) {
 	if !segmentName(id) {
 		return nil, nil
@@ -111,7 +112,11 @@ func (p *provider) imageProperties(ctx context.Context, id string) (map[string]s
 		}
 		return err
 	})
-	if a, answered := answerOf(err); answered && (a.status == http.StatusNotFound || a.status == http.StatusForbidden) {
+	a, answered := answerOf(err)
+	switch {
+	case answered && (a.status == http.StatusNotFound || a.status == http.StatusForbidden):
+		return nil, nil
+	case answered && a.status == http.StatusUnauthorized && p.applicationCredential != "":
 		return nil, nil
 	}
 	if err != nil {

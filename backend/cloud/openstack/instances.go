@@ -93,10 +93,18 @@ func (p *provider) show(ctx context.Context, id string) (server, error) {
 		if s.ID != id {
 			return fmt.Errorf("%w: another server than the one asked for", errAnswerForm)
 		}
+		if s.cellDown() {
+			return cloud.Errorf(cloud.Unknown, "%s of instance %s: the cloud cannot reach the database that holds the instance, so it tells nothing of it; try again later", actionShow, id)
+		}
 		return nil
 	})
 	return s, err
 }
+
+// cellDown recognizes what Nova shows from microversion 2.69 on of a server whose cell does not answer:
+// its id, no name, and the status UNKNOWN (nova/api/openstack/compute/views/servers.py,
+// _show_from_down_cell). Lists leave such servers out.
+func (s server) cellDown() bool { return s.Name == "" && s.Status == "UNKNOWN" }
 
 // eachServer visits the project's servers, each once, until visit returns false. It makes up the
 // markers by itself instead of following the links of the answer, which could name another host and

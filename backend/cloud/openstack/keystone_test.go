@@ -71,6 +71,57 @@ func TestPlainRefusals(t *testing.T) {
 	}
 }
 
+// TestDeletedApplicationCredential: Keystone answers 404 to the tokens of one that was deleted, which is no wrong
+// address, and no sign that what is to be deleted is gone.
+func TestDeletedApplicationCredential(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
+	p := s.provider(t, nil)
+	made, err := p.CreateCredential(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s.provider(t, func(c *cloud.Config) {
+		c.ApplicationCredentialID, c.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
+	})
+	if err := other.DeleteCredential(t.Context(), s.app.ID); err != nil {
+		t.Fatal(err)
+	}
+	const way = "openstack application credential create --unrestricted"
+	_, err = p.OwnCredentials(t.Context())
+	s.checkError(t, err, cloud.Denied, way)
+	s.checkError(t, p.DeleteCredential(t.Context(), made.ApplicationCredentialID), cloud.Denied, way)
+	s.checkError(t, p.rotator.remove(t.Context(), made.ApplicationCredentialID), cloud.Denied, way)
+	s.checkError(t, p.Verify(t.Context()), cloud.Denied, way)
+	if err := other.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAccessRules: what an application credential's access rules leave out is a missing permission, and not more.
+func TestAccessRules(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
+	server := s.server(t, func(m *model.Server) { m.Metadata = map[string]string{"os_admin_user": "Admin"} })
+	s.app.AccessRules = []model.AccessRule{{Service: "compute", Method: "GET", Path: "/v2.1/servers/" + server.ID}}
+	s.AddAppCredential(s.app)
+	p := s.provider(t, nil)
+	got := verdicts(t, p)
+	for action, want := range map[string]cloud.Verdict{
+		policies[actionList]: cloud.PermissionDenied, policies[actionKeypair]: cloud.PermissionDenied, policies[actionPassword]: cloud.PermissionUnknown,
+	} {
+		if got[action].Verdict != want || want == cloud.PermissionDenied && !strings.Contains(got[action].Policy, "access rules") {
+			t.Errorf("%s: %+v, want %s", action, got[action], want)
+		}
+	}
+	// The image cannot be asked for, so the server's metadata count.
+	prepare := p.Resetter(cloud.MethodAPI).(cloud.ResetPreparer).PrepareReset
+	user, err := prepare(t.Context(), cloud.Reset{InstanceIDs: []string{server.ID}, Username: "Admin"})
+	if err != nil || user != "Admin" {
+		t.Errorf("got %q, %v", user, err)
+	}
+	_, err = p.InitialPassword(t.Context(), server.ID)
+	s.checkError(t, err, cloud.Denied, "access rules")
+}
+
 func TestServerOfAnotherProject(t *testing.T) {
 	s := simulate(t, accessNamed(t, "openstack application credential"), novaapi.Options{})
 	foreign := s.AddProject(model.Project{Cloud: s.access.cloud, Name: "other", AccountID: s.account.ID, Region: testRegion})

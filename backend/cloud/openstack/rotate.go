@@ -42,7 +42,7 @@ func (p *provider) DeleteCredential(ctx context.Context, id string) error {
 			continue
 		}
 		err := p.rotator.remove(ctx, id)
-		if a, answered := answerOf(err); answered && a.status == http.StatusNotFound {
+		if a, answered := answerOf(err); answered && a.status == http.StatusNotFound && cloud.KindOf(err) != cloud.Denied {
 			return nil // somebody else was faster
 		}
 		return err

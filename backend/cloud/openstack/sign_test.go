@@ -82,8 +82,8 @@ func TestCanonicalParts(t *testing.T) {
 			t.Errorf("canonicalPath(%q) = %q, want %q", in, got, want)
 		}
 	}
-	query := url.Values{"marker": {"b c"}, "limit": {"100"}, "a": {"2", "1"}}
-	if got, want := canonicalQuery(query), "a=1&a=2&limit=100&marker=b%20c"; got != want {
+	query := url.Values{"marker": {"b c"}, "limit": {"100"}, "a": {"2", "1"}, "a-b": {"0"}}
+	if got, want := canonicalQuery(query), "a=1&a=2&a-b=0&limit=100&marker=b%20c"; got != want {
 		t.Errorf("canonicalQuery = %q, want %q", got, want)
 	}
 }
