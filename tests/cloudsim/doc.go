@@ -15,7 +15,7 @@
 //	guestos     the inside of a server, where commands are run
 //	model       the state: World with accounts, credentials, servers, operations, faults, log
 //	awsapi      EC2 Query, Run Command of SSM, STS and IAM over a World, with Signature Version 4
-//	tencentapi  CVM, TAT, STS and CAM over a World, with TC3-HMAC-SHA256
+//	tencentapi  CVM, TAT, STS and CAM over a World, with Signature v3 and v1
 //	novaapi     Keystone, Nova and the ECS dialects over a World
 //	adminapi    the control API over a World, for tests in other processes
 //	sshd        an SSH server per simulated server

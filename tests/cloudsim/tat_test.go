@@ -185,3 +185,66 @@ func TestTATRefusals(t *testing.T) {
 		t.Errorf("%d tasks, %v", len(all), err)
 	}
 }
+
+// A task tells its times in the form of the API page's examples, its defaults, and why it did not end well.
+func TestTATTaskLife(t *testing.T) {
+	e := startTencent(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour, RateLimits: map[string]int{}}})
+	w := e.sim.World()
+	look := func(invocation string) *tat.InvocationTask {
+		t.Helper()
+		all, err := e.tasks(t, byInvocation(invocation))
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d tasks, %v", len(all), err)
+		}
+		return all[0]
+	}
+	moment := func(text *string) time.Time {
+		t.Helper()
+		if text == nil {
+			return time.Time{}
+		}
+		at, err := time.Parse("2006-01-02T15:04:05-07:00", *text)
+		if err != nil || strings.HasSuffix(*text, "Z") {
+			t.Errorf("time %q", *text)
+		}
+		return at
+	}
+	run := func(name string) string {
+		t.Helper()
+		resp, err := e.tat(t).RunCommand(runRequest(t, e.creds.Servers[name], nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *resp.Response.InvocationId
+	}
+
+	ends := run("ubuntu-1")
+	task := look(ends)
+	if d := task.CommandDocument; *d.Username != "root" || *d.WorkingDirectory != "/root" || *d.Timeout != 60 || *d.CommandType != "SHELL" {
+		t.Errorf("command %+v", d)
+	}
+	if made := moment(task.CreatedTime); made.IsZero() || !moment(task.UpdatedTime).Equal(made) || task.StartTime != nil || task.EndTime != nil || *task.ErrorInfo != "" {
+		t.Errorf("before it begins: %+v", task)
+	}
+	w.Advance(30 * time.Minute)
+	if task := look(ends); !moment(task.UpdatedTime).Equal(moment(task.StartTime)) || !moment(task.StartTime).After(moment(task.CreatedTime)) || task.EndTime != nil {
+		t.Errorf("while it runs: %+v", task)
+	}
+	w.Advance(time.Hour)
+	if task := look(ends); !moment(task.UpdatedTime).Equal(moment(task.EndTime)) || !moment(task.EndTime).After(moment(task.StartTime)) || *task.ErrorInfo != "" {
+		t.Errorf("after its end: %+v", task)
+	}
+
+	// The agent goes while the command is on its way to it.
+	lost := run("linux-1")
+	if err := w.SetGuest(e.creds.Servers["linux-1"], model.Guest{Agent: model.AgentOffline}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.tat(t).RunCommand(runRequest(t, e.creds.Servers["linux-1"], nil)); code(err) != "ResourceUnavailable.AgentStatusNotOnline" {
+		t.Errorf("a command for an agent that is offline: %v", err)
+	}
+	w.Advance(2 * time.Hour)
+	if task := look(lost); *task.TaskStatus != "DELIVER_FAILED" || *task.ErrorInfo == "" || task.StartTime != nil || task.EndTime == nil {
+		t.Errorf("a command that was not fetched: %+v", task)
+	}
+}

@@ -68,7 +68,8 @@ func (r *request) target(uin *uint64) (string, *failure) {
 		id = strconv.FormatUint(*uin, 10)
 	}
 	switch u, ok := r.world.User(model.TencentCloud, id); {
-	case id == r.key.AccountID && r.key.UserID != id:
+	case id == r.key.AccountID && r.key.UserID == id: // the main account
+	case id == r.key.AccountID:
 		return "", fail("OperationDenied.SubUin", "A sub-user cannot operate the keys of the main account.")
 	case !ok || u.AccountID != r.key.AccountID:
 		return "", fail("InvalidParameter.UserNotExist", "The user does not exist.")
