@@ -31,6 +31,9 @@ type Descriptor struct {
 	// ResetMethods are the ways in which the provider can set passwords, the default first; none if it
 	// cannot. The provider then implements PasswordResetters.
 	ResetMethods []ResetMethod
+	// LinkLocalDomains are the domains of the cloud's own whose hosts have link-local addresses inside its
+	// network. Connections are made to those only for such a host, on port 443, so by TLS.
+	LinkLocalDomains []string
 	// UsualInitialDelay is how long the cloud says an initial password may take after launch.
 	UsualInitialDelay time.Duration
 }

@@ -23,10 +23,11 @@ var errLinkLocal = errors.New("link-local addresses are refused")
 
 // NewHTTPClient makes the only HTTP client that providers use. It verifies TLS against the system's
 // roots, or against caPEM instead if that is not empty; takes proxies from the environment; refuses
-// link-local addresses, also after name resolution; speaks HTTP/1.1, since HTTP/2 may send a request
+// link-local addresses, also after name resolution, but for the hosts of domains (see
+// Descriptor.LinkLocalDomains); speaks HTTP/1.1, since HTTP/2 may send a request
 // again by itself; follows no redirect (a signed request or a
 // token must not be carried to another host); and bounds each exchange by timeout.
-func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
+func NewHTTPClient(caPEM string, timeout time.Duration, domains ...string) (*http.Client, error) {
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caPEM != "" {
 		pool := x509.NewCertPool()
@@ -35,10 +36,9 @@ func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
 		}
 		tlsConfig.RootCAs = pool
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
+		DialContext:           dialTo(domains),
 		TLSClientConfig:       tlsConfig,
 		TLSHandshakeTimeout:   10 * time.Second,
 		MaxIdleConnsPerHost:   16,
@@ -54,11 +54,49 @@ func NewHTTPClient(caPEM string, timeout time.Duration) (*http.Client, error) {
 	}, nil
 }
 
+// dialTo connects to addresses, to link-local ones only for a host of one of the domains.
+func dialTo(domains []string) func(context.Context, string, string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
+	inside := dialer
+	inside.Control = refuseOtherLinkLocal
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if within(domains, address) {
+			return inside.DialContext(ctx, network, address)
+		}
+		return dialer.DialContext(ctx, network, address)
+	}
+}
+
+// within reports whether an address is the HTTPS port of a host in one of the domains. No metadata service
+// speaks TLS, let alone under such a name.
+func within(domains []string, address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && port == "443" && slices.ContainsFunc(domains, func(domain string) bool {
+		return strings.HasSuffix(strings.ToLower(host), "."+domain)
+	})
+}
+
 // GuardDialer makes a dialer refuse link-local addresses, as that of NewHTTPClient does. It is for
 // clients that an SDK insists on making itself.
 func GuardDialer(d *net.Dialer) { d.Control = refuseLinkLocal }
 
 func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+	return refuse(address, linkLocal)
+}
+
+// metadataAddress is where most clouds have their metadata service.
+var metadataAddress = netip.MustParseAddr("169.254.169.254")
+
+// refuseOtherLinkLocal lets link-local IPv4 addresses pass, but for that of the metadata service.
+func refuseOtherLinkLocal(_, address string, _ syscall.RawConn) error {
+	return refuse(address, func(ip netip.Addr) bool {
+		ip = ip.Unmap()
+		return linkLocal(ip) && (!ip.Is4() || !ip.IsLinkLocalUnicast() || ip == metadataAddress)
+	})
+}
+
+// refuse refuses an address by its IP.
+func refuse(address string, wrong func(netip.Addr) bool) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
@@ -67,7 +105,7 @@ func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return err
 	}
-	if linkLocal(ip) {
+	if wrong(ip) {
 		return fmt.Errorf("%w: %s", errLinkLocal, ip)
 	}
 	return nil

@@ -116,6 +116,42 @@ func TestRefuseLinkLocalNeedsAnAddress(t *testing.T) {
 	}
 }
 
+// A cloud that serves its API at link-local addresses is reached by its own names alone, by TLS, and its metadata
+// service not at all.
+func TestLinkLocalOfTheCloudsOwn(t *testing.T) {
+	domains := []string{"api.test"}
+	for address, want := range map[string]bool{
+		"cvm.internal.api.test:443": true, "CVM.API.test:443": true,
+		"cvm.api.test:80": false, "api.test:443": false, "notapi.test:443": false, "api.test.evil:443": false, "169.254.0.95:443": false, "cvm.api.test": false,
+	} {
+		if got := within(domains, address); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+	for address, want := range map[string]bool{
+		"169.254.0.95:443": true, "[::ffff:169.254.0.95]:443": true, "10.0.0.7:443": true, "[2001:db8::7]:443": true,
+		"169.254.169.254:443": false, "[::ffff:169.254.169.254]:443": false, "[fe80::1%eth0]:443": false, "224.0.0.1:443": false, "100.100.100.200:443": false, "name:443": false,
+	} {
+		if err := refuseOtherLinkLocal("tcp", address, nil); (err == nil) != want {
+			t.Errorf("%q: error %v, want allowed=%t", address, err, want)
+		}
+	}
+	client, err := NewHTTPClient("", time.Minute, domains...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ url, ip string }{
+		{"https://cvm.api.test/", "169.254.169.254"}, {"http://cvm.api.test/", "169.254.0.95"}, {"https://elsewhere.test/", "169.254.0.95"},
+	} {
+		t.Run(c.url, func(t *testing.T) {
+			useDNS(t, netip.MustParseAddr(c.ip))
+			if _, _, err := exchange(t.Context(), client, c.url); !errors.Is(err, errLinkLocal) {
+				t.Errorf("at %s: %v", c.ip, err)
+			}
+		})
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var reached atomic.Int32
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))

@@ -33,6 +33,7 @@ func Descriptor() cloud.Descriptor {
 		EndpointKeys:             []string{endpointCVM, endpointSTS, endpointCAM, endpointTAT},
 		DefaultRequestsPerSecond: requestsPerSecond,
 		RateSource:               "tencentcloud.com/document/product/213/33240: at most 10 requests a second for each API action",
+		LinkLocalDomains:         []string{rootDomain},
 		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}},
 	}
 }

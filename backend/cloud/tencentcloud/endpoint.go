@@ -10,6 +10,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
+// rootDomain is that of the API. In the cloud's own network, names such as cvm.internal.tencentcloudapi.com lead
+// to 169.254.0.95 (the cloud's guides for its Kubernetes service set that address for them); whoever runs Vault
+// there without a way to the Internet sets them as endpoints.
 const rootDomain = "tencentcloudapi.com"
 
 // defaultHost is a service's host. The plain one leads to the nearest entry; finance regions are
