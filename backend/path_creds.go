@@ -153,7 +153,11 @@ func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
 // A role's known instances are found without a storage round trip and without the cloud.
 func (b *backend) accountOf(ctx context.Context, name string, r *role, instance string) (rotation.ID, error) {
 	if instance == "" {
-		return onlyAccount(name, r)
+		id, err := onlyAccount(name, r)
+		if err != nil {
+			return id, err
+		}
+		return id, b.checkBound(ctx, name, id)
 	}
 	if r.Users[instance] == "" && r.InstanceTags != nil && isName(instance) && b.resolutions.begin(name, time.Now()) {
 		var err error
@@ -167,7 +171,22 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 	if r.Users[instance] == "" {
 		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance, command("list", "instances/"+name))
 	}
-	return r.account(instance), nil
+	id := r.account(instance)
+	return id, b.checkBound(ctx, name, id)
+}
+
+// checkBound refuses an account that a role maps to and that is not bound to it any more, but free for, or
+// bound to, another role: a delete of the role that was cut short has left that behind.
+func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) error {
+	bound, found, err := b.core.RoleOf(ctx, id)
+	switch {
+	case err != nil:
+		return vaultError("", err)
+	case found && bound != name:
+		return conflictf("account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; or take the account back: %s",
+			id, name, command("delete", "roles/"+name), command("write -force", "roles/"+name))
+	}
+	return nil
 }
 
 // onlyAccount is the account of a role with one instance.

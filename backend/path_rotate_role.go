@@ -89,7 +89,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 	}
 	var failures int
 	var first error
-	for id, outcome := range b.rotateAll(ctx, r, wait) {
+	for id, outcome := range b.rotateAll(ctx, name, r, wait) {
 		if outcome.err != nil {
 			failures, first = failures+1, b.forgotten(ctx, name, id, outcome.err)
 			accounts[id.InstanceID] = map[string]any{"username": id.Username, "error": first.Error()}
@@ -136,14 +136,18 @@ type rotateOutcome struct {
 }
 
 // rotateAll makes all accounts of a role due, and waits for all of them at the same time.
-func (b *backend) rotateAll(ctx context.Context, r *role, wait time.Duration) map[rotation.ID]rotateOutcome {
+func (b *backend) rotateAll(ctx context.Context, name string, r *role, wait time.Duration) map[rotation.ID]rotateOutcome {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	outcomes := make(map[rotation.ID]rotateOutcome, len(r.Users))
 	for _, instance := range r.instances() {
 		wg.Go(func() {
 			id := r.account(instance)
-			view, err := b.core.Rotate(ctx, id, wait)
+			err := b.checkBound(ctx, name, id)
+			var view *rotation.View
+			if err == nil {
+				view, err = b.core.Rotate(ctx, id, wait)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			outcomes[id] = rotateOutcome{view, err}

@@ -321,3 +321,28 @@ func TestPagesOfRoles(t *testing.T) {
 	}
 	h.refused(t, logical.ListOperation, "roles", map[string]any{"limit": -1}, http.StatusBadRequest, "limit")
 }
+
+// TestRoleCutShortOfItsDeleteReadsNothing: its accounts are free already, and the next role's readers are others.
+func TestRoleCutShortOfItsDeleteReadsNothing(t *testing.T) {
+	h := roleMount(t)
+	storage := h.storage.(*logical.InmemStorage)
+	web := merged(baseRoles["leased"], map[string]any{"min_reset_interval": 0})
+	h.write(t, "roles/old", web)
+	h.revoke(t, h.lease(t, "creds/old"))
+	storage.Underlying().FailDelete(true)
+	if _, err := h.request(t, logical.DeleteOperation, "roles/old", nil); err == nil {
+		t.Fatal("a delete that storage refused succeeded")
+	}
+	storage.Underlying().FailDelete(false)
+	for _, holder := range []string{"no role", "another role"} {
+		h.refused(t, logical.ReadOperation, "creds/old", nil, http.StatusConflict, "not bound to role old", "vault delete cloudpw/roles/old")
+		h.refused(t, logical.UpdateOperation, "rotate-role/old", nil, http.StatusConflict, "not bound to role old")
+		if holder == "no role" {
+			h.write(t, "roles/new", web)
+			h.lease(t, "creds/new")
+		}
+	}
+	h.refused(t, logical.UpdateOperation, "roles/old", nil, http.StatusConflict, `"new"`)
+	h.delete(t, "roles/old")
+	h.lease(t, "creds/new")
+}

@@ -138,6 +138,15 @@ func (c *Core) Retire(ctx context.Context, id ID) error {
 	return err
 }
 
+// RoleOf returns the role that an account is bound to; "" for none. found is false if there is no such account.
+func (c *Core) RoleOf(ctx context.Context, id ID) (role string, found bool, err error) {
+	a, err := c.get(ctx, id)
+	if err != nil || a == nil {
+		return "", false, err
+	}
+	return a.Role, true, nil
+}
+
 // Bound lists the accounts that belong to a role, below one connection.
 func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error) {
 	var ids []ID
