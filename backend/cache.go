@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ func (c *cache[T]) get(ctx context.Context, name string) (*T, error) {
 		return nil, nil
 	}
 	if value, err = c.decode(entry.Value); err != nil {
-		return nil, fmt.Errorf("%s%s: %w", c.prefix, name, err)
+		return nil, &unreadable{c.prefix + name, err}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,6 +58,22 @@ func (c *cache[T]) get(ctx context.Context, name string) (*T, error) {
 		c.values[name] = value
 	}
 	return value, nil
+}
+
+// unreadable is the error of an entry that is there and cannot be decoded, as one that a newer plugin version
+// wrote. It concerns no other entry.
+type unreadable struct {
+	key string
+	err error
+}
+
+func (u *unreadable) Error() string { return u.key + ": " + u.err.Error() }
+
+func (u *unreadable) Unwrap() error { return u.err }
+
+func isUnreadable(err error) bool {
+	var u *unreadable
+	return errors.As(err, &u)
 }
 
 // put writes an entry and remembers it. A failed write may have landed, so the entry is dropped then.
@@ -115,8 +132,10 @@ type record struct {
 
 const schemaVersion = 1
 
-func (r record) checkSchema() error {
-	if r.Schema > schemaVersion {
+// checkSchema looks at an entry's schema alone, since a newer one may have other types.
+func checkSchema(raw []byte) error {
+	var r record
+	if json.Unmarshal(raw, &r) == nil && r.Schema > schemaVersion {
 		return fmt.Errorf("the stored entry has schema %d, this plugin version knows %d: run the newer plugin version that wrote it", r.Schema, schemaVersion)
 	}
 	return nil

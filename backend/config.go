@@ -71,11 +71,14 @@ type connection struct {
 }
 
 func decodeConnection(raw []byte) (*connection, error) {
+	if err := checkSchema(raw); err != nil {
+		return nil, err
+	}
 	var c connection
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, fmt.Errorf("the stored connection cannot be decoded: %w", err)
 	}
-	return &c, c.checkSchema()
+	return &c, nil
 }
 
 // clone is a copy that may be changed.

@@ -40,13 +40,13 @@ func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *passw
 	if entry == nil {
 		return nil, nil, nil
 	}
+	if err := checkSchema(entry.Value); err != nil {
+		return nil, nil, fmt.Errorf("key/%s: %w", name, err)
+	}
 	var stored privateKey
 	if err := json.Unmarshal(entry.Value, &stored); err != nil {
 		// The cause could quote what it could not read.
 		return nil, nil, fmt.Errorf("key/%s: the stored entry cannot be decoded", name)
-	}
-	if err := stored.checkSchema(); err != nil {
-		return nil, nil, fmt.Errorf("key/%s: %w", name, err)
 	}
 	parsed, err := password.ParsePrivateKey([]byte(stored.PEM), nil)
 	if err != nil {

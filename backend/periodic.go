@@ -161,6 +161,12 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 			break
 		}
 		r, err := b.roles.get(ctx, name)
+		if isUnreadable(err) { // the others are looked at all the same
+			b.refreshes.done(name, b.clock.now())
+			b.refreshes.ended(name, err, b.clock.now())
+			b.Logger().Error("a role cannot be read", "role", name, "error", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -193,7 +199,7 @@ func (b *backend) taggedConnections(ctx context.Context, names []string) (map[st
 	count := map[string]int{}
 	for _, name := range names {
 		r, err := b.roles.get(ctx, name)
-		if err != nil {
+		if err != nil && !isUnreadable(err) {
 			return nil, err
 		}
 		if r != nil && r.InstanceTags != nil {

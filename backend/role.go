@@ -72,11 +72,14 @@ type roleConflict struct {
 }
 
 func decodeRole(raw []byte) (*role, error) {
+	if err := checkSchema(raw); err != nil {
+		return nil, err
+	}
 	var r role
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return nil, fmt.Errorf("the stored role cannot be decoded: %w", err)
 	}
-	return &r, r.checkSchema()
+	return &r, nil
 }
 
 // clone is a copy that may be changed.

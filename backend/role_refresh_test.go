@@ -230,6 +230,29 @@ func TestStatusShowsFailedLooks(t *testing.T) {
 	}
 }
 
+// TestAnEntryOfANewerVersionKeepsNobodyElseWaiting: after a downgrade, say.
+func TestAnEntryOfANewerVersionKeepsNobodyElseWaiting(t *testing.T) {
+	m := newRefreshMount(t)
+	for _, key := range []string{rolePrefix + "a-newer-one", configPrefix + "newer"} {
+		if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(`{"schema": 99, "connection": 7}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.cloud.launch(cloud.Instance{ID: "srv-3", Platform: cloud.Linux, Tags: map[string]string{"env": "prod"}})
+	m.round(t)
+	if got := m.bound(t, "r"); got != "[srv-1 srv-2 srv-3]" {
+		t.Errorf("bound %s", got)
+	}
+	status := m.read(t, "status")
+	failing := status["failing_roles"].([]map[string]any)
+	if len(failing) != 1 || failing[0]["role"] != "a-newer-one" || !strings.Contains(failing[0]["last_error"].(string), "schema 99") {
+		t.Errorf("failing roles %v", failing)
+	}
+	if got := status["connections"].(map[string]any)["newer"].(map[string]any)["last_error"]; !strings.Contains(fmt.Sprint(got), "schema 99") {
+		t.Errorf("the connection's last error: %v", got)
+	}
+}
+
 func TestRoundsAreBounded(t *testing.T) {
 	var r refreshes
 	var names []string

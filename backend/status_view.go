@@ -50,14 +50,18 @@ func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 	listed := make([]map[string]any, 0, len(failures))
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
 		r, err := b.roles.get(ctx, name)
-		if err != nil {
+		connection := ""
+		switch {
+		case isUnreadable(err):
+		case err != nil:
 			return nil, err
-		}
-		if r == nil {
+		case r == nil:
 			continue // it was deleted meanwhile
+		default:
+			connection = r.Connection
 		}
 		f := failures[name]
-		listed = append(listed, map[string]any{"role": name, "connection": r.Connection, "last_error": f.cause,
+		listed = append(listed, map[string]any{"role": name, "connection": connection, "last_error": f.cause,
 			"last_error_time": timestamp(f.at), "since": timestamp(f.since)})
 	}
 	return listed, nil
@@ -73,11 +77,15 @@ func (b *backend) connectionStates(ctx context.Context, known map[string]rotatio
 	states := make(map[string]any, len(names))
 	for _, name := range names {
 		c, err := b.connections.get(ctx, name)
-		if err != nil {
+		if err != nil && !isUnreadable(err) {
 			return nil, err
 		}
+		state := known[name]
+		if err != nil {
+			state.LastError = err.Error()
+			states[name] = connectionState(state)
+		}
 		if c != nil {
-			state := known[name]
 			state.RequestsPerSecond = c.rate(b.registry[c.Provider]) // the core knows it after its first use
 			states[name] = connectionState(state)
 		}
@@ -115,7 +123,7 @@ func (b *backend) conflicts(ctx context.Context) (listed []map[string]any, count
 	listed = []map[string]any{}
 	for _, name := range names {
 		r, err := b.roles.get(ctx, name)
-		if err != nil {
+		if err != nil && !isUnreadable(err) { // that is among the failing roles
 			return nil, 0, err
 		}
 		if r == nil {

@@ -90,6 +90,9 @@ func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (bin
 	if err := json.Unmarshal(raw.Value, &b); err != nil {
 		return b, storageError("decoding the binding of", id, err)
 	}
+	if b.Schema > schemaVersion {
+		return b, errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that wrote it", id, b.Schema, schemaVersion)
+	}
 	return b, nil
 }
 
