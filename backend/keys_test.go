@@ -98,6 +98,9 @@ func TestRefusedKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	ed := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	camellia := string(pem.EncodeToMemory(&pem.Block{
+		Type: "RSA PRIVATE KEY", Bytes: der, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "CAMELLIA-256-CBC,00112233445566778899AABBCCDDEEFF"},
+	}))
 	for name, c := range map[string]struct {
 		data map[string]any
 		says string
@@ -113,6 +116,7 @@ func TestRefusedKeys(t *testing.T) {
 		"not a key":             {map[string]any{"private_key": "hello"}, "private_key"},
 		"cut short":             {map[string]any{"private_key": text[:len(text)/2]}, "private_key"},
 		"not RSA":               {map[string]any{"private_key": ed}, "RSA"},
+		"odd encryption":        {map[string]any{"private_key": camellia, "passphrase": "x"}, "vault write cloudpw/keys/k private_key=@new.pem passphrase=@passphrase.txt"},
 		"a map":                 {map[string]any{"private_key": map[string]any{"pem": text}}, "private_key"},
 		"a list":                {map[string]any{"private_key": []string{text}}, "private_key"},
 		"passphrase as a map":   {map[string]any{"private_key": text, "passphrase": map[string]any{"a": "hush"}}, "passphrase"},

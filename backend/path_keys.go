@@ -175,7 +175,11 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 // refusedKey refuses a private key and ends with the command to try next.
 func refusedKey(name string, err error) error {
 	fields := []string{"private_key=@key.pem"}
-	if errors.Is(err, password.ErrPassphraseMissing) || errors.Is(err, password.ErrPassphraseWrong) {
+	encrypted := errors.Is(err, password.ErrEncryption)
+	if encrypted || errors.Is(err, password.ErrEncryptedUnderFIPS) {
+		fields[0] = "private_key=@new.pem"
+	}
+	if encrypted || errors.Is(err, password.ErrPassphraseMissing) || errors.Is(err, password.ErrPassphraseWrong) {
 		fields = append(fields, "passphrase="+secretFile("passphrase"))
 	}
 	return invalidf("%s; then: %s", err, command("write", "keys/"+name, fields...))

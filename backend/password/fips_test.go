@@ -54,7 +54,7 @@ func strictFIPSKeys(t *testing.T) {
 	legacy := "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n" +
 		"AAAAAAAAAAAAAAAAAAAAAA==\n-----END RSA PRIVATE KEY-----\n"
 	for name, text := range map[string][]byte{"OpenSSH": readTestdata(t, "openssh_passphrase.pem"), "legacy": []byte(legacy)} {
-		if _, err := ParsePrivateKey(text, []byte(passphrase)); err != errEncryptedUnderFIPS { //nolint:errorlint // The value itself is meant.
+		if _, err := ParsePrivateKey(text, []byte(passphrase)); err != ErrEncryptedUnderFIPS { //nolint:errorlint // The value itself is meant.
 			t.Errorf("%s: %v", name, err)
 		}
 	}

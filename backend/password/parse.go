@@ -28,9 +28,15 @@ var (
 	errPassphraseUnneeded = errors.New("private_key is not encrypted: leave out the field passphrase")
 	errUnreadableKey      = errors.New("private_key cannot be read: the key is damaged or cut short; paste the whole file, or use private_key=@key.pem")
 	errInconsistentKey    = errors.New("private_key is not a valid RSA key: its numbers do not fit together")
-	errEncryption         = errors.New("private_key is encrypted in a way that is not supported; " +
+
+	// ErrEncryption says that a private key is encrypted in a way that is not supported. Its way out makes
+	// new.pem, which has a passphrase.
+	ErrEncryption = errors.New("private_key is encrypted in a way that is not supported; " +
 		"rewrite it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem")
-	errEncryptedUnderFIPS = errors.New("private_key is encrypted, which GODEBUG=fips140=only does not let this plugin open; " +
+
+	// ErrEncryptedUnderFIPS says that this process may not open encrypted keys. Its way out makes new.pem,
+	// which has no passphrase.
+	ErrEncryptedUnderFIPS = errors.New("private_key is encrypted, which GODEBUG=fips140=only does not let this plugin open; " +
 		"decrypt it first with: openssl pkey -in key.pem -out new.pem")
 )
 
@@ -150,7 +156,7 @@ func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 	// Under strict FIPS 140 the old formats' MD5 panics and the rest is refused
 	// piece by piece; one clear answer is better.
 	if fips140.Enforced() {
-		return nil, errEncryptedUnderFIPS
+		return nil, ErrEncryptedUnderFIPS
 	}
 	if block.Type == typeEncryptedPKCS8 {
 		return decryptPKCS8(block.Bytes, passphrase)
@@ -206,7 +212,7 @@ func parseEncrypted(block *pem.Block, passphrase []byte) (any, error) {
 	if block.Type != typeOpenSSH {
 		cipher, _, _ := strings.Cut(block.Headers["DEK-Info"], ",")
 		if !slices.Contains(legacyCiphers, cipher) {
-			return nil, errEncryption
+			return nil, ErrEncryption
 		}
 	}
 	key, err := ssh.ParseRawPrivateKeyWithPassphrase(text, passphrase)
@@ -216,7 +222,7 @@ func parseEncrypted(block *pem.Block, passphrase []byte) (any, error) {
 	case block.Type == typeOpenSSH && !errors.Is(err, x509.IncorrectPasswordError):
 		// OpenSSH's format has a check value, so a wrong passphrase shows itself
 		// and anything else is a cipher or a cost that is not supported.
-		return nil, errEncryption
+		return nil, ErrEncryption
 	default:
 		// The legacy format has none: one wrong passphrase in 256 survives the
 		// padding and turns into noise that fails anywhere in the parser.

@@ -187,7 +187,7 @@ func TestParsePrivateKeyRefusesUnsupportedEncryption(t *testing.T) {
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParsePrivateKey(text, []byte(passphrase))
-			if err != errEncryption { //nolint:errorlint // The value itself is meant.
+			if err != ErrEncryption { //nolint:errorlint // The value itself is meant.
 				t.Errorf("got %v", err)
 			}
 		})

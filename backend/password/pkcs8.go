@@ -60,7 +60,7 @@ type pbkdf2Params struct {
 }
 
 // decryptPKCS8 opens a PKCS#8 key encrypted with PBES2. It returns
-// errUnreadableKey for damaged DER, errEncryption for algorithms that it does
+// errUnreadableKey for damaged DER, ErrEncryption for algorithms that it does
 // not know, and ErrPassphraseWrong when what comes out is no key.
 func decryptPKCS8(der, passphrase []byte) (any, error) {
 	var info encryptedKeyInfo
@@ -68,7 +68,7 @@ func decryptPKCS8(der, passphrase []byte) (any, error) {
 		return nil, errUnreadableKey
 	}
 	if !info.Algorithm.Algorithm.Equal(oidPBES2) {
-		return nil, errEncryption
+		return nil, ErrEncryption
 	}
 	var params pbes2Params
 	if !unmarshalWhole(info.Algorithm.Parameters.FullBytes, &params) {
@@ -76,7 +76,7 @@ func decryptPKCS8(der, passphrase []byte) (any, error) {
 	}
 	keyBytes, ok := aesKeyBytes[params.Cipher.Algorithm.String()]
 	if !ok {
-		return nil, errEncryption
+		return nil, ErrEncryption
 	}
 	key, err := deriveKey(params.KDF, passphrase, keyBytes)
 	if err != nil {
@@ -98,7 +98,7 @@ func decryptPKCS8(der, passphrase []byte) (any, error) {
 // deriveKey runs PBKDF2 as the key file describes it.
 func deriveKey(kdf pkix.AlgorithmIdentifier, passphrase []byte, keyBytes int) ([]byte, error) {
 	if !kdf.Algorithm.Equal(oidPBKDF2) {
-		return nil, errEncryption
+		return nil, ErrEncryption
 	}
 	var params pbkdf2Params
 	if !unmarshalWhole(kdf.Parameters.FullBytes, &params) {
@@ -108,18 +108,18 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, passphrase []byte, keyBytes int) ([
 	if len(params.PRF.Algorithm) > 0 {
 		var ok bool
 		if newHash, ok = prfs[params.PRF.Algorithm.String()]; !ok {
-			return nil, errEncryption
+			return nil, ErrEncryption
 		}
 	}
 	if params.Iterations < 1 || params.KeyLength != 0 && params.KeyLength != keyBytes {
 		return nil, errUnreadableKey
 	}
 	if params.Iterations > maxIterations {
-		return nil, errEncryption
+		return nil, ErrEncryption
 	}
 	key, err := pbkdf2.Key(newHash, string(passphrase), params.Salt, params.Iterations, keyBytes)
 	if err != nil {
-		return nil, errEncryption
+		return nil, ErrEncryption
 	}
 	return key, nil
 }
@@ -132,7 +132,7 @@ func decryptAESCBC(key, ivDER, data []byte) ([]byte, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, errEncryption
+		return nil, ErrEncryption
 	}
 	out := make([]byte, len(data))
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(out, data)
