@@ -94,6 +94,14 @@ func TestTransportOfRealFailures(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 
+	// A listener that accepts and says nothing.
+	quiet, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { quiet.Close() })
+	mute := quiet.Addr().String()
+
 	for name, tc := range map[string]struct {
 		url     string
 		ca      string
@@ -108,11 +116,15 @@ func TestTransportOfRealFailures(t *testing.T) {
 		"unknown authority":     {url: secure.URL, kind: Unavailable, text: "ca_certificate"},
 		"another host's name":   {url: "https://ecs.elsewhere.test:" + securePort, ca: caOf(t, secure), resolve: netip.MustParseAddr("127.0.0.1"), kind: Unavailable, text: "TLS certificate not trusted"},
 		"no way to the network": {url: "http://255.255.255.255:9", kind: Unavailable, text: "dial"},
+		"https to a plain port": {url: "https" + strings.TrimPrefix(plain.URL, "http"), kind: Unavailable, text: "plain HTTP"},
+		"https to no TLS":       {url: "https://" + garbled, kind: Unavailable, text: "does not speak TLS"},
+		"no handshake in time": {url: "https://" + mute, ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 50*time.Millisecond)
+		}, kind: Unavailable, text: "no connection in time"},
 		// The request may have arrived.
-		"answer lost":           {url: dropping.URL, kind: Unknown, text: "no answer"},
-		"answer cut short":      {url: halfway.URL, kind: Unknown, text: "no answer"},
-		"answer is no HTTP":     {url: "http://" + garbled, kind: Unknown, text: "no answer"},
-		"https to a plain port": {url: "https" + strings.TrimPrefix(plain.URL, "http"), kind: Unknown, text: "plain HTTP"},
+		"answer lost":       {url: dropping.URL, kind: Unknown, text: "no answer"},
+		"answer cut short":  {url: halfway.URL, kind: Unknown, text: "no answer"},
+		"answer is no HTTP": {url: "http://" + garbled, kind: Unknown, text: "no answer"},
 		"deadline": {url: silent.URL, ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, 50*time.Millisecond)
 		}, kind: Unknown, text: "request_timeout"},

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -44,6 +45,8 @@ func NewHTTPClient(caPEM string, timeout time.Duration, domains ...string) (*htt
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
+
+		OnProxyConnectResponse: checkProxy,
 	}
 	return &http.Client{
 		Transport: sendGuard{transport},
@@ -168,7 +171,8 @@ func redactURL(raw string) string {
 // neverSent reports whether err proves that no byte of the request reached the cloud: the
 // connection could not be made. A failure after that may have left a request behind.
 func neverSent(err error) bool {
-	if errors.Is(err, errLinkLocal) || errors.Is(err, errStale) {
+	var unsent *unsentError
+	if errors.Is(err, errLinkLocal) || errors.Is(err, errStale) || errors.As(err, &unsent) {
 		return true
 	}
 	var dns *net.DNSError
@@ -207,7 +211,7 @@ func sanitizeTransport(err error) string {
 		}
 		return op.Op + addr + ": " + op.Err.Error()
 	}
-	return "connection failed"
+	return cmp.Or(unsentReason(err), "connection failed")
 }
 
 type sendDeadlineKey struct{}
@@ -228,7 +232,7 @@ func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t, ok := r.Context().Value(sendDeadlineKey{}).(time.Time); ok && !time.Now().Before(t) {
 		return nil, errStale
 	}
-	resp, err := g.next.RoundTrip(r)
+	resp, err := sendNoting(g.next, r)
 	if err == nil {
 		resp.Body = boundedBody{io.LimitReader(resp.Body, maxAnswer), resp.Body}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -235,5 +236,26 @@ func TestClientTimeout(t *testing.T) {
 	}
 	if got := Transport("ec2 GetPasswordData", err); got.Kind != Unknown || !strings.Contains(got.Message, "request_timeout") {
 		t.Errorf("kind %q, message %q", got.Kind, got.Message)
+	}
+}
+
+// A proxy that does not connect to the cloud has not passed anything on, and the way out is named.
+func TestProxyThatRefuses(t *testing.T) {
+	for status, text := range map[int]string{http.StatusProxyAuthRequired: "user and password", http.StatusForbidden: "HTTPS_PROXY", http.StatusBadGateway: "HTTP 502"} {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "hunter2", status) }))
+		at, err := url.Parse(proxy.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := newTestClient(t, "", time.Minute)
+		client.Transport.(sendGuard).next.(*http.Transport).Proxy = http.ProxyURL(at) //nolint:forcetypeassert // it is ours
+		_, _, err = exchange(t.Context(), client, "https://ssm.eu-central-1.amazonaws.com/")
+		proxy.Close()
+		if err == nil {
+			t.Fatal("it connected")
+		}
+		if got := Transport("ssm SendCommand", err); got.Kind != Unavailable || !strings.Contains(got.Message, text) || strings.Contains(got.Message, "hunter2") {
+			t.Errorf("%d: kind %q, message %q", status, got.Kind, got.Message)
+		}
 	}
 }
