@@ -225,6 +225,21 @@ func TestSimulatedAmbientFileIsReadAgain(t *testing.T) {
 	}
 }
 
+// So is a secret that was misspelt in a shared file.
+func TestSimulatedAmbientSecretIsCorrected(t *testing.T) {
+	dir := emptyEnvironment(t)
+	s := startAmbient(t)
+	file := filepath.Join(dir, "credentials")
+	text := "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n"
+	write(t, file, fmt.Sprintf(text, s.creds.AccessKey, "misspelt"))
+	p := newTestProvider(t, s.cfg)
+	wantFailure(t, p.Verify(t.Context()), cloud.Denied, "SignatureDoesNotMatch", "use_ambient_credentials")
+	write(t, file, fmt.Sprintf(text, s.creds.AccessKey, s.creds.SecretKey))
+	if err := p.Verify(t.Context()); err != nil {
+		t.Errorf("with the right secret: %v", err)
+	}
+}
+
 func TestAmbientFailures(t *testing.T) {
 	const secret = "printed-by-the-credential-process"
 	for name, c := range map[string]struct {

@@ -36,6 +36,7 @@ func TestValidate(t *testing.T) {
 		"no keys":                 {func(c *cloud.Config) { c.AccessKey, c.SecretKey = "", "" }, "access_key, secret_key: required"},
 		"no access key":           {func(c *cloud.Config) { c.AccessKey = "" }, "access_key: required"},
 		"no secret key":           {func(c *cloud.Config) { c.SecretKey = "" }, "secret_key: required"},
+		"key of a session":        {func(c *cloud.Config) { c.AccessKey = "ASIAIOSFODNN7EXAMPLE" }, "access_key: belongs to a session (ASIA...)"},
 		"secret in access_key":    {func(c *cloud.Config) { c.AccessKey = testSecretKey }, "access_key: not an access key id"},
 		"endpoint":                {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "https://ec2.example"} }, ""},
 		"all endpoints": {func(c *cloud.Config) {

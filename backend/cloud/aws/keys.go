@@ -86,8 +86,12 @@ func (s *keySource) Retrieve(ctx context.Context) (sdk.Credentials, error) {
 	return s.renewed.Get(ctx)
 }
 
-// rejections are the codes by which the cloud says that it does not (or no longer) know the keys.
-var rejections = []string{"AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired", "UnrecognizedClientException"}
+// rejections are the codes by which the cloud says that it does not (or no longer) know the keys, or that the
+// secret is another one.
+var rejections = []string{
+	"AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidSignatureException", "RequestExpired",
+	"SignatureDoesNotMatch", "UnrecognizedClientException",
+}
 
 // refused makes the next request fetch new keys if the failure says that the used ones are dead, as
 // those of a revoked session or a replaced shared file are. Static keys stay what they are.

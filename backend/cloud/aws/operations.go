@@ -58,6 +58,7 @@ func newEC2(cfg cloud.Config, keys sdk.CredentialsProvider) ec2Operations {
 		Credentials:  keys,
 		HTTPClient:   bodyKeeper{cfg.HTTPClient},
 		Retryer:      sdk.NopRetryer{},
+		HTTPSignerV4: freshSigner{},
 		BaseEndpoint: override(cfg, endpointEC2),
 	})
 	return ec2Operations{client.DescribeInstances, client.DescribeKeyPairs, client.GetPasswordData}
@@ -70,6 +71,7 @@ func newSTS(cfg cloud.Config, keys sdk.CredentialsProvider) stsOperations {
 		Credentials:  keys,
 		HTTPClient:   bodyKeeper{cfg.HTTPClient},
 		Retryer:      sdk.NopRetryer{},
+		HTTPSignerV4: freshSigner{},
 		BaseEndpoint: override(cfg, endpointSTS),
 	})
 	return stsOperations{client.AssumeRole, client.GetCallerIdentity}
@@ -82,6 +84,7 @@ func newIAM(cfg cloud.Config, keys sdk.CredentialsProvider) iamOperations {
 		Credentials:  keys,
 		HTTPClient:   bodyKeeper{cfg.HTTPClient},
 		Retryer:      sdk.NopRetryer{},
+		HTTPSignerV4: freshSigner{},
 		BaseEndpoint: override(cfg, endpointIAM),
 	})
 	return iamOperations{client.CreateAccessKey, client.DeleteAccessKey, client.ListAccessKeys}
@@ -94,6 +97,7 @@ func newSSM(cfg cloud.Config, keys sdk.CredentialsProvider) ssmOperations {
 		Credentials:  keys,
 		HTTPClient:   bodyKeeper{cfg.HTTPClient},
 		Retryer:      sdk.NopRetryer{},
+		HTTPSignerV4: freshSigner{},
 		BaseEndpoint: override(cfg, endpointSSM),
 	})
 	return ssmOperations{client.DescribeInstanceInformation, client.GetCommandInvocation, client.SendCommand}

@@ -13,6 +13,9 @@ var (
 	// Access key ids: at most 128 word characters (IAM API reference, AccessKey). Its lower bound of
 	// 16 is left to the cloud, as private EC2 endpoints hand out shorter ones.
 	accessKeyForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,128}$`)
+	// Access key ids of temporary credentials begin with ASIA (IAM user guide, "IAM identifiers", unique id
+	// prefixes). Ids of AWS have 20 characters, those of private EC2 endpoints need not.
+	sessionKeyForm = regexp.MustCompile(`^ASIA[A-Z0-9]{16}$`)
 	// Role ARNs: paths of at most 512 and names of at most 64 characters (IAM API reference, Role).
 	roleARNForm = regexp.MustCompile(`^arn:(aws(?:-[a-z]+)*):iam::[0-9]{12}:role/(?:[!-.0-~]+/)*[\w+=,.@-]{1,64}$`)
 	// External ids: 2 to 1224 of these (STS API reference, AssumeRole).
@@ -63,6 +66,9 @@ func validateKeys(cfg cloud.Config) error {
 		return errors.New("access_key: required together with secret_key")
 	case cfg.SecretKey == "":
 		return errors.New("secret_key: required together with access_key")
+	case sessionKeyForm.MatchString(cfg.AccessKey):
+		return errors.New("access_key: belongs to a session (ASIA...) and is worth nothing without its token, which cloudpw does not take as it ends within hours; " +
+			"use the access key of an IAM user (AKIA...), or use_ambient_credentials=true where the Vault server has a role")
 	case !accessKeyForm.MatchString(cfg.AccessKey):
 		return errors.New("access_key: not an access key id; it has only letters and digits, for example AKIAIOSFODNN7EXAMPLE")
 	}
