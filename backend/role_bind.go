@@ -34,6 +34,9 @@ type change struct {
 
 // apply binds the members and stores the role with its new mapping. The caller holds the role's lock.
 func (c *change) apply(ctx context.Context, members []member) error {
+	if err := c.checkSize(members); err != nil {
+		return err
+	}
 	if err := c.bind(ctx, members); err != nil {
 		c.undo(ctx)
 		return err

@@ -14,8 +14,8 @@ import (
 
 // Bounds of role fields.
 const (
-	// maxInstances keeps a role's stored mapping far below the 1 MiB that Vault's Raft storage allows
-	// an entry by default (max_entry_size).
+	// maxInstances keeps a role's stored mapping below what Vault's storage takes, unless names are long or the
+	// password is shared (see checkSize).
 	maxInstances      = 10_000
 	maxTags           = 20
 	maxTagKey         = 128 // characters; EC2 allows most, see its user guide on tags

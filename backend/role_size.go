@@ -1,0 +1,55 @@
+package backend
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// What Vault's Raft storage takes for one entry by default (max_entry_size), less what a role's entry, and the
+// record of its shared password, may come to hold besides the instances.
+const (
+	maxEntry = 1 << 20
+	// roleReserve is for up to 100 conflicts with their reasons.
+	roleReserve = 64 << 10
+	// groupReserve is for 1,000 leases of about 150 bytes and 100 versions of up to 500.
+	groupReserve = 256 << 10
+)
+
+// checkSize refuses a role with so many instances that storage would not take its entry, or the record of its
+// shared password. maxInstances with long names, or one password, would be too many.
+func (c *change) checkSize(members []member) error {
+	sized := *c.next
+	sized.Conflicts, sized.Users = nil, make(map[string]string, len(members))
+	ids := make([]rotation.ID, 0, len(members))
+	for _, m := range members {
+		sized.Users[m.instance.ID] = m.username
+		ids = append(ids, rotation.ID{Connection: sized.Connection, InstanceID: m.instance.ID, Username: m.username})
+	}
+	entry, err := json.Marshal(&sized)
+	if err != nil {
+		return fmt.Errorf("encode role %s: %w", c.name, err)
+	}
+	if len(entry) > maxEntry-roleReserve {
+		return c.tooLarge(len(members))
+	}
+	if !sized.shared() {
+		return nil
+	}
+	if entry, err = json.Marshal(ids); err != nil {
+		return fmt.Errorf("encode role %s: %w", c.name, err)
+	}
+	if len(entry) > maxEntry-groupReserve {
+		return c.tooLarge(len(members))
+	}
+	return nil
+}
+
+func (c *change) tooLarge(members int) error {
+	field := "instance_ids"
+	if c.next.InstanceTags != nil {
+		field = "instance_tags"
+	}
+	return invalidf("%s: Vault's storage takes no entry as large as one with these %d instances; write several roles", field, members)
+}

@@ -1,0 +1,80 @@
+package backend
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// manyMembers are instances with ids as long as Nova's.
+func manyMembers(n int, username string) []member {
+	members := make([]member, n)
+	for i := range members {
+		members[i] = member{instance: cloud.Instance{ID: fmt.Sprintf("0f8fad5b-d9cb-469f-a165-%012d", i)}, username: username}
+	}
+	return members
+}
+
+func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
+	long := strings.Repeat("u", maxUsernameLength)
+	tags := map[string]string{"env": "prod"}
+	for name, c := range map[string]struct {
+		instances int
+		username  string
+		shared    bool
+		says      string // "": it is taken
+	}{
+		"as many as a role has":       {maxInstances, "Administrator", false, ""},
+		"with long names":             {maxInstances, long, false, "instance_tags: "},
+		"with a shared password":      {maxInstances, "root", true, "instance_tags: "},
+		"half of them, which share":   {maxInstances / 2, "Administrator", true, ""},
+		"half of them with long ones": {maxInstances / 2, long, true, "instance_tags: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ch := &change{name: "r", next: &role{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}}
+			err := ch.checkSize(manyMembers(c.instances, c.username))
+			switch {
+			case c.says == "" && err != nil:
+				t.Error(err)
+			case c.says != "" && (err == nil || !strings.HasPrefix(err.Error(), c.says) || !strings.Contains(err.Error(), "write several roles")):
+				t.Errorf("the refusal is %v", err)
+			}
+		})
+	}
+}
+
+// TestReservesAreLargeEnough: the largest role, and the largest record of a shared password, stay below what
+// storage takes.
+func TestReservesAreLargeEnough(t *testing.T) {
+	now := time.Now()
+	group := rotation.Account{Leases: map[string]rotation.Lease{}}
+	for n := range 1000 {
+		group.Leases[fmt.Sprintf("%032d", n)] = rotation.Lease{Version: maxVersionsBound, Issued: now, Expires: now}
+	}
+	for range maxVersionsBound {
+		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", maxImported), Source: rotation.FromImport,
+			Batch: strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Verified: true})
+	}
+	var conflicts role
+	for range maxConflicts {
+		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: strings.Repeat("u", maxUsernameLength), Reason: strings.Repeat("r", 400)})
+	}
+	for name, c := range map[string]struct {
+		entry   any
+		reserve int
+	}{"group": {group, groupReserve}, "role": {conflicts, roleReserve}} {
+		raw, err := json.Marshal(c.entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(raw) > c.reserve {
+			t.Errorf("%s: %d bytes besides the instances, %d are reserved", name, len(raw), c.reserve)
+		}
+		t.Logf("%s: %d of %d bytes", name, len(raw), c.reserve)
+	}
+}
