@@ -228,6 +228,7 @@ func TestARecreatedConnectionSeesItsAccounts(t *testing.T) {
 	h.delete(t, "config/prod")
 	h.cloud.terminate("srv-1") // as another cloud account would show it
 	h.refused(t, logical.UpdateOperation, "config/prod", connectionData(resetCloud), http.StatusConflict, "another cloud account", "srv-1")
+	h.refused(t, logical.UpdateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"verify_connection": false}), http.StatusConflict, "provider:", resetCloud)
 	h.absent(t, "config/prod")
 	h.cloud.launch(cloud.Instance{ID: "srv-1", Platform: cloud.Linux})
 	h.write(t, "config/prod", connectionData(resetCloud))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // applyConnection makes the connection that a write asks for out of the stored one, which is nil for
@@ -44,7 +45,7 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 		return nil, invalidf("%s", err)
 	}
 	if old == nil {
-		return next, nil
+		return next, b.checkLeftAccounts(ctx, name, provider)
 	}
 	if err := checkResent(old, next, in); err != nil {
 		return nil, err
@@ -189,6 +190,27 @@ func checkResent(old, next *connection, in input) error {
 	}
 	return invalidf("%s: a change decides where the stored secrets are sent, so send them again in the same write: %s",
 		strings.Join(changed, ", "), strings.Join(missing, ", "))
+}
+
+// checkLeftAccounts refuses to write a connection anew with another provider while it has accounts of before.
+func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) error {
+	instances, err := b.core.List(ctx, name+"/")
+	if err != nil || len(instances) == 0 {
+		return vaultError("", err)
+	}
+	users, err := b.core.List(ctx, name+"/"+instances[0]+"/")
+	if err != nil || len(users) == 0 {
+		return vaultError("", err)
+	}
+	view, err := b.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instances[0], Username: users[0]})
+	if err != nil {
+		return vaultError("", err)
+	}
+	if view != nil && view.Provider != provider {
+		return conflictf("provider: a connection %s that was deleted has left accounts of %s; write that provider, or another connection; for the accounts: %s",
+			name, view.Provider, command("list", "accounts/"+name))
+	}
+	return nil
 }
 
 // checkSameAccount refuses to point a connection that has accounts at another cloud account, project
