@@ -87,11 +87,13 @@ func describeJSON(c *model.Call, body []byte) {
 	if json.Unmarshal(raw["InstanceId"], &one) == nil {
 		c.Instances = append(c.Instances, one)
 	}
-	var filters []informationFilter
-	_ = json.Unmarshal(raw["Filters"], &filters)
-	for _, f := range filters {
-		if f.Key == "InstanceIds" {
-			c.Instances = append(c.Instances, f.Values...)
+	for _, name := range []string{"Filters", "Targets"} {
+		var conditions []commandTarget
+		_ = json.Unmarshal(raw[name], &conditions)
+		for _, condition := range conditions {
+			if condition.Key == targetInstances {
+				c.Instances = append(c.Instances, condition.Values...)
+			}
 		}
 	}
 }
