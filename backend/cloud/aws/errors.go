@@ -225,6 +225,9 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 		text = clean(cloud.Redact(api.ErrorMessage(), secrets...))
 	}
 	m := meaningOf(c.service, code, answer.HTTPStatusCode())
+	if m == wrongCredentials && clockIsWrong(text) {
+		m = expired
+	}
 	var lost *net.OpError
 	if code == "" && (errors.As(err, &lost) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		m = cutShort
@@ -247,6 +250,13 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 		out.RetryAfter = retryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
 	}
 	return out
+}
+
+// clockIsWrong reports whether the text of a refused signature is about its time alone. STS, IAM and Systems
+// Manager have no code for that, they say "Signature expired: 20220127T001427Z is now earlier than ..." or
+// "Signature not yet current: ..." (github.com/aws/aws-cli/issues/6676, github.com/aws/aws-sdk-js/issues/2565).
+func clockIsWrong(text string) bool {
+	return strings.HasPrefix(text, "Signature expired") || strings.HasPrefix(text, "Signature not yet current")
 }
 
 // withoutAnswer classifies a failure to get an answer at all.

@@ -293,3 +293,17 @@ func TestSimulatedThrottledPageIsAskedForAgain(t *testing.T) {
 		t.Errorf("through the gate: %v; want two, since the second try waits for its turn, too", passed)
 	}
 }
+
+// Services without a code for a wrong clock say so in their text, and the error names the clock.
+func TestSimulatedClockIsWrong(t *testing.T) {
+	for name, skew := range map[string]time.Duration{"slow": time.Hour, "fast": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			now := func() time.Time { return time.Now().Add(skew) }
+			s := startSimulatedWith(t, cloudsim.Options{Options: model.Options{Now: now}, TLS: true}, cloudsim.SeedOptions{})
+			p := newTestProvider(t, s.cfg)
+			wantFailure(t, p.Verify(t.Context()), cloud.Denied, "SignatureDoesNotMatch", "check the clock of this host")
+			_, err := (command{p}).managed(t.Context(), []string{s.creds.Servers["linux-1"]})
+			wantFailure(t, err, cloud.Denied, "InvalidSignatureException", "check the clock of this host")
+		})
+	}
+}
