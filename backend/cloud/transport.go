@@ -216,11 +216,25 @@ func sanitizeTransport(err error) string {
 
 type sendDeadlineKey struct{}
 
+// sendDeadline is a moment by both clocks. The monotonic one stands still while the machine is suspended,
+// and the wall clock may be set back.
+type sendDeadline struct{ monotonic, wall time.Time }
+
 // WithSendDeadline marks the calls of a context as stale after t. The client of NewHTTPClient then
 // refuses to send them, so that a signed reset that waited in the transport is dropped instead of
 // arriving after the rotation core believes it dead.
 func WithSendDeadline(ctx context.Context, t time.Time) context.Context {
-	return context.WithValue(ctx, sendDeadlineKey{}, t)
+	return context.WithValue(ctx, sendDeadlineKey{}, sendDeadline{monotonic: t, wall: t.Round(0)})
+}
+
+// SendDeadlinePassed reports whether the calls of a context are stale, by either clock.
+func SendDeadlinePassed(ctx context.Context) bool {
+	t, ok := ctx.Value(sendDeadlineKey{}).(sendDeadline)
+	return ok && t.passed(time.Now())
+}
+
+func (t sendDeadline) passed(now time.Time) bool {
+	return !now.Before(t.monotonic) || !now.Before(t.wall)
 }
 
 var errStale = errors.New("the signed request became stale before it could be sent")
@@ -229,7 +243,7 @@ type sendGuard struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t, ok := r.Context().Value(sendDeadlineKey{}).(time.Time); ok && !time.Now().Before(t) {
+	if SendDeadlinePassed(r.Context()) {
 		return nil, errStale
 	}
 	resp, err := sendNoting(g.next, r)

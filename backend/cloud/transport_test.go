@@ -259,3 +259,23 @@ func TestProxyThatRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestSendDeadlineByEitherClock: a machine that was suspended after the monotonic clock was read, or whose
+// clock was set back, sends nothing late.
+func TestSendDeadlineByEitherClock(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name            string
+		monotonic, wall time.Duration
+		want            bool
+	}{
+		{"ahead", time.Second, time.Second, false},
+		{"the machine was suspended", time.Second, -time.Hour, true},
+		{"the clock was set back", -time.Second, time.Hour, true},
+	} {
+		deadline := sendDeadline{monotonic: now.Add(c.monotonic), wall: now.Add(c.wall).Round(0)}
+		if got := deadline.passed(now); got != c.want {
+			t.Errorf("%s: passed %v, want %v", c.name, got, c.want)
+		}
+	}
+}

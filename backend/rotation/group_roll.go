@@ -196,33 +196,68 @@ func sameReset(members []*Account, size int) []*Account {
 
 // part is one account's share of a batch request.
 type part struct {
-	entry   *entry
-	rec     *Account
-	attempt Attempt
+	entry     *entry
+	rec       *Account
+	operation string // that the cloud shows before the request
 	// prepared is for one instance: methods that need it take one a request (see sameReset).
 	prepared string
+	attempt  draft
 }
 
-// sendBatch records the value and an attempt in each account, and only then sends one request for
-// those that were recorded. What is known of the request then is recorded in each of them.
+// sendBatch looks at each account's instance, then records the value and an attempt in each account, and
+// only then sends one request for those that were recorded. What is known of the request then is
+// recorded in each of them. All looks come before the first record, since an attempt may not wait long.
 func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, method string, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	var mu sync.Mutex
-	var parts []part
-	var failed error
-	var wg sync.WaitGroup
 	defer func() {
 		for _, m := range members {
 			c.flights.leave(c.entry(m.ID))
 		}
 	}()
-	for _, m := range members {
+	parts := make([]*part, len(members))
+	for i, m := range members {
+		parts[i] = &part{entry: c.entry(m.ID), rec: m}
+	}
+	ready, failed := c.sideBySide(ctx, parts, func(p *part) (bool, error) { return c.prepare(ctx, p, n, live, r) })
+	parts, err := c.sideBySide(ctx, ready, func(p *part) (bool, error) { return c.join(ctx, p, ev, method, live) })
+	if err != nil {
+		failed = err
+	}
+	if len(parts) == 0 {
+		return failed
+	}
+	reset := resetOf(parts[0].rec, ev.password, parts[0].prepared)
+	reset.InstanceIDs = nil
+	sendBy := parts[0].attempt.sendBy
+	for _, p := range parts {
+		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
+		if p.attempt.sendBy.Before(sendBy) {
+			sendBy = p.attempt.sendBy
+		}
+	}
+	out := c.call(ctx, n, live, r, reset, sendBy)
+	for _, p := range parts {
+		if err := c.conclude(ctx, p.entry, p.rec, p.attempt.Attempt, out, len(parts) > 1, r); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// sideBySide does something for each part and returns those for which it says so, in the order of their
+// instance ids, with an error if there was any.
+func (c *Core) sideBySide(ctx context.Context, parts []*part, do func(*part) (bool, error)) ([]*part, error) {
+	var mu sync.Mutex
+	var kept []*part
+	var failed error
+	var wg sync.WaitGroup
+	for _, p := range parts {
 		wg.Go(func() {
-			c.opts.turn(ctx, m.ID)
-			p, err := c.prepare(ctx, m, ev, method, n, live, r)
+			c.opts.turn(ctx, p.entry.id)
+			ok, err := do(p)
 			mu.Lock()
 			defer mu.Unlock()
-			if p != nil {
-				parts = append(parts, *p)
+			if ok {
+				kept = append(kept, p)
 			}
 			if err != nil {
 				failed = err
@@ -230,45 +265,33 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, met
 		})
 	}
 	wg.Wait()
-	if len(parts) == 0 {
-		return failed
-	}
-	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.rec.InstanceID, b.rec.InstanceID) })
-	reset := resetOf(parts[0].rec, ev.password, parts[0].prepared)
-	reset.InstanceIDs = nil
-	for _, p := range parts {
-		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
-	}
-	out := c.call(ctx, n, live, r, reset)
-	for _, p := range parts {
-		if err := c.conclude(ctx, p.entry, p.rec, p.attempt, out, len(parts) > 1, r); err != nil {
-			failed = err
-		}
-	}
-	return failed
+	slices.SortFunc(kept, func(a, b *part) int { return strings.Compare(a.rec.InstanceID, b.rec.InstanceID) })
+	return kept, failed
 }
 
-// prepare records the value and an attempt in one account; nil if it is not to be sent now, as while the
-// role's reset method is being changed and the account does not have the group's yet.
-func (c *Core) prepare(ctx context.Context, m *Account, ev joined, method string, n *connection, live *Connection, r cloud.PasswordResetter) (*part, error) {
-	e := c.entry(m.ID)
-	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
-	if !ok {
-		return nil, err
+// prepare finds out whether a request for one account makes sense now, and what it needs.
+func (c *Core) prepare(ctx context.Context, p *part, n *connection, live *Connection, r cloud.PasswordResetter) (ok bool, err error) {
+	if p.operation, ok, err = c.seenBefore(ctx, p.entry, n, live, r); !ok {
+		return false, err
 	}
-	prepared, ok := c.prepared(ctx, e, m, r)
-	if !ok {
-		return nil, nil
+	p.prepared, ok = c.prepared(ctx, p.entry, p.rec, r)
+	return ok, nil
+}
+
+// join records the value and an attempt in one account. It does not where that is not to be sent now, as
+// while the role's reset method is being changed and the account does not have the group's yet.
+func (c *Core) join(ctx context.Context, p *part, ev joined, method string, live *Connection) (ok bool, err error) {
+	if p.attempt, err = c.newAttempt(method, p.operation, live); err != nil {
+		return false, err
 	}
-	if ev.attempt, err = c.newAttempt(method, operation); err != nil {
-		return nil, err
-	}
-	rec, err := c.update(ctx, e, ev)
+	ev.attempt = p.attempt.Attempt
+	rec, err := c.update(ctx, p.entry, ev)
 	if errors.Is(err, errStale) {
-		return nil, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	return &part{entry: e, rec: rec, attempt: ev.attempt, prepared: prepared}, nil
+	p.rec = rec
+	return true, nil
 }

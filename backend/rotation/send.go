@@ -24,7 +24,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 		c.hold(e, err)
 		return nil
 	}
-	t, err := c.newAttempt(rec.Settings.ResetMethod, operation)
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
 	if err != nil {
 		return err
 	}
@@ -33,12 +33,12 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 		if err != nil {
 			return err
 		}
-		if err := c.apply(ctx, e, begun{password: value, attempt: t}); err != nil {
+		if err := c.apply(ctx, e, begun{password: value, attempt: t.Attempt}); err != nil {
 			return err
 		}
 		return c.apply(ctx, e, accepted{attempt: t.ID, requestID: id.RequestID, at: c.opts.Now()})
 	}
-	next, err := c.update(ctx, e, begun{password: value, attempt: t})
+	next, err := c.update(ctx, e, begun{password: value, attempt: t.Attempt})
 	if err != nil {
 		if errors.Is(err, errStale) {
 			return nil
@@ -58,17 +58,17 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 	if !ok {
 		return nil
 	}
-	t, err := c.newAttempt(rec.Settings.ResetMethod, operation)
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
 	if err != nil {
 		return err
 	}
-	var ev event = retried{attempt: t}
+	var ev event = retried{attempt: t.Attempt}
 	if c.opts.rules.newPasswordOnRetry {
 		value, err := c.newPassword(ctx, rec, live)
 		if err != nil {
 			return err
 		}
-		ev = begun{password: value, attempt: t}
+		ev = begun{password: value, attempt: t.Attempt}
 	}
 	next, err := c.update(ctx, e, ev)
 	if err != nil {
@@ -106,12 +106,33 @@ func (c *Core) prepared(ctx context.Context, e *entry, rec *Account, r cloud.Pas
 	return prepared, true
 }
 
-func (c *Core) newAttempt(method, operation string) (Attempt, error) {
+// draft is an attempt that is about to be recorded, and the time past which its request is not sent any
+// more. That counts from before the record is written: another node may see the attempt, and count its
+// settle window, from the moment at which the write lands, however late storage answers this one.
+type draft struct {
+	Attempt
+	sendBy time.Time
+}
+
+func (c *Core) newAttempt(method, operation string, live *Connection) (draft, error) {
 	id, err := c.opts.NewID()
 	if err != nil {
-		return Attempt{}, err
+		return draft{}, err
 	}
-	return Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation}, nil
+	return draft{
+		Attempt: Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation},
+		sendBy:  time.Now().Add(sendPatience(live)),
+	}, nil
+}
+
+// sendPatience is how long an attempt may take from before it is recorded, and wait for the connection's
+// limiter, until it is signed. Past it the request is not sent any more.
+func sendPatience(v *Connection) time.Duration {
+	patience := gatePatience
+	if v.RequestsPerSecond > 0 {
+		patience += time.Duration(2 / v.RequestsPerSecond * float64(time.Second))
+	}
+	return patience
 }
 
 func (c *Core) newPassword(ctx context.Context, rec *Account, live *Connection) (string, error) {
@@ -132,18 +153,8 @@ func resetOf(a *Account, value, prepared string) cloud.Reset {
 }
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
-func (c *Core) send(ctx context.Context, e *entry, rec *Account, t Attempt, prepared string, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	return c.conclude(ctx, e, rec, t, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared)), false, r)
-}
-
-// sendPatience is how long a recorded attempt may wait for the connection's limiter before it is
-// signed. Past it the request is not sent any more.
-func sendPatience(v *Connection) time.Duration {
-	patience := gatePatience
-	if v.RequestsPerSecond > 0 {
-		patience += time.Duration(2 / v.RequestsPerSecond * float64(time.Second))
-	}
-	return patience
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, r)
 }
 
 // outcome is what is known of a reset request when its call returns.
@@ -153,16 +164,16 @@ type outcome struct {
 	err     error
 }
 
-// call waits for the limiter and sends one reset request, signed then.
-func (c *Core) call(ctx context.Context, n *connection, live *Connection, r cloud.PasswordResetter, reset cloud.Reset) outcome {
-	stale := time.Now().Add(sendPatience(live))
-	wait, cancel := context.WithDeadline(ctx, stale)
+// call waits for the limiter and sends one reset request, signed then. Past sendBy it sends nothing.
+func (c *Core) call(ctx context.Context, n *connection, live *Connection, r cloud.PasswordResetter, reset cloud.Reset, sendBy time.Time) outcome {
+	ctx = cloud.WithSendDeadline(ctx, sendBy)
+	wait, cancel := context.WithDeadline(ctx, sendBy)
 	err := n.gate.Wait(wait, r.ResetTraits().Action)
 	cancel()
-	if err != nil {
-		return outcome{err: err}
+	if err != nil || cloud.SendDeadlinePassed(ctx) {
+		return outcome{}
 	}
-	call, cancel := context.WithTimeout(cloud.WithSendDeadline(ctx, stale), live.RequestTimeout)
+	call, cancel := context.WithTimeout(ctx, live.RequestTimeout)
 	defer cancel()
 	started, err := r.StartReset(call, reset)
 	n.breaker.report(c.opts.Now(), err)
