@@ -85,7 +85,7 @@ func (e disclosed) nothingNew(a *Account) bool {
 func (a *Account) wantsRotationOnRead(now time.Time) bool {
 	s := a.Settings
 	return s.RotateOnRead && s.CanReset && a.Due == nil &&
-		(a.LastReset.IsZero() || now.Sub(a.LastReset) >= s.RotateOnReadCooldown)
+		(a.LastReset.IsZero() || now.Before(a.LastReset) || now.Sub(a.LastReset) >= s.RotateOnReadCooldown)
 }
 
 // lease adds a nonce for a version whose disclosure ends at until.
@@ -176,7 +176,7 @@ func (a *Account) whyWaiting(now time.Time) string {
 	if len(a.OldUnresolved) > 0 {
 		return ", which starts once an earlier request whose outcome is unknown can no longer take effect"
 	}
-	if next := a.LastReset.Add(a.Settings.MinResetInterval); a.Settings.MinResetInterval > 0 && next.After(now) && !a.LastReset.IsZero() {
+	if next := a.nextReset(now); next.After(now) {
 		return fmt.Sprintf(", which min_reset_interval allows in %s", next.Sub(now).Round(time.Second))
 	}
 	return a.lastError()

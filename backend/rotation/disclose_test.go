@@ -33,6 +33,14 @@ func second(a *Account) {
 
 func exclusive(a *Account) { a.Settings.Checkout = Exclusive }
 
+// rotatedOnRead makes an account that has been read static, with rotate_on_read and a cooldown of an hour.
+func rotatedOnRead(lastReset time.Duration) func(*Account) {
+	return both(readAgo(time.Minute), func(a *Account) {
+		a.Settings = with(staticSettings(), func(s *Settings) { s.RotateOnRead, s.RotateOnReadCooldown = true, time.Hour })
+		a.LastReset = t0.Add(lastReset)
+	})
+}
+
 func TestRule11Reads(t *testing.T) {
 	grant := &Grant{}
 	read := disclosed{nonce: "n", at: t0, grant: grant}
@@ -58,6 +66,9 @@ func TestRule11Reads(t *testing.T) {
 		{"while old_unresolved waits", func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }, read, nil, nil},
 		{"exclusive: not while any version's lease lives", both(exclusive, holding("old", 1, time.Minute), second), read, Conflict, nil},
 		{"exclusive: freely otherwise", exclusive, read, nil, nil},
+		{"rotate_on_read: not within the cooldown", rotatedOnRead(-59 * time.Minute), read, errNoChange, nil},
+		{"rotate_on_read: after it", rotatedOnRead(-time.Hour), read, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRead) }},
+		{"rotate_on_read: a reset to come speaks of a clock that was set back", rotatedOnRead(24 * time.Hour), read, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRead) }},
 		{"12: at most maxLeases live nonces", func(a *Account) {
 			for i := range maxLeases {
 				holding(fmt.Sprint(i), 1, time.Minute)(a)

@@ -40,7 +40,14 @@ type scheduled struct{ at time.Time }
 
 func (e scheduled) apply(a *Account, _ rules) error {
 	s := a.Settings
-	if a.NextRotation.IsZero() || e.at.Before(a.NextRotation) || !s.scheduled() {
+	if a.NextRotation.IsZero() || !s.scheduled() {
+		return errNoChange
+	}
+	if s.beyond(a.NextRotation, e.at) {
+		a.NextRotation = s.after(e.at, e.at)
+		return nil
+	}
+	if e.at.Before(a.NextRotation) {
 		return errNoChange
 	}
 	missed := s.Window > 0 && e.at.After(a.NextRotation.Add(s.Window)) && s.opens(e.at).After(e.at)
@@ -62,7 +69,7 @@ func firstRotation(a *Account, s Settings, at time.Time) time.Time {
 		return time.Time{} // a group's members rotate with the group
 	}
 	from := at
-	if !a.LastRotation.IsZero() {
+	if !a.LastRotation.IsZero() && a.LastRotation.Before(at) { // not if the clock was set back
 		from = a.LastRotation
 	}
 	if next := s.after(from, from); next.After(at) {

@@ -124,7 +124,7 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, li
 			}
 		case p != nil && p.Batch != batch && len(p.Attempts) > 0: // rule 9
 		case len(m.OldUnresolved) > 0:
-		case m.Backoff != nil && m.Backoff.NotBefore.After(now) || c.entry(m.ID).heldAt(now):
+		case m.backsOff(now).After(now) || c.entry(m.ID).heldAt(now):
 		case m.Backoff != nil:
 			alone = append(alone, m)
 		default:

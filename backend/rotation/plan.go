@@ -62,7 +62,11 @@ func (a *Account) plan(s situation) (step, time.Time) {
 		consider(stepLapse, at)
 	}
 	if _, member := a.group(); !member && !a.NextRotation.IsZero() && a.Settings.scheduled() {
-		consider(stepSchedule, a.NextRotation)
+		at := a.NextRotation
+		if a.Settings.beyond(at, s.now) {
+			at = s.now // it is stored anew
+		}
+		consider(stepSchedule, at)
 	}
 	for _, t := range a.settling(s.traits) {
 		consider(stepSettle, s.settles(t))
@@ -93,12 +97,7 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 	case member && (a.Pending == nil || !a.Pending.polled()):
 		return stepNone, time.Time{} // its group's worker sends
 	}
-	var notBefore time.Time
-	// What was stored at a time that is still to come speaks of a clock that has been set back since:
-	// waiting for it could take as long as that step, so it counts as past.
-	if b := a.Backoff; b != nil && !s.now.Before(b.LastErrorTime) {
-		notBefore = b.NotBefore
-	}
+	notBefore := a.backsOff(s.now)
 	if !a.Due.Forced {
 		notBefore = later(notBefore, a.Settings.opens(s.now))
 	}
@@ -117,10 +116,28 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 	case p != nil:
 		return stepBegin, notBefore
 	}
-	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() && !s.now.Before(a.LastReset) {
-		notBefore = later(notBefore, a.LastReset.Add(every))
+	return stepBegin, later(notBefore, a.nextReset(s.now))
+}
+
+// What was stored at a time that is still to come speaks of a clock that has been set back since: waiting
+// for it could take as long as that step, so it counts as past.
+
+// backsOff is until when the account is held back after failures; a time that has passed, or zero: it is
+// not.
+func (a *Account) backsOff(now time.Time) time.Time {
+	if b := a.Backoff; b != nil && !now.Before(b.LastErrorTime) {
+		return b.NotBefore
 	}
-	return stepBegin, notBefore
+	return time.Time{}
+}
+
+// nextReset is when min_reset_interval allows the next value to be begun; a time that has passed, or zero:
+// now.
+func (a *Account) nextReset(now time.Time) time.Time {
+	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() && !now.Before(a.LastReset) {
+		return a.LastReset.Add(every)
+	}
+	return time.Time{}
 }
 
 // settling lists the open attempts that the settle window closes. An accepted attempt that the cloud

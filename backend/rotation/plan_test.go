@@ -37,6 +37,10 @@ func TestPlan(t *testing.T) {
 			a.Settings = staticSettings()
 			a.Settings.Period, a.NextRotation = time.Hour, t0.Add(-time.Hour)
 		}, want: stepSchedule},
+		{name: "a schedule that a clock far ahead has stored", from: func(a *Account) {
+			a.Settings = staticSettings()
+			a.Settings.Period, a.NextRotation = time.Hour, t0.Add(9*8766*time.Hour)
+		}, want: stepSchedule},
 		{name: "due", from: due(DueRevoked), want: stepBegin},
 		{name: "due, after failures", from: both(due(DueRevoked), backoff(time.Minute)), want: stepBegin, after: time.Minute},
 		{name: "due, after failures, and the clock was set back", from: both(due(DueRevoked), backoff(time.Hour), func(a *Account) { a.Backoff.LastErrorTime = t0.Add(59 * time.Minute) }), want: stepBegin},

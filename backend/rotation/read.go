@@ -197,9 +197,7 @@ func (a *Account) replacedAt(now time.Time) time.Time {
 	if !a.Due.Forced {
 		begins = a.Settings.opens(now)
 	}
-	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() {
-		begins = later(begins, a.LastReset.Add(every))
-	}
+	begins = later(begins, a.nextReset(now))
 	if begins.After(a.NextRotation) {
 		return a.NextRotation
 	}

@@ -280,5 +280,13 @@ func TestScheduledTimes(t *testing.T) {
 		}},
 		{"an account that is due already keeps its reason", both(hourly, due(DueManual)), scheduled{t0}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueManual) }},
 		{"no schedule, no rotation", nil, scheduled{t0}, errNoChange, nil},
+		{"a time that a clock far ahead has stored is stored anew", both(hourly, func(a *Account) { a.NextRotation = t0.Add(9 * 8766 * time.Hour) }), scheduled{t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "due", a.Due, nil)
+			is(t, "next", a.NextRotation, t0.Add(time.Hour))
+		}},
+		{"a schedule that begins does not count from a rotation to come", func(a *Account) { a.LastRotation = t0.Add(time.Hour) },
+			bound{role: "web", settings: with(staticSettings(), func(s *Settings) { s.Period = time.Hour }), at: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "next", a.NextRotation, t0.Add(time.Hour))
+			}},
 	})
 }

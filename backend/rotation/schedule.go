@@ -84,6 +84,25 @@ func (s Schedule) after(t, from time.Time) time.Time {
 	return next
 }
 
+// farAhead is how far away a time of a cron expression must be to be doubted. Nearer ones are not worth
+// the look.
+const farAhead = 24 * time.Hour
+
+// beyond reports whether a stored next time is further away than the schedule's next two times: a clock
+// that was ahead then has stored it, and nothing would be rotated until it comes. One time more is
+// allowed, since a clock that is set back a little may come before a time again that is done.
+func (s Schedule) beyond(next, now time.Time) bool {
+	away := next.Sub(now)
+	if s.Cron == "" {
+		return s.Period > 0 && away/2 > s.Period
+	}
+	if away <= farAhead {
+		return false
+	}
+	first := s.after(now, now)
+	return !first.IsZero() && next.After(s.after(first, first))
+}
+
 // Every is the distance between the schedule's times around t: the period, or for a cron expression
 // that between the previous and the next time. 0: no schedule.
 func (s Schedule) Every(t time.Time) time.Duration {

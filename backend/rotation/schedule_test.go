@@ -168,11 +168,12 @@ func TestReplacedAt(t *testing.T) {
 		account Account
 		want    time.Time
 	}{
-		"not due":                       {Account{Settings: nightly}, next},
-		"due":                           {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now},
-		"due, held back by a limit":     {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)}, now.Add(59 * time.Minute)},
-		"due, the window is shut":       {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
-		"due, the window is overridden": {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now},
+		"not due":                        {Account{Settings: nightly}, next},
+		"due":                            {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now},
+		"due, held back by a limit":      {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)}, now.Add(59 * time.Minute)},
+		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)}, now},
+		"due, the window is shut":        {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
+		"due, the window is overridden":  {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now},
 	} {
 		c.account.NextRotation = next
 		if got := c.account.replacedAt(now); !got.Equal(c.want) {
@@ -181,6 +182,35 @@ func TestReplacedAt(t *testing.T) {
 	}
 	if got := (&Account{Due: &Due{Reason: DueManual}}).replacedAt(now); !got.IsZero() {
 		t.Errorf("an account without a schedule is replaced at %s", got)
+	}
+}
+
+// TestBeyond: a stored time that no clock which is right can have stored.
+func TestBeyond(t *testing.T) {
+	now := at(t, "2026-03-01T10:00:00Z")
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		s    Schedule
+		next time.Time
+		want bool
+	}{
+		{Schedule{Period: time.Hour}, now.Add(time.Hour), false},
+		{Schedule{Period: time.Hour}, now.Add(2 * time.Hour), false}, // the clock was set back a little after a rotation
+		{Schedule{Period: time.Hour}, now.Add(2*time.Hour + 2), true},
+		{Schedule{Period: 200 * 365 * day}, now.Add(200 * 365 * day), false},
+		{Schedule{Period: time.Hour}, now.Add(-day), false},
+		{Schedule{Period: time.Hour}, time.Time{}, false},
+		{Schedule{Cron: "0 3 * * *"}, at(t, "2026-03-02T03:00:00Z"), false},
+		{Schedule{Cron: "0 3 * * *"}, at(t, "2026-03-03T03:00:00Z"), false},
+		{Schedule{Cron: "0 3 * * *"}, at(t, "2026-03-04T03:00:00Z"), true},
+		{Schedule{Cron: "*/5 * * * *"}, now.Add(time.Hour), false}, // soon enough
+		{Schedule{Cron: "0 0 29 2 *"}, at(t, "2028-02-29T00:00:00Z"), false},
+		{Schedule{Cron: "no schedule"}, now.Add(365 * day), false},
+		{Schedule{}, now.Add(365 * day), false},
+	} {
+		if got := c.s.beyond(c.next, now); got != c.want {
+			t.Errorf("%+v at %s: %v, want %v", c.s, c.next, got, c.want)
+		}
 	}
 }
 
