@@ -31,7 +31,9 @@ type queue struct {
 	// others, so that in a storm of rotations each ends soon after it began.
 	local, begun, remote items
 	started              bool
+	writing              int // workers on local steps
 	calling              int // workers that may be calling the cloud
+	passed               int // begun accounts that passed since the last of remote
 }
 
 // items is a heap: urgent accounts first, then by time.
@@ -72,6 +74,14 @@ func (h *items) Pop() any {
 func callers(requestsPerSecond float64) int {
 	return int(min(max(math.Ceil(4*requestsPerSecond), 4), 128))
 }
+
+// localWorkers is how many workers of a connection may be at local steps at once: enough to keep storage
+// busy, and so few that a crowd whose deadlines have passed during an outage does not take all its memory.
+const localWorkers = 64
+
+// maxBegun is how many begun accounts may pass before another one that waits: without it, operations that
+// take so long that looking at them alone takes up the limit would keep others from being begun.
+const maxBegun = 4
 
 func (c *Core) queue(name string) *queue {
 	c.mu.Lock()
@@ -209,15 +219,20 @@ func (c *Core) take(q *queue) (next *entry, remote bool, wait time.Duration) {
 		return nil, false, idle
 	}
 	now, wait := c.opts.Now(), idle
-	if len(q.local) > 0 {
+	if len(q.local) > 0 && q.writing < localWorkers {
 		if wait = min(wait, q.local[0].slot.at.Sub(now)); wait <= 0 {
+			q.writing++
 			return q.pop(&q.local), false, 0
 		}
 	}
 	if q.calling >= callers(perSecond) {
 		return nil, false, wait
 	}
-	for _, h := range []*items{&q.begun, &q.remote} {
+	order := [...]*items{&q.begun, &q.remote}
+	if q.passed >= maxBegun {
+		order[0], order[1] = order[1], order[0]
+	}
+	for _, h := range order {
 		if len(*h) == 0 {
 			continue
 		}
@@ -227,6 +242,10 @@ func (c *Core) take(q *queue) (next *entry, remote bool, wait time.Duration) {
 		}
 		if until <= 0 {
 			q.calling++
+			q.passed++
+			if h == &q.remote {
+				q.passed = 0
+			}
 			return q.pop(h), true, 0
 		}
 		wait = min(wait, until)
@@ -253,6 +272,8 @@ func (c *Core) serve(q *queue, e *entry, remote bool) {
 	if remote {
 		q.calling--
 		c.connection(q.name).breaker.release()
+	} else {
+		q.writing--
 	}
 	q.mu.Unlock()
 	defer q.poke()

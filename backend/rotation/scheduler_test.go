@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 func TestCallers(t *testing.T) {
@@ -186,5 +188,75 @@ func TestStartOnce(t *testing.T) {
 		w.node.core.Start() // not again: a new node is a new Core
 		pass(time.Hour)
 		is(t, "running", w.node.core.Status().Running, false)
+	})
+}
+
+// TestRunningOperationsDoNotHoldOthersUp: operations that take long, so many that looking at them alone
+// would take all that the connection's limit allows, leave room for other accounts.
+func TestRunningOperationsDoNotHoldOthersUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, commandMethod, odds{})
+		w.faulty.Store(true)
+		leases := w.crowd(t, 3*simRate*int(simPoll/time.Second), leasedSettings())
+		last := leases[len(leases)-1]
+		for _, l := range leases {
+			a := w.record(l.ref.ID).clone()
+			a.Settings.ResetMethod = string(commandMethod)
+			if l != last {
+				due(DueRevoked)(a)
+				a.Leases = nil
+				a.Pending = &Pending{Password: "new", Created: time.Now(), Tried: 1, Attempts: []Attempt{{ID: "a", Method: a.Settings.ResetMethod, RequestID: "slow", SeenOperation: "none"}}}
+				w.cloud.servers[a.InstanceID].commands["slow"] = cloud.ResetRecord{OperationID: "slow", State: cloud.OperationRunning}
+			}
+			w.put(t, a)
+		}
+		w.start()
+		pass(time.Minute)
+		w.end(t.Context(), t, last)
+		pass(time.Minute)
+		if a := w.record(last.ref.ID); a.LastVersion != 2 {
+			t.Errorf("an account has waited for a minute: %s", describe(a))
+		}
+		w.node.core.Stop()
+		pass(time.Minute)
+	})
+}
+
+// countingStorage counts the writes that are under way, each of which takes a while.
+type countingStorage struct {
+	logical.Storage
+	now, most *atomic.Int64
+}
+
+func (s countingStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
+	n := s.now.Add(1)
+	defer s.now.Add(-1)
+	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+	}
+	pass(20 * time.Millisecond)
+	return s.Storage.Put(ctx, e)
+}
+
+// TestDeadlinesOfACrowdDoNotFloodStorage: after a long outage thousands of leases have ended at once.
+func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w.faulty.Store(true)
+		leases := w.crowd(t, 2000, leasedSettings())
+		w.cloud.locked(func() { w.cloud.refuse = true })
+		pass(time.Hour)
+		var now, most atomic.Int64
+		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, &now, &most} })
+		pass(2 * time.Second)
+		for _, l := range leases {
+			if a := w.record(l.ref.ID); a.Due == nil || a.Due.Reason != DueDeadline {
+				t.Fatalf("not due in time: %s", describe(a))
+			}
+		}
+		if got := most.Load(); got > localWorkers {
+			t.Errorf("%d writes at the same time", got)
+		}
+		w.node.core.Stop()
+		pass(time.Minute)
 	})
 }
