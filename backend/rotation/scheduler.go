@@ -318,28 +318,51 @@ func (c *Core) loadAll() {
 	c.mu.Unlock()
 }
 
+// loadReaders is how many records are read at once while the schedule is being rebuilt: one read of Vault's
+// storage takes nearly a millisecond, most of it on the way.
+const loadReaders = 32
+
 func (c *Core) loadOnce(ctx context.Context) error {
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	free := make(chan struct{}, loadReaders)
 	visit := func(id ID) error {
-		e := c.entry(id)
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if err := c.load(ctx, e); err != nil {
-			// One record that cannot be read must not keep the others from their schedule.
-			c.opts.Logger.Error("an account cannot be scheduled and will be tried again", "account", id.String(), "error", err)
-			c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, c.opts.Random())))
-			return nil
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.Period > 0 {
-			e.rec = e.rec.clone()
-			e.rec.NextRotation = e.rec.LastRotation.Add(e.rec.Settings.Period)
-		}
-		c.schedule(e)
+		readers.Go(func() {
+			defer func() { <-free }()
+			c.opts.turn(ctx, id)
+			c.loadAndSchedule(ctx, id)
+		})
 		return nil
 	}
 	if err := c.walk(ctx, "", visit); err != nil {
 		return err
 	}
 	return c.walkGroups(ctx, visit)
+}
+
+// loadAndSchedule puts a stored account into its queue. One record that cannot be read must not keep the
+// others from their schedule.
+func (c *Core) loadAndSchedule(ctx context.Context, id ID) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil {
+		if ctx.Err() == nil {
+			c.opts.Logger.Error("an account cannot be scheduled and will be tried again", "account", id.String(), "error", err)
+		}
+		c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, c.opts.Random())))
+		return
+	}
+	if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.Period > 0 {
+		e.rec = e.rec.clone()
+		e.rec.NextRotation = e.rec.LastRotation.Add(e.rec.Settings.Period)
+	}
+	c.schedule(e)
 }
 
 // walkGroups visits all groups, from storage.
