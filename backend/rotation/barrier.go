@@ -5,9 +5,12 @@ import "time"
 // What a change of an account's reset method, or its end, has to wait for or to leave alone (rule 10).
 
 // mustRotate reports whether the account is on its way to a new value, or somebody knows the present one
-// who must not any more.
+// who must not any more, or not when a lease has ended.
 func (a *Account) mustRotate() bool {
 	if a.Pending != nil {
+		return true
+	}
+	if cur := a.current(); cur != nil && a.leased(cur.Number) {
 		return true
 	}
 	return a.Due != nil && a.Due.Reason.ForbidsReading() && a.Due.Reason != DueFirst

@@ -222,6 +222,18 @@ func TestRule15Binding(t *testing.T) {
 			is(t, "can reset", a.Settings.CanReset, true)
 			is(t, "reason", a.Due.Reason, DueRevoked)
 		}},
+		{"and one that is owed at the end of a lease", both(readAgo(time.Minute), holding("n", 1, time.Minute)), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "can reset", a.Settings.CanReset, true)
+			a, err := transition(a, revoked{"n", t0}, rules{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, _ := a.plan(situation{now: t0})
+			is(t, "after the lease's end", st, stepBegin)
+		}},
+		{"but none for a lease of an older version", both(readAgo(time.Minute), holding("n", 1, time.Minute), second), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "can reset", a.Settings.CanReset, false)
+		}},
 		{"but none that nobody needs", due(DueManual), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "can reset", a.Settings.CanReset, false)
 			if a.Due != nil {
