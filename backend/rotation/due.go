@@ -16,22 +16,32 @@ type madeDue struct {
 
 func (e madeDue) apply(a *Account, _ rules) error {
 	asked := e.asked || e.reason == DueManual
+	changed := false
 	if asked {
-		a.Gone = time.Time{} // an operator's word: look again
-		if a.Backoff != nil {
-			a.Backoff.NotBefore = e.at
-		}
+		changed = a.lookAgain(e.at) || a.Due != nil && !a.Due.Forced
 	}
 	switch {
 	case a.Due == nil:
 		a.Due = &Due{Since: e.at, Reason: e.reason}
 	case e.reason.ForbidsReading() && !a.Due.Reason.ForbidsReading():
 		a.Due.Reason = e.reason
-	case !asked:
+	case !changed:
 		return errNoChange
 	}
 	a.Due.Forced = a.Due.Forced || asked
 	return nil
+}
+
+// lookAgain lets the next try begin at once, and be made though the instance was thought gone. It reports
+// whether that changes anything.
+func (a *Account) lookAgain(at time.Time) bool {
+	changed := !a.Gone.IsZero()
+	a.Gone = time.Time{}
+	if a.backsOff(at).After(at) {
+		a.Backoff.NotBefore = at
+		changed = true
+	}
+	return changed
 }
 
 // scheduled makes the account due when its stored time has come, and stores the next one. A time whose

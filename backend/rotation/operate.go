@@ -57,7 +57,10 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 		e.holdUntil, e.holds = time.Time{}, 0
 	}
 	rec, err := c.updateLocked(ctx, e, madeDue{reason: reason, asked: asked, at: c.opts.Now()})
-	if err != nil && !errors.Is(err, errNoChange) {
+	switch {
+	case errors.Is(err, errNoChange):
+		c.schedule(e) // it may have been held back
+	case err != nil:
 		return nil, err
 	}
 	if wait > 0 {

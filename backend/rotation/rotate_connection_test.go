@@ -2,9 +2,12 @@ package rotation
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // TestRotateConnection: every account of the connection gets another password, those that share one
@@ -48,5 +51,28 @@ func TestRotateConnection(t *testing.T) {
 			t.Errorf("status counts accounts %v and %d leases; want 3 ready and 2", s.Accounts, s.Leases)
 		}
 		core.Stop()
+	})
+}
+
+// TestRotateConnectionAgain: a request that was cut short, as over a great many accounts, is repeated, and
+// writes no account a second time.
+func TestRotateConnectionAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w.faulty.Store(true)
+		w.crowd(t, 20, leasedSettings())
+		w.cloud.locked(func() { w.cloud.refuse = true })
+		var now, most atomic.Int64
+		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, 0, &now, &most} })
+		for range 2 {
+			most.Store(0)
+			if n, err := w.node.core.RotateConnection(ctx, "conn"); n != 20 || err != nil {
+				t.Errorf("%d accounts are due, %v; want 20", n, err)
+			}
+		}
+		is(t, "writes at once the second time", most.Load(), 0)
+		w.node.core.Stop()
+		pass(time.Minute)
 	})
 }

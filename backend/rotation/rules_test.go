@@ -172,6 +172,10 @@ func TestDue(t *testing.T) {
 		{"a reason that forbids reading takes over, the time stays", due(DueSchedule), madeDue{reason: DueRevoked, at: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
 			is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
 		}},
+		{"an operator who says it twice changes nothing", both(due(DueManual), func(a *Account) { a.Due.Forced = true }), madeDue{reason: DueManual, at: t0}, errNoChange, nil},
+		{"nor the second time after failures", both(due(DueManual), func(a *Account) {
+			a.Due.Forced, a.Backoff = true, &Backoff{LastErrorTime: t0.Add(-time.Hour), NotBefore: t0}
+		}), madeDue{reason: DueManual, at: t0}, errNoChange, nil},
 		{"it is never weakened", due(DueRevoked), madeDue{reason: DueSchedule, at: t0.Add(time.Hour)}, errNoChange, nil},
 		{"an operator's word keeps the reason, and hurries", both(due(DueRevoked), func(a *Account) {
 			a.Backoff = &Backoff{NotBefore: t0.Add(time.Hour)}

@@ -225,6 +225,7 @@ func TestRunningOperationsDoNotHoldOthersUp(t *testing.T) {
 // countingStorage counts the writes that are under way, each of which takes a while.
 type countingStorage struct {
 	logical.Storage
+	takes     time.Duration
 	now, most *atomic.Int64
 }
 
@@ -233,7 +234,7 @@ func (s countingStorage) Put(ctx context.Context, e *logical.StorageEntry) error
 	defer s.now.Add(-1)
 	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
 	}
-	pass(20 * time.Millisecond)
+	pass(s.takes)
 	return s.Storage.Put(ctx, e)
 }
 
@@ -246,7 +247,7 @@ func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
 		w.cloud.locked(func() { w.cloud.refuse = true })
 		pass(time.Hour)
 		var now, most atomic.Int64
-		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, &now, &most} })
+		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, 20 * time.Millisecond, &now, &most} })
 		pass(2 * time.Second)
 		for _, l := range leases {
 			if a := w.record(l.ref.ID); a.Due == nil || a.Due.Reason != DueDeadline {
