@@ -68,7 +68,7 @@ func (b *backend) discover(ctx context.Context, _ *logical.Request, data *framew
 			"key_name": i.KeyName, "tags": tags,
 		}
 	}
-	return listed(ids, info, nil), nil
+	return logical.ListResponseWithInfo(ids, info), nil
 }
 
 // discoveryAge is how long a connection's list of instances serves further pages and further roles

@@ -18,8 +18,8 @@ func (b *backend) pathInstances() *framework.Path {
 				Summary:     "List the instances of a role.",
 				Description: "Lists the ids of the instances that the role means now. Tags are resolved anew, which asks the cloud.",
 				Responses: answers("The instances.", map[string]*framework.FieldSchema{
-					"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
-					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: username, shared_password."},
+					"keys":     {Type: framework.TypeStringSlice, Description: "Instance ids, sorted. Left out where there are none and warnings say why; without warnings that is a 404."},
+					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password. Left out like keys."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -47,5 +47,8 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	for _, id := range ids {
 		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.shared()}
 	}
-	return listed(ids, info, warnings), nil
+	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.
+	resp := logical.ListResponseWithInfo(ids, info)
+	resp.Warnings = warnings
+	return resp, nil
 }

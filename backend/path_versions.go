@@ -123,7 +123,7 @@ func (b *backend) listVersions(ctx context.Context, _ *logical.Request, data *fr
 		numbers = append(numbers, number)
 		info[number] = v
 	}
-	return listed(numbers, info, nil), nil
+	return logical.ListResponseWithInfo(numbers, info), nil
 }
 
 func (b *backend) readVersion(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

@@ -14,20 +14,7 @@ func page(names []string, data *framework.FieldData) (*logical.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	return listed(names, nil, nil), nil
-}
-
-// listed answers a LIST with names, with what is known of each, and with warnings. An answer without names has
-// an empty list of them: Vault makes a 404 of it, unless there are warnings.
-func listed(names []string, info map[string]any, warnings []string) *logical.Response {
-	if names == nil {
-		names = []string{}
-	}
-	resp := &logical.Response{Data: map[string]any{"keys": names}, Warnings: warnings}
-	if info != nil {
-		resp.Data["key_info"] = info
-	}
-	return resp
+	return logical.ListResponse(names), nil
 }
 
 // paged applies the fields after and limit to names.
