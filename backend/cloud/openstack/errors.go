@@ -44,6 +44,7 @@ const (
 	hintEndpoint   = "no such API at this address; check endpoints.ecs and region"
 	hintProject    = "the project does not fit the credentials; check project_id and region"
 	hintKeys       = "the cloud does not accept the credentials; check access_key, secret_key and region, signature_style (direct or scoped), and this host's clock, which may be off by at most 15 minutes"
+	hintClock      = "the cloud takes a signature for 15 minutes and finds this one expired; set this host's clock right (NTP)"
 	hintToken      = "the cloud does not accept the token; check project_id, region and whether the user is still enabled"
 	hintThrottled  = "too many requests; lower the connection's max_requests_per_second"
 	hintAccount    = "the account is restricted (balance, real-name check or suspension); its owner must clear that with the cloud"
@@ -246,6 +247,8 @@ func (a answer) deniedHint(c call) string {
 		return "the access key is locked after five wrong signatures; check secret_key and try again in five minutes"
 	case strings.Contains(reason, "ak not exist"):
 		return "the cloud does not know the access key; check access_key and region"
+	case strings.Contains(reason, "signature expired"): // as users of huaweicloud-sdk-java-v3 saw it
+		return hintClock
 	case strings.Contains(reason, "token"):
 		return hintToken
 	}

@@ -124,6 +124,7 @@ func TestAnswerShapes(t *testing.T) {
 	}{
 		{"wrong signature", passwordCall, 401, `{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail","request_id":"r-1"}`, nil, cloud.Denied, "APIGW.0301", "r-1", "check access_key, secret_key"},
 		{"the gateway's other prefix", passwordCall, 401, `{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information: decrypt token fail","request_id":"r-1"}`, nil, cloud.Denied, "APIGW.0301", "r-1", "does not accept the token"},
+		{"a clock that is off", passwordCall, 401, `{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information: calc aksk signature fail:signature expired, signature time:20211217T064303Z,server time:20211217T065804Z","request_id":"r-1"}`, nil, cloud.Denied, "APIGW.0301", "r-1", "clock right"},
 		{"locked access key", passwordCall, 401, `{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information: AK access failed to reach the limit,forbidden","request_id":"r-1"}`, nil, cloud.Denied, "APIGW.0301", "r-1", "locked after five wrong signatures"},
 		{"unknown access key", passwordCall, 401, `{"error_code":"APIGW.0301","error_msg":"Get secretKey failed,ak:AK,err:ak not exist","request_id":"r-1"}`, nil, cloud.Denied, "APIGW.0301", "r-1", "does not know the access key"},
 		{"missing permission, ECS", passwordCall, 403, `{"error":{"code":"Ecs.0110","message":"Contact the main account"}}`, request, cloud.Denied, "Ecs.0110", "req-abc", "ecs:serverPasswords:manage"},

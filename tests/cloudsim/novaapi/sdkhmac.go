@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -44,7 +45,7 @@ const (
 var (
 	errSignatureForm     = errors.New("authorization header is malformed")
 	errSignatureDate     = errors.New("X-Sdk-Date is missing or is no yyyymmddThhmmssZ time")
-	errSignatureExpired  = errors.New("X-Sdk-Date differs from the gateway's time by more than 15 minutes")
+	errSignatureExpired  = errors.New("calc aksk signature fail:signature expired")
 	errSignatureScope    = errors.New("credential scope does not fit the request")
 	errSignaturePayload  = errors.New("X-Sdk-Content-Sha256 is not the hash of the body")
 	errSignatureHeader   = errors.New("a signed header is missing from the request")
@@ -112,7 +113,8 @@ func (s *sdkSignature) verify(r *http.Request, body []byte, secret string, now t
 		return errSignatureDate
 	}
 	if skew := now.Sub(signedAt); skew > signatureMaxSkew || skew < -signatureMaxSkew {
-		return errSignatureExpired
+		// Worded as users of github.com/huaweicloud/huaweicloud-sdk-java-v3 saw it.
+		return fmt.Errorf("%w, signature time:%s,server time:%s", errSignatureExpired, stamp, now.UTC().Format(sdkTimeFormat))
 	}
 	if s.Dialect == DialectScoped && s.Date != stamp[:8] {
 		return errSignatureScope
