@@ -115,6 +115,9 @@ func (p *provider) describe(permission *cloud.Permission, action, vendor, purpos
 	}
 	if permission.Verdict != cloud.PermissionGranted && permission.Policy == "" {
 		permission.Policy = p.family.policyText(permission.Action)
+		if p.applicationCredential != "" {
+			permission.Policy += "\n# and then, as an application credential has the roles that it was made with:\n" + createWithRoles
+		}
 	}
 }
 

@@ -266,6 +266,9 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 		return "Keystone does not accept the user for this project; check username, password, user_domain_name, project_id or project_name, and the user's roles: openstack role assignment list --names --user USER --project PROJECT"
 	case permission && strings.Contains(reason, "managing additional application credentials"):
 		return hintRestricted
+	case permission && c.permission != "" && c.applicationCredential != "":
+		return "the application credential lacks the permission " + c.permission + " in this project; it has the roles that it was made with, so make another whose user has one with the permission: " +
+			createWithRoles + "; for all that is missing: " + c.check
 	case permission && c.permission != "":
 		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: " + c.check
 	case permission:
@@ -280,6 +283,10 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 	}
 	return hint
 }
+
+// createWithRoles makes an application credential that may do everything: Keystone gives it no role that its
+// roles imply, as it gives users the reader of a member.
+const createWithRoles = "openstack application credential create --unrestricted --role member --role reader cloudpw"
 
 func hintApplicationCredential(c call) string {
 	return "Keystone does not accept the application credential: it has ended or was deleted, its secret is wrong, or its user was disabled; see: openstack application credential show " +

@@ -22,9 +22,13 @@ func (p *provider) InitialPassword(ctx context.Context, instanceID string) (stri
 		return "", err
 	}
 	if strings.TrimSpace(ciphertext) == "" {
+		never := "without an RSA key pair"
+		if p.family.plain {
+			never += ", with one of more than 6000 bits" // Nova keeps 1020 characters (nova/api/metadata/password.py)
+		}
 		return "", cloud.Errorf(cloud.NotReady, "the cloud has no initial password of instance %s; "+
 			"a Windows guest with Cloudbase-Init delivers it 5 to 10 minutes after its first start; "+
-			"it never comes for Linux, without an RSA key pair, or after it was cleared", instanceID)
+			"it never comes for Linux, %s, or after it was cleared", instanceID, never)
 	}
 	return ciphertext, nil
 }

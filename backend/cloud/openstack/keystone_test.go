@@ -43,6 +43,10 @@ func TestPlainRefusals(t *testing.T) {
 		}, cloud.Denied, []string{"check project_id"}},
 		{"policy", "openstack user", func(s *simulation) { s.deny("ListServers") }, nil, cloud.Denied,
 			[]string{"os_compute_api:servers:index", "openstack role add", "vault read cloudpw/check/"}},
+		{"role of an application credential", "openstack application credential", func(s *simulation) {
+			s.app.Roles = []string{"member"}
+			s.AddAppCredential(s.app)
+		}, nil, cloud.Denied, []string{"os_compute_api:servers:index", "openstack application credential create --unrestricted --role member --role reader"}},
 		{"no such path", "openstack user", nil, func(c *cloud.Config) {
 			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/elsewhere"}
 		}, cloud.Refused, []string{"endpoints.compute"}},
@@ -111,6 +115,9 @@ func TestAccessRules(t *testing.T) {
 		if got[action].Verdict != want || want == cloud.PermissionDenied && !strings.Contains(got[action].Policy, "access rules") {
 			t.Errorf("%s: %+v, want %s", action, got[action], want)
 		}
+	}
+	if got := got[policies[actionShow]]; !strings.Contains(got.Policy, "--role member --role reader") {
+		t.Errorf("got %+v", got)
 	}
 	// The image cannot be asked for, so the server's metadata count.
 	prepare := p.Resetter(cloud.MethodAPI).(cloud.ResetPreparer).PrepareReset

@@ -100,6 +100,8 @@ type AppCredential struct {
 	// Unrestricted ones may make and delete application credentials.
 	Unrestricted bool   `json:"unrestricted,omitempty"`
 	Description  string `json:"description,omitempty"`
+	// Roles are the names of those that it has; empty: all of its user's.
+	Roles []string `json:"roles,omitempty"`
 	// AccessRules limit what tokens got with it may call; empty: nothing does.
 	AccessRules []AccessRule `json:"access_rules,omitempty"`
 }

@@ -155,6 +155,9 @@ func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 	if r.caller.key != nil {
 		allowed = c.world.Allowed(*r.caller.key, service, rt.action)
 	}
+	if role := neededRole[rt.action]; c.plain() && r.caller.token != nil && role.ID != "" {
+		allowed = allowed && slices.Contains(c.rolesOf(r.caller.token.appCredential), role)
+	}
 	if allowed {
 		return nil
 	}
@@ -162,6 +165,12 @@ func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 		return refused
 	}
 	return c.denied(r, rt.action)
+}
+
+// neededRole is the role that Nova's default policies ask for.
+var neededRole = map[string]named{
+	"ListServers": readerRole, "ListServersDetails": readerRole, "ShowServer": readerRole, "ListServerTags": readerRole,
+	"ShowServerPassword": readerRole, "DeleteServerPassword": memberRole, actionChange: memberRole,
 }
 
 // beforePolicy is what Nova finds wrong with a request before it looks at its
@@ -264,6 +273,7 @@ func (c *Cloud) permission(action string) string {
 		"ListServers":             {"os_compute_api:servers:index", "ecs:servers:list"},
 		"ListServersDetails":      {"os_compute_api:servers:detail", "ecs:servers:list"},
 		"ShowServer":              {"os_compute_api:servers:show", "ecs:servers:get"},
+		"ListServerTags":          {"os_compute_api:os-server-tags:index", ""},
 		"ShowServerPassword":      {"os_compute_api:os-server-password:show", "ecs:serverPasswords:manage"},
 		"DeleteServerPassword":    {"os_compute_api:os-server-password:clear", "ecs:serverPasswords:manage"},
 		actionChange:              {"os_compute_api:os-admin-password", ""},

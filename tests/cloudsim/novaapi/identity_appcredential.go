@@ -48,7 +48,7 @@ func (c *Cloud) appCredentialView(r *request, a model.AppCredential) map[string]
 		expires = a.Expires.UTC().Format("2006-01-02T15:04:05.000000")
 	}
 	roles := []map[string]any{}
-	for _, role := range c.roles() {
+	for _, role := range c.rolesOf(&a) {
 		if a.ProjectID != "" {
 			roles = append(roles, map[string]any{"id": role.ID, "name": role.Name, "domain_id": nil, "description": nil,
 				"options": map[string]bool{"immutable": true}})
@@ -164,14 +164,19 @@ func (c *Cloud) newAppCredential(r *request) (model.AppCredential, *answer) {
 // project makes one without a project.
 func (c *Cloud) appCredentialOf(r *request, given appCredentialRequest) (model.AppCredential, *answer) {
 	var none model.AppCredential
-	for _, role := range given.Roles {
-		if refused := c.grantable(r, role); refused != nil {
-			return none, refused
-		}
-	}
 	made := model.AppCredential{
 		Name: given.Name, Description: given.Description, Secret: given.Secret, Unrestricted: given.Unrestricted,
 		UserID: r.caller.user.ID,
+	}
+	for _, role := range given.Roles {
+		name, refused := c.grantable(r, role)
+		if refused != nil {
+			return none, refused
+		}
+		made.Roles = append(made.Roles, name)
+	}
+	if by := r.caller.token.appCredential; by != nil && len(made.Roles) == 0 {
+		made.Roles = by.Roles
 	}
 	if r.caller.project != nil {
 		made.ProjectID = r.caller.project.ID
@@ -194,17 +199,17 @@ func (c *Cloud) appCredentialOf(r *request, given appCredentialRequest) (model.A
 	return made, nil
 }
 
-// grantable refuses roles that the caller's token does not have.
-func (c *Cloud) grantable(r *request, role named) *answer {
-	for _, own := range c.roles() {
+// grantable names a role, unless the caller's token does not have it.
+func (c *Cloud) grantable(r *request, role named) (name string, refused *answer) {
+	for _, own := range c.rolesOf(r.caller.token.appCredential) {
 		if r.caller.project != nil && (role.ID == own.ID || role.ID == "" && role.Name == own.Name) {
-			return nil
+			return own.Name, nil
 		}
 	}
-	if role.ID == "" && role.Name != "admin" {
-		return keystoneError(http.StatusNotFound, "Role "+role.Name+" is not defined")
+	if role.ID == "" && role.Name != "admin" && !slices.ContainsFunc(c.roles(), func(known named) bool { return known.Name == role.Name }) {
+		return "", keystoneError(http.StatusNotFound, "Role "+role.Name+" is not defined")
 	}
-	return badInput("Invalid application credential: Cannot create an application credential with unassigned role")
+	return "", badInput("Invalid application credential: Cannot create an application credential with unassigned role")
 }
 
 func (c *Cloud) expiry(text string) (time.Time, *answer) {

@@ -2,6 +2,7 @@ package novaapi
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -46,6 +47,16 @@ func (c *Cloud) roles() []named {
 	return []named{memberRole}
 }
 
+// rolesOf are the roles of an application credential; nil means a user himself.
+// Of what its roles imply it has nothing, other than users.
+func (c *Cloud) rolesOf(a *model.AppCredential) []named {
+	all := c.roles()
+	if a == nil || len(a.Roles) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(role named) bool { return !slices.Contains(a.Roles, role.Name) })
+}
+
 // tokenBody shows a token as POST and GET /v3/auth/tokens do.
 func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 	body := map[string]any{
@@ -74,7 +85,7 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 	default:
 		return map[string]any{"token": body}
 	}
-	body["roles"] = c.roles()
+	body["roles"] = c.rolesOf(t.appCredential)
 	if !r.URL.Query().Has("nocatalog") {
 		body["catalog"] = c.catalog(r, t.userDomain, t.project)
 	}

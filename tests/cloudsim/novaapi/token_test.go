@@ -1,6 +1,7 @@
 package novaapi
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -348,4 +349,37 @@ func TestApplicationCredentialRequests(t *testing.T) {
 	bare.want(t, 201, "application_credential/project_id", "<nil>")
 	login(fmt.Sprintf(`"id":%q,"secret":%q`, bare.at("application_credential/id"), bare.at("application_credential/secret"))).
 		want(t, 201, "token/project", "<nil>")
+}
+
+// TestRolesOfApplicationCredentials holds what the Keystone and the Nova of Debian answered: a member is a reader, too,
+// but not an application credential that was made with the role member alone.
+func TestRolesOfApplicationCredentials(t *testing.T) {
+	f := newFixture(t, model.OpenStack, nil)
+	s := f.windows(t)
+	password := "servers/" + s.ID + "/os-server-password"
+	for _, test := range []struct {
+		roles              []string
+		list, show, delete int
+	}{
+		{nil, 200, 200, 204},
+		{[]string{"member"}, 403, 403, 204},
+		{[]string{"reader"}, 200, 200, 403},
+		{[]string{"reader", "member"}, 200, 200, 204},
+	} {
+		made := f.world.AddAppCredential(model.AppCredential{Secret: "app-Secret", UserID: f.user.ID, ProjectID: f.project.ID, Roles: test.roles})
+		r := tokenRequest(t, f, fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`, made.ID), "")
+		roles, _ := r.at("token/roles").([]any)
+		if want := cmp.Or(len(test.roles), 2); len(roles) != want {
+			t.Errorf("%v: the token has %v", test.roles, roles)
+		}
+		for _, call := range []struct {
+			method, path string
+			status       int
+		}{{"GET", "servers", test.list}, {"GET", password, test.show}, {"DELETE", password, test.delete}, {"GET", "os-keypairs", 200}} {
+			got := get(t, nil, call.method, f.compute+"/v2.1/"+call.path, headerToken, r.header.Get(headerSubjectToken))
+			if got.status != call.status {
+				t.Errorf("%v: %s %s: %v, want %d", test.roles, call.method, call.path, got, call.status)
+			}
+		}
+	}
 }
