@@ -85,6 +85,7 @@ type AccessKey struct {
 	AssumedBy   string    `json:"assumed_by,omitempty"` // the user who asked
 	Created     time.Time `json:"created,omitzero"`
 	Inactive    bool      `json:"inactive,omitempty"`
+	Description string    `json:"description,omitempty"` // on Keystone clouds
 	// Deny lists "service:Action" patterns, added to the user's.
 	Deny []string `json:"deny,omitempty"`
 }
@@ -300,6 +301,16 @@ func (w *World) SetAccessKeyInactive(c Cloud, id string, inactive bool) bool {
 	k := w.keys[accessKeyID{c, id}]
 	if k != nil {
 		k.Inactive = inactive
+	}
+	return k != nil
+}
+
+// DescribeAccessKey gives a key another description; false means no such key.
+func (w *World) DescribeAccessKey(c Cloud, id, description string) bool {
+	defer w.enter()()
+	k := w.keys[accessKeyID{c, id}]
+	if k != nil {
+		k.Description = description
 	}
 	return k != nil
 }

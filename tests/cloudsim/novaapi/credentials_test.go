@@ -115,6 +115,12 @@ func TestAccessKeysMakeOthers(t *testing.T) {
 
 			again := f.signer(dialect)
 			again.project, again.access, again.secret = "", fmt.Sprint(made.at("credential/access")), fmt.Sprint(made.at("credential/secret"))
+			get(t, s, "GET", url+"/"+again.access).want(t, 200, "credential/description", "test")
+			send(t, again, "PUT", url+"/"+f.key.ID, `{"credential":{"status":"inactive","description":"off"}}`).want(t, 200, "credential/status", "inactive")
+			get(t, again, "GET", url+"/"+f.key.ID).want(t, 200, "credential/description", "off")
+			get(t, s, "GET", url).want(t, 401, "error_code", "APIGW.0301")
+			send(t, again, "PUT", url+"/"+f.key.ID, `{"credential":{"status":"active"}}`).want(t, 200, "credential/description", "off")
+			send(t, again, "PUT", url+"/"+f.key.ID, `{"credential":{"status":"asleep"}}`).want(t, 400, "error/code", "400")
 			get(t, again, "GET", url+"/"+f.key.ID).want(t, 200, "credential/status", "active")
 			get(t, again, "DELETE", url+"/"+f.key.ID).want(t, 204, "", "")
 			get(t, again, "DELETE", url+"/"+f.key.ID).want(t, 404, "error/code", "404")

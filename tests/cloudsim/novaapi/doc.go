@@ -25,13 +25,14 @@
 // Faults and Deny patterns name requests by service and action. The identity
 // service is `iam` (Huawei Cloud, Open Telekom Cloud) or `identity`
 // (OpenStack), with the actions CreateToken, ShowToken, RevokeToken,
-// ListProjects, ListDomains, ShowCatalog and ShowUser; on OpenStack also
+// ListProjects, ListDomains, ShowCatalog, ShowUser, ListRegions and ShowRegion;
+// on OpenStack also
 // ListApplicationCredentials, ShowApplicationCredential,
 // CreateApplicationCredential and DeleteApplicationCredential, the same of
-// AccessRules but for making them, ShowDomain, ListRegions and ShowRegion, and
-// some that take an administrator and are always refused; elsewhere
-// ListPermanentAccessKeys, ShowPermanentAccessKey, CreatePermanentAccessKey and
-// DeletePermanentAccessKey. The compute service is
+// AccessRules but for making them, ShowDomain, and some that take an administrator
+// and are always refused; elsewhere
+// ListPermanentAccessKeys, ShowPermanentAccessKey, CreatePermanentAccessKey,
+// UpdatePermanentAccessKey and DeletePermanentAccessKey. The compute service is
 // `ecs` or `compute`, with the actions ListServers, ListServersDetails,
 // ShowServer, ListServerTags, ShowServerPassword, DeleteServerPassword, on
 // OpenStack ChangePassword,

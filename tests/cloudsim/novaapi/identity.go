@@ -17,6 +17,8 @@ var identityRoutes = []route{
 	{method: http.MethodGet, path: "projects", action: "ListProjects", handle: (*Cloud).listAllProjects},
 	{method: http.MethodGet, path: "projects/*", action: "ListProjects", handle: (*Cloud).showProject},
 	{method: http.MethodGet, path: "users/*", action: "ShowUser", handle: (*Cloud).showUser},
+	{method: http.MethodGet, path: "regions", action: "ListRegions", handle: (*Cloud).listRegions},
+	{method: http.MethodGet, path: "regions/*", action: "ShowRegion", handle: (*Cloud).showRegion},
 }
 
 // keystoneRoutes are further ones below /v3 which Huawei Cloud's and Open
@@ -36,8 +38,6 @@ var keystoneRoutes = append(slices.Clone(identityRoutes), []route{
 	{method: http.MethodGet, path: "users/*/projects", action: "ListProjects", handle: (*Cloud).listUserProjects},
 	{method: http.MethodGet, path: "auth/system", action: "ListSystems", handle: (*Cloud).listSystem},
 	{method: http.MethodGet, path: "domains/*", action: "ShowDomain", handle: (*Cloud).showDomain},
-	{method: http.MethodGet, path: "regions", action: "ListRegions", handle: (*Cloud).listRegions},
-	{method: http.MethodGet, path: "regions/*", action: "ShowRegion", handle: (*Cloud).showRegion},
 	administrators("users", "ListUsers", "list_users"),
 	administrators("domains", "ListAllDomains", "list_domains"),
 	administrators("services", "ListServices", "list_services"),
@@ -60,6 +60,8 @@ var accessKeyRoutes = []route{
 		handle: (*Cloud).createAccessKey},
 	{method: http.MethodGet, path: "OS-CREDENTIAL/credentials/*", action: "ShowPermanentAccessKey",
 		handle: (*Cloud).showAccessKey},
+	{method: http.MethodPut, path: "OS-CREDENTIAL/credentials/*", action: "UpdatePermanentAccessKey",
+		handle: (*Cloud).updateAccessKey},
 	{method: http.MethodDelete, path: "OS-CREDENTIAL/credentials/*", action: "DeletePermanentAccessKey",
 		handle: (*Cloud).deleteAccessKey},
 }

@@ -17,7 +17,7 @@ func accessKeyView(k model.AccessKey) map[string]any {
 		status = "inactive"
 	}
 	return map[string]any{
-		"access": k.ID, "user_id": k.UserID, "status": status, "description": "",
+		"access": k.ID, "user_id": k.UserID, "status": status, "description": k.Description,
 		"create_time": k.Created.UTC().Format(keystoneTime),
 	}
 }
@@ -61,8 +61,10 @@ func (c *Cloud) createAccessKey(r *request) *answer {
 	if !made {
 		return keystoneError(http.StatusBadRequest, "akSkNumExceed")
 	}
+	k.Description = in.Credential.Description
+	c.world.DescribeAccessKey(c.opts.Cloud, k.ID, k.Description)
 	view := accessKeyView(k)
-	view["secret"], view["description"] = k.Secret, in.Credential.Description
+	view["secret"] = k.Secret
 	return &answer{status: http.StatusCreated, body: map[string]any{"credential": view}}
 }
 
@@ -80,6 +82,34 @@ func (c *Cloud) showAccessKey(r *request) *answer {
 	if refused != nil {
 		return refused
 	}
+	return ok(map[string]any{"credential": accessKeyView(k)})
+}
+
+// updateAccessKey switches a key off or on, or describes it anew.
+func (c *Cloud) updateAccessKey(r *request) *answer {
+	k, refused := c.ownAccessKey(r)
+	if refused != nil {
+		return refused
+	}
+	var in struct {
+		Credential *struct {
+			Status      *string `json:"status"`
+			Description *string `json:"description"`
+		} `json:"credential"`
+	}
+	if err := json.Unmarshal(r.body, &in); err != nil || in.Credential == nil {
+		return keystoneError(http.StatusBadRequest, "Request body is invalid.")
+	}
+	if status := in.Credential.Status; status != nil {
+		if *status != "active" && *status != "inactive" {
+			return keystoneError(http.StatusBadRequest, "Request body is invalid.")
+		}
+		c.world.SetAccessKeyInactive(c.opts.Cloud, k.ID, *status == "inactive")
+	}
+	if description := in.Credential.Description; description != nil {
+		c.world.DescribeAccessKey(c.opts.Cloud, k.ID, *description)
+	}
+	k, _ = c.world.AccessKey(c.opts.Cloud, k.ID)
 	return ok(map[string]any{"credential": accessKeyView(k)})
 }
 
