@@ -267,7 +267,7 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 	case permission && strings.Contains(reason, "managing additional application credentials"):
 		return hintRestricted
 	case permission && c.permission != "" && c.applicationCredential != "":
-		return "the application credential lacks the permission " + c.permission + " in this project; it has the roles that it was made with, so make another whose user has one with the permission: " +
+		return "the credentials lack the permission " + c.permission + " in this project; an application credential has the roles that it was made with, so make another, of a user who has a role with the permission: " +
 			createWithRoles + "; for all that is missing: " + c.check
 	case permission && c.permission != "":
 		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: " + c.check
