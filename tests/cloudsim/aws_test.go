@@ -173,6 +173,7 @@ func TestAWSRefusals(t *testing.T) {
 		"ids and MaxResults": {describe(&ec2.DescribeInstancesInput{InstanceIds: []string{windows}, MaxResults: aws.Int32(5)}), "400 InvalidParameterCombination"},
 		"MaxResults 4":       {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(4)}), "400 InvalidParameterValue"},
 		"MaxResults 1001":    {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(1001)}), "400 InvalidParameterValue"},
+		"dry run of 4":       {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(4), DryRun: aws.Bool(true)}), "400 InvalidParameterValue"},
 		"bad token":          {describe(&ec2.DescribeInstancesInput{NextToken: aws.String("x")}), "400 InvalidNextToken"},
 		"unknown filter":     {describe(&ec2.DescribeInstancesInput{Filters: filter("colour", "x")}), "400 InvalidParameterValue"},
 		"201 filter values":  {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", slices.Repeat([]string{"x"}, 201)...)}), "400 FilterLimitExceeded"},

@@ -162,11 +162,11 @@ func describeInstances(r *request) (any, *failure) {
 			return !c.matches(values...)
 		})
 	})
-	if f := r.dryRun(); f != nil {
-		return nil, f
-	}
 	part, next, f := page(r.form, servers, 5, 1000)
 	if f != nil {
+		return nil, f
+	}
+	if f := r.dryRun(); f != nil {
 		return nil, f
 	}
 	out := instancesResponse{Namespace: ec2Namespace, RequestID: r.id, NextToken: next}
