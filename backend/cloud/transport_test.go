@@ -248,7 +248,7 @@ func TestProxyThatRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		client := newTestClient(t, "", time.Minute)
-		client.Transport.(sendGuard).next.(*http.Transport).Proxy = http.ProxyURL(at) //nolint:forcetypeassert // it is ours
+		client.Transport.(sendGuard).next.(*http.Transport).Proxy = http.ProxyURL(at)
 		_, _, err = exchange(t.Context(), client, "https://ssm.eu-central-1.amazonaws.com/")
 		proxy.Close()
 		if err == nil {

@@ -3,6 +3,7 @@ package awsapi
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -59,10 +60,8 @@ func tooLong(most int) string {
 
 // oneOf is what a value breaks that is none of a set; "" if it is.
 func oneOf(value string, set ...string) string {
-	for _, s := range set {
-		if s == value {
-			return ""
-		}
+	if slices.Contains(set, value) {
+		return ""
 	}
 	return "Member must satisfy enum value set: [" + strings.Join(set, ", ") + "]"
 }
