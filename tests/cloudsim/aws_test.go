@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -132,6 +133,42 @@ func TestAWSPasswordDataThroughTheSDK(t *testing.T) {
 	}
 	if err := e.sim.Login(ctx, windows, "Administrator", password); err == nil {
 		t.Error("a terminated server lets people in")
+	}
+}
+
+// Instances of another region or account do not exist for who asks here.
+func TestAWSForeignInstances(t *testing.T) {
+	e := startAWS(t, cloudsim.Options{}, cloudsim.SeedOptions{NoServers: true})
+	w, ctx := e.sim.World(), t.Context()
+	other := w.AddAccount(model.Account{Cloud: model.AWS, Name: "other", Regions: []string{e.creds.Region}})
+	own, _ := w.Account(model.AWS, e.creds.AccountID)
+	own.Regions = append(own.Regions, "eu-west-3")
+	w.AddAccount(own)
+	for name, server := range map[string]model.Server{
+		"region":  {Cloud: model.AWS, AccountID: e.creds.AccountID, Region: "eu-west-3"},
+		"account": {Cloud: model.AWS, AccountID: other.ID, Region: e.creds.Region},
+	} {
+		added, err := w.AddServer(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.ec2().DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{added.ID}}); awsCode(err) != "400 InvalidInstanceID.NotFound" {
+			t.Errorf("another %s: %v", name, err)
+		}
+		if _, err := e.ec2().GetPasswordData(ctx, &ec2.GetPasswordDataInput{InstanceId: &added.ID}); awsCode(err) != "400 InvalidInstanceID.NotFound" {
+			t.Errorf("another %s: %v", name, err)
+		}
+		if _, err := e.ssm().SendCommand(ctx, command(t, added.ID)); awsCode(err) != "400 InvalidInstanceId" {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	all, err := e.ec2().DescribeInstances(ctx, &ec2.DescribeInstancesInput{})
+	if err != nil || len(all.Reservations) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	agents, err := e.ssm().DescribeInstanceInformation(ctx, &ssm.DescribeInstanceInformationInput{})
+	if err != nil || len(agents.InstanceInformationList) != 0 {
+		t.Errorf("%+v, %v", agents, err)
 	}
 }
 
