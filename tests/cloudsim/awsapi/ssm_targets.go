@@ -28,8 +28,9 @@ const targetInstances = "InstanceIds"
 // targetKey is a pattern for short: the model's other two alternatives are texts that fit its first.
 var targetKey = text(1, 163, `^[\p{L}\p{Z}\p{N}_.:/=\-@]*$`)
 
-// checkTargetForm checks what the model and the cloud's own rules say of Targets. That they exclude
-// InstanceIds is documented, the code is not.
+// checkTargetForm checks what the model and the cloud's own rules say of Targets; the last text is that of
+// github.com/hashicorp/terraform-provider-aws/pull/9188. The model's text offers Targets instead of InstanceIds;
+// the code with which the cloud refuses both is unconfirmed.
 func (in *sendCommandInput) checkTargetForm() *failure {
 	switch {
 	case len(in.Targets) > maxTargets:
