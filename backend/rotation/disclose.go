@@ -111,6 +111,9 @@ func (a *Account) lease(e disclosed, version int, until time.Time, r rules) erro
 	return nil
 }
 
+// retryInterval is when another try of a read makes sense while a rotation is under way.
+const retryInterval = 10 * time.Second
+
 // readable is rule 11: nil if the current version may be handed out now.
 func (a *Account) readable(now time.Time) error {
 	cur := a.current()
@@ -119,10 +122,10 @@ func (a *Account) readable(now time.Time) error {
 		return errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
 			"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateCommand())
 	case a.Pending != nil:
-		return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
-			"account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), a.lastError())}
+		return &Error{Kind: NotReadable, RetryAfter: a.retryIn(now), Message: fmt.Sprintf(
+			"account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), a.whyRetryWaits(now))}
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
-		return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Message: fmt.Sprintf(
+		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.begins(now).Sub(now)), Message: fmt.Sprintf(
 			"account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), a.whyWaiting(now))}
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
 		return &Error{Kind: NotReadable, Message: fmt.Sprintf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
@@ -168,10 +171,35 @@ func (a *Account) lastError() string {
 	return "; last error: " + a.Backoff.LastError
 }
 
+// whyRetryWaits says what the next try of a rotation that has begun waits for, and why there is to be one.
+func (a *Account) whyRetryWaits(now time.Time) string {
+	if a.Pending.polled() || a.Due == nil {
+		return a.lastError()
+	}
+	return a.shutWindow(now, ", and the rotation window allows the next try") + a.lastError()
+}
+
+// retryIn is when another try of a read makes sense during a rotation.
+func (a *Account) retryIn(now time.Time) time.Duration {
+	if a.Pending.polled() || a.Due == nil || a.Due.Forced {
+		return retryInterval
+	}
+	return max(retryInterval, a.Settings.opens(now).Sub(now))
+}
+
+// shutWindow says when the rotation window opens that a due account waits for; "" if it waits for none.
+func (a *Account) shutWindow(now time.Time, allows string) string {
+	opens := a.Settings.opens(now)
+	if a.Due.Forced || !opens.After(now) {
+		return ""
+	}
+	return fmt.Sprintf("%s from %s on (rotate-role overrides it)", allows, opens.UTC().Format(time.RFC3339))
+}
+
 // whyWaiting says what a due account waits for.
 func (a *Account) whyWaiting(now time.Time) string {
-	if opens := a.Settings.opens(now); opens.After(now) && !a.Due.Forced {
-		return fmt.Sprintf(", which the rotation window allows from %s on (rotate-role overrides it)", opens.UTC().Format(time.RFC3339))
+	if shut := a.shutWindow(now, ", which the rotation window allows"); shut != "" {
+		return shut
 	}
 	if len(a.OldUnresolved) > 0 {
 		return ", which starts once an earlier request whose outcome is unknown can no longer take effect"

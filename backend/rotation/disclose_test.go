@@ -1,7 +1,9 @@
 package rotation
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -80,6 +82,38 @@ func TestRule11Reads(t *testing.T) {
 		}},
 		{"static: a further read changes nothing", both(func(a *Account) { a.Settings = staticSettings() }, readAgo(time.Hour)), read, errNoChange, nil},
 	})
+}
+
+// TestWhatAReaderIsTold: why an account that is to rotate does not, and when another try makes sense.
+func TestWhatAReaderIsTold(t *testing.T) {
+	nightly := func(a *Account) { a.Settings.Cron, a.Settings.Window = "0 3 * * *", time.Hour }
+	forced := func(a *Account) { a.Due.Forced = true }
+	spaced := func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(-10*time.Minute) }
+	for _, c := range []struct {
+		name string
+		from func(*Account)
+		says string // "": nothing of a window
+		in   time.Duration
+	}{
+		{"due", due(DueRevoked), "", retryInterval},
+		{"due, the window is shut", both(nightly, due(DueRevoked)), "which the rotation window allows from 2026-03-02T03:00:00Z on", 15 * time.Hour},
+		{"due, an operator has overridden it", both(nightly, due(DueRevoked), forced), "", retryInterval},
+		{"due, too soon after the last reset", both(spaced, due(DueRevoked)), "which min_reset_interval allows in 50m0s", 50 * time.Minute},
+		{"rotating", both(nightly, rotating(acknowledged("a", "op"))), "", retryInterval},
+		{"rotating, the next try waits", both(nightly, rotating(sent("a"))), "the rotation window allows the next try from 2026-03-02T03:00:00Z on", 15 * time.Hour},
+		{"rotating, an operator has overridden it", both(nightly, rotating(sent("a")), forced), "", retryInterval},
+	} {
+		a := leasedAccount()
+		c.from(a)
+		var told *Error
+		if err := a.readable(t0); !errors.As(err, &told) {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if !strings.Contains(told.Message, c.says) || c.says == "" && strings.Contains(told.Message, "window") {
+			t.Errorf("%s: %s", c.name, told.Message)
+		}
+		is(t, c.name, told.RetryAfter, c.in)
+	}
 }
 
 func TestRule12Renewals(t *testing.T) {

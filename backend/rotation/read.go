@@ -193,15 +193,20 @@ func (a *Account) replacedAt(now time.Time) time.Time {
 	if a.Due == nil || a.NextRotation.IsZero() {
 		return a.NextRotation
 	}
-	begins := now
-	if !a.Due.Forced {
-		begins = a.Settings.opens(now)
-	}
-	begins = later(begins, a.nextReset(now))
+	begins := a.begins(now)
 	if begins.After(a.NextRotation) {
 		return a.NextRotation
 	}
 	return begins
+}
+
+// begins is when the rotation of a due account may begin, now or later.
+func (a *Account) begins(now time.Time) time.Time {
+	begins := now
+	if !a.Due.Forced {
+		begins = a.Settings.opens(now)
+	}
+	return later(begins, a.nextReset(now))
 }
 
 // wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
