@@ -81,6 +81,7 @@ func TestLooksGoOutTogether(t *testing.T) {
 		synctest.Wait() // this request is under way: the others are collected meanwhile
 		for i := range 250 {
 			look(fmt.Sprintf("i-%d", i), "")
+			synctest.Wait() // in this order: two looks at one instance in the last batch would make one more
 		}
 		look("i-7", "again")
 		look("gone", "")
