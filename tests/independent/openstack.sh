@@ -60,6 +60,13 @@ prints "and deleted" "^$" by_credential openstack application credential delete 
 prints "a password is set" "^$" by_credential openstack server set --password Changed-Pa55word "$LINUX"
 prints "and logs in" "login accepted" login_root Changed-Pa55word
 prints "and was kept for the key pair" "^Changed-Pa55word$" nova get-password "$LINUX" "$work/key.pem"
+prints "a server is stopped" '^$' by_credential openstack server stop "$LINUX"
+fails_with "its password is not set" "while it is in vm_state stopped" by_credential openstack server set --password Other-Pa55word "$LINUX"
+prints "it is started" '^$' by_credential openstack server start "$LINUX"
+prints "and locked" '^$' by_credential openstack server lock "$LINUX"
+fails_with "its password is not set, either" "is in an invalid state for 'changePassword'" \
+	by_credential openstack server set --password Other-Pa55word "$LINUX"
+prints "it is unlocked, and has the password still" "login accepted" eval 'by_credential openstack server unlock "$LINUX" && login_root Changed-Pa55word'
 fails_with "the password of an unknown server is not set" "No server with a name or ID" \
 	by_credential openstack server set --password Changed-Pa55word "$unknown"
 

@@ -304,6 +304,11 @@ func (w *World) SetState(id string, state State) error {
 	return w.change(id, func(s *server) { s.State = state })
 }
 
+// SetLocked locks a server, or unlocks it.
+func (w *World) SetLocked(id string, locked bool) error {
+	return w.change(id, func(s *server) { s.Locked = locked })
+}
+
 // Terminate ends a server. What it ran stops, and no login works any more.
 func (w *World) Terminate(id string) error {
 	return w.change(id, w.terminate)

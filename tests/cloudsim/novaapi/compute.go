@@ -88,6 +88,7 @@ func (c *Cloud) Compute() http.Handler {
 				return
 			}
 		}
+		rt = r.actionOf(rt)
 		if refused := c.authorize(r, rt, c.computeService()); refused != nil {
 			c.reply(w, r, refused)
 			return

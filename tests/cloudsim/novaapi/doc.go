@@ -35,7 +35,7 @@
 // UpdatePermanentAccessKey and DeletePermanentAccessKey. The compute service is
 // `ecs` or `compute`, with the actions ListServers, ListServersDetails,
 // ShowServer, ListServerTags, ShowServerPassword, DeleteServerPassword, on
-// OpenStack ChangePassword,
+// OpenStack ChangePassword, StartServer, StopServer, LockServer and UnlockServer,
 // ListKeypairs, ShowKeypair, ListFlavors, ListFlavorsDetails and ShowFlavor
 // on /v2.1 and /v2, and ListCloudServersDetails, ShowCloudServer,
 // ShowCloudServerTags, ShowCloudServerPassword, DeleteCloudServerPassword and

@@ -171,6 +171,7 @@ func (c *Cloud) authorize(r *request, rt route, service string) *answer {
 var neededRole = map[string]named{
 	"ListServers": readerRole, "ListServersDetails": readerRole, "ShowServer": readerRole, "ListServerTags": readerRole,
 	"ShowServerPassword": readerRole, "DeleteServerPassword": memberRole, actionChange: memberRole,
+	"StartServer": memberRole, "StopServer": memberRole, "LockServer": memberRole, "UnlockServer": memberRole,
 }
 
 // beforePolicy is what Nova finds wrong with a request before it looks at its
@@ -277,6 +278,10 @@ func (c *Cloud) permission(action string) string {
 		"ShowServerPassword":      {"os_compute_api:os-server-password:show", "ecs:serverPasswords:manage"},
 		"DeleteServerPassword":    {"os_compute_api:os-server-password:clear", "ecs:serverPasswords:manage"},
 		actionChange:              {"os_compute_api:os-admin-password", ""},
+		"StartServer":             {"os_compute_api:servers:start", ""},
+		"StopServer":              {"os_compute_api:servers:stop", ""},
+		"LockServer":              {"os_compute_api:os-lock-server:lock", ""},
+		"UnlockServer":            {"os_compute_api:os-lock-server:unlock", ""},
 		"ListKeypairs":            {"os_compute_api:os-keypairs:index", "ecs:serverKeypairs:list"},
 		"ShowKeypair":             {"os_compute_api:os-keypairs:show", "ecs:serverKeypairs:get"},
 		"ListCloudServersDetails": {"", "ecs:cloudServers:list"},

@@ -13,7 +13,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
-// actionChange is the one action of servers that there is.
+// actionChange is the action that sets a server's password.
 const actionChange = "ChangePassword"
 
 // taskUpdatingPassword is the task of a server whose password is being set.
@@ -136,7 +136,7 @@ func (c *Cloud) changePassword(r *request) *answer {
 	})
 	switch state := stateOf(s); {
 	case err == nil:
-		return (&answer{status: http.StatusAccepted}).with("Content-Type", "application/json")
+		return accepted(nil, s.ID)
 	case errors.Is(err, model.ErrNoServer):
 		return noServer(s.ID)
 	case errors.Is(err, model.ErrBusy):
