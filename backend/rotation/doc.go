@@ -33,13 +33,14 @@
 //     attempts are closed, and becomes a candidate unless every attempt was certainly refused.
 //     Candidates are neither pruned nor handed out before a later value is confirmed.
 //  9. No new value is sent while old_unresolved is set or a replaced pending has an open attempt.
-//  10. The settle window is the last moment at which a sent request can still arrive, plus the cloud's
-//     longest operation where the cloud does not run one operation per instance at a time. It is counted
-//     monotonically from when this process first saw the attempt. Each attempt has the reset method with
-//     which it was sent. A change of the method stands in old_unresolved like an attempt of the old one,
-//     whose window contains the longest operation in any case, since no cloud orders what two methods do;
-//     unless every attempt of the old one was closed by (a) or (b). Meanwhile nothing is sent, a retry
-//     neither.
+//  10. A request is not sent any more once it has waited too long, counted from before its attempt is
+//     recorded, by the monotonic clock and by the wall clock. The settle window is the last moment at
+//     which a sent request can still arrive, plus the cloud's longest operation where the cloud does not
+//     run one operation per instance at a time. It is counted monotonically from when this process first
+//     saw the attempt. Each attempt has the reset method with which it was sent. A change of the method
+//     stands in old_unresolved like an attempt of the old one, whose window contains the longest operation
+//     in any case, since no cloud orders what two methods do; unless every attempt of the old one was
+//     closed by (a) or (b). Meanwhile nothing is sent, a retry neither.
 //  11. A read needs no pending, no reason for being due that forbids reading, and a current version.
 //     Nonce and disclosure are durable before the answer.
 //  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first

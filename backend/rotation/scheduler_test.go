@@ -48,6 +48,29 @@ func TestQueueOrder(t *testing.T) {
 	}
 }
 
+// TestBegunPassOthers: rotations that have begun go on first, and leave others a turn after every few.
+func TestBegunPassOthers(t *testing.T) {
+	c := New(Options{})
+	t.Cleanup(c.Stop)
+	past := time.Now().Add(-time.Hour)
+	for i := range 3 * maxBegun {
+		c.scheduleAt(&entry{id: ID{"conn", fmt.Sprint(i), "begun"}}, stepPoll, past)
+	}
+	for i := range 2 {
+		c.scheduleAt(&entry{id: ID{"conn", fmt.Sprint(i), "other"}}, stepBegin, past.Add(-time.Hour)) // for longer
+	}
+	q, others := c.queue("conn"), []int{}
+	for turn := range 3*maxBegun + 2 {
+		e, remote, _ := c.take(q)
+		is(t, "calls the cloud", remote, true)
+		if e.id.Username == "other" {
+			others = append(others, turn)
+		}
+		q.calling = 0
+	}
+	is(t, "turns of the others", fmt.Sprint(others), fmt.Sprint([]int{maxBegun, 2*maxBegun + 1}))
+}
+
 // brokenStorage fails all writes while it is broken, and holds lists until it is let go.
 type brokenStorage struct {
 	logical.Storage
