@@ -3,6 +3,7 @@ package tencentcloud
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
@@ -87,7 +88,7 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 		if response.Response == nil || value(response.Response.RequestId) == "" {
 			return cloud.Errorf(cloud.Unknown, "%s: the answer names no request id, so its outcome cannot be followed", resetInstancesPassword)
 		}
-		started.RequestID = *response.Response.RequestId
+		started.RequestID = operationID(response.Response.RequestId)
 		return nil
 	}, reset.Password)
 	return started, err
@@ -147,9 +148,13 @@ func (p *provider) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map
 	return records, nil
 }
 
+// operationID is a request id in a form that can be compared: the examples of DescribeInstances' page write that
+// of an answer in upper case and LatestOperationRequestId in lower case.
+func operationID(requestID *string) string { return strings.ToLower(value(requestID)) }
+
 // record maps what the cloud shows of an instance's latest operation.
 func record(i *cvm.Instance) cloud.ResetRecord {
-	r := cloud.ResetRecord{OperationID: value(i.LatestOperationRequestId)}
+	r := cloud.ResetRecord{OperationID: operationID(i.LatestOperationRequestId)}
 	switch value(i.LatestOperationState) {
 	case "SUCCESS":
 		r.State = cloud.OperationSuccess

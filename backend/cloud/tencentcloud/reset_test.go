@@ -250,3 +250,26 @@ func TestResetTraits(t *testing.T) {
 		t.Errorf("%+v: no room to look twice", traits)
 	}
 }
+
+// The cloud may write the id of a request in capitals in one answer and not in the other.
+func TestOperationIDsCompareWithoutCase(t *testing.T) {
+	f := newFakeCloud(t, func(w http.ResponseWriter, action string, _ map[string]any) {
+		id := "62DDFFC6-FDB5-44F7-20A6-59152E3D129A"
+		if action == resetInstancesPassword.name {
+			fmt.Fprintf(w, `{"Response":{"RequestId":%q}}`, id)
+			return
+		}
+		reply(w, map[string]any{"TotalCount": 1, "InstanceSet": []any{map[string]any{
+			"InstanceId": "ins-r8hr2upy", "InstanceState": "RUNNING", "LatestOperationState": "SUCCESS", "LatestOperationRequestId": strings.ToLower(id),
+		}}})
+	})
+	p := newTestProvider(t, testConfig(t, f.URL))
+	started, err := p.StartReset(t.Context(), testReset())
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := p.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "ins-r8hr2upy", RequestID: started.RequestID}})
+	if got := records["ins-r8hr2upy"]; err != nil || got.OperationID != started.RequestID || got.State != cloud.OperationSuccess {
+		t.Errorf("%+v, %v; want success under %s", got, err, started.RequestID)
+	}
+}
