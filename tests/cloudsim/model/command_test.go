@@ -195,7 +195,7 @@ func TestForeignCommandsAreNotRun(t *testing.T) {
 		s := tencent(t, w, StateRunning)
 		good := linux(t, "ubuntu").Text
 		for name, text := range map[string]string{
-			"foreign": "echo hello\n", "empty": "", "more": good + "echo hello\n", "changed": strings.Replace(good, "chpasswd -e", "chpasswd", 1),
+			"foreign": "touch hello\n", "more": good + "echo hello\n", "changed": strings.Replace(good, "chpasswd -e", "chpasswd", 1),
 			"quoted": strings.Replace(good, "user='ubuntu'", "user=''; echo ''", 1),
 		} {
 			command(t, w, name, s.ID, guest.Script{Interpreter: guest.Shell, Text: text})
