@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// figures are numbers that pages name in prose, and where the code has them. A change of one of the two fails the test,
+// figures are numbers and host names that pages name in prose, and where the code has them. A change of one of the two fails the test,
 // which is the moment to look at the other.
 var figures = []struct{ page, says, code string }{
 	{"operations.md", "| instances of a role | 10,000 |", "maxInstances      = 10_000"},
@@ -21,6 +21,13 @@ var figures = []struct{ page, says, code string }{
 	{"concepts.md", "(at most every 10 seconds), and every 10 minutes", "refreshInterval = 10 * time.Minute"},
 	{"concepts.md", "tried as well for an hour", "earlierKeyStays = time.Hour"},
 	{"concepts.md", "(at most 45s)", "const maxWait = 45 * time.Second"},
+	{"clouds/README.md", "`cvm.tencentcloudapi.com`", `const rootDomain = "tencentcloudapi.com"`},
+	{"clouds/README.md", "`ecs.<region>.myhuaweicloud.com`", `"https://ecs." + region + ".myhuaweicloud.com"`},
+	{"clouds/README.md", "`iam.<region>.myhuaweicloud.com`", `"https://iam." + region + ".myhuaweicloud.com/v3"`},
+	{"clouds/README.md", "`iam.eu-west-101.myhuaweicloud.eu`", `"https://iam.eu-west-101.myhuaweicloud.eu/v3"`},
+	{"clouds/README.md", "`ecs.<region>.otc.t-systems.com`", `"https://ecs." + region + ".otc.t-systems.com"`},
+	{"clouds/README.md", "`iam.<region>.otc.t-systems.com`", `"https://iam." + region + ".otc.t-systems.com/v3"`},
+	{"clouds/README.md", "`ecs.eu-ch2.sc.otc.t-systems.com`, `iam-pub.eu-ch2.sc.otc.t-systems.com`", `"https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3"`},
 	{"api/config.md", "at the latest after an hour", "lastRootRetry  = time.Hour"},
 	{"api/config.md", "does not accept within 15 minutes", "uselessAfter = 15 * time.Minute"},
 	{"api/config.md", "for up to 30 seconds", "const discoveryAge = 30 * time.Second"},
