@@ -318,8 +318,8 @@ func (c *Core) loadAll() {
 	c.mu.Unlock()
 }
 
-// loadReaders is how many records are read at once while the schedule is being rebuilt: one read of Vault's
-// storage takes nearly a millisecond, most of it on the way.
+// loadReaders is how many records are read at once while the schedule is being rebuilt, so that storage which
+// takes long to answer is not waited for a hundred thousand times in a row.
 const loadReaders = 32
 
 func (c *Core) loadOnce(ctx context.Context) error {

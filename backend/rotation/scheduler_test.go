@@ -284,3 +284,25 @@ func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
 		pass(time.Minute)
 	})
 }
+
+// distantStorage takes a while for each read.
+type distantStorage struct{ logical.Storage }
+
+func (s distantStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+	pass(20 * time.Millisecond)
+	return s.Storage.Get(ctx, key)
+}
+
+func TestRecordsAreLoadedSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 1000
+		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w.crowd(t, size, leasedSettings())
+		w.startWith(func(s logical.Storage) logical.Storage { return distantStorage{s} })
+		pass(size / loadReaders * 25 * time.Millisecond)
+		s := w.node.core.Status()
+		is(t, "loading", s.Loading, false)
+		is(t, "accounts", s.Accounts["ready"], size)
+		w.node.core.Stop()
+	})
+}
