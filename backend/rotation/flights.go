@@ -70,13 +70,18 @@ func (f *flights) add(at instance, e *entry) {
 	f.by[at] = e
 }
 
-// leave is the end of a worker's step. While the account has an accepted attempt whose outcome is to be seen,
-// the others of its instance wait on.
+// leave is the end of the step that began. While the account has an accepted attempt whose outcome is to be
+// seen, the others of its instance wait on.
 func (f *flights) leave(e *entry) {
+	e.sending.Store(false)
+	f.tidy(e)
+}
+
+// tidy forgets an account that is not under way, or not any more.
+func (f *flights) tidy(e *entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e.sending.Store(false)
-	if at := (instance{e.id.Connection, e.id.InstanceID}); f.by[at] == e && !e.followed.Load() {
+	if at := (instance{e.id.Connection, e.id.InstanceID}); f.by[at] == e && !e.sending.Load() && !e.followed.Load() {
 		delete(f.by, at)
 	}
 }

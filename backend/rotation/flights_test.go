@@ -20,6 +20,7 @@ type oneServer struct {
 	simProvider
 
 	mu        sync.Mutex
+	looks     int
 	resets    []string // the users whose password was reset, in order
 	operation cloud.ResetRecord
 }
@@ -49,6 +50,7 @@ func (s *oneServer) StartReset(_ context.Context, r cloud.Reset) (cloud.ResetSta
 func (s *oneServer) ResetRecords(_ context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.looks++
 	out := map[string]cloud.ResetRecord{}
 	for _, ref := range refs {
 		out[ref.InstanceID] = s.operation
@@ -156,4 +158,26 @@ func TestAnAccountThatEndsLetsTheOthersGoOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestATurnBeginsBeforeTheLook: what a look showed before another account's reset says nothing after it. A
+// record that lags would then be taken for a foreign operation.
+func TestATurnBeginsBeforeTheLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &oneServer{}
+		c := s.core(&logical.InmemStorage{})
+		c.Start()
+		defer c.Stop()
+		other := c.entry(ID{"conn", "i-1", "root"})
+		is(t, "the other's turn", c.flights.begin(other), true)
+		ids := s.due(t, c, "ubuntu")
+		pass(time.Minute)
+		is(t, "looks out of turn", s.looks, 0)
+		c.flights.tidy(other) // as a step of its own that sends nothing does
+		pass(time.Minute)
+		is(t, "resets while the other's batch is under way", len(s.resets), 0)
+		c.flights.leave(other)
+		pass(15 * time.Minute)
+		s.confirmed(t, c, ids)
+	})
 }

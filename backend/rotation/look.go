@@ -9,8 +9,18 @@ import (
 )
 
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
-// and whether the attempt makes sense now.
+// and whether the attempt makes sense now. The caller ends the account's turn with flights.leave.
 func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
+	// The turn begins before the look, so that no other account's reset comes between the look and the attempt.
+	if r.ResetTraits().Serial {
+		if err := c.loadUsers(ctx, e.id); err != nil {
+			return "", false, err
+		}
+		if !c.flights.begin(e) {
+			c.hold(e, cloud.Errorf(cloud.Refused, "another account of instance %s is being rotated; the end of that is waited for", e.id.InstanceID))
+			return "", false, nil
+		}
+	}
 	rec, found, err := c.record(ctx, n, r, live.RequestTimeout, cloud.ResetRef{InstanceID: e.id.InstanceID})
 	if err != nil {
 		c.hold(e, err)
@@ -23,15 +33,6 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
 		c.hold(e, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
 		return "", false, nil
-	}
-	if r.ResetTraits().Serial {
-		if err := c.loadUsers(ctx, e.id); err != nil {
-			return "", false, err
-		}
-		if !c.flights.begin(e) {
-			c.hold(e, cloud.Errorf(cloud.Refused, "another account of instance %s is being rotated; the end of that is waited for", e.id.InstanceID))
-			return "", false, nil
-		}
 	}
 	return rec.OperationID, true, nil
 }

@@ -11,6 +11,7 @@ import (
 
 // begin makes a new value, records it with its first attempt, and only then sends it.
 func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	defer c.flights.leave(e)
 	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
 	if !ok {
 		return err
@@ -50,6 +51,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 
 // retry records another attempt of the same value, and sends it.
 func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	defer c.flights.leave(e)
 	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
 	if !ok {
 		return err
