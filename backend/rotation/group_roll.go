@@ -217,7 +217,10 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, met
 	for i, m := range members {
 		parts[i] = &part{entry: c.entry(m.ID), rec: m}
 	}
-	ready, failed := c.sideBySide(ctx, parts, func(p *part) (bool, error) { return c.prepare(ctx, p, n, live, r) })
+	ready, failed := c.sideBySide(ctx, parts, func(p *part) (ok bool, err error) {
+		p.operation, p.prepared, ok, err = c.ready(ctx, p.entry, p.rec, n, live, r)
+		return ok, err
+	})
 	parts, err := c.sideBySide(ctx, ready, func(p *part) (bool, error) { return c.join(ctx, p, ev, method, live) })
 	if err != nil {
 		failed = err
@@ -267,15 +270,6 @@ func (c *Core) sideBySide(ctx context.Context, parts []*part, do func(*part) (bo
 	wg.Wait()
 	slices.SortFunc(kept, func(a, b *part) int { return strings.Compare(a.rec.InstanceID, b.rec.InstanceID) })
 	return kept, failed
-}
-
-// prepare finds out whether a request for one account makes sense now, and what it needs.
-func (c *Core) prepare(ctx context.Context, p *part, n *connection, live *Connection, r cloud.PasswordResetter) (ok bool, err error) {
-	if p.operation, ok, err = c.seenBefore(ctx, p.entry, n, live, r); !ok {
-		return false, err
-	}
-	p.prepared, ok = c.prepared(ctx, p.entry, p.rec, r)
-	return ok, nil
 }
 
 // join records the value and an attempt in one account. It does not where that is not to be sent now, as

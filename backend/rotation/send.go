@@ -12,13 +12,9 @@ import (
 // begin makes a new value, records it with its first attempt, and only then sends it.
 func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	defer c.flights.leave(e)
-	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
+	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err
-	}
-	prepared, ok := c.prepared(ctx, e, rec, r)
-	if !ok {
-		return nil
 	}
 	value, err := c.newPassword(ctx, rec, live)
 	if err != nil {
@@ -52,13 +48,9 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 // retry records another attempt of the same value, and sends it.
 func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	defer c.flights.leave(e)
-	operation, ok, err := c.seenBefore(ctx, e, n, live, r)
+	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err
-	}
-	prepared, ok := c.prepared(ctx, e, rec, r)
-	if !ok {
-		return nil
 	}
 	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
 	if err != nil {
@@ -80,6 +72,16 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 		return err
 	}
 	return c.send(ctx, e, next, t, prepared, n, live, r)
+}
+
+// ready finds out whether an attempt makes sense now, and gets what it needs: the operation that the cloud
+// shows before it, and what the reset method asked for. The caller ends the account's turn with flights.leave.
+func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
+	if operation, ok, err = c.seenBefore(ctx, e, n, live, r); !ok {
+		return "", "", false, err
+	}
+	prepared, ok = c.prepared(ctx, e, rec, r)
+	return operation, prepared, ok, nil
 }
 
 // prepareTimeout bounds what a reset method needs to ask before it can send a password.
