@@ -14,8 +14,9 @@ import (
 const deleteAnyway = "force=true deletes the account all the same, and its passwords are lost"
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the
-// instance must be gone, unless the account never had one, and nothing may need the account any more. A forced delete is the documented
-// exception, which the server's log records besides Vault's audit log.
+// instance must be gone, unless the account never had a password, and nothing may need the account any
+// more. A forced delete is the documented exception, which the server's log records besides Vault's
+// audit log.
 func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	id, ok := accountID(data)
 	if !ok {

@@ -22,7 +22,7 @@ func (f *flights) begin(e *entry) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := instance{e.id.Connection, e.id.InstanceID}
-	if other := f.by[at]; other != nil && other != e && (other.sending.Load() || other.followed.Load()) {
+	if other := f.by[at]; other != e && other.underWay() {
 		return false
 	}
 	e.sending.Store(true)
@@ -58,10 +58,13 @@ func (f *flights) follow(e *entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := instance{e.id.Connection, e.id.InstanceID}
-	if f.by[at] == nil {
+	if !f.by[at].underWay() {
 		f.add(at, e)
 	}
 }
+
+// underWay reports whether a reset of the account is. Nil is no account.
+func (e *entry) underWay() bool { return e != nil && (e.sending.Load() || e.followed.Load()) }
 
 func (f *flights) add(at instance, e *entry) {
 	if f.by == nil {
@@ -81,7 +84,7 @@ func (f *flights) leave(e *entry) {
 func (f *flights) tidy(e *entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if at := (instance{e.id.Connection, e.id.InstanceID}); f.by[at] == e && !e.sending.Load() && !e.followed.Load() {
+	if at := (instance{e.id.Connection, e.id.InstanceID}); f.by[at] == e && !e.underWay() {
 		delete(f.by, at)
 	}
 }

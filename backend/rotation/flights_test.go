@@ -181,3 +181,17 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		s.confirmed(t, c, ids)
 	})
 }
+
+// TestAnAccountThatIsReadAgainIsFollowed: a place that somebody has left without a word is taken over.
+func TestAnAccountThatIsReadAgainIsFollowed(t *testing.T) {
+	var f flights
+	gone, back, third := &entry{id: ID{"conn", "i-1", "root"}}, &entry{id: ID{"conn", "i-1", "ubuntu"}}, &entry{id: ID{"conn", "i-1", "deploy"}}
+	gone.followed.Store(true)
+	f.follow(gone)
+	gone.followed.Store(false) // deleted, say, by no step of its own
+	back.followed.Store(true)
+	f.follow(back)
+	is(t, "a third may be reset meanwhile", f.begin(third), false)
+	back.followed.Store(false)
+	is(t, "a third may be reset afterwards", f.begin(third), true)
+}
