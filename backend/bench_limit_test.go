@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkLimit makes 100,000 accounts of a connection due and measures, over some seconds of real time, which share of
-// the connection's limit their resets take. The aim is 0.95 to 1.0.
+// the connection's limit their resets take. The aim is 0.93 to 1.0.
 func BenchmarkLimit(b *testing.B) {
 	const (
 		accounts = 100_000
