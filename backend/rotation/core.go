@@ -235,9 +235,7 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 		return e.rec, err
 	}
 	next, joined := c.include(e, next)
-	joint, release := jointContext(ctx, joined)
-	defer release()
-	err = c.put(joint, e, next)
+	err = c.put(ctx, e, next)
 	conclude(joined, err)
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := c.opts.Storage.Delete(ctx, accountKey(e.id)); err != nil {
+	if err := deleteRecord(ctx, c.opts.Storage, accountKey(e.id)); err != nil {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", e.id, err)
 	}

@@ -13,7 +13,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // joiner is one client's change that waits for the record.
@@ -97,34 +96,5 @@ func conclude(joined []*joiner, err error) {
 		if err != nil {
 			j.rec = nil
 		}
-	}
-}
-
-// jointContext is the context of a joint write, which is given up only once nobody waits for it any
-// more. The returned function releases it.
-func jointContext(ctx context.Context, joined []*joiner) (context.Context, func()) {
-	if len(joined) == 0 {
-		return ctx, func() {}
-	}
-	joint, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var waiting atomic.Int64
-	waiting.Store(int64(1 + len(joined)))
-	stops := make([]func() bool, 0, 1+len(joined))
-	watch := func(one context.Context) {
-		stops = append(stops, context.AfterFunc(one, func() {
-			if waiting.Add(-1) == 0 {
-				cancel()
-			}
-		}))
-	}
-	watch(ctx)
-	for _, j := range joined {
-		watch(j.ctx)
-	}
-	return joint, func() {
-		for _, stop := range stops {
-			stop()
-		}
-		cancel()
 	}
 }

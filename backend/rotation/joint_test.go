@@ -244,49 +244,6 @@ func TestJointWriteFails(t *testing.T) {
 	}
 }
 
-// TestJointWriteOutlivesItsCaller: a client that goes away does not fail those who share its write,
-// which is given up when all of them are gone.
-func TestJointWriteOutlivesItsCaller(t *testing.T) {
-	for _, all := range []bool{false, true} {
-		t.Run(fmt.Sprintf("all of them %v", all), func(t *testing.T) {
-			c, s, e, _ := crowded(t, nil)
-			s.hold = make(chan struct{})
-			leaving, leave := context.WithCancel(t.Context())
-			before := s.count()
-			errs, calls := make([]error, 3), make([]func(), 3)
-			for i := range calls {
-				ctx := leaving
-				if i == 1 && !all {
-					ctx = t.Context()
-				}
-				calls[i] = func() { _, errs[i] = c.Read(ctx, e.id, 0) }
-			}
-			done := make(chan struct{})
-			go func() {
-				queueUp(e, calls...)
-				close(done)
-			}()
-			for s.count() == before {
-				runtime.Gosched()
-			}
-			leave()
-			if !all {
-				close(s.hold)
-			}
-			<-done
-			failures := 0
-			for _, err := range errs {
-				if err != nil {
-					failures++
-				}
-			}
-			if want := map[bool]int{false: 0, true: 3}[all]; failures != want {
-				t.Errorf("%d of 3 failed, want %d: %v", failures, want, errs)
-			}
-		})
-	}
-}
-
 // TestCrowdOfClients: what storage holds in the end is what the clients were told, however they met.
 func TestCrowdOfClients(t *testing.T) {
 	c, s, e, first := crowded(t, nil)

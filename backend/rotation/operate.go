@@ -205,7 +205,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 			return err
 		}
 	}
-	if err := c.opts.Storage.Delete(ctx, accountKey(id)); err != nil {
+	if err := deleteRecord(ctx, c.opts.Storage, accountKey(id)); err != nil {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", id, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -46,7 +47,26 @@ func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error
 	return a, nil
 }
 
+// writeTimeout bounds the core's own writes: longer than storage takes that works at all.
+const writeTimeout = time.Minute
+
+// writeContext is that of a write. A write that is given up with its caller's request may land all the same,
+// later than the record has been read back, and undo what was written meanwhile. So a caller who goes away
+// ends none: only storage that does not answer at all does.
+func writeContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+}
+
+// deleteRecord deletes what is stored under a key.
+func deleteRecord(ctx context.Context, s logical.Storage, key string) error {
+	ctx, cancel := writeContext(ctx)
+	defer cancel()
+	return s.Delete(ctx, key)
+}
+
 func saveAccount(ctx context.Context, s logical.Storage, a *Account) error {
+	ctx, cancel := writeContext(ctx)
+	defer cancel()
 	a.Schema = schemaVersion
 	raw, err := encodeAccount(a)
 	if err != nil {
@@ -97,6 +117,8 @@ func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (bin
 }
 
 func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b binding) error {
+	ctx, cancel := writeContext(ctx)
+	defer cancel()
 	b.Schema = schemaVersion
 	raw, err := json.Marshal(b)
 	if err != nil {
