@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Kind says what a failed cloud call means for the rotation core. It is the only property of a
@@ -54,7 +56,7 @@ type Error struct {
 	Err error
 }
 
-// Error implements error: message, code and request id.
+// Error implements error: message, code and request id, printable whatever a cloud has put into them.
 func (e *Error) Error() string {
 	s := e.Message
 	if s == "" {
@@ -66,7 +68,7 @@ func (e *Error) Error() string {
 	if e.RequestID != "" {
 		s += ", cloud request id " + e.RequestID
 	}
-	return s
+	return text.Shown(s)
 }
 
 // Unwrap returns the SDK's error.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
@@ -66,7 +67,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 		return c.missing(ctx, e, found)
 	}
 	c.present(e)
-	message := cloud.OneLine(cloud.Redact(record.Message, rec.Pending.Password), maxReason)
+	message := text.Line(record.Message, maxReason, rec.Pending.Password)
 	if message == "" {
 		message = "the cloud reported that the reset failed, without a reason"
 	}

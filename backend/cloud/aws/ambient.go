@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // actionAmbient is the gate's name for a request to a service that turns something of the environment
@@ -123,7 +124,7 @@ func ambientError(err error) *cloud.Error {
 	case errors.As(err, &profile):
 		return cloud.Errorf(cloud.Unavailable, "%s: AWS_PROFILE names a profile that its shared files do not have", what)
 	case errors.As(err, &api):
-		return &cloud.Error{Kind: cloud.Denied, Code: clean(api.ErrorCode()), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
+		return &cloud.Error{Kind: cloud.Denied, Code: text.Name(api.ErrorCode(), maxCode), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
 	case errors.As(err, &network), errors.Is(err, context.Canceled):
 		reason := cloud.Transport(what, err)
 		reason.Kind = cloud.Unavailable

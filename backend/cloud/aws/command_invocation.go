@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // invocation is a command on one instance.
@@ -90,7 +91,7 @@ func (i *invocation) reason() string {
 	case strings.EqualFold(i.status, "failed"):
 		return "the instance's SSM Agent could not run the command; update the agent, or run a command on the instance by hand to see why"
 	}
-	return "Systems Manager ended the command (" + clean(i.status+", "+i.details) + ")"
+	return "Systems Manager ended the command (" + text.Line(i.status+", "+i.details, maxText) + ")"
 }
 
 // outcome is what an invocation says of a reset: an error of the kind that guest.Outcome gives it, nil for

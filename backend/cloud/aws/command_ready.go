@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // ResetRecords implements cloud.PasswordResetter. Of a reset that a reference names it shows the command.
@@ -118,7 +119,7 @@ func checkManaged(id string, i types.InstanceInformation) error {
 			seen = ", last seen at " + i.LastPingDateTime.UTC().Format(time.RFC3339)
 		}
 		return cloud.Errorf(cloud.Refused, "the SSM Agent of instance %s is not online (%s%s); start the agent, and see that its instance profile and its way to Systems Manager are still there",
-			id, clean(string(i.PingStatus)), seen)
+			id, text.Name(string(i.PingStatus), maxCode), seen)
 	case i.PlatformType == types.PlatformTypeMacos:
 		return cloud.Errorf(cloud.Refused, "instance %s runs macOS, and cloudpw has commands for Linux and Windows only", id)
 	}

@@ -10,13 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // codeDryRun is how EC2 answers a permitted call with DryRun=true.
@@ -217,15 +217,15 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 	if timedOut || !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
 		return withoutAnswer(c, err)
 	}
-	var code, text string
+	var code, reason string
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != codeNone {
 		// Old EC2 endpoints prefix the side that is to blame.
 		code = strings.TrimPrefix(strings.TrimPrefix(api.ErrorCode(), "Client."), "Server.")
-		text = clean(cloud.Redact(api.ErrorMessage(), secrets...))
+		reason = clean(api.ErrorMessage(), secrets...)
 	}
 	m := meaningOf(c.service, code, answer.HTTPStatusCode())
-	if m == wrongCredentials && clockIsWrong(text) {
+	if m == wrongCredentials && clockIsWrong(reason) {
 		m = expired
 	}
 	var lost *net.OpError
@@ -240,11 +240,11 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 		"{check}", from.check,
 	).Replace(m.advice)
 	out := cloud.Errorf(m.kind, "%s: %s", c, advice)
-	if text != "" && !m.own {
-		out.Message += "; the cloud says: " + text
+	if reason != "" && !m.own {
+		out.Message += "; the cloud says: " + reason
 	}
-	out.Code = clean(code)
-	out.RequestID = clean(answer.ServiceRequestID())
+	out.Code = text.Line(code, maxCode, secrets...)
+	out.RequestID = text.Line(answer.ServiceRequestID(), maxCode, secrets...)
 	out.Err = err
 	if m.kind == cloud.Throttled && answer.HTTPResponse() != nil {
 		out.RetryAfter = retryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
@@ -255,8 +255,8 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 // clockIsWrong reports whether the text of a refused signature is about its time alone. STS, IAM and Systems
 // Manager have no code for that, they say "Signature expired: 20220127T001427Z is now earlier than ..." or
 // "Signature not yet current: ..." (github.com/aws/aws-cli/issues/6676, github.com/aws/aws-sdk-js/issues/2565).
-func clockIsWrong(text string) bool {
-	return strings.HasPrefix(text, "Signature expired") || strings.HasPrefix(text, "Signature not yet current")
+func clockIsWrong(reason string) bool {
+	return strings.HasPrefix(reason, "Signature expired") || strings.HasPrefix(reason, "Signature not yet current")
 }
 
 // withoutAnswer classifies a failure to get an answer at all.
@@ -269,24 +269,16 @@ func withoutAnswer(c call, err error) *cloud.Error {
 	return cloud.Transport(c.String(), err)
 }
 
-// maxText bounds what an error repeats of the cloud's own text, in characters.
-const maxText = 300
+// Bounds of what an error repeats of the cloud's own text, and of its codes and ids, in characters.
+const (
+	maxText = 300
+	maxCode = 128
+)
 
-// clean makes a cloud's text fit for an error message: one line, bounded, without the opaque blob
-// that EC2 appends to a denial.
-func clean(s string) string {
+// clean makes a cloud's text fit for an error message, without the opaque blob that EC2 appends to a denial.
+func clean(s string, secrets ...string) string {
 	s, _, _ = strings.Cut(s, "Encoded authorization failure message:")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.TrimSpace(s)
-	if r := []rune(s); len(r) > maxText {
-		s = string(r[:maxText]) + "..."
-	}
-	return s
+	return text.Line(s, maxText, secrets...)
 }
 
 // maxRetryAfter bounds the delay that an endpoint can ask for.

@@ -234,8 +234,8 @@ func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                   "",
 		" plain ":            "plain",
-		"two\nlines\x1b[31m": "two lines [31m",
-		"not UTF-8 \xff":     "not UTF-8 ?",
+		"two\nlines\x1b[31m": "two lines\uFFFD[31m",
+		"not UTF-8 \xff":     "not UTF-8 \uFFFD",
 		"You may not. Encoded authorization failure message: 8kX-9vAAA": "You may not.",
 		strings.Repeat("ä", maxText+1):                                  strings.Repeat("ä", maxText) + "...",
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // InitialPassword implements cloud.InitialPasswordReader by ec2 GetPasswordData. The cloud answers
@@ -71,7 +72,7 @@ func (p *Provider) KeyFingerprint(ctx context.Context, keyName string) (string, 
 	}
 	for _, pair := range out.KeyPairs {
 		if sdk.ToString(pair.KeyName) == keyName {
-			return sdk.ToString(pair.KeyFingerprint), nil
+			return text.Name(sdk.ToString(pair.KeyFingerprint), maxCode), nil
 		}
 	}
 	return "", nil

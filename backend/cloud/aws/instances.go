@@ -154,7 +154,7 @@ func instance(i types.Instance) cloud.Instance {
 		out.CloudState = string(i.State.Name)
 		out.State = state(i.State.Name)
 	}
-	return out
+	return out.Shown()
 }
 
 // platform reads the field Platform, which the API documents as Windows or empty. Its case on the

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // maxKeys is how many access keys an IAM user can have (IAM user guide, "IAM and AWS STS quotas").
@@ -81,7 +82,7 @@ func (p *Provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Er
 			continue
 		}
 		out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, aws iam delete-access-key --access-key-id %s",
-			id, strings.ToLower(string(k.Status)), sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), id)
+			text.Name(id, maxCode), strings.ToLower(text.Name(string(k.Status), maxCode)), sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), text.Name(id, maxCode))
 	}
 	return &out
 }
@@ -152,7 +153,7 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 	case resource == "root":
 		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to the account's root user (%s), whose keys cloudpw neither makes nor deletes; make an IAM user for the connection", arn)
 	}
-	return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no IAM user, so it has no access keys to rotate", clean(arn))
+	return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no IAM user, so it has no access keys to rotate", text.Name(arn, 128))
 }
 
 // identity returns the ARN of who signs.

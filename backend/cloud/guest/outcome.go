@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Exit codes of the scripts. They keep clear of the shells' own (1, 2, 126 and up) and of those that
@@ -124,9 +125,9 @@ func detail(interpreter Interpreter, output string) string {
 		}
 		return ""
 	}
-	text := cloud.OneLine(crypted.ReplaceAllString(output, "[hash]"), maxDetail)
-	if text == "" {
+	said := text.Line(crypted.ReplaceAllString(output, "[hash]"), maxDetail)
+	if said == "" {
 		return ""
 	}
-	return "; the server says: " + text
+	return "; the server says: " + said
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Interpreter is what runs a script.
@@ -54,7 +55,7 @@ const maxUsername = 64
 func CheckUsername(username string) error {
 	switch {
 	case len(username) > maxUsername || !usernameForm.MatchString(username):
-		return cloud.Errorf(cloud.Refused, "username: %q is none that a command can set a password for; use letters, digits and . _ -, and a $ at the end only", cloud.OneLine(username, maxUsername))
+		return cloud.Errorf(cloud.Refused, "username: %q is none that a command can set a password for; use letters, digits and . _ -, and a $ at the end only", text.Line(username, maxUsername))
 	case digitsOnly.MatchString(username):
 		return cloud.Errorf(cloud.Refused, "username: %s has digits only, which programs take for the number of a user", username)
 	}

@@ -156,7 +156,7 @@ func TestOutcome(t *testing.T) {
 		{Shell, 0, "\techo 'cloudpw: password set'\n", cloud.Unknown, "without a word"}, // sh -v
 		{PowerShell, 0, "cloudpw: public key n=AQAB,e=AQAB;\r\n", cloud.Unknown, "without a word"},
 		{Shell, 1, "cloudpw: password set\n", cloud.Unknown, "exit code 1,"},
-		{Shell, 127, "sh: not found \x1b[31m\n", cloud.Unknown, "the server says: sh: not found [31m"},
+		{Shell, 127, "sh: not found \x1b[31m\n", cloud.Unknown, "the server says: sh: not found \uFFFD[31m"},
 		{Shell, exitNotRoot, "", cloud.Refused, "root"},
 		{Shell, exitNoUser, "", cloud.Refused, "no such user"},
 		{Shell, exitNoChpasswd, "", cloud.Refused, "shadow-utils"},

@@ -8,16 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gophercloud/gophercloud/v2"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 const (
-	maxReason     = 300 // bytes of the cloud's own text in a message
+	maxReason     = 300 // characters of the cloud's own text in a message
+	maxID         = 128 // characters of ids and fingerprints in a message
 	maxRetryAfter = time.Hour
 )
 
@@ -70,19 +69,19 @@ func parseBody(body []byte) answer {
 	if json.Unmarshal(body, &fields) != nil {
 		return answer{}
 	}
-	if code := text(fields["error_code"]); code != "" {
-		id := text(fields["request_id"])
+	if code := stringOf(fields["error_code"]); code != "" {
+		id := stringOf(fields["request_id"])
 		if !requestIDForm.MatchString(id) {
 			id = ""
 		}
-		return answer{code: normalizeCode(code), reason: text(fields["error_msg"]), requestID: id}
+		return answer{code: normalizeCode(code), reason: stringOf(fields["error_msg"]), requestID: id}
 	}
 	var d detail
 	if raw, ok := fields["error"]; ok && json.Unmarshal(raw, &d) == nil {
-		return answer{code: normalizeCode(text(d.Code)), reason: d.Message, keystone: true}
+		return answer{code: normalizeCode(stringOf(d.Code)), reason: d.Message, keystone: true}
 	}
 	if message, ok := fields["message"]; ok {
-		return answer{code: normalizeCode(text(fields["code"])), reason: text(message)}
+		return answer{code: normalizeCode(stringOf(fields["code"])), reason: stringOf(message)}
 	}
 	if len(fields) != 1 {
 		return answer{}
@@ -99,8 +98,8 @@ func parseBody(body []byte) answer {
 	return answer{}
 }
 
-// text reads a JSON string, "" for anything else.
-func text(raw json.RawMessage) string {
+// stringOf reads a JSON string, "" for anything else.
+func stringOf(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -147,25 +146,5 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 // redactor holds the secrets of a call, which no message may repeat even if the cloud does.
 type redactor []string
 
-// clean prepares the cloud's text for a message: no secrets, one line, bounded.
-func (r redactor) clean(reason string) string {
-	reason = cloud.Redact(reason, r...)
-	reason = strings.Map(func(c rune) rune {
-		if unicode.IsSpace(c) {
-			return ' '
-		}
-		if c == utf8.RuneError || !unicode.IsPrint(c) {
-			return -1
-		}
-		return c
-	}, reason)
-	reason = strings.Join(strings.Fields(reason), " ")
-	if len(reason) > maxReason {
-		cut := maxReason
-		for !utf8.RuneStart(reason[cut]) {
-			cut--
-		}
-		reason = reason[:cut] + "..."
-	}
-	return reason
-}
+// line prepares the cloud's text for a message.
+func (r redactor) line(reason string) string { return text.Line(reason, maxReason, r...) }

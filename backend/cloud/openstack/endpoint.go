@@ -9,6 +9,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // lastSegment returns the last path segment of a URL, "" if it has none.
@@ -125,9 +126,9 @@ func catalogued(catalog tokens.ServiceCatalog, region, projectID string) (string
 	case len(regions) == 0:
 		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog show compute; or set endpoints.compute", actionToken)
 	case region == "" && len(regions) > 1:
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, redactor(nil).clean(known))
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, text.Line(known, maxReason))
 	case found == "":
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.compute", actionToken, region, redactor(nil).clean(known))
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.compute", actionToken, region, text.Line(known, maxReason))
 	}
 	// The catalogue comes from the cloud, but the token goes where it points: the same rules as for
 	// a URL that an operator configures.

@@ -318,7 +318,7 @@ func translate(c call, err error, secrets redactor) *cloud.Error {
 	}
 	m := a.meaning(c)
 	message := c.String() + ": " + m.hint
-	if reason := secrets.clean(a.reason); reason != "" {
+	if reason := secrets.line(a.reason); reason != "" {
 		message += "; the cloud says: " + reason
 	} else if a.code == "" {
 		message += fmt.Sprintf("; the cloud answered HTTP status %d", a.status)

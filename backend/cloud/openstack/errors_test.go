@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -217,12 +218,16 @@ func TestRetryAfter(t *testing.T) {
 func TestReasonIsCleaned(t *testing.T) {
 	secret := "p@ss word&1"
 	r := redactor{secret, "", "abc"}
-	got := r.clean("a\r\n b\x00 abc " + secret + " " + url.QueryEscape(secret) + " " + url.PathEscape(secret))
-	if want := "a b abc [redacted] [redacted] [redacted]"; got != want {
+	got := r.line("a\r\n b\x00 abc " + secret + " " + url.QueryEscape(secret) + " " + url.PathEscape(secret))
+	if want := "a b\uFFFD abc [redacted] [redacted] [redacted]"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	long := redactor{}.clean(strings.Repeat("ü", maxReason))
-	if len(long) > maxReason+3 || !strings.HasSuffix(long, "ü...") {
+	// What is dropped later must not hide a secret from what looks for it.
+	if got := r.line("it is p@ss\u200B \x00word\uFEFF&1."); got != "it is [redacted]." {
+		t.Errorf("got %q", got)
+	}
+	long := redactor{}.line(strings.Repeat("ü", maxReason+1))
+	if utf8.RuneCountInString(long) > maxReason+3 || !strings.HasSuffix(long, "ü...") {
 		t.Errorf("a long reason became %d bytes ending in %q", len(long), long[len(long)-6:])
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // InitialPassword implements cloud.InitialPasswordReader. The cloud answers "not yet" and "never"
@@ -109,7 +110,7 @@ func (p *provider) keyPair(ctx context.Context, name string) (string, error) {
 			return err
 		}
 		if pair != nil {
-			fingerprint = pair.Fingerprint
+			fingerprint = text.Name(pair.Fingerprint, maxID)
 		}
 		return nil
 	})

@@ -49,7 +49,7 @@ func (s server) instance() cloud.Instance {
 		PublicIP:   public,
 		Tags:       s.tags(),
 		LaunchTime: s.launchTime(),
-	}
+	}.Shown()
 }
 
 // platform reads os_type, which Huawei and OTC put into the metadata of each server and newer Novas show

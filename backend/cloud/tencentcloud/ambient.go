@@ -15,6 +15,7 @@ import (
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // metadataURL is where an instance asks for the keys of its CAM role (page 213/4934; the SDK's
@@ -98,7 +99,7 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 	if !roleName.MatchString(name) {
 		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service names no role; bind one to the instance", noAmbient)
 	}
-	text, err := a.get(ctx, name)
+	raw, err := a.get(ctx, name)
 	if err != nil {
 		return keys{}, time.Time{}, err
 	}
@@ -109,11 +110,11 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 		ExpiredTime  int64
 		Code         string
 	}
-	switch err := json.Unmarshal(text, &answer); {
+	switch err := json.Unmarshal(raw, &answer); {
 	case err != nil:
 		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than keys for the role %s", noAmbient, name)
 	case answer.Code != "Success":
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name, cloud.OneLine(answer.Code, 64))
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name, text.Line(answer.Code, 64))
 	case answer.TmpSecretID == "" || answer.TmpSecretKey == "" || answer.Token == "" || answer.ExpiredTime == 0:
 		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave incomplete keys for the role %s", noAmbient, name)
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Name is the value of a connection's provider field.
@@ -44,7 +45,7 @@ var instanceIDForm = regexp.MustCompile(`^ins-[0-9a-z]{8}$`)
 
 func validateInstanceID(id string) error {
 	if !instanceIDForm.MatchString(id) {
-		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy", cloud.OneLine(id, 64))
+		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy", text.Line(id, 64))
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func instance(i *cvm.Instance) cloud.Instance {
 	if created, err := time.Parse(time.RFC3339, value(i.CreatedTime)); err == nil {
 		mapped.LaunchTime = created.UTC()
 	}
-	return mapped
+	return mapped.Shown()
 }
 
 // platform tells Windows by the name of the system ("Windows Server 2022 ..."), since an Instance

@@ -10,6 +10,7 @@ import (
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Constants of ResetInstancesPassword.
@@ -150,7 +151,7 @@ func (p *provider) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map
 
 // operationID is a request id in a form that can be compared: the examples of DescribeInstances' page write that
 // of an answer in upper case and LatestOperationRequestId in lower case.
-func operationID(requestID *string) string { return strings.ToLower(value(requestID)) }
+func operationID(requestID *string) string { return strings.ToLower(text.Name(value(requestID), 128)) }
 
 // record maps what the cloud shows of an instance's latest operation.
 func record(i *cvm.Instance) cloud.ResetRecord {
@@ -160,7 +161,7 @@ func record(i *cvm.Instance) cloud.ResetRecord {
 		r.State = cloud.OperationSuccess
 	case "FAILED":
 		r.State = cloud.OperationFailed
-		r.Message = cloud.OneLine(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxRecordText)
+		r.Message = text.Line(value(i.LatestOperation)+": "+value(i.LatestOperationErrorMsg), maxRecordText)
 	case "OPERATING":
 		r.State = cloud.OperationRunning
 	default:

@@ -11,6 +11,7 @@ import (
 	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // maxKeys is how many access keys a CAM user can have (cam errors.go, OperationDenied.AccessKeyOverLimit).
@@ -90,7 +91,7 @@ func (p *provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Er
 	for _, k := range list {
 		if id := value(k.AccessKeyId); id != p.source.static {
 			out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (CAM console, API keys)",
-				cloud.OneLine(id, 64), strings.ToLower(cloud.OneLine(value(k.Status), 16)), cloud.OneLine(value(k.CreateTime), 32))
+				text.Line(id, 64), strings.ToLower(text.Line(value(k.Status), 16)), text.Line(value(k.CreateTime), 32))
 		}
 	}
 	return &out
@@ -186,7 +187,7 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch name := cloud.OneLine(value(who.Arn), 128); {
+	switch name := text.Line(value(who.Arn), 128); {
 	case value(who.UserId) == "" || strings.Contains(value(who.UserId), ":"):
 		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no CAM user, so it has no access keys to rotate", name)
 	case value(who.UserId) == value(who.AccountId):

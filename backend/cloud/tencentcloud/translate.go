@@ -9,6 +9,7 @@ import (
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // action is an API action.
@@ -68,7 +69,7 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 			return cloud.Transport(a.String(), err)
 		}
 		// The text of such an error holds the whole answer: it is dropped with the error.
-		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (the SDK says %s)", a, cloud.OneLine(code, 64))
+		return cloud.Errorf(cloud.Unknown, "%s: the answer cannot be read (the SDK says %s)", a, text.Line(code, 64))
 	}
 	return refusal(from, a, api, secrets)
 }
@@ -76,13 +77,13 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 // refusal translates an error that the API answered with.
 func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
 	v := judge(a.service, api.Code)
-	text := cloud.OneLine(cloud.Redact(api.Message, secrets...), maxCloudText)
+	reason := text.Line(api.Message, maxCloudText, secrets...)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
 		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{ended}", from.ended, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
-		Code:      cloud.OneLine(cloud.Redact(api.Code, secrets...), 128),
-		RequestID: cloud.OneLine(cloud.Redact(api.RequestId, secrets...), 128),
+		Code:      text.Line(api.Code, 128, secrets...),
+		RequestID: text.Line(api.RequestId, 128, secrets...),
 		Message:   a.String() + ": " + advice,
 	}
 	if v.kind == cloud.Unknown && !a.reads {
@@ -90,12 +91,12 @@ func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []s
 	}
 	// What the cloud says about a refused password could describe it.
 	if v.kind == cloud.PasswordRefused {
-		text = ""
+		reason = ""
 	}
-	if text != "" {
-		e.Message += "; the cloud says: " + text
+	if reason != "" {
+		e.Message += "; the cloud says: " + reason
 	}
-	e.Err = tcerr.NewTencentCloudSDKError(e.Code, text, e.RequestID)
+	e.Err = tcerr.NewTencentCloudSDKError(e.Code, reason, e.RequestID)
 	return e
 }
 

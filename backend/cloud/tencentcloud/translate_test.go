@@ -3,29 +3,12 @@ package tencentcloud
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 
 	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
-
-func TestCleanMakesOneShortLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain text":            "plain text",
-		" two\r\n\tlines ":      "two lines",
-		"bell\x07 and \x1b[31m": "bell and [31m",
-		"bad \xff byte":         "bad ? byte",
-		"实例正在运行":                "实例正在运行",
-		strings.Repeat("长", 21): strings.Repeat("长", 20) + "...",
-		"bidi \u202e override":  "bidi override",
-	} {
-		if got := cloud.OneLine(in, 20); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
 
 func TestTranslateKeepsTheChain(t *testing.T) {
 	own := cloud.Errorf(cloud.NotReady, "own")
