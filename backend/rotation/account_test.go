@@ -142,15 +142,3 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
-
-// TestBindingKeys: an account is unique over provider, instance and user, and Windows does not tell
-// upper from lower case.
-func TestBindingKeys(t *testing.T) {
-	a, b := ID{"one", "i-1", "Administrator"}, ID{"two", "i-1", "administrator"}
-	if bindingKey("sim", a, true) != bindingKey("sim", b, true) {
-		t.Error("two names of one Windows user")
-	}
-	if bindingKey("sim", a, false) == bindingKey("sim", b, false) {
-		t.Error("one name for two Linux users")
-	}
-}

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // Binding says that an account belongs to a role.
@@ -27,7 +25,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 	claim := locksutil.LockForKey(c.bindings, b.key())
 	claim.Lock()
 	defer claim.Unlock()
-	marker, err := c.claim(ctx, b)
+	known, err := c.claim(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +39,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 	ev := bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: now}
 	base := e.rec
 	if base == nil {
-		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: marker.InitialOverwritten}
+		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: known.InitialOverwritten}
 	}
 	next, err := transition(base, ev, c.opts.rules)
 	switch {
@@ -71,42 +69,6 @@ func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
 		return nil
 	}
 	return err
-}
-
-func (b Binding) key() string {
-	// A platform that the cloud does not tell may turn out to be Windows.
-	return bindingKey(b.Provider, b.ID, b.Facts.Platform != cloud.Linux)
-}
-
-// checkClaim returns the marker unless another account holds it.
-func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
-	m, err := loadBinding(ctx, c.opts.Storage, b.key(), b.ID)
-	if err != nil || m.Account == nil || *m.Account == b.ID {
-		return m, err
-	}
-	// A marker is written before its account: one without an account is the trace of a crash.
-	holder, err := c.get(ctx, *m.Account)
-	if err != nil || holder == nil {
-		return m, err
-	}
-	of := "no role"
-	if holder.Role != "" {
-		of = "role " + holder.Role
-	}
-	held := errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username, b.InstanceID, m.Account, of)
-	held.Holder, held.HolderRole = m.Account, holder.Role
-	return m, held
-}
-
-// claim takes the marker for the account. The caller holds the binding's lock.
-func (c *Core) claim(ctx context.Context, b Binding) (binding, error) {
-	m, err := c.checkClaim(ctx, b)
-	if err != nil || m.Account != nil && *m.Account == b.ID {
-		return m, err
-	}
-	id := b.ID
-	m.Account = &id
-	return m, saveBinding(ctx, c.opts.Storage, b.key(), b.ID, m)
 }
 
 // Unbind takes an account from a role that was deleted or does not map to it any more. Its leases go

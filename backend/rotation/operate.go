@@ -170,7 +170,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 	if err != nil || a == nil {
 		return err
 	}
-	claim := locksutil.LockForKey(c.bindings, Binding{ID: id, Provider: a.Provider, Facts: a.Facts}.key())
+	claim := locksutil.LockForKey(c.bindings, bindingKey(a.Provider, id))
 	claim.Lock()
 	defer claim.Unlock()
 	e := c.entry(id)
@@ -190,20 +190,8 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 			return errorf(Conflict, "account %s has %d live leases; revoke them first: %s", id, n, e.rec.revokeCommand())
 		}
 	}
-	b := Binding{ID: id, Provider: e.rec.Provider, Facts: e.rec.Facts}
-	marker, err := loadBinding(ctx, c.opts.Storage, b.key(), id)
-	if err != nil {
+	if err := c.bury(ctx, e.rec); err != nil {
 		return err
-	}
-	if marker.Account == nil || *marker.Account == id {
-		marker.Account = nil
-		// A leased version that a client has been given is owed a rotation: it is not read again either.
-		cur := e.rec.current()
-		known := e.rec.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
-		marker.InitialOverwritten = e.rec.InitialOverwritten || e.rec.Pending != nil || known
-		if err := saveBinding(ctx, c.opts.Storage, b.key(), id, marker); err != nil {
-			return err
-		}
 	}
 	if err := deleteRecord(ctx, c.opts.Storage, accountKey(id)); err != nil {
 		e.rec, e.loaded = nil, false

@@ -2,9 +2,7 @@ package rotation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -74,58 +72,6 @@ func saveAccount(ctx context.Context, s logical.Storage, a *Account) error {
 	}
 	if err := s.Put(ctx, &logical.StorageEntry{Key: accountKey(a.ID), Value: raw, SealWrap: true}); err != nil {
 		return storageError("writing", a.ID, err)
-	}
-	return nil
-}
-
-// binding is the marker that makes an account unique over provider, instance id and user name,
-// whichever connection leads there. It outlives a deleted account as its tombstone.
-type binding struct {
-	Schema int `json:"schema"`
-	// Account is who holds the binding; nil after a delete.
-	Account *ID `json:"account,omitempty"`
-	// InitialOverwritten remembers, past a delete, that the cloud's initial password is not the
-	// server's any more, or that a client knows it whose lease has ended.
-	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
-}
-
-// bindingKey folds the case of Windows user names, which Windows does not distinguish.
-func bindingKey(provider string, id ID, foldCase bool) string {
-	user := id.Username
-	if foldCase {
-		user = strings.ToLower(user)
-	}
-	return bindingPrefix + provider + "/" + id.InstanceID + "/" + user
-}
-
-func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (binding, error) {
-	var b binding
-	raw, err := s.Get(ctx, key)
-	if err != nil {
-		return b, storageError("reading the binding of", id, err)
-	}
-	if raw == nil {
-		return b, nil
-	}
-	if err := json.Unmarshal(raw.Value, &b); err != nil {
-		return b, storageError("decoding the binding of", id, err)
-	}
-	if b.Schema > schemaVersion {
-		return b, errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that wrote it", id, b.Schema, schemaVersion)
-	}
-	return b, nil
-}
-
-func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b binding) error {
-	ctx, cancel := writeContext(ctx)
-	defer cancel()
-	b.Schema = schemaVersion
-	raw, err := json.Marshal(b)
-	if err != nil {
-		return storageError("encoding the binding of", id, err)
-	}
-	if err := s.Put(ctx, &logical.StorageEntry{Key: key, Value: raw}); err != nil {
-		return storageError("writing the binding of", id, err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func TestStorageErrorsSayWhy(t *testing.T) {
 	id := ID{Connection: "prod", InstanceID: "i-1", Username: "root"}
 	for what, err := range map[string]error{
 		"account": saveAccount(t.Context(), s, &Account{ID: id}),
-		"binding": saveBinding(t.Context(), s, "binding/aws/i-1/root", id, binding{Account: &id}),
+		"binding": saveBinding(t.Context(), s, "binding/aws/i-1/root", id, binding{Claims: map[string]claim{"root": {Account: &id}}}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), "prod/i-1/root") {
 			t.Errorf("%s: the error is %v; want the account and the reason", what, err)

@@ -1,0 +1,187 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// binding is the marker that makes an account unique over provider, instance id and user name,
+// whichever connection leads there. It outlives a deleted account as its tombstone.
+//
+// There is one marker for all names that differ in case only, whatever is known of the platform: what a
+// cloud tells of it may change, and the key must not change with it. Two such names are two users only
+// where both are known to be on Linux (see claim.sameUser).
+type binding struct {
+	Schema int `json:"schema"`
+	// Claims are by user name, as it was written.
+	Claims map[string]claim `json:"claims,omitempty"`
+}
+
+// claim is what a marker knows of one user name.
+type claim struct {
+	// Account is who holds the claim; nil after a delete.
+	Account *ID `json:"account,omitempty"`
+	// Linux is whether the platform was known to be Linux, which distinguishes upper and lower case.
+	Linux bool `json:"linux,omitempty"`
+	// InitialOverwritten remembers, past a delete, that the cloud's initial password is not the
+	// server's any more, or that a client knows it whose lease has ended.
+	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
+}
+
+// bindingKey is the key of the marker: user names that differ in case only share one.
+func bindingKey(provider string, id ID) string {
+	return bindingPrefix + provider + "/" + id.InstanceID + "/" + strings.ToLower(id.Username)
+}
+
+func (b Binding) key() string { return bindingKey(b.Provider, b.ID) }
+
+func (b Binding) linux() bool { return b.Facts.Platform == cloud.Linux }
+
+// sameUser reports whether the claim of a user name is about the user that b means.
+func (c claim) sameUser(username string, b Binding) bool {
+	return username == b.Username || !c.Linux || !b.linux()
+}
+
+// claims are the marker's claims on the user that b means, its own name first.
+func (m binding) claims(b Binding) []claim {
+	var found []claim
+	for _, username := range slices.Sorted(maps.Keys(m.Claims)) {
+		c := m.Claims[username]
+		switch {
+		case !c.sameUser(username, b):
+		case username == b.Username:
+			found = append([]claim{c}, found...)
+		default:
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// known is what the marker's claims know together of the user that b means, but for who holds them.
+func (m binding) known(b Binding) claim {
+	known := claim{Linux: b.linux()}
+	for _, c := range m.claims(b) {
+		known.InitialOverwritten = known.InitialOverwritten || c.InitialOverwritten
+	}
+	return known
+}
+
+// set replaces the claim on a user name.
+func (m *binding) set(username string, c claim) {
+	if m.Claims == nil {
+		m.Claims = map[string]claim{}
+	}
+	m.Claims[username] = c
+}
+
+// checkClaim returns the marker unless another account holds it.
+func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
+	m, err := loadBinding(ctx, c.opts.Storage, b.key(), b.ID)
+	if err != nil {
+		return m, err
+	}
+	for _, username := range slices.Sorted(maps.Keys(m.Claims)) {
+		claimed := m.Claims[username]
+		if claimed.Account == nil || *claimed.Account == b.ID {
+			continue
+		}
+		// A marker is written before its account: one without an account is the trace of a crash.
+		holder, err := c.get(ctx, *claimed.Account)
+		if err != nil {
+			return m, err
+		}
+		if holder == nil {
+			continue
+		}
+		claimed.Linux = holder.Facts.Platform == cloud.Linux // it may have become known since
+		if !claimed.sameUser(username, b) {
+			continue
+		}
+		of := "no role"
+		if holder.Role != "" {
+			of = "role " + holder.Role
+		}
+		held := errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username, b.InstanceID, claimed.Account, of)
+		held.Holder, held.HolderRole = claimed.Account, holder.Role
+		return m, held
+	}
+	return m, nil
+}
+
+// claim takes the marker for the account, and returns what it knew. The caller holds the binding's lock.
+func (c *Core) claim(ctx context.Context, b Binding) (claim, error) {
+	m, err := c.checkClaim(ctx, b)
+	if err != nil {
+		return claim{}, err
+	}
+	known := m.known(b)
+	id := b.ID
+	if own, ok := m.Claims[b.Username]; ok && own.Account != nil && *own.Account == id && own.Linux == b.linux() {
+		return known, nil
+	}
+	next := known
+	next.Account = &id
+	m.set(b.Username, next)
+	return known, saveBinding(ctx, c.opts.Storage, b.key(), id, m)
+}
+
+func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (binding, error) {
+	var b binding
+	raw, err := s.Get(ctx, key)
+	if err != nil {
+		return b, storageError("reading the binding of", id, err)
+	}
+	if raw == nil {
+		return b, nil
+	}
+	if err := json.Unmarshal(raw.Value, &b); err != nil {
+		return b, storageError("decoding the binding of", id, err)
+	}
+	if b.Schema > schemaVersion {
+		return b, errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that wrote it", id, b.Schema, schemaVersion)
+	}
+	return b, nil
+}
+
+func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b binding) error {
+	ctx, cancel := writeContext(ctx)
+	defer cancel()
+	b.Schema = schemaVersion
+	raw, err := json.Marshal(b)
+	if err != nil {
+		return storageError("encoding the binding of", id, err)
+	}
+	if err := s.Put(ctx, &logical.StorageEntry{Key: key, Value: raw}); err != nil {
+		return storageError("writing the binding of", id, err)
+	}
+	return nil
+}
+
+// bury leaves a tombstone in the place of an account that is about to be deleted. The caller holds the
+// binding's lock.
+func (c *Core) bury(ctx context.Context, a *Account) error {
+	b := Binding{ID: a.ID, Provider: a.Provider, Facts: a.Facts}
+	m, err := loadBinding(ctx, c.opts.Storage, b.key(), a.ID)
+	if err != nil {
+		return err
+	}
+	if own := m.Claims[a.Username]; own.Account != nil && *own.Account != a.ID {
+		return nil // another account's by now
+	}
+	// A leased version that a client has been given is owed a rotation: it is not read again either.
+	cur := a.current()
+	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
+	m.set(a.Username, claim{
+		Linux:              b.linux(),
+		InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given,
+	})
+	return saveBinding(ctx, c.opts.Storage, b.key(), a.ID, m)
+}
