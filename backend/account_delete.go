@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -10,8 +11,12 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
-// deleteAnyway is the way out of every refusal to delete an account.
-const deleteAnyway = "force=true deletes the account all the same, and its passwords are lost"
+// deleteAnyway ends every refusal to delete an account. Whoever only wants another role or connection for a
+// server has to hear first what keeps its passwords.
+func deleteAnyway(id rotation.ID) string {
+	return fmt.Sprintf("to let another role serve the server and keep its passwords, leave the account and write that role with connection=%s; "+
+		"force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords nobody needs", id.Connection)
+}
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the
 // instance must be gone, unless the account never had a password, and nothing may need the account any
@@ -31,12 +36,12 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 	}
 	if !force {
 		if err := b.checkUnneeded(ctx, view); err != nil {
-			return nil, withWayOut(err, deleteAnyway)
+			return nil, withWayOut(err, deleteAnyway(id))
 		}
 	}
 	if err := b.core.Delete(ctx, id, force); err != nil {
 		if isConflict(err) {
-			return nil, withWayOut(err, deleteAnyway)
+			return nil, withWayOut(err, deleteAnyway(id))
 		}
 		return nil, vaultError("", err)
 	}

@@ -157,7 +157,7 @@ func TestDeleteFreesAnInstance(t *testing.T) {
 	h.hasVersion(t, "srv-1", 2)
 	h.connection(t, "again", resetCloud)
 	role := map[string]any{"connection": "again", "instance_ids": "srv-1", "force_stop": true, "min_reset_interval": 0}
-	h.refused(t, logical.UpdateOperation, "roles/web", role, http.StatusConflict, "vault delete cloudpw/accounts/prod/srv-1/root")
+	h.refused(t, logical.UpdateOperation, "roles/web", role, http.StatusConflict, "connection=prod")
 	h.ok(t, logical.DeleteOperation, webAccount, forced)
 	h.write(t, "roles/web", role)
 	if got := h.lease(t, "creds/web").Data; got["connection"] != "again" || got["password"] != h.cloud.password("srv-1") {

@@ -128,11 +128,6 @@ func (n input) again(prefix string, changed ...string) string {
 	return command("write", prefix+name, append(words, changed...)...)
 }
 
-// isWriteOnly reports whether a connection's field is never read back.
-func isWriteOnly(name string) bool {
-	return slices.ContainsFunc(connectionTexts, func(f connectionText) bool { return f.name == name && f.writeOnly })
-}
-
 // secretFile is how a secret is given on a command line: vault reads it from a file.
 func secretFile(field string) string {
 	return "@" + strings.ReplaceAll(field, "_", "-") + ".txt"

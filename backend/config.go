@@ -54,8 +54,8 @@ type connection struct {
 
 	Endpoints     map[string]string `json:"endpoints,omitempty"`
 	CACertificate string            `json:"ca_certificate,omitempty"`
-	// AllowedRoles are names or globs; none means all.
-	AllowedRoles []string `json:"allowed_roles,omitempty"`
+	// AllowedRoles are names or globs; none means that no role may use the connection.
+	AllowedRoles []string `json:"allowed_roles"`
 	// RequiredTags are carried by all instances that the connection serves.
 	RequiredTags map[string]string `json:"required_tags,omitempty"`
 	// MaxRequestsPerSecond is per API action; 0: the provider's default.
@@ -95,48 +95,6 @@ func (c *connection) clone() *connection {
 	return &n
 }
 
-// connectionText is a text field of a connection whose use depends on the provider.
-type connectionText struct {
-	name string
-	at   func(*connection) *string
-	// secret fields leave the mount only towards the cloud, and are never read back.
-	secret bool
-	// account fields belong to the identity of the cloud account: they are fixed while accounts
-	// exist, which would else mean other servers.
-	account bool
-	// identity fields say who asks the cloud. They may change, but not to another cloud account's.
-	identity bool
-	// target fields decide where the secrets are sent.
-	target bool
-	// writeOnly fields are not read back.
-	writeOnly bool
-}
-
-// Names of connection fields that are needed in several places.
-const (
-	ambientField           = "use_ambient_credentials"
-	applicationIDField     = "application_credential_id"
-	applicationSecretField = "application_credential_secret"
-)
-
-var connectionTexts = []connectionText{
-	{name: "region", at: func(c *connection) *string { return &c.Region }, account: true},
-	{name: "project_id", at: func(c *connection) *string { return &c.ProjectID }, account: true},
-	{name: "access_key", at: func(c *connection) *string { return &c.AccessKey }, identity: true, writeOnly: true},
-	{name: "secret_key", at: func(c *connection) *string { return &c.SecretKey }, secret: true, writeOnly: true},
-	{name: "auth_url", at: func(c *connection) *string { return &c.AuthURL }, target: true},
-	{name: "username", at: func(c *connection) *string { return &c.Username }, identity: true},
-	{name: "password", at: func(c *connection) *string { return &c.Password }, secret: true, writeOnly: true},
-	{name: "user_domain_name", at: func(c *connection) *string { return &c.UserDomainName }, account: true},
-	{name: "project_name", at: func(c *connection) *string { return &c.ProjectName }, account: true},
-	{name: "project_domain_name", at: func(c *connection) *string { return &c.ProjectDomainName }, account: true},
-	{name: "signature_style", at: func(c *connection) *string { return &c.SignatureStyle }},
-	{name: "role_arn", at: func(c *connection) *string { return &c.RoleARN }, identity: true},
-	{name: "external_id", at: func(c *connection) *string { return &c.ExternalID }},
-	{name: applicationIDField, at: func(c *connection) *string { return &c.ApplicationCredentialID }, identity: true},
-	{name: applicationSecretField, at: func(c *connection) *string { return &c.ApplicationCredentialSecret }, secret: true, writeOnly: true},
-}
-
 // ambient is use_ambient_credentials as in force.
 func (c *connection) ambient() bool { return orDefault(c.UseAmbientCredentials, false) }
 
@@ -169,7 +127,7 @@ func (c *connection) signatureStyle(d cloud.Descriptor) string {
 
 // allows reports whether a role may use the connection.
 func (c *connection) allows(role string) bool {
-	return len(c.AllowedRoles) == 0 || strutil.StrListContainsGlob(c.AllowedRoles, role)
+	return strutil.StrListContainsGlob(c.AllowedRoles, role)
 }
 
 // allowing is the command that adds a role to those that may use the connection.
@@ -217,8 +175,8 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 		"password_policy":         c.PasswordPolicy,
 		"verify_connection":       c.verifies(),
 	}
-	if len(c.AllowedRoles) == 0 {
-		data["allowed_roles"] = []string{"*"}
+	if c.AllowedRoles == nil {
+		data["allowed_roles"] = []string{}
 	}
 	for _, field := range []string{"endpoints", "required_tags"} {
 		if m, ok := data[field].(map[string]string); ok && m == nil {
@@ -228,9 +186,9 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 	if slices.Contains(d.Fields, ambientField) {
 		data[ambientField] = c.ambient()
 	}
-	for _, f := range connectionTexts {
-		if !f.writeOnly && slices.Contains(d.Fields, f.name) {
-			data[f.name] = *f.at(c)
+	for _, f := range connectionFields {
+		if f.text != nil && !f.writeOnly && slices.Contains(d.Fields, f.name) {
+			data[f.name] = *f.text(c)
 		}
 	}
 	if slices.Contains(d.Fields, "signature_style") {

@@ -35,7 +35,7 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 	if err := applyOwnFields(next, in, descriptor); err != nil {
 		return nil, err
 	}
-	if err := b.applyCommon(ctx, next, in, descriptor); err != nil {
+	if err := b.applyCommon(ctx, next, in, descriptor, old == nil); err != nil {
 		return nil, err
 	}
 	if err := descriptor.Validate(next.cloudConfig(descriptor)); err != nil {
@@ -47,23 +47,26 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 	if old == nil {
 		return next, b.checkLeftAccounts(ctx, name, provider)
 	}
-	if err := checkResent(old, next, in); err != nil {
+	if err := b.checkSameAccount(ctx, name, old, next); err != nil {
 		return nil, err
 	}
-	return next, b.checkSameAccount(ctx, name, old, next)
+	return next, checkResent(old, next, in)
 }
 
 // applyOwnFields takes over the fields whose use depends on the provider.
 func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
-	for _, f := range connectionTexts {
+	for _, f := range connectionFields {
+		if f.text == nil {
+			continue
+		}
 		if !slices.Contains(d.Fields, f.name) {
 			if in.gives(f.name) {
 				return invalidf("%s: provider %s does not use it; leave it out", f.name, d.Name)
 			}
 			continue
 		}
-		in.text(f.name, f.at(next))
-		value := *f.at(next)
+		in.text(f.name, f.text(next))
+		value := *f.text(next)
 		if len(value) > maxFieldLength {
 			return invalidf("%s: longer than %d bytes", f.name, maxFieldLength)
 		}
@@ -83,8 +86,8 @@ func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// applyCommon takes over the fields that every provider has.
-func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d cloud.Descriptor) error {
+// applyCommon takes over the fields that every provider has. isNew is set for a new connection.
+func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d cloud.Descriptor, isNew bool) error {
 	in.pairs("endpoints", &next.Endpoints)
 	for _, service := range slices.Sorted(maps.Keys(next.Endpoints)) {
 		if !slices.Contains(d.EndpointKeys, service) {
@@ -98,7 +101,7 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 	if len(next.CACertificate) > maxCertificateLength {
 		return invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
 	}
-	in.list("allowed_roles", &next.AllowedRoles)
+	in.allowList("allowed_roles", &next.AllowedRoles, isNew)
 	in.pairs("required_tags", &next.RequiredTags)
 	if err := checkTags("required_tags", next.RequiredTags); err != nil {
 		return err
@@ -161,35 +164,24 @@ func checkTags(field string, tags map[string]string) error {
 	return nil
 }
 
-// checkResent makes a write that changes where the secrets are sent prove that its author knows them:
-// else whoever may write the connection could have the stored ones sent to himself.
+// checkResent makes a write that changes where the secrets are sent, or in whose name they act, prove that
+// its author knows them: else whoever may write the connection could have the stored ones sent to himself,
+// or act with them as somebody else.
 func checkResent(old, next *connection, in input) error {
-	var changed []string
-	if !maps.Equal(old.Endpoints, next.Endpoints) {
-		changed = append(changed, "endpoints")
-	}
-	if old.CACertificate != next.CACertificate {
-		changed = append(changed, "ca_certificate")
-	}
-	for _, f := range connectionTexts {
-		if f.target && *f.at(old) != *f.at(next) {
-			changed = append(changed, f.name)
-		}
-	}
+	changed := changedFields(old, next, fieldKind.bindsSecrets)
 	if len(changed) == 0 {
 		return nil
 	}
-	var missing []string
-	for _, f := range connectionTexts {
-		if f.secret && *f.at(next) != "" && !in.gives(f.name) {
-			missing = append(missing, f.name)
-		}
-	}
+	missing := slices.DeleteFunc(secretFields(next), in.gives)
 	if len(missing) == 0 {
 		return nil
 	}
-	return invalidf("%s: a change decides where the stored secrets are sent, so send them again in the same write: %s",
-		strings.Join(changed, ", "), strings.Join(missing, ", "))
+	hint := ""
+	if !old.LastRootRotation.IsZero() {
+		hint = ". If only Vault knows them, since rotate-root made them, make new ones at the cloud for it"
+	}
+	return invalidf("%s: a change decides where the stored secrets are sent, or as whom, so send them again in the same write: %s%s",
+		strings.Join(changed, ", "), strings.Join(missing, ", "), hint)
 }
 
 // checkLeftAccounts refuses to write a connection anew with another provider while it has accounts of before.
@@ -216,12 +208,7 @@ func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) 
 // checkSameAccount refuses to point a connection that has accounts at another cloud account, project
 // or region: the accounts would then mean other servers.
 func (b *backend) checkSameAccount(ctx context.Context, name string, old, next *connection) error {
-	var changed []string
-	for _, f := range connectionTexts {
-		if f.account && *f.at(old) != *f.at(next) {
-			changed = append(changed, f.name)
-		}
-	}
+	changed := changedFields(old, next, func(k fieldKind) bool { return k == kindAccount })
 	if len(changed) == 0 {
 		return nil
 	}
@@ -230,7 +217,7 @@ func (b *backend) checkSameAccount(ctx context.Context, name string, old, next *
 		return vaultError("", err)
 	}
 	if use.Accounts > 0 {
-		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection",
+		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection for other servers, and leave this one to those accounts, whose passwords are kept with it",
 			strings.Join(changed, ", "), name, use.Accounts, name)
 	}
 	return nil

@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"maps"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -82,7 +81,7 @@ func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor,
 	}
 	if len(found) == 0 {
 		return conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they seem to belong to another cloud account; "+
-			"write another connection for that. If the instances do not exist any more, DELETE their accounts first, see accounts/%s/", name, known[0], name)
+			"write another connection for that, and leave this one to its accounts, whose passwords are kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see accounts/%s/", name, known[0], name)
 	}
 	return nil
 }
@@ -125,25 +124,4 @@ func (b *backend) knownInstances(ctx context.Context, name string, old, next *co
 		}
 	}
 	return known, nil
-}
-
-// sameIdentity reports whether two connections ask the cloud in the same name.
-func sameIdentity(old, next *connection) bool {
-	for _, f := range connectionTexts {
-		if f.identity && *f.at(old) != *f.at(next) {
-			return false
-		}
-	}
-	return old.ambient() == next.ambient()
-}
-
-// sameCredentials reports whether two connections use the same secrets, in the same name and at the
-// same place.
-func sameCredentials(old, next *connection) bool {
-	for _, f := range connectionTexts {
-		if (f.identity || f.secret || f.target) && *f.at(old) != *f.at(next) {
-			return false
-		}
-	}
-	return old.ambient() == next.ambient() && old.CACertificate == next.CACertificate && maps.Equal(old.Endpoints, next.Endpoints)
 }

@@ -74,6 +74,23 @@ func (n input) list(field string, at *[]string) {
 	}
 }
 
+// everybody is the allow-list that keeps nobody out.
+const everybody = "*"
+
+// allowList sets *at to a list of names and globs. Empty means nobody, and everybody is said in words: a
+// list that was emptied by mistake, or by a template without values, must not open what it was to close.
+// A new thing whose write does not name the list is open to everybody.
+func (n input) allowList(field string, at *[]string, isNew bool) {
+	switch {
+	case n.empty(field), n.data.Raw[field] == "[]": // as the vault command is given an empty list
+		*at = []string{}
+	case n.has(field):
+		*at = append([]string{}, distinct(n.data.Get(field).([]string))...)
+	case isNew:
+		*at = []string{everybody}
+	}
+}
+
 func (n input) pairs(field string, at *map[string]string) {
 	if n.has(field) {
 		*at = nil

@@ -156,9 +156,6 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.
 func (b *backend) excludedRoles(ctx context.Context, name string, c *connection) ([]string, error) {
-	if len(c.AllowedRoles) == 0 {
-		return nil, nil
-	}
 	users, err := b.rolesOf(ctx, name)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func configFields() map[string]*framework.FieldSchema {
 			DisplayAttrs: &framework.DisplayAttributes{Name: "CA certificate", EditType: "file"},
 			Description:  "PEM certificates to trust instead of the system's. A change needs the secrets in the same write. Default: the system's."},
 		"allowed_roles": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed roles"), Default: []string{"*"},
-			Description: "Names or globs of the roles that may use the connection. Default: *."},
+			Description: "Names or globs of the roles that may use the connection. An empty list means none; all is said as *. Default: *."},
 		"required_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Required tags"),
 			Description: "Tags that an instance must all carry to be served by the connection at all, at most 20. Checked when a role is written and when tags are resolved, not at reads. Default: none."},
 		"max_requests_per_second": {Type: framework.TypeFloat, DisplayAttrs: labelled("Requests per second"),
@@ -73,7 +73,7 @@ func configFields() map[string]*framework.FieldSchema {
 // read back. Which of the others there are depends on the provider.
 func configResponse() map[string]*framework.FieldSchema {
 	fields := readBack(configFields())
-	for _, f := range connectionTexts {
+	for _, f := range connectionFields {
 		if f.writeOnly {
 			delete(fields, f.name)
 		}

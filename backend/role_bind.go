@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,7 +111,7 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 		case err == nil:
 			bindings = append(bindings, binding)
 		case c.next.InstanceTags == nil || !isConflict(err):
-			return nil, withWayOut(err, freeAccount(err))
+			return nil, withWayOut(err, c.freeAccount(err))
 		default:
 			conflict = err
 			c.next.noteConflict(binding.ID, err)
@@ -118,7 +119,7 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
-		return nil, withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), freeAccount(conflict))
+		return nil, withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), c.freeAccount(conflict))
 	}
 	return bindings, nil
 }
@@ -148,17 +149,19 @@ func (c *change) had(id rotation.ID) bool {
 	return c.old != nil && c.old.Users[id.InstanceID] == id.Username
 }
 
-// freeAccount is the way out of a conflict over an account that another role, or nothing any more, needs.
-func freeAccount(err error) string {
+// freeAccount is the way out of a conflict over an account that another role has, or another connection of
+// the role's. It never sends anybody to delete an account: the server exists, and its passwords would be lost.
+func (c *change) freeAccount(err error) string {
 	var failed *rotation.Error
 	if !errors.As(err, &failed) || failed.Holder == nil {
 		return "take it out of that role"
 	}
-	forget := "if nothing needs that account any more: " + command("delete", "accounts/"+failed.Holder.String())
-	if failed.HolderRole == "" {
-		return forget
+	holder := failed.Holder.Connection
+	if holder != c.next.Connection {
+		return fmt.Sprintf("an account stays with its connection, since its passwords are kept with it: leave the server to a role with connection=%s, and do not delete the account. "+
+			"If the same cloud account is to be reached with other credentials or endpoints, write them to that connection: %s", holder, command("read", "config/"+holder))
 	}
-	return "take it out of that role: " + command("read", "roles/"+failed.HolderRole) + "; or " + forget
+	return "take it out of that role: " + command("read", "roles/"+failed.HolderRole)
 }
 
 // maxConflicts is how many conflicts a role's entry keeps; the others are only counted.

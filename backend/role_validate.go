@@ -45,7 +45,8 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 	case next.Connection == "":
 		return refuse(invalidf("connection: required; name one of: %s", command("list", "config")))
 	case old != nil && next.Connection != old.Connection:
-		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts belong to it; write another role", old.Connection))
+		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other servers write another role. "+
+			"To reach the same servers with other credentials or endpoints, write these to that connection: %s", old.Connection, command("read", "config/"+old.Connection)))
 	case !isName(next.Connection):
 		return refuse(invalidf("connection: %.40q is no name of a connection", next.Connection))
 	}

@@ -349,8 +349,8 @@ func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error)
 // secrets are the fields that hold the provider's secrets.
 func (w *rootWork) secrets() []string {
 	var names []string
-	for _, f := range connectionTexts {
-		if f.secret && slices.Contains(w.d.Fields, f.name) {
+	for _, f := range connectionFields {
+		if f.kind == kindSecret && slices.Contains(w.d.Fields, f.name) {
 			names = append(names, f.name)
 		}
 	}

@@ -1,0 +1,186 @@
+package backend
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// otherValues holds a second value for each field that binds the secrets, beside those of connectionCases.
+var otherValues = map[string]any{
+	"region": "r-3", "project_id": "p-3", "access_key": "AK3", "auth_url": "https://iam3.example.com/v3", "username": "u3", "user_domain_name": "d3",
+	"project_name": "n3", "project_domain_name": "d3", "role_arn": "arn:cloud:iam::3:role/r", "external_id": "x-3", applicationIDField: "ac-3", ambientField: true,
+	"endpoints": "compute=https://three.example.com", "ca_certificate": testCA,
+}
+
+// TestEveryConnectionFieldHasAKind: a field that nobody has classified could be changed without the secrets.
+func TestEveryConnectionFieldHasAKind(t *testing.T) {
+	rows := map[string]int{}
+	for _, f := range connectionFields {
+		rows[f.name]++
+		if (f.kind.bindsSecrets() || f.kind == kindSecret) && (f.text == nil) == (f.same == nil) {
+			t.Errorf("%s: changes of a field of kind %s must be seen in one way", f.name, f.kind)
+		}
+		if f.kind == kindSecret && !f.writeOnly {
+			t.Errorf("%s: a secret is read back", f.name)
+		}
+	}
+	for name, schema := range configFields() {
+		want := 1
+		if name == "name" {
+			want = 0
+		}
+		if rows[name] != want {
+			t.Errorf("field %s has %d rows, want %d", name, rows[name], want)
+		}
+		delete(rows, name)
+		if isSensitive(schema) && !isWriteOnly(name) {
+			t.Errorf("field %s is marked as sensitive and is no secret", name)
+		}
+	}
+	if len(rows) != 0 {
+		t.Errorf("rows of fields that do not exist: %v", rows)
+	}
+	for name, d := range providers() {
+		for _, field := range d.Fields {
+			if !slices.ContainsFunc(connectionFields, func(f connectionField) bool { return f.name == field }) {
+				t.Errorf("provider %s has field %s, which has no kind", name, field)
+			}
+		}
+	}
+}
+
+// TestSecretsAreResentWithWhatTheyAreBoundTo: whoever may write a connection and does not know its secrets
+// changes neither where they go nor in whose name they act, whether or not it has accounts.
+func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
+	all := map[string]any{"secret_key": "again", "password": "again", applicationSecretField: "again"}
+	for _, f := range connectionFields {
+		t.Run(f.name, func(t *testing.T) {
+			h := newHarness(t)
+			h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
+			h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{
+				"project_id": "p", "username": "u-9", "password": "pw", "auth_url": "https://iam.example.com", "user_domain_name": "d-9", "project_name": "n",
+				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac", applicationSecretField: "acs",
+			}))
+			stored := h.stored(t, configPrefix)
+			if !f.kind.bindsSecrets() {
+				if f.kind == kindSetting {
+					h.write(t, "config/c", map[string]any{f.name: connectionCases[f.name].set})
+				}
+				return
+			}
+			values := []any{otherValues[f.name], connectionCases[f.name].set}
+			if connectionCases[f.name].unset != nil && f.name != ambientField {
+				values = append(values, "", nil, " ")
+			}
+			for _, value := range values {
+				if value == "" && h.read(t, "config/c")[f.name] == "" {
+					continue
+				}
+				if f.text == nil && (value == "" || value == nil || value == " ") {
+					continue // it is empty already
+				}
+				h.refusedWrite(t, "config/c", map[string]any{f.name: value}, f.name+": ", "secret_key, password, "+applicationSecretField, "same write")
+				h.refusedWrite(t, "config/c", map[string]any{f.name: value, "verify_connection": false}, f.name+": ")
+				for left := range all {
+					part := maps.Clone(all)
+					delete(part, left)
+					part[f.name] = value
+					h.refusedWrite(t, "config/c", part, f.name+": ", left)
+				}
+				if now := h.stored(t, configPrefix); now != stored {
+					t.Fatalf("a refused write of %v changed what is stored", value)
+				}
+			}
+			h.write(t, "config/c", merged(all, map[string]any{f.name: otherValues[f.name]}))
+			h.write(t, "config/c", map[string]any{f.name: otherValues[f.name]}) // no change
+		})
+	}
+}
+
+// TestBoundFieldsNeedTheSecretsOfRealProvidersToo: for each provider, with fields of its own.
+func TestBoundFieldsNeedTheSecretsOfRealProvidersToo(t *testing.T) {
+	h := newRealHarness(t)
+	unverified := map[string]any{"verify_connection": false}
+	for name, change := range map[string]map[string]any{
+		"aws":               {"region": "eu-west-1", "role_arn": "arn:aws:iam::999999999999:role/x", "access_key": "AKIAIOSFODNN7OTHER00", "endpoints": "ec2=https://ec2.example.com"},
+		"tencentcloud":      {"region": "ap-singapore", "role_arn": "qcs::cam::uin/9:roleName/x", "access_key": "AKIDother"},
+		"huaweicloud":       {"region": "cn-north-1", "project_id": "1123456789abcdef0123456789abcdef", "access_key": "AKOTHER"},
+		"opentelekomcloud":  {"region": "eu-nl", "project_id": "1123456789abcdef0123456789abcdef"},
+		"openstack":         {"region": "RegionTwo", "auth_url": "https://keystone.example.org/v3", applicationIDField: "1123456789abcdef0123456789abcdef"},
+		"opentelekomcloud2": {"username": "v", "user_domain_name": "OTC-2", "project_name": "eu-de_x", "project_domain_name": "OTC-2", "region": "eu-nl"},
+	} {
+		h.write(t, "config/"+name, merged(realConnections[name], unverified))
+		for field, value := range change {
+			h.refusedWrite(t, "config/"+name, map[string]any{field: value}, field+": ", "same write")
+		}
+	}
+	// With ambient credentials there are none to be sent again.
+	h.write(t, "config/aws2", merged(realConnections["aws2"], unverified))
+	h.write(t, "config/aws2", map[string]any{"external_id": "x-2"})
+}
+
+// TestRotatedSecretsAreNamed: nobody can send again what rotate-root made, so the refusal says what to do.
+func TestRotatedSecretsAreNamed(t *testing.T) {
+	h := newHarness(t)
+	h.connection(t, "c", resetCloud)
+	c, err := h.connections.get(t.Context(), "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated := c.clone()
+	rotated.LastRootRotation = h.clock.now()
+	if err := h.connections.put(t.Context(), "c", rotated); err != nil {
+		t.Fatal(err)
+	}
+	h.refusedWrite(t, "config/c", map[string]any{"region": "r-2"}, "secret_key", "rotate-root", "make new ones")
+}
+
+// TestEmptyAllowedRolesMeansNobody: a list that was emptied, by whatever way of writing nothing, lets nobody
+// in; everybody is said as *.
+func TestEmptyAllowedRolesMeansNobody(t *testing.T) {
+	roleData := map[string]any{"connection": "c", "instance_ids": "srv-1", "force_stop": true}
+	for name, empty := range map[string]any{
+		"empty list": []any{}, "empty text": "", "comma": ",", "null": nil, "blank": " ", "tab and line": "\t\n", "commas and blanks": " , ,, ",
+		"empty element": []any{""}, "blank elements": []any{" ", "\t"}, "json in text": "[]", "strings": []string{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			h.cloud.launch(cloud.Instance{ID: "srv-1"})
+			data := merged(connectionData(resetCloud), nil)
+			data["allowed_roles"] = empty
+			h.write(t, "config/c", data)
+			if got, ok := h.read(t, "config/c")["allowed_roles"].([]string); !ok || got == nil || len(got) != 0 {
+				t.Fatalf("a new connection reads back %#v", got)
+			}
+			h.refusedWrite(t, "roles/r", roleData, "connection", "does not allow", "allowed_roles=r")
+
+			h.write(t, "config/c", map[string]any{"allowed_roles": "*"})
+			h.write(t, "roles/r", roleData)
+			h.lease(t, "creds/r")
+			resp := h.write(t, "config/c", map[string]any{"allowed_roles": empty})
+			if resp == nil || len(resp.Warnings) != 1 {
+				t.Errorf("nobody was warned that the role is left out: %+v", resp)
+			}
+			h.write(t, "config/c", map[string]any{"request_timeout": 20}) // leaves the list alone
+			h.refused(t, logical.ReadOperation, "creds/r", nil, http.StatusBadRequest, "allowed_roles")
+			h.refusedWrite(t, "roles/r2", roleData, "does not allow")
+
+			again := newHarnessOn(t, h.storage, h.cloud)
+			again.refused(t, logical.ReadOperation, "creds/r", nil, http.StatusBadRequest, "allowed_roles")
+		})
+	}
+	h := newHarness(t)
+	h.connection(t, "c", resetCloud)
+	if got := h.read(t, "config/c")["allowed_roles"].([]string); !slices.Equal(got, []string{"*"}) {
+		t.Errorf("a connection whose write does not name the list reads back %v", got)
+	}
+	if c, err := decodeConnection([]byte(`{"schema":1,"provider":"resetcloud"}`)); err != nil || c.allows("anybody") {
+		t.Errorf("a stored connection without the list lets roles in (%v)", err)
+	}
+}
