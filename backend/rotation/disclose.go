@@ -130,7 +130,8 @@ func (a *Account) readable(now time.Time) error {
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
 		return &Error{Kind: NotReadable, Message: fmt.Sprintf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
 	case cur == nil:
-		return errorf(NotReadable, "account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateCommand())
+		return &Error{Kind: NotReadable, idle: true, Message: fmt.Sprintf(
+			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateCommand())}
 	}
 	if a.Settings.Mode == Leased && !cur.Until.IsZero() && cur.Until.Sub(now) < max(time.Second, a.Settings.TTL/10) {
 		return a.tooLate(cur.Number, cur.Until, now)

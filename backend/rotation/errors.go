@@ -30,6 +30,8 @@ type Error struct {
 	Holder     *ID
 	HolderRole string
 
+	// idle is set where nothing is under way that could make the account readable: a read with wait is answered at once.
+	idle bool
 	poll time.Duration // how often a waiting read looks again by itself; 0: it waits for a change
 }
 

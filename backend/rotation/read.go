@@ -46,7 +46,7 @@ func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try fu
 	for {
 		answer, changed, err := try(e)
 		var not *Error
-		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || wait <= 0 {
+		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || not.idle || wait <= 0 {
 			return answer, err
 		}
 		left := min(time.Until(deadline), until(ctx))

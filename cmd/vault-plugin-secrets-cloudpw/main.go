@@ -1,8 +1,9 @@
-// Command vault-plugin-secrets-cloudpw is the secrets engine cloudpw as a Vault plugin. Vault starts it; it does nothing
-// when started by hand.
+// Command vault-plugin-secrets-cloudpw is the secrets engine cloudpw as a Vault plugin. Vault starts it. Started by hand with
+// --version it prints its version; otherwise it says that it is a plugin, and ends.
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -13,11 +14,21 @@ import (
 )
 
 func main() {
+	if versionAsked(os.Args[1:]) {
+		_, _ = fmt.Fprintln(os.Stdout, backend.Version)
+		return
+	}
 	if err := serve(os.Args[1:]); err != nil {
 		// Vault parses JSON lines on stderr into its own log at their level.
 		hclog.New(&hclog.LoggerOptions{JSONFormat: true}).Error("the plugin could not be served", "error", err)
 		os.Exit(1)
 	}
+}
+
+// versionAsked reports whether the program was started by hand to print its version, which `vault plugin register -version`
+// must be given as it is.
+func versionAsked(args []string) bool {
+	return len(args) == 1 && (args[0] == "--version" || args[0] == "-version")
 }
 
 // serve blocks until Vault ends the plugin. One process serves every mount of this version (multiplexing). args are
