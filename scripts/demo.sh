@@ -122,7 +122,7 @@ VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VAULT_BIN" server -dev -dev-no-stor
 	-dev-listen-address="127.0.0.1:$port" -config="$work/vault.hcl" >"$work/vault.log" 2>&1 &
 pids+=($!)
 until_true 60 "Vault" vault status
-echo "Vault is at $VAULT_ADDR; AWS, Tencent Cloud, Huawei Cloud and Open Telekom Cloud are simulated on this machine."
+echo "Vault is at $VAULT_ADDR; AWS, Huawei Cloud, Open Telekom Cloud, OpenStack and Tencent Cloud are simulated on this machine."
 
 heading "3. Register the plugin by checksum and version, and mount it"
 run vault plugin register -sha256="$(sha256 "bin/$plugin")" -version="$version" secret "$plugin"
@@ -133,7 +133,8 @@ note "The cloud keeps it encrypted for the launch key pair. Vault gets the accou
 secret aws-secret "$SIM_AWS_SECRET_KEY"
 secret aws.pem "$SIM_AWS_PRIVATE_KEY"
 run vault write cloudpw/config/aws provider=aws region="$SIM_AWS_REGION" \
-	access_key="$SIM_AWS_ACCESS_KEY" secret_key=@"$work/aws-secret" endpoints=ec2="$SIM_AWS_URL_EC2" endpoints=sts="$SIM_AWS_URL_STS"
+	access_key="$SIM_AWS_ACCESS_KEY" secret_key=@"$work/aws-secret" endpoints=ec2="$SIM_AWS_URL_EC2" endpoints=sts="$SIM_AWS_URL_STS" \
+	endpoints=ssm="$SIM_AWS_URL_SSM" endpoints=iam="$SIM_AWS_URL_IAM"
 quietly vault write cloudpw/keys/aws-key private_key=@"$work/aws.pem"
 run vault write cloudpw/roles/aws connection=aws instance_ids="$SIM_AWS_WINDOWS_1_ID" key=aws-key
 run vault read cloudpw/creds/aws
@@ -162,12 +163,23 @@ run vault write cloudpw/roles/otc connection=otc instance_ids="$SIM_OPENTELEKOMC
 run vault read cloudpw/creds/otc
 login accepted "$SIM_OPENTELEKOMCLOUD_WINDOWS_1_SSH" "$(field username)" "$(field password)"
 
-heading "7. Tencent Cloud CVM: a password under a lease"
+heading "7. OpenStack: the same with an application credential; compute is found in Keystone's catalogue"
+secret openstack-secret "$SIM_OPENSTACK_APPLICATION_CREDENTIAL_SECRET"
+secret openstack.pem "$SIM_OPENSTACK_PRIVATE_KEY"
+run vault write cloudpw/config/openstack provider=openstack region="$SIM_OPENSTACK_REGION" auth_url="$SIM_OPENSTACK_URL_IDENTITY/v3" \
+	application_credential_id="$SIM_OPENSTACK_APPLICATION_CREDENTIAL_ID" application_credential_secret=@"$work/openstack-secret"
+quietly vault write cloudpw/keys/openstack-key private_key=@"$work/openstack.pem"
+run vault write cloudpw/roles/openstack connection=openstack instance_ids="$SIM_OPENSTACK_WINDOWS_1_ID" key=openstack-key
+run vault read cloudpw/creds/openstack
+login accepted "$SIM_OPENSTACK_WINDOWS_1_SSH" "$(field username)" "$(field password)"
+
+heading "8. Tencent Cloud CVM: a password under a lease"
 note "Vault sets a password through the cloud's reset API. force_stop=true allows the cloud to restart the server for that."
 secret tencent-secret "$SIM_TENCENTCLOUD_SECRET_KEY"
 run vault write cloudpw/config/tencent provider=tencentcloud region="$SIM_TENCENTCLOUD_REGION" \
 	access_key="$SIM_TENCENTCLOUD_ACCESS_KEY" secret_key=@"$work/tencent-secret" \
-	endpoints=cvm="$SIM_TENCENTCLOUD_URL_CVM" endpoints=sts="$SIM_TENCENTCLOUD_URL_STS"
+	endpoints=cvm="$SIM_TENCENTCLOUD_URL_CVM" endpoints=sts="$SIM_TENCENTCLOUD_URL_STS" \
+	endpoints=tat="$SIM_TENCENTCLOUD_URL_TAT" endpoints=cam="$SIM_TENCENTCLOUD_URL_CAM"
 run vault write cloudpw/roles/tencent connection=tencent instance_ids="$SIM_TENCENTCLOUD_UBUNTU_1_ID" \
 	force_stop=true min_reset_interval=0 ttl=15m max_ttl=8h
 note "The first read starts the first reset; wait= lets it end."
@@ -176,7 +188,7 @@ user=$(field username) old=$(field password) lease=$(field lease_id)
 account=cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
 login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$user" "$old"
 
-heading "8. Revoke the lease: the password dies with it"
+heading "9. Revoke the lease: the password dies with it"
 run vault lease revoke "$lease"
 note "Vault has answered at once; the account is rotated in the background."
 rotated() { [ "$(vault read -field=current_version "$account")" = 2 ] && [ "$(vault read -field=state "$account")" = ready ]; }
@@ -189,7 +201,7 @@ run vault read cloudpw/creds/tencent
 login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$(field username)" "$(field password)"
 
 done=yes
-heading "Done in $SECONDS s: four clouds read, every password proven by a login, the revoked one dead."
+heading "Done in $SECONDS s: five clouds read, every password proven by a login, the revoked one dead."
 [ -n "$keep" ] || exit 0
 printf -v VAULT_BIN %q "$VAULT_BIN"
 printf -v cloudsim %q "$PWD/bin/cloudsim"

@@ -19,8 +19,8 @@ import (
 // policyBlock matches a policy in the page about them.
 var policyBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
 
-// documentedPolicies are the policies of docs/vault-policies.md: reader, operator, administrator, and keeper of the connections' own
-// credentials.
+// documentedPolicies are the policies of docs/vault-policies.md: reader, operator, administrator, keeper of the connections' own
+// credentials, and emergency.
 func documentedPolicies(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/vault-policies.md")
@@ -31,8 +31,8 @@ func documentedPolicies(t *testing.T) []string {
 	for _, block := range policyBlock.FindAllStringSubmatch(string(page), -1) {
 		policies = append(policies, block[1])
 	}
-	if len(policies) != 4 {
-		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator and keeper", len(policies))
+	if len(policies) != 5 {
+		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator, keeper and emergency", len(policies))
 	}
 	return policies
 }
@@ -94,7 +94,10 @@ func TestDocumentedPolicies(t *testing.T) {
 		if _, err := e.Client.Sys().Renew(secret.lease, 60); err != nil {
 			t.Errorf("renew: %v", err)
 		}
-		e.Write(t, "sys/leases/revoke/"+secret.lease, nil) // the form that the policy can tell from other leases
+		e.CLI(t, "lease", "revoke", secret.lease)
+		if _, err := e.Client.Logical().Write("sys/leases/revoke", map[string]any{"lease_id": held.lease}); harness.Status(err) != http.StatusForbidden {
+			t.Errorf("revoke another's lease by its id in the body: %v", err)
+		}
 		if _, err := e.TryRead(t.Context(), "cloudpw/creds/other"); harness.Status(err) != http.StatusForbidden {
 			t.Errorf("read another role: %v", err)
 		}
@@ -115,6 +118,12 @@ func TestDocumentedPolicies(t *testing.T) {
 				t.Errorf("an operator may %s", c)
 			}
 		}
+		if leases := e.List(t, "sys/leases/lookup/cloudpw/creds/web"); len(leases) != 1 {
+			t.Errorf("an operator sees the leases %v", leases)
+		}
+		if lease, err := e.Client.Sys().Lookup(held.lease); err != nil || lease.Data["id"] != held.lease {
+			t.Errorf("look up a lease: %v, %v", lease, err)
+		}
 		if err := e.Client.Sys().RevokePrefix("cloudpw/creds/web"); err != nil {
 			t.Errorf("revoke a role's leases: %v", err)
 		}
@@ -132,7 +141,8 @@ func TestDocumentedPolicies(t *testing.T) {
 				t.Errorf("an administrator may %s", c)
 			}
 		}
-		for _, list := range []string{"config", "keys", "roles", "accounts"} {
+		e.Read(t, "cloudpw/check/tencentcloud")
+		for _, list := range []string{"config", "keys", "roles", "accounts", "discover/tencentcloud"} {
 			e.List(t, "cloudpw/"+list)
 		}
 	})
@@ -145,6 +155,21 @@ func TestDocumentedPolicies(t *testing.T) {
 		want := []string{"GET check/{name}", "LIST discover/{connection}/", "POST rotate-root/{name}"}
 		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
 			t.Errorf("a keeper may %v, want %v", got, want)
+		}
+	})
+	t.Run("emergency", func(t *testing.T) {
+		e := root.as(t, "emergency", policies[4])
+		e.Read(t, "cloudpw/status")
+		e.Write(t, "cloudpw/rotate-connection/tencentcloud", nil)
+		for _, c := range e.allowed(t, root, calls) {
+			if strings.Contains(c, "creds/") || strings.Contains(c, "config/") || strings.Contains(c, "keys/") || strings.Contains(c, "roles/") {
+				t.Errorf("the policy for emergencies lets its holder %s", c)
+			}
+		}
+		for _, c := range calls {
+			if c.sudo && !strings.Contains(c.path, "rotate-root") && !slices.Contains(e.allowed(t, root, calls), c.String()) {
+				t.Errorf("the policy for emergencies lacks %s", c)
+			}
 		}
 	})
 }
