@@ -228,6 +228,8 @@ type Lease struct {
 	Issued  time.Time `json:"issued"`
 	// Expires is the latest time at which Vault may still count the lease as live.
 	Expires time.Time `json:"expires"`
+	// Renewed is when it was last renewed; zero: never.
+	Renewed time.Time `json:"renewed,omitzero"`
 }
 
 // Backoff keeps a failing account from being tried too often.

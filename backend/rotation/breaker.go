@@ -67,6 +67,15 @@ func (b *breaker) report(now time.Time, err error) {
 	}
 }
 
+// shift keeps the time until the next try after a step of the clock.
+func (b *breaker) shift(by time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.until.IsZero() {
+		b.until = b.until.Add(by)
+	}
+}
+
 // release gives back a permission that led to no call.
 func (b *breaker) release() {
 	b.mu.Lock()

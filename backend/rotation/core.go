@@ -30,8 +30,9 @@ type Options struct {
 	// Decrypt decrypts the ciphertext of an initial password with the key that the settings name, or
 	// else the instance's key-pair name does.
 	Decrypt func(ctx context.Context, c Ciphertext) (string, error)
-	// Now is the wall clock, which Vault's lease times follow; nil: time.Now. Settle windows do not
-	// use it: they are counted monotonically.
+	// Now is the wall clock, which Vault's lease times follow; nil: time.Now. The core acts upon it only
+	// where the monotonic clock does not speak against it; see clock.go. Settle windows do not use it: they
+	// are counted monotonically.
 	Now func() time.Time
 	// Random feeds the jitter of retries, in [0,1); nil: math/rand.
 	Random func() float64
@@ -69,7 +70,8 @@ type Connection struct {
 // Core owns the accounts of one mount: their records, leases and rotations. It is the only code that
 // changes an account or asks a cloud to set a password. All methods are safe for concurrent use.
 type Core struct {
-	opts Options
+	opts  Options // its Now is the clock's
+	clock *clock
 
 	mu       sync.Mutex
 	entries  map[ID]*entry
@@ -107,8 +109,10 @@ func New(o Options) *Core {
 	if o.saving == nil {
 		o.saving = func(*Account) {}
 	}
+	clock := newClock(o.Now, time.Now)
+	o.Now = clock.now
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Core{opts: o, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
+	return &Core{opts: o, clock: clock, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
 }
 
 func randomID() (string, error) {
@@ -131,8 +135,10 @@ func (c *Core) Start() {
 	for _, q := range c.queues {
 		c.startQueue(q)
 	}
-	c.wg.Add(1)
+	c.clock.started()
+	c.wg.Add(2)
 	go c.loadAll()
+	go c.watchClock()
 }
 
 // Stop ends background work and waits for it. Steps under way are cut short: whatever they had
@@ -165,8 +171,10 @@ type entry struct {
 	holdUntil time.Time
 	holds     int
 	holdCause string
-	misses    int           // looks in a row in which the cloud did not know the instance
-	fetching  chan struct{} // closed when the initial password's reader is done
+	// ownNext is the next scheduled rotation, if this process has stored it.
+	ownNext  time.Time
+	misses   int           // looks in a row in which the cloud did not know the instance
+	fetching chan struct{} // closed when the initial password's reader is done
 	// changes counts the changes of a group's members, and agreed is the count at which all of them
 	// were seen to have its value.
 	changes, agreed atomic.Uint64
@@ -251,6 +259,9 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 		e.rec, e.loaded = nil, false
 		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff)) // look again, whatever became of the write
 		return err
+	}
+	if e.rec == nil || !e.rec.NextRotation.Equal(next.NextRotation) {
+		e.ownNext = next.NextRotation
 	}
 	e.know(next)
 	c.noteAttempts(e)

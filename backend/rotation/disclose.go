@@ -70,7 +70,7 @@ func (e disclosed) apply(a *Account, r rules) error {
 	if cur.Until.IsZero() {
 		cur.Until = e.at.Add(a.Settings.MaxTTL)
 	}
-	return a.lease(e, cur.Number, cur.Until, r)
+	return a.lease(e, cur.Number, cur.end(e.at), r)
 }
 
 // nothingNew reports whether the answer may leave without a change of the record, which is the common
@@ -133,8 +133,8 @@ func (a *Account) readable(now time.Time) error {
 		return &Error{Kind: NotReadable, idle: true, Message: fmt.Sprintf(
 			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateCommand())}
 	}
-	if a.Settings.Mode == Leased && !cur.Until.IsZero() && cur.Until.Sub(now) < max(time.Second, a.Settings.TTL/10) {
-		return a.tooLate(cur.Number, cur.Until, now)
+	if until := cur.end(now); a.Settings.Mode == Leased && !until.IsZero() && until.Sub(now) < max(time.Second, a.Settings.TTL/10) {
+		return a.tooLate(cur.Number, until, now)
 	}
 	return nil
 }
@@ -218,7 +218,9 @@ type renewed struct {
 	issued    time.Time
 	increment time.Duration
 	at        time.Time
-	grant     *Grant
+	// skew is how far Vault's clock is ahead of at, which Vault counts the lease's maximum by.
+	skew  time.Duration
+	grant *Grant
 }
 
 func (e renewed) apply(a *Account, _ rules) error {
@@ -232,8 +234,11 @@ func (e renewed) apply(a *Account, _ rules) error {
 	case a.Pending != nil || a.Due != nil && a.Due.Reason.ForbidsReading():
 		return errorf(Invalid, "account %s is being rotated, so its lease cannot be renewed; read a new password", a.ID)
 	}
-	left := cur.Until.Sub(e.at)
-	maxTTL := cur.Until.Sub(e.issued)
+	left := cur.end(e.at).Sub(e.at)
+	maxTTL := left + e.at.Add(e.skew).Sub(e.issued)
+	if maxTTL <= 0 && left > 0 && e.increment <= left {
+		maxTTL = left // Vault has issued the lease by a clock that was ahead: its cap cannot bind, and need not
+	}
 	if left <= 0 || maxTTL <= 0 {
 		return errorf(Invalid, "version %d of account %s has reached its max_ttl, so its lease cannot be renewed; read a new password", l.Version, a.ID)
 	}
@@ -243,7 +248,7 @@ func (e renewed) apply(a *Account, _ rules) error {
 	if !expires.After(l.Expires) {
 		return errNoChange
 	}
-	l.Expires = expires
+	l.Expires, l.Renewed = expires, e.at
 	a.Leases[e.lease.Nonce] = l
 	return nil
 }

@@ -44,7 +44,11 @@
 //  11. A read needs no pending, no reason for being due that forbids reading, and a current version.
 //     Nonce and disclosure are durable before the answer.
 //  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first
-//     disclosure + max_ttl + slack the account becomes due by itself.
+//     disclosure + max_ttl + slack the account becomes due by itself. What happens by the time of day is
+//     decided by two clocks (clock.go): a step of the wall clock against the monotonic one is not acted upon
+//     before it has held for 5 minutes. Nothing lapses before both say that its time has come, nor in the
+//     first 2 minutes of a process, nor in the minute after a step is believed. A stored time that lies in the future
+//     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
 //  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
 //     in the same write.
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
@@ -71,9 +75,11 @@
 //   - I2: nobody is handed a password that the server does not have.
 //   - I3: an account with exclusive check-out has at most one live lease, of any version.
 //   - I4: no disclosed version stays live for more than 60 s past its deadline (rule 12), once the cloud
-//     answers and the settle windows have passed.
-//   - I5: without faults each completed lease, first read, correction, scheduled time and operator's word
-//     causes exactly one reset, unless one was due already, and nothing else causes any.
+//     answers and the settle windows have passed; 2 minutes more after a start of the process, and up to 7 more
+//     while the wall clock disagrees with the monotonic one.
+//   - I5: without faults, but with jumps of the wall clock of less than 5 minutes, each completed lease, first
+//     read, correction, scheduled time and operator's word causes exactly one reset, unless one was due
+//     already, and nothing else causes any.
 //   - I6: an account that is being rotated, or is due for a reason that forbids reading, is not handed out.
 //   - I7: no process sends more requests than its connection's limit allows, for any action.
 //   - I8: once faults stop, every account comes to rest: its server has the current version, nothing is

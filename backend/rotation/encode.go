@@ -63,7 +63,15 @@ func appendLease(out []byte, nonce string, l Lease) ([]byte, error) {
 	if out, err = l.Expires.AppendText(out); err != nil {
 		return nil, err
 	}
-	return append(out, `"}`...), nil
+	out = append(out, '"')
+	if !l.Renewed.IsZero() {
+		out = append(out, `,"renewed":"`...)
+		if out, err = l.Renewed.AppendText(out); err != nil {
+			return nil, err
+		}
+		out = append(out, '"')
+	}
+	return append(out, '}'), nil
 }
 
 // escaped reports whether a character may not stand in a JSON string as it is; some that may are told

@@ -167,7 +167,7 @@ func (e handed) apply(a *Account, r rules) error {
 		if a.Settings.Mode != Leased {
 			return nil
 		}
-		return a.lease(e.disclosed, a.LastVersion+1, p.Until, r)
+		return a.lease(e.disclosed, a.LastVersion+1, end(p.Disclosed, p.Until, e.at), r)
 	case cur == nil || cur.Batch != e.batch || a.Due != nil && a.Due.Reason.ForbidsReading():
 		return a.notAgreed()
 	}

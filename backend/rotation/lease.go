@@ -11,7 +11,9 @@ import (
 // issued, which is what Vault caps the increment with.
 func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, increment time.Duration) (ttl, maxTTL time.Duration, err error) {
 	var grant Grant
-	err = c.updateJointly(ctx, c.entry(lease.ID), renewed{lease: lease, issued: issued, increment: increment, at: c.opts.Now(), grant: &grant})
+	clock := c.clock.read()
+	err = c.updateJointly(ctx, c.entry(lease.ID), renewed{lease: lease, issued: issued, increment: increment, at: clock.now,
+		skew: clock.wall.Sub(clock.now), grant: &grant})
 	if err != nil && !errors.Is(err, errNoChange) {
 		return 0, 0, err
 	}

@@ -11,7 +11,7 @@ type step int
 
 const (
 	stepNone     step = iota
-	stepLapse         // end leases and versions past their deadline
+	stepLapse         // end leases and versions past their deadline, and correct times that a wrong clock has stored
 	stepSchedule      // the stored rotation time has come
 	stepSettle        // close attempts whose settle window has passed
 	stepBegin         // record a new pending with its first attempt, and send it
@@ -32,6 +32,11 @@ func (s step) String() string {
 // situation is what a plan depends on besides the record.
 type situation struct {
 	now time.Time
+	// clock is what the clocks say; zero: now is not doubted.
+	clock reading
+	// ownSchedule is set if this process has stored the next scheduled rotation, by the clock that it has
+	// watched since.
+	ownSchedule bool
 	// settles is when an open attempt's settle window ends.
 	settles func(Attempt) time.Time
 	// traits of the connection's reset methods; nil while the connection is not known. It returns nil
@@ -59,14 +64,13 @@ func (a *Account) plan(s situation) (step, time.Time) {
 		}
 	}
 	if at := a.nextLapse(s.rules); !at.IsZero() {
-		consider(stepLapse, at)
+		consider(stepLapse, s.clock.lapses(at))
+	}
+	if !s.clock.now.IsZero() && a.ahead(s.clock.latest()) {
+		consider(stepLapse, later(s.now, s.clock.quiet)) // it is corrected
 	}
 	if _, member := a.group(); !member && !a.NextRotation.IsZero() && a.Settings.scheduled() {
-		at := a.NextRotation
-		if a.Settings.beyond(at, s.now) {
-			at = s.now // it is stored anew
-		}
-		consider(stepSchedule, at)
+		consider(stepSchedule, a.scheduledAt(s))
 	}
 	for _, t := range a.settling(s.traits) {
 		consider(stepSettle, s.settles(t))
@@ -81,6 +85,21 @@ func (a *Account) plan(s situation) (step, time.Time) {
 		consider(stepClear, s.notBefore)
 	}
 	return best, bestAt
+}
+
+// scheduledAt is when the stored rotation time is to be taken as come. A time that an earlier process has
+// stored is doubted after a start like the end of a lease, but for no longer than the schedule's period.
+func (a *Account) scheduledAt(s situation) time.Time {
+	at, clock := a.NextRotation, s.clock
+	switch every := a.Settings.Period; {
+	case a.Settings.beyond(at, later(s.now, clock.latest())):
+		return later(s.now, clock.quiet) // it is stored anew
+	case s.ownSchedule:
+		clock.quiet = time.Time{}
+	case every > 0 && every < startHold:
+		clock.quiet = clock.quiet.Add(every - startHold)
+	}
+	return clock.lapses(at)
 }
 
 // planRotation is the rotation's part of plan.

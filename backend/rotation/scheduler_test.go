@@ -193,7 +193,7 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 			w.put(t, a)
 			l.revoked = true
 		}
-		w.skew = -3 * time.Hour
+		w.skew.Store(int64(-3 * time.Hour))
 		w.start()
 		w.awaitRest(t.Context(), t, time.Minute)
 		w.node.core.Stop()
@@ -271,7 +271,7 @@ func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
 		pass(time.Hour)
 		var now, most atomic.Int64
 		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, 20 * time.Millisecond, &now, &most} })
-		pass(2 * time.Second)
+		pass(startHold + 2*time.Second)
 		for _, l := range leases {
 			if a := w.record(l.ref.ID); a.Due == nil || a.Due.Reason != DueDeadline {
 				t.Fatalf("not due in time: %s", describe(a))

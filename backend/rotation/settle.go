@@ -14,8 +14,10 @@ const clockSkew = 5 * time.Minute
 
 // situate describes the present for plan. The caller holds e.mu.
 func (c *Core) situate(e *entry) situation {
-	now := c.opts.Now()
-	s := situation{now: now, notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree(), rules: c.opts.rules}
+	clock := c.clock.read()
+	now := clock.now
+	s := situation{now: now, clock: clock, ownSchedule: e.rec.NextRotation.Equal(e.ownNext),
+		notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree(), rules: c.opts.rules}
 	n := c.connection(e.id.Connection)
 	n.mu.Lock()
 	live := n.live

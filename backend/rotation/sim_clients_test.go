@@ -8,14 +8,16 @@ import (
 
 // simLease is a lease as Vault has it.
 type simLease struct {
-	ref       LeaseRef
-	password  string
-	exclusive bool
-	issued    time.Time // when Vault registered it
-	expires   time.Time
-	lost      bool // Vault forgot it: nobody revokes it
-	ended     bool // Vault does not count it as live any more
-	revoked   bool // the core has taken note
+	ref        LeaseRef
+	password   string
+	exclusive  bool
+	issued     time.Time // when Vault registered it, by the wall clock
+	expires    time.Time // by the monotonic clock, as Vault's timers
+	registered time.Time
+	granted    [2]time.Time // when the core has granted it: by the core's clock, and truly
+	lost       bool         // Vault forgot it: nobody revokes it
+	ended      bool         // Vault does not count it as live any more
+	revoked    bool         // the core has taken note
 }
 
 // read is a client's read through Vault. It returns the lease, if there is one, and whether there was
@@ -39,6 +41,9 @@ func (w *world) register(n *simNode, answer *Answer) *simLease {
 	defer w.mu.Unlock()
 	value := answer.Version.Password
 	w.handed[value] = time.Now()
+	if _, ok := w.first[value]; !ok {
+		w.first[value] = time.Now()
+	}
 	if answer.Lease == nil {
 		return nil
 	}
@@ -46,10 +51,11 @@ func (w *world) register(n *simNode, answer *Answer) *simLease {
 	if r := w.rng(stream{what: "register"}); w.faulty.Load() && r.IntN(2) == 0 {
 		delay = time.Duration(r.IntN(int(80 * time.Second)))
 	}
-	issued := w.lockedNow().Add(delay)
+	issued, now := w.now().Add(delay), time.Now()
 	l := &simLease{
 		ref: LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number, Nonce: answer.Lease.Nonce}, password: value,
-		exclusive: answer.Settings.Checkout == Exclusive, issued: issued, expires: issued.Add(answer.Lease.TTL),
+		exclusive: answer.Settings.Checkout == Exclusive, issued: issued, expires: now.Add(delay + answer.Lease.TTL),
+		granted: [2]time.Time{n.core.Now(), now}, registered: now.Add(delay),
 	}
 	l.lost = n.dead() || n.deposed() || w.rng(stream{what: "lease lost"}).Float64() < w.odds().lost/2
 	w.checkExclusive(l)
@@ -62,7 +68,7 @@ func (w *world) loseUnregistered() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, l := range w.leases {
-		if l.issued.After(w.lockedNow()) {
+		if l.registered.After(time.Now()) {
 			l.lost = true
 		}
 	}
@@ -74,7 +80,7 @@ func (w *world) endLeases(ctx context.Context) {
 	var due []*simLease
 	live := w.leases[:0]
 	for _, l := range w.leases {
-		if !l.revoked && (l.ended || !w.lockedNow().Before(l.expires)) {
+		if !l.revoked && (l.ended || !time.Now().Before(l.expires)) {
 			l.ended = true
 			if !l.lost {
 				due = append(due, l)
@@ -150,11 +156,7 @@ func (w *world) renew(ctx context.Context, l *simLease, increment time.Duration)
 	if increment > 0 {
 		ttl = increment
 	}
-	limit := l.issued.Add(maxTTL)
-	l.expires = w.lockedNow().Add(ttl)
-	if l.expires.After(limit) {
-		l.expires = limit
-	}
+	l.expires = time.Now().Add(min(ttl, l.issued.Add(maxTTL).Sub(w.now())))
 	w.lockedTracef("renewed %s to %v", l.password, l.expires)
 }
 

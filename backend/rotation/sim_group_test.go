@@ -59,12 +59,12 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 		return nil
 	}
 	l := &simLease{ref: LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number, Nonce: answer.Lease.Nonce}, password: value,
-		exclusive: answer.Settings.Checkout == Exclusive, issued: w.lockedNow(), expires: w.lockedNow().Add(answer.Lease.TTL)}
+		exclusive: answer.Settings.Checkout == Exclusive, issued: w.now(), expires: time.Now().Add(answer.Lease.TTL), granted: [2]time.Time{w.node.core.Now(), time.Now()}}
 	if n.dead() || n.deposed() {
 		l.lost = true
 	}
 	for _, o := range w.leases {
-		if l.exclusive && !o.ended && w.lockedNow().Before(o.expires) {
+		if l.exclusive && !o.ended && time.Now().Before(o.expires) && !w.outrun(o) {
 			w.lockedViolation("I3", "two live exclusive leases: %s and %s", o.password, value)
 		}
 	}

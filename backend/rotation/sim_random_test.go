@@ -158,7 +158,7 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 			jump *= 30
 		}
 		w.mu.Lock()
-		w.skew += jump
+		w.skew.Add(int64(jump))
 		w.setBack += max(-jump, 0)
 		w.mu.Unlock()
 		w.tracef("the nodes' clock jumps by %s", jump)

@@ -49,10 +49,11 @@ type world struct {
 	node     *simNode
 	nodes    int
 	clients  int
-	skew     time.Duration // of the wall clock
+	skew     atomic.Int64  // of the wall clock, a time.Duration
 	setBack  time.Duration // by how much it was set back in all
 	leases   []*simLease
 	handed   map[string]time.Time // password -> when it was last handed out
+	first    map[string]time.Time // password -> when it was first handed out
 	burned   map[string]bool      // passwords whose last lease has ended
 	expected map[ID]int           // resets that something asked for
 	ticks    map[ID]int           // scheduled rotations that the record went through
@@ -63,7 +64,7 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, rules: r, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
-		handed: map[string]time.Time{}, burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
+		handed: map[string]time.Time{}, first: map[string]time.Time{}, burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
 		unbound: map[ID]bool{}, began: time.Now(), quiet: time.Now()}
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
@@ -126,13 +127,7 @@ func (w *world) fault(what, who string, p float64) bool {
 }
 
 // now is the wall clock of the active node, which Vault and the plugin share.
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.lockedNow()
-}
-
-func (w *world) lockedNow() time.Time { return time.Now().Add(w.skew) }
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
 
 // line is one event of the trace. It becomes text only if somebody wants to read it, which nobody does
 // in a history that goes well; so args must not change afterwards.

@@ -33,9 +33,15 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 	}
 	switch st {
 	case stepLapse:
-		return c.apply(ctx, e, lapsed{at: s.now})
+		if rec.ahead(s.clock.latest()) {
+			return c.apply(ctx, e, corrected{now: s.now, by: c.clock.back()})
+		}
+		return c.apply(ctx, e, lapsed{at: s.clock.earliest()})
 	case stepSchedule:
-		return c.apply(ctx, e, scheduled{at: s.now})
+		if rec.Settings.beyond(rec.NextRotation, s.clock.latest()) {
+			return c.apply(ctx, e, scheduled{at: s.clock.latest()})
+		}
+		return c.apply(ctx, e, scheduled{at: s.clock.earliest()})
 	case stepSettle:
 		return c.settle(ctx, e, rec, s)
 	}

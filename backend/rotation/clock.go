@@ -1,0 +1,254 @@
+package rotation
+
+// What time it is. The wall clock, which all nodes and Vault's leases share, may be set wrong and be
+// corrected seconds later; the monotonic clock of one process cannot, but knows no time of day. One is
+// checked against the other here.
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// clockTolerance is how far the wall clock may run from the monotonic one between two looks: it is
+	// slewed all the time, and followed.
+	clockTolerance = 2 * time.Second
+	// clockInterval is the time between two looks.
+	clockInterval = 30 * time.Second
+	// stepHold is how long a step of the wall clock must hold before it is believed.
+	stepHold = 5 * time.Minute
+	// startHold is how long nothing lapses after a start: the process has no history then by which to
+	// judge the wall clock. It is no longer than the slack of leases.
+	startHold = slack
+	// stepPause is how long nothing lapses after a step was believed, while what it concerns is corrected.
+	stepPause = time.Minute
+	// lapseRecheck is how often an account is looked at whose time has come by one of two clocks that
+	// disagree.
+	lapseRecheck = 30 * time.Second
+	// aheadTolerance is how far a stored time may be ahead before it counts as wrong: the clocks of two
+	// nodes differ a little.
+	aheadTolerance = time.Minute
+)
+
+// clock is the time of day that is acted upon: the wall clock, unless that has stepped against the
+// monotonic one. Then time goes on by the monotonic clock until the step has held for stepHold, or is
+// taken back. All methods are safe for concurrent use.
+type clock struct {
+	wall func() time.Time
+	mono func() time.Time // its differences are monotonic
+
+	state atomic.Pointer[clockState]
+}
+
+// clockState is what is known of the two clocks.
+type clockState struct {
+	// at is the believed time at the monotonic moment mono, when the clocks agreed last.
+	at, mono time.Time
+	// step is how far the wall clock is from the believed time, at each look since the monotonic moment
+	// seen; seen is zero while the clocks agree.
+	step time.Duration
+	seen time.Time
+	// quiet is the monotonic moment until which nothing lapses.
+	quiet time.Time
+	// back is the last step that was believed, if it went back.
+	back time.Duration
+	// began is the believed time at which the process began, until it believes a step.
+	began time.Time
+}
+
+// reading is what the clocks say at one moment.
+type reading struct {
+	// now is the believed time.
+	now time.Time
+	// wall is what the wall clock says: the same, unless a step is being watched.
+	wall time.Time
+	// quiet is the believed time until which nothing lapses.
+	quiet time.Time
+}
+
+func newClock(wall, mono func() time.Time) *clock {
+	k := &clock{wall: wall, mono: mono}
+	now := unmono(wall())
+	k.state.Store(&clockState{at: now, mono: mono(), began: now})
+	return k
+}
+
+// unmono takes the monotonic part from a time, so that it is compared by the wall clock.
+func unmono(t time.Time) time.Time { return t.Round(0) }
+
+// now is the believed time.
+func (k *clock) now() time.Time { return k.read().now }
+
+// read looks at both clocks.
+func (k *clock) read() reading {
+	for {
+		s := k.state.Load()
+		wall, mono := unmono(k.wall()), k.mono()
+		believed := s.at.Add(mono.Sub(s.mono))
+		if wall.Sub(believed).Abs() <= clockTolerance {
+			if mono.Sub(s.mono) >= clockInterval && s.seen.IsZero() {
+				next := *s
+				next.at, next.mono = wall, mono
+				if !k.state.CompareAndSwap(s, &next) {
+					continue
+				}
+			}
+			believed = wall
+		}
+		r := reading{now: believed, wall: wall}
+		if left := s.quiet.Sub(mono); left > 0 {
+			r.quiet = believed.Add(left)
+		}
+		return r
+	}
+}
+
+// started begins the time after a start in which nothing lapses.
+func (k *clock) started() { k.hush(startHold) }
+
+// hush lets nothing lapse for a while.
+func (k *clock) hush(d time.Duration) {
+	for {
+		s := k.state.Load()
+		next := *s
+		next.quiet = later(s.quiet, k.mono().Add(d))
+		if k.state.CompareAndSwap(s, &next) {
+			return
+		}
+	}
+}
+
+// believedStep is a step of the wall clock that has held.
+type believedStep struct {
+	by time.Duration
+	// from and to are the believed times, before the step was believed, between which the clocks
+	// disagreed: what was stored then was stored by the time before the step.
+	from, to time.Time
+}
+
+// look compares the clocks, and returns a step that is believed from now on.
+func (k *clock) look() (believedStep, bool) {
+	for {
+		s := k.state.Load()
+		wall, mono := unmono(k.wall()), k.mono()
+		believed := s.at.Add(mono.Sub(s.mono))
+		d := wall.Sub(believed)
+		next := *s
+		var step believedStep
+		switch {
+		case d.Abs() <= clockTolerance:
+			next.at, next.mono, next.step, next.seen = wall, mono, 0, time.Time{}
+		case s.seen.IsZero() || (d-s.step).Abs() > clockTolerance:
+			next.step, next.seen = d, mono
+		case mono.Sub(s.seen) < stepHold:
+			return step, false
+		default:
+			step = believedStep{by: d, from: s.at, to: believed}
+			if s.at.Sub(s.began) < stepHold {
+				step.from = s.began // it has begun with a wrong clock
+			}
+			next = clockState{at: wall, mono: mono, quiet: later(s.quiet, mono.Add(stepPause)), back: min(d, 0)}
+		}
+		if k.state.CompareAndSwap(s, &next) {
+			return step, step.by != 0
+		}
+	}
+}
+
+// back is the last step that was believed, if it went back.
+func (k *clock) back() time.Duration { return k.state.Load().back }
+
+// earliest is the time by which something may lapse: both clocks must say that its time has come.
+func (r reading) earliest() time.Time {
+	if r.wall.Before(r.now) {
+		return r.wall
+	}
+	return r.now
+}
+
+// latest is the time by which a stored time is ahead: both clocks must say that it is to come.
+func (r reading) latest() time.Time { return later(r.now, r.wall) }
+
+// lapses is when a step may be made whose time is at: not while nothing lapses, and not before both clocks
+// say that its time has come. Where they disagree it is looked at again and again.
+func (r reading) lapses(at time.Time) time.Time {
+	if behind := r.now.Sub(r.earliest()); behind > 0 && at.Add(behind).After(r.now) {
+		again := later(at, r.now.Add(lapseRecheck))
+		if at = at.Add(behind); again.Before(at) {
+			at = again
+		}
+	}
+	return later(at, r.quiet)
+}
+
+// Now is the time of day that the core acts upon.
+func (c *Core) Now() time.Time { return c.opts.Now() }
+
+// watchClock compares the clocks regularly.
+func (c *Core) watchClock() {
+	defer c.wg.Done()
+	ticker := time.NewTicker(clockInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		step, ok := c.clock.look()
+		if !ok {
+			continue
+		}
+		c.opts.Logger.Warn("the wall clock has been set and is believed now", "by", step.by.Round(time.Second).String())
+		c.stepped(c.ctx, step)
+	}
+}
+
+// stepped corrects what is in memory after a step that is believed, and asks for every account's plan.
+func (c *Core) stepped(ctx context.Context, step believedStep) {
+	c.mu.Lock()
+	entries := make([]*entry, 0, len(c.entries))
+	for _, e := range c.entries {
+		entries = append(entries, e)
+	}
+	conns := make([]*connection, 0, len(c.conns))
+	for _, n := range c.conns {
+		conns = append(conns, n)
+	}
+	c.mu.Unlock()
+	for _, n := range conns {
+		n.breaker.shift(step.by)
+	}
+	slices.SortFunc(entries, func(a, b *entry) int { return strings.Compare(a.id.String(), b.id.String()) })
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return
+		}
+		c.opts.turn(ctx, e.id)
+		c.shift(ctx, e, step)
+	}
+}
+
+// shift is stepped for one account.
+func (c *Core) shift(ctx context.Context, e *entry, step believedStep) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, t := range []*time.Time{&e.holdUntil, &e.pollAt} {
+		if !t.IsZero() {
+			*t = t.Add(step.by)
+		}
+	}
+	if !e.loaded || e.rec == nil {
+		return
+	}
+	if step.by > 0 {
+		// A failed write is read again, and what it was to correct ends early then.
+		if _, err := c.updateLocked(ctx, e, delayed{step}); err != nil && !isNoChange(err) {
+			return
+		}
+	}
+	c.schedule(e)
+}
