@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Errors end with the command to type next, ready to paste. Texts are written, stored and logged with the
@@ -168,7 +170,7 @@ func commandValues(kind framework.FieldType, value any) []string {
 
 // commandValue leaves out what is too long, what no line can hold, and URLs that may hold a password.
 func commandValue(value string) string {
-	if len(value) > longestValue || strings.ContainsFunc(value, isControl) || strings.Contains(value, "://") && strings.Contains(value, "@") {
+	if len(value) > longestValue || text.Check(value) != nil || strings.Contains(value, "://") && strings.Contains(value, "@") {
 		return leftOut
 	}
 	return value

@@ -70,9 +70,6 @@ func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
 		if len(value) > maxFieldLength {
 			return invalidf("%s: longer than %d bytes", f.name, maxFieldLength)
 		}
-		if strings.ContainsFunc(value, isControl) {
-			return invalidf("%s: must not contain control characters or line breaks; a file given with @ must not end in one", f.name)
-		}
 	}
 	if !slices.Contains(d.Fields, ambientField) {
 		if in.gives(ambientField) {
@@ -84,14 +81,15 @@ func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
 	return nil
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
 // applyCommon takes over the fields that every provider has. isNew is set for a new connection.
 func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d cloud.Descriptor, isNew bool) error {
 	in.pairs("endpoints", &next.Endpoints)
 	for _, service := range slices.Sorted(maps.Keys(next.Endpoints)) {
 		if !slices.Contains(d.EndpointKeys, service) {
 			return invalidf("endpoints: provider %s has no service %.40q; it has %s", d.Name, service, strings.Join(d.EndpointKeys, ", "))
+		}
+		if len(next.Endpoints[service]) > maxFieldLength {
+			return invalidf("endpoints.%s: longer than %d bytes", service, maxFieldLength)
 		}
 		if err := cloud.ValidateURL("endpoints."+service, next.Endpoints[service]); err != nil {
 			return invalidURL(in, err)
@@ -102,6 +100,9 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 		return invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
 	}
 	in.allowList("allowed_roles", &next.AllowedRoles, isNew)
+	if err := checkList("allowed_roles", next.AllowedRoles, maxAllowedRoles, maxNameLength); err != nil {
+		return err
+	}
 	in.pairs("required_tags", &next.RequiredTags)
 	if err := checkTags("required_tags", next.RequiredTags); err != nil {
 		return err

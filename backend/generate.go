@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 const (
@@ -45,7 +46,7 @@ func (b *backend) generate(ctx context.Context, policy string, rules password.Ru
 
 // fromPolicy asks Vault for one password of a policy.
 func (b *backend) fromPolicy(ctx context.Context, policy string) (string, error) {
-	if len(policy) > maxPolicyLength || strings.ContainsFunc(policy, isControl) {
+	if len(policy) > maxPolicyLength || text.Check(policy) != nil {
 		return "", invalidf("password_policy: %.40q is no name of a password policy", policy)
 	}
 	ctx, cancel := context.WithTimeout(ctx, policyTimeout)

@@ -135,7 +135,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	warnings = slices.Concat(warnings, excluded, unserved)
+	warnings = slices.Concat(warnings, excluded, unserved, b.policyWarnings(ctx, input{data}, next.PasswordPolicy))
 	if len(warnings) > 0 && old != nil && old.RootRotation != nil && next.RootRotation == nil {
 		b.Logger().Warn("an unfinished rotate-root was abandoned", "connection", name, "leftover_credentials", next.leftoverIDs())
 	}

@@ -3,7 +3,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -70,14 +69,10 @@ func checkImported(value string) error {
 	switch {
 	case value == "":
 		return invalidf("password: required; give the password that the server has now")
-	case !utf8.ValidString(value):
-		return invalidf("password: is not UTF-8 text")
 	case utf8.RuneCountInString(value) > maxImported:
 		return invalidf("password: has more than %d characters", maxImported)
-	case strings.ContainsFunc(value, isControl):
-		return invalidf("password: must not contain control characters or line breaks; a file given with @ must not end in one")
 	}
-	return nil
+	return printable("password", value)
 }
 
 // importWarnings tells where the password is none that the cloud would set: that hints at a slip, and

@@ -136,7 +136,7 @@ func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	b.refreshes.ended(name, nil, b.clock.now())
-	return warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next))), nil
+	return warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next), b.policyWarnings(ctx, in, next.PasswordPolicy))), nil
 }
 
 // mountWarnings tells where the mount's tuning cuts the role's leases short.

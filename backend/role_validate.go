@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Bounds of role fields.
@@ -166,8 +167,8 @@ func checkPair(field, key, value string, maxKey, maxValue int) error {
 		return invalidf("%s: a pair without a key", field)
 	case utf8.RuneCountInString(key) > maxKey || utf8.RuneCountInString(value) > maxValue:
 		return invalidf("%s: %.40q: the key may have at most %d characters, the value %d", field, key, maxKey, maxValue)
-	case !utf8.ValidString(key+value) || strings.ContainsFunc(key+value, isControl):
-		return invalidf("%s: %.40q: control characters are not allowed", field, key)
+	case text.Check(key+value) != nil:
+		return invalidf("%s: %.40q: must be printable text: %s", field, key, text.Check(key+value))
 	}
 	return nil
 }

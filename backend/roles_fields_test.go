@@ -76,7 +76,7 @@ var roleCases = map[string]roleCase{
 		reads: map[string]string{"env": "prod", "app": "a"},
 		refused: []refusal{
 			{"", "instance_ids"}, {"env", "instance_tags"}, {map[string]any{"": "x"}, "key"},
-			{map[string]any{"a\n": "x"}, "control"}, {map[string]any{"a": strings.Repeat("x", 300)}, "characters"},
+			{map[string]any{"a\n": "x"}, "printable"}, {map[string]any{"a": strings.Repeat("x", 300)}, "characters"},
 		},
 	},
 	"username": {on: "leased", update: "svc-2", anywhere: "every account has a user", set: "svc-1$", unset: "", refused: []refusal{
@@ -135,7 +135,7 @@ var roleCases = map[string]roleCase{
 		conflicts: map[string]string{"static": "nothing to disable", "leased": "static roles", "initial": "cannot reset"}},
 	"max_versions": {on: "leased", update: 5, anywhere: "every account has versions", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {1.5, "whole number"}, {"few", "max_versions"}}},
 	"custom_metadata": {on: "leased", update: map[string]any{"team": "db"}, updated: map[string]string{"team": "db"}, anywhere: "it means nothing to cloudpw", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
-		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "control"}}},
+		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "printable"}}},
 }
 
 // A role that stops setting passwords must drop the fields about that, and one that changes the method

@@ -67,6 +67,9 @@ func checkFields(path *framework.Path, req *logical.Request) error {
 		if !allowed(name) {
 			return refuseField(path, req, name, allowed)
 		}
+		if err := checkText(name, path.Fields[name], req.Data[name]); err != nil {
+			return err
+		}
 		if isSensitive(path.Fields[name]) && !isText(req.Data[name]) {
 			// The framework's own error would repeat the value.
 			return invalidf("%s: must be a string", name)

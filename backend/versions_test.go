@@ -132,9 +132,9 @@ func TestImportedPassword(t *testing.T) {
 	for name, c := range map[string]struct{ value, says string }{
 		"none":          {"", "required"},
 		"too long":      {strings.Repeat("s", 256), "255 characters"},
-		"line break":    {"s3cret-by-hand\n", "line breaks"},
+		"line break":    {"s3cret-by-hand\n", "U+000A (line feed)"},
 		"not UTF-8":     {"s3cret-by-hand\xff", "UTF-8"},
-		"a control":     {"s3cret-by-hand\x7f", "control characters"},
+		"a control":     {"s3cret-by-hand\x7f", "character 15 is U+007F (delete)"},
 		"a letter more": {strings.Repeat("ü", 256), "255 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {

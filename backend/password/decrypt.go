@@ -7,7 +7,8 @@ import (
 	"errors"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 var (
@@ -35,8 +36,8 @@ const maxCiphertextText = 8 << 10
 // block under the public half of key. An empty ciphertext is no password yet;
 // the caller looks for it first, here it is a failure like any other.
 //
-// The plaintext must be UTF-8 of 1 to [MaxLength] bytes without control
-// characters, since the guest chose it and it will be printed on terminals.
+// The plaintext must be printable text of 1 to [MaxLength] bytes (see
+// [text.Check]), since the guest chose it and it will be printed on terminals.
 //
 // The error is [ErrDecrypt] or [ErrFIPS], each always the same value.
 func DecryptInitial(key *PrivateKey, ciphertext string) (string, error) {
@@ -68,16 +69,6 @@ func dropSpace(c rune) rune {
 }
 
 // isPassword reports whether a decrypted text may be handed out as a password.
-func isPassword(text []byte) bool {
-	if len(text) == 0 || len(text) > MaxLength || !utf8.Valid(text) {
-		return false
-	}
-	for _, c := range string(text) {
-		// Besides the control characters proper: line and paragraph separators,
-		// and those that reorder the text around them on a screen.
-		if unicode.IsControl(c) || unicode.In(c, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
-			return false
-		}
-	}
-	return true
+func isPassword(plaintext []byte) bool {
+	return len(plaintext) > 0 && len(plaintext) <= MaxLength && text.Check(string(plaintext)) == nil
 }

@@ -155,6 +155,11 @@ func TestDecryptInitialRefusesHostilePlaintext(t *testing.T) {
 		"C1 control":            {key, "abc\u009bdef"},
 		"line separator":        {key, "abc\u2028def"},
 		"right-to-left":         {key, "abc\u202edef"},
+		"zero width space":      {key, "abc\u200bdef"},
+		"byte order mark":       {key, "\ufeffabcdef"},
+		"tag character":         {key, "abc\U000E0041def"},
+		"no-break space":        {key, "abc\u00a0def"},
+		"replacement character": {key, "abc\ufffddef"},
 		"256 bytes":             {large, strings.Repeat("a", 256)},
 	}
 	for name, tt := range tests {

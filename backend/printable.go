@@ -1,0 +1,103 @@
+package backend
+
+import (
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
+)
+
+// Bounds of lists and pairs, whatever the field: each field has its own besides.
+const (
+	maxElements      = maxInstances
+	maxPairs         = 1000
+	maxElementLength = 4096 // characters
+)
+
+// checkText refuses a value of a field in which some text is not printable, since it would come back in answers,
+// errors and logs, or go to a cloud that reads it otherwise than people do. Files have a form of their own, and
+// so has the passphrase of one: those are for their parsers.
+func checkText(name string, field *framework.FieldSchema, value any) error {
+	if isFile(field) || name == passphraseField {
+		return nil
+	}
+	switch v := value.(type) {
+	case string:
+		return printable(name, v)
+	case []string:
+		return checkElements(name, len(v), maxElements, slices.Values(v))
+	case []any:
+		return checkElements(name, len(v), maxElements, func(yield func(string) bool) {
+			for _, element := range v {
+				if s, ok := element.(string); ok && !yield(s) {
+					return
+				}
+			}
+		})
+	case map[string]string:
+		return checkElements(name, 2*len(v), 2*maxPairs, func(yield func(string) bool) {
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				if !yield(key) || !yield(v[key]) {
+					return
+				}
+			}
+		})
+	case map[string]any:
+		return checkElements(name, 2*len(v), 2*maxPairs, func(yield func(string) bool) {
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				if s, ok := v[key].(string); !yield(key) || ok && !yield(s) {
+					return
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// passphraseField decrypts a file, so it is whatever that was encrypted with.
+const passphraseField = "passphrase"
+
+// isFile reports whether the field takes the content of a file, with its lines.
+func isFile(field *framework.FieldSchema) bool {
+	return field.DisplayAttrs != nil && field.DisplayAttrs.EditType == "file"
+}
+
+func checkElements(name string, count, most int, elements func(func(string) bool)) (err error) {
+	if count > most {
+		return invalidf("%s: has more than %d elements", name, most)
+	}
+	for s := range elements {
+		if utf8.RuneCountInString(s) > maxElementLength {
+			return invalidf("%s: an element is longer than %d characters", name, maxElementLength)
+		}
+		if err := printable(name, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printable refuses text with a character that is not printable. The error holds nothing else of the text, which
+// may be a secret.
+func printable(name, value string) error {
+	if err := text.Check(value); err != nil {
+		return invalidf("%s: must be printable text: %s", name, err)
+	}
+	return nil
+}
+
+// checkList bounds a list of names that the framework has made, which may come from one text with commas.
+func checkList(name string, list []string, most, longest int) error {
+	if len(list) > most {
+		return invalidf("%s: %d elements; give at most %d", name, len(list), most)
+	}
+	for _, element := range list {
+		if utf8.RuneCountInString(element) > longest {
+			return invalidf("%s: %.40q is longer than %d characters", name, element, longest)
+		}
+	}
+	return nil
+}
