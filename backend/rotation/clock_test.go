@@ -131,16 +131,21 @@ func TestAScheduleIsDoubtedAfterAStart(t *testing.T) {
 		period time.Duration
 		at     time.Duration
 		own    bool
+		window time.Duration
 		want   time.Duration
 	}{
-		{"of an earlier process", time.Hour, -time.Minute, false, startHold},
-		{"of this one", time.Hour, -time.Minute, true, -time.Minute},
-		{"of a short period", 10 * time.Second, -5 * time.Hour, false, 10 * time.Second},
-		{"long past", time.Hour, -5 * time.Hour, false, startHold},
-		{"to come", time.Hour, time.Minute + startHold, false, time.Minute + startHold},
+		{"of an earlier process", time.Hour, -time.Minute, false, 0, startHold},
+		{"of this one", time.Hour, -time.Minute, true, 0, -time.Minute},
+		{"of a short period", 10 * time.Second, -5 * time.Hour, false, 0, 10 * time.Second},
+		{"long past", time.Hour, -5 * time.Hour, false, 0, startHold},
+		{"in a window that closes soon", time.Hour, -time.Minute, false, 2 * time.Minute, -time.Minute},
+		{"in a window that stays open", time.Hour, -time.Minute, false, time.Hour, startHold},
+		{"after its window", time.Hour, -time.Hour, false, time.Minute, startHold},
+		{"to come", time.Hour, time.Minute + startHold, false, 0, time.Minute + startHold},
 	} {
 		a := leasedAccount()
 		a.Settings = with(staticSettings(), func(s *Settings) { s.Period = c.period })
+		a.Settings.Window = c.window
 		a.NextRotation = t0.Add(c.at)
 		is(t, c.name, a.scheduledAt(situation{now: t0, clock: quiet, ownSchedule: c.own}), t0.Add(c.want))
 	}

@@ -96,6 +96,8 @@ func (a *Account) scheduledAt(s situation) time.Time {
 		return later(s.now, clock.quiet) // it is stored anew
 	case s.ownSchedule:
 		clock.quiet = time.Time{}
+	case a.Settings.Window > 0 && at.Add(a.Settings.Window).After(s.now) && !at.Add(a.Settings.Window).After(clock.quiet):
+		clock.quiet = time.Time{} // its window would close meanwhile
 	case every > 0 && every < startHold:
 		clock.quiet = clock.quiet.Add(every - startHold)
 	}
