@@ -7,10 +7,11 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
-// What Vault's Raft storage takes for one entry by default (max_entry_size), less what a role's entry, and the
-// record of its shared password, may come to hold besides the instances.
+// What any of Vault's storages takes for one entry, less what a role's entry, and the record of its shared password, may come
+// to hold besides the instances. Consul takes 512 KiB and integrated storage 1 MiB by default
+// (developer.hashicorp.com/vault/docs/internals/limits), and a plugin is not told which of them it has.
 const (
-	maxEntry = 1 << 20
+	maxEntry = 512 << 10
 	// roleReserve is for up to 100 conflicts with their reasons.
 	roleReserve = 64 << 10
 	// groupReserve is for 1,000 leases of about 150 bytes and 100 versions of up to 500.

@@ -29,11 +29,11 @@ func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
 		shared    bool
 		says      string // "": it is taken
 	}{
-		"as many as a role has":       {maxInstances, "Administrator", false, ""},
-		"with long names":             {maxInstances, long, false, "instance_tags: "},
-		"with a shared password":      {maxInstances, "root", true, "instance_tags: "},
-		"half of them, which share":   {maxInstances / 2, "Administrator", true, ""},
-		"half of them with long ones": {maxInstances / 2, long, true, "instance_tags: "},
+		"most of a role's":             {maxInstances * 3 / 4, "Administrator", false, ""},
+		"with long names":              {maxInstances * 3 / 4, long, false, "instance_tags: "},
+		"with a shared password":       {maxInstances / 3, "root", true, "instance_tags: "},
+		"fewer of them, which share":   {maxInstances / 5, "Administrator", true, ""},
+		"fewer of them with long ones": {maxInstances / 5, long, true, "instance_tags: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ch := &change{name: "r", next: &role{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}}
