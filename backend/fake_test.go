@@ -33,8 +33,9 @@ type fakeCloud struct {
 	initial   map[string]string // ciphertext by instance id
 	passwords map[string]string // what the server really accepts
 	records   map[string]cloud.ResetRecord
-	prints    map[string]string // fingerprint by key pair name
-	failures  map[string]error  // by method
+	prints    map[string]string                      // fingerprint by key pair name
+	failures  map[string]error                       // by method
+	during    map[string]func(context.Context) error // what happens in a call, by method
 	calls     map[string]int
 	rules     map[string]password.Rules // by instance id, where they are not fakeRules
 	configs   []cloud.Config            // of every provider made
@@ -159,9 +160,13 @@ func (p *fakeProvider) call(ctx context.Context, method string) error {
 		}
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.calls[method]++
-	return p.failures[method]
+	failure, during := p.failures[method], p.during[method]
+	p.mu.Unlock()
+	if during != nil {
+		return during(ctx)
+	}
+	return failure
 }
 
 func (p *fakeProvider) DescribeInstances(ctx context.Context, ids []string) ([]cloud.Instance, error) {

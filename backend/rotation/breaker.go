@@ -1,6 +1,8 @@
 package rotation
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -65,6 +67,20 @@ func (b *breaker) report(now time.Time, err error) {
 	default: // an answer, good or bad
 		b.failures, b.open, b.cause = 0, 0, ""
 	}
+}
+
+// errNoTurn marks a call that was never made, since the connection's limiter gave it no turn in time.
+var errNoTurn = errors.New("no turn in time")
+
+// reportCall is report for a call made for somebody, in whose context that is. Neither that they went away nor
+// that the limiter had no turn for the call tells anything about the cloud.
+func (b *breaker) reportCall(ctx context.Context, now time.Time, err error) {
+	kind := cloud.KindOf(err)
+	if errors.Is(err, errNoTurn) || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
+		b.release()
+		return
+	}
+	b.report(now, err)
 }
 
 // shift keeps the time until the next try after a step of the clock.

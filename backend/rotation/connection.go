@@ -126,10 +126,10 @@ type lookAnswer struct {
 // they go out side by side.
 func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
 	if pollBatch(r) == 1 {
-		ctx, cancel := context.WithTimeout(ctx, timeout+gatePatience)
+		call, cancel := context.WithTimeout(ctx, timeout+gatePatience)
 		defer cancel()
-		records, err := r.ResetRecords(ctx, []cloud.ResetRef{ref})
-		n.breaker.report(c.opts.Now(), err)
+		records, err := r.ResetRecords(call, []cloud.ResetRef{ref})
+		n.breaker.reportCall(ctx, c.opts.Now(), err)
 		c.opts.turn(ctx, ID{n.name, ref.InstanceID, ""})
 		rec, ok := records[ref.InstanceID]
 		return rec, ok, err
@@ -184,7 +184,7 @@ func (c *Core) collect(n *connection) {
 		ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+gatePatience)
 		records, err := now[0].resetter.ResetRecords(ctx, refs)
 		cancel()
-		n.breaker.report(c.opts.Now(), err)
+		n.breaker.reportCall(c.ctx, c.opts.Now(), err)
 		for _, l := range now {
 			rec, ok := records[l.ref.InstanceID]
 			l.answer <- lookAnswer{rec, ok, err}

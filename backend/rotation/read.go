@@ -288,7 +288,7 @@ func (c *Core) initial(ctx context.Context, rec *Account) (string, error) {
 	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+gatePatience)
 	defer cancel()
 	ciphertext, err := reader.InitialPassword(call, rec.InstanceID)
-	n.breaker.report(c.opts.Now(), err)
+	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	if err == nil {
 		return c.opts.Decrypt(ctx, Ciphertext{ID: rec.ID, Key: rec.Settings.Key, Facts: rec.Facts, Value: ciphertext,
 			Fingerprint: func(ctx context.Context) (string, error) { return reader.KeyFingerprint(ctx, rec.Facts.KeyName) }})

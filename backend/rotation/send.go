@@ -180,7 +180,7 @@ func (c *Core) call(ctx context.Context, n *connection, live *Connection, r clou
 	call, cancel := context.WithTimeout(ctx, live.RequestTimeout)
 	defer cancel()
 	started, err := r.StartReset(call, reset)
-	n.breaker.report(c.opts.Now(), err)
+	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	return outcome{sent: true, started: started, err: err}
 }
 

@@ -143,7 +143,7 @@ func (c *Core) clearInitial(ctx context.Context, e *entry, n *connection, live *
 	call, cancel := context.WithTimeout(ctx, live.RequestTimeout+gatePatience)
 	err := clearer.ClearInitialPassword(call, e.id.InstanceID)
 	cancel()
-	n.breaker.report(c.opts.Now(), err)
+	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	if err != nil && cloud.KindOf(err) != cloud.NotFound {
 		c.hold(e, err)
 		return nil
