@@ -64,6 +64,7 @@ func playClock(t *testing.T, seed uint64) *world {
 			w.checkDisclosures()
 		}
 		w.jump(0)
+		pass(2 * lapseRecheck) // what was looked at while the clocks disagreed
 		clients.Wait()
 		w.calm()
 		w.rest(ctx, settleBound, func() string {
