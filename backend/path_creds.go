@@ -18,6 +18,7 @@ func (b *backend) pathCredsRole() *framework.Path {
 		DisplayAttrs: displayed("credentials"),
 		Fields: map[string]*framework.FieldSchema{
 			"role": nameField("Name of the role."),
+			"ttl":  leaseTTLField(),
 			"wait": waitField(),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -37,6 +38,7 @@ func (b *backend) pathCredsInstance() *framework.Path {
 		Fields: map[string]*framework.FieldSchema{
 			"role":        nameField("Name of the role."),
 			"instance_id": nameField("Id of one of the role's instances."),
+			"ttl":         leaseTTLField(),
 			"wait":        waitField(),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -71,11 +73,24 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
+	ctx, warning, err := withLeaseTTL(ctx, r, input{data})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := b.readPassword(ctx, req.Path, name, r, data, wait)
+	if err == nil && warning != "" {
+		resp.AddWarning(warning)
+	}
+	return resp, err
+}
+
+// readPassword answers with the password of an account, or with the one that a role's accounts share.
+func (b *backend) readPassword(ctx context.Context, path, name string, r *role, data *framework.FieldData, wait time.Duration) (*logical.Response, error) {
 	instance := ""
 	if _, ok := data.Schema["instance_id"]; ok {
 		instance = data.Get("instance_id").(string)
 	} else if r.shared() {
-		return b.readGroup(ctx, req.Path, name, r, wait)
+		return b.readGroup(ctx, path, name, r, wait)
 	}
 	id, err := b.accountOf(ctx, name, r, instance)
 	if err != nil {
@@ -87,7 +102,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	}
 	answer, err := read(ctx, id, wait)
 	if err != nil {
-		return nil, worthWaiting(req.Path, err, b.forgotten(ctx, name, id, err))
+		return nil, worthWaiting(path, err, b.forgotten(ctx, name, id, err))
 	}
 	return b.credsAnswer(answer, accountAnswer(answer)), nil
 }

@@ -3,9 +3,9 @@ package backend
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -15,9 +15,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// HandleRequest is the one wrapper around every path. It refuses fields that the path does not know
-// for that operation, since the framework only warns of them, and not even that when there is no
-// response body: a misspelt max_ttl would be lost in silence.
+// HandleRequest is the one wrapper around every path. It refuses fields that a write does not know,
+// since the framework only warns of them, and not even that when there is no response body: a misspelt
+// max_ttl would be lost in silence.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
 	switch req.Operation {
 	case logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation,
@@ -36,16 +36,26 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 }
 
 func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	var ignored []string
 	if len(req.Data) > 0 { // most reads have no fields, and finding the path takes as long as the read itself
 		if path := b.Route(req.Path); path != nil && path.Operations[req.Operation] != nil {
-			if err := checkFields(path, req); err != nil {
+			var err error
+			if req, ignored, err = checkFields(path, req); err != nil {
 				return nil, err
 			}
-			req = withEmptyMaps(path, req)
 		}
 	}
 	// A client waits for the answer, so its cloud calls go before those of the background.
-	return b.Backend.HandleRequest(cloud.WithInteractive(ctx), req)
+	resp, err := b.Backend.HandleRequest(cloud.WithInteractive(ctx), req)
+	if errors.Is(err, logical.ErrUnsupportedOperation) {
+		return nil, b.unsupported(req)
+	}
+	if resp != nil && err == nil {
+		for _, warning := range ignored {
+			resp.AddWarning(warning)
+		}
+	}
+	return resp, err
 }
 
 // HandleExistenceCheck asks only whether the thing in the URL exists. The body is left to
@@ -56,35 +66,45 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 	return b.Backend.HandleExistenceCheck(ctx, &bare)
 }
 
-// checkFields refuses what the path's schema does not allow for the operation.
-func checkFields(path *framework.Path, req *logical.Request) error {
+// checkFields refuses what the path's schema does not allow for the operation, and returns the request with
+// its values as they were written. A read goes on without fields that it does not know, and warns of them:
+// clients add some to every read (version, ttl), and nothing that matters is lost with them.
+func checkFields(path *framework.Path, req *logical.Request) (*logical.Request, []string, error) {
 	writes := req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && req.Operation != logical.DeleteOperation
 	allowed := func(name string) bool {
 		field := path.Fields[name]
 		return field != nil && !inURL(path, name) && (writes || field.Query)
 	}
+	checked := *req
+	checked.Data = make(map[string]any, len(req.Data))
+	var ignored []string
 	for _, name := range slices.Sorted(maps.Keys(req.Data)) {
+		field := path.Fields[name]
 		if !allowed(name) {
-			return refuseField(path, req, name, allowed)
+			if req.Operation != logical.ReadOperation || field != nil && inURL(path, name) {
+				return nil, nil, invalidf("%s", refusedField(path, req, name, allowed))
+			}
+			if len(ignored) < maxNamed {
+				ignored = append(ignored, "ignored: "+refusedField(path, req, name, allowed))
+			}
+			continue
 		}
-		if err := checkText(name, path.Fields[name], req.Data[name]); err != nil {
-			return err
+		if err := checkText(name, field, req.Data[name]); err != nil {
+			return nil, nil, err
 		}
-		if isSensitive(path.Fields[name]) && !isText(req.Data[name]) {
-			// The framework's own error would repeat the value.
-			return invalidf("%s: must be a string", name)
+		value, err := asWritten(name, field, req.Data[name])
+		if err != nil {
+			return nil, nil, err
 		}
-		if isWhole(path.Fields[name]) && isFraction(req.Data[name]) {
-			// The framework would cut it off in silence.
-			return invalidf("%s: must be a whole number", name)
-		}
+		checked.Data[name] = value
 	}
-	return nil
+	return &checked, ignored, nil
 }
 
-func refuseField(path *framework.Path, req *logical.Request, name string, allowed func(string) bool) error {
+// refusedField says why a field is none of the operation's, and what was meant perhaps.
+func refusedField(path *framework.Path, req *logical.Request, name string, allowed func(string) bool) string {
 	if path.Fields[name] != nil && inURL(path, name) {
-		return invalidf("%s: is part of the path and cannot be a field", name)
+		return name + ": is part of the path and cannot be a field"
 	}
 	var known []string
 	for _, field := range slices.Sorted(maps.Keys(path.Fields)) {
@@ -100,7 +120,7 @@ func refuseField(path *framework.Path, req *logical.Request, name string, allowe
 	if near := nearest(name, known); near != "" {
 		meant = "; did you mean " + near + "?"
 	}
-	return invalidf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), command("path-help", req.Path))
+	return fmt.Sprintf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), command("path-help", req.Path))
 }
 
 // nearest is the name that a misspelt one was meant to be: the one that takes the fewest changes, if at
@@ -155,50 +175,4 @@ func inURL(path *framework.Path, name string) bool {
 
 func isSensitive(field *framework.FieldSchema) bool {
 	return field.DisplayAttrs != nil && field.DisplayAttrs.Sensitive
-}
-
-func isText(value any) bool {
-	switch value.(type) {
-	case nil, string, json.Number:
-		return true
-	}
-	return false
-}
-
-// isWhole reports whether the field is a number of things, or of seconds.
-func isWhole(field *framework.FieldSchema) bool {
-	return field.Type == framework.TypeInt || field.Type == framework.TypeDurationSecond
-}
-
-// isFraction reports whether a JSON number is none of ours.
-func isFraction(value any) bool {
-	var f float64
-	switch v := value.(type) {
-	case float64:
-		f = v
-	case json.Number:
-		var err error
-		if f, err = v.Float64(); err != nil {
-			return false // the framework refuses it
-		}
-	}
-	return f != math.Trunc(f)
-}
-
-// withEmptyMaps turns the empty string, which unsets a field, into an empty map where the schema wants
-// pairs: the framework refuses it there.
-func withEmptyMaps(path *framework.Path, req *logical.Request) *logical.Request {
-	changed := req
-	for name, value := range req.Data {
-		if field := path.Fields[name]; field == nil || field.Type != framework.TypeKVPairs || value != "" && value != nil {
-			continue
-		}
-		if changed == req {
-			c := *req
-			c.Data = maps.Clone(req.Data)
-			changed = &c
-		}
-		changed.Data[name] = map[string]any{}
-	}
-	return changed
 }

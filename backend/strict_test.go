@@ -20,6 +20,9 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 			if op == logical.CreateOperation {
 				op = logical.UpdateOperation
 			}
+			if op == logical.ReadOperation {
+				continue // a read warns; see TestReadsWarnOfUnknownFields
+			}
 			h.refused(t, op, samples[path.Pattern], map[string]any{"surprise": "x"}, http.StatusBadRequest, "surprise", "unknown field")
 		}
 	}
@@ -29,7 +32,6 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 
 func TestFieldsOfOtherOperationsAreRefused(t *testing.T) {
 	h := leasedRole(t, nil)
-	h.refused(t, logical.ReadOperation, "roles/web", map[string]any{"ttl": "3h"}, http.StatusBadRequest, "ttl", "takes no fields")
 	h.refused(t, logical.DeleteOperation, "config/prod", map[string]any{"region": "x"}, http.StatusBadRequest, "region")
 	h.refused(t, logical.ListOperation, "config", map[string]any{"region": "x"}, http.StatusBadRequest, "takes after, limit")
 	h.refused(t, logical.ReadOperation, "creds/web", map[string]any{"role": "other"}, http.StatusBadRequest, "role", "part of the path")

@@ -230,6 +230,8 @@ type Lease struct {
 	Expires time.Time `json:"expires"`
 	// Renewed is when it was last renewed; zero: never.
 	Renewed time.Time `json:"renewed,omitzero"`
+	// TTL is the TTL that its client asked for, which a renewal without one keeps; 0: the account's.
+	TTL time.Duration `json:"ttl,omitempty"`
 }
 
 // Backoff keeps a failing account from being tried too often.

@@ -43,6 +43,8 @@ type LeaseRef struct {
 type disclosed struct {
 	nonce string
 	at    time.Time
+	// ttl is the TTL that the client asked for, 0: none. It only shortens the lease.
+	ttl   time.Duration
 	grant *Grant
 }
 
@@ -103,11 +105,15 @@ func (a *Account) lease(e disclosed, version int, until time.Time, r rules) erro
 		return a.tooLate(version, until, e.at)
 	}
 	ttl := min(a.Settings.TTL, left)
+	asked := time.Duration(0)
+	if e.ttl > 0 && e.ttl < a.Settings.TTL {
+		ttl, asked = min(ttl, e.ttl), e.ttl
+	}
 	*e.grant = Grant{Nonce: e.nonce, TTL: ttl, MaxTTL: left}
 	if a.Leases == nil {
 		a.Leases = map[string]Lease{}
 	}
-	a.Leases[e.nonce] = Lease{Version: version, Issued: e.at, Expires: e.at.Add(ttl)}
+	a.Leases[e.nonce] = Lease{Version: version, Issued: e.at, Expires: e.at.Add(ttl), TTL: asked}
 	return nil
 }
 
@@ -243,6 +249,9 @@ func (e renewed) apply(a *Account, _ rules) error {
 		return errorf(Invalid, "version %d of account %s has reached its max_ttl, so its lease cannot be renewed; read a new password", l.Version, a.ID)
 	}
 	ttl := min(a.Settings.TTL, left)
+	if l.TTL > 0 {
+		ttl = min(ttl, l.TTL)
+	}
 	*e.grant = Grant{Nonce: e.lease.Nonce, TTL: ttl, MaxTTL: maxTTL}
 	expires := e.at.Add(min(max(ttl, e.increment), left))
 	if !expires.After(l.Expires) {

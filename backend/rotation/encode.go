@@ -71,6 +71,10 @@ func appendLease(out []byte, nonce string, l Lease) ([]byte, error) {
 		}
 		out = append(out, '"')
 	}
+	if l.TTL != 0 {
+		out = append(out, `,"ttl":`...)
+		out = strconv.AppendInt(out, int64(l.TTL), 10)
+	}
 	return append(out, '}'), nil
 }
 

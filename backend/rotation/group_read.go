@@ -92,7 +92,7 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 		return nil, e.watch(), e.rec.notAgreed()
 	}
 	var grant Grant
-	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), grant: &grant}}
+	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: &grant}}
 	leased := e.rec.Settings.Mode == Leased
 	if leased {
 		if ev.nonce, err = c.opts.NewID(); err != nil {

@@ -85,7 +85,7 @@ func until(ctx context.Context) time.Duration {
 
 // tryRead is one try of Read. changed is closed at the record's next change.
 func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{}, error) {
-	ev := disclosed{at: c.opts.Now(), grant: new(Grant)}
+	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant)}
 	var j *joiner
 	if e.leased.Load() && !c.opts.rules.nonceAfterAnswer {
 		nonce, err := c.opts.NewID()

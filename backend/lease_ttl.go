@@ -1,0 +1,43 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// minLeaseTTL is the shortest lease that a client may ask for, where the role's own are not shorter: each
+// end of a lease resets the password of a server.
+const minLeaseTTL = time.Minute
+
+// leaseTTLField is the field ttl of a read of creds/.
+func leaseTTLField() *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Query: true, DisplayAttrs: labelled("TTL"),
+		Description: fmt.Sprintf("Leased roles: a shorter lease than the role's ttl, at least %s. Renewals keep it. Ignored with a warning where the role's ttl is shorter, or the role is static. Default: the role's ttl.", inWords(minLeaseTTL))}
+}
+
+// withLeaseTTL reads ttl. What it cannot do for the client, it says in a warning: clients add the field to
+// reads of every kind, and the password is what they need.
+func withLeaseTTL(ctx context.Context, r *role, in input) (_ context.Context, warning string, err error) {
+	var ttl *time.Duration
+	if err := in.duration("ttl", &ttl); err != nil {
+		return nil, "", err
+	}
+	least := min(minLeaseTTL, r.ttl())
+	switch {
+	case ttl == nil || *ttl == 0: // 0 is Vault's way to ask for the default
+	case r.Mode != rotation.Leased:
+		return ctx, "ttl: ignored, since this role is static and its passwords have no lease", nil
+	case *ttl < least:
+		return nil, "", invalidf("ttl: must be at least %s, since the end of a lease resets the password of a server; leave it out for the role's ttl of %s", inWords(least), inWords(r.ttl()))
+	case *ttl > r.ttl():
+		return ctx, fmt.Sprintf("ttl: %s is above the role's ttl, so the lease has that: %s", inWords(*ttl), inWords(r.ttl())), nil
+	default:
+		return rotation.WithTTL(ctx, *ttl), "", nil
+	}
+	return ctx, "", nil
+}
