@@ -47,13 +47,15 @@ const maxKeyText = 16 << 10
 
 // ParsePrivateKey reads an RSA private key of [MinKeyBits] to [MaxKeyBits] bits
 // from PEM text: PKCS#1, PKCS#8 or OpenSSH. Other PEM blocks around the one
-// private key, such as certificates, are passed over.
+// private key, such as certificates, are passed over. What can only be meant as
+// PEM is taken for it: see pemText.
 //
 // An encrypted key needs its passphrase: [ErrPassphraseMissing] and
 // [ErrPassphraseWrong] say when there is none or the wrong one. Understood are the
 // legacy PEM encryption, OpenSSH's own, and PKCS#8 with PBES2 (PBKDF2 and
 // AES-CBC, what openssl writes). A passphrase for a key that is not encrypted
-// is refused, since it shows that another key was meant.
+// is refused, since it shows that another key was meant. The line break at the
+// end of a passphrase's file is left out if the key does not open with it.
 //
 // All errors are fit for the client that sent the key: they name the field and
 // the way out, and contain nothing of the key.
@@ -62,7 +64,7 @@ func ParsePrivateKey(text, passphrase []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := parseBlock(block, passphrase)
+	raw, err := openBlock(block, passphrase)
 	if err != nil {
 		return nil, err
 	}
@@ -78,23 +80,51 @@ func ParsePrivateKey(text, passphrase []byte) (*PrivateKey, error) {
 	}
 }
 
-func notRSA(kind string) error {
-	return fmt.Errorf("private_key is %s key; clouds encrypt initial passwords under RSA keys only: use the RSA key pair of the instance", kind)
+// openBlock is parseBlock, with the passphrase as it was given and else without what a file adds to it.
+func openBlock(block *pem.Block, passphrase []byte) (any, error) {
+	bare := passphraseText(passphrase)
+	if len(bare) == 0 {
+		return parseBlock(block, nil)
+	}
+	key, err := parseBlock(block, passphrase)
+	if errors.Is(err, ErrPassphraseWrong) && !bytes.Equal(bare, passphrase) {
+		return parseBlock(block, bare)
+	}
+	return key, err
 }
+
+// passphraseText is a passphrase without what editors and shells add to its file: line breaks at the end, a
+// byte order mark, and the NULs of UTF-16.
+func passphraseText(passphrase []byte) []byte {
+	text := string(passphrase)
+	if isUTF16(text) {
+		text = strings.TrimLeft(strings.ReplaceAll(text, "\x00", ""), "\ufffd\xff\xfe")
+	}
+	return []byte(strings.TrimRight(strings.TrimPrefix(text, "\ufeff"), "\r\n"))
+}
+
+func notRSA(kind string) error {
+	return fmt.Errorf("private_key is %s key; %s", kind, needsRSA)
+}
+
+var errMoreKeys = errors.New("private_key holds more than one private key: give one")
 
 // findPrivateKey picks the one PEM block that holds a private key, or tells what
 // was sent instead.
-func findPrivateKey(text []byte) (*pem.Block, error) {
-	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
+func findPrivateKey(raw []byte) (*pem.Block, error) {
 	switch {
-	case len(text) == 0:
+	case len(strings.TrimFunc(string(raw), isBlank)) == 0:
 		return nil, errors.New("private_key is empty: give an RSA private key in PEM form")
-	case len(text) > maxKeyText:
+	case len(raw) > maxKeyText:
 		return nil, fmt.Errorf("private_key is longer than %d bytes: give the PEM block of the private key alone", maxKeyText)
+	}
+	text, err := pemText(raw)
+	if err != nil {
+		return nil, err
 	}
 	var found *pem.Block
 	var others []string
-	for rest := text; ; {
+	for rest := []byte(text); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
@@ -104,11 +134,11 @@ func findPrivateKey(text []byte) (*pem.Block, error) {
 		} else if found == nil {
 			found = block
 		} else {
-			return nil, errors.New("private_key holds more than one private key: give one")
+			return nil, errMoreKeys
 		}
 	}
 	if found == nil {
-		return nil, notPrivateKey(text, others)
+		return nil, notPrivateKey([]byte(text), others)
 	}
 	return found, nil
 }
@@ -125,8 +155,6 @@ func notPrivateKey(text []byte, blocks []string) error {
 		return slices.ContainsFunc(blocks, func(t string) bool { return strings.HasSuffix(t, suffix) })
 	}
 	switch {
-	case hasPrefix("PuTTY-User-Key-File-"):
-		return errors.New("private_key is a PuTTY key file; convert it with: puttygen key.ppk -O private-openssh -o key.pem")
 	case hasType("PUBLIC KEY"), slices.ContainsFunc(publicKeyPrefixes, hasPrefix):
 		return errors.New("private_key is a public key: give the private half of the key pair")
 	case hasType("CERTIFICATE"), hasType("CERTIFICATE REQUEST"):
@@ -136,13 +164,18 @@ func notPrivateKey(text []byte, blocks []string) error {
 			"-----BEGIN PRIVATE KEY----- or -----BEGIN OPENSSH PRIVATE KEY-----")
 	case bytes.Contains(text, []byte("-----BEGIN ")):
 		return errors.New("private_key is damaged PEM: it is cut short or its line breaks are lost; use private_key=@key.pem")
-	default:
-		return errors.New("private_key is not in PEM form: to send a file, write private_key=@key.pem")
 	}
+	if err := foreignForm(string(text)); err != nil {
+		return err
+	}
+	return errors.New("private_key is not in PEM form: to send a file, write private_key=@key.pem")
 }
 
 // parseBlock turns a PEM block into a key of whatever algorithm.
 func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
+	if err := otherKind(block); err != nil {
+		return nil, err
+	}
 	if !isEncrypted(block) {
 		key, err := parseClear(block)
 		if err == nil && len(passphrase) > 0 {
@@ -165,6 +198,8 @@ func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 }
 
 const (
+	typePKCS1          = "RSA PRIVATE KEY"
+	typePKCS8          = "PRIVATE KEY"
 	typeEncryptedPKCS8 = "ENCRYPTED PRIVATE KEY"
 	typeOpenSSH        = "OPENSSH PRIVATE KEY"
 )
@@ -183,12 +218,29 @@ func isEncrypted(block *pem.Block) bool {
 	}
 }
 
+// otherKind says what a private key is that no passphrase and no parser makes an RSA key of.
+func otherKind(block *pem.Block) error {
+	switch block.Type {
+	case typePKCS8:
+		return otherAlgorithm(block.Bytes)
+	case typeOpenSSH:
+		return otherOpenSSH(block)
+	case "EC PRIVATE KEY":
+		return notRSA("an ECDSA")
+	case "DSA PRIVATE KEY":
+		return notRSA("a DSA")
+	case "RSA-PSS PRIVATE KEY":
+		return errPSS
+	case "SSH2 ENCRYPTED PRIVATE KEY":
+		return errors.New("private_key is a key of the SSH.com program; convert it with: ssh-keygen -i -f key.ssh2 > key.pem")
+	}
+	return nil
+}
+
 // parseClear reads a private key that is not encrypted.
 func parseClear(block *pem.Block) (any, error) {
 	switch block.Type {
-	case "DSA PRIVATE KEY":
-		return nil, notRSA("a DSA")
-	case "RSA PRIVATE KEY", "PRIVATE KEY", "EC PRIVATE KEY", typeOpenSSH:
+	case typePKCS1, typePKCS8, typeOpenSSH:
 	default:
 		return nil, notRSA("another kind of")
 	}

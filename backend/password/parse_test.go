@@ -87,7 +87,7 @@ func wantEncryptedKey(t *testing.T, text []byte, want Fingerprints) {
 	if got := mustParse(t, text, []byte(passphrase)).Fingerprints(); got != want {
 		t.Errorf("another key: %v", got)
 	}
-	for given, wantErr := range map[string]error{"": ErrPassphraseMissing, "wrong": ErrPassphraseWrong, passphrase + "\n": ErrPassphraseWrong} {
+	for given, wantErr := range map[string]error{"": ErrPassphraseMissing, "\r\n": ErrPassphraseMissing, "wrong": ErrPassphraseWrong, "wrong\n": ErrPassphraseWrong} {
 		if _, err := ParsePrivateKey(text, []byte(given)); err != wantErr { //nolint:errorlint // The value itself is meant.
 			t.Errorf("passphrase %q: %v, want %v", given, err, wantErr)
 		}
@@ -132,12 +132,12 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 		"signing request":      {reblock(t, string(certificate), "CERTIFICATE REQUEST"), "is a certificate"},
 		"other PEM":            {reblock(t, string(certificate), "DH PARAMETERS"), "no private key"},
 		"two private keys":     {pkcs1 + other, "more than one private key"},
-		"line breaks lost":     {strings.ReplaceAll(pkcs1, "\n", " "), "line breaks are lost"},
 		"cut short":            {pkcs1[:len(pkcs1)/2], "cut short"},
 		"middle missing":       {pkcs1[:200] + pkcs1[400:], "cut short"},
 		"empty block":          {"-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n", "damaged"},
 		"empty OpenSSH block":  {"-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n", "damaged"},
 		"wrong block type":     {reblock(t, pkcs1, "PRIVATE KEY"), "damaged"},
+		"line breaks and end":  {strings.ReplaceAll(pkcs1[:len(pkcs1)-20], "\n", " "), "line breaks are lost"},
 		"unknown private key":  {reblock(t, pkcs1, "QUANTUM PRIVATE KEY"), "another kind of key"},
 		"DSA":                  {reblock(t, pkcs1, "DSA PRIVATE KEY"), "a DSA key"},
 		"Ed25519 (OpenSSH)":    {string(readTestdata(t, "ed25519.pem")), "an Ed25519 key"},
