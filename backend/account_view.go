@@ -50,6 +50,12 @@ func accountData(v *rotation.View) map[string]any {
 	setTime(data, "missed_vault_rotation", timestamp(v.MissedRotation))
 	setTime(data, "initial_cleared_time", timestamp(v.InitialCleared))
 	setTime(data, "gone_time", timestamp(v.Gone))
+	if v.Joining {
+		data["joining"] = true
+	}
+	if !v.LeftOut.IsZero() {
+		data["left_out_time"], data["left_out_reason"] = timestamp(v.LeftOut), v.LeftOutReason
+	}
 	return data
 }
 
@@ -154,7 +160,10 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"initial_overwritten":   flag("Whether the cloud's initial password is known not to be the server's any more."),
 		"shared_password":       flag("Whether the account shares its password with the other accounts of its role."),
 		"group":                 field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since and further fields, as here, of the password that the role's accounts share."),
-		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, schedule, manual, import or read."),
+		"joining":               field(framework.TypeBool, false, "Only with shared_password: true while the account waits for the next password of its role. It is not given the one that the others have."),
+		"left_out_time":         moment(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
+		"left_out_reason":       field(framework.TypeString, false, "Why they do not. It is tried on, and belongs to them again once it has confirmed their password."),
+		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, joiner, schedule, manual, import or read."),
 		"due_since":             moment(false, "Since when a rotation is due"),
 		"launch_time":           moment(false, "When the instance was launched"),
 		"pending_since":         moment(false, "When the rotation under way began"),

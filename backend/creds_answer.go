@@ -2,6 +2,7 @@ package backend
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -75,17 +76,19 @@ func accountAnswer(a *rotation.Answer) map[string]any {
 	return data
 }
 
-// groupAnswer is the part of an answer that tells about all accounts of a role.
-func (r *role) groupAnswer() map[string]any {
+// groupAnswer is the part of an answer that tells about the accounts of a role that have its password.
+func groupAnswer(holders []rotation.ID) map[string]any {
 	data := accountAnswer(&rotation.Answer{})
-	instances := r.instances()
-	data["instance_ids"] = instances
-	data["username"] = r.Users[instances[0]]
-	for _, instance := range instances {
-		if r.Users[instance] != data["username"] {
+	instances := make([]string, 0, len(holders))
+	for i, id := range holders {
+		instances = append(instances, id.InstanceID)
+		if i == 0 {
+			data["username"] = id.Username
+		} else if id.Username != data["username"] {
 			data["username"] = ""
-			break
 		}
 	}
+	slices.Sort(instances)
+	data["instance_ids"] = instances
 	return data
 }

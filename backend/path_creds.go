@@ -116,7 +116,7 @@ func (b *backend) readGroup(ctx context.Context, path, name string, r *role, wai
 	if err != nil {
 		return nil, worthWaiting(path, err, b.forgotten(ctx, name, rotation.GroupID(r.Connection, name), err))
 	}
-	return b.credsAnswer(answer, r.groupAnswer()), nil
+	return b.credsAnswer(answer, groupAnswer(answer.Holders)), nil
 }
 
 // worthWaiting tells the reader of a path who came too early how to wait, where that may be long enough.

@@ -91,7 +91,20 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 	if err != nil {
 		return nil, err
 	}
-	return &logical.Response{Data: r.read(d)}, nil
+	shown := r.read(d)
+	if r.shared() {
+		leftOut, joining, err := b.core.Outside(ctx, r.Connection, data.Get("name").(string))
+		if err != nil {
+			return nil, vaultError("", err)
+		}
+		if len(leftOut) > 0 {
+			shown["left_out"] = leftOut
+		}
+		if len(joining) > 0 {
+			shown["joining"] = joining
+		}
+	}
+	return &logical.Response{Data: shown}, nil
 }
 
 func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

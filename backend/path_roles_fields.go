@@ -46,7 +46,7 @@ func roleFields() map[string]*framework.FieldSchema {
 		"skip_import_rotation": {Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
 			Description: "Static roles where the provider can reset: leave the accounts' passwords alone when the role is written, instead of rotating them. Default: true with force_stop=true, else false."},
 		"shared_password": {Type: framework.TypeBool, DisplayAttrs: labelled("Shared password"),
-			Description: "With source=reset: all accounts of the role have one password and are rotated together, in the cloud's batches. An instance that joins is given that password; one that leaves is rotated. Needs an instance. Fixed when the role is created. Default: false."},
+			Description: "With source=reset: all accounts of the role have one password and are rotated together, in the cloud's batches where it has some. An instance that joins makes all of them rotate, with force_stop=true each of them is shut down, since no server is sent a password that others have already; one that leaves is rotated. Needs an instance. Fixed when the role is created. Default: false."},
 		"rotation_period": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Rotation period"),
 			Description: fmt.Sprintf("Static roles where the provider can reset: time between two scheduled rotations, at least %s and min_reset_interval. Not together with rotation_schedule. Default: none.", inWords(minRotationPeriod))},
 		"rotation_schedule": {Type: framework.TypeString, DisplayAttrs: labelled("Rotation schedule"),
@@ -75,5 +75,7 @@ func roleResponse() map[string]*framework.FieldSchema {
 	for _, name := range []string{"instance_ids", "instance_tags", "username", "mode", "source", "max_versions", "custom_metadata"} {
 		fields[name].Required = true
 	}
+	fields["left_out"] = &framework.FieldSchema{Type: framework.TypeMap, Description: "Only with shared_password: instances that do not have the password and for which the others do not wait, with the reason, by id. Left out if there is none."}
+	fields["joining"] = &framework.FieldSchema{Type: framework.TypeCommaStringSlice, Description: "Only with shared_password: ids of instances that wait for the next password. Left out if there is none."}
 	return fields
 }

@@ -165,7 +165,7 @@ func rotateAnswer(accounts map[string]any) *logical.Response {
 func rotationState(v *rotation.View) map[string]any {
 	all := accountData(v)
 	state := map[string]any{}
-	for _, field := range []string{"username", "state", "current_version", "due_reason", "due_since", "last_vault_rotation", "last_error"} {
+	for _, field := range []string{"username", "state", "current_version", "due_reason", "due_since", "last_vault_rotation", "last_error", "joining", "left_out_reason"} {
 		if value, ok := all[field]; ok {
 			state[field] = value
 		}

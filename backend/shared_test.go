@@ -155,15 +155,15 @@ func TestSharedPasswordJoinAndLeave(t *testing.T) {
 	h.write(t, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2,srv-4"})
 	h.hasVersion(t, "srv-4", 1)
 	joined := h.lease(t, "creds/web/srv-4")
-	if joined.Data["password"] != group || h.cloud.password("srv-4") != group || joined.Data["version"] != 1 {
-		t.Errorf("a joiner has version %v, another password than the others: %v", joined.Data["version"], joined.Data["password"] != group)
+	if joined.Data["password"] == group || h.cloud.password("srv-4") != joined.Data["password"] || joined.Data["version"] != 2 {
+		t.Errorf("a joiner has version %v, the password that the others had: %v", joined.Data["version"], joined.Data["password"] == group)
 	}
 	left := h.hasVersion(t, "srv-3", 2)
 	if left["role"] != "" || left["shared_password"] != false || left["group"] != nil || h.cloud.password("srv-3") == group {
 		t.Errorf("a leaver keeps the shared password, or is %v", left)
 	}
-	if h.cloud.password("srv-1") != group || h.lease(t, "creds/web").Data["version"] != 1 {
-		t.Error("those that stayed were rotated")
+	if now := h.lease(t, "creds/web").Data; now["version"] != 2 || now["password"] != joined.Data["password"] || h.cloud.password("srv-1") != now["password"] {
+		t.Error("those that stayed do not have the joiner's password")
 	}
 	if got := h.lease(t, "creds/web").Data["instance_ids"]; fmt.Sprint(got) != "[srv-1 srv-2 srv-4]" {
 		t.Errorf("the answer is for %v", got)
@@ -180,8 +180,8 @@ func TestSharedRoleByTags(t *testing.T) {
 		t.Errorf("instances %v", got)
 	}
 	h.hasVersion(t, "srv-9", 1)
-	if got := h.lease(t, "creds/web").Data["password"]; got != group || h.cloud.password("srv-9") != group {
-		t.Error("the joiner has another password when the role answers")
+	if got := h.lease(t, "creds/web").Data["password"]; got == group || h.cloud.password("srv-9") != got {
+		t.Error("the joiner has another password when the role answers, or the one that the others had")
 	}
 	h.refusedWrite(t, "roles/none", map[string]any{"connection": "prod", "instance_tags": "app=none", "force_stop": true, "shared_password": true},
 		"shared_password", "instance")

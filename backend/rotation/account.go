@@ -66,6 +66,7 @@ const (
 	DueRevoked  Reason = "revoked"
 	DueDeadline Reason = "deadline"
 	DueLeaver   Reason = "leaver"
+	DueJoiner   Reason = "joiner"
 	DueSchedule Reason = "schedule"
 	DueManual   Reason = "manual"
 	DueImport   Reason = "import"
@@ -258,6 +259,10 @@ type Account struct {
 
 	// Members are the accounts of a group; see group.go. They are empty in an account.
 	Members []ID `json:"members,omitempty"`
+	// Joining, LeftOut and Refusals are a member's; see group_member.go.
+	Joining  string    `json:"joining,omitempty"`
+	LeftOut  time.Time `json:"left_out,omitzero"`
+	Refusals int       `json:"refusals,omitempty"`
 
 	// Versions, oldest first; the last is the current one.
 	Versions []Version `json:"versions,omitempty"`

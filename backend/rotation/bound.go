@@ -38,6 +38,9 @@ func (e bound) apply(a *Account, r rules) error {
 	if a.Settings.ResetMethod != e.settings.ResetMethod && !r.noBarrier {
 		a.raiseBarrier(e.at)
 	}
+	if e.settings.SharedPassword && (a.Role == "" || !a.Settings.SharedPassword) {
+		a.joins()
+	}
 	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
 	a.Gone = time.Time{}
 	return nil
@@ -54,6 +57,7 @@ func (e unbound) apply(a *Account, _ rules) error {
 	}
 	a.Role = ""
 	a.NextRotation = time.Time{}
+	a.LeftOut = time.Time{}
 	if a.nobodyNeeds() {
 		a.Due, a.Backoff = nil, nil
 	}
@@ -89,5 +93,8 @@ func (e vanished) apply(a *Account, _ rules) error {
 		return errNoChange
 	}
 	a.Gone = e.at
+	if _, member := a.group(); member {
+		a.Joining = joinsAnew // if it comes back, it is given no value that was made without it
+	}
 	return nil
 }

@@ -107,6 +107,12 @@ func (v *Connection) traits(method string) *cloud.ResetTraits {
 	return &t
 }
 
+// joint reports whether the account's reset method takes it in one request with others.
+func (v *Connection) joint(a *Account) bool {
+	r, err := v.resetter(a.Settings.ResetMethod)
+	return err == nil && joint(r, a)
+}
+
 // look is one account's question for an operation record.
 type look struct {
 	ref      cloud.ResetRef

@@ -178,6 +178,13 @@ type entry struct {
 	// changes counts the changes of a group's members, and agreed is the count at which all of them
 	// were seen to have its value.
 	changes, agreed atomic.Uint64
+	// known is a group's record, for the plans of its members, which must not wait for it. seenChanges is the
+	// count of changes at the last look at the members, lastLook when that was, and together whether some of
+	// them are to be sent its value in a joint request.
+	known       atomic.Pointer[Account]
+	seenChanges uint64
+	lastLook    time.Time
+	together    bool
 
 	// line is where clients wait whose changes may share a write; leased tells them before they hold mu
 	// that reading this account needs one.
@@ -214,7 +221,7 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	e.know(a)
+	c.know(e, a)
 	c.noteAttempts(e)
 	if a.follows() {
 		c.flights.follow(e)
@@ -263,7 +270,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	if e.rec == nil || !e.rec.NextRotation.Equal(next.NextRotation) {
 		e.ownNext = next.NextRotation
 	}
-	e.know(next)
+	c.know(e, next)
 	c.noteAttempts(e)
 	e.announce()
 	c.pokeGroup(next)
@@ -271,7 +278,12 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 }
 
 // know makes a record the cached one. The caller holds e.mu.
-func (e *entry) know(a *Account) {
+func (c *Core) know(e *entry, a *Account) {
+	if e.id.isGroup() {
+		if before := e.known.Swap(a); a != nil {
+			c.pokeMembers(e, before, a)
+		}
+	}
 	e.rec, e.loaded = a, true
 	e.leased.Store(a != nil && a.Settings.Mode == Leased)
 	e.followed.Store(a.follows())

@@ -59,9 +59,22 @@
 //     its role is not made: only the role's readers had use for it.
 //  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
 //     the batch (id and value), which is written there first and copied to each account before it is
-//     sent. A retry goes to the unconfirmed only, and one member's reported failures never replace the
-//     batch, which would reset all others: only a refused password does. A joiner is unconfirmed until confirmed; a leaver keeps
-//     a password that clients know, so it goes its own way and becomes due.
+//     sent. The members queue like any account, with the group's record as the source of their value;
+//     where the cloud takes many in one request, the group's worker sends those that have not failed.
+//     A value is sent only to those for whom it was made: who were members, at an instance that
+//     existed, when it was made. Their own records say so before it is written (group_member.go). Who
+//     joins, comes back, or has lost its record waits, and makes the group due for another value, which
+//     does not begin while somebody has the present one exclusively. A leaver keeps a password that
+//     clients know, so it goes its own way and becomes due.
+//     One member's reported failures never replace the batch, which would reset all others: only a
+//     refused password does, and each member's first two refusals at most. The group agrees without
+//     a member that has refused three passwords by itself, or that has not confirmed within five
+//     minutes of its first attempt (or of the batch, where something keeps it from one), if another one has
+//     confirmed. Such a member is left out: shown as such, and not waited for by the next batch
+//     either, until it confirms. It is tried on, with the newest value. That was made while it was a
+//     member, so it may have it without costing the others another reset; were it a joiner, a server
+//     that hangs and recovers could have all others reset again and again. Only an operator's word
+//     forgives refusals, for a member that refuses every other value could do the same.
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
 //
@@ -88,8 +101,9 @@
 //   - I10: a value leaves only while its account's record holds it with an open attempt.
 //   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
 //   - I12: the text about a failure that an account keeps holds no password, whatever the cloud says.
+//   - I13: no value that others have is given to an account that joined their group after it was made.
 //
 // rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
-// what is to be done next, worker.go how that is done, with send.go, look.go and settle.go, scheduler.go
+// what is to be done next (group_plan.go for a group), worker.go how that is done, with send.go, look.go and settle.go, scheduler.go
 // the queues, joint.go the writes that clients share.
 package rotation

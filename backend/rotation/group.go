@@ -103,6 +103,12 @@ func (e joined) apply(a *Account, r rules) error {
 	if a.Role != e.role || !a.Settings.SharedPassword {
 		return errStale // it has left meanwhile
 	}
+	if !a.may(e.batch) && !r.joinersGetAny {
+		return errStale // it joined after that was made
+	}
+	if a.Joining == e.batch {
+		a.Joining = ""
+	}
 	if p := a.Pending; p != nil && p.Batch == e.batch && !p.Rejected {
 		return retried{attempt: e.attempt}.apply(a, r)
 	}
@@ -138,6 +144,7 @@ func (e left) apply(a *Account, r rules) error {
 	}
 	a.Role = ""
 	a.Settings.SharedPassword = false
+	a.Joining, a.LeftOut, a.Refusals = "", time.Time{}, 0
 	if !a.Settings.CanReset || a.Pending == nil && a.current() == nil {
 		return nil
 	}

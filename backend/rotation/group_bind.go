@@ -69,7 +69,7 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", e.id, err)
 	}
-	e.rec, e.loaded = nil, true
+	c.know(e, nil)
 	e.announce()
 	c.unschedule(e)
 	return nil

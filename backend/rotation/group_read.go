@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// ReadGroup is Read for the shared password of a role: it answers once all accounts agree.
+// ReadGroup is Read for the shared password of a role: it answers once all accounts agree that are waited
+// for, and says which ones have the password.
 func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time.Duration) (*Answer, error) {
 	id := GroupID(connection, role)
-	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
+	answer, err := c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
 		if e.disagree() {
 			if err := c.agreeNow(ctx, e); err != nil {
 				e.mu.Lock()
@@ -19,9 +20,33 @@ func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time
 		}
 		return c.tryRead(ctx, e)
 	})
+	if err != nil {
+		return nil, err
+	}
+	answer.Holders, err = c.holders(ctx, id, answer.Version.Batch)
+	return answer, err
 }
 
-// agreeNow is nil if all members of a group have its current password.
+// holders lists the members of a group that have a batch.
+func (c *Core) holders(ctx context.Context, group ID, batch string) ([]ID, error) {
+	g, err := c.get(ctx, group)
+	if err != nil || g == nil {
+		return nil, err
+	}
+	members, err := c.members(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	var ids []ID
+	for _, m := range members {
+		if m.has(batch) {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
+}
+
+// agreeNow is nil if all members of a group that are waited for have its current password.
 func (c *Core) agreeNow(ctx context.Context, e *entry) error {
 	g, err := c.get(ctx, e.id)
 	if err != nil {
@@ -34,10 +59,17 @@ func (c *Core) agreeNow(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
+	have := 0
 	for _, m := range members {
-		if !m.has(g.current().Batch) {
+		switch {
+		case m.awaits(g.current().Batch):
 			return g.notAgreed()
+		case m.has(g.current().Batch):
+			have++
 		}
+	}
+	if have == 0 && len(members) > 0 {
+		return g.notAgreed()
 	}
 	return nil
 }
@@ -85,11 +117,8 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	if !member.Gone.IsZero() {
 		return nil, nil, member.readable(c.opts.Now())
 	}
-	if member.current() == nil || member.current().Batch == "" || member.Pending != nil {
-		if err := member.readable(c.opts.Now()); err != nil {
-			return nil, e.watch(), err
-		}
-		return nil, e.watch(), e.rec.notAgreed()
+	if err := member.cannotRead(e.rec, c.opts.Now()); err != nil {
+		return nil, e.watch(), err
 	}
 	var grant Grant
 	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: &grant}}
@@ -107,6 +136,37 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	answer.Group = e.id
 	answer.Version.Number = e.rec.numberOf(member.current().Batch)
 	return answer, nil, nil
+}
+
+// viewMember is the part of view that tells of a membership. g is the group's record; nil: it is not known here.
+func (c *Core) viewMember(v *View, a, g *Account) {
+	v.Joining = a.Joining != "" && (g == nil || a.waitsToJoin(g))
+	if !a.LeftOut.IsZero() {
+		v.LeftOut, v.LeftOutReason = a.LeftOut, a.whyLeftOut()
+	}
+}
+
+// Outside tells which members of a role's group do not have its password: those that are left out, with the
+// reason, and those that have joined and wait for the next one.
+func (c *Core) Outside(ctx context.Context, connection, role string) (leftOut map[string]string, joining []string, err error) {
+	g, err := c.get(ctx, GroupID(connection, role))
+	if err != nil || g == nil {
+		return nil, nil, err
+	}
+	members, err := c.members(ctx, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	leftOut = map[string]string{}
+	for _, m := range members {
+		switch {
+		case !m.LeftOut.IsZero():
+			leftOut[m.InstanceID] = m.whyLeftOut()
+		case m.waitsToJoin(g):
+			joining = append(joining, m.InstanceID)
+		}
+	}
+	return leftOut, joining, nil
 }
 
 // numberOf is the number that a batch has or will have among the group's versions.

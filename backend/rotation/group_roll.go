@@ -33,6 +33,35 @@ func (a *Account) has(batch string) bool {
 	return cur != nil && cur.Batch == batch && a.Pending == nil
 }
 
+// forgive tells the members of a group that an operator wants the role rotated.
+func (c *Core) forgive(ctx context.Context, group ID) error {
+	g, err := c.get(ctx, group)
+	if err != nil || g == nil {
+		return err
+	}
+	for _, id := range g.Members {
+		e := c.entry(id)
+		c.unhold(e)
+		if err := c.apply(ctx, e, forgiven{at: c.opts.Now()}); err != nil && !isNotFound(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// pokeMembers has a group's members planned anew, and the group look at them, where it offers them another
+// value now.
+func (c *Core) pokeMembers(e *entry, before, after *Account) {
+	if before != nil && before.offers() == after.offers() && slices.Equal(before.Members, after.Members) {
+		return
+	}
+	e.changes.Add(1)
+	now := c.opts.Now()
+	for _, id := range after.Members {
+		c.scheduleAt(c.entry(id), stepNone, now)
+	}
+}
+
 // pokeGroup asks for a look at a member's group, after the member's record changed.
 func (c *Core) pokeGroup(a *Account) {
 	if id, ok := a.group(); ok {
@@ -61,9 +90,38 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 	if err != nil {
 		return err
 	}
+	if err := c.invite(ctx, members, invited{role: g.Role, batch: id}); err != nil {
+		return err
+	}
 	c.unhold(e)
 	return c.apply(ctx, e, batched{id: id, password: value, replace: replace, at: c.opts.Now()})
 }
+
+// invite tells the members for which a batch is about to be made that they may be sent it. The others of the
+// role, and who joins or comes back later, wait for the next one.
+func (c *Core) invite(ctx context.Context, members []*Account, ev invited) error {
+	for some := range slices.Chunk(members, inviters) {
+		errs := make([]error, len(some))
+		var wg sync.WaitGroup
+		for i, m := range some {
+			if _, err := transition(m, ev, c.opts.rules); err != nil {
+				continue
+			}
+			wg.Go(func() {
+				c.opts.turn(ctx, m.ID)
+				errs[i] = c.apply(ctx, c.entry(m.ID), ev)
+			})
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inviters is how many members are written to at once.
+const inviters = 16
 
 // sharedTries is how many values are made before the members' rules are called contradictory.
 const sharedTries = 50
@@ -89,96 +147,150 @@ func (c *Core) sharedPassword(ctx context.Context, members []*Account, live *Con
 	return "", fmt.Errorf("no password fits the rules of all instances (%w); set a password_policy that does, or split the role", broken)
 }
 
-// rollInterval is the time between two looks at a group whose members do not agree yet.
+// rollInterval is the least time between two looks at a group's members.
 const rollInterval = time.Second
 
-// roll brings a group's members to its value: the batch, or for those who joined the current one.
-func (c *Core) roll(ctx context.Context, e *entry, g *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	c.nextRoll(e, c.opts.Now().Add(rollInterval))
-	value, batch, reason := "", "", DueManual
-	switch {
-	case g.Pending != nil:
-		value, batch, reason = g.Pending.Password, g.Pending.Batch, g.Due.Reason
-	case g.current() != nil:
-		value, batch = g.current().Password, g.current().Batch
-	}
-	changes := e.changes.Load() // before the look, so that a change during it is not lost
+// joint reports whether a reset method takes the account in one request with others.
+func joint(r cloud.PasswordResetter, a *Account) bool {
+	return r.ResetTraits().BatchSize > 1 && !prepares(r, a)
+}
+
+// rollout looks at a group's members and decides what its worker is to do.
+func (c *Core) rollout(ctx context.Context, g *Account, r cloud.PasswordResetter) (rollout, error) {
 	members, err := c.members(ctx, g)
+	if err != nil {
+		return rollout{}, err
+	}
+	known := make([]groupMember, len(members))
+	for i, m := range members {
+		e := c.entry(m.ID)
+		e.mu.Lock()
+		known[i] = groupMember{Account: m, joint: joint(r, m), held: e.holds > 0, heldUntil: e.holdUntil}
+		e.mu.Unlock()
+	}
+	return planRollout(g, known, c.opts.Now()), nil
+}
+
+// roll does what needs no cloud on the way of a group's members to its value: the batch, or for those that
+// lag behind the current version.
+func (c *Core) roll(ctx context.Context, e *entry, g *Account) error {
+	changes := e.changes.Load() // before the look, so that a change during it is not lost
+	now := c.opts.Now()
+	e.looking(now)
+	_, live, err := c.connect(ctx, e.id.Connection)
+	if err != nil {
+		c.hold(e, err)
+		return nil
+	}
+	r, err := live.resetter(g.Settings.ResetMethod)
+	if err != nil {
+		c.hold(e, err)
+		return nil
+	}
+	plan, err := c.rollout(ctx, g, r)
 	if err != nil {
 		return err
 	}
-	var together, alone []*Account
-	waiting, refused := 0, false
-	now := c.opts.Now()
-	for _, m := range members {
-		p := m.Pending
-		switch {
-		case m.has(batch):
-			continue
-		case p != nil && p.Batch == batch && p.Rejected:
-			refused = true
-		case p != nil && p.polled():
-		case p != nil && p.Batch != batch && !p.Rejected:
-			if err := c.apply(ctx, c.entry(m.ID), superseded{batch: batch}); err != nil {
-				return err
-			}
-		case p != nil && p.Batch != batch && len(p.Attempts) > 0: // rule 9
-		case len(m.OldUnresolved) > 0:
-		case m.backsOff(now).After(now) || c.entry(m.ID).heldAt(now):
-		case m.Backoff != nil:
-			alone = append(alone, m)
-		default:
-			together = append(together, m)
+	batch := g.offers().batch
+	for _, m := range plan.supersede {
+		if err := c.apply(ctx, c.entry(m.ID), superseded{batch: batch}); err != nil {
+			return err
 		}
-		waiting++
 	}
+	for _, m := range plan.leaveOut {
+		if err := c.apply(ctx, c.entry(m.ID), leftOut{at: now}); err != nil {
+			return err
+		}
+		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.ID.String(), "role", g.Role, "reason", m.whyLeftOut())
+	}
+	e.looked(changes, plan)
 	switch {
-	case waiting == 0 && g.Pending == nil:
-		e.agreed.Store(changes)
-		return nil
-	case waiting == 0 && len(members) > 0:
+	case plan.replace:
+		return c.beginBatch(ctx, e, g, live, true)
+	case plan.agree:
 		c.unhold(e)
 		return c.apply(ctx, e, agreed{batch: batch, at: now})
-	case waiting == 0: // every instance is gone
-		c.nextRoll(e, now.Add(time.Minute))
-		return nil
+	case plan.due && g.Due == nil:
+		return c.apply(ctx, e, madeDue{reason: DueJoiner, at: now})
 	}
-	if opens := g.Settings.opens(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
-		c.nextRoll(e, now.Add(min(opens.Sub(now), time.Minute))) // until then members only finish what has begun
-		return nil
-	}
-	switch {
-	case refused && g.Pending != nil:
-		return c.beginBatch(ctx, e, g, live, true)
-	case refused: // one who joined cannot have the current password: another one is needed
-		return c.apply(ctx, e, madeDue{reason: DueManual, at: now})
-	}
-	if len(together) == 0 && len(alone) > 0 {
-		together = alone[:1] // one whose last try failed must not take others with it
-	}
-	next := together
-	if len(next) > 0 {
-		size := max(r.ResetTraits().BatchSize, 1)
-		if prepares(r, next[0]) {
-			size = 1
-		}
-		next = sameReset(next, size)
-	}
-	return c.sendBatch(ctx, next, joined{role: g.Role, password: value, batch: batch, reason: reason}, g.Settings.ResetMethod, n, live, r)
+	return nil
 }
 
-// nextRoll says when a group's members are looked at again.
-func (c *Core) nextRoll(e *entry, at time.Time) {
-	e.mu.Lock()
-	e.pollAt = at
-	e.mu.Unlock()
-}
-
-// heldAt reports whether the account is held back after a failure that left no trace in its record.
-func (e *entry) heldAt(now time.Time) bool {
+// looking notes the beginning of a look at a group's members.
+func (e *entry) looking(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.holdUntil.After(now)
+	e.lastLook = now
+}
+
+// looked notes the end of a look at a group's members, as they were at that count of changes.
+func (e *entry) looked(changes uint64, plan rollout) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.seenChanges, e.pollAt, e.together = changes, plan.next, len(plan.together) > 0
+	if e.rec != nil && e.rec.Pending == nil && plan.awaited == 0 {
+		e.agreed.Store(changes)
+	}
+}
+
+// nextLook is when a group's members are to be looked at; zero: when one of them changes. The caller holds e.mu.
+func (e *entry) nextLook() time.Time {
+	if e.seenChanges != e.changes.Load() {
+		return e.lastLook.Add(rollInterval)
+	}
+	return e.pollAt
+}
+
+// sendTogether sends a group's value in one joint request to as many members as that takes.
+func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	plan, err := c.rollout(ctx, g, r)
+	if err != nil {
+		return err
+	}
+	next := plan.together
+	if len(next) > 0 {
+		next = sameReset(next, r.ResetTraits().BatchSize)
+	}
+	o := g.offers()
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.together = len(next) < len(plan.together)
+		e.pollAt = c.opts.Now().Add(rollInterval) // some may be held back, which changes no record
+	}()
+	return c.sendBatch(ctx, next, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason}, g.Settings.ResetMethod, n, live, r)
+}
+
+// sendMember sends its group's value to one member, which has come to its turn in the connection's queue.
+func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, n *connection, live *Connection, r cloud.PasswordResetter) error {
+	if joint(r, rec) && rec.Backoff == nil {
+		return nil // the connection was not known when this was planned
+	}
+	defer c.flights.leave(e)
+	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
+	if !ok {
+		return err
+	}
+	g, err := c.get(ctx, group)
+	if err != nil || g == nil {
+		return err
+	}
+	o := g.offers()
+	if o.batch == "" || rec.toward(o.batch) != isReady {
+		return nil // it is another value by now
+	}
+	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
+	if err != nil {
+		return err
+	}
+	next, err := c.update(ctx, e, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason, attempt: t.Attempt})
+	if errors.Is(err, errStale) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.send(ctx, e, next, t, prepared, n, live, r)
 }
 
 // sameReset takes the accounts that fit into one request with the first: same user, same force_stop, same

@@ -35,6 +35,11 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	} else if a == nil {
 		return nil, errorf(NotFound, "there is no account %s", id)
 	}
+	if reason == DueManual && id.isGroup() {
+		if err := c.forgive(ctx, id); err != nil {
+			return nil, err
+		}
+	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -197,7 +202,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", id, err)
 	}
-	e.know(nil)
+	c.know(e, nil)
 	e.announce()
 	c.unschedule(e)
 	return nil

@@ -50,7 +50,9 @@ func (e confirmed) apply(a *Account, r rules) error {
 type refused struct {
 	attempt         string
 	passwordRefused bool
-	backoff         Backoff
+	// shared says that the request named other accounts too, so that the refusal may be about one of those.
+	shared  bool
+	backoff Backoff
 }
 
 func (e refused) apply(a *Account, r rules) error {
@@ -63,6 +65,7 @@ func (e refused) apply(a *Account, r rules) error {
 	}
 	if e.passwordRefused {
 		a.Pending.Rejected = true
+		a.refuses(e.shared)
 	}
 	b := e.backoff
 	a.Backoff = &b
@@ -202,6 +205,7 @@ func (a *Account) promote(attempt string, at time.Time, r rules) {
 	}
 	a.Pending, a.Candidates, a.Due, a.Backoff = nil, nil, nil, nil
 	a.LastRotation = at
+	a.LeftOut = time.Time{}
 	a.InitialOverwritten = true
 	if p.Batch != "" && !a.Settings.SharedPassword {
 		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last

@@ -14,10 +14,11 @@ const (
 	stepLapse         // end leases and versions past their deadline, and correct times that a wrong clock has stored
 	stepSchedule      // the stored rotation time has come
 	stepSettle        // close attempts whose settle window has passed
+	stepRoll          // look at a group's members, and do what needs no cloud
 	stepBegin         // record a new pending with its first attempt, and send it
 	stepRetry         // record another attempt of the same pending, and send it
 	stepPoll          // look at the cloud's record of an accepted attempt
-	stepRoll          // bring a group's members to its value
+	stepJoint         // send a group's value to many members in one request
 	stepClear         // delete the cloud's copy of the initial password
 )
 
@@ -26,7 +27,7 @@ func (s step) callsCloud() bool { return s >= stepBegin }
 
 // String is for logs and traces.
 func (s step) String() string {
-	return [...]string{"none", "lapse", "schedule", "settle", "begin", "retry", "poll", "roll", "clear"}[s]
+	return [...]string{"none", "lapse", "schedule", "settle", "roll", "begin", "retry", "poll", "joint", "clear"}[s]
 }
 
 // situation is what a plan depends on besides the record.
@@ -46,9 +47,15 @@ type situation struct {
 	notBefore time.Time
 	// nextPoll is when the record may be looked at again.
 	nextPoll time.Time
-	// disagree is set while a group's members may not all have its current value.
-	disagree bool
-	rules    rules
+	// look is when a group's members are to be looked at; zero: not before one changes.
+	look time.Time
+	// together is set while members of a group are to be sent its value in a joint request.
+	together bool
+	// group is a member's group; nil while it is not known.
+	group *Account
+	// joint tells of a member whether its reset method takes it in one request with others. nil: not known.
+	joint func(*Account) bool
+	rules rules
 }
 
 // plan returns the next step and when it is to be done; stepNone if there is nothing to do. Of
@@ -78,6 +85,7 @@ func (a *Account) plan(s situation) (step, time.Time) {
 	if !a.Gone.IsZero() {
 		return best, bestAt
 	}
+	a.planGroup(s, consider)
 	if st, at := a.planRotation(s); st != stepNone {
 		consider(st, later(at, s.notBefore))
 	}
@@ -106,17 +114,16 @@ func (a *Account) scheduledAt(s situation) time.Time {
 
 // planRotation is the rotation's part of plan.
 func (a *Account) planRotation(s situation) (step, time.Time) {
-	group := a.isGroup()
 	_, member := a.group()
 	switch {
 	case !a.Settings.CanReset:
 		return stepNone, time.Time{}
-	case group && (a.Pending != nil || a.Due == nil && s.disagree && a.current() != nil):
-		return stepRoll, s.nextPoll
-	case a.Due == nil:
+	case member && (a.Due == nil || a.Pending == nil || !a.Pending.polled()):
+		return a.planMember(s)
+	case a.Due == nil || a.isGroup() && a.Pending != nil:
 		return stepNone, time.Time{}
-	case member && (a.Pending == nil || !a.Pending.polled()):
-		return stepNone, time.Time{} // its group's worker sends
+	case a.waitsForHolder():
+		return stepNone, time.Time{} // whoever has it for himself keeps it until the lease ends
 	}
 	notBefore := a.backsOff(s.now)
 	if !a.Due.Forced {
@@ -138,6 +145,32 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 		return stepBegin, notBefore
 	}
 	return stepBegin, later(notBefore, a.nextReset(s.now))
+}
+
+// planMember is planRotation for a member of a group that is to have the group's value: it queues for it
+// like any account, unless a joint request of the group's worker brings it.
+func (a *Account) planMember(s situation) (step, time.Time) {
+	if s.group == nil {
+		return stepNone, time.Time{}
+	}
+	o := s.group.offers()
+	if o.batch == "" || a.toward(o.batch) != isReady || a.Backoff == nil && s.joint != nil && s.joint(a) {
+		return stepNone, time.Time{}
+	}
+	return stepBegin, later(a.backsOff(s.now), o.opens(s.now))
+}
+
+// planGroup is the part of plan that is a group's own.
+func (a *Account) planGroup(s situation, consider func(step, time.Time)) {
+	if !a.isGroup() || !a.Settings.CanReset {
+		return
+	}
+	if (a.Pending != nil || a.current() != nil) && !s.look.IsZero() {
+		consider(stepRoll, later(s.look, s.notBefore))
+	}
+	if s.together {
+		consider(stepJoint, s.notBefore)
+	}
 }
 
 // What was stored at a time that is still to come speaks of a clock that has been set back since: waiting

@@ -22,6 +22,8 @@ type Answer struct {
 	Lease        *Grant // nil in static mode
 	// Group is the group that the lease belongs to; zero where the account itself does.
 	Group ID
+	// Holders are, in an answer for a whole group, the accounts that have this version.
+	Holders []ID
 }
 
 // LeaseID is the account or group that the lease belongs to.

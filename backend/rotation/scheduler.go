@@ -140,7 +140,7 @@ func (c *Core) scheduleAt(e *entry, st step, at time.Time) {
 	}
 	target := &q.local
 	switch {
-	case st == stepPoll || st == stepRoll:
+	case st == stepPoll || st == stepJoint:
 		target = &q.begun
 	case st.callsCloud():
 		target = &q.remote

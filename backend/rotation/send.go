@@ -206,7 +206,7 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 		return c.recordOutcome(ctx, e, unknown{attempt: t.ID, backoff: c.backoff(rec, err)})
 	default:
 		c.opts.Logger.Warn("reset refused", "account", e.id.String(), "kind", string(kind), "error", err)
-		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, backoff: c.backoff(rec, err)}); err != nil {
+		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, shared: shared, backoff: c.backoff(rec, err)}); err != nil {
 			return err
 		}
 		if kind == cloud.NotFound && !shared {

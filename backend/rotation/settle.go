@@ -17,13 +17,19 @@ func (c *Core) situate(e *entry) situation {
 	clock := c.clock.read()
 	now := clock.now
 	s := situation{now: now, clock: clock, ownSchedule: e.rec.NextRotation.Equal(e.ownNext),
-		notBefore: e.holdUntil, nextPoll: e.pollAt, disagree: e.disagree(), rules: c.opts.rules}
+		notBefore: e.holdUntil, nextPoll: e.pollAt, rules: c.opts.rules}
 	n := c.connection(e.id.Connection)
 	n.mu.Lock()
 	live := n.live
 	n.mu.Unlock()
 	if live != nil {
 		s.traits = live.traits
+		s.joint = live.joint
+	}
+	if e.id.isGroup() {
+		s.look, s.together = e.nextLook(), e.together
+	} else if id, member := e.rec.group(); member {
+		s.group = c.entry(id).known.Load()
 	}
 	s.settles = func(t Attempt) time.Time {
 		var traits *cloud.ResetTraits

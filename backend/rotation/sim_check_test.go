@@ -122,6 +122,7 @@ func (w *world) outrun(l *simLease) bool {
 
 // checkSent checks I10 for one server of a reset request that is about to leave.
 func (w *world) checkSent(instance, value string) {
+	w.joinsSent(instance, value)
 	a := w.record(w.cloud.servers[instance].account)
 	open := 0
 	if a != nil {

@@ -42,7 +42,7 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 	w.tracef("shared read %v: version %d %s", only, answer.Version.Number, value)
 	group := w.record(GroupID("conn", simRole))
 	for _, b := range w.specs {
-		if only != nil && b.ID != *only || only == nil && !contains(group.Members, b.ID) {
+		if only != nil && b.ID != *only || only == nil && !contains(answer.Holders, b.ID) {
 			continue
 		}
 		if has, byHand, gone := w.server(b.ID); has != value && !byHand && !gone {
@@ -221,6 +221,7 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 	w.bindGroup(ctx, members)
 	for end := time.Now().Add(2 * settleBound); ; {
 		w.endLeases(ctx)
+		w.forgiveRefusals(ctx)
 		why := w.unsettledGroup()
 		for _, b := range w.specs {
 			if s := w.unsettled(b.ID); s != "" && w.record(b.ID) != nil {
@@ -236,6 +237,17 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 		}
 		pass(37 * time.Second)
 		w.recoverNode()
+	}
+}
+
+// forgiveRefusals is the operator's word that a member needs which was left out for what it refused.
+func (w *world) forgiveRefusals(ctx context.Context) {
+	for _, b := range w.specs {
+		if a := w.record(b.ID); a != nil && a.Refusals >= maxRefusals && !a.LeftOut.IsZero() && a.Gone.IsZero() {
+			_, err := w.node.core.Rotate(ctx, GroupID("conn", simRole), 0)
+			w.tracef("an operator gives %s another chance: %v", b.InstanceID, err)
+			return
+		}
 	}
 }
 

@@ -176,6 +176,9 @@ func (w *world) land(key string, value []byte, rec *Account) {
 		before = w.record(id)
 	}
 	w.disk.set(key, value, rec)
+	if isAccount {
+		w.joinsLanded(id, w.record(id))
+	}
 	if !isAccount || id.isGroup() {
 		return
 	}

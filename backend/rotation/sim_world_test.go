@@ -60,6 +60,7 @@ type world struct {
 	unbound  map[ID]bool          // accounts that their role was taken from
 	began    time.Time
 	quiet    time.Time // since when nothing goes wrong
+	joins    simJoins
 }
 
 func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {

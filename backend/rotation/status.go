@@ -103,7 +103,9 @@ func (s *Status) count(v *View, group bool) {
 			s.OldestDue = v.Due.Since
 		}
 	}
-	if v.LastError != "" {
+	if !v.LeftOut.IsZero() {
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: "left out of role " + v.Role + ": " + v.LeftOutReason, NextTry: v.NextTry})
+	} else if v.LastError != "" {
 		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, NextTry: v.NextTry})
 	}
 }

@@ -15,23 +15,28 @@ type View struct {
 	Facts    Facts
 	Versions []VersionView
 	// State is one of "ready", "due", "rotating", "settling", "gone" and "empty".
-	State              string
-	Due                *Due
-	PendingSince       time.Time
-	Attempts           int // all attempts of the pending
-	OpenAttempts       int // those whose outcome is not known, of older values too
-	Candidates         int
-	OldUnresolved      bool
-	Rejected           bool
-	Leases             []Lease // without nonces
-	LastRotation       time.Time
-	NextRotation       time.Time
-	MissedRotation     time.Time
-	Failures           int
-	LastError          string
-	LastErrorTime      time.Time
-	NextTry            time.Time
-	Gone               time.Time
+	State          string
+	Due            *Due
+	PendingSince   time.Time
+	Attempts       int // all attempts of the pending
+	OpenAttempts   int // those whose outcome is not known, of older values too
+	Candidates     int
+	OldUnresolved  bool
+	Rejected       bool
+	Leases         []Lease // without nonces
+	LastRotation   time.Time
+	NextRotation   time.Time
+	MissedRotation time.Time
+	Failures       int
+	LastError      string
+	LastErrorTime  time.Time
+	NextTry        time.Time
+	Gone           time.Time
+	// Joining is set for a member of a group that waits for the first value that is made for it; LeftOut since
+	// when, and LeftOutReason why, the others do not wait for it.
+	Joining            bool
+	LeftOut            time.Time
+	LeftOutReason      string
 	InitialCleared     time.Time
 	InitialOverwritten bool
 }
@@ -71,6 +76,9 @@ func (c *Core) view(e *entry) *View {
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
 		LastError: e.holdCause, Failures: e.holds, NextTry: e.holdUntil,
+	}
+	if id, member := a.group(); member {
+		c.viewMember(v, a, c.entry(id).known.Load())
 	}
 	if a.Due != nil {
 		d := *a.Due

@@ -44,6 +44,8 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		return c.apply(ctx, e, scheduled{at: s.clock.earliest()})
 	case stepSettle:
 		return c.settle(ctx, e, rec, s)
+	case stepRoll:
+		return c.roll(ctx, e, rec)
 	}
 
 	n, live, err := c.connect(ctx, e.id.Connection)
@@ -59,11 +61,14 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		c.hold(e, err)
 		return nil
 	}
+	group, member := rec.group()
 	switch {
-	case st == stepRoll:
-		return c.roll(ctx, e, rec, n, live, r)
+	case st == stepJoint:
+		return c.sendTogether(ctx, e, rec, n, live, r)
 	case st == stepBegin && rec.isGroup():
 		return c.beginBatch(ctx, e, rec, live, false)
+	case st == stepBegin && member:
+		return c.sendMember(ctx, e, rec, group, n, live, r)
 	}
 	switch st {
 	case stepBegin:

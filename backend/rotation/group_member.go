@@ -1,0 +1,207 @@
+package rotation
+
+// What a member of a group keeps of its membership (rule 16). Pure, like rules.go.
+
+import (
+	"fmt"
+	"time"
+)
+
+// joinsAnew in Joining says that no value of the group has been made for the member yet: it has just been
+// bound, its record is new, or its instance was gone. Otherwise Joining is the id of the one batch that was
+// made for it, and empty once it has been given that.
+const joinsAnew = "*"
+
+// maxRefusals is how many passwords a member may refuse by itself before the group goes on without it. Two
+// of them replace the batch, which resets all others again; the third does not.
+const maxRefusals = 3
+
+// laggardPatience is how long the others wait for a member which does not confirm. It is longer than what a
+// healthy server takes, and short against the life of a lease. The member's own tries go on.
+const laggardPatience = 5 * time.Minute
+
+// joins begins a membership.
+func (a *Account) joins() {
+	a.Joining, a.LeftOut, a.Refusals = joinsAnew, time.Time{}, 0
+}
+
+// may reports whether a batch may be sent to the member: it was made for it, or sent to it already.
+func (a *Account) may(batch string) bool {
+	return a.Joining == "" || a.Joining == batch || a.Pending != nil && a.Pending.Batch == batch
+}
+
+// refuses counts a batch that this very member, and no other of its request, has refused.
+func (a *Account) refuses(shared bool) {
+	if _, member := a.group(); member && a.Pending.Batch != "" && !shared {
+		a.Refusals++
+	}
+}
+
+// waitsToJoin reports whether the member waits for a value that is made for it. The one that it has already,
+// because it has left and come back meanwhile, is as good.
+func (a *Account) waitsToJoin(g *Account) bool {
+	if a.Joining == "" {
+		return false
+	}
+	if p := g.Pending; p != nil && a.may(p.Batch) {
+		return false
+	}
+	cur := g.current()
+	return cur == nil || !a.has(cur.Batch) && !a.may(cur.Batch)
+}
+
+// invited says that the batch of that id, which is about to be made, is made for the member. It is written
+// before the batch: one without it is never sent to who joined too late for it.
+type invited struct{ role, batch string }
+
+func (e invited) apply(a *Account, _ rules) error {
+	if a.Role != e.role || !a.Settings.SharedPassword || !a.Gone.IsZero() {
+		return errStale
+	}
+	if a.Joining == "" {
+		return errNoChange
+	}
+	a.Joining = e.batch
+	return nil
+}
+
+// forgiven is an operator's word that the role be rotated: each member is tried again at once, and may refuse
+// passwords again.
+type forgiven struct{ at time.Time }
+
+func (e forgiven) apply(a *Account, _ rules) error {
+	if _, member := a.group(); !member || !a.Gone.IsZero() {
+		return errNoChange
+	}
+	again := a.lookAgain(e.at)
+	if !again && a.Refusals == 0 && a.LeftOut.IsZero() {
+		return errNoChange
+	}
+	a.Refusals, a.LeftOut = 0, time.Time{}
+	return nil
+}
+
+// leftOut says that the others do not wait for the member any more. It stays a member: it is tried on, with
+// whatever the group's value is then, until it has that.
+type leftOut struct{ at time.Time }
+
+func (e leftOut) apply(a *Account, _ rules) error {
+	if _, member := a.group(); !member || !a.LeftOut.IsZero() {
+		return errNoChange
+	}
+	a.LeftOut = e.at
+	return nil
+}
+
+// whyLeftOut says why the member was left out.
+func (a *Account) whyLeftOut() string {
+	if a.Refusals >= maxRefusals {
+		return fmt.Sprintf("it has refused %d passwords; an operator's rotate-role/ gives it another chance", a.Refusals)
+	}
+	return fmt.Sprintf("it has not confirmed a password within %s%s", laggardPatience, a.lastError())
+}
+
+// standing is where a member is on its way to a value.
+type standing int
+
+const (
+	hasIt      standing = iota // it has confirmed it, and nothing else is under way
+	hasRefused                 // its cloud or guest has refused it
+	isJoining                  // it must not be given it
+	underWay                   // an attempt's outcome is awaited
+	isObsolete                 // it has another value under way, which is to be given up
+	isBlocked                  // something may still arrive, rules 9 and 10
+	isReady                    // it may be sent
+)
+
+// toward is where the member is on its way to a batch.
+func (a *Account) toward(batch string) standing {
+	p := a.Pending
+	switch {
+	case a.has(batch):
+		return hasIt
+	case p != nil && p.Batch == batch && p.Rejected:
+		return hasRefused
+	case !a.may(batch):
+		return isJoining
+	case p != nil && p.polled():
+		return underWay
+	case p != nil && p.Batch != batch && !p.Rejected:
+		return isObsolete
+	case p != nil && p.Batch != batch && len(p.Attempts) > 0, len(a.OldUnresolved) > 0:
+		return isBlocked
+	}
+	return isReady
+}
+
+// offer is the value that a group's members are to have: its batch, or the current version.
+type offer struct {
+	role, password, batch string
+	reason                Reason
+	forced                bool
+	settings              Settings
+}
+
+// offers returns what a group offers; a batch of "" is none.
+func (g *Account) offers() offer {
+	o := offer{role: g.Role, settings: g.Settings, reason: DueManual, forced: g.Due != nil && g.Due.Forced}
+	switch cur := g.current(); {
+	case g.Pending != nil:
+		o.password, o.batch = g.Pending.Password, g.Pending.Batch
+		if g.Due != nil {
+			o.reason = g.Due.Reason
+		}
+	case cur != nil:
+		o.password, o.batch = cur.Password, cur.Batch
+	}
+	return o
+}
+
+// opens is when the group's rotation window lets members be reset.
+func (o offer) opens(now time.Time) time.Time {
+	if o.forced {
+		return now
+	}
+	return o.settings.opens(now)
+}
+
+// cannotRead says why a member has no password of the group to hand out now; nil: it has one.
+func (a *Account) cannotRead(g *Account, now time.Time) error {
+	cur := a.current()
+	switch {
+	case cur != nil && cur.Batch != "" && a.Pending == nil && (cur.Batch == g.offers().batch || !a.waitsToJoin(g)):
+		return nil
+	case !a.LeftOut.IsZero():
+		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.backsOff(now).Sub(now)), poll: rollInterval, Message: fmt.Sprintf(
+			"account %s does not have the password of role %s and is left out since %s: %s", a.ID, g.Role, a.LeftOut.UTC().Format(time.RFC3339), a.whyLeftOut())}
+	case a.waitsToJoin(g):
+		return g.waitsForNext(a, now)
+	}
+	if err := a.readable(now); err != nil {
+		return err
+	}
+	return g.notAgreed()
+}
+
+// waitsForNext says that a joiner waits for the group's next value, and for what that waits.
+func (g *Account) waitsForNext(a *Account, now time.Time) error {
+	e := &Error{Kind: NotReadable, RetryAfter: retryInterval, poll: rollInterval, Message: fmt.Sprintf(
+		"account %s has joined role %s and is not given the password that the others have: it waits for the next one", a.ID, g.Role)}
+	switch {
+	case g.Pending != nil:
+		e.Message += ", which is made once the others have the one that is under way"
+	case g.Due != nil && g.waitsForHolder():
+		e.Message += ", which is made when the exclusive lease of the present one has ended"
+		e.RetryAfter = time.Minute
+	case g.Due != nil:
+		e.Message += g.whyWaiting(now)
+		e.RetryAfter = max(retryInterval, g.begins(now).Sub(now))
+	}
+	return e
+}
+
+// waitsForHolder reports whether a group's rotation is only for a joiner, and waits because somebody has the
+// present password for himself alone.
+func (g *Account) waitsForHolder() bool {
+	return g.isGroup() && g.Due != nil && g.Due.Reason == DueJoiner && !g.Due.Forced && g.Settings.Checkout == Exclusive && len(g.Leases) > 0
+}
