@@ -80,7 +80,7 @@ build-next:
 .PHONY: test-openstack
 test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
 	@test -n "$(CLOUDPW_OPENSTACK_RC)" || { echo "CLOUDPW_OPENSTACK_RC is not set: it names the rc file of a real cloud, from Horizon under API Access. Run: CLOUDPW_OPENSTACK_RC=openrc.sh make test-openstack" >&2; exit 1; }
-	CLOUDPW_OPENSTACK_RC="$(abspath $(CLOUDPW_OPENSTACK_RC))" CLOUDPW_OPENSTACK_KEY="$(abspath $(CLOUDPW_OPENSTACK_KEY))" \
+	CLOUDPW_ALLOW_LOOPBACK_HTTP=true CLOUDPW_OPENSTACK_RC="$(abspath $(CLOUDPW_OPENSTACK_RC))" CLOUDPW_OPENSTACK_KEY="$(abspath $(CLOUDPW_OPENSTACK_KEY))" \
 		go test -tags openstack -count=1 -v $(TESTFLAGS) -run TestAgainstARealCloud ./tests/openstack
 
 .PHONY: docs

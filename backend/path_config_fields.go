@@ -50,7 +50,7 @@ func configFields() map[string]*framework.FieldSchema {
 		applicationSecretField: {Type: framework.TypeString, DisplayAttrs: secretly("Application credential secret"),
 			Description: "Secret of application_credential_id. Never read back. Required with application_credential_id."},
 		"endpoints": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Endpoints"),
-			Description: "URLs of services instead of the cloud's own, as service=URL: ec2, sts, iam, ssm (aws); cvm, sts, cam, tat (tencentcloud); ecs, iam (huaweicloud, opentelekomcloud); compute (openstack, else from the catalogue). https; plain http only to loopback. A change needs the secrets in the same write. Default: the cloud's own."},
+			Description: "URLs of services instead of the cloud's own, as service=URL: ec2, sts, iam, ssm (aws); cvm, sts, cam, tat (tencentcloud); ecs, iam (huaweicloud, opentelekomcloud); compute (openstack, else from the catalogue). https; plain http to loopback only where the environment of the Vault server has CLOUDPW_ALLOW_LOOPBACK_HTTP=true. A change needs the secrets in the same write. Default: the cloud's own."},
 		"ca_certificate": {Type: framework.TypeString,
 			DisplayAttrs: &framework.DisplayAttributes{Name: "CA certificate", EditType: "file"},
 			Description:  "PEM certificates to trust instead of the system's. A change needs the secrets in the same write. Default: the system's."},

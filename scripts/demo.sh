@@ -118,7 +118,8 @@ for name in "${!VAULT_@}"; do
 done
 export VAULT_ADDR=http://127.0.0.1:$port VAULT_TOKEN=demo-root
 printf 'plugin_directory = "%s"\n' "$PWD/bin" >"$work/vault.hcl"
-VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VAULT_BIN" server -dev -dev-no-store-token \
+# The simulated clouds listen on loopback, without TLS: the plugin takes that only where its environment says so.
+CLOUDPW_ALLOW_LOOPBACK_HTTP=true VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VAULT_BIN" server -dev -dev-no-store-token \
 	-dev-listen-address="127.0.0.1:$port" -config="$work/vault.hcl" >"$work/vault.log" 2>&1 &
 pids+=($!)
 until_true 60 "Vault" vault status

@@ -11,21 +11,23 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// errLinkLocal is the dialer's refusal of an address like 169.254.169.254: a connection's endpoint
-// must not be usable to read a metadata service with somebody else's network position.
-var errLinkLocal = errors.New("link-local addresses are refused")
+// errRefusedAddress is the refusal of an address like 169.254.169.254: a connection's endpoint must not be
+// usable to read a metadata service with somebody else's network position.
+var errRefusedAddress = errors.New("link-local addresses are refused, and so are those of clouds' metadata services")
+
+// ownRefusals are the reasons for which a request is refused here, before anything of it is sent.
+var ownRefusals = []error{errRefusedAddress, errStale, ErrPlainHTTP, errLoopbackHTTP, errNumberHost, errScheme}
 
 // NewHTTPClient makes the only HTTP client that providers use. It verifies TLS against the system's
 // roots, or against caPEM instead if that is not empty; takes proxies from the environment; refuses
-// link-local addresses, also after name resolution, but for the hosts of domains (see
-// Descriptor.LinkLocalDomains); speaks HTTP/1.1, since HTTP/2 may send a request
+// link-local addresses and those of metadata services, also after name resolution, but for the hosts of
+// domains (see Descriptor.LinkLocalDomains); refuses plain http, see ValidateURL; speaks HTTP/1.1, since HTTP/2 may send a request
 // again by itself; follows no redirect (a signed request or a
 // token must not be carried to another host); and bounds each exchange by timeout.
 func NewHTTPClient(caPEM string, timeout time.Duration, domains ...string) (*http.Client, error) {
@@ -84,7 +86,7 @@ func within(domains []string, address string) bool {
 func GuardDialer(d *net.Dialer) { d.Control = refuseLinkLocal }
 
 func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
-	return refuse(address, linkLocal)
+	return refuse(address, refusedAddress)
 }
 
 // metadataAddress is where most clouds have their metadata service.
@@ -94,7 +96,7 @@ var metadataAddress = netip.MustParseAddr("169.254.169.254")
 func refuseOtherLinkLocal(_, address string, _ syscall.RawConn) error {
 	return refuse(address, func(ip netip.Addr) bool {
 		ip = ip.Unmap()
-		return linkLocal(ip) && (!ip.Is4() || !ip.IsLinkLocalUnicast() || ip == metadataAddress)
+		return refusedAddress(ip) && (!ip.Is4() || !ip.IsLinkLocalUnicast() || ip == metadataAddress)
 	})
 }
 
@@ -109,70 +111,20 @@ func refuse(address string, wrong func(netip.Addr) bool) error {
 		return err
 	}
 	if wrong(ip) {
-		return fmt.Errorf("%w: %s", errLinkLocal, ip)
+		return fmt.Errorf("%w: %s", errRefusedAddress, ip)
 	}
 	return nil
 }
-
-func linkLocal(ip netip.Addr) bool {
-	ip = ip.Unmap().WithZone("")
-	return ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || slices.Contains(metadataServices, ip)
-}
-
-// metadataServices are the clouds' metadata services at addresses that are not link-local: AWS over
-// IPv6 and Alibaba Cloud.
-var metadataServices = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
 
 // maxAnswer bounds the body of an answer, in bytes, far above any real one: an endpoint is not trusted
 // to end its answer.
 const maxAnswer = 64 << 20
 
-// ErrPlainHTTP is ValidateURL's refusal of a URL that is not encrypted.
-var ErrPlainHTTP = errors.New("plain http is allowed to loopback addresses only; use https")
-
-// ValidateURL checks a URL that an operator configures (endpoints, auth_url): https, or http to a
-// literal loopback address or "localhost" only; a host; no user, query or fragment; no link-local
-// address. field names it in the error.
-func ValidateURL(field, raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return fmt.Errorf("%s: %q is not a URL such as https://ecs.example.com", field, redactURL(raw))
-	}
-	if u.User != nil {
-		return fmt.Errorf("%s: a URL with a user name or password in it is refused; use the credential fields", field)
-	}
-	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
-		return fmt.Errorf("%s: a URL with a query or fragment is refused", field)
-	}
-	host := u.Hostname()
-	ip, ipErr := netip.ParseAddr(host)
-	if ipErr == nil && linkLocal(ip) {
-		return fmt.Errorf("%s: link-local addresses are refused", field)
-	}
-	switch u.Scheme {
-	case "https":
-		return nil
-	case "http":
-		if strings.EqualFold(host, "localhost") || ipErr == nil && ip.Unmap().IsLoopback() {
-			return nil
-		}
-		return fmt.Errorf("%s: %w", field, ErrPlainHTTP)
-	}
-	return fmt.Errorf("%s: the scheme must be https", field)
-}
-
-func redactURL(raw string) string {
-	if strings.Contains(raw, "@") {
-		return "..." + raw[strings.LastIndex(raw, "@"):]
-	}
-	return raw
-}
-
 // neverSent reports whether err proves that no byte of the request reached the cloud: the
 // connection could not be made. A failure after that may have left a request behind.
 func neverSent(err error) bool {
 	var unsent *unsentError
-	if errors.Is(err, errLinkLocal) || errors.Is(err, errStale) || errors.As(err, &unsent) {
+	if slices.ContainsFunc(ownRefusals, func(own error) bool { return errors.Is(err, own) }) || errors.As(err, &unsent) {
 		return true
 	}
 	var dns *net.DNSError
@@ -194,7 +146,7 @@ func sanitizeTransport(err error) string {
 	if errors.As(err, &dns) {
 		return "cannot resolve " + dns.Name
 	}
-	for _, own := range []error{errLinkLocal, errStale} {
+	for _, own := range ownRefusals {
 		if errors.Is(err, own) {
 			return own.Error()
 		}
@@ -245,6 +197,10 @@ type sendGuard struct{ next http.RoundTripper }
 func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if SendDeadlinePassed(r.Context()) {
 		return nil, errStale
+	}
+	// What was stored while the environment allowed it, or what a cloud's answer names, is looked at again.
+	if err := checkTarget(r.URL); err != nil {
+		return nil, err
 	}
 	resp, err := sendNoting(g.next, r)
 	if err == nil {

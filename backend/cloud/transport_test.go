@@ -78,8 +78,8 @@ func TestLinkLocalIsRefusedAfterResolution(t *testing.T) {
 			if tc.ip != "" {
 				useDNS(t, netip.MustParseAddr(tc.ip))
 			}
-			_, _, err := exchange(t.Context(), newTestClient(t, "", time.Minute), "http://"+tc.host+":9/")
-			if !errors.Is(err, errLinkLocal) {
+			_, _, err := exchange(t.Context(), newTestClient(t, "", time.Minute), "https://"+tc.host+":9/")
+			if !errors.Is(err, errRefusedAddress) {
 				t.Fatalf("error %v, want the refusal of link-local addresses", err)
 			}
 			got := Transport("ec2 DescribeInstances", err)
@@ -92,14 +92,13 @@ func TestLinkLocalIsRefusedAfterResolution(t *testing.T) {
 
 // The refusal is about link-local addresses only: the same resolver's loopback answer is reached.
 func TestOtherAddressesAreReachedByName(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
-	t.Cleanup(s.Close)
+	s := quietTLS(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
 	useDNS(t, netip.MustParseAddr("127.0.0.1"))
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, text, err := exchange(t.Context(), newTestClient(t, "", time.Minute), "http://cloud.test:"+port+"/")
+	status, text, err := exchange(t.Context(), newTestClient(t, caOf(t, s), time.Minute), "https://example.com:"+port+"/")
 	if err != nil || status != http.StatusOK || text != "here" {
 		t.Errorf("status %d, text %q, error %v", status, text, err)
 	}
@@ -142,11 +141,11 @@ func TestLinkLocalOfTheCloudsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ url, ip string }{
-		{"https://cvm.api.test/", "169.254.169.254"}, {"http://cvm.api.test/", "169.254.0.95"}, {"https://elsewhere.test/", "169.254.0.95"},
+		{"https://cvm.api.test/", "169.254.169.254"}, {"https://cvm.api.test:8443/", "169.254.0.95"}, {"https://elsewhere.test/", "169.254.0.95"},
 	} {
 		t.Run(c.url, func(t *testing.T) {
 			useDNS(t, netip.MustParseAddr(c.ip))
-			if _, _, err := exchange(t.Context(), client, c.url); !errors.Is(err, errLinkLocal) {
+			if _, _, err := exchange(t.Context(), client, c.url); !errors.Is(err, errRefusedAddress) {
 				t.Errorf("at %s: %v", c.ip, err)
 			}
 		})

@@ -32,6 +32,16 @@ func (v *Vault) RegisterAndMount(tb testing.TB) {
 	v.MountAt(tb, Mount)
 }
 
+// Checksum is what the catalog wants to know of a program.
+func Checksum(tb testing.TB, program string) string {
+	tb.Helper()
+	sum, err := fileSHA256(program)
+	if err != nil {
+		tb.Fatalf("checksum of the plugin: %v", err)
+	}
+	return sum
+}
+
 // Register adds the plugin to Vault's catalog.
 func (v *Vault) Register(tb testing.TB) {
 	tb.Helper()

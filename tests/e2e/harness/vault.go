@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ type Vault struct {
 	process *Process
 	args    []string
 	env     []string
+	closed  bool     // see WithoutLoopbackHTTP
 	extra   []string // NAME=value entries of its environment besides the usual ones
 	quiet   bool
 	unseal  string  // the one unseal key share; empty in dev mode, which unseals itself
@@ -54,6 +56,15 @@ type Option func(*Vault)
 // the same and would hide the differences between them.
 func Quiet(v *Vault) { v.quiet = true }
 
+// WithoutLoopbackHTTP starts a server as production has it: its environment does not allow plain http to loopback,
+// where the simulated clouds listen.
+func WithoutLoopbackHTTP(v *Vault) { v.closed = true }
+
+// loopback says in the environment whether plain http to loopback is allowed.
+func (v *Vault) loopback() string {
+	return "CLOUDPW_ALLOW_LOOPBACK_HTTP=" + strconv.FormatBool(!v.closed)
+}
+
 // StartVault runs a dev-mode server (storage in memory, unsealed).
 func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 	tb.Helper()
@@ -65,7 +76,7 @@ func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 		v.args = []string{
 			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, v.logLevel(), "-config=" + config,
 		}
-		v.env = environment(v.Dir, "VAULT_DEV_ROOT_TOKEN_ID="+token)
+		v.env = environment(v.Dir, append([]string{v.loopback(), "VAULT_DEV_ROOT_TOKEN_ID=" + token}, v.extra...)...)
 	})
 	v.setToken(token)
 	v.enableAudit(tb)
@@ -112,7 +123,7 @@ listener "tcp" {
 }
 `, filepath.Dir(bin.Plugin), api, cluster, data, name, v.multiplier(), listenAPI, listenCluster))
 		v.args = []string{"server", v.logLevel(), "-config=" + config}
-		v.env = environment(v.Dir, v.extra...)
+		v.env = environment(v.Dir, append([]string{v.loopback()}, v.extra...)...)
 	})
 }
 
