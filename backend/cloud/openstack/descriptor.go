@@ -45,6 +45,8 @@ type family struct {
 	// accessKeys, keystone and applicationCredentials say which credentials the cloud takes.
 	accessKeys, keystone, applicationCredentials bool
 	defaultSignatureStyle                        string
+	// domains are those of the cloud's own services; none where they are anybody's.
+	domains []string
 	// plain is OpenStack as it comes, without a vendor's gateway: Nova's policies decide, not IAM.
 	plain bool
 }
@@ -55,6 +57,7 @@ func huawei() family {
 		title:                 "Huawei Cloud",
 		computeURL:            func(region string) string { return "https://ecs." + region + ".myhuaweicloud.com" },
 		identityURL:           huaweiIdentityURL,
+		domains:               []string{"myhuaweicloud.com", "myhuaweicloud.eu"},
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
 		accessKeys:            true,
@@ -92,6 +95,7 @@ func telekom() family {
 			}
 			return "https://iam." + region + ".otc.t-systems.com/v3"
 		},
+		domains:               []string{"otc.t-systems.com"},
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
 		accessKeys:            true,

@@ -94,10 +94,22 @@ const serviceCompute = "compute"
 // publicEndpoint is the interface of the endpoints that clients outside the cloud's own network use.
 const publicEndpoint = "public"
 
+// hasCompute reports whether a catalogue has a compute endpoint for clients outside, in any region.
+func hasCompute(catalog tokens.ServiceCatalog) bool {
+	for _, entry := range catalog.Entries {
+		for _, e := range entry.Endpoints {
+			if entry.Type == serviceCompute && e.Interface == publicEndpoint {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // catalogued finds the compute endpoint of a region in Keystone's catalogue. Without a region there
 // must be one only. The URL is used as the catalogue gives it, with or without a project, except that
 // one without a version gets one.
-func catalogued(catalog tokens.ServiceCatalog, region, projectID string) (string, error) {
+func catalogued(catalog tokens.ServiceCatalog, key, region, projectID string) (string, error) {
 	var regions []string
 	found := ""
 	for _, entry := range catalog.Entries {
@@ -124,16 +136,16 @@ func catalogued(catalog tokens.ServiceCatalog, region, projectID string) (string
 	known := strings.Join(regions, ", ")
 	switch {
 	case len(regions) == 0:
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog show compute; or set endpoints.compute", actionToken)
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog show compute; or set endpoints.%s", actionToken, key)
 	case region == "" && len(regions) > 1:
 		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, text.Line(known, maxReason))
 	case found == "":
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.compute", actionToken, region, text.Line(known, maxReason))
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.%s", actionToken, region, text.Line(known, maxReason), key)
 	}
 	// The catalogue comes from the cloud, but the token goes where it points: the same rules as for
 	// a URL that an operator configures.
 	if err := cloud.ValidateURL("the catalogue's compute endpoint", found); err != nil {
-		return "", cloud.Errorf(cloud.Refused, "%s: %v; set endpoints.compute to an https URL of the compute service", actionToken, err)
+		return "", cloud.Errorf(cloud.Refused, "%s: %v; set endpoints.%s to an https URL of the compute service", actionToken, err, key)
 	}
 	found = strings.TrimRight(found, "/")
 	if version, _ := versionOf(found); version == "" {

@@ -199,7 +199,7 @@ func TestCatalogue(t *testing.T) {
 		{"metadata service", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://169.254.169.254/v2.1"}]}]}`, "One", "", "link-local"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := catalogued(catalogOf(t, test.catalog), test.region, "p1")
+			got, err := catalogued(catalogOf(t, test.catalog), endpointCompute, test.region, "p1")
 			if got != test.want {
 				t.Errorf("endpoint is %q, want %q: %v", got, test.want, err)
 			}

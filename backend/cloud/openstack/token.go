@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 const (
@@ -26,12 +28,15 @@ type tokenSessions struct {
 	client    *gophercloud.ServiceClient // of the identity endpoint
 	options   tokens.AuthOptions
 	projectID string // empty when the project is given by name, or not at all
-	// region and computeBase find the compute endpoint; without a computeBase the catalogue does.
-	region, computeBase string
-	login               call
-	gate                cloud.Gate
-	timeout             time.Duration
-	secrets             redactor
+	family    family
+	identity  string // the identity service's URL
+	// region and computeBase find the compute endpoint; without a computeBase the catalogue does, and ownBase
+	// where that has none.
+	region, computeBase, ownBase string
+	login                        call
+	gate                         cloud.Gate
+	timeout                      time.Duration
+	secrets                      redactor
 
 	turn chan struct{} // holds one element while a token request runs
 
@@ -48,7 +53,10 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 		options:     authOptions(cfg),
 		projectID:   cfg.ProjectID,
 		region:      cfg.Region,
-		computeBase: f.computeBase(cfg),
+		family:      f,
+		identity:    f.identityBase(cfg),
+		computeBase: f.tokenBase(cfg),
+		ownBase:     f.ownBase(cfg),
 		login: call{
 			action:                actionToken,
 			identity:              true,
@@ -196,13 +204,36 @@ func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration
 	if userForm.MatchString(fields.User.ID) {
 		s.userID = fields.User.ID
 	}
-	if t.computeBase != "" {
-		s.endpoint = withProject(t.computeBase, s.projectID)
-	} else if s.endpoint, err = catalogued(fields.ServiceCatalog, t.region, s.projectID); err != nil {
+	if s.endpoint, err = t.endpointFor(fields.ServiceCatalog, s.projectID); err != nil {
 		return session{}, 0, err
 	}
-	s.imageEndpoint = imageEndpoint(fields.ServiceCatalog, t.region)
+	if image := imageEndpoint(fields.ServiceCatalog, t.region); t.family.sameCloud(t.identity, image) {
+		s.imageEndpoint = image
+	}
 	return s, max(0, fields.ExpiresAt.Sub(issued)), nil
+}
+
+// endpointFor is where the token is to be sent.
+func (t *tokenSessions) endpointFor(catalog tokens.ServiceCatalog, projectID string) (string, error) {
+	switch {
+	case t.computeBase != "":
+		return withProject(t.computeBase, projectID), nil
+	case t.ownBase != "" && !hasCompute(catalog):
+		return withProject(t.ownBase, projectID), nil
+	}
+	found, err := catalogued(catalog, t.family.computeKey, t.region, projectID)
+	if err != nil {
+		return "", err
+	}
+	if !t.family.sameCloud(t.identity, found) {
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue of %s says that compute is at %s, which is another cloud's, so the token is not sent there; "+
+			"if it is right, set endpoints.%s to that URL", actionToken, hostOf(t.identity), text.Line(hostOf(found), maxReason), t.family.computeKey)
+	}
+	if t.family.plain {
+		return found, nil
+	}
+	// The vendors' gateways want the project in the path.
+	return withProject(strings.TrimRight(found, "/"), projectID), nil
 }
 
 // badIdentityAnswer is for an answer with no token in it. The SDK's error is dropped with it.
