@@ -102,8 +102,13 @@ Another private_key for the same name replaces the key. The replaced one is trie
 as well for an hour, and for as long as an account of a role waits for an initial
 password under that name; earlier_keys shows it. A delete forgets all of them.
 
+allowed_connections says for which connections the key decrypts anything: else
+whoever may write a connection and a role of the mount could have another team's
+initial passwords decrypted. An empty list means none. It can be written alone.
+
   $ vault write cloudpw/keys/ops-2026 private_key=@ops-2026.pem
   $ vault write -field=authorized_key cloudpw/keys/made generate=true
+  $ vault write cloudpw/keys/ops-2026 allowed_connections=prod,prod-*
   $ vault read cloudpw/keys/made
   $ vault delete cloudpw/keys/ops-2026
 `

@@ -24,6 +24,8 @@ type privateKey struct {
 	// Generated is set if the private half was made here and never existed elsewhere.
 	Generated bool      `json:"generated,omitempty"`
 	Created   time.Time `json:"created"`
+	// AllowedConnections are names or globs; none means that no connection may use the key.
+	AllowedConnections []string `json:"allowed_connections"`
 	// Earlier are the keys that it has replaced, the newest first.
 	Earlier []earlierKey `json:"earlier,omitempty"`
 }
@@ -95,6 +97,11 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 	}
 	if stored == nil {
 		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key", c.ID.InstanceID, name, storeKey(name))
+	}
+	// A connection may name any instance, and a cloud of its own answers whatever it likes for one. So what is
+	// decrypted for it says whose key it may use, and not what is asked for.
+	if !stored.allows(c.ID.Connection) {
+		return "", invalidf("instance %s: %s", c.ID.InstanceID, keyRefused(name, stored, c.ID.Connection))
 	}
 	earlier, err := stored.earlierKeys()
 	if err != nil {

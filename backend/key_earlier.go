@@ -118,7 +118,7 @@ func (b *backend) dropEarlier(ctx context.Context, name string) error {
 	if len(kept) == len(stored.Earlier) {
 		return nil
 	}
-	if waiting, err := b.awaitsKey(ctx, name); err != nil || waiting != nil {
+	if waiting, err := b.awaitsKey(ctx, name, stored); err != nil || waiting != nil {
 		return err
 	}
 	stored.Earlier = kept
@@ -129,10 +129,10 @@ func (b *backend) dropEarlier(ctx context.Context, name string) error {
 	return nil
 }
 
-// awaitsKey returns an account of a role that waits for an initial password which keys/<name> is to decrypt, or
-// nil if there is none.
-func (b *backend) awaitsKey(ctx context.Context, name string) (*rotation.View, error) {
-	roles, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == "" || r.Key == name })
+// awaitsKey returns an account of a role that waits for an initial password which keys/<name> is to decrypt and
+// may decrypt, or nil if there is none.
+func (b *backend) awaitsKey(ctx context.Context, name string, key *privateKey) (*rotation.View, error) {
+	roles, err := b.rolesThat(ctx, func(r *role) bool { return (r.Key == "" || r.Key == name) && key.allows(r.Connection) })
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func TestWhoAwaitsAKey(t *testing.T) {
 	check := func(pair, other bool) {
 		t.Helper()
 		for name, want := range map[string]bool{"pair": pair, "other": other, "none": false} {
-			if got, err := h.awaitsKey(t.Context(), name); err != nil || (got != nil) != want {
+			if got, err := h.awaitsKey(t.Context(), name, &privateKey{AllowedConnections: []string{"*"}}); err != nil || (got != nil) != want {
 				t.Errorf("%s is awaited: %v, %v", name, got, err)
 			}
 		}

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -42,6 +43,8 @@ func (b *backend) pathKeys() *framework.Path {
 				Description: "Passphrase of private_key, if that is encrypted. It is used once and not stored. Default: none."},
 			"generate": {Type: framework.TypeBool, DisplayAttrs: labelled("Generate"),
 				Description: "Make a new key pair here, whose private half never leaves Vault, instead of giving private_key. Default: false."},
+			connectionsField: {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed connections"), Default: []string{everybody},
+				Description: "Names or globs of the connections whose initial passwords the key decrypts. An empty list means none; all is said as *. It can be changed alone. Default: *."},
 			"bits": {Type: framework.TypeInt, DisplayAttrs: labelled("Bits"), AllowedValues: []any{2048, 3072, 4096},
 				Description: "Size of the key that generate makes: 2048, 3072 or 4096. Default: 2048."},
 		},
@@ -86,6 +89,7 @@ func keyResponse() map[string]*framework.FieldSchema {
 		"bits":           {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
 		"generated":      {Type: framework.TypeBool, Required: true, Description: "Whether the key was made here."},
 		"created_time":   moment(true, "When the key was stored"),
+		connectionsField: {Type: framework.TypeCommaStringSlice, Required: true, Description: "Names or globs of the connections whose initial passwords the key decrypts."},
 		"earlier_keys": {Type: framework.TypeSlice, Required: true,
 			Description: "Replaced keys that are still tried, the newest first: fingerprints, created_time, replaced_time. Each is kept for an hour, and while an account waits for an initial password that the key may have to decrypt."},
 		"fingerprints": {Type: framework.TypeKVPairs, Required: true,
@@ -95,7 +99,9 @@ func keyResponse() map[string]*framework.FieldSchema {
 
 func keyAnswer(stored *privateKey, key *password.PrivateKey) (map[string]any, error) {
 	earlier, err := stored.earlierData()
+	connections := append([]string{}, stored.AllowedConnections...)
 	return map[string]any{
+		connectionsField: connections,
 		"public_key":     key.PublicPEM(),
 		"authorized_key": key.AuthorizedKey(),
 		"bits":           key.Bits(),
@@ -141,10 +147,19 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	if err != nil {
 		return nil, err
 	}
-	key, generated, err := newKey(name, input{fields}, old)
+	in := input{fields}
+	if old != nil && in.has(connectionsField) && !in.gives("private_key") && !in.gives("generate") {
+		return b.writeKeyAccess(ctx, name, in, old, oldKey)
+	}
+	key, generated, err := newKey(name, in, old)
 	if err != nil {
 		return nil, err
 	}
+	var connections []string
+	if old != nil {
+		connections = slices.Clone(old.AllowedConnections)
+	}
+	in.allowList(connectionsField, &connections, old == nil)
 	same := old != nil && oldKey.AuthorizedKey() == key.AuthorizedKey()
 	if old != nil && old.Generated && !same {
 		return nil, conflictf("private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
@@ -156,20 +171,44 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 			return nil, conflictf("private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial passwords, and keeps no more; "+
 				"read those accounts first, or write another name", name, maxEarlierKeys)
 		}
-		old = &privateKey{record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now, Earlier: earlier}
+		old = &privateKey{record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now, Earlier: earlier, AllowedConnections: connections}
+		if err := b.putKey(ctx, name, old); err != nil {
+			return nil, err
+		}
+	} else if in.has(connectionsField) {
+		old.AllowedConnections = connections
 		if err := b.putKey(ctx, name, old); err != nil {
 			return nil, err
 		}
 	}
-	data, err := keyAnswer(old, key)
+	return b.writtenKey(ctx, name, old, key)
+}
+
+// writeKeyAccess changes which connections may use a key, and leaves the key alone.
+func (b *backend) writeKeyAccess(ctx context.Context, name string, in input, stored *privateKey, key *password.PrivateKey) (*logical.Response, error) {
+	for _, field := range []string{"passphrase", "bits"} {
+		if in.gives(field) {
+			return nil, invalidf("%s: belongs to a new key; leave it out to change %s alone", field, connectionsField)
+		}
+	}
+	in.allowList(connectionsField, &stored.AllowedConnections, false)
+	if err := b.putKey(ctx, name, stored); err != nil {
+		return nil, err
+	}
+	return b.writtenKey(ctx, name, stored, key)
+}
+
+// writtenKey is the answer to a write.
+func (b *backend) writtenKey(ctx context.Context, name string, stored *privateKey, key *password.PrivateKey) (*logical.Response, error) {
+	data, err := keyAnswer(stored, key)
 	if err != nil {
 		return nil, err
 	}
-	resp := &logical.Response{Data: data}
-	for _, warning := range key.Warnings() {
-		resp.AddWarning(warning)
+	excluded, err := b.excludedUsers(ctx, name, stored)
+	if err != nil {
+		return nil, err
 	}
-	return resp, nil
+	return &logical.Response{Data: data, Warnings: append(key.Warnings(), excluded...)}, nil
 }
 
 // refusedKey refuses a private key and ends with the command to try next.
@@ -227,7 +266,11 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 	if len(users) > 0 {
 		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users), command("write", "roles/"+users[0], "key=OTHER"))
 	}
-	waiting, err := b.awaitsKey(ctx, name)
+	stored, _, err := b.loadKey(ctx, name)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	waiting, err := b.awaitsKey(ctx, name, stored)
 	if err != nil {
 		return nil, err
 	}

@@ -269,6 +269,9 @@ func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
 	if err == nil && stored == nil {
 		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID, i.KeyName, name, storeKey(name))
 	}
+	if err == nil && !stored.allows(v.role.Connection) {
+		err = invalidf("key: instance %s: %s", i.ID, keyRefused(name, stored, v.role.Connection))
+	}
 	v.keys[name] = err
 	return err
 }

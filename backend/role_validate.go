@@ -75,13 +75,16 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 			return refuse(err)
 		}
 	}
-	if next.Key != "" && next.source(d) == rotation.FromInitial {
+	if next.Key != "" && next.source(d) == rotation.FromInitial && (old == nil || old.Key != next.Key || old.source(d) != rotation.FromInitial) {
 		stored, _, err := b.loadKey(ctx, next.Key)
 		if err != nil {
 			return refuse(err)
 		}
 		if stored == nil {
 			return refuse(invalidf("key: there is no key keys/%s; %s", next.Key, storeKey(next.Key)))
+		}
+		if !stored.allows(next.Connection) {
+			return refuse(invalidf("key: %s", keyRefused(next.Key, stored, next.Connection)))
 		}
 	}
 	return next, c, d, nil
