@@ -18,12 +18,12 @@ func accountData(v *rotation.View) map[string]any {
 		"mode":                string(v.Settings.Mode),
 		"source":              string(v.Settings.Source),
 		"state":               v.State,
-		"instance_name":       v.Facts.Name,
+		"instance_name":       v.Shown.Name,
 		"platform":            string(v.Facts.Platform),
-		"os_name":             v.Facts.OSName,
-		"private_ip":          v.Facts.PrivateIP,
-		"public_ip":           v.Facts.PublicIP,
-		"key_name":            v.Facts.KeyName,
+		"os_name":             v.Shown.OSName,
+		"private_ip":          v.Shown.PrivateIP,
+		"public_ip":           v.Shown.PublicIP,
+		"key_name":            v.Shown.KeyName,
 		"current_version":     currentVersion(v),
 		"versions":            versionsData(v.Versions),
 		"leases":              leasesData(v.Leases),
@@ -41,7 +41,7 @@ func accountData(v *rotation.View) map[string]any {
 		data["due_reason"] = string(v.Due.Reason)
 		data["due_since"] = timestamp(v.Due.Since)
 	}
-	setTime(data, "launch_time", timestamp(v.Facts.LaunchTime))
+	setTime(data, "launch_time", timestamp(v.Shown.LaunchTime))
 	setTime(data, "pending_since", timestamp(v.PendingSince))
 	setTime(data, "last_error_time", timestamp(v.LastErrorTime))
 	setTime(data, "next_try", timestamp(v.NextTry))

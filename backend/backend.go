@@ -37,6 +37,7 @@ type backend struct {
 	core     *rotation.Core
 
 	connections *cache[connection]
+	places      *cache[trustedPlaces]
 	roles       *cache[role]
 
 	// Writers of one thing exclude each other. A role's writer also holds its connection's lock for
@@ -79,6 +80,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		clock:           wallClock(),
 	}
 	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
+	b.places = newCache(conf.StorageView, placePrefix, decodePlaces)
 	b.roles = newCache(conf.StorageView, rolePrefix, decodeRole)
 	b.core = rotation.New(rotation.Options{
 		Storage:  conf.StorageView,
@@ -166,6 +168,10 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	case strings.HasPrefix(key, configPrefix):
 		name := strings.TrimPrefix(key, configPrefix)
 		b.connections.drop(name)
+		b.core.ForgetConnection(name)
+	case strings.HasPrefix(key, placePrefix):
+		name := strings.TrimPrefix(key, placePrefix)
+		b.places.drop(name)
 		b.core.ForgetConnection(name)
 	case strings.HasPrefix(key, rolePrefix):
 		b.roles.drop(strings.TrimPrefix(key, rolePrefix))

@@ -66,6 +66,11 @@ type connection struct {
 	PasswordPolicy       string         `json:"password_policy,omitempty"`
 	VerifyConnection     *bool          `json:"verify_connection,omitempty"` // nil: true
 
+	// AccountID is what the cloud called the account of the credentials when they were last verified; "": not known.
+	AccountID string `json:"account_id,omitempty"`
+	// Doubted is set while other credentials than before were never verified, though there were accounts.
+	Doubted bool `json:"doubted,omitempty"`
+
 	// RootRotation is the replacement of the credential above that is under way; nil: none.
 	RootRotation     *rootRotation `json:"root_rotation,omitempty"`
 	Leftovers        []leftover    `json:"leftovers,omitempty"`

@@ -17,7 +17,16 @@ func (b *backend) connect(ctx context.Context, name string, gate cloud.Gate) (*r
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := b.places.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	place := c.place()
 	return &rotation.Connection{
+		Place:   place,
+		Trusted: trusted.has(place),
+		Doubted: c.Doubted,
+
 		Provider:          provider,
 		ProviderName:      c.Provider,
 		RequestsPerSecond: c.rate(d),
@@ -59,31 +68,32 @@ func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
 //
-// again is the command that repeats the write.
-func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, known []string, again string) error {
+// again is the command that repeats the write. It returns what the cloud calls the account; "" where it does not tell.
+func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, known []string, again string) (account string, err error) {
 	provider, err := newProvider(name, c, d, cloud.NoGate{})
 	if err != nil {
-		return invalidf("%s", err)
+		return "", invalidf("%s", err)
 	}
 	// A provider may need two exchanges: one for a token, one for the call itself.
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
 		err = vaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
-		return withWayOut(err, "then write it again: "+again+" (to store it all the same, add verify_connection=false)")
+		return "", withWayOut(err, "then write it again: "+again+" (to store it all the same, add verify_connection=false)")
 	}
+	account = tellAccount(ctx, provider)
 	if len(known) == 0 {
-		return nil
+		return account, nil
 	}
 	found, err := provider.DescribeInstances(ctx, known)
 	if err != nil {
-		return vaultError("connection "+name+" was not stored: with these credentials "+d.Title+" does not describe the instances of its accounts", err)
+		return "", vaultError("connection "+name+" was not stored: with these credentials "+d.Title+" does not describe the instances of its accounts", err)
 	}
 	if len(found) == 0 {
-		return conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they seem to belong to another cloud account; "+
+		return "", conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they seem to belong to another cloud account; "+
 			"write another connection for that, and leave this one to its accounts, whose passwords are kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see accounts/%s/", name, known[0], name)
 	}
-	return nil
+	return account, nil
 }
 
 // Bounds of the sample of instances by which changed credentials are checked.

@@ -113,15 +113,21 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if old != nil && old.RootRotation != nil && !sameCredentials(old, next) {
 		warnings = append(warnings, next.abandon(name, b.clock.now()))
 	}
+	told := ""
 	if next.verifies() {
 		known, err := b.knownInstances(ctx, name, old, next)
 		if err != nil {
 			return nil, err
 		}
-		if err := verify(ctx, name, next, b.registry[next.Provider], known, input{data}.again("config/")); err != nil {
+		if told, err = verify(ctx, name, next, b.registry[next.Provider], known, input{data}.again("config/")); err != nil {
 			return nil, err
 		}
 	}
+	served, err := b.settlePlace(ctx, name, old, next, told)
+	if err != nil {
+		return nil, err
+	}
+	warnings = append(warnings, served...)
 	err = b.connections.put(ctx, name, next)
 	b.core.ForgetConnection(name) // also after a failed write, which may have landed
 	if err != nil {

@@ -241,11 +241,12 @@ func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share
 			if err != nil {
 				return nil, vaultError("", err)
 			}
-			if view == nil || believed[instance] || !view.Gone.IsZero() {
+			// A place that is not believed takes no instance out of a role.
+			if view == nil || believed[instance] && view.Believed || !view.Gone.IsZero() {
 				left = append(left, id)
 				continue
 			}
-			members = append(members, member{instance: view.Facts.Instance(instance), username: id.Username, unseen: true})
+			members = append(members, member{instance: view.Facts.Instance(instance), username: id.Username, at: view.Facts.Place, unseen: true})
 		}
 		return members, nil
 	}
@@ -268,7 +269,7 @@ func (b *backend) retireGone(ctx context.Context, connection string, left []rota
 	for i, id := range left {
 		instances[i] = id.InstanceID
 	}
-	exist, err := b.existing(ctx, connection, instances)
+	exist, at, err := b.existing(ctx, connection, instances)
 	if err != nil {
 		return err
 	}
@@ -276,14 +277,14 @@ func (b *backend) retireGone(ctx context.Context, connection string, left []rota
 		if _, ok := exist[left[i].InstanceID]; ok {
 			return nil
 		}
-		return b.core.Retire(ctx, left[i])
+		return b.core.Retire(ctx, left[i], at)
 	}))
 }
 
 // refreshListed looks at the instances that a role lists.
 func (b *backend) refreshListed(ctx context.Context, name string, r *role) error {
 	instances := r.instances()
-	exist, err := b.existing(ctx, r.Connection, instances)
+	exist, at, err := b.existing(ctx, r.Connection, instances)
 	if err != nil {
 		return err
 	}
@@ -291,7 +292,7 @@ func (b *backend) refreshListed(ctx context.Context, name string, r *role) error
 	var lost []string
 	for _, id := range instances {
 		if i, ok := exist[id]; ok {
-			members = append(members, member{instance: i})
+			members = append(members, member{instance: i, at: at})
 		} else {
 			lost = append(lost, id)
 		}
@@ -300,22 +301,22 @@ func (b *backend) refreshListed(ctx context.Context, name string, r *role) error
 		return err
 	}
 	for id := range b.refreshes.lost(name, lost) {
-		if err := b.core.Retire(ctx, r.account(id)); err != nil {
+		if err := b.core.Retire(ctx, r.account(id), at); err != nil {
 			return vaultError("", err)
 		}
 	}
 	return nil
 }
 
-// existing describes those of the instances that exist, by id.
-func (b *backend) existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, error) {
-	provider, err := b.core.Provider(ctx, connection)
+// existing describes those of the instances that exist, by id, and says at which place.
+func (b *backend) existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
+	live, err := b.core.Connected(ctx, connection)
 	if err != nil {
-		return nil, vaultError("connection "+connection, err)
+		return nil, "", vaultError("connection "+connection, err)
 	}
-	described, err := provider.DescribeInstances(ctx, instances)
+	described, err := live.Provider.DescribeInstances(ctx, instances)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	exist := make(map[string]cloud.Instance, len(described))
 	for _, i := range described {
@@ -323,5 +324,5 @@ func (b *backend) existing(ctx context.Context, connection string, instances []s
 			exist[i.ID] = i
 		}
 	}
-	return exist, nil
+	return exist, live.Place, nil
 }

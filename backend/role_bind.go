@@ -131,6 +131,7 @@ func (c *change) binding(m member) rotation.Binding {
 		Role:     c.name,
 		Settings: c.next.settings(c.d),
 		Facts:    rotation.FactsOf(m.instance),
+		Place:    m.at,
 	}
 }
 

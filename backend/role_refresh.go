@@ -99,7 +99,9 @@ func (b *backend) describeMembers(ctx context.Context, r *role, members []member
 		if m.unseen {
 			return nil
 		}
-		return b.core.Describe(ctx, r.account(m.instance.ID), rotation.FactsOf(m.instance))
+		facts := rotation.FactsOf(m.instance)
+		facts.Place = m.at
+		return b.core.Describe(ctx, r.account(m.instance.ID), facts)
 	}))
 }
 

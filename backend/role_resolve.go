@@ -16,6 +16,8 @@ import (
 type member struct {
 	instance cloud.Instance
 	username string
+	// at is the place where the instance was described.
+	at rotation.Place
 	// unseen is set where the cloud did not show the instance, and it is as it was last seen.
 	unseen bool
 }
@@ -30,6 +32,8 @@ type resolver struct {
 	conn     *connection
 	cloud    cloud.Descriptor
 	provider cloud.Provider
+	// at is the place to which provider's requests go.
+	at rotation.Place
 	// find finds instances by tags: the provider's FindInstances, unless a refresh has asked already.
 	find findFunc
 	// bound are the accounts that the role has already, where it is only looked at anew: instance id ->
@@ -46,11 +50,11 @@ type policyCheck struct {
 }
 
 func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d cloud.Descriptor) (*resolver, error) {
-	provider, err := b.core.Provider(ctx, r.Connection)
+	live, err := b.core.Connected(ctx, r.Connection)
 	if err != nil {
 		return nil, vaultError("connection "+r.Connection, err)
 	}
-	return &resolver{b: b, role: r, conn: c, cloud: d, provider: provider, find: provider.FindInstances, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
+	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: live.Provider.FindInstances, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
 }
 
 // resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.
@@ -69,11 +73,11 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 		username, err := v.fit(ctx, i)
 		switch {
 		case err == nil:
-			members = append(members, member{instance: i, username: username})
+			members = append(members, member{instance: i, username: username, at: v.at})
 		case v.role.InstanceTags == nil:
 			return nil, nil, err
 		case v.bound[i.ID] != "":
-			members = append(members, member{instance: i, username: v.bound[i.ID]})
+			members = append(members, member{instance: i, username: v.bound[i.ID], at: v.at})
 			warnings = append(warnings, "kept, but: "+err.Error())
 		default:
 			unfit = err

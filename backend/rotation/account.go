@@ -59,8 +59,8 @@ const (
 // Reason why an account is due.
 type Reason string
 
-// Reasons. The first four forbid reading until the account has been rotated; the others leave it
-// readable until an attempt is recorded.
+// Reasons. Those that ForbidsReading names forbid reading until the account has been rotated; the others
+// leave it readable until an attempt is recorded.
 const (
 	DueFirst    Reason = "first"
 	DueRevoked  Reason = "revoked"
@@ -71,13 +71,15 @@ const (
 	DueManual   Reason = "manual"
 	DueImport   Reason = "import"
 	DueRead     Reason = "read"
+	// DuePlace: the current version is another place's than the connection's (rule 18).
+	DuePlace Reason = "place"
 )
 
 // ForbidsReading reports whether the current version must not be handed out before the account has
 // been rotated.
 func (r Reason) ForbidsReading() bool {
 	switch r {
-	case DueFirst, DueRevoked, DueDeadline, DueLeaver:
+	case DueFirst, DueRevoked, DueDeadline, DueLeaver, DuePlace:
 		return true
 	}
 	return false
@@ -120,6 +122,8 @@ type Facts struct {
 	PublicIP   string         `json:"public_ip,omitempty"`
 	KeyName    string         `json:"key_name,omitempty"`
 	LaunchTime time.Time      `json:"launch_time,omitzero"`
+	// Place is where the cloud described it so.
+	Place Place `json:"place,omitempty"`
 }
 
 // FactsOf takes an instance's facts.
@@ -151,6 +155,8 @@ type Version struct {
 	Ended time.Time `json:"ended,omitzero"`
 	// Batch is the id of the group's batch that the version comes from; empty: none.
 	Batch string `json:"batch,omitempty"`
+	// Place is for which it is current (rule 18): that which confirmed it, or at which it was recorded.
+	Place Place `json:"place,omitempty"`
 }
 
 // Attempt is one cloud call that may set a password and that has not been closed.
@@ -172,6 +178,14 @@ type Attempt struct {
 	// reset method may still do when the method is changed: each cloud orders at most the operations
 	// of one method, so that a late one of the old could follow one of the new.
 	Barrier bool `json:"barrier,omitempty"`
+	// Place is where it was sent.
+	Place Place `json:"place,omitempty"`
+	// Window is its settle window, and Fence that of a barrier for it, as they were when it was recorded: what
+	// the connection says later does not shorten them. 0: the connection tells.
+	Window time.Duration `json:"window,omitempty"`
+	Fence  time.Duration `json:"fence,omitempty"`
+	// Serial is set where the cloud orders it with the next one, so that its window does not contain its end.
+	Serial bool `json:"serial,omitempty"`
 }
 
 // polled reports whether the cloud may still show the attempt's outcome.
@@ -193,6 +207,8 @@ type Pending struct {
 	Rejected bool `json:"rejected,omitempty"`
 	// Batch is the id of the group's batch that the value comes from; empty: none.
 	Batch string `json:"batch,omitempty"`
+	// Place is for which the value was made; it is sent nowhere else (rule 18).
+	Place Place `json:"place,omitempty"`
 	// Disclosed and Until are those of a group's batch that was handed out for an instance which has
 	// it already, before all have it.
 	Disclosed time.Time `json:"disclosed,omitzero"`
@@ -213,6 +229,8 @@ func (p *Pending) polled() bool {
 type Candidate struct {
 	Password string    `json:"password"`
 	Created  time.Time `json:"created"`
+	// Place is where the server may have it.
+	Place Place `json:"place,omitempty"`
 }
 
 // Due says that a rotation should happen.
@@ -276,6 +294,15 @@ type Account struct {
 	// Loose is set once the settle window alone has closed an attempt of the present reset method: its
 	// operation may go on where the cloud runs one at a time, which matters if the method is changed.
 	Loose bool `json:"loose,omitempty"`
+	// LooseFence is the longest fence of those attempts.
+	LooseFence time.Duration `json:"loose_fence,omitempty"`
+
+	// Place is where the connection led when that was noted last (rule 18). Trusted are the places whose word
+	// about existing servers is believed, the oldest first; Doubted is set while it is not known whether the
+	// connection's credentials are those of the same cloud account as before.
+	Place   Place   `json:"place,omitempty"`
+	Trusted []Place `json:"trusted,omitempty"`
+	Doubted bool    `json:"doubted,omitempty"`
 
 	Due    *Due             `json:"due,omitempty"`
 	Leases map[string]Lease `json:"leases,omitempty"` // by nonce
@@ -323,6 +350,7 @@ func (a *Account) clone() *Account {
 	c.Members = append([]ID(nil), a.Members...)
 	c.OldUnresolved = append([]Attempt(nil), a.OldUnresolved...)
 	c.Candidates = append([]Candidate(nil), a.Candidates...)
+	c.Trusted = append([]Place(nil), a.Trusted...)
 	if a.Pending != nil {
 		p := *a.Pending
 		p.Attempts = append([]Attempt(nil), a.Pending.Attempts...)

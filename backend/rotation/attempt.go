@@ -11,24 +11,27 @@ type begun struct {
 }
 
 func (e begun) apply(a *Account, r rules) error {
-	if a.Due == nil || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
+	if a.Due == nil || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod || !e.attempt.Place.same(a.Place) {
 		return errStale
+	}
+	if a.crowded() {
+		return a.tooManyPlaces()
 	}
 	if len(a.OldUnresolved) > 0 && !r.sendWhileUnresolved {
 		return errStale // rule 9
 	}
 	if p := a.Pending; p != nil {
-		if !p.Rejected && !r.newPasswordOnRetry {
-			return errStale // rule 3: only a rejected value is replaced
+		if !p.Rejected && !a.misplaced() && !r.newPasswordOnRetry {
+			return errStale // rule 3: only a rejected value is replaced, or one that was made for another place
 		}
 		if len(p.Attempts) > 0 && !r.newPasswordOnRetry && !r.sendWhileUnresolved {
 			return errStale // rule 9
 		}
 		if p.Uncertain && !r.noCandidates { // rule 8
-			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created})
+			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created, Place: p.Place})
 		}
 	}
-	a.Pending = &Pending{Password: e.password, Batch: e.batch, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
+	a.Pending = &Pending{Password: e.password, Batch: e.batch, Place: e.attempt.Place, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
 	a.LastReset = e.attempt.Started
 	a.prune(r)
 	return nil
@@ -37,10 +40,16 @@ func (e begun) apply(a *Account, r rules) error {
 // retried records another attempt of the same pending (rules 2, 3).
 type retried struct{ attempt Attempt }
 
-func (e retried) apply(a *Account, _ rules) error {
+func (e retried) apply(a *Account, r rules) error {
 	p := a.Pending
 	if p == nil || p.Rejected || p.polled() || a.barred() || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
 		return errStale
+	}
+	if !a.valueIsFor(e.attempt.Place, r) {
+		return errStale // rule 18: a value goes to one place only
+	}
+	if e.attempt.Place.tells(p.Place) {
+		p.Place = e.attempt.Place
 	}
 	p.Attempts = append(p.Attempts, e.attempt)
 	p.Tried++

@@ -16,19 +16,37 @@ func (a *Account) mustRotate() bool {
 	return a.Due != nil && a.Due.Reason.ForbidsReading() && a.Due.Reason != DueFirst
 }
 
+// placeBarrier begins the ids of barriers that a change of the place has raised.
+const placeBarrier = "barrier/place/"
+
 // raiseBarrier notes, when the reset method is about to change, that attempts of the old one may still
 // set their value, unless the end of every one of them is known.
 func (a *Account) raiseBarrier(at time.Time) {
-	open := a.Loose || len(a.OldUnresolved) > 0 || a.Pending != nil && len(a.Pending.Attempts) > 0
+	open, fence := a.Loose || len(a.OldUnresolved) > 0, a.LooseFence
+	for _, t := range a.OldUnresolved {
+		fence = max(fence, t.Fence)
+	}
+	if a.Pending != nil {
+		for _, t := range a.Pending.Attempts {
+			open, fence = true, max(fence, t.Fence)
+		}
+	}
 	if method := a.Settings.ResetMethod; open && method != "" {
-		a.Loose = false
-		a.OldUnresolved = append(a.OldUnresolved, Attempt{
-			ID: "barrier/" + method + "/" + at.UTC().Format(time.RFC3339Nano), Method: method, Started: at, Barrier: true,
-		})
+		a.Loose, a.LooseFence = false, 0
+		a.addBarrier("barrier/"+method+"/", at, fence)
 	}
 }
 
-// barred reports whether attempts of an earlier reset method may still set their value, and so whether
+// addBarrier puts a barrier among the attempts whose outcome is not resolved. With fence 0 the connection tells
+// its window.
+func (a *Account) addBarrier(kind string, at time.Time, fence time.Duration) {
+	a.OldUnresolved = append(a.OldUnresolved, Attempt{
+		ID: kind + at.UTC().Format(time.RFC3339Nano), Method: a.Settings.ResetMethod, Started: at, Barrier: true,
+		Place: a.Place, Window: fence, Fence: fence,
+	})
+}
+
+// barred reports whether attempts of an earlier reset method, or at an earlier place, may still set their value, and so whether
 // nothing may be sent by the present one. Even a retry of the same pending must wait: a value that it
 // replaced may come late, and once pending is confirmed nobody would know that one any more.
 func (a *Account) barred() bool {

@@ -16,6 +16,8 @@ type Binding struct {
 	Role     string
 	Settings Settings
 	Facts    Facts
+	// Place is where the instance was described: with that the account's history begins.
+	Place Place
 }
 
 // Bind makes the account if there is none, or updates its settings and facts. An account that
@@ -30,16 +32,23 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 		return nil, err
 	}
 	e := c.entry(b.ID)
+	if err := c.locate(ctx, e); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := c.load(ctx, e); err != nil {
 		return nil, err
 	}
 	now := c.opts.Now()
+	b.Facts.Place = b.Place
 	ev := bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: now}
 	base := e.rec
 	if base == nil {
 		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: known.InitialOverwritten}
+		if b.Place != "" {
+			base.Place, base.Trusted = b.Place, []Place{b.Place}
+		}
 	}
 	next, err := transition(base, ev, c.opts.rules)
 	switch {
@@ -83,7 +92,11 @@ func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
 
 // Describe refreshes an account's facts, if there is such an account.
 func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
-	_, err := c.update(ctx, c.entry(id), described{facts: facts})
+	e := c.entry(id)
+	if err := c.locate(ctx, e); err != nil {
+		return err
+	}
+	_, err := c.update(ctx, e, described{facts: facts})
 	if errors.Is(err, errNoChange) || isNotFound(err) {
 		return nil
 	}
@@ -92,8 +105,13 @@ func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 
 // Retire notes that an account's instance does not exist any more, as somebody has found who looked for
 // it, if there is such an account.
-func (c *Core) Retire(ctx context.Context, id ID) error {
-	_, err := c.update(ctx, c.entry(id), vanished{at: c.opts.Now()})
+// place is which one it asked: one that is not believed retires nothing.
+func (c *Core) Retire(ctx context.Context, id ID, place Place) error {
+	e := c.entry(id)
+	if err := c.locate(ctx, e); err != nil {
+		return err
+	}
+	_, err := c.update(ctx, e, vanished{at: c.opts.Now(), place: place})
 	if errors.Is(err, errNoChange) || isNotFound(err) {
 		return nil
 	}

@@ -13,6 +13,14 @@ type bound struct {
 	at       time.Time
 }
 
+// believe returns the facts that count: a place that is not believed says nothing about an existing server.
+func (a *Account) believe(f Facts) Facts {
+	if !f.Place.same(a.Place) || !a.believed() {
+		return a.Facts
+	}
+	return f
+}
+
 func (e bound) apply(a *Account, r rules) error {
 	if a.Role != "" && a.Role != e.role {
 		held := errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
@@ -23,6 +31,7 @@ func (e bound) apply(a *Account, r rules) error {
 		// The role sets no passwords any more. What has begun still needs its end, by the means it had.
 		e.settings.CanReset, e.settings.ResetMethod, e.settings.ForceStop = true, a.Settings.ResetMethod, a.Settings.ForceStop
 	}
+	e.facts = a.believe(e.facts)
 	if a.Role == e.role && a.Settings == e.settings && a.Facts == e.facts && a.Gone.IsZero() {
 		return errNoChange
 	}
@@ -77,6 +86,9 @@ func (a *Account) nobodyNeeds() bool {
 type described struct{ facts Facts }
 
 func (e described) apply(a *Account, _ rules) error {
+	if !e.facts.Place.same(a.Place) || !a.believed() {
+		return errNoChange
+	}
 	if a.Facts == e.facts && a.Gone.IsZero() {
 		return errNoChange
 	}
@@ -86,10 +98,13 @@ func (e described) apply(a *Account, _ rules) error {
 
 // vanished retires the account: its instance does not exist any more (rule 15). Due is kept, so that
 // an instance that comes back after all is rotated before anyone reads.
-type vanished struct{ at time.Time }
+type vanished struct {
+	at    time.Time
+	place Place // which one said so
+}
 
 func (e vanished) apply(a *Account, _ rules) error {
-	if !a.Gone.IsZero() {
+	if !e.place.same(a.Place) || !a.believed() || !a.Gone.IsZero() {
 		return errNoChange
 	}
 	a.Gone = e.at

@@ -181,7 +181,7 @@ func (c *Core) bury(ctx context.Context, a *Account) error {
 	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
 	m.set(a.Username, claim{
 		Linux:              b.linux(),
-		InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given,
+		InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.wasReset(),
 	})
 	return saveBinding(ctx, c.opts.Storage, b.key(), a.ID, m)
 }

@@ -40,3 +40,6 @@ func (a *Account) rotateCommand() string {
 	}
 	return command + "/" + a.InstanceID
 }
+
+// placeCommand shows the places to which the account's connection has led.
+func (a *Account) placeCommand() string { return "vault read " + mount + "place/" + a.Connection }

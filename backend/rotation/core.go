@@ -23,7 +23,7 @@ type Options struct {
 	// Storage is the mount's storage view. A deposed node's writes must fail.
 	Storage logical.Storage
 	Logger  hclog.Logger
-	// Connect makes the provider of a connection, whose calls wait for the gate.
+	// Connect makes the provider of a connection, whose calls wait for the gate; nil: there are none.
 	Connect func(ctx context.Context, connection string, gate cloud.Gate) (*Connection, error)
 	// Generate makes a password by a policy ("": the built-in generator) that keeps to the rules.
 	Generate func(ctx context.Context, policy string, rules password.Rules, username string) (string, error)
@@ -65,6 +65,12 @@ type Connection struct {
 	RequestsPerSecond float64
 	RequestTimeout    time.Duration
 	PasswordPolicy    string
+	// Place is where the requests of Provider go, and as whom. Both come from one snapshot of the connection.
+	Place Place
+	// Trusted is an operator's word that this place is the cloud of the connection's existing accounts.
+	Trusted bool
+	// Doubted is set while it is not known whether the credentials are those of the same cloud account as before.
+	Doubted bool
 }
 
 // Core owns the accounts of one mount: their records, leases and rotations. It is the only code that
@@ -102,6 +108,11 @@ func New(o Options) *Core {
 	}
 	if o.NewID == nil {
 		o.NewID = randomID
+	}
+	if o.Connect == nil {
+		o.Connect = func(context.Context, string, cloud.Gate) (*Connection, error) {
+			return nil, errorf(Unavailable, "there are no connections")
+		}
 	}
 	if o.turn == nil {
 		o.turn = func(context.Context, ID) {}
@@ -194,6 +205,9 @@ type entry struct {
 	// outcome is to be seen (see flights).
 	sending, followed atomic.Bool
 
+	// located is the snapshot of the connection whose place the record has noted.
+	located atomic.Pointer[Connection]
+
 	// slot is the scheduler's part, guarded by its queue.
 	slot slot
 }
@@ -222,6 +236,7 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 		return err
 	}
 	c.know(e, a)
+	e.located.Store(nil) // another node may have noted another place
 	c.noteAttempts(e)
 	if a.follows() {
 		c.flights.follow(e)

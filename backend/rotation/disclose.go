@@ -133,11 +133,15 @@ func (a *Account) readable(now time.Time) error {
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
 		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.begins(now).Sub(now)), Message: fmt.Sprintf(
 			"account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), a.whyWaiting(now))}
+	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten && !a.believed():
+		return a.notProven()
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
 		return &Error{Kind: NotReadable, Message: fmt.Sprintf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
 	case cur == nil:
 		return &Error{Kind: NotReadable, idle: true, Message: fmt.Sprintf(
 			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateCommand())}
+	case a.unfit():
+		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: a.whyElsewhere()}
 	}
 	if until := cur.end(now); a.Settings.Mode == Leased && !until.IsZero() && until.Sub(now) < max(time.Second, a.Settings.TTL/10) {
 		return a.tooLate(cur.Number, until, now)
@@ -363,7 +367,7 @@ func (a *Account) quiet(r rules) error {
 		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.inspectCommand())
 	case len(a.OldUnresolved) > 0:
 		return errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.inspectCommand())
-	case len(a.Candidates) > 0:
+	case a.candidatesHere() > 0:
 		return errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.inspectCommand())
 	}
 	return nil
@@ -385,7 +389,7 @@ func (e recorded) apply(a *Account, r rules) error {
 	if r.importWhileOpen {
 		a.Pending, a.OldUnresolved, a.Candidates = nil, nil, nil
 	}
-	v := Version{Password: e.password, Source: e.source, Created: e.at, Verified: true, Disclosed: e.at}
+	v := Version{Password: e.password, Source: e.source, Created: e.at, Place: a.Place, Verified: true, Disclosed: e.at}
 	if a.Settings.Mode == Leased {
 		v.Until = e.at.Add(a.Settings.MaxTTL)
 	}

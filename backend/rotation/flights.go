@@ -91,5 +91,5 @@ func (f *flights) tidy(e *entry) {
 
 // follows reports whether the outcome of an accepted attempt is to be seen at the cloud.
 func (a *Account) follows() bool {
-	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.Pending != nil && a.Pending.polled()
+	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.asksFor(a.Pending, rules{})
 }

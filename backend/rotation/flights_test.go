@@ -137,7 +137,7 @@ func TestAResetUnderWayIsKnownAfterARestart(t *testing.T) {
 func TestAnAccountThatEndsLetsTheOthersGoOn(t *testing.T) {
 	for name, end := range map[string]func(ctx context.Context, c *Core, id ID) error{
 		"deleted": func(ctx context.Context, c *Core, id ID) error { return c.Delete(ctx, id, true) },
-		"retired": func(ctx context.Context, c *Core, id ID) error { return c.Retire(ctx, id) },
+		"retired": func(ctx context.Context, c *Core, id ID) error { return c.Retire(ctx, id, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -55,6 +55,7 @@ type batched struct {
 	password string
 	replace  bool
 	at       time.Time
+	place    Place // for which it is made
 }
 
 func (e batched) apply(a *Account, _ rules) error {
@@ -67,7 +68,10 @@ func (e batched) apply(a *Account, _ rules) error {
 			a.Leases[nonce] = l
 		}
 	}
-	a.Pending = &Pending{Password: e.password, Batch: e.id, Created: e.at, Tried: 1}
+	if !e.place.same(a.Place) {
+		return errStale
+	}
+	a.Pending = &Pending{Password: e.password, Batch: e.id, Place: e.place, Created: e.at, Tried: 1}
 	a.LastReset = e.at
 	return nil
 }
@@ -97,11 +101,15 @@ type joined struct {
 	password, batch string
 	reason          Reason
 	attempt         Attempt
+	place           Place // for which the value was made
 }
 
 func (e joined) apply(a *Account, r rules) error {
 	if a.Role != e.role || !a.Settings.SharedPassword {
 		return errStale // it has left meanwhile
+	}
+	if !e.place.same(e.attempt.Place) && !r.sendAnywhere {
+		return errStale // rule 18
 	}
 	if !a.may(e.batch) && !r.joinersGetAny {
 		return errStale // it joined after that was made

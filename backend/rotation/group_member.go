@@ -140,6 +140,7 @@ type offer struct {
 	reason                Reason
 	forced                bool
 	settings              Settings
+	place                 Place // for which it was made
 }
 
 // offers returns what a group offers; a batch of "" is none.
@@ -147,12 +148,12 @@ func (g *Account) offers() offer {
 	o := offer{role: g.Role, settings: g.Settings, reason: DueManual, forced: g.Due != nil && g.Due.Forced}
 	switch cur := g.current(); {
 	case g.Pending != nil:
-		o.password, o.batch = g.Pending.Password, g.Pending.Batch
+		o.password, o.batch, o.place = g.Pending.Password, g.Pending.Batch, g.Pending.Place
 		if g.Due != nil {
 			o.reason = g.Due.Reason
 		}
 	case cur != nil:
-		o.password, o.batch = cur.Password, cur.Batch
+		o.password, o.batch, o.place = cur.Password, cur.Batch, cur.Place
 	}
 	return o
 }

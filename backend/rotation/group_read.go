@@ -94,6 +94,11 @@ func (c *Core) ReadMember(ctx context.Context, id ID, wait time.Duration) (*Answ
 }
 
 func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-chan struct{}, error) {
+	for _, of := range []*entry{e, c.entry(id)} {
+		if err := c.locate(ctx, of); err != nil {
+			return nil, nil, err
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := c.load(ctx, e); err != nil {

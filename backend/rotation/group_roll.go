@@ -77,6 +77,10 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 	if err != nil {
 		return err
 	}
+	if g.crowded() {
+		c.hold(e, g.tooManyPlaces())
+		return nil
+	}
 	if len(members) == 0 {
 		c.hold(e, fmt.Errorf("role %s has no instance", g.Role))
 		return nil
@@ -94,7 +98,7 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 		return err
 	}
 	c.unhold(e)
-	return c.apply(ctx, e, batched{id: id, password: value, replace: replace, at: c.opts.Now()})
+	return c.apply(ctx, e, batched{id: id, password: value, replace: replace, at: c.opts.Now(), place: live.Place})
 }
 
 // invite tells the members for which a batch is about to be made that they may be sent it. The others of the
@@ -182,6 +186,9 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account) error {
 		c.hold(e, err)
 		return nil
 	}
+	if m := live.moved(now); m.changes(g) {
+		return c.relocate(ctx, e, m)
+	}
 	r, err := live.resetter(g.Settings.ResetMethod)
 	if err != nil {
 		c.hold(e, err)
@@ -189,6 +196,10 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account) error {
 	}
 	plan, err := c.rollout(ctx, g, r)
 	if err != nil {
+		return err
+	}
+	if done, err := c.rollElsewhere(ctx, e, g, plan, live); done || err != nil {
+		e.looked(changes, rollout{next: now.Add(rollInterval), awaited: 1})
 		return err
 	}
 	batch := g.offers().batch
@@ -258,7 +269,7 @@ func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connec
 		e.together = len(next) < len(plan.together)
 		e.pollAt = c.opts.Now().Add(rollInterval) // some may be held back, which changes no record
 	}()
-	return c.sendBatch(ctx, next, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason}, g.Settings.ResetMethod, n, live, r)
+	return c.sendBatch(ctx, next, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason, place: o.place}, g.Settings.ResetMethod, n, live, r)
 }
 
 // sendMember sends its group's value to one member, which has come to its turn in the connection's queue.
@@ -283,7 +294,7 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 	if err != nil {
 		return err
 	}
-	next, err := c.update(ctx, e, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason, attempt: t.Attempt})
+	next, err := c.update(ctx, e, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason, place: o.place, attempt: t.Attempt})
 	if errors.Is(err, errStale) {
 		return nil
 	}
@@ -351,7 +362,7 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, met
 	}
 	out := c.call(ctx, n, live, r, reset, sendBy)
 	for _, p := range parts {
-		if err := c.conclude(ctx, p.entry, p.rec, p.attempt.Attempt, out, len(parts) > 1, r); err != nil {
+		if err := c.conclude(ctx, p.entry, p.rec, p.attempt.Attempt, out, len(parts) > 1, live, r); err != nil {
 			failed = err
 		}
 	}

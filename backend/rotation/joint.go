@@ -70,6 +70,9 @@ func (c *Core) updateJointly(ctx context.Context, e *entry, ev event) error {
 // include makes the changes that wait in line to a record which is about to be written. A change that
 // is refused, or needs no write, stays in line: its caller shall see to it. The caller holds e.mu.
 func (c *Core) include(e *entry, rec *Account) (*Account, []*joiner) {
+	if !c.isLocated(e) {
+		return rec, nil // a reader has to see first whether the version fits the connection's place
+	}
 	e.line.mu.Lock()
 	defer e.line.mu.Unlock()
 	var joined, left []*joiner

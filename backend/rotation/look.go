@@ -28,7 +28,7 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 		return "", false, nil
 	}
 	if !found || rec.Gone {
-		return "", false, c.missing(ctx, e, found)
+		return "", false, c.missing(ctx, e, found, live.Place)
 	}
 	c.present(e)
 	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
@@ -49,7 +49,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	e.mu.Lock()
 	e.pollAt = c.opts.Now().Add(traits.PollInterval)
 	for _, t := range rec.Pending.Attempts {
-		if t.polled() {
+		if t.polled() && (t.Place.same(live.Place) || c.opts.rules.pollAnywhere) {
 			ref.RequestID = t.RequestID
 			if first, ok := e.shown[t.ID]; ok && time.Since(first) > traits.VisibilityGrace {
 				graceOver = true
@@ -64,7 +64,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	}
 	c.unhold(e)
 	if !found || record.Gone {
-		return c.missing(ctx, e, found)
+		return c.missing(ctx, e, found, live.Place)
 	}
 	c.present(e)
 	message := text.Line(record.Message, maxReason, rec.Pending.Password)
@@ -73,7 +73,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	}
 	before := rec.LastVersion
 	next, err := c.update(ctx, e, observed{
-		record: record, graceOver: graceOver, at: c.opts.Now(),
+		record: record, graceOver: graceOver, at: c.opts.Now(), place: live.Place,
 		backoff: c.backoff(rec, errors.New(message)),
 	})
 	switch {
@@ -89,8 +89,15 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 
 // missing retires an account whose instance the cloud says is terminated, or does not know twice in a
 // row: a listing may miss an instance once.
-func (c *Core) missing(ctx context.Context, e *entry, terminated bool) error {
+// What place says is believed only where rule 18 says so.
+func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Place) error {
 	e.mu.Lock()
+	if e.rec != nil && !(place.same(e.rec.Place) && e.rec.believed()) {
+		err := e.rec.notProven()
+		e.mu.Unlock()
+		c.hold(e, err)
+		return nil
+	}
 	e.misses++
 	again := !terminated && e.misses < 2
 	e.mu.Unlock()
@@ -99,7 +106,7 @@ func (c *Core) missing(ctx context.Context, e *entry, terminated bool) error {
 		return nil
 	}
 	c.present(e)
-	return c.apply(ctx, e, vanished{at: c.opts.Now()})
+	return c.apply(ctx, e, vanished{at: c.opts.Now(), place: place})
 }
 
 // present notes that the cloud knows the instance.

@@ -128,6 +128,9 @@ func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, valu
 		return nil, errorf(NotFound, "there is no account %s", id)
 	}
 	e := c.entry(id)
+	if err := c.locate(ctx, e); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := c.load(ctx, e); err != nil {

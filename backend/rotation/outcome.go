@@ -109,6 +109,8 @@ type observed struct {
 	graceOver bool
 	backoff   Backoff // for a reported failure
 	at        time.Time
+	// place is which one was asked: it speaks of what was sent there only.
+	place Place
 }
 
 func (e observed) apply(a *Account, r rules) error {
@@ -119,7 +121,7 @@ func (e observed) apply(a *Account, r rules) error {
 	changed := false
 	for i := range p.Attempts {
 		t := &p.Attempts[i]
-		if !t.polled() {
+		if !t.polled() || !t.Place.same(e.place) && !r.pollAnywhere {
 			continue
 		}
 		own := e.record.OperationID == t.RequestID || r.successWithoutID && e.record.State == cloud.OperationSuccess
@@ -155,14 +157,17 @@ func (e settled) apply(a *Account, _ rules) error {
 		for i, t := range a.OldUnresolved {
 			if t.ID == id {
 				a.OldUnresolved = append(a.OldUnresolved[:i:i], a.OldUnresolved[i+1:]...)
-				a.Loose = a.Loose || !t.Barrier
+				if !t.Barrier {
+					a.loosen(t)
+				}
 				changed = true
 				break
 			}
 		}
-		if a.closeAttempt(id) {
+		if t := a.attempt(id); t != nil {
+			a.loosen(*t)
+			a.closeAttempt(id)
 			a.Pending.Uncertain = true
-			a.Loose = true
 			changed = true
 		}
 	}
@@ -173,6 +178,14 @@ func (e settled) apply(a *Account, _ rules) error {
 		return errNoChange
 	}
 	return nil
+}
+
+// loosen notes that the settle window alone has closed an attempt. What was sent to a place that the connection
+// has left is behind that place's barrier already.
+func (a *Account) loosen(t Attempt) {
+	if t.Place.same(a.Place) {
+		a.Loose, a.LooseFence = true, max(a.LooseFence, t.Fence)
+	}
 }
 
 // failed closes attempt i under its own id (rule 4b). "Failed" is no proof that nothing changed, so
@@ -199,16 +212,22 @@ func (a *Account) failed(i int, b Backoff, r rules) {
 func (a *Account) promote(attempt string, at time.Time, r rules) {
 	p := a.Pending
 	a.closeAttempt(attempt)
-	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Verified: true, Disclosed: p.Disclosed, Until: p.Until})
+	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.believes(p.Place), Disclosed: p.Disclosed, Until: p.Until})
 	if len(p.Attempts) > 0 && !r.promoteForgetsOpen {
 		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
 	}
-	a.Pending, a.Candidates, a.Due, a.Backoff = nil, nil, nil, nil
+	if r.dropEveryPlace {
+		a.Candidates = nil
+	}
+	a.dropCandidates(p.Place)
+	a.Pending, a.Due, a.Backoff = nil, nil, nil
 	a.LastRotation = at
 	a.LeftOut = time.Time{}
-	a.InitialOverwritten = true
+	// What a place says that is not believed overwrites no initial password.
+	a.InitialOverwritten = a.InitialOverwritten || a.believes(p.Place)
 	if p.Batch != "" && !a.Settings.SharedPassword {
 		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
 	}
+	a.notHere(at) // the connection may lead elsewhere meanwhile
 	a.prune(r)
 }

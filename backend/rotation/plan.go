@@ -13,6 +13,7 @@ const (
 	stepNone     step = iota
 	stepLapse         // end leases and versions past their deadline, and correct times that a wrong clock has stored
 	stepSchedule      // the stored rotation time has come
+	stepPlace         // the connection leads elsewhere, or is believed now
 	stepSettle        // close attempts whose settle window has passed
 	stepRoll          // look at a group's members, and do what needs no cloud
 	stepBegin         // record a new pending with its first attempt, and send it
@@ -27,7 +28,7 @@ func (s step) callsCloud() bool { return s >= stepBegin }
 
 // String is for logs and traces.
 func (s step) String() string {
-	return [...]string{"none", "lapse", "schedule", "settle", "roll", "begin", "retry", "poll", "joint", "clear"}[s]
+	return [...]string{"none", "lapse", "schedule", "place", "settle", "roll", "begin", "retry", "poll", "joint", "clear"}[s]
 }
 
 // situation is what a plan depends on besides the record.
@@ -55,6 +56,8 @@ type situation struct {
 	group *Account
 	// joint tells of a member whether its reset method takes it in one request with others. nil: not known.
 	joint func(*Account) bool
+	// place is where the connection leads, once it is known.
+	place *moved
 	rules rules
 }
 
@@ -79,6 +82,9 @@ func (a *Account) plan(s situation) (step, time.Time) {
 	if _, member := a.group(); !member && !a.NextRotation.IsZero() && a.Settings.scheduled() {
 		consider(stepSchedule, a.scheduledAt(s))
 	}
+	if s.place != nil && s.place.changes(a) {
+		return stepPlace, s.now // all else depends on it
+	}
 	for _, t := range a.settling(s.traits) {
 		consider(stepSettle, s.settles(t))
 	}
@@ -89,7 +95,7 @@ func (a *Account) plan(s situation) (step, time.Time) {
 	if st, at := a.planRotation(s); st != stepNone {
 		consider(st, later(at, s.notBefore))
 	}
-	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial {
+	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.believed() {
 		consider(stepClear, s.notBefore)
 	}
 	return best, bestAt
@@ -130,12 +136,13 @@ func (a *Account) planRotation(s situation) (step, time.Time) {
 		notBefore = later(notBefore, a.Settings.opens(s.now))
 	}
 	p := a.Pending
+	sendable := p != nil && !p.Rejected && a.valueIsFor(a.Place, s.rules)
 	switch {
-	case p != nil && p.polled():
+	case a.asksFor(p, s.rules):
 		return stepPoll, s.nextPoll
-	case p != nil && !p.Rejected && a.barred():
+	case sendable && a.barred():
 		return stepNone, time.Time{} // rule 10: wait for what the old reset method may still do
-	case p != nil && !p.Rejected:
+	case sendable:
 		return stepRetry, notBefore
 	case p != nil && len(p.Attempts) > 0 && !s.rules.sendWhileUnresolved:
 		return stepNone, time.Time{} // rule 9: wait for the settle window
@@ -154,7 +161,7 @@ func (a *Account) planMember(s situation) (step, time.Time) {
 		return stepNone, time.Time{}
 	}
 	o := s.group.offers()
-	if o.batch == "" || a.toward(o.batch) != isReady || a.Backoff == nil && s.joint != nil && s.joint(a) {
+	if o.batch == "" || !o.place.same(a.Place) || a.toward(o.batch) != isReady || a.Backoff == nil && s.joint != nil && s.joint(a) {
 		return stepNone, time.Time{}
 	}
 	return stepBegin, later(a.backsOff(s.now), o.opens(s.now))
@@ -196,20 +203,28 @@ func (a *Account) nextReset(now time.Time) time.Time {
 
 // settling lists the open attempts that the settle window closes. An accepted attempt that the cloud
 // still reports on is left to its record where the cloud runs one operation at a time, since its
-// window does not contain the operation's own time there.
+// window does not contain the operation's own time there. What the connection's place does not tell of is
+// closed by its window only (rule 18).
 func (a *Account) settling(traits func(method string) *cloud.ResetTraits) []Attempt {
 	open := append([]Attempt(nil), a.OldUnresolved...)
 	if a.Pending != nil {
 		for _, t := range a.Pending.Attempts {
-			if t.polled() && traits != nil {
-				if of := traits(t.Method); of != nil && of.Serial {
-					continue
-				}
+			if t.polled() && t.Place.same(a.Place) && serial(t, traits) {
+				continue
 			}
 			open = append(open, t)
 		}
 	}
 	return open
+}
+
+// serial reports whether the cloud orders an attempt with the next one, as far as is known.
+func serial(t Attempt, traits func(method string) *cloud.ResetTraits) bool {
+	if t.Window > 0 || traits == nil {
+		return t.Serial
+	}
+	of := traits(t.Method)
+	return of != nil && of.Serial
 }
 
 func later(a, b time.Time) time.Time {

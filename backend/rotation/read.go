@@ -20,6 +20,8 @@ type Answer struct {
 	// no schedule.
 	NextRotation time.Time
 	Lease        *Grant // nil in static mode
+	// Elsewhere is set where another place than the connection's has confirmed the version (rule 18).
+	Elsewhere bool
 	// Group is the group that the lease belongs to; zero where the account itself does.
 	Group ID
 	// Holders are, in an answer for a whole group, the accounts that have this version.
@@ -87,6 +89,7 @@ func until(ctx context.Context) time.Duration {
 
 // tryRead is one try of Read. changed is closed at the record's next change.
 func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{}, error) {
+	_, live, connectErr := c.connect(ctx, e.id.Connection)
 	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant)}
 	var j *joiner
 	if e.leased.Load() && !c.opts.rules.nonceAfterAnswer {
@@ -110,6 +113,11 @@ func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{},
 	}
 	if e.rec == nil {
 		return nil, nil, errorf(NotFound, "there is no account %s", e.id)
+	}
+	if connectErr == nil && e.located.Load() != live { // a connection that cannot be used leads nowhere else
+		if err := c.noteLocked(ctx, e, live); err != nil {
+			return nil, nil, err
+		}
 	}
 	if e.rec.wantsInitial() {
 		if err := c.fetchInitial(ctx, e); err != nil {
@@ -181,7 +189,7 @@ func (c *Core) discloseLate(e *entry, ev disclosed) (*Answer, error) {
 }
 
 func (a *Account) answer(leased bool, grant Grant, now time.Time) *Answer {
-	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.Facts, Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.replacedAt(now)}
+	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.factsFor(a.current()), Elsewhere: a.elsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.replacedAt(now)}
 	if leased {
 		r.Lease = &grant
 	}
@@ -214,7 +222,7 @@ func (a *Account) begins(now time.Time) time.Time {
 // wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
 func (a *Account) wantsInitial() bool {
 	return len(a.Versions) == 0 && a.Settings.Source == FromInitial && !a.InitialOverwritten &&
-		a.Pending == nil && a.Due == nil && a.Gone.IsZero()
+		a.Pending == nil && a.Due == nil && a.Gone.IsZero() && a.believed()
 }
 
 // wantsFirst reports whether a read is to start the account's first reset.
@@ -252,14 +260,14 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	e.fetching = done
 	rec := e.rec
 	e.mu.Unlock()
-	value, err := c.initial(ctx, rec)
+	value, place, err := c.initial(ctx, rec)
 	e.mu.Lock()
 	e.fetching = nil
 	close(done)
 	if err != nil {
 		return err
 	}
-	if _, err := c.updateLocked(ctx, e, initialRead{password: value, at: c.opts.Now()}); err != nil && !errors.Is(err, errStale) {
+	if _, err := c.updateLocked(ctx, e, initialRead{password: value, at: c.opts.Now(), place: place}); err != nil && !errors.Is(err, errStale) {
 		return err
 	}
 	return c.stillThere(e)
@@ -273,18 +281,18 @@ func (c *Core) stillThere(e *entry) error {
 }
 
 // initial asks the cloud for the initial password and decrypts it. It writes nothing.
-func (c *Core) initial(ctx context.Context, rec *Account) (string, error) {
+func (c *Core) initial(ctx context.Context, rec *Account) (value string, place Place, err error) {
 	n, live, err := c.connect(ctx, rec.Connection)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	reader, ok := live.Provider.(cloud.InitialPasswordReader)
 	if !ok {
-		return "", errorf(Conflict, "provider %s has no initial passwords", live.ProviderName)
+		return "", "", errorf(Conflict, "provider %s has no initial passwords", live.ProviderName)
 	}
 	if wait := n.breaker.wait(c.opts.Now()); wait > 0 {
 		_, _, cause := n.breaker.state(c.opts.Now())
-		return "", &Error{Kind: Unavailable, RetryAfter: wait, Message: fmt.Sprintf(
+		return "", "", &Error{Kind: Unavailable, RetryAfter: wait, Message: fmt.Sprintf(
 			"connection %s does not work at the moment and is tried again in %s; last error: %s", rec.Connection, wait.Round(time.Second), cause)}
 	}
 	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+gatePatience)
@@ -292,13 +300,14 @@ func (c *Core) initial(ctx context.Context, rec *Account) (string, error) {
 	ciphertext, err := reader.InitialPassword(call, rec.InstanceID)
 	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	if err == nil {
-		return c.opts.Decrypt(ctx, Ciphertext{ID: rec.ID, Key: rec.Settings.Key, Facts: rec.Facts, Value: ciphertext,
+		value, err = c.opts.Decrypt(ctx, Ciphertext{ID: rec.ID, Key: rec.Settings.Key, Facts: rec.Facts, Value: ciphertext,
 			Fingerprint: func(ctx context.Context) (string, error) { return reader.KeyFingerprint(ctx, rec.Facts.KeyName) }})
+		return value, live.Place, err
 	}
 	if cloud.KindOf(err) != cloud.NotReady {
-		return "", err
+		return "", "", err
 	}
-	return "", c.notYet(rec, reader.InitialPasswordDelay())
+	return "", "", c.notYet(rec, reader.InitialPasswordDelay())
 }
 
 // notYet says how old the server is and how long its cloud usually takes.

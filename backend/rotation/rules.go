@@ -1,7 +1,7 @@
 package rotation
 
 // The protocol is a pure transition function from a record and an event to the next record. The events
-// are in the files beside this one, each named after what it holds: bound.go, due.go, attempt.go,
+// are in the files beside this one, each named after what it holds: bound.go, place.go, due.go, attempt.go,
 // outcome.go, version.go, barrier.go, group.go and disclose.go. Nothing in them reads a clock, storage or
 // a cloud. The numbers are those of the package's doc comment.
 
@@ -28,6 +28,11 @@ type rules struct {
 	noBarrier             bool // (19) a change of the reset method does not wait for what the old one may still do
 	joinersUnwritten      bool // (20) a joint write does not hold the changes of those who share it
 	joinersGetAny         bool // (21) who joins a group is given the value that the others have
+	sendAnywhere          bool // (22) pending is sent wherever the connection leads
+	pollAnywhere          bool // (23) attempts are polled where the connection leads now
+	dropEveryPlace        bool // (24) a confirmation drops the candidates of every place
+	prunePlaces           bool // (25) versions of other places are pruned by count
+	noPlaceBarrier        bool // (26) a change of the place does not wait for what the old one may still do
 }
 
 // event is something that happened to an account. apply changes the given record, which nobody else

@@ -257,11 +257,11 @@ func TestRule15Binding(t *testing.T) {
 		{"but not what somebody asked for", both(due(DueSchedule), func(a *Account) { a.Due.Forced = true }), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, true) }},
 		{"nor what is owed to a revoked lease", due(DueRevoked), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRevoked) }},
 		{"nor what has begun", both(rotating(sent("a")), func(a *Account) { a.Versions, a.Due.Reason = nil, DueFirst }), unbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueFirst) }},
-		{"an instance that is gone retires the account, due is kept", due(DueRevoked), vanished{t0}, nil, func(t *testing.T, a *Account) {
+		{"an instance that is gone retires the account, due is kept", due(DueRevoked), vanished{at: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "gone", a.Gone, t0)
 			is(t, "reason", a.Due.Reason, DueRevoked)
 		}},
-		{"it is gone once", func(a *Account) { a.Gone = t0 }, vanished{t0.Add(time.Hour)}, errNoChange, nil},
+		{"it is gone once", func(a *Account) { a.Gone = t0 }, vanished{at: t0.Add(time.Hour)}, errNoChange, nil},
 		{"an instance that is described is back", func(a *Account) { a.Gone = t0 }, described{}, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
 	})
 }
@@ -269,13 +269,13 @@ func TestRule15Binding(t *testing.T) {
 func TestRule17InitialPassword(t *testing.T) {
 	fresh := func(a *Account) { a.Versions, a.LastVersion, a.InitialOverwritten = nil, 0, false }
 	runTransitions(t, []transitionCase{
-		{"it becomes version 1, not verified", fresh, initialRead{"first", t0}, nil, func(t *testing.T, a *Account) {
+		{"it becomes version 1, not verified", fresh, initialRead{password: "first", at: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "version", *a.current(), Version{Number: 1, Password: "first", Source: FromInitial, Created: t0})
 		}},
-		{"not over an existing version", nil, initialRead{"first", t0}, errStale, nil},
-		{"not while a first reset is due", both(fresh, due(DueFirst)), initialRead{"first", t0}, errStale, nil},
-		{"not once it is known to be overwritten", both(fresh, func(a *Account) { a.InitialOverwritten = true }), initialRead{"first", t0}, errStale, nil},
-		{"the cloud's copy is cleared", nil, initialCleared{t0}, nil, func(t *testing.T, a *Account) { is(t, "cleared", a.InitialCleared, t0) }},
+		{"not over an existing version", nil, initialRead{password: "first", at: t0}, errStale, nil},
+		{"not while a first reset is due", both(fresh, due(DueFirst)), initialRead{password: "first", at: t0}, errStale, nil},
+		{"not once it is known to be overwritten", both(fresh, func(a *Account) { a.InitialOverwritten = true }), initialRead{password: "first", at: t0}, errStale, nil},
+		{"the cloud's copy is cleared", nil, initialCleared{at: t0}, nil, func(t *testing.T, a *Account) { is(t, "cleared", a.InitialCleared, t0) }},
 	})
 }
 

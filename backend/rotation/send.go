@@ -12,6 +12,10 @@ import (
 // begin makes a new value, records it with its first attempt, and only then sends it.
 func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	defer c.flights.leave(e)
+	if rec.crowded() {
+		c.hold(e, rec.tooManyPlaces())
+		return nil
+	}
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err
@@ -123,8 +127,14 @@ func (c *Core) newAttempt(method, operation string, live *Connection) (draft, er
 	if err != nil {
 		return draft{}, err
 	}
+	t := Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation, Place: live.Place}
+	if traits := live.traits(method); traits != nil {
+		t.Window = settleWindow(*traits, false, live, c.opts.rules)
+		t.Fence = settleWindow(*traits, true, live, c.opts.rules)
+		t.Serial = traits.Serial
+	}
 	return draft{
-		Attempt: Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation},
+		Attempt: t,
 		sendBy:  time.Now().Add(sendPatience(live)),
 	}, nil
 }
@@ -158,7 +168,7 @@ func resetOf(a *Account, value, prepared string) cloud.Reset {
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
 func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, r)
+	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, live, r)
 }
 
 // outcome is what is known of a reset request when its call returns.
@@ -186,7 +196,7 @@ func (c *Core) call(ctx context.Context, n *connection, live *Connection, r clou
 
 // conclude records what is known of an account's attempt. shared says that the request named other
 // accounts too, so that a refusal may be about one of those.
-func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, o outcome, shared bool, r cloud.PasswordResetter) error {
+func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, o outcome, shared bool, live *Connection, r cloud.PasswordResetter) error {
 	if !o.sent {
 		return c.recordOutcome(ctx, e, unsent{attempt: t.ID})
 	}
@@ -210,7 +220,7 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 			return err
 		}
 		if kind == cloud.NotFound && !shared {
-			return c.missing(ctx, e, false)
+			return c.missing(ctx, e, false, live.Place)
 		}
 		return nil
 	}

@@ -31,7 +31,17 @@ func (c *Core) situate(e *entry) situation {
 	} else if id, member := e.rec.group(); member {
 		s.group = c.entry(id).known.Load()
 	}
+	if live != nil {
+		s.place = live.moved(now)
+	}
 	s.settles = func(t Attempt) time.Time {
+		if t.Window > 0 {
+			first, ok := e.seen[t.ID]
+			if !ok {
+				return now.Add(t.Window)
+			}
+			return now.Add(t.Window - time.Since(first))
+		}
 		var traits *cloud.ResetTraits
 		if live != nil {
 			traits = live.traits(t.Method)
@@ -64,26 +74,30 @@ func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection, r rules) tim
 	return w
 }
 
-// settle closes the attempts whose window has passed. The window is the connection's, which is made
-// known first if it is not; that sends nothing.
+// settle closes the attempts whose window has passed. Where an attempt has none of its own it is the connection's,
+// which is made known first if it is not; that sends nothing.
 func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) error {
-	if s.traits == nil {
+	var ids []string
+	unknown := ""
+	for _, t := range rec.settling(s.traits) {
+		switch {
+		case t.Window == 0 && (s.traits == nil || s.traits(t.Method) == nil):
+			unknown = t.Method
+		case !s.settles(t).After(s.now):
+			ids = append(ids, t.ID)
+		}
+	}
+	switch {
+	case len(ids) > 0:
+		return c.apply(ctx, e, settled{attempts: ids})
+	case s.traits == nil:
 		if _, _, err := c.connect(ctx, e.id.Connection); err != nil {
 			c.hold(e, err)
 		} else {
 			c.unhold(e)
 		}
-		return nil
+	case unknown != "":
+		c.hold(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", unknown))
 	}
-	var ids []string
-	for _, t := range rec.settling(s.traits) {
-		switch {
-		case s.traits(t.Method) == nil:
-			c.hold(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", t.Method))
-			return nil
-		case !s.settles(t).After(s.now):
-			ids = append(ids, t.ID)
-		}
-	}
-	return c.apply(ctx, e, settled{attempts: ids})
+	return nil
 }

@@ -2,7 +2,10 @@ package rotation
 
 // The versions of an account. Pure, like rules.go.
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // defaultMaxVersions applies where the settings name none.
 const defaultMaxVersions = 10
@@ -19,7 +22,8 @@ func (a *Account) add(v Version) {
 
 // prune drops the oldest versions past max_versions. A version that may be live is never pruned: the
 // current one, and while a pending or a candidate exists the one that the server had before it, which
-// is the current one too. Candidates are no versions and do not count (rule 8).
+// is the current one too. Nor is the newest one of another place (rule 18). Candidates are no versions and do not
+// count (rule 8).
 func (a *Account) prune(r rules) {
 	keep := a.Settings.MaxVersions
 	if keep <= 0 {
@@ -30,29 +34,48 @@ func (a *Account) prune(r rules) {
 			a.Candidates = a.Candidates[1:]
 		}
 	}
-	if n := len(a.Versions) - keep; n > 0 {
-		a.Versions = append([]Version(nil), a.Versions[n:]...)
+	n := len(a.Versions) - keep
+	if n <= 0 {
+		return
 	}
+	var kept []Version
+	for i, v := range a.Versions {
+		newer := func(o Version) bool { return o.Place.same(v.Place) }
+		if i >= n || !r.prunePlaces && !slices.ContainsFunc(a.Versions[i+1:], newer) {
+			kept = append(kept, v)
+		}
+	}
+	a.Versions = kept
 }
 
 // initialRead stores the decrypted initial password as version 1 (rule 17).
 type initialRead struct {
 	password string
 	at       time.Time
+	place    Place // which one was asked
 }
 
 func (e initialRead) apply(a *Account, _ rules) error {
+	if !e.place.same(a.Place) || !a.believed() {
+		return errStale
+	}
 	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
 		return errStale
 	}
-	a.add(Version{Password: e.password, Source: FromInitial, Created: e.at})
+	a.add(Version{Password: e.password, Source: FromInitial, Created: e.at, Place: a.Place})
 	return nil
 }
 
 // initialCleared notes that the cloud's copy is deleted.
-type initialCleared struct{ at time.Time }
+type initialCleared struct {
+	at    time.Time
+	place Place
+}
 
 func (e initialCleared) apply(a *Account, _ rules) error {
+	if !e.place.same(a.Place) || !a.believed() {
+		return errStale
+	}
 	a.InitialCleared = e.at
 	return nil
 }

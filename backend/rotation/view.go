@@ -13,7 +13,14 @@ type View struct {
 	Role     string
 	Settings Settings
 	Facts    Facts
+	// Shown are the facts that may stand beside the current version: those of its place.
+	Shown    Facts
 	Versions []VersionView
+	// Place is where the connection led when that was noted last, Believed whether its word about existing servers
+	// counts, and Places all of which the account has a password or believes the word.
+	Place    Place
+	Believed bool
+	Places   []PlaceView
 	// State is one of "ready", "due", "rotating", "settling", "gone" and "empty".
 	State          string
 	Due            *Due
@@ -51,6 +58,7 @@ type VersionView struct {
 	Ended     time.Time
 	Verified  bool
 	Current   bool
+	Place     Place
 }
 
 // Inspect returns an account's view, or nil if there is no such account.
@@ -69,9 +77,10 @@ func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
 
 // view makes the view of a loaded account. The caller holds e.mu.
 func (c *Core) view(e *entry) *View {
-	a := e.rec
+	a := c.asLocated(e)
 	v := &View{
-		ID: a.ID, Provider: a.Provider, Role: a.Role, Settings: a.Settings, Facts: a.Facts, State: a.state(),
+		ID: a.ID, Provider: a.Provider, Role: a.Role, Settings: a.Settings, Facts: a.Facts, Shown: a.factsFor(a.current()), State: a.state(),
+		Place: a.Place, Believed: a.believed(), Places: a.placeViews(),
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
@@ -93,7 +102,7 @@ func (c *Core) view(e *entry) *View {
 	}
 	for i, ver := range a.Versions {
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
-			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Current: i == len(a.Versions)-1})
+			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Current: i == len(a.Versions)-1, Place: ver.Place})
 	}
 	for _, l := range a.Leases {
 		v.Leases = append(v.Leases, l)

@@ -46,12 +46,17 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		return c.settle(ctx, e, rec, s)
 	case stepRoll:
 		return c.roll(ctx, e, rec)
+	case stepPlace:
+		return c.relocate(ctx, e, s.place)
 	}
 
 	n, live, err := c.connect(ctx, e.id.Connection)
 	if err != nil {
 		c.hold(e, err)
 		return nil
+	}
+	if m := live.moved(s.now); m.changes(rec) {
+		return c.relocate(ctx, e, m)
 	}
 	if st == stepClear {
 		return c.clearInitial(ctx, e, n, live)
@@ -154,5 +159,5 @@ func (c *Core) clearInitial(ctx context.Context, e *entry, n *connection, live *
 		return nil
 	}
 	c.unhold(e)
-	return c.apply(ctx, e, initialCleared{at: c.opts.Now()})
+	return c.apply(ctx, e, initialCleared{at: c.opts.Now(), place: live.Place})
 }

@@ -1,0 +1,135 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// placePrefix is where the places are stored that an operator has said to be those of a connection's existing
+// servers. The entry outlives the connection, as its accounts do.
+const placePrefix = "place/"
+
+// maxTrustedPlaces is how many places an operator may stand for; the oldest are forgotten first.
+const maxTrustedPlaces = 8
+
+// trustedPlaces are an operator's words about the places of one connection.
+type trustedPlaces struct {
+	record
+	Places []rotation.Place `json:"places"`
+}
+
+func decodePlaces(raw []byte) (*trustedPlaces, error) {
+	if err := checkSchema(raw); err != nil {
+		return nil, err
+	}
+	var p trustedPlaces
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// has reports whether an operator stands for a place. The account of the cloud counts as told.
+func (p *trustedPlaces) has(place rotation.Place) bool {
+	return p != nil && slices.Contains(p.Places, place)
+}
+
+// place is the fingerprint of where the connection's requests go and as whom.
+func (c *connection) place() rotation.Place {
+	return rotation.PlaceOf(c.placeNames(), c.AccountID, c.AccountID != "" && c.chosenByCloud())
+}
+
+// placeNames are what a place is known by. No key and no user has a part in it.
+func (c *connection) placeNames() []string {
+	names := []string{"provider", c.Provider, "region", c.Region, "project_id", c.ProjectID, "auth_url", urlName(c.AuthURL),
+		"user_domain_name", c.UserDomainName, "project_name", c.ProjectName, "project_domain_name", c.ProjectDomainName, "role_arn", accountOfRole(c.RoleARN)}
+	for _, service := range slices.Sorted(maps.Keys(c.Endpoints)) {
+		if url := c.Endpoints[service]; url != "" {
+			names = append(names, "endpoint "+service, urlName(url))
+		}
+	}
+	return names
+}
+
+// urlName is a URL as a name: a final slash is no other place.
+func urlName(url string) string { return strings.TrimRight(url, "/") }
+
+// accountOfRole is the account that a role to assume belongs to, as in arn:aws:iam::123456789012:role/name and
+// qcs::cam::uin/100000000001:roleName/name.
+func accountOfRole(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 5 {
+		return parts[4]
+	}
+	return arn
+}
+
+// chosenByCloud reports whether all requests go to the cloud's own hosts, whose word about the account is a proof.
+func (c *connection) chosenByCloud() bool {
+	return c.AuthURL == "" && !slices.ContainsFunc(slices.Collect(maps.Values(c.Endpoints)), func(url string) bool { return url != "" })
+}
+
+// samePlace reports whether two connections send their requests to the same hosts, for the same names.
+func samePlace(old, next *connection) bool { return slices.Equal(old.placeNames(), next.placeNames()) }
+
+// settleIdentity says, in a connection that is about to be stored, of which account of the cloud its credentials are.
+// told is what the cloud said to them, verified whether it was asked at all.
+func (c *connection) settleIdentity(old *connection, told string, verified, served bool) {
+	switch {
+	case told != "":
+		c.AccountID, c.Doubted = told, false
+	case old != nil && samePlace(old, c) && sameIdentity(old, c):
+		// As before.
+	case verified:
+		c.AccountID, c.Doubted = "", false
+	default:
+		c.AccountID, c.Doubted = "", served
+	}
+}
+
+// tellAccount asks the cloud of which account the credentials are; "" where it does not tell, which is no failure.
+func tellAccount(ctx context.Context, p cloud.Provider) string {
+	teller, ok := p.(cloud.AccountTeller)
+	if !ok {
+		return ""
+	}
+	id, err := teller.CloudAccount(ctx)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// settlePlace completes a connection that is about to be stored with what is known of its cloud account, and warns
+// where it leads to another place than its accounts are at.
+func (b *backend) settlePlace(ctx context.Context, name string, old, next *connection, told string) ([]string, error) {
+	use, err := b.core.ConnectionUse(ctx, name)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	next.settleIdentity(old, told, next.verifies(), use.Accounts > 0)
+	if use.Accounts == 0 {
+		return nil, nil
+	}
+	place := next.place()
+	trusted, err := b.places.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	unproven, err := b.core.Unproven(ctx, name, place, trusted.has(place), next.Doubted)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	if unproven == 0 {
+		return nil, nil
+	}
+	return []string{fmt.Sprintf("connection %s leads to another place than before, or with other credentials, and that it is the same account of the cloud is not proven: for %d accounts what it says about "+
+		"existing servers (that they are gone, their initial passwords, their addresses) is not believed, and passwords that were on their way are not sent there; to see the places, and to say that one is right: %s",
+		name, unproven, command("read", placePrefix+name))}, nil
+}

@@ -1,0 +1,132 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// moved is what an account is to note of a connection.
+func (v *Connection) moved(at time.Time) *moved {
+	return &moved{place: v.Place, trusted: v.Trusted, doubted: v.Doubted, at: at}
+}
+
+// locate notes in an account's record where its connection leads now, if that has changed. It asks no cloud. A
+// connection that cannot be used leads nowhere, so that what was noted last holds. The caller does not hold e.mu.
+func (c *Core) locate(ctx context.Context, e *entry) error {
+	_, live, err := c.connect(ctx, e.id.Connection)
+	if err != nil || e.located.Load() == live {
+		return nil //nolint:nilerr // see above
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return c.noteLocked(ctx, e, live)
+}
+
+// isLocated reports whether the record has noted where the connection leads, as far as that is known.
+func (c *Core) isLocated(e *entry) bool {
+	n := c.connection(e.id.Connection)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.live == nil || n.live == e.located.Load()
+}
+
+// asLocated is the record as it will be once it has noted where the connection leads. The caller holds e.mu.
+func (c *Core) asLocated(e *entry) *Account {
+	_, live, err := c.connect(c.ctx, e.id.Connection)
+	if err != nil {
+		return e.rec
+	}
+	next, err := transition(e.rec, *live.moved(c.opts.Now()), c.opts.rules)
+	if err != nil {
+		return e.rec
+	}
+	return next
+}
+
+// noteLocked is locate for a caller who holds e.mu.
+func (c *Core) noteLocked(ctx context.Context, e *entry, live *Connection) error {
+	if err := c.load(ctx, e); err != nil || e.rec == nil {
+		return err
+	}
+	m := live.moved(c.opts.Now())
+	if m.changes(e.rec) {
+		if !m.place.same(e.rec.Place) {
+			e.misses = 0 // what another place did not know counts for nothing here
+		}
+		if _, err := c.updateLocked(ctx, e, *m); err != nil && !errors.Is(err, errNoChange) {
+			return err
+		}
+	}
+	e.located.Store(live)
+	return nil
+}
+
+// relocate is the worker's locate.
+func (c *Core) relocate(ctx context.Context, e *entry, m *moved) error {
+	e.mu.Lock()
+	if e.rec != nil && !m.place.same(e.rec.Place) {
+		e.misses = 0
+		c.opts.Logger.Info("the account's connection leads to another place", "account", e.id.String(), "place", string(m.place), "before", string(e.rec.Place))
+	}
+	e.mu.Unlock()
+	return c.apply(ctx, e, *m)
+}
+
+// Connected returns a snapshot of a connection: its provider, whose calls wait for the connection's limiter like
+// the core's own, and the place to which these go.
+func (c *Core) Connected(ctx context.Context, name string) (*Connection, error) {
+	_, live, err := c.connect(ctx, name)
+	return live, err
+}
+
+// notProven is what an account answers that would have to believe the connection's place.
+func (a *Account) notProven() error {
+	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: fmt.Sprintf(
+		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: what it says about existing servers is not believed. See: %s",
+		a.Connection, a.ID, a.placeCommand())}
+}
+
+// rollElsewhere sees to a group's value that was made for another place than the connection has now (rule 18): it
+// is given up once no member has an open attempt of it, and who lacks it is not given it. done is set where there
+// is nothing else to do.
+func (c *Core) rollElsewhere(ctx context.Context, e *entry, g *Account, plan rollout, live *Connection) (done bool, err error) {
+	now := c.opts.Now()
+	switch {
+	case plan.agree:
+		return false, nil
+	case g.Pending == nil && g.elsewhere() && plan.awaited > 0 && g.Due == nil:
+		return true, c.apply(ctx, e, madeDue{reason: DuePlace, at: now})
+	case g.Pending == nil || !g.misplaced():
+		return false, nil
+	}
+	members, err := c.members(ctx, g)
+	if err != nil {
+		return true, err
+	}
+	for _, m := range members {
+		if p := m.Pending; p != nil && p.Batch == g.Pending.Batch && len(p.Attempts) > 0 {
+			return true, nil // the connection may come back before that is settled
+		}
+	}
+	if opens := g.Settings.opens(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
+		return true, nil
+	}
+	return true, c.beginBatch(ctx, e, g, live, true)
+}
+
+// Unproven counts the accounts of a connection that would not believe what a place says about existing servers.
+func (c *Core) Unproven(ctx context.Context, connection string, place Place, trusted, doubted bool) (n int, err error) {
+	m := moved{place: place, trusted: trusted, doubted: doubted}
+	err = c.each(ctx, connection+"/", func(a *Account) {
+		next, err := transition(a, m, c.opts.rules)
+		if err != nil { // it would change nothing
+			next = a
+		}
+		if a.Place != "" && !next.believed() {
+			n++
+		}
+	})
+	return n, err
+}
