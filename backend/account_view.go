@@ -28,6 +28,7 @@ func accountData(v *rotation.View) map[string]any {
 		"versions":            versionsData(v.Versions),
 		"leases":              leasesData(v.Leases),
 		"attempts":            v.Attempts,
+		"unshown_attempts":    v.Unshown,
 		"open_attempts":       v.OpenAttempts,
 		"candidates":          v.Candidates,
 		"old_unresolved":      v.OldUnresolved,
@@ -40,6 +41,12 @@ func accountData(v *rotation.View) map[string]any {
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
 		data["due_since"] = timestamp(v.Due.Since)
+	}
+	if v.WaitingFor != rotation.ForNothing {
+		data["waiting_for"] = string(v.WaitingFor)
+	}
+	if v.ShownInstead != "" {
+		data["shown_instead"] = v.ShownInstead
 	}
 	setTime(data, "launch_time", timestamp(v.Shown.LaunchTime))
 	setTime(data, "pending_since", timestamp(v.PendingSince))
@@ -64,7 +71,7 @@ func groupData(v *rotation.View) map[string]any {
 	all := accountData(v)
 	data := map[string]any{}
 	for _, field := range []string{"state", "current_version", "versions", "leases", "due_reason", "due_since", "pending_since",
-		"failures", "last_error", "last_error_time", "next_try", "last_vault_rotation", "next_vault_rotation", "missed_vault_rotation"} {
+		"failures", "last_error", "last_error_time", "next_try", "waiting_for", "last_vault_rotation", "next_vault_rotation", "missed_vault_rotation"} {
 		if value, ok := all[field]; ok {
 			data[field] = value
 		}
@@ -118,6 +125,13 @@ func leasesData(leases []rotation.Lease) []map[string]any {
 	return out
 }
 
+// waitingForWords explains the words of waiting_for.
+const waitingForWords = "backoff (the pause after a failure), brake (the cloud did not show the outcome of several attempts), " +
+	"connection_brake (nor those of several accounts of the connection), min_reset_interval, rotation_window, " +
+	"settle_window (an earlier request may still take effect), turn (another user of the instance is being rotated), " +
+	"operation (another operation runs on the instance), outcome (the cloud is asked for it), connection (it does not work), " +
+	"group (the role's shared password), members (the role's instances), lease (the end of an exclusive one) or queue (nothing else)."
+
 // accountResponse is the schema of accountData.
 func accountResponse() map[string]*framework.FieldSchema {
 	field := func(t framework.FieldType, required bool, description string) *framework.FieldSchema {
@@ -140,7 +154,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"role":                  text("The role that the account is bound to; empty if none."),
 		"mode":                  text("Mode of the role: leased or static."),
 		"source":                text("Source of version 1: initial or reset."),
-		"state":                 text("ready, due, rotating, settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
+		"state":                 text("ready, due, rotating, braked (the cloud does not show what became of its resets, so that nothing is sent for a while), settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
 		"instance_name":         text("Name of the instance in the cloud."),
 		"platform":              text("windows or linux; empty if the cloud does not tell."),
 		"os_name":               text("The cloud's name of the operating system."),
@@ -151,6 +165,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, disclosed_time, disclosed_until, ended_time."),
 		"leases":                field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
 		"attempts":              number("Attempts of the rotation under way."),
+		"unshown_attempts":      number("Attempts of the rotation under way whose outcome the cloud did not show; from 3 on there are long pauses between them."),
 		"open_attempts":         number("Attempts whose outcome is not known."),
 		"candidates":            number("Passwords of failed rotations that the server may have."),
 		"old_unresolved":        flag("Whether an attempt of a confirmed password may still arrive, which keeps the next rotation waiting."),
@@ -168,7 +183,9 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"launch_time":           moment(false, "When the instance was launched"),
 		"pending_since":         moment(false, "When the rotation under way began"),
 		"last_error_time":       moment(false, "When the last failure happened"),
-		"next_try":              moment(false, "When the next try is allowed"),
+		"next_try":              moment(false, "Only while a rotation is due: when it goes on, at the earliest"),
+		"waiting_for":           field(framework.TypeString, false, "Only while a rotation is due: what it waits for until next_try. "+waitingForWords),
+		"shown_instead":         field(framework.TypeString, false, "Only if unshown_attempts is above 0: what the cloud showed instead of the last one's outcome."),
 		"last_vault_rotation":   moment(false, "When Vault last rotated the account"),
 		"next_vault_rotation":   moment(false, "When the next scheduled rotation is"),
 		"missed_vault_rotation": moment(false, "The last scheduled time whose rotation_window passed without a rotation, as while Vault was sealed"),

@@ -21,10 +21,15 @@ func accountStates(s rotation.Status) map[string]any {
 		"queued":        s.Queued,
 		"failing":       failingData(s.Failing),
 		"failing_count": s.FailingCount,
+		"late_seconds":  seconds(s.Late),
 	}
 	if !s.OldestDue.IsZero() {
 		data["oldest_due"] = timestamp(s.OldestDue)
 		data["oldest_due_seconds"] = seconds(max(time.Since(s.OldestDue), 0))
+		name, value := named(s.Oldest.ID)
+		data["oldest_due_"+name] = value
+		data["oldest_due_waiting_for"] = string(s.Oldest.WaitingFor)
+		setTime(data, "oldest_due_next_try", timestamp(s.Oldest.NextTry))
 	}
 	return data
 }
@@ -33,15 +38,23 @@ func failingData(failing []rotation.Failing) []map[string]any {
 	out := make([]map[string]any, 0, len(failing))
 	for _, f := range failing {
 		data := map[string]any{"state": f.State, "failures": f.Failures, "last_error": f.LastError}
-		if f.ID == rotation.GroupID(f.ID.Connection, f.ID.Username) {
-			data["role"] = f.ID.Username
-		} else {
-			data["account"] = f.ID.String()
+		name, value := named(f.ID)
+		data[name] = value
+		if f.WaitingFor != rotation.ForNothing {
+			data["waiting_for"] = string(f.WaitingFor)
 		}
 		setTime(data, "next_try", timestamp(f.NextTry))
 		out = append(out, data)
 	}
 	return out
+}
+
+// named is how an account, or the role whose accounts share a password, is called.
+func named(id rotation.ID) (field, value string) {
+	if id == rotation.GroupID(id.Connection, id.Username) {
+		return "role", id.Username
+	}
+	return "account", id.String()
 }
 
 // failingRoles lists the roles whose instances the background could not look at the last time.
@@ -109,6 +122,8 @@ func connectionState(s rotation.ConnectionStatus) map[string]any {
 		"working":             s.Working,
 		"queued":              s.Queued,
 		"breaker_open":        s.BreakerOpen,
+		"braked":              s.Stopped,
+		"braked_accounts":     s.Braked,
 		"retry_in":            int64(math.Ceil(s.RetryIn.Seconds())),
 		"last_error":          s.LastError,
 	}

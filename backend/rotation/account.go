@@ -167,8 +167,6 @@ type Attempt struct {
 	Method string `json:"method,omitempty"`
 	// RequestID is the cloud's id of the accepted request; empty: not known to be accepted.
 	RequestID string `json:"request_id,omitempty"`
-	// Accepted is when RequestID was stored.
-	Accepted time.Time `json:"accepted,omitzero"`
 	// SeenOperation is the operation id that the cloud showed before the call.
 	SeenOperation string `json:"seen_operation,omitempty"`
 	// Overwritten is set when the cloud's record shows another operation instead: this attempt's
@@ -203,6 +201,11 @@ type Pending struct {
 	Failures int `json:"failures,omitempty"`
 	// Uncertain is set when an attempt was closed without the certainty that it changed nothing.
 	Uncertain bool `json:"uncertain,omitempty"`
+	// Brake counts the attempts whose outcome the cloud did not show (rule 25).
+	Brake Brake `json:"brake,omitzero"`
+	// Spent is when the newest attempt began that may have reset the server to no avail; zero: none did, or
+	// an operator has let the next one go.
+	Spent time.Time `json:"spent,omitzero"`
 	// Rejected is set when the value is not sent any more.
 	Rejected bool `json:"rejected,omitempty"`
 	// Batch is the id of the group's batch that the value comes from; empty: none.
@@ -255,7 +258,9 @@ type Lease struct {
 
 // Backoff keeps a failing account from being tried too often.
 type Backoff struct {
-	Failures  int       `json:"failures"`
+	Failures int `json:"failures"`
+	// Uncertain counts those of the failures after which the server may have been reset.
+	Uncertain int       `json:"uncertain,omitempty"`
 	NotBefore time.Time `json:"not_before"`
 	// LastError and LastErrorTime are for accounts/ and status; the text never holds a secret.
 	LastError     string    `json:"last_error"`

@@ -31,7 +31,11 @@ func (e begun) apply(a *Account, r rules) error {
 			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created, Place: p.Place})
 		}
 	}
-	a.Pending = &Pending{Password: e.password, Batch: e.batch, Place: e.attempt.Place, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
+	next := Pending{Password: e.password, Batch: e.batch, Place: e.attempt.Place, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
+	if p := a.Pending; p != nil && !a.misplaced() { // what the cloud did not show of the value before counts on
+		next.Brake, next.Spent = p.Brake, p.Spent
+	}
+	a.Pending = &next
 	a.LastReset = e.attempt.Started
 	a.prune(r)
 	return nil
@@ -53,6 +57,7 @@ func (e retried) apply(a *Account, r rules) error {
 	}
 	p.Attempts = append(p.Attempts, e.attempt)
 	p.Tried++
+	a.LastReset = e.attempt.Started
 	return nil
 }
 

@@ -24,7 +24,7 @@ func TestBackoffDelay(t *testing.T) {
 		{1, 0.5, 1800 * time.Millisecond},
 		{9, 0.999999, 240*time.Second + 60*time.Microsecond},
 	} {
-		if got := backoffDelay(c.failures, c.random); got != c.want {
+		if got := backoffDelay(c.failures, maxBackoff, c.random); got != c.want {
 			t.Errorf("after %d failures with %v drawn: %s, want %s", c.failures, c.random, got, c.want)
 		}
 	}

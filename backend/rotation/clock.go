@@ -236,7 +236,7 @@ func (c *Core) stepped(ctx context.Context, step believedStep) {
 func (c *Core) shift(ctx context.Context, e *entry, step believedStep) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, t := range []*time.Time{&e.holdUntil, &e.pollAt} {
+	for _, t := range []*time.Time{&e.held.until, &e.pollAt} {
 		if !t.IsZero() {
 			*t = t.Add(step.by)
 		}

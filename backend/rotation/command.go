@@ -9,6 +9,9 @@ const mount = "cloudpw/"
 // unknownRole stands for the role of an account that is bound to none.
 const unknownRole = "ROLE"
 
+// statusCommand shows what fails, and where.
+const statusCommand = "vault read " + mount + "status"
+
 // inspectCommand shows the account's state.
 func (id ID) inspectCommand() string { return "vault read " + mount + "accounts/" + id.String() }
 

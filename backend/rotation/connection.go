@@ -16,6 +16,7 @@ type connection struct {
 	name    string
 	gate    *gate
 	breaker breaker
+	brake   connectionBrake
 
 	mu   sync.Mutex
 	live *Connection // nil: to be connected

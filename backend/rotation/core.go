@@ -177,9 +177,9 @@ type entry struct {
 	seen map[string]time.Time
 	// shown is when this process first saw an attempt accepted, for the visibility grace.
 	shown map[string]time.Time
-	// pollAt and holdUntil are the worker's; notes of failures that left no trace in the record.
+	// pollAt and held are the worker's; notes of failures that left no trace in the record.
 	pollAt    time.Time
-	holdUntil time.Time
+	held      waiting
 	holds     int
 	holdCause string
 	// ownNext is the next scheduled rotation, if this process has stored it.
@@ -238,6 +238,7 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 	c.know(e, a)
 	e.located.Store(nil) // another node may have noted another place
 	c.noteAttempts(e)
+	c.noteBrake(e, nil)
 	if a.follows() {
 		c.flights.follow(e)
 	}
@@ -276,6 +277,7 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 
 // put writes a record and makes it the cached one. The caller holds e.mu.
 func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
+	before := e.rec
 	c.opts.saving(next)
 	if err := saveAccount(ctx, c.opts.Storage, next); err != nil {
 		e.rec, e.loaded = nil, false
@@ -287,6 +289,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	}
 	c.know(e, next)
 	c.noteAttempts(e)
+	c.noteBrake(e, before)
 	e.announce()
 	c.pokeGroup(next)
 	return nil

@@ -128,11 +128,9 @@ func (a *Account) readable(now time.Time) error {
 		return errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
 			"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateCommand())
 	case a.Pending != nil:
-		return &Error{Kind: NotReadable, RetryAfter: a.retryIn(now), Message: fmt.Sprintf(
-			"account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), a.whyRetryWaits(now))}
+		return a.unreadable(a.waits(situation{now: now}), now)
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
-		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.begins(now).Sub(now)), Message: fmt.Sprintf(
-			"account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), a.whyWaiting(now))}
+		return a.unreadable(a.waits(situation{now: now}), now)
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten && !a.believed():
 		return a.notProven()
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
@@ -182,43 +180,18 @@ func (a *Account) lastError() string {
 	return "; last error: " + a.Backoff.LastError
 }
 
-// whyRetryWaits says what the next try of a rotation that has begun waits for, and why there is to be one.
-func (a *Account) whyRetryWaits(now time.Time) string {
-	if a.Pending.polled() || a.Due == nil {
-		return a.lastError()
+// unreadable says that a password cannot be handed out before its rotation has ended, and what that waits for.
+func (a *Account) unreadable(w waiting, now time.Time) *Error {
+	e := &Error{Kind: NotReadable, rotation: true, RetryAfter: max(retryInterval, w.until.Sub(now))}
+	switch {
+	case a.braked() && !a.Pending.polled():
+		e.Message = a.whyBraked(now)
+	case a.Pending != nil:
+		e.Message = fmt.Sprintf("account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), w.says(a, now))
+	default:
+		e.Message = fmt.Sprintf("account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), w.says(a, now))
 	}
-	return a.shutWindow(now, ", and the rotation window allows the next try") + a.lastError()
-}
-
-// retryIn is when another try of a read makes sense during a rotation.
-func (a *Account) retryIn(now time.Time) time.Duration {
-	if a.Pending.polled() || a.Due == nil || a.Due.Forced {
-		return retryInterval
-	}
-	return max(retryInterval, a.Settings.opens(now).Sub(now))
-}
-
-// shutWindow says when the rotation window opens that a due account waits for; "" if it waits for none.
-func (a *Account) shutWindow(now time.Time, allows string) string {
-	opens := a.Settings.opens(now)
-	if a.Due.Forced || !opens.After(now) {
-		return ""
-	}
-	return fmt.Sprintf("%s from %s on (rotate-role overrides it)", allows, opens.UTC().Format(time.RFC3339))
-}
-
-// whyWaiting says what a due account waits for.
-func (a *Account) whyWaiting(now time.Time) string {
-	if shut := a.shutWindow(now, ", which the rotation window allows"); shut != "" {
-		return shut
-	}
-	if len(a.OldUnresolved) > 0 {
-		return ", which starts once an earlier request whose outcome is unknown can no longer take effect"
-	}
-	if next := a.nextReset(now); next.After(now) {
-		return fmt.Sprintf(", which min_reset_interval allows in %s", next.Sub(now).Round(time.Second))
-	}
-	return a.lastError()
+	return e
 }
 
 // renewed extends a lease (rule 12). The client's increment beats the TTL that a plugin returns, so

@@ -77,6 +77,14 @@
 //     forgives refusals, for a member that refuses every other value could do the same.
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
+//  25. After 3 attempts of one rotation whose outcome the cloud did not show (overwritten, or absent for the
+//     whole grace or window), nothing is sent for an hour, and after each further one for twice as long, up
+//     to a day. Pending and the count stay in the record; a value that replaces a rejected one goes on with
+//     the count. The account is braked: it is not readable, and goes on by itself with the same value, or at
+//     an operator's word at once. An attempt that may have reset the server to no avail also lets
+//     min_reset_interval count anew. Timeouts and refusals do not count: they have their backoff. A
+//     connection with 3 braked accounts begins no new rotation until one of them ends well or an operator
+//     says so; those that have begun go on.
 //
 // # The invariants
 //
@@ -102,6 +110,8 @@
 //   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
 //   - I12: the text about a failure that an account keeps holds no password, whatever the cloud says.
 //   - I13: no value that others have is given to an account that joined their group after it was made.
+//   - I14: whatever the cloud says or shows, no server is reset more than 12 times in an hour (24 where
+//     it says that it refuses each of them) without a confirmed version or an operator's word in between.
 //
 // rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
 // what is to be done next (group_plan.go for a group), worker.go how that is done, with send.go, look.go and settle.go, scheduler.go

@@ -37,11 +37,7 @@ func (e madeDue) apply(a *Account, _ rules) error {
 func (a *Account) lookAgain(at time.Time) bool {
 	changed := !a.Gone.IsZero()
 	a.Gone = time.Time{}
-	if a.backsOff(at).After(at) {
-		a.Backoff.NotBefore = at
-		changed = true
-	}
-	return changed
+	return a.release(at) || changed
 }
 
 // scheduled makes the account due when its stored time has come, and stores the next one. A time whose

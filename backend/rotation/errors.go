@@ -32,6 +32,10 @@ type Error struct {
 
 	// idle is set where nothing is under way that could make the account readable: a read with wait is answered at once.
 	idle bool
+	// rotation is set where a rotation must end first: the core, which knows more than the record does, says
+	// then what that waits for.
+	rotation bool
+
 	poll time.Duration // how often a waiting read looks again by itself; 0: it waits for a change
 }
 

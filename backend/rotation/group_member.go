@@ -195,8 +195,9 @@ func (g *Account) waitsForNext(a *Account, now time.Time) error {
 		e.Message += ", which is made when the exclusive lease of the present one has ended"
 		e.RetryAfter = time.Minute
 	case g.Due != nil:
-		e.Message += g.whyWaiting(now)
-		e.RetryAfter = max(retryInterval, g.begins(now).Sub(now))
+		w := g.waits(situation{now: now})
+		e.Message += w.says(g, now)
+		e.RetryAfter = max(retryInterval, w.until.Sub(now))
 	}
 	return e
 }

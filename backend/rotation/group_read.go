@@ -120,10 +120,10 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 		return nil, nil, errorf(NotFound, "there is no account %s", id)
 	}
 	if !member.Gone.IsZero() {
-		return nil, nil, member.readable(c.opts.Now())
+		return nil, nil, c.explainMember(id, member.readable(c.opts.Now()))
 	}
 	if err := member.cannotRead(e.rec, c.opts.Now()); err != nil {
-		return nil, e.watch(), err
+		return nil, e.watch(), c.explainMember(id, err)
 	}
 	var grant Grant
 	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: &grant}}
@@ -136,8 +136,8 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		return nil, e.watch(), err
 	}
-	answer := member.answer(leased, grant, ev.at)
-	answer.Settings, answer.NextRotation = e.rec.Settings, e.rec.replacedAt(ev.at)
+	answer := member.answer(leased, grant)
+	answer.Settings, answer.NextRotation = e.rec.Settings, c.replacedAt(e)
 	answer.Group = e.id
 	answer.Version.Number = e.rec.numberOf(member.current().Batch)
 	return answer, nil, nil

@@ -42,6 +42,9 @@ func (c *Core) forgive(ctx context.Context, group ID) error {
 	for _, id := range g.Members {
 		e := c.entry(id)
 		c.unhold(e)
+		if m, err := c.get(ctx, id); err == nil && m != nil {
+			c.liftBrake(m)
+		}
 		if err := c.apply(ctx, e, forgiven{at: c.opts.Now()}); err != nil && !isNotFound(err) {
 			return err
 		}
@@ -166,10 +169,14 @@ func (c *Core) rollout(ctx context.Context, g *Account, r cloud.PasswordResetter
 		return rollout{}, err
 	}
 	known := make([]groupMember, len(members))
+	stop, o := c.connection(g.Connection).brake.holds(c.opts.Now()), g.offers()
 	for i, m := range members {
 		e := c.entry(m.ID)
 		e.mu.Lock()
-		known[i] = groupMember{Account: m, joint: joint(r, m), held: e.holds > 0, heldUntil: e.holdUntil}
+		known[i] = groupMember{Account: m, joint: joint(r, m), held: e.holds > 0, heldUntil: e.held.until}
+		if begins := m.Pending == nil || m.Pending.Batch != o.batch; begins && !o.forced {
+			known[i].heldUntil = later(known[i].heldUntil, stop.until) // rule 25
+		}
 		e.mu.Unlock()
 	}
 	return planRollout(g, known, c.opts.Now()), nil

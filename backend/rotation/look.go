@@ -1,8 +1,10 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -32,7 +34,7 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 	}
 	c.present(e)
 	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
-		c.hold(e, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
+		c.holdFor(e, ForOperation, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
 		return "", false, nil
 	}
 	return rec.OperationID, true, nil
@@ -74,17 +76,47 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	before := rec.LastVersion
 	next, err := c.update(ctx, e, observed{
 		record: record, graceOver: graceOver, at: c.opts.Now(), place: live.Place,
-		backoff: c.backoff(rec, errors.New(message)),
+		backoff: c.backoff(rec, errors.New(message), false),
+		lost:    c.backoff(rec, errors.New(shownInstead(record, ref.RequestID, rec.Pending.Password)), false),
 	})
 	switch {
 	case errors.Is(err, errNoChange) || errors.Is(err, errStale):
 		return nil
+	case err == nil && next.Pending != nil && next.Pending.Brake.Unshown > rec.Pending.Brake.Unshown:
+		c.warnUnshown(next)
 	case err == nil && next.LastVersion > before:
 		c.opts.Logger.Info("account rotated", "account", e.id.String(), "version", next.LastVersion)
 	case err == nil && record.State == cloud.OperationFailed:
 		c.opts.Logger.Warn("the cloud reported a failed reset; the password is kept", "account", e.id.String(), "reason", message)
 	}
 	return err
+}
+
+// maxID is how many characters of an id from a cloud are shown.
+const maxID = 100
+
+// shownInstead says what the cloud shows, for people who must find out why it is not an attempt's outcome.
+func shownInstead(r cloud.ResetRecord, requestID, secret string) string {
+	own := text.Line(requestID, maxID, secret)
+	switch r.OperationID {
+	case "":
+		return fmt.Sprintf("the cloud shows no operation, and so no outcome of the reset that it accepted as %s", own)
+	case requestID:
+		return fmt.Sprintf("the cloud accepted the reset as %s, the id of an operation that it had shown before", own)
+	}
+	state := cmp.Or(text.Line(string(r.State), maxID, secret), "no state")
+	return fmt.Sprintf("the cloud shows operation %s (%s) and not the outcome of the reset that it accepted as %s", text.Line(r.OperationID, maxID, secret), state, own)
+}
+
+// warnUnshown tells that an attempt's outcome will not be shown.
+func (c *Core) warnUnshown(a *Account) {
+	b := a.Pending.Brake
+	if !a.braked() {
+		c.opts.Logger.Warn("the outcome of a reset is not shown; the same password will be sent again", "account", a.ID.String(), "shown", b.Shown, "attempts", b.Unshown)
+		return
+	}
+	c.opts.Logger.Error("account is braked: the cloud does not show what became of its resets", "account", a.ID.String(), "shown", b.Shown,
+		"attempts", b.Unshown, "not_before", b.NotBefore.UTC().Format(time.RFC3339))
 }
 
 // missing retires an account whose instance the cloud says is terminated, or does not know twice in a

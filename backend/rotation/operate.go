@@ -30,7 +30,8 @@ func (c *Core) RotateNew(ctx context.Context, id ID) error {
 }
 
 func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Duration) (*View, error) {
-	if a, err := c.get(ctx, id); err != nil {
+	a, err := c.get(ctx, id)
+	if err != nil {
 		return nil, err
 	} else if a == nil {
 		return nil, errorf(NotFound, "there is no account %s", id)
@@ -59,7 +60,8 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 		reason = DueFirst
 	}
 	if asked {
-		e.holdUntil, e.holds = time.Time{}, 0
+		e.held, e.holds, e.holdCause = waiting{}, 0, ""
+		c.liftBrake(e.rec)
 	}
 	rec, err := c.updateLocked(ctx, e, madeDue{reason: reason, asked: asked, at: c.opts.Now()})
 	switch {
@@ -99,6 +101,13 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 		return nil, errorf(NotFound, "account %s was deleted meanwhile", id)
 	}
 	return c.view(e), nil
+}
+
+// liftBrake lets the connection of a braked account begin rotations again, on an operator's word for that.
+func (c *Core) liftBrake(a *Account) {
+	if n := c.connection(a.Connection); a.braked() && n.brake.lift() {
+		c.resume(n)
+	}
 }
 
 // Import records, on an operator's word, the password that the server has (rule 14), and makes the
@@ -206,6 +215,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		return storageError("deleting", id, err)
 	}
 	c.know(e, nil)
+	c.noteBrake(e, nil)
 	e.announce()
 	c.unschedule(e)
 	return nil

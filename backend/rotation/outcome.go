@@ -20,7 +20,6 @@ const (
 type accepted struct {
 	attempt   string
 	requestID string
-	at        time.Time
 }
 
 func (e accepted) apply(a *Account, _ rules) error {
@@ -28,7 +27,7 @@ func (e accepted) apply(a *Account, _ rules) error {
 	if t == nil {
 		return errStale
 	}
-	t.RequestID, t.Accepted = e.requestID, e.at
+	t.RequestID = e.requestID
 	return nil
 }
 
@@ -84,6 +83,10 @@ func (e unsent) apply(a *Account, _ rules) error {
 	return nil
 }
 
+// maxQuick is after how many attempts with an unknown outcome the next ones keep to min_reset_interval: one
+// lost answer is no reason to wait for so long.
+const maxQuick = 3
+
 // unknown is an attempt whose outcome nobody can tell: it stays open (rule 4).
 type unknown struct {
 	attempt string
@@ -91,14 +94,18 @@ type unknown struct {
 }
 
 func (e unknown) apply(a *Account, r rules) error {
-	if a.attempt(e.attempt) == nil {
+	t := a.attempt(e.attempt)
+	if t == nil {
 		return errStale
+	}
+	b := e.backoff
+	a.Backoff = &b
+	if b.Uncertain >= maxQuick {
+		a.spend(*t)
 	}
 	if r.unknownIsFailure {
 		a.Pending = nil
 	}
-	b := e.backoff
-	a.Backoff = &b
 	return nil
 }
 
@@ -108,6 +115,7 @@ type observed struct {
 	// graceOver is set once an accepted operation should have become visible.
 	graceOver bool
 	backoff   Backoff // for a reported failure
+	lost      Backoff // for an outcome that will not be shown
 	at        time.Time
 	// place is which one was asked: it speaks of what was sent there only.
 	place Place
@@ -124,7 +132,8 @@ func (e observed) apply(a *Account, r rules) error {
 		if !t.polled() || !t.Place.same(e.place) && !r.pollAnywhere {
 			continue
 		}
-		own := e.record.OperationID == t.RequestID || r.successWithoutID && e.record.State == cloud.OperationSuccess
+		// An id that the cloud showed before the call says nothing of the call.
+		own := e.record.OperationID == t.RequestID && t.RequestID != t.SeenOperation || r.successWithoutID && e.record.State == cloud.OperationSuccess
 		switch {
 		case own && e.record.State == cloud.OperationSuccess:
 			a.promote(t.ID, e.at, r)
@@ -138,6 +147,7 @@ func (e observed) apply(a *Account, r rules) error {
 		case e.record.OperationID == t.SeenOperation && !e.graceOver: // rule 5: not visible yet
 		default:
 			t.Overwritten = true
+			a.unshown(*t, e.lost, e.at)
 			changed = true
 		}
 	}
@@ -149,7 +159,11 @@ func (e observed) apply(a *Account, r rules) error {
 
 // settled closes the attempts whose settle window has passed (rules 4c, 10): nothing that they sent
 // can take effect any more, whatever it did before.
-type settled struct{ attempts []string }
+type settled struct {
+	attempts []string
+	lost     Backoff // for an accepted attempt whose outcome was not shown
+	at       time.Time
+}
 
 func (e settled) apply(a *Account, _ rules) error {
 	changed := false
@@ -165,6 +179,9 @@ func (e settled) apply(a *Account, _ rules) error {
 			}
 		}
 		if t := a.attempt(id); t != nil {
+			if t.polled() && t.Place.same(a.Place) {
+				a.unshown(*t, e.lost, e.at)
+			}
 			a.loosen(*t)
 			a.closeAttempt(id)
 			a.Pending.Uncertain = true
@@ -192,6 +209,7 @@ func (a *Account) loosen(t Attempt) {
 // pending is kept (rule 7) until it has failed often enough to be rejected (rule 8).
 func (a *Account) failed(i int, b Backoff, r rules) {
 	p := a.Pending
+	a.spend(p.Attempts[i])
 	p.Attempts = append(p.Attempts[:i:i], p.Attempts[i+1:]...)
 	a.Backoff = &b
 	if r.failureClearsPending {

@@ -44,8 +44,15 @@ type situation struct {
 	// traits of the connection's reset methods; nil while the connection is not known. It returns nil
 	// for a method that the provider does not have.
 	traits func(method string) *cloud.ResetTraits
-	// notBefore holds cloud steps back after failures that left no trace in the record.
-	notBefore time.Time
+	// held holds cloud steps back after failures that left no trace in the record.
+	held waiting
+	// turn is until when another account of the server has its turn (rule 24); a time that has passed, or
+	// zero: none has.
+	turn time.Time
+	// stopped holds rotations back that have not begun, while the connection's brake is on (rule 25).
+	stopped waiting
+	// breaker is until when the connection's breaker is open. It is for people: the queue asks it itself.
+	breaker waiting
 	// nextPoll is when the record may be looked at again.
 	nextPoll time.Time
 	// look is when a group's members are to be looked at; zero: not before one changes.
@@ -92,11 +99,11 @@ func (a *Account) plan(s situation) (step, time.Time) {
 		return best, bestAt
 	}
 	a.planGroup(s, consider)
-	if st, at := a.planRotation(s); st != stepNone {
-		consider(st, later(at, s.notBefore))
+	if st, w := a.planRotation(s); st != stepNone {
+		consider(st, w.and(s.held).until)
 	}
 	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.believed() {
-		consider(stepClear, s.notBefore)
+		consider(stepClear, s.held.until)
 	}
 	return best, bestAt
 }
@@ -118,53 +125,66 @@ func (a *Account) scheduledAt(s situation) time.Time {
 	return clock.lapses(at)
 }
 
-// planRotation is the rotation's part of plan.
-func (a *Account) planRotation(s situation) (step, time.Time) {
+// planRotation is the rotation's part of plan: its next step, and what that waits for. stepNone: there is
+// nothing to do before that, or not by this account's worker.
+func (a *Account) planRotation(s situation) (step, waiting) {
 	_, member := a.group()
-	switch {
-	case !a.Settings.CanReset:
-		return stepNone, time.Time{}
-	case member && (a.Due == nil || a.Pending == nil || !a.Pending.polled()):
-		return a.planMember(s)
-	case a.Due == nil || a.isGroup() && a.Pending != nil:
-		return stepNone, time.Time{}
-	case a.waitsForHolder():
-		return stepNone, time.Time{} // whoever has it for himself keeps it until the lease ends
-	}
-	notBefore := a.backsOff(s.now)
-	if !a.Due.Forced {
-		notBefore = later(notBefore, a.Settings.opens(s.now))
-	}
 	p := a.Pending
 	sendable := p != nil && !p.Rejected && a.valueIsFor(a.Place, s.rules)
 	switch {
+	case !a.Settings.CanReset:
+		return stepNone, waiting{}
+	case member && (a.Due == nil || p == nil || !p.polled()):
+		return a.planMember(s)
+	case a.Due == nil:
+		return stepNone, waiting{}
+	case a.isGroup() && p != nil:
+		return stepNone, waiting{s.look, ForMembers}
+	case a.waitsForHolder(): // whoever has it for himself keeps it until the lease ends
+		return stepNone, waiting{cause: ForLease}
 	case a.asksFor(p, s.rules):
-		return stepPoll, s.nextPoll
-	case sendable && a.barred():
-		return stepNone, time.Time{} // rule 10: wait for what the old reset method may still do
-	case sendable:
-		return stepRetry, notBefore
-	case p != nil && len(p.Attempts) > 0 && !s.rules.sendWhileUnresolved:
-		return stepNone, time.Time{} // rule 9: wait for the settle window
-	case len(a.OldUnresolved) > 0 && !s.rules.sendWhileUnresolved:
-		return stepNone, time.Time{} // rule 9
-	case p != nil:
-		return stepBegin, notBefore
+		return stepPoll, waiting{s.nextPoll, ForOutcome}
+	case sendable && a.barred(): // rule 10: wait for what the old reset method may still do
+		return stepNone, a.settles(s)
+	case p != nil && !sendable && len(p.Attempts) > 0 && !s.rules.sendWhileUnresolved: // rule 9
+		return stepNone, a.settles(s)
+	case !sendable && len(a.OldUnresolved) > 0 && !s.rules.sendWhileUnresolved: // rule 9
+		return stepNone, a.settles(s)
 	}
-	return stepBegin, later(notBefore, a.nextReset(s.now))
+	w := a.held(s)
+	if sendable {
+		return stepRetry, w
+	}
+	if p == nil {
+		w = w.and(waiting{a.nextReset(s.now), ForInterval}.over(s.now))
+		if !a.Due.Forced {
+			w = w.and(s.stopped)
+		}
+	}
+	return stepBegin, w
 }
 
 // planMember is planRotation for a member of a group that is to have the group's value: it queues for it
 // like any account, unless a joint request of the group's worker brings it.
-func (a *Account) planMember(s situation) (step, time.Time) {
+func (a *Account) planMember(s situation) (step, waiting) {
 	if s.group == nil {
-		return stepNone, time.Time{}
+		return stepNone, waiting{cause: ForGroup}
 	}
 	o := s.group.offers()
-	if o.batch == "" || !o.place.same(a.Place) || a.toward(o.batch) != isReady || a.Backoff == nil && s.joint != nil && s.joint(a) {
-		return stepNone, time.Time{}
+	switch standing := a.toward(o.batch); {
+	case o.batch == "", !o.place.same(a.Place), standing != isReady && standing != isBlocked:
+		return stepNone, waiting{cause: ForGroup}
+	case standing == isBlocked:
+		return stepNone, a.settles(s)
 	}
-	return stepBegin, later(a.backsOff(s.now), o.opens(s.now))
+	w := a.held(s).and(waiting{o.opens(s.now), ForWindow}.over(s.now))
+	if begins := a.Pending == nil || a.Pending.Batch != o.batch; begins && !o.forced {
+		w = w.and(s.stopped)
+	}
+	if a.Backoff == nil && s.joint != nil && s.joint(a) {
+		return stepNone, waiting{w.until, ForGroup}
+	}
+	return stepBegin, w
 }
 
 // planGroup is the part of plan that is a group's own.
@@ -173,32 +193,25 @@ func (a *Account) planGroup(s situation, consider func(step, time.Time)) {
 		return
 	}
 	if (a.Pending != nil || a.current() != nil) && !s.look.IsZero() {
-		consider(stepRoll, later(s.look, s.notBefore))
+		consider(stepRoll, later(s.look, s.held.until))
 	}
 	if s.together {
-		consider(stepJoint, s.notBefore)
+		consider(stepJoint, s.held.until)
 	}
 }
 
-// What was stored at a time that is still to come speaks of a clock that has been set back since: waiting
-// for it could take as long as that step, so it counts as past.
-
-// backsOff is until when the account is held back after failures; a time that has passed, or zero: it is
-// not.
-func (a *Account) backsOff(now time.Time) time.Time {
-	if b := a.Backoff; b != nil && !now.Before(b.LastErrorTime) {
-		return b.NotBefore
+// settles is the wait for the attempts that a settle window closes.
+func (a *Account) settles(s situation) waiting {
+	w := waiting{s.now, ForSettling}
+	if s.settles == nil { // the record alone does not tell
+		return w
 	}
-	return time.Time{}
-}
-
-// nextReset is when min_reset_interval allows the next value to be begun; a time that has passed, or zero:
-// now.
-func (a *Account) nextReset(now time.Time) time.Time {
-	if every := a.Settings.MinResetInterval; every > 0 && !a.LastReset.IsZero() && !now.Before(a.LastReset) {
-		return a.LastReset.Add(every)
+	for _, t := range a.settling(s.traits) {
+		if at := s.settles(t); at.After(w.until) {
+			w.until = at
+		}
 	}
-	return time.Time{}
+	return w
 }
 
 // settling lists the open attempts that the settle window closes. An accepted attempt that the cloud

@@ -45,7 +45,7 @@ func TestPlan(t *testing.T) {
 		{name: "due, after failures", from: both(due(DueRevoked), backoff(time.Minute)), want: stepBegin, after: time.Minute},
 		{name: "due, after failures, and the clock was set back", from: both(due(DueRevoked), backoff(time.Hour), func(a *Account) { a.Backoff.LastErrorTime = t0.Add(59 * time.Minute) }), want: stepBegin},
 		{name: "due, after the cloud asked for a long pause", from: both(due(DueRevoked), backoff(time.Hour)), want: stepBegin, after: time.Hour},
-		{name: "due, held back without a record", from: due(DueRevoked), s: situation{notBefore: t0.Add(time.Second)}, want: stepBegin, after: time.Second},
+		{name: "due, held back without a record", from: due(DueRevoked), s: situation{held: waiting{t0.Add(time.Second), ForBackoff}}, want: stepBegin, after: time.Second},
 		{name: "due, with a least time between resets", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(-time.Minute) }), want: stepBegin, after: 59 * time.Minute},
 		{name: "due, with a least time between resets, and the clock was set back", from: both(due(DueRevoked), func(a *Account) { a.Settings.MinResetInterval, a.LastReset = time.Hour, t0.Add(9*time.Hour) }), want: stepBegin},
 		{name: "due, where nothing can reset", from: both(due(DueRevoked), func(a *Account) { a.Settings.CanReset = false }), want: stepNone},

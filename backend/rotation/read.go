@@ -106,7 +106,7 @@ func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{},
 		if j.err != nil {
 			return nil, e.watch(), j.err
 		}
-		return j.rec.answer(true, *ev.grant, ev.at), nil, nil
+		return j.rec.answer(true, *ev.grant), nil, nil
 	}
 	if err := c.load(ctx, e); err != nil {
 		return nil, nil, err
@@ -161,16 +161,35 @@ func (c *Core) disclose(ctx context.Context, e *entry, ev disclosed) (*Answer, e
 		return c.discloseLate(e, ev)
 	}
 	if ev.nothingNew(e.rec) {
-		return e.rec.answer(false, *ev.grant, ev.at), nil
+		return c.answer(e, false, *ev.grant), nil
 	}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
-		var not *Error
-		if errors.As(err, &not) && not.Kind == NotReadable && e.holdCause != "" {
-			not.Message += "; last error: " + e.holdCause
-		}
-		return nil, err
+		return nil, c.explain(e, err)
 	}
-	return e.rec.answer(leased, *ev.grant, ev.at), nil
+	return c.answer(e, leased, *ev.grant), nil
+}
+
+// explain says what a rotation waits for that keeps an account from being read. The caller holds e.mu.
+func (c *Core) explain(e *entry, err error) error {
+	var not *Error
+	if !errors.As(err, &not) || not.Kind != NotReadable || e.rec == nil {
+		return err
+	}
+	if not.rotation {
+		not = e.rec.unreadable(c.waits(e), c.opts.Now())
+	}
+	if e.holdCause != "" {
+		not.Message += "; last error: " + e.holdCause
+	}
+	return not
+}
+
+// explainMember is explain for a member of a group.
+func (c *Core) explainMember(id ID, err error) error {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return c.explain(e, err)
 }
 
 // discloseLate is broken core 12.
@@ -185,38 +204,48 @@ func (c *Core) discloseLate(e *entry, ev disclosed) (*Answer, error) {
 		<-time.After(time.Millisecond)
 		_ = c.apply(c.ctx, e, ev)
 	}()
-	return next.answer(true, *ev.grant, ev.at), nil
+	return next.answer(true, *ev.grant), nil
 }
 
-func (a *Account) answer(leased bool, grant Grant, now time.Time) *Answer {
-	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.factsFor(a.current()), Elsewhere: a.elsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.replacedAt(now)}
+func (a *Account) answer(leased bool, grant Grant) *Answer {
+	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.factsFor(a.current()), Elsewhere: a.elsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
 	if leased {
 		r.Lease = &grant
 	}
 	return r
 }
 
-// replacedAt is when the current version of a scheduled account is to be replaced: at the next
-// scheduled time, or before that as soon as a rotation that is due already may begin. Who reads the
-// password until then must know, or would take it for good until the time after.
-func (a *Account) replacedAt(now time.Time) time.Time {
+// replacedAt is when the current version of a scheduled account is to be replaced: at the next scheduled
+// time, or before that as soon as a rotation that is due already may go on. Who reads the password until then
+// must know, or would take it for good until the time after. A rotation that waits for nothing but its turn
+// is asked about again after a while: how long a cloud takes that does not answer is not known.
+func (a *Account) replacedAt(w waiting, now time.Time) time.Time {
 	if a.Due == nil || a.NextRotation.IsZero() {
 		return a.NextRotation
 	}
-	begins := a.begins(now)
-	if begins.After(a.NextRotation) {
+	next := w.until
+	if !next.After(now) {
+		next = now.Add(retryInterval)
+	}
+	if next.After(a.NextRotation) {
 		return a.NextRotation
 	}
-	return begins
+	return next
 }
 
-// begins is when the rotation of a due account may begin, now or later.
-func (a *Account) begins(now time.Time) time.Time {
-	begins := now
-	if !a.Due.Forced {
-		begins = a.Settings.opens(now)
+// replacedAt is Account.replacedAt, with all that the core knows. The caller holds e.mu.
+func (c *Core) replacedAt(e *entry) time.Time {
+	if e.rec.Due == nil || e.rec.NextRotation.IsZero() {
+		return e.rec.NextRotation
 	}
-	return later(begins, a.nextReset(now))
+	return e.rec.replacedAt(c.waits(e), c.opts.Now())
+}
+
+// answer is the current version, handed out. The caller holds e.mu.
+func (c *Core) answer(e *entry, leased bool, grant Grant) *Answer {
+	r := e.rec.answer(leased, grant)
+	r.NextRotation = c.replacedAt(e)
+	return r
 }
 
 // wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.

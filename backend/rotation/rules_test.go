@@ -28,10 +28,10 @@ func TestRules1To3RecordingAttempts(t *testing.T) {
 		{"2: no retry without a pending", due(DueRevoked), retried{sent("b")}, errStale, nil},
 		{"3: another value is not begun over a pending", rotating(sent("a")), begun{password: "three", attempt: sent("b")}, errStale, nil},
 		{"3: a retry keeps the value", rotating(sent("a")), retried{sent("b")}, nil, func(t *testing.T, a *Account) { is(t, "pending", a.Pending.Password, "two") }},
-		{"3: the request id is stored on acceptance", rotating(sent("a")), accepted{"a", "op", t0}, nil, func(t *testing.T, a *Account) {
+		{"3: the request id is stored on acceptance", rotating(sent("a")), accepted{"a", "op"}, nil, func(t *testing.T, a *Account) {
 			is(t, "request id", a.Pending.Attempts[0].RequestID, "op")
 		}},
-		{"3: acceptance of a closed attempt is stale", rotating(sent("a")), accepted{"other", "op", t0}, errStale, nil},
+		{"3: acceptance of a closed attempt is stale", rotating(sent("a")), accepted{"other", "op"}, errStale, nil},
 	})
 }
 
@@ -55,12 +55,12 @@ func TestRules4And5ClosingAttempts(t *testing.T) {
 			is(t, "failures", a.Pending.Failures, 1)
 			is(t, "uncertain", a.Pending.Uncertain, true)
 		}},
-		{"4c: the settle window closes, without certainty", rotating(sent("a"), sent("b")), settled{[]string{"a"}}, nil, func(t *testing.T, a *Account) {
+		{"4c: the settle window closes, without certainty", rotating(sent("a"), sent("b")), settled{attempts: []string{"a"}}, nil, func(t *testing.T, a *Account) {
 			is(t, "open attempts", len(a.Pending.Attempts), 1)
 			is(t, "uncertain", a.Pending.Uncertain, true)
 			is(t, "loose", a.Loose, true)
 		}},
-		{"4c: nothing to settle", rotating(sent("a")), settled{[]string{"b"}}, errNoChange, nil},
+		{"4c: nothing to settle", rotating(sent("a")), settled{attempts: []string{"b"}}, errNoChange, nil},
 		{"4: an unknown outcome closes nothing", rotating(sent("a")), unknown{"a", b}, nil, func(t *testing.T, a *Account) {
 			is(t, "open attempts", len(a.Pending.Attempts), 1)
 			is(t, "pending", a.Pending.Password, "two")
@@ -159,7 +159,7 @@ func TestRule9NoNewValueWhileOldOnesAreOpen(t *testing.T) {
 	unresolved := both(due(DueRevoked), func(a *Account) { a.OldUnresolved = []Attempt{sent("old")} })
 	runTransitions(t, []transitionCase{
 		{"old_unresolved holds the next rotation back", unresolved, begun{password: "two", attempt: sent("a")}, errStale, nil},
-		{"the settle window sets it free", unresolved, settled{[]string{"old"}}, nil, func(t *testing.T, a *Account) {
+		{"the settle window sets it free", unresolved, settled{attempts: []string{"old"}}, nil, func(t *testing.T, a *Account) {
 			is(t, "old_unresolved", len(a.OldUnresolved), 0)
 			is(t, "current", a.current().Password, "one")
 		}},

@@ -180,6 +180,14 @@ func (s Schedule) Distances(t time.Time) (least, greatest time.Duration) {
 	return least, greatest
 }
 
+// opened returns since when resets may be sent, or when the next window opens; zero: there is no window.
+func (s Schedule) opened(now time.Time) time.Time {
+	if s.Window <= 0 || s.Cron == "" {
+		return time.Time{}
+	}
+	return s.after(now.Add(-s.Window), now)
+}
+
 // opens returns when a reset may be sent: now, or when the next window opens.
 func (s Schedule) opens(now time.Time) time.Time {
 	if s.Window <= 0 || s.Cron == "" {

@@ -169,18 +169,18 @@ func TestReplacedAt(t *testing.T) {
 		want    time.Time
 	}{
 		"not due":                        {Account{Settings: nightly}, next},
-		"due":                            {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now},
+		"due":                            {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now.Add(retryInterval)},
 		"due, held back by a limit":      {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)}, now.Add(59 * time.Minute)},
-		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)}, now},
+		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)}, now.Add(retryInterval)},
 		"due, the window is shut":        {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
-		"due, the window is overridden":  {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now},
+		"due, the window is overridden":  {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now.Add(retryInterval)},
 	} {
 		c.account.NextRotation = next
-		if got := c.account.replacedAt(now); !got.Equal(c.want) {
+		if got := c.account.replacedAt(c.account.waits(situation{now: now}), now); !got.Equal(c.want) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
-	if got := (&Account{Due: &Due{Reason: DueManual}}).replacedAt(now); !got.IsZero() {
+	if got := (&Account{Due: &Due{Reason: DueManual}}).replacedAt(waiting{}, now); !got.IsZero() {
 		t.Errorf("an account without a schedule is replaced at %s", got)
 	}
 }

@@ -309,7 +309,7 @@ func (c *Core) loadAll() {
 		c.opts.Logger.Error("the schedule cannot be rebuilt from storage; trying again", "error", err)
 		select {
 		case <-c.ctx.Done():
-		case <-time.After(backoffDelay(failures, c.opts.Random())):
+		case <-time.After(backoffDelay(failures, maxBackoff, c.opts.Random())):
 		}
 	}
 	c.mu.Lock()
@@ -355,7 +355,7 @@ func (c *Core) loadAndSchedule(ctx context.Context, id ID) {
 		if ctx.Err() == nil {
 			c.opts.Logger.Error("an account cannot be scheduled and will be tried again", "account", id.String(), "error", err)
 		}
-		c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, c.opts.Random())))
+		c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, maxBackoff, c.opts.Random())))
 		return
 	}
 	if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.Period > 0 {

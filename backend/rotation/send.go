@@ -37,7 +37,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 		if err := c.apply(ctx, e, begun{password: value, attempt: t.Attempt}); err != nil {
 			return err
 		}
-		return c.apply(ctx, e, accepted{attempt: t.ID, requestID: id.RequestID, at: c.opts.Now()})
+		return c.apply(ctx, e, accepted{attempt: t.ID, requestID: id.RequestID})
 	}
 	next, err := c.update(ctx, e, begun{password: value, attempt: t.Attempt})
 	if err != nil {
@@ -202,6 +202,9 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 	}
 	c.unhold(e)
 	started, err := o.started, o.err
+	if err == nil && !started.Done && started.RequestID == "" {
+		err = cloud.Errorf(cloud.Unknown, "the cloud accepted the reset without an id under which it shows the outcome")
+	}
 	switch kind := cloud.KindOf(err); {
 	case err == nil && started.Done:
 		c.opts.Logger.Info("account rotated", "account", e.id.String())
@@ -210,13 +213,15 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 		e.mu.Lock()
 		e.pollAt = c.opts.Now().Add(r.ResetTraits().PollInterval)
 		e.mu.Unlock()
-		return c.recordOutcome(ctx, e, accepted{attempt: t.ID, requestID: started.RequestID, at: c.opts.Now()})
+		return c.recordOutcome(ctx, e, accepted{attempt: t.ID, requestID: started.RequestID})
 	case !kind.CertainlyNothingDone():
 		c.opts.Logger.Warn("reset with unknown outcome; the same password will be sent again", "account", e.id.String(), "error", err)
-		return c.recordOutcome(ctx, e, unknown{attempt: t.ID, backoff: c.backoff(rec, err)})
+		return c.recordOutcome(ctx, e, unknown{attempt: t.ID, backoff: c.backoff(rec, err, false)})
 	default:
 		c.opts.Logger.Warn("reset refused", "account", e.id.String(), "kind", string(kind), "error", err)
-		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, shared: shared, backoff: c.backoff(rec, err)}); err != nil {
+		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, shared: shared,
+			// What refuses one value after the other is not asked every few minutes.
+			backoff: c.backoff(rec, err, kind != cloud.PasswordRefused)}); err != nil {
 			return err
 		}
 		if kind == cloud.NotFound && !shared {

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,8 +18,9 @@ func (c *Core) situate(e *entry) situation {
 	clock := c.clock.read()
 	now := clock.now
 	s := situation{now: now, clock: clock, ownSchedule: e.rec.NextRotation.Equal(e.ownNext),
-		notBefore: e.holdUntil, nextPoll: e.pollAt, rules: c.opts.rules}
+		held: e.held.over(now), nextPoll: e.pollAt, rules: c.opts.rules}
 	n := c.connection(e.id.Connection)
+	s.stopped = n.brake.holds(now)
 	n.mu.Lock()
 	live := n.live
 	n.mu.Unlock()
@@ -47,7 +49,7 @@ func (c *Core) situate(e *entry) situation {
 			traits = live.traits(t.Method)
 		}
 		if traits == nil {
-			return e.holdUntil // the window is not known yet: the worker connects, or says why it cannot
+			return e.held.until // the window is not known yet: the worker connects, or says why it cannot
 		}
 		window := settleWindow(*traits, t.Barrier, live, c.opts.rules)
 		first, ok := e.seen[t.ID]
@@ -57,6 +59,18 @@ func (c *Core) situate(e *entry) situation {
 		return now.Add(window - time.Since(first))
 	}
 	return s
+}
+
+// waits is what the account's rotation waits for. The caller holds e.mu.
+func (c *Core) waits(e *entry) waiting {
+	if e.rec == nil || e.rec.Due == nil {
+		return waiting{}
+	}
+	s := c.situate(e)
+	if open, retry, _ := c.connection(e.id.Connection).breaker.state(s.now); open {
+		s.breaker = waiting{s.now.Add(max(retry, time.Second)), ForConnection}
+	}
+	return e.rec.waits(s)
 }
 
 // settleWindow is the time after which nothing that an attempt sent can take effect any more
@@ -89,7 +103,8 @@ func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) 
 	}
 	switch {
 	case len(ids) > 0:
-		return c.apply(ctx, e, settled{attempts: ids})
+		return c.apply(ctx, e, settled{attempts: ids, at: s.now, lost: c.backoff(rec,
+			errors.New("the cloud has not shown how the reset ended for as long as it may take"), false)})
 	case s.traits == nil:
 		if _, _, err := c.connect(ctx, e.id.Connection); err != nil {
 			c.hold(e, err)

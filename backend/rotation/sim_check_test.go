@@ -169,8 +169,15 @@ func describe(a *Account) string {
 // settleBound is the longest time that the protocol may need to become quiet once nothing fails any
 // more: a late request and its operation (30 minutes on a serial cloud), the barrier of a changed reset
 // method (36 minutes there), the settle windows of a rejected pending and of a promoted one (19 minutes
-// each), backoffs and holds (5 minutes each), and three rotations.
-const settleBound = 150 * time.Minute
+// each), a backoff (an hour), holds (5 minutes each), and three rotations.
+const settleBound = 205 * time.Minute
+
+// settles is settleBound, and the longest pause of a brake that was on when the faults ended.
+func (w *world) settles() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return settleBound + w.setBack + w.braked
+}
 
 // calm stops the faults and lets every lease end.
 func (w *world) calm() {
@@ -184,7 +191,12 @@ func (w *world) calm() {
 		}
 	}
 	w.mu.Unlock()
-	w.cloud.locked(func() { w.cloud.refuse = false })
+	w.cloud.locked(func() { w.cloud.refuse, w.cloud.lies = false, lies{} })
+	for _, b := range w.specs {
+		if a := w.record(b.ID); a != nil && a.Pending != nil {
+			w.braked = max(w.braked, a.Pending.Brake.NotBefore.Sub(w.now()), minBrake) // one that is under way may be lost, too
+		}
+	}
 	w.tracef("nothing fails from now on")
 	w.recoverNode()
 }
@@ -196,7 +208,7 @@ func (w *world) converge(ctx context.Context) {
 	w.reappear(ctx)
 	// What waits for a time of the wall clock waits longer if that is set back. In a simulation that
 	// concerns times in memory, too, which on a real machine keep to the monotonic clock.
-	w.rest(ctx, settleBound+w.setBack, func() string {
+	w.rest(ctx, w.settles(), func() string {
 		for _, b := range w.specs {
 			if s := w.unsettled(b.ID); s != "" {
 				return s
@@ -284,7 +296,7 @@ func (w *world) checkDeadlines() {
 		}
 		over := w.node.core.Now().Sub(a.current().Until.Add(slack))
 		if w.faulty.Load() {
-			over = min(over, time.Since(w.quiet.Add(settleBound+w.setBack)))
+			over = min(over, time.Since(w.quiet.Add(w.settles())))
 		}
 		if over > time.Minute+a.Settings.MinResetInterval {
 			w.violation("I4", "%s outlives its deadline by %s: %s", has, over, describe(a))

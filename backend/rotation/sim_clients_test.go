@@ -180,6 +180,9 @@ func (w *world) someLease(draw *rand.Rand) *simLease {
 func (w *world) rotate(ctx context.Context, id ID, wait time.Duration) error {
 	before := w.record(id)
 	w.tracef("an operator rotates %s", id.InstanceID)
+	w.mu.Lock()
+	w.words[id]++
+	w.mu.Unlock()
 	_, err := w.node.core.Rotate(w.client(ctx), id, wait)
 	if err == nil && before != nil && before.Due == nil {
 		w.expect(id)

@@ -67,6 +67,7 @@ type simCloud struct {
 	times  []time.Time
 	refuse bool // an outage
 	calls  int  // all requests, answered or not
+	lies   lies
 }
 
 // simServer is one server, and what the cloud shows of it.
@@ -86,6 +87,11 @@ type simServer struct {
 	// flying counts, by value, the requests and operations that may still set that value.
 	flying map[string]int
 	gone   bool
+	looks  int // at its record
+	// version is the account's when the resets of times left, in order.
+	version int
+	times   []time.Time
+	refused bool // some were refused
 	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
 	byHand bool
 }
@@ -119,6 +125,13 @@ func (c *simCloud) values(id string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Compact(slices.Clone(c.resets[id]))
+}
+
+// allValues are the values that a server was asked to take, once for each reset.
+func (c *simCloud) allValues(id string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.resets[id])
 }
 
 func (c *simCloud) newID(kind string) string {
@@ -162,7 +175,7 @@ func (c *simCloud) arrive(method simMethod, ids []string, value string, signed t
 		c.begin(c.servers[id], &simOperation{method: method, id: op, value: value, answer: answer})
 	}
 	if method != answeringMethod {
-		answer(simAnswer{started: cloud.ResetStarted{RequestID: op}})
+		answer(simAnswer{started: cloud.ResetStarted{RequestID: c.lies.answered(op)}})
 	}
 }
 
@@ -216,6 +229,7 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 		s.running++
 	}
 	c.resets[s.id] = append(c.resets[s.id], op.value)
+	c.checkRate(s)
 	s.said = "simulated; what was sent is " + op.value
 	w.tracef("cloud accepts reset(%s) on %s as %s", op.value, s.id, op.id)
 	c.set(s, op, cloud.OperationRunning)
@@ -231,6 +245,9 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 			op.kind = cloud.PasswordRefused
 		}
 	}
+	if kind, ok := c.lies.refuses(); ok {
+		op.fails, op.applied, op.kind = true, false, kind
+	}
 	time.AfterFunc(takes, func() { c.finish(s, op) })
 }
 
@@ -243,7 +260,7 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 	case answeringMethod:
 		return
 	case commandMethod:
-		r := cloud.ResetRecord{OperationID: op.id, State: state, Message: s.said}
+		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), State: state, Message: s.said}
 		if state == cloud.OperationFailed {
 			r.Kind = op.kind
 		}

@@ -96,6 +96,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	c.fly(r.InstanceIDs, r.Password)
 	answers := make(chan simAnswer, 1)
 	lost := w.fault("answer lost", id, o.lost)
+	c.locked(func() { lost = lost || c.lies.lost })
 	delay := time.Millisecond + w.duration("latency of a reset", id, 400*time.Millisecond)
 	if w.fault("late", id, o.late) {
 		delay = w.duration("late by", id, simLifetime+simLifetime/20)
@@ -124,7 +125,9 @@ func (p simResetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (m
 	err := p.call(ctx, "describe", "", func(c *simCloud) error {
 		for _, r := range refs {
 			if s := c.servers[r.InstanceID]; s != nil && !s.gone {
-				out[r.InstanceID] = s.record(p.method, r.RequestID)
+				if record, found := c.tell(s, s.record(p.method, r.RequestID)); found {
+					out[r.InstanceID] = record
+				}
 			}
 		}
 		return nil

@@ -137,7 +137,7 @@ func (w *world) act(ctx context.Context, clients *sync.WaitGroup, draw *rand.Ran
 // trip lets one random thing go wrong.
 func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 	id, o := b.ID, w.odds()
-	switch n := draw.IntN(20); {
+	switch n := draw.IntN(23); {
 	case n < 4:
 		w.cloud.overwrite(id.InstanceID)
 	case n < 7:
@@ -179,8 +179,15 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 			b.Role = fmt.Sprintf("role%d", draw.IntN(2)) // refused if the old one still has it
 			w.changeRole(ctx, draw, b)
 		}
-	default:
+	case n < 20:
 		w.reappear(ctx)
+	default:
+		var l lies
+		if draw.IntN(3) > 0 {
+			l = randomLies(draw)
+		}
+		w.cloud.locked(func() { w.cloud.lies = l })
+		w.tracef("the cloud lies: %+v", l)
 	}
 }
 

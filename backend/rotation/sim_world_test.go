@@ -51,12 +51,14 @@ type world struct {
 	clients  int
 	skew     atomic.Int64  // of the wall clock, a time.Duration
 	setBack  time.Duration // by how much it was set back in all
+	braked   time.Duration // the longest pause of a brake at the end
 	leases   []*simLease
 	handed   map[string]time.Time // password -> when it was last handed out
 	first    map[string]time.Time // password -> when it was first handed out
 	burned   map[string]bool      // passwords whose last lease has ended
 	expected map[ID]int           // resets that something asked for
 	ticks    map[ID]int           // scheduled rotations that the record went through
+	words    map[ID]int           // an operator's
 	unbound  map[ID]bool          // accounts that their role was taken from
 	began    time.Time
 	quiet    time.Time // since when nothing goes wrong
@@ -66,7 +68,7 @@ type world struct {
 func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, rules: r, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
 		handed: map[string]time.Time{}, first: map[string]time.Time{}, burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
-		unbound: map[ID]bool{}, began: time.Now(), quiet: time.Now()}
+		unbound: map[ID]bool{}, words: map[ID]int{}, began: time.Now(), quiet: time.Now()}
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
 	w.faulty.Store(o != odds{})

@@ -18,6 +18,11 @@ type Status struct {
 	// Due is the number of due accounts, OldestDue since when the longest waiting one has been due.
 	Due       int
 	OldestDue time.Time
+	// Oldest is the account or group that has been due for longest.
+	Oldest Waiting
+	// Late is the longest time for which a due account's role has let its rotation go on. Accounts that wait
+	// for their own role's min_reset_interval or rotation_window are not late.
+	Late time.Duration
 	// Queued is how many accounts have something to do at some time.
 	Queued int
 	// Failing are the accounts with errors, those that have failed most often first, at most
@@ -27,13 +32,22 @@ type Status struct {
 	Connections  map[string]ConnectionStatus
 }
 
+// Waiting is an account whose rotation is due.
+type Waiting struct {
+	ID         ID
+	WaitingFor Cause
+	NextTry    time.Time
+}
+
 // Failing is an account whose last try failed.
 type Failing struct {
 	ID        ID
 	State     string
 	Failures  int
 	LastError string
-	NextTry   time.Time
+	// WaitingFor and NextTry are those of View.
+	WaitingFor Cause
+	NextTry    time.Time
 }
 
 // ConnectionStatus is the state of a connection's limiter and breaker.
@@ -47,7 +61,10 @@ type ConnectionStatus struct {
 	// BreakerOpen is set while the connection's cloud does not answer, and is not asked.
 	BreakerOpen bool
 	RetryIn     time.Duration
-	LastError   string
+	// Braked is how many accounts are braked, Stopped whether the connection begins no new rotation for that.
+	Braked    int
+	Stopped   bool
+	LastError string
 }
 
 const maxFailing = 100
@@ -85,7 +102,8 @@ func (c *Core) Status() Status {
 		q.mu.Unlock()
 		s.Queued += queued
 		open, retry, cause := n.breaker.state(now)
-		s.Connections[n.name] = ConnectionStatus{RequestsPerSecond: n.requestsPerSecond(), Waiting: n.gate.waiting(), Working: calling,
+		braked, stopped := n.brake.state()
+		s.Connections[n.name] = ConnectionStatus{Braked: braked, Stopped: stopped, RequestsPerSecond: n.requestsPerSecond(), Waiting: n.gate.waiting(), Working: calling,
 			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
 	}
 	return s
@@ -101,12 +119,14 @@ func (s *Status) count(v *View, group bool) {
 		s.Due++
 		if s.OldestDue.IsZero() || v.Due.Since.Before(s.OldestDue) {
 			s.OldestDue = v.Due.Since
+			s.Oldest = Waiting{v.ID, v.WaitingFor, v.NextTry}
 		}
+		s.Late = max(s.Late, v.Late)
 	}
 	if !v.LeftOut.IsZero() {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: "left out of role " + v.Role + ": " + v.LeftOutReason, NextTry: v.NextTry})
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: "left out of role " + v.Role + ": " + v.LeftOutReason, WaitingFor: v.WaitingFor, NextTry: v.NextTry})
 	} else if v.LastError != "" {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, NextTry: v.NextTry})
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, WaitingFor: v.WaitingFor, NextTry: v.NextTry})
 	}
 }
 

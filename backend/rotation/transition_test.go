@@ -54,7 +54,7 @@ func both(changes ...func(*Account)) func(*Account) {
 func sent(id string) Attempt { return Attempt{ID: id, Started: t0, SeenOperation: "before"} }
 
 func acknowledged(id, request string) Attempt {
-	return Attempt{ID: id, Started: t0, SeenOperation: "before", RequestID: request, Accepted: t0}
+	return Attempt{ID: id, Started: t0, SeenOperation: "before", RequestID: request}
 }
 
 // runTransitions plays each case, and sees to it that no event touches the record that it is given.

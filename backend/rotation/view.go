@@ -21,7 +21,7 @@ type View struct {
 	Place    Place
 	Believed bool
 	Places   []PlaceView
-	// State is one of "ready", "due", "rotating", "settling", "gone" and "empty".
+	// State is one of "ready", "due", "rotating", "braked", "settling", "gone" and "empty".
 	State          string
 	Due            *Due
 	PendingSince   time.Time
@@ -37,8 +37,15 @@ type View struct {
 	Failures       int
 	LastError      string
 	LastErrorTime  time.Time
-	NextTry        time.Time
-	Gone           time.Time
+	// NextTry and WaitingFor are when the rotation that is due goes on, at the earliest, and why not before.
+	NextTry    time.Time
+	WaitingFor Cause
+	// Late is for how long the role's own limits have let the rotation go on.
+	Late time.Duration
+	// Unshown counts the attempts whose outcome the cloud did not show; ShownInstead is what it showed.
+	Unshown      int
+	ShownInstead string
+	Gone         time.Time
 	// Joining is set for a member of a group that waits for the first value that is made for it; LeftOut since
 	// when, and LeftOutReason why, the others do not wait for it.
 	Joining            bool
@@ -84,7 +91,7 @@ func (c *Core) view(e *entry) *View {
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
-		LastError: e.holdCause, Failures: e.holds, NextTry: e.holdUntil,
+		LastError: e.holdCause, Failures: e.holds,
 	}
 	if id, member := a.group(); member {
 		c.viewMember(v, a, c.entry(id).known.Load())
@@ -96,9 +103,14 @@ func (c *Core) view(e *entry) *View {
 	if p := a.Pending; p != nil {
 		v.PendingSince, v.Attempts, v.Rejected = p.Created, p.Tried, p.Rejected
 		v.OpenAttempts += len(p.Attempts)
+		v.Unshown, v.ShownInstead = p.Brake.Unshown, p.Brake.Shown
 	}
 	if b := a.Backoff; b != nil && e.holdCause == "" {
-		v.Failures, v.LastError, v.LastErrorTime, v.NextTry = b.Failures, b.LastError, b.LastErrorTime, b.NotBefore
+		v.Failures, v.LastError, v.LastErrorTime = b.Failures, b.LastError, b.LastErrorTime
+	}
+	if w := c.waits(e); w.cause != ForNothing {
+		v.WaitingFor, v.NextTry = w.cause, later(w.until, c.opts.Now())
+		v.Late = c.opts.Now().Sub(a.allowed(c.opts.Now()))
 	}
 	for i, ver := range a.Versions {
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
@@ -116,6 +128,8 @@ func (a *Account) state() string {
 	switch {
 	case !a.Gone.IsZero():
 		return "gone"
+	case a.braked() && !a.Pending.polled():
+		return "braked"
 	case a.Pending != nil:
 		return "rotating"
 	case a.Due != nil:

@@ -109,37 +109,48 @@ func (c *Core) apply(ctx context.Context, e *entry, ev event) error {
 
 // hold notes a failure that happened before anything was recorded: it costs no write, and a restart
 // simply tries again.
-func (c *Core) hold(e *entry, err error) {
+func (c *Core) hold(e *entry, err error) { c.holdFor(e, ForBackoff, err) }
+
+// holdFor is hold with what is waited for.
+func (c *Core) holdFor(e *entry, cause Cause, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.holds++
-	delay := backoffDelay(e.holds, c.opts.Random())
-	var ce *cloud.Error
-	if errors.As(err, &ce) {
-		delay = max(delay, ce.RetryAfter)
-	}
-	e.holdUntil = c.opts.Now().Add(delay)
+	delay := pause(err, backoffDelay(e.holds, maxBackoff, c.opts.Random()))
+	e.held = waiting{c.opts.Now().Add(delay), cause}
 	e.holdCause = err.Error()
 	c.opts.Logger.Warn("account cannot be worked on now", "account", e.id.String(), "error", err, "retry_in", delay.Round(time.Millisecond).String())
 }
 
 func (c *Core) unhold(e *entry) {
 	e.mu.Lock()
-	e.holds, e.holdUntil, e.holdCause = 0, time.Time{}, ""
+	e.holds, e.held, e.holdCause = 0, waiting{}, ""
 	e.mu.Unlock()
 }
 
-func (c *Core) backoff(a *Account, err error) Backoff {
-	b := Backoff{Failures: 1, LastError: err.Error(), LastErrorTime: c.opts.Now()}
-	if a.Backoff != nil {
-		b.Failures = a.Backoff.Failures + 1
-	}
-	delay := backoffDelay(b.Failures, c.opts.Random())
+// pause is the time until the next try: that of the backoff, or a longer one that the cloud asks for.
+func pause(err error, delay time.Duration) time.Duration {
 	var ce *cloud.Error
 	if errors.As(err, &ce) {
-		delay = max(delay, ce.RetryAfter)
+		return max(delay, ce.RetryAfter)
 	}
-	b.NotBefore = b.LastErrorTime.Add(delay)
+	return delay
+}
+
+// backoff is the record's note of a failure. certain says that the server was certainly not reset.
+func (c *Core) backoff(a *Account, err error, certain bool) Backoff {
+	b := Backoff{LastError: err.Error(), LastErrorTime: c.opts.Now()}
+	if a.Backoff != nil {
+		b.Failures, b.Uncertain = a.Backoff.Failures, a.Backoff.Uncertain
+	}
+	b.Failures++
+	random := c.opts.Random()
+	delay := backoffDelay(b.Failures, maxBackoff, random)
+	if !certain {
+		b.Uncertain++
+		delay = max(delay, backoffDelay(b.Uncertain, maxUncertainBackoff, random))
+	}
+	b.NotBefore = b.LastErrorTime.Add(pause(err, delay))
 	return b
 }
 

@@ -1,0 +1,134 @@
+package rotation
+
+import (
+	"sync"
+	"time"
+)
+
+// maxBraked is how many accounts of a connection may be braked before it begins no new rotation (rule 25).
+// One server may have a peculiarity; several speak of the cloud, or of what we take it for.
+const maxBraked = 3
+
+// stopInterval is how often a rotation that the connection's brake holds back is looked at again.
+const stopInterval = 5 * time.Minute
+
+// connectionBrake knows a connection's braked accounts.
+type connectionBrake struct {
+	mu     sync.Mutex
+	braked map[ID]time.Time // and until when each is
+	// lifted is set by an operator, or by a braked account that ends well, until the next pause begins.
+	lifted bool
+}
+
+// note takes an account's record when it is read or changed, and reports whether the brake went on or off.
+func (b *connectionBrake) note(before, after *Account) (on, changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id, was := after.ID, b.on()
+	until, known := b.braked[id]
+	switch {
+	case after.braked():
+		if b.braked == nil {
+			b.braked = map[ID]time.Time{}
+		}
+		if !known || after.Pending.Brake.NotBefore.After(until) {
+			b.lifted = false
+		}
+		b.braked[id] = after.Pending.Brake.NotBefore
+	case known:
+		delete(b.braked, id)
+		if before != nil && after.LastVersion > before.LastVersion {
+			b.lifted = true // the cloud shows outcomes again
+		}
+	}
+	return b.on(), b.on() != was
+}
+
+// forget takes an account out that does not exist any more.
+func (b *connectionBrake) forget(id ID) (on, changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.on()
+	delete(b.braked, id)
+	return b.on(), b.on() != was
+}
+
+// lift is an operator's word.
+func (b *connectionBrake) lift() (changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changed = b.on()
+	b.lifted = true
+	return changed
+}
+
+// on reports whether the connection begins no new rotation. The caller holds b.mu.
+func (b *connectionBrake) on() bool { return len(b.braked) >= maxBraked && !b.lifted }
+
+// state is how many accounts are braked, and whether the connection begins no new rotation.
+func (b *connectionBrake) state() (accounts int, on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.braked), b.on()
+}
+
+// holds is the wait of a rotation that has not begun.
+func (b *connectionBrake) holds(now time.Time) waiting {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.on() {
+		return waiting{}
+	}
+	w := waiting{now.Add(stopInterval), ForConnectionBrake}
+	for _, until := range b.braked { // the first of them to try again may end it
+		if until.After(now) && until.Before(w.until) {
+			w.until = until
+		}
+	}
+	return w
+}
+
+// noteBrake keeps the connection's brake in step with an account's record. The caller holds the entry.
+func (c *Core) noteBrake(e *entry, before *Account) {
+	n := c.connection(e.id.Connection)
+	var on, changed bool
+	if e.rec == nil {
+		on, changed = n.brake.forget(e.id)
+	} else {
+		on, changed = n.brake.note(before, e.rec)
+	}
+	if !changed {
+		return
+	}
+	if on {
+		accounts, _ := n.brake.state()
+		c.opts.Logger.Error("the connection begins no new rotation: the cloud does not show what became of the resets of several accounts",
+			"connection", n.name, "braked_accounts", accounts)
+		return
+	}
+	c.resume(n)
+}
+
+// resume looks at the accounts that the connection's brake has held back.
+func (c *Core) resume(n *connection) {
+	c.opts.Logger.Info("the connection begins rotations again", "connection", n.name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wg.Go(func() { c.replan(n.name) })
+}
+
+// replan puts a connection's accounts into the queue anew.
+func (c *Core) replan(connection string) {
+	c.opts.turn(c.ctx, ID{Connection: connection})
+	c.mu.Lock()
+	var entries []*entry
+	for id, e := range c.entries {
+		if id.Connection == connection {
+			entries = append(entries, e)
+		}
+	}
+	c.mu.Unlock()
+	for _, e := range entries {
+		c.scheduleAt(e, stepNone, c.opts.Now())
+	}
+}

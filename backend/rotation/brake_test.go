@@ -1,0 +1,216 @@
+package rotation
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// TestRule25TheBrake: attempts whose outcome is not shown lead to pauses, and others do not.
+func TestRule25TheBrake(t *testing.T) {
+	foreign := cloud.ResetRecord{OperationID: "foreign", State: cloud.OperationSuccess}
+	lost := Backoff{Failures: 4, Uncertain: 4, NotBefore: t0.Add(8 * time.Second), LastError: "the cloud shows another", LastErrorTime: t0}
+	look := observed{record: foreign, lost: lost, at: t0}
+	unshown := func(n int) func(*Account) {
+		return func(a *Account) { a.Pending.Brake = Brake{Unshown: n, Last: t0.Add(-time.Hour), Shown: "something"} }
+	}
+	braked := func(pause time.Duration) func(*testing.T, *Account) {
+		return func(t *testing.T, a *Account) {
+			is(t, "pending", a.Pending.Password, "two")
+			is(t, "state", a.state(), "braked")
+			is(t, "pause", a.brakedUntil(t0).Sub(t0), pause)
+			is(t, "shown", a.Pending.Brake.Shown, lost.LastError)
+			if err := a.readable(t0.Add(time.Minute)); err == nil {
+				t.Error("it is readable")
+			}
+		}
+	}
+	accept := rotating(acknowledged("a", "op"))
+	late := observed{record: cloud.ResetRecord{OperationID: "before", State: cloud.OperationSuccess}, lost: lost, graceOver: true, at: t0}
+	runTransitions(t, []transitionCase{
+		{"an overwritten attempt counts, with the ordinary pause", accept, look, nil, func(t *testing.T, a *Account) {
+			is(t, "unshown", a.Pending.Brake.Unshown, 1)
+			is(t, "backoff", *a.Backoff, lost)
+			is(t, "state", a.state(), "rotating")
+			is(t, "braked until", a.brakedUntil(t0), time.Time{})
+			is(t, "spent", a.Pending.Spent, t0)
+		}},
+		{"an attempt that is absent for the whole grace counts", accept, late, nil, func(t *testing.T, a *Account) { is(t, "unshown", a.Pending.Brake.Unshown, 1) }},
+		{"an attempt that runs for the whole window counts", accept, settled{attempts: []string{"a"}, lost: lost, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "unshown", a.Pending.Brake.Unshown, 1)
+			is(t, "uncertain", a.Pending.Uncertain, true)
+			is(t, "backoff", *a.Backoff, lost)
+		}},
+		{"an id that was shown before the call confirms nothing", rotating(acknowledged("a", "before")), observed{record: cloud.ResetRecord{OperationID: "before", State: cloud.OperationSuccess}, lost: lost, graceOver: true, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "versions", len(a.Versions), 1)
+			is(t, "unshown", a.Pending.Brake.Unshown, 1)
+		}},
+		{"the window of an attempt that was never accepted does not count", rotating(sent("a")), settled{attempts: []string{"a"}, lost: lost, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "unshown", a.Pending.Brake.Unshown, 0)
+		}},
+		{"a lost answer does not count", rotating(sent("a")), unknown{"a", lost}, nil, func(t *testing.T, a *Account) { is(t, "unshown", a.Pending.Brake.Unshown, 0) }},
+		{"a refusal does not count", rotating(sent("a")), refused{attempt: "a", backoff: lost}, nil, func(t *testing.T, a *Account) { is(t, "unshown", a.Pending.Brake.Unshown, 0) }},
+		{"the third brakes for an hour", both(accept, unshown(2)), look, nil, braked(time.Hour)},
+		{"the next for two", both(accept, unshown(3)), look, nil, braked(2 * time.Hour)},
+		{"at most for a day", both(accept, unshown(9)), look, nil, braked(24 * time.Hour)},
+		{"however many there were", both(accept, unshown(1000)), look, nil, braked(24 * time.Hour)},
+		{"a success ends it", both(accept, unshown(7)), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, at: t0}, nil, func(t *testing.T, a *Account) {
+			is(t, "state", a.state(), "ready")
+			is(t, "backoff", a.Backoff == nil, true)
+		}},
+		{"an operator's word lets it go and keeps the count", both(rotating(sent("a")), unshown(3), func(a *Account) { a.Pending.Brake.NotBefore, a.Pending.Spent = t0.Add(time.Hour), t0 }),
+			madeDue{reason: DueManual, at: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "unshown", a.Pending.Brake.Unshown, 3)
+				is(t, "braked until", a.brakedUntil(t0), t0)
+				is(t, "spent", a.Pending.Spent, time.Time{})
+			}},
+		{"the value that replaces a rejected one goes on with the count", both(rotating(), unshown(2), func(a *Account) { a.Pending.Rejected = true }), begun{password: "three", attempt: sent("b")}, nil, func(t *testing.T, a *Account) {
+			is(t, "pending", a.Pending.Password, "three")
+			is(t, "unshown", a.Pending.Brake.Unshown, 2)
+		}},
+	})
+}
+
+// TestBrakeAndTheClock: a pause that a clock far ahead has stored does not count.
+func TestBrakeAndTheClock(t *testing.T) {
+	a := leasedAccount()
+	rotating(sent("a"))(a)
+	a.Pending.Brake = Brake{Unshown: 3, Last: t0.Add(10 * 365 * 24 * time.Hour), NotBefore: t0.Add(11 * 365 * 24 * time.Hour)}
+	is(t, "braked until", a.brakedUntil(t0), time.Time{})
+	a.Pending.Brake.Last, a.Pending.Brake.NotBefore = t0.Add(time.Second), t0.Add(time.Hour) // another node's clock differs a little
+	is(t, "braked until", a.brakedUntil(t0), t0.Add(time.Hour))
+}
+
+// TestMinResetIntervalCountsFromSpentAttempts: an attempt that may have reset the server is not followed by another within
+// min_reset_interval, and one that certainly has not is.
+func TestMinResetIntervalCountsFromSpentAttempts(t *testing.T) {
+	overwritten := acknowledged("a", "op")
+	overwritten.Overwritten = true
+	b := Backoff{Failures: 1, LastErrorTime: t0, NotBefore: t0.Add(2 * time.Second)}
+	third := b
+	third.Uncertain = maxQuick
+	own := func(state cloud.OperationState, kind cloud.Kind) cloud.ResetRecord {
+		return cloud.ResetRecord{OperationID: "op", State: state, Kind: kind}
+	}
+	accept := rotating(acknowledged("a", "op"))
+	for name, c := range map[string]struct {
+		from  func(*Account)
+		event event
+		after time.Duration
+	}{
+		"overwritten":                       {accept, observed{record: cloud.ResetRecord{OperationID: "x"}, lost: b, at: t0}, 10 * time.Minute},
+		"reported as failed":                {accept, observed{record: own(cloud.OperationFailed, ""), backoff: b, at: t0}, 10 * time.Minute},
+		"refused by the guest":              {accept, observed{record: own(cloud.OperationFailed, cloud.Refused), backoff: b, at: t0}, 2 * time.Second},
+		"refused at once":                   {rotating(sent("a")), refused{attempt: "a", backoff: b}, 2 * time.Second},
+		"the value refused":                 {rotating(sent("a")), refused{attempt: "a", passwordRefused: true, backoff: b}, 2 * time.Second},
+		"a lost answer":                     {rotating(sent("a")), unknown{"a", b}, 2 * time.Second},
+		"the third lost answer in a row":    {rotating(sent("a")), unknown{"a", third}, 10 * time.Minute},
+		"failed three times, and a new one": {both(accept, func(a *Account) { a.Pending.Failures = 2 }), observed{record: own(cloud.OperationFailed, ""), backoff: b, at: t0}, 10 * time.Minute},
+	} {
+		a := leasedAccount()
+		a.Settings.MinResetInterval = 10 * time.Minute
+		c.from(a)
+		next, err := transition(a, c.event, rules{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		st, at := next.plan(situation{now: t0, settles: func(Attempt) time.Time { return t0.Add(time.Hour) }, traits: allMethods(cloud.ResetTraits{})})
+		if st != stepRetry && st != stepBegin || !at.Equal(t0.Add(c.after)) {
+			t.Errorf("%s: %s in %s, want the next attempt in %s", name, st, at.Sub(t0), c.after)
+		}
+	}
+}
+
+// TestShownInstead: people are told what the cloud shows, without the password and on one line.
+func TestShownInstead(t *testing.T) {
+	for _, c := range []struct {
+		record cloud.ResetRecord
+		says   string
+	}{
+		{cloud.ResetRecord{}, "shows no operation"},
+		{cloud.ResetRecord{OperationID: "op-9", State: cloud.OperationFailed}, "operation op-9 (failed)"},
+		{cloud.ResetRecord{OperationID: "own"}, "had shown before"},
+		{cloud.ResetRecord{OperationID: "a\x1b[2J\nb" + strings.Repeat("x", 1000), State: "odd\n"}, "operation a"},
+		{cloud.ResetRecord{OperationID: "it was secret-1 all along"}, "operation it was"},
+	} {
+		got := shownInstead(c.record, "own", "secret-1")
+		if !strings.Contains(got, c.says) || strings.ContainsAny(got, "\x1b\n") || strings.Contains(got, "secret-1") || len(got) > 500 {
+			t.Errorf("%+v: %q", c.record, got)
+		}
+	}
+}
+
+// TestConnectionBrake: when several accounts of a connection are braked it begins no new rotation, until one ends well or an
+// operator says so.
+func TestConnectionBrake(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, w *world){
+		"one ends well": func(_ *testing.T, w *world) {
+			w.cloud.locked(func() { w.cloud.lies = lies{} })
+			pass(4 * time.Hour)
+		},
+		"an operator's word for a braked one": func(t *testing.T, w *world) {
+			if err := w.rotate(t.Context(), w.specs[0].ID, 0); err != nil {
+				t.Error(err)
+			}
+		},
+		"an operator's word for the one that waits": func(t *testing.T, w *world) {
+			if err := w.rotate(t.Context(), w.specs[maxBraked].ID, 0); err != nil {
+				t.Error(err)
+			}
+		},
+		"a braked one is deleted": func(t *testing.T, w *world) {
+			if err := w.delete(t.Context(), w.specs[0].ID, true); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+				w.faulty.Store(true)
+				w.start()
+				for range maxBraked + 1 {
+					w.bind(leasedSettings())
+				}
+				w.ensureBound(ctx)
+				w.cloud.locked(func() { w.cloud.lies = lies{otherID: true} })
+				for _, b := range w.specs[:maxBraked] {
+					w.read(ctx, b.ID, 0)
+				}
+				pass(10 * time.Minute)
+				last := w.specs[maxBraked].ID
+				status := w.node.core.Status().Connections["conn"]
+				is(t, "braked accounts", status.Braked, maxBraked)
+				is(t, "the connection begins nothing", status.Stopped, true)
+				w.node.die("", "", "") // the next node knows as much
+				w.recoverNode()
+				pass(time.Minute)
+				w.read(ctx, last, 0)
+				pass(10 * time.Minute)
+				is(t, "resets of an account that is due since", len(w.cloud.values(last.InstanceID)), 0)
+				v, err := w.node.core.Inspect(ctx, last)
+				if err != nil {
+					t.Fatal(err)
+				}
+				is(t, "it waits for", v.WaitingFor, ForConnectionBrake)
+				_, err = w.node.core.Read(ctx, last, 0)
+				if err == nil || !strings.Contains(err.Error(), "does not show what became of the resets of several accounts") {
+					t.Errorf("a reader is told %v", err)
+				}
+				end(t, w)
+				pass(time.Minute)
+				if len(w.cloud.values(last.InstanceID)) == 0 {
+					t.Error("it was not rotated")
+				}
+				w.node.core.Stop()
+				if len(w.violations()) > 0 {
+					w.fail(t, name)
+				}
+			})
+		})
+	}
+}
