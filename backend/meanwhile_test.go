@@ -200,7 +200,7 @@ var settingChanges = map[string][]map[string]any{
 	"static": {
 		{"rotation_period": "24h"}, {"rotation_period": "24h", "disable_automated_rotation": true}, {"rotation_schedule": "0 3 * * SAT", "rotation_period": "", "disable_automated_rotation": ""},
 		{"rotation_timezone": "Europe/Berlin"}, {"rotate_on_read": true}, {"rotate_on_read_cooldown": "1h"}, {"max_versions": 3}, {"custom_metadata": "owner=ops"},
-		{"skip_import_rotation": ""}, {"force_stop": false}, {"reset_method": "command", "force_stop": ""},
+		{"skip_import_rotation": ""}, {"skip_import_rotation": true}, {"force_stop": false}, {"reset_method": "command", "force_stop": ""},
 	},
 }
 
