@@ -162,8 +162,6 @@ func commandValues(kind framework.FieldType, value any) []string {
 			elements[i] = commandValue(elements[i])
 		}
 		return elements
-	case []string:
-		return []string{commandValue(strings.Join(v, ","))}
 	case json.Number:
 		return []string{commandValue(v.String())}
 	}

@@ -43,11 +43,10 @@ func (a *Account) waitsToJoin(g *Account) bool {
 	if a.Joining == "" {
 		return false
 	}
-	if p := g.Pending; p != nil && a.may(p.Batch) {
-		return false
+	if o := g.offers(); o.batch != "" {
+		return !a.has(o.batch) && !a.may(o.batch)
 	}
-	cur := g.current()
-	return cur == nil || !a.has(cur.Batch) && !a.may(cur.Batch)
+	return true
 }
 
 // invited says that the batch of that id, which is about to be made, is made for the member. It is written
@@ -66,7 +65,7 @@ func (e invited) apply(a *Account, _ rules) error {
 }
 
 // forgiven is an operator's word that the role be rotated: each member is tried again at once, and may refuse
-// passwords again.
+// passwords again. One that was left out is not waited for until it confirms, all the same.
 type forgiven struct{ at time.Time }
 
 func (e forgiven) apply(a *Account, _ rules) error {
@@ -74,10 +73,10 @@ func (e forgiven) apply(a *Account, _ rules) error {
 		return errNoChange
 	}
 	again := a.lookAgain(e.at)
-	if !again && a.Refusals == 0 && a.LeftOut.IsZero() {
+	if !again && a.Refusals == 0 {
 		return errNoChange
 	}
-	a.Refusals, a.LeftOut = 0, time.Time{}
+	a.Refusals = 0
 	return nil
 }
 
@@ -168,9 +167,9 @@ func (o offer) opens(now time.Time) time.Time {
 
 // cannotRead says why a member has no password of the group to hand out now; nil: it has one.
 func (a *Account) cannotRead(g *Account, now time.Time) error {
-	cur := a.current()
+	cur, shared := a.current(), g.current()
 	switch {
-	case cur != nil && cur.Batch != "" && a.Pending == nil && (cur.Batch == g.offers().batch || !a.waitsToJoin(g)):
+	case a.Pending == nil && cur != nil && cur.Batch != "" && (cur.Batch == g.offers().batch || shared != nil && cur.Batch == shared.Batch):
 		return nil
 	case !a.LeftOut.IsZero():
 		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.backsOff(now).Sub(now)), poll: rollInterval, Message: fmt.Sprintf(

@@ -109,8 +109,9 @@ func planRollout(g *Account, members []groupMember, now time.Time) rollout {
 		// Nobody has it: it is the value, the connection or the cloud. There is nobody to be readable without them.
 		r.awaited += len(r.leaveOut)
 		r.leaveOut = nil
-		replaced = replaced || refused && hopeful == 0 && !again.After(now)
-		if refused && hopeful == 0 {
+		if hopeful == 0 {
+			// So it is if all for whom the batch was made have left since.
+			replaced = replaced || (refused || joining > 0) && !again.After(now)
 			look(again)
 		}
 	}

@@ -92,6 +92,8 @@ type simServer struct {
 	version int
 	times   []time.Time
 	refused bool // some were refused
+	// hangs and refuses are guests that never carry out what they are told, and that refuse every password.
+	hangs, refuses bool
 	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
 	byHand bool
 }
@@ -247,6 +249,12 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 	}
 	if kind, ok := c.lies.refuses(); ok {
 		op.fails, op.applied, op.kind = true, false, kind
+	}
+	switch {
+	case s.hangs:
+		takes, op.fails, op.applied = op.method.longest()-time.Second, true, false
+	case s.refuses:
+		op.fails, op.applied, op.kind = true, false, cloud.PasswordRefused
 	}
 	time.AfterFunc(takes, func() { c.finish(s, op) })
 }

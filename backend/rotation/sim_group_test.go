@@ -131,6 +131,9 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 		}
 		w.ensureBound(ctx)
 		members := all[:len(all)-1]
+		if bad := draw.IntN(12); bad < 2 && o != (odds{}) {
+			w.guests(all[:1], func(s *simServer) { s.hangs, s.refuses = bad == 0, bad == 1 })
+		}
 		w.bindGroup(ctx, members)
 		var actors sync.WaitGroup
 		for range 12 + draw.IntN(25) {
@@ -155,6 +158,8 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 				w.tracef("rotate the role: %v", err)
 			case n < 80:
 				w.cloud.overwrite(members[draw.IntN(len(members))].InstanceID)
+			case n < 82:
+				w.tripMember(ctx, draw, members[draw.IntN(len(members))])
 			case n < 84:
 				if o.crash > 0 {
 					w.node.die("at random", "", "")
@@ -198,6 +203,25 @@ func playGroup(t *testing.T, seed uint64, r rules) *world {
 	return w
 }
 
+// tripMember has one server disappear or come back, or somebody change its password inside it and say so.
+func (w *world) tripMember(ctx context.Context, draw *rand.Rand, id ID) {
+	_, _, gone := w.server(id)
+	if draw.IntN(3) == 0 && !gone {
+		if before := w.record(id); before != nil && len(before.Versions) > 0 {
+			value := fmt.Sprintf("by-hand-%d", draw.Uint32())
+			w.byHand(id, value)
+			_, err := w.node.core.Import(ctx, id, value, false)
+			w.tracef("correction: %v", err)
+			if err == nil {
+				w.told(id, before)
+			}
+		}
+		return
+	}
+	w.cloud.vanish(id.InstanceID, !gone)
+	w.reappear(ctx)
+}
+
 // ensureMembers binds accounts to the role again that had left it.
 func (w *world) ensureMembers(ctx context.Context, members []ID) {
 	for _, b := range w.specs {
@@ -217,6 +241,13 @@ func (w *world) ensureMembers(ctx context.Context, members []ID) {
 // convergeGroup is converge for a group, its members, and those who left it.
 func (w *world) convergeGroup(ctx context.Context, members []ID) {
 	w.calm()
+	for _, b := range w.specs {
+		if _, _, gone := w.server(b.ID); gone {
+			w.cloud.vanish(b.InstanceID, false)
+		}
+		w.guests([]ID{b.ID}, func(s *simServer) { s.hangs, s.refuses = false, false })
+	}
+	w.reappear(ctx)
 	w.ensureMembers(ctx, members)
 	w.bindGroup(ctx, members)
 	for end := time.Now().Add(2 * settleBound); ; {
