@@ -84,7 +84,7 @@ type Core struct {
 	conns    map[string]*connection
 	queues   map[string]*queue
 	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
-	flights  flights
+	turns    turns
 	running  bool
 	loading  bool
 	loadedAt time.Time
@@ -201,9 +201,9 @@ type entry struct {
 	// that reading this account needs one.
 	line   joiners
 	leased atomic.Bool
-	// sending is set during the worker's step that resets the account, followed while an accepted attempt's
-	// outcome is to be seen (see flights).
-	sending, followed atomic.Bool
+	// sending is set during the worker's step that has taken its server's turn (see turns).
+	sending atomic.Bool
+	server  server // zero: the record has not been read yet
 
 	// located is the snapshot of the connection whose place the record has noted.
 	located atomic.Pointer[Connection]
@@ -239,9 +239,7 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 	e.located.Store(nil) // another node may have noted another place
 	c.noteAttempts(e)
 	c.noteBrake(e, nil)
-	if a.follows() {
-		c.flights.follow(e)
-	}
+	c.keepTurn(e)
 	return nil
 }
 
@@ -290,6 +288,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	c.know(e, next)
 	c.noteAttempts(e)
 	c.noteBrake(e, before)
+	c.keepTurn(e)
 	e.announce()
 	c.pokeGroup(next)
 	return nil
@@ -304,7 +303,6 @@ func (c *Core) know(e *entry, a *Account) {
 	}
 	e.rec, e.loaded = a, true
 	e.leased.Store(a != nil && a.Settings.Mode == Leased)
-	e.followed.Store(a.follows())
 }
 
 // watch returns a channel that is closed at the record's next change. The caller holds e.mu.

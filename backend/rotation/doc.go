@@ -23,7 +23,7 @@
 //     in a final state, or by the settle window.
 //  5. A record that still shows the operation seen before the call is not visible yet: keep polling, for
 //     a bounded grace. Another id means overwritten: the attempt stays open; retry the same pending. So
-//     accounts of one instance take turns (flights.go): they must not overwrite each other's operation.
+//     accounts of one instance take turns (rule 24, turns.go): they must not overwrite each other's operation.
 //  6. Success under the attempt's own id promotes, in one write: pending becomes the newest version,
 //     candidates are dropped, due is cleared. Attempts of the promoted value that are still open become
 //     old_unresolved.
@@ -77,6 +77,9 @@
 //     forgives refusals, for a member that refuses every other value could do the same.
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
+//  24. Turns on a server are taken by provider and instance id, not by connection, also after a restart. A
+//     turn begins before the look at the server and ends with the outcome, or at the latest when the
+//     attempt's window, with the longest operation, is over.
 //  25. After 3 attempts of one rotation whose outcome the cloud did not show (overwritten, or absent for the
 //     whole grace or window), nothing is sent for an hour, and after each further one for twice as long, up
 //     to a day. Pending and the count stay in the record; a value that replaces a rejected one goes on with

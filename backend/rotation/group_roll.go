@@ -284,7 +284,7 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 	if joint(r, rec) && rec.Backoff == nil {
 		return nil // the connection was not known when this was planned
 	}
-	defer c.flights.leave(e)
+	defer c.leaveTurn(e)
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err
@@ -340,7 +340,7 @@ type part struct {
 func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, method string, n *connection, live *Connection, r cloud.PasswordResetter) error {
 	defer func() {
 		for _, m := range members {
-			c.flights.leave(c.entry(m.ID))
+			c.leaveTurn(c.entry(m.ID))
 		}
 	}()
 	parts := make([]*part, len(members))

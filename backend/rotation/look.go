@@ -12,17 +12,11 @@ import (
 )
 
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
-// and whether the attempt makes sense now. The caller ends the account's turn with flights.leave.
+// and whether the attempt makes sense now. The caller ends the account's turn with leaveTurn.
 func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
 	// The turn begins before the look, so that no other account's reset comes between the look and the attempt.
-	if r.ResetTraits().Serial {
-		if err := c.loadUsers(ctx, e.id); err != nil {
-			return "", false, err
-		}
-		if !c.flights.begin(e) {
-			c.hold(e, cloud.Errorf(cloud.Refused, "another account of instance %s is being rotated; the end of that is waited for", e.id.InstanceID))
-			return "", false, nil
-		}
+	if ok, err := c.takeTurn(ctx, e, r.ResetTraits().Serial); !ok {
+		return "", false, err // the end of the other's is planned for
 	}
 	rec, found, err := c.record(ctx, n, r, live.RequestTimeout, cloud.ResetRef{InstanceID: e.id.InstanceID})
 	if err != nil {

@@ -216,6 +216,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 	}
 	c.know(e, nil)
 	c.noteBrake(e, nil)
+	c.keepTurn(e)
 	e.announce()
 	c.unschedule(e)
 	return nil

@@ -11,7 +11,7 @@ import (
 
 // begin makes a new value, records it with its first attempt, and only then sends it.
 func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	defer c.flights.leave(e)
+	defer c.leaveTurn(e)
 	if rec.crowded() {
 		c.hold(e, rec.tooManyPlaces())
 		return nil
@@ -51,7 +51,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 
 // retry records another attempt of the same value, and sends it.
 func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
-	defer c.flights.leave(e)
+	defer c.leaveTurn(e)
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err
@@ -79,7 +79,7 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 }
 
 // ready finds out whether an attempt makes sense now, and gets what it needs: the operation that the cloud
-// shows before it, and what the reset method asked for. The caller ends the account's turn with flights.leave.
+// shows before it, and what the reset method asked for. The caller ends the account's turn with leaveTurn.
 func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
 	if operation, ok, err = c.seenBefore(ctx, e, n, live, r); !ok {
 		return "", "", false, err

@@ -21,6 +21,11 @@ func (c *Core) situate(e *entry) situation {
 		held: e.held.over(now), nextPoll: e.pollAt, rules: c.opts.rules}
 	n := c.connection(e.id.Connection)
 	s.stopped = n.brake.holds(now)
+	if e.rec.Due != nil && !e.id.isGroup() {
+		if until := c.turns.taken(e.rec.server(), e); !until.IsZero() {
+			s.turn = now.Add(time.Until(until))
+		}
+	}
 	n.mu.Lock()
 	live := n.live
 	n.mu.Unlock()

@@ -68,6 +68,7 @@ type simCloud struct {
 	refuse bool // an outage
 	calls  int  // all requests, answered or not
 	lies   lies
+	deaf   string // a connection that is not answered any more, but for resets
 }
 
 // simServer is one server, and what the cloud shows of it.

@@ -107,8 +107,8 @@ func (w *world) start() {
 		Now:     w.now,
 		Random:  func() float64 { return 0.5 },
 		NewID:   n.newID,
-		Connect: func(_ context.Context, _ string, gate cloud.Gate) (*Connection, error) {
-			return &Connection{Provider: &simProvider{n, gate}, ProviderName: "sim", RequestsPerSecond: simRate, RequestTimeout: simTimeout}, nil
+		Connect: func(_ context.Context, name string, gate cloud.Gate) (*Connection, error) {
+			return &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate, RequestTimeout: simTimeout}, nil
 		},
 		Generate: func(context.Context, string, password.Rules, string) (string, error) {
 			w.mu.Lock()

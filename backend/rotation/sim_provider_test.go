@@ -13,6 +13,8 @@ import (
 type simProvider struct {
 	n    *simNode
 	gate cloud.Gate
+	// connection is its name: each has a limit of its own.
+	connection string
 }
 
 var (
@@ -79,7 +81,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	if p.method == commandMethod && r.Prepared != "key of "+id {
 		w.violation("I10", "a command for %s was prepared with %q", id, r.Prepared)
 	}
-	p.n.paced("reset")
+	p.n.paced(p.connection + " reset")
 	crash := w.point("reset", id)
 	if crash == crashBefore {
 		p.n.die("before", "reset", id)
@@ -145,7 +147,7 @@ func (p *simProvider) call(ctx context.Context, action, who string, effect func(
 	if p.n.dead() {
 		return cloud.Errorf(cloud.Unavailable, "dead")
 	}
-	p.n.paced(action)
+	p.n.paced(p.connection + " " + action)
 	crash := w.point(action, who)
 	if crash == crashBefore {
 		p.n.die("before", action, who)
@@ -165,7 +167,7 @@ func (p *simProvider) call(ctx context.Context, action, who string, effect func(
 	err := simUnknown(action)
 	c.locked(func() {
 		c.calls++
-		if !c.refuse {
+		if !c.refuse && c.deaf != p.connection {
 			err = effect(c)
 		}
 	})

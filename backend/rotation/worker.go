@@ -14,7 +14,6 @@ import (
 // the account's plan again afterwards.
 // remote says that it holds a permission to call the cloud.
 func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
-	defer c.flights.tidy(e)
 	e.mu.Lock()
 	if err := c.load(ctx, e); err != nil {
 		e.mu.Unlock()

@@ -111,7 +111,7 @@ func TestUsersOfOneServerAreResetInTurn(t *testing.T) {
 		ids := s.due(t, c, "root", "ubuntu", "deploy")
 		pass(15 * time.Minute)
 		s.confirmed(t, c, ids)
-		is(t, "instances with a reset under way", len(c.flights.by), 0)
+		is(t, "instances with a reset under way", len(c.turns.by), 0)
 	})
 }
 
@@ -169,29 +169,157 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		c.Start()
 		defer c.Stop()
 		other := c.entry(ID{"conn", "i-1", "root"})
-		is(t, "the other's turn", c.flights.begin(other), true)
+		at := server{"sim", "i-1"}
+		is(t, "the other's turn", c.turns.take(at, other, time.Now().Add(stepTurn)), true)
 		ids := s.due(t, c, "ubuntu")
 		pass(time.Minute)
 		is(t, "looks out of turn", s.looks, 0)
-		c.flights.tidy(other) // as a step of its own that sends nothing does
-		pass(time.Minute)
-		is(t, "resets while the other's batch is under way", len(s.resets), 0)
-		c.flights.leave(other)
+		v, err := c.Inspect(t.Context(), ids[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		is(t, "it waits for", v.WaitingFor, ForServer)
+		is(t, "resets while the other's turn lasts", len(s.resets), 0)
+		for _, next := range c.turns.end(at, other) {
+			c.scheduleAt(next, stepNone, c.opts.Now())
+		}
 		pass(15 * time.Minute)
 		s.confirmed(t, c, ids)
 	})
 }
 
-// TestAnAccountThatIsReadAgainIsFollowed: a place that somebody has left without a word is taken over.
-func TestAnAccountThatIsReadAgainIsFollowed(t *testing.T) {
-	var f flights
-	gone, back, third := &entry{id: ID{"conn", "i-1", "root"}}, &entry{id: ID{"conn", "i-1", "ubuntu"}}, &entry{id: ID{"conn", "i-1", "deploy"}}
-	gone.followed.Store(true)
-	f.follow(gone)
-	gone.followed.Store(false) // deleted, say, by no step of its own
-	back.followed.Store(true)
-	f.follow(back)
-	is(t, "a third may be reset meanwhile", f.begin(third), false)
-	back.followed.Store(false)
-	is(t, "a third may be reset afterwards", f.begin(third), true)
+// TestTurnsEnd: with the step, the outcome or the window.
+func TestTurnsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turns turns
+		first, second, third := &entry{}, &entry{}, &entry{}
+		at := server{"sim", "i-1"}
+		is(t, "the first takes it", turns.take(at, first, time.Now().Add(time.Minute)), true)
+		is(t, "and may go on", turns.take(at, first, time.Now().Add(time.Hour)), true)
+		is(t, "the second waits", turns.take(at, second, time.Now().Add(time.Hour)), false)
+		is(t, "for as long", turns.taken(at, second), time.Now().Add(time.Hour))
+		is(t, "another server is free", turns.take(server{"sim", "i-2"}, second, time.Now().Add(time.Hour)), true)
+		is(t, "only the holder ends it", len(turns.end(at, third)), 0)
+		is(t, "those who wait are told", len(turns.end(at, first)), 1)
+		is(t, "the second takes it", turns.take(at, second, time.Now().Add(time.Minute)), true)
+		pass(time.Minute)
+		is(t, "it has had it for too long", turns.taken(at, third), time.Time{})
+		is(t, "the third takes it", turns.take(at, third, time.Now().Add(time.Minute)), true)
+		is(t, "the second's end is not the third's", len(turns.end(at, second)), 0)
+		is(t, "the third has it", turns.take(at, first, time.Now().Add(time.Minute)), false)
+	})
+}
+
+// TestTurnsAreThoseOfTheServer: two connections lead to one cloud account, and each has another user of one server.
+func TestTurnsAreThoseOfTheServer(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart %v", restart), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, storage := &oneServer{}, &logical.InmemStorage{}
+				c := s.core(storage)
+				c.Start()
+				ids := []ID{{"conn", "i-1", "root"}, {"other", "i-1", "ubuntu"}}
+				for _, id := range ids {
+					b := Binding{ID: id, Provider: "sim", Role: "of-" + id.Username, Settings: staticSettings(), Facts: Facts{Platform: cloud.Linux}}
+					if _, err := c.Bind(t.Context(), b); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, id := range ids {
+					if _, err := c.Rotate(t.Context(), id, 0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if restart {
+					pass(simPoll / 8)
+					c.Stop()
+					is(t, "resets before the restart", len(s.resets), 1)
+					c = s.core(storage)
+					c.Start()
+				}
+				defer func() { c.Stop() }()
+				pass(2 * time.Hour)
+				s.confirmed(t, c, ids)
+				is(t, "servers with a reset under way", len(c.turns.by), 0)
+			})
+		})
+	}
+}
+
+// TestUsersOfOtherConnectionsAreLoaded: while the schedule is not there yet, a look finds the reset of another connection's
+// account that is under way.
+func TestUsersOfOtherConnectionsAreLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, storage := &oneServer{}, &logical.InmemStorage{}
+		c := s.core(storage)
+		ids := []ID{{"conn", "i-1", "root"}, {"other", "i-1", "ubuntu"}, {"conn", "i-1", "deploy"}}
+		for _, id := range ids {
+			b := Binding{ID: id, Provider: "sim", Role: "of-" + id.Username, Settings: staticSettings(), Facts: Facts{Platform: cloud.Linux}}
+			if _, err := c.Bind(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, other := range ids[1:] {
+			a := stored(t, c, other)
+			rotating(acknowledged("a", "op"))(a)
+			if err := saveAccount(t.Context(), storage, a); err != nil {
+				t.Fatal(err)
+			}
+			c := s.core(storage)
+			c.loading = true // as after a start
+			if _, err := c.get(t.Context(), ids[0]); err != nil {
+				t.Fatal(err)
+			}
+			ok, err := c.takeTurn(t.Context(), c.entry(ids[0]), true)
+			if ok || err != nil {
+				t.Errorf("beside the reset of %s: %v, %v", other, ok, err)
+			}
+			c.Stop()
+			a.Due, a.Pending = nil, nil
+			if err := saveAccount(t.Context(), storage, a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Stop()
+	})
+}
+
+// TestAConnectionThatAnswersNothingHoldsNobodyUp: its turn ends with its attempt's window.
+func TestAConnectionThatAnswersNothingHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w.faulty.Store(true)
+		w.start()
+		deaf := w.bind(leasedSettings())
+		other := ID{"other", deaf.InstanceID, "ubuntu"}
+		w.ensureBound(ctx)
+		w.cloud.locked(func() { w.cloud.lies = lies{endless: true} })
+		w.read(ctx, deaf, 0)
+		pass(5 * time.Minute) // accepted, and never shown as ended
+		if _, err := w.node.core.Bind(ctx, Binding{ID: other, Provider: "sim", Role: "other", Settings: w.specs[0].Settings}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.node.core.Rotate(ctx, other, 0); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Minute)
+		view := func() *View {
+			v, err := w.node.core.Inspect(ctx, other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		if v := view(); v.WaitingFor != ForServer || v.NextTry.IsZero() {
+			t.Errorf("it waits for %s until %s", v.WaitingFor, v.NextTry)
+		}
+		w.cloud.locked(func() { w.cloud.lies = lies{} })
+		w.cloud.locked(func() { w.cloud.deaf = deaf.Connection })
+		pass(90 * time.Minute)
+		if v := view(); len(v.Versions) != 1 {
+			t.Errorf("after the window the other user still waits: %+v", v)
+		}
+		w.node.core.Stop()
+	})
 }
