@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,16 @@ type Snapshot struct {
 	ID       string            `json:"id,omitempty"`
 	ServerID string            `json:"server_id,omitempty"`
 	Logins   map[string]string `json:"logins,omitempty"`
+	// Hashes are those of the users whose password a command had set: see Server.
+	Hashes map[string]string `json:"hashes,omitempty"`
+	// guestKey is the key pair of a Windows server's machine key store, which is on the disk, too.
+	guestKey *rsa.PrivateKey
+}
+
+// clone is a copy that shares nothing that changes.
+func (s Snapshot) clone() Snapshot {
+	s.Logins, s.Hashes = maps.Clone(s.Logins), maps.Clone(s.Hashes)
+	return s
 }
 
 // ErrNoSnapshot says that an id belongs to no snapshot of the server.
@@ -23,14 +34,13 @@ var ErrNoSnapshot = errors.New("no such snapshot of this server")
 func (w *World) Snapshot(id, name string) (Snapshot, error) {
 	var taken Snapshot
 	err := w.change(id, func(s *server) {
-		taken = Snapshot{ID: cmp.Or(name, "snap-"+w.random(base36, 8)), ServerID: id, Logins: maps.Clone(s.Logins)}
+		taken = Snapshot{ID: cmp.Or(name, "snap-"+w.random(base36, 8)), ServerID: id, Logins: s.Logins, Hashes: s.Hashes, guestKey: s.guestKey}.clone()
 		if s.snapshots == nil {
 			s.snapshots = map[string]Snapshot{}
 		}
 		s.snapshots[taken.ID] = taken
 	})
-	taken.Logins = maps.Clone(taken.Logins)
-	return taken, err
+	return taken.clone(), err
 }
 
 // RestoreSnapshot puts a server's disk back: its users have the passwords that
@@ -46,7 +56,8 @@ func (w *World) RestoreSnapshot(id, snapshot string) error {
 		case s.op != nil:
 			refused = &RefusedError{ServerID: id, State: s.State, Err: ErrBusy}
 		default:
-			s.Logins = maps.Clone(old.Logins)
+			disk := old.clone()
+			s.Logins, s.Hashes, s.guestKey = disk.Logins, disk.Hashes, disk.guestKey
 		}
 	})
 	return cmp.Or(err, refused)
