@@ -85,6 +85,12 @@ type InitialPasswordReader interface {
 	KeyFingerprint(ctx context.Context, keyName string) (string, error)
 }
 
+// InitialPasswordExplainer is implemented by providers that know why an initial password may never come.
+type InitialPasswordExplainer interface {
+	// WhyNoInitialPassword lists the usual causes, as the end of a sentence: "the image ..., or ...".
+	WhyNoInitialPassword() string
+}
+
 // InitialPasswordClearer is implemented by providers whose cloud can delete its copy of the initial
 // password.
 type InitialPasswordClearer interface {

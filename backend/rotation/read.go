@@ -336,22 +336,5 @@ func (c *Core) initial(ctx context.Context, rec *Account) (value string, place P
 	if cloud.KindOf(err) != cloud.NotReady {
 		return "", "", err
 	}
-	return "", "", c.notYet(rec, reader.InitialPasswordDelay())
-}
-
-// notYet says how old the server is and how long its cloud usually takes.
-func (c *Core) notYet(rec *Account, usual time.Duration) error {
-	msg := fmt.Sprintf("instance %s has no initial password yet", rec.InstanceID)
-	retry := 30 * time.Second
-	if launched := rec.Facts.LaunchTime; !launched.IsZero() {
-		age := c.opts.Now().Sub(launched).Round(time.Second)
-		msg += fmt.Sprintf("; it was launched %s ago, and the cloud says that it may take %s", age, usual)
-		if age > 2*usual {
-			msg += ". It will not come if the image does not make one (Linux, or a Windows image without the cloud's agent), or if the " +
-				"instance was launched without a key pair"
-		}
-	} else {
-		msg += fmt.Sprintf("; the cloud says that it may take %s after launch", usual)
-	}
-	return &Error{Kind: NotReadable, Message: msg, RetryAfter: retry, poll: initialPoll}
+	return "", "", c.notYet(rec, live.Provider, reader.InitialPasswordDelay())
 }

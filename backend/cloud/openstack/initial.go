@@ -44,6 +44,17 @@ func (p *provider) CheckInitialPassword(ctx context.Context, instanceID string) 
 // InitialPasswordDelay implements cloud.InitialPasswordReader.
 func (p *provider) InitialPasswordDelay() time.Duration { return initialPasswordDelay }
 
+// WhyNoInitialPassword implements cloud.InitialPasswordExplainer. The guest posts once, to an empty slot: Nova answers
+// 409 to a second post (nova/api/metadata/password.py).
+func (p *provider) WhyNoInitialPassword() string {
+	causes := "the image was made without Sysprep or Cloudbase-Init (or its plugin for passwords is off), or runs Linux; the server was launched without a key pair, or with one that is " +
+		"not RSA, under which no password is encrypted; the slot was cleared after the guest had posted, or was not cleared before the server was rebuilt, so that the new system could not post"
+	if p.family.plain {
+		causes += "; or the key has more than 6000 bits"
+	}
+	return causes
+}
+
 func (p *provider) readPassword(ctx context.Context, instanceID string) (string, error) {
 	if err := p.ValidateInstanceID(instanceID); err != nil {
 		return "", err

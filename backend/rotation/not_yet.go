@@ -1,0 +1,53 @@
+package rotation
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// overdueRetry is when another look makes sense for an initial password that should have come long ago: it
+// still does where the guest is repaired, or started for the first time.
+const overdueRetry = 10 * time.Minute
+
+// notYet says how old the server is and how long its cloud usually takes; and where that is over, why a password
+// may never come, and what gives the account one.
+func (c *Core) notYet(rec *Account, provider cloud.Provider, usual time.Duration) error {
+	not := &Error{Kind: NotReadable, RetryAfter: 30 * time.Second, poll: initialPoll}
+	not.Message = fmt.Sprintf("instance %s has no initial password yet", rec.InstanceID)
+	launched := rec.Facts.LaunchTime
+	if launched.IsZero() {
+		not.Message += fmt.Sprintf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s", usual, rec.neverComes(provider))
+		return not
+	}
+	age := max(c.opts.Now().Sub(launched), 0).Round(time.Second) // the cloud's clock may be ahead
+	not.Message += fmt.Sprintf("; it was launched %s ago, and the cloud says that it may take %s", age, usual)
+	if age > 2*usual {
+		not.Message += ". To wait longer hardly helps: " + rec.neverComes(provider)
+		not.RetryAfter = overdueRetry
+	}
+	return not
+}
+
+// neverComes names the causes and the ways out.
+func (a *Account) neverComes(provider cloud.Provider) string {
+	causes := "the image makes no password (Linux, or a Windows image without the cloud's agent), or the instance was launched without an RSA key pair"
+	if e, ok := provider.(cloud.InitialPasswordExplainer); ok {
+		causes = e.WhyNoInitialPassword()
+	}
+	ways := "set a password in the server and record it: " + a.importCommand()
+	switch resetters, ok := provider.(cloud.PasswordResetters); {
+	case a.Settings.CanReset:
+		ways += "; or have one set that needs none before: " + a.rotateCommand()
+	case ok:
+		for _, method := range []string{cloud.MethodAPI, cloud.MethodCommand} {
+			if resetters.Resetter(method) != nil {
+				ways += fmt.Sprintf("; or have one set: vault write %sroles/%s reset_method=%s, then: %s", mount, cmp.Or(a.Role, unknownRole), method, a.rotateCommand())
+				break
+			}
+		}
+	}
+	return "usual causes are that " + causes + ". What to do: " + ways
+}
