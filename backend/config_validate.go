@@ -70,6 +70,11 @@ func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
 		if len(value) > maxFieldLength {
 			return invalidf("%s: longer than %d bytes", f.name, maxFieldLength)
 		}
+		if f.kind == kindSecret || slices.Contains(keyFields, f.name) {
+			if err := checkCredential(f.name, value); err != nil {
+				return err
+			}
+		}
 	}
 	if !slices.Contains(d.Fields, ambientField) {
 		if in.gives(ambientField) {
