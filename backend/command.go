@@ -85,7 +85,7 @@ func dataAtMount(data map[string]any, mount string) {
 // command is what to type at a shell: vault, a verb with its flags, a path of the mount, and the fields as
 // words name=value.
 func command(verb, path string, fields ...string) string {
-	words := []string{"vault", verb, documentedMount + path}
+	words := []string{"vault", verb, documentedMount + pathWords(path)}
 	for _, field := range fields {
 		words = append(words, shellWord(field))
 	}
@@ -101,6 +101,17 @@ func shellWord(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// pathWords quotes those parts of a path that a shell would change: user names may have blanks.
+func pathWords(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if part != "" {
+			parts[i] = shellWord(part)
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 // again is the command of this write with some fields changed or added, as name=value. Secrets stand as

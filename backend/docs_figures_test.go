@@ -8,9 +8,9 @@ import (
 // figures are numbers and host names that pages name in prose, and where the code has them. A change of one of the two fails the test,
 // which is the moment to look at the other.
 var figures = []struct{ page, says, code string }{
-	{"operations.md", "| instances of a role | 10,000 |", "maxInstances      = 10_000"},
+	{"operations.md", "| instances of a role | 10,000 |", "maxInstances     = 10_000"},
 	{"operations.md", "| live leases of an account | 1,000; further reads answer 503 |", "maxLeases = 1000"},
-	{"operations.md", "`max_versions`, at most 100 |", "maxVersionsBound  = 100"},
+	{"operations.md", "`max_versions`, at most 100 |", "maxVersionsBound = 100"},
 	{"operations.md", "| `wait` | 45 s |", "const maxWait = 45 * time.Second"},
 	{"operations.md", "| names | 128 characters |", "const maxNameLength = 128"},
 	{"concepts.md", "after 2 seconds, doubling up to 5 minutes", "minBackoff = 2 * time.Second\n\tmaxBackoff = 5 * time.Minute"},

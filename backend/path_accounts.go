@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Captures of the paths below accounts/.
@@ -116,7 +117,7 @@ func accountID(data *framework.FieldData) (rotation.ID, bool) {
 		InstanceID: data.Get("instance_id").(string),
 		Username:   data.Get("username").(string),
 	}
-	return id, !strings.Contains(id.String(), "..")
+	return id, !strings.Contains(id.String(), "..") && text.Check(id.String()) == nil
 }
 
 func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

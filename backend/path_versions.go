@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // versionsPrefix begins paths that need sudo: they show passwords without a lease, and change what
@@ -163,7 +164,7 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (*rotation.View, error) {
 	id, ok := accountID(data)
 	if !ok {
-		return nil, invalidf("%.200q is no account: names do not contain \"..\"", id.String())
+		return nil, invalidf("%q is no account: names do not contain \"..\" or characters that cannot be printed", text.Name(id.String(), 200))
 	}
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil {

@@ -228,6 +228,10 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			return "", invalidf("instance %s: its default user %.40q cannot be used; set the role's username", i.ID, username)
 		}
 	}
+	method, resets := v.role.resetMethod(v.cloud)
+	if err := checkUser(i, username, resets && method.Name == cloud.MethodCommand); err != nil {
+		return "", err
+	}
 	source := v.role.source(v.cloud)
 	if source == rotation.FromInitial {
 		if i.Platform == cloud.Linux {
@@ -241,7 +245,6 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			return "", err
 		}
 	}
-	method, resets := v.role.resetMethod(v.cloud)
 	if !resets {
 		return username, nil
 	}
@@ -257,6 +260,18 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
 	}
 	return username, v.checkPolicy(ctx, i, username)
+}
+
+// checkUser checks a user name against an instance's platform. byCommand is whether passwords are set by a command in
+// the guest, which alone can find the built-in administrator.
+func checkUser(i cloud.Instance, username string, byCommand bool) error {
+	if err := cloud.CheckUsername(i.Platform, username); err != nil {
+		return invalidf("instance %s: %v", i.ID, err)
+	}
+	if username == cloud.BuiltinAdministrator && !byCommand {
+		return invalidf("instance %s: username: %s is found by a command in the server only; use reset_method=%s where the provider has that, or give the account's name", i.ID, username, cloud.MethodCommand)
+	}
+	return nil
 }
 
 // checkKey checks that the key for the instance's initial password is there.

@@ -11,6 +11,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
+// longestUsername has 32 characters of four bytes each.
+var longestUsername = strings.Repeat("\U00010400", 32)
+
 // manyMembers are instances with ids as long as Nova's.
 func manyMembers(n int, username string) []member {
 	members := make([]member, n)
@@ -21,7 +24,6 @@ func manyMembers(n int, username string) []member {
 }
 
 func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
-	long := strings.Repeat("u", maxUsernameLength)
 	tags := map[string]string{"env": "prod"}
 	for name, c := range map[string]struct {
 		instances int
@@ -30,10 +32,10 @@ func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
 		says      string // "": it is taken
 	}{
 		"most of a role's":             {maxInstances * 3 / 4, "Administrator", false, ""},
-		"with long names":              {maxInstances * 3 / 4, long, false, "instance_tags: "},
+		"with long names":              {maxInstances * 3 / 4, longestUsername, false, "instance_tags: "},
 		"with a shared password":       {maxInstances / 3, "root", true, "instance_tags: "},
 		"fewer of them, which share":   {maxInstances / 5, "Administrator", true, ""},
-		"fewer of them with long ones": {maxInstances / 5, long, true, "instance_tags: "},
+		"fewer of them with long ones": {maxInstances / 5, longestUsername, true, "instance_tags: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ch := &change{name: "r", next: &role{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}}
@@ -54,7 +56,7 @@ func TestReservesAreLargeEnough(t *testing.T) {
 	now := time.Now()
 	group := rotation.Account{Leases: map[string]rotation.Lease{}}
 	for n := range 1000 {
-		group.Leases[fmt.Sprintf("%032d", n)] = rotation.Lease{Version: maxVersionsBound, Issued: now, Expires: now}
+		group.Leases[fmt.Sprintf("%032d", n)] = rotation.Lease{Version: maxVersionsBound, Issued: now, Expires: now, Renewed: now, TTL: 720 * time.Hour}
 	}
 	for range maxVersionsBound {
 		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", maxImported), Source: rotation.FromImport,
@@ -62,7 +64,7 @@ func TestReservesAreLargeEnough(t *testing.T) {
 	}
 	var conflicts role
 	for range maxConflicts {
-		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: strings.Repeat("u", maxUsernameLength), Reason: strings.Repeat("r", 400)})
+		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername, Reason: strings.Repeat("r", 400)})
 	}
 	for name, c := range map[string]struct {
 		entry   any

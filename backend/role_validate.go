@@ -17,15 +17,14 @@ import (
 const (
 	// maxInstances keeps a role's stored mapping below what Vault's storage takes, unless names are long or the
 	// password is shared (see checkSize).
-	maxInstances      = 10_000
-	maxTags           = 20
-	maxTagKey         = 128 // characters; EC2 allows most, see its user guide on tags
-	maxTagValue       = 256
-	maxUsernameLength = 64 // ResetInstancesPassword's limit for UserName
-	maxVersionsBound  = 100
-	maxMetadata       = 64 // pairs, as in Vault's KV engine
-	maxMetadataKey    = 128
-	maxMetadataValue  = 512
+	maxInstances     = 10_000
+	maxTags          = 20
+	maxTagKey        = 128 // characters; EC2 allows most, see its user guide on tags
+	maxTagValue      = 256
+	maxVersionsBound = 100
+	maxMetadata      = 64 // pairs, as in Vault's KV engine
+	maxMetadataKey   = 128
+	maxMetadataValue = 512
 	// longestTTL is a bound against slips of the keyboard.
 	longestTTL = 10 * 365 * 24 * time.Hour
 )
@@ -148,17 +147,13 @@ func checkMapping(r, _ *role, _ input, _ cloud.Descriptor) error {
 	return checkUsername(r.Username)
 }
 
-// checkUsername checks a user name; "" stands for the platform's default.
+// checkUsername checks a user name, of which the platform is not known yet; "" stands for the platform's default.
 func checkUsername(name string) error {
-	switch {
-	case name == "":
+	if name == "" {
 		return nil
-	case strings.ContainsAny(name, `\@`):
-		return invalidf("username: %.80q is a domain account, which no cloud can read or reset; give a local account", name)
-	case len(name) > maxUsernameLength:
-		return invalidf("username: longer than %d characters", maxUsernameLength)
-	case !usernameForm.MatchString(name) || strings.Contains(name, ".."):
-		return invalidf("username: %.80q is not allowed; use letters, digits, underscores, hyphens and dots (no \"..\"), begin with a letter, digit or underscore, and end with one of these or $", name)
+	}
+	if err := cloud.CheckUsername("", name); err != nil {
+		return invalidf("%v", err)
 	}
 	return nil
 }

@@ -80,8 +80,8 @@ var roleCases = map[string]roleCase{
 		},
 	},
 	"username": {on: "leased", update: "svc-2", anywhere: "every account has a user", set: "svc-1$", unset: "", refused: []refusal{
-		{`CORP\x`, "domain account"}, {"x@corp", "domain account"}, {"a..b", ".."}, {"a/b", "not allowed"}, {"-a", "not allowed"},
-		{"a.", "not allowed"}, {"a b", "not allowed"}, {strings.Repeat("a", 65), "longer"},
+		{`CORP\x`, "domain account"}, {"x@corp", "domain account"}, {"a..b", ".."}, {"a/b", "slash"}, {" a", "blank"}, {"a:b", "characters"},
+		{"@builtin-administrator", "reset_method=command"}, {"a\u200bb", "character 2"}, {strings.Repeat("a", 33), "more than 20 characters"},
 	}},
 	"mode": {on: "leased", fixed: true, set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"}, {"dynamic", "unknown"}},
 		conflicts: map[string]string{"initial": "cannot"}},

@@ -12,14 +12,12 @@ import (
 // operationPrefix begins the ids of all operations in Vault's OpenAPI document.
 const operationPrefix = "cloudpw"
 
-// usernamePattern is the form of user names, in URLs and elsewhere: those of Linux and of local
-// Windows accounts. It leaves out domain accounts, whose backslash no cloud's reset takes.
-const usernamePattern = `\w(?:[\w.-]*[\w$])?`
+// usernamePattern takes user names in URLs. What a name may be, cloud.CheckUsername says; no name of a local user
+// has a slash, and none of a domain's, which has a backslash, is served.
+const usernamePattern = `[^/\\]+`
 
-var (
-	nameForm     = regexp.MustCompile(`^\w(?:[\w.-]*\w)?$`) // framework.GenericNameRegex, anchored
-	usernameForm = regexp.MustCompile(`^` + usernamePattern + `$`)
-)
+// nameForm is framework.GenericNameRegex, anchored.
+var nameForm = regexp.MustCompile(`^\w(?:[\w.-]*\w)?$`)
 
 const maxNameLength = 128 // of names that clients choose; they become storage keys
 

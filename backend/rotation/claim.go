@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -37,7 +36,16 @@ type claim struct {
 
 // bindingKey is the key of the marker: user names that differ in case only share one.
 func bindingKey(provider string, id ID) string {
-	return bindingPrefix + provider + "/" + id.InstanceID + "/" + strings.ToLower(id.Username)
+	return bindingPrefix + provider + "/" + id.InstanceID + "/" + foldedUser(id.Username)
+}
+
+// foldedUser is equal for names that may be one user's. All that may be the built-in administrator of a Windows
+// share a marker: sameUser tells them apart.
+func foldedUser(username string) string {
+	if cloud.MayBeBuiltinAdministrator(username) {
+		return cloud.BuiltinAdministrator
+	}
+	return cloud.FoldUsername(username)
 }
 
 func (b Binding) key() string { return bindingKey(b.Provider, b.ID) }
@@ -46,7 +54,15 @@ func (b Binding) linux() bool { return b.Facts.Platform == cloud.Linux }
 
 // sameUser reports whether the claim of a user name is about the user that b means.
 func (c claim) sameUser(username string, b Binding) bool {
-	return username == b.Username || !c.Linux || !b.linux()
+	switch {
+	case username == b.Username:
+		return true
+	case c.Linux && b.linux():
+		return false
+	case username == cloud.BuiltinAdministrator || b.Username == cloud.BuiltinAdministrator:
+		return true
+	}
+	return cloud.FoldUsername(username) == cloud.FoldUsername(b.Username)
 }
 
 // claims are the marker's claims on the user that b means, its own name first.

@@ -1,6 +1,10 @@
 package rotation
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+	"unicode"
+)
 
 // Messages end with the command to type next. They name the mount as the documentation does: this package does not know
 // its path, and package backend puts that in.
@@ -13,16 +17,16 @@ const unknownRole = "ROLE"
 const statusCommand = "vault read " + mount + "status"
 
 // inspectCommand shows the account's state.
-func (id ID) inspectCommand() string { return "vault read " + mount + "accounts/" + id.String() }
+func (id ID) inspectCommand() string { return "vault read " + mount + "accounts/" + id.shellPath() }
 
 // versionsCommand lists the account's versions.
 func (id ID) versionsCommand() string {
-	return "vault list -detailed " + mount + "versions/" + id.String()
+	return "vault list -detailed " + mount + "versions/" + id.shellPath()
 }
 
 // importCommand records a password that was set by hand.
 func (id ID) importCommand() string {
-	return "vault write " + mount + "import/" + id.String() + " password=@password.txt"
+	return "vault write " + mount + "import/" + id.shellPath() + " password=@password.txt"
 }
 
 // readCommand reads the account's password.
@@ -46,3 +50,14 @@ func (a *Account) rotateCommand() string {
 
 // placeCommand shows the places to which the account's connection has led.
 func (a *Account) placeCommand() string { return "vault read " + mount + "place/" + a.Connection }
+
+// shellPath is the account's name as a shell takes it: a user name may have blanks and quotes.
+func (id ID) shellPath() string {
+	user := id.Username
+	if strings.ContainsFunc(user, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsNumber(c) && !strings.ContainsRune("_.-@+%", c)
+	}) {
+		user = "'" + strings.ReplaceAll(user, "'", `'\''`) + "'"
+	}
+	return ID{id.Connection, id.InstanceID, ""}.String() + user
+}

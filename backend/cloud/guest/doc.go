@@ -45,6 +45,10 @@
 // Set-LocalUser, or through ADSI where that cmdlet is missing. It refuses domain controllers, whose
 // accounts are the domain's.
 //
+// The script has the user's name in base64 of UTF-16: agents save it without a byte order mark, and Windows
+// PowerShell reads such a file in the code page of the server. The built-in administrator, whose name is that of
+// the server's language, is found by its SID where [cloud.BuiltinAdministrator] is asked for.
+//
 // The padding is RSA-OAEP with SHA-1, since RSACryptoServiceProvider, which .NET has in every version and
 // which reaches keys of the machine key store, knows no other OAEP. That is sound: OAEP needs its hash to
 // behave like a random function and not to resist collisions, which is where SHA-1 is broken. Under

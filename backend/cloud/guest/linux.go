@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/go-crypt/x/crypt"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // Rounds is the cost of the hash: four times the scheme's default, some 20 ms of work for who checks one
@@ -27,7 +29,7 @@ var linuxText string
 // alike. The password is printable ASCII, 1 to 255 characters. Errors are of kind Refused (username) or
 // PasswordRefused.
 func Linux(username, secret string) (Script, error) {
-	if err := checkInput(username, secret); err != nil {
+	if err := checkInput(cloud.Linux, username, secret); err != nil {
 		return Script{}, err
 	}
 	sealed := hash(secret)

@@ -57,33 +57,41 @@ func TestInput(t *testing.T) {
 	key := testKey(t)
 	for _, c := range []struct {
 		username, secret string
-		want             cloud.Kind
+		linux, windows   cloud.Kind
 	}{
-		{"root", "x", ""},
-		{"svc$", "x", ""},
-		{"0day", "x", ""},
-		{"", "x", cloud.Refused},
-		{"1000", "x", cloud.Refused},
-		{"-e", "x", cloud.Refused},
-		{"a'b", "x", cloud.Refused},
-		{"a b", "x", cloud.Refused},
-		{"a\n", "x", cloud.Refused},
-		{"$(id)", "x", cloud.Refused},
-		{`CORP\x`, "x", cloud.Refused},
-		{"a:b", "x", cloud.Refused},
-		{"é", "x", cloud.Refused},
-		{strings.Repeat("a", 65), "x", cloud.Refused},
-		{"root", "", cloud.PasswordRefused},
-		{"root", "a\nroot:b", cloud.PasswordRefused},
-		{"root", "ü", cloud.PasswordRefused},
-		{"root", strings.Repeat("x", 256), cloud.PasswordRefused},
+		{"root", "x", "", ""},
+		{"svc$", "x", "", ""},
+		{"0day", "x", "", ""},
+		{"", "x", cloud.Refused, cloud.Refused},
+		{"1000", "x", cloud.Refused, ""},
+		{"-e", "x", cloud.Refused, ""},
+		{"a'b", "x", cloud.Refused, ""},
+		{"a b", "x", "", ""},
+		{"a\n", "x", cloud.Refused, cloud.Refused},
+		{"$(id)", "x", cloud.Refused, ""},
+		{"{{x}}", "x", cloud.Refused, ""},
+		{`CORP\x`, "x", cloud.Refused, cloud.Refused},
+		{"a:b", "x", cloud.Refused, cloud.Refused},
+		{"é", "x", "", ""},
+		{"Администратор", "x", "", ""},
+		{cloud.BuiltinAdministrator, "x", cloud.Refused, ""},
+		{strings.Repeat("a", 21), "x", "", cloud.Refused},
+		{strings.Repeat("a", 33), "x", cloud.Refused, cloud.Refused},
+		{"root", "", cloud.PasswordRefused, cloud.PasswordRefused},
+		{"root", "a\nroot:b", cloud.PasswordRefused, cloud.PasswordRefused},
+		{"root", "ü", cloud.PasswordRefused, cloud.PasswordRefused},
+		{"root", strings.Repeat("x", 256), cloud.PasswordRefused, cloud.PasswordRefused},
 	} {
-		_, errL := Linux(c.username, c.secret)
-		_, errW := WindowsSet(c.username, c.secret, key)
-		for _, err := range []error{errL, errW} {
-			if cloud.KindOf(err) != c.want {
-				t.Errorf("%q, %q: got %v", c.username, c.secret, err)
-			}
+		if _, err := Linux(c.username, c.secret); cloud.KindOf(err) != c.linux {
+			t.Errorf("Linux, %q, %q: got %v", c.username, c.secret, err)
+		}
+		script, err := WindowsSet(c.username, c.secret, key)
+		if cloud.KindOf(err) != c.windows {
+			t.Errorf("Windows, %q, %q: got %v", c.username, c.secret, err)
+		}
+		// Agents save a script without a byte order mark, and clouds put values in for "{{".
+		if strings.ContainsFunc(script.Text, func(r rune) bool { return r > '~' }) || strings.Contains(script.Text, "{{") {
+			t.Errorf("Windows, %q: the script is not plain ASCII", c.username)
 		}
 	}
 }

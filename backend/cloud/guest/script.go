@@ -1,12 +1,10 @@
 package guest
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Interpreter is what runs a script.
@@ -39,33 +37,16 @@ func (s Script) String() string { return "script for " + string(s.Interpreter) }
 // GoString does the same for %#v.
 func (s Script) GoString() string { return s.String() }
 
-// usernameForm is the form of user names (\w([\w.-]*[\w$])?). No character of it means anything to a
-// shell or to PowerShell between single quotes, which is where the scripts have it; nor can it start an
-// option.
-var usernameForm = regexp.MustCompile(`^\w(?:[\w.-]*[\w$])?$`)
-
-// digitsOnly are user names that id and other tools of Linux may take for a number.
-var digitsOnly = regexp.MustCompile(`^[0-9]+$`)
-
-// maxUsername bounds a user name in bytes; Linux takes 32 characters, Windows 20.
-const maxUsername = 64
-
 // CheckUsername says why no script can set the password of a user with that name; nil if one can. The
 // error is of kind Refused.
-func CheckUsername(username string) error {
-	switch {
-	case len(username) > maxUsername || !usernameForm.MatchString(username):
-		return cloud.Errorf(cloud.Refused, "username: %q is none that a command can set a password for; use letters, digits and . _ -, and a $ at the end only", text.Line(username, maxUsername))
-	case digitsOnly.MatchString(username):
-		return cloud.Errorf(cloud.Refused, "username: %s has digits only, which programs take for the number of a user", username)
-	}
-	return nil
+func CheckUsername(platform cloud.Platform, username string) error {
+	return cloud.CheckUsername(platform, username)
 }
 
 // checkInput refuses what no script may be made of. An error is of kind Refused or PasswordRefused and
 // names no character of the password.
-func checkInput(username, secret string) error {
-	if err := CheckUsername(username); err != nil {
+func checkInput(platform cloud.Platform, username, secret string) error {
+	if err := CheckUsername(platform, username); err != nil {
 		return err
 	}
 	if err := (password.Rules{}).Check(secret, ""); err != nil {

@@ -6,6 +6,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // The hash of OAEP, see the package's documentation.
 	"encoding/base64"
+	"encoding/binary"
+	"unicode/utf16"
 
 	_ "embed" // the scripts
 
@@ -22,11 +24,23 @@ var setText string
 // public half for [Prepared]. It changes no account. Experimental, see the package's documentation.
 func WindowsPrepare() Script { return Script{Interpreter: PowerShell, Text: prepareText} }
 
+// encodedName is a user name as the script has it, in base64 of UTF-16: agents save a script without a byte order
+// mark, and Windows PowerShell then reads it in the code page of the server's language, in which most letters are
+// others or none. Nothing of a name means anything to PowerShell, or to the cloud's own templates, so.
+func encodedName(username string) string {
+	units := utf16.Encode([]rune(username))
+	raw := make([]byte, 0, 2*len(units))
+	for _, unit := range units {
+		raw = binary.LittleEndian.AppendUint16(raw, unit)
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
 // WindowsSet returns the script that sets a password on the Windows server that printed the key. The
 // password is printable ASCII, 1 to 255 characters. Errors are of kind Refused (username, FIPS mode, no
 // key) or PasswordRefused. Experimental, see the package's documentation.
 func WindowsSet(username, secret string, key PublicKey) (Script, error) {
-	if err := checkInput(username, secret); err != nil {
+	if err := checkInput(cloud.Windows, username, secret); err != nil {
 		return Script{}, err
 	}
 	if key.rsa == nil {
@@ -42,5 +56,5 @@ func WindowsSet(username, secret string, key PublicKey) (Script, error) {
 		return Script{}, cloud.Errorf(cloud.PasswordRefused, "the password is too long for the server's key")
 	}
 	sealed := base64.StdEncoding.EncodeToString(raw)
-	return Script{PowerShell, fill(setText, "@USERNAME@", username, "@CIPHERTEXT@", sealed), sealed}, nil
+	return Script{PowerShell, fill(setText, "@USERNAME@", encodedName(username), "@CIPHERTEXT@", sealed), sealed}, nil
 }

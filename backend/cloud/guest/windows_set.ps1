@@ -1,6 +1,6 @@
 # cloudpw: set the password of one local account. What stands below is encrypted for this server's key.
 $ErrorActionPreference = 'Stop'
-$user = '@USERNAME@'
+$name = '@USERNAME@'
 $sealed = '@CIPHERTEXT@'
 
 # Ends the process itself: where a script is run by -Command, exit would turn every code into 1.
@@ -28,6 +28,15 @@ try {
 	if (-not (New-Object Security.Principal.WindowsPrincipal($identity)).IsInRole($role)) { Complete 91 'not an administrator' }
 	if ((Get-WmiObject -Class Win32_ComputerSystem).DomainRole -ge 4) { Complete 92 'domain controller' }
 
+	$user = [Text.Encoding]::Unicode.GetString([Convert]::FromBase64String($name))
+	if ($user -eq ([char]64 + 'builtin-administrator')) {
+		# Its name is the language's, and may have been changed; its SID ends in -500 everywhere.
+		$user = $null
+		foreach ($candidate in (Get-WmiObject -Class Win32_UserAccount -Filter 'LocalAccount=True')) {
+			if ($candidate.SID -match '^S-1-5-21-\d+-\d+-\d+-500$') { $user = $candidate.Name }
+		}
+		if (-not $user) { Complete 93 'no such user' }
+	}
 	$cmdlets = [bool](Get-Command -Name Set-LocalUser -ErrorAction SilentlyContinue)
 	if ($cmdlets) {
 		if (-not (Get-LocalUser -Name $user -ErrorAction SilentlyContinue)) { Complete 93 'no such user' }

@@ -46,7 +46,7 @@ func TestWindowsSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(`(?m)^\$sealed = '([A-Za-z0-9+/=]+)'$`).FindStringSubmatch(script.Text)
-	if script.Interpreter != PowerShell || found == nil || !strings.Contains(script.Text, "\n$user = 'Administrator'\n") {
+	if script.Interpreter != PowerShell || found == nil || !strings.Contains(script.Text, "\n$name = '"+encodedName("Administrator")+"'\n") {
 		t.Fatalf("got %s", script.Text)
 	}
 	block, err := base64.StdEncoding.DecodeString(found[1])

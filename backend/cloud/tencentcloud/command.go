@@ -55,7 +55,7 @@ func (c command) CheckReset(i cloud.Instance, username string) error {
 	if err := c.check(i.Platform); err != nil {
 		return err
 	}
-	return guest.CheckUsername(username)
+	return guest.CheckUsername(i.Platform, username)
 }
 
 // check refuses what no command can be made for.

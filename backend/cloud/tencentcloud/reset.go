@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
@@ -101,7 +102,7 @@ func checkReset(reset cloud.Reset) error {
 	if err := checkInstances(resetInstancesPassword, reset.InstanceIDs, maxResetIDs); err != nil {
 		return err
 	}
-	switch n := len(reset.Username); {
+	switch n := utf8.RuneCountInString(reset.Username); {
 	case n == 0:
 		return cloud.Errorf(cloud.Refused, "%s: username: required, the cloud's own default depends on the system", resetInstancesPassword)
 	case n > maxUsername:

@@ -13,6 +13,8 @@ type System struct {
 	Windows bool
 	// Accounts are the names of the local accounts.
 	Accounts []string
+	// Administrator is the one of them whose SID ends in -500 (Windows); "" for none.
+	Administrator string
 	// Conditions under which the scripts refuse or fail.
 	Conditions
 	// Key is the key pair in the Windows machine key store; nil for none.
@@ -81,7 +83,7 @@ const (
 
 // quoted finds the values of a script: assignments of one quoted word, with nothing in it that a shell or
 // PowerShell would care for.
-var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|hash|sealed) ?= ?)'([A-Za-z0-9_.$/=+-]*)'$`)
+var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|hash|sealed) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
 
 // recognize says which script a text is, and gives its values in their order.
 func recognize(text string) (kind, []string) {

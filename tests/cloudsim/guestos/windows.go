@@ -5,9 +5,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // prepare plays the script that makes the key pair.
@@ -25,7 +27,11 @@ func (s System) prepare() (Result, error) {
 }
 
 // set plays the script that sets a password.
-func (s System) set(user, sealed string) Result {
+func (s System) set(encoded, sealed string) Result {
+	user := nameIn(encoded)
+	if user == "@builtin-administrator" {
+		user = s.Administrator
+	}
 	account := slices.IndexFunc(s.Accounts, func(name string) bool { return strings.EqualFold(name, user) })
 	switch {
 	case s.NotRoot:
@@ -55,4 +61,17 @@ func (s System) set(user, sealed string) Result {
 
 func (s System) says(code int, text string) Result {
 	return Result{ExitCode: code, Output: "cloudpw: " + text + "\r\n", Key: s.Key}
+}
+
+// nameIn is the name that a script has in base64 of UTF-16; "" for what is none.
+func nameIn(encoded string) string {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(raw)%2 != 0 {
+		return ""
+	}
+	units := make([]uint16, len(raw)/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(raw[2*i:])
+	}
+	return string(utf16.Decode(units))
 }

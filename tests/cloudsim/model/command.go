@@ -223,7 +223,7 @@ func (w *World) execute(i *invocation) {
 	}
 	s := i.server
 	r, err := guestos.System{
-		Windows: s.IsWindows(), Accounts: sortedKeys(s.Logins), Conditions: s.Guest.Conditions, Key: s.guestKey,
+		Windows: s.IsWindows(), Accounts: sortedKeys(s.Logins), Administrator: s.InitialUser, Conditions: s.Guest.Conditions, Key: s.guestKey,
 	}.Run(i.Interpreter, i.Text)
 	if err != nil {
 		i.ExitCode, i.Output = 126, "cloudsim: "+err.Error()+"\n"
