@@ -151,7 +151,7 @@ func listAsWritten(name string, value any) (any, error) {
 			return text, nil
 		}
 	}
-	list := make([]string, 0, len(elements))
+	list := make([]any, 0, len(elements))
 	for _, element := range elements {
 		text, ok := textAsWritten(element)
 		if !ok {
