@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -63,6 +64,24 @@ var _ logical.Backend = (*backend)(nil)
 // Factory makes the backend of one mount.
 func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 	return newBackend(ctx, conf, providers())
+}
+
+// Initialize is Vault's call after the backend was made, but for panics.
+func (b *backend) Initialize(ctx context.Context, req *logical.InitializationRequest) (err error) {
+	defer guard.Recover(b.Logger(), "the start of the mount", &err)
+	return b.Backend.Initialize(ctx, req)
+}
+
+// Cleanup is Vault's call before the backend ends, but for panics.
+func (b *backend) Cleanup(ctx context.Context) {
+	defer guard.Recover(b.Logger(), "the end of the mount", nil)
+	b.Backend.Cleanup(ctx)
+}
+
+// InvalidateKey is Vault's call when another node has changed a key, but for panics.
+func (b *backend) InvalidateKey(ctx context.Context, key string) {
+	defer guard.Recover(b.Logger(), "forgetting what is cached", nil)
+	b.Backend.InvalidateKey(ctx, key)
 }
 
 // newBackend makes a backend with the given providers.

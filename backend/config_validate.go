@@ -41,6 +41,9 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 	if err := descriptor.Validate(next.cloudConfig(descriptor)); err != nil {
 		return nil, invalidURL(in, err)
 	}
+	if err := next.checkSigningKey(); err != nil {
+		return nil, err
+	}
 	if _, err := cloud.NewHTTPClient(next.CACertificate, next.timeout()); err != nil {
 		return nil, invalidf("%s", err)
 	}

@@ -53,6 +53,9 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 
 // newProvider makes a connection's provider, whose calls wait for the gate.
 func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate) (cloud.Provider, error) {
+	if err := c.checkSigningKey(); err != nil {
+		return nil, err
+	}
 	client, err := cloud.NewHTTPClient(c.CACertificate, c.timeout(), d.LinkLocalDomains...)
 	if err != nil {
 		return nil, err

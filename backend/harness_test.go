@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func newHarnessWith(t *testing.T, storage logical.Storage, fake *fakeCloud, regi
 	t.Helper()
 	system := &logical.StaticSystemView{DefaultLeaseTTLVal: time.Hour, MaxLeaseTTLVal: 32 * 24 * time.Hour, PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.2"}}
 	b, err := newBackend(t.Context(), &logical.BackendConfig{
-		Logger: hclog.NewNullLogger(), System: system, StorageView: storage, BackendUUID: "test",
+		Logger: hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard}), System: system, StorageView: storage, BackendUUID: "test",
 	}, registry)
 	if err != nil {
 		t.Fatal(err)

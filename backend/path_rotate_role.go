@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -143,11 +144,12 @@ func (b *backend) rotateAll(ctx context.Context, name string, r *role, wait time
 	for _, instance := range r.instances() {
 		wg.Go(func() {
 			id := r.account(instance)
-			err := b.checkBound(ctx, name, id)
-			var view *rotation.View
-			if err == nil {
-				view, err = b.core.Rotate(ctx, id, wait)
-			}
+			view, err := guard.Get(b.Logger(), "rotating account "+id.String(), func() (*rotation.View, error) {
+				if err := b.checkBound(ctx, name, id); err != nil {
+					return nil, err
+				}
+				return b.core.Rotate(ctx, id, wait)
+			})
 			mu.Lock()
 			defer mu.Unlock()
 			outcomes[id] = rotateOutcome{view, err}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -27,7 +28,7 @@ const (
 // periodic is called by Vault about every minute. It returns at once.
 func (b *backend) periodic(context.Context, *logical.Request) error {
 	b.rounds.start(func(ctx context.Context) { //nolint:contextcheck // it outlives Vault's call, and ends with the backend
-		if err := b.round(ctx); err != nil && ctx.Err() == nil {
+		if err := guard.Do(b.Logger(), "the regular work", func() error { return b.round(ctx) }); err != nil && ctx.Err() == nil {
 			b.Logger().Error("a part of the regular work failed and will be done again", "error", err)
 		}
 	})
@@ -40,7 +41,11 @@ func (b *backend) round(ctx context.Context) error {
 		return nil
 	}
 	b.discoveries.expire()
-	return errors.Join(b.finishRootRotations(ctx), b.dropEarlierKeys(ctx), b.refreshRoles(ctx))
+	part := func(what string, do func(context.Context) error) error {
+		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
+	}
+	return errors.Join(part("finishing rotations of credentials", b.finishRootRotations), part("dropping replaced keys", b.dropEarlierKeys),
+		part("looking at the instances of roles", b.refreshRoles))
 }
 
 // refreshes remember, on the active node, when roles were looked at, what was missing then, and which looks
@@ -174,7 +179,7 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 			continue
 		}
 		b.refreshes.done(name, b.clock.now())
-		failed := b.lookAt(ctx, name, r, shared[r.Connection] > 1)
+		failed := guard.Do(b.Logger(), "looking at the instances of role "+name, func() error { return b.lookAt(ctx, name, r, shared[r.Connection] > 1) })
 		if !errors.Is(ctx.Err(), context.Canceled) { // else the backend ends
 			b.refreshes.ended(name, failed, b.clock.now())
 		}
@@ -273,7 +278,7 @@ func (b *backend) retireGone(ctx context.Context, connection string, left []rota
 	if err != nil {
 		return err
 	}
-	return vaultError("", inParallel(len(left), func(i int) error {
+	return vaultError("", inParallel(b.Logger(), len(left), func(i int) error {
 		if _, ok := exist[left[i].InstanceID]; ok {
 			return nil
 		}

@@ -3,6 +3,7 @@ package backend
 import (
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -26,13 +27,27 @@ func checkText(name string, field *framework.FieldSchema, value any) error {
 	}
 	switch v := value.(type) {
 	case string:
+		if isList(field) {
+			elements := strings.Split(v, ",")
+			return checkElements(name, len(elements), maxElements, func(yield func(string) bool) {
+				for _, element := range elements {
+					if !yield(strings.Trim(element, around)) {
+						return
+					}
+				}
+			})
+		}
 		return printable(name, v)
 	case []string:
 		return checkElements(name, len(v), maxElements, slices.Values(v))
 	case []any:
 		return checkElements(name, len(v), maxElements, func(yield func(string) bool) {
 			for _, element := range v {
-				if s, ok := element.(string); ok && !yield(s) {
+				s, ok := element.(string)
+				if isList(field) {
+					s = strings.Trim(s, around)
+				}
+				if ok && !yield(s) {
 					return
 				}
 			}
@@ -56,6 +71,12 @@ func checkText(name string, field *framework.FieldSchema, value any) error {
 	}
 	return nil
 }
+
+// around may stand around the elements of a list: files and scripts put each on a line of its own.
+const around = " \t\r\n"
+
+// isList reports whether the field is a list, which may be given as one text with commas.
+func isList(field *framework.FieldSchema) bool { return field.Type == framework.TypeCommaStringSlice }
 
 // passphraseField decrypts a file, so it is whatever that was encrypted with.
 const passphraseField = "passphrase"

@@ -51,8 +51,8 @@ func TestTextOfEveryFieldIsPrintable(t *testing.T) {
 	for path, fields := range map[string][]string{"config/prod": {"allowed_roles"}, "roles/web": {"instance_ids"}} {
 		for _, field := range fields {
 			for name, c := range unprintable {
-				h.refused(t, logical.UpdateOperation, path, map[string]any{field: "web,a" + c}, http.StatusBadRequest, field+": must be printable text", name)
-				h.refused(t, logical.UpdateOperation, path, map[string]any{field: []any{"web", "a" + c}}, http.StatusBadRequest, field+": must be printable text", name)
+				h.refused(t, logical.UpdateOperation, path, map[string]any{field: "web,a" + c + "b"}, http.StatusBadRequest, field+": must be printable text", name)
+				h.refused(t, logical.UpdateOperation, path, map[string]any{field: []any{"web", "a" + c + "b"}}, http.StatusBadRequest, field+": must be printable text", name)
 			}
 		}
 	}

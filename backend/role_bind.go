@@ -8,9 +8,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -69,7 +71,7 @@ func (c *change) bind(ctx context.Context, members []member) error {
 	// Noted before the attempt: a failed write may have landed.
 	views := make([]*rotation.View, len(bindings))
 	var mu sync.Mutex
-	err = inParallel(len(bindings), func(i int) (err error) {
+	err = inParallel(c.b.Logger(), len(bindings), func(i int) (err error) {
 		mu.Lock()
 		c.bound = append(c.bound, bindings[i])
 		mu.Unlock()
@@ -91,7 +93,7 @@ func (c *change) bind(ctx context.Context, members []member) error {
 // check returns the bindings that can be made. Of two roles whose tags match, the older binding wins.
 func (c *change) check(ctx context.Context, members []member) ([]rotation.Binding, error) {
 	checked := make([]error, len(members))
-	err := inParallel(len(members), func(i int) error {
+	err := inParallel(c.b.Logger(), len(members), func(i int) error {
 		checked[i] = c.b.core.CheckBinding(ctx, c.binding(members[i]))
 		return ctx.Err()
 	})
@@ -210,7 +212,7 @@ func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.D
 func (c *change) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	_ = inParallel(len(c.bound), func(i int) error {
+	_ = inParallel(c.b.Logger(), len(c.bound), func(i int) error {
 		bound := c.bound[i]
 		var err error
 		if c.had(bound.ID) {
@@ -237,13 +239,13 @@ func (c *change) release(ctx context.Context) error {
 			left = append(left, id)
 		}
 	}
-	return inParallel(len(left), func(i int) error { return c.b.core.Unbind(ctx, left[i], c.name) })
+	return inParallel(c.b.Logger(), len(left), func(i int) error { return c.b.core.Unbind(ctx, left[i], c.name) })
 }
 
 // startFirst makes accounts due that the write is to rotate.
 func (c *change) startFirst(ctx context.Context) {
 	var mu sync.Mutex
-	_ = inParallel(len(c.fresh), func(i int) error {
+	_ = inParallel(c.b.Logger(), len(c.fresh), func(i int) error {
 		id := c.fresh[i]
 		if err := c.b.core.RotateNew(ctx, id); err != nil {
 			mu.Lock()
@@ -310,7 +312,7 @@ const bindWorkers = 16
 
 // inParallel calls do for 0 to n-1, several at a time. After an error it begins no more calls, and
 // returns the first.
-func inParallel(n int, do func(i int) error) error {
+func inParallel(log hclog.Logger, n int, do func(i int) error) error {
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	var failed atomic.Bool
@@ -323,7 +325,7 @@ func inParallel(n int, do func(i int) error) error {
 				if i >= n {
 					return
 				}
-				if err := do(i); err != nil {
+				if err := guard.Do(log, "work side by side", func() error { return do(i) }); err != nil {
 					once.Do(func() { first = err })
 					failed.Store(true)
 				}

@@ -94,7 +94,7 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 
 // describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
 func (b *backend) describeMembers(ctx context.Context, r *role, members []member) error {
-	return vaultError("", inParallel(len(members), func(i int) error {
+	return vaultError("", inParallel(b.Logger(), len(members), func(i int) error {
 		m := members[i]
 		if m.unseen {
 			return nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -287,7 +288,7 @@ func TestNoRefreshOnSecondaries(t *testing.T) {
 
 func TestInParallel(t *testing.T) {
 	var done [100]atomic.Int64
-	if err := inParallel(len(done), func(i int) error { done[i].Add(1); return nil }); err != nil {
+	if err := inParallel(hclog.NewNullLogger(), len(done), func(i int) error { done[i].Add(1); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for i := range done {
@@ -297,7 +298,7 @@ func TestInParallel(t *testing.T) {
 	}
 	planned := errors.New("planned")
 	var calls atomic.Int64
-	err := inParallel(10_000, func(i int) error {
+	err := inParallel(hclog.NewNullLogger(), 10_000, func(i int) error {
 		calls.Add(1)
 		if i >= 50 {
 			return planned
@@ -307,7 +308,7 @@ func TestInParallel(t *testing.T) {
 	if n := calls.Load(); !errors.Is(err, planned) || n > 50+bindWorkers {
 		t.Errorf("error %v after %d calls", err, n)
 	}
-	if err := inParallel(0, func(int) error { return planned }); err != nil {
+	if err := inParallel(hclog.NewNullLogger(), 0, func(int) error { return planned }); err != nil {
 		t.Error(err)
 	}
 }

@@ -38,11 +38,15 @@ func (r *rounds) start(round func(context.Context)) {
 	r.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(r.ctx, roundLimit)
 		defer cancel()
+		defer r.ended()
 		round(ctx)
-		r.mu.Lock()
-		r.running = false
-		r.mu.Unlock()
 	})
+}
+
+func (r *rounds) ended() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running = false
 }
 
 // stop cuts a running round short, waits for its end, and lets no other begin.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -13,12 +14,23 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
-// HandleRequest is the one wrapper around every path. It refuses fields that a write does not know,
+// HandleRequest is the one wrapper around every path. It turns panics into errors, and refuses fields that a write does not know,
 // since the framework only warns of them, and not even that when there is no response body: a misspelt
 // max_ttl would be lost in silence.
-func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			resp, err = nil, logical.CodedError(http.StatusInternalServerError, guard.Caught(b.Logger(), string(req.Operation)+" "+req.Path, value).Error())
+		}
+	}()
+	return b.handle(ctx, req)
+}
+
+// handle is HandleRequest but for panics.
+func (b *backend) handle(ctx context.Context, req *logical.Request) (*logical.Response, error) {
 	switch req.Operation {
 	case logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation,
 		logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
@@ -61,6 +73,7 @@ func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*lo
 // HandleExistenceCheck asks only whether the thing in the URL exists. The body is left to
 // HandleRequest: an error from here would be logged by Vault with the value that caused it.
 func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
+	defer guard.Recover(b.Logger(), "the existence check of "+req.Path, &err)
 	bare := *req
 	bare.Data = nil
 	return b.Backend.HandleExistenceCheck(ctx, &bare)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
 const (
@@ -198,13 +200,19 @@ func (c *Core) watchClock() {
 			return
 		case <-ticker.C:
 		}
-		step, ok := c.clock.look()
-		if !ok {
-			continue
-		}
-		c.opts.Logger.Warn("the wall clock has been set and is believed now", "by", step.by.Round(time.Second).String())
-		c.stepped(c.ctx, step)
+		c.lookAtClock()
 	}
+}
+
+// lookAtClock acts on a step of the clock that is believed now.
+func (c *Core) lookAtClock() {
+	defer guard.Recover(c.opts.Logger, "looking at the clock", nil)
+	step, ok := c.clock.look()
+	if !ok {
+		return
+	}
+	c.opts.Logger.Warn("the wall clock has been set and is believed now", "by", step.by.Round(time.Second).String())
+	c.stepped(c.ctx, step)
 }
 
 // stepped corrects what is in memory after a step that is believed, and asks for every account's plan.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
 // connection is one connection's shared state: its provider, limiter and breaker, and the collector
@@ -135,7 +136,9 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 	if pollBatch(r) == 1 {
 		call, cancel := context.WithTimeout(ctx, timeout+gatePatience)
 		defer cancel()
-		records, err := r.ResetRecords(call, []cloud.ResetRef{ref})
+		records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for an operation record", func() (map[string]cloud.ResetRecord, error) {
+			return r.ResetRecords(call, []cloud.ResetRef{ref})
+		})
 		n.breaker.reportCall(ctx, c.opts.Now(), err)
 		c.opts.turn(ctx, ID{n.name, ref.InstanceID, ""})
 		rec, ok := records[ref.InstanceID]
@@ -163,39 +166,65 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 func (c *Core) collect(n *connection) {
 	defer c.wg.Done()
 	for {
-		n.mu.Lock()
-		// One instance may be asked about twice with different request ids; a request answers by
-		// instance, so the second waits for the next round. So does one of a newer configuration.
-		var now, rest []look
-		asked := map[string]bool{}
-		for _, l := range n.looks {
-			if len(now) == 0 || len(now) < pollBatch(now[0].resetter) && !asked[l.ref.InstanceID] && l.resetter == now[0].resetter {
-				asked[l.ref.InstanceID] = true
-				now = append(now, l)
-			} else {
-				rest = append(rest, l)
-			}
+		now, err := guard.Get(c.opts.Logger, "collecting questions for operation records", func() ([]look, error) { return n.nextLooks(), nil })
+		if err != nil {
+			n.failLooks(err)
 		}
-		n.looks = rest
 		if len(now) == 0 {
-			n.looking = false
-			n.mu.Unlock()
 			return
 		}
-		n.mu.Unlock()
+		c.askFor(n, now)
+	}
+}
 
-		refs := make([]cloud.ResetRef, len(now))
-		for i, l := range now {
-			refs[i] = l.ref
+// failLooks ends all questions, whose collector ends with them.
+func (n *connection) failLooks(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.looks {
+		l.answer <- lookAnswer{err: err}
+	}
+	n.looks, n.looking = nil, false
+}
+
+// nextLooks takes the questions of the next request; with none, the collector has ended.
+func (n *connection) nextLooks() []look {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	// One instance may be asked about twice with different request ids; a request answers by
+	// instance, so the second waits for the next round. So does one of a newer configuration.
+	var now, rest []look
+	asked := map[string]bool{}
+	for _, l := range n.looks {
+		if len(now) == 0 || len(now) < pollBatch(now[0].resetter) && !asked[l.ref.InstanceID] && l.resetter == now[0].resetter {
+			asked[l.ref.InstanceID] = true
+			now = append(now, l)
+		} else {
+			rest = append(rest, l)
 		}
-		ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+gatePatience)
-		records, err := now[0].resetter.ResetRecords(ctx, refs)
-		cancel()
-		n.breaker.reportCall(c.ctx, c.opts.Now(), err)
-		for _, l := range now {
-			rec, ok := records[l.ref.InstanceID]
-			l.answer <- lookAnswer{rec, ok, err}
-		}
+	}
+	n.looks = rest
+	if len(now) == 0 {
+		n.looking = false
+	}
+	return now
+}
+
+// askFor sends one request for all the questions.
+func (c *Core) askFor(n *connection, now []look) {
+	refs := make([]cloud.ResetRef, len(now))
+	for i, l := range now {
+		refs[i] = l.ref
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+gatePatience)
+	records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for operation records", func() (map[string]cloud.ResetRecord, error) {
+		return now[0].resetter.ResetRecords(ctx, refs)
+	})
+	cancel()
+	n.breaker.reportCall(c.ctx, c.opts.Now(), err)
+	for _, l := range now {
+		rec, ok := records[l.ref.InstanceID]
+		l.answer <- lookAnswer{rec, ok, err}
 	}
 }
 

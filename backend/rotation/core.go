@@ -181,6 +181,7 @@ type entry struct {
 	pollAt    time.Time
 	held      waiting
 	holds     int
+	panics    int // steps in a row that have panicked
 	holdCause string
 	// ownNext is the next scheduled rotation, if this process has stored it.
 	ownNext  time.Time
@@ -276,6 +277,12 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 // put writes a record and makes it the cached one. The caller holds e.mu.
 func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	before := e.rec
+	known := false
+	defer func() {
+		if !known { // a panic: the write may have landed
+			e.rec, e.loaded = nil, false
+		}
+	}()
 	c.opts.saving(next)
 	if err := saveAccount(ctx, c.opts.Storage, next); err != nil {
 		e.rec, e.loaded = nil, false
@@ -286,6 +293,7 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 		e.ownNext = next.NextRotation
 	}
 	c.know(e, next)
+	known = true
 	c.noteAttempts(e)
 	c.noteBrake(e, before)
 	c.keepTurn(e)

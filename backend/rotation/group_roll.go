@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
 // members returns the records of a group's accounts that still exist at their cloud.
@@ -116,7 +117,7 @@ func (c *Core) invite(ctx context.Context, members []*Account, ev invited) error
 			}
 			wg.Go(func() {
 				c.opts.turn(ctx, m.ID)
-				errs[i] = c.apply(ctx, c.entry(m.ID), ev)
+				errs[i] = guard.Do(c.opts.Logger, "inviting account "+m.ID.String(), func() error { return c.apply(ctx, c.entry(m.ID), ev) })
 			})
 		}
 		wg.Wait()
@@ -386,7 +387,7 @@ func (c *Core) sideBySide(ctx context.Context, parts []*part, do func(*part) (bo
 	for _, p := range parts {
 		wg.Go(func() {
 			c.opts.turn(ctx, p.entry.id)
-			ok, err := do(p)
+			ok, err := guard.Get(c.opts.Logger, "a step of account "+p.entry.id.String(), func() (bool, error) { return do(p) })
 			mu.Lock()
 			defer mu.Unlock()
 			if ok {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
 // Answer is what a read hands out. It holds the password.
@@ -289,7 +290,12 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	e.fetching = done
 	rec := e.rec
 	e.mu.Unlock()
-	value, place, err := c.initial(ctx, rec)
+	var value string
+	var place Place
+	err := guard.Do(c.opts.Logger, "reading the initial password of account "+rec.ID.String(), func() (err error) {
+		value, place, err = c.initial(ctx, rec)
+		return err
+	})
 	e.mu.Lock()
 	e.fetching = nil
 	close(done)
@@ -326,7 +332,9 @@ func (c *Core) initial(ctx context.Context, rec *Account) (value string, place P
 	}
 	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+gatePatience)
 	defer cancel()
-	ciphertext, err := reader.InitialPassword(call, rec.InstanceID)
+	ciphertext, err := guard.Get(c.opts.Logger, "asking for the initial password of account "+rec.ID.String(), func() (string, error) {
+		return reader.InitialPassword(call, rec.InstanceID)
+	})
 	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	if err == nil {
 		value, err = c.opts.Decrypt(ctx, Ciphertext{ID: rec.ID, Key: rec.Settings.Key, Facts: rec.Facts, Value: ciphertext,

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
 // slot is an account's place in its connection's queue.
@@ -189,7 +191,7 @@ func (c *Core) dispatch(q *queue) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		next, remote, wait := c.take(q)
+		next, remote, wait := c.takeNext(q)
 		if next != nil {
 			c.wg.Add(1)
 			go c.serve(q, next, remote)
@@ -208,6 +210,13 @@ func (c *Core) dispatch(q *queue) {
 
 // idle is how long a dispatcher sleeps that has nothing to wait for but a wake-up.
 const idle = time.Hour
+
+// takeNext is take, whose panic costs a wait.
+func (c *Core) takeNext(q *queue) (next *entry, remote bool, wait time.Duration) {
+	wait = minBackoff
+	defer guard.Recover(c.opts.Logger, "the queue of connection "+q.name, nil)
+	return c.take(q)
+}
 
 // take removes the first account whose time has come, or says how long there is none.
 func (c *Core) take(q *queue) (next *entry, remote bool, wait time.Duration) {
@@ -263,8 +272,15 @@ func (q *queue) pop(h *items) *entry {
 func (c *Core) serve(q *queue, e *entry, remote bool) {
 	defer c.wg.Done()
 	c.opts.turn(c.ctx, e.id)
-	err := c.work(c.ctx, e, remote)
+	err := guard.Do(c.opts.Logger, "a step of account "+e.id.String(), func() error { return c.work(c.ctx, e, remote) })
+	if err = guard.Do(c.opts.Logger, "the plan of account "+e.id.String(), func() error { c.putBack(q, e, remote, err); return nil }); err != nil {
+		c.holdPanicked(e, err)
+	}
+	q.poke()
+}
 
+// putBack puts an account back into its queue after a worker's step.
+func (c *Core) putBack(q *queue, e *entry, remote bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	q.mu.Lock()
@@ -276,8 +292,11 @@ func (c *Core) serve(q *queue, e *entry, remote bool) {
 		q.writing--
 	}
 	q.mu.Unlock()
-	defer q.poke()
 	if c.ctx.Err() != nil {
+		return
+	}
+	if guard.Panicked(err) {
+		c.holdPanickedLocked(e, err)
 		return
 	}
 	if err != nil {
@@ -294,6 +313,24 @@ func (c *Core) serve(q *queue, e *entry, remote bool) {
 		return
 	}
 	c.schedule(e)
+	e.panics = 0
+}
+
+// holdPanicked holds an account back whose step, or whose plan, has panicked: it would do that again. What was
+// cached is read anew, since the panic may have come in the middle of a change.
+func (c *Core) holdPanicked(e *entry, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c.holdPanickedLocked(e, err)
+}
+
+// holdPanickedLocked is holdPanicked for who holds e.mu.
+func (c *Core) holdPanickedLocked(e *entry, err error) {
+	e.panics++
+	e.rec, e.loaded = nil, false
+	e.held = waiting{c.opts.Now().Add(backoffDelay(e.panics, maxBackoff, c.opts.Random())), ForBackoff}
+	e.holdCause = err.Error()
+	c.scheduleAt(e, stepNone, e.held.until)
 }
 
 // loadAll rebuilds the schedule from storage. It lists, so that reads and bindings that come
@@ -302,7 +339,7 @@ func (c *Core) loadAll() {
 	defer c.wg.Done()
 	c.opts.turn(c.ctx, ID{})
 	for failures := 1; ; failures++ {
-		err := c.loadOnce(c.ctx)
+		err := guard.Do(c.opts.Logger, "rebuilding the schedule", func() error { return c.loadOnce(c.ctx) })
 		if err == nil || c.ctx.Err() != nil {
 			break
 		}
@@ -335,7 +372,9 @@ func (c *Core) loadOnce(ctx context.Context) error {
 		readers.Go(func() {
 			defer func() { <-free }()
 			c.opts.turn(ctx, id)
-			c.loadAndSchedule(ctx, id)
+			if err := guard.Do(c.opts.Logger, "the plan of account "+id.String(), func() error { c.loadAndSchedule(ctx, id); return nil }); err != nil {
+				c.holdPanicked(c.entry(id), err)
+			}
 		})
 		return nil
 	}

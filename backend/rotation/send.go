@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
 // begin makes a new value, records it with its first attempt, and only then sends it.
@@ -189,7 +190,8 @@ func (c *Core) call(ctx context.Context, n *connection, live *Connection, r clou
 	}
 	call, cancel := context.WithTimeout(ctx, live.RequestTimeout)
 	defer cancel()
-	started, err := r.StartReset(call, reset)
+	// A panic may have come after the request was sent: its outcome is unknown.
+	started, err := guard.Get(c.opts.Logger, "a reset at connection "+n.name, func() (cloud.ResetStarted, error) { return r.StartReset(call, reset) })
 	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	return outcome{sent: true, started: started, err: err}
 }

@@ -84,11 +84,9 @@ func (c *Core) Status() Status {
 	c.mu.Unlock()
 
 	for _, e := range entries {
-		e.mu.Lock()
-		if e.rec != nil {
-			s.count(c.view(e), e.id.isGroup())
+		if view := c.known(e); view != nil {
+			s.count(view, e.id.isGroup())
 		}
-		e.mu.Unlock()
 	}
 	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Failures > s.Failing[j].Failures })
 	s.FailingCount = len(s.Failing)
@@ -107,6 +105,16 @@ func (c *Core) Status() Status {
 			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
 	}
 	return s
+}
+
+// known is the account as far as it is in memory, or nil.
+func (c *Core) known(e *entry) *View {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.rec == nil {
+		return nil
+	}
+	return c.view(e)
 }
 
 // count adds a record. A group has leases and can fail, but it is no account.

@@ -14,18 +14,10 @@ import (
 // the account's plan again afterwards.
 // remote says that it holds a permission to call the cloud.
 func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
-	e.mu.Lock()
-	if err := c.load(ctx, e); err != nil {
-		e.mu.Unlock()
+	rec, s, err := c.presently(ctx, e)
+	if err != nil || rec == nil {
 		return err
 	}
-	if e.rec == nil {
-		e.mu.Unlock()
-		return nil
-	}
-	rec, s := e.rec, c.situate(e)
-	e.mu.Unlock()
-
 	st, at := rec.plan(s)
 	if st == stepNone || at.After(s.now) || st.callsCloud() && !remote {
 		return nil
@@ -83,6 +75,16 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		return c.poll(ctx, e, rec, n, live, r)
 	}
 	return nil
+}
+
+// presently returns an account's record, which may be nil, and the present for its plan.
+func (c *Core) presently(ctx context.Context, e *entry) (*Account, situation, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil || e.rec == nil {
+		return nil, situation{}, err
+	}
+	return e.rec, c.situate(e), nil
 }
 
 // method is the reset method that a step uses: that of the attempt which it asks about, else the role's.
