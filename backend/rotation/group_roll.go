@@ -172,9 +172,9 @@ func (c *Core) rollout(ctx context.Context, g *Account, r cloud.PasswordResetter
 	known := make([]groupMember, len(members))
 	stop, o := c.connection(g.Connection).brake.holds(c.opts.Now()), g.offers()
 	for i, m := range members {
-		e := c.entry(m.ID)
+		e, together := c.entry(m.ID), joint(r, m)
 		e.mu.Lock()
-		known[i] = groupMember{Account: m, joint: joint(r, m), held: e.holds > 0, heldUntil: e.held.until}
+		known[i] = groupMember{Account: m, joint: together, held: e.holds > 0, heldUntil: e.held.until}
 		if begins := m.Pending == nil || m.Pending.Batch != o.batch; begins && !o.forced {
 			known[i].heldUntil = later(known[i].heldUntil, stop.until) // rule 25
 		}
