@@ -20,6 +20,7 @@ func (e begun) apply(a *Account, r rules) error {
 	if len(a.OldUnresolved) > 0 && !r.sendWhileUnresolved {
 		return errStale // rule 9
 	}
+	taken := false
 	if p := a.Pending; p != nil {
 		if !p.Rejected && !a.misplaced() && !r.newPasswordOnRetry {
 			return errStale // rule 3: only a rejected value is replaced, or one that was made for another place
@@ -27,11 +28,16 @@ func (e begun) apply(a *Account, r rules) error {
 		if len(p.Attempts) > 0 && !r.newPasswordOnRetry && !r.sendWhileUnresolved {
 			return errStale // rule 9
 		}
+		taken = a.takeBack(e.password)
+		if a.full() {
+			return a.tooManyCandidates()
+		}
 		if p.Uncertain && !r.noCandidates { // rule 8
 			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created, Place: p.Place})
 		}
 	}
-	next := Pending{Password: e.password, Batch: e.batch, Place: e.attempt.Place, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
+	// The server may have a value that was a candidate, whatever becomes of it now.
+	next := Pending{Uncertain: taken, Password: e.password, Batch: e.batch, Place: e.attempt.Place, Created: e.attempt.Started, Attempts: []Attempt{e.attempt}, Tried: 1}
 	if p := a.Pending; p != nil && !a.misplaced() { // what the cloud did not show of the value before counts on
 		next.Brake, next.Spent = p.Brake, p.Spent
 	}

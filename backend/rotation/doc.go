@@ -31,7 +31,8 @@
 //     no proof that nothing changed.
 //  8. A refused password, or three reported failures, rejects pending. It is replaced only when all its
 //     attempts are closed, and becomes a candidate unless every attempt was certainly refused.
-//     Candidates are neither pruned nor handed out before a later value is confirmed.
+//     Candidates are neither pruned nor handed out before a later value is confirmed. Where there are
+//     20 of them, the oldest one is sent again instead of a new value.
 //  9. No new value is sent while old_unresolved is set or a replaced pending has an open attempt.
 //  10. A request is not sent any more once it has waited too long, counted from before its attempt is
 //     recorded, by the monotonic clock and by the wall clock. The settle window is the last moment at

@@ -286,6 +286,10 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 		return nil // the connection was not known when this was planned
 	}
 	defer c.leaveTurn(e)
+	if rec.full() {
+		c.hold(e, rec.tooManyCandidates())
+		return nil
+	}
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err

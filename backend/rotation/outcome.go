@@ -11,9 +11,6 @@ import (
 const (
 	// maxFailures is how many reported failures reject a pending (rule 8).
 	maxFailures = 3
-	// maxCandidates bounds a record's growth on an instance whose resets keep failing: past it the
-	// pending is kept and retried instead of being replaced.
-	maxCandidates = 20
 )
 
 // accepted stores the request id of an accepted attempt, so that any node polls on with it (rule 3).

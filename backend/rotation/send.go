@@ -21,10 +21,12 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 	if !ok {
 		return err
 	}
-	value, err := c.newPassword(ctx, rec, live)
-	if err != nil {
-		c.hold(e, err)
-		return nil
+	value := rec.again()
+	if value == "" {
+		if value, err = c.newPassword(ctx, rec, live); err != nil {
+			c.hold(e, err)
+			return nil
+		}
 	}
 	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
 	if err != nil {

@@ -1,0 +1,103 @@
+package rotation
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// TestCandidatesAreBoundedAndKept: however a cloud mixes failures, refused passwords and lost answers, an account keeps every
+// value that its server may have, and no more than a few.
+func TestCandidatesAreBoundedAndKept(t *testing.T) {
+	for seed := range uint64(20) {
+		draw := rand.New(rand.NewPCG(seed, 26))
+		a := leasedAccount()
+		due(DueRevoked)(a)
+		may := map[string]bool{"one": true}
+		apply := func(ev event) error {
+			next, err := transition(a, ev, rules{})
+			if err == nil {
+				a = next
+			}
+			return err
+		}
+		tried := map[string]int{}
+		for i := range 2000 {
+			id := fmt.Sprint(i)
+			var err error
+			if p := a.Pending; p == nil || p.Rejected {
+				value := a.again()
+				if value == "" {
+					value = "value-" + id
+				}
+				err = apply(begun{password: value, attempt: sent(id)})
+			} else {
+				err = apply(retried{sent(id)})
+			}
+			if err != nil {
+				t.Fatalf("seed %d, step %d: %v: %s", seed, i, err, describe(a))
+			}
+			value := a.Pending.Password
+			tried[value]++
+			switch draw.IntN(4) {
+			case 0: // refused, at once
+				err = apply(refused{attempt: id, passwordRefused: true})
+			case 1: // failed, which proves nothing
+				may[value] = true
+				if err = apply(accepted{id, "op-" + id}); err == nil {
+					err = apply(observed{record: cloud.ResetRecord{OperationID: "op-" + id, State: cloud.OperationFailed}})
+				}
+			case 2: // lost, and closed by its window
+				may[value] = true
+				if err = apply(unknown{id, Backoff{}}); err == nil {
+					err = apply(settled{attempts: []string{id}})
+				}
+			default:
+				err = apply(refused{attempt: id})
+			}
+			if err != nil {
+				t.Fatalf("seed %d, step %d: %v: %s", seed, i, err, describe(a))
+			}
+			for value := range may {
+				if value != "one" && a.Pending.Password != value && !slices.ContainsFunc(a.Candidates, func(c Candidate) bool { return c.Password == value }) {
+					t.Fatalf("seed %d, step %d: the server may have %s, which is lost: %s", seed, i, value, describe(a))
+				}
+			}
+			if len(a.Candidates) > maxCandidates {
+				t.Fatalf("seed %d, step %d: %d candidates", seed, i, len(a.Candidates))
+			}
+		}
+		if len(a.Candidates) < maxCandidates {
+			t.Errorf("seed %d: only %d candidates: the test is not about their bound", seed, len(a.Candidates))
+		}
+		for _, c := range a.Candidates {
+			if tried[c.Password] < 2 {
+				t.Errorf("seed %d: %s was not sent again", seed, c.Password)
+			}
+		}
+	}
+}
+
+// TestAMemberIsNotGivenTooManyValues: its group's values are not its own to choose.
+func TestAMemberIsNotGivenTooManyValues(t *testing.T) {
+	a := leasedAccount()
+	rotating()(a)
+	a.Settings.SharedPassword = true
+	a.Pending.Batch, a.Pending.Rejected, a.Pending.Uncertain = "b1", true, true
+	for i := range maxCandidates {
+		a.Candidates = append(a.Candidates, Candidate{Password: fmt.Sprint(i)})
+	}
+	_, err := transition(a, joined{role: a.Role, password: "other", batch: "b2", attempt: sent("x")}, rules{})
+	var told *Error
+	if !errors.As(err, &told) || told.Kind != Conflict {
+		t.Errorf("got %v", err)
+	}
+	a.Pending.Uncertain = false
+	if _, err := transition(a, joined{role: a.Role, password: "other", batch: "b2", attempt: sent("x")}, rules{}); err != nil {
+		t.Errorf("a value that was certainly refused is forgotten: %v", err)
+	}
+}
