@@ -38,6 +38,7 @@ func accountData(v *rotation.View) map[string]any {
 		"initial_overwritten": v.InitialOverwritten,
 		"shared_password":     v.Settings.SharedPassword,
 	}
+	data["place"], data["place_believed"] = string(v.Place), v.Believed
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
 		data["due_since"] = timestamp(v.Due.Since)
@@ -104,6 +105,7 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 			"created_time": timestamp(v.Created),
 			"verified":     v.Verified,
 			"current":      v.Current,
+			"place":        string(v.Place),
 		}
 		setTime(data, "disclosed_time", timestamp(v.Disclosed))
 		setTime(data, "disclosed_until", timestamp(v.Until))
@@ -162,7 +164,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"public_ip":             text("Public address, as last seen."),
 		"key_name":              text("Name of the instance's key pair in the cloud."),
 		"current_version":       number("Number of the current version; 0: none yet."),
-		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, disclosed_time, disclosed_until, ended_time."),
+		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, place, disclosed_time, disclosed_until, ended_time."),
 		"leases":                field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
 		"attempts":              number("Attempts of the rotation under way."),
 		"unshown_attempts":      number("Attempts of the rotation under way whose outcome the cloud did not show; from 3 on there are long pauses between them."),
@@ -178,7 +180,9 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"joining":               field(framework.TypeBool, false, "Only with shared_password: true while the account waits for the next password of its role. It is not given the one that the others have."),
 		"left_out_time":         moment(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
 		"left_out_reason":       field(framework.TypeString, false, "Why they do not. It is tried on, and belongs to them again once it has confirmed their password."),
-		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, joiner, schedule, manual, import or read."),
+		"place":                 text("Fingerprint of where the connection leads, as last noted; see place/."),
+		"place_believed":        flag("Whether what that place says about existing servers is believed."),
+		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, joiner, schedule, manual, import, read or place."),
 		"due_since":             moment(false, "Since when a rotation is due"),
 		"launch_time":           moment(false, "When the instance was launched"),
 		"pending_since":         moment(false, "When the rotation under way began"),

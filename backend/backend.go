@@ -117,9 +117,9 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		PathsSpecial: &logical.Paths{
 			// For sudo only: the rotation of a whole connection may shut down all of its servers, and that
 			// of its credential ends what else uses it; versions show passwords without a lease, and
-			// restores and imports change what Vault takes for the truth. Vault takes exact paths, or
+			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*"},
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
@@ -168,6 +168,7 @@ func (b *backend) paths() []*framework.Path {
 		b.pathVersionRestore(),
 		b.pathImport(),
 		b.pathRotateConnection(),
+		b.pathPlace(),
 		b.pathStatus(),
 	}
 }

@@ -29,6 +29,8 @@ func credsResponse() map[string]*framework.FieldSchema {
 		"last_vault_rotation": moment(true, "When Vault last rotated the account; for an unrotated version its creation time"),
 		"version":             {Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."},
 	}
+	fields["confirmed_here"] = &framework.FieldSchema{Type: framework.TypeBool,
+		Description: "Only false, where the connection leads to another place now than when this version was confirmed."}
 	maps.Copy(fields, scheduleResponse())
 	fields["password"].DisplayAttrs = secretly("Password")
 	return fields
@@ -57,11 +59,18 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 	data["version"] = a.Version.Number
 	data["created_time"] = timestamp(a.Version.Created)
 	data["last_vault_rotation"] = timestamp(rotated)
+	var resp *logical.Response
 	if a.Lease == nil {
 		b.scheduleAnswer(data, a, time.Now())
-		return &logical.Response{Data: data}
+		resp = &logical.Response{Data: data}
+	} else {
+		resp = b.leased(data, a)
 	}
-	return b.leased(data, a)
+	if a.Elsewhere {
+		data["confirmed_here"] = false
+		resp.AddWarning("connection " + a.ID.Connection + " leads to another place now than when this password was confirmed; nothing there has confirmed it: " + command("read", placePrefix+a.ID.Connection))
+	}
+	return resp
 }
 
 // accountAnswer is the part of an answer that tells about one account.

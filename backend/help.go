@@ -265,6 +265,21 @@ force_stop it may shut down every server of the connection.
   $ vault write -f cloudpw/rotate-connection/prod
 `
 
+	placeSynopsis    = "Where a connection leads, and an operator's word that this is the cloud of its servers."
+	placeDescription = `
+A password is made for one place: the hosts that a connection's requests go to, its
+region and project, and the account of the cloud. Where a connection is led
+elsewhere, a password under way is not sent there, and what the new place says about
+existing servers (that one is gone, its initial password, its addresses) is not
+believed before it is proven to be the same account of the cloud. An overridden
+endpoint proves nothing. Reading shows the places by their fingerprints, and writing
+trust= says that the present one is right: look at config/ first. forget= drops the
+passwords of a place that does not exist any more. Needs sudo.
+
+  $ vault read cloudpw/place/prod
+  $ vault write cloudpw/place/prod trust=6f1d0c2b9a7e4d35
+`
+
 	statusSynopsis    = "Read the state of the mount: accounts, rotations, conflicts and connections."
 	statusDescription = `
 Shows the number of accounts by state, what is due and since when, the accounts

@@ -41,6 +41,7 @@ func samplePaths() map[string]string {
 		"check/" + n("name") + "$":                                                "check/prod",
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
+		placePrefix + n("name") + "$":                                             "place/prod",
 		"status$":                                                                 "status",
 	}
 	anchored := map[string]string{}
@@ -83,6 +84,7 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
 		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
+		"place/prod": 1, "place/prod/": 0, "place": 0, "place/a/b": 0,
 		"status": 1, "status/": 0, "": 0,
 	} {
 		matches := 0
@@ -212,7 +214,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* versions/* import/*]" {
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* versions/* import/* place/*]" {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

@@ -64,6 +64,11 @@ func (c *Core) ForgetConnection(name string) {
 	n.mu.Unlock()
 	// New credentials deserve a try at once.
 	n.breaker.report(c.opts.Now(), nil)
+	// It is made anew at once, which sends nothing: its accounts see then whether it leads to another place.
+	_, _, err := c.connect(c.ctx, name)
+	if err != nil {
+		c.opts.Logger.Debug("the connection cannot be used now", "connection", name, "error", err)
+	}
 	c.mu.Lock()
 	var held []*entry
 	for id, e := range c.entries {

@@ -78,6 +78,20 @@
 //     forgives refusals, for a member that refuses every other value could do the same.
 //  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
 //     version is stored.
+//  18. A value is made for one place. Pending, candidates, versions, attempts and facts carry the fingerprint
+//     of their place: names and the cloud account, never keys. Fingerprint and client come from one
+//     snapshot of the connection. While the connection's place is another one pending is neither sent nor
+//     polled, and what that place says closes and confirms none of its attempts: they end by the settle
+//     window that was stored when they were recorded. If the place comes back before that, pending goes
+//     on. Else it is given up once all are closed (rule 8), and the next value is new. A change of place is
+//     a barrier as a change of method is (rule 10). A confirmation drops the candidates of its place only,
+//     and the newest version of every other place is kept whatever max_versions says. A version is current
+//     for its place: where the connection's place has a version or candidate of its own, or is believed and
+//     the version's is not, another place's is not readable and the account is due; else a read says that
+//     it is not confirmed here. "Candidates" of rule 14 are those of the connection's place. A group's
+//     value is such a value. What a place says about existing servers (gone, initial password, addresses) is
+//     believed where the account was bound, where it is proven to be the same account of the cloud, or at
+//     an operator's word.
 //  24. Turns on a server are taken by provider and instance id, not by connection, also after a restart. A
 //     turn begins before the look at the server and ends with the outcome, or at the latest when the
 //     attempt's window, with the longest operation, is over.

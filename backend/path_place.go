@@ -1,0 +1,143 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+func (b *backend) pathPlace() *framework.Path {
+	return &framework.Path{
+		Pattern: placePrefix + framework.GenericNameRegex("name") + "$",
+		Fields: map[string]*framework.FieldSchema{
+			"name":   nameField("Name of the connection."),
+			"trust":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"}, Description: "The fingerprint of the place where the connection leads now, as read here: it is the cloud account of the connection's existing servers, and what it says about them is to be believed. Default: none."},
+			"forget": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Forget"}, Description: "The fingerprint of another place that does not exist any more: its passwords and what it was believed are forgotten. Default: none."},
+		},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:    b.readPlace,
+				Summary:     "Read where a connection leads, and which places its accounts know.",
+				Description: "Asks no cloud. Needs sudo.",
+				Responses: answers("The places.", map[string]*framework.FieldSchema{
+					"place":             {Type: framework.TypeString, Required: true, Description: "Fingerprint of where the connection's requests go and as whom."},
+					"account_id":        {Type: framework.TypeString, Required: true, Description: "What the cloud calls the account of the credentials; empty if that is not known."},
+					"proven":            {Type: framework.TypeBool, Required: true, Description: "Whether a host of the cloud's own said so, rather than one that the connection names."},
+					"trusted":           {Type: framework.TypeBool, Required: true, Description: "Whether an operator stands for this place."},
+					"credentials_known": {Type: framework.TypeBool, Required: true, Description: "Whether the credentials are known to be of the same cloud account as before. False after other ones were written with verify_connection=false."},
+					"unproven_accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts do not believe what this place says about their servers."},
+					"places":            {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, account_id, current, accounts (that have a password of it), believing (accounts that take its word)."},
+				}),
+			},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:    b.writePlace,
+				Summary:     "Say that the place of a connection is that of its existing servers, or forget another one.",
+				Description: "An operator's word in the place of a proof. Needs sudo.",
+				Responses: answers("The word was taken.", map[string]*framework.FieldSchema{
+					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts did not believe the place before, or have forgotten the other one."},
+				}),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+				DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "trust"},
+			},
+		},
+		HelpSynopsis:    placeSynopsis,
+		HelpDescription: placeDescription,
+	}
+}
+
+func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	c, _, err := b.connectionOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := b.places.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	here := c.place()
+	account, proven := here.Account()
+	unproven, err := b.core.Unproven(ctx, name, here, trusted.has(here), c.Doubted)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	uses, err := b.core.Places(ctx, name, here)
+	if err != nil {
+		return nil, vaultError("", err)
+	}
+	places := make([]map[string]any, 0, len(uses))
+	for _, use := range uses {
+		id, _ := use.Place.Account()
+		places = append(places, map[string]any{"place": string(use.Place), "account_id": id, "current": use.Current, "accounts": use.Accounts, "believing": use.Believing})
+	}
+	return &logical.Response{Data: map[string]any{
+		"place": string(here), "account_id": account, "proven": proven, "trusted": trusted.has(here), "credentials_known": !c.Doubted,
+		"unproven_accounts": unproven, "places": places,
+	}}, nil
+}
+
+func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	trust, forget := data.Get("trust").(string), data.Get("forget").(string)
+	if (trust == "") == (forget == "") {
+		return nil, invalidf("trust, forget: give one of them, with a fingerprint that this shows: %s", command("read", placePrefix+name))
+	}
+	defer lock(b.connectionLocks, name)()
+	c, _, err := b.connectionOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var count int
+	if forget != "" {
+		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
+		if err != nil {
+			return nil, vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
+		}
+	} else if count, err = b.trustPlace(ctx, name, c, rotation.Place(trust)); err != nil {
+		return nil, err
+	}
+	b.Logger().Warn("an operator's word about a connection's place", "connection", name, "trust", trust, "forget", forget, "by", req.DisplayName, "accounts", count)
+	return &logical.Response{Data: map[string]any{"accounts": count}}, nil
+}
+
+// trustPlace notes that the place where a connection leads is that of its existing servers. It names the place, so
+// that nobody can lead the connection elsewhere between the look and the word.
+func (b *backend) trustPlace(ctx context.Context, name string, c *connection, place rotation.Place) (int, error) {
+	if here := c.place(); place != here {
+		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place), command("read", placePrefix+name))
+	}
+	old, err := b.places.get(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	count, err := b.core.Unproven(ctx, name, place, false, c.Doubted)
+	if err != nil {
+		return 0, vaultError("", err)
+	}
+	if !old.has(place) {
+		next := &trustedPlaces{record: record{Schema: schemaVersion}}
+		if old != nil {
+			next.Places = append(next.Places, old.Places...)
+		}
+		next.Places = append(next.Places, place)
+		next.Places = next.Places[max(0, len(next.Places)-maxTrustedPlaces):]
+		if err := b.places.put(ctx, name, next); err != nil {
+			return 0, err
+		}
+	}
+	if c.Doubted {
+		known := c.clone()
+		known.Doubted = false
+		if err := b.connections.put(ctx, name, known); err != nil {
+			return 0, err
+		}
+	}
+	b.core.ForgetConnection(name)
+	return count, nil
+}
