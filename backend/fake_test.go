@@ -40,6 +40,8 @@ type fakeCloud struct {
 	rules     map[string]password.Rules // by instance id, where they are not fakeRules
 	configs   []cloud.Config            // of every provider made
 	requests  int
+	refuses   map[string]bool     // instances whose guest refuses every password
+	sent      map[string][]string // the passwords that an instance was sent, in order
 }
 
 func newFakeCloud() *fakeCloud {
@@ -296,6 +298,14 @@ func (p fakeReset) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetSt
 	p.requests++
 	request := fmt.Sprintf("req-%d", p.requests)
 	for _, id := range r.InstanceIDs {
+		if p.sent == nil {
+			p.sent = map[string][]string{}
+		}
+		p.sent[id] = append(p.sent[id], r.Password)
+		if p.refuses[id] {
+			p.records[id] = cloud.ResetRecord{OperationID: request, State: cloud.OperationFailed, Kind: cloud.PasswordRefused, Message: "the guest refuses it"}
+			continue
+		}
 		p.passwords[id] = r.Password
 		p.records[id] = cloud.ResetRecord{OperationID: request, State: cloud.OperationSuccess}
 	}
