@@ -111,7 +111,7 @@ func (e joined) apply(a *Account, r rules) error {
 	if !e.place.same(e.attempt.Place) && !r.sendAnywhere {
 		return errStale // rule 18
 	}
-	if !a.may(e.batch) && !r.joinersGetAny {
+	if !a.may(e.batch) {
 		return errStale // it joined after that was made
 	}
 	if a.Joining == e.batch {

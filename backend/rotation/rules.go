@@ -27,7 +27,6 @@ type rules struct {
 	scheduleFromZeroStart bool // (18) the schedule is rebuilt from a missing last rotation
 	noBarrier             bool // (19) a change of the reset method does not wait for what the old one may still do
 	joinersUnwritten      bool // (20) a joint write does not hold the changes of those who share it
-	joinersGetAny         bool // (21) who joins a group is given the value that the others have
 	sendAnywhere          bool // (22) pending is sent wherever the connection leads
 	pollAnywhere          bool // (23) attempts are polled where the connection leads now
 	dropEveryPlace        bool // (24) a confirmation drops the candidates of every place

@@ -171,8 +171,18 @@ func (c *Core) unschedule(e *entry) {
 	e.slot.leave()
 }
 
-// hurry moves a due account before others of its connection, because a client waits for it.
+// hurry moves a due account before others of its connection, because a client waits for it; with a group its
+// members.
 func (c *Core) hurry(e *entry) {
+	if g := e.known.Load(); g != nil {
+		for _, id := range g.Members {
+			c.hurryOne(c.entry(id))
+		}
+	}
+	c.hurryOne(e)
+}
+
+func (c *Core) hurryOne(e *entry) {
 	q := c.queue(e.id.Connection)
 	q.mu.Lock()
 	defer q.mu.Unlock()
