@@ -218,15 +218,16 @@ func (a *Account) answer(leased bool, grant Grant) *Answer {
 
 // replacedAt is when the current version of a scheduled account is to be replaced: at the next scheduled
 // time, or before that as soon as a rotation that is due already may go on. Who reads the password until then
-// must know, or would take it for good until the time after. A rotation that waits for nothing but its turn
-// is asked about again after a while: how long a cloud takes that does not answer is not known.
+// must know, or would take it for good until the time after. Unless it is the role that says until when
+// nothing happens, that is a while at least: how long a cloud takes that does not answer is not known, and a
+// consumer that asks at every short try would ask all the time.
 func (a *Account) replacedAt(w waiting, now time.Time) time.Time {
 	if a.Due == nil || a.NextRotation.IsZero() {
 		return a.NextRotation
 	}
 	next := w.until
-	if !next.After(now) {
-		next = now.Add(retryInterval)
+	if w.cause != ForWindow && w.cause != ForInterval {
+		next = later(next, now.Add(retryInterval))
 	}
 	if next.After(a.NextRotation) {
 		return a.NextRotation
