@@ -28,8 +28,6 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 		return nil, nil
 	}
 	force := data.Get("force").(bool)
-	// A role's writer holds the connection's lock for reading, so no role comes to be bound meanwhile.
-	defer lock(b.connectionLocks, id.Connection)()
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil || view == nil {
 		return nil, vaultError("", err)
@@ -37,6 +35,20 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 	if !force {
 		if err := b.checkUnneeded(ctx, view); err != nil {
 			return nil, withWayOut(err, deleteAnyway(id))
+		}
+	}
+	// A role's writer holds the connection's lock for reading, so from here on no role comes to be bound.
+	defer lock(b.connectionLocks, id.Connection)()
+	if !force {
+		now, err := b.core.Inspect(ctx, id)
+		if err != nil || now == nil {
+			return nil, vaultError("", err)
+		}
+		if err := b.checkUnbound(ctx, now); err != nil {
+			return nil, withWayOut(err, deleteAnyway(id))
+		}
+		if neverHadPassword(view) && !neverHadPassword(now) {
+			return nil, conflictf("account %s %s and has a password now; see accounts/%s", id, errMeanwhile, id)
 		}
 	}
 	if err := b.core.Delete(ctx, id, force); err != nil {
@@ -50,16 +62,25 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 	return nil, nil
 }
 
-// checkUnneeded refuses to forget an account that a role is bound to or whose instance may exist.
+// checkUnbound refuses to forget an account that a role is bound to.
+func (b *backend) checkUnbound(ctx context.Context, view *rotation.View) error {
+	if view.Role == "" {
+		return nil
+	}
+	r, err := b.roles.get(ctx, view.Role)
+	if err != nil {
+		return err
+	}
+	if r.mapsTo(view.ID) {
+		return conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
+	}
+	return nil
+}
+
+// checkUnneeded refuses to forget an account that a role is bound to or whose instance may exist. It asks the cloud.
 func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error {
-	if view.Role != "" {
-		r, err := b.roles.get(ctx, view.Role)
-		if err != nil {
-			return err
-		}
-		if r.mapsTo(view.ID) {
-			return conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
-		}
+	if err := b.checkUnbound(ctx, view); err != nil {
+		return err
 	}
 	if neverHadPassword(view) {
 		return nil
@@ -93,7 +114,7 @@ func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instan
 	if err := provider.ValidateInstanceID(id.InstanceID); err != nil {
 		return nil, err
 	}
-	// Role writes of the connection wait for this: one exchange for a token, one for the answer.
+	// One exchange for a token, one for the answer.
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
 	defer cancel()
 	found, err := provider.DescribeInstances(ctx, []string{id.InstanceID})

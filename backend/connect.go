@@ -71,9 +71,10 @@ func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
 //
-// again is the command that repeats the write. It returns what the cloud calls the account; "" where it does not tell.
-func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, known []string, again string) (account string, err error) {
-	provider, err := newProvider(name, c, d, cloud.NoGate{})
+// again is the command that repeats the write. The calls wait for the gate, the connection's limiter. It returns what
+// the cloud calls the account; "" where it does not tell.
+func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, gate cloud.Gate, known []string, again string) (account string, err error) {
+	provider, err := newProvider(name, c, d, gate)
 	if err != nil {
 		return "", invalidf("%s", err)
 	}

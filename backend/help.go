@@ -121,8 +121,9 @@ Lists the names of the roles. after and limit page through a long list.
 `
 	rolesSynopsis    = "Manage a role: which instances, which user, and how passwords are made, leased and rotated."
 	rolesDescription = `
-A write changes only the fields that it names; an empty value unsets a field. It
-asks the cloud for the instances and refuses, with the reason, what cannot work.
+A write changes only the fields that it names; an empty value unsets a field. A
+new selection of instances, or a write without fields, asks the cloud for them and
+refuses, with the reason, what cannot work. All else is changed without the cloud.
 An account belongs to one role.
 
 mode=leased answers every read with a lease; when the last lease of a password

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -97,6 +98,54 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err := checkName("connection", name); err != nil {
 		return nil, err
 	}
+	in := input{data}
+	for range writeTries {
+		resp, err := b.tryWriteConfig(ctx, name, in)
+		if !errors.Is(err, errMeanwhile) {
+			return resp, err
+		}
+	}
+	return nil, conflictf("connection %s %s, several times; look at it, and write again: %s", name, errMeanwhile, command("read", "config/"+name))
+}
+
+// verified is what a connection was when a write of it was verified.
+type verified struct {
+	old   *connection
+	known []string // the instances of its accounts that were looked for
+	told  string   // what the cloud calls the account
+}
+
+// verifyConfig asks the cloud about the connection that a write makes. No lock is held.
+func (b *backend) verifyConfig(ctx context.Context, name string, in input) (*verified, error) {
+	if b.rootRotations.isRunning(name) {
+		return nil, conflictf("rotate-root/%s is running; try again in a moment", name)
+	}
+	old, err := b.connections.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	next, err := b.applyConnection(ctx, name, old, in)
+	if err != nil {
+		return nil, err
+	}
+	v := &verified{old: old}
+	if !next.verifies() {
+		return v, nil
+	}
+	if v.known, err = b.knownInstances(ctx, name, old, next); err != nil {
+		return nil, err
+	}
+	d := b.registry[next.Provider]
+	v.told, err = verify(ctx, name, next, d, b.core.Gate(name, next.rate(d)), v.known, in.again("config/"))
+	return v, err
+}
+
+// tryWriteConfig makes a connection's write, or returns errMeanwhile.
+func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*logical.Response, error) {
+	asked, err := b.verifyConfig(ctx, name, in)
+	if err != nil {
+		return nil, err
+	}
 	defer lock(b.connectionLocks, name)()
 	if b.rootRotations.isRunning(name) {
 		return nil, conflictf("rotate-root/%s is running; try again in a moment", name)
@@ -105,7 +154,10 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	next, err := b.applyConnection(ctx, name, old, input{data})
+	if !same(old, asked.old) {
+		return nil, errMeanwhile
+	}
+	next, err := b.applyConnection(ctx, name, old, in) // accounts may have come meanwhile
 	if err != nil {
 		return nil, err
 	}
@@ -113,17 +165,16 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if old != nil && old.RootRotation != nil && !sameCredentials(old, next) {
 		warnings = append(warnings, next.abandon(name, b.clock.now()))
 	}
-	told := ""
 	if next.verifies() {
 		known, err := b.knownInstances(ctx, name, old, next)
 		if err != nil {
 			return nil, err
 		}
-		if told, err = verify(ctx, name, next, b.registry[next.Provider], known, input{data}.again("config/")); err != nil {
-			return nil, err
+		if !slices.Equal(known, asked.known) {
+			return nil, errMeanwhile
 		}
 	}
-	served, err := b.settlePlace(ctx, name, old, next, told)
+	served, err := b.settlePlace(ctx, name, old, next, asked.told)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +192,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	warnings = slices.Concat(warnings, excluded, unserved, b.policyWarnings(ctx, input{data}, next.PasswordPolicy))
+	warnings = slices.Concat(warnings, excluded, unserved, b.policyWarnings(ctx, in, next.PasswordPolicy))
 	if len(warnings) > 0 && old != nil && old.RootRotation != nil && next.RootRotation == nil {
 		b.Logger().Warn("an unfinished rotate-root was abandoned", "connection", name, "leftover_credentials", next.leftoverIDs())
 	}
@@ -157,7 +208,7 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("required_tags: roles with instance_ids keep their instances until they are written again: %s", someOf(users))}, nil
+	return []string{fmt.Sprintf("required_tags: roles with instance_ids keep their instances until they are looked at anew: %s; that is: %s", someOf(users), command("write -force", "roles/"+users[0]))}, nil
 }
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.

@@ -2,12 +2,14 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -62,7 +64,7 @@ func (b *backend) writeRoleOperation() *framework.PathOperation {
 	return &framework.PathOperation{
 		Callback:                    b.writeRole,
 		Summary:                     "Create or update a role.",
-		Description:                 "Changes only the fields that it names; an empty value unsets a field. Asks the cloud for the instances and refuses what does not fit them.",
+		Description:                 "Changes only the fields that it names; an empty value unsets a field. A new selection of instances, or a write without fields, asks the cloud for them and refuses what does not fit; all else is changed without the cloud.",
 		Responses:                   writes("The role is stored and its accounts are bound."),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
@@ -113,43 +115,81 @@ func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	in := input{data}
-	defer lock(b.roleLocks, name)()
+	for range writeTries {
+		resp, err := b.tryWriteRole(ctx, name, in)
+		if !errors.Is(err, errMeanwhile) {
+			return resp, err
+		}
+	}
+	return nil, conflictf("role %s or its connection %s, several times; write it again", name, errMeanwhile)
+}
+
+// tryWriteRole makes a role's write, or returns errMeanwhile. It holds no lock while it asks the cloud.
+func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*logical.Response, error) {
 	old, err := b.roles.get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	// The connection and the key must not go away while the role is checked against them.
-	connection, key := data.Get("connection").(string), data.Get("key").(string)
-	if old != nil {
-		connection = old.Connection
-		if !in.has("key") {
-			key = old.Key
-		}
-	}
-	defer readLock(b.connectionLocks, connection)()
-	defer readLock(b.keyLocks, key)()
-
 	next, c, d, err := b.applyRole(ctx, name, old, in)
 	if err != nil {
 		return nil, err
 	}
-	v, err := b.newResolver(ctx, next, c, d)
-	if err != nil {
-		return nil, err
-	}
-	members, warnings, err := v.resolve(ctx)
+	members, adjust, warnings, err := b.chooseMembers(ctx, name, old, next, c, d, in)
 	if err != nil {
 		return nil, err
 	}
 	if next.shared() && len(members) == 0 {
 		return nil, invalidf("shared_password: needs an instance to share the password of, and none carries these instance_tags at the moment")
 	}
-	ch := &change{b: b, name: name, old: old, next: next, d: d}
+	unlock, err := b.lockRole(ctx, name, old, next.Connection, c)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	defer readLock(b.keyLocks, next.Key)()
+	// What needs no cloud is checked once more, such as that the key is still there.
+	if next, _, d, err = b.applyRole(ctx, name, old, in); err != nil {
+		return nil, err
+	}
+	ch := &change{b: b, name: name, old: old, next: next, d: d, adjust: adjust}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, err
 	}
-	b.refreshes.ended(name, nil, b.clock.now())
+	if !adjust {
+		b.refreshes.ended(name, nil, b.clock.now())
+	}
 	return warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next), b.policyWarnings(ctx, in, next.PasswordPolicy))), nil
+}
+
+// chooseMembers finds out which instances a role means. adjust tells that they are those of before, and that no
+// cloud was asked.
+func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor, in input) (members []member, adjust bool, warnings []string, err error) {
+	if needsCloud(old, next, in, d) {
+		members, warnings, err = b.lookUp(ctx, next, c, d)
+		return members, false, warnings, err
+	}
+	bound, whole, err := b.boundMembers(ctx, name, old)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	if whole && !changesNothing(old, next) {
+		warnings, err = b.refit(ctx, old, next, c, d, bound)
+		return bound, true, warnings, err
+	}
+	members, warnings, err = b.lookUp(ctx, next, c, d)
+	if err != nil && whole {
+		return bound, true, []string{"nothing has changed, and the instances could not be looked at: " + err.Error()}, nil
+	}
+	return members, false, warnings, err
+}
+
+// lookUp asks the cloud for a role's instances.
+func (b *backend) lookUp(ctx context.Context, r *role, c *connection, d cloud.Descriptor) ([]member, []string, error) {
+	v, err := b.newResolver(ctx, r, c, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	return v.resolve(ctx)
 }
 
 // mountWarnings tells where the mount's tuning cuts the role's leases short.

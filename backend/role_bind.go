@@ -29,6 +29,8 @@ type change struct {
 	d    cloud.Descriptor
 	// refresh is set where nobody wrote the role and only its tags are resolved anew.
 	refresh bool
+	// adjust is set where the write selects no instances anew: the members are the role's already.
+	adjust bool
 
 	bound    []rotation.Binding
 	fresh    []rotation.ID // accounts whose first rotation is to start
@@ -64,7 +66,7 @@ func (c *change) apply(ctx context.Context, members []member) error {
 
 // bind binds all members, or the first failure. Conflicts are looked for before anything is changed.
 func (c *change) bind(ctx context.Context, members []member) error {
-	bindings, err := c.check(ctx, members)
+	bindings, err := c.bindings(ctx, members)
 	if err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func (c *change) bind(ctx context.Context, members []member) error {
 		mu.Lock()
 		c.bound = append(c.bound, bindings[i])
 		mu.Unlock()
-		views[i], err = c.b.core.Bind(ctx, bindings[i])
+		views[i], err = c.bindOne(ctx, bindings[i])
 		return err
 	})
 	if err != nil {
@@ -88,6 +90,26 @@ func (c *change) bind(ctx context.Context, members []member) error {
 	}
 	c.warnings = atMostTen(c.warnings)
 	return nil
+}
+
+// bindings are those to make: of all members, where they are the role's already.
+func (c *change) bindings(ctx context.Context, members []member) ([]rotation.Binding, error) {
+	if !c.adjust {
+		return c.check(ctx, members)
+	}
+	bindings := make([]rotation.Binding, len(members))
+	for i, m := range members {
+		bindings[i] = c.binding(m)
+	}
+	return bindings, nil
+}
+
+// bindOne binds an account to the role, or gives it the role's settings where it is bound.
+func (c *change) bindOne(ctx context.Context, binding rotation.Binding) (*rotation.View, error) {
+	if c.adjust {
+		return c.b.core.Adjust(ctx, binding.ID, c.name, binding.Settings)
+	}
+	return c.b.core.Bind(ctx, binding)
 }
 
 // check returns the bindings that can be made. Of two roles whose tags match, the older binding wins.
@@ -141,7 +163,7 @@ func (c *change) binding(m member) rotation.Binding {
 // to the role, where the provider can reset and nobody asked to skip it. An instance that a refresh
 // finds again keeps its password. had says whether the account belonged to the role before.
 func (c *change) wantsRotation(view *rotation.View, had bool) bool {
-	if c.next.Mode != rotation.Static || !c.next.resets(c.d) || c.next.skipImportRotation() {
+	if c.next.Mode != rotation.Static || !c.next.resets(c.d) || c.next.skipImportRotation() || c.adjust && !view.Gone.IsZero() {
 		return false
 	}
 	return len(view.Versions) == 0 || !c.refresh && !had
@@ -217,7 +239,7 @@ func (c *change) undo(ctx context.Context) {
 		var err error
 		if c.had(bound.ID) {
 			bound.Settings = c.old.settings(c.d)
-			_, err = c.b.core.Bind(ctx, bound)
+			_, err = c.bindOne(ctx, bound)
 		} else {
 			err = c.b.core.Unbind(ctx, bound.ID, c.name)
 		}

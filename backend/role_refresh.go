@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -54,12 +55,10 @@ type refresh struct {
 }
 
 func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []string, error) {
-	defer lock(b.roleLocks, name)()
 	old, err := b.roles.get(ctx, name)
 	if err != nil || old == nil || old.InstanceTags == nil {
 		return old, nil, err
 	}
-	defer readLock(b.connectionLocks, old.Connection)()
 	c, d, err := b.connectionOf(ctx, old.Connection)
 	if err != nil {
 		return nil, nil, err
@@ -77,6 +76,16 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 	if err != nil {
 		return nil, nil, err
 	}
+	unlock, err := b.lockRole(ctx, name, old, old.Connection, c)
+	if errors.Is(err, errMeanwhile) {
+		// Whoever was faster has looked himself, or the next look comes soon.
+		r, err := b.roles.get(ctx, name)
+		return r, nil, err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
 	if how.linger != nil {
 		if members, err = how.linger(ctx, old, members); err != nil {
 			return nil, nil, err

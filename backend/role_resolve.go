@@ -255,7 +255,7 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			}
 		}
 	}
-	if method.MayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped {
+	if method.MayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped && i.State != "" {
 		return "", invalidf("force_stop: false, but instance %s is %s, and the password of a running server cannot be reset at the end of a lease "+
 			"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
 	}

@@ -34,7 +34,7 @@ func TestForceStopIsRequired(t *testing.T) {
 	h.refusedWrite(t, "roles/r", merged(baseRoles["static"], map[string]any{"force_stop": nil}), "force_stop", "required")
 	h.write(t, "roles/stopped", merged(baseRoles["leased"], map[string]any{"force_stop": false, "instance_ids": "srv-3"}))
 	h.change(t, "srv-3")
-	h.refusedWrite(t, "roles/stopped", map[string]any{"ttl": "2h"}, "force_stop", "srv-3")
+	h.refusedWrite(t, "roles/stopped", map[string]any{}, "force_stop", "srv-3")
 }
 
 // change starts a server.

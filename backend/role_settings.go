@@ -1,0 +1,96 @@
+package backend
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// Only the cloud can tell which instances a new selection means and whether a role fits them. Everything else
+// about a role can be changed without it: who wants to stop rotations while the cloud is in trouble, or while one
+// of the servers is gone, must be able to. The accounts that are bound already get the new settings.
+
+// needsCloud reports whether a write of a role has to ask the cloud. A write that names no field asks for just that.
+func needsCloud(old, next *role, in input, d cloud.Descriptor) bool {
+	named := 0
+	for field := range in.data.Raw {
+		if field != "name" {
+			named++
+		}
+	}
+	return old == nil || named == 0 || !sameSelection(old, next) || next.source(d) != old.source(d)
+}
+
+// changesNothing reports whether a write leaves the role as it is, as one does that is repeated to have the
+// instances looked at anew. It need not succeed in that.
+func changesNothing(old, next *role) bool { return same(old, next) }
+
+// sameSelection reports whether two roles mean the same instances and users.
+func sameSelection(a, b *role) bool {
+	return a.Connection == b.Connection && a.Username == b.Username && maps.Equal(a.InstanceTags, b.InstanceTags) &&
+		slices.Equal(slices.Sorted(slices.Values(a.InstanceIDs)), slices.Sorted(slices.Values(b.InstanceIDs)))
+}
+
+// boundMembers are the role's members as their accounts know them. It is false if an account is missing or is not
+// the role's, as after a forced delete: then the role is to be bound anew.
+func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]member, bool, error) {
+	instances := r.instances()
+	members := make([]member, len(instances))
+	whole := make([]bool, len(instances))
+	err := inParallel(b.Logger(), len(instances), func(i int) error {
+		id := r.account(instances[i])
+		view, err := b.core.Inspect(ctx, id)
+		if err != nil {
+			return err
+		}
+		if view != nil && view.Role == name {
+			whole[i] = true
+			members[i] = member{instance: view.Facts.Instance(id.InstanceID), username: id.Username, unseen: true}
+			if !view.Gone.IsZero() {
+				members[i].instance.State = cloud.StateGone
+			}
+		}
+		return nil
+	})
+	return members, !slices.Contains(whole, false), vaultError("", err)
+}
+
+// refit checks what a write changes of how passwords are made against the instances as they are known, and asks
+// no cloud.
+func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d cloud.Descriptor, members []member) ([]string, error) {
+	was, _ := old.resetMethod(d)
+	is, _ := next.resetMethod(d)
+	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() {
+		return nil, nil
+	}
+	v, err := b.newResolver(ctx, next, c, d)
+	if err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for _, m := range members {
+		if m.instance.State == cloud.StateGone {
+			continue
+		}
+		fitted := next.clone()
+		fitted.Username = m.username
+		v.role = fitted
+		if _, err := v.fit(ctx, m.instance); err != nil {
+			if next.InstanceTags == nil {
+				return nil, err
+			}
+			warnings = append(warnings, "kept, but: "+err.Error())
+		}
+	}
+	v.role = next
+	if err := v.checkShared(ctx, members); err != nil {
+		return nil, err
+	}
+	if is.MayStop && next.Mode == rotation.Leased && !next.forceStop() && old.forceStop() {
+		warnings = append(warnings, "force_stop: false; at the end of their leases the passwords of running servers are not rotated any more, until these are stopped")
+	}
+	return atMostTen(warnings), nil
+}
