@@ -3,7 +3,6 @@ package backend
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -61,7 +60,7 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 	data["last_vault_rotation"] = timestamp(rotated)
 	var resp *logical.Response
 	if a.Lease == nil {
-		b.scheduleAnswer(data, a, time.Now())
+		b.scheduleAnswer(data, a, b.core.Now())
 		resp = &logical.Response{Data: data}
 	} else {
 		resp = b.leased(data, a)

@@ -13,12 +13,12 @@ import (
 func scheduleResponse() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"ttl": {Type: framework.TypeInt,
-			Description: "Only of scheduled static roles: whole seconds until the next rotation, at least 1. Read again then."},
+			Description: "Only of scheduled static roles: whole seconds until the next rotation, at least 1. Read again then. With disable_automated_rotation, until the time that would be next."},
 		"rotation_period": {Type: framework.TypeInt,
 			Description: "Only of scheduled static roles: whole seconds between the rotations before and after now, at least 1."},
 		"rotation_schedule": {Type: framework.TypeString,
 			Description: "Only of static roles with rotation_schedule: that cron expression."},
-		"next_vault_rotation": moment(false, "Only of scheduled static roles: when the next rotation is to begin"),
+		"next_vault_rotation": moment(false, "Only of scheduled static roles whose rotation is not disabled: when the next rotation is to begin"),
 	}
 }
 
@@ -26,14 +26,19 @@ func scheduleResponse() map[string]*framework.FieldSchema {
 // rotation_period and an integer ttl for that, and takes a secret without them for one that may change
 // at any time.
 func (b *backend) scheduleAnswer(data map[string]any, a *rotation.Answer, now time.Time) {
-	if a.NextRotation.IsZero() {
+	schedule, next := a.Settings.Schedule, a.NextRotation
+	if next.IsZero() {
+		next = a.Paused(now)
+	} else {
+		data["next_vault_rotation"] = timestamp(next)
+	}
+	if next.IsZero() {
 		return
 	}
-	every := b.distances.of(a.Settings.Schedule, now)
-	data["ttl"] = max(seconds(a.NextRotation.Sub(now)), 1)
-	data["rotation_period"] = max(seconds(every), 1)
-	data["next_vault_rotation"] = timestamp(a.NextRotation)
-	if cron := a.Settings.Cron; cron != "" {
+	schedule.Disabled = false
+	data["ttl"] = max(seconds(next.Sub(now)), 1)
+	data["rotation_period"] = max(seconds(b.distances.of(schedule, now)), 1)
+	if cron := schedule.Cron; cron != "" {
 		data["rotation_schedule"] = cron
 	}
 }

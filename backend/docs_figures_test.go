@@ -10,6 +10,7 @@ import (
 var figures = []struct{ page, says, code string }{
 	{"operations.md", "| instances of a role | 10,000 |", "maxInstances     = 10_000"},
 	{"operations.md", "| live leases of an account | 1,000; further reads answer 503 |", "maxLeases = 1000"},
+	{"operations.md", "has of an account | 50; further reads answer 503 |", "maxLeasesOfOwner = 50"},
 	{"operations.md", "`max_versions`, at most 100 |", "maxVersionsBound = 100"},
 	{"operations.md", "| `wait` | 45 s |", "const maxWait = 45 * time.Second"},
 	{"operations.md", "| names | 128 characters |", "const maxNameLength = 128"},

@@ -77,6 +77,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
+	ctx = rotation.WithReader(ctx, readerOf(req, name))
 	resp, err := b.readPassword(ctx, req.Path, name, r, data, wait)
 	if err == nil && warning != "" {
 		resp.AddWarning(warning)

@@ -148,7 +148,6 @@ func TestCronAnswer(t *testing.T) {
 func TestUnscheduledAnswerHasNoTTL(t *testing.T) {
 	for name, changes := range map[string]map[string]any{
 		"no schedule": nil,
-		"disabled":    {"rotation_period": "1h", "disable_automated_rotation": true},
 		"on read":     {"rotate_on_read": true},
 	} {
 		t.Run(name, func(t *testing.T) {

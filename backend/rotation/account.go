@@ -153,6 +153,8 @@ type Version struct {
 	Until time.Time `json:"until,omitzero"`
 	// Ended is when a newer version replaced it.
 	Ended time.Time `json:"ended,omitzero"`
+	// Known is set when a lease of it has ended: a client knows it, whoever else has been given it.
+	Known bool `json:"known,omitempty"`
 	// Batch is the id of the group's batch that the version comes from; empty: none.
 	Batch string `json:"batch,omitempty"`
 	// Place is for which it is current (rule 18): that which confirmed it, or at which it was recorded.
@@ -216,6 +218,8 @@ type Pending struct {
 	// it already, before all have it.
 	Disclosed time.Time `json:"disclosed,omitzero"`
 	Until     time.Time `json:"until,omitzero"`
+	// Known is set when a lease of it has ended: a client knows it.
+	Known bool `json:"known,omitempty"`
 }
 
 // polled reports whether any attempt's outcome may still be shown.
@@ -254,6 +258,8 @@ type Lease struct {
 	Renewed time.Time `json:"renewed,omitzero"`
 	// TTL is the TTL that its client asked for, which a renewal without one keeps; 0: the account's.
 	TTL time.Duration `json:"ttl,omitempty"`
+	// Owner stands for the entity or token that has it; empty: not known.
+	Owner string `json:"owner,omitempty"`
 }
 
 // Backoff keeps a failing account from being tried too often.

@@ -27,8 +27,16 @@ func (e delayed) apply(a *Account, _ rules) error {
 			move(&v.Disclosed, &v.Until)
 		}
 	}
-	if p := a.Pending; p != nil && during(p.Disclosed) {
-		move(&p.Disclosed, &p.Until)
+	if p := a.Pending; p != nil {
+		if during(p.Disclosed) {
+			move(&p.Disclosed, &p.Until)
+		}
+		if during(p.Brake.Last) {
+			move(&p.Brake.Last, &p.Brake.NotBefore)
+		}
+		if during(p.Spent) {
+			move(&p.Spent)
+		}
 	}
 	for nonce, l := range a.Leases {
 		switch {
@@ -78,7 +86,8 @@ func (a *Account) ahead(now time.Time) bool {
 	limit := now.Add(aheadTolerance)
 	if a.LastReset.After(limit) || a.LastRotation.After(limit) || a.Gone.After(limit) || a.InitialCleared.After(limit) ||
 		a.Due != nil && a.Due.Since.After(limit) || a.Backoff != nil && a.Backoff.LastErrorTime.After(limit) ||
-		a.Pending != nil && (a.Pending.Created.After(limit) || a.Pending.Disclosed.After(limit)) {
+		a.Pending != nil && (a.Pending.Created.After(limit) || a.Pending.Disclosed.After(limit) ||
+			a.Pending.Brake.Last.After(limit) || a.Pending.Spent.After(limit)) {
 		return true
 	}
 	for _, v := range a.Versions {
@@ -132,6 +141,8 @@ func (e corrected) apply(a *Account, _ rules) error {
 	if p := a.Pending; p != nil {
 		fix(&p.Created)
 		fix(&p.Disclosed, &p.Until)
+		fix(&p.Brake.Last, &p.Brake.NotBefore)
+		fix(&p.Spent)
 	}
 	for nonce, l := range a.Leases {
 		if !fix(&l.Issued, &l.Expires) {

@@ -42,13 +42,18 @@ type LeaseRef struct {
 // receives the lease.
 type disclosed struct {
 	nonce string
-	at    time.Time
+	// role, if it is set, is the one that the account must still belong to, owner whose lease it is.
+	role, owner string
+	at          time.Time
 	// ttl is the TTL that the client asked for, 0: none. It only shortens the lease.
 	ttl   time.Duration
 	grant *Grant
 }
 
 func (e disclosed) apply(a *Account, r rules) error {
+	if err := a.serves(e.role); err != nil {
+		return err
+	}
 	if err := a.readable(e.at); err != nil {
 		return err
 	}
@@ -79,7 +84,8 @@ func (e disclosed) apply(a *Account, r rules) error {
 // case of a static account.
 func (e disclosed) nothingNew(a *Account) bool {
 	cur := a.current()
-	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && !a.wantsRotationOnRead(e.at) && a.readable(e.at) == nil
+	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && !a.wantsRotationOnRead(e.at) &&
+		a.readable(e.at) == nil && a.serves(e.role) == nil
 }
 
 // wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
@@ -92,13 +98,16 @@ func (a *Account) wantsRotationOnRead(now time.Time) bool {
 
 // lease adds a nonce for a version whose disclosure ends at until.
 func (a *Account) lease(e disclosed, version int, until time.Time, r rules) error {
+	if e.nonce == "" {
+		return errorf(Unavailable, "the role of account %s has changed meanwhile; read again", a.ID)
+	}
 	if a.Settings.Checkout == Exclusive {
-		if err := a.checkedOut(r); err != nil {
+		if err := a.checkedOut(e.at, r); err != nil {
 			return err
 		}
 	}
-	if len(a.Leases) >= maxLeases {
-		return errorf(NotReadable, "account %s has %d live leases, the most that one account may have; wait until some end or revoke them", a.ID, len(a.Leases))
+	if err := a.roomFor(e.owner, e.at); err != nil {
+		return err
 	}
 	left := until.Sub(e.at)
 	if left < max(time.Second, a.Settings.TTL/10) {
@@ -113,7 +122,7 @@ func (a *Account) lease(e disclosed, version int, until time.Time, r rules) erro
 	if a.Leases == nil {
 		a.Leases = map[string]Lease{}
 	}
-	a.Leases[e.nonce] = Lease{Version: version, Issued: e.at, Expires: e.at.Add(ttl), TTL: asked}
+	a.Leases[e.nonce] = Lease{Version: version, Issued: e.at, Expires: e.at.Add(ttl), TTL: asked, Owner: e.owner}
 	return nil
 }
 
@@ -155,7 +164,7 @@ func (a *Account) tooLate(version int, until, now time.Time) error {
 }
 
 // checkedOut is nil unless a lease of any version lives.
-func (a *Account) checkedOut(r rules) error {
+func (a *Account) checkedOut(now time.Time, r rules) error {
 	var latest time.Time
 	held := false
 	for _, l := range a.Leases {
@@ -163,14 +172,13 @@ func (a *Account) checkedOut(r rules) error {
 			continue
 		}
 		held = true
-		if l.Expires.After(latest) {
-			latest = l.Expires
-		}
+		latest = later(latest, a.endsBy(l, now))
 	}
 	if !held {
 		return nil
 	}
-	return errorf(Conflict, "account %s is checked out exclusively until %s; wait, or revoke that lease: %s", a.ID, latest.UTC().Format(time.RFC3339), a.revokeCommand())
+	return errorf(Conflict, "account %s is checked out exclusively, until %s at the latest; wait, or revoke that lease: %s; if Vault has no such lease any more, "+
+		"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeCommand(), a.rotateCommand())
 }
 
 func (a *Account) lastError() string {
@@ -210,6 +218,8 @@ func (e renewed) apply(a *Account, _ rules) error {
 	l, ok := a.Leases[e.lease.Nonce]
 	cur := a.current()
 	switch {
+	case a.Settings.Mode != Leased:
+		return errorf(Invalid, "account %s is handed out without leases now, so its lease cannot be renewed; read a new password", a.ID)
 	case !ok:
 		return errorf(Invalid, "the lease is not known to account %s any more; read a new password", a.ID)
 	case cur == nil || l.Version != cur.Number:
@@ -260,6 +270,7 @@ func (a *Account) endLease(nonce string, reason Reason, at time.Time, r rules) b
 		return false
 	}
 	delete(a.Leases, nonce)
+	a.known(l.Version)
 	cur := a.current()
 	if cur == nil || l.Version != cur.Number && !r.revokeIgnoresVersion {
 		return true

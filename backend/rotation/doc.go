@@ -42,7 +42,8 @@
 //     stands in old_unresolved like an attempt of the old one, whose window contains the longest operation
 //     in any case, since no cloud orders what two methods do; unless every attempt of the old one was
 //     closed by (a) or (b). Meanwhile nothing is sent, a retry neither.
-//  11. A read needs no pending, no reason for being due that forbids reading, and a current version.
+//  11. A read needs no pending, no reason for being due that forbids reading, a current version, and an account
+//     that still belongs to the role that it was asked through.
 //     Nonce and disclosure are durable before the answer.
 //  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first
 //     disclosure + max_ttl + slack the account becomes due by itself. What happens by the time of day is
@@ -51,7 +52,9 @@
 //     first 2 minutes of a process, nor in the minute after a step is believed. A stored time that lies in the future
 //     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
 //  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
-//     in the same write.
+//     in the same write. A rotation that an operator asked for ends the leases of older versions: Vault may not know them.
+//     A nonce whose caller has gone before the answer is taken back; if nobody was given the version, it is
+//     undisclosed again.
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
 //     also while nonces do.
 //  15. Binding is create-if-absent under one lock. The account carries what its rotation needs. An
@@ -112,7 +115,8 @@
 //   - I1: the password that a server has is in its account's record. Until the first reset is confirmed
 //     the cloud's own copy of the initial password counts as well.
 //   - I2: nobody is handed a password that the server does not have.
-//   - I3: an account with exclusive check-out has at most one live lease, of any version.
+//   - I3: an account with exclusive check-out has at most one live lease, of any version, unless an operator has asked for
+//     a rotation since the older one.
 //   - I4: no disclosed version stays live for more than 60 s past its deadline (rule 12), once the cloud
 //     answers and the settle windows have passed; 2 minutes more after a start of the process, and up to 7 more
 //     while the wall clock disagrees with the monotonic one.

@@ -75,6 +75,14 @@ func appendLease(out []byte, nonce string, l Lease) ([]byte, error) {
 		out = append(out, `,"ttl":`...)
 		out = strconv.AppendInt(out, int64(l.TTL), 10)
 	}
+	if l.Owner != "" {
+		quoted, err := json.Marshal(l.Owner)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, `,"owner":`...)
+		out = append(out, quoted...)
+	}
 	return append(out, '}'), nil
 }
 

@@ -170,6 +170,9 @@ type handed struct {
 }
 
 func (e handed) apply(a *Account, r rules) error {
+	if err := a.serves(e.role); err != nil {
+		return err
+	}
 	switch cur := a.current(); {
 	case a.Pending != nil && a.Pending.Batch == e.batch:
 		p := a.Pending

@@ -101,6 +101,9 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := hungUp(ctx); err != nil {
+		return nil, nil, err
+	}
 	if err := c.load(ctx, e); err != nil {
 		return nil, nil, err
 	}
@@ -119,6 +122,9 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	if member == nil {
 		return nil, nil, errorf(NotFound, "there is no account %s", id)
 	}
+	if group, ok := member.group(); !ok || group != e.id { // it has left meanwhile
+		return nil, nil, errorf(Conflict, "account %s does not share the password of role %s any more", id, e.rec.Role)
+	}
 	if !member.Gone.IsZero() {
 		return nil, nil, c.explainMember(id, member.readable(c.opts.Now()))
 	}
@@ -126,9 +132,9 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 		return nil, e.watch(), c.explainMember(id, err)
 	}
 	var grant Grant
-	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: &grant}}
-	leased := e.rec.Settings.Mode == Leased
-	if leased {
+	by := readerOf(ctx)
+	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: &grant, role: by.Role, owner: by.Owner}}
+	if e.rec.Settings.Mode == Leased {
 		if ev.nonce, err = c.opts.NewID(); err != nil {
 			return nil, nil, err
 		}
@@ -136,7 +142,7 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		return nil, e.watch(), err
 	}
-	answer := member.answer(leased, grant)
+	answer := member.answer(grant)
 	answer.Settings, answer.NextRotation = e.rec.Settings, c.replacedAt(e)
 	answer.Group = e.id
 	answer.Version.Number = e.rec.numberOf(member.current().Batch)

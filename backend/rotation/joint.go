@@ -77,6 +77,10 @@ func (c *Core) include(e *entry, rec *Account) (*Account, []*joiner) {
 	defer e.line.mu.Unlock()
 	var joined, left []*joiner
 	for _, j := range e.line.waiting {
+		if _, grants := j.ev.(disclosed); grants && j.ctx.Err() != nil {
+			left = append(left, j) // nobody waits for the answer
+			continue
+		}
 		next, err := transition(rec, j.ev, c.opts.rules)
 		if err != nil {
 			left = append(left, j)

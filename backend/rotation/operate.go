@@ -204,7 +204,8 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 			return err
 		}
 		if n := len(e.rec.Leases); n > 0 {
-			return errorf(Conflict, "account %s has %d live leases; revoke them first: %s", id, n, e.rec.revokeCommand())
+			return errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
+				id, n, e.rec.revokeCommand(), e.rec.rotateCommand())
 		}
 	}
 	if err := c.bury(ctx, e.rec); err != nil {

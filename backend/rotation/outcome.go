@@ -227,7 +227,10 @@ func (a *Account) failed(i int, b Backoff, r rules) {
 func (a *Account) promote(attempt string, at time.Time, r rules) {
 	p := a.Pending
 	a.closeAttempt(attempt)
-	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.believes(p.Place), Disclosed: p.Disclosed, Until: p.Until})
+	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.believes(p.Place), Disclosed: p.Disclosed, Until: p.Until, Known: p.Known})
+	if a.Due != nil && a.Due.Forced {
+		a.endOlderLeases()
+	}
 	if len(p.Attempts) > 0 && !r.promoteForgetsOpen {
 		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
 	}

@@ -29,6 +29,20 @@ type Answer struct {
 	Holders []ID
 }
 
+// Paused is the time that would be next of a schedule that is disabled, for consumers that read again by the
+// schedule: an operator may rotate meanwhile. Zero: there is no such schedule.
+func (a *Answer) Paused(now time.Time) time.Time {
+	s := a.Settings.Schedule
+	if !s.Disabled || a.Settings.Mode != Static {
+		return time.Time{}
+	}
+	from := a.LastRotation
+	if from.IsZero() || from.After(now) {
+		from = a.Version.Created
+	}
+	return s.after(now, from)
+}
+
 // LeaseID is the account or group that the lease belongs to.
 func (a *Answer) LeaseID() ID {
 	if a.Group != (ID{}) {
@@ -50,6 +64,10 @@ func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try fu
 	deadline := time.Now().Add(wait)
 	for {
 		answer, changed, err := try(e)
+		if err == nil && answer.Lease != nil && hungUp(ctx) != nil {
+			c.withdraw(ctx, e, answer.Lease.Nonce)
+			return nil, hungUp(ctx)
+		}
 		var not *Error
 		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || not.idle || wait <= 0 {
 			return answer, err
@@ -91,7 +109,8 @@ func until(ctx context.Context) time.Duration {
 // tryRead is one try of Read. changed is closed at the record's next change.
 func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{}, error) {
 	_, live, connectErr := c.connect(ctx, e.id.Connection)
-	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant)}
+	by := readerOf(ctx)
+	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant), role: by.Role, owner: by.Owner}
 	var j *joiner
 	if e.leased.Load() && !c.opts.rules.nonceAfterAnswer {
 		nonce, err := c.opts.NewID()
@@ -107,7 +126,10 @@ func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{},
 		if j.err != nil {
 			return nil, e.watch(), j.err
 		}
-		return j.rec.answer(true, *ev.grant), nil, nil
+		return j.rec.answer(*ev.grant), nil, nil
+	}
+	if err := hungUp(ctx); err != nil {
+		return nil, nil, err
 	}
 	if err := c.load(ctx, e); err != nil {
 		return nil, nil, err
@@ -162,12 +184,15 @@ func (c *Core) disclose(ctx context.Context, e *entry, ev disclosed) (*Answer, e
 		return c.discloseLate(e, ev)
 	}
 	if ev.nothingNew(e.rec) {
-		return c.answer(e, false, *ev.grant), nil
+		return c.answer(e, *ev.grant), nil
+	}
+	if err := hungUp(ctx); err != nil {
+		return nil, err
 	}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		return nil, c.explain(e, err)
 	}
-	return c.answer(e, leased, *ev.grant), nil
+	return c.answer(e, *ev.grant), nil
 }
 
 // explain says what a rotation waits for that keeps an account from being read. The caller holds e.mu.
@@ -205,12 +230,13 @@ func (c *Core) discloseLate(e *entry, ev disclosed) (*Answer, error) {
 		<-time.After(time.Millisecond)
 		_ = c.apply(c.ctx, e, ev)
 	}()
-	return next.answer(true, *ev.grant), nil
+	return next.answer(*ev.grant), nil
 }
 
-func (a *Account) answer(leased bool, grant Grant) *Answer {
+// answer is what a client is given: under a lease exactly if one was granted, whatever the settings are by now.
+func (a *Account) answer(grant Grant) *Answer {
 	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.factsFor(a.current()), Elsewhere: a.elsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
-	if leased {
+	if grant.Nonce != "" {
 		r.Lease = &grant
 	}
 	return r
@@ -244,8 +270,8 @@ func (c *Core) replacedAt(e *entry) time.Time {
 }
 
 // answer is the current version, handed out. The caller holds e.mu.
-func (c *Core) answer(e *entry, leased bool, grant Grant) *Answer {
-	r := e.rec.answer(leased, grant)
+func (c *Core) answer(e *entry, grant Grant) *Answer {
+	r := e.rec.answer(grant)
 	r.NextRotation = c.replacedAt(e)
 	return r
 }

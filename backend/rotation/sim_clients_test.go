@@ -179,6 +179,9 @@ func (w *world) someLease(draw *rand.Rand) *simLease {
 // rotate is an operator's rotate-role.
 func (w *world) rotate(ctx context.Context, id ID, wait time.Duration) error {
 	before := w.record(id)
+	w.mu.Lock()
+	w.asked[id] = true
+	w.mu.Unlock()
 	w.tracef("an operator rotates %s", id.InstanceID)
 	w.mu.Lock()
 	w.words[id]++

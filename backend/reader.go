@@ -1,0 +1,30 @@
+package backend
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// ownerBytes is how much of an owner's hash is kept with each lease: enough to tell readers apart.
+const ownerBytes = 9
+
+// readerOf is who reads through a role: the token's entity, or a token that has none.
+func readerOf(req *logical.Request, role string) rotation.Reader {
+	owner := ""
+	switch {
+	case req.EntityID != "":
+		owner = "entity " + req.EntityID
+	case req.ClientTokenAccessor != "":
+		owner = "accessor " + req.ClientTokenAccessor
+	case req.ClientToken != "": // a batch token has no accessor; Vault passes tokens on as hashes
+		owner = "token " + req.ClientToken
+	default:
+		return rotation.Reader{Role: role}
+	}
+	sum := sha256.Sum256([]byte(owner))
+	return rotation.Reader{Role: role, Owner: base64.RawURLEncoding.EncodeToString(sum[:ownerBytes])}
+}
