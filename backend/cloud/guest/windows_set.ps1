@@ -29,7 +29,7 @@ try {
 	if ((Get-WmiObject -Class Win32_ComputerSystem).DomainRole -ge 4) { Complete 92 'domain controller' }
 
 	$user = [Text.Encoding]::Unicode.GetString([Convert]::FromBase64String($name))
-	if ($user -eq ([char]64 + 'builtin-administrator')) {
+	if ($user -eq ('{0}builtin-administrator' -f [char]64)) {
 		# Its name is the language's, and may have been changed; its SID ends in -500 everywhere.
 		$user = $null
 		foreach ($candidate in (Get-WmiObject -Class Win32_UserAccount -Filter 'LocalAccount=True')) {
