@@ -34,6 +34,9 @@ var (
 	badWait  = map[string]badField{"wait": {values: []any{"46s", "-1s", "soon", "0.5s"}}}
 )
 
+// badRead is how the fields of a read of a leased role's password are misused.
+var badRead = map[string]badField{"wait": badWait["wait"], "ttl": {values: []any{"1s", "-1s", "soon", "0.5s"}}}
+
 // withService makes a value of endpoints of each URL.
 func withService(service string, urls []string) []any {
 	values := []any{"no pair", map[string]any{"nonsense": "https://example.com"}}
@@ -57,8 +60,8 @@ var badFields = map[string]map[string]badField{
 		"provider":                      {"aws", []any{"", "azure", control, object}},
 		"region":                        {"aws", []any{"", "no region!", control, tooLong, object}},
 		"project_id":                    {"huaweicloud", []any{"", "../x", "no id", control, tooLong}},
-		"access_key":                    {"aws", []any{"", control, tooLong}},
-		"secret_key":                    {"aws", []any{"", control, tooLong, object}},
+		"access_key":                    {"aws", []any{"", control, tooLong, " AK", `"AK"`, "AK\u00a0"}},
+		"secret_key":                    {"aws", []any{"", control, tooLong, object, "a b", "'ab'", "\ufeffab"}},
 		"auth_url":                      {"opentelekomcloud", append(anys(badURLs), control)},
 		"username":                      {"opentelekomcloud", []any{"", control, tooLong}},
 		"password":                      {"opentelekomcloud", []any{"", control, tooLong, object}},
@@ -90,7 +93,7 @@ var badFields = map[string]map[string]badField{
 		"connection":                 {"leased", []any{"", "none", "a/b", control, object}},
 		"instance_ids":               {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
 		"instance_tags":              {"tags", badPairs},
-		"username":                   {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", "a b", tooLong, object}},
+		"username":                   {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", " a", "a\u200bb", "1000", "@builtin-administrator", strings.Repeat("a", 33), tooLong, object}},
 		"mode":                       {"leased", []any{"dynamic", control}},
 		"source":                     {"leased", []any{"initial", "import", control}},
 		"key":                        {"initial", []any{"none", "a/b", tooLong}},
@@ -116,8 +119,8 @@ var badFields = map[string]map[string]badField{
 	},
 	"POST rotate-role/{role}":               badWait,
 	"POST rotate-role/{role}/{instance_id}": badWait,
-	"GET creds/{role}":                      badWait,
-	"GET creds/{role}/{instance_id}":        badWait,
+	"GET creds/{role}":                      badRead,
+	"GET creds/{role}/{instance_id}":        badRead,
 	"LIST discover/{connection}/":           badPages,
 	"POST import/{connection}/{instance_id}/{username}": {
 		"password":             {"", []any{"", control, tooLong, object}},
