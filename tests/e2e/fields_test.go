@@ -84,10 +84,11 @@ var badFields = map[string]map[string]badField{
 		"verify_connection":             {"aws", badFlags[:1]},
 	},
 	"POST keys/{name}": {
-		"private_key": {"", []any{"", "no key", object, "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"}},
-		"passphrase":  {"generate", []any{"of nothing", object}},
-		"generate":    {"key", []any{true, "perhaps", object}},
-		"bits":        {"generate", []any{1, 2049, 100000, "many"}},
+		"private_key":         {"", []any{"", "no key", object, "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"}},
+		"passphrase":          {"generate", []any{"of nothing", object}},
+		"generate":            {"key", []any{true, "perhaps", object}},
+		"bits":                {"generate", []any{1, 2049, 100000, "many"}},
+		"allowed_connections": {"generate", []any{object, true}},
 	},
 	"POST roles/{name}": {
 		"connection":                 {"leased", []any{"", "none", "a/b", control, object}},
