@@ -52,6 +52,7 @@ type backend struct {
 	distances   distances
 	discoveries discoveries
 	refreshes   refreshes
+	asking      few
 	keyDrops    keyDrops
 
 	rootRotations rootRotations
@@ -97,6 +98,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		roleLocks:       locksutil.CreateLocks(),
 		rounds:          newRounds(),
 		clock:           wallClock(),
+		asking:          make(few, fewAtOnce),
 	}
 	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
 	b.places = newCache(conf.StorageView, placePrefix, decodePlaces)

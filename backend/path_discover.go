@@ -100,6 +100,11 @@ func (d *discoveries) instances(ctx context.Context, b *backend, name string, c 
 	if err != nil {
 		return nil, err
 	}
+	leave, err := b.asking.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	now := time.Now()
 	listed, err := provider.FindInstances(ctx, c.RequiredTags)
 	if err != nil {

@@ -106,6 +106,8 @@ func Transport(what string, err error) *Error {
 	case kind == Unavailable:
 		// First: the error of a dial that timed out counts as an exceeded deadline, too.
 		reason = "the cloud cannot be reached: " + sanitizeTransport(err)
+	case errors.Is(err, errAnswer):
+		reason = errAnswer.Error() + "; check endpoints and auth_url of the connection"
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = "no answer from the cloud in time; see request_timeout of the connection"
 	case errors.Is(err, context.Canceled):

@@ -48,6 +48,12 @@ func NewMetadataClient(allowed ...netip.Prefix) *http.Client {
 	}
 }
 
+// boundedBody is an answer's body that ends at a limit.
+type boundedBody struct {
+	io.Reader
+	io.Closer
+}
+
 // bounded ends every answer at limit bytes.
 type bounded struct {
 	*http.Transport

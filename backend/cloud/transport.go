@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -40,13 +39,14 @@ func NewHTTPClient(caPEM string, timeout time.Duration, domains ...string) (*htt
 		tlsConfig.RootCAs = pool
 	}
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialTo(domains),
-		TLSClientConfig:       tlsConfig,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       90 * time.Second,
-		ExpectContinueTimeout: time.Second,
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialTo(domains),
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeader,
 
 		OnProxyConnectResponse: checkProxy,
 	}
@@ -115,10 +115,6 @@ func refuse(address string, wrong func(netip.Addr) bool) error {
 	}
 	return nil
 }
-
-// maxAnswer bounds the body of an answer, in bytes, far above any real one: an endpoint is not trusted
-// to end its answer.
-const maxAnswer = 64 << 20
 
 // neverSent reports whether err proves that no byte of the request reached the cloud: the
 // connection could not be made. A failure after that may have left a request behind.
@@ -203,16 +199,13 @@ func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := sendNoting(g.next, r)
-	if err == nil {
-		resp.Body = boundedBody{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
-}
-
-// boundedBody is an answer's body that ends at maxAnswer.
-type boundedBody struct {
-	io.Reader
-	io.Closer
+	if err := readBounded(resp); err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections through.

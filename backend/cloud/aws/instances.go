@@ -19,12 +19,12 @@ const (
 	maxFilters      = 50
 	maxFilterValues = 200
 	maxFilterLength = 255 // characters of a filter's value, escapes included
-	pageSize        = 1000
+	pageSize        = 100
 )
 
 // maxPages bounds a listing, so that an endpoint which repeats its page token can't keep a caller
-// forever. With full pages that is ten million instances.
-const maxPages = 10_000
+// forever. With full pages that is 200,000 instances.
+const maxPages = 2_000
 
 // DescribeInstances implements cloud.Provider. It filters by instance-id instead of naming the ids
 // as InstanceId parameters: one unknown id would fail that whole call with

@@ -140,7 +140,7 @@ func TestSimulatedInstances(t *testing.T) {
 
 func TestSimulatedFindFollowsPages(t *testing.T) {
 	s := startSimulated(t, cloudsim.SeedOptions{NoServers: true})
-	const marked = pageSize + 5
+	const marked = 2*pageSize + 5
 	for n := range marked + 3 {
 		tags := map[string]string{"team": "a*"}
 		if n >= marked {
@@ -159,8 +159,8 @@ func TestSimulatedFindFollowsPages(t *testing.T) {
 	if err != nil || len(got) != marked || len(seen) != marked {
 		t.Errorf("%d instances, %d different, error %v; want %d", len(got), len(seen), err, marked)
 	}
-	if n := len(s.gate.passed()); n != 2 {
-		t.Errorf("gate was waited for %d times, want once for each of 2 pages", n)
+	if n := len(s.gate.passed()); n != 3 {
+		t.Errorf("gate was waited for %d times, want once for each of 3 pages", n)
 	}
 	const two = maxFilterValues + 5 // batches
 	var ids []string

@@ -11,7 +11,7 @@ import (
 )
 
 // maxAnswer bounds an answer, in bytes. One hundred described instances take well under 1 MiB.
-const maxAnswer = 16 << 20
+const maxAnswer = 4 << 20
 
 // transport sends the SDK's requests through the connection's client, whose redirect and time-out
 // rules the SDK would otherwise replace by its own, and lets only answers of the API pass. What
