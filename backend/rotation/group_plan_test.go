@@ -98,6 +98,9 @@ func TestPlanRollout(t *testing.T) {
 			members: []groupMember{alone(sharing("a", hasTwo)), alone(sharing("b", failing))}, want: "leave out, agree", names: []string{"b"}},
 		{name: "one is blocked for long", group: rolling(func(g *Account) { g.Pending.Created = t0.Add(-5 * time.Minute) }),
 			members: []groupMember{alone(sharing("a", hasTwo)), alone(sharing("b", func(a *Account) { a.OldUnresolved = []Attempt{sent("x")} }))}, want: "leave out, agree", names: []string{"b"}},
+		{name: "one is braked", group: rolling(), members: []groupMember{alone(sharing("a", hasTwo)), alone(sharing("b", pendingTwo(time.Hour), func(a *Account) {
+			a.Pending.Brake = Brake{Unshown: maxUnshown, Last: t0.Add(-time.Minute), NotBefore: t0.Add(time.Hour)}
+		}))}, want: "leave out, agree", names: []string{"b"}},
 		{name: "one that was left out is not waited for again", group: rolling(), members: []groupMember{alone(sharing("a", hasTwo)), alone(sharing("b", isOut))}, want: "agree"},
 		{name: "one that was left out, while nobody has it", group: rolling(), members: []groupMember{alone(sharing("a", pendingTwo(time.Minute, polled))), alone(sharing("b", isOut))}, next: 4 * time.Minute},
 

@@ -220,7 +220,8 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account) error {
 		if err := c.apply(ctx, c.entry(m.ID), leftOut{at: now}); err != nil {
 			return err
 		}
-		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.ID.String(), "role", g.Role, "reason", m.whyLeftOut())
+		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.ID.String(), "role", g.Role,
+			"reason", m.whyLeftOut())
 	}
 	e.looked(changes, plan)
 	switch {
