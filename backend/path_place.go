@@ -17,6 +17,7 @@ func (b *backend) pathPlace() *framework.Path {
 			"name":   nameField("Name of the connection."),
 			"trust":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"}, Description: "The fingerprint of the place where the connection leads now, as read here: it is the cloud account of the connection's existing servers, and what it says about them is to be believed. Default: none."},
 			"forget": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Forget"}, Description: "The fingerprint of another place that does not exist any more: its passwords and what it was believed are forgotten. Default: none."},
+			"claim":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Claim"}, Description: "A user of an instance, as INSTANCE_ID/USERNAME, that another connection's account holds and that is this connection's: the other account loses its role. Default: none."},
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -39,7 +40,7 @@ func (b *backend) pathPlace() *framework.Path {
 				Summary:     "Say that the place of a connection is that of its existing servers, or forget another one.",
 				Description: "An operator's word in the place of a proof. Needs sudo.",
 				Responses: answers("The word was taken.", map[string]*framework.FieldSchema{
-					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts did not believe the place before, or have forgotten the other one."},
+					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts did not believe the place before, have forgotten the other one, or have lost their role."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -84,9 +85,15 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 
 func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	trust, forget := data.Get("trust").(string), data.Get("forget").(string)
-	if (trust == "") == (forget == "") {
-		return nil, invalidf("trust, forget: give one of them, with a fingerprint that this shows: %s", command("read", placePrefix+name))
+	trust, forget, claim := data.Get("trust").(string), data.Get("forget").(string), data.Get("claim").(string)
+	given := 0
+	for _, word := range []string{trust, forget, claim} {
+		if word != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s", command("read", placePrefix+name))
 	}
 	defer lock(b.connectionLocks, name)()
 	c, _, err := b.connectionOf(ctx, name)
@@ -94,15 +101,19 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	var count int
-	if forget != "" {
+	switch {
+	case forget != "":
 		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
-		if err != nil {
-			return nil, vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
-		}
-	} else if count, err = b.trustPlace(ctx, name, c, rotation.Place(trust)); err != nil {
+		err = vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
+	case claim != "":
+		count, err = b.takeOver(ctx, name, c, claim)
+	default:
+		count, err = b.trustPlace(ctx, name, c, rotation.Place(trust))
+	}
+	if err != nil {
 		return nil, err
 	}
-	b.Logger().Warn("an operator's word about a connection's place", "connection", name, "trust", trust, "forget", forget, "by", req.DisplayName, "accounts", count)
+	b.Logger().Warn("an operator's word about a connection's place", "connection", name, "trust", trust, "forget", forget, "claim", claim, "by", req.DisplayName, "accounts", count)
 	return &logical.Response{Data: map[string]any{"accounts": count}}, nil
 }
 
@@ -140,4 +151,14 @@ func (b *backend) trustPlace(ctx context.Context, name string, c *connection, pl
 	}
 	b.core.ForgetConnection(name)
 	return count, nil
+}
+
+// takeOver frees a user of an instance that another connection's account holds.
+func (b *backend) takeOver(ctx context.Context, name string, c *connection, claim string) (int, error) {
+	id, err := rotation.ParseID(name + "/" + claim)
+	if err != nil {
+		return 0, invalidf("claim: must be INSTANCE_ID/USERNAME, as in the error that refused the role")
+	}
+	count, err := b.core.TakeOver(ctx, rotation.Binding{ID: id, Provider: c.Provider, Place: c.place()})
+	return count, vaultError("", err)
 }

@@ -43,7 +43,7 @@ func (p *trustedPlaces) has(place rotation.Place) bool {
 
 // place is the fingerprint of where the connection's requests go and as whom.
 func (c *connection) place() rotation.Place {
-	return rotation.PlaceOf(c.placeNames(), c.AccountID, c.AccountID != "" && c.chosenByCloud())
+	return rotation.PlaceOf(c.placeNames(), c.AccountID, c.chosenByCloud())
 }
 
 // placeNames are what a place is known by. No key and no user has a part in it.

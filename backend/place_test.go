@@ -319,3 +319,43 @@ func TestOnlyTheCloudsOwnHostsProveAnAccount(t *testing.T) {
 		}
 	}
 }
+
+// claimed is a mount with a second connection, whose role binds the server first.
+func claimed(t *testing.T, first map[string]any) *ledAway {
+	t.Helper()
+	h := newLedAway(t, resetCloud, nil)
+	h.write(t, "config/other", merged(connectionData(resetCloud), first))
+	h.write(t, "roles/secret-name", merged(map[string]any{"connection": "other", "instance_ids": "srv-1", "username": "root"}, merged(staticRole, map[string]any{"skip_import_rotation": true})))
+	return h
+}
+
+// TestAServerCannotBeClaimedThroughAnotherCloud: an endpoint that its writer chose may say that it has any server.
+func TestAServerCannotBeClaimedThroughAnotherCloud(t *testing.T) {
+	h := claimed(t, map[string]any{"endpoints": map[string]any{"compute": lyingEndpoint}})
+	h.write(t, "roles/web", merged(map[string]any{"connection": "prod", "instance_ids": "srv-1", "username": "root"}, staticRole))
+	if got := h.account(t, "srv-1"); got["role"] != "web" {
+		t.Errorf("the real account belongs to role %v", got["role"])
+	}
+}
+
+func TestARefusalTellsNoOtherAccountsRole(t *testing.T) {
+	web := merged(map[string]any{"connection": "prod", "instance_ids": "srv-1", "username": "root"}, staticRole)
+	t.Run("of the same place it does", func(t *testing.T) {
+		h := claimed(t, nil)
+		h.refused(t, logical.UpdateOperation, "roles/web", web, http.StatusConflict, "secret-name")
+	})
+	h := claimed(t, map[string]any{"region": "r-2"}) // of which it is not known whether it is the same account
+	resp, err := h.request(t, logical.UpdateOperation, "roles/web", web)
+	status, message := statusOf(resp, err)
+	if status != http.StatusConflict || strings.Contains(message, "secret-name") || strings.Contains(message, "other/") || !strings.Contains(message, "place/prod claim=srv-1/root") {
+		t.Fatalf("status %d: %s", status, message)
+	}
+	h.refusedWrite(t, "place/prod", map[string]any{"claim": "srv-1"}, "claim")
+	if got := h.write(t, "place/prod", map[string]any{"claim": "srv-1/root"}).Data["accounts"]; got != 1 {
+		t.Errorf("%v accounts lost their role", got)
+	}
+	h.write(t, "roles/web", web)
+	if got := h.read(t, "accounts/other/srv-1/root"); got["role"] != "" {
+		t.Errorf("the other account still belongs to role %v", got["role"])
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -19,7 +21,8 @@ import (
 // where both are known to be on Linux (see claim.sameUser).
 type binding struct {
 	Schema int `json:"schema"`
-	// Claims are by user name, as it was written.
+	// Claims are by user name, as it was written, and by realm (see Place.realm): somebody who names the hosts of his
+	// connection himself must not be able to claim a server first that is not his.
 	Claims map[string]claim `json:"claims,omitempty"`
 }
 
@@ -50,6 +53,20 @@ func foldedUser(username string) string {
 
 func (b Binding) key() string { return bindingKey(b.Provider, b.ID) }
 
+// claimKey names a claim in its marker. No user name has a slash.
+func (b Binding) claimKey() string {
+	if realm := b.Place.realm(); realm != "" {
+		return b.Username + "/" + realm
+	}
+	return b.Username
+}
+
+// userOf is the inverse of claimKey.
+func userOf(key string) (username, realm string) {
+	username, realm, _ = strings.Cut(key, "/")
+	return username, realm
+}
+
 func (b Binding) linux() bool { return b.Facts.Platform == cloud.Linux }
 
 // sameUser reports whether the claim of a user name is about the user that b means.
@@ -68,11 +85,12 @@ func (c claim) sameUser(username string, b Binding) bool {
 // claims are the marker's claims on the user that b means, its own name first.
 func (m binding) claims(b Binding) []claim {
 	var found []claim
-	for _, username := range slices.Sorted(maps.Keys(m.Claims)) {
-		c := m.Claims[username]
+	for _, key := range slices.Sorted(maps.Keys(m.Claims)) {
+		c := m.Claims[key]
+		username, realm := userOf(key)
 		switch {
-		case !c.sameUser(username, b):
-		case username == b.Username:
+		case !c.sameUser(username, b) || realm != "" && realm != b.Place.realm():
+		case key == b.claimKey():
 			found = append([]claim{c}, found...)
 		default:
 			found = append(found, c)
@@ -104,9 +122,10 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 	if err != nil {
 		return m, err
 	}
-	for _, username := range slices.Sorted(maps.Keys(m.Claims)) {
-		claimed := m.Claims[username]
-		if claimed.Account == nil || *claimed.Account == b.ID {
+	for _, key := range slices.Sorted(maps.Keys(m.Claims)) {
+		claimed := m.Claims[key]
+		username, realm := userOf(key)
+		if claimed.Account == nil || *claimed.Account == b.ID || realm != b.Place.realm() {
 			continue
 		}
 		// A marker is written before its account: one without an account is the trace of a crash.
@@ -120,6 +139,10 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 		claimed.Linux = holder.Facts.Platform == cloud.Linux // it may have become known since
 		if !claimed.sameUser(username, b) {
 			continue
+		}
+		if !(b.Connection == claimed.Account.Connection || b.Place.mayTell(holder.Place)) {
+			return m, errorf(Conflict, "user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
+				"if the server is this connection's, somebody with sudo may take it over: vault write %splace/%s claim=%s/%s", b.Username, b.InstanceID, mount, b.Connection, b.InstanceID, b.Username)
 		}
 		of := "no role"
 		if holder.Role != "" {
@@ -140,12 +163,12 @@ func (c *Core) claim(ctx context.Context, b Binding) (claim, error) {
 	}
 	known := m.known(b)
 	id := b.ID
-	if own, ok := m.Claims[b.Username]; ok && own.Account != nil && *own.Account == id && own.Linux == b.linux() {
+	if own, ok := m.Claims[b.claimKey()]; ok && own.Account != nil && *own.Account == id && own.Linux == b.linux() {
 		return known, nil
 	}
 	next := known
 	next.Account = &id
-	m.set(b.Username, next)
+	m.set(b.claimKey(), next)
 	return known, saveBinding(ctx, c.opts.Storage, b.key(), id, m)
 }
 
@@ -184,20 +207,72 @@ func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b bi
 // bury leaves a tombstone in the place of an account that is about to be deleted. The caller holds the
 // binding's lock.
 func (c *Core) bury(ctx context.Context, a *Account) error {
-	b := Binding{ID: a.ID, Provider: a.Provider, Facts: a.Facts}
+	b := Binding{ID: a.ID, Provider: a.Provider, Facts: a.Facts, Place: a.Place}
 	m, err := loadBinding(ctx, c.opts.Storage, b.key(), a.ID)
 	if err != nil {
 		return err
 	}
-	if own := m.Claims[a.Username]; own.Account != nil && *own.Account != a.ID {
-		return nil // another account's by now
+	var own []string
+	for key, held := range m.Claims {
+		if held.Account != nil && *held.Account == a.ID {
+			own = append(own, key)
+		}
+	}
+	if len(own) == 0 {
+		if held := m.Claims[b.claimKey()]; held.Account != nil {
+			return nil // another account's by now
+		}
+		own = []string{b.claimKey()}
 	}
 	// A leased version that a client has been given is owed a rotation: it is not read again either.
 	cur := a.current()
 	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
-	m.set(a.Username, claim{
-		Linux:              b.linux(),
-		InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.wasReset(),
-	})
+	for _, key := range own {
+		m.set(key, claim{
+			Linux:              b.linux(),
+			InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.wasReset(),
+		})
+	}
 	return saveBinding(ctx, c.opts.Storage, b.key(), a.ID, m)
+}
+
+// TakeOver frees, on an operator's word, a user of an instance that another connection's account holds, so that a role
+// of b's connection may be bound to it. It returns how many accounts have lost their role by that.
+func (c *Core) TakeOver(ctx context.Context, b Binding) (n int, err error) {
+	lock := locksutil.LockForKey(c.bindings, b.key())
+	lock.Lock()
+	defer lock.Unlock()
+	m, err := loadBinding(ctx, c.opts.Storage, b.key(), b.ID)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Claims)) {
+		held := m.Claims[key]
+		username, realm := userOf(key)
+		if held.Account == nil || *held.Account == b.ID || realm != b.Place.realm() || !held.sameUser(username, b) {
+			continue
+		}
+		if err := c.loseRole(ctx, *held.Account); err != nil {
+			return n, err
+		}
+		held.Account = nil
+		m.set(key, held)
+		n++
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, saveBinding(ctx, c.opts.Storage, b.key(), b.ID, m)
+}
+
+// loseRole takes an account out of its role, and out of its group.
+func (c *Core) loseRole(ctx context.Context, id ID) error {
+	a, err := c.get(ctx, id)
+	if err != nil || a == nil || a.Role == "" {
+		return err
+	}
+	if a.Settings.SharedPassword {
+		return c.leave(ctx, a.Role, id)
+	}
+	return c.Unbind(ctx, id, a.Role)
 }

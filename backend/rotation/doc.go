@@ -57,7 +57,8 @@
 //     undisclosed again.
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
 //     also while nonces do.
-//  15. Binding is create-if-absent under one lock. The account carries what its rotation needs. An
+//  15. Binding is create-if-absent under one lock, unique over provider, instance and user among the
+//     connections to the cloud's own hosts, and among those that name the same hosts themselves. The account carries what its rotation needs. An
 //     instance that is terminated, or that the cloud does not know twice in a row, retires the account,
 //     and its leases still end. A first or scheduled rotation that has not begun when the account loses
 //     its role is not made: only the role's readers had use for it.

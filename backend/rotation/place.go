@@ -38,12 +38,15 @@ func PlaceOf(names []string, account string, proven bool) Place {
 	}
 	place := hex.EncodeToString(digest.Sum(nil)[:8])
 	if !isAccountID(account) {
-		return Place(place)
+		account = ""
 	}
-	if proven {
+	switch {
+	case proven:
 		return Place(place + provenMark + account)
+	case account != "":
+		return Place(place + toldMark + account)
 	}
-	return Place(place + toldMark + account)
+	return Place(place)
 }
 
 // isAccountID reports whether a cloud's word for an account may be kept: it is foreign text.
@@ -64,7 +67,21 @@ func (p Place) split() (names, account string, proven bool) {
 // Account is what the cloud calls the account of the place, and whether that is proven.
 func (p Place) Account() (id string, proven bool) {
 	_, id, proven = p.split()
-	return id, proven
+	return id, proven && id != ""
+}
+
+// mayTell reports whether who asks from this place may be told about an account of another: one account of the cloud
+// has no secrets of this kind from itself.
+func (p Place) mayTell(o Place) bool { return p == o || p.sameAccount(o) }
+
+// realm is within which an account is unique over provider, instance id and user name: "" for the cloud's own hosts,
+// where nobody sees another's server; else the hosts that a connection names, which may claim to have any.
+func (p Place) realm() string {
+	names, _, own := p.split()
+	if own {
+		return ""
+	}
+	return names
 }
 
 // same reports whether two fingerprints are of one place. An account that is not known yet may be any.
