@@ -193,7 +193,7 @@ func root(instance string) rotation.ID {
 var settingChanges = map[string][]map[string]any{
 	"leased": {
 		{"ttl": "30m"}, {"max_ttl": "3h"}, {"checkout": "exclusive"}, {"max_versions": 3}, {"custom_metadata": "owner=ops"}, {"min_reset_interval": "2h"},
-		{"password_policy": "strong"}, {"force_stop": false}, {"rotation_schedule": "0 3 * * SAT", "rotation_window": "2h"},
+		{"password_policy": "strong"}, {"rotation_schedule": "0 3 * * SAT", "rotation_window": "2h"},
 		// As tools write that always write all fields.
 		{"connection": "prod", "instance_ids": []string{"srv-2", "srv-1", "srv-3"}, "username": "", "ttl": "20m", "force_stop": true},
 	},
@@ -318,6 +318,25 @@ func TestANewSelectionNeedsTheCloud(t *testing.T) {
 			h.write(t, "roles/web", change)
 		})
 	}
+}
+
+// TestShutdownsAreForbiddenWithoutTheCloud: where it can be asked, what could never rotate any more is refused; where
+// it cannot, the word counts.
+func TestShutdownsAreForbiddenWithoutTheCloud(t *testing.T) {
+	h := leasedRole(t, nil)
+	h.refusedWrite(t, "roles/web", map[string]any{"force_stop": false}, "force_stop", "srv-1", "RUNNING")
+	h.failAll(cloud.Errorf(cloud.Unavailable, "no route"))
+	resp := h.write(t, "roles/web", map[string]any{"force_stop": false})
+	if resp == nil || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "no route") {
+		t.Errorf("the answer is %v", resp)
+	}
+	if view, err := h.core.Inspect(t.Context(), root("srv-1")); err != nil || view.Settings.ForceStop {
+		t.Errorf("the account has %+v, %v", view, err)
+	}
+	h.failAll(nil)
+	h.write(t, "roles/web", map[string]any{"force_stop": true})
+	h.cloud.change("srv-1", func(i *cloud.Instance) { i.State, i.CloudState = cloud.StateStopped, "STOPPED" })
+	h.write(t, "roles/web", map[string]any{"force_stop": false})
 }
 
 // TestARepeatedWriteLooksAnew: but it does not depend on that.

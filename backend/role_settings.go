@@ -58,8 +58,8 @@ func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]mem
 	return members, !slices.Contains(whole, false), vaultError("", err)
 }
 
-// refit checks what a write changes of how passwords are made against the instances as they are known, and asks
-// no cloud.
+// refit checks what a write changes of how passwords are made against the instances as they are known. It needs no
+// cloud: only whether a server runs nobody knows without one, and where that is refused it is not believed to.
 func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d cloud.Descriptor, members []member) ([]string, error) {
 	was, _ := old.resetMethod(d)
 	is, _ := next.resetMethod(d)
@@ -71,6 +71,11 @@ func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d c
 		return nil, err
 	}
 	var warnings []string
+	if is.MayStop && next.Mode == rotation.Leased && !next.forceStop() && old.forceStop() {
+		if err := v.seeStates(ctx, members); err != nil {
+			warnings = append(warnings, "force_stop: false; where servers run, the end of a lease rotates nothing any more. Which ones do could not be seen: "+err.Error())
+		}
+	}
 	for _, m := range members {
 		if m.instance.State == cloud.StateGone {
 			continue
@@ -89,8 +94,28 @@ func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d c
 	if err := v.checkShared(ctx, members); err != nil {
 		return nil, err
 	}
-	if is.MayStop && next.Mode == rotation.Leased && !next.forceStop() && old.forceStop() {
-		warnings = append(warnings, "force_stop: false; at the end of their leases the passwords of running servers are not rotated any more, until these are stopped")
-	}
 	return atMostTen(warnings), nil
+}
+
+// seeStates asks the cloud for the states of members.
+func (v *resolver) seeStates(ctx context.Context, members []member) error {
+	ids := make([]string, len(members))
+	for i, m := range members {
+		ids[i] = m.instance.ID
+	}
+	found, err := v.provider.DescribeInstances(ctx, ids)
+	if err != nil {
+		return err
+	}
+	states := make(map[string]cloud.Instance, len(found))
+	for _, i := range found {
+		states[i.ID] = i
+	}
+	for i := range members {
+		members[i].instance.State, members[i].instance.CloudState = cloud.StateGone, ""
+		if now, ok := states[members[i].instance.ID]; ok {
+			members[i].instance.State, members[i].instance.CloudState = now.State, now.CloudState
+		}
+	}
+	return nil
 }
