@@ -194,6 +194,7 @@ type entry struct {
 	// count of changes at the last look at the members, lastLook when that was, and together whether some of
 	// them are to be sent its value in a joint request.
 	known       atomic.Pointer[Account]
+	snapshot    atomic.Pointer[Account] // the last record that was cached, for who must not wait for mu
 	seenChanges uint64
 	lastLook    time.Time
 	together    bool
@@ -310,6 +311,7 @@ func (c *Core) know(e *entry, a *Account) {
 		}
 	}
 	e.rec, e.loaded = a, true
+	e.snapshot.Store(a)
 	e.leased.Store(a != nil && a.Settings.Mode == Leased)
 }
 

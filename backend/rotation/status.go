@@ -69,7 +69,7 @@ type ConnectionStatus struct {
 
 const maxFailing = 100
 
-// Status looks at what is in memory; it reads no storage and calls no cloud.
+// Status looks at what is in memory; it waits for no storage and calls no cloud.
 func (c *Core) Status() Status {
 	c.mu.Lock()
 	s := Status{Running: c.running && c.ctx.Err() == nil, Loading: c.loading, Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{}}
@@ -109,7 +109,9 @@ func (c *Core) Status() Status {
 
 // known is the account as far as it is in memory, or nil.
 func (c *Core) known(e *entry) *View {
-	e.mu.Lock()
+	if !e.mu.TryLock() { // it is held while the record is written, which may take as long as storage does
+		return c.viewSnapshot(e)
+	}
 	defer e.mu.Unlock()
 	if e.rec == nil {
 		return nil

@@ -68,8 +68,54 @@ type VersionView struct {
 	Place     Place
 }
 
-// Inspect returns an account's view, or nil if there is no such account.
+// inspectPatience is how long Inspect waits for an account whose record is being written.
+const inspectPatience = time.Second
+
+// viewSnapshot makes the view of the record that was cached last, without what only a holder of e.mu may see.
+func (c *Core) viewSnapshot(e *entry) *View {
+	rec := e.snapshot.Load()
+	if rec == nil {
+		return nil
+	}
+	return c.view(&entry{id: e.id, rec: rec, loaded: true})
+}
+
+// hangs reports whether an account's record is held for longer than inspectPatience: storage hangs.
+func (e *entry) hangs(ctx context.Context) bool {
+	if e.mu.TryLock() {
+		e.mu.Unlock()
+		return false
+	}
+	patience := time.NewTimer(inspectPatience)
+	defer patience.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		select {
+		case <-again.C:
+			if e.mu.TryLock() {
+				e.mu.Unlock()
+				return false
+			}
+		case <-patience.C:
+			return true
+		case <-ctx.Done():
+			return true
+		}
+	}
+}
+
+// Inspect returns an account's view, or nil if there is no such account. It waits for no write to storage that
+// hangs: it tells what was known before it.
 func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
+	c.mu.Lock()
+	known := c.entries[id]
+	c.mu.Unlock()
+	if known != nil && known.hangs(ctx) {
+		if view := c.viewSnapshot(known); view != nil {
+			return view, nil
+		}
+	}
 	if a, err := c.get(ctx, id); err != nil || a == nil {
 		return nil, err
 	}
