@@ -107,7 +107,7 @@ type pkcs8Info struct {
 // otherAlgorithm says of PKCS#8 that is readable and holds no RSA key what it holds; nil for all else.
 func otherAlgorithm(der []byte) error {
 	var info pkcs8Info
-	if _, err := asn1.Unmarshal(der, &info); err != nil {
+	if !decodes(der, &info) {
 		return nil
 	}
 	switch oid := info.Algorithm.Algorithm; {
@@ -119,6 +119,11 @@ func otherAlgorithm(der []byte) error {
 		return notRSA(algorithms[oid.String()])
 	}
 	return notRSA("another kind of")
+}
+
+func decodes(der []byte, into any) bool {
+	_, err := asn1.Unmarshal(der, into)
+	return err == nil
 }
 
 // derLabel is the PEM label of a key, certificate or public key in DER; "" for anything else.

@@ -47,11 +47,12 @@ func pemText(raw []byte) (string, error) {
 }
 
 // plainText undoes what encodings and line ends of files do. The vault command reads a file as UTF-8, so
-// of UTF-16 there arrive the ASCII characters, each with a NUL, and U+FFFD for the byte order mark.
+// of UTF-16 there arrive the ASCII characters, each with a NUL, and U+FFFD for the byte order mark. Bytes that
+// are not UTF-8 count as U+FFFD here, too.
 func plainText(text string) string {
 	if isUTF16(text) {
 		text = strings.ReplaceAll(text, "\x00", "")
-		text = strings.TrimLeft(text, "\ufffd\xff\xfe")
+		text = strings.TrimLeft(text, "\ufffd")
 	}
 	text = strings.TrimPrefix(text, "\ufeff")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
@@ -64,7 +65,7 @@ func isBlank(c rune) bool { return unicode.IsSpace(c) || c == 0 || unicode.Is(un
 
 // isUTF16 reports whether every other one of the first characters is a NUL.
 func isUTF16(text string) bool {
-	head := []rune(strings.TrimLeft(text[:min(len(text), 256)], "\ufffd\xff\xfe"))
+	head := []rune(strings.TrimLeft(text[:min(len(text), 256)], "\ufffd"))
 	nuls := [2]int{}
 	for i, c := range head {
 		if c == 0 {

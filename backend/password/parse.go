@@ -98,7 +98,7 @@ func openBlock(block *pem.Block, passphrase []byte) (any, error) {
 func passphraseText(passphrase []byte) []byte {
 	text := string(passphrase)
 	if isUTF16(text) {
-		text = strings.TrimLeft(strings.ReplaceAll(text, "\x00", ""), "\ufffd\xff\xfe")
+		text = strings.TrimLeft(strings.ReplaceAll(text, "\x00", ""), "\ufffd")
 	}
 	return []byte(strings.TrimRight(strings.TrimPrefix(text, "\ufeff"), "\r\n"))
 }
