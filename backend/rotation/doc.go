@@ -135,6 +135,7 @@
 //   - I13: no value that others have is given to an account that joined their group after it was made.
 //   - I14: whatever the cloud says or shows, no server is reset more than 12 times in an hour (24 where
 //     it says that it refuses each of them) without a confirmed version or an operator's word in between.
+//   - I15: no value is ever sent to two places.
 //
 // rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
 // what is to be done next (group_plan.go for a group), worker.go how that is done, with send.go, look.go and settle.go, scheduler.go

@@ -108,7 +108,11 @@ func (w *world) start() {
 		Random:  func() float64 { return 0.5 },
 		NewID:   n.newID,
 		Connect: func(_ context.Context, name string, gate cloud.Gate) (*Connection, error) {
-			return &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate, RequestTimeout: simTimeout}, nil
+			live := &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate, RequestTimeout: simTimeout}
+			if w.places != nil {
+				return w.places.connect(live), nil
+			}
+			return live, nil
 		},
 		Generate: func(context.Context, string, password.Rules, string) (string, error) {
 			w.mu.Lock()

@@ -30,12 +30,13 @@ type odds struct {
 // actor and one kind of event, and no two goroutines act at the same instant: whoever has been woken
 // waits for its own random fraction of a millisecond first (see simNode.turn).
 type world struct {
-	t     *testing.T
-	seed  uint64
-	rules rules
-	disk  *simDisk
-	cloud *simCloud
-	specs []Binding
+	places *simPlaces // nil: the connection leads to the cloud
+	t      *testing.T
+	seed   uint64
+	rules  rules
+	disk   *simDisk
+	cloud  *simCloud
+	specs  []Binding
 
 	trouble atomic.Pointer[odds]
 	faulty  atomic.Bool // anything went wrong in this history
