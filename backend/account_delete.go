@@ -14,8 +14,8 @@ import (
 // deleteAnyway ends every refusal to delete an account. Whoever only wants another role or connection for a
 // server has to hear first what keeps its passwords.
 func deleteAnyway(id rotation.ID) string {
-	return fmt.Sprintf("to let another role serve the server and keep its passwords, leave the account and write that role with connection=%s; "+
-		"force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords nobody needs", id.Connection)
+	return fmt.Sprintf("to let another role serve the server and keep its passwords, leave the account, let it move (%s), and write that role with connection=%s; "+
+		"force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords nobody needs", moveCommand(id, "ROLE"), id.Connection)
 }
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the

@@ -37,6 +37,8 @@ func accountData(v *rotation.View) map[string]any {
 		"last_error":          v.LastError,
 		"initial_overwritten": v.InitialOverwritten,
 		"shared_password":     v.Settings.SharedPassword,
+		"last_role":           v.LastRole,
+		"move_to":             v.MoveTo,
 	}
 	data["place"], data["place_believed"] = string(v.Place), v.Believed
 	if v.Due != nil {
@@ -106,6 +108,7 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 			"verified":     v.Verified,
 			"current":      v.Current,
 			"place":        string(v.Place),
+			"roles":        orNone(v.Roles),
 		}
 		setTime(data, "disclosed_time", timestamp(v.Disclosed))
 		setTime(data, "disclosed_until", timestamp(v.Until))
@@ -113,6 +116,14 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 		out = append(out, data)
 	}
 	return out
+}
+
+// orNone is a list that is never null.
+func orNone(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
 }
 
 func leasesData(leases []rotation.Lease) []map[string]any {
@@ -154,6 +165,8 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"username":              text("The user."),
 		"provider":              text("The connection's provider."),
 		"role":                  text("The role that the account is bound to; empty if none."),
+		"last_role":             text("The role that the account last belonged to, where it is bound to none; empty if nobody can know a password of it."),
+		"move_to":               text("The role that may have the account on an operator's word, and does not have it yet; empty if none."),
 		"mode":                  text("Mode of the role: leased or static."),
 		"source":                text("Source of version 1: initial or reset."),
 		"state":                 text("ready, due, rotating, braked (the cloud does not show what became of its resets, so that nothing is sent for a while), settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
@@ -164,7 +177,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"public_ip":             text("Public address, as last seen."),
 		"key_name":              text("Name of the instance's key pair in the cloud."),
 		"current_version":       number("Number of the current version; 0: none yet."),
-		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, place, disclosed_time, disclosed_until, ended_time."),
+		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, roles (to whose readers it was given), place, disclosed_time, disclosed_until, ended_time."),
 		"leases":                field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
 		"attempts":              number("Attempts of the rotation under way."),
 		"unshown_attempts":      number("Attempts of the rotation under way whose outcome the cloud did not show; from 3 on there are long pauses between them."),
@@ -182,7 +195,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"left_out_reason":       field(framework.TypeString, false, "Why they do not. It is tried on, and belongs to them again once it has confirmed their password."),
 		"place":                 text("Fingerprint of where the connection leads, as last noted; see place/."),
 		"place_believed":        flag("Whether what that place says about existing servers is believed."),
-		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, joiner, schedule, manual, import, read or place."),
+		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
 		"due_since":             moment(false, "Since when a rotation is due"),
 		"launch_time":           moment(false, "When the instance was launched"),
 		"pending_since":         moment(false, "When the rotation under way began"),

@@ -121,7 +121,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			// of its credential ends what else uses it; versions show passwords without a lease, and
 			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*"},
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*", takeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
@@ -165,6 +165,8 @@ func (b *backend) paths() []*framework.Path {
 		b.pathAccountsInstances(),
 		b.pathAccountsUsernames(),
 		b.pathAccount(),
+		b.pathAccountMove(),
+		b.pathTakeOver(),
 		b.pathVersionsList(),
 		b.pathVersion(),
 		b.pathVersionRestore(),

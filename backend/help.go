@@ -186,6 +186,33 @@ and limit page through a long list.
   $ vault list cloudpw/accounts/prod
   $ vault list cloudpw/accounts/prod/ins-r8hr2upy
 `
+	accountMoveSynopsis    = "Let an account move to another role."
+	accountMoveDescription = `
+Tags alone move no account from one role to another: whoever may write a tag at
+the cloud need not be one whom a policy trusts. This write is the word that the
+account may move. It moves at once where the role's instance_tags match, else
+when the role is written so that it has the instance; until then the role that
+has it keeps it.
+
+With the move its leases end, and a new password is set before a reader of the
+new role is given one: on Tencent Cloud with force_stop=true that shuts the
+server down. Where the role cannot have a password set, a read is refused until
+one that was changed inside the server is recorded with import/.
+
+Moves stay within one connection.
+
+    $ vault write cloudpw/accounts/prod/ins-abcd1234/root/move role=db
+`
+
+	takeOverSynopsis    = "Let a role take over the accounts of other roles."
+	takeOverDescription = `
+Does for many accounts what accounts/.../move does for one: for all that another
+role has, or had last, or, without from, for all that the role's instance_tags
+match. Needs sudo.
+
+    $ vault write cloudpw/take-over/db from=web
+`
+
 	accountSynopsis    = "Read the state of an account: everything but its passwords; or forget it."
 	accountDescription = `
 Shows the versions with their times, the live leases, whether a rotation is due,

@@ -44,6 +44,7 @@ func TestNoErrorSendsAMoveIntoALossOfPasswords(t *testing.T) {
 	says(logical.UpdateOperation, "config/prod", map[string]any{"region": "r-2"}, http.StatusConflict, "leave this one")
 
 	// What they say works, and keeps the passwords.
+	h.write(t, webAccount+"/move", map[string]any{"role": "web2"})
 	h.write(t, "roles/web2", map[string]any{"connection": "prod", "instance_ids": "srv-1", "force_stop": true})
 	account := h.read(t, webAccount)
 	if account["role"] != "web2" || len(account["versions"].([]map[string]any)) == 0 {
@@ -52,12 +53,12 @@ func TestNoErrorSendsAMoveIntoALossOfPasswords(t *testing.T) {
 	h.revoke(t, lease)
 }
 
-// TestAnAccountOfTheSameConnectionIsTakenOutOfItsRole: there nothing has to be forgotten at all.
-func TestAnAccountOfTheSameConnectionIsTakenOutOfItsRole(t *testing.T) {
+// TestAnAccountOfTheSameConnectionMoves: there nothing has to be forgotten at all.
+func TestAnAccountOfTheSameConnectionMoves(t *testing.T) {
 	h := leasedRole(t, nil)
 	resp, err := h.request(t, logical.UpdateOperation, "roles/web2", map[string]any{"connection": "prod", "instance_ids": "srv-1", "force_stop": true})
 	status, message := statusOf(resp, err)
-	if status != http.StatusConflict || !strings.Contains(message, "vault read cloudpw/roles/web") || strings.Contains(message, "delete") {
+	if status != http.StatusConflict || !strings.Contains(message, "vault write cloudpw/accounts/prod/srv-1/root/move role=web2") || strings.Contains(message, "delete") {
 		t.Errorf("the answer is %d %q", status, message)
 	}
 }

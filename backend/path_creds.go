@@ -97,11 +97,12 @@ func (b *backend) readPassword(ctx context.Context, path, name string, r *role, 
 	if err != nil {
 		return nil, err
 	}
-	read := b.core.Read
+	var answer *rotation.Answer
 	if r.shared() {
-		read = b.core.ReadMember
+		answer, err = b.core.ReadMember(ctx, id, wait)
+	} else {
+		answer, err = b.core.ReadAs(ctx, id, name, wait)
 	}
-	answer, err := read(ctx, id, wait)
 	if err != nil {
 		return nil, worthWaiting(path, err, b.forgotten(ctx, name, id, err))
 	}
@@ -198,6 +199,8 @@ func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) e
 	switch {
 	case err != nil:
 		return vaultError("", err)
+	case found && bound != name && bound != "":
+		return conflictf("account %s has moved to role %s; read it there: %s", id, bound, command("read", "creds/"+bound+"/"+id.InstanceID))
 	case found && bound != name:
 		return conflictf("account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; or take the account back: %s",
 			id, name, command("delete", "roles/"+name), command("write -force", "roles/"+name))

@@ -138,6 +138,12 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*log
 	if err != nil {
 		return nil, err
 	}
+	if !adjust && old != nil && next.InstanceTags != nil {
+		if members, err = b.lingerWritten(name)(ctx, looked{old, next, members, c.RequiredTags}); err != nil {
+			return nil, err
+		}
+	}
+	kept := next.Kept
 	if next.shared() && len(members) == 0 {
 		return nil, invalidf("shared_password: needs an instance to share the password of, and none carries these instance_tags at the moment")
 	}
@@ -151,6 +157,7 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*log
 	if next, _, d, err = b.applyRole(ctx, name, old, in); err != nil {
 		return nil, err
 	}
+	next.Kept = kept
 	ch := &change{b: b, name: name, old: old, next: next, d: d, adjust: adjust}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, err

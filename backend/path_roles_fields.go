@@ -71,6 +71,8 @@ func roleFields() map[string]*framework.FieldSchema {
 // roleResponse is the schema of a read. Which fields there are depends on mode, source and provider.
 func roleResponse() map[string]*framework.FieldSchema {
 	fields := readBack(roleFields())
+	fields["waiting"] = &framework.FieldSchema{Type: framework.TypeSlice,
+		Description: "With instance_tags: instances that the tags match and that another role has, and those that this role keeps though its tags do not match them any more, each with the reason and what ends it: instance_id, username, reason. At most 100 of each."}
 	orEmpty(fields["reset_method"]) // where the role only reads initial passwords
 	for _, name := range []string{"instance_ids", "instance_tags", "username", "mode", "source", "max_versions", "custom_metadata"} {
 		fields[name].Required = true

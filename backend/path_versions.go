@@ -58,7 +58,7 @@ func (b *backend) pathVersionsList() *framework.Path {
 				Responses: answers("The versions.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
-						Description: "By number: source, created_time, verified, current, and where they are disclosed_time, disclosed_until and ended_time."},
+						Description: "By number: source, created_time, verified, current, roles, and where they are disclosed_time, disclosed_until and ended_time."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,

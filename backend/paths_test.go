@@ -43,6 +43,8 @@ func samplePaths() map[string]string {
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
 		placePrefix + n("name") + "$":                                             "place/prod",
 		"status$":                                                                 "status",
+		"accounts/" + accountPath + "/move$":                                      "accounts/prod/srv-1/root/move",
+		"take-over/" + n("role") + "$":                                            "take-over/web",
 	}
 	anchored := map[string]string{}
 	for pattern, path := range samples {
@@ -86,6 +88,8 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
 		"place/prod": 1, "place/prod/": 0, "place": 0, "place/a/b": 0,
 		"status": 1, "status/": 0, "": 0,
+		"accounts/prod/i-1/root/move": 1, "accounts/prod/i-1/move": 1, "accounts/prod/i-1/root/move/": 0, "accounts/prod/i-1/move/move": 1,
+		"take-over/web": 1, "take-over/": 0, "take-over/a/b": 0,
 	} {
 		matches := 0
 		for _, p := range h.Paths {
@@ -214,7 +218,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* versions/* import/* place/*]" {
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* versions/* import/* place/* take-over/*]" {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

@@ -51,10 +51,10 @@ func (b *backend) round(ctx context.Context) error {
 // refreshes remember, on the active node, when roles were looked at, what was missing then, and which looks
 // failed.
 type refreshes struct {
-	mu      sync.Mutex
-	at      map[string]time.Time
-	missing map[string]map[string]bool // role -> instance ids
-	failed  map[string]failedLook      // role -> its last look, if that failed
+	mu               sync.Mutex
+	at               map[string]time.Time
+	untagged, absent misses                // see lost
+	failed           map[string]failedLook // role -> its last look, if that failed
 }
 
 // failedLook is why the instances of a role could not be looked at.
@@ -70,7 +70,7 @@ func (r *refreshes) due(roles []string, now time.Time) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := make(map[string]time.Time, len(roles))
-	missing := make(map[string]map[string]bool)
+	untagged, absent := misses{}, misses{}
 	failed := make(map[string]failedLook)
 	var due []string
 	for _, name := range roles {
@@ -78,14 +78,17 @@ func (r *refreshes) due(roles []string, now time.Time) []string {
 		if f, ok := r.failed[name]; ok {
 			failed[name] = f
 		}
-		if m := r.missing[name]; m != nil {
-			missing[name] = m
+		if m := r.untagged[name]; m != nil {
+			untagged[name] = m
+		}
+		if m := r.absent[name]; m != nil {
+			absent[name] = m
 		}
 		if now.Sub(r.at[name]) >= refreshInterval {
 			due = append(due, name)
 		}
 	}
-	r.at, r.missing, r.failed = at, missing, failed
+	r.at, r.untagged, r.absent, r.failed = at, untagged, absent, failed
 	slices.SortStableFunc(due, func(a, b string) int {
 		if c := at[a].Compare(at[b]); c != 0 {
 			return c
@@ -124,23 +127,6 @@ func (r *refreshes) failures() map[string]failedLook {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.failed)
-}
-
-// lost notes which instances of a role are missing now, and returns those that were missing the last
-// time too. A cloud's list may be incomplete for once; twice, ten minutes apart, it is believed.
-func (r *refreshes) lost(role string, now []string) map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before, both := r.missing[role], map[string]bool{}
-	missing := map[string]bool{}
-	for _, id := range now {
-		missing[id] = true
-		if before[id] {
-			both[id] = true
-		}
-	}
-	r.missing[role] = missing
-	return both
 }
 
 // refreshRoles looks at the instances of roles: what their tags match now is bound or unbound, what the
@@ -227,34 +213,7 @@ func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share
 			return withTags(found, tags), err
 		}
 	}
-	var left []rotation.ID
-	how.linger = func(ctx context.Context, old *role, members []member) ([]member, error) {
-		found := make(map[string]bool, len(members))
-		for _, m := range members {
-			found[m.instance.ID] = true
-		}
-		var lost []string
-		for _, instance := range old.instances() {
-			if !found[instance] {
-				lost = append(lost, instance)
-			}
-		}
-		believed := b.refreshes.lost(name, lost)
-		for _, instance := range lost {
-			id := old.account(instance)
-			view, err := b.core.Inspect(ctx, id)
-			if err != nil {
-				return nil, vaultError("", err)
-			}
-			// A place that is not believed takes no instance out of a role.
-			if view == nil || believed[instance] && view.Believed || !view.Gone.IsZero() {
-				left = append(left, id)
-				continue
-			}
-			members = append(members, member{instance: view.Facts.Instance(instance), username: id.Username, at: view.Facts.Place, unseen: true})
-		}
-		return members, nil
-	}
+	how.linger = b.lingerTwice(name)
 	_, warnings, err := b.refreshTags(ctx, name, how)
 	if err != nil {
 		return err
@@ -262,28 +221,7 @@ func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share
 	for _, warning := range warnings {
 		b.Logger().Debug("resolved the tags of a role", "role", name, "warning", warning)
 	}
-	return b.retireGone(ctx, r.Connection, left)
-}
-
-// retireGone retires those accounts whose instances do not exist any more, rather than have lost a tag.
-func (b *backend) retireGone(ctx context.Context, connection string, left []rotation.ID) error {
-	if len(left) == 0 {
-		return nil
-	}
-	instances := make([]string, len(left))
-	for i, id := range left {
-		instances[i] = id.InstanceID
-	}
-	exist, at, err := b.existing(ctx, connection, instances)
-	if err != nil {
-		return err
-	}
-	return vaultError("", inParallel(b.Logger(), len(left), func(i int) error {
-		if _, ok := exist[left[i].InstanceID]; ok {
-			return nil
-		}
-		return b.core.Retire(ctx, left[i], at)
-	}))
+	return nil
 }
 
 // refreshListed looks at the instances that a role lists.
@@ -305,7 +243,11 @@ func (b *backend) refreshListed(ctx context.Context, name string, r *role) error
 	if err := b.describeMembers(ctx, r, members); err != nil {
 		return err
 	}
-	for id := range b.refreshes.lost(name, lost) {
+	_, gone := b.refreshes.lost(name, nil, lost, b.clock.now())
+	for _, id := range lost {
+		if !gone[id] {
+			continue
+		}
 		if err := b.core.Retire(ctx, r.account(id), at); err != nil {
 			return vaultError("", err)
 		}

@@ -62,6 +62,9 @@ type role struct {
 	// last resolved, since they belong to an older binding. ConflictCount counts the unlisted too.
 	Conflicts     []roleConflict `json:"conflicts,omitempty"`
 	ConflictCount int            `json:"conflict_count,omitempty"`
+	// Kept are instances that stay though the role's tags do not match them any more, since another
+	// role's do, which waits for an operator's word.
+	Kept []roleConflict `json:"kept,omitempty"`
 }
 
 // roleConflict is an instance that a role was not bound to.
@@ -90,6 +93,7 @@ func (r *role) clone() *role {
 	n.CustomMetadata = maps.Clone(r.CustomMetadata)
 	n.Users = maps.Clone(r.Users)
 	n.Conflicts = slices.Clone(r.Conflicts)
+	n.Kept = slices.Clone(r.Kept)
 	return &n
 }
 
@@ -235,6 +239,9 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 	if r.InstanceIDs == nil {
 		data["instance_ids"] = []string{}
 	}
+	if r.InstanceTags != nil {
+		data["waiting"] = r.waiting()
+	}
 	for _, field := range []string{"instance_tags", "custom_metadata"} {
 		if m, ok := data[field].(map[string]string); ok && m == nil {
 			data[field] = map[string]string{}
@@ -268,6 +275,16 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 		data["force_stop"] = r.forceStop()
 	}
 	return data
+}
+
+// waiting are the instances that the role's tags match and that it does not have, and those that it has only
+// until somebody has them moved.
+func (r *role) waiting() []map[string]any {
+	waiting := []map[string]any{}
+	for _, c := range slices.Concat(r.Conflicts, r.Kept) {
+		waiting = append(waiting, map[string]any{"instance_id": c.InstanceID, "username": c.Username, "reason": c.Reason})
+	}
+	return waiting
 }
 
 // rolesThat lists the roles with a property, sorted.

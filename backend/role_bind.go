@@ -31,9 +31,12 @@ type change struct {
 	refresh bool
 	// adjust is set where the write selects no instances anew: the members are the role's already.
 	adjust bool
+	// taken receives the accounts of other roles that are to move to this one; nil: none is.
+	taken *takenOver
 
 	bound    []rotation.Binding
-	fresh    []rotation.ID // accounts whose first rotation is to start
+	fresh    []rotation.ID   // accounts whose first rotation is to start
+	losers   map[string]bool // roles that accounts have come from
 	warnings []string
 }
 
@@ -57,6 +60,11 @@ func (c *change) apply(ctx context.Context, members []member) error {
 	if err := c.bindGroup(ctx); err != nil {
 		return vaultError("the role was written, but its accounts do not share their password yet; write it again", err)
 	}
+	for loser := range c.losers {
+		if err := c.b.letGo(ctx, c.name, loser); err != nil {
+			return vaultError("the role was written, but role "+loser+" still names instances that have moved; write that again", err)
+		}
+	}
 	if err := c.release(ctx); err != nil {
 		return vaultError("the role was written, but instances that left it are still bound to it; write it again", err)
 	}
@@ -72,11 +80,21 @@ func (c *change) bind(ctx context.Context, members []member) error {
 	}
 	// Noted before the attempt: a failed write may have landed.
 	views := make([]*rotation.View, len(bindings))
+	c.losers = map[string]bool{}
 	var mu sync.Mutex
 	err = inParallel(c.b.Logger(), len(bindings), func(i int) (err error) {
 		mu.Lock()
 		c.bound = append(c.bound, bindings[i])
 		mu.Unlock()
+		before, _, err := c.b.core.RoleOf(ctx, bindings[i].ID)
+		if err != nil {
+			return err
+		}
+		if before != "" && before != c.name {
+			mu.Lock()
+			c.losers[before] = true
+			mu.Unlock()
+		}
 		views[i], err = c.bindOne(ctx, bindings[i])
 		return err
 	})
@@ -131,6 +149,12 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 		if isConflict(err) {
 			err = c.b.checkBinding(ctx, binding)
 		}
+		if c.taken != nil && waits(err) {
+			if err := c.b.take(ctx, binding.ID, c.name, c.taken); err != nil {
+				return nil, err
+			}
+			err = c.b.core.CheckBinding(ctx, binding)
+		}
 		switch {
 		case err == nil:
 			bindings = append(bindings, binding)
@@ -138,8 +162,9 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 			return nil, withWayOut(err, c.freeAccount(err))
 		default:
 			conflict = err
-			c.next.noteConflict(binding.ID, err)
-			c.warnings = append(c.warnings, "left out: "+err.Error())
+			reason := withWayOut(err, c.freeAccount(err)).Error()
+			c.next.noteConflict(binding.ID, reason)
+			c.warnings = append(c.warnings, "left out: "+reason)
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
@@ -186,17 +211,24 @@ func (c *change) freeAccount(err error) string {
 		return fmt.Sprintf("an account stays with its connection, since its passwords are kept with it: leave the server to a role with connection=%s, and do not delete the account. "+
 			"If the same cloud account is to be reached with other credentials or endpoints, write them to that connection: %s", holder, command("read", "config/"+holder))
 	}
-	return "take it out of that role: " + command("read", "roles/"+failed.HolderRole)
+	return fmt.Sprintf("somebody who may write the account lets it move: %s; or, for all of that role: %s", moveCommand(*failed.Holder, c.name),
+		command("write", takeOverPrefix+c.name, "from="+failed.HolderRole))
+}
+
+// waits reports whether a conflict ends with an operator's word that the account moves.
+func waits(err error) bool {
+	var failed *rotation.Error
+	return errors.As(err, &failed) && failed.Waits
 }
 
 // maxConflicts is how many conflicts a role's entry keeps; the others are only counted.
 const maxConflicts = 100
 
 // noteConflict keeps for status that the role was not bound to an account.
-func (r *role) noteConflict(id rotation.ID, err error) {
+func (r *role) noteConflict(id rotation.ID, reason string) {
 	r.ConflictCount++
 	if len(r.Conflicts) < maxConflicts {
-		r.Conflicts = append(r.Conflicts, roleConflict{InstanceID: id.InstanceID, Username: id.Username, Reason: err.Error()})
+		r.Conflicts = append(r.Conflicts, roleConflict{InstanceID: id.InstanceID, Username: id.Username, Reason: reason})
 	}
 }
 

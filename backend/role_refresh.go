@@ -36,10 +36,10 @@ func (r *resolutions) begin(role string, now time.Time) bool {
 	return true
 }
 
-// refreshRole resolves a role's tags anew and binds what they mean now. It returns the role as it is
-// then, or nil if there is none. Roles with listed instances mean what they meant.
+// refreshRole resolves a role's tags anew because a client asks, and binds what has come; nothing leaves the
+// role by that. It returns the role as it is then, or nil if there is none. Roles with listed instances mean what they meant.
 func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string, error) {
-	r, warnings, err := b.refreshTags(ctx, name, refresh{})
+	r, warnings, err := b.refreshTags(ctx, name, refresh{linger: b.lingerAll})
 	if err == nil && r != nil && r.InstanceTags != nil {
 		b.refreshes.ended(name, nil, b.clock.now())
 	}
@@ -50,8 +50,10 @@ func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string
 type refresh struct {
 	// find is what finds the instances; nil: the provider.
 	find findFunc
-	// linger adds those that are to stay in the role though they were not found; nil: none.
-	linger func(ctx context.Context, old *role, members []member) ([]member, error)
+	// linger adds those that are to stay in the role though they were not found.
+	linger lingerer
+	// taken receives the accounts of other roles that are to move to this one; nil: none is.
+	taken *takenOver
 }
 
 func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []string, error) {
@@ -76,6 +78,9 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 	if err != nil {
 		return nil, nil, err
 	}
+	if members, err = how.linger(ctx, looked{old, next, members, c.RequiredTags}); err != nil {
+		return nil, nil, err
+	}
 	unlock, err := b.lockRole(ctx, name, old, old.Connection, c)
 	if errors.Is(err, errMeanwhile) {
 		// Whoever was faster has looked himself, or the next look comes soon.
@@ -86,15 +91,10 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 		return nil, nil, err
 	}
 	defer unlock()
-	if how.linger != nil {
-		if members, err = how.linger(ctx, old, members); err != nil {
-			return nil, nil, err
-		}
-	}
-	if unchanged(old, members) && old.ConflictCount == 0 {
+	if unchanged(old, members) && old.ConflictCount == 0 && how.taken == nil && slices.Equal(old.Kept, next.Kept) {
 		return old, warnings, b.describeMembers(ctx, old, members)
 	}
-	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true}
+	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true, taken: how.taken}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, nil, err
 	}

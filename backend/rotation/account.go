@@ -67,6 +67,7 @@ const (
 	DueDeadline Reason = "deadline"
 	DueLeaver   Reason = "leaver"
 	DueJoiner   Reason = "joiner"
+	DueMoved    Reason = "moved" // readers of another role know the current version (rule 23)
 	DueSchedule Reason = "schedule"
 	DueManual   Reason = "manual"
 	DueImport   Reason = "import"
@@ -79,7 +80,7 @@ const (
 // been rotated.
 func (r Reason) ForbidsReading() bool {
 	switch r {
-	case DueFirst, DueRevoked, DueDeadline, DueLeaver, DuePlace:
+	case DueFirst, DueRevoked, DueDeadline, DueLeaver, DuePlace, DueMoved:
 		return true
 	}
 	return false
@@ -159,6 +160,9 @@ type Version struct {
 	Batch string `json:"batch,omitempty"`
 	// Place is for which it is current (rule 18): that which confirmed it, or at which it was recorded.
 	Place Place `json:"place,omitempty"`
+	// Roles are the roles to whose readers it was given. A recorded one counts as given to those of the
+	// role that the account had then.
+	Roles roleSet `json:"roles,omitempty"`
 }
 
 // Attempt is one cloud call that may set a password and that has not been closed.
@@ -220,6 +224,8 @@ type Pending struct {
 	Until     time.Time `json:"until,omitzero"`
 	// Known is set when a lease of it has ended: a client knows it.
 	Known bool `json:"known,omitempty"`
+	// Roles are the roles to whose readers the value may have been given already: it is a group's.
+	Roles roleSet `json:"roles,omitempty"`
 }
 
 // polled reports whether any attempt's outcome may still be shown.
@@ -281,8 +287,12 @@ const schemaVersion = 1
 type Account struct {
 	Schema   int `json:"schema"`
 	ID       `json:"id"`
-	Provider string   `json:"provider"`
-	Role     string   `json:"role,omitempty"` // the role that it is bound to
+	Provider string `json:"provider"`
+	Role     string `json:"role,omitempty"` // the role that it is bound to
+	// LastRole is the role that an account without a role last belonged to, and MoveTo the one that may
+	// have it on an operator's word (rule 23).
+	LastRole string   `json:"last_role,omitempty"`
+	MoveTo   string   `json:"move_to,omitempty"`
 	Settings Settings `json:"settings"`
 	Facts    Facts    `json:"facts"`
 
@@ -332,6 +342,9 @@ type Account struct {
 	InitialCleared time.Time `json:"initial_cleared,omitzero"`
 	// InitialOverwritten is set once the cloud's initial password is known not to be the server's.
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
+	// InitialRoles are the roles to whose readers the initial password was given by an account of this
+	// instance and user that was deleted.
+	InitialRoles roleSet `json:"initial_roles,omitempty"`
 	// Gone is when the cloud said that the instance does not exist any more; zero: it exists.
 	Gone time.Time `json:"gone,omitzero"`
 }

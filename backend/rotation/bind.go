@@ -45,7 +45,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 	ev := bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: now}
 	base := e.rec
 	if base == nil {
-		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: known.InitialOverwritten}
+		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: known.InitialOverwritten, InitialRoles: known.InitialRoles}
 		if b.Place != "" {
 			base.Place, base.Trusted = b.Place, []Place{b.Place}
 		}
@@ -90,6 +90,23 @@ func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
 	return err
 }
 
+// Move records an operator's word that an account may move to a role. The role that it has keeps it until
+// that one is bound to it; the word for the role that it has, or had last, takes back an earlier one.
+func (c *Core) Move(ctx context.Context, id ID, role string) (*View, error) {
+	if a, err := c.get(ctx, id); err != nil {
+		return nil, err
+	} else if a == nil {
+		return nil, errorf(NotFound, "there is no account %s", id)
+	}
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, err := c.updateLocked(ctx, e, granted{role: role}); err != nil && !errors.Is(err, errNoChange) {
+		return nil, err
+	}
+	return c.view(e), nil
+}
+
 // Describe refreshes an account's facts, if there is such an account.
 func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 	e := c.entry(id)
@@ -132,6 +149,17 @@ func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error)
 	var ids []ID
 	err := c.each(ctx, connection+"/", func(a *Account) {
 		if a.Role == role {
+			ids = append(ids, a.ID)
+		}
+	})
+	return ids, err
+}
+
+// Owned lists the accounts that belong, or last belonged, to a role, below one connection.
+func (c *Core) Owned(ctx context.Context, connection, role string) ([]ID, error) {
+	var ids []ID
+	err := c.each(ctx, connection+"/", func(a *Account) {
+		if a.owner() == role {
 			ids = append(ids, a.ID)
 		}
 	})

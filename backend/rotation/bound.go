@@ -4,8 +4,8 @@ package rotation
 
 import "time"
 
-// bound gives the account a role, settings and facts (rule 15). An account that is bound to another
-// role is left alone.
+// bound gives the account a role, settings and facts (rule 15). An account that belongs, or last belonged,
+// to another role is left alone until an operator has it moved (rule 23).
 type bound struct {
 	role     string
 	settings Settings
@@ -22,10 +22,8 @@ func (a *Account) believe(f Facts) Facts {
 }
 
 func (e bound) apply(a *Account, r rules) error {
-	if a.Role != "" && a.Role != e.role {
-		held := errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
-		held.Holder, held.HolderRole = &a.ID, a.Role
-		return held
+	if err := a.mayBind(e.role); err != nil {
+		return err
 	}
 	if a.Settings.CanReset && !e.settings.CanReset && a.mustRotate() {
 		// The role sets no passwords any more. What has begun still needs its end, by the means it had.
@@ -38,7 +36,10 @@ func (e bound) apply(a *Account, r rules) error {
 	if !e.settings.CanReset {
 		a.Due = nil
 	}
-	if a.Settings.Schedule != e.settings.Schedule || a.Role == "" {
+	if owner := a.owner(); owner != "" && owner != e.role {
+		a.Leases = nil // they end with the move
+	}
+	if a.Settings.Schedule != e.settings.Schedule || a.Role != e.role {
 		a.NextRotation = firstRotation(a, e.settings, e.at)
 	}
 	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
@@ -47,11 +48,15 @@ func (e bound) apply(a *Account, r rules) error {
 	if a.Settings.ResetMethod != e.settings.ResetMethod && !r.noBarrier {
 		a.raiseBarrier(e.at)
 	}
-	if e.settings.SharedPassword && (a.Role == "" || !a.Settings.SharedPassword) {
+	if e.settings.SharedPassword && (a.Role != e.role || !a.Settings.SharedPassword) {
 		a.joins()
 	}
-	a.Role, a.Settings, a.Facts = e.role, e.settings, e.facts
+	if a.MoveTo == e.role {
+		a.MoveTo = ""
+	}
+	a.Role, a.LastRole, a.Settings, a.Facts = e.role, "", e.settings, e.facts
 	a.Gone = time.Time{}
+	a.owesMove(e.at, r)
 	return nil
 }
 
@@ -64,7 +69,7 @@ func (e unbound) apply(a *Account, _ rules) error {
 	if a.Role != e.role || a.Role == "" {
 		return errNoChange
 	}
-	a.Role = ""
+	a.parted()
 	a.NextRotation = time.Time{}
 	a.LeftOut = time.Time{}
 	if a.nobodyNeeds() {

@@ -35,6 +35,8 @@ type claim struct {
 	// InitialOverwritten remembers, past a delete, that the cloud's initial password is not the
 	// server's any more, or that a client knows it whose lease has ended.
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
+	// InitialRoles are, past a delete, the roles to whose readers the initial password was given.
+	InitialRoles roleSet `json:"initial_roles,omitempty"`
 }
 
 // bindingKey is the key of the marker: user names that differ in case only share one.
@@ -104,6 +106,7 @@ func (m binding) known(b Binding) claim {
 	known := claim{Linux: b.linux()}
 	for _, c := range m.claims(b) {
 		known.InitialOverwritten = known.InitialOverwritten || c.InitialOverwritten
+		known.InitialRoles = known.InitialRoles.with(c.InitialRoles.names()...)
 	}
 	return known
 }
@@ -227,9 +230,16 @@ func (c *Core) bury(ctx context.Context, a *Account) error {
 	// A leased version that a client has been given is owed a rotation: it is not read again either.
 	cur := a.current()
 	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
+	initial := a.InitialRoles
+	for _, v := range a.Versions {
+		if v.Source == FromInitial {
+			initial = initial.with(v.Roles.names()...)
+		}
+	}
 	for _, key := range own {
 		m.set(key, claim{
 			Linux:              b.linux(),
+			InitialRoles:       initial,
 			InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.wasReset(),
 		})
 	}

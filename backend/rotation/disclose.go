@@ -51,16 +51,16 @@ type disclosed struct {
 }
 
 func (e disclosed) apply(a *Account, r rules) error {
-	if err := a.serves(e.role); err != nil {
-		return err
-	}
-	if err := a.readable(e.at); err != nil {
+	if err := e.check(a, r); err != nil {
 		return err
 	}
 	cur := a.current()
+	known := cur.Roles.with(a.Role)
+	change := cur.Roles != known
+	cur.Roles = known
 	if a.Settings.Mode != Leased {
-		change := cur.Disclosed.IsZero()
-		if change {
+		change = change || cur.Disclosed.IsZero()
+		if cur.Disclosed.IsZero() {
 			cur.Disclosed = e.at
 		}
 		if a.wantsRotationOnRead(e.at) {
@@ -80,12 +80,22 @@ func (e disclosed) apply(a *Account, r rules) error {
 	return a.lease(e, cur.Number, cur.end(e.at), r)
 }
 
+// check is nil if the current version may be handed out now to readers of the role.
+func (e disclosed) check(a *Account, r rules) error {
+	if err := a.serves(e.role); err != nil {
+		return err
+	}
+	if err := a.readable(e.at); err != nil {
+		return err
+	}
+	return a.checkMoved(r)
+}
+
 // nothingNew reports whether the answer may leave without a change of the record, which is the common
 // case of a static account.
-func (e disclosed) nothingNew(a *Account) bool {
+func (e disclosed) nothingNew(a *Account, r rules) bool {
 	cur := a.current()
-	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && !a.wantsRotationOnRead(e.at) &&
-		a.readable(e.at) == nil && a.serves(e.role) == nil
+	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && !a.wantsRotationOnRead(e.at) && e.check(a, r) == nil
 }
 
 // wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
@@ -373,7 +383,7 @@ func (e recorded) apply(a *Account, r rules) error {
 	if r.importWhileOpen {
 		a.Pending, a.OldUnresolved, a.Candidates = nil, nil, nil
 	}
-	v := Version{Password: e.password, Source: e.source, Created: e.at, Place: a.Place, Verified: true, Disclosed: e.at}
+	v := Version{Password: e.password, Source: e.source, Created: e.at, Place: a.Place, Verified: true, Disclosed: e.at, Roles: roleSet(a.owner())}
 	if a.Settings.Mode == Leased {
 		v.Until = e.at.Add(a.Settings.MaxTTL)
 	}

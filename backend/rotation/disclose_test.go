@@ -13,7 +13,7 @@ import (
 // read is version 1 as disclosed ago before t0.
 func readAgo(ago time.Duration) func(*Account) {
 	return func(a *Account) {
-		a.Versions[0].Disclosed = t0.Add(-ago)
+		a.Versions[0].Disclosed, a.Versions[0].Roles = t0.Add(-ago), roleSet(a.Role)
 		a.Versions[0].Until = t0.Add(a.Settings.MaxTTL - ago)
 	}
 }
@@ -195,7 +195,7 @@ func TestRule14Corrections(t *testing.T) {
 	imported := recorded{password: "by hand", source: FromImport, makeDue: true, at: t0}
 	runTransitions(t, []transitionCase{
 		{"a new, disclosed version, and due", nil, imported, nil, func(t *testing.T, a *Account) {
-			is(t, "version", *a.current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Verified: true, Disclosed: t0, Until: t0.Add(10 * time.Minute)})
+			is(t, "version", *a.current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Verified: true, Disclosed: t0, Until: t0.Add(10 * time.Minute), Roles: "web"})
 			is(t, "due", *a.Due, Due{Since: t0, Reason: DueImport})
 		}},
 		{"not due on the operator's word", nil, recorded{password: "by hand", source: FromImport, at: t0}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},

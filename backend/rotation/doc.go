@@ -96,6 +96,13 @@
 //     value is such a value. What a place says about existing servers (gone, initial password, addresses) is
 //     believed where the account was bound, where it is proven to be the same account of the cloud, or at
 //     an operator's word.
+//  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
+//     of the group's role, an import or a restore as given to those of the role that the account has then. A
+//     version is readable only for a role that is the only one; else the account is due (moved), where a
+//     password can be set, and a read is refused where none can. An account that belongs, or last belonged,
+//     to another role is bound only on an operator's word, which stands in its record until it is used; the
+//     role that has it keeps it until then. Leases of the old role end with the move. A tombstone keeps to
+//     which roles the initial password was given.
 //  24. Turns on a server are taken by provider and instance id, not by connection, also after a restart. A
 //     turn begins before the look at the server and ends with the outcome, or at the latest when the
 //     attempt's window, with the longest operation, is over.
@@ -136,6 +143,8 @@
 //   - I14: whatever the cloud says or shows, no server is reset more than 12 times in an hour (24 where
 //     it says that it refuses each of them) without a confirmed version or an operator's word in between.
 //   - I15: no value is ever sent to two places.
+//   - I16: no reader of one role is given a value that readers of another know, except on an operator's
+//     word about that value, and no account comes to another role without such a word.
 //
 // rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
 // what is to be done next (group_plan.go for a group), worker.go how that is done, with send.go, look.go and settle.go, scheduler.go

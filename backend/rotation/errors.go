@@ -29,6 +29,8 @@ type Error struct {
 	// to which; empty for none.
 	Holder     *ID
 	HolderRole string
+	// Waits is set where an operator's word that the account moves ends the conflict (see Core.Move).
+	Waits bool
 
 	// idle is set where nothing is under way that could make the account readable: a read with wait is answered at once.
 	idle bool

@@ -123,7 +123,11 @@ func (e joined) apply(a *Account, r rules) error {
 	if a.Due == nil {
 		a.Due = &Due{Since: e.attempt.Started, Reason: e.reason}
 	}
-	return begun{password: e.password, batch: e.batch, attempt: e.attempt}.apply(a, r)
+	if err := (begun{password: e.password, batch: e.batch, attempt: e.attempt}).apply(a, r); err != nil {
+		return err
+	}
+	a.Pending.Roles = a.Pending.Roles.with(e.role) // who reads another member knows it
+	return nil
 }
 
 // superseded rejects a member's pending whose batch was replaced: the cloud has refused that value for
@@ -150,7 +154,7 @@ func (e left) apply(a *Account, r rules) error {
 	if a.Role != e.role || !a.Settings.SharedPassword {
 		return errNoChange
 	}
-	a.Role = ""
+	a.parted()
 	a.Settings.SharedPassword = false
 	a.Joining, a.LeftOut, a.Refusals = "", time.Time{}, 0
 	if !a.Settings.CanReset || a.Pending == nil && a.current() == nil {
@@ -176,6 +180,7 @@ func (e handed) apply(a *Account, r rules) error {
 	switch cur := a.current(); {
 	case a.Pending != nil && a.Pending.Batch == e.batch:
 		p := a.Pending
+		p.Roles = p.Roles.with(a.Role)
 		if p.Disclosed.IsZero() {
 			p.Disclosed = e.at
 			if a.Settings.Mode == Leased {

@@ -18,7 +18,7 @@ func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time
 				return nil, e.watch(), err
 			}
 		}
-		return c.tryRead(ctx, e)
+		return c.tryRead(ctx, e, role)
 	})
 	if err != nil {
 		return nil, err

@@ -227,7 +227,7 @@ func (a *Account) failed(i int, b Backoff, r rules) {
 func (a *Account) promote(attempt string, at time.Time, r rules) {
 	p := a.Pending
 	a.closeAttempt(attempt)
-	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.believes(p.Place), Disclosed: p.Disclosed, Until: p.Until, Known: p.Known})
+	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.believes(p.Place), Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
 	if a.Due != nil && a.Due.Forced {
 		a.endOlderLeases()
 	}
@@ -246,6 +246,7 @@ func (a *Account) promote(attempt string, at time.Time, r rules) {
 	if p.Batch != "" && !a.Settings.SharedPassword {
 		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
 	}
-	a.notHere(at) // the connection may lead elsewhere meanwhile
+	a.notHere(at)     // the connection may lead elsewhere meanwhile
+	a.owesMove(at, r) // it may have come from another role meanwhile
 	a.prune(r)
 }

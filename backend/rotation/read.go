@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,13 @@ func (a *Answer) LeaseID() ID {
 // initial password is read, a leased account's first rotation is started). What cannot be handed out
 // now is an Error of kind NotReadable, after waiting for up to wait or to the end of ctx.
 func (c *Core) Read(ctx context.Context, id ID, wait time.Duration) (*Answer, error) {
-	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) { return c.tryRead(ctx, e) })
+	return c.ReadAs(ctx, id, "", wait)
+}
+
+// ReadAs is Read for readers of one role: they get nothing of an account that has come to another one,
+// even while they wait.
+func (c *Core) ReadAs(ctx context.Context, id ID, role string, wait time.Duration) (*Answer, error) {
+	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) { return c.tryRead(ctx, e, role) })
 }
 
 // waitFor repeats a read that cannot be answered yet, for up to wait, whenever the record changes.
@@ -107,10 +114,10 @@ func until(ctx context.Context) time.Duration {
 }
 
 // tryRead is one try of Read. changed is closed at the record's next change.
-func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{}, error) {
+func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-chan struct{}, error) {
 	_, live, connectErr := c.connect(ctx, e.id.Connection)
 	by := readerOf(ctx)
-	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant), role: by.Role, owner: by.Owner}
+	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant), role: cmp.Or(role, by.Role), owner: by.Owner}
 	var j *joiner
 	if e.leased.Load() && !c.opts.rules.nonceAfterAnswer {
 		nonce, err := c.opts.NewID()
@@ -136,6 +143,9 @@ func (c *Core) tryRead(ctx context.Context, e *entry) (*Answer, <-chan struct{},
 	}
 	if e.rec == nil {
 		return nil, nil, errorf(NotFound, "there is no account %s", e.id)
+	}
+	if role != "" && e.rec.Role != role {
+		return nil, nil, errorf(Conflict, "account %s does not belong to role %s any more", e.id, role)
 	}
 	if connectErr == nil && e.located.Load() != live { // a connection that cannot be used leads nowhere else
 		if err := c.noteLocked(ctx, e, live); err != nil {
@@ -183,7 +193,7 @@ func (c *Core) disclose(ctx context.Context, e *entry, ev disclosed) (*Answer, e
 	if c.opts.rules.nonceAfterAnswer && leased {
 		return c.discloseLate(e, ev)
 	}
-	if ev.nothingNew(e.rec) {
+	if ev.nothingNew(e.rec, c.opts.rules) {
 		return c.answer(e, *ev.grant), nil
 	}
 	if err := hungUp(ctx); err != nil {

@@ -215,7 +215,7 @@ func TestAnAccountThatLeavesItsRoleIsNotReadThroughIt(t *testing.T) {
 			if refused := err != nil && !isNoChange(err); refused == allowed {
 				t.Errorf("%s, through %q: %v", name, role, err)
 			}
-			is(t, name+" nothing new through "+role, read.nothingNew(a), allowed && name == "static")
+			is(t, name+" nothing new through "+role, read.nothingNew(a, rules{}), allowed && name == "static")
 		}
 	}
 }

@@ -32,6 +32,7 @@ type rules struct {
 	dropEveryPlace        bool // (24) a confirmation drops the candidates of every place
 	prunePlaces           bool // (25) versions of other places are pruned by count
 	noPlaceBarrier        bool // (26) a change of the place does not wait for what the old one may still do
+	movedReadable         bool // (27) a version may be read by another role's readers than those who know it
 }
 
 // event is something that happened to an account. apply changes the given record, which nobody else

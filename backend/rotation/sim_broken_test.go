@@ -31,6 +31,7 @@ func TestBrokenCores(t *testing.T) {
 		{"18 schedule rebuilt from a missing last rotation", rules{scheduleFromZeroStart: true}},
 		{"19 a change of the reset method waits for nothing", rules{noBarrier: true}},
 		{"20 a joint write without its joiners' changes", rules{joinersUnwritten: true}},
+		{"27 a version is read by another role's readers than those who know it", rules{movedReadable: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -25,12 +25,14 @@ type simLease struct {
 func (w *world) read(ctx context.Context, id ID, wait time.Duration) (*simLease, bool) {
 	n := w.node
 	w.expectFirst(id)
-	answer, err := n.core.Read(w.client(ctx), id, wait)
+	role := w.roleOf(id)
+	answer, err := n.core.ReadAs(w.client(ctx), id, role, wait)
 	if err != nil {
 		w.tracef("read %s: %v", id.InstanceID, err)
 		return nil, false
 	}
 	w.checkAnswer(n, answer)
+	w.checkReaders(role, answer)
 	return w.register(n, answer), true
 }
 

@@ -176,9 +176,10 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 			w.tracef("role of %s deleted: %v", id.InstanceID, err)
 			w.unbound[id] = true
 		} else {
-			b.Role = fmt.Sprintf("role%d", draw.IntN(2)) // refused if the old one still has it
 			w.changeRole(ctx, draw, b)
 		}
+	case n < 20 && draw.IntN(2) == 0:
+		w.moveRole(ctx, draw, b)
 	case n < 20:
 		w.reappear(ctx)
 	default:
@@ -220,6 +221,7 @@ func (w *world) correct(ctx context.Context, draw *rand.Rand, id ID) {
 	w.byHand(id, value)
 	w.mu.Lock()
 	delete(w.burned, value) // it may be recorded even if the answer is an error
+	w.readers.recorded[value] = true
 	w.mu.Unlock()
 	var err error
 	if restore {

@@ -50,9 +50,10 @@ func (w *world) readTogether(ctx context.Context, id ID, clients int) []*simLeas
 	w.expectFirst(id)
 	answers, errs := make([]*Answer, clients), make([]error, clients)
 	calls := make([]func(), clients)
+	role := w.roleOf(id)
 	for i := range calls {
 		client := w.client(ctx)
-		calls[i] = func() { answers[i], errs[i] = n.core.Read(client, id, 0) }
+		calls[i] = func() { answers[i], errs[i] = n.core.ReadAs(client, id, role, 0) }
 	}
 	w.together(ctx, id, calls...)
 	var leases []*simLease
@@ -62,6 +63,7 @@ func (w *world) readTogether(ctx context.Context, id ID, clients int) []*simLeas
 			continue
 		}
 		w.checkAnswer(n, answer)
+		w.checkReaders(role, answer)
 		if l := w.register(n, answer); l != nil {
 			leases = append(leases, l)
 		}

@@ -62,6 +62,7 @@ type world struct {
 	ticks    map[ID]int           // scheduled rotations that the record went through
 	words    map[ID]int           // an operator's
 	unbound  map[ID]bool          // accounts that their role was taken from
+	readers  simReaders
 	began    time.Time
 	quiet    time.Time // since when nothing goes wrong
 	joins    simJoins
@@ -70,7 +71,7 @@ type world struct {
 func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, rules: r, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
 		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
-		unbound: map[ID]bool{}, words: map[ID]int{}, began: time.Now(), quiet: time.Now()}
+		unbound: map[ID]bool{}, readers: newSimReaders(), words: map[ID]int{}, began: time.Now(), quiet: time.Now()}
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
 	w.faulty.Store(o != odds{})

@@ -55,14 +55,15 @@ type initialRead struct {
 	place    Place // which one was asked
 }
 
-func (e initialRead) apply(a *Account, _ rules) error {
+func (e initialRead) apply(a *Account, r rules) error {
 	if !e.place.same(a.Place) || !a.believed() {
 		return errStale
 	}
 	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
 		return errStale
 	}
-	a.add(Version{Password: e.password, Source: FromInitial, Created: e.at, Place: a.Place})
+	a.add(Version{Password: e.password, Source: FromInitial, Created: e.at, Place: a.Place, Roles: a.InitialRoles})
+	a.owesMove(e.at, r)
 	return nil
 }
 

@@ -11,6 +11,8 @@ type View struct {
 	ID       ID
 	Provider string
 	Role     string
+	LastRole string // of an account without a role
+	MoveTo   string // the role that may have it on an operator's word
 	Settings Settings
 	Facts    Facts
 	// Shown are the facts that may stand beside the current version: those of its place.
@@ -66,6 +68,7 @@ type VersionView struct {
 	Verified  bool
 	Current   bool
 	Place     Place
+	Roles     []string // to whose readers it was given
 }
 
 // inspectPatience is how long Inspect waits for an account whose record is being written.
@@ -132,7 +135,7 @@ func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
 func (c *Core) view(e *entry) *View {
 	a := c.asLocated(e)
 	v := &View{
-		ID: a.ID, Provider: a.Provider, Role: a.Role, Settings: a.Settings, Facts: a.Facts, Shown: a.factsFor(a.current()), State: a.state(),
+		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts, Shown: a.factsFor(a.current()), State: a.state(),
 		Place: a.Place, Believed: a.believed(), Places: a.placeViews(),
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
@@ -160,7 +163,7 @@ func (c *Core) view(e *entry) *View {
 	}
 	for i, ver := range a.Versions {
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
-			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Current: i == len(a.Versions)-1, Place: ver.Place})
+			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Roles: ver.Roles.names(), Current: i == len(a.Versions)-1, Place: ver.Place})
 	}
 	for _, l := range a.Leases {
 		v.Leases = append(v.Leases, l)

@@ -1,0 +1,292 @@
+package backend
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// An account comes from one role to another on the word of somebody who may write the account, or of an
+// administrator who lets a role take over what its selection matches. Tags alone move nothing, since whoever
+// may write a tag at the cloud need not be one whom a Vault policy trusts.
+
+// takeOverPrefix begins a path that needs sudo. It is no field of roles/, since a policy cannot ask for sudo
+// for one field.
+const takeOverPrefix = "take-over/"
+
+func (b *backend) pathAccountMove() *framework.Path {
+	fields := accountCaptures()
+	fields["role"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Role"),
+		Description: "The role that may have the account, of the same connection. It need not exist yet. The role that the account has, or had last, takes back an earlier word. Required."}
+	return &framework.Path{
+		Pattern:      "accounts/" + accountPath + "/move$",
+		Fields:       fields,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "move", OperationSuffix: "account"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:                    b.moveAccount,
+				Summary:                     "Let an account move to another role.",
+				Description:                 "The account moves at once if that role's instance_tags match its instance, else as soon as that role is written so that it has it. Its leases end, and before a reader of the new role is given a password a new one is set.",
+				Responses:                   answers("The state of the account.", movedResponse()),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    accountMoveSynopsis,
+		HelpDescription: accountMoveDescription,
+	}
+}
+
+func (b *backend) pathTakeOver() *framework.Path {
+	return &framework.Path{
+		Pattern: takeOverPrefix + framework.GenericNameRegex("role") + "$",
+		Fields: map[string]*framework.FieldSchema{
+			"role": nameField("Name of the role that takes accounts over."),
+			"from": {Type: framework.TypeString, DisplayAttrs: labelled("From"),
+				Description: "Name of the role that has the accounts, or had them last: only these may move. Default: any role's accounts on instances that the role's instance_tags match."},
+			"connection": {Type: framework.TypeString, DisplayAttrs: labelled("Connection"),
+				Description: "With from, where neither of the roles exists: the connection of the accounts. Default: that of the role."},
+		},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "take", OperationSuffix: "over"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:    b.takeOverAccounts,
+				Summary:     "Let a role take over the accounts of other roles.",
+				Description: "What accounts/.../move does for one account, for all of another role, or for all that the role's instance_tags match. Needs sudo.",
+				Responses: answers("The accounts may move.", map[string]*framework.FieldSchema{
+					"accounts": {Type: framework.TypeStringSlice, Required: true, Description: "The accounts that may move, or have moved, at most 100."},
+					"count":    {Type: framework.TypeInt, Required: true, Description: "How many these are, beyond those listed too."},
+				}),
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis:    takeOverSynopsis,
+		HelpDescription: takeOverDescription,
+	}
+}
+
+// movedResponse is the schema of the answer of accounts/.../move.
+func movedResponse() map[string]*framework.FieldSchema {
+	fields := map[string]*framework.FieldSchema{}
+	all := accountResponse()
+	for _, field := range strings.Fields("role last_role move_to state due_reason due_since") {
+		fields[field] = all[field]
+	}
+	return fields
+}
+
+// moveCommand lets an account move.
+func moveCommand(id rotation.ID, role string) string {
+	return command("write", "accounts/"+id.String()+"/move", "role="+role)
+}
+
+func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	view, err := b.accountNamed(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	id, name := view.ID, data.Get("role").(string)
+	r, err := b.movesTo(ctx, id.Connection, name)
+	if err != nil {
+		return nil, err
+	}
+	before := view
+	if view, err = b.core.Move(ctx, id, name); err != nil {
+		return nil, vaultError("", err)
+	}
+	var warnings []string
+	if view.Role != name && r != nil && r.InstanceTags != nil {
+		if _, _, err := b.refreshRole(ctx, name); err != nil {
+			warnings = append(warnings, "the account may move, and role "+name+" has not taken it yet, which is tried again within ten minutes: "+err.Error())
+		}
+		if view, err = b.core.Inspect(ctx, id); err != nil || view == nil {
+			return nil, vaultError("", err)
+		}
+	}
+	switch {
+	case view.Role == name && before.Role != name:
+		b.Logger().Info("an account was moved to another role", "account", id.String(), "from", owner(before), "to", name)
+		if !view.Settings.CanReset && currentVersion(view) > 0 {
+			warnings = append(warnings, "role "+name+" cannot have a password set, so its readers are given none that those of another role know: change it inside the server, then record it: "+
+				command("write", "import/"+id.String(), "password=@password.txt"))
+		}
+	case view.Role != name && len(warnings) == 0:
+		warnings = append(warnings, "the account moves when role "+name+" has its instance: write the role with instance_ids or instance_tags that match it: "+command("read", "roles/"+name))
+	}
+	moved := map[string]any{}
+	all := accountData(view)
+	for field := range movedResponse() {
+		if value, ok := all[field]; ok {
+			moved[field] = value
+		}
+	}
+	return &logical.Response{Data: moved, Warnings: warnings}, nil
+}
+
+// owner is the role that an account has, or had last.
+func owner(v *rotation.View) string {
+	if v.Role != "" {
+		return v.Role
+	}
+	return v.LastRole
+}
+
+// movesTo checks the role that an account is to move to, which it returns if there is one.
+func (b *backend) movesTo(ctx context.Context, connection, name string) (*role, error) {
+	if name == "" {
+		return nil, invalidf("role: required; name the role that may have the account")
+	}
+	if err := checkName("role", name); err != nil {
+		return nil, err
+	}
+	r, err := b.roles.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil && r.Connection != connection {
+		return nil, invalidf("role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection only, since its passwords are kept with it; "+
+			"write a role with connection=%s", name, r.Connection, connection, connection)
+	}
+	c, err := b.connections.get(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil && !c.allows(name) {
+		return nil, invalidf("role: connection %s does not allow role %s; %s", connection, name, c.allowing(connection, name))
+	}
+	return r, nil
+}
+
+func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name, from, connection := data.Get("role").(string), data.Get("from").(string), data.Get("connection").(string)
+	r, err := b.roles.get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	source, err := b.roles.get(ctx, from)
+	switch {
+	case err != nil:
+		return nil, err
+	case r != nil:
+		connection = r.Connection
+	case source != nil:
+		connection = source.Connection
+	}
+	switch {
+	case from == "" && (r == nil || r.InstanceTags == nil):
+		return nil, invalidf("from: required, unless there is a role %s that selects its instances by instance_tags; name the role that has the accounts, or had them last", name)
+	case connection == "":
+		return nil, invalidf("connection: required, since there is neither a role %s nor a role %s; name that of the accounts", name, from)
+	}
+	if r, err = b.movesTo(ctx, connection, name); err != nil {
+		return nil, err
+	}
+	taken := &takenOver{}
+	if from != "" {
+		ids, err := b.core.Owned(ctx, connection, from)
+		if err != nil {
+			return nil, vaultError("", err)
+		}
+		for _, id := range ids {
+			if err := b.take(ctx, id, name, taken); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var warnings []string
+	if r != nil && r.InstanceTags != nil {
+		how := refresh{linger: b.lingerAll}
+		if from == "" {
+			how.taken = taken
+		}
+		if _, warnings, err = b.refreshTags(ctx, name, how); err != nil {
+			return nil, err
+		}
+	}
+	b.Logger().Warn("a role takes accounts over", "role", name, "from", from, "accounts", len(taken.ids))
+	accounts := taken.names()
+	return &logical.Response{Warnings: warnings, Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)], "count": len(accounts)}}, nil
+}
+
+// takenOver are the accounts that an administrator lets a role take over.
+type takenOver struct {
+	mu  sync.Mutex
+	ids []rotation.ID
+}
+
+func (t *takenOver) names() []string {
+	names := make([]string, 0, len(t.ids))
+	for _, id := range t.ids {
+		names = append(names, id.String())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// take lets one account move to a role.
+func (b *backend) take(ctx context.Context, id rotation.ID, role string, taken *takenOver) error {
+	view, err := b.core.Move(ctx, id, role)
+	if err != nil {
+		return vaultError("", err)
+	}
+	if view.MoveTo == role {
+		taken.mu.Lock()
+		taken.ids = append(taken.ids, id)
+		taken.mu.Unlock()
+	}
+	return nil
+}
+
+// letGo takes accounts that have moved to another role off the role that had them. held is the role whose
+// lock the caller holds; "" for none. Where the role is being written just now its next look does it.
+func (b *backend) letGo(ctx context.Context, held, name string) error {
+	if l := locksutil.LockForKey(b.roleLocks, name); held == "" {
+		l.Lock()
+		defer l.Unlock()
+	} else if l != locksutil.LockForKey(b.roleLocks, held) {
+		if !l.TryLock() { // waiting could wait for ourselves
+			return nil
+		}
+		defer l.Unlock()
+	}
+	b.roles.drop(name)
+	old, err := b.roles.get(ctx, name)
+	if err != nil || old == nil {
+		return err
+	}
+	next := old.clone()
+	for _, instance := range old.instances() {
+		bound, found, err := b.core.RoleOf(ctx, old.account(instance))
+		if err != nil {
+			return vaultError("", err)
+		}
+		if !found || bound == "" || bound == name {
+			continue
+		}
+		delete(next.Users, instance)
+		next.InstanceIDs = slices.DeleteFunc(next.InstanceIDs, func(id string) bool { return id == instance })
+		next.Kept = slices.DeleteFunc(next.Kept, func(kept roleConflict) bool { return kept.InstanceID == instance })
+	}
+	if len(next.Users) == len(old.Users) {
+		return nil
+	}
+	if err := b.roles.put(ctx, name, next); err != nil {
+		return err
+	}
+	if !next.shared() {
+		return nil
+	}
+	c, err := b.connections.get(ctx, next.Connection)
+	if err != nil || c == nil {
+		return err
+	}
+	return vaultError("", b.bindGroup(ctx, name, next, b.registry[c.Provider]))
+}

@@ -1,0 +1,234 @@
+package backend
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// What becomes of instances that a role has and that its tags do not find any more. A cloud's list may be
+// incomplete for once, and whoever may write a tag is not to take an account away, so an instance that is
+// not shown leaves its role only
+//   - after it has been missing in two looks, missApart or more apart, of the background or of who writes
+//     the role; or at once where who writes the role sees it without the tags, or terminated;
+//   - and not while it exists and another role's tags match it: that role waits for an operator's word.
+//
+// Nobody who reads takes an instance from its role, and no place that is not believed (rule 18) does.
+
+// missApart is the least time between two looks that both miss an instance, for it to be believed.
+const missApart = refreshInterval / 2
+
+// looked is what a look at a role's instances found.
+type looked struct {
+	old, next *role
+	members   []member
+	required  map[string]string // tags that the connection requires
+}
+
+// lingerer decides which instances stay in a role, and returns all that it has then.
+type lingerer func(ctx context.Context, l looked) ([]member, error)
+
+// lingerAll keeps them all, as where a client asks.
+func (b *backend) lingerAll(ctx context.Context, l looked) ([]member, error) {
+	members := l.members
+	for _, instance := range l.lost() {
+		m, _, err := b.unseen(ctx, l.old, instance)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// lost are the instances that the role has, and that are not among those that were found.
+func (l looked) lost() []string {
+	found := make(map[string]bool, len(l.members))
+	for _, m := range l.members {
+		found[m.instance.ID] = true
+	}
+	return slices.DeleteFunc(l.old.instances(), func(instance string) bool { return found[instance] })
+}
+
+// wanted are the tags that the role's instances carry.
+func (l looked) wanted() map[string]string {
+	wanted := maps.Clone(l.next.InstanceTags)
+	maps.Copy(wanted, l.required)
+	return wanted
+}
+
+// unseen is a role's instance as it was last seen; view is nil if there is no record of it.
+func (b *backend) unseen(ctx context.Context, old *role, instance string) (member, *rotation.View, error) {
+	id := old.account(instance)
+	view, err := b.core.Inspect(ctx, id)
+	if err != nil {
+		return member{}, nil, vaultError("", err)
+	}
+	m := member{instance: cloud.Instance{ID: instance}, username: id.Username, unseen: true}
+	if view != nil {
+		m.instance, m.at = view.Facts.Instance(instance), view.Facts.Place
+	}
+	return m, view, nil
+}
+
+// lingerTwice keeps those that have not been missing long enough, and those that another role waits for.
+// It retires the accounts of those that do not exist any more.
+func (b *backend) lingerTwice(name string) lingerer {
+	return func(ctx context.Context, l looked) ([]member, error) {
+		return b.lingerUnless(ctx, name, l, false)
+	}
+}
+
+// lingerWritten is lingerTwice where an operator writes the role: what the cloud shows without the role's
+// tags, or terminated, leaves it at once.
+func (b *backend) lingerWritten(name string) lingerer {
+	return func(ctx context.Context, l looked) ([]member, error) { return b.lingerUnless(ctx, name, l, true) }
+}
+
+func (b *backend) lingerUnless(ctx context.Context, name string, l looked, written bool) ([]member, error) {
+	lost := l.lost()
+	shown, at, err := b.shown(ctx, l.old.Connection, lost)
+	if err != nil {
+		return nil, err
+	}
+	rivals := rivals{}
+	var absent []string
+	if len(lost) > 0 {
+		for _, instance := range lost {
+			if i, ok := shown[instance]; !ok || i.State == cloud.StateGone {
+				absent = append(absent, instance)
+			}
+		}
+		if rivals, err = b.rivals(ctx, name, l.old.Connection); err != nil {
+			return nil, err
+		}
+	}
+	untagged, gone := b.refreshes.lost(name, lost, absent, b.clock.now())
+	members := l.members
+	l.next.Kept = nil
+	for _, instance := range lost {
+		m, view, err := b.unseen(ctx, l.old, instance)
+		if err != nil {
+			return nil, err
+		}
+		i, exists := shown[instance]
+		terminated := exists && i.State == cloud.StateGone
+		exists = exists && !terminated
+		rival := rivals.match(i, l.required)
+		leaves := view == nil || !view.Gone.IsZero() || view.Believed && (gone[instance] || written && terminated)
+		switch {
+		case leaves:
+		case exists && carries(i, l.wanted()): // the list was not complete
+		case exists && rival != "" && maps.Equal(l.old.InstanceTags, l.next.InstanceTags):
+			l.next.noteKept(l.old.account(instance), rival)
+		case exists && view.Believed && (written || untagged[instance]):
+			leaves = true
+		}
+		if leaves {
+			if absent := gone[instance] || terminated; view != nil && view.Believed && absent {
+				if err := b.core.Retire(ctx, l.old.account(instance), at); err != nil {
+					return nil, vaultError("", err)
+				}
+			}
+			continue
+		}
+		if exists {
+			m.instance, m.at, m.unseen = i, at, false
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// rivals are the tags of a connection's other roles, by role.
+type rivals map[string]map[string]string
+
+// match is the first role whose tags an instance carries, with those that the connection requires; "" for none.
+func (r rivals) match(i cloud.Instance, required map[string]string) string {
+	found := ""
+	for name, tags := range r {
+		if carries(i, tags) && carries(i, required) && (found == "" || name < found) {
+			found = name
+		}
+	}
+	return found
+}
+
+func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, error) {
+	names, err := b.roles.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := rivals{}
+	for _, other := range names {
+		r, err := b.roles.get(ctx, other)
+		if err != nil && !isUnreadable(err) {
+			return nil, err
+		}
+		if r != nil && other != name && r.Connection == connection && r.InstanceTags != nil {
+			found[other] = r.InstanceTags
+		}
+	}
+	return found, nil
+}
+
+// noteKept keeps for who reads the role that an instance is the role's though its tags do not match.
+func (r *role) noteKept(id rotation.ID, rival string) {
+	if len(r.Kept) < maxConflicts {
+		r.Kept = append(r.Kept, roleConflict{InstanceID: id.InstanceID, Username: id.Username,
+			Reason: "its tags do not match any more, and those of role " + rival + " do; it stays until somebody has it moved: " + moveCommand(id, rival)})
+	}
+}
+
+// shown describes instances by id, those that are terminated too, and says at which place.
+func (b *backend) shown(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
+	if len(instances) == 0 {
+		return nil, "", nil
+	}
+	live, err := b.core.Connected(ctx, connection)
+	if err != nil {
+		return nil, "", vaultError("connection "+connection, err)
+	}
+	described, err := live.Provider.DescribeInstances(ctx, instances)
+	if err != nil {
+		return nil, "", vaultError("connection "+connection+" cannot describe the instances", err)
+	}
+	shown := make(map[string]cloud.Instance, len(described))
+	for _, i := range described {
+		shown[i.ID] = i
+	}
+	return shown, live.Place, nil
+}
+
+// misses are, by role and instance, since when every look has missed it.
+type misses map[string]map[string]time.Time
+
+// note returns those of the instances which are missing now that have been since a look that is missApart or
+// more ago, and forgets the role's others.
+func (m misses) note(role string, missing []string, now time.Time) map[string]bool {
+	before, since, believed := m[role], map[string]time.Time{}, map[string]bool{}
+	for _, id := range missing {
+		since[id] = now
+		if first, ok := before[id]; ok && !first.After(now) {
+			since[id] = first
+			believed[id] = now.Sub(first) >= missApart
+		}
+	}
+	m[role] = since
+	return believed
+}
+
+// lost notes which instances of a role its tags do not find now, and which of them the cloud does not show by
+// their ids either, and returns those of each kind that were missing before too.
+func (r *refreshes) lost(role string, untagged, absent []string, now time.Time) (believedUntagged, believedAbsent map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.untagged == nil {
+		r.untagged, r.absent = misses{}, misses{}
+	}
+	return r.untagged.note(role, untagged, now), r.absent.note(role, absent, now)
+}
