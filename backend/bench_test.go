@@ -125,7 +125,7 @@ func BenchmarkCache(b *testing.B) {
 
 // The allocations of a read are those of the framework and of the answer. More than this means that the hot path has
 // got a copy or a parse that it can do without.
-const readAllocations = 50
+const readAllocations = 52
 
 func TestReadAllocatesLittle(t *testing.T) {
 	m := oneAccount(t, map[string]any{"mode": "static", "rotation_period": "24h"})

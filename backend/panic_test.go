@@ -178,7 +178,7 @@ func TestPanicInTheRegularWorkEndsOnlyItsPart(t *testing.T) {
 	done := make(chan struct{})
 	h.rounds.start(func(context.Context) {
 		defer func() { _ = recover(); close(done) }()
-		panics(t.Context())
+		_ = panics(t.Context())
 	})
 	<-done
 	h.rounds.wg.Wait()

@@ -77,7 +77,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	ctx = rotation.WithReader(ctx, readerOf(req, name))
+	ctx = rotation.WithReader(ctx, readerOf(req, name, r.Mode == rotation.Leased))
 	resp, err := b.readPassword(ctx, req.Path, name, r, data, wait)
 	if err == nil && warning != "" {
 		resp.AddWarning(warning)

@@ -22,9 +22,11 @@ func (b *backend) pathPlace() *framework.Path {
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
-				Callback:    b.readPlace,
-				Summary:     "Read where a connection leads, and which places its accounts know.",
-				Description: "Asks no cloud. Needs sudo.",
+				Callback:                    b.readPlace,
+				Summary:                     "Read where a connection leads, and which places its accounts know.",
+				Description:                 "Asks no cloud. Needs sudo.",
+				ForwardPerformanceStandby:   true,
+				ForwardPerformanceSecondary: true,
 				Responses: answers("The places.", map[string]*framework.FieldSchema{
 					"place":             {Type: framework.TypeString, Required: true, Description: "Fingerprint of where the connection's requests go and as whom."},
 					"account_id":        {Type: framework.TypeString, Required: true, Description: "What the cloud calls the account of the credentials; empty if that is not known."},

@@ -12,10 +12,13 @@ import (
 // ownerBytes is how much of an owner's hash is kept with each lease: enough to tell readers apart.
 const ownerBytes = 9
 
-// readerOf is who reads through a role: the token's entity, or a token that has none.
-func readerOf(req *logical.Request, role string) rotation.Reader {
-	owner := ""
+// readerOf is who reads through a role. Of a leased one, whose leases are counted, it is also the token's entity, or a token that
+// has none.
+func readerOf(req *logical.Request, role string, leased bool) rotation.Reader {
+	var owner string
 	switch {
+	case !leased:
+		return rotation.Reader{Role: role}
 	case req.EntityID != "":
 		owner = "entity " + req.EntityID
 	case req.ClientTokenAccessor != "":

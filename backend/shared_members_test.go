@@ -41,6 +41,7 @@ func TestJoinerIsSentNoPasswordThatOthersHave(t *testing.T) {
 			h.write(t, "roles/own", map[string]any{"connection": "prod", "instance_ids": "srv-4", "force_stop": true, "min_reset_interval": 0})
 			h.lease(t, "creds/own")
 			h.delete(t, "roles/own")
+			h.write(t, "accounts/prod/srv-4/root/move", map[string]any{"role": "web"})
 			web(h, "srv-1,srv-2,srv-3,srv-4")
 		},
 		"after a forced delete of its record": func(t *testing.T, h *harness) {

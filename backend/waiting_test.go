@@ -170,8 +170,9 @@ func TestAnswersDuringAnOutageTellTheNextTry(t *testing.T) {
 					wait := 10 * time.Second // as consumers do after an error
 					resp, err := h.request(t, logical.ReadOperation, "creds/web", nil)
 					if err == nil && !resp.IsError() {
-						wait = time.Duration(resp.Data["ttl"].(int64)) * time.Second
-						if resp.Data["ttl"].(int64) < 2 {
+						seconds := resp.Data["ttl"].(int64)
+						wait = time.Second * time.Duration(seconds)
+						if seconds < 2 {
 							quick++
 						}
 					}

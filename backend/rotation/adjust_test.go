@@ -11,7 +11,7 @@ func TestAdjustedSettings(t *testing.T) {
 	at := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 	base := Account{ID: ID{"prod", "srv-1", "root"}, Role: "web", Settings: Settings{Mode: Static, CanReset: true, MaxVersions: 3}, Facts: Facts{Name: "web-1"}}
 	next := base.Settings
-	next.MaxVersions, next.Schedule.Period = 5, time.Hour
+	next.MaxVersions, next.Period = 5, time.Hour
 	for name, test := range map[string]struct {
 		change func(*Account)
 		event  adjusted

@@ -117,7 +117,7 @@ func (c *Core) invite(ctx context.Context, members []*Account, ev invited) error
 			}
 			wg.Go(func() {
 				c.opts.turn(ctx, m.ID)
-				errs[i] = guard.Do(c.opts.Logger, "inviting account "+m.ID.String(), func() error { return c.apply(ctx, c.entry(m.ID), ev) })
+				errs[i] = guard.Do(c.opts.Logger, "inviting account "+m.String(), func() error { return c.apply(ctx, c.entry(m.ID), ev) })
 			})
 		}
 		wg.Wait()
@@ -220,7 +220,7 @@ func (c *Core) roll(ctx context.Context, e *entry, g *Account) error {
 		if err := c.apply(ctx, c.entry(m.ID), leftOut{at: now}); err != nil {
 			return err
 		}
-		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.ID.String(), "role", g.Role,
+		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.String(), "role", g.Role,
 			"reason", m.whyLeftOut())
 	}
 	e.looked(changes, plan)

@@ -18,7 +18,7 @@ func (v *Connection) moved(at time.Time) *moved {
 func (c *Core) locate(ctx context.Context, e *entry) error {
 	_, live, err := c.connect(ctx, e.id.Connection)
 	if err != nil || e.located.Load() == live {
-		return nil //nolint:nilerr // see above
+		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

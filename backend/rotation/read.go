@@ -329,7 +329,7 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	e.mu.Unlock()
 	var value string
 	var place Place
-	err := guard.Do(c.opts.Logger, "reading the initial password of account "+rec.ID.String(), func() (err error) {
+	err := guard.Do(c.opts.Logger, "reading the initial password of account "+rec.String(), func() (err error) {
 		value, place, err = c.initial(ctx, rec)
 		return err
 	})
@@ -369,7 +369,7 @@ func (c *Core) initial(ctx context.Context, rec *Account) (value string, place P
 	}
 	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+gatePatience)
 	defer cancel()
-	ciphertext, err := guard.Get(c.opts.Logger, "asking for the initial password of account "+rec.ID.String(), func() (string, error) {
+	ciphertext, err := guard.Get(c.opts.Logger, "asking for the initial password of account "+rec.String(), func() (string, error) {
 		return reader.InitialPassword(call, rec.InstanceID)
 	})
 	n.breaker.reportCall(ctx, c.opts.Now(), err)

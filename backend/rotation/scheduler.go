@@ -223,9 +223,11 @@ const idle = time.Hour
 
 // takeNext is take, whose panic costs a wait.
 func (c *Core) takeNext(q *queue) (next *entry, remote bool, wait time.Duration) {
-	wait = minBackoff
-	defer guard.Recover(c.opts.Logger, "the queue of connection "+q.name, nil)
-	return c.take(q)
+	err := guard.Do(c.opts.Logger, "the queue of connection "+q.name, func() error { next, remote, wait = c.take(q); return nil })
+	if err != nil {
+		return nil, false, minBackoff
+	}
+	return next, remote, wait
 }
 
 // take removes the first account whose time has come, or says how long there is none.
