@@ -53,6 +53,7 @@
 //     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
 //  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
 //     in the same write. A rotation that an operator asked for ends the leases of older versions: Vault may not know them.
+//     It does when it is confirmed, a group's when that agrees: no member that is checked out exclusively is handed out before.
 //     A nonce whose caller has gone before the answer is taken back; if nobody was given the version, it is
 //     undisclosed again.
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
@@ -123,8 +124,8 @@
 //   - I1: the password that a server has is in its account's record. Until the first reset is confirmed
 //     the cloud's own copy of the initial password counts as well.
 //   - I2: nobody is handed a password that the server does not have.
-//   - I3: an account with exclusive check-out has at most one live lease, of any version, unless an operator has asked for
-//     a rotation since the older one.
+//   - I3: an account or group with exclusive check-out has at most one live lease, of any version. Those of versions
+//     before a confirmed rotation that an operator asked for do not count.
 //   - I4: no disclosed version stays live for more than 60 s past its deadline (rule 12), once the cloud
 //     answers and the settle windows have passed; 2 minutes more after a start of the process, and up to 7 more
 //     while the wall clock disagrees with the monotonic one.

@@ -108,8 +108,8 @@ func (w *world) checkExclusive(l *simLease) {
 		return
 	}
 	for _, o := range w.leases {
-		if o.ref.Version < l.ref.Version && w.asked[o.ref.ID] {
-			continue // an operator's rotation ends the leases of older versions
+		if w.freed.has(o) || w.freed.has(l) {
+			continue
 		}
 		if o.ref.ID == l.ref.ID && !o.ended && time.Now().Before(o.expires) && !w.outrun(o) {
 			w.lockedViolation("I3", "two live exclusive leases on %s: %s and %s", l.ref.ID.InstanceID, o.password, l.password)

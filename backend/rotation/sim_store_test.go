@@ -172,11 +172,12 @@ func (w *world) land(key string, value []byte, rec *Account) {
 	id, isAccount := idOfKey(key)
 	var before *Account
 	counted := isAccount && !w.faulty.Load()
-	if counted {
+	if isAccount {
 		before = w.record(id)
 	}
 	w.disk.set(key, value, rec)
 	if isAccount {
+		w.freesLanded(before, w.record(id))
 		w.joinsLanded(id, w.record(id))
 	}
 	if !isAccount || id.isGroup() {

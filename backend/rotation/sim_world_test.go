@@ -57,6 +57,7 @@ type world struct {
 	handed   map[string]time.Time // password -> when it was last handed out
 	first    map[string]time.Time // password -> when it was first handed out
 	asked    map[ID]bool          // accounts whose rotation an operator has asked for
+	freed    simFreed             // values whose leases an operator's rotation has ended
 	burned   map[string]bool      // passwords whose last lease has ended
 	expected map[ID]int           // resets that something asked for
 	ticks    map[ID]int           // scheduled rotations that the record went through
@@ -70,7 +71,7 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, rules: r, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
-		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
+		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, freed: newSimFreed(), burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
 		unbound: map[ID]bool{}, readers: newSimReaders(), words: map[ID]int{}, began: time.Now(), quiet: time.Now()}
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
