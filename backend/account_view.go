@@ -60,6 +60,7 @@ func accountData(v *rotation.View) map[string]any {
 	setTime(data, "missed_vault_rotation", timestamp(v.MissedRotation))
 	setTime(data, "initial_cleared_time", timestamp(v.InitialCleared))
 	setTime(data, "gone_time", timestamp(v.Gone))
+	setTime(data, "forgotten_time", timestamp(v.Forgotten))
 	if v.Joining {
 		data["joining"] = true
 	}
@@ -208,5 +209,6 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"missed_vault_rotation": moment(false, "The last scheduled time whose rotation_window passed without a rotation, as while Vault was sealed"),
 		"initial_cleared_time":  moment(false, "When the cloud's copy of the initial password was deleted"),
 		"gone_time":             moment(false, "When the cloud said that the instance does not exist any more"),
+		"forgotten_time":        moment(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when it is forgotten, see the connection's forget_gone_after"),
 	}
 }

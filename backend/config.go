@@ -21,6 +21,9 @@ const (
 	minRequestTimeout     = time.Second
 	maxRequestTimeout     = 2 * time.Minute
 	maxRequestsPerSecond  = 1000
+	// defaultForgetGoneAfter is long enough to find out that a server is missed.
+	defaultForgetGoneAfter = 30 * 24 * time.Hour
+	maxForgetGoneAfter     = 10 * 365 * 24 * time.Hour
 	// minRequestsPerSecond keeps the time between two requests below that for which a background one waits
 	// for its turn (30 s); with less none would ever be sent.
 	minRequestsPerSecond = 0.1
@@ -65,6 +68,7 @@ type connection struct {
 	RequestTimeout       *time.Duration `json:"request_timeout,omitempty"` // nil: the default
 	PasswordPolicy       string         `json:"password_policy,omitempty"`
 	VerifyConnection     *bool          `json:"verify_connection,omitempty"` // nil: true
+	ForgetGoneAfter      *time.Duration `json:"forget_gone_after,omitempty"` // nil: the default; 0: never
 
 	// AccountID is what the cloud called the account of the credentials when they were last verified; "": not known.
 	AccountID string `json:"account_id,omitempty"`
@@ -111,6 +115,14 @@ func (c *connection) timeout() time.Duration {
 		return defaultRequestTimeout
 	}
 	return *c.RequestTimeout
+}
+
+// forgetsAfter is forget_gone_after as in force.
+func (c *connection) forgetsAfter() time.Duration {
+	if c.ForgetGoneAfter == nil {
+		return defaultForgetGoneAfter
+	}
+	return *c.ForgetGoneAfter
 }
 
 // verifies is verify_connection as in force.
@@ -181,6 +193,7 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 		"request_timeout":         seconds(c.timeout()),
 		"password_policy":         c.PasswordPolicy,
 		"verify_connection":       c.verifies(),
+		"forget_gone_after":       seconds(c.forgetsAfter()),
 	}
 	if c.AllowedRoles == nil {
 		data["allowed_roles"] = []string{}

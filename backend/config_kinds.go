@@ -76,6 +76,7 @@ var connectionFields = []connectionField{
 	{name: "request_timeout", kind: kindSetting},
 	{name: "password_policy", kind: kindSetting},
 	{name: "verify_connection", kind: kindSetting},
+	{name: "forget_gone_after", kind: kindSetting},
 }
 
 // changedFields lists the fields of some kinds in which two connections differ.

@@ -153,6 +153,7 @@ var connectionCases = map[string]struct {
 	"allowed_roles":           {set: "web,db-*", reads: []string{"web", "db-*"}, unset: []string{}, refused: nil},
 	"max_requests_per_second": {set: 2.5, unset: float64(1000), refused: []any{-1, 0, 1001, "many", "NaN", "Inf", 1e-9, 0.09}},
 	"request_timeout":         {set: "20s", reads: int64(20), unset: int64(30), refused: []any{"3m", "1500ms", "0", "-1s", "later", 20.5, json.Number("20.5")}},
+	"forget_gone_after":       {set: "48h", reads: int64(48 * 3600), unset: int64(720 * 3600), refused: []any{"-1s", "1500ms", "never", "87601h", 1.5, json.Number("1e30")}},
 	"password_policy":         {set: "strong", unset: "", refused: []any{"none", "a\nb"}},
 	"verify_connection":       {set: false, unset: true, refused: []any{"perhaps"}},
 }

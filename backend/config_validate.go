@@ -127,6 +127,12 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 	if t := next.timeout(); t < minRequestTimeout || t > maxRequestTimeout {
 		return invalidf("request_timeout: must be %s to %s", inWords(minRequestTimeout), inWords(maxRequestTimeout))
 	}
+	if err := in.duration("forget_gone_after", &next.ForgetGoneAfter); err != nil {
+		return err
+	}
+	if next.forgetsAfter() > maxForgetGoneAfter {
+		return invalidf("forget_gone_after: must be at most %s; 0 forgets nothing", inWords(maxForgetGoneAfter))
+	}
 	in.flag("verify_connection", &next.VerifyConnection)
 	in.text("password_policy", &next.PasswordPolicy)
 	if in.gives("password_policy") {

@@ -32,6 +32,7 @@ func (b *backend) connect(ctx context.Context, name string, gate cloud.Gate) (*r
 		RequestsPerSecond: c.rate(d),
 		RequestTimeout:    c.timeout(),
 		PasswordPolicy:    c.PasswordPolicy,
+		ForgetGoneAfter:   c.forgetsAfter(),
 	}, nil
 }
 

@@ -64,6 +64,9 @@ func configFields() map[string]*framework.FieldSchema {
 			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", inWords(minRequestTimeout), inWords(maxRequestTimeout), inWords(defaultRequestTimeout))},
 		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),
 			Description: "Where the provider can reset: Vault password policy for the roles of the connection. Default: the built-in generator."},
+		"forget_gone_after": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Forget gone after"),
+			Description: fmt.Sprintf("After what time accounts are forgotten, with their passwords, whose instances do not exist any more, and that no role has, at most %s; 0 means never. An account with a lease or an unsettled reset is kept. Default: %s.",
+				inWords(maxForgetGoneAfter), inWords(defaultForgetGoneAfter))},
 		"verify_connection": {Type: framework.TypeBool, DisplayAttrs: labelled("Verify connection"), Default: true,
 			Description: "Make one authenticated call when the connection is written, and store it only if that succeeds. Default: true."},
 	}
@@ -78,7 +81,7 @@ func configResponse() map[string]*framework.FieldSchema {
 			delete(fields, f.name)
 		}
 	}
-	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout", "verify_connection"} {
+	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout", "verify_connection", "forget_gone_after"} {
 		fields[name].Required = true
 	}
 	orEmpty(fields["signature_style"]) // where other credentials than access_key are used

@@ -45,7 +45,7 @@ func (b *backend) round(ctx context.Context) error {
 		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
 	}
 	return errors.Join(part("finishing rotations of credentials", b.finishRootRotations), part("dropping replaced keys", b.dropEarlierKeys),
-		part("looking at the instances of roles", b.refreshRoles))
+		part("looking at the instances of roles", b.refreshRoles), part("forgetting accounts of servers that are gone", b.forgetGone))
 }
 
 // refreshes remember, on the active node, when roles were looked at, what was missing then, and which looks
@@ -53,6 +53,7 @@ func (b *backend) round(ctx context.Context) error {
 type refreshes struct {
 	mu               sync.Mutex
 	at               map[string]time.Time
+	forgot           time.Time             // when accounts to forget were last looked for
 	untagged, absent misses                // see lost
 	failed           map[string]failedLook // role -> its last look, if that failed
 }

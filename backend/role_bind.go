@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
@@ -322,22 +321,7 @@ func (b *backend) checkBinding(ctx context.Context, binding rotation.Binding) er
 	if inspectErr != nil || view == nil || view.Role == "" || view.Role == binding.Role {
 		return err
 	}
-	// The holder may be in the middle of its own write, whose role is stored last. Waiting for its
-	// lock could wait for ourselves.
-	holder := locksutil.LockForKey(b.roleLocks, view.Role)
-	if !holder.TryLock() {
-		return err
-	}
-	defer holder.Unlock()
-	b.roles.drop(view.Role)
-	other, getErr := b.roles.get(ctx, view.Role)
-	if getErr != nil || other.mapsTo(binding.ID) {
-		return err
-	}
-	if leaveErr := b.leaveGroup(ctx, view, other); leaveErr != nil {
-		return err
-	}
-	if unbindErr := b.core.Unbind(ctx, binding.ID, view.Role); unbindErr != nil {
+	if !b.freeLeftBehind(ctx, view) {
 		return err
 	}
 	return b.core.CheckBinding(ctx, binding)

@@ -71,6 +71,8 @@ type Connection struct {
 	Trusted bool
 	// Doubted is set while it is not known whether the credentials are those of the same cloud account as before.
 	Doubted bool
+	// ForgetGoneAfter is after what time accounts are forgotten whose servers are gone; 0: never.
+	ForgetGoneAfter time.Duration
 }
 
 // Core owns the accounts of one mount: their records, leases and rotations. It is the only code that
@@ -171,6 +173,8 @@ type entry struct {
 	mu     sync.Mutex
 	loaded bool
 	rec    *Account // nil: no such account
+	// dropped is set for good when the account was forgotten: another entry may stand for its id then.
+	dropped bool
 	// changed is closed and replaced when the record changes.
 	changed chan struct{}
 	// seen is when this process first saw an attempt that is open (rule 10), monotonically.
@@ -230,6 +234,9 @@ func (c *Core) entry(id ID) *entry {
 
 // load makes the record present. The caller holds e.mu.
 func (c *Core) load(ctx context.Context, e *entry) error {
+	if e.dropped {
+		e.rec, e.loaded = nil, true
+	}
 	if e.loaded {
 		return nil
 	}
@@ -277,6 +284,9 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 
 // put writes a record and makes it the cached one. The caller holds e.mu.
 func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
+	if e.dropped {
+		return errorf(Unavailable, "account %s was forgotten meanwhile, since its server is gone; try again", e.id)
+	}
 	before := e.rec
 	known := false
 	defer func() {

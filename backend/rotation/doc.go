@@ -62,7 +62,9 @@
 //     connections to the cloud's own hosts, and among those that name the same hosts themselves. The account carries what its rotation needs. An
 //     instance that is terminated, or that the cloud does not know twice in a row, retires the account,
 //     and its leases still end. A first or scheduled rotation that has not begun when the account loses
-//     its role is not made: only the role's readers had use for it.
+//     its role is not made: only the role's readers had use for it. One that has been retired for as long
+//     as its connection says is deleted as by an operator, if it has no role, no lease, nothing open and no
+//     password of a place that is not believed, once the cloud has said again that there is no such server.
 //  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
 //     the batch (id and value), which is written there first and copied to each account before it is
 //     sent. The members queue like any account, with the group's record as the source of their value;

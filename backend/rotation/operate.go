@@ -208,12 +208,18 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 				id, n, e.rec.revokeCommand(), e.rec.rotateCommand())
 		}
 	}
+	return c.erase(ctx, e)
+}
+
+// erase leaves a tombstone in the account's place and deletes the record. The caller holds the binding's lock and e.mu,
+// and the record is loaded.
+func (c *Core) erase(ctx context.Context, e *entry) error {
 	if err := c.bury(ctx, e.rec); err != nil {
 		return err
 	}
-	if err := deleteRecord(ctx, c.opts.Storage, accountKey(id)); err != nil {
+	if err := deleteRecord(ctx, c.opts.Storage, accountKey(e.id)); err != nil {
 		e.rec, e.loaded = nil, false
-		return storageError("deleting", id, err)
+		return storageError("deleting", e.id, err)
 	}
 	c.know(e, nil)
 	c.noteBrake(e, nil)

@@ -48,6 +48,7 @@ type View struct {
 	Unshown      int
 	ShownInstead string
 	Gone         time.Time
+	Forgotten    time.Time // when an account that is gone is forgotten; zero: as it is, never
 	// Joining is set for a member of a group that waits for the first value that is made for it; LeftOut since
 	// when, and LeftOutReason why, the others do not wait for it.
 	Joining            bool
@@ -141,6 +142,9 @@ func (c *Core) view(e *entry) *View {
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
 		LastError: e.holdCause, Failures: e.holds,
+	}
+	if !a.Gone.IsZero() {
+		v.Forgotten = a.forgottenAt(c.forgetAfter(c.ctx, a.Connection))
 	}
 	if id, member := a.group(); member {
 		c.viewMember(v, a, c.entry(id).known.Load())

@@ -1,0 +1,135 @@
+package backend
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+const (
+	// forgottenAtOnce is how many accounts of a connection are looked at in one round, and askedAtOnce how many of their
+	// instances are described together.
+	forgottenAtOnce = 1000
+	askedAtOnce     = 100
+	// forgetBudget bounds the part of a round.
+	forgetBudget = 30 * time.Second
+)
+
+// forgetGone forgets the accounts of servers that have been gone for as long as their connection says and that no role
+// has. The cloud is asked once more before: a server that exists again is not forgotten.
+func (b *backend) forgetGone(ctx context.Context) error {
+	now := b.clock.now()
+	if !b.refreshes.mayForget(now) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, forgetBudget)
+	defer cancel()
+	gone := b.core.GoneLong(ctx)
+	for _, connection := range slices.Sorted(maps.Keys(gone)) {
+		free, err := b.freeAccounts(ctx, gone[connection])
+		if err != nil {
+			return err
+		}
+		for batch := range slices.Chunk(free, askedAtOnce) {
+			if err := b.forgetBatch(ctx, connection, batch); err != nil {
+				b.Logger().Warn("accounts of servers that are gone could not be looked at; that is tried again", "connection", connection, "error", err)
+				break // of this connection
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayForget reports whether it is time to look for accounts to forget, and notes that it is done.
+func (r *refreshes) mayForget(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if since := now.Sub(r.forgot); since >= 0 && since < refreshInterval {
+		return false
+	}
+	r.forgot = now
+	return true
+}
+
+// forgetBatch looks at the instances of some accounts of a connection that are gone, and forgets the accounts or brings
+// them back.
+func (b *backend) forgetBatch(ctx context.Context, connection string, ids []rotation.ID) error {
+	var instances []string
+	for _, id := range ids {
+		instances = append(instances, id.InstanceID)
+	}
+	slices.Sort(instances)
+	exist, at, err := b.existing(ctx, connection, slices.Compact(instances))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if i, ok := exist[id.InstanceID]; ok {
+			facts := rotation.FactsOf(i)
+			facts.Place = at
+			if err := b.core.Describe(ctx, id, facts); err != nil {
+				return vaultError("", err)
+			}
+			continue
+		}
+		forgotten, err := b.core.Forget(ctx, id, at)
+		if err != nil {
+			return vaultError("", err)
+		}
+		if forgotten {
+			b.Logger().Info("an account was forgotten, with its passwords: its server has been gone for as long as forget_gone_after of its connection says", "account", id.String())
+		}
+	}
+	return nil
+}
+
+// freeAccounts are the first of the accounts that no role has. One that its role does not list was left behind by a write
+// of that role which was cut short, and is taken out of it.
+func (b *backend) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotation.ID, error) {
+	var free []rotation.ID
+	for _, id := range ids {
+		if len(free) == forgottenAtOnce {
+			break
+		}
+		view, err := b.core.Inspect(ctx, id)
+		if err != nil {
+			return nil, vaultError("", err)
+		}
+		if view == nil {
+			continue
+		}
+		if view.Role != "" {
+			if r, err := b.roles.get(ctx, view.Role); err != nil || r.mapsTo(id) || !b.freeLeftBehind(ctx, view) {
+				continue // a role that cannot be read keeps its accounts
+			}
+		}
+		free = append(free, id)
+	}
+	return free, nil
+}
+
+// freeLeftBehind takes an account out of its role if that does not exist or does not map to it, and reports whether it
+// did.
+func (b *backend) freeLeftBehind(ctx context.Context, view *rotation.View) bool {
+	// The holder may be in the middle of its own write, whose role is stored last. Waiting for its
+	// lock could wait for ourselves.
+	holder := locksutil.LockForKey(b.roleLocks, view.Role)
+	if !holder.TryLock() {
+		return false
+	}
+	defer holder.Unlock()
+	b.roles.drop(view.Role)
+	r, err := b.roles.get(ctx, view.Role)
+	if err != nil || r.mapsTo(view.ID) || b.leaveGroup(ctx, view, r) != nil {
+		return false
+	}
+	return b.core.Unbind(ctx, view.ID, view.Role) == nil
+}

@@ -1,0 +1,126 @@
+package rotation
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+)
+
+// forgettable reports whether the record may go once its server has been gone for long enough: it has no role, no
+// client has a lease, nothing is open that may still set a password, and no password of it is another place's, whose
+// word about the server is not believed.
+func (a *Account) forgettable() bool {
+	return !a.isGroup() && !a.Gone.IsZero() && a.Role == "" && a.Pending == nil &&
+		len(a.Leases)+len(a.OldUnresolved)+len(a.Candidates) == 0 &&
+		a.believed() && !slices.ContainsFunc(a.places(), func(p Place) bool { return !a.believes(p) })
+}
+
+// forgottenAt is when the account is forgotten whose server is gone, the connection forgetting those after a time; zero:
+// as it is, it never is.
+func (a *Account) forgottenAt(after time.Duration) time.Time {
+	if after <= 0 || !a.forgettable() {
+		return time.Time{}
+	}
+	return a.Gone.Add(after)
+}
+
+// forgetAfter is after what time a connection forgets the accounts of servers that are gone; 0: never, or not known.
+func (c *Core) forgetAfter(ctx context.Context, connection string) time.Duration {
+	if _, live, err := c.connect(ctx, connection); err == nil {
+		return live.ForgetGoneAfter
+	}
+	return 0
+}
+
+// GoneLong lists, by connection, the accounts whose servers have been gone for so long that they may be forgotten, those
+// first that went first, as far as they are in memory. A role that an account is bound to is not looked at: it may have
+// left the account behind, which its owner knows. Nothing is waited for.
+func (c *Core) GoneLong(ctx context.Context) map[string][]ID {
+	clock := c.clock.read()
+	c.mu.Lock()
+	var gone []*Account
+	for _, e := range c.entries {
+		if a := e.snapshot.Load(); a != nil && !a.Gone.IsZero() {
+			gone = append(gone, a)
+		}
+	}
+	c.mu.Unlock()
+	slices.SortFunc(gone, func(a, b *Account) int {
+		if d := a.Gone.Compare(b.Gone); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID.String(), b.ID.String())
+	})
+	after, found := map[string]time.Duration{}, map[string][]ID{}
+	for _, a := range gone {
+		d, known := after[a.Connection]
+		if !known {
+			d = c.forgetAfter(ctx, a.Connection)
+			after[a.Connection] = d
+		}
+		free := *a
+		free.Role = ""
+		if at := free.forgottenAt(d); !at.IsZero() && clock.passed(at) {
+			found[a.Connection] = append(found[a.Connection], a.ID)
+		}
+	}
+	return found
+}
+
+// Forget forgets an account whose server has been gone for the time that its connection says, as Delete does, unless
+// anything stands against that by now. place is the one that was asked whether the server exists again, and said that it
+// does not. It reports whether the account is forgotten.
+func (c *Core) Forget(ctx context.Context, id ID, place Place) (bool, error) {
+	a, err := c.get(ctx, id)
+	if err != nil || a == nil {
+		return false, err
+	}
+	claim := locksutil.LockForKey(c.bindings, bindingKey(a.Provider, id))
+	claim.Lock()
+	defer claim.Unlock()
+	e := c.entry(id)
+	if err := c.locate(ctx, e); err != nil {
+		return false, err
+	}
+	after := c.forgetAfter(ctx, id.Connection)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := c.load(ctx, e); err != nil || e.rec == nil {
+		return false, err
+	}
+	at := e.rec.forgottenAt(after)
+	if at.IsZero() || !c.clock.read().passed(at) || !place.same(e.rec.Place) || c.occupied(e) {
+		return false, nil
+	}
+	if err := c.erase(ctx, e); err != nil {
+		return false, err
+	}
+	c.drop(e)
+	return true, nil
+}
+
+// occupied reports whether a worker or a reader is in the middle of something with the account. The caller holds e.mu.
+func (c *Core) occupied(e *entry) bool {
+	q := c.queue(e.id.Connection)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return e.slot.busy || e.sending.Load() || e.fetching != nil
+}
+
+// drop frees the memory of an account that does not exist any more. Whoever still has the entry finds no account in it,
+// for ever, and can write none: an account that is made of this id again has an entry of its own. The caller holds e.mu,
+// and the binding's lock, without which nobody makes an account.
+func (c *Core) drop(e *entry) {
+	e.dropped = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[e.id] == e {
+		delete(c.entries, e.id)
+	}
+}
+
+// passed reports whether a time has come, by both clocks, outside of the times in which nothing lapses.
+func (r reading) passed(at time.Time) bool { return !r.lapses(at).After(r.now) }
