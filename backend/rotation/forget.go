@@ -52,7 +52,7 @@ func (c *Core) GoneLong(ctx context.Context) map[string][]ID {
 		if d := a.Gone.Compare(b.Gone); d != 0 {
 			return d
 		}
-		return strings.Compare(a.ID.String(), b.ID.String())
+		return strings.Compare(a.String(), b.String())
 	})
 	after, found := map[string]time.Duration{}, map[string][]ID{}
 	for _, a := range gone {
