@@ -21,7 +21,7 @@ import (
 var policyBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
 
 // documentedPolicies are the policies of docs/vault-policies.md: reader, operator, administrator, keeper of the connections' own
-// credentials, and emergency.
+// credentials, mover of accounts, and emergency.
 func documentedPolicies(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/vault-policies.md")
@@ -32,8 +32,8 @@ func documentedPolicies(t *testing.T) []string {
 	for _, block := range policyBlock.FindAllStringSubmatch(string(page), -1) {
 		policies = append(policies, block[1])
 	}
-	if len(policies) != 5 {
-		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator, keeper and emergency", len(policies))
+	if len(policies) != 6 {
+		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator, keeper, mover and emergency", len(policies))
 	}
 	return policies
 }
@@ -158,8 +158,15 @@ func TestDocumentedPolicies(t *testing.T) {
 			t.Errorf("a keeper may %v, want %v", got, want)
 		}
 	})
+	t.Run("mover", func(t *testing.T) {
+		e := root.as(t, "mover", policies[4])
+		want := []string{"POST accounts/{connection}/{instance_id}/{username}/move", "POST take-over/{role}"}
+		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
+			t.Errorf("a mover may %v, want %v", got, want)
+		}
+	})
 	t.Run("emergency", func(t *testing.T) {
-		e := root.as(t, "emergency", policies[4])
+		e := root.as(t, "emergency", policies[5])
 		e.Read(t, "cloudpw/status")
 		e.Write(t, "cloudpw/rotate-connection/tencentcloud", nil)
 		for _, c := range e.allowed(t, root, calls) {
@@ -168,7 +175,7 @@ func TestDocumentedPolicies(t *testing.T) {
 			}
 		}
 		for _, c := range calls {
-			if c.sudo && !strings.Contains(c.path, "rotate-root") && !slices.Contains(e.allowed(t, root, calls), c.String()) {
+			if c.sudo && !strings.Contains(c.path, "rotate-root") && !strings.Contains(c.path, "take-over") && !slices.Contains(e.allowed(t, root, calls), c.String()) {
 				t.Errorf("the policy for emergencies lacks %s", c)
 			}
 		}
