@@ -12,7 +12,7 @@ func FuzzOutputs(f *testing.F) {
 	f.Add(0, done)
 	f.Add(84, "chpasswd: \x1b[31m root:$6$abc$def\u202e")
 	f.Add(96, "cloudpw: failed 0x8007052D")
-	f.Add(0, "cloudpw: key AQAB AQAB")
+	f.Add(0, "cloudpw: key AAEC AQAB")
 	f.Fuzz(func(t *testing.T, code int, output string) {
 		for _, i := range []Interpreter{Shell, PowerShell} {
 			if err := Outcome(i, code, output); err != nil {
