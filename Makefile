@@ -54,8 +54,8 @@ test-rotation: ## simulate the rotation core at length: every crash, RUNS=100000
 	go test -count=1 -timeout 60m $(TESTFLAGS) -run '^(TestRandomSchedules|TestEveryCrash.*)$$' ./backend/rotation -sim.runs=$(or $(RUNS),100000)
 
 .PHONY: test-fuzz
-test-fuzz: ## give everything that takes foreign bytes random ones (FUZZTIME=5m for longer, of each target)
-	scripts/fuzz.sh $(or $(FUZZTIME),4s)
+test-fuzz: ## give everything that takes foreign bytes random ones (FUZZTIME=5m for longer, of each target; FUZZ="backend/text ..." for some packages)
+	scripts/fuzz.sh $(or $(FUZZTIME),4s) $(FUZZ)
 
 .PHONY: test-e2e
 test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them)

@@ -106,6 +106,9 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	switch {
 	case forget != "":
 		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
+		if err == nil && count == 0 {
+			return nil, invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget, command("read", placePrefix+name))
+		}
 		err = vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
 	case claim != "":
 		count, err = b.takeOver(ctx, name, c, claim)

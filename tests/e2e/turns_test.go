@@ -194,7 +194,10 @@ var wrongTurns = []wrongTurn{
 	},
 	{
 		name: "plain http", row: "plain http is allowed to loopback addresses only",
-		setup: func(b *beginner) { b.file("access-key.txt", "AKIAEXAMPLE"); b.file("secret-key.txt", "a secret") },
+		setup: func(b *beginner) {
+			b.file("access-key.txt", "AKIAEXAMPLE")
+			b.file("secret-key.txt", "a-secret-of-more-than-14")
+		},
 		types: "vault write $MOUNT/config/lab provider=aws region=eu-central-1 endpoints=ec2=http://ec2.example.com access_key=@access-key.txt secret_key=@secret-key.txt",
 		next:  "vault write $MOUNT/config/lab access_key=@access-key.txt provider=aws region=eu-central-1 secret_key=@secret-key.txt endpoints=ec2=https://ec2.example.com",
 		unrun: true, // there is no such host
@@ -365,7 +368,7 @@ var wrongTurns = []wrongTurn{
 			b.works("vault write $MOUNT/roles/owner connection=taken instance_ids=$ID key=taken")
 		},
 		types: "vault write $MOUNT/roles/taken connection=taken instance_ids=$ID key=taken",
-		next:  "vault read $MOUNT/roles/owner", prints: "$ID",
+		next:  "vault write $MOUNT/accounts/taken/$ID/Administrator/move role=taken", prints: "move_to",
 	},
 	{
 		name: "connection not allowed for the role", row: "does not allow role",
