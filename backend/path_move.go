@@ -167,6 +167,14 @@ func (b *backend) movesTo(ctx context.Context, connection, name string) (*role, 
 
 func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name, from, connection := data.Get("role").(string), data.Get("from").(string), data.Get("connection").(string)
+	for field, given := range map[string]string{"from": from, "connection": connection} {
+		if given == "" {
+			continue
+		}
+		if err := checkName(field, given); err != nil {
+			return nil, err
+		}
+	}
 	r, err := b.roles.get(ctx, name)
 	if err != nil {
 		return nil, err

@@ -3,12 +3,16 @@ package backend
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
+
+// placeForm is what a fingerprint of rotation.PlaceOf looks like.
+var placeForm = regexp.MustCompile(`^[0-9a-f]{16}([/=][0-9A-Za-z._:-]*)?$`)
 
 func (b *backend) pathPlace() *framework.Path {
 	return &framework.Path{
@@ -96,6 +100,11 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	}
 	if given != 1 {
 		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s", command("read", placePrefix+name))
+	}
+	for field, place := range map[string]string{"trust": trust, "forget": forget} {
+		if place != "" && !placeForm.MatchString(place) {
+			return nil, invalidf("%s: must be a fingerprint that this shows: %s", field, command("read", placePrefix+name))
+		}
 	}
 	defer lock(b.connectionLocks, name)()
 	c, _, err := b.connectionOf(ctx, name)
