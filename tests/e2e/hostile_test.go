@@ -177,6 +177,7 @@ func (h *hostile) pending(t *testing.T, a ledAway) {
 	h.revoke(t, first.lease)
 	h.underWay(t, a, first)
 	early := h.openers(t, id)
+	defer func() { h.kept(t, id, first.Username, early...) }() // also when a wait fails
 	a.lead(t, a, id, role)
 	if a.fault == model.FaultHoldAfter {
 		if _, err := h.sim.ReleaseHolds(t.Context()); err != nil {
@@ -207,7 +208,6 @@ func (h *hostile) pending(t *testing.T, a ledAway) {
 	if secret := h.issue(t, id); secret.Version != first.Version+1 {
 		t.Errorf("version %d after one rotation", secret.Version)
 	}
-	h.kept(t, id, first.Username, early...)
 }
 
 // underWay waits until the reset has got as far as the attack needs it.
