@@ -42,7 +42,7 @@ func (w *world) countTicks(before, after *Account) {
 
 // checkStored checks I1 for one server. It runs at every change of its record and of the server.
 func (w *world) checkStored(id ID) {
-	s := w.cloud.servers[id.InstanceID]
+	s := w.cloud.of(id)
 	if a := w.record(id); a != nil && a.Backoff != nil {
 		for _, value := range w.cloud.values(id.InstanceID) {
 			if strings.Contains(a.Backoff.LastError, value) {
@@ -124,9 +124,9 @@ func (w *world) outrun(l *simLease) bool {
 }
 
 // checkSent checks I10 for one server of a reset request that is about to leave.
-func (w *world) checkSent(instance, value string) {
-	w.joinsSent(instance, value)
-	a := w.record(w.cloud.servers[instance].account)
+func (w *world) checkSent(id ID, value string) {
+	w.joinsSent(id.InstanceID, value)
+	a := w.record(id)
 	open := 0
 	if a != nil {
 		if a.Pending != nil && a.Pending.Password == value {
@@ -137,7 +137,7 @@ func (w *world) checkSent(instance, value string) {
 		}
 	}
 	if open == 0 {
-		w.violation("I10", "%s is sent to %s without an open attempt in storage: %s", value, instance, describe(a))
+		w.violation("I10", "%s is sent to %s without an open attempt in storage: %s", value, id, describe(a))
 	}
 }
 
@@ -175,11 +175,15 @@ func describe(a *Account) string {
 // each), a backoff (an hour), holds (5 minutes each), and three rotations.
 const settleBound = 205 * time.Minute
 
-// settles is settleBound, and the longest pause of a brake that was on when the faults ended.
+// settles is settleBound, for each user of one server, and the longest pause of a brake that was on when the faults ended.
 func (w *world) settles() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return settleBound + w.setBack + w.braked
+	bound := settleBound + w.setBack + w.braked
+	if w.shared {
+		bound += settleBound // the other user's turn comes first
+	}
+	return bound
 }
 
 // calm stops the faults and lets every lease end.
@@ -194,7 +198,7 @@ func (w *world) calm() {
 		}
 	}
 	w.mu.Unlock()
-	w.cloud.locked(func() { w.cloud.refuse, w.cloud.lies = false, lies{} })
+	w.cloud.locked(func() { w.cloud.refuse, w.cloud.lies, w.cloud.deaf = false, lies{}, "" })
 	for _, b := range w.specs {
 		if a := w.record(b.ID); a != nil && a.Pending != nil {
 			w.braked = max(w.braked, a.Pending.Brake.NotBefore.Sub(w.now()), minBrake) // one that is under way may be lost, too
@@ -314,7 +318,7 @@ func (w *world) checkResets() {
 	}
 	for _, b := range w.specs {
 		got, want := 0, w.expected[b.ID]
-		w.cloud.locked(func() { got = len(w.cloud.resets[b.InstanceID]) })
+		w.cloud.locked(func() { got = w.cloud.of(b.ID).accepted })
 		if got != want {
 			w.violation("I5", "%d resets of %s, but %d reasons for one", got, b.InstanceID, want)
 		}

@@ -198,7 +198,7 @@ func (w *world) rotate(ctx context.Context, id ID, wait time.Duration) error {
 // byHand changes the server's password as its administrator would, inside the server.
 func (w *world) byHand(id ID, password string) {
 	w.cloud.locked(func() {
-		s := w.cloud.servers[id.InstanceID]
+		s := w.cloud.of(id)
 		s.password, s.byHand = password, true
 	})
 	w.tracef("the operator sets %s on %s", password, id.InstanceID)
@@ -207,7 +207,7 @@ func (w *world) byHand(id ID, password string) {
 // told ends what byHand began: the operator has told Vault the truth. before is the record as it was.
 func (w *world) told(id ID, before *Account) {
 	w.cloud.locked(func() {
-		if s := w.cloud.servers[id.InstanceID]; w.disk.holds(accountKey(id), s.password) {
+		if s := w.cloud.of(id); w.disk.holds(accountKey(id), s.password) {
 			s.byHand = false
 		}
 	})
@@ -218,7 +218,7 @@ func (w *world) told(id ID, before *Account) {
 
 // delete forgets an account, on the operator's word: its passwords are not promised any more.
 func (w *world) delete(ctx context.Context, id ID, force bool) error {
-	s := w.cloud.servers[id.InstanceID]
+	s := w.cloud.of(id)
 	var byHand bool
 	w.cloud.locked(func() { byHand, s.byHand = s.byHand, true })
 	err := w.node.core.Delete(ctx, id, force)
@@ -232,7 +232,7 @@ func (w *world) delete(ctx context.Context, id ID, force bool) error {
 // server returns what a server has now, and whether nothing is promised about it.
 func (w *world) server(id ID) (password string, byHand, gone bool) {
 	w.cloud.locked(func() {
-		s := w.cloud.servers[id.InstanceID]
+		s := w.cloud.of(id)
 		password, byHand, gone = s.password, s.byHand, s.gone
 	})
 	return

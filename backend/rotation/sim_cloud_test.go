@@ -59,7 +59,7 @@ type simCloud struct {
 	method simMethod // that accounts use unless they say otherwise
 
 	mu      sync.Mutex
-	servers map[string]*simServer
+	servers map[string]*simServer // by instance: its root
 	nextID  int
 	// resets are the accepted values per instance, in order.
 	resets map[string][]string
@@ -71,43 +71,82 @@ type simCloud struct {
 	deaf   string // a connection that is not answered any more, but for resets
 }
 
-// simServer is one server, and what the cloud shows of it.
+// simServer is one user of one server. Most servers have one.
 type simServer struct {
+	*simMachine
+	account  ID
+	password string
+	initial  string    // the cloud's copy of the initial password; "" once cleared
+	readyAt  time.Time // when the initial password appears
+	accepted int       // how many resets the cloud took
+	// flying counts, by value, the requests and operations that may still set that value.
+	flying map[string]int
+	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
+	byHand bool
+}
+
+// simMachine is one server, and what the cloud shows of it.
+type simMachine struct {
 	id         string
-	account    ID
-	password   string
-	initial    string    // the cloud's copy of the initial password; "" once cleared
-	readyAt    time.Time // when the initial password appears
-	operation  string    // the latest operation, as it is
+	users      []*simServer // the first one is the server's root
+	operation  string       // the latest operation, as it is
 	state      cloud.OperationState
 	shown      string // the latest operation, as the record shows it
 	shownState cloud.OperationState
-	said       string                       // the cloud's text about the latest operation, which repeats what it was sent
+	shownSaid  string
+	said       string                       // the cloud's text about the latest operation
 	running    int                          // operations of the serial method
 	commands   map[string]cloud.ResetRecord // by id, as the cloud shows them
-	// flying counts, by value, the requests and operations that may still set that value.
-	flying map[string]int
-	gone   bool
-	looks  int // at its record
-	// version is the account's when the resets of times left, in order.
+	gone       bool
+	looks      int // at its record
+	// version is the sum of its accounts' when the resets of times left, in order.
 	version int
 	times   []time.Time
 	refused bool // some were refused
 	// hangs and refuses are guests that never carry out what they are told, and that refuse every password.
 	hangs, refuses bool
-	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
-	byHand bool
 }
 
+// add gives an account's user a server. Users of other names than root come after it.
+func (c *simCloud) add(id ID) *simServer {
+	initial := "initial-" + id.InstanceID
+	root := c.servers[id.InstanceID]
+	if root != nil {
+		initial += "-" + id.Username
+	}
+	s := &simServer{account: id, password: initial, initial: initial, flying: map[string]int{}}
+	if root != nil {
+		s.simMachine = root.simMachine
+	} else {
+		s.simMachine = &simMachine{id: id.InstanceID, commands: map[string]cloud.ResetRecord{}}
+		c.servers[id.InstanceID] = s
+	}
+	s.users = append(s.users, s)
+	return s
+}
+
+// user is the user of a server that has a name.
+func (c *simCloud) user(instance, name string) *simServer {
+	for _, s := range c.servers[instance].users {
+		if s.account.Username == name {
+			return s
+		}
+	}
+	panic("server " + instance + " has no user " + name)
+}
+
+// of is an account's user.
+func (c *simCloud) of(id ID) *simServer { return c.user(id.InstanceID, id.Username) }
+
 // show makes the record visible, at once or after a lag.
-func (s *simServer) show() { s.shown, s.shownState = s.operation, s.state }
+func (s *simMachine) show() { s.shown, s.shownState, s.shownSaid = s.operation, s.state, s.said }
 
 // record is what the cloud shows of a reset, or of the latest operation. The caller holds c.mu.
 func (s *simServer) record(method simMethod, requestID string) cloud.ResetRecord {
 	if method == commandMethod || method == answeringMethod {
 		return s.commands[requestID]
 	}
-	return cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: s.said}
+	return cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: s.shownSaid}
 }
 
 func (c *simCloud) locked(f func()) {
@@ -143,12 +182,12 @@ func (c *simCloud) newID(kind string) string {
 }
 
 // fly notes that a request for these servers is under way.
-func (c *simCloud) fly(ids []string, value string) {
+func (c *simCloud) fly(ids []string, user, value string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
 	for _, id := range ids {
-		c.servers[id].flying[value]++
+		c.user(id, user).flying[value]++
 	}
 }
 
@@ -160,13 +199,13 @@ func (s *simServer) land(value string) {
 }
 
 // arrive is the cloud's side of a reset request: it takes all instances or none.
-func (c *simCloud) arrive(method simMethod, ids []string, value string, signed time.Time, answer func(simAnswer)) {
+func (c *simCloud) arrive(method simMethod, ids []string, user, value string, signed time.Time, answer func(simAnswer)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
 		if err := c.refusal(method, id, signed); err != nil {
 			for _, id := range ids {
-				c.servers[id].land(value)
+				c.user(id, user).land(value)
 			}
 			answer(simAnswer{err: err})
 			return
@@ -175,7 +214,7 @@ func (c *simCloud) arrive(method simMethod, ids []string, value string, signed t
 	c.times = append(c.times, signed)
 	op := c.newID("op")
 	for _, id := range ids {
-		c.begin(c.servers[id], &simOperation{method: method, id: op, value: value, answer: answer})
+		c.begin(c.user(id, user), &simOperation{method: method, id: op, value: value, answer: answer})
 	}
 	if method != answeringMethod {
 		answer(simAnswer{started: cloud.ResetStarted{RequestID: c.lies.answered(op)}})
@@ -190,6 +229,9 @@ type simOperation struct {
 	kind           cloud.Kind // of a failure
 	answer         func(simAnswer)
 }
+
+// said is the cloud's text about an operation, which repeats what it was sent.
+func (op *simOperation) said() string { return "simulated; what was sent is " + op.value }
 
 // refusal is why the cloud does not take a reset of an instance; nil if it does. The caller holds c.mu.
 func (c *simCloud) refusal(method simMethod, id string, signed time.Time) error {
@@ -231,9 +273,9 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 	if op.method == serialMethod {
 		s.running++
 	}
+	s.accepted++
 	c.resets[s.id] = append(c.resets[s.id], op.value)
 	c.checkRate(s)
-	s.said = "simulated; what was sent is " + op.value
 	w.tracef("cloud accepts reset(%s) on %s as %s", op.value, s.id, op.id)
 	c.set(s, op, cloud.OperationRunning)
 	takes := 500*time.Millisecond + w.duration("takes", s.id, 8*time.Second)
@@ -269,7 +311,7 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 	case answeringMethod:
 		return
 	case commandMethod:
-		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), State: state, Message: s.said}
+		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), State: state, Message: op.said()}
 		if state == cloud.OperationFailed {
 			r.Kind = op.kind
 		}
@@ -280,7 +322,7 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 		}
 	default:
 		if state == cloud.OperationRunning {
-			s.operation = op.id
+			s.operation, s.said = op.id, op.said()
 		}
 		if s.operation != op.id {
 			return
@@ -337,7 +379,7 @@ func (c *simCloud) overwrite(id string) {
 	if s.gone || s.running > 0 {
 		return
 	}
-	s.operation, s.state = c.newID("foreign"), cloud.OperationSuccess
+	s.operation, s.state, s.said = c.newID("foreign"), cloud.OperationSuccess, ""
 	s.show()
 	c.w.tracef("foreign operation %s on %s", s.operation, id)
 }

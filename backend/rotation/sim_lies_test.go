@@ -103,8 +103,10 @@ const maxRefused = 24
 // checkRate checks I14 for a reset that a cloud carries out. The caller holds c.mu.
 func (c *simCloud) checkRate(s *simServer) {
 	w, version := c.w, 0
-	if a := w.record(s.account); a != nil {
-		version = a.LastVersion
+	for _, user := range s.users {
+		if a := w.record(user.account); a != nil {
+			version += a.LastVersion
+		}
 	}
 	now := time.Now()
 	if version != s.version {
@@ -115,7 +117,10 @@ func (c *simCloud) checkRate(s *simServer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	// An operator's word, and a new node which finds an attempt that it knows nothing of, is good for one more.
-	allowed := maxResets + w.words[s.account] + w.nodes
+	allowed := maxResets
+	for _, user := range s.users {
+		allowed += w.words[user.account] + w.nodes
+	}
 	if s.refused = s.refused || c.lies.refused || w.odds().failed > 0; s.refused {
 		allowed += maxRefused - maxResets
 	}

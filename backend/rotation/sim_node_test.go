@@ -65,6 +65,9 @@ const longestTurn = time.Millisecond
 // turn keeps goroutines that were woken at the same instant from racing each other.
 func (n *simNode) turn(ctx context.Context, id ID) {
 	s := stream{what: "turn", who: id.InstanceID, node: n.id}
+	if id.InstanceID != "" && id.Connection != simConnection {
+		s.who = id.String()
+	}
 	if name, ok := ctx.Value(clientKey{}).(string); ok {
 		s.who = name
 	} else if id.InstanceID == "" {

@@ -93,9 +93,9 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	signed := time.Now()
 	w.tracef("node %d sends %s reset(%s) to %v", p.n.id, p.method, r.Password, r.InstanceIDs)
 	for _, id := range r.InstanceIDs {
-		w.checkSent(id, r.Password)
+		w.checkSent(c.user(id, r.Username).account, r.Password)
 	}
-	c.fly(r.InstanceIDs, r.Password)
+	c.fly(r.InstanceIDs, r.Username, r.Password)
 	answers := make(chan simAnswer, 1)
 	lost := w.fault("answer lost", id, o.lost)
 	c.locked(func() { lost = lost || c.lies.lost })
@@ -104,7 +104,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 		delay = w.duration("late by", id, simLifetime+simLifetime/20)
 	}
 	time.AfterFunc(delay, func() {
-		c.arrive(p.method, r.InstanceIDs, r.Password, signed, func(a simAnswer) {
+		c.arrive(p.method, r.InstanceIDs, r.Username, r.Password, signed, func(a simAnswer) {
 			if !lost && crash != crashAfter {
 				answers <- a
 			}

@@ -63,6 +63,10 @@ func randomSettings(r *rand.Rand) Settings {
 func playRandom(t *testing.T, seed uint64, r rules) *world {
 	t.Helper()
 	o, method := profile(seed)
+	shared := sharesServer(seed, method)
+	if shared && seed%6 == 0 {
+		o = odds{} // so that I5 counts the resets of those, too
+	}
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
@@ -72,6 +76,9 @@ func playRandom(t *testing.T, seed uint64, r rules) *world {
 		for range 1 + draw.IntN(2) {
 			s := w.cloud.servers[w.bind(randomSettings(draw)).InstanceID]
 			s.readyAt = w.began.Add(time.Duration(draw.IntN(3)) * 3 * time.Minute)
+		}
+		if shared {
+			w.shareServer(draw)
 		}
 		w.ensureBound(ctx)
 		var clients sync.WaitGroup
@@ -121,6 +128,9 @@ func (w *world) act(ctx context.Context, clients *sync.WaitGroup, draw *rand.Ran
 		}
 	case n < 70:
 		clients.Go(func() { _ = w.rotate(ctx, id, wait) })
+		if w.shared && draw.IntN(2) == 0 {
+			w.rotateUsers(ctx, clients, id)
+		}
 	case n < 74:
 		w.changeRole(ctx, draw, b)
 	case n < 76:
@@ -137,6 +147,10 @@ func (w *world) act(ctx context.Context, clients *sync.WaitGroup, draw *rand.Ran
 // trip lets one random thing go wrong.
 func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 	id, o := b.ID, w.odds()
+	if w.shared && draw.IntN(8) == 0 {
+		w.deafen(draw, id.Connection)
+		return
+	}
 	switch n := draw.IntN(23); {
 	case n < 4:
 		w.cloud.overwrite(id.InstanceID)

@@ -2,7 +2,6 @@ package rotation
 
 import (
 	"fmt"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -67,7 +66,11 @@ type world struct {
 	began    time.Time
 	quiet    time.Time // since when nothing goes wrong
 	joins    simJoins
+	shared   bool // a server has two users
 }
+
+// simConnection is the connection of nearly all accounts.
+const simConnection = "conn"
 
 func newWorld(t *testing.T, seed uint64, r rules, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, rules: r, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
@@ -221,12 +224,15 @@ func (w *world) point(what, who string) crashPhase {
 
 // bind makes an account whose server the cloud has; ensureBound writes its role.
 func (w *world) bind(s Settings) ID {
-	id := ID{"conn", fmt.Sprintf("i-%d", len(w.specs)+1), "root"}
-	initial := "initial-" + id.InstanceID
-	w.cloud.servers[id.InstanceID] = &simServer{id: id.InstanceID, account: id, password: initial, initial: initial, flying: map[string]int{}, commands: map[string]cloud.ResetRecord{}}
+	return w.bindUser(ID{simConnection, fmt.Sprintf("i-%d", len(w.specs)+1), "root"}, "role", s)
+}
+
+// bindUser is bind for a user of a name, perhaps a second one of its server.
+func (w *world) bindUser(id ID, role string, s Settings) ID {
+	w.cloud.add(id)
 	if s.CanReset && s.ResetMethod == "" {
 		s.ResetMethod = string(w.cloud.method)
 	}
-	w.specs = append(w.specs, Binding{ID: id, Provider: "sim", Role: "role", Settings: s})
+	w.specs = append(w.specs, Binding{ID: id, Provider: "sim", Role: role, Settings: s})
 	return id
 }

@@ -293,6 +293,7 @@ func TestAConnectionThatAnswersNothingHoldsNobodyUp(t *testing.T) {
 		w.start()
 		deaf := w.bind(leasedSettings())
 		other := ID{"other", deaf.InstanceID, "ubuntu"}
+		w.cloud.add(other)
 		w.ensureBound(ctx)
 		w.cloud.locked(func() { w.cloud.lies = lies{endless: true} })
 		w.read(ctx, deaf, 0)
