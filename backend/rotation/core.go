@@ -232,6 +232,13 @@ func (c *Core) entry(id ID) *entry {
 	return e
 }
 
+// inMemory returns an account that is in memory, or nil.
+func (c *Core) inMemory(id ID) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[id]
+}
+
 // load makes the record present. The caller holds e.mu.
 func (c *Core) load(ctx context.Context, e *entry) error {
 	if e.dropped {

@@ -25,8 +25,9 @@ type server struct{ provider, id string }
 type turn struct {
 	holder *entry
 	until  time.Time // monotonic
-	// next are the accounts whose plans have seen that the turn is another's.
-	next []*entry
+	// next are the accounts whose plans have seen that the turn is another's. They are named, since a plan may be
+	// made of a copy that only shows an account: to work on such a copy would bring back what it was copied from.
+	next []ID
 }
 
 const (
@@ -59,17 +60,17 @@ func (t *turns) taken(at server, e *entry) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	other := t.by[at]
-	if other == nil || other.holder == e || !time.Now().Before(other.until) {
+	if other == nil || other.holder.id == e.id || !time.Now().Before(other.until) {
 		return time.Time{}
 	}
-	if !slices.Contains(other.next, e) {
-		other.next = append(other.next, e)
+	if !slices.Contains(other.next, e.id) {
+		other.next = append(other.next, e.id)
 	}
 	return other.until
 }
 
 // end ends an account's turn, if it has it, and returns those who wait for that.
-func (t *turns) end(at server, e *entry) []*entry {
+func (t *turns) end(at server, e *entry) []ID {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	mine := t.by[at]
@@ -124,7 +125,9 @@ func (c *Core) keepTurn(e *entry) {
 		c.turns.take(e.server, e, e.turnEnds())
 	case !e.sending.Load():
 		for _, next := range c.turns.end(e.server, e) {
-			c.scheduleAt(next, stepNone, c.opts.Now())
+			if waits := c.inMemory(next); waits != nil {
+				c.scheduleAt(waits, stepNone, c.opts.Now())
+			}
 		}
 	}
 }

@@ -181,7 +181,7 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		is(t, "it waits for", v.WaitingFor, ForServer)
 		is(t, "resets while the other's turn lasts", len(s.resets), 0)
 		for _, next := range c.turns.end(at, other) {
-			c.scheduleAt(next, stepNone, c.opts.Now())
+			c.scheduleAt(c.inMemory(next), stepNone, c.opts.Now())
 		}
 		pass(15 * time.Minute)
 		s.confirmed(t, c, ids)
@@ -192,7 +192,7 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 func TestTurnsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turns turns
-		first, second, third := &entry{}, &entry{}, &entry{}
+		first, second, third := &entry{id: ID{"a", "i-1", "u"}}, &entry{id: ID{"b", "i-1", "v"}}, &entry{id: ID{"c", "i-1", "w"}}
 		at := server{"sim", "i-1"}
 		is(t, "the first takes it", turns.take(at, first, time.Now().Add(time.Minute)), true)
 		is(t, "and may go on", turns.take(at, first, time.Now().Add(time.Hour)), true)

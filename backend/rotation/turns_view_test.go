@@ -1,0 +1,53 @@
+package rotation
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLookingAtAnAccountMakesNoSecondOne: an account that waits for the turn of another one, or has it, is looked at through
+// copies of its record. The end of the turn wakes the account itself: work on a copy would set a new password from an old record,
+// and lose the one that the account has come to meanwhile.
+func TestLookingAtAnAccountMakesNoSecondOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w.start()
+		c := w.node.core
+		id := w.bind(leasedSettings())
+		w.ensureBound(t.Context())
+		c.Stop() // nothing changes by itself
+		e := c.entry(id)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if err := c.load(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		e.rec.Due = &Due{Since: c.opts.Now(), Reason: DueRevoked}
+		e.snapshot.Store(e.rec)
+
+		other := &entry{id: ID{"elsewhere", id.InstanceID, "other"}}
+		if !c.turns.take(e.rec.server(), other, time.Now().Add(time.Hour)) {
+			t.Fatal("the turn is taken")
+		}
+		for range 3 {
+			if v := c.viewSnapshot(e); v == nil || v.WaitingFor != ForServer {
+				t.Fatalf("the view of an account that waits for another's turn: %+v", v)
+			}
+		}
+		woken := c.turns.end(e.rec.server(), other)
+		if len(woken) != 1 || c.inMemory(woken[0]) != e {
+			t.Errorf("the end of the turn wakes %v", woken)
+		}
+
+		if !c.turns.take(e.rec.server(), e, time.Now().Add(time.Hour)) {
+			t.Fatal("the turn is taken")
+		}
+		if v := c.viewSnapshot(e); v.WaitingFor == ForServer {
+			t.Error("an account that has the turn is shown as if another one had it")
+		}
+		if woken := c.turns.end(e.rec.server(), e); len(woken) != 0 {
+			t.Errorf("the end of the turn wakes %v", woken)
+		}
+	})
+}
