@@ -140,10 +140,10 @@ func (d *discoveries) expire() {
 func withTags(found map[string]cloud.Instance, tags map[string]string) []cloud.Instance {
 	var some []cloud.Instance
 	for _, i := range found {
-		if carries(i, tags) {
+		if i.HasTags(tags) {
 			some = append(some, i)
 		}
 	}
-	slices.SortFunc(some, byID)
+	slices.SortFunc(some, cloud.CompareInstances)
 	return some
 }

@@ -122,7 +122,7 @@ func (b *backend) lingerUnless(ctx context.Context, name string, l looked, writt
 		leaves := view == nil || !view.Gone.IsZero() || view.Believed && (gone[instance] || written && terminated)
 		switch {
 		case leaves:
-		case exists && carries(i, l.wanted()): // the list was not complete
+		case exists && i.HasTags(l.wanted()): // the list was not complete
 		case exists && rival != "" && maps.Equal(l.old.InstanceTags, l.next.InstanceTags):
 			l.next.noteKept(l.old.account(instance), rival)
 		case exists && view.Believed && (written || untagged[instance]):
@@ -151,7 +151,7 @@ type rivals map[string]map[string]string
 func (r rivals) match(i cloud.Instance, required map[string]string) string {
 	found := ""
 	for name, tags := range r {
-		if carries(i, tags) && carries(i, required) && (found == "" || name < found) {
+		if i.HasTags(tags) && i.HasTags(required) && (found == "" || name < found) {
 			found = name
 		}
 	}

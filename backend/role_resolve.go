@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
@@ -65,7 +64,7 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	slices.SortFunc(instances, byID)
+	slices.SortFunc(instances, cloud.CompareInstances)
 	var members []member
 	var warnings []string
 	var unfit error
@@ -98,8 +97,6 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 	}
 	return members, atMostTen(warnings), nil
 }
-
-func byID(a, b cloud.Instance) int { return strings.Compare(a.ID, b.ID) }
 
 // atMostTen keeps a response readable when a whole fleet is left out.
 func atMostTen(warnings []string) []string {
@@ -178,22 +175,12 @@ func (v *resolver) tagged(ctx context.Context) ([]cloud.Instance, error) {
 func (v *resolver) unserved(instances []cloud.Instance) []string {
 	var ids []string
 	for _, i := range instances {
-		if i.State != cloud.StateGone && !carries(i, v.conn.RequiredTags) {
+		if i.State != cloud.StateGone && !i.HasTags(v.conn.RequiredTags) {
 			ids = append(ids, i.ID)
 		}
 	}
 	slices.Sort(ids)
 	return ids
-}
-
-// carries reports whether an instance has all the tags.
-func carries(i cloud.Instance, tags map[string]string) bool {
-	for key, value := range tags {
-		if have, ok := i.Tags[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
 }
 
 // tagText writes tags for a message.

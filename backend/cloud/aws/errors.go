@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -247,7 +246,7 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 	out.RequestID = text.Line(answer.ServiceRequestID(), maxCode, secrets...)
 	out.Err = err
 	if m.kind == cloud.Throttled && answer.HTTPResponse() != nil {
-		out.RetryAfter = retryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
+		out.RetryAfter = cloud.RetryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
 	}
 	return out
 }
@@ -279,20 +278,6 @@ const (
 func clean(s string, secrets ...string) string {
 	s, _, _ = strings.Cut(s, "Encoded authorization failure message:")
 	return text.Line(s, maxText, secrets...)
-}
-
-// maxRetryAfter bounds the delay that an endpoint can ask for.
-const maxRetryAfter = 15 * time.Minute
-
-// retryAfter reads a Retry-After header: seconds or an HTTP date. It returns 0 for anything else.
-func retryAfter(header string, now time.Time) time.Duration {
-	delay := time.Duration(0)
-	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
-		delay = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(header); err == nil {
-		delay = at.Sub(now)
-	}
-	return min(max(delay, 0), maxRetryAfter)
 }
 
 // asError returns the *cloud.Error of a failed call, or nil.

@@ -211,25 +211,6 @@ func TestThrottlingKeepsTheCloudsDelay(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"":                              0,
-		"3":                             3 * time.Second,
-		"-3":                            0,
-		"soon":                          0,
-		"99999999":                      maxRetryAfter,
-		"99999999999999999999":          0,
-		"Sun, 22 Nov 2026 10:00:30 GMT": 30 * time.Second,
-		"Sun, 22 Nov 2026 09:00:00 GMT": 0,
-		"Sun, 22 Nov 2026 23:00:00 GMT": maxRetryAfter,
-	} {
-		if got := retryAfter(header, now); got != want {
-			t.Errorf("%q: %v, want %v", header, got, want)
-		}
-	}
-}
-
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                   "",

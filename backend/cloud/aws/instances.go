@@ -63,7 +63,7 @@ func (p *Provider) FindInstances(ctx context.Context, tags map[string]string) ([
 	}
 	var found []cloud.Instance
 	err = p.eachInstance(ctx, filters, func(i cloud.Instance) {
-		if i.State != cloud.StateGone && hasTags(i, tags) {
+		if i.State != cloud.StateGone && i.HasTags(tags) {
 			found = append(found, i)
 		}
 	})
@@ -117,15 +117,6 @@ func tagFilters(tags map[string]string) ([]types.Filter, error) {
 
 // escapeFilter takes the special meaning from the wildcards of a filter value.
 var escapeFilter = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
-
-func hasTags(i cloud.Instance, tags map[string]string) bool {
-	for key, want := range tags {
-		if got, ok := i.Tags[key]; !ok || got != want {
-			return false
-		}
-	}
-	return true
-}
 
 // instance translates the SDK's description.
 func instance(i types.Instance) cloud.Instance {

@@ -230,7 +230,7 @@ func TestTagFiltersStayInTheCloudsLimits(t *testing.T) {
 			t.Error("a value longer than the cloud takes was sent")
 		}
 	}
-	if hasTags(cloud.Instance{Tags: map[string]string{"k00": "v"}}, tags) {
+	if (cloud.Instance{Tags: map[string]string{"k00": "v"}}).HasTags(tags) {
 		t.Error("tags that were not sent are not compared either")
 	}
 	if _, err := tagFilters(map[string]string{"": "v"}); cloud.KindOf(err) != cloud.Refused {

@@ -5,19 +5,18 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 const (
-	maxReason     = 300 // characters of the cloud's own text in a message
-	maxID         = 128 // characters of ids and fingerprints in a message
-	maxRetryAfter = time.Hour
+	maxReason = 300 // characters of the cloud's own text in a message
+	maxID     = 128 // characters of ids and fingerprints in a message
 )
 
 // answer is a refusal by the cloud, whatever its shape. Five shapes are in use:
@@ -51,7 +50,7 @@ func answerOf(err error) (answer, bool) {
 	if id := requestIDOf(response.ResponseHeader); id != "" {
 		a.requestID = id
 	}
-	if delay := parseRetryAfter(response.ResponseHeader.Get("Retry-After"), time.Now()); delay > 0 {
+	if delay := cloud.RetryAfter(response.ResponseHeader.Get("Retry-After"), time.Now()); delay > 0 {
 		a.retryAfter = delay
 	}
 	return a, true
@@ -91,7 +90,7 @@ func parseBody(body []byte) answer {
 			return answer{
 				fault:      name,
 				reason:     d.Message,
-				retryAfter: parseRetryAfter(strings.Trim(string(d.RetryAfter), `"`), time.Now()),
+				retryAfter: cloud.RetryAfter(strings.Trim(string(d.RetryAfter), `"`), time.Now()),
 			}
 		}
 	}
@@ -130,17 +129,6 @@ func requestIDOf(header http.Header) string {
 		}
 	}
 	return ""
-}
-
-// parseRetryAfter reads seconds or an HTTP date; 0 if it is neither or not in the future.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	var delay time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil {
-		delay = time.Duration(min(max(seconds, 0), int(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		delay = at.Sub(now)
-	}
-	return min(max(delay, 0), maxRetryAfter)
 }
 
 // redactor holds the secrets of a call, which no message may repeat even if the cloud does.

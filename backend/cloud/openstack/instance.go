@@ -137,13 +137,3 @@ func (s server) launchTime() time.Time {
 	}
 	return time.Time{}
 }
-
-// hasTags reports whether the instance carries every one of the wanted tags.
-func hasTags(instance cloud.Instance, wanted map[string]string) bool {
-	for key, value := range wanted {
-		if have, ok := instance.Tags[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
-}

@@ -138,22 +138,3 @@ func TestPasswordRules(t *testing.T) {
 		})
 	}
 }
-
-func TestHasTags(t *testing.T) {
-	instance := cloud.Instance{Tags: map[string]string{"env": "prod", "flag": ""}}
-	for _, test := range []struct {
-		wanted map[string]string
-		ok     bool
-	}{
-		{nil, true},
-		{map[string]string{"env": "prod"}, true},
-		{map[string]string{"env": "prod", "flag": ""}, true},
-		{map[string]string{"env": "Prod"}, false},
-		{map[string]string{"env": "prod", "role": "web"}, false},
-		{map[string]string{"missing": ""}, false},
-	} {
-		if got := hasTags(instance, test.wanted); got != test.ok {
-			t.Errorf("hasTags(%v) = %v, want %v", test.wanted, got, test.ok)
-		}
-	}
-}

@@ -72,7 +72,7 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 	var found []cloud.Instance
 	err := p.eachServer(ctx, func(s server) bool {
 		instance := s.instance()
-		if instance.State != cloud.StateGone && hasTags(instance, tags) {
+		if instance.State != cloud.StateGone && instance.HasTags(tags) {
 			found = append(found, instance)
 		}
 		return true

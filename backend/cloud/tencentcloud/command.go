@@ -73,7 +73,7 @@ func (c command) check(platform cloud.Platform) error {
 // StartReset implements cloud.PasswordResetter. The request id of the answer is the id of TAT's
 // invocation.
 func (c command) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
-	if err := checkInstances(runCommand, reset.InstanceIDs, maxCommandIDs); err != nil {
+	if err := cloud.CheckInstanceIDs(runCommand.String(), reset.InstanceIDs, maxCommandIDs, validateInstanceID); err != nil {
 		return cloud.ResetStarted{}, err
 	}
 	script, err := c.script(reset)
@@ -147,7 +147,7 @@ func (c command) PrepareReset(ctx context.Context, reset cloud.Reset) (string, e
 	if err := c.check(reset.Platform); err != nil {
 		return "", err
 	}
-	if err := checkInstances(runCommand, reset.InstanceIDs, 1); err != nil {
+	if err := cloud.CheckInstanceIDs(runCommand.String(), reset.InstanceIDs, 1, validateInstanceID); err != nil {
 		return "", err
 	}
 	keys, err := c.source.get(ctx)

@@ -116,7 +116,7 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 	}
 	var instances []cloud.Instance
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
-		if i := seen[id]; i.State != cloud.StateGone && hasTags(i, tags) {
+		if i := seen[id]; i.State != cloud.StateGone && i.HasTags(tags) {
 			instances = append(instances, i)
 		}
 	}
@@ -171,16 +171,6 @@ func tagFilters(tags map[string]string) []*cvm.Filter {
 		filters = append(filters, &cvm.Filter{Name: &name, Values: []*string{&val}})
 	}
 	return filters
-}
-
-// hasTags reports whether an instance carries every one of the tags.
-func hasTags(i cloud.Instance, tags map[string]string) bool {
-	for key, want := range tags {
-		if have, ok := i.Tags[key]; !ok || have != want {
-			return false
-		}
-	}
-	return true
 }
 
 // tagUnknown reports the error of a filter whose tag key no resource of the account has.

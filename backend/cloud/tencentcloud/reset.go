@@ -2,7 +2,6 @@ package tencentcloud
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -99,7 +98,7 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 // checkReset refuses what the API would refuse, before anything is sent. The password's own rules
 // are the caller's to keep (PasswordRules).
 func checkReset(reset cloud.Reset) error {
-	if err := checkInstances(resetInstancesPassword, reset.InstanceIDs, maxResetIDs); err != nil {
+	if err := cloud.CheckInstanceIDs(resetInstancesPassword.String(), reset.InstanceIDs, maxResetIDs, validateInstanceID); err != nil {
 		return err
 	}
 	switch n := utf8.RuneCountInString(reset.Username); {
@@ -110,25 +109,6 @@ func checkReset(reset cloud.Reset) error {
 	}
 	if reset.Password == "" {
 		return cloud.Errorf(cloud.PasswordRefused, "%s: the password is empty", resetInstancesPassword)
-	}
-	return nil
-}
-
-// checkInstances refuses lists of instances that the action would refuse.
-func checkInstances(a action, ids []string, most int) error {
-	switch n := len(ids); {
-	case n == 0:
-		return cloud.Errorf(cloud.Refused, "%s: no instance given", a)
-	case n > most:
-		return cloud.Errorf(cloud.Refused, "%s: %d instances given; one request takes at most %d", a, n, most)
-	}
-	for i, id := range ids {
-		if err := validateInstanceID(id); err != nil {
-			return cloud.Errorf(cloud.Refused, "%s: %v", a, err)
-		}
-		if slices.Contains(ids[:i], id) {
-			return cloud.Errorf(cloud.Refused, "%s: instance %s is given twice", a, id)
-		}
 	}
 	return nil
 }

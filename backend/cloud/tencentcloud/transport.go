@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // maxAnswer bounds an answer, in bytes. One hundred described instances take well under 1 MiB.
@@ -48,7 +49,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if len(body) > maxAnswer || !isAnswer(resp.StatusCode, body) {
-		return nil, &answerError{status: resp.StatusCode, retryAfter: retryAfter(resp.Header)}
+		return nil, &answerError{status: resp.StatusCode, retryAfter: cloud.RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
@@ -72,13 +73,4 @@ func isAnswer(status int, body []byte) bool {
 		return e.Code != ""
 	}
 	return status == http.StatusOK
-}
-
-// retryAfter reads the delay in seconds that a gateway asked for; 0 if none.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || seconds < 0 || seconds > 3600 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }
