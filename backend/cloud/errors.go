@@ -86,12 +86,34 @@ func KindOf(err error) Kind {
 	if err == nil {
 		return ""
 	}
-	var e *Error
-	if errors.As(err, &e) && e.Kind != "" {
+	if e := AsError(err); e != nil && e.Kind != "" {
 		return e.Kind
 	}
 	return Unknown
 }
+
+// AsError returns the *Error of a failed call, or nil.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// CodeOf returns the cloud's own error code of a failed call, or "".
+func CodeOf(err error) string {
+	if e := AsError(err); e != nil {
+		return e.Code
+	}
+	return ""
+}
+
+// Bounds of what messages repeat of a cloud's own text, and of its codes and ids, in characters.
+const (
+	MaxText = 300
+	MaxCode = 128
+)
 
 // Transport classifies an error of the HTTP layer: one that proves the request never left this
 // process is Unavailable, everything else (time-outs, resets, canceled contexts) is Unknown.

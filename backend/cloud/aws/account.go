@@ -13,7 +13,7 @@ var _ cloud.AccountTeller = (*Provider)(nil)
 
 // CloudAccount implements cloud.AccountTeller by sts GetCallerIdentity, which needs no permission.
 func (p *Provider) CloudAccount(ctx context.Context) (string, error) {
-	if p.noSTS {
+	if p.mayNotAsk(endpointSTS) {
 		return "", nil
 	}
 	out, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})

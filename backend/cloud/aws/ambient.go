@@ -109,8 +109,7 @@ func (a *ambient) addGate(stack *middleware.Stack) error {
 // ambientError says why the chain gave no keys. The chain's own text may hold what a credential
 // process printed, so only what is known to be harmless is taken from it.
 func ambientError(err error) *cloud.Error {
-	var own *cloud.Error
-	if errors.As(err, &own) {
+	if own := cloud.AsError(err); own != nil {
 		return own
 	}
 	const what = "use_ambient_credentials: the environment of the Vault server (variables, shared files, web identity, container and instance role) gives no AWS credentials"
@@ -124,7 +123,7 @@ func ambientError(err error) *cloud.Error {
 	case errors.As(err, &profile):
 		return cloud.Errorf(cloud.Unavailable, "%s: AWS_PROFILE names a profile that its shared files do not have", what)
 	case errors.As(err, &api):
-		return &cloud.Error{Kind: cloud.Denied, Code: text.Name(api.ErrorCode(), maxCode), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
+		return &cloud.Error{Kind: cloud.Denied, Code: text.Name(api.ErrorCode(), cloud.MaxCode), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
 	case errors.As(err, &network), errors.Is(err, context.Canceled):
 		reason := cloud.Transport(what, err)
 		reason.Kind = cloud.Unavailable

@@ -93,7 +93,7 @@ func (c command) CheckReset(i cloud.Instance, username string) error {
 // check refuses what no command can be sent for.
 func (c command) check(platform cloud.Platform) error {
 	switch {
-	case c.noSSM:
+	case c.mayNotAsk(endpointSSM):
 		return cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, as commands for one's own EC2 endpoint are not taken to "+
 			"Amazon's Systems Manager unasked; if they are meant for that, set it to https://ssm.%s.amazonaws.com or its like in the region's partition", cloud.MethodCommand, c.region)
 	case platform != cloud.Linux && platform != cloud.Windows:

@@ -29,7 +29,7 @@ func (c command) invocation(ctx context.Context, id, instance string) (*invocati
 	asked := call{endpointSSM, "GetCommandInvocation", instance}
 	out, err := send(ctx, c.Provider, asked, c.ssm.getCommandInvocation, &ssm.GetCommandInvocationInput{CommandId: &id, InstanceId: &instance})
 	switch {
-	case err != nil && asError(err) != nil && asError(err).Code == codeNoInvocation:
+	case cloud.CodeOf(err) == codeNoInvocation:
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -91,7 +91,7 @@ func (i *invocation) reason() string {
 	case strings.EqualFold(i.status, "failed"):
 		return "the instance's SSM Agent could not run the command; update the agent, or run a command on the instance by hand to see why"
 	}
-	return "Systems Manager ended the command (" + text.Line(i.status+", "+i.details, maxText) + ")"
+	return "Systems Manager ended the command (" + text.Line(i.status+", "+i.details, cloud.MaxText) + ")"
 }
 
 // outcome is what an invocation says of a reset: an error of the kind that guest.Outcome gives it, nil for

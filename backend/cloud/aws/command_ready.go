@@ -17,7 +17,7 @@ import (
 // Else an instance has no record, and the question is whether a command could be sent to it: an instance
 // that does not run, or whose agent is not online, is an error that says so, and costs no attempt.
 func (c command) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
-	if c.noSSM {
+	if c.mayNotAsk(endpointSSM) {
 		return nil, c.check(cloud.Linux)
 	}
 	records := make(map[string]cloud.ResetRecord, len(refs))
@@ -119,7 +119,7 @@ func checkManaged(id string, i types.InstanceInformation) error {
 			seen = ", last seen at " + i.LastPingDateTime.UTC().Format(time.RFC3339)
 		}
 		return cloud.Errorf(cloud.Refused, "the SSM Agent of instance %s is not online (%s%s); start the agent, and see that its instance profile and its way to Systems Manager are still there",
-			id, text.Name(string(i.PingStatus), maxCode), seen)
+			id, text.Name(string(i.PingStatus), cloud.MaxCode), seen)
 	case i.PlatformType == types.PlatformTypeMacos:
 		return cloud.Errorf(cloud.Refused, "instance %s runs macOS, and cloudpw has commands for Linux and Windows only", id)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -242,8 +243,8 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 	if reason != "" && !m.own {
 		out.Message += "; the cloud says: " + reason
 	}
-	out.Code = text.Line(code, maxCode, secrets...)
-	out.RequestID = text.Line(answer.ServiceRequestID(), maxCode, secrets...)
+	out.Code = text.Line(code, cloud.MaxCode, secrets...)
+	out.RequestID = text.Line(answer.ServiceRequestID(), cloud.MaxCode, secrets...)
 	out.Err = err
 	if m.kind == cloud.Throttled && answer.HTTPResponse() != nil {
 		out.RetryAfter = cloud.RetryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
@@ -268,36 +269,16 @@ func withoutAnswer(c call, err error) *cloud.Error {
 	return cloud.Transport(c.String(), err)
 }
 
-// Bounds of what an error repeats of the cloud's own text, and of its codes and ids, in characters.
-const (
-	maxText = 300
-	maxCode = 128
-)
-
 // clean makes a cloud's text fit for an error message, without the opaque blob that EC2 appends to a denial.
 func clean(s string, secrets ...string) string {
 	s, _, _ = strings.Cut(s, "Encoded authorization failure message:")
-	return text.Line(s, maxText, secrets...)
+	return text.Line(s, cloud.MaxText, secrets...)
 }
 
-// asError returns the *cloud.Error of a failed call, or nil.
-func asError(err error) *cloud.Error {
-	var failure *cloud.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	return nil
-}
+// permissionCodes are how the services say that they know the keys and do not allow them the call.
+var permissionCodes = []string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized"}
 
-// lacksPermission reports whether the cloud knew the keys but did not allow them the call.
-func lacksPermission(err error) bool {
-	failure := asError(err)
-	if failure == nil || failure.Kind != cloud.Denied {
-		return false
-	}
-	switch failure.Code {
-	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized":
-		return true
-	}
-	return false
+// permissionMissing reports whether the cloud knew the keys but did not allow them the call.
+func permissionMissing(err error) bool {
+	return cloud.KindOf(err) == cloud.Denied && slices.Contains(permissionCodes, cloud.CodeOf(err))
 }

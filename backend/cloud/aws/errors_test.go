@@ -218,7 +218,7 @@ func TestClean(t *testing.T) {
 		"two\nlines\x1b[31m": "two lines\uFFFD[31m",
 		"not UTF-8 \xff":     "not UTF-8 \uFFFD",
 		"You may not. Encoded authorization failure message: 8kX-9vAAA": "You may not.",
-		strings.Repeat("ä", maxText+1):                                  strings.Repeat("ä", maxText) + "...",
+		strings.Repeat("ä", cloud.MaxText+1):                            strings.Repeat("ä", cloud.MaxText) + "...",
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

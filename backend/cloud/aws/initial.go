@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -45,8 +44,7 @@ func (p *Provider) CheckInitialPassword(ctx context.Context, instanceID string) 
 	}
 	_, err := send(ctx, p, call{endpointEC2, "GetPasswordData", instanceID}, p.ec2.getPasswordData,
 		&ec2.GetPasswordDataInput{InstanceId: &instanceID, DryRun: sdk.Bool(true)})
-	var failure *cloud.Error
-	if errors.As(err, &failure) && failure.Code == codeDryRun {
+	if cloud.CodeOf(err) == codeDryRun {
 		return nil
 	}
 	return err
@@ -79,7 +77,7 @@ func (p *Provider) KeyFingerprint(ctx context.Context, keyName string) (string, 
 	}
 	for _, pair := range out.KeyPairs {
 		if sdk.ToString(pair.KeyName) == keyName {
-			return text.Name(sdk.ToString(pair.KeyFingerprint), maxCode), nil
+			return text.Name(sdk.ToString(pair.KeyFingerprint), cloud.MaxCode), nil
 		}
 	}
 	return "", nil

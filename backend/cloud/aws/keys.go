@@ -137,13 +137,13 @@ func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, er
 	}, end, nil
 }
 
-// explain makes a refusal to assume the role name what usually lacks. STS gives the same answer to a
+// explain makes a refusal to assume the role name what is usually missing. STS gives the same answer to a
 // role that does not exist, one that trusts others, and a wrong external id.
 func (r *assumedRole) explain(c call, err error) error {
-	if !lacksPermission(err) {
+	if !permissionMissing(err) {
 		return err
 	}
-	out := *asError(err)
+	out := *cloud.AsError(err)
 	out.Message = c.String() + ": " + r.base.origin.principal + " may not assume it; check role_arn, allow sts:AssumeRole on it in their policies, " +
 		"name them as principal in the role's trust policy"
 	if r.cfg.ExternalID == "" {

@@ -48,57 +48,43 @@ type ssmOperations struct {
 	sendCommand                 operation[ssm.SendCommandInput, ssm.SendCommandOutput, ssm.Options]
 }
 
-// Like all clients of this package these are made from plain options, never from the SDK's config
-// loader: that one reads the environment and shared files, which belong to whoever runs Vault.
+// clientConfig is what the clients of all services have in common. Like all clients of this package they are made from
+// plain values, never from the SDK's config loader: that one reads the environment and shared files, which belong to
+// whoever runs Vault. For the same reason each client is given its endpoint by an option, which comes last.
+func clientConfig(cfg cloud.Config, keys sdk.CredentialsProvider) sdk.Config {
+	return sdk.Config{
+		AppID:       appID,
+		Region:      cfg.Region,
+		Credentials: keys,
+		HTTPClient:  bodyKeeper{cfg.HTTPClient},
+		Retryer:     func() sdk.Retryer { return sdk.NopRetryer{} },
+	}
+}
 
 func newEC2(cfg cloud.Config, keys sdk.CredentialsProvider) ec2Operations {
-	client := ec2.New(ec2.Options{
-		AppID:        appID,
-		Region:       cfg.Region,
-		Credentials:  keys,
-		HTTPClient:   bodyKeeper{cfg.HTTPClient},
-		Retryer:      sdk.NopRetryer{},
-		HTTPSignerV4: freshSigner{},
-		BaseEndpoint: override(cfg, endpointEC2),
+	client := ec2.NewFromConfig(clientConfig(cfg, keys), func(o *ec2.Options) {
+		o.HTTPSignerV4, o.BaseEndpoint = freshSigner{}, override(cfg, endpointEC2)
 	})
 	return ec2Operations{client.DescribeInstances, client.DescribeKeyPairs, client.GetPasswordData}
 }
 
 func newSTS(cfg cloud.Config, keys sdk.CredentialsProvider) stsOperations {
-	client := sts.New(sts.Options{
-		AppID:        appID,
-		Region:       cfg.Region,
-		Credentials:  keys,
-		HTTPClient:   bodyKeeper{cfg.HTTPClient},
-		Retryer:      sdk.NopRetryer{},
-		HTTPSignerV4: freshSigner{},
-		BaseEndpoint: override(cfg, endpointSTS),
+	client := sts.NewFromConfig(clientConfig(cfg, keys), func(o *sts.Options) {
+		o.HTTPSignerV4, o.BaseEndpoint = freshSigner{}, override(cfg, endpointSTS)
 	})
 	return stsOperations{client.AssumeRole, client.GetCallerIdentity}
 }
 
 func newIAM(cfg cloud.Config, keys sdk.CredentialsProvider) iamOperations {
-	client := iam.New(iam.Options{
-		AppID:        appID,
-		Region:       cfg.Region,
-		Credentials:  keys,
-		HTTPClient:   bodyKeeper{cfg.HTTPClient},
-		Retryer:      sdk.NopRetryer{},
-		HTTPSignerV4: freshSigner{},
-		BaseEndpoint: override(cfg, endpointIAM),
+	client := iam.NewFromConfig(clientConfig(cfg, keys), func(o *iam.Options) {
+		o.HTTPSignerV4, o.BaseEndpoint = freshSigner{}, override(cfg, endpointIAM)
 	})
 	return iamOperations{client.CreateAccessKey, client.DeleteAccessKey, client.ListAccessKeys}
 }
 
 func newSSM(cfg cloud.Config, keys sdk.CredentialsProvider) ssmOperations {
-	client := ssm.New(ssm.Options{
-		AppID:        appID,
-		Region:       cfg.Region,
-		Credentials:  keys,
-		HTTPClient:   bodyKeeper{cfg.HTTPClient},
-		Retryer:      sdk.NopRetryer{},
-		HTTPSignerV4: freshSigner{},
-		BaseEndpoint: override(cfg, endpointSSM),
+	client := ssm.NewFromConfig(clientConfig(cfg, keys), func(o *ssm.Options) {
+		o.HTTPSignerV4, o.BaseEndpoint = freshSigner{}, override(cfg, endpointSSM)
 	})
 	return ssmOperations{client.DescribeInstanceInformation, client.GetCommandInvocation, client.SendCommand}
 }

@@ -2,8 +2,6 @@ package aws
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -34,15 +32,15 @@ func (p *Provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 	var all []cloud.Permission
 	if p.keys.assumes != "" {
 		_, err := p.keys.Retrieve(ctx)
-		all = append(all, p.judge("sts:AssumeRole", "work as the role of role_arn", true, p.keys.assumes, err))
-		if lacksPermission(err) {
-			return append(all, p.untold("the role cannot be assumed")...), nil
+		all = append(all, tried("sts:AssumeRole", "work as the role of role_arn", true, p.keys.assumes, err))
+		if permissionMissing(err) {
+			return append(all, p.allUntried("the role cannot be assumed")...), nil
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	if err := p.Verify(ctx); err != nil && !lacksPermission(err) {
+	if err := p.Verify(ctx); err != nil && !permissionMissing(err) {
 		return nil, err
 	}
 	some, err := p.someInstance(ctx)
@@ -65,32 +63,32 @@ const (
 	forAgent       = "see whether an instance's SSM Agent is online (reset_method=command)"
 )
 
-// untold lists the permissions of which nothing can be said.
-func (p *Provider) untold(why string) []cloud.Permission {
+// allUntried lists the permissions of which nothing can be said.
+func (p *Provider) allUntried(why string) []cloud.Permission {
 	return []cloud.Permission{
-		p.unknown("ec2:DescribeInstances", forInstances, true, "*", why),
-		p.unknown("ec2:GetPasswordData", forPassword, true, "*", why),
-		p.unknown("ec2:DescribeKeyPairs", forFingerprint, false, "*", why),
+		untried("ec2:DescribeInstances", forInstances, true, "*", why),
+		untried("ec2:GetPasswordData", forPassword, true, "*", why),
+		untried("ec2:DescribeKeyPairs", forFingerprint, false, "*", why),
 		p.commandPermission(cloud.Permission{Message: why}),
-		p.unknown("ssm:GetCommandInvocation", forOutcome, false, "*", why),
-		p.unknown("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
+		untried("ssm:GetCommandInvocation", forOutcome, false, "*", why),
+		untried("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
 	}
 }
 
 func (p *Provider) checkEC2(ctx context.Context, some *cloud.Instance, findErr error) []cloud.Permission {
 	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
-	instances := p.judge("ec2:DescribeInstances", forInstances, true, "*", err)
+	instances := tried("ec2:DescribeInstances", forInstances, true, "*", err)
 	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs, &ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
-	pairs := p.judge("ec2:DescribeKeyPairs", forFingerprint, false, "*", err)
+	pairs := tried("ec2:DescribeKeyPairs", forFingerprint, false, "*", err)
 
 	var password cloud.Permission
 	switch {
 	case findErr != nil:
-		password = p.unknown("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and finding one failed: "+findErr.Error())
+		password = untried("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and finding one failed: "+findErr.Error())
 	case some == nil:
-		password = p.unknown("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and there is none in this region")
+		password = untried("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and there is none in this region")
 	default:
-		password = p.judge("ec2:GetPasswordData", forPassword, true, "*", p.CheckInitialPassword(ctx, some.ID))
+		password = tried("ec2:GetPasswordData", forPassword, true, "*", p.CheckInitialPassword(ctx, some.ID))
 		password.Message = strings.TrimSpace("tried on " + some.ID + ". " + password.Message)
 	}
 	return []cloud.Permission{instances, password, pairs}
@@ -98,12 +96,12 @@ func (p *Provider) checkEC2(ctx context.Context, some *cloud.Instance, findErr e
 
 // checkSSM tries the actions of resets. Without any instance, one that cannot exist is named.
 func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.Permission {
-	if p.noSSM {
+	if p.mayNotAsk(endpointSSM) {
 		why := (command{p}).check(cloud.Linux).Error()
 		return []cloud.Permission{
 			p.commandPermission(cloud.Permission{Message: why}),
-			p.unknown("ssm:GetCommandInvocation", forOutcome, false, "*", why),
-			p.unknown("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
+			untried("ssm:GetCommandInvocation", forOutcome, false, "*", why),
+			untried("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
 		}
 	}
 	id, document := noSuchInstance, shellDocument
@@ -115,9 +113,9 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	}
 	// Both documents require the parameter commands, so that this runs nothing, wherever it gets to.
 	_, err := send(ctx, p, sendCommand(id), p.ssm.sendCommand, &ssm.SendCommandInput{DocumentName: &document, InstanceIds: []string{id}})
-	run := p.commandPermission(p.judge("ssm:SendCommand", forCommand, false, "*", err, "InvalidParameters", codeUnreachable))
-	if lacksPermission(err) && strings.Contains(deniedResource(err), id) {
-		// A policy for tagged instances denies the others; one that lacks the document names that.
+	run := p.commandPermission(tried("ssm:SendCommand", forCommand, false, "*", err, "InvalidParameters", codeUnreachable))
+	if permissionMissing(err) && strings.Contains(deniedResource(err), id) {
+		// A policy for tagged instances denies the others; one without the document names that.
 		run.Verdict = cloud.PermissionUnknown
 		run.Message = "it is denied on instance " + id + ", which says nothing of the others if the policy is limited to tagged instances: " + run.Message
 	} else if some != nil {
@@ -125,9 +123,9 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	}
 	_, err = send(ctx, p, call{endpointSSM, "GetCommandInvocation", id}, p.ssm.getCommandInvocation,
 		&ssm.GetCommandInvocationInput{CommandId: sdk.String(noSuchCommand), InstanceId: &id})
-	outcome := p.judge("ssm:GetCommandInvocation", forOutcome, false, "*", err, codeNoInvocation, "InvalidCommandId", codeUnreachable)
+	outcome := tried("ssm:GetCommandInvocation", forOutcome, false, "*", err, codeNoInvocation, "InvalidCommandId", codeUnreachable)
 	_, err = send(ctx, p, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation, &ssm.DescribeInstanceInformationInput{})
-	agent := p.judge("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
+	agent := tried("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
 	return []cloud.Permission{run, outcome, agent}
 }
 
@@ -152,7 +150,7 @@ func (p *Provider) commandPermission(out cloud.Permission) cloud.Permission {
 		Resource  any
 		Condition any `json:",omitempty"`
 	}
-	text, err := json.Marshal(struct {
+	out.Policy = cloud.PolicyText(struct {
 		Version   string
 		Statement []statement
 	}{policyVersion, []statement{
@@ -161,10 +159,6 @@ func (p *Provider) commandPermission(out cloud.Permission) cloud.Permission {
 		}, nil},
 		{"Allow", out.Action, partition + ":ec2:" + p.region + ":*:instance/*", map[string]map[string]string{"StringEquals": {"ssm:resourceTag/cloudpw": "true"}}},
 	}})
-	if err != nil { // strings always encode
-		return out
-	}
-	out.Policy = string(text)
 	return out
 }
 
@@ -197,37 +191,38 @@ func (p *Provider) checkIAM(ctx context.Context) []cloud.Permission {
 		resource := "arn:" + partitionOf(p.region) + ":iam::*:user/${aws:username}"
 		var all []cloud.Permission
 		for _, action := range []string{"iam:ListAccessKeys", "iam:CreateAccessKey", "iam:DeleteAccessKey"} {
-			all = append(all, p.unknown(action, forRotateRoot, false, resource, err.Error()))
+			all = append(all, untried(action, forRotateRoot, false, resource, err.Error()))
 		}
 		return all
 	}
 	_, err = p.ownKeys(ctx, user)
-	list := p.judge("iam:ListAccessKeys", forRotateRoot, false, user, err)
-	create := p.unknown("iam:CreateAccessKey", forRotateRoot, false, user, "IAM offers no way to try it without making a key")
+	list := tried("iam:ListAccessKeys", forRotateRoot, false, user, err)
+	create := untried("iam:CreateAccessKey", forRotateRoot, false, user, "IAM offers no way to try it without making a key")
 	_, err = send(ctx, p, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})
-	remove := p.judge("iam:DeleteAccessKey", forRotateRoot, false, user, err)
+	remove := tried("iam:DeleteAccessKey", forRotateRoot, false, user, err)
 	return []cloud.Permission{list, create, remove}
 }
 
-// judge makes a permission out of the outcome of a trial. Errors with one of the codes are what a permitted
+// tried makes a permission out of the outcome of a trial. Errors with one of the codes are what a permitted
 // trial ends with.
-func (p *Provider) judge(action, purpose string, required bool, resource string, err error, permitted ...string) cloud.Permission {
-	out := cloud.Permission{Action: action, Purpose: purpose, Required: required, Verdict: cloud.PermissionUnknown, Policy: policy(action, resource)}
-	failure := asError(err)
-	switch {
-	case err == nil, failure != nil && (failure.Code == codeDryRun || failure.Code == "NoSuchEntity" || slices.Contains(permitted, failure.Code)):
+func tried(action, purpose string, required bool, resource string, err error, permitted ...string) cloud.Permission {
+	switch code := cloud.CodeOf(err); {
+	case code == codeDryRun, slices.Contains(permitted, code):
+		err = nil
+	case code == "NoSuchEntity":
 		// IAM judges the right to change the user before it looks for the user's key.
-		out.Verdict = cloud.PermissionGranted
-	case lacksPermission(err):
-		out.Verdict, out.Message = cloud.PermissionDenied, err.Error()
-	default:
-		out.Message = "it could not be tried: " + err.Error()
+		err = nil
 	}
-	return out
+	return permission(action, purpose, required, resource).Tried(err, permissionMissing)
 }
 
-func (p *Provider) unknown(action, purpose string, required bool, resource, why string) cloud.Permission {
-	return cloud.Permission{Action: action, Purpose: purpose, Required: required, Verdict: cloud.PermissionUnknown, Message: why, Policy: policy(action, resource)}
+// untried is a permission of which nothing is known.
+func untried(action, purpose string, required bool, resource, why string) cloud.Permission {
+	return permission(action, purpose, required, resource).Untried(why)
+}
+
+func permission(action, purpose string, required bool, resource string) cloud.Permission {
+	return cloud.Permission{Action: action, Purpose: purpose, Required: required, Policy: policy(action, resource)}
 }
 
 // policyVersion is that of the language of IAM policies.
@@ -236,12 +231,8 @@ const policyVersion = "2012-10-17"
 // policy is an IAM policy document that allows one action.
 func policy(action, resource string) string {
 	type statement struct{ Effect, Action, Resource string }
-	text, err := json.Marshal(struct {
+	return cloud.PolicyText(struct {
 		Version   string
 		Statement []statement
 	}{policyVersion, []statement{{"Allow", action, resource}}})
-	if err != nil { // strings always encode
-		return fmt.Sprintf("allow %s on %s", action, resource)
-	}
-	return string(text)
 }

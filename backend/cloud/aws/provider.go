@@ -32,11 +32,8 @@ type Provider struct {
 	guests *guestKeys
 	// poll is the time between two looks at a command that PrepareReset waits for.
 	poll time.Duration
-	// noSTS is set where the endpoint of ec2 is overridden and that of sts is not: a call to STS
-	// would leave the configured endpoints. noIAM and noSSM are its likes for iam and ssm.
-	noSTS bool
-	noIAM bool
-	noSSM bool
+	// endpoints are the services' URLs that the operator has set.
+	endpoints map[string]string
 }
 
 var (
@@ -57,22 +54,24 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 		return nil, errors.New("provider aws: the connection has no HTTP client or no gate")
 	}
 	keys := newKeySource(cfg)
-	overridden := func(service string) bool { return cfg.Endpoints[service] != "" }
 	return &Provider{
-		ec2:     newEC2(cfg, keys),
-		sts:     newSTS(cfg, keys),
-		iam:     newIAM(cfg, keys),
-		ssm:     newSSM(cfg, keys),
-		region:  cfg.Region,
-		gate:    cfg.Gate,
-		timeout: cfg.RequestTimeout,
-		keys:    keys,
-		guests:  &guestKeys{},
-		poll:    pollInterval,
-		noSTS:   overridden(endpointEC2) && !overridden(endpointSTS),
-		noIAM:   overridden(endpointEC2) && !overridden(endpointIAM),
-		noSSM:   overridden(endpointEC2) && !overridden(endpointSSM),
+		ec2:       newEC2(cfg, keys),
+		sts:       newSTS(cfg, keys),
+		iam:       newIAM(cfg, keys),
+		ssm:       newSSM(cfg, keys),
+		region:    cfg.Region,
+		gate:      cfg.Gate,
+		timeout:   cfg.RequestTimeout,
+		keys:      keys,
+		guests:    &guestKeys{},
+		poll:      pollInterval,
+		endpoints: cfg.Endpoints,
 	}, nil
+}
+
+// mayNotAsk reports whether a service is none that the connection's requests may go to; see cloud.EndpointMissing.
+func (p *Provider) mayNotAsk(service string) bool {
+	return cloud.EndpointMissing(p.endpoints, endpointEC2, service)
 }
 
 // override returns the operator's URL of a service, or nil for the SDK's own rule, which derives
@@ -154,7 +153,7 @@ const verifyPage = 5
 // Verify implements cloud.Provider by sts GetCallerIdentity, which needs no permission, or where
 // only the endpoint of ec2 is overridden by an ec2 DescribeInstances of one short page.
 func (p *Provider) Verify(ctx context.Context) error {
-	if p.noSTS {
+	if p.mayNotAsk(endpointSTS) {
 		_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances,
 			&ec2.DescribeInstancesInput{MaxResults: sdk.Int32(verifyPage)})
 		return err

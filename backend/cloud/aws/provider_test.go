@@ -200,3 +200,19 @@ func TestPrivateCertificateAuthority(t *testing.T) {
 		t.Errorf("trusted by ca_certificate: %v", err)
 	}
 }
+
+// TestClientsIgnoreTheEnvironmentsEndpoints: the environment belongs to whoever runs Vault, and names no endpoint of a
+// connection.
+func TestClientsIgnoreTheEnvironmentsEndpoints(t *testing.T) {
+	f := newFakeEC2(t)
+	f.on("GetPasswordData", func(w http.ResponseWriter, _ url.Values) {
+		fail(w, http.StatusBadRequest, "InvalidInstanceID.NotFound", "no such instance")
+	})
+	for _, service := range []string{"", "_EC2", "_STS", "_IAM", "_SSM"} {
+		t.Setenv("AWS_ENDPOINT_URL"+service, "http://127.0.0.1:1")
+	}
+	p := newTestProvider(t, testConfig(t, f.URL))
+	if _, err := p.InitialPassword(t.Context(), "i-1234abcd"); cloud.KindOf(err) != cloud.NotFound || len(f.sent()) != 1 {
+		t.Errorf("%d requests to the connection's endpoint, error %v", len(f.sent()), err)
+	}
+}

@@ -50,10 +50,10 @@ func (p *Provider) CreateCredential(ctx context.Context) (cloud.Credential, erro
 	c := call{endpointIAM, "CreateAccessKey", user}
 	out, err := send(ctx, p, c, p.iam.createAccessKey, &iam.CreateAccessKeyInput{})
 	switch {
-	case err != nil && asError(err).Code == "LimitExceeded":
-		return cloud.Credential{}, p.tooManyKeys(ctx, user, asError(err))
+	case cloud.CodeOf(err) == "LimitExceeded":
+		return cloud.Credential{}, p.tooManyKeys(ctx, user, cloud.AsError(err))
 	case cloud.KindOf(err) == cloud.Unknown:
-		failure := *asError(err)
+		failure := *cloud.AsError(err)
 		failure.Message += fmt.Sprintf("; IAM may have made an access key all the same: see what aws iam list-access-keys says of %s, and delete one that is not in use", user)
 		return cloud.Credential{}, &failure
 	case err != nil:
@@ -82,7 +82,7 @@ func (p *Provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Er
 			continue
 		}
 		out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, aws iam delete-access-key --access-key-id %s",
-			text.Name(id, maxCode), strings.ToLower(text.Name(string(k.Status), maxCode)), sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), text.Name(id, maxCode))
+			text.Name(id, cloud.MaxCode), strings.ToLower(text.Name(string(k.Status), cloud.MaxCode)), sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), text.Name(id, cloud.MaxCode))
 	}
 	return &out
 }
@@ -136,9 +136,9 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 			"rotate the access key with a connection that has it without role_arn", p.keys.assumes)
 	case p.keys.static == "":
 		return "", cloud.Errorf(cloud.Refused, "use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
-	case p.noSTS:
+	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ec2 to find out whose access key this is")
-	case p.noIAM:
+	case p.mayNotAsk(endpointIAM):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.iam: required next to endpoints.ec2 to rotate the access key; for Amazon's own IAM it is https://iam.amazonaws.com")
 	}
 	arn, err := p.identity(ctx)

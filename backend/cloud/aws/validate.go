@@ -92,7 +92,7 @@ func validateRole(cfg cloud.Config) error {
 			parts[1], cfg.Region, partitionOf(cfg.Region), partitionOf(cfg.Region))
 	case cfg.ExternalID != "" && (!externalIDForm.MatchString(cfg.ExternalID) || len(cfg.ExternalID) > maxExternalID):
 		return errors.New(`external_id: must be 2 to 1224 letters, digits or characters of _+=,.@:/\-`)
-	case cfg.Endpoints[endpointEC2] != "" && cfg.Endpoints[endpointSTS] == "":
+	case cloud.EndpointMissing(cfg.Endpoints, endpointEC2, endpointSTS):
 		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.ec2, as credentials for one's own EC2 endpoint are not taken to Amazon's STS "+
 			"unasked; if they are meant for that, set it to https://sts.%s.amazonaws.com or its like in the region's partition", cfg.Region)
 	}

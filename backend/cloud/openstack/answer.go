@@ -14,11 +14,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-const (
-	maxReason = 300 // characters of the cloud's own text in a message
-	maxID     = 128 // characters of ids and fingerprints in a message
-)
-
 // answer is a refusal by the cloud, whatever its shape. Five shapes are in use:
 //
 //	gateway   {"error_code":"APIGW.0301","error_msg":"..","request_id":".."}
@@ -135,4 +130,4 @@ func requestIDOf(header http.Header) string {
 type redactor []string
 
 // line prepares the cloud's text for a message.
-func (r redactor) line(reason string) string { return text.Line(reason, maxReason, r...) }
+func (r redactor) line(reason string) string { return text.Line(reason, cloud.MaxText, r...) }

@@ -2,7 +2,6 @@ package openstack
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -107,7 +106,7 @@ func (p *provider) sampleServer(ctx context.Context) (server, error) {
 	return sample, err
 }
 
-// describe completes a verdict with what it is about. Policies are for whoever lacks them.
+// describe completes a verdict with what it is about. Policies are for permissions that may be missing.
 func (p *provider) describe(permission *cloud.Permission, action, vendor, purpose string, required bool) {
 	permission.Action, permission.Purpose, permission.Required = vendor, purpose, required
 	if p.family.plain {
@@ -121,9 +120,7 @@ func (p *provider) describe(permission *cloud.Permission, action, vendor, purpos
 	}
 }
 
-func untried(why string) cloud.Permission {
-	return cloud.Permission{Verdict: cloud.PermissionUnknown, Message: why}
-}
+func untried(why string) cloud.Permission { return cloud.Permission{}.Untried(why) }
 
 // verdictOf reads the outcome of a trial. Only a refusal of the credentials is a denial; an outage says
 // nothing about permissions. A trial that ends with 401 was left out by access rules (see forbidden): no role
@@ -146,10 +143,6 @@ func verdictOf(err error) cloud.Permission {
 // application credential that leave a call out are the former, though the status is the other's: the
 // token is a new one.
 func (p *provider) forbidden(err error) bool {
-	var e *cloud.Error
-	if !errors.As(err, &e) || e.Kind != cloud.Denied {
-		return false
-	}
 	a, answered := answerOf(err)
-	return answered && (a.status == http.StatusForbidden || a.status == http.StatusUnauthorized && p.applicationCredential != "")
+	return cloud.KindOf(err) == cloud.Denied && answered && (a.status == http.StatusForbidden || a.status == http.StatusUnauthorized && p.applicationCredential != "")
 }

@@ -138,9 +138,9 @@ func catalogued(catalog tokens.ServiceCatalog, key, region, projectID string) (s
 	case len(regions) == 0:
 		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog show compute; or set endpoints.%s", actionToken, key)
 	case region == "" && len(regions) > 1:
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, text.Line(known, maxReason))
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, text.Line(known, cloud.MaxText))
 	case found == "":
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.%s", actionToken, region, text.Line(known, maxReason), key)
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.%s", actionToken, region, text.Line(known, cloud.MaxText), key)
 	}
 	// The catalogue comes from the cloud, but the token goes where it points: the same rules as for
 	// a URL that an operator configures.

@@ -212,8 +212,8 @@ func TestReasonIsCleaned(t *testing.T) {
 	if got := r.line("it is p@ss\u200B \x00word\uFEFF&1."); got != "it is [redacted]." {
 		t.Errorf("got %q", got)
 	}
-	long := redactor{}.line(strings.Repeat("ü", maxReason+1))
-	if utf8.RuneCountInString(long) > maxReason+3 || !strings.HasSuffix(long, "ü...") {
+	long := redactor{}.line(strings.Repeat("ü", cloud.MaxText+1))
+	if utf8.RuneCountInString(long) > cloud.MaxText+3 || !strings.HasSuffix(long, "ü...") {
 		t.Errorf("a long reason became %d bytes ending in %q", len(long), long[len(long)-6:])
 	}
 }

@@ -121,7 +121,7 @@ func (p *provider) keyPair(ctx context.Context, name string) (string, error) {
 			return err
 		}
 		if pair != nil {
-			fingerprint = text.Name(pair.Fingerprint, maxID)
+			fingerprint = text.Name(pair.Fingerprint, cloud.MaxCode)
 		}
 		return nil
 	})

@@ -1,8 +1,9 @@
 package openstack
 
 import (
-	"encoding/json"
 	"fmt"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // policies name what OpenStack's own services check for each call (nova/policies/servers.py,
@@ -34,12 +35,8 @@ func (f family) policyText(permission string) string {
 		Effect string
 		Action []string
 	}
-	text, err := json.Marshal(struct {
+	return cloud.PolicyText(struct {
 		Version   string
 		Statement []statement
 	}{"1.1", []statement{{"Allow", []string{permission}}}})
-	if err != nil { // strings always marshal
-		return ""
-	}
-	return string(text)
 }

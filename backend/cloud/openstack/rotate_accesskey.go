@@ -118,7 +118,7 @@ func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
 	var others []string
 	for _, k := range keys {
 		if k.Access != a.used {
-			others = append(others, text.Name(k.Access, maxID))
+			others = append(others, text.Name(k.Access, cloud.MaxCode))
 		}
 	}
 	e := cloud.Errorf(cloud.Refused, "%s: the user has as many access keys as the cloud allows; delete one that nobody uses, in the console under My Credentials, Access Keys: %s",

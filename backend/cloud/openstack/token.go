@@ -227,7 +227,7 @@ func (t *tokenSessions) endpointFor(catalog tokens.ServiceCatalog, projectID str
 	}
 	if !t.family.sameCloud(t.identity, found) {
 		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue of %s says that compute is at %s, which is another cloud's, so the token is not sent there; "+
-			"if it is right, set endpoints.%s to that URL", actionToken, hostOf(t.identity), text.Line(hostOf(found), maxReason), t.family.computeKey)
+			"if it is right, set endpoints.%s to that URL", actionToken, hostOf(t.identity), text.Line(hostOf(found), cloud.MaxText), t.family.computeKey)
 	}
 	if t.family.plain {
 		return found, nil

@@ -10,7 +10,7 @@ var _ cloud.AccountTeller = (*provider)(nil)
 
 // CloudAccount implements cloud.AccountTeller by GetCallerIdentity's AccountId, the main account's UIN.
 func (p *provider) CloudAccount(ctx context.Context) (string, error) {
-	if p.noSTS() {
+	if p.mayNotAsk(endpointSTS) {
 		return "", nil
 	}
 	who, err := p.identity(ctx)

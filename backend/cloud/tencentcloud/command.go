@@ -61,7 +61,7 @@ func (c command) CheckReset(i cloud.Instance, username string) error {
 // check refuses what no command can be made for.
 func (c command) check(platform cloud.Platform) error {
 	switch {
-	case c.noTAT():
+	case c.mayNotAsk(endpointTAT):
 		return cloud.Errorf(cloud.Refused, "endpoints.tat: required together with endpoints.cvm and reset_method=command, as commands for one's own CVM endpoint "+
 			"are not taken to Tencent Cloud's TAT unasked; if they are meant for that, set it to https://%s", defaultHost(endpointTAT, c.cfg.Region))
 	case platform != cloud.Linux && platform != cloud.Windows:

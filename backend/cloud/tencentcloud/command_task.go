@@ -92,7 +92,7 @@ func (c command) tasksOf(ctx context.Context, invocations []string) ([]task, err
 func readTask(t *tat.InvocationTask) task {
 	out := task{
 		invocation: value(t.InvocationId), instance: value(t.InstanceId), status: value(t.TaskStatus),
-		reason: text.Line(value(t.ErrorInfo), maxCloudText), interpreter: guest.Shell, exitCode: -1,
+		reason: text.Line(value(t.ErrorInfo), cloud.MaxText), interpreter: guest.Shell, exitCode: -1,
 	}
 	if d := t.CommandDocument; d != nil && strings.EqualFold(value(d.CommandType), "POWERSHELL") {
 		out.interpreter = guest.PowerShell

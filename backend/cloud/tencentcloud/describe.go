@@ -2,7 +2,6 @@ package tencentcloud
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -175,6 +174,5 @@ func tagFilters(tags map[string]string) []*cvm.Filter {
 
 // tagUnknown reports the error of a filter whose tag key no resource of the account has.
 func tagUnknown(err error) bool {
-	var e *cloud.Error
-	return errors.As(err, &e) && e.Code == cvm.INVALIDPARAMETERVALUE_TAGKEYNOTFOUND
+	return cloud.CodeOf(err) == cvm.INVALIDPARAMETERVALUE_TAGKEYNOTFOUND
 }

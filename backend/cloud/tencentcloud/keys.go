@@ -230,12 +230,12 @@ func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	return keys{*answer.Credentials.TmpSecretId, *answer.Credentials.TmpSecretKey, *answer.Credentials.Token}, end, nil
 }
 
-// explain makes a refusal to assume the role name what usually lacks.
+// explain makes a refusal to assume the role name what is usually missing.
 func (r *assumedRole) explain(err error) error {
-	if !lacksPermission(err) {
+	if !permissionMissing(err) {
 		return err
 	}
-	out := *asError(err)
+	out := *cloud.AsError(err)
 	out.Message = fmt.Sprintf("%s: %s may not assume %s; allow sts:AssumeRole on it in their CAM policies, let the role trust their account",
 		assumeRole, r.base.source.origin.principal, r.cfg.RoleARN)
 	if r.cfg.ExternalID == "" {

@@ -2,8 +2,6 @@ package tencentcloud
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
@@ -41,24 +39,24 @@ func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 	var all []cloud.Permission
 	if p.source.assumes != "" {
 		_, err := p.source.get(ctx)
-		all = append(all, judged(assumeRole, "work as the role of role_arn", true, err))
-		if lacksPermission(err) {
+		all = append(all, tried(assumeRole, "work as the role of role_arn", true, err))
+		if permissionMissing(err) {
 			const why = "the role cannot be assumed"
-			return append(all, untold(describeInstances, forInstances, true, why), untold(resetInstancesPassword, forReset, true, why),
-				untold(runCommand, forCommand, false, why), untold(describeInvocationTasks, forCommand, false, why),
-				untold(getCallerIdentity, forIdentity, false, why)), nil
+			return append(all, untried(describeInstances, forInstances, true, why), untried(resetInstancesPassword, forReset, true, why),
+				untried(runCommand, forCommand, false, why), untried(describeInvocationTasks, forCommand, false, why),
+				untried(getCallerIdentity, forIdentity, false, why)), nil
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	if err := p.Verify(ctx); err != nil && !lacksPermission(err) {
+	if err := p.Verify(ctx); err != nil && !permissionMissing(err) {
 		return nil, err
 	}
 	request := cvm.NewDescribeInstancesRequest()
 	request.Limit = common.Int64Ptr(1)
 	_, err := p.describeInstances(ctx, request)
-	all = append(all, judged(describeInstances, forInstances, true, err))
+	all = append(all, tried(describeInstances, forInstances, true, err))
 	all = append(all, p.tryResets(ctx)...)
 	all = append(all, p.tryIdentity(ctx))
 	if p.source.static != "" {
@@ -87,29 +85,29 @@ func (p *provider) tryResets(ctx context.Context) []cloud.Permission {
 // tryReset tries ResetInstancesPassword, unless there is a reason why not.
 func (p *provider) tryReset(ctx context.Context, why string) cloud.Permission {
 	if why != "" {
-		return untold(resetInstancesPassword, forReset, true, why)
+		return untried(resetInstancesPassword, forReset, true, why)
 	}
 	secret, err := password.Generate(p.PasswordRules(cloud.Instance{}), "root", 0)
 	if err != nil {
-		return untold(resetInstancesPassword, forReset, true, "no password could be made to try it with: "+err.Error())
+		return untried(resetInstancesPassword, forReset, true, "no password could be made to try it with: "+err.Error())
 	}
 	if err := p.gate.Wait(ctx, resetInstancesPassword.name); err != nil {
-		return untold(resetInstancesPassword, forReset, true, err.Error())
+		return untried(resetInstancesPassword, forReset, true, err.Error())
 	}
 	_, err = p.StartReset(ctx, cloud.Reset{InstanceIDs: []string{probeInstance}, Username: "root", Password: secret})
-	return judgedByInstance(resetInstancesPassword, forReset, true, err)
+	return triedOnNoInstance(resetInstancesPassword, forReset, true, err)
 }
 
 // tryCommand tries what commands need. The command that is tried does nothing.
 func (p *provider) tryCommand(ctx context.Context, why string) []cloud.Permission {
-	if p.noTAT() {
+	if p.mayNotAsk(endpointTAT) {
 		const why = "endpoints.cvm is set and endpoints.tat is not, so TAT is not asked"
-		return []cloud.Permission{untold(runCommand, forCommand, false, why), untold(describeInvocationTasks, forCommand, false, why)}
+		return []cloud.Permission{untried(runCommand, forCommand, false, why), untried(describeInvocationTasks, forCommand, false, why)}
 	}
 	_, err := command{p}.tasks(ctx, []string{probeInvocation})
-	read := judged(describeInvocationTasks, forCommand, false, err)
+	read := tried(describeInvocationTasks, forCommand, false, err)
 	if why != "" {
-		return []cloud.Permission{untold(runCommand, forCommand, false, why), read}
+		return []cloud.Permission{untried(runCommand, forCommand, false, why), read}
 	}
 	keys, err := p.source.get(ctx)
 	if err == nil {
@@ -118,17 +116,17 @@ func (p *provider) tryCommand(ctx context.Context, why string) []cloud.Permissio
 	if err == nil {
 		_, err = command{p}.run(ctx, keys, []string{probeInstance}, guest.Script{Interpreter: guest.Shell, Text: "exit 0\n"})
 	}
-	return []cloud.Permission{judgedByInstance(runCommand, forCommand, false, err), read}
+	return []cloud.Permission{triedOnNoInstance(runCommand, forCommand, false, err), read}
 }
 
-// judgedByInstance judges the answer about an instance that does not exist.
-func judgedByInstance(a action, purpose string, required bool, err error) cloud.Permission {
-	if e := asError(err); e != nil && (e.Code == cvm.INVALIDINSTANCEID_NOTFOUND || e.Code == tat.RESOURCENOTFOUND_INSTANCENOTFOUND) {
-		out := judged(a, purpose, required, nil)
+// triedOnNoInstance judges the answer about an instance that does not exist.
+func triedOnNoInstance(a action, purpose string, required bool, err error) cloud.Permission {
+	if code := cloud.CodeOf(err); code == cvm.INVALIDINSTANCEID_NOTFOUND || code == tat.RESOURCENOTFOUND_INSTANCENOTFOUND {
+		out := tried(a, purpose, required, nil)
 		out.Message = "concluded from the cloud's answer about an instance that does not exist"
 		return out
 	}
-	out := judged(a, purpose, required, err)
+	out := tried(a, purpose, required, err)
 	if out.Verdict == cloud.PermissionDenied {
 		out.Message += "; a policy that allows named instances only is answered like this, too"
 	}
@@ -136,59 +134,54 @@ func judgedByInstance(a action, purpose string, required bool, err error) cloud.
 }
 
 func (p *provider) tryIdentity(ctx context.Context) cloud.Permission {
-	if p.noSTS() {
-		return untold(getCallerIdentity, forIdentity, false, "endpoints.cvm is set and endpoints.sts is not, so STS is not asked")
+	if p.mayNotAsk(endpointSTS) {
+		return untried(getCallerIdentity, forIdentity, false, "endpoints.cvm is set and endpoints.sts is not, so STS is not asked")
 	}
 	_, err := p.identity(ctx)
-	return judged(getCallerIdentity, forIdentity, false, err)
+	return tried(getCallerIdentity, forIdentity, false, err)
 }
 
 func (p *provider) tryCAM(ctx context.Context) []cloud.Permission {
 	if _, err := p.ownUser(ctx); err != nil {
 		var all []cloud.Permission
 		for _, a := range []action{listAccessKeys, createAccessKey, updateAccessKey, deleteAccessKey} {
-			all = append(all, untold(a, forRotateRoot, false, err.Error()))
+			all = append(all, untried(a, forRotateRoot, false, err.Error()))
 		}
 		return all
 	}
 	_, err := p.ownKeys(ctx)
-	list := judged(listAccessKeys, forRotateRoot, false, err)
-	create := untold(createAccessKey, forRotateRoot, false, "CAM offers no way to try it without making a key")
+	list := tried(listAccessKeys, forRotateRoot, false, err)
+	create := untried(createAccessKey, forRotateRoot, false, "CAM offers no way to try it without making a key")
 	return []cloud.Permission{
 		list, create,
-		judgedByKey(updateAccessKey, p.switchOff(ctx, probeKey)),
-		judgedByKey(deleteAccessKey, p.deleteKey(ctx, probeKey)),
+		triedOnNoKey(updateAccessKey, p.switchOff(ctx, probeKey)),
+		triedOnNoKey(deleteAccessKey, p.deleteKey(ctx, probeKey)),
 	}
 }
 
-// judgedByKey judges the answer about a key that does not exist.
-func judgedByKey(a action, err error) cloud.Permission {
+// triedOnNoKey judges the answer about a key that does not exist.
+func triedOnNoKey(a action, err error) cloud.Permission {
 	if !keyIsGone(err) {
-		return judged(a, forRotateRoot, false, err)
+		return tried(a, forRotateRoot, false, err)
 	}
-	out := judged(a, forRotateRoot, false, nil)
+	out := tried(a, forRotateRoot, false, nil)
 	out.Message = "concluded from the cloud's answer about a key that does not exist"
 	return out
 }
 
-// judged makes a permission out of the outcome of a trial.
-func judged(a action, purpose string, required bool, err error) cloud.Permission {
-	out := untold(a, purpose, required, "")
-	switch {
-	case err == nil:
-		out.Verdict = cloud.PermissionGranted
-	case lacksPermission(err):
-		out.Verdict, out.Message = cloud.PermissionDenied, err.Error()
-	default:
-		out.Message = "it could not be tried: " + err.Error()
-	}
-	return out
+// tried makes a permission out of the outcome of a trial.
+func tried(a action, purpose string, required bool, err error) cloud.Permission {
+	return permission(a, purpose, required).Tried(err, permissionMissing)
 }
 
-// untold is a permission of which nothing is known.
-func untold(a action, purpose string, required bool, why string) cloud.Permission {
+// untried is a permission of which nothing is known.
+func untried(a action, purpose string, required bool, why string) cloud.Permission {
+	return permission(a, purpose, required).Untried(why)
+}
+
+func permission(a action, purpose string, required bool) cloud.Permission {
 	name := a.service + ":" + a.name
-	return cloud.Permission{Action: name, Purpose: purpose, Required: required, Verdict: cloud.PermissionUnknown, Message: why, Policy: policy(name)}
+	return cloud.Permission{Action: name, Purpose: purpose, Required: required, Policy: policy(name)}
 }
 
 // policy is a CAM policy that allows one action.
@@ -198,12 +191,8 @@ func policy(name string) string {
 		Action   []string `json:"action"`
 		Resource []string `json:"resource"`
 	}
-	text, err := json.Marshal(struct {
+	return cloud.PolicyText(struct {
 		Version   string      `json:"version"`
 		Statement []statement `json:"statement"`
 	}{"2.0", []statement{{"allow", []string{name}, []string{"*"}}}})
-	if err != nil { // strings always encode
-		return fmt.Sprintf("allow %s", name)
-	}
-	return string(text)
 }

@@ -97,9 +97,9 @@ func (d *sender) exchange(ctx context.Context, a action, s *session, send func(c
 // Verify implements cloud.Provider. It asks STS who the caller is. Where the keys may not do that, STS does
 // not have the region, or only endpoints.cvm is set, it describes one instance instead.
 func (p *provider) Verify(ctx context.Context) error {
-	if !p.noSTS() {
+	if !p.mayNotAsk(endpointSTS) {
 		_, err := p.identity(ctx)
-		if e := asError(err); !lacksPermission(err) && (e == nil || e.Code != unsupportedRegion) {
+		if !permissionMissing(err) && cloud.CodeOf(err) != unsupportedRegion {
 			return err
 		}
 	}
@@ -109,19 +109,9 @@ func (p *provider) Verify(ctx context.Context) error {
 	return err
 }
 
-// noSTS reports that endpoints.cvm is overridden and endpoints.sts is not: the keys of a private or
-// simulated endpoint must not be sent, as a signature, to the public cloud. noCAM is its like for cam.
-func (p *provider) noSTS() bool {
-	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointSTS] == ""
-}
-
-func (p *provider) noCAM() bool {
-	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointCAM] == ""
-}
-
-// noTAT is their like for tat: no command goes to the public cloud that was not asked for.
-func (p *provider) noTAT() bool {
-	return p.cfg.Endpoints[endpointCVM] != "" && p.cfg.Endpoints[endpointTAT] == ""
+// mayNotAsk reports whether a service is none that the connection's requests may go to; see cloud.EndpointMissing.
+func (p *provider) mayNotAsk(service string) bool {
+	return cloud.EndpointMissing(p.cfg.Endpoints, endpointCVM, service)
 }
 
 // ValidateInstanceID implements cloud.Provider.

@@ -66,7 +66,7 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, erro
 		}
 		return nil
 	})
-	switch failure := asError(err); {
+	switch failure := cloud.AsError(err); {
 	case err == nil:
 		return made, nil
 	case failure != nil && failure.Code == cam.OPERATIONDENIED_ACCESSKEYOVERLIMIT:
@@ -143,7 +143,7 @@ func (p *provider) deleteKey(ctx context.Context, id string) error {
 
 // keyIsGone reports the answer about a key that does not exist.
 func keyIsGone(err error) bool {
-	failure := asError(err)
+	failure := cloud.AsError(err)
 	return failure != nil && failure.Code == cam.RESOURCENOTFOUND_SECRETNOTEXIST
 }
 
@@ -178,9 +178,9 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
 	case p.source.static == "":
 		return "", cloud.Errorf(cloud.Refused, "use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
-	case p.noSTS():
+	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
-	case p.noCAM():
+	case p.mayNotAsk(endpointCAM):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Region))
 	}
 	who, err := p.identity(ctx)

@@ -46,14 +46,10 @@ func (a action) outcomeOpen() string {
 	return "; whether the call took effect is not known"
 }
 
-// maxCloudText bounds what is kept of the cloud's own texts, in characters.
-const maxCloudText = 300
-
 // translate makes the error of a call that was signed with keys of that origin. secrets are kept
 // out of it even where the cloud repeats them.
 func translate(from origin, a action, err error, secrets ...string) *cloud.Error {
-	var own *cloud.Error
-	if errors.As(err, &own) {
+	if own := cloud.AsError(err); own != nil {
 		return own
 	}
 	var answer *answerError
@@ -77,13 +73,13 @@ func translate(from origin, a action, err error, secrets ...string) *cloud.Error
 // refusal translates an error that the API answered with.
 func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []string) *cloud.Error {
 	v := judge(a.service, api.Code)
-	reason := text.Line(api.Message, maxCloudText, secrets...)
+	reason := text.Line(api.Message, cloud.MaxText, secrets...)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
 		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{ended}", from.ended, "{principal}", from.principal, "{check}", from.check).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
-		Code:      text.Line(api.Code, 128, secrets...),
-		RequestID: text.Line(api.RequestId, 128, secrets...),
+		Code:      text.Line(api.Code, cloud.MaxCode, secrets...),
+		RequestID: text.Line(api.RequestId, cloud.MaxCode, secrets...),
 		Message:   a.String() + ": " + advice,
 	}
 	if v.kind == cloud.Unknown && !a.reads {
@@ -121,21 +117,9 @@ func unreadable(a action, answer *answerError) *cloud.Error {
 	return e
 }
 
-// lacksPermission reports whether the cloud knew the keys but did not allow them the call.
-func lacksPermission(err error) bool {
-	var e *cloud.Error
-	if !errors.As(err, &e) || e.Kind != cloud.Denied {
-		return false
-	}
-	return e.Code == "AuthFailure.UnauthorizedOperation" || e.Code == "UnauthorizedOperation" ||
-		strings.HasPrefix(e.Code, "UnauthorizedOperation.") && e.Code != cvm.UNAUTHORIZEDOPERATION_INVALIDTOKEN
-}
-
-// asError returns the *cloud.Error of a failed call, or nil.
-func asError(err error) *cloud.Error {
-	var e *cloud.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
+// permissionMissing reports whether the cloud knew the keys but did not allow them the call.
+func permissionMissing(err error) bool {
+	code := cloud.CodeOf(err)
+	return cloud.KindOf(err) == cloud.Denied && (code == "AuthFailure.UnauthorizedOperation" || code == "UnauthorizedOperation" ||
+		strings.HasPrefix(code, "UnauthorizedOperation.") && code != cvm.UNAUTHORIZEDOPERATION_INVALIDTOKEN)
 }

@@ -30,18 +30,18 @@ func TestTranslateKeepsTheChain(t *testing.T) {
 	wantKind(t, translate(originStatic, resetInstancesPassword, errors.New("anything else")), cloud.Unknown)
 }
 
-func TestLacksPermission(t *testing.T) {
+func TestPermissionMissing(t *testing.T) {
 	for code, want := range map[string]bool{
 		"AuthFailure.UnauthorizedOperation": true, "UnauthorizedOperation": true, "UnauthorizedOperation.X": true,
 		"UnauthorizedOperation.InvalidToken": false,
 		"AuthFailure.SignatureFailure":       false, "InternalError": false,
 	} {
 		err := error(translate(originStatic, getCallerIdentity, tcerr.NewTencentCloudSDKError(code, "", "")))
-		if got := lacksPermission(err); got != want {
+		if got := permissionMissing(err); got != want {
 			t.Errorf("%s: %t", code, got)
 		}
 	}
-	if lacksPermission(nil) || lacksPermission(errors.New("x")) {
+	if permissionMissing(nil) || permissionMissing(errors.New("x")) {
 		t.Error("no API error lacks a permission")
 	}
 }

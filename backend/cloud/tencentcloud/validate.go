@@ -79,7 +79,7 @@ func validateRole(cfg cloud.Config) error {
 		return fmt.Errorf("role_arn: %.80q is not the name of a role, such as qcs::cam::uin/100000000001:roleName/cloudpw", cfg.RoleARN)
 	case cfg.ExternalID != "" && !externalIDForm.MatchString(cfg.ExternalID):
 		return errors.New("external_id: must be 2 to 128 letters, digits or characters of _+=,.@:/-")
-	case cfg.Endpoints[endpointCVM] != "" && cfg.Endpoints[endpointSTS] == "":
+	case cloud.EndpointMissing(cfg.Endpoints, endpointCVM, endpointSTS):
 		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.cvm, as keys for one's own CVM endpoint are not taken to Tencent Cloud's STS "+
 			"unasked; if they are meant for that, set it to https://%s", defaultHost(endpointSTS, cfg.Region))
 	}
