@@ -51,8 +51,8 @@ refused while roles use the connection or its accounts have leases.
 	checkSynopsis    = "Check what a connection's credentials may do."
 	checkDescription = `
 Tries, or asks about, each permission that cloudpw may need, says what it is for,
-and gives the policy text that grants what lacks. It changes nothing. What the
-cloud offers no way to try is unknown.
+and gives the policy text that grants what is missing. It changes nothing. What
+the cloud offers no way to try is unknown.
 
   $ vault read -format=json cloudpw/check/prod
 `

@@ -46,11 +46,11 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 	}
 	checker, ok := provider.(cloud.PermissionChecker)
 	if !ok {
-		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later denial names the permission that lacks", d.Name, name)
+		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later denial names the missing permission", d.Name, name)
 	}
 	permissions, err := checker.CheckPermissions(ctx)
 	if err != nil {
-		return nil, vaultError("connection "+name+": "+d.Title+" does not accept the credentials, so nothing can be said of their permissions", err)
+		return nil, vaultError("connection "+name+": "+d.Title+" does not accept the credentials, so their permissions cannot be determined", err)
 	}
 	return &logical.Response{Data: checkData(permissions)}, nil
 }

@@ -16,7 +16,7 @@ func (p Permission) Tried(err error, missing func(error) bool) Permission {
 	return p
 }
 
-// Untried is the permission where nothing can be said of it, with the reason.
+// Untried is the permission where it cannot be determined, with the reason.
 func (p Permission) Untried(why string) Permission {
 	p.Verdict, p.Message = PermissionUnknown, why
 	return p

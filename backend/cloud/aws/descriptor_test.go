@@ -51,7 +51,7 @@ func TestValidate(t *testing.T) {
 		}, ""},
 		"role with a path":       {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:role/team/a-b/cloudpw" }, ""},
 		"role of the partition":  {func(c *cloud.Config) { c.Region, c.RoleARN = "cn-north-1", "arn:aws-cn:iam::123456789012:role/cloudpw" }, ""},
-		"role of another one":    {func(c *cloud.Config) { c.Region, c.RoleARN = "us-gov-west-1", testRole }, "role_arn: a role of partition aws is no use in region us-gov-west-1"},
+		"role of another one":    {func(c *cloud.Config) { c.Region, c.RoleARN = "us-gov-west-1", testRole }, "role_arn: a role of partition aws cannot be used in region us-gov-west-1"},
 		"role alone":             {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.RoleARN = "", "", testRole }, "access_key, secret_key: required"},
 		"user for a role":        {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:user/cloudpw" }, "role_arn: "},
 		"session for a role":     {func(c *cloud.Config) { c.RoleARN = "arn:aws:sts::123456789012:assumed-role/cloudpw/x" }, "role_arn: "},

@@ -88,7 +88,7 @@ func validateRole(cfg cloud.Config) error {
 	case parts == nil || len(cfg.RoleARN) > maxRoleARN:
 		return fmt.Errorf("role_arn: %.80q is not the ARN of a role, such as arn:aws:iam::123456789012:role/cloudpw", cfg.RoleARN)
 	case parts[1] != partitionOf(cfg.Region):
-		return fmt.Errorf("role_arn: a role of partition %s is no use in region %s, which belongs to partition %s; name a role of that (arn:%s:iam::...)",
+		return fmt.Errorf("role_arn: a role of partition %s cannot be used in region %s, which belongs to partition %s; name a role of that (arn:%s:iam::...)",
 			parts[1], cfg.Region, partitionOf(cfg.Region), partitionOf(cfg.Region))
 	case cfg.ExternalID != "" && (!externalIDForm.MatchString(cfg.ExternalID) || len(cfg.ExternalID) > maxExternalID):
 		return errors.New(`external_id: must be 2 to 1224 letters, digits or characters of _+=,.@:/\-`)

@@ -79,7 +79,7 @@ func Outcome(interpreter Interpreter, exitCode int, output string) error {
 			return nil
 		}
 	}
-	return cloud.Errorf(cloud.Unknown, "the command ended without a word of having set the password%s", detail(interpreter, output))
+	return cloud.Errorf(cloud.Unknown, "the command exited without confirming that it set the password%s", detail(interpreter, output))
 }
 
 // Prepared judges the command of [WindowsPrepare] in the same way and returns the key that it printed. No

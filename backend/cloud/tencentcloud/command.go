@@ -116,7 +116,7 @@ func (c command) run(ctx context.Context, keys *session, ids []string, script gu
 	request.CommandName = common.StringPtr(commandName)
 	request.Timeout = common.Uint64Ptr(commandTimeout)
 	request.SaveCommand = common.BoolPtr(false)
-	// The defaults, said aloud: the scripts need the rights of these users.
+	// These are the defaults, set explicitly because the scripts need the rights of these users.
 	request.CommandType, request.Username = common.StringPtr("SHELL"), common.StringPtr("root")
 	if script.Interpreter == guest.PowerShell {
 		request.CommandType, request.Username = common.StringPtr("POWERSHELL"), common.StringPtr("System")
