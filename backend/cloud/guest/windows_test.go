@@ -152,9 +152,9 @@ func TestOutcome(t *testing.T) {
 	}{
 		{Shell, 0, "motd\ncloudpw: password set\n", "", ""},
 		{PowerShell, 0, "noise\r\ncloudpw: password set\r\n", "", ""},
-		{Shell, 0, "", cloud.Unknown, "without a word"},
-		{Shell, 0, "\techo 'cloudpw: password set'\n", cloud.Unknown, "without a word"}, // sh -v
-		{PowerShell, 0, "cloudpw: public key n=AQAB,e=AQAB;\r\n", cloud.Unknown, "without a word"},
+		{Shell, 0, "", cloud.Unknown, "without confirming"},
+		{Shell, 0, "\techo 'cloudpw: password set'\n", cloud.Unknown, "without confirming"}, // sh -v
+		{PowerShell, 0, "cloudpw: public key n=AQAB,e=AQAB;\r\n", cloud.Unknown, "without confirming"},
 		{Shell, 1, "cloudpw: password set\n", cloud.Unknown, "exit code 1,"},
 		{Shell, 127, "sh: not found \x1b[31m\n", cloud.Unknown, "the server says: sh: not found \uFFFD[31m"},
 		{Shell, exitNotRoot, "", cloud.Refused, "root"},

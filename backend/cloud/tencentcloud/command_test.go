@@ -138,7 +138,7 @@ func TestTaskRecords(t *testing.T) {
 		{status: "CANCELLING", want: cloud.ResetRecord{State: cloud.OperationRunning}},
 		{status: "SOMETHING_NEW", output: done, want: cloud.ResetRecord{State: cloud.OperationRunning}},
 		{status: "SUCCESS", output: done, want: cloud.ResetRecord{State: cloud.OperationSuccess}},
-		{status: "SUCCESS", output: "", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "without a word"}},
+		{status: "SUCCESS", output: "", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "without confirming"}},
 		{status: "FAILED", code: 82, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "no such user"}},
 		{status: "FAILED", code: 84, output: "chpasswd: full\n", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "chpasswd: full"}},
 		{status: "FAILED", code: 95, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.PasswordRefused, Message: "password_policy"}},
