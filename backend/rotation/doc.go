@@ -143,8 +143,8 @@
 //   - I11: an answer leaves only when storage shows its version as disclosed and holds its nonce.
 //   - I12: the text about a failure that an account keeps holds no password, whatever the cloud says.
 //   - I13: no value that others have is given to an account that joined their group after it was made.
-//   - I14: whatever the cloud says or shows, no server is reset more than 12 times in an hour (24 where
-//     it says that it refuses each of them) without a confirmed version or an operator's word in between.
+//   - I14: whatever the cloud says or shows, no server is reset more than 12 times in an hour for each of its accounts
+//     (24 where it says that it refuses each of them) without a confirmed version or an operator's word in between.
 //   - I15: no value is ever sent to two places.
 //   - I16: no reader of one role is given a value that readers of another know, except on an operator's
 //     word about that value, and no account comes to another role without such a word.

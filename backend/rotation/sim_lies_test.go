@@ -116,13 +116,15 @@ func (c *simCloud) checkRate(s *simServer) {
 	recent := slices.DeleteFunc(slices.Clone(s.times), func(t time.Time) bool { return now.Sub(t) >= time.Hour })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// An operator's word, and a new node which finds an attempt that it knows nothing of, is good for one more.
-	allowed := maxResets
+	// Each account has pauses of its own. An operator's word, and a new node which finds an attempt that it knows nothing
+	// of, is good for one more.
+	s.refused = s.refused || c.lies.refused || w.odds().failed > 0
+	allowed := 0
 	for _, user := range s.users {
-		allowed += w.words[user.account] + w.nodes
-	}
-	if s.refused = s.refused || c.lies.refused || w.odds().failed > 0; s.refused {
-		allowed += maxRefused - maxResets
+		allowed += maxResets + w.words[user.account] + w.nodes
+		if s.refused {
+			allowed += maxRefused - maxResets
+		}
 	}
 	if len(recent) > allowed {
 		w.lockedViolation("I14", "%s is reset %d times in an hour: %s", s.id, len(recent), describe(w.lockedRecord(s.account)))
