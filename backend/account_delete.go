@@ -3,6 +3,9 @@ package backend
 import (
 	"context"
 	"fmt"
+	"maps"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -57,6 +60,7 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 		}
 		return nil, vaultError("", err)
 	}
+	b.missed.seen(id)
 	b.Logger().Warn("an account and its passwords were deleted", "account", id.String(), "forced", force,
 		"role", view.Role, "state", view.State, "versions", len(view.Versions), "leases", len(view.Leases))
 	return nil, nil
@@ -89,10 +93,54 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 	if err != nil {
 		return vaultError("it cannot be told whether instance "+view.ID.InstanceID+" still exists", err)
 	}
-	if instance != nil {
+	switch {
+	case instance != nil && instance.State != cloud.StateGone:
+		b.missed.seen(view.ID)
 		return conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first", instance.ID, instance.CloudState)
+	case instance != nil || !view.Gone.IsZero(): // the cloud says that it is terminated, or earlier looks have missed it, too
+		return nil
+	}
+	if err := b.core.CheckDeletable(ctx, view.ID); err != nil { // tell at once what a second look would not change
+		return err
+	}
+	if left := b.missed.again(view.ID, b.clock.now()); left > 0 {
+		return conflictf("the cloud does not show instance %s now; since its list may be incomplete for some time, it is asked again: "+
+			"repeat this in %s, and the account is forgotten if the cloud does not show the instance then either", view.ID.InstanceID, left.Round(time.Second))
 	}
 	return nil
+}
+
+// missedOnDelete are the accounts that somebody wanted to have forgotten and whose instances the cloud did not show, with
+// the time of the first such look. Passwords are not forgotten on one look, whose list may have been incomplete.
+type missedOnDelete struct {
+	mu    sync.Mutex
+	since map[rotation.ID]time.Time
+}
+
+// missedKept is for how long such a look counts.
+const missedKept = 24 * time.Hour
+
+// again notes a look at now that misses the account's instance, and returns how long it is until another one is believed;
+// 0: this one is.
+func (m *missedOnDelete) again(id rotation.ID, now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.since, func(_ rotation.ID, since time.Time) bool { return now.Sub(since) > missedKept || since.After(now) })
+	since, ok := m.since[id]
+	if !ok {
+		if m.since == nil {
+			m.since = map[rotation.ID]time.Time{}
+		}
+		m.since[id], since = now, now
+	}
+	return max(rotation.MissApart-now.Sub(since), 0)
+}
+
+// seen notes that the cloud shows the account's instance, or that the account is no more.
+func (m *missedOnDelete) seen(id rotation.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.since, id)
 }
 
 // neverHadPassword reports whether Vault has no password of the account and has sent none: nothing is lost
@@ -101,7 +149,7 @@ func neverHadPassword(v *rotation.View) bool {
 	return len(v.Versions) == 0 && v.PendingSince.IsZero() && v.OpenAttempts+v.Candidates == 0 && !v.OldUnresolved
 }
 
-// instanceOf asks the cloud for an account's instance. It returns nil if there is none any more.
+// instanceOf asks the cloud for an account's instance. It returns nil if the cloud does not show it.
 func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instance, error) {
 	c, _, err := b.connectionOf(ctx, id.Connection)
 	if err != nil {
@@ -122,7 +170,7 @@ func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instan
 		return nil, err
 	}
 	for _, i := range found {
-		if i.ID == id.InstanceID && i.State != cloud.StateGone {
+		if i.ID == id.InstanceID {
 			return &i, nil
 		}
 	}

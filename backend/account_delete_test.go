@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 const webAccount = "accounts/prod/srv-1/root"
@@ -42,6 +44,38 @@ func TestDeleteAccount(t *testing.T) {
 	}
 	h.delete(t, webAccount) // it can be repeated
 	h.delete(t, "accounts/prod/a..b/root")
+}
+
+// TestDeleteBelievesNoSingleLook: a list may be incomplete, and with the account its passwords would go.
+func TestDeleteBelievesNoSingleLook(t *testing.T) {
+	h, lease := unboundAccount(t)
+	h.revoke(t, lease)
+	h.hasVersion(t, "srv-1", 2)
+	clock := &fakeClock{now: time.Now()}
+	h.clock = clock.clock()
+	shown := h.cloud.instances["srv-1"]
+	again := func(says ...string) {
+		t.Helper()
+		h.refused(t, logical.DeleteOperation, webAccount, nil, http.StatusConflict, append(says, "force=true")...)
+		h.read(t, webAccount)
+	}
+	h.cloud.hide("srv-1")
+	again("does not show instance srv-1 now", "repeat this in 5m0s")
+	clock.advance(rotation.MissApart - 10*time.Second)
+	again("repeat this in 10s")
+	h.cloud.launch(shown) // the list is complete again
+	again("srv-1 exists")
+	h.cloud.hide("srv-1")
+	clock.advance(rotation.MissApart)
+	again("repeat this in 5m0s")
+	clock.advance(2 * missedKept)
+	again("repeat this in 5m0s")
+	clock.advance(rotation.MissApart)
+	h.delete(t, webAccount)
+	h.absent(t, webAccount)
+	if n := len(h.missed.since); n != 0 {
+		t.Errorf("%d looks are remembered", n)
+	}
 }
 
 func TestDeleteAccountOfATerminatedInstance(t *testing.T) {

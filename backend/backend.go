@@ -52,6 +52,7 @@ type backend struct {
 	distances   distances
 	discoveries discoveries
 	refreshes   refreshes
+	missed      missedOnDelete
 	asking      few
 	keyDrops    keyDrops
 

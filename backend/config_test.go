@@ -227,7 +227,7 @@ func TestARecreatedConnectionSeesItsAccounts(t *testing.T) {
 	h.revoke(t, lease)
 	h.hasVersion(t, "srv-1", 2)
 	h.delete(t, "config/prod")
-	h.cloud.terminate("srv-1") // as another cloud account would show it
+	h.cloud.hide("srv-1") // as another cloud account would show it
 	h.refused(t, logical.UpdateOperation, "config/prod", connectionData(resetCloud), http.StatusConflict, "another cloud account", "srv-1")
 	h.refused(t, logical.UpdateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"verify_connection": false}), http.StatusConflict, "provider:", resetCloud)
 	h.absent(t, "config/prod")
@@ -350,7 +350,7 @@ func TestCredentialsStayInTheCloudAccount(t *testing.T) {
 	if h.cloud.count("DescribeInstances") != before {
 		t.Error("a new secret of the same access key was checked against the instances")
 	}
-	h.cloud.terminate("srv-1")
+	h.cloud.hide("srv-1")
 	for _, change := range []map[string]any{{"access_key": "AK3"}, {"role_arn": "arn:x"}, {ambientField: true}, {"username": "u"}} {
 		h.refused(t, logical.UpdateOperation, "config/prod", merged(change, map[string]any{"secret_key": "again"}), http.StatusConflict, "another cloud account", "srv-1", "accounts/prod/")
 	}

@@ -105,7 +105,13 @@ func (f *fakeCloud) change(id string, change func(*cloud.Instance)) {
 	f.instances[id] = i
 }
 
+// terminate has the cloud say that an instance does not exist any more.
 func (f *fakeCloud) terminate(id string) {
+	f.change(id, func(i *cloud.Instance) { i.State, i.CloudState = cloud.StateGone, "TERMINATED" })
+}
+
+// hide has the cloud not show an instance.
+func (f *fakeCloud) hide(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.instances, id)
@@ -320,8 +326,10 @@ func (p fakeReset) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map
 	defer p.mu.Unlock()
 	out := map[string]cloud.ResetRecord{}
 	for _, ref := range refs {
-		if _, ok := p.instances[ref.InstanceID]; ok {
-			out[ref.InstanceID] = p.records[ref.InstanceID]
+		if i, ok := p.instances[ref.InstanceID]; ok {
+			record := p.records[ref.InstanceID]
+			record.Gone = i.State == cloud.StateGone
+			out[ref.InstanceID] = record
 		}
 	}
 	return out, nil

@@ -221,7 +221,9 @@ account that shares its password shows that of its role in group.
 
 DELETE forgets the account and its passwords. It is refused while the instance
 exists at the cloud, a role is bound to the account, it has leases, or a rotation
-is not settled. force=true deletes all the same, and also where the cloud cannot be
+is not settled. An instance that the cloud does not show, without saying that it is
+terminated, is believed not to exist if a second look, five minutes or more after
+the first, does not find it either: repeat the DELETE then. force=true deletes all the same, and also where the cloud cannot be
 asked: a password that the server has may be lost by that, which this engine does
 nowhere else.
 

@@ -20,7 +20,7 @@ import (
 // Nobody who reads takes an instance from its role, and no place that is not believed (rule 18) does.
 
 // missApart is the least time between two looks that both miss an instance, for it to be believed.
-const missApart = refreshInterval / 2
+const missApart = rotation.MissApart
 
 // looked is what a look at a role's instances found.
 type looked struct {

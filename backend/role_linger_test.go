@@ -38,7 +38,7 @@ func TestOneIncompleteListUnbindsNobody(t *testing.T) {
 			m.lease(t, "creds/r/srv-1")
 			resets, hidden := m.cloud.count("StartReset"), cloud.Instance{}
 			m.cloud.change("srv-1", func(i *cloud.Instance) { hidden = *i })
-			m.cloud.terminate("srv-1")
+			m.cloud.hide("srv-1")
 			ask(t, m)
 			if got := m.bound(t, "r"); got != "[srv-1 srv-2]" {
 				t.Errorf("one list took an instance from the role: %s", got)
@@ -55,7 +55,7 @@ func TestOneIncompleteListUnbindsNobody(t *testing.T) {
 // TestClientsNeverTakeAnInstanceFromItsRole, however often they ask and however long it is missing.
 func TestClientsNeverTakeAnInstanceFromItsRole(t *testing.T) {
 	m := newRefreshMount(t)
-	m.cloud.terminate("srv-1")
+	m.cloud.hide("srv-1")
 	for range 5 {
 		m.time.advance(time.Hour)
 		m.list(t, "instances/r")
@@ -79,7 +79,7 @@ func TestWritersLetGoWhatTheySee(t *testing.T) {
 	if got := m.read(t, "accounts/c/srv-1/root"); got["role"] != "" || got["last_role"] != "r" || got["state"] == "gone" {
 		t.Errorf("the account is %v of role %q", got["state"], got["role"])
 	}
-	m.cloud.terminate("srv-2")
+	m.cloud.hide("srv-2")
 	m.write(t, "roles/r", nil)
 	m.time.advance(missApart - time.Second)
 	m.write(t, "roles/r", nil)

@@ -188,9 +188,10 @@ type entry struct {
 	panics    int // steps in a row that have panicked
 	holdCause string
 	// ownNext is the next scheduled rotation, if this process has stored it.
-	ownNext  time.Time
-	misses   int           // looks in a row in which the cloud did not know the instance
-	fetching chan struct{} // closed when the initial password's reader is done
+	ownNext time.Time
+	// missedSince is when the first of the looks was, monotonically, that have missed the instance since one knew it.
+	missedSince time.Time
+	fetching    chan struct{} // closed when the initial password's reader is done
 	// changes counts the changes of a group's members, and agreed is the count at which all of them
 	// were seen to have its value.
 	changes, agreed atomic.Uint64

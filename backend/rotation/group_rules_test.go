@@ -127,31 +127,47 @@ func TestUnreadableRecordStopsNobodyElse(t *testing.T) {
 	})
 }
 
-// TestInstanceMissedOnce: a listing that misses an instance once does not retire its account.
-func TestInstanceMissedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx := context.Background()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
-		w.start()
-		id := w.bind(leasedSettings())
-		w.ensureBound(ctx)
-		gone := func(v bool) { w.cloud.locked(func() { w.cloud.servers[id.InstanceID].gone = v }) }
-		gone(true)
-		_, _ = w.node.core.Read(ctx, id, 0)
-		time.Sleep(time.Second)
-		gone(false)
-		time.Sleep(time.Minute)
-		if a := w.record(id); !a.Gone.IsZero() || a.LastVersion != 1 {
-			t.Errorf("after one miss: %s, gone %s", describe(a), a.Gone)
-		}
-		gone(true)
-		if _, err := w.node.core.Rotate(ctx, id, 0); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
-		if a := w.record(id); a.Gone.IsZero() {
-			t.Errorf("after two misses: %s", describe(a))
-		}
-		w.node.core.Stop()
-	})
+// TestMissedInstanceStaysForAWhile: a list may be incomplete, so only an instance that two looks miss which are MissApart
+// apart, and that none in between shows, is believed not to exist. What the cloud says is terminated is believed at once.
+func TestMissedInstanceStaysForAWhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		missing []time.Duration // how long the cloud does not show it, again and again, with a minute in between in which it does
+		retired bool
+	}{
+		"once":                     {[]time.Duration{time.Second}, false},
+		"for a little less":        {[]time.Duration{MissApart - time.Second}, false},
+		"twice, seen in between":   {[]time.Duration{MissApart - time.Second, MissApart - time.Second}, false},
+		"for longer":               {[]time.Duration{2*MissApart + maxBackoff}, true},
+		"first shortly, then long": {[]time.Duration{time.Second, 2*MissApart + maxBackoff}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				w := newWorld(t, 1, rules{}, serialMethod, odds{})
+				w.start()
+				id := w.bind(leasedSettings())
+				w.ensureBound(ctx)
+				gone := func(v bool) { w.cloud.locked(func() { w.cloud.servers[id.InstanceID].gone = v }) }
+				for i, d := range c.missing {
+					if i > 0 {
+						gone(false)
+						_, _ = w.node.core.Rotate(ctx, id, 0)
+						pass(maxBackoff)
+						if a := w.record(id); a.LastVersion == 0 {
+							t.Fatalf("shown again, and not rotated: %s", describe(a))
+						}
+					}
+					gone(true)
+					if _, err := w.node.core.Rotate(ctx, id, 0); err != nil {
+						t.Fatal(err)
+					}
+					pass(d)
+				}
+				if a := w.record(id); !a.Gone.IsZero() != c.retired {
+					t.Errorf("gone %s, want %v: %s", a.Gone, c.retired, describe(a))
+				}
+				w.node.core.Stop()
+			})
+		})
+	}
 }

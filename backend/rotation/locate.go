@@ -54,7 +54,7 @@ func (c *Core) noteLocked(ctx context.Context, e *entry, live *Connection) error
 	m := live.moved(c.opts.Now())
 	if m.changes(e.rec) {
 		if !m.place.same(e.rec.Place) {
-			e.misses = 0 // what another place did not know counts for nothing here
+			e.missedSince = time.Time{} // what another place did not know counts for nothing here
 		}
 		if _, err := c.updateLocked(ctx, e, *m); err != nil && !errors.Is(err, errNoChange) {
 			return err
@@ -68,7 +68,7 @@ func (c *Core) noteLocked(ctx context.Context, e *entry, live *Connection) error
 func (c *Core) relocate(ctx context.Context, e *entry, m *moved) error {
 	e.mu.Lock()
 	if e.rec != nil && !m.place.same(e.rec.Place) {
-		e.misses = 0
+		e.missedSince = time.Time{}
 		c.opts.Logger.Info("the account's connection leads to another place", "account", e.id.String(), "place", string(m.place), "before", string(e.rec.Place))
 	}
 	e.mu.Unlock()

@@ -113,9 +113,12 @@ func (c *Core) warnUnshown(a *Account) {
 		"attempts", b.Unshown, "not_before", b.NotBefore.UTC().Format(time.RFC3339))
 }
 
-// missing retires an account whose instance the cloud says is terminated, or does not know twice in a
-// row: a listing may miss an instance once.
-// What place says is believed only where rule 18 says so.
+// MissApart is the least time between two looks that both miss an instance, for it to be believed that the instance does
+// not exist any more: a list may be incomplete once, and for some time.
+const MissApart = 5 * time.Minute
+
+// missing retires an account whose instance the cloud says is terminated, or does not know in two looks, MissApart or
+// more apart and with none in between that knows it. What place says is believed only where rule 18 says so.
 func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Place) error {
 	e.mu.Lock()
 	if e.rec != nil && !(place.same(e.rec.Place) && e.rec.believed()) {
@@ -124,11 +127,13 @@ func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Pla
 		c.hold(e, err)
 		return nil
 	}
-	e.misses++
-	again := !terminated && e.misses < 2
+	if e.missedSince.IsZero() {
+		e.missedSince = time.Now()
+	}
+	again := !terminated && time.Since(e.missedSince) < MissApart
 	e.mu.Unlock()
 	if again {
-		c.hold(e, cloud.Errorf(cloud.NotFound, "the cloud does not know instance %s; it is asked once more", e.id.InstanceID))
+		c.hold(e, cloud.Errorf(cloud.NotFound, "the cloud does not show instance %s; since a list may be incomplete for some time, it is asked again", e.id.InstanceID))
 		return nil
 	}
 	c.present(e)
@@ -138,6 +143,6 @@ func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Pla
 // present notes that the cloud knows the instance.
 func (c *Core) present(e *entry) {
 	e.mu.Lock()
-	e.misses = 0
+	e.missedSince = time.Time{}
 	e.mu.Unlock()
 }

@@ -200,15 +200,31 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		return nil
 	}
 	if !force {
-		if err := e.rec.quiet(c.opts.rules); err != nil {
+		if err := e.rec.checkDeletable(c.opts.rules); err != nil {
 			return err
-		}
-		if n := len(e.rec.Leases); n > 0 {
-			return errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
-				id, n, e.rec.revokeCommand(), e.rec.rotateCommand())
 		}
 	}
 	return c.erase(ctx, e)
+}
+
+// CheckDeletable returns what keeps an account from being deleted without force, but for what the cloud says of its instance.
+func (c *Core) CheckDeletable(ctx context.Context, id ID) error {
+	a, err := c.get(ctx, id)
+	if err != nil || a == nil {
+		return err
+	}
+	return a.checkDeletable(c.opts.rules)
+}
+
+func (a *Account) checkDeletable(r rules) error {
+	if err := a.quiet(r); err != nil {
+		return err
+	}
+	if n := len(a.Leases); n > 0 {
+		return errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
+			a.ID, n, a.revokeCommand(), a.rotateCommand())
+	}
+	return nil
 }
 
 // erase leaves a tombstone in the account's place and deletes the record. The caller holds the binding's lock and e.mu,

@@ -368,7 +368,7 @@ func TestGroupAgreesWithoutGoneMembers(t *testing.T) {
 				w, members := sharedWorld(t, method, 3, sharedSettings())
 				w.insistOnShared(ctx, t, time.Minute)
 				w.cloud.vanish(members[0].InstanceID, true)
-				second := w.rotateShared(ctx, t, 2*time.Minute)
+				second := w.rotateShared(ctx, t, 2*MissApart)
 				if len(second.Holders) != 2 {
 					t.Errorf("the password is that of %v", second.Holders)
 				}
