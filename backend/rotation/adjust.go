@@ -16,7 +16,7 @@ type adjusted struct {
 	at       time.Time
 }
 
-func (e adjusted) apply(a *Account, r rules) error {
+func (e adjusted) apply(a *Account) error {
 	if a.Role != e.role {
 		return errorf(Conflict, "account %s does not belong to role %q", a.ID, e.role)
 	}
@@ -24,7 +24,7 @@ func (e adjusted) apply(a *Account, r rules) error {
 	if !gone.IsZero() && a.Settings == e.settings {
 		return errNoChange
 	}
-	if err := (bound{role: e.role, settings: e.settings, facts: a.Facts, at: e.at}).apply(a, r); err != nil {
+	if err := (bound{role: e.role, settings: e.settings, facts: a.Facts, at: e.at}).apply(a); err != nil {
 		return err
 	}
 	a.Gone = gone

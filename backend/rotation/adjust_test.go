@@ -27,7 +27,7 @@ func TestAdjustedSettings(t *testing.T) {
 			if test.change != nil {
 				test.change(&a)
 			}
-			got, err := transition(&a, test.event, rules{})
+			got, err := transition(&a, test.event)
 			if !errors.Is(err, test.err) {
 				t.Fatalf("error %v, want %v", err, test.err)
 			}
@@ -40,7 +40,7 @@ func TestAdjustedSettings(t *testing.T) {
 		a := base
 		a.Role = role
 		var failed *Error
-		if _, err := transition(&a, adjusted{"web", next, at}, rules{}); !errors.As(err, &failed) || failed.Kind != Conflict {
+		if _, err := transition(&a, adjusted{"web", next, at}); !errors.As(err, &failed) || failed.Kind != Conflict {
 			t.Errorf("an account of role %q: %v", role, err)
 		}
 	}

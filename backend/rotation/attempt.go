@@ -10,29 +10,29 @@ type begun struct {
 	attempt  Attempt
 }
 
-func (e begun) apply(a *Account, r rules) error {
+func (e begun) apply(a *Account) error {
 	if a.Due == nil || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod || !e.attempt.Place.same(a.Place) {
 		return errStale
 	}
 	if a.crowded() {
 		return a.tooManyPlaces()
 	}
-	if len(a.OldUnresolved) > 0 && !r.sendWhileUnresolved {
+	if len(a.OldUnresolved) > 0 {
 		return errStale // rule 9
 	}
 	taken := false
 	if p := a.Pending; p != nil {
-		if !p.Rejected && !a.misplaced() && !r.newPasswordOnRetry {
+		if !p.Rejected && !a.misplaced() {
 			return errStale // rule 3: only a rejected value is replaced, or one that was made for another place
 		}
-		if len(p.Attempts) > 0 && !r.newPasswordOnRetry && !r.sendWhileUnresolved {
+		if len(p.Attempts) > 0 {
 			return errStale // rule 9
 		}
 		taken = a.takeBack(e.password)
 		if a.full() {
 			return a.tooManyCandidates()
 		}
-		if p.Uncertain && !r.noCandidates { // rule 8
+		if p.Uncertain { // rule 8
 			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created, Place: p.Place})
 		}
 	}
@@ -43,19 +43,19 @@ func (e begun) apply(a *Account, r rules) error {
 	}
 	a.Pending = &next
 	a.LastReset = e.attempt.Started
-	a.prune(r)
+	a.prune()
 	return nil
 }
 
 // retried records another attempt of the same pending (rules 2, 3).
 type retried struct{ attempt Attempt }
 
-func (e retried) apply(a *Account, r rules) error {
+func (e retried) apply(a *Account) error {
 	p := a.Pending
 	if p == nil || p.Rejected || p.polled() || a.barred() || !a.Gone.IsZero() || e.attempt.Method != a.Settings.ResetMethod {
 		return errStale
 	}
-	if !a.valueIsFor(e.attempt.Place, r) {
+	if !a.valueIsFor(e.attempt.Place) {
 		return errStale // rule 18: a value goes to one place only
 	}
 	if e.attempt.Place.tells(p.Place) {

@@ -32,7 +32,7 @@ func BenchmarkTransition(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := transition(a, c.event, rules{}); err != nil {
+				if _, err := transition(a, c.event); err != nil {
 					b.Fatal(err)
 				}
 			}

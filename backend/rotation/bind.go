@@ -50,7 +50,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 			base.Place, base.Trusted = b.Place, []Place{b.Place}
 		}
 	}
-	next, err := transition(base, ev, c.opts.rules)
+	next, err := transition(base, ev)
 	switch {
 	case errors.Is(err, errNoChange):
 		return c.view(e), nil
@@ -73,7 +73,7 @@ func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
 	if err != nil || a == nil {
 		return err
 	}
-	_, err = transition(a, bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: c.opts.Now()}, c.opts.rules)
+	_, err = transition(a, bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: c.opts.Now()})
 	if errors.Is(err, errNoChange) {
 		return nil
 	}

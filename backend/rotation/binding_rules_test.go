@@ -85,7 +85,7 @@ func TestAClosedWindowMarksTheAccount(t *testing.T) {
 			a := leasedAccount()
 			a.Settings = byAPI
 			c.from(a)
-			a, err := transition(a, settled{attempts: []string{"old"}, at: at}, rules{})
+			a, err := transition(a, settled{attempts: []string{"old"}, at: at})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +93,7 @@ func TestAClosedWindowMarksTheAccount(t *testing.T) {
 			if c.loose {
 				is(t, "its fence", a.LooseFence, time.Hour)
 			}
-			a, err = transition(a, bound{role: "web", settings: byCommand, at: at}, rules{})
+			a, err = transition(a, bound{role: "web", settings: byCommand, at: at})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestTheFirstPasswordIsNotReadAgain(t *testing.T) {
 				c.from(a)
 			}
 			if c.event != nil {
-				next, err := transition(a, c.event, rules{})
+				next, err := transition(a, c.event)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -21,7 +21,7 @@ func (a *Account) believe(f Facts) Facts {
 	return f
 }
 
-func (e bound) apply(a *Account, r rules) error {
+func (e bound) apply(a *Account) error {
 	if err := a.mayBind(e.role); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (e bound) apply(a *Account, r rules) error {
 	if e.settings.SharedPassword && a.Due != nil && a.Due.Reason == DueLeaver && a.Pending == nil {
 		a.Due = nil // it is back in the group, which brings it to the group's password if need be
 	}
-	if a.Settings.ResetMethod != e.settings.ResetMethod && !r.noBarrier {
+	if a.Settings.ResetMethod != e.settings.ResetMethod {
 		a.raiseBarrier(e.at)
 	}
 	if e.settings.SharedPassword && (a.Role != e.role || !a.Settings.SharedPassword) {
@@ -56,7 +56,7 @@ func (e bound) apply(a *Account, r rules) error {
 	}
 	a.Role, a.LastRole, a.Settings, a.Facts = e.role, "", e.settings, e.facts
 	a.Gone = time.Time{}
-	a.owesMove(e.at, r)
+	a.owesMove(e.at)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (e bound) apply(a *Account, r rules) error {
 // only for the role's readers is not begun any more: it could shut a server down for nobody.
 type unbound struct{ role string }
 
-func (e unbound) apply(a *Account, _ rules) error {
+func (e unbound) apply(a *Account) error {
 	if a.Role != e.role || a.Role == "" {
 		return errNoChange
 	}
@@ -90,7 +90,7 @@ func (a *Account) nobodyNeeds() bool {
 // described refreshes the facts; an instance that was thought gone is back.
 type described struct{ facts Facts }
 
-func (e described) apply(a *Account, _ rules) error {
+func (e described) apply(a *Account) error {
 	if !e.facts.Place.same(a.Place) || !a.believed() {
 		return errNoChange
 	}
@@ -108,7 +108,7 @@ type vanished struct {
 	place Place // which one said so
 }
 
-func (e vanished) apply(a *Account, _ rules) error {
+func (e vanished) apply(a *Account) error {
 	if !e.place.same(a.Place) || !a.believed() || !a.Gone.IsZero() {
 		return errNoChange
 	}

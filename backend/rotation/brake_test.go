@@ -113,7 +113,7 @@ func TestMinResetIntervalCountsFromSpentAttempts(t *testing.T) {
 		a := leasedAccount()
 		a.Settings.MinResetInterval = 10 * time.Minute
 		c.from(a)
-		next, err := transition(a, c.event, rules{})
+		next, err := transition(a, c.event)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -170,7 +170,7 @@ func TestConnectionBrake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
-				w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+				w := newWorld(t, 1, overlappingMethod, odds{})
 				w.faulty.Store(true)
 				w.start()
 				for range maxBraked + 1 {

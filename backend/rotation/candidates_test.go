@@ -19,7 +19,7 @@ func TestCandidatesAreBoundedAndKept(t *testing.T) {
 		due(DueRevoked)(a)
 		may := map[string]bool{"one": true}
 		apply := func(ev event) error {
-			next, err := transition(a, ev, rules{})
+			next, err := transition(a, ev)
 			if err == nil {
 				a = next
 			}
@@ -91,13 +91,13 @@ func TestAMemberIsNotGivenTooManyValues(t *testing.T) {
 	for i := range maxCandidates {
 		a.Candidates = append(a.Candidates, Candidate{Password: fmt.Sprint(i)})
 	}
-	_, err := transition(a, joined{role: a.Role, password: "other", batch: "b2", attempt: sent("x")}, rules{})
+	_, err := transition(a, joined{role: a.Role, password: "other", batch: "b2", attempt: sent("x")})
 	var told *Error
 	if !errors.As(err, &told) || told.Kind != Conflict {
 		t.Errorf("got %v", err)
 	}
 	a.Pending.Uncertain = false
-	if _, err := transition(a, joined{role: a.Role, password: "other", batch: "b2", attempt: sent("x")}, rules{}); err != nil {
+	if _, err := transition(a, joined{role: a.Role, password: "other", batch: "b2", attempt: sent("x")}); err != nil {
 		t.Errorf("a value that was certainly refused is forgotten: %v", err)
 	}
 }

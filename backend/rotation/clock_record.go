@@ -11,7 +11,7 @@ import (
 // stored by the time before the step, and would end too early by it.
 type delayed struct{ step believedStep }
 
-func (e delayed) apply(a *Account, _ rules) error {
+func (e delayed) apply(a *Account) error {
 	changed := false
 	during := func(t time.Time) bool { return t.After(e.step.from) && !t.After(e.step.to) }
 	move := func(times ...*time.Time) {
@@ -111,7 +111,7 @@ type corrected struct {
 	by  time.Duration
 }
 
-func (e corrected) apply(a *Account, _ rules) error {
+func (e corrected) apply(a *Account) error {
 	if !a.ahead(e.now) {
 		return errNoChange
 	}

@@ -224,7 +224,7 @@ func TestRenewalsEndWithTheDisclosure(t *testing.T) {
 		a := leasedAccount()
 		both(readAgo(c.disclosed), holding("n", 1, time.Minute))(a)
 		var grant Grant
-		next, err := transition(a, renewed{lease: LeaseRef{Version: 1, Nonce: "n"}, issued: t0.Add(-c.issued), increment: c.increment, at: t0, skew: c.skew, grant: &grant}, rules{})
+		next, err := transition(a, renewed{lease: LeaseRef{Version: 1, Nonce: "n"}, issued: t0.Add(-c.issued), increment: c.increment, at: t0, skew: c.skew, grant: &grant})
 		if (err != nil) != c.refused {
 			t.Fatalf("%s: %v", c.name, err)
 		}

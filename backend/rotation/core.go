@@ -39,7 +39,6 @@ type Options struct {
 	// NewID makes nonces and attempt ids; nil: 128 random bits.
 	NewID func() (string, error)
 
-	rules rules // only tests set any
 	// turn is called where a goroutine has just been woken, or starts, and holds no lock. A simulation
 	// decides there who of several goes first, which makes its histories repeatable. Only tests set it.
 	turn func(ctx context.Context, id ID)
@@ -276,7 +275,7 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 	if e.rec == nil {
 		return nil, errorf(NotFound, "there is no account %s", e.id)
 	}
-	next, err := transition(e.rec, ev, c.opts.rules)
+	next, err := transition(e.rec, ev)
 	if err != nil {
 		return e.rec, err
 	}

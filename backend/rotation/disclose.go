@@ -17,13 +17,6 @@ const maxLeases = 1000
 // run by default (90 s, max_request_duration of the listener) plus the time to register the lease.
 const slack = 2 * time.Minute
 
-func (r rules) slack() time.Duration {
-	if r.noSlack {
-		return 0
-	}
-	return slack
-}
-
 // Grant is the lease of one answer.
 type Grant struct {
 	Nonce string
@@ -50,8 +43,8 @@ type disclosed struct {
 	grant *Grant
 }
 
-func (e disclosed) apply(a *Account, r rules) error {
-	if err := e.check(a, r); err != nil {
+func (e disclosed) apply(a *Account) error {
+	if err := e.check(a); err != nil {
 		return err
 	}
 	cur := a.current()
@@ -64,7 +57,7 @@ func (e disclosed) apply(a *Account, r rules) error {
 			cur.Disclosed = e.at
 		}
 		if a.wantsRotationOnRead(e.at) {
-			change = madeDue{reason: DueRead, at: e.at}.apply(a, r) == nil || change
+			change = madeDue{reason: DueRead, at: e.at}.apply(a) == nil || change
 		}
 		if !change {
 			return errNoChange
@@ -77,25 +70,25 @@ func (e disclosed) apply(a *Account, r rules) error {
 	if cur.Until.IsZero() {
 		cur.Until = e.at.Add(a.Settings.MaxTTL)
 	}
-	return a.lease(e, cur.Number, cur.end(e.at), r)
+	return a.lease(e, cur.Number, cur.end(e.at))
 }
 
 // check is nil if the current version may be handed out now to readers of the role.
-func (e disclosed) check(a *Account, r rules) error {
+func (e disclosed) check(a *Account) error {
 	if err := a.serves(e.role); err != nil {
 		return err
 	}
 	if err := a.readable(e.at); err != nil {
 		return err
 	}
-	return a.checkMoved(r)
+	return a.checkMoved()
 }
 
 // nothingNew reports whether the answer may leave without a change of the record, which is the common
 // case of a static account.
-func (e disclosed) nothingNew(a *Account, r rules) bool {
+func (e disclosed) nothingNew(a *Account) bool {
 	cur := a.current()
-	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && !a.wantsRotationOnRead(e.at) && e.check(a, r) == nil
+	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && !a.wantsRotationOnRead(e.at) && e.check(a) == nil
 }
 
 // wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
@@ -107,12 +100,12 @@ func (a *Account) wantsRotationOnRead(now time.Time) bool {
 }
 
 // lease adds a nonce for a version whose disclosure ends at until.
-func (a *Account) lease(e disclosed, version int, until time.Time, r rules) error {
+func (a *Account) lease(e disclosed, version int, until time.Time) error {
 	if e.nonce == "" {
 		return errorf(Unavailable, "the role of account %s has changed meanwhile; read again", a.ID)
 	}
 	if a.Settings.Checkout == Exclusive {
-		if err := a.checkedOut(e.at, r); err != nil {
+		if err := a.checkedOut(e.at); err != nil {
 			return err
 		}
 	}
@@ -174,13 +167,10 @@ func (a *Account) tooLate(version int, until, now time.Time) error {
 }
 
 // checkedOut is nil unless a lease of any version lives.
-func (a *Account) checkedOut(now time.Time, r rules) error {
+func (a *Account) checkedOut(now time.Time) error {
 	var latest time.Time
 	held := false
 	for _, l := range a.Leases {
-		if r.exclusiveCurrentOnly && l.Version != a.current().Number {
-			continue
-		}
 		held = true
 		latest = later(latest, a.endsBy(l, now))
 	}
@@ -224,7 +214,7 @@ type renewed struct {
 	grant *Grant
 }
 
-func (e renewed) apply(a *Account, _ rules) error {
+func (e renewed) apply(a *Account) error {
 	l, ok := a.Leases[e.lease.Nonce]
 	cur := a.current()
 	switch {
@@ -265,8 +255,8 @@ type revoked struct {
 	at    time.Time
 }
 
-func (e revoked) apply(a *Account, r rules) error {
-	if !a.endLease(e.nonce, DueRevoked, e.at, r) {
+func (e revoked) apply(a *Account) error {
+	if !a.endLease(e.nonce, DueRevoked, e.at) {
 		return errNoChange
 	}
 	return nil
@@ -274,7 +264,7 @@ func (e revoked) apply(a *Account, r rules) error {
 
 // endLease removes a nonce, whatever its version; only the last nonce of the current version makes
 // the account due, in the same write.
-func (a *Account) endLease(nonce string, reason Reason, at time.Time, r rules) bool {
+func (a *Account) endLease(nonce string, reason Reason, at time.Time) bool {
 	l, ok := a.Leases[nonce]
 	if !ok {
 		return false
@@ -282,13 +272,13 @@ func (a *Account) endLease(nonce string, reason Reason, at time.Time, r rules) b
 	delete(a.Leases, nonce)
 	a.known(l.Version)
 	cur := a.current()
-	if cur == nil || l.Version != cur.Number && !r.revokeIgnoresVersion {
+	if cur == nil || l.Version != cur.Number {
 		return true
 	}
 	if a.leased(cur.Number) {
 		return true
 	}
-	if err := (madeDue{reason: reason, at: at}).apply(a, r); err != nil {
+	if err := (madeDue{reason: reason, at: at}).apply(a); err != nil {
 		return true // already due for a reason that forbids reading
 	}
 	return true
@@ -308,16 +298,16 @@ func (a *Account) leased(version int) bool {
 // its deadline (rule 12). It covers leases that Vault lost.
 type lapsed struct{ at time.Time }
 
-func (e lapsed) apply(a *Account, r rules) error {
+func (e lapsed) apply(a *Account) error {
 	changed := false
 	for nonce, l := range a.Leases {
-		if !e.at.Before(l.Expires.Add(r.slack())) {
-			a.endLease(nonce, DueDeadline, e.at, r)
+		if !e.at.Before(l.Expires.Add(slack)) {
+			a.endLease(nonce, DueDeadline, e.at)
 			changed = true
 		}
 	}
-	if cur := a.current(); a.overdue(e.at, r) && !(a.Due != nil && a.Due.Reason.ForbidsReading()) && cur != nil {
-		if (madeDue{reason: DueDeadline, at: e.at}).apply(a, r) == nil {
+	if cur := a.current(); a.overdue(e.at) && !(a.Due != nil && a.Due.Reason.ForbidsReading()) && cur != nil {
+		if (madeDue{reason: DueDeadline, at: e.at}).apply(a) == nil {
 			changed = true
 		}
 	}
@@ -328,13 +318,13 @@ func (e lapsed) apply(a *Account, r rules) error {
 }
 
 // overdue reports whether the current version has been disclosed past its deadline.
-func (a *Account) overdue(now time.Time, r rules) bool {
+func (a *Account) overdue(now time.Time) bool {
 	cur := a.current()
-	return cur != nil && a.Settings.Mode == Leased && !cur.Until.IsZero() && !now.Before(cur.Until.Add(r.slack()))
+	return cur != nil && a.Settings.Mode == Leased && !cur.Until.IsZero() && !now.Before(cur.Until.Add(slack))
 }
 
 // nextLapse is when lapsed will have something to do; zero: never.
-func (a *Account) nextLapse(r rules) time.Time {
+func (a *Account) nextLapse() time.Time {
 	var at time.Time
 	earlier := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
@@ -342,20 +332,17 @@ func (a *Account) nextLapse(r rules) time.Time {
 		}
 	}
 	for _, l := range a.Leases {
-		earlier(l.Expires.Add(r.slack()))
+		earlier(l.Expires.Add(slack))
 	}
 	cur := a.current()
 	if cur != nil && a.Settings.Mode == Leased && !cur.Until.IsZero() && !(a.Due != nil && a.Due.Reason.ForbidsReading()) {
-		earlier(cur.Until.Add(r.slack()))
+		earlier(cur.Until.Add(slack))
 	}
 	return at
 }
 
 // quiet is rule 14's condition for import, restore and delete.
-func (a *Account) quiet(r rules) error {
-	if r.importWhileOpen {
-		return nil
-	}
+func (a *Account) quiet() error {
 	switch {
 	case a.Pending != nil:
 		return errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.inspectCommand())
@@ -376,12 +363,9 @@ type recorded struct {
 	at       time.Time
 }
 
-func (e recorded) apply(a *Account, r rules) error {
-	if err := a.quiet(r); err != nil {
+func (e recorded) apply(a *Account) error {
+	if err := a.quiet(); err != nil {
 		return err
-	}
-	if r.importWhileOpen {
-		a.Pending, a.OldUnresolved, a.Candidates = nil, nil, nil
 	}
 	v := Version{Password: e.password, Source: e.source, Created: e.at, Place: a.Place, Verified: true, Disclosed: e.at, Roles: roleSet(a.owner())}
 	if a.Settings.Mode == Leased {
@@ -394,6 +378,6 @@ func (e recorded) apply(a *Account, r rules) error {
 	if e.makeDue {
 		a.Due = &Due{Since: e.at, Reason: DueImport}
 	}
-	a.prune(r)
+	a.prune()
 	return nil
 }

@@ -222,7 +222,7 @@ func TestNextLapse(t *testing.T) {
 			if c.from != nil {
 				c.from(a)
 			}
-			is(t, "next lapse", a.nextLapse(rules{}), c.want)
+			is(t, "next lapse", a.nextLapse(), c.want)
 		})
 	}
 }

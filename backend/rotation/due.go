@@ -14,7 +14,7 @@ type madeDue struct {
 	asked bool
 }
 
-func (e madeDue) apply(a *Account, _ rules) error {
+func (e madeDue) apply(a *Account) error {
 	asked := e.asked || e.reason == DueManual
 	changed := false
 	if asked {
@@ -44,7 +44,7 @@ func (a *Account) lookAgain(at time.Time) bool {
 // window has passed meanwhile (an outage, a sealed Vault) is missed: the next one counts.
 type scheduled struct{ at time.Time }
 
-func (e scheduled) apply(a *Account, _ rules) error {
+func (e scheduled) apply(a *Account) error {
 	s := a.Settings
 	if a.NextRotation.IsZero() || !s.scheduled() {
 		return errNoChange

@@ -37,7 +37,7 @@ type grouped struct {
 	at       time.Time
 }
 
-func (e grouped) apply(a *Account, _ rules) error {
+func (e grouped) apply(a *Account) error {
 	if a.Role == e.role && a.Settings == e.settings && slices.Equal(a.Members, e.members) {
 		return errNoChange
 	}
@@ -58,7 +58,7 @@ type batched struct {
 	place    Place // for which it is made
 }
 
-func (e batched) apply(a *Account, _ rules) error {
+func (e batched) apply(a *Account) error {
 	if a.Due == nil || a.Pending != nil && !e.replace || e.replace && a.Pending == nil {
 		return errStale
 	}
@@ -82,11 +82,11 @@ type agreed struct {
 	at    time.Time
 }
 
-func (e agreed) apply(a *Account, r rules) error {
+func (e agreed) apply(a *Account) error {
 	if a.Pending == nil || a.Pending.Batch != e.batch {
 		return errStale
 	}
-	a.promote("", e.at, r)
+	a.promote("", e.at)
 	// It may have been handed out for an instance that had it early, and that lease may have ended.
 	if cur := a.current(); a.Settings.Mode == Leased && !cur.Disclosed.IsZero() && !a.leased(cur.Number) {
 		a.Due = &Due{Since: e.at, Reason: DueRevoked}
@@ -104,11 +104,11 @@ type joined struct {
 	place           Place // for which the value was made
 }
 
-func (e joined) apply(a *Account, r rules) error {
+func (e joined) apply(a *Account) error {
 	if a.Role != e.role || !a.Settings.SharedPassword {
 		return errStale // it has left meanwhile
 	}
-	if !e.place.same(e.attempt.Place) && !r.sendAnywhere {
+	if !e.place.same(e.attempt.Place) {
 		return errStale // rule 18
 	}
 	if !a.may(e.batch) {
@@ -118,12 +118,12 @@ func (e joined) apply(a *Account, r rules) error {
 		a.Joining = ""
 	}
 	if p := a.Pending; p != nil && p.Batch == e.batch && !p.Rejected {
-		return retried{attempt: e.attempt}.apply(a, r)
+		return retried{attempt: e.attempt}.apply(a)
 	}
 	if a.Due == nil {
 		a.Due = &Due{Since: e.attempt.Started, Reason: e.reason}
 	}
-	if err := (begun{password: e.password, batch: e.batch, attempt: e.attempt}).apply(a, r); err != nil {
+	if err := (begun{password: e.password, batch: e.batch, attempt: e.attempt}).apply(a); err != nil {
 		return err
 	}
 	a.Pending.Roles = a.Pending.Roles.with(e.role) // who reads another member knows it
@@ -134,7 +134,7 @@ func (e joined) apply(a *Account, r rules) error {
 // another member (rule 8). What was sent of it is settled like that of any rejected pending.
 type superseded struct{ batch string }
 
-func (e superseded) apply(a *Account, _ rules) error {
+func (e superseded) apply(a *Account) error {
 	p := a.Pending
 	if p == nil || p.Batch == e.batch || p.Rejected || p.polled() {
 		return errNoChange
@@ -150,7 +150,7 @@ type left struct {
 	at   time.Time
 }
 
-func (e left) apply(a *Account, r rules) error {
+func (e left) apply(a *Account) error {
 	if a.Role != e.role || !a.Settings.SharedPassword {
 		return errNoChange
 	}
@@ -160,7 +160,7 @@ func (e left) apply(a *Account, r rules) error {
 	if !a.Settings.CanReset || a.Pending == nil && a.current() == nil {
 		return nil
 	}
-	if err := (madeDue{reason: DueLeaver, at: e.at}).apply(a, r); err != nil && !errors.Is(err, errNoChange) {
+	if err := (madeDue{reason: DueLeaver, at: e.at}).apply(a); err != nil && !errors.Is(err, errNoChange) {
 		return err
 	}
 	return nil
@@ -173,7 +173,7 @@ type handed struct {
 	batch string
 }
 
-func (e handed) apply(a *Account, r rules) error {
+func (e handed) apply(a *Account) error {
 	if err := a.serves(e.role); err != nil {
 		return err
 	}
@@ -190,13 +190,13 @@ func (e handed) apply(a *Account, r rules) error {
 		if a.Settings.Mode != Leased {
 			return nil
 		}
-		return a.lease(e.disclosed, a.LastVersion+1, end(p.Disclosed, p.Until, e.at), r)
+		return a.lease(e.disclosed, a.LastVersion+1, end(p.Disclosed, p.Until, e.at))
 	case cur == nil || cur.Batch != e.batch || a.Due != nil && a.Due.Reason.ForbidsReading():
 		return a.notAgreed()
 	}
 	pending := a.Pending
 	a.Pending = nil // the instance has not been given it yet
-	err := e.disclosed.apply(a, r)
+	err := e.disclosed.apply(a)
 	a.Pending = pending
 	return err
 }

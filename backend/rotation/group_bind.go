@@ -36,7 +36,7 @@ func (c *Core) BindGroup(ctx context.Context, connection, provider, role string,
 	if base = e.rec; base == nil {
 		base = &Account{ID: e.id, Provider: provider}
 	}
-	next, err := transition(base, grouped{role: role, settings: s, members: members, at: c.opts.Now()}, c.opts.rules)
+	next, err := transition(base, grouped{role: role, settings: s, members: members, at: c.opts.Now()})
 	switch {
 	case errors.Is(err, errNoChange):
 	case err != nil:

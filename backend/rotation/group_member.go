@@ -53,7 +53,7 @@ func (a *Account) waitsToJoin(g *Account) bool {
 // before the batch: one without it is never sent to who joined too late for it.
 type invited struct{ role, batch string }
 
-func (e invited) apply(a *Account, _ rules) error {
+func (e invited) apply(a *Account) error {
 	if a.Role != e.role || !a.Settings.SharedPassword || !a.Gone.IsZero() {
 		return errStale
 	}
@@ -68,7 +68,7 @@ func (e invited) apply(a *Account, _ rules) error {
 // passwords again. One that was left out is not waited for until it confirms, all the same.
 type forgiven struct{ at time.Time }
 
-func (e forgiven) apply(a *Account, _ rules) error {
+func (e forgiven) apply(a *Account) error {
 	if _, member := a.group(); !member || !a.Gone.IsZero() {
 		return errNoChange
 	}
@@ -84,7 +84,7 @@ func (e forgiven) apply(a *Account, _ rules) error {
 // whatever the group's value is then, until it has that.
 type leftOut struct{ at time.Time }
 
-func (e leftOut) apply(a *Account, _ rules) error {
+func (e leftOut) apply(a *Account) error {
 	if _, member := a.group(); !member || !a.LeftOut.IsZero() {
 		return errNoChange
 	}

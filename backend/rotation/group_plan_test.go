@@ -278,13 +278,13 @@ func TestJoinersAreGivenNoOlderValue(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			a := c.from
 			for _, ev := range c.events {
-				next, err := transition(a, ev, rules{})
+				next, err := transition(a, ev)
 				if err != nil {
 					t.Fatalf("%T: %v", ev, err)
 				}
 				a = next
 			}
-			next, err := transition(a, join, rules{})
+			next, err := transition(a, join)
 			switch {
 			case c.may && err != nil:
 				t.Errorf("it may be given the batch: %v", err)
@@ -309,20 +309,20 @@ func TestEarlyBatchWhoseLeaseEndedIsReplaced(t *testing.T) {
 	}{{"never handed out", false, false, ""}, {"its lease lives", true, false, ""}, {"its lease has ended", true, true, DueRevoked}} {
 		g, at := rolling(), t0
 		if c.disclosed {
-			next, err := transition(g, handed{batch: "b2", disclosed: disclosed{nonce: "n", at: at, grant: new(Grant)}}, rules{})
+			next, err := transition(g, handed{batch: "b2", disclosed: disclosed{nonce: "n", at: at, grant: new(Grant)}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			g = next
 		}
 		if c.ended {
-			next, err := transition(g, revoked{nonce: "n", at: at}, rules{})
+			next, err := transition(g, revoked{nonce: "n", at: at})
 			if err != nil {
 				t.Fatal(err)
 			}
 			g = next
 		}
-		g, err := transition(g, agreed{batch: "b2", at: at}, rules{})
+		g, err := transition(g, agreed{batch: "b2", at: at})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,7 +342,7 @@ func TestRefusalsOfAJointRequestAreNobodysOwn(t *testing.T) {
 	}{{false, "b2", 1}, {true, "b2", 0}, {false, "", 0}} {
 		a := sharing("a", pendingTwo(0, sent("x")))
 		a.Pending.Batch = c.batch
-		next, err := transition(a, refused{attempt: "x", passwordRefused: true, shared: c.shared}, rules{})
+		next, err := transition(a, refused{attempt: "x", passwordRefused: true, shared: c.shared})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,7 @@ func (c *Core) invite(ctx context.Context, members []*Account, ev invited) error
 		errs := make([]error, len(some))
 		var wg sync.WaitGroup
 		for i, m := range some {
-			if _, err := transition(m, ev, c.opts.rules); err != nil {
+			if _, err := transition(m, ev); err != nil {
 				continue
 			}
 			wg.Go(func() {

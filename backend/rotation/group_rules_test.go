@@ -22,7 +22,7 @@ func TestFailingMemberKeepsTheBatch(t *testing.T) {
 				ev = begun{password: "pw", batch: map[bool]string{true: "batch"}[shared], attempt: Attempt{ID: id}}
 			}
 			for _, ev := range []event{ev, accepted{attempt: id, requestID: "op-" + id}, observed{record: cloud.ResetRecord{OperationID: "op-" + id, State: cloud.OperationFailed}}} {
-				next, err := transition(a, ev, rules{})
+				next, err := transition(a, ev)
 				if err != nil {
 					if !shared && i == 3 && errors.Is(err, errStale) {
 						break // it was rejected after the third
@@ -49,7 +49,7 @@ func TestBatchHandedOutEarlyEndsInTime(t *testing.T) {
 		ttl   time.Duration // 0: refused
 	}{{0, 5 * time.Minute}, {7 * time.Minute, 3 * time.Minute}, {10 * time.Minute, 0}, {30 * time.Minute, 0}} {
 		var grant Grant
-		next, err := transition(g, handed{batch: "b", disclosed: disclosed{nonce: c.after.String(), at: start.Add(c.after), grant: &grant}}, rules{})
+		next, err := transition(g, handed{batch: "b", disclosed: disclosed{nonce: c.after.String(), at: start.Add(c.after), grant: &grant}})
 		if c.ttl == 0 {
 			var refused *Error
 			if !errors.As(err, &refused) || refused.Kind != NotReadable {
@@ -64,7 +64,7 @@ func TestBatchHandedOutEarlyEndsInTime(t *testing.T) {
 	}
 	// Replacing the batch takes its leases along: they are of no version, so that their ends and
 	// renewals mean nothing to the next one.
-	g, err := transition(g, batched{id: "c", password: "other", replace: true, at: start}, rules{})
+	g, err := transition(g, batched{id: "c", password: "other", replace: true, at: start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestGateKeepsBackgroundGoing(t *testing.T) {
 func TestUnreadableRecordStopsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.start()
 		s := staticSettings()
 		s.Period = time.Hour
@@ -143,7 +143,7 @@ func TestMissedInstanceStaysForAWhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
-				w := newWorld(t, 1, rules{}, serialMethod, odds{})
+				w := newWorld(t, 1, serialMethod, odds{})
 				w.start()
 				id := w.bind(leasedSettings())
 				w.ensureBound(ctx)

@@ -11,7 +11,7 @@ import (
 // client learns what to do instead of waiting in vain again and again.
 func TestWaitDoesNotWaitForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.start()
 		id := w.bind(staticSettings())
 		w.ensureBound(t.Context())

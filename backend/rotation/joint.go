@@ -81,15 +81,13 @@ func (c *Core) include(e *entry, rec *Account) (*Account, []*joiner) {
 			left = append(left, j) // nobody waits for the answer
 			continue
 		}
-		next, err := transition(rec, j.ev, c.opts.rules)
+		next, err := transition(rec, j.ev)
 		if err != nil {
 			left = append(left, j)
 			continue
 		}
 		j.rec = next
-		if !c.opts.rules.joinersUnwritten {
-			rec = next
-		}
+		rec = next
 		joined = append(joined, j)
 	}
 	e.line.waiting = left

@@ -39,7 +39,7 @@ func (c *Core) asLocated(e *entry) *Account {
 	if err != nil {
 		return e.rec
 	}
-	next, err := transition(e.rec, *live.moved(c.opts.Now()), c.opts.rules)
+	next, err := transition(e.rec, *live.moved(c.opts.Now()))
 	if err != nil {
 		return e.rec
 	}
@@ -121,7 +121,7 @@ func (c *Core) rollElsewhere(ctx context.Context, e *entry, g *Account, plan rol
 func (c *Core) Unproven(ctx context.Context, connection string, place Place, trusted, doubted bool) (n int, err error) {
 	m := moved{place: place, trusted: trusted, doubted: doubted}
 	err = c.each(ctx, connection+"/", func(a *Account) {
-		next, err := transition(a, m, c.opts.rules)
+		next, err := transition(a, m)
 		if err != nil { // it would change nothing
 			next = a
 		}

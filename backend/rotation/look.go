@@ -45,7 +45,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	e.mu.Lock()
 	e.pollAt = c.opts.Now().Add(traits.PollInterval)
 	for _, t := range rec.Pending.Attempts {
-		if t.polled() && (t.Place.same(live.Place) || c.opts.rules.pollAnywhere) {
+		if t.polled() && t.Place.same(live.Place) {
 			ref.RequestID = t.RequestID
 			if first, ok := e.shown[t.ID]; ok && time.Since(first) > traits.VisibilityGrace {
 				graceOver = true

@@ -50,17 +50,17 @@ func (a *Account) otherReaders() []string {
 
 // owesMove makes the account due whose current version readers of another role know, where a password can
 // be set. Where a rotation is under way, its end looks again.
-func (a *Account) owesMove(at time.Time, r rules) {
-	if a.Pending == nil && a.Settings.CanReset && len(a.otherReaders()) > 0 && !r.movedReadable {
-		_ = madeDue{reason: DueMoved, at: at}.apply(a, r) // due already for a reason that forbids reading
+func (a *Account) owesMove(at time.Time) {
+	if a.Pending == nil && a.Settings.CanReset && len(a.otherReaders()) > 0 {
+		_ = madeDue{reason: DueMoved, at: at}.apply(a) // due already for a reason that forbids reading
 	}
 }
 
 // checkMoved is nil unless readers of another role know the current version.
-func (a *Account) checkMoved(r rules) error {
+func (a *Account) checkMoved() error {
 	others := a.otherReaders()
 	switch {
-	case len(others) == 0 || r.movedReadable:
+	case len(others) == 0:
 		return nil
 	case a.Settings.CanReset:
 		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: fmt.Sprintf(
@@ -105,7 +105,7 @@ func (a *Account) parted() {
 // one takes it. The word for its own role, or its last one, takes back an earlier word.
 type granted struct{ role string }
 
-func (e granted) apply(a *Account, _ rules) error {
+func (e granted) apply(a *Account) error {
 	to := e.role
 	if a.owner() == "" || a.owner() == e.role {
 		to = "" // it needs no word

@@ -200,7 +200,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		return nil
 	}
 	if !force {
-		if err := e.rec.checkDeletable(c.opts.rules); err != nil {
+		if err := e.rec.checkDeletable(); err != nil {
 			return err
 		}
 	}
@@ -213,11 +213,11 @@ func (c *Core) CheckDeletable(ctx context.Context, id ID) error {
 	if err != nil || a == nil {
 		return err
 	}
-	return a.checkDeletable(c.opts.rules)
+	return a.checkDeletable()
 }
 
-func (a *Account) checkDeletable(r rules) error {
-	if err := a.quiet(r); err != nil {
+func (a *Account) checkDeletable() error {
+	if err := a.quiet(); err != nil {
 		return err
 	}
 	if n := len(a.Leases); n > 0 {

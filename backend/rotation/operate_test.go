@@ -12,7 +12,7 @@ import (
 func TestDeleteAndBindAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.start()
 		id := w.bind(with(leasedSettings(), func(s *Settings) { s.Source = FromInitial }))
 		w.ensureBound(ctx)
@@ -50,7 +50,7 @@ func TestDeleteRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+				w := newWorld(t, 1, overlappingMethod, odds{})
 				a := leasedAccount()
 				a.ID = w.bind(a.Settings)
 				if c.from != nil {
@@ -79,7 +79,7 @@ func TestDeleteRefusals(t *testing.T) {
 func TestWaitingForADeletedAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		a := leasedAccount()
 		a.ID = w.bind(a.Settings)
 		due(DueRevoked)(a)

@@ -19,7 +19,7 @@ type accepted struct {
 	requestID string
 }
 
-func (e accepted) apply(a *Account, _ rules) error {
+func (e accepted) apply(a *Account) error {
 	t := a.attempt(e.attempt)
 	if t == nil {
 		return errStale
@@ -34,11 +34,11 @@ type confirmed struct {
 	at      time.Time
 }
 
-func (e confirmed) apply(a *Account, r rules) error {
+func (e confirmed) apply(a *Account) error {
 	if a.attempt(e.attempt) == nil {
 		return errStale
 	}
-	a.promote(e.attempt, e.at, r)
+	a.promote(e.attempt, e.at)
 	return nil
 }
 
@@ -51,13 +51,9 @@ type refused struct {
 	backoff Backoff
 }
 
-func (e refused) apply(a *Account, r rules) error {
+func (e refused) apply(a *Account) error {
 	if !a.closeAttempt(e.attempt) {
 		return errStale
-	}
-	if r.refusalClearsPending {
-		a.Pending = nil
-		return nil
 	}
 	if e.passwordRefused {
 		a.Pending.Rejected = true
@@ -72,7 +68,7 @@ func (e refused) apply(a *Account, r rules) error {
 // so that the account keeps its place and its backoff.
 type unsent struct{ attempt string }
 
-func (e unsent) apply(a *Account, _ rules) error {
+func (e unsent) apply(a *Account) error {
 	if !a.closeAttempt(e.attempt) {
 		return errStale
 	}
@@ -90,7 +86,7 @@ type unknown struct {
 	backoff Backoff
 }
 
-func (e unknown) apply(a *Account, r rules) error {
+func (e unknown) apply(a *Account) error {
 	t := a.attempt(e.attempt)
 	if t == nil {
 		return errStale
@@ -99,9 +95,6 @@ func (e unknown) apply(a *Account, r rules) error {
 	a.Backoff = &b
 	if b.Uncertain >= maxQuick {
 		a.spend(*t)
-	}
-	if r.unknownIsFailure {
-		a.Pending = nil
 	}
 	return nil
 }
@@ -118,7 +111,7 @@ type observed struct {
 	place Place
 }
 
-func (e observed) apply(a *Account, r rules) error {
+func (e observed) apply(a *Account) error {
 	p := a.Pending
 	if p == nil || !p.polled() {
 		return errStale
@@ -126,19 +119,19 @@ func (e observed) apply(a *Account, r rules) error {
 	changed := false
 	for i := range p.Attempts {
 		t := &p.Attempts[i]
-		if !t.polled() || !t.Place.same(e.place) && !r.pollAnywhere {
+		if !t.polled() || !t.Place.same(e.place) {
 			continue
 		}
 		// An id that the cloud showed before the call says nothing of the call.
-		own := e.record.OperationID == t.RequestID && t.RequestID != t.SeenOperation || r.successWithoutID && e.record.State == cloud.OperationSuccess
+		own := e.record.OperationID == t.RequestID && t.RequestID != t.SeenOperation
 		switch {
 		case own && e.record.State == cloud.OperationSuccess:
-			a.promote(t.ID, e.at, r)
+			a.promote(t.ID, e.at)
 			return nil
 		case own && e.record.State == cloud.OperationFailed && (e.record.Kind == cloud.Refused || e.record.Kind == cloud.PasswordRefused):
-			return refused{attempt: t.ID, passwordRefused: e.record.Kind == cloud.PasswordRefused, backoff: e.backoff}.apply(a, r)
+			return refused{attempt: t.ID, passwordRefused: e.record.Kind == cloud.PasswordRefused, backoff: e.backoff}.apply(a)
 		case own && e.record.State == cloud.OperationFailed:
-			a.failed(i, e.backoff, r)
+			a.failed(i, e.backoff)
 			return nil
 		case own: // it runs
 		case e.record.OperationID == t.SeenOperation && !e.graceOver: // rule 5: not visible yet
@@ -162,7 +155,7 @@ type settled struct {
 	at       time.Time
 }
 
-func (e settled) apply(a *Account, _ rules) error {
+func (e settled) apply(a *Account) error {
 	changed := false
 	for _, id := range e.attempts {
 		for i, t := range a.OldUnresolved {
@@ -204,15 +197,11 @@ func (a *Account) loosen(t Attempt) {
 
 // failed closes attempt i under its own id (rule 4b). "Failed" is no proof that nothing changed, so
 // pending is kept (rule 7) until it has failed often enough to be rejected (rule 8).
-func (a *Account) failed(i int, b Backoff, r rules) {
+func (a *Account) failed(i int, b Backoff) {
 	p := a.Pending
 	a.spend(p.Attempts[i])
 	p.Attempts = append(p.Attempts[:i:i], p.Attempts[i+1:]...)
 	a.Backoff = &b
-	if r.failureClearsPending {
-		a.Pending = nil
-		return
-	}
 	p.Failures++
 	p.Uncertain = true
 	if _, member := a.group(); member && p.Batch != "" {
@@ -224,18 +213,15 @@ func (a *Account) failed(i int, b Backoff, r rules) {
 }
 
 // promote makes pending the newest version, in one write (rule 6).
-func (a *Account) promote(attempt string, at time.Time, r rules) {
+func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
 	a.closeAttempt(attempt)
 	a.add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.believes(p.Place), Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
 	if a.Due != nil && a.Due.Forced {
 		a.endOlderLeases()
 	}
-	if len(p.Attempts) > 0 && !r.promoteForgetsOpen {
+	if len(p.Attempts) > 0 {
 		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
-	}
-	if r.dropEveryPlace {
-		a.Candidates = nil
 	}
 	a.dropCandidates(p.Place)
 	a.Pending, a.Due, a.Backoff = nil, nil, nil
@@ -246,7 +232,7 @@ func (a *Account) promote(attempt string, at time.Time, r rules) {
 	if p.Batch != "" && !a.Settings.SharedPassword {
 		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
 	}
-	a.notHere(at)     // the connection may lead elsewhere meanwhile
-	a.owesMove(at, r) // it may have come from another role meanwhile
-	a.prune(r)
+	a.notHere(at)  // the connection may lead elsewhere meanwhile
+	a.owesMove(at) // it may have come from another role meanwhile
+	a.prune()
 }

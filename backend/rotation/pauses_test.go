@@ -47,7 +47,7 @@ func TestPausesGrowAndKeepToTheCloudsWish(t *testing.T) {
 func TestTwoMissesInARowRetire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.faulty.Store(true)
 		w.start()
 		id := w.bind(leasedSettings())
@@ -74,7 +74,7 @@ func TestWhenARequestIsSentAtTheLatest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{Storage: &logical.InmemStorage{}})
 		defer c.Stop()
-		w := newWorld(t, 1, rules{}, commandMethod, odds{})
+		w := newWorld(t, 1, commandMethod, odds{})
 		live := &Connection{Provider: &simProvider{n: &simNode{w: w}}, ProviderName: "sim", RequestsPerSecond: 0.1, RequestTimeout: simTimeout}
 		draft, err := c.newAttempt(string(commandMethod), "", live)
 		if err != nil {
@@ -111,7 +111,7 @@ func TestHoldsAreReleased(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
-				w := newWorld(t, 1, rules{}, commandMethod, odds{})
+				w := newWorld(t, 1, commandMethod, odds{})
 				w.faulty.Store(true)
 				w.start()
 				id := w.bind(leasedSettings())
@@ -147,7 +147,7 @@ func TestHoldsAreReleased(t *testing.T) {
 func TestWhatWasNotSentIsRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		id := w.bind(staticSettings())
 		w.start()

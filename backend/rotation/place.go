@@ -135,7 +135,7 @@ func (e moved) changes(a *Account) bool {
 	return a.Place == "" && e.place != "" || !e.place.same(a.Place) || e.place.tells(a.Place) || e.doubted != a.Doubted || e.trusted && !a.trusts(e.place)
 }
 
-func (e moved) apply(a *Account, r rules) error {
+func (e moved) apply(a *Account) error {
 	if !e.changes(a) {
 		return errNoChange
 	}
@@ -151,9 +151,7 @@ func (e moved) apply(a *Account, r rules) error {
 			a.Place = e.place
 		}
 	default:
-		if !r.noPlaceBarrier {
-			a.leavePlace(e.at)
-		}
+		a.leavePlace(e.at)
 		a.Place = e.place
 		a.returned()
 	}
@@ -237,13 +235,13 @@ func (a *Account) misplaced() bool {
 
 // valueIsFor reports whether pending may be sent to a place: to that for which it was made, and only while the
 // connection leads there.
-func (a *Account) valueIsFor(p Place, r rules) bool {
-	return r.sendAnywhere || p.same(a.Place) && !a.misplaced()
+func (a *Account) valueIsFor(p Place) bool {
+	return p.same(a.Place) && !a.misplaced()
 }
 
 // asksFor reports whether the outcome of pending's attempts may be asked for now.
-func (a *Account) asksFor(p *Pending, r rules) bool {
-	return p != nil && (r.pollAnywhere || !a.misplaced()) && p.polled()
+func (a *Account) asksFor(p *Pending) bool {
+	return p != nil && !a.misplaced() && p.polled()
 }
 
 // hasOwn reports whether the connection's place has a version or a candidate of its own.
@@ -337,7 +335,7 @@ type forgotten struct {
 	at    time.Time
 }
 
-func (e forgotten) apply(a *Account, _ rules) error {
+func (e forgotten) apply(a *Account) error {
 	switch {
 	case e.place.same(a.Place):
 		return errorf(Conflict, "account %s: the connection leads to that place now; only others can be forgotten", a.ID)

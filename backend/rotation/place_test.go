@@ -33,7 +33,7 @@ func placed(p Place) func(*Account) {
 // led leads the connection elsewhere.
 func led(p Place) func(*Account) {
 	return func(a *Account) {
-		next, err := transition(a, moved{place: p, at: t0}, rules{})
+		next, err := transition(a, moved{place: p, at: t0})
 		if err != nil {
 			panic(err)
 		}

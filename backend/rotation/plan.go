@@ -65,7 +65,6 @@ type situation struct {
 	joint func(*Account) bool
 	// place is where the connection leads, once it is known.
 	place *moved
-	rules rules
 }
 
 // plan returns the next step and when it is to be done; stepNone if there is nothing to do. Of
@@ -80,7 +79,7 @@ func (a *Account) plan(s situation) (step, time.Time) {
 			best, bestAt = st, at
 		}
 	}
-	if at := a.nextLapse(s.rules); !at.IsZero() {
+	if at := a.nextLapse(); !at.IsZero() {
 		consider(stepLapse, s.clock.lapses(at))
 	}
 	if !s.clock.now.IsZero() && a.ahead(s.clock.latest()) {
@@ -130,7 +129,7 @@ func (a *Account) scheduledAt(s situation) time.Time {
 func (a *Account) planRotation(s situation) (step, waiting) {
 	_, member := a.group()
 	p := a.Pending
-	sendable := p != nil && !p.Rejected && a.valueIsFor(a.Place, s.rules)
+	sendable := p != nil && !p.Rejected && a.valueIsFor(a.Place)
 	switch {
 	case !a.Settings.CanReset:
 		return stepNone, waiting{}
@@ -142,13 +141,13 @@ func (a *Account) planRotation(s situation) (step, waiting) {
 		return stepNone, waiting{s.look, ForMembers}
 	case a.waitsForHolder(): // whoever has it for himself keeps it until the lease ends
 		return stepNone, waiting{cause: ForLease}
-	case a.asksFor(p, s.rules):
+	case a.asksFor(p):
 		return stepPoll, waiting{s.nextPoll, ForOutcome}
 	case sendable && a.barred(): // rule 10: wait for what the old reset method may still do
 		return stepNone, a.settles(s)
-	case p != nil && !sendable && len(p.Attempts) > 0 && !s.rules.sendWhileUnresolved: // rule 9
+	case p != nil && !sendable && len(p.Attempts) > 0: // rule 9
 		return stepNone, a.settles(s)
-	case !sendable && len(a.OldUnresolved) > 0 && !s.rules.sendWhileUnresolved: // rule 9
+	case !sendable && len(a.OldUnresolved) > 0: // rule 9
 		return stepNone, a.settles(s)
 	}
 	w := a.held(s)

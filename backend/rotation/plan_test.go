@@ -113,13 +113,10 @@ func TestSettleWindow(t *testing.T) {
 	// 30 s of patience and two requests' pace before the request is signed, the exchange, the life of
 	// its signature, the clocks' difference.
 	request := gatePatience + 500*time.Millisecond + 30*time.Second + 15*time.Minute + clockSkew
-	is(t, "a cloud whose operations may overlap", settleWindow(traits, false, v, rules{}), request+10*time.Minute)
+	is(t, "a cloud whose operations may overlap", settleWindow(traits, false, v), request+10*time.Minute)
 	traits.Serial = true
-	is(t, "a cloud that runs one operation at a time", settleWindow(traits, false, v, rules{}), request)
-	is(t, "a change of the method", settleWindow(traits, true, v, rules{}), request+10*time.Minute)
+	is(t, "a cloud that runs one operation at a time", settleWindow(traits, false, v), request)
+	is(t, "a change of the method", settleWindow(traits, true, v), request+10*time.Minute)
 	is(t, "patience at 4 requests a second", sendPatience(v), gatePatience+500*time.Millisecond)
 	is(t, "patience without a limit", sendPatience(&Connection{}), gatePatience)
-	if settleWindow(traits, false, v, rules{shortSettleWindow: true}) >= request {
-		t.Error("the broken core's window is not short")
-	}
 }

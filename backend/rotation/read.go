@@ -119,7 +119,7 @@ func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-c
 	by := readerOf(ctx)
 	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant), role: cmp.Or(role, by.Role), owner: by.Owner}
 	var j *joiner
-	if e.leased.Load() && !c.opts.rules.nonceAfterAnswer {
+	if e.leased.Load() {
 		nonce, err := c.opts.NewID()
 		if err != nil {
 			return nil, nil, err
@@ -182,18 +182,14 @@ func (c *Core) startFirst(ctx context.Context, e *entry) error {
 
 // disclose hands the current version out. The caller holds e.mu.
 func (c *Core) disclose(ctx context.Context, e *entry, ev disclosed) (*Answer, error) {
-	leased := e.rec.Settings.Mode == Leased
-	if leased && ev.nonce == "" {
+	if e.rec.Settings.Mode == Leased && ev.nonce == "" {
 		nonce, err := c.opts.NewID()
 		if err != nil {
 			return nil, err
 		}
 		ev.nonce = nonce
 	}
-	if c.opts.rules.nonceAfterAnswer && leased {
-		return c.discloseLate(e, ev)
-	}
-	if ev.nothingNew(e.rec, c.opts.rules) {
+	if ev.nothingNew(e.rec) {
 		return c.answer(e, *ev.grant), nil
 	}
 	if err := hungUp(ctx); err != nil {
@@ -226,21 +222,6 @@ func (c *Core) explainMember(id ID, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return c.explain(e, err)
-}
-
-// discloseLate is broken core 12.
-func (c *Core) discloseLate(e *entry, ev disclosed) (*Answer, error) {
-	next, err := transition(e.rec, ev, c.opts.rules)
-	if err != nil {
-		return nil, err
-	}
-	c.wg.Add(1)
-	go func() {
-		defer c.wg.Done()
-		<-time.After(time.Millisecond)
-		_ = c.apply(c.ctx, e, ev)
-	}()
-	return next.answer(*ev.grant), nil
 }
 
 // answer is what a client is given: under a lease exactly if one was granted, whatever the settings are by now.

@@ -84,7 +84,7 @@ type withdrawn struct {
 	at    time.Time
 }
 
-func (e withdrawn) apply(a *Account, r rules) error {
+func (e withdrawn) apply(a *Account) error {
 	l, ok := a.Leases[e.nonce]
 	if !ok {
 		return errNoChange
@@ -102,7 +102,7 @@ func (e withdrawn) apply(a *Account, r rules) error {
 	if a.undisclose(l, cur.Known || recorded, &cur.Disclosed, &cur.Until) || a.leased(cur.Number) {
 		return nil
 	}
-	if err := (madeDue{reason: DueRevoked, at: e.at}).apply(a, r); err != nil && !errors.Is(err, errNoChange) {
+	if err := (madeDue{reason: DueRevoked, at: e.at}).apply(a); err != nil && !errors.Is(err, errNoChange) {
 		return err
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestOneReaderCannotUseUpAllLeases(t *testing.T) {
 	})
 	a := leasedAccount()
 	both(readAgo(time.Minute), owned("e", maxLeasesOfOwner, time.Minute))(a)
-	_, err := transition(a, read("e"), rules{})
+	_, err := transition(a, read("e"))
 	for _, says := range []string{"50 live leases", "renew", "vault lease revoke", t0.Add(time.Minute).Format(time.RFC3339)} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%v does not say %q", err, says)
@@ -70,7 +70,7 @@ func TestALeaseThatNobodyWasGivenIsTakenBack(t *testing.T) {
 	after := func(events ...event) func(*Account) {
 		return func(a *Account) {
 			for _, ev := range events {
-				if err := ev.apply(a, rules{}); err != nil {
+				if err := ev.apply(a); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -180,7 +180,7 @@ func TestAReadRacesWithItsRoleAndAsksForNoLease(t *testing.T) {
 	for e.inLine() < 1 || lockedOut(&e.mu) < 1 {
 		pauseForOthers()
 	}
-	changed, err := transition(e.rec, bound{role: e.rec.Role, settings: static, facts: e.rec.Facts, at: t0}, rules{})
+	changed, err := transition(e.rec, bound{role: e.rec.Role, settings: static, facts: e.rec.Facts, at: t0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,11 +211,11 @@ func TestAnAccountThatLeavesItsRoleIsNotReadThroughIt(t *testing.T) {
 		read := disclosed{nonce: "n", at: t0, grant: &Grant{}}
 		for role, allowed := range map[string]bool{"": true, a.Role: true, "other": false} {
 			read.role = role
-			_, err := transition(a, read, rules{})
+			_, err := transition(a, read)
 			if refused := err != nil && !isNoChange(err); refused == allowed {
 				t.Errorf("%s, through %q: %v", name, role, err)
 			}
-			is(t, name+" nothing new through "+role, read.nothingNew(a, rules{}), allowed && name == "static")
+			is(t, name+" nothing new through "+role, read.nothingNew(a), allowed && name == "static")
 		}
 	}
 }
@@ -228,7 +228,7 @@ func TestAnOperatorsRotationEndsTheLeasesOfOlderVersions(t *testing.T) {
 		{"that an operator has asked for", both(exclusive, lost, rotating(acknowledged("a", "op")), forced), rotated, nil, func(t *testing.T, a *Account) {
 			is(t, "version", a.current().Number, 2)
 			is(t, "leases", len(a.Leases), 0)
-			if err := a.checkedOut(t0, rules{}); err != nil {
+			if err := a.checkedOut(t0); err != nil {
 				t.Error(err)
 			}
 		}},
@@ -260,7 +260,7 @@ func TestWhenAnExclusiveLeaseEndsAtTheLatest(t *testing.T) {
 	} {
 		a := leasedAccount()
 		both(exclusive, c.from)(a)
-		err := a.checkedOut(t0, rules{})
+		err := a.checkedOut(t0)
 		if err == nil || !strings.Contains(err.Error(), "until "+t0.Add(c.want).Format(time.RFC3339)+" at the latest") || !strings.Contains(err.Error(), "rotate-role/web") {
 			t.Errorf("%s: %v, want %s", c.name, err, t0.Add(c.want))
 		}
@@ -283,7 +283,7 @@ func TestALeaseOfAnOlderVersionIsNotRenewed(t *testing.T) {
 	}, holding("new", 2, time.Minute))(a)
 	for nonce, renewable := range map[string]bool{"old": false, "new": true} {
 		var grant Grant
-		_, err := transition(a, renewed{lease: LeaseRef{Nonce: nonce}, issued: t0.Add(-time.Minute), at: t0, grant: &grant}, rules{})
+		_, err := transition(a, renewed{lease: LeaseRef{Nonce: nonce}, issued: t0.Add(-time.Minute), at: t0, grant: &grant})
 		if (err == nil) != renewable {
 			t.Errorf("%s: %v", nonce, err)
 		}

@@ -15,7 +15,7 @@ import (
 func TestRotateConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.start()
 		shared := with(leasedSettings(), func(s *Settings) { s.SharedPassword = true })
 		members := []ID{w.bind(shared), w.bind(shared)}
@@ -59,7 +59,7 @@ func TestRotateConnection(t *testing.T) {
 func TestRotateConnectionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.faulty.Store(true)
 		w.crowd(t, 20, leasedSettings())
 		w.cloud.locked(func() { w.cloud.refuse = true })

@@ -228,7 +228,7 @@ func TestRule15Binding(t *testing.T) {
 		}},
 		{"and one that is owed at the end of a lease", both(readAgo(time.Minute), holding("n", 1, time.Minute)), bound{role: "web", settings: reading, at: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "can reset", a.Settings.CanReset, true)
-			a, err := transition(a, revoked{"n", t0}, rules{})
+			a, err := transition(a, revoked{"n", t0})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -108,11 +108,11 @@ func TestParseSchedule(t *testing.T) {
 // the next one makes the account due.
 func TestMissedWindow(t *testing.T) {
 	a := &Account{Settings: Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}, NextRotation: at(t, "2026-01-01T03:00:00Z")}
-	a, err := transition(a, scheduled{at: at(t, "2026-01-01T09:00:00Z")}, rules{})
+	a, err := transition(a, scheduled{at: at(t, "2026-01-01T09:00:00Z")})
 	if err != nil || a.Due != nil || !a.MissedRotation.Equal(at(t, "2026-01-01T03:00:00Z")) || !a.NextRotation.Equal(at(t, "2026-01-02T03:00:00Z")) {
 		t.Fatalf("%v: due %v, missed %s, next %s", err, a.Due, a.MissedRotation, a.NextRotation)
 	}
-	a, err = transition(a, scheduled{at: at(t, "2026-01-02T03:30:00Z")}, rules{})
+	a, err = transition(a, scheduled{at: at(t, "2026-01-02T03:30:00Z")})
 	if err != nil || a.Due == nil || a.Due.Reason != DueSchedule || !a.NextRotation.Equal(at(t, "2026-01-03T03:00:00Z")) {
 		t.Fatalf("%v: due %v, next %s", err, a.Due, a.NextRotation)
 	}
@@ -240,7 +240,7 @@ func TestOperatorsWord(t *testing.T) {
 		"manual":   {madeDue{reason: DueManual, at: now}, now},
 		"schedule": {madeDue{reason: DueSchedule, at: now}, at(t, "2026-01-02T03:00:00Z")},
 	} {
-		a, err := transition(&Account{Settings: settings}, c.ev, rules{})
+		a, err := transition(&Account{Settings: settings}, c.ev)
 		if err != nil {
 			t.Fatal(err)
 		}

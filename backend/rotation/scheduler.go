@@ -313,9 +313,6 @@ func (c *Core) putBack(q *queue, e *entry, remote bool, err error) {
 	}
 	if err != nil {
 		c.opts.Logger.Error("a step of an account failed and will be tried again", "account", e.id.String(), "error", err)
-		if c.opts.rules.dropFailedItems {
-			return
-		}
 		e.rec, e.loaded = nil, false
 		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff))
 		return
@@ -408,10 +405,6 @@ func (c *Core) loadAndSchedule(ctx context.Context, id ID) {
 		}
 		c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, maxBackoff, c.opts.Random())))
 		return
-	}
-	if c.opts.rules.scheduleFromZeroStart && e.rec != nil && e.rec.Settings.Period > 0 {
-		e.rec = e.rec.clone()
-		e.rec.NextRotation = e.rec.LastRotation.Add(e.rec.Settings.Period)
 	}
 	c.schedule(e)
 }

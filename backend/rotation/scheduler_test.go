@@ -105,7 +105,7 @@ func (w *world) startWith(change func(logical.Storage) logical.Storage) {
 
 func TestAFailedStepIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		leases := w.crowd(t, 20, leasedSettings())
 		var broken atomic.Bool
@@ -126,7 +126,7 @@ func TestAFailedStepIsTriedAgain(t *testing.T) {
 
 func TestReadsDoNotWaitForTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		leases := w.crowd(t, 2, leasedSettings())
 		hold := make(chan struct{})
 		var broken atomic.Bool
@@ -152,7 +152,7 @@ func TestStopEndsEverything(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Millisecond, 700 * time.Millisecond, 3 * time.Second, time.Minute} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+				w := newWorld(t, 1, overlappingMethod, odds{})
 				leases := w.crowd(t, 100, leasedSettings())
 				w.start()
 				pass(time.Second)
@@ -183,7 +183,7 @@ func TestStopEndsEverything(t *testing.T) {
 // ahead.
 func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		for _, l := range w.crowd(t, 5, with(leasedSettings(), func(s *Settings) { s.MinResetInterval = time.Minute })) {
 			a := w.record(l.ref.ID).clone()
@@ -202,7 +202,7 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 
 func TestStartOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.crowd(t, 1, leasedSettings())
 		w.start()
 		w.node.core.Start()
@@ -218,7 +218,7 @@ func TestStartOnce(t *testing.T) {
 // would take all that the connection's limit allows, leave room for other accounts.
 func TestRunningOperationsDoNotHoldOthersUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, commandMethod, odds{})
+		w := newWorld(t, 1, commandMethod, odds{})
 		w.faulty.Store(true)
 		leases := w.crowd(t, 3*simRate*int(simPoll/time.Second), leasedSettings())
 		last := leases[len(leases)-1]
@@ -264,7 +264,7 @@ func (s countingStorage) Put(ctx context.Context, e *logical.StorageEntry) error
 // TestDeadlinesOfACrowdDoNotFloodStorage: after a long outage thousands of leases have ended at once.
 func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		leases := w.crowd(t, 2000, leasedSettings())
 		w.cloud.locked(func() { w.cloud.refuse = true })
@@ -296,7 +296,7 @@ func (s distantStorage) Get(ctx context.Context, key string) (*logical.StorageEn
 func TestRecordsAreLoadedSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 1000
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.crowd(t, size, leasedSettings())
 		w.startWith(func(s logical.Storage) logical.Storage { return distantStorage{s} })
 		pass(size / loadReaders * 25 * time.Millisecond)

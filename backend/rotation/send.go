@@ -32,16 +32,6 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 	if err != nil {
 		return err
 	}
-	if c.opts.rules.callBeforeWrite {
-		id, err := r.StartReset(ctx, resetOf(rec, value, prepared))
-		if err != nil {
-			return err
-		}
-		if err := c.apply(ctx, e, begun{password: value, attempt: t.Attempt}); err != nil {
-			return err
-		}
-		return c.apply(ctx, e, accepted{attempt: t.ID, requestID: id.RequestID})
-	}
 	next, err := c.update(ctx, e, begun{password: value, attempt: t.Attempt})
 	if err != nil {
 		if errors.Is(err, errStale) {
@@ -63,15 +53,7 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 	if err != nil {
 		return err
 	}
-	var ev event = retried{attempt: t.Attempt}
-	if c.opts.rules.newPasswordOnRetry {
-		value, err := c.newPassword(ctx, rec, live)
-		if err != nil {
-			return err
-		}
-		ev = begun{password: value, attempt: t.Attempt}
-	}
-	next, err := c.update(ctx, e, ev)
+	next, err := c.update(ctx, e, retried{attempt: t.Attempt})
 	if err != nil {
 		if errors.Is(err, errStale) {
 			return nil
@@ -132,8 +114,8 @@ func (c *Core) newAttempt(method, operation string, live *Connection) (draft, er
 	}
 	t := Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation, Place: live.Place}
 	if traits := live.traits(method); traits != nil {
-		t.Window = settleWindow(*traits, false, live, c.opts.rules)
-		t.Fence = settleWindow(*traits, true, live, c.opts.rules)
+		t.Window = settleWindow(*traits, false, live)
+		t.Fence = settleWindow(*traits, true, live)
 		t.Serial = traits.Serial
 	}
 	return draft{

@@ -33,7 +33,7 @@ func TestALateAnswerOfStorageMakesAnAttemptStale(t *testing.T) {
 		t.Run(map[bool]string{false: "one account", true: "a batch"}[shared], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
-				w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+				w := newWorld(t, 1, overlappingMethod, odds{})
 				w.faulty.Store(true)
 				s := with(staticSettings(), func(s *Settings) { s.SharedPassword = shared })
 				ids := []ID{w.bind(s), w.bind(s)}

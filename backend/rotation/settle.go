@@ -18,7 +18,7 @@ func (c *Core) situate(e *entry) situation {
 	clock := c.clock.read()
 	now := clock.now
 	s := situation{now: now, clock: clock, ownSchedule: e.rec.NextRotation.Equal(e.ownNext),
-		held: e.held.over(now), nextPoll: e.pollAt, rules: c.opts.rules}
+		held: e.held.over(now), nextPoll: e.pollAt}
 	n := c.connection(e.id.Connection)
 	s.stopped = n.brake.holds(now)
 	if e.rec.Due != nil && !e.id.isGroup() {
@@ -56,7 +56,7 @@ func (c *Core) situate(e *entry) situation {
 		if traits == nil {
 			return e.held.until // the window is not known yet: the worker connects, or says why it cannot
 		}
-		window := settleWindow(*traits, t.Barrier, live, c.opts.rules)
+		window := settleWindow(*traits, t.Barrier, live)
 		first, ok := e.seen[t.ID]
 		if !ok {
 			return now.Add(window)
@@ -82,10 +82,7 @@ func (c *Core) waits(e *entry) waiting {
 // (rule 10), counted from when the attempt was first seen: the time it may wait to be signed and
 // sent, the exchange itself, the life of its signature, and the operation where the cloud does not
 // order it with the next one: that of another method (barrier) it never orders.
-func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection, r rules) time.Duration {
-	if r.shortSettleWindow {
-		return v.RequestTimeout
-	}
+func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection) time.Duration {
 	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + clockSkew
 	if !t.Serial || barrier {
 		w += t.LongestOperation

@@ -20,7 +20,7 @@ func playClock(t *testing.T, seed uint64) *world {
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w = newWorld(t, seed, rules{}, overlappingMethod, odds{})
+		w = newWorld(t, seed, overlappingMethod, odds{})
 		draw := rand.New(rand.NewPCG(seed, 3))
 		w.start()
 		for range 1 + draw.IntN(3) {
@@ -128,7 +128,7 @@ func TestAJumpOfTheClockCostsNobodyALease(t *testing.T) {
 
 func TestAClockAheadForSecondsResetsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.start()
 		settings := with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = time.Hour, 2*time.Hour })
 		for range 20 {
@@ -168,7 +168,7 @@ func TestAClockAheadForSecondsResetsNobody(t *testing.T) {
 // while the step was doubted keeps its length.
 func TestAStepThatStaysIsActedUpon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.start()
 		settings := with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = time.Hour, 2*time.Hour })
 		lost, fresh := w.bind(settings), w.bind(settings)
@@ -205,7 +205,7 @@ func TestAProcessThatStartsWithAWrongClock(t *testing.T) {
 
 func startWrong(t *testing.T, wrong, after time.Duration) {
 	ctx := context.WithoutCancel(t.Context())
-	w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+	w := newWorld(t, 1, overlappingMethod, odds{})
 	w.start()
 	settings := with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = time.Hour, 90*time.Minute })
 	before, during := w.bind(settings), w.bind(settings)

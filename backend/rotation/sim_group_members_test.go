@@ -18,7 +18,7 @@ func sharedSettings() Settings {
 // sharedWorld has a role with a shared password and that many servers, of which nothing was read yet.
 func sharedWorld(t *testing.T, method simMethod, size int, s Settings) (*world, []ID) {
 	t.Helper()
-	w := newWorld(t, 1, rules{}, method, odds{})
+	w := newWorld(t, 1, method, odds{})
 	w.faulty.Store(true) // resets are counted here
 	w.start()
 	var members []ID
@@ -91,7 +91,7 @@ func TestSharedPasswordOfManyIsAsFastAsSingles(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := sharedSettings()
 			s.SharedPassword = shared
-			w := newWorld(t, 1, rules{}, commandMethod, odds{})
+			w := newWorld(t, 1, commandMethod, odds{})
 			w.faulty.Store(true)
 			w.start()
 			var ids []ID

@@ -103,13 +103,13 @@ func (w *world) unsettledGroup() string {
 }
 
 // playGroup simulates one random schedule over a role with a shared password.
-func playGroup(t *testing.T, seed uint64, r rules) *world {
+func playGroup(t *testing.T, seed uint64) *world {
 	t.Helper()
 	o, method := profile(seed)
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w = newWorld(t, seed, r, method, o)
+		w = newWorld(t, seed, method, o)
 		w.faulty.Store(true) // resets are counted per account elsewhere
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 3))
@@ -296,7 +296,7 @@ func playSharedCrash(t *testing.T, method simMethod, crashAt map[int]bool) *worl
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w = newWorld(t, 1, rules{}, method, odds{})
+		w = newWorld(t, 1, method, odds{})
 		w.crashAt = crashAt
 		w.faulty.Store(true)
 		w.start()
@@ -371,7 +371,7 @@ func TestRandomGroups(t *testing.T) {
 				if *simSeed != 0 {
 					seed = *simSeed
 				}
-				if w := playGroup(t, seed, rules{}); len(w.violations()) > 0 {
+				if w := playGroup(t, seed); len(w.violations()) > 0 {
 					w.fail(t, "shared password")
 				}
 			}

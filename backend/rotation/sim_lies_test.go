@@ -147,7 +147,7 @@ func TestLyingClouds(t *testing.T) {
 			t.Run(name+"/"+string(method), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					ctx := t.Context()
-					w := newWorld(t, 1, rules{}, method, odds{})
+					w := newWorld(t, 1, method, odds{})
 					w.faulty.Store(true)
 					w.start()
 					id := w.bind(leasedSettings())
@@ -187,7 +187,7 @@ func TestLyingClouds(t *testing.T) {
 func TestBrakeOutlivesTheNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.faulty.Store(true)
 		w.start()
 		id := w.bind(leasedSettings())

@@ -123,7 +123,6 @@ func (w *world) start() {
 			return fmt.Sprintf("pw%d", w.rng(stream{what: "password"}).Uint64()), nil
 		},
 		Decrypt: simDecrypt,
-		rules:   w.rules,
 		turn:    n.turn,
 		saving:  n.saving,
 	})

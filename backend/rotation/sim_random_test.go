@@ -60,7 +60,7 @@ func randomSettings(r *rand.Rand) Settings {
 }
 
 // playRandom simulates one random schedule: concurrent clients, operators, Vault, and trouble.
-func playRandom(t *testing.T, seed uint64, r rules) *world {
+func playRandom(t *testing.T, seed uint64) *world {
 	t.Helper()
 	o, method := profile(seed)
 	shared := sharesServer(seed, method)
@@ -70,7 +70,7 @@ func playRandom(t *testing.T, seed uint64, r rules) *world {
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w = newWorld(t, seed, r, method, o)
+		w = newWorld(t, seed, method, o)
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 1))
 		for range 1 + draw.IntN(2) {
@@ -271,7 +271,7 @@ func quick(t *testing.T) {
 // -sim.seed plays it again.
 func TestRandomSchedules(t *testing.T) {
 	if *simSeed != 0 {
-		w := playRandom(t, *simSeed, rules{})
+		w := playRandom(t, *simSeed)
 		t.Log(w.trace())
 		if len(w.violations()) > 0 {
 			w.fail(t, "random schedule")
@@ -290,7 +290,7 @@ func TestRandomSchedules(t *testing.T) {
 				if seed >= end || t.Failed() {
 					return
 				}
-				if w := playRandom(t, seed, rules{}); len(w.violations()) > 0 {
+				if w := playRandom(t, seed); len(w.violations()) > 0 {
 					w.fail(t, "random schedule")
 				}
 			}

@@ -8,11 +8,11 @@ import (
 
 // TestHistoriesRepeat: a seed is worth printing only if it gives the same history again.
 func TestHistoriesRepeat(t *testing.T) {
-	for name, play := range map[string]func(*testing.T, uint64, rules) *world{"accounts": playRandom, "groups": playGroup} {
+	for name, play := range map[string]func(*testing.T, uint64) *world{"accounts": playRandom, "groups": playGroup} {
 		for seed := *simFrom; seed < *simFrom+50; seed++ {
 			t.Run(fmt.Sprintf("%s, seed %d", name, seed), func(t *testing.T) {
 				t.Parallel()
-				sameTrace(t, play(t, seed, rules{}).trace(), play(t, seed, rules{}).trace())
+				sameTrace(t, play(t, seed).trace(), play(t, seed).trace())
 			})
 		}
 	}

@@ -84,7 +84,7 @@ func TestReadersOfTwoRolesNeverKnowOneValue(t *testing.T) {
 			ctx := t.Context()
 			draw := rand.New(rand.NewPCG(seed, 23))
 			o, method := profile(seed)
-			w := newWorld(t, seed, rules{}, method, o)
+			w := newWorld(t, seed, method, o)
 			w.faulty.Store(true)
 			w.start()
 			w.bind(randomSettings(draw))

@@ -256,12 +256,12 @@ func scenarios() []scenario {
 }
 
 // play runs one scenario in its own bubble of virtual time and returns its world.
-func play(t *testing.T, s scenario, r rules, method simMethod, crashAt map[int]bool, o odds) *world {
+func play(t *testing.T, s scenario, method simMethod, crashAt map[int]bool, o odds) *world {
 	t.Helper()
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		w = newWorld(t, 1, r, method, o)
+		w = newWorld(t, 1, method, o)
 		w.crashAt = crashAt
 		if len(crashAt) > 0 {
 			w.faulty.Store(true)
@@ -289,7 +289,7 @@ func TestScenariosWithoutFaults(t *testing.T) {
 	clouds(t, func(t *testing.T, method simMethod) {
 		for _, s := range scenarios() {
 			t.Run(s.name, func(t *testing.T) {
-				if w := play(t, s, rules{}, method, nil, odds{}); len(w.violations()) > 0 {
+				if w := play(t, s, method, nil, odds{}); len(w.violations()) > 0 {
 					w.fail(t, s.name)
 				}
 			})
@@ -305,7 +305,7 @@ func TestEveryCrash(t *testing.T) {
 		for _, s := range scenarios() {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				runs := everyCrash(t, s, rules{}, method, !testing.Short(), func(w *world, what string) { w.fail(t, what) })
+				runs := everyCrash(t, s, method, !testing.Short(), func(w *world, what string) { w.fail(t, what) })
 				t.Logf("%d histories", runs)
 			})
 		}
@@ -314,10 +314,10 @@ func TestEveryCrash(t *testing.T) {
 
 // everyCrash plays a scenario once for each crash point, and for each pair of them, where the second
 // one counts on in the history that the first one changed.
-func everyCrash(t *testing.T, s scenario, r rules, method simMethod, pairs bool, found func(w *world, what string)) (runs int) {
-	half := 2 * play(t, s, r, method, nil, odds{}).points
+func everyCrash(t *testing.T, s scenario, method simMethod, pairs bool, found func(w *world, what string)) (runs int) {
+	half := 2 * play(t, s, method, nil, odds{}).points
 	for i := range half {
-		w := play(t, s, r, method, map[int]bool{i: true}, odds{})
+		w := play(t, s, method, map[int]bool{i: true}, odds{})
 		runs++
 		if len(w.violations()) > 0 {
 			found(w, fmt.Sprintf("%s, crash at half point %d", s.name, i))
@@ -327,7 +327,7 @@ func everyCrash(t *testing.T, s scenario, r rules, method simMethod, pairs bool,
 			continue
 		}
 		for j := i + 1; j < 2*w.points; j++ {
-			w := play(t, s, r, method, map[int]bool{i: true, j: true}, odds{})
+			w := play(t, s, method, map[int]bool{i: true, j: true}, odds{})
 			runs++
 			if len(w.violations()) > 0 {
 				found(w, fmt.Sprintf("%s, crashes at half points %d and %d", s.name, i, j))

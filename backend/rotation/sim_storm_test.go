@@ -99,7 +99,7 @@ func TestRevocationStorm(t *testing.T) {
 	const size = 10000
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, overlappingMethod, odds{})
+		w := newWorld(t, 1, overlappingMethod, odds{})
 		leases := w.crowd(t, size, with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = 2*time.Hour, 2*time.Hour }))
 		w.start()
 		pass(time.Second)
@@ -144,7 +144,7 @@ func TestCloudOutage(t *testing.T) {
 		t.Run(string(method), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
-				w := newWorld(t, 1, rules{}, method, odds{})
+				w := newWorld(t, 1, method, odds{})
 				w.faulty.Store(true)
 				leases := w.crowd(t, size, with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = 30*time.Hour, 30*time.Hour }))
 				w.start()

@@ -12,7 +12,7 @@ import (
 // line up in the order given.
 func (w *world) together(ctx context.Context, id ID, calls ...func()) {
 	core := w.node.core
-	if rec, err := core.get(ctx, id); err != nil || rec == nil || rec.Settings.Mode != Leased || core.opts.rules.nonceAfterAnswer {
+	if rec, err := core.get(ctx, id); err != nil || rec == nil || rec.Settings.Mode != Leased {
 		for _, call := range calls { // they would not line up
 			call()
 		}

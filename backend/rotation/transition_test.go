@@ -67,7 +67,7 @@ func runTransitions(t *testing.T, cases []transitionCase) {
 				c.from(a)
 			}
 			before := encoded(t, a)
-			next, err := transition(a, c.event, rules{})
+			next, err := transition(a, c.event)
 			if after := encoded(t, a); after != before {
 				t.Errorf("the event changed the record that it was given:\n%s\n%s", before, after)
 			}

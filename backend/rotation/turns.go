@@ -152,7 +152,7 @@ func (a *Account) server() server { return server{a.Provider, a.InstanceID} }
 
 // follows reports whether the outcome of an accepted attempt is to be seen at the cloud.
 func (a *Account) follows() bool {
-	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.asksFor(a.Pending, rules{})
+	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.asksFor(a.Pending)
 }
 
 // loadUsers makes the accounts of a server's other users present, those of other connections too, so that

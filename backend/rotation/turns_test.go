@@ -288,7 +288,7 @@ func TestUsersOfOtherConnectionsAreLoaded(t *testing.T) {
 func TestAConnectionThatAnswersNothingHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.faulty.Store(true)
 		w.start()
 		deaf := w.bind(leasedSettings())

@@ -11,7 +11,7 @@ import (
 // and lose the one that the account has come to meanwhile.
 func TestLookingAtAnAccountMakesNoSecondOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, rules{}, serialMethod, odds{})
+		w := newWorld(t, 1, serialMethod, odds{})
 		w.start()
 		c := w.node.core
 		id := w.bind(leasedSettings())

@@ -24,15 +24,10 @@ func (a *Account) add(v Version) {
 // current one, and while a pending or a candidate exists the one that the server had before it, which
 // is the current one too. Nor is the newest one of another place (rule 18). Candidates are no versions and do not
 // count (rule 8).
-func (a *Account) prune(r rules) {
+func (a *Account) prune() {
 	keep := a.Settings.MaxVersions
 	if keep <= 0 {
 		keep = defaultMaxVersions
-	}
-	if r.pruneCandidates {
-		for len(a.Candidates) > 0 && len(a.Candidates)+len(a.Versions) > keep {
-			a.Candidates = a.Candidates[1:]
-		}
 	}
 	n := len(a.Versions) - keep
 	if n <= 0 {
@@ -41,7 +36,7 @@ func (a *Account) prune(r rules) {
 	var kept []Version
 	for i, v := range a.Versions {
 		newer := func(o Version) bool { return o.Place.same(v.Place) }
-		if i >= n || !r.prunePlaces && !slices.ContainsFunc(a.Versions[i+1:], newer) {
+		if i >= n || !slices.ContainsFunc(a.Versions[i+1:], newer) {
 			kept = append(kept, v)
 		}
 	}
@@ -55,7 +50,7 @@ type initialRead struct {
 	place    Place // which one was asked
 }
 
-func (e initialRead) apply(a *Account, r rules) error {
+func (e initialRead) apply(a *Account) error {
 	if !e.place.same(a.Place) || !a.believed() {
 		return errStale
 	}
@@ -63,7 +58,7 @@ func (e initialRead) apply(a *Account, r rules) error {
 		return errStale
 	}
 	a.add(Version{Password: e.password, Source: FromInitial, Created: e.at, Place: a.Place, Roles: a.InitialRoles})
-	a.owesMove(e.at, r)
+	a.owesMove(e.at)
 	return nil
 }
 
@@ -73,7 +68,7 @@ type initialCleared struct {
 	place Place
 }
 
-func (e initialCleared) apply(a *Account, _ rules) error {
+func (e initialCleared) apply(a *Account) error {
 	if !e.place.same(a.Place) || !a.believed() {
 		return errStale
 	}
