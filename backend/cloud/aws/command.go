@@ -13,20 +13,15 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 )
 
-// command is the reset method that runs a script in the guest, by Run Command of AWS Systems Manager. The
-// instance keeps running.
+// command runs scripts in the guest by Run Command of AWS Systems Manager.
 type command struct{ *Provider }
 
-var (
-	_ cloud.PasswordResetter = command{}
-	_ cloud.ResetChecker     = command{}
-	_ cloud.ResetPreparer    = command{}
-)
+var _ guest.Service = command{}
 
 // Resetter implements cloud.PasswordResetters.
 func (p *Provider) Resetter(method string) cloud.PasswordResetter {
 	if method == cloud.MethodCommand {
-		return command{p}
+		return guest.Resetter{Service: command{p}, Keys: p.guests}
 	}
 	return nil
 }
@@ -59,95 +54,58 @@ const (
 	pollInterval    = 2 * time.Second
 )
 
-// Comments of the commands, which the cloud's history shows: at most 100 characters.
-const (
-	commentSet     = "cloudpw: set the password of an account"
-	commentPrepare = "cloudpw: show the public key for passwords, made unless it is there"
-)
+// commentPrefix begins a command's comment, which the cloud's history shows: at most 100 characters.
+const commentPrefix = "cloudpw: "
 
 // commandForm is the form of command ids: that of a UUID.
 var commandForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// ResetTraits implements cloud.PasswordResetter. An agent runs the commands of an instance side by side,
-// so they are not serial. SendCommand could name 50 instances, but it refuses them all for one that has no
-// agent, and Windows servers need each a script of its own.
-func (command) ResetTraits() cloud.ResetTraits {
-	return cloud.ResetTraits{
-		Action:            "SendCommand",
-		BatchSize:         1,
-		SignatureLifetime: requestLifetime,
-		LongestOperation:  deliveryTimeout + executionTimeout + reportMargin,
-		VisibilityGrace:   visibilityGrace,
-		PollInterval:      pollInterval,
+// Limits implements guest.Service. An agent runs the commands of an instance side by side, so they are not serial.
+// SendCommand could name 50 instances, but it refuses them all for one that has no agent, and Windows servers need each
+// a script of its own.
+func (c command) Limits() guest.Limits {
+	limits := guest.Limits{
+		ResetTraits: cloud.ResetTraits{
+			Action:            "SendCommand",
+			BatchSize:         1,
+			SignatureLifetime: requestLifetime,
+			LongestOperation:  deliveryTimeout + executionTimeout + reportMargin,
+			VisibilityGrace:   visibilityGrace,
+			PollInterval:      c.poll,
+		},
+		Call:    sendCommand("").String(),
+		History: "Run Command's history",
 	}
+	if c.mayNotAsk(endpointSSM) {
+		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, as commands for one's own EC2 endpoint are "+
+			"not taken to Amazon's Systems Manager unasked; if they are meant for that, set it to https://ssm.%s.amazonaws.com or its like in the region's partition",
+			cloud.MethodCommand, c.region)
+	}
+	return limits
 }
 
-// CheckReset implements cloud.ResetChecker.
-func (c command) CheckReset(i cloud.Instance, username string) error {
-	if err := c.check(i.Platform); err != nil {
-		return err
+// Send implements guest.Service by ssm SendCommand.
+func (c command) Send(ctx context.Context, wanted guest.Command) (string, error) {
+	instance := wanted.InstanceIDs[0] // BatchSize
+	in := commandInput(instance, wanted.Script, wanted.Purpose)
+	var out *ssm.SendCommandOutput
+	var err error
+	if wanted.AtOnce() {
+		out, err = sendAtOnce(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, in, wanted.Secrets...)
+	} else {
+		out, err = send(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, in)
 	}
-	return guest.CheckUsername(i.Platform, username)
-}
-
-// check refuses what no command can be sent for.
-func (c command) check(platform cloud.Platform) error {
-	switch {
-	case c.mayNotAsk(endpointSSM):
-		return cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, as commands for one's own EC2 endpoint are not taken to "+
-			"Amazon's Systems Manager unasked; if they are meant for that, set it to https://ssm.%s.amazonaws.com or its like in the region's partition", cloud.MethodCommand, c.region)
-	case platform != cloud.Linux && platform != cloud.Windows:
-		return cloud.Errorf(cloud.Refused, "reset_method: the instance is not known to run Linux or Windows, and cloudpw has no command for anything else")
-	}
-	return nil
-}
-
-// StartReset implements cloud.PasswordResetter by ssm SendCommand. The request id of the answer is the
-// command's.
-func (c command) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
-	instance, err := oneInstance(reset)
 	if err != nil {
-		return cloud.ResetStarted{}, err
+		return "", err
 	}
-	script, err := c.script(reset)
-	if err != nil {
-		return cloud.ResetStarted{}, err
-	}
-	out, err := sendAtOnce(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, commandInput(instance, script, commentSet), reset.Password, script.Sealed)
-	if err != nil {
-		return cloud.ResetStarted{}, err
-	}
-	id, err := commandID(instance, out)
-	return cloud.ResetStarted{RequestID: id}, err
-}
-
-func oneInstance(reset cloud.Reset) (string, error) {
-	if n := len(reset.InstanceIDs); n != 1 {
-		return "", cloud.Errorf(cloud.Refused, "ssm SendCommand: %d instances given; a command of cloudpw is for one", n)
-	}
-	return reset.InstanceIDs[0], validateInstanceID(reset.InstanceIDs[0])
-}
-
-// script makes the script of a reset.
-func (c command) script(reset cloud.Reset) (guest.Script, error) {
-	if err := c.check(reset.Platform); err != nil {
-		return guest.Script{}, err
-	}
-	if reset.Platform == cloud.Linux {
-		return guest.Linux(reset.Username, reset.Password)
-	}
-	var key guest.PublicKey
-	if err := key.UnmarshalText([]byte(reset.Prepared)); err != nil {
-		return guest.Script{}, cloud.Errorf(cloud.Refused, "ssm SendCommand: %v", err)
-	}
-	return guest.WindowsSet(reset.Username, reset.Password, key)
+	return commandID(instance, out)
 }
 
 func sendCommand(instance string) call { return call{endpointSSM, "SendCommand", instance} }
 
 // commandInput makes the request that runs a script on an instance. Its lines go as they are: a script
 // holds no "{{", which Systems Manager would take for a parameter's name.
-func commandInput(instance string, script guest.Script, comment string) *ssm.SendCommandInput {
+func commandInput(instance string, script guest.Script, purpose guest.Purpose) *ssm.SendCommandInput {
 	document := shellDocument
 	if script.Interpreter == guest.PowerShell {
 		document = powerShellDocument
@@ -155,7 +113,7 @@ func commandInput(instance string, script guest.Script, comment string) *ssm.Sen
 	return &ssm.SendCommandInput{
 		DocumentName:   &document,
 		InstanceIds:    []string{instance},
-		Comment:        &comment,
+		Comment:        sdk.String(commentPrefix + string(purpose)),
 		TimeoutSeconds: sdk.Int32(int32(deliveryTimeout / time.Second)),
 		Parameters: map[string][]string{
 			"commands":         script.Lines(),

@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -47,30 +46,21 @@ func (c command) invocation(ctx context.Context, id, instance string) (*invocati
 	return i, nil
 }
 
-// How far an invocation is.
-type invocationState int
-
-const (
-	running invocationState = iota
-	ended                   // by itself, with an exit code
-	cutOff                  // by the cloud or the agent; whether the script has run is not known
-)
-
 // state judges the status. What is not known to be final goes on.
-func (i *invocation) state() invocationState {
+func (i *invocation) state() guest.State {
 	switch strings.ToLower(i.status) {
 	case "success":
-		return ended
+		return guest.Exited
 	case "failed":
 		// Undeliverable and Terminated have no script that ended; nor has a document that could not be run.
 		if i.details == "undeliverable" || i.details == "terminated" || i.exitCode < 0 {
-			return cutOff
+			return guest.CutOff
 		}
-		return ended
+		return guest.Exited
 	case "timedout", "cancelled":
-		return cutOff
+		return guest.CutOff
 	}
-	return running
+	return guest.Running
 }
 
 // reason says why an invocation was cut off, in words.
@@ -94,36 +84,26 @@ func (i *invocation) reason() string {
 	return "Systems Manager ended the command (" + text.Line(i.status+", "+i.details, cloud.MaxText) + ")"
 }
 
-// outcome is what an invocation says of a reset: an error of the kind that guest.Outcome gives it, nil for
-// a password that was set, for an invocation that is not running.
-func (i *invocation) outcome() error {
-	if i.state() == ended {
-		return guest.Outcome(i.interpreter, i.exitCode, i.output)
-	}
-	return cloud.Errorf(cloud.Unknown, "%s", i.reason())
-}
-
-// record tells the core what an invocation says of the reset that it is.
-func (c command) record(instance, id string, i *invocation) cloud.ResetRecord {
-	r := cloud.ResetRecord{OperationID: id, State: cloud.OperationRunning}
-	switch {
-	case i == nil:
-		return cloud.ResetRecord{} // not visible yet, as before the command
-	case i.state() == running:
-		return r
-	}
-	err := i.outcome()
-	if err == nil {
-		r.State = cloud.OperationSuccess
-		return r
-	}
-	if guest.NeedsKey(err) {
-		c.guests.drop(instance)
-	}
-	r.State, r.Message = cloud.OperationFailed, "command "+id+": "+err.Error()
-	var failure *cloud.Error
-	if errors.As(err, &failure) && (failure.Kind == cloud.Refused || failure.Kind == cloud.PasswordRefused) {
-		r.Kind = failure.Kind
+// run is the invocation as package guest judges it. Nothing proves of one that was cut off that it has not begun.
+func (i *invocation) run() guest.Run {
+	r := guest.Run{State: i.state(), Interpreter: i.interpreter, ExitCode: i.exitCode, Output: i.output}
+	if r.State == guest.CutOff {
+		r.Failure = cloud.Errorf(cloud.Unknown, "%s", i.reason())
 	}
 	return r
+}
+
+// Look implements guest.Service.
+func (c command) Look(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]guest.Run, error) {
+	runs := make(map[cloud.ResetRef]guest.Run, len(refs))
+	for _, ref := range refs {
+		i, err := c.invocation(ctx, ref.RequestID, ref.InstanceID)
+		if err != nil {
+			return nil, err
+		}
+		if i != nil {
+			runs[ref] = i.run()
+		}
+	}
+	return runs, nil
 }

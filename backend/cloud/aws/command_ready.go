@@ -13,42 +13,12 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// ResetRecords implements cloud.PasswordResetter. Of a reset that a reference names it shows the command.
-// Else an instance has no record, and the question is whether a command could be sent to it: an instance
-// that does not run, or whose agent is not online, is an error that says so, and costs no attempt.
-func (c command) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
-	if c.mayNotAsk(endpointSSM) {
-		return nil, c.check(cloud.Linux)
-	}
-	records := make(map[string]cloud.ResetRecord, len(refs))
-	var unnamed []string
-	for _, ref := range refs {
-		if err := validateInstanceID(ref.InstanceID); err != nil {
-			return nil, err
-		}
-		if ref.RequestID == "" {
-			unnamed = append(unnamed, ref.InstanceID)
-			continue
-		}
-		i, err := c.invocation(ctx, ref.RequestID, ref.InstanceID)
-		if err != nil {
-			return nil, err
-		}
-		records[ref.InstanceID] = c.record(ref.InstanceID, ref.RequestID, i)
-	}
-	if len(unnamed) > 0 {
-		if err := c.ready(ctx, unnamed, records); err != nil {
-			return nil, err
-		}
-	}
-	return records, nil
-}
-
-// ready adds an empty record of each instance to which a command can be sent, and of each that is gone.
-func (c command) ready(ctx context.Context, ids []string, records map[string]cloud.ResetRecord) error {
+// Ready implements guest.Service. An instance that does not run, or whose agent is not online, is an error.
+func (c command) Ready(ctx context.Context, ids []string) (map[string]cloud.ResetRecord, error) {
+	records := make(map[string]cloud.ResetRecord, len(ids))
 	found, err := c.DescribeInstances(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var live []string
 	for _, i := range found {
@@ -58,20 +28,20 @@ func (c command) ready(ctx context.Context, ids []string, records map[string]clo
 		case cloud.StateRunning:
 			live = append(live, i.ID)
 		default:
-			return cloud.Errorf(cloud.Refused, "instance %s is %s, and commands run on running instances only; start it, or wait until it runs", i.ID, i.CloudState)
+			return nil, cloud.Errorf(cloud.Refused, "instance %s is %s, and commands run on running instances only; start it, or wait until it runs", i.ID, i.CloudState)
 		}
 	}
 	managed, err := c.managed(ctx, live)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range live {
 		if err := checkManaged(id, managed[id]); err != nil {
-			return err
+			return nil, err
 		}
 		records[id] = cloud.ResetRecord{}
 	}
-	return nil
+	return records, nil
 }
 
 // maxManagedIDs is how many nodes a page of DescribeInstanceInformation has at most.

@@ -27,7 +27,8 @@ import (
 // go on.
 type commanded struct {
 	*simulated
-	command
+	*Provider
+	guest.Resetter
 	world *model.World
 }
 
@@ -41,7 +42,16 @@ func startCommandedWith(t *testing.T, operation time.Duration) *commanded {
 	s := startSimulatedWith(t, cloudsim.Options{Options: model.Options{OperationTime: operation}, TLS: true}, cloudsim.SeedOptions{})
 	p := newTestProvider(t, s.cfg)
 	p.poll = time.Millisecond
-	return &commanded{s, p.Resetter(cloud.MethodCommand).(command), s.sim.World()}
+	return &commanded{s, p, resetterOf(t, p), s.sim.World()}
+}
+
+func resetterOf(t *testing.T, p *Provider) guest.Resetter {
+	t.Helper()
+	r, ok := p.Resetter(cloud.MethodCommand).(guest.Resetter)
+	if !ok {
+		t.Fatalf("the method is %T", p.Resetter(cloud.MethodCommand))
+	}
+	return r
 }
 
 func (s *commanded) add(t *testing.T, server model.Server) string {
@@ -142,7 +152,7 @@ func TestCommandNeedsARunningAgent(t *testing.T) {
 	if _, known := records["i-00000000"]; err != nil || known || len(records) != 2 {
 		t.Errorf("records %+v, %v; want the two that exist", records, err)
 	}
-	if asked, passed := len(s.requests())-s.sent("SendCommand"), len(s.gate.passed()); asked != passed {
+	if asked, passed := len(s.requests())-s.sent("SendCommand"), len(s.simulated.gate.passed()); asked != passed {
 		t.Errorf("%d requests besides SendCommand, but the gate was waited for %d times", asked, passed)
 	}
 }
@@ -295,9 +305,6 @@ func TestCommandPreparationFails(t *testing.T) {
 			if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%v, want kind %q and %q", err, cloud.Refused, c.text)
 			}
-			if s.guests.get(id) != "" {
-				t.Error("a key is remembered that nobody has shown")
-			}
 		})
 	}
 }
@@ -316,16 +323,6 @@ func TestCommandPreparationEndsWithItsContext(t *testing.T) {
 	// The answer to the command may be lost as well.
 	if kind := cloud.KindOf(err); kind != cloud.Refused && kind != cloud.Unknown {
 		t.Errorf("%v, want an error about the time", err)
-	}
-}
-
-func TestGuestKeysAreBounded(t *testing.T) {
-	var g guestKeys
-	for n := range maxGuestKeys + 10 {
-		g.put(strings.Repeat("x", n%7)+string(rune(n)), "key")
-	}
-	if n := len(g.keys); n > maxGuestKeys {
-		t.Errorf("%d keys are kept", n)
 	}
 }
 
@@ -394,7 +391,7 @@ func TestCommandRefusesBadInputUnsent(t *testing.T) {
 	cfg := s.cfg
 	cfg.Endpoints = maps.Clone(cfg.Endpoints)
 	delete(cfg.Endpoints, endpointSSM)
-	bare := newTestProvider(t, cfg).Resetter(cloud.MethodCommand).(command)
+	bare := resetterOf(t, newTestProvider(t, cfg))
 	_, started := bare.StartReset(t.Context(), good)
 	_, looked := bare.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: linux}})
 	_, prepared := bare.PrepareReset(t.Context(), good)
@@ -432,22 +429,25 @@ func TestResetters(t *testing.T) {
 func TestInvocationStates(t *testing.T) {
 	for name, c := range map[string]struct {
 		i     invocation
-		state cloud.OperationState
+		state guest.State
 		kind  cloud.Kind
 	}{
-		"delayed":               {invocation{status: "Delayed", details: "delayed", exitCode: -1}, cloud.OperationRunning, ""},
-		"cancelling":            {invocation{status: "Cancelling", details: "cancelling", exitCode: -1}, cloud.OperationRunning, ""},
-		"a new status":          {invocation{status: "Frozen", exitCode: -1}, cloud.OperationRunning, ""},
-		"silent success":        {invocation{status: "Success", interpreter: guest.Shell}, cloud.OperationFailed, ""},
-		"terminated":            {invocation{status: "Failed", details: "terminated", exitCode: -1}, cloud.OperationFailed, ""},
-		"never run":             {invocation{status: "Failed", details: "failed", exitCode: -1}, cloud.OperationFailed, ""},
-		"timed out with blanks": {invocation{status: "TimedOut", details: "deliverytimedout", exitCode: 81}, cloud.OperationFailed, ""},
-		"no such user":          {invocation{status: "Failed", details: "failed", exitCode: 82, interpreter: guest.Shell}, cloud.OperationFailed, cloud.Refused},
+		"delayed":               {invocation{status: "Delayed", details: "delayed", exitCode: -1}, guest.Running, ""},
+		"cancelling":            {invocation{status: "Cancelling", details: "cancelling", exitCode: -1}, guest.Running, ""},
+		"a new status":          {invocation{status: "Frozen", exitCode: -1}, guest.Running, ""},
+		"silent success":        {invocation{status: "Success", interpreter: guest.Shell}, guest.Exited, cloud.Unknown},
+		"terminated":            {invocation{status: "Failed", details: "terminated", exitCode: -1}, guest.CutOff, cloud.Unknown},
+		"never run":             {invocation{status: "Failed", details: "failed", exitCode: -1}, guest.CutOff, cloud.Unknown},
+		"timed out with blanks": {invocation{status: "TimedOut", details: "deliverytimedout", exitCode: 81}, guest.CutOff, cloud.Unknown},
+		"no such user":          {invocation{status: "Failed", details: "failed", exitCode: 82, interpreter: guest.Shell}, guest.Exited, cloud.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := command{&Provider{guests: &guestKeys{}}}.record("i-00000000", "id", &c.i)
-			if r.State != c.state || r.Kind != c.kind || r.OperationID != "id" || (r.State == cloud.OperationFailed) != (r.Message != "") {
-				t.Errorf("%+v", r)
+			run := c.i.run()
+			if run.State != c.state || (run.Failure != nil) != (c.state == guest.CutOff) {
+				t.Errorf("%+v", run)
+			}
+			if c.state != guest.Running && cloud.KindOf(run.Outcome()) != c.kind {
+				t.Errorf("outcome %v", run.Outcome())
 			}
 		})
 	}

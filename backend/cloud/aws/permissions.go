@@ -96,8 +96,8 @@ func (p *Provider) checkEC2(ctx context.Context, some *cloud.Instance, findErr e
 
 // checkSSM tries the actions of resets. Without any instance, one that cannot exist is named.
 func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.Permission {
-	if p.mayNotAsk(endpointSSM) {
-		why := (command{p}).check(cloud.Linux).Error()
+	if unavailable := (command{p}).Limits().Unavailable; unavailable != nil {
+		why := unavailable.Error()
 		return []cloud.Permission{
 			p.commandPermission(cloud.Permission{Message: why}),
 			untried("ssm:GetCommandInvocation", forOutcome, false, "*", why),

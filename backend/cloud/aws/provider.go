@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
@@ -28,9 +29,9 @@ type Provider struct {
 	gate    cloud.Gate
 	timeout time.Duration
 	keys    *keySource
-	// guests are the public keys of Windows servers, for PrepareReset.
-	guests *guestKeys
-	// poll is the time between two looks at a command that PrepareReset waits for.
+	// guests are the public keys of Windows servers.
+	guests *guest.Keys
+	// poll is the time between two looks at a command. Tests shorten it.
 	poll time.Duration
 	// endpoints are the services' URLs that the operator has set.
 	endpoints map[string]string
@@ -63,7 +64,7 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 		gate:      cfg.Gate,
 		timeout:   cfg.RequestTimeout,
 		keys:      keys,
-		guests:    &guestKeys{},
+		guests:    &guest.Keys{},
 		poll:      pollInterval,
 		endpoints: cfg.Endpoints,
 	}, nil

@@ -1,7 +1,7 @@
-// Package guest makes the scripts that set an operating-system password by a command which a cloud's
-// agent runs inside the server (AWS Systems Manager, Tencent's TAT), and judges what came of them. It
-// calls no cloud: a provider hands a [Script] to its cloud's command API and hands exit code and output
-// back.
+// Package guest sets operating-system passwords by commands that a cloud's agent runs inside the server (AWS
+// Systems Manager, Tencent's TAT). It makes the scripts, judges what came of them, and holds what every such reset
+// method does ([Resetter]). It knows no cloud: a provider gives a [Service], which sends a [Command], looks how far it
+// is, and says what its limits are.
 //
 // The password is the caller's own, so a command may be repeated: it sets the same value again. In no
 // direction does a clear password stand in a command, which clouds keep in their histories, in its

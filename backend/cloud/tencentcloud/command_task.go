@@ -3,7 +3,6 @@ package tencentcloud
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -122,18 +121,8 @@ var ends = map[string]verdict{
 	"TERMINATED":     {cloud.Unknown, "the command was cancelled while it ran"},
 }
 
-// final says whether the command has ended.
-func (t task) final() bool {
-	_, ended := ends[t.status]
-	return ended || t.exited()
-}
-
-// exited says whether the exit code is the command's own.
-func (t task) exited() bool { return t.status == "SUCCESS" || t.status == "FAILED" }
-
-// failure is why a command has no exit code of its own.
-func (t task) failure() *cloud.Error {
-	end := ends[t.status]
+// failure is why a command has no exit code of its own, in the words of the state in which it ended.
+func (t task) failure(end verdict) *cloud.Error {
 	e := cloud.Errorf(end.kind, "%s", end.advice)
 	if t.reason != "" && t.interpreter == guest.Shell { // a Windows guest's words are kept out, see package guest
 		e.Message += "; the cloud says: " + t.reason
@@ -141,84 +130,45 @@ func (t task) failure() *cloud.Error {
 	return e
 }
 
-// outcome judges the final task of a command that was to set a password.
-func (t task) outcome() error {
-	if t.exited() {
-		return t.about(guest.Outcome(t.interpreter, t.exitCode, t.output))
+// run is the task as package guest judges it. A state that is not known is not final.
+func (t task) run() guest.Run {
+	if t.status == "SUCCESS" || t.status == "FAILED" {
+		return guest.Run{State: guest.Exited, Interpreter: t.interpreter, ExitCode: t.exitCode, Output: t.output}
 	}
-	return t.about(t.failure())
+	if end, ended := ends[t.status]; ended {
+		return guest.Run{State: guest.CutOff, Interpreter: t.interpreter, Failure: t.failure(end)}
+	}
+	return guest.Run{State: guest.Running}
 }
 
-// key judges the final task of a preparation.
-func (t task) key() (guest.PublicKey, error) {
-	if t.exited() {
-		key, err := guest.Prepared(t.exitCode, t.output)
-		return key, t.about(err)
-	}
-	e := t.failure()
-	e.Kind = cloud.Refused // it sets no password, however it ended
-	return guest.PublicKey{}, t.about(e)
-}
-
-// about adds to an error what it is about.
-func (t task) about(err error) error {
-	var e *cloud.Error
-	if errors.As(err, &e) {
-		e.Message = runCommand.String() + " (" + t.invocation + "): " + e.Message
-	}
-	return err
-}
-
-// ResetRecords implements cloud.PasswordResetter. TAT keeps a record of each command; of an instance
-// without one it is told whether it exists.
-func (c command) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
-	records := make(map[string]cloud.ResetRecord, len(refs))
-	var instances, invocations []string
-	for _, ref := range refs {
-		if ref.RequestID == "" {
-			instances = append(instances, ref.InstanceID)
-			continue
-		}
-		invocations = append(invocations, ref.RequestID)
-		// Not shown yet. Whether the instance is gone turns out when the command is repeated.
-		records[ref.InstanceID] = cloud.ResetRecord{}
-	}
-	if len(instances) > 0 {
-		set, err := c.describe(ctx, instances)
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range set {
-			s, _ := state(value(i.InstanceState), value(i.RestrictState))
-			records[value(i.InstanceId)] = cloud.ResetRecord{Gone: s == cloud.StateGone}
-		}
+// Look implements guest.Service. TAT keeps a record of each command.
+func (c command) Look(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]guest.Run, error) {
+	invocations := make([]string, len(refs))
+	for i, ref := range refs {
+		invocations[i] = ref.RequestID
 	}
 	tasks, err := c.tasks(ctx, invocations)
 	if err != nil {
 		return nil, err
 	}
+	runs := make(map[cloud.ResetRef]guest.Run, len(tasks))
 	for _, t := range tasks {
-		if slices.Contains(refs, cloud.ResetRef{InstanceID: t.instance, RequestID: t.invocation}) {
-			records[t.instance] = t.record()
-		}
+		runs[cloud.ResetRef{InstanceID: t.instance, RequestID: t.invocation}] = t.run()
 	}
-	return records, nil
+	return runs, nil
 }
 
-// record is the task as the rotation core wants it. A state that is not known is not final.
-func (t task) record() cloud.ResetRecord {
-	r := cloud.ResetRecord{OperationID: t.invocation, State: cloud.OperationRunning}
-	if !t.final() {
-		return r
+// Ready implements guest.Service. Of an instance it is told whether it exists; TAT itself looks at its state and its
+// agent before it takes a command.
+func (c command) Ready(ctx context.Context, ids []string) (map[string]cloud.ResetRecord, error) {
+	set, err := c.describe(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
-	err := t.outcome()
-	if err == nil {
-		r.State = cloud.OperationSuccess
-		return r
+	records := make(map[string]cloud.ResetRecord, len(set))
+	for _, i := range set {
+		s, _ := state(value(i.InstanceState), value(i.RestrictState))
+		records[value(i.InstanceId)] = cloud.ResetRecord{Gone: s == cloud.StateGone}
 	}
-	r.State, r.Message = cloud.OperationFailed, err.Error()
-	if kind := cloud.KindOf(err); kind == cloud.Refused || kind == cloud.PasswordRefused {
-		r.Kind = kind
-	}
-	return r
+	return records, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -17,11 +18,19 @@ import (
 
 const testInvocation = "inv-hrsi4bnr"
 
-func testCommand(t *testing.T, f *fakeCloud) command {
+// method is the reset method over a provider's commands, with what tests look at of that.
+type method struct {
+	*provider
+	guest.Resetter
+}
+
+func methodOf(p *provider) method { return method{p, guest.Resetter{Service: command{p}}} }
+
+func testCommand(t *testing.T, f *fakeCloud) method {
 	t.Helper()
 	cfg := testConfig(t, f.URL)
 	cfg.Endpoints["tat"] = f.URL
-	return command{newTestProvider(t, cfg)}
+	return methodOf(newTestProvider(t, cfg))
 }
 
 func linuxReset(ids ...string) cloud.Reset {
@@ -33,10 +42,10 @@ func TestCommandIsOneRequest(t *testing.T) {
 		reply(w, map[string]any{"CommandId": "cmd-7pzdh2if", "InvocationId": testInvocation})
 	})
 	c := testCommand(t, f)
-	if prepared, err := c.PrepareReset(t.Context(), linuxReset("ins-r8hr2upy")); prepared != "" || err != nil || len(f.seen()) != 0 {
+	if prepared, err := c.Resetter.PrepareReset(t.Context(), linuxReset("ins-r8hr2upy")); prepared != "" || err != nil || len(f.seen()) != 0 {
 		t.Errorf("Linux was prepared: %q, %v", prepared, err)
 	}
-	started, err := c.StartReset(t.Context(), linuxReset("ins-r8hr2upy", "ins-5d8a23rs"))
+	started, err := c.Resetter.StartReset(t.Context(), linuxReset("ins-r8hr2upy", "ins-5d8a23rs"))
 	if err != nil || started != (cloud.ResetStarted{RequestID: testInvocation}) {
 		t.Fatalf("%+v, %v", started, err)
 	}
@@ -80,21 +89,21 @@ func TestCommandRefusesBadInputUnsent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reset := linuxReset("ins-r8hr2upy")
 			tc.change(&reset)
-			_, err := c.StartReset(t.Context(), reset)
+			_, err := c.Resetter.StartReset(t.Context(), reset)
 			wantKind(t, err, tc.kind)
 		})
 	}
-	bare := command{newTestProvider(t, testConfig(t, f.URL))} // endpoints.cvm alone
-	_, err := bare.StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
+	bare := methodOf(newTestProvider(t, testConfig(t, f.URL))) // endpoints.cvm alone
+	_, err := bare.Resetter.StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
 	if e := errorOfKind(t, err, cloud.Refused); !strings.Contains(e.Error(), "endpoints.tat") {
 		t.Errorf("%v", e)
 	}
 	for name, i := range map[string]cloud.Instance{"unknown platform": {}, "user of digits": {Platform: cloud.Linux}} {
-		if err := c.CheckReset(i, "1000"); err == nil {
+		if err := c.Resetter.CheckReset(i, "1000"); err == nil {
 			t.Errorf("%s: a role may be written", name)
 		}
 	}
-	if err := c.CheckReset(cloud.Instance{Platform: cloud.Windows}, "Administrator"); err != nil {
+	if err := c.Resetter.CheckReset(cloud.Instance{Platform: cloud.Windows}, "Administrator"); err != nil {
 		t.Error(err)
 	}
 	if n := len(f.seen()); n != 0 {
@@ -107,7 +116,7 @@ func TestCommandWithUnusableAnswers(t *testing.T) {
 		"no invocation": {}, "of no type": {"InvocationId": 7}, "of no form": {"InvocationId": "../" + testPassword},
 	} {
 		f := newFakeCloud(t, func(w http.ResponseWriter, _ string, _ map[string]any) { reply(w, answer) })
-		_, err := testCommand(t, f).StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
+		_, err := testCommand(t, f).Resetter.StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
 		t.Log(name)
 		wantKind(t, err, cloud.Unknown)
 	}
@@ -115,7 +124,7 @@ func TestCommandWithUnusableAnswers(t *testing.T) {
 	f := newFakeCloud(t, func(w http.ResponseWriter, _ string, body map[string]any) {
 		fail(w, "InvalidParameterValue.InvalidContent", "You sent "+body["Content"].(string))
 	})
-	_, err := testCommand(t, f).StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
+	_, err := testCommand(t, f).Resetter.StartReset(t.Context(), linuxReset("ins-r8hr2upy"))
 	if e := errorOfKind(t, err, cloud.Refused); !strings.HasSuffix(e.Message, "You sent [redacted]") {
 		t.Errorf("%v", e)
 	}
@@ -164,7 +173,7 @@ func TestTaskRecords(t *testing.T) {
 				}
 				reply(w, map[string]any{"TotalCount": 1, "InvocationTaskSet": []any{shown, map[string]any{"InvocationId": "inv-others00", "InstanceId": "ins-00000001", "TaskStatus": "SUCCESS"}, nil}})
 			})
-			got, err := testCommand(t, f).ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "ins-00000001", RequestID: testInvocation}, {InstanceID: "ins-00000002", RequestID: testInvocation}})
+			got, err := testCommand(t, f).Resetter.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "ins-00000001", RequestID: testInvocation}, {InstanceID: "ins-00000002", RequestID: testInvocation}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,14 +218,14 @@ func TestTasksAreReadInPages(t *testing.T) {
 	for i := range 6 {
 		ids = append(ids, fmt.Sprintf("inv-%08d", i))
 	}
-	tasks, err := c.tasks(t.Context(), ids)
+	tasks, err := command{c.provider}.tasks(t.Context(), ids)
 	if err != nil || len(tasks) != 235 || len(f.seen()) != 4 {
 		t.Errorf("%d tasks by %d requests, %v", len(tasks), len(f.seen()), err)
 	}
 }
 
 func TestCommandTraits(t *testing.T) {
-	traits := command{newTestProvider(t, testConfig(t, ""))}.ResetTraits()
+	traits := methodOf(newTestProvider(t, testConfig(t, ""))).Resetter.ResetTraits()
 	if traits.Action != "RunCommand" || traits.BatchSize != 100 || traits.PollBatch != 5 || traits.Serial || traits.LongestOperation < 10*time.Minute {
 		t.Errorf("%+v", traits)
 	}
@@ -226,21 +235,21 @@ func TestCommandTraits(t *testing.T) {
 }
 
 // start sends a reset by command in the simulator.
-func (s *simulated) start(t *testing.T, id, user, secret string) (command, cloud.ResetStarted, error) {
+func (s *simulated) start(t *testing.T, id, user, secret string) (method, cloud.ResetStarted, error) {
 	t.Helper()
-	c := command{s.provider}
+	c := methodOf(s.provider)
 	found, err := s.DescribeInstances(t.Context(), []string{id})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d instances, %v", len(found), err)
 	}
-	started, err := c.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, Platform: found[0].Platform})
+	started, err := c.Resetter.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, Platform: found[0].Platform})
 	return c, started, err
 }
 
 // recordOf asks for the record of a command on an instance.
-func recordOf(t *testing.T, c command, id, invocation string) (cloud.ResetRecord, bool) {
+func recordOf(t *testing.T, c method, id, invocation string) (cloud.ResetRecord, bool) {
 	t.Helper()
-	records, err := c.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: id, RequestID: invocation}})
+	records, err := c.Resetter.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: id, RequestID: invocation}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,12 +261,12 @@ func TestSimCommandOnWindows(t *testing.T) {
 	s := newSimulated(t, model.Options{OperationTime: time.Millisecond})
 	id := s.add(t, model.Server{Platform: model.Windows})
 	user, secret := s.fresh(t, id)
-	c := command{s.provider}
+	c := methodOf(s.provider)
 	reset := cloud.Reset{InstanceIDs: []string{id}, Username: user, Platform: cloud.Windows}
 	set := func() (cloud.ResetRecord, bool) {
 		t.Helper()
 		reset.Password = secret
-		started, err := c.StartReset(t.Context(), reset)
+		started, err := c.Resetter.StartReset(t.Context(), reset)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +277,7 @@ func TestSimCommandOnWindows(t *testing.T) {
 	prepare := func() {
 		t.Helper()
 		var err error
-		if reset.Prepared, err = c.PrepareReset(t.Context(), reset); err != nil || reset.Prepared == "" {
+		if reset.Prepared, err = c.Resetter.PrepareReset(t.Context(), reset); err != nil || reset.Prepared == "" {
 			t.Fatalf("%q, %v", reset.Prepared, err)
 		}
 	}
@@ -293,7 +302,7 @@ func TestSimCommandOnWindows(t *testing.T) {
 	if err := s.world.SetGuest(id, model.Guest{Conditions: guestos.Conditions{NotRoot: true}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.PrepareReset(t.Context(), reset)
+	_, err := c.Resetter.PrepareReset(t.Context(), reset)
 	if e := errorOfKind(t, err, cloud.Refused); !strings.Contains(e.Error(), "SYSTEM") {
 		t.Errorf("%v", e)
 	}
@@ -329,7 +338,7 @@ func TestSimCommandRefusals(t *testing.T) {
 			}
 		})
 	}
-	_, err := command{s.provider}.StartReset(t.Context(), linuxReset("ins-zzzzzzzz"))
+	_, err := methodOf(s.provider).Resetter.StartReset(t.Context(), linuxReset("ins-zzzzzzzz"))
 	wantFailure(t, err, cloud.NotFound, "ResourceNotFound.InstanceNotFound", "region")
 	if _, err := s.world.Deny(model.TencentCloud, testAccessKey, []string{"tat:RunCommand"}); err != nil {
 		t.Fatal(err)
@@ -390,8 +399,8 @@ func TestSimCommandForAGroup(t *testing.T) {
 	if err := s.world.SetGuest(ids[3], model.Guest{Conditions: guestos.Conditions{NoChpasswd: true}}); err != nil {
 		t.Fatal(err)
 	}
-	c := command{s.provider}
-	started, err := c.StartReset(t.Context(), linuxReset(ids...))
+	c := methodOf(s.provider)
+	started, err := c.Resetter.StartReset(t.Context(), linuxReset(ids...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,7 +408,7 @@ func TestSimCommandForAGroup(t *testing.T) {
 	for _, id := range ids {
 		refs = append(refs, cloud.ResetRef{InstanceID: id, RequestID: started.RequestID})
 	}
-	records, err := c.ResetRecords(t.Context(), refs)
+	records, err := c.Resetter.ResetRecords(t.Context(), refs)
 	if err != nil || len(records) != len(ids) {
 		t.Fatalf("%d records, %v", len(records), err)
 	}

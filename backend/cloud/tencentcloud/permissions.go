@@ -109,13 +109,8 @@ func (p *provider) tryCommand(ctx context.Context, why string) []cloud.Permissio
 	if why != "" {
 		return []cloud.Permission{untried(runCommand, forCommand, false, why), read}
 	}
-	keys, err := p.source.get(ctx)
-	if err == nil {
-		err = p.gate.Wait(ctx, runCommand.name)
-	}
-	if err == nil {
-		_, err = command{p}.run(ctx, keys, []string{probeInstance}, guest.Script{Interpreter: guest.Shell, Text: "exit 0\n"})
-	}
+	_, err = command{p}.Send(ctx, guest.Command{InstanceIDs: []string{probeInstance},
+		Script: guest.Script{Interpreter: guest.Shell, Text: "exit 0\n"}, Purpose: guest.TryPermission})
 	return []cloud.Permission{triedOnNoInstance(runCommand, forCommand, false, err), read}
 }
 

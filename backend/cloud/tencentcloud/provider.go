@@ -16,7 +16,7 @@ import (
 type provider struct {
 	sender
 	cfg cloud.Config
-	// poll is the time between two looks at a command whose end is waited for. Tests shorten it.
+	// poll is the time between two looks at a command. Tests shorten it.
 	poll time.Duration
 }
 
@@ -59,12 +59,12 @@ type sender struct {
 
 // ask makes one call, and repeats only one that the cloud throttled while a client waits: it waits for the
 // gate, bounds the exchange and translates its error.
-func (d *sender) ask(ctx context.Context, a action, send func(context.Context, *session) error) error {
-	return cloud.Patiently(ctx, func() error { return d.askOnce(ctx, a, send) })
+func (d *sender) ask(ctx context.Context, a action, send func(context.Context, *session) error, secrets ...string) error {
+	return cloud.Patiently(ctx, func() error { return d.askOnce(ctx, a, send, secrets...) })
 }
 
 // askOnce is ask for a call that is not repeated when throttled.
-func (d *sender) askOnce(ctx context.Context, a action, send func(context.Context, *session) error) error {
+func (d *sender) askOnce(ctx context.Context, a action, send func(context.Context, *session) error, secrets ...string) error {
 	s, err := d.source.get(ctx)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (d *sender) askOnce(ctx context.Context, a action, send func(context.Contex
 	if err := d.gate.Wait(ctx, a.name); err != nil {
 		return err
 	}
-	return d.exchange(ctx, a, s, send)
+	return d.exchange(ctx, a, s, send, secrets...)
 }
 
 // exchange sends one request at once. Temporary keys that the cloud no longer accepts are dropped, so

@@ -10,6 +10,7 @@ import (
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
@@ -46,7 +47,7 @@ func (p *provider) Resetter(method string) cloud.PasswordResetter {
 	case cloud.MethodAPI:
 		return p
 	case cloud.MethodCommand:
-		return command{p}
+		return guest.Resetter{Service: command{p}}
 	}
 	return nil
 }
