@@ -42,9 +42,6 @@ type Options struct {
 	// turn is called where a goroutine has just been woken, or starts, and holds no lock. A simulation
 	// decides there who of several goes first, which makes its histories repeatable. Only tests set it.
 	turn func(ctx context.Context, id ID)
-	// saving is told of every record before it is written, which spares a checker reading it back.
-	// Only tests set it.
-	saving func(*Account)
 }
 
 // Ciphertext is an initial password as the cloud has it, and what is needed to choose the key.
@@ -117,9 +114,6 @@ func New(o Options) *Core {
 	}
 	if o.turn == nil {
 		o.turn = func(context.Context, ID) {}
-	}
-	if o.saving == nil {
-		o.saving = func(*Account) {}
 	}
 	clock := newClock(o.Now, time.Now)
 	o.Now = clock.now
@@ -301,7 +295,6 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 			e.rec, e.loaded = nil, false
 		}
 	}()
-	c.opts.saving(next)
 	if err := saveAccount(ctx, c.opts.Storage, next); err != nil {
 		e.rec, e.loaded = nil, false
 		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff)) // look again, whatever became of the write

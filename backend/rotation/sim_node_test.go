@@ -25,7 +25,6 @@ type simNode struct {
 	ids       atomic.Int64
 	mu        sync.Mutex
 	last      map[string]time.Time // per action, the last request
-	written   map[string]*Account  // by key, the record that is being written
 }
 
 func (n *simNode) dead() bool    { return n.isDead.Load() }
@@ -79,19 +78,6 @@ func (n *simNode) turn(ctx context.Context, id ID) {
 	pass(d)
 }
 
-// saving keeps a record that is about to be written, for the checker. Records are never changed later.
-func (n *simNode) saving(a *Account) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.written[accountKey(a.ID)] = a
-}
-
-func (n *simNode) writing(key string) *Account {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.written[key]
-}
-
 // newID makes ids that are unique over all nodes and easy to read in a trace.
 func (n *simNode) newID() (string, error) {
 	return fmt.Sprintf("n%d-%d", n.id, n.ids.Add(1)), nil
@@ -101,7 +87,7 @@ func (n *simNode) newID() (string, error) {
 func (w *world) start() {
 	w.mu.Lock()
 	w.nodes++
-	n := &simNode{w: w, id: w.nodes, last: map[string]time.Time{}, written: map[string]*Account{}}
+	n := &simNode{w: w, id: w.nodes, last: map[string]time.Time{}}
 	w.node = n
 	w.mu.Unlock()
 	n.core = New(Options{
@@ -124,7 +110,6 @@ func (w *world) start() {
 		},
 		Decrypt: simDecrypt,
 		turn:    n.turn,
-		saving:  n.saving,
 	})
 	w.tracef("node %d starts", n.id)
 	n.core.Start()

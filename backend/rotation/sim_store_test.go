@@ -34,13 +34,14 @@ func (d *simDisk) raw(key string) []byte {
 	return d.m[key]
 }
 
-// set writes a record, or deletes it if value is nil. rec is the value decoded, if it is a record.
-func (d *simDisk) set(key string, value []byte, rec *Account) {
+// set writes a record, or deletes it if value is nil.
+func (d *simDisk) set(key string, value []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i, found := slices.BinarySearch(d.keys, key)
 	if value != nil {
-		d.m[key], d.parsed[key] = value, rec
+		d.m[key] = value
+		delete(d.parsed, key)
 		if !found {
 			d.keys = slices.Insert(d.keys, i, key)
 		}
@@ -155,7 +156,7 @@ func (s simStorage) write(what, key string, value []byte) error {
 		w.tracef("node %d: %s %s fails", s.n.id, what, key)
 		return errSimStorage
 	}
-	w.land(key, value, s.n.writing(key))
+	w.land(key, value)
 	if crash == crashAfter {
 		s.n.die("after", what, key)
 		return errSimStorage
@@ -167,15 +168,15 @@ func (s simStorage) write(what, key string, value []byte) error {
 	return nil
 }
 
-// land changes the disk, and has the change checked. rec is the value decoded, if it is a record.
-func (w *world) land(key string, value []byte, rec *Account) {
+// land changes the disk, and has the change checked.
+func (w *world) land(key string, value []byte) {
 	id, isAccount := idOfKey(key)
 	var before *Account
 	counted := isAccount && !w.faulty.Load()
 	if isAccount {
 		before = w.record(id)
 	}
-	w.disk.set(key, value, rec)
+	w.disk.set(key, value)
 	if isAccount {
 		w.freesLanded(before, w.record(id))
 		w.joinsLanded(id, w.record(id))

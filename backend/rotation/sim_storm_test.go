@@ -38,7 +38,7 @@ func (w *world) put(t *testing.T, a *Account) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.land(accountKey(a.ID), raw, a)
+	w.land(accountKey(a.ID), raw)
 }
 
 // end revokes a lease as Vault does, and fails the test if the core does not take it at once.
