@@ -126,16 +126,14 @@ func TestMisspeltField(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"ttl", "ttl", 0}, {"tll", "ttl", 1}, {"tt", "ttl", 1}, {"ttll", "ttl", 1}, {"abcd", "acbd", 2}, {"kitten", "sitting", 3}} {
-		if got := editDistance(c.a, c.b, 9); got != c.want {
-			t.Errorf("%s, %s: %d, want %d", c.a, c.b, got, c.want)
+func TestNearest(t *testing.T) {
+	known := []string{"ttl", "max_ttl", "username", "kitten"}
+	for name, want := range map[string]string{
+		"ttl": "ttl", "tll": "ttl", "tt": "", "ttll": "ttl", "mxa_ttl": "max_ttl", "usrname": "username", "usernames_all": "", "sitting": "", "": "",
+		"überlang-name": "", strings.Repeat("max_ttl", 100_000): "",
+	} {
+		if got := nearest(name, known); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
-	}
-	if got := editDistance("a", "abcdefgh", 3); got != 3 {
-		t.Errorf("past the most: %d, want 3", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
@@ -351,25 +352,23 @@ const bindWorkers = 16
 // inParallel calls do for 0 to n-1, several at a time. After an error it begins no more calls, and
 // returns the first.
 func inParallel(log hclog.Logger, n int, do func(i int) error) error {
-	var wg sync.WaitGroup
-	var next atomic.Int64
+	var group errgroup.Group
 	var failed atomic.Bool
-	var once sync.Once
-	var first error
-	for range min(n, bindWorkers) {
-		wg.Go(func() {
-			for !failed.Load() {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := guard.Do(log, "work side by side", func() error { return do(i) }); err != nil {
-					once.Do(func() { first = err })
-					failed.Store(true)
-				}
+	group.SetLimit(bindWorkers)
+	for i := range n {
+		if failed.Load() {
+			break
+		}
+		group.Go(func() error {
+			if failed.Load() {
+				return nil // it has waited for one that failed
 			}
+			err := guard.Do(log, "work side by side", func() error { return do(i) })
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
 		})
 	}
-	wg.Wait()
-	return first
+	return group.Wait()
 }

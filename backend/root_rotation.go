@@ -214,15 +214,4 @@ type clock struct {
 	sleep func(ctx context.Context, d time.Duration) error
 }
 
-func wallClock() clock {
-	return clock{now: time.Now, sleep: func(ctx context.Context, d time.Duration) error {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}}
-}
+func wallClock() clock { return clock{now: time.Now, sleep: cloud.Sleep} }

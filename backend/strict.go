@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -136,41 +137,23 @@ func refusedField(path *framework.Path, req *logical.Request, name string, allow
 	return fmt.Sprintf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), command("path-help", req.Path))
 }
 
+// maxMisspelt is how many letters of a name may be wrong.
+const maxMisspelt = 2
+
 // nearest is the name that a misspelt one was meant to be: the one that takes the fewest changes, if at
-// most two letters of it, and a third of all, are wrong.
+// most maxMisspelt letters of it, and a third of all, are wrong.
 func nearest(name string, known []string) string {
-	best, least := "", min(2, len(name)/3)+1
+	best, least := "", min(maxMisspelt, len(name)/3)+1
 	for _, candidate := range known {
-		if d := editDistance(name, candidate, least); d < least {
+		// A name of any length costs no time. The library's own bound, MaxCost, panics on some names (v1.2.1).
+		if far := len(name) - len(candidate); far >= least || -far >= least {
+			continue
+		}
+		if d := levenshtein.Distance(name, candidate, nil); d < least {
 			best, least = candidate, d
 		}
 	}
 	return best
-}
-
-// editDistance is how many letters have to be put in, taken out or changed to make b of a; most, where
-// it is that many or more.
-func editDistance(a, b string, most int) int {
-	if len(a)-len(b) >= most || len(b)-len(a) >= most {
-		return most
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return min(row[len(b)], most)
 }
 
 // verb is the operation as users know it.

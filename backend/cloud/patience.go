@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -25,26 +24,36 @@ const (
 // The pause is the one that the cloud asked for, or about half a second and then a second. If it does not
 // fit into ctx, and after three tries, the cloud's answer is returned as it came.
 func Patiently(ctx context.Context, request func() error) error {
-	pauses := backoff.NewExponentialBackOff(backoff.WithMultiplier(2))
-	for try := 1; ; try++ {
-		err := request()
-		var refused *Error
-		if try == patientTries || !IsInteractive(ctx) || !errors.As(err, &refused) || refused.Kind != Throttled {
-			return err
-		}
-		pause := pauses.NextBackOff()
-		if refused.RetryAfter > 0 {
-			pause = refused.RetryAfter
-		}
-		if end, ok := ctx.Deadline(); pause > patientPause || ok && time.Until(end) <= pause {
-			return err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
+	if !IsInteractive(ctx) {
+		return request()
 	}
+	pauses := &patience{BackOff: backoff.NewExponentialBackOff(backoff.WithMultiplier(2)), ctx: ctx}
+	_ = backoff.Retry(func() error {
+		pauses.answer = request()
+		if KindOf(pauses.answer) != Throttled {
+			return nil
+		}
+		return pauses.answer
+	}, backoff.WithContext(backoff.WithMaxRetries(pauses, patientTries-1), ctx))
+	return pauses.answer
+}
+
+// patience is the pause before each further try: the one that the cloud asked for, or that of its BackOff.
+type patience struct {
+	backoff.BackOff
+	ctx context.Context
+	// answer is the cloud's last.
+	answer error
+}
+
+// NextBackOff implements backoff.BackOff.
+func (p *patience) NextBackOff() time.Duration {
+	pause := p.BackOff.NextBackOff()
+	if asked := AsError(p.answer).RetryAfter; asked > 0 {
+		pause = asked
+	}
+	if end, ok := p.ctx.Deadline(); pause > patientPause || ok && time.Until(end) <= pause {
+		return backoff.Stop
+	}
+	return pause
 }

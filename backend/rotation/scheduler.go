@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 )
 
@@ -353,10 +354,7 @@ func (c *Core) loadAll() {
 			break
 		}
 		c.opts.Logger.Error("the schedule cannot be rebuilt from storage; trying again", "error", err)
-		select {
-		case <-c.ctx.Done():
-		case <-time.After(backoffDelay(failures, maxBackoff, c.opts.Random())):
-		}
+		_ = cloud.Sleep(c.ctx, backoffDelay(failures, maxBackoff, c.opts.Random())) // a closing core tries once more, in vain
 	}
 	c.mu.Lock()
 	c.loading = false

@@ -42,7 +42,7 @@ func TestCommandIsOneRequest(t *testing.T) {
 		reply(w, map[string]any{"CommandId": "cmd-7pzdh2if", "InvocationId": testInvocation})
 	})
 	c := testCommand(t, f)
-	if prepared, err := c.Resetter.PrepareReset(t.Context(), linuxReset("ins-r8hr2upy")); prepared != "" || err != nil || len(f.seen()) != 0 {
+	if prepared, err := c.PrepareReset(t.Context(), linuxReset("ins-r8hr2upy")); prepared != "" || err != nil || len(f.seen()) != 0 {
 		t.Errorf("Linux was prepared: %q, %v", prepared, err)
 	}
 	started, err := c.Resetter.StartReset(t.Context(), linuxReset("ins-r8hr2upy", "ins-5d8a23rs"))
@@ -99,11 +99,11 @@ func TestCommandRefusesBadInputUnsent(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 	for name, i := range map[string]cloud.Instance{"unknown platform": {}, "user of digits": {Platform: cloud.Linux}} {
-		if err := c.Resetter.CheckReset(i, "1000"); err == nil {
+		if err := c.CheckReset(i, "1000"); err == nil {
 			t.Errorf("%s: a role may be written", name)
 		}
 	}
-	if err := c.Resetter.CheckReset(cloud.Instance{Platform: cloud.Windows}, "Administrator"); err != nil {
+	if err := c.CheckReset(cloud.Instance{Platform: cloud.Windows}, "Administrator"); err != nil {
 		t.Error(err)
 	}
 	if n := len(f.seen()); n != 0 {
@@ -277,7 +277,7 @@ func TestSimCommandOnWindows(t *testing.T) {
 	prepare := func() {
 		t.Helper()
 		var err error
-		if reset.Prepared, err = c.Resetter.PrepareReset(t.Context(), reset); err != nil || reset.Prepared == "" {
+		if reset.Prepared, err = c.PrepareReset(t.Context(), reset); err != nil || reset.Prepared == "" {
 			t.Fatalf("%q, %v", reset.Prepared, err)
 		}
 	}
@@ -302,7 +302,7 @@ func TestSimCommandOnWindows(t *testing.T) {
 	if err := s.world.SetGuest(id, model.Guest{Conditions: guestos.Conditions{NotRoot: true}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.Resetter.PrepareReset(t.Context(), reset)
+	_, err := c.PrepareReset(t.Context(), reset)
 	if e := errorOfKind(t, err, cloud.Refused); !strings.Contains(e.Error(), "SYSTEM") {
 		t.Errorf("%v", e)
 	}
