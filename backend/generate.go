@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -31,17 +32,12 @@ func (b *backend) generate(ctx context.Context, policy string, rules password.Ru
 		}
 		return generated, nil
 	}
-	var broken error
-	for range policyTries {
-		candidate, err := b.fromPolicy(ctx, policy)
-		if err != nil {
-			return "", err
-		}
-		if broken = rules.Check(candidate, username); broken == nil {
-			return candidate, nil
-		}
+	user := []password.User{{Name: username, Rules: rules}}
+	generated, err := password.Fit(policyTries, func() (string, error) { return b.fromPolicy(ctx, policy) }, user)
+	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
+		return "", invalidf("password_policy: the passwords of policy %s break the cloud's rules for user %s (%d tries): %s; change the policy", policy, username, policyTries, misfit.Err)
 	}
-	return "", invalidf("password_policy: the passwords of policy %s break the cloud's rules for user %s (%d tries): %s; change the policy", policy, username, policyTries, broken)
+	return generated, err
 }
 
 // fromPolicy asks Vault for one password of a policy.

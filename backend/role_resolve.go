@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -296,38 +297,22 @@ func (v *resolver) checkPolicy(ctx context.Context, i cloud.Instance, username s
 	return err
 }
 
-// sharedTries is how many passwords are made before the rules of a role's instances are called
-// contradictory.
-const sharedTries = 20
-
 // checkShared makes, where the accounts are to share a password, one that the rules of all instances
 // allow, and throws it away.
 func (v *resolver) checkShared(ctx context.Context, members []member) error {
 	if !v.role.shared() || len(members) == 0 {
 		return nil
 	}
-	var broken error
-	for range sharedTries {
-		first := members[0]
-		value, err := v.b.generate(ctx, v.policy(), v.provider.PasswordRules(first.instance), first.username)
-		if err != nil {
-			return vaultError("instance "+first.instance.ID, err)
-		}
-		if broken = v.allows(members, value); broken == nil {
-			return nil
-		}
+	users := make([]password.User, len(members))
+	for i, m := range members {
+		users[i] = password.User{Host: m.instance.ID, Name: m.username, Rules: v.provider.PasswordRules(m.instance)}
 	}
-	return invalidf("shared_password: no password fits all instances, %s; set a password_policy that fits, or write several roles", broken)
-}
-
-// allows is nil if the rules of all members allow a password.
-func (v *resolver) allows(members []member, value string) error {
-	for _, m := range members {
-		if err := v.provider.PasswordRules(m.instance).Check(value, m.username); err != nil {
-			return fmt.Errorf("not %s: %w", m.instance.ID, err)
-		}
+	first := users[0]
+	_, err := password.Fit(rotation.SharedTries, func() (string, error) { return v.b.generate(ctx, v.policy(), first.Rules, first.Name) }, users)
+	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
+		return invalidf("shared_password: no password fits all instances, not %s: %s; set a password_policy that fits, or write several roles", misfit.User.Host, misfit.Err)
 	}
-	return nil
+	return vaultError("instance "+first.Host, err)
 }
 
 // policy is the password policy in force.

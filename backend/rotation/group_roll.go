@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
 // members returns the records of a group's accounts that still exist at their cloud.
@@ -131,28 +132,21 @@ func (c *Core) invite(ctx context.Context, members []*Account, ev invited) error
 // inviters is how many members are written to at once.
 const inviters = 16
 
-// sharedTries is how many values are made before the members' rules are called contradictory.
-const sharedTries = 50
+// SharedTries is how many values are made for accounts that share a password before the rules of their servers are
+// called contradictory.
+const SharedTries = 50
 
+// sharedPassword makes a value that every member's rules allow.
 func (c *Core) sharedPassword(ctx context.Context, members []*Account, live *Connection) (string, error) {
-	var broken error
-	for range sharedTries {
-		value, err := c.newPassword(ctx, members[0], live)
-		if err != nil {
-			return "", err
-		}
-		broken = nil
-		for _, m := range members {
-			rules := live.Provider.PasswordRules(m.Facts.Instance(m.InstanceID))
-			if broken = rules.Check(value, m.Username); broken != nil {
-				break
-			}
-		}
-		if broken == nil {
-			return value, nil
-		}
+	users := make([]password.User, len(members))
+	for i, m := range members {
+		users[i] = password.User{Host: m.InstanceID, Name: m.Username, Rules: live.Provider.PasswordRules(m.Facts.Instance(m.InstanceID))}
 	}
-	return "", fmt.Errorf("no password fits the rules of all instances (%w); set a password_policy that does, or split the role", broken)
+	value, err := password.Fit(SharedTries, func() (string, error) { return c.newPassword(ctx, members[0], live) }, users)
+	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
+		return "", fmt.Errorf("no password fits the rules of all instances (%w); set a password_policy that does, or split the role", misfit)
+	}
+	return value, err
 }
 
 // rollInterval is the least time between two looks at a group's members.
