@@ -165,7 +165,7 @@ func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instan
 	// One exchange for a token, one for the answer.
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
 	defer cancel()
-	found, err := provider.DescribeInstances(ctx, []string{id.InstanceID})
+	found, err := b.asking.describe(ctx, id.Connection, provider, []string{id.InstanceID})
 	if err != nil {
 		return nil, err
 	}

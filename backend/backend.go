@@ -53,7 +53,8 @@ type backend struct {
 	discoveries discoveries
 	refreshes   refreshes
 	missed      missedOnDelete
-	asking      few
+	asking      few            // what clients ask clouds
+	answers     *cloud.Answers // what clouds answer
 	keyDrops    keyDrops
 
 	rootRotations rootRotations
@@ -99,7 +100,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		roleLocks:       locksutil.CreateLocks(),
 		rounds:          newRounds(),
 		clock:           wallClock(),
-		asking:          make(few, fewAtOnce),
+		answers:         cloud.NewAnswers(answersAtOnce),
 	}
 	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
 	b.places = newCache(conf.StorageView, placePrefix, decodePlaces)

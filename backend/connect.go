@@ -13,7 +13,7 @@ func (b *backend) connect(ctx context.Context, name string, gate cloud.Gate) (*r
 	if err != nil {
 		return nil, err
 	}
-	provider, err := newProvider(name, c, d, gate)
+	provider, err := newProvider(name, c, d, gate, b.answers)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 	return c, d, nil
 }
 
-// newProvider makes a connection's provider, whose calls wait for the gate.
-func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate) (cloud.Provider, error) {
+// newProvider makes a connection's provider, whose calls wait for the gate and whose answers count among the mount's.
+func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate, answers *cloud.Answers) (cloud.Provider, error) {
 	if err := c.checkSigningKey(); err != nil {
 		return nil, err
 	}
@@ -61,6 +61,7 @@ func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate
 	if err != nil {
 		return nil, err
 	}
+	answers.Limit(client)
 	config := c.cloudConfig(d)
 	config.HTTPClient = client
 	config.Gate = gate
@@ -72,10 +73,11 @@ func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
 //
-// again is the command that repeats the write. The calls wait for the gate, the connection's limiter. It returns what
-// the cloud calls the account; "" where it does not tell.
-func verify(ctx context.Context, name string, c *connection, d cloud.Descriptor, gate cloud.Gate, known []string, again string) (account string, err error) {
-	provider, err := newProvider(name, c, d, gate)
+// again is the command that repeats the write. The calls wait for the connection's limiter. It returns what the cloud
+// calls the account; "" where it does not tell.
+func (b *backend) verify(ctx context.Context, name string, c *connection, known []string, again string) (account string, err error) {
+	d := b.registry[c.Provider]
+	provider, err := newProvider(name, c, d, b.core.Gate(name, c.rate(d)), b.answers)
 	if err != nil {
 		return "", invalidf("%s", err)
 	}

@@ -1,20 +1,101 @@
 package backend
 
-import "context"
+import (
+	"context"
+	"sync"
+	"time"
 
-// fewAtOnce is how many verifications and listings a mount has under way: what a client may start as often as it
-// likes, and what an answer may cost a lot of memory.
-const fewAtOnce = 4
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
 
-// few lets only so many pass at once.
-type few chan struct{}
+// What clients may start as often as they like, and what may cost a lot of memory, is bounded twice. Of each connection
+// only a few verifications and descriptions of instances are under way, the others wait: an endpoint that hangs holds
+// up its own connection and no other. And of the whole mount only a few large answers are decoded at once (see
+// cloud.Answers), for which no network is waited.
+const (
+	// fewAtOnce is for one connection.
+	fewAtOnce = 4
+	// answersAtOnce is for the mount.
+	answersAtOnce = 4
+	// answerTime is kept of a request's own time for saying that it has waited in vain.
+	answerTime = 2 * time.Second
+)
 
-// enter waits for a place and returns what gives it back. Requests of clients that have gone wait no longer.
-func (f few) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case f <- struct{}{}:
-		return func() { <-f }, nil
-	case <-ctx.Done():
-		return nil, unavailablef("too many verifications and listings of instances are under way; try again in a moment")
+// few lets only so many questions of each connection pass at once.
+type few struct {
+	mu sync.Mutex
+	by map[string]*fewPlaces
+}
+
+type fewPlaces struct {
+	taken chan struct{}
+	users int // those that have a place or wait for one
+}
+
+// enter waits for a place and returns what gives it back, and the context of the question. Requests of clients that have
+// gone wait no longer.
+func (f *few) enter(ctx context.Context, connection string) (asking context.Context, leave func(), err error) {
+	places := f.places(connection)
+	wait, cancel := ctx, func() {}
+	if end, ok := ctx.Deadline(); ok {
+		wait, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
 	}
+	defer cancel()
+	select {
+	case places.taken <- struct{}{}:
+	case <-wait.Done():
+		f.left(connection, places)
+		return nil, nil, unavailablef("connection %s has %d verifications and listings of instances under way, which have not ended while this one waited; "+
+			"its cloud is slow, or does not answer: try again in a moment", connection, fewAtOnce)
+	}
+	asking, done := cloud.Decoding(ctx)
+	return asking, func() {
+		done()
+		<-places.taken
+		f.left(connection, places)
+	}, nil
+}
+
+func (f *few) places(connection string) *fewPlaces {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	places := f.by[connection]
+	if places == nil {
+		if f.by == nil {
+			f.by = map[string]*fewPlaces{}
+		}
+		places = &fewPlaces{taken: make(chan struct{}, fewAtOnce)}
+		f.by[connection] = places
+	}
+	places.users++
+	return places
+}
+
+// left forgets a connection that nobody asks any more.
+func (f *few) left(connection string, places *fewPlaces) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if places.users--; places.users == 0 {
+		delete(f.by, connection)
+	}
+}
+
+// ask asks the cloud of a connection a question, for which it waits for a place.
+func ask[T any](ctx context.Context, f *few, connection string, question func(context.Context) (T, error)) (answer T, err error) {
+	ctx, leave, err := f.enter(ctx, connection)
+	if err != nil {
+		return answer, err
+	}
+	defer leave()
+	return question(ctx)
+}
+
+// describe is the question for instances by their ids.
+func (f *few) describe(ctx context.Context, connection string, p cloud.Provider, ids []string) ([]cloud.Instance, error) {
+	return ask(ctx, f, connection, func(ctx context.Context) ([]cloud.Instance, error) { return p.DescribeInstances(ctx, ids) })
+}
+
+// find is the question for instances by their tags.
+func (f *few) find(ctx context.Context, connection string, p cloud.Provider, tags map[string]string) ([]cloud.Instance, error) {
+	return ask(ctx, f, connection, func(ctx context.Context) ([]cloud.Instance, error) { return p.FindInstances(ctx, tags) })
 }

@@ -2,44 +2,162 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-func TestFewVerificationsAndListingsAtOnce(t *testing.T) {
-	h := leasedRole(t, nil)
-	entered, goOn := make(chan struct{}, 100), make(chan struct{})
-	hangs := func(context.Context) error { entered <- struct{}{}; <-goOn; return nil }
+// hang has the cloud hang at each call of some methods. goOn lets all of them go on.
+func (h *harness) hang(methods ...string) (entered chan struct{}, goOn func()) {
+	entered, release := make(chan struct{}, 1000), make(chan struct{})
 	h.cloud.mu.Lock()
-	h.cloud.during = map[string]func(context.Context) error{"Verify": hangs, "FindInstances": hangs}
-	h.cloud.mu.Unlock()
+	defer h.cloud.mu.Unlock()
+	h.cloud.during = map[string]func(context.Context) error{}
+	for _, method := range methods {
+		h.cloud.during[method] = func(context.Context) error { entered <- struct{}{}; <-release; return nil }
+	}
+	return entered, sync.OnceFunc(func() { close(release) })
+}
+
+// questions are all requests of clients by which an endpoint of a connection is asked what may be a lot.
+func questions(name string) []logical.Request {
+	return []logical.Request{
+		{Operation: logical.ListOperation, Path: "discover/" + name},
+		{Operation: logical.UpdateOperation, Path: "config/" + name, Data: map[string]any{"secret_key": "an0ther-key"}},
+		{Operation: logical.CreateOperation, Path: "roles/new-" + name, Data: map[string]any{"connection": name, "instance_tags": "env=" + name, "force_stop": true}},
+		{Operation: logical.CreateOperation, Path: "roles/listed-" + name, Data: map[string]any{"connection": name, "instance_ids": "srv-" + name, "force_stop": true, "username": "other"}},
+		{Operation: logical.UpdateOperation, Path: "roles/tagged-" + name},
+		{Operation: logical.ListOperation, Path: "instances/tagged-" + name},
+		{Operation: logical.ReadOperation, Path: "creds/tagged-" + name + "/unknown"},
+	}
+}
+
+// TestFewQuestionsOfAConnectionAtOnce: others wait, and hear of it when their time is over. Those of another connection,
+// whose cloud answers, do not wait.
+func TestFewQuestionsOfAConnectionAtOnce(t *testing.T) {
+	h := newHarness(t)
+	for _, name := range []string{"hung", "well"} {
+		h.cloud.launch(cloud.Instance{ID: "srv-" + name, Platform: cloud.Linux, Tags: map[string]string{"env": name}})
+		h.connection(t, name, resetCloud)
+		h.write(t, "roles/tagged-"+name, map[string]any{"connection": name, "instance_tags": "env=" + name, "force_stop": true})
+	}
+	entered, goOn := h.hang("Verify", "FindInstances", "DescribeInstances")
+	defer goOn()
 	var clients sync.WaitGroup
-	for n := range 3 * fewAtOnce {
-		clients.Go(func() {
-			op, path, data := logical.Operation(logical.ListOperation), "discover/prod", map[string]any(nil)
-			if n%2 == 0 {
-				op, path, data = logical.UpdateOperation, "config/prod"+string(rune('a'+n)), map[string]any{"provider": resetCloud, "region": "eu-1", "access_key": "key", "secret_key": "s3cret-key"}
-			}
-			if resp, err := h.request(t, op, path, data); err != nil || resp.IsError() {
-				t.Errorf("%s: %v, %v", path, resp, err)
-			}
-		})
+	for range 3 {
+		for _, q := range questions("hung") {
+			q.Storage = h.storage
+			clients.Go(func() {
+				ctx := context.WithoutCancel(t.Context())
+				if resp, err := h.HandleRequest(ctx, &q); err != nil && strings.Contains(err.Error(), "under way") {
+					t.Errorf("%s: %v, %v", q.Path, resp, err)
+				}
+			})
+		}
 	}
 	for range fewAtOnce {
 		<-entered
 	}
-	gone, leave := context.WithCancel(t.Context())
-	leave()
-	resp, err := h.HandleRequest(gone, &logical.Request{Operation: logical.ListOperation, Path: "discover/prod", Storage: h.storage})
-	if status, message := statusOf(resp, err); status != http.StatusServiceUnavailable {
-		t.Errorf("%d %q", status, message)
+	short, leave := context.WithTimeout(t.Context(), answerTime) // whose time to wait is over at once
+	defer leave()
+	for _, q := range questions("hung") {
+		if q.Storage = h.storage; strings.HasPrefix(q.Path, "creds/") {
+			continue // one read in ten seconds asks
+		}
+		resp, err := h.HandleRequest(short, &q)
+		if status, message := statusOf(resp, err); status != http.StatusServiceUnavailable || !strings.Contains(message, "connection hung has 4 verifications") {
+			t.Errorf("%s: %d %q", q.Path, status, message)
+		}
 	}
 	if n := len(entered); n != 0 {
 		t.Errorf("%d more than %d at once", n, fewAtOnce)
 	}
-	close(goOn)
+	h.cloud.mu.Lock()
+	h.cloud.during = nil
+	h.cloud.mu.Unlock()
+	for _, q := range questions("well") {
+		q.Storage = h.storage
+		if resp, err := h.HandleRequest(t.Context(), &q); q.Operation != logical.ReadOperation && (err != nil || resp.IsError()) && !strings.HasPrefix(q.Path, "roles/new") {
+			t.Errorf("%s: %v, %v", q.Path, resp, err)
+		}
+	}
+	goOn()
 	clients.Wait()
+	if len(h.asking.by) != 0 {
+		t.Errorf("%d connections are remembered that nobody asks", len(h.asking.by))
+	}
+}
+
+// TestManyRoleWritesAtOnceAskAFewAtATime, and all of them end well.
+func TestManyRoleWritesAtOnceAskAFewAtATime(t *testing.T) {
+	h := newHarness(t)
+	h.connection(t, "prod", resetCloud)
+	const writes = 50
+	for i := range writes {
+		h.cloud.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", i), Platform: cloud.Linux})
+	}
+	var mu sync.Mutex
+	asking, most := 0, 0
+	h.cloud.mu.Lock()
+	h.cloud.during = map[string]func(context.Context) error{"DescribeInstances": func(context.Context) error {
+		mu.Lock()
+		asking++
+		most = max(most, asking)
+		mu.Unlock()
+		runtime.Gosched()
+		mu.Lock()
+		asking--
+		mu.Unlock()
+		return nil
+	}}
+	h.cloud.mu.Unlock()
+	var clients sync.WaitGroup
+	for i := range writes {
+		clients.Go(func() {
+			path, data := fmt.Sprintf("roles/r-%d", i), map[string]any{"connection": "prod", "instance_ids": fmt.Sprintf("srv-%d", i), "force_stop": true}
+			if resp, err := h.request(t, logical.CreateOperation, path, data); err != nil || resp.IsError() {
+				t.Errorf("%s: %v, %v", path, resp, err)
+			}
+		})
+	}
+	clients.Wait()
+	if most == 0 || most > fewAtOnce {
+		t.Errorf("%d at once, want at most %d", most, fewAtOnce)
+	}
+}
+
+// BenchmarkWorstAnswersAtOnce has the worst answers that a cloud can give come to many connections at once: they cost no
+// more memory than a few of them.
+func BenchmarkWorstAnswersAtOnce(b *testing.B) {
+	w := worst["Tencent"]
+	body := w.head + strings.Repeat(w.unit, w.passing) + w.tail
+	url := falseCloud(b, func(*http.Request) string { return body })
+	answers := cloud.NewAnswers(answersAtOnce)
+	var asked few
+	for b.Loop() {
+		most := peak(func() {
+			var clients sync.WaitGroup
+			for n := range 50 {
+				name := fmt.Sprintf("c-%d", n/fewAtOnce)
+				c := falseConnection(w.provider, url)
+				p, err := newProvider(name, c, providers()[w.provider], cloud.NoGate{}, answers)
+				if err != nil {
+					b.Fatal(err)
+				}
+				clients.Go(func() { _, _ = asked.find(b.Context(), name, p, nil) })
+			}
+			clients.Wait()
+		})
+		b.ReportMetric(float64(most)/(1<<20), "MiB-peak")
+		if most > answersAtOnce*maxAnswerMemory {
+			b.Errorf("%d MiB", most>>20)
+		}
+	}
 }

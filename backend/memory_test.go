@@ -73,7 +73,7 @@ func falseProvider(tb testing.TB, name, url string) cloud.Provider {
 	if err := d.Validate(c.cloudConfig(d)); err != nil {
 		tb.Fatal(err)
 	}
-	p, err := newProvider("false", c, d, cloud.NoGate{})
+	p, err := newProvider("false", c, d, cloud.NoGate{}, cloud.NewAnswers(answersAtOnce))
 	if err != nil {
 		tb.Fatal(err)
 	}

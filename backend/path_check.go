@@ -48,7 +48,7 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 	if !ok {
 		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later denial names the missing permission", d.Name, name)
 	}
-	permissions, err := checker.CheckPermissions(ctx)
+	permissions, err := ask(ctx, &b.asking, name, checker.CheckPermissions)
 	if err != nil {
 		return nil, vaultError("connection "+name+": "+d.Title+" does not accept the credentials, so their permissions cannot be determined", err)
 	}

@@ -135,13 +135,9 @@ func (b *backend) verifyConfig(ctx context.Context, name string, in input) (*ver
 	if v.known, err = b.knownInstances(ctx, name, old, next); err != nil {
 		return nil, err
 	}
-	leave, err := b.asking.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	d := b.registry[next.Provider]
-	v.told, err = verify(ctx, name, next, d, b.core.Gate(name, next.rate(d)), v.known, in.again("config/"))
+	v.told, err = ask(ctx, &b.asking, name, func(ctx context.Context) (string, error) {
+		return b.verify(ctx, name, next, v.known, in.again("config/"))
+	})
 	return v, err
 }
 

@@ -100,13 +100,8 @@ func (d *discoveries) instances(ctx context.Context, b *backend, name string, c 
 	if err != nil {
 		return nil, err
 	}
-	leave, err := b.asking.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	now := time.Now()
-	listed, err := provider.FindInstances(ctx, c.RequiredTags)
+	listed, err := b.asking.find(ctx, name, provider, c.RequiredTags)
 	if err != nil {
 		return nil, err
 	}

@@ -262,7 +262,7 @@ func (b *backend) existing(ctx context.Context, connection string, instances []s
 	if err != nil {
 		return nil, "", vaultError("connection "+connection, err)
 	}
-	described, err := live.Provider.DescribeInstances(ctx, instances)
+	described, err := b.asking.describe(ctx, connection, live.Provider, instances)
 	if err != nil {
 		return nil, "", err
 	}

@@ -193,7 +193,7 @@ func (b *backend) shown(ctx context.Context, connection string, instances []stri
 	if err != nil {
 		return nil, "", vaultError("connection "+connection, err)
 	}
-	described, err := live.Provider.DescribeInstances(ctx, instances)
+	described, err := b.asking.describe(ctx, connection, live.Provider, instances)
 	if err != nil {
 		return nil, "", vaultError("connection "+connection+" cannot describe the instances", err)
 	}

@@ -54,7 +54,10 @@ func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d clo
 	if err != nil {
 		return nil, vaultError("connection "+r.Connection, err)
 	}
-	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: live.Provider.FindInstances, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
+	find := func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
+		return b.asking.find(ctx, r.Connection, live.Provider, tags)
+	}
+	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: find, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
 }
 
 // resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.
@@ -125,7 +128,7 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 			return nil, invalidf("instance_ids: %s", err)
 		}
 	}
-	found, err := v.provider.DescribeInstances(ctx, v.role.InstanceIDs)
+	found, err := v.b.asking.describe(ctx, v.role.Connection, v.provider, v.role.InstanceIDs)
 	if err != nil {
 		return nil, vaultError(v.asked("instance_ids"), err)
 	}
@@ -335,7 +338,10 @@ func (v *resolver) checkPermission(ctx context.Context, members []member) error 
 	}
 	members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return v.bound[m.instance.ID] != "" })
 	for _, m := range members[:min(len(members), checkedInstances)] {
-		if err := reader.CheckInitialPassword(ctx, m.instance.ID); err != nil {
+		_, err := ask(ctx, &v.b.asking, v.role.Connection, func(ctx context.Context) (any, error) {
+			return nil, reader.CheckInitialPassword(ctx, m.instance.ID)
+		})
+		if err != nil {
 			return vaultError("connection "+v.role.Connection+" cannot read initial passwords", err)
 		}
 	}

@@ -103,7 +103,7 @@ func (v *resolver) seeStates(ctx context.Context, members []member) error {
 	for i, m := range members {
 		ids[i] = m.instance.ID
 	}
-	found, err := v.provider.DescribeInstances(ctx, ids)
+	found, err := v.b.asking.describe(ctx, v.role.Connection, v.provider, ids)
 	if err != nil {
 		return err
 	}

@@ -35,12 +35,18 @@ func readBounded(resp *http.Response) error {
 	if len(body) > maxAnswer || !simple(body) {
 		return errAnswer
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.Body = wholeBody{bytes.NewReader(body)}
 	if err != nil {
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), broken{err}))
 	}
 	return nil
 }
+
+// wholeBody is a body that has been read.
+type wholeBody struct{ *bytes.Reader }
+
+// Close implements io.Closer.
+func (wholeBody) Close() error { return nil }
 
 // broken is a body that ends with an error.
 type broken struct{ err error }

@@ -130,6 +130,8 @@ func Transport(what string, err error) *Error {
 		reason = "the cloud cannot be reached: " + sanitizeTransport(err)
 	case errors.Is(err, errAnswer):
 		reason = errAnswer.Error() + "; check endpoints and auth_url of the connection"
+	case errors.Is(err, errCrowded):
+		reason = errCrowded.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = "no answer from the cloud in time; see request_timeout of the connection"
 	case errors.Is(err, context.Canceled):
