@@ -55,6 +55,7 @@ type backend struct {
 	missed      missedOnDelete
 	asking      few            // what clients ask clouds
 	answers     *cloud.Answers // what clouds answer
+	statusLooks chan struct{}  // those that read storage for status
 	keyDrops    keyDrops
 
 	rootRotations rootRotations
@@ -101,6 +102,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		rounds:          newRounds(),
 		clock:           wallClock(),
 		answers:         cloud.NewAnswers(answersAtOnce),
+		statusLooks:     make(chan struct{}, statusLooks),
 	}
 	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
 	b.places = newCache(conf.StorageView, placePrefix, decodePlaces)

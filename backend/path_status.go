@@ -37,6 +37,7 @@ func statusResponse() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"running":                field(framework.TypeBool, "Whether this node rotates. A node that may not write does not."),
 		"loading":                field(framework.TypeBool, "Whether the schedule is still being rebuilt from storage after a start. The numbers are not complete then."),
+		"stale":                  optional(framework.TypeBool, "True while Vault's storage does not answer: connections are those that were used since the start, and conflicts are left out."),
 		"accounts":               field(framework.TypeMap, "Number of accounts by state, as in accounts/."),
 		"leases":                 field(framework.TypeInt, "Number of live leases."),
 		"due":                    field(framework.TypeInt, "Number of accounts whose rotation is due."),
@@ -59,21 +60,21 @@ func statusResponse() map[string]*framework.FieldSchema {
 
 func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	status := b.core.Status()
-	connections, err := b.connectionStates(ctx, status.Connections)
-	if err != nil {
-		return nil, err
-	}
-	conflicts, conflictCount, err := b.conflicts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	failingRoles, err := b.failingRoles(ctx)
-	if err != nil {
-		return nil, err
-	}
 	data := accountStates(status)
-	data["failing_roles"] = failingRoles
-	data["connections"] = connections
-	data["conflicts"], data["conflict_count"] = conflicts, conflictCount
-	return &logical.Response{Data: data}, nil
+	stored, err := b.lookUpStates(ctx, status.Connections)
+	if err != nil {
+		return nil, err
+	}
+	if stored == nil {
+		stored = b.statesInMemory(status.Connections)
+		data["stale"] = true
+	}
+	data["failing_roles"] = stored.failingRoles
+	data["connections"] = stored.connections
+	data["conflicts"], data["conflict_count"] = stored.conflicts, stored.conflictCount
+	resp := &logical.Response{Data: data}
+	if data["stale"] == true {
+		resp.AddWarning("Vault's storage does not answer at the moment: connections are those that were used since the start, conflicts are left out")
+	}
+	return resp, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -57,6 +58,73 @@ func named(id rotation.ID) (field, value string) {
 	return "account", id.String()
 }
 
+// statusPatience is how long status waits for storage, statusLooks how many of it do so at once.
+const (
+	statusPatience = 2 * time.Second
+	statusLooks    = 8
+)
+
+// storedStates is the part of status that is read from storage, so far as it is not cached.
+type storedStates struct {
+	failingRoles, conflicts []map[string]any
+	conflictCount           int
+	connections             map[string]any
+}
+
+// lookUpStates reads that part, or returns nil where storage hangs: that is when people need status most. What hangs goes
+// on by itself, a few at a time.
+func (b *backend) lookUpStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (*storedStates, error) {
+	select {
+	case b.statusLooks <- struct{}{}:
+	default:
+		return nil, nil
+	}
+	type result struct {
+		states *storedStates
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() { <-b.statusLooks }()
+		states, err := guard.Get(b.Logger(), "reading storage for status", func() (*storedStates, error) { return b.readStates(ctx, known) })
+		done <- result{states, err}
+	}()
+	patience := time.NewTimer(statusPatience)
+	defer patience.Stop()
+	select {
+	case r := <-done:
+		return r.states, r.err
+	case <-patience.C:
+		return nil, nil
+	}
+}
+
+func (b *backend) readStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (*storedStates, error) {
+	var s storedStates
+	var err error
+	if s.connections, err = b.connectionStates(ctx, known); err != nil {
+		return nil, err
+	}
+	if s.conflicts, s.conflictCount, err = b.conflicts(ctx); err != nil {
+		return nil, err
+	}
+	s.failingRoles, err = b.failingRoles(ctx)
+	return &s, err
+}
+
+// statesInMemory is what is left of it without storage.
+func (b *backend) statesInMemory(known map[string]rotation.ConnectionStatus) *storedStates {
+	s := &storedStates{failingRoles: []map[string]any{}, conflicts: []map[string]any{}, connections: map[string]any{}}
+	for name, state := range known {
+		s.connections[name] = connectionState(state)
+	}
+	failures := b.refreshes.failures()
+	for _, name := range slices.Sorted(maps.Keys(failures)) {
+		s.failingRoles = append(s.failingRoles, failingRole(name, "", failures[name]))
+	}
+	return s
+}
+
 // failingRoles lists the roles whose instances the background could not look at the last time.
 func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 	failures := b.refreshes.failures()
@@ -73,11 +141,13 @@ func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 		default:
 			connection = r.Connection
 		}
-		f := failures[name]
-		listed = append(listed, map[string]any{"role": name, "connection": connection, "last_error": f.cause,
-			"last_error_time": timestamp(f.at), "since": timestamp(f.since)})
+		listed = append(listed, failingRole(name, connection, failures[name]))
 	}
 	return listed, nil
+}
+
+func failingRole(name, connection string, f failedLook) map[string]any {
+	return map[string]any{"role": name, "connection": connection, "last_error": f.cause, "last_error_time": timestamp(f.at), "since": timestamp(f.since)}
 }
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left

@@ -19,8 +19,12 @@ type connection struct {
 	breaker breaker
 	brake   connectionBrake
 
-	mu   sync.Mutex
-	live *Connection // nil: to be connected
+	// connecting is held while the provider is made, which may take as long as storage does; mu never is.
+	connecting sync.Mutex
+
+	mu      sync.Mutex
+	live    *Connection // nil: to be connected
+	configs int         // counts the changes of the configuration
 
 	looks   []look
 	looking bool
@@ -38,21 +42,48 @@ func (c *Core) connection(name string) *connection {
 	return n
 }
 
+// connected is the connection's provider, nil where that is to be made. It waits for nothing.
+func (n *connection) connected() *Connection {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.live
+}
+
 // connect returns the connection's provider, making it if need be.
 func (c *Core) connect(ctx context.Context, name string) (*connection, *Connection, error) {
 	n := c.connection(name)
+	if live := n.connected(); live != nil {
+		return n, live, nil
+	}
+	n.connecting.Lock()
+	defer n.connecting.Unlock()
+	for {
+		n.mu.Lock()
+		live, configs := n.live, n.configs
+		n.mu.Unlock()
+		if live != nil {
+			return n, live, nil
+		}
+		live, err := c.opts.Connect(ctx, name, n.gate)
+		if err != nil {
+			return n, nil, err
+		}
+		if n.use(live, configs) {
+			return n, live, nil
+		}
+	}
+}
+
+// use makes a provider the connection's, unless the configuration has changed since it was made.
+func (n *connection) use(live *Connection, configs int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.live != nil {
-		return n, n.live, nil
-	}
-	live, err := c.opts.Connect(ctx, name, n.gate)
-	if err != nil {
-		return n, nil, err
+	if n.configs != configs {
+		return false
 	}
 	n.gate.setRate(live.RequestsPerSecond)
 	n.live = live
-	return n, live, nil
+	return true
 }
 
 // ForgetConnection is to be called when a connection's configuration has changed or was deleted: the
@@ -61,6 +92,7 @@ func (c *Core) ForgetConnection(name string) {
 	n := c.connection(name)
 	n.mu.Lock()
 	n.live = nil
+	n.configs++
 	n.mu.Unlock()
 	// New credentials deserve a try at once.
 	n.breaker.report(c.opts.Now(), nil)
@@ -85,12 +117,10 @@ func (c *Core) ForgetConnection(name string) {
 
 // requestsPerSecond is the connection's limit, or 1 before it is known.
 func (n *connection) requestsPerSecond() float64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.live == nil {
-		return 1
+	if live := n.connected(); live != nil {
+		return live.RequestsPerSecond
 	}
-	return n.live.RequestsPerSecond
+	return 1
 }
 
 // resetter returns one of the connection's reset methods.

@@ -27,16 +27,14 @@ func (c *Core) locate(ctx context.Context, e *entry) error {
 
 // isLocated reports whether the record has noted where the connection leads, as far as that is known.
 func (c *Core) isLocated(e *entry) bool {
-	n := c.connection(e.id.Connection)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.live == nil || n.live == e.located.Load()
+	live := c.connection(e.id.Connection).connected()
+	return live == nil || live == e.located.Load()
 }
 
-// asLocated is the record as it will be once it has noted where the connection leads. The caller holds e.mu.
-func (c *Core) asLocated(e *entry) *Account {
-	_, live, err := c.connect(c.ctx, e.id.Connection)
-	if err != nil {
+// asLocated is the record as it will be once it has noted where the connection leads; live is nil where that is not
+// known. The caller holds e.mu.
+func (c *Core) asLocated(e *entry, live *Connection) *Account {
+	if live == nil {
 		return e.rec
 	}
 	next, err := transition(e.rec, *live.moved(c.opts.Now()))

@@ -123,6 +123,9 @@ func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
 	if a, err := c.get(ctx, id); err != nil || a == nil {
 		return nil, err
 	}
+	if _, _, err := c.connect(ctx, id.Connection); err != nil { // it leads nowhere else, then
+		c.opts.Logger.Trace("an account is shown whose connection cannot be used", "account", id.String(), "error", err)
+	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -132,9 +135,11 @@ func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
 	return c.view(e), nil
 }
 
-// view makes the view of a loaded account. The caller holds e.mu.
+// view makes the view of a loaded account. It waits for no storage: of a connection that is not known yet it tells
+// what the record has noted. The caller holds e.mu.
 func (c *Core) view(e *entry) *View {
-	a := c.asLocated(e)
+	live := c.connection(e.id.Connection).connected()
+	a := c.asLocated(e, live)
 	v := &View{
 		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts, Shown: a.factsFor(a.current()), State: a.state(),
 		Place: a.Place, Believed: a.believed(), Places: a.placeViews(),
@@ -143,8 +148,8 @@ func (c *Core) view(e *entry) *View {
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
 		LastError: e.holdCause, Failures: e.holds,
 	}
-	if !a.Gone.IsZero() {
-		v.Forgotten = a.forgottenAt(c.forgetAfter(c.ctx, a.Connection))
+	if !a.Gone.IsZero() && live != nil {
+		v.Forgotten = a.forgottenAt(live.ForgetGoneAfter)
 	}
 	if id, member := a.group(); member {
 		c.viewMember(v, a, c.entry(id).known.Load())
