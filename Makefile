@@ -53,6 +53,10 @@ test-sim: ## run the cloud simulator's own tests
 test-rotation: ## simulate the rotation core at length: every crash, RUNS=100000 random schedules
 	go test -count=1 -timeout 60m $(TESTFLAGS) -run '^(TestRandomSchedules|TestEveryCrash.*)$$' ./backend/rotation -sim.runs=$(or $(RUNS),100000)
 
+.PHONY: test-mutants
+test-mutants: ## break the code at many places, one after the other: a test must fail each time (ONLY=regexp, SAMPLE=n for some)
+	go run ./scripts/mutants $(if $(ONLY),-only '$(ONLY)') $(if $(SAMPLE),-sample $(SAMPLE) -by "$$(git rev-parse HEAD)")
+
 .PHONY: test-fuzz
 test-fuzz: ## give everything that takes foreign bytes random ones (FUZZTIME=5m for longer, of each target; FUZZ="backend/text ..." for some packages)
 	scripts/fuzz.sh $(or $(FUZZTIME),4s) $(FUZZ)

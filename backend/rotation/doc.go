@@ -151,5 +151,6 @@
 //
 // rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
 // what is to be done next (group_plan.go for a group), worker.go how that is done, with send.go, look.go and settle.go, scheduler.go
-// the queues, joint.go the writes that clients share.
+// the queues, joint.go the writes that clients share. testdata/mutants breaks each of the rules on purpose: make test-mutants shows
+// that a test notices.
 package rotation
