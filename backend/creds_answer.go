@@ -29,7 +29,7 @@ func credsResponse() map[string]*framework.FieldSchema {
 		"version":             {Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."},
 	}
 	fields["confirmed_here"] = &framework.FieldSchema{Type: framework.TypeBool,
-		Description: "Only false, where the connection leads to another place now than when this version was confirmed."}
+		Description: "Only if the connection now leads to another place than when this version was confirmed: false."}
 	maps.Copy(fields, scheduleResponse())
 	fields["password"].DisplayAttrs = secretly("Password")
 	return fields
@@ -39,7 +39,7 @@ func credsResponse() map[string]*framework.FieldSchema {
 func groupResponse() map[string]*framework.FieldSchema {
 	fields := credsResponse()
 	fields["instance_ids"] = &framework.FieldSchema{Type: framework.TypeStringSlice,
-		Description: "Only with shared_password: ids of the instances that have this password. instance_id, instance_name, the addresses and platform are empty then, and username is where it is not the same on all of them."}
+		Description: "Only with shared_password: ids of the instances that have this password. instance_id, instance_name, the addresses and platform are then empty, and so is username if it differs between them."}
 	return fields
 }
 

@@ -13,11 +13,11 @@ import (
 func scheduleResponse() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"ttl": {Type: framework.TypeInt,
-			Description: "Only of scheduled static roles: whole seconds until the next rotation, at least 1. Read again then. With disable_automated_rotation, until the time that would be next."},
+			Description: "Only for scheduled static roles: whole seconds until the next rotation, at least 1; read again then. With disable_automated_rotation, until the time that would be next."},
 		"rotation_period": {Type: framework.TypeInt,
-			Description: "Only of scheduled static roles: whole seconds between the rotations before and after now, at least 1."},
+			Description: "Only for scheduled static roles: whole seconds between the previous and the next rotation, at least 1."},
 		"rotation_schedule": {Type: framework.TypeString,
-			Description: "Only of static roles with rotation_schedule: that cron expression."},
+			Description: "Only for static roles with rotation_schedule: the cron expression."},
 		"next_vault_rotation": moment(false, "Only of scheduled static roles whose rotation is not disabled: when the next rotation is to begin"),
 	}
 }

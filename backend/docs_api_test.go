@@ -317,9 +317,9 @@ func (s *apiSection) written(t *testing.T, operations map[served]operation) []st
 			}
 		} else {
 			if told {
-				text := "The fields of the write, but for those that are never read back."
+				text := "The fields of the write, except those that are never read back."
 				if len(response) > 0 {
-					text += " Further:"
+					text += " Also:"
 				}
 				out = append(out, text, "")
 			}
@@ -429,7 +429,7 @@ func responseLine(t *testing.T, s *apiSection, name string, field *framework.Fie
 	t.Helper()
 	meaning := marked(field.Description, field)
 	if !field.Required && !strings.HasPrefix(meaning, "Only ") && s.operations[0].method != "LIST" {
-		meaning = "Maybe: " + strings.ToLower(meaning[:1]) + meaning[1:]
+		meaning = "Optional: " + strings.ToLower(meaning[:1]) + meaning[1:]
 	}
 	return fmt.Sprintf("| `%s` | %s | %s |", name, kindOf(t, s, name, field), meaning)
 }

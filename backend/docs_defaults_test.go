@@ -100,7 +100,7 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 		value             any
 	}{
 		{"mode", "leased with source=reset, else static", []any{leased["mode"], h.read(t, "roles/initial")["mode"]}},
-		{"source", "initial where the cloud has one, else reset", []any{h.read(t, "roles/initial")["source"], leased["source"]}},
+		{"source", "initial if the cloud has one, else reset", []any{h.read(t, "roles/initial")["source"], leased["source"]}},
 		{"min_reset_interval", "10m with force_stop=true, else 0", []any{leased["min_reset_interval"], unforced["min_reset_interval"]}},
 	} {
 		compared[conditional.field] = true

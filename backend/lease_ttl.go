@@ -17,7 +17,7 @@ const minLeaseTTL = time.Minute
 // leaseTTLField is the field ttl of a read of creds/.
 func leaseTTLField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Query: true, DisplayAttrs: labelled("TTL"),
-		Description: fmt.Sprintf("Leased roles: a shorter lease than the role's ttl, at least %s. Renewals keep it. Ignored with a warning where the role's ttl is shorter, or the role is static. Default: the role's ttl.", inWords(minLeaseTTL))}
+		Description: fmt.Sprintf("Leased roles: a shorter lease than the role's ttl, at least %s. Renewals keep it. Ignored with a warning if the role's ttl is shorter, or the role is static. Default: the role's ttl.", inWords(minLeaseTTL))}
 }
 
 // withLeaseTTL reads ttl. What it cannot do for the client, it says in a warning: clients add the field to

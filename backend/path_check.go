@@ -17,10 +17,10 @@ func (b *backend) pathCheck() *framework.Path {
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:    b.readCheck,
-				Summary:     "Check what a connection's credentials may do.",
+				Summary:     "Check which permissions a connection's credentials have.",
 				Description: "Tries, or asks about, each permission that cloudpw may need, and changes nothing. Calls the cloud.",
 				Responses: answers("What the credentials may do.", map[string]*framework.FieldSchema{
-					"verdict":     {Type: framework.TypeString, Required: true, Description: "granted: everything that is required; denied: something required is missing; unknown: neither can be said."},
+					"verdict":     {Type: framework.TypeString, Required: true, Description: "granted: all required permissions are there; denied: a required permission is missing; unknown: this cannot be determined."},
 					"missing":     {Type: framework.TypeStringSlice, Required: true, Description: "The required permissions that are denied."},
 					"permissions": {Type: framework.TypeSlice, Required: true, Description: "The permissions: action, purpose, required, verdict (granted, denied or unknown), message, and policy, the text that grants it."},
 				}),

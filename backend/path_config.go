@@ -40,7 +40,7 @@ func (b *backend) pathConfig() *framework.Path {
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:    b.readConfig,
 				Summary:     "Read a connection.",
-				Description: "Returns everything but the secrets, with defaults filled in.",
+				Description: "Returns everything except the secrets, with defaults filled in.",
 				Responses:   answers("The connection.", withProviders(configResponse(), b.registry)),
 			},
 			logical.CreateOperation: b.writeConfigOperation(),
@@ -63,7 +63,7 @@ func (b *backend) writeConfigOperation() *framework.PathOperation {
 	return &framework.PathOperation{
 		Callback:                    b.writeConfig,
 		Summary:                     "Create or update a connection.",
-		Description:                 "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials by one call to the cloud, unless verify_connection is false.",
+		Description:                 "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials with one call to the cloud, unless verify_connection is false.",
 		Responses:                   writes("The connection is stored."),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,

@@ -21,10 +21,10 @@ func (b *backend) pathDiscover() *framework.Path {
 			logical.ListOperation: &framework.PathOperation{
 				Callback:    b.discover,
 				Summary:     "List the instances that a connection can see.",
-				Description: "Asks the cloud for all instances that carry the connection's required_tags, in any role or none.",
+				Description: "Asks the cloud for all instances that have the connection's required_tags, with or without a role.",
 				Responses: answers("The instances.", map[string]*framework.FieldSchema{
 					"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
-					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: name, platform, state, cloud_state (the cloud's own word), key_name, tags."},
+					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: name, platform, state, cloud_state (in the cloud's own words), key_name, tags."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,

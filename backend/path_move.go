@@ -24,7 +24,7 @@ const takeOverPrefix = "take-over/"
 func (b *backend) pathAccountMove() *framework.Path {
 	fields := accountCaptures()
 	fields["role"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Role"),
-		Description: "The role that may have the account, of the same connection. It need not exist yet. The role that the account has, or had last, takes back an earlier word. Required."}
+		Description: "The role that may have the account, of the same connection. It may be written later. The name of the role that the account has, or had last, cancels an earlier permission. Required."}
 	return &framework.Path{
 		Pattern:      "accounts/" + accountPath + "/move$",
 		Fields:       fields,
@@ -33,7 +33,7 @@ func (b *backend) pathAccountMove() *framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:                    b.moveAccount,
 				Summary:                     "Let an account move to another role.",
-				Description:                 "The account moves at once if that role's instance_tags match its instance, else as soon as that role is written so that it has it. Its leases end, and before a reader of the new role is given a password a new one is set.",
+				Description:                 "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
 				Responses:                   answers("The state of the account.", movedResponse()),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -52,17 +52,17 @@ func (b *backend) pathTakeOver() *framework.Path {
 			"from": {Type: framework.TypeString, DisplayAttrs: labelled("From"),
 				Description: "Name of the role that has the accounts, or had them last: only these may move. Default: any role's accounts on instances that the role's instance_tags match."},
 			"connection": {Type: framework.TypeString, DisplayAttrs: labelled("Connection"),
-				Description: "With from, where neither of the roles exists: the connection of the accounts. Default: that of the role."},
+				Description: "With from, if neither of the roles exists: the connection of the accounts. Default: that of the role."},
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "take", OperationSuffix: "over"},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:    b.takeOverAccounts,
 				Summary:     "Let a role take over the accounts of other roles.",
-				Description: "What accounts/.../move does for one account, for all of another role, or for all that the role's instance_tags match. Needs sudo.",
+				Description: "Does what accounts/.../move does for one account: for all of another role, or for all that the role's instance_tags match. Needs sudo.",
 				Responses: answers("The accounts may move.", map[string]*framework.FieldSchema{
 					"accounts": {Type: framework.TypeStringSlice, Required: true, Description: "The accounts that may move, or have moved, at most 100."},
-					"count":    {Type: framework.TypeInt, Required: true, Description: "How many these are, beyond those listed too."},
+					"count":    {Type: framework.TypeInt, Required: true, Description: "How many they are, including those that are not listed."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,

@@ -19,9 +19,9 @@ func (b *backend) pathPlace() *framework.Path {
 		Pattern: placePrefix + framework.GenericNameRegex("name") + "$",
 		Fields: map[string]*framework.FieldSchema{
 			"name":   nameField("Name of the connection."),
-			"trust":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"}, Description: "The fingerprint of the place where the connection leads now, as read here: it is the cloud account of the connection's existing servers, and what it says about them is to be believed. Default: none."},
-			"forget": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Forget"}, Description: "The fingerprint of another place that does not exist any more: its passwords and what it was believed are forgotten. Default: none."},
-			"claim":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Claim"}, Description: "A user of an instance, as INSTANCE_ID/USERNAME, that another connection's account holds and that is this connection's: the other account loses its role. Default: none."},
+			"trust":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"}, Description: "The fingerprint of the place where the connection leads now, as read here. This confirms that it is the cloud account of the connection's existing servers, so that what it says about them is trusted. Default: none."},
+			"forget": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Forget"}, Description: "The fingerprint of another place that no longer exists: its passwords, and the trust in it, are forgotten. Default: none."},
+			"claim":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Claim"}, Description: "A user of an instance, as INSTANCE_ID/USERNAME, that belongs to this connection but has an account of another connection: that account loses its role. Default: none."},
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -34,19 +34,19 @@ func (b *backend) pathPlace() *framework.Path {
 				Responses: answers("The places.", map[string]*framework.FieldSchema{
 					"place":             {Type: framework.TypeString, Required: true, Description: "Fingerprint of where the connection's requests go and as whom."},
 					"account_id":        {Type: framework.TypeString, Required: true, Description: "What the cloud calls the account of the credentials; empty if that is not known."},
-					"proven":            {Type: framework.TypeBool, Required: true, Description: "Whether a host of the cloud's own said so, rather than one that the connection names."},
-					"trusted":           {Type: framework.TypeBool, Required: true, Description: "Whether an operator stands for this place."},
-					"credentials_known": {Type: framework.TypeBool, Required: true, Description: "Whether the credentials are known to be of the same cloud account as before. False after other ones were written with verify_connection=false."},
-					"unproven_accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts do not believe what this place says about their servers."},
-					"places":            {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, account_id, current, accounts (that have a password of it), believing (accounts that take its word)."},
+					"proven":            {Type: framework.TypeBool, Required: true, Description: "Whether one of the cloud's own hosts said so, rather than a host that the connection names."},
+					"trusted":           {Type: framework.TypeBool, Required: true, Description: "Whether an operator has confirmed this place."},
+					"credentials_known": {Type: framework.TypeBool, Required: true, Description: "Whether the credentials are known to belong to the same cloud account as before. False after others were written with verify_connection=false."},
+					"unproven_accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts do not trust what this place says about their servers."},
+					"places":            {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, account_id, current, accounts (that have a password of it), believing (accounts that trust it)."},
 				}),
 			},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:    b.writePlace,
-				Summary:     "Say that the place of a connection is that of its existing servers, or forget another one.",
-				Description: "An operator's word in the place of a proof. Needs sudo.",
-				Responses: answers("The word was taken.", map[string]*framework.FieldSchema{
-					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts did not believe the place before, have forgotten the other one, or have lost their role."},
+				Summary:     "Confirm that the place of a connection is that of its existing servers, or forget another one.",
+				Description: "An operator's confirmation instead of a proof. Needs sudo.",
+				Responses: answers("The confirmation is recorded.", map[string]*framework.FieldSchema{
+					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts now trust the place, have forgotten the other one, or have lost their role."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,

@@ -49,7 +49,7 @@ func (b *backend) pathRoles() *framework.Path {
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback:                    b.deleteRole,
 				Summary:                     "Delete a role.",
-				Description:                 "Frees its accounts for other roles and keeps their records. Leases go on to their end, which still rotates; only with shared_password the leases end here, and the accounts are rotated, each to a password of its own.",
+				Description:                 "Frees its accounts for other roles and keeps their records. Leases continue to their end, which still rotates. With shared_password the leases end at once, and each account is rotated to a password of its own.",
 				Responses:                   deletes("The role is deleted."),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -64,7 +64,7 @@ func (b *backend) writeRoleOperation() *framework.PathOperation {
 	return &framework.PathOperation{
 		Callback:                    b.writeRole,
 		Summary:                     "Create or update a role.",
-		Description:                 "Changes only the fields that it names; an empty value unsets a field. A new selection of instances, or a write without fields, asks the cloud for them and refuses what does not fit; all else is changed without the cloud.",
+		Description:                 "Changes only the fields that it names; an empty value unsets a field. A write that selects other instances, or has no fields, asks the cloud for them and refuses what does not fit; other fields are changed without the cloud.",
 		Responses:                   writes("The role is stored and its accounts are bound."),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,

@@ -36,7 +36,7 @@ func (b *backend) pathRotateInstance() *framework.Path {
 
 func (b *backend) pathRotate(pattern, suffix, synopsis string, fields, response map[string]*framework.FieldSchema) *framework.Path {
 	response["accounts"] = &framework.FieldSchema{Type: framework.TypeMap, Required: true,
-		Description: "By instance id: username, state, current_version, due_reason, due_since, last_vault_rotation, last_error; or error where the account could not be made due."}
+		Description: "By instance id: username, state, current_version, due_reason, due_since, last_vault_rotation, last_error; or error if the account could not be made due."}
 	return &framework.Path{
 		Pattern:      pattern,
 		Fields:       fields,

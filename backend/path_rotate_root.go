@@ -19,11 +19,11 @@ func (b *backend) pathRotateRoot() *framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:    b.rotateRoot,
 				Summary:     "Replace a connection's own credential.",
-				Description: "Makes a new credential with the present one, verifies it, stores it, and deletes the old one. Finishes an earlier rotation instead, if one was cut short. Needs sudo.",
+				Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation is unfinished, finishes that instead. Needs sudo.",
 				Responses: answers("The credential is replaced.", map[string]*framework.FieldSchema{
-					"credential_id":          {Type: framework.TypeString, Required: true, Description: "Id of the credential that is in use now."},
-					"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the one that it replaces, which is deleted; empty if that was a password."},
-					"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished a rotation that was begun earlier."},
+					"credential_id":          {Type: framework.TypeString, Required: true, Description: "Id of the credential that is now in use."},
+					"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
+					"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished an earlier rotation."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,

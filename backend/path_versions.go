@@ -42,7 +42,7 @@ func versionCaptures() map[string]*framework.FieldSchema {
 // skipRotationField is the operator's word that a recorded password may stay.
 func skipRotationField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
-		Description: "Let the server keep this password, instead of making the account due. Refused with shared_password. Where the provider cannot reset passwords nothing becomes due anyway. Default: false."}
+		Description: "Let the server keep this password, instead of making the account due. Refused with shared_password. If the provider cannot reset passwords, the account never becomes due. Default: false."}
 }
 
 func (b *backend) pathVersionsList() *framework.Path {
@@ -58,7 +58,7 @@ func (b *backend) pathVersionsList() *framework.Path {
 				Responses: answers("The versions.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
-						Description: "By number: source, created_time, verified, current, roles, and where they are disclosed_time, disclosed_until and ended_time."},
+						Description: "By number: source, created_time, verified, current, roles, and, if they are known, disclosed_time, disclosed_until and ended_time."},
 				}),
 				ForwardPerformanceStandby:   true,
 				ForwardPerformanceSecondary: true,
@@ -221,7 +221,7 @@ func versionResponse() map[string]*framework.FieldSchema {
 		"version":         {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
 		"source":          text("Where the version comes from: initial, reset or import."),
 		"created_time":    moment(true, "When the version was made"),
-		"verified":        flag("False for an initial password, of which nobody can see whether the server still has it."),
+		"verified":        flag("Whether Vault knows that the server took it. False for an initial password: nobody outside can see whether the server still has it."),
 		"current":         flag("Whether it is the current version."),
 		"disclosed_time":  moment(false, "When a client was first given it"),
 		"disclosed_until": moment(false, "When its disclosure under leases ended or will end"),

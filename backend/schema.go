@@ -72,7 +72,7 @@ func answers(description string, fields map[string]*framework.FieldSchema) map[i
 func writes(description string) map[int][]framework.Response {
 	return map[int][]framework.Response{
 		http.StatusNoContent: {{Description: description}},
-		http.StatusOK:        {{Description: description + " There are warnings to read."}},
+		http.StatusOK:        {{Description: description + " With warnings."}},
 	}
 }
 
