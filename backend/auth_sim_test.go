@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -267,7 +266,7 @@ func TestEveryAuthenticationHasItsCase(t *testing.T) {
 	want := 0
 	for name, d := range providers() {
 		for field, method := range methods {
-			if !slices.Contains(d.Fields, field) {
+			if _, own := d.Field(field); !own {
 				continue
 			}
 			want++

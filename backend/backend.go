@@ -7,6 +7,9 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -92,6 +95,9 @@ func (b *backend) InvalidateKey(ctx context.Context, key string) {
 func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud.Registry) (*backend, error) {
 	if conf == nil || conf.StorageView == nil {
 		return nil, errors.New("cloudpw: Vault passed no configuration or no storage")
+	}
+	if err := registry.Check(append(slices.Collect(maps.Keys(configResponse(nil))), "name")); err != nil {
+		return nil, fmt.Errorf("cloudpw: %w", err)
 	}
 	b := &backend{
 		storage:         conf.StorageView,

@@ -120,7 +120,7 @@ func (n input) again(prefix string, changed ...string) string {
 	fields := map[string][]string{}
 	for name, value := range n.data.Raw {
 		if field := n.data.Schema[name]; field != nil && value != nil && name != "name" { // that is in the path
-			if isSensitive(field) || isWriteOnly(name) {
+			if isSensitive(field) || n.writeOnly != nil && n.writeOnly(name) {
 				fields[name] = []string{secretFile(name)}
 				continue
 			}

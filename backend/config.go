@@ -37,25 +37,9 @@ const (
 // connection is one cloud account in one region and the credentials for it, as stored.
 type connection struct {
 	record
-	Provider          string `json:"provider"`
-	Region            string `json:"region,omitempty"`
-	ProjectID         string `json:"project_id,omitempty"`
-	AccessKey         string `json:"access_key,omitempty"`
-	SecretKey         string `json:"secret_key,omitempty"`
-	AuthURL           string `json:"auth_url,omitempty"`
-	Username          string `json:"username,omitempty"`
-	Password          string `json:"password,omitempty"`
-	UserDomainName    string `json:"user_domain_name,omitempty"`
-	ProjectName       string `json:"project_name,omitempty"`
-	ProjectDomainName string `json:"project_domain_name,omitempty"`
-	SignatureStyle    string `json:"signature_style,omitempty"`
-	RoleARN           string `json:"role_arn,omitempty"`
-	ExternalID        string `json:"external_id,omitempty"`
-	// ApplicationCredentialID and ApplicationCredentialSecret are Keystone's.
-	ApplicationCredentialID     string `json:"application_credential_id,omitempty"`
-	ApplicationCredentialSecret string `json:"application_credential_secret,omitempty"`
-	// UseAmbientCredentials takes the credentials that the Vault server's surroundings supply.
-	UseAmbientCredentials *bool `json:"use_ambient_credentials,omitempty"` // nil: false
+	Provider string `json:"provider"`
+	// Own are the provider's own fields, as its descriptor lists them; secrets are among them.
+	Own cloud.Values `json:"own,omitempty"`
 
 	Endpoints     map[string]string `json:"endpoints,omitempty"`
 	CACertificate string            `json:"ca_certificate,omitempty"`
@@ -95,6 +79,7 @@ func decodeConnection(raw []byte) (*connection, error) {
 // clone is a copy that may be changed.
 func (c *connection) clone() *connection {
 	n := *c
+	n.Own = maps.Clone(c.Own)
 	n.Endpoints = maps.Clone(c.Endpoints)
 	n.AllowedRoles = slices.Clone(c.AllowedRoles)
 	n.RequiredTags = maps.Clone(c.RequiredTags)
@@ -105,9 +90,6 @@ func (c *connection) clone() *connection {
 	}
 	return &n
 }
-
-// ambient is use_ambient_credentials as in force.
-func (c *connection) ambient() bool { return orDefault(c.UseAmbientCredentials, false) }
 
 // timeout is request_timeout as in force.
 func (c *connection) timeout() time.Duration {
@@ -136,14 +118,6 @@ func (c *connection) rate(d cloud.Descriptor) float64 {
 	return c.MaxRequestsPerSecond
 }
 
-// signatureStyle is signature_style as in force: "" unless requests are signed with an access key.
-func (c *connection) signatureStyle(d cloud.Descriptor) string {
-	if c.SignatureStyle == "" && c.AccessKey != "" {
-		return d.DefaultSignatureStyle
-	}
-	return c.SignatureStyle
-}
-
 // allows reports whether a role may use the connection.
 func (c *connection) allows(role string) bool {
 	return strutil.StrListContainsGlob(c.AllowedRoles, role)
@@ -155,27 +129,10 @@ func (c *connection) allowing(name, role string) string {
 }
 
 // cloudConfig is the connection as its provider wants it, without what sends requests.
-func (c *connection) cloudConfig(d cloud.Descriptor) cloud.Config {
+func (c *connection) cloudConfig() cloud.Config {
 	return cloud.Config{
-		Provider:          c.Provider,
-		Region:            c.Region,
-		ProjectID:         c.ProjectID,
-		AccessKey:         c.AccessKey,
-		SecretKey:         c.SecretKey,
-		AuthURL:           c.AuthURL,
-		Username:          c.Username,
-		Password:          c.Password,
-		UserDomainName:    c.UserDomainName,
-		ProjectName:       c.ProjectName,
-		ProjectDomainName: c.ProjectDomainName,
-		SignatureStyle:    c.signatureStyle(d),
-
-		ApplicationCredentialID:     c.ApplicationCredentialID,
-		ApplicationCredentialSecret: c.ApplicationCredentialSecret,
-		UseAmbientCredentials:       c.ambient(),
-		RoleARN:                     c.RoleARN,
-		ExternalID:                  c.ExternalID,
-
+		Provider:       c.Provider,
+		Values:         maps.Clone(c.Own),
 		Endpoints:      maps.Clone(c.Endpoints),
 		RequestTimeout: c.timeout(),
 	}
@@ -203,17 +160,7 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 			data[field] = map[string]string{}
 		}
 	}
-	if slices.Contains(d.Fields, ambientField) {
-		data[ambientField] = c.ambient()
-	}
-	for _, f := range connectionFields {
-		if f.text != nil && !f.writeOnly && slices.Contains(d.Fields, f.name) {
-			data[f.name] = *f.text(c)
-		}
-	}
-	if slices.Contains(d.Fields, "signature_style") {
-		data["signature_style"] = c.signatureStyle(d)
-	}
+	c.readOwnFields(d, data)
 	maps.Copy(data, c.rootData())
 	return data
 }

@@ -18,39 +18,37 @@ var otherValues = map[string]any{
 	"endpoints": "compute=https://three.example.com", "ca_certificate": testCA,
 }
 
-// TestEveryConnectionFieldHasAKind: a field that nobody has classified could be changed without the secrets.
-func TestEveryConnectionFieldHasAKind(t *testing.T) {
-	rows := map[string]int{}
-	for _, f := range connectionFields {
-		rows[f.name]++
-		if (f.kind.bindsSecrets() || f.kind == kindSecret) && (f.text == nil) == (f.same == nil) {
-			t.Errorf("%s: changes of a field of kind %s must be seen in one way", f.name, f.kind)
-		}
-		if f.kind == kindSecret && !f.writeOnly {
-			t.Errorf("%s: a secret is read back", f.name)
+// fieldsAndKinds are the fields of config/<name> in a mount with the clouds in memory, and what each decides.
+func fieldsAndKinds() map[string]cloud.FieldKind {
+	kinds := map[string]cloud.FieldKind{}
+	for name := range commonFields(nil) {
+		kinds[name] = cloud.FieldSetting
+	}
+	for _, f := range boundFields {
+		kinds[f.name] = cloud.FieldPlace
+	}
+	for _, f := range fakeFields() {
+		kinds[f.Name] = f.Kind
+	}
+	delete(kinds, "name")
+	return kinds
+}
+
+// TestOwnFieldsAreNotThoseOfEveryProvider: a name has one meaning, and what is bound is a field.
+func TestOwnFieldsAreNotThoseOfEveryProvider(t *testing.T) {
+	common := commonFields(providers())
+	for _, f := range boundFields {
+		if common[f.name] == nil {
+			t.Errorf("%s binds the secrets and is no field", f.name)
 		}
 	}
-	for name, schema := range configFields() {
-		want := 1
-		if name == "name" {
-			want = 0
+	for name, schema := range configFields(providers()) {
+		uses, own := ownFields(providers())[name]
+		if own == (common[name] != nil) {
+			t.Errorf("field %s belongs to providers: %v, to all connections: %v", name, own, common[name] != nil)
 		}
-		if rows[name] != want {
-			t.Errorf("field %s has %d rows, want %d", name, rows[name], want)
-		}
-		delete(rows, name)
-		if isSensitive(schema) && !isWriteOnly(name) {
-			t.Errorf("field %s is marked as sensitive and is no secret", name)
-		}
-	}
-	if len(rows) != 0 {
-		t.Errorf("rows of fields that do not exist: %v", rows)
-	}
-	for name, d := range providers() {
-		for _, field := range d.Fields {
-			if !slices.ContainsFunc(connectionFields, func(f connectionField) bool { return f.name == field }) {
-				t.Errorf("provider %s has field %s, which has no kind", name, field)
-			}
+		if own && isSensitive(schema) != (uses[0].Kind == cloud.FieldSecret) {
+			t.Errorf("field %s of kind %s is sensitive: %v", name, uses[0].Kind, isSensitive(schema))
 		}
 	}
 }
@@ -59,8 +57,8 @@ func TestEveryConnectionFieldHasAKind(t *testing.T) {
 // changes neither where they go nor in whose name they act, whether or not it has accounts.
 func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 	all := map[string]any{"secret_key": "again", "password": "again", applicationSecretField: "again"}
-	for _, f := range connectionFields {
-		t.Run(f.name, func(t *testing.T) {
+	for field, kind := range fieldsAndKinds() {
+		t.Run(field, func(t *testing.T) {
 			h := newHarness(t)
 			h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
 			h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{
@@ -68,37 +66,37 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac", applicationSecretField: "acs",
 			}))
 			stored := h.stored(t, configPrefix)
-			if !f.kind.bindsSecrets() {
-				if f.kind == kindSetting {
-					h.write(t, "config/c", map[string]any{f.name: connectionCases[f.name].set})
+			if !kind.BindsSecrets() {
+				if kind == cloud.FieldSetting {
+					h.write(t, "config/c", map[string]any{field: connectionCases[field].set})
 				}
 				return
 			}
-			values := []any{otherValues[f.name], connectionCases[f.name].set}
-			if connectionCases[f.name].unset != nil && f.name != ambientField {
+			values := []any{otherValues[field], connectionCases[field].set}
+			if connectionCases[field].unset != nil && field != ambientField {
 				values = append(values, "", nil, " ")
 			}
 			for _, value := range values {
-				if value == "" && h.read(t, "config/c")[f.name] == "" {
+				if value == "" && h.read(t, "config/c")[field] == "" {
 					continue
 				}
-				if f.text == nil && (value == "" || value == nil || value == " ") {
+				if (field == "endpoints" || field == "ca_certificate" || field == ambientField) && (value == "" || value == nil || value == " ") {
 					continue // it is empty already
 				}
-				h.refusedWrite(t, "config/c", map[string]any{f.name: value}, f.name+": ", "secret_key, password, "+applicationSecretField, "same write")
-				h.refusedWrite(t, "config/c", map[string]any{f.name: value, "verify_connection": false}, f.name+": ")
+				h.refusedWrite(t, "config/c", map[string]any{field: value}, field+": ", "secret_key, password, "+applicationSecretField, "same write")
+				h.refusedWrite(t, "config/c", map[string]any{field: value, "verify_connection": false}, field+": ")
 				for left := range all {
 					part := maps.Clone(all)
 					delete(part, left)
-					part[f.name] = value
-					h.refusedWrite(t, "config/c", part, f.name+": ", left)
+					part[field] = value
+					h.refusedWrite(t, "config/c", part, field+": ", left)
 				}
 				if now := h.stored(t, configPrefix); now != stored {
 					t.Fatalf("a refused write of %v changed what is stored", value)
 				}
 			}
-			h.write(t, "config/c", merged(all, map[string]any{f.name: otherValues[f.name]}))
-			h.write(t, "config/c", map[string]any{f.name: otherValues[f.name]}) // no change
+			h.write(t, "config/c", merged(all, map[string]any{field: otherValues[field]}))
+			h.write(t, "config/c", map[string]any{field: otherValues[field]}) // no change
 		})
 	}
 }

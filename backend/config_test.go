@@ -57,10 +57,10 @@ func TestRealProvidersConnections(t *testing.T) {
 			t.Errorf("%s: a secret is read back: %v", name, got)
 		}
 	}
-	if style := h.read(t, "config/opentelekomcloud")["signature_style"]; style != cloud.SignatureScoped {
+	if style := h.read(t, "config/opentelekomcloud")["signature_style"]; style != "scoped" {
 		t.Errorf("signature_style of opentelekomcloud is %v by default", style)
 	}
-	if style := h.read(t, "config/huaweicloud")["signature_style"]; style != cloud.SignatureDirect {
+	if style := h.read(t, "config/huaweicloud")["signature_style"]; style != "direct" {
 		t.Errorf("signature_style of huaweicloud is %v by default", style)
 	}
 	if got, want := h.list(t, "config/"), slices.Sorted(maps.Keys(realConnections)); !reflect.DeepEqual(got, want) {
@@ -110,15 +110,18 @@ func TestUnusedConnectionFieldIsAnError(t *testing.T) {
 	h := newRealHarness(t)
 	for name, data := range realConnections {
 		provider := data["provider"].(string)
-		used := providers()[provider].Fields
-		for _, f := range connectionFields {
-			if f.text == nil || slices.Contains(used, f.name) {
+		for field, uses := range ownFields(providers()) {
+			if _, own := providers()[provider].Field(field); own {
 				continue
 			}
-			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, f.name: "something"}), f.name+":", provider)
+			var value any = "something"
+			if uses[0].Type == cloud.FieldFlag {
+				value = true
+			}
+			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, field: value}), field+": provider "+provider+" does not use it; leave it out",
+				"its own fields are: "+strings.Join(fieldNames(providers()[provider]), ", "))
 		}
 	}
-	h.refusedWrite(t, "config/huawei", merged(realConnections["huaweicloud"], map[string]any{"verify_connection": false, ambientField: true}), ambientField+":", "huaweicloud")
 }
 
 // connectionCases hold, for each field of config/<name>, what it accepts and what it refuses. The
@@ -159,7 +162,7 @@ var connectionCases = map[string]struct {
 }
 
 func TestConnectionFields(t *testing.T) {
-	fields := configFields()
+	fields := configFields(newFakeCloud().registry())
 	for name := range fields {
 		if _, ok := connectionCases[name]; !ok && name != "name" {
 			t.Errorf("field %s has no case", name)
@@ -302,8 +305,8 @@ func TestSecretsAreResentWithTheirTarget(t *testing.T) {
 		h.refusedWrite(t, "config/c", map[string]any{field: ""}, field, "secret_key")
 	}
 	last := h.cloud.configs[len(h.cloud.configs)-1]
-	if last.SecretKey != "s2" || last.Password != "p2" || last.ApplicationCredentialSecret != "a2" {
-		t.Errorf("the provider got %q, %q and %q", last.SecretKey, last.Password, last.ApplicationCredentialSecret)
+	if last.Values["secret_key"] != "s2" || last.Values["password"] != "p2" || last.Values[applicationSecretField] != "a2" {
+		t.Errorf("the provider got %q, %q and %q", last.Values["secret_key"], last.Values["password"], last.Values[applicationSecretField])
 	}
 }
 
@@ -333,8 +336,8 @@ func TestChangedConnectionIsUsedAtOnce(t *testing.T) {
 	h.write(t, "config/prod", map[string]any{"secret_key": "changed"})
 	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
 	last := h.cloud.configs[len(h.cloud.configs)-1]
-	if last.SecretKey != "changed" || last.Gate == nil || last.HTTPClient == nil {
-		t.Errorf("the rotation used %q", last.SecretKey)
+	if last.Values["secret_key"] != "changed" || last.Gate == nil || last.HTTPClient == nil {
+		t.Errorf("the rotation used %q", last.Values["secret_key"])
 	}
 	if _, ok := last.Gate.(cloud.NoGate); ok {
 		t.Error("the core's provider is not paced")

@@ -32,17 +32,14 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 		return nil, invalidf("provider: %.40q is unknown; use one of %s", provider, b.providerNames())
 	}
 	next.Provider = provider
-	if err := applyOwnFields(next, in, descriptor); err != nil {
+	if err := applyOwnFields(next, in, b.registry, descriptor); err != nil {
 		return nil, err
 	}
 	if err := b.applyCommon(ctx, next, in, descriptor, old == nil); err != nil {
 		return nil, err
 	}
-	if err := descriptor.Validate(next.cloudConfig(descriptor)); err != nil {
-		return nil, invalidURL(in, err)
-	}
-	if err := next.checkSigningKey(); err != nil {
-		return nil, err
+	if err := descriptor.Check(next.cloudConfig()); err != nil {
+		return nil, invalidURL(in, descriptor, err)
 	}
 	if _, err := cloud.NewHTTPClient(next.CACertificate, next.timeout()); err != nil {
 		return nil, invalidf("%s", err)
@@ -50,43 +47,10 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 	if old == nil {
 		return next, b.checkLeftAccounts(ctx, name, provider)
 	}
-	if err := b.checkSameAccount(ctx, name, old, next); err != nil {
+	if err := b.checkSameAccount(ctx, name, descriptor, old, next); err != nil {
 		return nil, err
 	}
-	return next, checkResent(old, next, in)
-}
-
-// applyOwnFields takes over the fields whose use depends on the provider.
-func applyOwnFields(next *connection, in input, d cloud.Descriptor) error {
-	for _, f := range connectionFields {
-		if f.text == nil {
-			continue
-		}
-		if !slices.Contains(d.Fields, f.name) {
-			if in.gives(f.name) {
-				return invalidf("%s: provider %s does not use it; leave it out", f.name, d.Name)
-			}
-			continue
-		}
-		in.text(f.name, f.text(next))
-		value := *f.text(next)
-		if len(value) > maxFieldLength {
-			return invalidf("%s: longer than %d bytes", f.name, maxFieldLength)
-		}
-		if f.kind == kindSecret || slices.Contains(keyFields, f.name) {
-			if err := checkCredential(f.name, value); err != nil {
-				return err
-			}
-		}
-	}
-	if !slices.Contains(d.Fields, ambientField) {
-		if in.gives(ambientField) {
-			return invalidf("%s: provider %s does not use it; leave it out", ambientField, d.Name)
-		}
-		return nil
-	}
-	in.flag(ambientField, &next.UseAmbientCredentials)
-	return nil
+	return next, checkResent(descriptor, old, next, in)
 }
 
 // applyCommon takes over the fields that every provider has. isNew is set for a new connection.
@@ -100,7 +64,7 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 			return invalidf("endpoints.%s: longer than %d bytes", service, maxFieldLength)
 		}
 		if err := cloud.ValidateURL("endpoints."+service, next.Endpoints[service]); err != nil {
-			return invalidURL(in, err)
+			return invalidURL(in, d, err)
 		}
 	}
 	in.text("ca_certificate", &next.CACertificate)
@@ -147,7 +111,7 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 }
 
 // invalidURL refuses a write for a field of it, and tells how one with https instead of http looks.
-func invalidURL(in input, err error) error {
+func invalidURL(in input, d cloud.Descriptor, err error) error {
 	refusal := invalidf("%s", err)
 	if !errors.Is(err, cloud.ErrPlainHTTP) {
 		return refusal
@@ -160,8 +124,10 @@ func invalidURL(in input, err error) error {
 			changed = append(changed, "endpoints="+commandValue(service+"="+secure(endpoints[service])))
 		}
 	}
-	if in.gives("auth_url") {
-		changed = append(changed, "auth_url="+commandValue(secure(in.data.Get("auth_url").(string))))
+	for _, f := range d.Fields {
+		if f.Type == cloud.FieldURL && in.gives(f.Name) {
+			changed = append(changed, f.Name+"="+commandValue(secure(in.data.Get(f.Name).(string))))
+		}
 	}
 	return withWayOut(refusal, in.again("config/", changed...))
 }
@@ -182,12 +148,12 @@ func checkTags(field string, tags map[string]string) error {
 // checkResent makes a write that changes where the secrets are sent, or in whose name they act, prove that
 // its author knows them: else whoever may write the connection could have the stored ones sent to himself,
 // or act with them as somebody else.
-func checkResent(old, next *connection, in input) error {
-	changed := changedFields(old, next, fieldKind.bindsSecrets)
+func checkResent(d cloud.Descriptor, old, next *connection, in input) error {
+	changed := changedFields(d, old, next, cloud.FieldKind.BindsSecrets)
 	if len(changed) == 0 {
 		return nil
 	}
-	missing := slices.DeleteFunc(secretFields(next), in.gives)
+	missing := slices.DeleteFunc(secretFields(d, next), in.gives)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -222,8 +188,8 @@ func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) 
 
 // checkSameAccount refuses to point a connection that has accounts at another cloud account, project
 // or region: the accounts would then mean other servers.
-func (b *backend) checkSameAccount(ctx context.Context, name string, old, next *connection) error {
-	changed := changedFields(old, next, func(k fieldKind) bool { return k == kindAccount })
+func (b *backend) checkSameAccount(ctx context.Context, name string, d cloud.Descriptor, old, next *connection) error {
+	changed := changedFields(d, old, next, func(k cloud.FieldKind) bool { return k == cloud.FieldAccount })
 	if len(changed) == 0 {
 		return nil
 	}

@@ -21,7 +21,7 @@ func (b *backend) connect(ctx context.Context, name string, gate cloud.Gate) (*r
 	if err != nil {
 		return nil, err
 	}
-	place := c.place()
+	place := c.place(d)
 	return &rotation.Connection{
 		Place:   place,
 		Trusted: trusted.has(place),
@@ -54,15 +54,15 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 
 // newProvider makes a connection's provider, whose calls wait for the gate and whose answers count among the mount's.
 func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate, answers *cloud.Answers) (cloud.Provider, error) {
-	if err := c.checkSigningKey(); err != nil {
-		return nil, err
+	if err := d.Check(c.cloudConfig()); err != nil {
+		return nil, invalidf("%s", err)
 	}
 	client, err := cloud.NewHTTPClient(c.CACertificate, c.timeout(), d.LinkLocalDomains...)
 	if err != nil {
 		return nil, err
 	}
 	answers.Limit(client)
-	config := c.cloudConfig(d)
+	config := c.cloudConfig()
 	config.HTTPClient = client
 	config.Gate = gate
 	config.Connection = name
@@ -113,7 +113,7 @@ const (
 // same identity. A connection that was deleted and is written anew may still have accounts. Instances that
 // are known to be gone prove nothing and are left out.
 func (b *backend) knownInstances(ctx context.Context, name string, old, next *connection) ([]string, error) {
-	if old != nil && sameIdentity(old, next) {
+	if old != nil && sameIdentity(b.registry[next.Provider], old, next) {
 		return nil, nil
 	}
 	instances, err := b.core.List(ctx, name+"/")

@@ -108,7 +108,7 @@ func TestReadablePath(t *testing.T) {
 
 func referencePaths(t *testing.T) []*framework.Path {
 	t.Helper()
-	paths := (&backend{}).paths()
+	paths := (&backend{registry: providers()}).paths()
 	if len(paths) == 0 {
 		t.Fatal("no paths")
 	}

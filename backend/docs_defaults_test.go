@@ -82,8 +82,8 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 	connection := func(provider string) map[string]any {
 		return merged(connectionData(provider), map[string]any{"max_requests_per_second": 1000})
 	}
-	check("config/reset", configFields(), connection(resetCloud))
-	check("config/initial", configFields(), connection(initialCloud))
+	check("config/reset", configFields(providers()), connection(resetCloud))
+	check("config/initial", configFields(providers()), connection(initialCloud))
 	h.write(t, "keys/ops", map[string]any{"generate": true})
 	if bits := h.read(t, "keys/ops")["bits"]; bits != 2048 {
 		t.Errorf("generate makes %v bits", bits)
@@ -124,7 +124,7 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 }
 
 func TestDocumentedDefaultsOfProviders(t *testing.T) {
-	_, rate := split(configFields()["max_requests_per_second"])
+	_, rate := split(configFields(providers())["max_requests_per_second"])
 	for name, d := range providers() {
 		if got := fmt.Sprint(d.DefaultRequestsPerSecond); got != rate {
 			t.Errorf("max_requests_per_second: the default is said to be %s; with %s it is %s", rate, name, got)
@@ -134,9 +134,10 @@ func TestDocumentedDefaultsOfProviders(t *testing.T) {
 			(strings.Contains(method, " on "+name) || !strings.Contains(method, d.ResetMethods[0].Name+" elsewhere")) {
 			t.Errorf("reset_method: the default is said to be %q; with %s it is %s", method, name, d.ResetMethods[0].Name)
 		}
-		_, style := split(configFields()["signature_style"])
-		if d.DefaultSignatureStyle != "" && !regexp.MustCompile(d.DefaultSignatureStyle+` on [^,]*`+name).MatchString(style) {
-			t.Errorf("signature_style: the default is said to be %q; with %s it is %s", style, name, d.DefaultSignatureStyle)
+		style, ok := d.Field("signature_style")
+		_, said := split(configFields(providers())["signature_style"])
+		if used := (cloud.Values{"access_key": "AK"}).InForce(style); ok && !regexp.MustCompile(used+` on [^;]*\b`+name+`\b`).MatchString(said) {
+			t.Errorf("signature_style: the default is said to be %q; with %s it is %s", said, name, used)
 		}
 	}
 }

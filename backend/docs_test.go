@@ -112,7 +112,7 @@ func TestReadmeLimitsAreLimits(t *testing.T) {
 }
 
 func TestPagesNameEveryProvider(t *testing.T) {
-	provider := configFields()["provider"].Description
+	provider := configFields(providers())["provider"].Description
 	readme, index := readPage(t, readmePage), readPage(t, cloudPage("README"))
 	for name := range providers() {
 		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(provider) {

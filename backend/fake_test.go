@@ -51,15 +51,36 @@ func newFakeCloud() *fakeCloud {
 	}
 }
 
+// Names of fields that several tests need.
+const (
+	ambientField           = "use_ambient_credentials"
+	applicationIDField     = "application_credential_id"
+	applicationSecretField = "application_credential_secret"
+)
+
+// fakeFields are the fields of all real providers, without the checks of their forms.
+func fakeFields() []cloud.Field {
+	registry, known := providers(), map[string]bool{}
+	var fields []cloud.Field
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
+		for _, field := range registry[name].Fields {
+			if !known[field.Name] {
+				field.Check = nil
+				fields = append(fields, field)
+			}
+			known[field.Name] = true
+		}
+	}
+	return fields
+}
+
 func (f *fakeCloud) registry() cloud.Registry {
-	fields := []string{"region", "project_id", "access_key", "secret_key", "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name", "signature_style",
-		"role_arn", "external_id", ambientField, applicationIDField, applicationSecretField}
+	fields := fakeFields()
 	describe := func(name string, make func(*fakeProvider) cloud.Provider) cloud.Descriptor {
 		return cloud.Descriptor{
 			Name: name, Title: "Cloud " + name, Fields: fields, EndpointKeys: []string{"compute"}, DefaultRequestsPerSecond: 1000,
-			DefaultSignatureStyle: cloud.SignatureDirect,
 			Validate: func(c cloud.Config) error {
-				if c.Region == "" {
+				if c.Text(cloud.Region) == "" {
 					return fmt.Errorf("region: required")
 				}
 				return nil

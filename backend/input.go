@@ -15,7 +15,12 @@ import (
 
 // input is what a write names. A field that it does not name stays as it is, and an empty value
 // unsets a field.
-type input struct{ data *framework.FieldData }
+type input struct {
+	data *framework.FieldData
+	// writeOnly reports whether a field that is no secret is never read back, so that no text repeats it, either; nil: none
+	// is.
+	writeOnly func(field string) bool
+}
 
 // has reports whether the write names the field.
 func (n input) has(field string) bool {

@@ -144,7 +144,7 @@ func TestAWriteThatWasOvertakenAsksAnew(t *testing.T) {
 		t.Fatalf("%d %s", status, text)
 	}
 	c, err := h.connections.get(t.Context(), "prod")
-	if err != nil || c.SecretKey != "mine" || seconds(c.timeout()) != 17 || c.MaxRequestsPerSecond != 999 {
+	if err != nil || c.Own["secret_key"] != "mine" || seconds(c.timeout()) != 17 || c.MaxRequestsPerSecond != 999 {
 		t.Errorf("stored is %+v, %v", c, err)
 	}
 }
@@ -218,7 +218,7 @@ func TestARolesSettingsNeedNoCloud(t *testing.T) {
 			h.cloud.terminate("srv-2")
 			c, err := h.connections.get(context.Background(), "prod")
 			if err == nil {
-				err = h.core.Retire(context.Background(), root("srv-2"), c.place())
+				err = h.core.Retire(context.Background(), root("srv-2"), c.place(h.registry[c.Provider]))
 			}
 			if err != nil {
 				panic(err)

@@ -48,17 +48,19 @@ func falseConnection(provider, url string) *connection {
 	c := &connection{Provider: provider}
 	switch provider {
 	case "aws":
-		c.Region, c.AccessKey, c.SecretKey = "eu-central-1", "AKIAIOSFODNN7EXAMPLE", strings.Repeat("abcd", 10)
+		c.Own = cloud.Values{"region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": strings.Repeat("abcd", 10)}
 		c.Endpoints = map[string]string{"ec2": url, "sts": url, "iam": url, "ssm": url}
 	case "tencentcloud":
-		c.Region, c.AccessKey, c.SecretKey = "ap-guangzhou", "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", strings.Repeat("abcd", 8)
+		c.Own = cloud.Values{"region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", "secret_key": strings.Repeat("abcd", 8)}
 		c.Endpoints = map[string]string{"cvm": url, "sts": url, "cam": url, "tat": url}
 	case "huaweicloud":
-		c.Region, c.ProjectID, c.AccessKey, c.SecretKey = "cn-north-4", strings.Repeat("0a", 16), "HUAWEIACCESSKEY00000", strings.Repeat("abcd", 10)
+		c.Own = cloud.Values{"region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000", "secret_key": strings.Repeat("abcd", 10)}
 		c.Endpoints = map[string]string{"ecs": url, "iam": url}
 	case "openstack":
-		c.Region, c.AuthURL, c.Username, c.Password, c.ProjectID = "r1", url+"/v3", "u", "passw0rd-of-u", strings.Repeat("0a", 16)
-		c.UserDomainName = "Default"
+		c.Own = cloud.Values{
+			"region": "r1", "auth_url": url + "/v3", "username": "u", "password": "passw0rd-of-u", "project_id": strings.Repeat("0a", 16),
+			"user_domain_name": "Default",
+		}
 	}
 	return c
 }
@@ -70,7 +72,7 @@ func falseProvider(tb testing.TB, name, url string) cloud.Provider {
 	d := providers()[name]
 	timeout := 20 * time.Second
 	c.RequestTimeout = &timeout
-	if err := d.Validate(c.cloudConfig(d)); err != nil {
+	if err := d.Check(c.cloudConfig()); err != nil {
 		tb.Fatal(err)
 	}
 	p, err := newProvider("false", c, d, cloud.NoGate{}, cloud.NewAnswers(answersAtOnce))

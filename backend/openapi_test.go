@@ -52,7 +52,7 @@ func operationsOf(document *framework.OASDocument) map[string]*framework.OASOper
 // operationCount is how many operations the document should have: a create and an update are one.
 func operationCount() int {
 	count := 0
-	for _, path := range (&backend{}).paths() {
+	for _, path := range (&backend{registry: providers()}).paths() {
 		for op := range path.Operations {
 			if op != logical.CreateOperation || path.Operations[logical.UpdateOperation] == nil {
 				count++

@@ -125,7 +125,7 @@ func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *fra
 	if !ok {
 		return nil, nil
 	}
-	if (input{data}).has("force") {
+	if (input{data: data}).has("force") {
 		return nil, invalidf("force: belongs to DELETE; leave it out")
 	}
 	view, err := b.core.Inspect(ctx, id)

@@ -33,7 +33,7 @@ func (b *backend) pathConfigList() *framework.Path {
 func (b *backend) pathConfig() *framework.Path {
 	return &framework.Path{
 		Pattern:        "config/" + framework.GenericNameRegex("name") + "$",
-		Fields:         withProviders(configFields(), b.registry),
+		Fields:         configFields(b.registry),
 		DisplayAttrs:   displayedItem("connection", "Connection"),
 		ExistenceCheck: b.configExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -41,7 +41,7 @@ func (b *backend) pathConfig() *framework.Path {
 				Callback:    b.readConfig,
 				Summary:     "Read a connection.",
 				Description: "Returns everything except the secrets, with defaults filled in.",
-				Responses:   answers("The connection.", withProviders(configResponse(), b.registry)),
+				Responses:   answers("The connection.", configResponse(b.registry)),
 			},
 			logical.CreateOperation: b.writeConfigOperation(),
 			logical.UpdateOperation: b.writeConfigOperation(),
@@ -98,7 +98,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err := checkName("connection", name); err != nil {
 		return nil, err
 	}
-	in := input{data}
+	in := input{data: data, writeOnly: func(field string) bool { return isWriteOnly(b.registry, field) }}
 	for range writeTries {
 		resp, err := b.tryWriteConfig(ctx, name, in)
 		if !errors.Is(err, errMeanwhile) {
@@ -163,7 +163,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*l
 		return nil, err
 	}
 	var warnings []string
-	if old != nil && old.RootRotation != nil && !sameCredentials(old, next) {
+	if old != nil && old.RootRotation != nil && !sameCredentials(b.registry[next.Provider], old, next) {
 		warnings = append(warnings, next.abandon(name, b.clock.now()))
 	}
 	if next.verifies() {

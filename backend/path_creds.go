@@ -73,7 +73,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	ctx, warning, err := withLeaseTTL(ctx, r, input{data})
+	ctx, warning, err := withLeaseTTL(ctx, r, input{data: data})
 	if err != nil {
 		return nil, err
 	}

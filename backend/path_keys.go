@@ -147,7 +147,7 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	if err != nil {
 		return nil, err
 	}
-	in := input{fields}
+	in := input{data: fields}
 	if old != nil && in.has(connectionsField) && !in.gives("private_key") && !in.gives("generate") {
 		return b.writeKeyAccess(ctx, name, in, old, oldKey)
 	}

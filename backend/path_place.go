@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -60,7 +61,7 @@ func (b *backend) pathPlace() *framework.Path {
 
 func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	c, _, err := b.connectionOf(ctx, name)
+	c, d, err := b.connectionOf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 	if err != nil {
 		return nil, err
 	}
-	here := c.place()
+	here := c.place(d)
 	account, proven := here.Account()
 	unproven, err := b.core.Unproven(ctx, name, here, trusted.has(here), c.Doubted)
 	if err != nil {
@@ -107,7 +108,7 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		}
 	}
 	defer lock(b.connectionLocks, name)()
-	c, _, err := b.connectionOf(ctx, name)
+	c, d, err := b.connectionOf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +121,9 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		}
 		err = vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
 	case claim != "":
-		count, err = b.takeOver(ctx, name, c, claim)
+		count, err = b.takeOver(ctx, name, c, d, claim)
 	default:
-		count, err = b.trustPlace(ctx, name, c, rotation.Place(trust))
+		count, err = b.trustPlace(ctx, name, c, d, rotation.Place(trust))
 	}
 	if err != nil {
 		return nil, err
@@ -133,8 +134,8 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 
 // trustPlace notes that the place where a connection leads is that of its existing servers. It names the place, so
 // that nobody can lead the connection elsewhere between the look and the word.
-func (b *backend) trustPlace(ctx context.Context, name string, c *connection, place rotation.Place) (int, error) {
-	if here := c.place(); place != here {
+func (b *backend) trustPlace(ctx context.Context, name string, c *connection, d cloud.Descriptor, place rotation.Place) (int, error) {
+	if here := c.place(d); place != here {
 		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place), command("read", placePrefix+name))
 	}
 	old, err := b.places.get(ctx, name)
@@ -168,11 +169,11 @@ func (b *backend) trustPlace(ctx context.Context, name string, c *connection, pl
 }
 
 // takeOver frees a user of an instance that another connection's account holds.
-func (b *backend) takeOver(ctx context.Context, name string, c *connection, claim string) (int, error) {
+func (b *backend) takeOver(ctx context.Context, name string, c *connection, d cloud.Descriptor, claim string) (int, error) {
 	id, err := rotation.ParseID(name + "/" + claim)
 	if err != nil {
 		return 0, invalidf("claim: must be INSTANCE_ID/USERNAME, as in the error that refused the role")
 	}
-	count, err := b.core.TakeOver(ctx, rotation.Binding{ID: id, Provider: c.Provider, Place: c.place()})
+	count, err := b.core.TakeOver(ctx, rotation.Binding{ID: id, Provider: c.Provider, Place: c.place(d)})
 	return count, vaultError("", err)
 }

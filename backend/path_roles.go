@@ -114,7 +114,7 @@ func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *frame
 	if err := checkName("role", name); err != nil {
 		return nil, err
 	}
-	in := input{data}
+	in := input{data: data}
 	for range writeTries {
 		resp, err := b.tryWriteRole(ctx, name, in)
 		if !errors.Is(err, errMeanwhile) {

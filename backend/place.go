@@ -42,14 +42,18 @@ func (p *trustedPlaces) has(place rotation.Place) bool {
 }
 
 // place is the fingerprint of where the connection's requests go and as whom.
-func (c *connection) place() rotation.Place {
-	return rotation.PlaceOf(c.placeNames(), c.AccountID, c.chosenByCloud())
+func (c *connection) place(d cloud.Descriptor) rotation.Place {
+	return rotation.PlaceOf(c.placeNames(d), c.AccountID, c.chosenByCloud(d))
 }
 
-// placeNames are what a place is known by. No key and no user has a part in it.
-func (c *connection) placeNames() []string {
-	names := []string{"provider", c.Provider, "region", c.Region, "project_id", c.ProjectID, "auth_url", urlName(c.AuthURL),
-		"user_domain_name", c.UserDomainName, "project_name", c.ProjectName, "project_domain_name", c.ProjectDomainName, "role_arn", accountOfRole(c.RoleARN)}
+// placeNames are what a place is known by. No key and no user has a part in it, but for what it says of the account.
+func (c *connection) placeNames(d cloud.Descriptor) []string {
+	names := []string{"provider", c.Provider}
+	for _, f := range d.Fields {
+		if name := placeName(f, c.Own.Text(f)); name != "" {
+			names = append(names, f.Name, name)
+		}
+	}
 	for _, service := range slices.Sorted(maps.Keys(c.Endpoints)) {
 		if url := c.Endpoints[service]; url != "" {
 			names = append(names, "endpoint "+service, urlName(url))
@@ -58,33 +62,46 @@ func (c *connection) placeNames() []string {
 	return names
 }
 
+// placeName is what a field's value adds to a place's names; "" for nothing.
+func placeName(f cloud.Field, value string) string {
+	switch {
+	case value == "":
+		return ""
+	case f.AccountOf != nil:
+		return f.AccountOf(value)
+	case f.Kind != cloud.FieldAccount && f.Kind != cloud.FieldPlace:
+		return ""
+	case f.Type == cloud.FieldURL:
+		return urlName(value)
+	}
+	return value
+}
+
 // urlName is a URL as a name: a final slash is no other place.
 func urlName(url string) string { return strings.TrimRight(url, "/") }
 
-// accountOfRole is the account that a role to assume belongs to, as in arn:aws:iam::123456789012:role/name and
-// qcs::cam::uin/100000000001:roleName/name.
-func accountOfRole(arn string) string {
-	if parts := strings.Split(arn, ":"); len(parts) > 5 {
-		return parts[4]
-	}
-	return arn
-}
-
 // chosenByCloud reports whether all requests go to the cloud's own hosts, whose word about the account is a proof.
-func (c *connection) chosenByCloud() bool {
-	return c.AuthURL == "" && !slices.ContainsFunc(slices.Collect(maps.Values(c.Endpoints)), func(url string) bool { return url != "" })
+func (c *connection) chosenByCloud(d cloud.Descriptor) bool {
+	for _, f := range d.Fields {
+		if f.Type == cloud.FieldURL && c.Own.Text(f) != "" {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(slices.Collect(maps.Values(c.Endpoints)), func(url string) bool { return url != "" })
 }
 
-// samePlace reports whether two connections send their requests to the same hosts, for the same names.
-func samePlace(old, next *connection) bool { return slices.Equal(old.placeNames(), next.placeNames()) }
+// samePlace reports whether two connections of a provider send their requests to the same hosts, for the same names.
+func samePlace(d cloud.Descriptor, old, next *connection) bool {
+	return slices.Equal(old.placeNames(d), next.placeNames(d))
+}
 
 // settleIdentity says, in a connection that is about to be stored, of which account of the cloud its credentials are.
 // told is what the cloud said to them, verified whether it was asked at all.
-func (c *connection) settleIdentity(old *connection, told string, verified, served bool) {
+func (c *connection) settleIdentity(d cloud.Descriptor, old *connection, told string, verified, served bool) {
 	switch {
 	case told != "":
 		c.AccountID, c.Doubted = told, false
-	case old != nil && samePlace(old, c) && sameIdentity(old, c):
+	case old != nil && samePlace(d, old, c) && sameIdentity(d, old, c):
 		// As before.
 	case verified:
 		c.AccountID, c.Doubted = "", false
@@ -113,11 +130,12 @@ func (b *backend) settlePlace(ctx context.Context, name string, old, next *conne
 	if err != nil {
 		return nil, vaultError("", err)
 	}
-	next.settleIdentity(old, told, next.verifies(), use.Accounts > 0)
+	d := b.registry[next.Provider]
+	next.settleIdentity(d, old, told, next.verifies(), use.Accounts > 0)
 	if use.Accounts == 0 {
 		return nil, nil
 	}
-	place := next.place()
+	place := next.place(d)
 	trusted, err := b.places.get(ctx, name)
 	if err != nil {
 		return nil, err

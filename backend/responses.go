@@ -52,7 +52,7 @@ const maxWait = 45 * time.Second
 // waitOf reads the field wait.
 func waitOf(data *framework.FieldData) (time.Duration, error) {
 	var wait *time.Duration
-	if err := (input{data}).duration("wait", &wait); err != nil {
+	if err := (input{data: data}).duration("wait", &wait); err != nil {
 		return 0, err
 	}
 	if wait == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
@@ -203,11 +204,13 @@ func (v *resolver) asked(field string) string {
 
 // place says where a connection looks, for messages.
 func (v *resolver) place() string {
-	place := v.conn.Provider + " " + v.conn.Region
-	if v.conn.ProjectID != "" {
-		place += ", project " + v.conn.ProjectID
+	words := []string{v.conn.Provider}
+	for _, f := range v.cloud.Fields {
+		if value := v.conn.Own.Text(f); f.Kind == cloud.FieldAccount && value != "" {
+			words = append(words, f.Name+" "+value)
+		}
 	}
-	return place
+	return strings.Join(words, ", ")
 }
 
 // fit checks the role against one instance and returns the user name, the default resolved.

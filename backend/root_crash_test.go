@@ -78,8 +78,8 @@ func strike(t *testing.T, n int, crash, background bool) string {
 	m.checkSound(t, "after another rotation")
 	m.removeLeftovers(t)
 	final := m.storedConnection(t)
-	if ids := m.keys.ids(); len(ids) != 1 || ids[0] != final.AccessKey || final.AccessKey == "AK" || final.RootRotation != nil {
-		t.Fatalf("struck at %s: in the end there are the credentials %v, and the connection uses %s", where, ids, final.AccessKey)
+	if ids := m.keys.ids(); len(ids) != 1 || ids[0] != final.Own["access_key"] || final.Own["access_key"] == "AK" || final.RootRotation != nil {
+		t.Fatalf("struck at %s: in the end there are the credentials %v, and the connection uses %s", where, ids, final.Own["access_key"])
 	}
 	return where
 }
@@ -98,7 +98,7 @@ func (m *rootMount) removeLeftovers(t *testing.T) {
 	left, _ := m.read(t, "config/prod")["leftover_credentials"].([]map[string]any)
 	for _, l := range left {
 		id := l["credential_id"].(string)
-		if l["reason"] == "" || l["since"] == "" || id == m.storedConnection(t).AccessKey {
+		if l["reason"] == "" || l["since"] == "" || id == m.storedConnection(t).Own["access_key"] {
 			t.Fatalf("the report of a leftover says %v", l)
 		}
 		m.keys.forget(id)

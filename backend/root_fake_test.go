@@ -95,11 +95,11 @@ func (p *fakeRotator) authorize(method string) error {
 	if err := p.keys.denied[method]; err != nil {
 		return err
 	}
-	id, secret := p.config.AccessKey, p.config.SecretKey
-	if p.config.ApplicationCredentialID != "" {
-		id, secret = p.config.ApplicationCredentialID, p.config.ApplicationCredentialSecret
+	id, secret := p.config.Text(cloud.AccessKey), p.config.Text(cloud.SecretKey)
+	if application := p.config.Values[applicationIDField]; application != "" {
+		id, secret = application, p.config.Values[applicationSecretField]
 	}
-	if p.config.Password != "" {
+	if p.config.Values["password"] != "" {
 		return nil
 	}
 	if want, ok := p.keys.secrets[id]; !ok || want != secret {
@@ -138,38 +138,41 @@ func (p *fakeRotator) OwnCredentials(context.Context) ([]cloud.OwnCredential, er
 	}
 	var own []cloud.OwnCredential
 	for _, id := range p.keys.ids() {
-		own = append(own, cloud.OwnCredential{ID: id, InUse: id == p.config.AccessKey || id == p.config.ApplicationCredentialID})
+		own = append(own, cloud.OwnCredential{ID: id, InUse: id == p.config.Text(cloud.AccessKey) || id == p.config.Values[applicationIDField]})
 	}
 	return own, nil
 }
 
-func (p *fakeRotator) CreateCredential(context.Context) (cloud.Credential, error) {
+func (p *fakeRotator) CreateCredential(context.Context) (cloud.Values, error) {
 	if err := p.keys.mishap.step("before CreateCredential"); err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	if err := p.authorize("CreateCredential"); err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	made, err := p.keys.create()
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	return made, p.keys.mishap.step("after CreateCredential")
 }
 
-func (f *fakeKeys) create() (cloud.Credential, error) {
+func (f *fakeKeys) create() (cloud.Values, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.secrets) >= f.limit {
-		return cloud.Credential{}, cloud.Errorf(cloud.Refused, "there are %d access keys already, as many as the cloud allows; delete one", len(f.secrets))
+		return nil, cloud.Errorf(cloud.Refused, "there are %d access keys already, as many as the cloud allows; delete one", len(f.secrets))
 	}
 	f.made++
 	id, secret := fmt.Sprintf("AK-%d", f.made), fmt.Sprintf("s3cr3t-new-%d", f.made)
 	f.secrets[id], f.unripe[id] = secret, f.slow
 	if f.passwords {
-		return cloud.Credential{ApplicationCredentialID: id, ApplicationCredentialSecret: secret}, nil
+		return cloud.Values{
+			applicationIDField: id, applicationSecretField: secret,
+			"username": "", "password": "", "user_domain_name": "", "project_name": "", "project_domain_name": "",
+		}, nil
 	}
-	return cloud.Credential{AccessKey: id, SecretKey: secret}, nil
+	return cloud.Values{cloud.AccessKey.Name: id, cloud.SecretKey.Name: secret}, nil
 }
 
 func (p *fakeRotator) DeleteCredential(_ context.Context, id string) error {
@@ -179,7 +182,7 @@ func (p *fakeRotator) DeleteCredential(_ context.Context, id string) error {
 	if err := p.authorize("DeleteCredential"); err != nil {
 		return err
 	}
-	if id == p.config.AccessKey {
+	if id == p.config.Text(cloud.AccessKey) {
 		return cloud.Errorf(cloud.Refused, "the connection uses it")
 	}
 	p.keys.forget(id)
@@ -341,14 +344,14 @@ func (m *rootMount) storedConnection(t *testing.T) *connection {
 func (m *rootMount) checkSound(t *testing.T, when string) {
 	t.Helper()
 	c := m.storedConnection(t)
-	if !m.keys.works(c.AccessKey, c.SecretKey) {
-		t.Fatalf("%s: the stored credential %s does not work", when, c.AccessKey)
+	if !m.keys.works(c.Own["access_key"], c.Own["secret_key"]) {
+		t.Fatalf("%s: the stored credential %s does not work", when, c.Own["access_key"])
 	}
 	for _, id := range m.keys.ids() {
 		r := c.RootRotation
 		switch {
-		case id == c.AccessKey, slices.Contains(c.leftoverIDs(), id):
-		case r != nil && (r.Step == rootCreating || r.OldID == id || r.New != nil && r.New.id() == id):
+		case id == c.Own["access_key"], slices.Contains(c.leftoverIDs(), id):
+		case r != nil && (r.Step == rootCreating || r.OldID == id || r.NewID == id):
 		default:
 			t.Fatalf("%s: nothing tells of the credential %s", when, id)
 		}

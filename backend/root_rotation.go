@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,20 +32,12 @@ type rootRotation struct {
 	OldID string `json:"old_id,omitempty"`
 	// Known are the credentials that the identity had before. One that is not among them was made since.
 	Known []string `json:"known,omitempty"`
-	// New is set in step rootCreated.
-	New       *rootCredential `json:"new,omitempty"`
-	LastError string          `json:"last_error,omitempty"`
+	// New is what becomes of the provider's own fields with the new credential, until they have: it is set in step
+	// rootCreated. NewID is the id of that credential, also after it.
+	New       cloud.Values `json:"new,omitempty"`
+	NewID     string       `json:"new_id,omitempty"`
+	LastError string       `json:"last_error,omitempty"`
 }
-
-// rootCredential is a credential as stored.
-type rootCredential struct {
-	AccessKey                   string `json:"access_key,omitempty"`
-	SecretKey                   string `json:"secret_key,omitempty"`
-	ApplicationCredentialID     string `json:"application_credential_id,omitempty"`
-	ApplicationCredentialSecret string `json:"application_credential_secret,omitempty"`
-}
-
-func (c *rootCredential) id() string { return cloud.Credential(*c).ID() }
 
 // leftover is a credential that exists at the cloud, as far as is known, because a rotation failed,
 // and that the connection does not use.
@@ -56,31 +49,21 @@ type leftover struct {
 
 // withCredential is the connection with another credential of its identity, in place of whatever it
 // has.
-func (c *connection) withCredential(made *rootCredential) *connection {
+func (c *connection) withCredential(made cloud.Values) *connection {
 	n := c.clone()
-	if made.AccessKey != "" {
-		n.AccessKey, n.SecretKey = made.AccessKey, made.SecretKey
-		return n
-	}
-	n.ApplicationCredentialID, n.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
-	// An application credential knows its user and its project.
-	n.Username, n.Password, n.UserDomainName, n.ProjectName, n.ProjectDomainName = "", "", "", "", ""
+	n.Own = c.Own.With(made)
 	return n
 }
 
-// credentialID is the part of the connection's own credential that is no secret; empty if that is a
-// password or comes from the surroundings.
-func (c *connection) credentialID() string {
-	if c.AccessKey != "" {
-		return c.AccessKey
-	}
-	return c.ApplicationCredentialID
+// uses reports whether the connection has the credential with that id.
+func (c *connection) uses(id string) bool {
+	return slices.Contains(slices.Collect(maps.Values(c.Own)), id)
 }
 
 // leave notes that a credential stays behind at the cloud.
 func (c *connection) leave(id, reason string, now time.Time) {
 	known := slices.ContainsFunc(c.Leftovers, func(l leftover) bool { return l.ID == id })
-	if id == "" || known || id == c.credentialID() {
+	if id == "" || known || c.uses(id) {
 		return
 	}
 	c.Leftovers = append(c.Leftovers, leftover{ID: id, Since: now, Reason: reason})
@@ -105,8 +88,8 @@ func (c *connection) abandon(name string, now time.Time) string {
 	case rootCreating:
 		return "an unfinished rotate-root/" + name + " of " + timestamp(r.Started) + " was abandoned; it may have made a credential next to " + r.OldID + ": look for it at the cloud, and delete it"
 	case rootCreated:
-		c.leave(r.New.id(), reason, now)
-		return "an unfinished rotate-root/" + name + " was abandoned; delete credential " + r.New.id() + " at the cloud"
+		c.leave(r.NewID, reason, now)
+		return "an unfinished rotate-root/" + name + " was abandoned; delete credential " + r.NewID + " at the cloud"
 	}
 	c.leave(r.OldID, reason, now)
 	return "an unfinished rotate-root/" + name + " was abandoned; delete credential " + r.OldID + " at the cloud"
@@ -116,17 +99,10 @@ func (c *connection) abandon(name string, now time.Time) string {
 func (c *connection) rootData() map[string]any {
 	data := map[string]any{}
 	if r := c.RootRotation; r != nil {
-		state := map[string]any{
+		data["root_rotation"] = map[string]any{
 			"step": string(r.Step), "started": timestamp(r.Started), "old_credential_id": r.OldID,
-			"new_credential_id": "", "last_error": r.LastError,
+			"new_credential_id": r.NewID, "last_error": r.LastError,
 		}
-		switch {
-		case r.New != nil:
-			state["new_credential_id"] = r.New.id()
-		case r.Step == rootStored:
-			state["new_credential_id"] = c.credentialID()
-		}
-		data["root_rotation"] = state
 	}
 	if len(c.Leftovers) > 0 {
 		left := make([]map[string]any, 0, len(c.Leftovers))

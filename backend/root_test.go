@@ -74,8 +74,8 @@ func TestNewCredentialThatNeverWorks(t *testing.T) {
 	if state["step"] != "created" || state["new_credential_id"] != "AK-1" || !strings.Contains(state["last_error"].(string), "not known yet") {
 		t.Errorf("root_rotation %v", state)
 	}
-	if c := m.storedConnection(t); c.AccessKey != "AK" {
-		t.Errorf("the connection uses %s", c.AccessKey)
+	if c := m.storedConnection(t); c.Own["access_key"] != "AK" {
+		t.Errorf("the connection uses %s", c.Own["access_key"])
 	}
 	m.refused(t, logical.DeleteOperation, "config/prod", nil, http.StatusConflict, "rotate-root/prod", "not finished")
 	m.finish(t)

@@ -135,7 +135,7 @@ func (w *rootWork) create(ctx context.Context) error {
 			oldID = o.ID
 		}
 	}
-	if oldID == "" && w.c.Password == "" {
+	if oldID == "" && (w.d.CredentialID(w.c.Own) != "" || len(secretFields(w.d, w.c)) == 0) {
 		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
 	}
 	rotator, err := w.rotator(ctx)
@@ -152,14 +152,17 @@ func (w *rootWork) create(ctx context.Context) error {
 	if err != nil {
 		return w.notCreated(ctx, err)
 	}
-	fresh := rootCredential(made)
-	if err := w.d.Validate(w.c.withCredential(&fresh).cloudConfig(w.d)); err != nil {
-		return w.discard(ctx, fresh.id(), invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
+	newID := w.d.CredentialID(made)
+	if newID == "" {
+		return w.notCreated(ctx, cloud.Errorf(cloud.Unknown, "%s made a credential without an id", w.d.Title))
+	}
+	if err := w.d.Check(w.c.withCredential(made).cloudConfig()); err != nil {
+		return w.discard(ctx, newID, invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
 	}
 	record := *w.c.RootRotation
-	record.Step, record.New = rootCreated, &fresh
+	record.Step, record.New, record.NewID = rootCreated, made, newID
 	if err := w.save(ctx, func(c *connection) { c.RootRotation = &record }); err != nil {
-		return w.discard(ctx, fresh.id(), err)
+		return w.discard(ctx, newID, err)
 	}
 	return nil
 }
@@ -213,15 +216,15 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 	next := w.c.withCredential(r.New)
 	err := w.patiently(ctx, provingPatience, func(ctx context.Context) error { return w.works(ctx, next) })
 	if err != nil {
-		failed := vaultError("the new credential "+r.New.id()+" was made, and "+w.d.Title+" does not accept it yet", err)
+		failed := vaultError("the new credential "+r.NewID+" was made, and "+w.d.Title+" does not accept it yet", err)
 		if cloud.KindOf(err) == cloud.Denied && w.b.clock.now().Sub(r.Started) >= uselessAfter {
-			return nil, w.discard(ctx, r.New.id(), withWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
+			return nil, w.discard(ctx, r.NewID, withWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
 		}
 		return nil, withWayOut(w.noting(ctx, failed), "connection "+w.name+" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
 	}
 	err = w.save(ctx, func(c *connection) {
 		*c = *c.withCredential(r.New)
-		c.RootRotation = &rootRotation{Step: rootStored, Started: r.Started, OldID: r.OldID, Known: r.Known}
+		c.RootRotation = &rootRotation{Step: rootStored, Started: r.Started, OldID: r.OldID, Known: r.Known, NewID: r.NewID}
 	})
 	w.b.core.ForgetConnection(w.name) // also after a failed write, which may have landed
 	if err != nil {
@@ -252,7 +255,7 @@ func (w *rootWork) works(ctx context.Context, c *connection) error {
 
 // deleteOld deletes the replaced credential at the cloud, by the new one.
 func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
-	old := w.c.RootRotation.OldID
+	old, now := w.c.RootRotation.OldID, w.c.RootRotation.NewID
 	if old != "" {
 		err := w.patiently(ctx, deletingPatience, func(ctx context.Context) error {
 			rotator, err := w.rotator(ctx)
@@ -262,7 +265,7 @@ func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
 			return rotator.DeleteCredential(ctx, old)
 		})
 		if err != nil {
-			failed := vaultError("connection "+w.name+" works with the new credential "+w.c.credentialID()+" now, but the old one, "+old+", could not be deleted", err)
+			failed := vaultError("connection "+w.name+" works with the new credential "+now+" now, but the old one, "+old+", could not be deleted", err)
 			return nil, withWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
 		}
 	}
@@ -271,7 +274,7 @@ func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
 	}); err != nil {
 		return nil, withWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
 	}
-	return &rootResult{newID: w.c.credentialID(), oldID: old}, nil
+	return &rootResult{newID: now, oldID: old}, nil
 }
 
 // noting stores the reason of a failure for who reads the connection, and returns it.
@@ -349,9 +352,9 @@ func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error)
 // secrets are the fields that hold the provider's secrets.
 func (w *rootWork) secrets() []string {
 	var names []string
-	for _, f := range connectionFields {
-		if f.kind == kindSecret && slices.Contains(w.d.Fields, f.name) {
-			names = append(names, f.name)
+	for _, f := range w.d.Fields {
+		if f.Kind == cloud.FieldSecret {
+			names = append(names, f.Name)
 		}
 	}
 	return names

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // TestShortKeysUnderStrictFIPS runs itself again in a process with GODEBUG=fips140=only, since that setting is
@@ -32,13 +34,13 @@ func TestShortKeysUnderStrictFIPS(t *testing.T) {
 }
 
 func shortKeysAreRefused(t *testing.T) {
-	cloud := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
-	defer cloud.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer server.Close()
 	h := newHarnessWith(t, new(logical.InmemStorage), newFakeCloud(), providers())
 	for name, fields := range map[string]map[string]any{
-		"aws":          {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "endpoints": map[string]any{"ec2": cloud.URL, "sts": cloud.URL}},
-		"tencentcloud": {"provider": "tencentcloud", "region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", "endpoints": map[string]any{"cvm": cloud.URL}},
-		"huaweicloud":  {"provider": "huaweicloud", "region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000", "endpoints": map[string]any{"ecs": cloud.URL}},
+		"aws":          {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "endpoints": map[string]any{"ec2": server.URL, "sts": server.URL}},
+		"tencentcloud": {"provider": "tencentcloud", "region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", "endpoints": map[string]any{"cvm": server.URL}},
+		"huaweicloud":  {"provider": "huaweicloud", "region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000", "endpoints": map[string]any{"ecs": server.URL}},
 	} {
 		for _, verify := range []bool{true, false} {
 			short := merged(fields, map[string]any{"secret_key": "abcde", "verify_connection": verify})
@@ -56,7 +58,7 @@ func shortKeysAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		short := stored.clone()
-		short.SecretKey = "abcde"
+		short.Own = short.Own.With(cloud.Values{"secret_key": "abcde"})
 		if err := h.connections.put(t.Context(), name, short); err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func TestInputForms(t *testing.T) {
 		"empty object": {map[string]any{"l": map[string]any{}}, "l", true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := input{&framework.FieldData{Raw: c.raw, Schema: schema}}
+			in := input{data: &framework.FieldData{Raw: c.raw, Schema: schema}}
 			if in.has(c.field) != c.has || in.empty(c.field) != c.empty || in.gives(c.field) != (c.has && !c.empty) {
 				t.Errorf("has %v, empty %v, gives %v", in.has(c.field), in.empty(c.field), in.gives(c.field))
 			}

@@ -28,7 +28,7 @@ func (b *backend) unsupported(req *logical.Request) error {
 	text := "a " + verb(req.Operation) + " of this path is not supported; it takes " + cmp.Or(strings.Join(verbs, ", "), "no operation")
 	switch {
 	case req.Operation == logical.PatchOperation && slices.Contains(verbs, "write"):
-		text += ". A write changes only the fields that it names, so use: " + command("write", req.Path, requestWords(path, req)...)
+		text += ". A write changes only the fields that it names, so use: " + command("write", req.Path, b.requestWords(path, req)...)
 	case slices.Contains(verbs, "read"):
 		text += ": " + command("read", req.Path)
 	case slices.Contains(verbs, "list"):
@@ -41,7 +41,7 @@ func (b *backend) unsupported(req *logical.Request) error {
 
 // requestWords are the fields of a request as a command line has them. Secrets stand as files to read them
 // from, and fields that the path does not know are left out.
-func requestWords(path *framework.Path, req *logical.Request) []string {
+func (b *backend) requestWords(path *framework.Path, req *logical.Request) []string {
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(req.Data)) {
 		field := path.Fields[name]
@@ -49,7 +49,7 @@ func requestWords(path *framework.Path, req *logical.Request) []string {
 		case field == nil || inURL(path, name):
 		case value == nil:
 			words = append(words, name+"=")
-		case isSensitive(field) || isWriteOnly(name):
+		case isSensitive(field) || isWriteOnly(b.registry, name):
 			words = append(words, name+"="+secretFile(name))
 		default:
 			for _, of := range commandValues(field.Type, value) {

@@ -9,29 +9,10 @@ import (
 // Config is what a provider needs to talk to its cloud. The backend has validated it against the
 // provider's Descriptor.
 type Config struct {
-	Connection     string // the connection's name, for messages; empty while there is none
-	Provider       string // the registry name, for example "huaweicloud"
-	Region         string
-	ProjectID      string
-	AccessKey      string
-	SecretKey      string
-	AuthURL        string // Keystone v3 URL
-	Username       string
-	Password       string
-	UserDomainName string
-	ProjectName    string
-	// ProjectDomainName is the domain of ProjectName; empty means UserDomainName.
-	ProjectDomainName string
-	SignatureStyle    string // SignatureDirect or SignatureScoped
-	// ApplicationCredentialID and ApplicationCredentialSecret are Keystone's.
-	ApplicationCredentialID     string
-	ApplicationCredentialSecret string
-	// UseAmbientCredentials allows the credentials of the environment: variables, shared files,
-	// container and instance roles. Without it missing keys are an error.
-	UseAmbientCredentials bool
-	// RoleARN is a role to assume with the credentials; ExternalID goes with it.
-	RoleARN    string
-	ExternalID string
+	Connection string // the connection's name, for messages; empty while there is none
+	Provider   string // the registry name, for example "huaweicloud"
+	// Values are the fields that the provider's Descriptor lists.
+	Values
 	// Endpoints overrides service URLs, keyed by the Descriptor's EndpointKeys.
 	Endpoints map[string]string
 	// RequestTimeout bounds one HTTP exchange.
@@ -51,12 +32,6 @@ func (c Config) CheckCommand() string {
 	}
 	return "vault read cloudpw/check/" + name
 }
-
-// The AK/SK dialects of SDK-HMAC-SHA256.
-const (
-	SignatureDirect = "direct"
-	SignatureScoped = "scoped"
-)
 
 // Gate paces the requests of one connection.
 type Gate interface {

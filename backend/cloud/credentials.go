@@ -12,29 +12,13 @@ type CredentialRotator interface {
 	// OwnCredentials lists the credentials of the identity that the connection uses, the one in use
 	// included.
 	OwnCredentials(ctx context.Context) ([]OwnCredential, error)
-	// CreateCredential makes another credential for the same identity. Where the cloud allows no
-	// more of them, the error is Refused and says which to delete.
-	CreateCredential(ctx context.Context) (Credential, error)
+	// CreateCredential makes another credential for the same identity. It returns what becomes of the connection's fields
+	// with it: those that hold it, one of which names it (Field.NamesCredential), and empty ones that it makes
+	// superfluous. Where the cloud allows no more of them, the error is Refused and says which to delete.
+	CreateCredential(ctx context.Context) (Values, error)
 	// DeleteCredential deletes one of the identity's credentials. Deleting one that does not exist
 	// succeeds.
 	DeleteCredential(ctx context.Context, id string) error
-}
-
-// Credential is a secret that a connection can use, as its fields name it: either an access key or an
-// application credential.
-type Credential struct {
-	AccessKey                   string
-	SecretKey                   string
-	ApplicationCredentialID     string
-	ApplicationCredentialSecret string
-}
-
-// ID is the part of a credential that is no secret.
-func (c Credential) ID() string {
-	if c.AccessKey != "" {
-		return c.AccessKey
-	}
-	return c.ApplicationCredentialID
 }
 
 // OwnCredential is a credential as the cloud lists it.

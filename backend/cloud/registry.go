@@ -1,6 +1,9 @@
 package cloud
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Descriptor tells the backend about a provider without making one.
 type Descriptor struct {
@@ -10,12 +13,11 @@ type Descriptor struct {
 	Title string
 	// New makes a provider. It sends nothing.
 	New func(Config) (Provider, error)
-	// Fields are the connection fields that this provider uses, besides those of every provider
-	// (provider, endpoints, ca_certificate, allowed_roles, required_tags, max_requests_per_second,
-	// request_timeout, password_policy, verify_connection).
-	Fields []string
-	// Validate checks the provider's own rules for a connection (which credentials belong
-	// together, which fields are required, forms of values). Errors name the field.
+	// Fields are the provider's own fields of a connection, in the order in which people think of them. Those that every
+	// provider has (endpoints, ca_certificate, allowed_roles and so on) are the backend's.
+	Fields []Field
+	// Validate checks what the fields are together: which are required, which credentials belong together. Each by itself
+	// has been checked before, see Check. Errors name the field.
 	Validate func(Config) error
 	// EndpointKeys are the services whose URL may be overridden.
 	EndpointKeys []string
@@ -23,8 +25,6 @@ type Descriptor struct {
 	DefaultRequestsPerSecond float64
 	// RateSource says where that figure comes from.
 	RateSource string
-	// DefaultSignatureStyle is the default of signature_style, "" where it does not apply.
-	DefaultSignatureStyle string
 	// HasInitialPassword and CanClearInitial say what the provider implements.
 	HasInitialPassword bool
 	CanClearInitial    bool
@@ -36,6 +36,39 @@ type Descriptor struct {
 	LinkLocalDomains []string
 	// UsualInitialDelay is how long the cloud says an initial password may take after launch.
 	UsualInitialDelay time.Duration
+}
+
+// Check checks a connection's fields, each by itself and all together, without asking the cloud. Errors name the field.
+func (d Descriptor) Check(c Config) error {
+	for _, f := range d.Fields {
+		if err := f.check(c.Text(f)); err != nil {
+			return err
+		}
+	}
+	if d.Validate == nil {
+		return nil
+	}
+	return d.Validate(c)
+}
+
+// Field returns the provider's own field with that name; false if it has none of that name.
+func (d Descriptor) Field(name string) (Field, bool) {
+	i := slices.IndexFunc(d.Fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return Field{}, false
+	}
+	return d.Fields[i], true
+}
+
+// CredentialID is the id of the credential among a connection's fields; empty if that is a password, or comes from the
+// surroundings.
+func (d Descriptor) CredentialID(v Values) string {
+	for _, f := range d.Fields {
+		if id := v.Text(f); f.NamesCredential && id != "" {
+			return id
+		}
+	}
+	return ""
 }
 
 // CanReset reports whether the provider can set passwords at all.

@@ -120,10 +120,10 @@ func wrongCredentials(t *testing.T, s *scene) {
 	r := s.reset(t, model.Linux)
 	mark := s.mark()
 	_, err := s.other(t, func(c *cloud.Config) {
-		if c.ApplicationCredentialSecret != "" {
-			c.ApplicationCredentialSecret += "x"
+		if c.Values["application_credential_secret"] != "" {
+			c.Values = c.With(cloud.Values{"application_credential_secret": c.Values["application_credential_secret"] + "x"})
 		} else {
-			c.SecretKey += "x"
+			c.Values = c.With(cloud.Values{"secret_key": c.Values["secret_key"] + "x"})
 		}
 	}).StartReset(t.Context(), r)
 	s.wantKind(t, err, []cloud.Kind{cloud.Denied}, r.Password)

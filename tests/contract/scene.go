@@ -52,12 +52,15 @@ func newScene(t *testing.T, subject Subject) *scene {
 	}
 	s.creds = seeded[s.cloud]
 	s.cfg = cloud.Config{
-		Provider: subject.Descriptor.Name, Region: s.creds.Region, AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
-		ApplicationCredentialID: s.creds.AppCredentialID, ApplicationCredentialSecret: s.creds.AppCredential,
+		Provider: subject.Descriptor.Name,
+		Values: cloud.Values{
+			"region": s.creds.Region, "access_key": s.creds.AccessKey, "secret_key": s.creds.SecretKey,
+			"application_credential_id": s.creds.AppCredentialID, "application_credential_secret": s.creds.AppCredential,
+		},
 		Endpoints: map[string]string{}, RequestTimeout: 30 * time.Second, HTTPClient: newClient(t, s.sim.CAPEM()), Gate: s.gate,
 	}
 	if identity := s.sim.URL(s.cloud, "identity"); identity != "" {
-		s.cfg.AuthURL = identity + "/v3" // the catalogue there tells the rest
+		s.cfg.Values = s.cfg.With(cloud.Values{"auth_url": identity + "/v3"}) // the catalogue there tells the rest
 	} else {
 		for _, service := range subject.Descriptor.EndpointKeys {
 			s.cfg.Endpoints[service] = s.sim.URL(s.cloud, service)

@@ -162,10 +162,10 @@ func checkRefusals(t *testing.T, p cloud.Provider, cfg cloud.Config) {
 		t.Errorf("an unknown instance: %v", err)
 	}
 	const wrong = "surely-not-the-secret"
-	if cfg.ApplicationCredentialSecret != "" {
-		cfg.ApplicationCredentialSecret = wrong
+	if cfg.Values["application_credential_secret"] != "" {
+		cfg.Values = cfg.With(cloud.Values{"application_credential_secret": wrong})
 	} else {
-		cfg.Password = wrong
+		cfg.Values = cfg.With(cloud.Values{"password": wrong})
 	}
 	err = connect(t, cfg).Verify(t.Context())
 	if cloud.KindOf(err) != cloud.Denied || strings.Contains(fmt.Sprint(err), wrong) {
@@ -179,14 +179,13 @@ func rotate(t *testing.T, p cloud.Provider, cfg cloud.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Username, cfg.Password, cfg.UserDomainName, cfg.ProjectID, cfg.ProjectName, cfg.ProjectDomainName = "", "", "", "", "", ""
-	cfg.ApplicationCredentialID, cfg.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
+	cfg.Values = cfg.With(made).With(cloud.Values{"project_id": ""})
 	q := connect(t, cfg)
 	if err := q.Verify(t.Context()); err != nil {
 		t.Errorf("the new application credential does not work: %v", err)
 	}
-	if err := q.(cloud.CredentialRotator).DeleteCredential(t.Context(), made.ID()); err != nil {
-		t.Errorf("delete it with: openstack application credential delete %s; %v", made.ID(), err)
+	if err := q.(cloud.CredentialRotator).DeleteCredential(t.Context(), made["application_credential_id"]); err != nil {
+		t.Errorf("delete it with: openstack application credential delete %s; %v", made["application_credential_id"], err)
 	}
 	if err := connect(t, cfg).Verify(t.Context()); cloud.KindOf(err) != cloud.Denied {
 		t.Errorf("the deleted application credential works: %v", err)

@@ -67,22 +67,21 @@ func Config(file map[string]string, environment func(string) string) (cloud.Conf
 	get := func(name string) string { return cmp.Or(environment(name), file[name]) }
 	cfg := cloud.Config{
 		Provider:       "openstack",
-		Region:         get("OS_REGION_NAME"),
-		AuthURL:        get("OS_AUTH_URL"),
 		RequestTimeout: requestTimeout,
 		Gate:           cloud.NoGate{},
-
-		ApplicationCredentialID:     get("OS_APPLICATION_CREDENTIAL_ID"),
-		ApplicationCredentialSecret: get("OS_APPLICATION_CREDENTIAL_SECRET"),
+		Values: cloud.Values{
+			"region": get("OS_REGION_NAME"), "auth_url": get("OS_AUTH_URL"),
+			"application_credential_id": get("OS_APPLICATION_CREDENTIAL_ID"), "application_credential_secret": get("OS_APPLICATION_CREDENTIAL_SECRET"),
+		},
 	}
-	if cfg.ApplicationCredentialID == "" {
-		cfg.Username, cfg.Password = get("OS_USERNAME"), get("OS_PASSWORD")
-		cfg.UserDomainName = domainName(get, "OS_USER_DOMAIN")
-		cfg.ProjectID = get("OS_PROJECT_ID")
-		if cfg.ProjectID == "" {
-			cfg.ProjectName, cfg.ProjectDomainName = get("OS_PROJECT_NAME"), domainName(get, "OS_PROJECT_DOMAIN")
+	if cfg.Values["application_credential_id"] == "" {
+		cfg.Values = cfg.With(cloud.Values{"username": get("OS_USERNAME"), "password": get("OS_PASSWORD")})
+		cfg.Values = cfg.With(cloud.Values{"user_domain_name": domainName(get, "OS_USER_DOMAIN")})
+		cfg.Values = cfg.With(cloud.Values{"project_id": get("OS_PROJECT_ID")})
+		if cfg.Values["project_id"] == "" {
+			cfg.Values = cfg.With(cloud.Values{"project_name": get("OS_PROJECT_NAME"), "project_domain_name": domainName(get, "OS_PROJECT_DOMAIN")})
 		}
-		if cfg.Username != "" && cfg.Password == "" {
+		if cfg.Values["username"] != "" && cfg.Values["password"] == "" {
 			return cfg, errors.New("OS_PASSWORD: the rc file does not hold it; set it in the environment: OS_PASSWORD=... make test-openstack")
 		}
 	}

@@ -80,7 +80,7 @@ func (a *ambient) load(ctx context.Context) (sdk.Config, error) {
 	client := awshttp.NewBuildableClient().WithTimeout(a.cfg.RequestTimeout).WithDialerOptions(cloud.GuardDialer)
 	once := func() sdk.Retryer { return sdk.NopRetryer{} }
 	common := func(o *config.LoadOptions) error {
-		o.DefaultRegion, o.HTTPClient, o.Retryer = a.cfg.Region, client, once
+		o.DefaultRegion, o.HTTPClient, o.Retryer = a.cfg.Text(cloud.Region), client, once
 		return nil
 	}
 	// What concerns the metadata service (its address, whether it is switched off) is read first.

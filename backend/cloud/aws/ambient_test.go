@@ -49,7 +49,7 @@ func write(t *testing.T, path, text string) string {
 func startAmbient(t *testing.T) *simulated {
 	t.Helper()
 	s := startSimulated(t, cloudsim.SeedOptions{})
-	s.cfg.AccessKey, s.cfg.SecretKey, s.cfg.UseAmbientCredentials = "", "", true
+	s.cfg.Values = s.cfg.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 	return s
 }
 
@@ -201,7 +201,7 @@ func TestSimulatedAmbientKeysAssumeTheRole(t *testing.T) {
 	if got := s.signers("AssumeRole"); !slices.Equal(got, []string{s.creds.AccessKey}) {
 		t.Errorf("AssumeRole was signed by %v", got)
 	}
-	cfg := s.withRole(func(c *cloud.Config) { c.ExternalID = "guess" })
+	cfg := s.withRole(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) })
 	wantFailure(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied, "AccessDenied", "the user or role of the ambient credentials may not assume it")
 }
 
@@ -289,7 +289,7 @@ func TestAmbientFailures(t *testing.T) {
 			dir := emptyEnvironment(t)
 			c.prepare(t, dir)
 			cfg := testConfig(t, "http://127.0.0.1:1")
-			cfg.AccessKey, cfg.SecretKey, cfg.UseAmbientCredentials = "", "", true
+			cfg.Values = cfg.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 			_, err := newTestProvider(t, cfg).FindInstances(t.Context(), nil)
 			if cloud.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) || !strings.HasPrefix(err.Error(), "use_ambient_credentials: ") {
 				t.Errorf("kind %q, %v; want kind %q and %q", cloud.KindOf(err), err, c.kind, c.text)

@@ -31,15 +31,8 @@ const (
 		"and region (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html)"
 )
 
-// Forms of what a client or operator may send.
-var (
-	// Regions of every partition look like eu-central-1, us-gov-west-1, us-isob-east-1 or
-	// eusc-de-east-1: the region patterns of the SDK's partitions, made one. A strict form keeps a
-	// region from smuggling anything into the host name that is built from it.
-	regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,12}){1,2}-[0-9]{1,2}$`)
-	// Ids have 17 hexadecimal digits, those of old instances 8.
-	instanceIDForm = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
-)
+// instanceIDForm: ids have 17 hexadecimal digits, those of old instances 8.
+var instanceIDForm = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 // Descriptor returns the provider's description for the registry.
 func Descriptor() cloud.Descriptor {
@@ -47,8 +40,8 @@ func Descriptor() cloud.Descriptor {
 		Name:                     Name,
 		Title:                    "Amazon EC2",
 		New:                      New,
-		Fields:                   []string{"region", "access_key", "secret_key", "use_ambient_credentials", "role_arn", "external_id"},
-		Validate:                 Validate,
+		Fields:                   fields(),
+		Validate:                 validate,
 		EndpointKeys:             []string{endpointEC2, endpointSTS, endpointIAM, endpointSSM},
 		DefaultRequestsPerSecond: defaultRate,
 		RateSource:               rateSource,

@@ -16,59 +16,79 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	good := cloud.Config{Region: "eu-central-1", AccessKey: testAccessKey, SecretKey: testSecretKey}
+	good := cloud.Config{Values: cloud.Values{"region": "eu-central-1", "access_key": testAccessKey, "secret_key": testSecretKey}}
 	for name, tc := range map[string]struct {
 		change func(*cloud.Config)
 		want   string // the error begins with it; empty means valid
 	}{
 		"plain":                   {func(*cloud.Config) {}, ""},
-		"china":                   {func(c *cloud.Config) { c.Region = "cn-northwest-1" }, ""},
-		"gov":                     {func(c *cloud.Config) { c.Region = "us-gov-west-1" }, ""},
-		"isolated":                {func(c *cloud.Config) { c.Region = "us-isob-east-1" }, ""},
-		"sovereign":               {func(c *cloud.Config) { c.Region = "eusc-de-east-1" }, ""},
-		"two digits":              {func(c *cloud.Config) { c.Region = "ap-southeast-11" }, ""},
-		"no region":               {func(c *cloud.Config) { c.Region = "" }, "region: required"},
-		"region in capitals":      {func(c *cloud.Config) { c.Region = "EU-central-1" }, "region: "},
-		"region that leaves host": {func(c *cloud.Config) { c.Region = "eu-central-1.evil.example" }, "region: "},
-		"region with slash":       {func(c *cloud.Config) { c.Region = "x/eu-central-1" }, "region: "},
-		"region with newline":     {func(c *cloud.Config) { c.Region = "eu-central-1\n" }, "region: "},
-		"availability zone":       {func(c *cloud.Config) { c.Region = "eu-central-1a" }, "region: "},
-		"no keys":                 {func(c *cloud.Config) { c.AccessKey, c.SecretKey = "", "" }, "access_key, secret_key: required"},
-		"no access key":           {func(c *cloud.Config) { c.AccessKey = "" }, "access_key: required"},
-		"no secret key":           {func(c *cloud.Config) { c.SecretKey = "" }, "secret_key: required"},
-		"key of a session":        {func(c *cloud.Config) { c.AccessKey = "ASIAIOSFODNN7EXAMPLE" }, "access_key: belongs to a session (ASIA...)"},
-		"secret in access_key":    {func(c *cloud.Config) { c.AccessKey = testSecretKey }, "access_key: not an access key id"},
+		"china":                   {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "cn-northwest-1"}) }, ""},
+		"gov":                     {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "us-gov-west-1"}) }, ""},
+		"isolated":                {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "us-isob-east-1"}) }, ""},
+		"sovereign":               {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eusc-de-east-1"}) }, ""},
+		"two digits":              {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "ap-southeast-11"}) }, ""},
+		"no region":               {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": ""}) }, "region: required"},
+		"region in capitals":      {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "EU-central-1"}) }, "region: "},
+		"region that leaves host": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-central-1.evil.example"}) }, "region: "},
+		"region with slash":       {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "x/eu-central-1"}) }, "region: "},
+		"region with newline":     {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-central-1\n"}) }, "region: "},
+		"availability zone":       {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-central-1a"}) }, "region: "},
+		"no keys":                 {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "", "secret_key": ""}) }, "access_key, secret_key: required"},
+		"no access key":           {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": ""}) }, "access_key: required"},
+		"no secret key":           {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": ""}) }, "secret_key: required"},
+		"key of a session":        {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "ASIAIOSFODNN7EXAMPLE"}) }, "access_key: belongs to a session (ASIA...)"},
+		"secret in access_key":    {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": testSecretKey}) }, "access_key: not an access key id"},
 		"endpoint":                {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "https://ec2.example"} }, ""},
 		"all endpoints": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"sts": "https://a.example", "iam": "https://b.example", "ssm": "https://c.example"}
 		}, ""},
-		"ambient":              {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, ""},
-		"ambient and a key":    {func(c *cloud.Config) { c.UseAmbientCredentials = true }, "use_ambient_credentials: contradicts access_key and secret_key"},
-		"ambient and a secret": {func(c *cloud.Config) { c.AccessKey, c.UseAmbientCredentials = "", true }, "use_ambient_credentials: contradicts"},
-		"role":                 {func(c *cloud.Config) { c.RoleARN = testRole }, ""},
-		"ambient and role": {func(c *cloud.Config) {
-			c.AccessKey, c.SecretKey, c.UseAmbientCredentials, c.RoleARN = "", "", true, testRole
+		"ambient": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 		}, ""},
-		"role with a path":       {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:role/team/a-b/cloudpw" }, ""},
-		"role of the partition":  {func(c *cloud.Config) { c.Region, c.RoleARN = "cn-north-1", "arn:aws-cn:iam::123456789012:role/cloudpw" }, ""},
-		"role of another one":    {func(c *cloud.Config) { c.Region, c.RoleARN = "us-gov-west-1", testRole }, "role_arn: a role of partition aws cannot be used in region us-gov-west-1"},
-		"role alone":             {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.RoleARN = "", "", testRole }, "access_key, secret_key: required"},
-		"user for a role":        {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:user/cloudpw" }, "role_arn: "},
-		"session for a role":     {func(c *cloud.Config) { c.RoleARN = "arn:aws:sts::123456789012:assumed-role/cloudpw/x" }, "role_arn: "},
-		"role with a line break": {func(c *cloud.Config) { c.RoleARN = testRole + "\n" }, "role_arn: "},
-		"endless role": {func(c *cloud.Config) {
-			c.RoleARN = "arn:aws:iam::123456789012:role/" + strings.Repeat("a/", 1100) + "b"
+		"ambient and a key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"use_ambient_credentials": "true"}) }, "use_ambient_credentials: contradicts access_key and secret_key"},
+		"ambient and a secret": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "use_ambient_credentials": "true"})
+		}, "use_ambient_credentials: contradicts"},
+		"role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole}) }, ""},
+		"ambient and role": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true", "role_arn": testRole})
+		}, ""},
+		"role with a path": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "arn:aws:iam::123456789012:role/team/a-b/cloudpw"})
+		}, ""},
+		"role of the partition": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"region": "cn-north-1", "role_arn": "arn:aws-cn:iam::123456789012:role/cloudpw"})
+		}, ""},
+		"role of another one": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"region": "us-gov-west-1", "role_arn": testRole})
+		}, "role_arn: a role of partition aws cannot be used in region us-gov-west-1"},
+		"role alone": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "role_arn": testRole})
+		}, "access_key, secret_key: required"},
+		"user for a role": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "arn:aws:iam::123456789012:user/cloudpw"})
 		}, "role_arn: "},
-		"external id":          {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, `a+=,.@:/\-_9` }, ""},
-		"external id alone":    {func(c *cloud.Config) { c.ExternalID = "vault" }, "external_id: only used together with role_arn"},
-		"short external id":    {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a" }, "external_id: must be"},
-		"long external id":     {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, strings.Repeat("a", 1225) }, "external_id: must be"},
-		"blank in external id": {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a b" }, "external_id: must be"},
+		"session for a role": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "arn:aws:sts::123456789012:assumed-role/cloudpw/x"})
+		}, "role_arn: "},
+		"role with a line break": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole + "\n"}) }, "role_arn: "},
+		"endless role": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "arn:aws:iam::123456789012:role/" + strings.Repeat("a/", 1100) + "b"})
+		}, "role_arn: "},
+		"external id": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": `a+=,.@:/\-_9`})
+		}, ""},
+		"external id alone": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "vault"}) }, "external_id: only used together with role_arn"},
+		"short external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a"}) }, "external_id: must be"},
+		"long external id": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": strings.Repeat("a", 1225)})
+		}, "external_id: must be"},
+		"blank in external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a b"}) }, "external_id: must be"},
 		"role, own ec2 only": {func(c *cloud.Config) {
-			c.RoleARN, c.Endpoints = testRole, map[string]string{"ec2": "https://ec2.example"}
+			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"ec2": "https://ec2.example"}
 		}, "endpoints.sts: required together with role_arn"},
 		"role, own ec2 and sts": {func(c *cloud.Config) {
-			c.RoleARN, c.Endpoints = testRole, map[string]string{"ec2": "https://ec2.example", "sts": "https://sts.example"}
+			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"ec2": "https://ec2.example", "sts": "https://sts.example"}
 		}, ""},
 		"endpoint of another cloud":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "https://cvm.example"} }, `endpoints: provider aws has no service "cvm"`},
 		"plain http to far endpoint": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "http://ec2.example"} }, "endpoints.ec2: "},
@@ -76,7 +96,7 @@ func TestValidate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := good
 			tc.change(&cfg)
-			err := Validate(cfg)
+			err := Descriptor().Check(cfg)
 			if tc.want == "" {
 				if err != nil {
 					t.Fatalf("refused: %v", err)
@@ -125,7 +145,7 @@ func TestValidateInstanceID(t *testing.T) {
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	good := testConfig(t, "http://127.0.0.1:1")
 	for name, change := range map[string]func(*cloud.Config){
-		"invalid":        func(c *cloud.Config) { c.Region = "" },
+		"invalid":        func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": ""}) },
 		"no HTTP client": func(c *cloud.Config) { c.HTTPClient = nil },
 		"no gate":        func(c *cloud.Config) { c.Gate = nil },
 	} {
@@ -162,7 +182,7 @@ func TestHostsDeriveFromRegion(t *testing.T) {
 		seen := &hostRecorder{}
 		cfg := testConfig(t, "")
 		cfg.Endpoints = nil
-		cfg.Region = region
+		cfg.Values = cfg.With(cloud.Values{"region": region})
 		cfg.HTTPClient = &http.Client{Transport: seen}
 		p := newTestProvider(t, cfg)
 		_, _ = p.ec2.describeInstances(context.Background(), &ec2.DescribeInstancesInput{})

@@ -194,9 +194,7 @@ func testConfig(t *testing.T, ec2URL string) cloud.Config {
 	t.Cleanup(client.CloseIdleConnections)
 	return cloud.Config{
 		Provider:       Name,
-		Region:         testRegion,
-		AccessKey:      testAccessKey,
-		SecretKey:      testSecretKey,
+		Values:         cloud.Values{"region": testRegion, "access_key": testAccessKey, "secret_key": testSecretKey},
 		Endpoints:      map[string]string{endpointEC2: ec2URL},
 		RequestTimeout: 10 * time.Second,
 		HTTPClient:     client,

@@ -47,23 +47,23 @@ type keySource struct {
 }
 
 func newKeySource(cfg cloud.Config) *keySource {
-	base := &keySource{origin: originStatic, static: cfg.AccessKey}
-	if cfg.UseAmbientCredentials {
+	base := &keySource{origin: originStatic, static: cfg.Text(cloud.AccessKey)}
+	if cfg.Flag(cloud.AmbientCredentials) {
 		base = &keySource{origin: originAmbient}
 		base.renewed = cloud.NewRenewed(newAmbient(cfg).fetch)
 	} else {
-		value := credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, "").Value
+		value := credentials.NewStaticCredentialsProvider(cfg.Text(cloud.AccessKey), cfg.Text(cloud.SecretKey), "").Value
 		base.renewed = cloud.NewRenewed(func(context.Context) (sdk.Credentials, time.Time, error) { return value, time.Time{}, nil })
 	}
 	base.origin.check = cfg.CheckCommand()
-	if cfg.RoleARN == "" {
+	if cfg.Text(cloud.RoleARN) == "" {
 		return base
 	}
 	role := &assumedRole{cfg: cfg, base: base, sts: newSTS(cfg, base)}
 	return &keySource{
 		renewed: cloud.NewRenewed(role.fetch),
-		origin:  origin{"the role " + cfg.RoleARN + " and its sessions", "the role " + cfg.RoleARN, cfg.CheckCommand()},
-		assumes: cfg.RoleARN,
+		origin:  origin{"the role " + cfg.Text(cloud.RoleARN) + " and its sessions", "the role " + cfg.Text(cloud.RoleARN), cfg.CheckCommand()},
+		assumes: cfg.Text(cloud.RoleARN),
 		base:    base,
 	}
 }
@@ -110,10 +110,10 @@ type assumedRole struct {
 
 // fetch makes one AssumeRole request. Whoever needs the keys repeats it, if it was throttled.
 func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, error) {
-	c := call{endpointSTS, "AssumeRole", r.cfg.RoleARN}
-	in := &sts.AssumeRoleInput{RoleArn: &r.cfg.RoleARN, RoleSessionName: sdk.String(sessionName), DurationSeconds: sdk.Int32(int32(sessionLife / time.Second))}
-	if r.cfg.ExternalID != "" {
-		in.ExternalId = &r.cfg.ExternalID
+	c := call{endpointSTS, "AssumeRole", r.cfg.Text(cloud.RoleARN)}
+	in := &sts.AssumeRoleInput{RoleArn: sdk.String(r.cfg.Text(cloud.RoleARN)), RoleSessionName: sdk.String(sessionName), DurationSeconds: sdk.Int32(int32(sessionLife / time.Second))}
+	if r.cfg.Text(cloud.ExternalID) != "" {
+		in.ExternalId = sdk.String(r.cfg.Text(cloud.ExternalID))
 	}
 	asked := time.Now()
 	sender := &Provider{gate: r.cfg.Gate, timeout: r.cfg.RequestTimeout, keys: r.base}
@@ -146,7 +146,7 @@ func (r *assumedRole) explain(c call, err error) error {
 	out := *cloud.AsError(err)
 	out.Message = c.String() + ": " + r.base.origin.principal + " may not assume it; check role_arn, allow sts:AssumeRole on it in their policies, " +
 		"name them as principal in the role's trust policy"
-	if r.cfg.ExternalID == "" {
+	if r.cfg.Text(cloud.ExternalID) == "" {
 		out.Message += ", and if that asks for an external id, set external_id"
 	} else {
 		out.Message += ", and compare external_id with what that asks for"

@@ -19,7 +19,7 @@ import (
 // withRole is the configuration of a connection that works as the seeded role.
 func (s *simulated) withRole(change func(*cloud.Config)) cloud.Config {
 	cfg := s.cfg
-	cfg.RoleARN, cfg.ExternalID = s.creds.RoleARN, s.creds.ExternalID
+	cfg.Values = cfg.With(cloud.Values{"role_arn": s.creds.RoleARN, "external_id": s.creds.ExternalID})
 	if change != nil {
 		change(&cfg)
 	}
@@ -130,13 +130,15 @@ func TestSimulatedRoleRefusals(t *testing.T) {
 		code   string
 		texts  []string
 	}{
-		"wrong external id": {func(c *cloud.Config) { c.ExternalID = "guess" }, "AccessDenied", []string{who, "compare external_id"}},
-		"no external id":    {func(c *cloud.Config) { c.ExternalID = "" }, "AccessDenied", []string{who, "set external_id"}},
-		"unknown role":      {func(c *cloud.Config) { c.RoleARN = testRole }, "AccessDenied", []string{who, "check role_arn", testRole}},
-		"untrusting role":   {func(c *cloud.Config) { c.RoleARN = untrusting.ARN }, "AccessDenied", []string{who, "trust policy"}},
-		"no permission":     {func(c *cloud.Config) { c.AccessKey, c.SecretKey = limited.ID, limited.Secret }, "AccessDenied", []string{who, "allow sts:AssumeRole"}},
-		"wrong secret":      {func(c *cloud.Config) { c.SecretKey = "not-" + c.SecretKey }, "SignatureDoesNotMatch", []string{"access_key and secret_key"}},
-		"powerless role":    {func(c *cloud.Config) { c.RoleARN, c.ExternalID = powerless.ARN, "" }, "UnauthorizedOperation", []string{"IAM policies of the role " + powerless.ARN, "ec2:DescribeInstances"}},
+		"wrong external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) }, "AccessDenied", []string{who, "compare external_id"}},
+		"no external id":    {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": ""}) }, "AccessDenied", []string{who, "set external_id"}},
+		"unknown role":      {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole}) }, "AccessDenied", []string{who, "check role_arn", testRole}},
+		"untrusting role":   {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": untrusting.ARN}) }, "AccessDenied", []string{who, "trust policy"}},
+		"no permission": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
+		}, "AccessDenied", []string{who, "allow sts:AssumeRole"}},
+		"wrong secret":   {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) }, "SignatureDoesNotMatch", []string{"access_key and secret_key"}},
+		"powerless role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": powerless.ARN, "external_id": ""}) }, "UnauthorizedOperation", []string{"IAM policies of the role " + powerless.ARN, "ec2:DescribeInstances"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := newTestProvider(t, s.withRole(c.change)).FindInstances(t.Context(), nil)
@@ -210,7 +212,7 @@ func TestRoleAnswers(t *testing.T) {
 			f.on("DescribeInstances", func(w http.ResponseWriter, _ url.Values) { answer(w, "DescribeInstances", "<reservationSet/>") })
 			cfg := testConfig(t, f.URL)
 			cfg.Endpoints[endpointSTS] = f.URL
-			cfg.RoleARN, cfg.ExternalID = testRole, "vault"
+			cfg.Values = cfg.With(cloud.Values{"role_arn": testRole, "external_id": "vault"})
 			p := newTestProvider(t, cfg)
 			for range c.calls {
 				if _, err := p.FindInstances(context.Background(), nil); cloud.KindOf(err) != c.kind {

@@ -54,7 +54,7 @@ type ssmOperations struct {
 func clientConfig(cfg cloud.Config, keys sdk.CredentialsProvider) sdk.Config {
 	return sdk.Config{
 		AppID:       appID,
-		Region:      cfg.Region,
+		Region:      cfg.Text(cloud.Region),
 		Credentials: keys,
 		HTTPClient:  bodyKeeper{cfg.HTTPClient},
 		Retryer:     func() sdk.Retryer { return sdk.NopRetryer{} },

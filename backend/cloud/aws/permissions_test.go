@@ -121,8 +121,10 @@ func TestPermissionPoliciesNameTheUser(t *testing.T) {
 func TestPermissionsOfDeadKeysAreAnError(t *testing.T) {
 	s := startSimulated(t, cloudsim.SeedOptions{})
 	for name, change := range map[string]func(*cloud.Config){
-		"plain": func(c *cloud.Config) { c.SecretKey = "not-" + c.SecretKey },
-		"role":  func(c *cloud.Config) { c.SecretKey, c.RoleARN = "not-"+c.SecretKey, s.creds.RoleARN },
+		"plain": func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) },
+		"role": func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey), "role_arn": s.creds.RoleARN})
+		},
 	} {
 		cfg := s.cfg
 		change(&cfg)

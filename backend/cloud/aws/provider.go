@@ -48,7 +48,7 @@ var (
 // New makes a provider from a connection. It sends nothing. An error means that the configuration
 // cannot work and names the field.
 func New(cfg cloud.Config) (cloud.Provider, error) {
-	if err := Validate(cfg); err != nil {
+	if err := Descriptor().Check(cfg); err != nil {
 		return nil, err
 	}
 	if cfg.HTTPClient == nil || cfg.Gate == nil {
@@ -60,7 +60,7 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 		sts:       newSTS(cfg, keys),
 		iam:       newIAM(cfg, keys),
 		ssm:       newSSM(cfg, keys),
-		region:    cfg.Region,
+		region:    cfg.Text(cloud.Region),
 		gate:      cfg.Gate,
 		timeout:   cfg.RequestTimeout,
 		keys:      keys,

@@ -71,8 +71,8 @@ func TestWrongKeyIsDenied(t *testing.T) {
 		t.Fatalf("right key: %v", err)
 	}
 	for name, change := range map[string]func(*cloud.Config){
-		"secret key": func(c *cloud.Config) { c.SecretKey = strings.ToLower(testSecretKey) },
-		"access key": func(c *cloud.Config) { c.AccessKey = "AKIAI44QH8DHBEXAMPLE" },
+		"secret key": func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": strings.ToLower(testSecretKey)}) },
+		"access key": func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKIAI44QH8DHBEXAMPLE"}) },
 	} {
 		wrong := cfg
 		change(&wrong)
@@ -82,7 +82,7 @@ func TestWrongKeyIsDenied(t *testing.T) {
 			t.Errorf("wrong %s: %v, want denied as AuthFailure", name, err)
 			continue
 		}
-		if strings.Contains(err.Error(), wrong.SecretKey) {
+		if strings.Contains(err.Error(), wrong.Text(cloud.SecretKey)) {
 			t.Errorf("wrong %s: the error holds the secret", name)
 		}
 	}

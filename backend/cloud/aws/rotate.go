@@ -42,28 +42,28 @@ func (p *Provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, e
 
 // CreateCredential implements cloud.CredentialRotator by iam CreateAccessKey. IAM takes some seconds
 // until every service accepts the new key.
-func (p *Provider) CreateCredential(ctx context.Context) (cloud.Credential, error) {
+func (p *Provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	user, err := p.ownUser(ctx)
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	c := call{endpointIAM, "CreateAccessKey", user}
 	out, err := send(ctx, p, c, p.iam.createAccessKey, &iam.CreateAccessKeyInput{})
 	switch {
 	case cloud.CodeOf(err) == "LimitExceeded":
-		return cloud.Credential{}, p.tooManyKeys(ctx, user, cloud.AsError(err))
+		return nil, p.tooManyKeys(ctx, user, cloud.AsError(err))
 	case cloud.KindOf(err) == cloud.Unknown:
 		failure := *cloud.AsError(err)
 		failure.Message += fmt.Sprintf("; IAM may have made an access key all the same: see what aws iam list-access-keys says of %s, and delete one that is not in use", user)
-		return cloud.Credential{}, &failure
+		return nil, &failure
 	case err != nil:
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	made := out.AccessKey
 	if made == nil || !accessKeyForm.MatchString(sdk.ToString(made.AccessKeyId)) || sdk.ToString(made.SecretAccessKey) == "" {
-		return cloud.Credential{}, cloud.Errorf(cloud.Unknown, "%s: the answer holds no access key; check endpoints.iam", c)
+		return nil, cloud.Errorf(cloud.Unknown, "%s: the answer holds no access key; check endpoints.iam", c)
 	}
-	return cloud.Credential{AccessKey: *made.AccessKeyId, SecretKey: *made.SecretAccessKey}, nil
+	return cloud.Values{cloud.AccessKey.Name: *made.AccessKeyId, cloud.SecretKey.Name: *made.SecretAccessKey}, nil
 }
 
 // tooManyKeys makes the error about IAM's limit name the key that can go.

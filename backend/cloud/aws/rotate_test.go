@@ -14,11 +14,11 @@ func TestSimulatedRotateKey(t *testing.T) {
 	s := startSimulated(t, cloudsim.SeedOptions{NoServers: true})
 	w, old := s.sim.World(), newTestProvider(t, s.cfg)
 	made, err := old.CreateCredential(t.Context())
-	if err != nil || made.ID() == "" || made.ID() == s.creds.AccessKey || made.SecretKey == "" {
-		t.Fatalf("made %q, %v", made.ID(), err)
+	if err != nil || made["access_key"] == "" || made["access_key"] == s.creds.AccessKey || made["secret_key"] == "" {
+		t.Fatalf("made %q, %v", made["access_key"], err)
 	}
 	cfg := s.cfg
-	cfg.AccessKey, cfg.SecretKey = made.AccessKey, made.SecretKey
+	cfg.Values = cfg.With(made)
 	next := newTestProvider(t, cfg)
 	if err := next.Verify(t.Context()); err != nil {
 		t.Fatalf("the new key: %v", err)
@@ -28,7 +28,7 @@ func TestSimulatedRotateKey(t *testing.T) {
 		t.Fatalf("%+v, %v", own, err)
 	}
 	for _, c := range own {
-		if c.InUse != (c.ID == made.ID()) || c.Created.IsZero() {
+		if c.InUse != (c.ID == made["access_key"]) || c.Created.IsZero() {
 			t.Errorf("%+v", c)
 		}
 	}
@@ -36,11 +36,11 @@ func TestSimulatedRotateKey(t *testing.T) {
 	// The limit: nothing is made, and the error names the key that can go.
 	_, err = next.CreateCredential(t.Context())
 	wantFailure(t, err, cloud.Refused, "LimitExceeded", "2 access keys already", "aws iam delete-access-key --access-key-id "+s.creds.AccessKey)
-	if strings.Contains(err.Error(), made.ID()) {
+	if strings.Contains(err.Error(), made["access_key"]) {
 		t.Errorf("the error offers the key in use: %v", err)
 	}
 
-	wantFailure(t, next.DeleteCredential(t.Context(), made.ID()), cloud.Refused, "", "the one that this connection uses")
+	wantFailure(t, next.DeleteCredential(t.Context(), made["access_key"]), cloud.Refused, "", "the one that this connection uses")
 	wantFailure(t, next.DeleteCredential(t.Context(), "a&b"), cloud.Refused, "", "not an access key id")
 	for range 2 { // deleting what is gone succeeds
 		if err := next.DeleteCredential(t.Context(), s.creds.AccessKey); err != nil {
@@ -81,12 +81,20 @@ func TestSimulatedRotateRefusals(t *testing.T) {
 		code   string
 		text   string
 	}{
-		"role":          {func(c *cloud.Config) { c.RoleARN, c.ExternalID = s.creds.RoleARN, s.creds.ExternalID }, cloud.Refused, "", "role_arn: "},
-		"ambient":       {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, cloud.Refused, "", "use_ambient_credentials: "},
-		"root":          {func(c *cloud.Config) { c.AccessKey, c.SecretKey = root.ID, root.Secret }, cloud.Refused, "", "root user"},
-		"no permission": {func(c *cloud.Config) { c.AccessKey, c.SecretKey = limited.ID, limited.Secret }, cloud.Denied, "AccessDenied", "iam:"},
-		"wrong secret":  {func(c *cloud.Config) { c.SecretKey = "not-" + c.SecretKey }, cloud.Denied, "SignatureDoesNotMatch", "secret_key"},
-		"own ec2 only":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": c.Endpoints["ec2"]} }, cloud.Refused, "", "endpoints.sts: "},
+		"role": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": s.creds.RoleARN, "external_id": s.creds.ExternalID})
+		}, cloud.Refused, "", "role_arn: "},
+		"ambient": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
+		}, cloud.Refused, "", "use_ambient_credentials: "},
+		"root": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": root.ID, "secret_key": root.Secret})
+		}, cloud.Refused, "", "root user"},
+		"no permission": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
+		}, cloud.Denied, "AccessDenied", "iam:"},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) }, cloud.Denied, "SignatureDoesNotMatch", "secret_key"},
+		"own ec2 only": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": c.Endpoints["ec2"]} }, cloud.Refused, "", "endpoints.sts: "},
 		"no own iam": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"ec2": c.Endpoints["ec2"], "sts": c.Endpoints["sts"]}
 		}, cloud.Refused, "", "endpoints.iam: "},

@@ -42,7 +42,7 @@ func startSimulatedWith(t *testing.T, options cloudsim.Options, seed cloudsim.Se
 	t.Cleanup(client.CloseIdleConnections)
 	s := &simulated{sim: sim, creds: seeded[model.AWS], gate: &countingGate{}}
 	s.cfg = cloud.Config{
-		Provider: Name, Region: s.creds.Region, AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
+		Provider: Name, Values: cloud.Values{"region": s.creds.Region, "access_key": s.creds.AccessKey, "secret_key": s.creds.SecretKey},
 		Endpoints: map[string]string{
 			endpointEC2: sim.URL(model.AWS, "ec2"), endpointSTS: sim.URL(model.AWS, "sts"), endpointIAM: sim.URL(model.AWS, "iam"),
 			endpointSSM: sim.URL(model.AWS, "ssm"),
@@ -184,12 +184,14 @@ func TestSimulatedRefusals(t *testing.T) {
 		return newTestProvider(t, cfg)
 	}
 	same := with(func(*cloud.Config) {})
-	limited := with(func(c *cloud.Config) { c.AccessKey, c.SecretKey = denied.ID, denied.Secret })
-	wrongSecret := with(func(c *cloud.Config) { c.SecretKey = "not-" + c.SecretKey })
-	wrongKey := with(func(c *cloud.Config) { c.AccessKey = "AKIAI44QH8DHBEXAMPLE" })
+	limited := with(func(c *cloud.Config) {
+		c.Values = c.With(cloud.Values{"access_key": denied.ID, "secret_key": denied.Secret})
+	})
+	wrongSecret := with(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) })
+	wrongKey := with(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKIAI44QH8DHBEXAMPLE"}) })
 	byEC2 := with(func(c *cloud.Config) {
 		c.Endpoints = map[string]string{endpointEC2: c.Endpoints[endpointEC2]}
-		c.SecretKey = "not-" + c.SecretKey
+		c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)})
 	})
 	read := func(p *Provider, id string) error { _, err := p.InitialPassword(ctx, id); return err }
 	for name, tc := range map[string]struct {

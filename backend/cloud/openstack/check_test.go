@@ -109,8 +109,8 @@ func TestRestrictedApplicationCredentialIsSaid(t *testing.T) {
 
 func TestCheckWithWrongCredentials(t *testing.T) {
 	for name, change := range map[string]func(*cloud.Config){
-		"huawei signed":  func(c *cloud.Config) { c.SecretKey = "wrong-secret-key" },
-		"openstack user": func(c *cloud.Config) { c.Password = "wrong-password" },
+		"huawei signed":  func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "wrong-secret-key"}) },
+		"openstack user": func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": "wrong-password"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := simulate(t, accessNamed(t, name), novaapi.Options{})

@@ -61,7 +61,7 @@ func huawei() family {
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
 		accessKeys:            true,
-		defaultSignatureStyle: cloud.SignatureDirect,
+		defaultSignatureStyle: signatureDirect,
 	}
 }
 
@@ -100,7 +100,7 @@ func telekom() family {
 		identityKey:           endpointIAM,
 		accessKeys:            true,
 		keystone:              true,
-		defaultSignatureStyle: cloud.SignatureScoped,
+		defaultSignatureStyle: signatureScoped,
 	}
 }
 
@@ -138,27 +138,11 @@ func (f family) descriptor() cloud.Descriptor {
 		EndpointKeys:             f.endpointKeys(),
 		DefaultRequestsPerSecond: defaultRequestsPerSecond,
 		RateSource:               source,
-		DefaultSignatureStyle:    f.defaultSignatureStyle,
 		HasInitialPassword:       true,
 		CanClearInitial:          true,
 		ResetMethods:             methods,
 		UsualInitialDelay:        initialPasswordDelay,
 	}
-}
-
-// fields lists the connection fields that the cloud uses besides those of every provider.
-func (f family) fields() []string {
-	fields := []string{"region", "project_id"}
-	if f.accessKeys {
-		fields = append(fields, "access_key", "secret_key", "signature_style")
-	}
-	if f.keystone {
-		fields = append(fields, "auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name")
-	}
-	if f.applicationCredentials {
-		fields = append(fields, "application_credential_id", "application_credential_secret")
-	}
-	return fields
 }
 
 // endpointKeys lists the services whose URL may be overridden.

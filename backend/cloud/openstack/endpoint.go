@@ -44,7 +44,7 @@ func versionOf(raw string) (version string, project bool) {
 func (f family) computeBase(cfg cloud.Config) string {
 	base := cfg.Endpoints[f.computeKey]
 	if base == "" && f.computeURL != nil {
-		base = f.computeURL(cfg.Region)
+		base = f.computeURL(cfg.Text(cloud.Region))
 	}
 	base = strings.TrimRight(base, "/")
 	if version, _ := versionOf(base); base == "" || version != "" {
@@ -65,12 +65,12 @@ func withProject(base, projectID string) string {
 // identityBase is the identity endpoint, ending in /v3 without a final slash. auth_url goes before
 // endpoints.iam.
 func (f family) identityBase(cfg cloud.Config) string {
-	base := cfg.AuthURL
+	base := cfg.Text(fieldAuthURL)
 	if base == "" && f.identityKey != "" {
 		base = cfg.Endpoints[f.identityKey]
 	}
 	if base == "" && f.identityURL != nil {
-		base = f.identityURL(cfg.Region)
+		base = f.identityURL(cfg.Text(cloud.Region))
 	}
 	base = strings.TrimRight(base, "/")
 	if lastSegment(base) == "v3" {

@@ -26,8 +26,8 @@ func TestEndpointsOfEveryRegion(t *testing.T) {
 			t.Fatalf("%q: %v", line, err)
 		}
 		rows[provider]++
-		f, cfg := families[provider], cloud.Config{Region: region}
-		if err := f.validateRegion(region); err != nil {
+		f, cfg := families[provider], cloud.Config{Values: cloud.Values{"region": region}}
+		if err := f.region().Check(region); err != nil {
 			t.Errorf("%s: %v", region, err)
 		}
 		if got := f.computeBase(cfg); compute != "-" && got != compute+"/v2.1" {

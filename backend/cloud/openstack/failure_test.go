@@ -331,7 +331,7 @@ func TestEchoedSecrets(t *testing.T) {
 			answerJSON(w, http.StatusBadRequest, string(reply))
 		}))
 		defer server.Close()
-		err := providerFor(t, userConfig(func(c *cloud.Config) { c.AuthURL = server.URL })).Verify(ctx)
+		err := providerFor(t, userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": server.URL}) })).Verify(ctx)
 		check(t, err, "pw-secret-example")
 		if text := sent.Load(); text == nil || !strings.Contains(*text, "pw-secret-example") {
 			t.Error("the password was not sent, so the test proves nothing")

@@ -38,20 +38,20 @@ type access struct {
 }
 
 func useToken(c *cloud.Config) {
-	c.AccessKey, c.SecretKey, c.ProjectID = "", "", ""
-	c.Username, c.Password, c.UserDomainName, c.ProjectName = testUser, testPassword, testDomain, testProject
+	c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "project_id": ""})
+	c.Values = c.With(cloud.Values{"username": testUser, "password": testPassword, "user_domain_name": testDomain, "project_name": testProject})
 }
 
 // usePlain leaves everything but Keystone's address to the catalogue.
 func usePlain(c *cloud.Config) {
-	c.AuthURL = c.Endpoints[endpointIAM] + "/v3"
-	c.AccessKey, c.SecretKey, c.ProjectID, c.Endpoints = "", "", "", map[string]string{}
+	c.Values = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM] + "/v3"})
+	c.Values, c.Endpoints = c.With(cloud.Values{"access_key": "", "secret_key": "", "project_id": ""}), map[string]string{}
 }
 
 func usePlainUser(c *cloud.Config) {
 	usePlain(c)
-	c.ApplicationCredentialID, c.ApplicationCredentialSecret = "", ""
-	c.Username, c.Password, c.UserDomainName, c.ProjectName = testUser, testPassword, testDomain, testProject
+	c.Values = c.With(cloud.Values{"application_credential_id": "", "application_credential_secret": ""})
+	c.Values = c.With(cloud.Values{"username": testUser, "password": testPassword, "user_domain_name": testDomain, "project_name": testProject})
 }
 
 var accesses = []access{
@@ -60,13 +60,13 @@ var accesses = []access{
 	{name: "otc signed, v2", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
 	{name: "otc token by project name", family: telekom(), cloud: model.OpenTelekomCloud, change: useToken},
 	{name: "otc token by project id", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
-		id := c.ProjectID
+		id := c.Text(fieldProjectID)
 		useToken(c)
-		c.ProjectID, c.ProjectName = id, ""
+		c.Values = c.With(cloud.Values{"project_id": id, "project_name": ""})
 	}},
 	{name: "otc token, v2, auth_url", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
 		useToken(c)
-		c.AuthURL = c.Endpoints[endpointIAM] + "/v3/"
+		c.Values = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM] + "/v3/"})
 		delete(c.Endpoints, endpointIAM)
 		c.Endpoints[endpointECS] += "/v2/"
 	}},
@@ -83,10 +83,10 @@ var accesses = []access{
 	{name: "openstack, endpoint, no region", family: plainOpenStack(), cloud: model.OpenStack, change: func(c *cloud.Config) {
 		compute := c.Endpoints[endpointECS]
 		usePlain(c)
-		c.Region, c.Endpoints[endpointCompute] = "", compute
+		c.Values, c.Endpoints[endpointCompute] = c.With(cloud.Values{"region": ""}), compute
 	}},
 	{name: "openstack, v2", family: plainOpenStack(), cloud: model.OpenStack, change: func(c *cloud.Config) {
-		compute, project := c.Endpoints[endpointECS], c.ProjectID
+		compute, project := c.Endpoints[endpointECS], c.Text(fieldProjectID)
 		usePlain(c)
 		c.Endpoints[endpointCompute] = compute + "/v2/" + project
 	}},
@@ -175,9 +175,11 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	s.cfg = cloud.Config{
-		Provider: a.family.name, Region: testRegion, ProjectID: s.project.ID,
-		AccessKey: s.key.ID, SecretKey: s.key.Secret,
-		ApplicationCredentialID: s.app.ID, ApplicationCredentialSecret: s.app.Secret,
+		Provider: a.family.name,
+		Values: cloud.Values{
+			"region": testRegion, "project_id": s.project.ID, "access_key": s.key.ID, "secret_key": s.key.Secret,
+			"application_credential_id": s.app.ID, "application_credential_secret": s.app.Secret,
+		},
 		Endpoints:      map[string]string{endpointECS: s.compute.URL, endpointIAM: identity.URL},
 		RequestTimeout: requestTimeout, HTTPClient: client, Gate: s.gate,
 	}

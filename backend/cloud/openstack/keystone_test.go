@@ -24,20 +24,22 @@ func TestPlainRefusals(t *testing.T) {
 		kind         cloud.Kind
 		texts        []string
 	}{
-		{"wrong password", "openstack user", nil, func(c *cloud.Config) { c.Password = "wrong-password" }, cloud.Denied,
+		{"wrong password", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": "wrong-password"}) }, cloud.Denied,
 			[]string{"check username, password", "openstack role assignment list"}},
-		{"unknown project", "openstack user", nil, func(c *cloud.Config) { c.ProjectName = "nowhere" }, cloud.Denied, []string{"project_name"}},
-		{"unknown domain", "openstack user", nil, func(c *cloud.Config) { c.UserDomainName = "nowhere" }, cloud.Denied, []string{"user_domain_name"}},
-		{"wrong secret", "openstack application credential", nil, func(c *cloud.Config) { c.ApplicationCredentialSecret = "wrong-secret" }, cloud.Denied,
+		{"unknown project", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "nowhere"}) }, cloud.Denied, []string{"project_name"}},
+		{"unknown domain", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": "nowhere"}) }, cloud.Denied, []string{"user_domain_name"}},
+		{"wrong secret", "openstack application credential", nil, func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"application_credential_secret": "wrong-secret"})
+		}, cloud.Denied,
 			[]string{"openstack application credential show ", "openstack application credential create --unrestricted"}},
-		{"unknown application credential", "openstack application credential", nil, func(c *cloud.Config) { c.ApplicationCredentialID = "0123" }, cloud.Denied,
+		{"unknown application credential", "openstack application credential", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"application_credential_id": "0123"}) }, cloud.Denied,
 			[]string{"openstack application credential show 0123"}},
 		{"ended application credential", "openstack application credential", func(s *simulation) {
 			s.app.Expires = time.Now().Add(-time.Minute)
 			s.AddAppCredential(s.app)
 		}, nil, cloud.Denied, []string{"it has ended"}},
-		{"another project's id", "openstack application credential", nil, func(c *cloud.Config) { c.ProjectID = "abc" }, cloud.Refused, []string{"project_id is not the project"}},
-		{"another region", "openstack user", nil, func(c *cloud.Config) { c.Region = "RegionTwo" }, cloud.Refused, []string{"region RegionTwo", "one of: eu-de", "endpoints.compute"}},
+		{"another project's id", "openstack application credential", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc"}) }, cloud.Refused, []string{"project_id is not the project"}},
+		{"another region", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "RegionTwo"}) }, cloud.Refused, []string{"region RegionTwo", "one of: eu-de", "endpoints.compute"}},
 		{"project in the endpoint", "openstack user", nil, func(c *cloud.Config) {
 			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/v2.1/0123456789abcdef"}
 		}, cloud.Denied, []string{"check project_id"}},
@@ -50,7 +52,9 @@ func TestPlainRefusals(t *testing.T) {
 		{"no such path", "openstack user", nil, func(c *cloud.Config) {
 			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/elsewhere"}
 		}, cloud.Refused, []string{"endpoints.compute"}},
-		{"no Keystone", "openstack user", nil, func(c *cloud.Config) { c.AuthURL += "/elsewhere" }, cloud.Refused, []string{"auth_url"}},
+		{"no Keystone", "openstack user", nil, func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"auth_url": c.Text(fieldAuthURL) + "/elsewhere"})
+		}, cloud.Refused, []string{"auth_url"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := simulate(t, accessNamed(t, test.access), novaapi.Options{})
@@ -85,7 +89,7 @@ func TestDeletedApplicationCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := s.provider(t, func(c *cloud.Config) {
-		c.ApplicationCredentialID, c.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
+		c.Values = c.With(made)
 	})
 	if err := other.DeleteCredential(t.Context(), s.app.ID); err != nil {
 		t.Fatal(err)
@@ -93,8 +97,8 @@ func TestDeletedApplicationCredential(t *testing.T) {
 	const way = "openstack application credential create --unrestricted"
 	_, err = p.OwnCredentials(t.Context())
 	s.checkError(t, err, cloud.Denied, way)
-	s.checkError(t, p.DeleteCredential(t.Context(), made.ApplicationCredentialID), cloud.Denied, way)
-	s.checkError(t, p.rotator.remove(t.Context(), made.ApplicationCredentialID), cloud.Denied, way)
+	s.checkError(t, p.DeleteCredential(t.Context(), made["application_credential_id"]), cloud.Denied, way)
+	s.checkError(t, p.rotator.remove(t.Context(), made["application_credential_id"]), cloud.Denied, way)
 	s.checkError(t, p.Verify(t.Context()), cloud.Denied, way)
 	if err := other.Verify(t.Context()); err != nil {
 		t.Error(err)
@@ -256,8 +260,8 @@ func TestApplicationCredentialBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := body.Auth.Identity
-	if len(got.Methods) != 1 || got.Methods[0] != "application_credential" || got.Credential.ID != cfg.ApplicationCredentialID ||
-		got.Credential.Secret != cfg.ApplicationCredentialSecret || body.Auth.Scope != nil {
+	if len(got.Methods) != 1 || got.Methods[0] != "application_credential" || got.Credential.ID != cfg.Text(fieldApplicationCredentialID) ||
+		got.Credential.Secret != cfg.Text(fieldApplicationCredentialSecret) || body.Auth.Scope != nil {
 		t.Errorf("sent %s", i.bodies[0])
 	}
 }

@@ -65,7 +65,7 @@ var (
 
 // newProvider makes a provider of the family. It sends nothing.
 func newProvider(f family, cfg cloud.Config) (*provider, error) {
-	if err := f.validate(cfg); err != nil {
+	if err := f.descriptor().Check(cfg); err != nil {
 		return nil, err
 	}
 	if cfg.HTTPClient == nil || cfg.Gate == nil {
@@ -78,37 +78,34 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 		identityBase: f.identityBase(cfg),
 		gate:         cfg.Gate,
 		timeout:      cfg.RequestTimeout,
-		secrets:      redactor{cfg.SecretKey, cfg.Password, cfg.ApplicationCredentialSecret},
+		secrets:      redactor{cfg.Text(cloud.SecretKey), cfg.Text(fieldPassword), cfg.Text(fieldApplicationCredentialSecret)},
 
-		applicationCredential: cfg.ApplicationCredentialID,
+		applicationCredential: cfg.Text(fieldApplicationCredentialID),
 		check:                 cfg.CheckCommand(),
 	}
-	if cfg.AccessKey == "" {
+	if cfg.Text(cloud.AccessKey) == "" {
 		p.sessions = newTokenSessions(p.identityService(), f, cfg)
 		p.rotator = noRotation{}
 		if f.applicationCredentials {
-			p.rotator = &applicationCredentials{provider: p, used: cfg.ApplicationCredentialID}
+			p.rotator = &applicationCredentials{provider: p, used: cfg.Text(fieldApplicationCredentialID)}
 		}
 		return p, nil
 	}
-	style := cfg.SignatureStyle
-	if style == "" {
-		style = f.defaultSignatureStyle
-	}
+	style := cfg.InForce(f.signatureStyle())
 	signWith := func(projectID string) *signer {
 		return &signer{
-			accessKey: cfg.AccessKey,
-			secretKey: cfg.SecretKey,
+			accessKey: cfg.Text(cloud.AccessKey),
+			secretKey: cfg.Text(cloud.SecretKey),
 			projectID: projectID,
 			style:     style,
 			next:      transportOf(cfg.HTTPClient),
 			now:       time.Now,
 		}
 	}
-	p.compute.HTTPClient.Transport = signWith(cfg.ProjectID)
+	p.compute.HTTPClient.Transport = signWith(cfg.Text(fieldProjectID))
 	p.identity.HTTPClient.Transport = signWith("")
-	p.sessions = signedSession{projectID: cfg.ProjectID, endpoint: withProject(f.computeBase(cfg), cfg.ProjectID)}
-	p.rotator = &accessKeys{provider: p, used: cfg.AccessKey}
+	p.sessions = signedSession{projectID: cfg.Text(fieldProjectID), endpoint: withProject(f.computeBase(cfg), cfg.Text(fieldProjectID))}
+	p.rotator = &accessKeys{provider: p, used: cfg.Text(cloud.AccessKey)}
 	return p, nil
 }
 

@@ -11,7 +11,7 @@ import (
 // rotator makes and deletes credentials of the kind that the connection uses.
 type rotator interface {
 	own(ctx context.Context) ([]cloud.OwnCredential, error)
-	create(ctx context.Context) (cloud.Credential, error)
+	create(ctx context.Context) (cloud.Values, error)
 	remove(ctx context.Context, id string) error
 	// permissions tries what rotation needs, without changing anything.
 	permissions(ctx context.Context) []cloud.Permission
@@ -23,7 +23,7 @@ func (p *provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, e
 }
 
 // CreateCredential implements cloud.CredentialRotator.
-func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, error) {
+func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	return p.rotator.create(ctx)
 }
 
@@ -58,8 +58,8 @@ var errNoRotation = cloud.Errorf(cloud.Refused, "this connection uses username a
 
 func (noRotation) own(context.Context) ([]cloud.OwnCredential, error) { return nil, errNoRotation }
 
-func (noRotation) create(context.Context) (cloud.Credential, error) {
-	return cloud.Credential{}, errNoRotation
+func (noRotation) create(context.Context) (cloud.Values, error) {
+	return nil, errNoRotation
 }
 
 func (noRotation) remove(context.Context, string) error { return errNoRotation }

@@ -88,10 +88,10 @@ func (a *accessKeys) list(ctx context.Context) ([]accessKey, string, error) {
 	return keys, user, nil
 }
 
-func (a *accessKeys) create(ctx context.Context) (cloud.Credential, error) {
+func (a *accessKeys) create(ctx context.Context) (cloud.Values, error) {
 	keys, user, err := a.list(ctx)
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	var answer struct {
 		Credential accessKey `json:"credential"`
@@ -105,12 +105,12 @@ func (a *accessKeys) create(ctx context.Context) (cloud.Credential, error) {
 		return err
 	})
 	if refused, answered := answerOf(err); answered && refused.reason == reasonKeyLimit {
-		return cloud.Credential{}, a.limitReached(keys, err)
+		return nil, a.limitReached(keys, err)
 	}
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
-	return cloud.Credential{AccessKey: answer.Credential.Access, SecretKey: answer.Credential.Secret}, nil
+	return cloud.Values{cloud.AccessKey.Name: answer.Credential.Access, cloud.SecretKey.Name: answer.Credential.Secret}, nil
 }
 
 // limitReached names the keys of which one must go.

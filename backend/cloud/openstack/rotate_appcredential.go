@@ -83,23 +83,23 @@ func (a *applicationCredentials) own(ctx context.Context) ([]cloud.OwnCredential
 
 // create makes an unrestricted application credential, so that it can be replaced in its turn. One that
 // replaces another has the same roles, access rules and end: a rotation widens nothing.
-func (a *applicationCredentials) create(ctx context.Context) (cloud.Credential, error) {
+func (a *applicationCredentials) create(ctx context.Context) (cloud.Values, error) {
 	s, err := a.session(ctx)
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	if s.restricted {
-		return cloud.Credential{}, cloud.Errorf(cloud.Refused, "%s: %s", actionCreateApplication, hintRestricted)
+		return nil, cloud.Errorf(cloud.Refused, "%s: %s", actionCreateApplication, hintRestricted)
 	}
 	name, err := applicationCredentialName()
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	body := applicationCredentialBody{Name: name, Description: accessKeyDescription, Unrestricted: true}
 	if a.used != "" {
 		old, err := a.show(ctx, s.userID)
 		if err != nil {
-			return cloud.Credential{}, err
+			return nil, err
 		}
 		body.ExpiresAt = old.ExpiresAt
 		for _, role := range old.Roles {
@@ -123,11 +123,12 @@ func (a *applicationCredentials) create(ctx context.Context) (cloud.Credential, 
 		return err
 	})
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
-	return cloud.Credential{
-		ApplicationCredentialID:     made.Credential.ID,
-		ApplicationCredentialSecret: made.Credential.Secret,
+	// It knows its user and its project, and is used in place of a password.
+	return cloud.Values{
+		fieldApplicationCredentialID.Name: made.Credential.ID, fieldApplicationCredentialSecret.Name: made.Credential.Secret,
+		fieldUsername.Name: "", fieldPassword.Name: "", fieldUserDomainName.Name: "", fieldProjectName.Name: "", fieldProjectDomainName.Name: "",
 	}, nil
 }
 

@@ -17,12 +17,14 @@ import (
 var rotating = []string{"huawei signed", "otc signed", "otc signed, v2", "openstack application credential"}
 
 // use replaces the credential of a configuration.
-func use(made cloud.Credential) func(*cloud.Config) {
+func use(made cloud.Values) func(*cloud.Config) {
 	return func(c *cloud.Config) {
-		c.AccessKey, c.SecretKey = made.AccessKey, made.SecretKey
-		c.ApplicationCredentialID, c.ApplicationCredentialSecret = made.ApplicationCredentialID, made.ApplicationCredentialSecret
+		c.Values = c.With(made)
 	}
 }
+
+// idOf is the id of a credential that was made.
+func idOf(made cloud.Values) string { return made["access_key"] + made["application_credential_id"] }
 
 // used is the credential that the simulation's configuration has.
 func (s *simulation) used() string { return s.key.ID + s.app.ID }
@@ -63,19 +65,19 @@ func TestRotation(t *testing.T) {
 			if err := before.Verify(ctx); err != nil {
 				t.Fatalf("the old credential does not work any more: %v", err)
 			}
-			if ids, inUse := ownIDs(t, after); len(ids) != 2 || inUse != made.ID() {
-				t.Errorf("own credentials are %v, in use %q, want %q", ids, inUse, made.ID())
+			if ids, inUse := ownIDs(t, after); len(ids) != 2 || inUse != idOf(made) {
+				t.Errorf("own credentials are %v, in use %q, want %q", ids, inUse, idOf(made))
 			}
 			for range 2 {
 				if err := after.DeleteCredential(ctx, s.used()); err != nil {
 					t.Errorf("DeleteCredential: %v", err)
 				}
 			}
-			if ids, _ := ownIDs(t, after); !slices.Equal(ids, []string{made.ID()}) {
+			if ids, _ := ownIDs(t, after); !slices.Equal(ids, []string{idOf(made)}) {
 				t.Errorf("left are %v", ids)
 			}
 			s.checkError(t, s.provider(t, nil).Verify(ctx), cloud.Denied, "")
-			if again, err := after.CreateCredential(ctx); err != nil || again.ID() == made.ID() {
+			if again, err := after.CreateCredential(ctx); err != nil || idOf(again) == idOf(made) {
 				t.Errorf("the new credential cannot be replaced in its turn: %v", err)
 			}
 
@@ -111,7 +113,7 @@ func TestRotationWidensNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := s.AppCredential(made.ID())
+	got, _ := s.AppCredential(idOf(made))
 	if !got.Expires.Equal(s.app.Expires) || len(got.AccessRules) != 1 || got.AccessRules[0].Path != "/v2.1/**" ||
 		!got.Unrestricted || got.ProjectID != s.project.ID || !strings.HasPrefix(got.Name, "cloudpw-") {
 		t.Errorf("made %+v from %+v", got, s.app)
@@ -130,7 +132,7 @@ func TestApplicationCredentialFromAPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := s.provider(t, func(c *cloud.Config) {
-		c.Username, c.Password, c.UserDomainName, c.ProjectName = "", "", "", ""
+		c.Values = c.With(cloud.Values{"username": "", "password": "", "user_domain_name": "", "project_name": ""})
 		use(made)(c)
 	})
 	if err := q.Verify(ctx); err != nil {

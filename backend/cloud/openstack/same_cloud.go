@@ -20,7 +20,7 @@ func (f family) asksCatalogue(cfg cloud.Config) bool {
 	switch {
 	case cfg.Endpoints[f.computeKey] != "":
 		return false
-	case f.computeURL == nil || cfg.AuthURL != "":
+	case f.computeURL == nil || cfg.Text(fieldAuthURL) != "":
 		return true
 	}
 	return f.identityKey != "" && cfg.Endpoints[f.identityKey] != ""

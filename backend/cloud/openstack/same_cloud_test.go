@@ -60,7 +60,7 @@ func TestSameCloud(t *testing.T) {
 func TestCatalogueSaysWhereComputeIsOnOTC(t *testing.T) {
 	byAuthURL := func(c *cloud.Config) {
 		useToken(c)
-		c.AuthURL, c.Endpoints = c.Endpoints[endpointIAM]+"/v3", nil
+		c.Values, c.Endpoints = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM] + "/v3"}), nil
 	}
 	byEndpoint := func(c *cloud.Config) {
 		useToken(c)
@@ -118,7 +118,7 @@ func TestTokenIsNotSentToAnotherCloud(t *testing.T) {
 		for _, a := range []access{
 			{name: "otc", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
 				useToken(c)
-				c.AuthURL, c.Endpoints = c.Endpoints[endpointIAM], nil
+				c.Values, c.Endpoints = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM]}), nil
 			}},
 			{name: "openstack user", family: plainOpenStack(), cloud: model.OpenStack, change: usePlainUser},
 			{name: "openstack application credential", family: plainOpenStack(), cloud: model.OpenStack, change: usePlain},
@@ -161,7 +161,7 @@ func TestOwnKeystoneWithoutCatalogue(t *testing.T) {
 		"https://iam.otc.t-systems.com.evil.example/v3": "",
 	} {
 		i := &identity{life: 3600e9, project: "p1", header: true}
-		got, err := i.sessions(t, func(c *cloud.Config) { c.AuthURL = url }).get(t.Context())
+		got, err := i.sessions(t, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": url}) }).get(t.Context())
 		if got.endpoint != want || (err == nil) != (want != "") {
 			t.Errorf("%q: compute is at %q, %v; want %q", url, got.endpoint, err, want)
 		}

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 const (
@@ -41,7 +39,7 @@ const (
 type signer struct {
 	accessKey, secretKey string
 	projectID            string // empty for the identity service, which knows domains instead
-	style                string // cloud.SignatureDirect or cloud.SignatureScoped
+	style                string // signatureDirect or signatureScoped
 	next                 http.RoundTripper
 	now                  func() time.Time
 }
@@ -88,7 +86,7 @@ func (s *signer) authorization(r *http.Request, body []byte, headers []string) s
 	stamp := r.Header.Get(headerDate)
 	names := strings.Join(headers, ";")
 	hash := hexHash([]byte(canonicalRequest(r, body, headers)))
-	if s.style == cloud.SignatureScoped {
+	if s.style == signatureScoped {
 		date := stamp[:signatureDateLength]
 		scope := strings.Join([]string{date, "", "", scopeEnd}, "/")
 		key := []byte("SDK" + s.secretKey)

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // TestSignatureKnownAnswer recomputes a signature that Huawei's own SDK made.
@@ -25,7 +23,7 @@ func TestSignatureKnownAnswer(t *testing.T) {
 	}
 	r.Header.Set(headerProject, vector["x-project-id"])
 	r.Header.Set(headerDate, vector["x-sdk-date"])
-	s := &signer{accessKey: vector["ak"], secretKey: vector["sk"], style: cloud.SignatureDirect}
+	s := &signer{accessKey: vector["ak"], secretKey: vector["sk"], style: signatureDirect}
 	got := s.authorization(r, nil, strings.Split(vector["signed headers"], ";"))
 	if want := vector["authorization"]; got != want || want == "" {
 		t.Errorf("authorization is\n %s, want\n %s", got, want)
@@ -58,7 +56,7 @@ func TestScopedSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set(headerDate, "20260101T000000Z")
-	s := &signer{accessKey: "AK", secretKey: "SK", style: cloud.SignatureScoped}
+	s := &signer{accessKey: "AK", secretKey: "SK", style: signatureScoped}
 	got := s.authorization(r, nil, []string{"host", "x-sdk-date"})
 
 	key := keyedHash(keyedHash(keyedHash(keyedHash([]byte("SDKSK"), "20260101"), ""), ""), "sdk_request")
@@ -92,7 +90,7 @@ func TestSignerLeavesTheRequestAlone(t *testing.T) {
 	var sent *http.Request
 	var sentBody []byte
 	s := &signer{
-		accessKey: "AK", secretKey: "SK", projectID: "p", style: cloud.SignatureDirect,
+		accessKey: "AK", secretKey: "SK", projectID: "p", style: signatureDirect,
 		now: func() time.Time { return time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)) },
 		next: roundTripper(func(r *http.Request) (*http.Response, error) {
 			sent = r

@@ -51,8 +51,8 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 	return &tokenSessions{
 		client:      client,
 		options:     authOptions(cfg),
-		projectID:   cfg.ProjectID,
-		region:      cfg.Region,
+		projectID:   cfg.Text(fieldProjectID),
+		region:      cfg.Text(cloud.Region),
 		family:      f,
 		identity:    f.identityBase(cfg),
 		computeBase: f.tokenBase(cfg),
@@ -61,12 +61,12 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 			action:                actionToken,
 			identity:              true,
 			plain:                 f.plain,
-			applicationCredential: cfg.ApplicationCredentialID,
+			applicationCredential: cfg.Text(fieldApplicationCredentialID),
 			check:                 cfg.CheckCommand(),
 		},
 		gate:    cfg.Gate,
 		timeout: cfg.RequestTimeout,
-		secrets: redactor{cfg.Password, cfg.ApplicationCredentialSecret},
+		secrets: redactor{cfg.Text(fieldPassword), cfg.Text(fieldApplicationCredentialSecret)},
 		turn:    make(chan struct{}, 1),
 	}
 }
@@ -74,22 +74,22 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 // authOptions says who asks for a token and for which project. An application credential may not name
 // a project: it has one.
 func authOptions(cfg cloud.Config) tokens.AuthOptions {
-	if cfg.ApplicationCredentialID != "" {
+	if cfg.Text(fieldApplicationCredentialID) != "" {
 		return tokens.AuthOptions{
-			ApplicationCredentialID:     cfg.ApplicationCredentialID,
-			ApplicationCredentialSecret: cfg.ApplicationCredentialSecret,
+			ApplicationCredentialID:     cfg.Text(fieldApplicationCredentialID),
+			ApplicationCredentialSecret: cfg.Text(fieldApplicationCredentialSecret),
 		}
 	}
 	options := tokens.AuthOptions{
-		Username:   cfg.Username,
-		Password:   cfg.Password,
-		DomainName: cfg.UserDomainName,
-		Scope:      tokens.Scope{ProjectID: cfg.ProjectID},
+		Username:   cfg.Text(fieldUsername),
+		Password:   cfg.Text(fieldPassword),
+		DomainName: cfg.Text(fieldUserDomainName),
+		Scope:      tokens.Scope{ProjectID: cfg.Text(fieldProjectID)},
 	}
-	if cfg.ProjectID == "" {
-		options.Scope = tokens.Scope{ProjectName: cfg.ProjectName, DomainName: cfg.ProjectDomainName}
+	if cfg.Text(fieldProjectID) == "" {
+		options.Scope = tokens.Scope{ProjectName: cfg.Text(fieldProjectName), DomainName: cfg.Text(fieldProjectDomainName)}
 		if options.Scope.DomainName == "" {
-			options.Scope.DomainName = cfg.UserDomainName
+			options.Scope.DomainName = cfg.Text(fieldUserDomainName)
 		}
 	}
 	return options

@@ -12,9 +12,6 @@ import (
 )
 
 var (
-	// regionForm is that of a DNS label such as eu-de or cn-north-4: a region becomes part of a host
-	// name.
-	regionForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	// projectForm is wider than the 32 hexadecimal digits of today's project ids and still harmless
 	// in a URL path.
 	projectForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
@@ -23,9 +20,6 @@ var (
 	// instanceIDForm is the lower-case UUID that Nova prints. One spelling a server: accounts are
 	// bound by it.
 	instanceIDForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	// catalogueRegion is a region of a catalogue, which is only compared: Keystone restricts its ids to
-	// 255 characters and nothing else.
-	catalogueRegion = regexp.MustCompile(`^[[:print:]]{1,255}$`)
 	// applicationCredentialForm is that of Keystone's ids, 32 hexadecimal digits, and somewhat wider.
 	applicationCredentialForm = projectForm
 	// userForm is that of Keystone's user ids: 32 hexadecimal digits, 64 for users of a directory.
@@ -33,15 +27,10 @@ var (
 	versionForm = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
 )
 
-const maxRegionLength = 63
-
-// validate checks the family's own rules for a connection.
+// validate checks what a connection's fields are together. Errors name the field.
 func (f family) validate(cfg cloud.Config) error {
-	if err := f.validateRegion(cfg.Region); err != nil {
-		return err
-	}
-	if cfg.ProjectID != "" && !projectForm.MatchString(cfg.ProjectID) {
-		return fmt.Errorf("project_id: must be the project's id, 32 hexadecimal digits; %s", f.projectHint())
+	if cfg.Text(cloud.Region) == "" && !f.plain {
+		return errors.New("region: required, for example eu-de or cn-north-4")
 	}
 	if err := f.validateCredentials(cfg); err != nil {
 		return err
@@ -54,32 +43,10 @@ func (f family) validate(cfg cloud.Config) error {
 	return nil
 }
 
-func (f family) validateRegion(region string) error {
-	switch {
-	case f.plain && region != "" && !catalogueRegion.MatchString(region):
-		return errors.New("region: must be a region's id, such as RegionOne; see: openstack region list")
-	case f.plain:
-		return nil
-	case region == "":
-		return errors.New("region: required, for example eu-de or cn-north-4")
-	case len(region) > maxRegionLength || !regionForm.MatchString(region):
-		return errors.New("region: must be a region id such as eu-de or cn-north-4 (lower-case letters, digits and hyphens)")
-	}
-	return nil
-}
-
-// projectHint says where a project's id is shown.
-func (f family) projectHint() string {
-	if f.plain {
-		return "see: openstack project show NAME"
-	}
-	return "the cloud's console shows it under My Credentials"
-}
-
 func (f family) validateCredentials(cfg cloud.Config) error {
-	hasKeys := cfg.AccessKey != "" || cfg.SecretKey != ""
-	hasUser := cfg.Username != "" || cfg.Password != ""
-	hasApplication := cfg.ApplicationCredentialID != "" || cfg.ApplicationCredentialSecret != ""
+	hasKeys := cfg.Text(cloud.AccessKey) != "" || cfg.Text(cloud.SecretKey) != ""
+	hasUser := cfg.Text(fieldUsername) != "" || cfg.Text(fieldPassword) != ""
+	hasApplication := cfg.Text(fieldApplicationCredentialID) != "" || cfg.Text(fieldApplicationCredentialSecret) != ""
 	switch {
 	case hasUser && !f.keystone:
 		return fmt.Errorf("username, password: not used by %s; give access_key and secret_key", f.name)
@@ -105,27 +72,16 @@ func (f family) validateCredentials(cfg cloud.Config) error {
 
 func (f family) validateKeys(cfg cloud.Config) error {
 	switch {
-	case cfg.AccessKey == "":
+	case cfg.Text(cloud.AccessKey) == "":
 		return errors.New("access_key: required")
-	case !accessKeyForm.MatchString(cfg.AccessKey):
-		return errors.New("access_key: holds characters that no access key has; check for blanks and line breaks")
-	case cfg.SecretKey == "":
+	case cfg.Text(cloud.SecretKey) == "":
 		return errors.New("secret_key: required together with access_key")
-	case strings.TrimSpace(cfg.SecretKey) != cfg.SecretKey:
-		return errors.New("secret_key: begins or ends with white space")
-	case cfg.ProjectID == "":
+	case cfg.Text(fieldProjectID) == "":
 		return fmt.Errorf("project_id: required with access_key; %s", f.projectHint())
-	case cfg.SignatureStyle != "" && cfg.SignatureStyle != cloud.SignatureDirect && cfg.SignatureStyle != cloud.SignatureScoped:
-		return fmt.Errorf("signature_style: must be %q or %q", cloud.SignatureDirect, cloud.SignatureScoped)
 	}
-	for _, unused := range []struct{ field, value string }{
-		{"auth_url", cfg.AuthURL},
-		{"user_domain_name", cfg.UserDomainName},
-		{"project_name", cfg.ProjectName},
-		{"project_domain_name", cfg.ProjectDomainName},
-	} {
-		if unused.value != "" {
-			return fmt.Errorf("%s: only used with username and password; remove it, or remove access_key and secret_key", unused.field)
+	for _, unused := range []cloud.Field{fieldAuthURL, fieldUserDomainName, fieldProjectName, fieldProjectDomainName} {
+		if cfg.Text(unused) != "" {
+			return fmt.Errorf("%s: only used with username and password; remove it, or remove access_key and secret_key", unused.Name)
 		}
 	}
 	return nil
@@ -137,58 +93,43 @@ func (f family) validateUser(cfg cloud.Config) error {
 		domain = "it is the domain's name, often Default"
 	}
 	switch {
-	case cfg.Username == "":
+	case cfg.Text(fieldUsername) == "":
 		return errors.New("username: required together with password")
-	case cfg.Password == "":
+	case cfg.Text(fieldPassword) == "":
 		return errors.New("password: required together with username")
-	case cfg.UserDomainName == "":
+	case cfg.Text(fieldUserDomainName) == "":
 		return fmt.Errorf("user_domain_name: required with username; %s", domain)
-	case cfg.ProjectID == "" && cfg.ProjectName == "":
+	case cfg.Text(fieldProjectID) == "" && cfg.Text(fieldProjectName) == "":
 		return errors.New("project_id: required with username, unless project_name is given")
-	case cfg.ProjectID != "" && cfg.ProjectName != "":
+	case cfg.Text(fieldProjectID) != "" && cfg.Text(fieldProjectName) != "":
 		return errors.New("project_name: not together with project_id; give one of them")
-	case cfg.ProjectDomainName != "" && cfg.ProjectName == "":
+	case cfg.Text(fieldProjectDomainName) != "" && cfg.Text(fieldProjectName) == "":
 		return errors.New("project_domain_name: only used with project_name")
 	}
-	return f.validateAuthURL(cfg.AuthURL)
+	return f.requireAuthURL(cfg)
 }
 
 // validateApplicationCredential checks Keystone's application credentials, which bring their user and
 // project with them. A project_id is compared with theirs.
 func validateApplicationCredential(cfg cloud.Config) error {
 	switch {
-	case cfg.ApplicationCredentialID == "":
+	case cfg.Text(fieldApplicationCredentialID) == "":
 		return errors.New("application_credential_id: required together with application_credential_secret")
-	case !applicationCredentialForm.MatchString(cfg.ApplicationCredentialID):
-		return errors.New("application_credential_id: must be the id, 32 hexadecimal digits, not the name; see: openstack application credential list")
-	case cfg.ApplicationCredentialSecret == "":
+	case cfg.Text(fieldApplicationCredentialSecret) == "":
 		return errors.New("application_credential_secret: required together with application_credential_id")
 	}
-	for _, unused := range []struct{ field, value string }{
-		{"user_domain_name", cfg.UserDomainName},
-		{"project_name", cfg.ProjectName},
-		{"project_domain_name", cfg.ProjectDomainName},
-	} {
-		if unused.value != "" {
-			return fmt.Errorf("%s: only used with username and password; an application credential knows its user and project, so remove it", unused.field)
+	for _, unused := range []cloud.Field{fieldUserDomainName, fieldProjectName, fieldProjectDomainName} {
+		if cfg.Text(unused) != "" {
+			return fmt.Errorf("%s: only used with username and password; an application credential knows its user and project, so remove it", unused.Name)
 		}
 	}
-	return plainOpenStack().validateAuthURL(cfg.AuthURL)
+	return plainOpenStack().requireAuthURL(cfg)
 }
 
-// validateAuthURL checks auth_url, which only plain OpenStack cannot do without.
-func (f family) validateAuthURL(raw string) error {
-	switch {
-	case raw == "" && f.plain:
+// requireAuthURL asks for auth_url, which only plain OpenStack cannot do without.
+func (f family) requireAuthURL(cfg cloud.Config) error {
+	if f.plain && cfg.Text(fieldAuthURL) == "" {
 		return errors.New("auth_url: required; it is Keystone's URL, for example https://keystone.example.com:5000/v3")
-	case raw == "":
-		return nil
-	}
-	if err := cloud.ValidateURL("auth_url", raw); err != nil {
-		return err
-	}
-	if version := lastSegment(raw); versionForm.MatchString(version) && version != "v3" {
-		return fmt.Errorf("auth_url: version %s of the identity API is not supported; the URL must end in /v3", version)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package openstack
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -11,8 +10,9 @@ import (
 
 func keysConfig(change func(*cloud.Config)) cloud.Config {
 	cfg := cloud.Config{
-		Provider: nameOTC, Region: "eu-de", ProjectID: "0123456789abcdef0123456789abcdef",
-		AccessKey: "AKEXAMPLE", SecretKey: "SK-secret-example",
+		Provider: nameOTC, Values: cloud.Values{
+			"region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKEXAMPLE", "secret_key": "SK-secret-example",
+		},
 	}
 	if change != nil {
 		change(&cfg)
@@ -22,8 +22,9 @@ func keysConfig(change func(*cloud.Config)) cloud.Config {
 
 func userConfig(change func(*cloud.Config)) cloud.Config {
 	cfg := cloud.Config{
-		Provider: nameOTC, Region: "eu-de", ProjectName: "eu-de_prod",
-		Username: "cloudpw", Password: "pw-secret-example", UserDomainName: "OTC-EU-DE-1",
+		Provider: nameOTC, Values: cloud.Values{
+			"region": "eu-de", "project_name": "eu-de_prod", "username": "cloudpw", "password": "pw-secret-example", "user_domain_name": "OTC-EU-DE-1",
+		},
 	}
 	if change != nil {
 		change(&cfg)
@@ -33,8 +34,10 @@ func userConfig(change func(*cloud.Config)) cloud.Config {
 
 func applicationConfig(change func(*cloud.Config)) cloud.Config {
 	cfg := cloud.Config{
-		Provider: nameOpenStack, Region: "RegionOne", AuthURL: "https://keystone.example.com:5000/v3",
-		ApplicationCredentialID: "0123456789abcdef0123456789abcdef", ApplicationCredentialSecret: "app-secret-example",
+		Provider: nameOpenStack, Values: cloud.Values{
+			"region": "RegionOne", "auth_url": "https://keystone.example.com:5000/v3",
+			"application_credential_id": "0123456789abcdef0123456789abcdef", "application_credential_secret": "app-secret-example",
+		},
 	}
 	if change != nil {
 		change(&cfg)
@@ -44,7 +47,7 @@ func applicationConfig(change func(*cloud.Config)) cloud.Config {
 
 func plainUserConfig(change func(*cloud.Config)) cloud.Config {
 	return userConfig(func(c *cloud.Config) {
-		c.Provider, c.Region, c.AuthURL = nameOpenStack, "RegionOne", "https://keystone.example.com/identity"
+		c.Values, c.Provider = c.With(cloud.Values{"region": "RegionOne", "auth_url": "https://keystone.example.com/identity"}), nameOpenStack
 		if change != nil {
 			change(c)
 		}
@@ -64,54 +67,56 @@ func TestValidate(t *testing.T) {
 		{"keys", huawei(), keysConfig(nil), ""},
 		{"keys on OTC", telekom(), keysConfig(nil), ""},
 		{"user on OTC", telekom(), userConfig(nil), ""},
-		{"user with project id", telekom(), userConfig(func(c *cloud.Config) { c.ProjectID, c.ProjectName = "abc", "" }), ""},
-		{"no region", huawei(), keysConfig(func(c *cloud.Config) { c.Region = "" }), "region: required"},
-		{"region breaks out of the host name", huawei(), keysConfig(func(c *cloud.Config) { c.Region = "a.evil.example/" }), "region: must be"},
-		{"region in capitals", huawei(), keysConfig(func(c *cloud.Config) { c.Region = "EU-DE" }), "region: must be"},
-		{"region too long", huawei(), keysConfig(func(c *cloud.Config) { c.Region = strings.Repeat("a", 64) }), "region: must be"},
-		{"project breaks out of the path", huawei(), keysConfig(func(c *cloud.Config) { c.ProjectID = "../x" }), "project_id: must be"},
-		{"no project", huawei(), keysConfig(func(c *cloud.Config) { c.ProjectID = "" }), "project_id: required"},
-		{"no access key", huawei(), keysConfig(func(c *cloud.Config) { c.AccessKey = "" }), "access_key: required"},
-		{"access key breaks out of the header", huawei(), keysConfig(func(c *cloud.Config) { c.AccessKey = "AK, Signature=0" }), "access_key: holds"},
-		{"no secret key", huawei(), keysConfig(func(c *cloud.Config) { c.SecretKey = "" }), "secret_key: required"},
-		{"secret key with a line break", huawei(), keysConfig(func(c *cloud.Config) { c.SecretKey += "\n" }), "secret_key: begins or ends"},
-		{"no credentials", telekom(), cloud.Config{Region: "eu-de"}, "access_key: required together"},
-		{"both credentials", telekom(), keysConfig(func(c *cloud.Config) { c.Username = "u" }), "access_key, username: give either"},
+		{"user with project id", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc", "project_name": ""}) }), ""},
+		{"no region", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": ""}) }), "region: required"},
+		{"region breaks out of the host name", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "a.evil.example/"}) }), "region: must be"},
+		{"region in capitals", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "EU-DE"}) }), "region: must be"},
+		{"region too long", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": strings.Repeat("a", 64)}) }), "region: must be"},
+		{"project breaks out of the path", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "../x"}) }), "project_id: must be"},
+		{"no project", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": ""}) }), "project_id: required"},
+		{"no access key", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": ""}) }), "access_key: required"},
+		{"access key breaks out of the header", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AK,Signature=x"}) }), "access_key: holds"},
+		{"no secret key", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": ""}) }), "secret_key: required"},
+		{"secret key with a line break", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": c.Text(cloud.SecretKey) + "\n"}) }), "secret_key: begins or ends"},
+		{"no credentials", telekom(), cloud.Config{Values: cloud.Values{"region": "eu-de"}}, "access_key: required together"},
+		{"both credentials", telekom(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"username": "u"}) }), "access_key, username: give either"},
 		{"user on Huawei", huawei(), userConfig(nil), "username, password: not used by huaweicloud"},
-		{"unknown signature style", huawei(), keysConfig(func(c *cloud.Config) { c.SignatureStyle = "v4" }), "signature_style: must be"},
-		{"auth_url with keys", telekom(), keysConfig(func(c *cloud.Config) { c.AuthURL = "https://iam.example.com/v3" }), "auth_url: only used"},
-		{"project name with keys", telekom(), keysConfig(func(c *cloud.Config) { c.ProjectName = "x" }), "project_name: only used"},
-		{"no user name", telekom(), userConfig(func(c *cloud.Config) { c.Username = "" }), "username: required"},
-		{"no password", telekom(), userConfig(func(c *cloud.Config) { c.Password = "" }), "password: required"},
-		{"no domain", telekom(), userConfig(func(c *cloud.Config) { c.UserDomainName = "" }), "user_domain_name: required"},
-		{"user without project", telekom(), userConfig(func(c *cloud.Config) { c.ProjectName = "" }), "project_id: required with username"},
-		{"user with two projects", telekom(), userConfig(func(c *cloud.Config) { c.ProjectID = "abc" }), "project_name: not together"},
-		{"project domain alone", telekom(), userConfig(func(c *cloud.Config) { c.ProjectID, c.ProjectName, c.ProjectDomainName = "abc", "", "d" }), "project_domain_name: only"},
-		{"auth_url without TLS", telekom(), userConfig(func(c *cloud.Config) { c.AuthURL = "http://iam.example.com/v3" }), "auth_url: plain http"},
-		{"auth_url of version 2", telekom(), userConfig(func(c *cloud.Config) { c.AuthURL = "https://iam.example.com/v2.0/" }), "auth_url: version v2.0"},
+		{"unknown signature style", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"signature_style": "v4"}) }), "signature_style: must be one of: direct, scoped"},
+		{"auth_url with keys", telekom(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": "https://iam.example.com/v3"}) }), "auth_url: only used"},
+		{"project name with keys", telekom(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "x"}) }), "project_name: only used"},
+		{"no user name", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"username": ""}) }), "username: required"},
+		{"no password", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": ""}) }), "password: required"},
+		{"no domain", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": ""}) }), "user_domain_name: required"},
+		{"user without project", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": ""}) }), "project_id: required with username"},
+		{"user with two projects", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc"}) }), "project_name: not together"},
+		{"project domain alone", telekom(), userConfig(func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"project_id": "abc", "project_name": "", "project_domain_name": "d"})
+		}), "project_domain_name: only"},
+		{"auth_url without TLS", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": "http://iam.example.com/v3"}) }), "auth_url: plain http"},
+		{"auth_url of version 2", telekom(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": "https://iam.example.com/v2.0/"}) }), "auth_url: version v2.0"},
 		{"endpoint", huawei(), keysConfig(endpoint("ecs", "https://ecs.example.com/v2/")), ""},
 		{"unknown endpoint", huawei(), keysConfig(endpoint("ec2", "https://ecs.example.com")), "endpoints.ec2: unknown service"},
 		{"endpoint without TLS", huawei(), keysConfig(endpoint("ecs", "http://ecs.example.com")), "endpoints.ecs: plain http"},
 		{"endpoint of the v1 API", huawei(), keysConfig(endpoint("ecs", "https://ecs.example.com/v1")), "endpoints.ecs: version v1"},
 		{"application credential", plainOpenStack(), applicationConfig(nil), ""},
-		{"application credential with its project", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ProjectID = "abc" }), ""},
+		{"application credential with its project", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc"}) }), ""},
 		{"user on OpenStack", plainOpenStack(), plainUserConfig(nil), ""},
-		{"no region on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Region = "" }), ""},
-		{"region with a line break", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Region = "a\nb" }), "region: must be"},
-		{"no auth_url on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.AuthURL = "" }), "auth_url: required"},
-		{"no auth_url for a user on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.AuthURL = "" }), "auth_url: required"},
-		{"auth_url of version 2 on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.AuthURL = "https://k.example.com/v2.0" }), "auth_url: version v2.0"},
+		{"no region on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": ""}) }), ""},
+		{"region with a line break", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "a\nb"}) }), "region: must be"},
+		{"no auth_url on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": ""}) }), "auth_url: required"},
+		{"no auth_url for a user on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": ""}) }), "auth_url: required"},
+		{"auth_url of version 2 on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": "https://k.example.com/v2.0"}) }), "auth_url: version v2.0"},
 		{"keys on OpenStack", plainOpenStack(), keysConfig(nil), "access_key: not used by openstack"},
-		{"nothing on OpenStack", plainOpenStack(), cloud.Config{AuthURL: "https://k.example.com"}, "application_credential_id: required together"},
-		{"two credentials on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Username = "u" }), "application_credential_id, username: give either"},
-		{"application credential on OTC", telekom(), applicationConfig(func(c *cloud.Config) { c.Region = "eu-de" }), "application_credential_id: Open Telekom Cloud has no"},
-		{"application credential on Huawei", huawei(), applicationConfig(func(c *cloud.Config) { c.Region = "eu-west-101" }), "application_credential_id: Huawei Cloud has no"},
-		{"application credential's name", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ApplicationCredentialID = "my credential" }), "application_credential_id: must be the id"},
-		{"application credential without its id", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ApplicationCredentialID = "" }), "application_credential_id: required"},
-		{"application credential without its secret", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ApplicationCredentialSecret = "" }), "application_credential_secret: required"},
-		{"application credential with a project name", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.ProjectName = "p" }), "project_name: only used"},
-		{"application credential with a domain", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.UserDomainName = "d" }), "user_domain_name: only used"},
-		{"user without a domain on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.UserDomainName = "" }), "user_domain_name: required"},
+		{"nothing on OpenStack", plainOpenStack(), cloud.Config{Values: cloud.Values{"auth_url": "https://k.example.com"}}, "application_credential_id: required together"},
+		{"two credentials on OpenStack", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"username": "u"}) }), "application_credential_id, username: give either"},
+		{"application credential on OTC", telekom(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-de"}) }), "application_credential_id: Open Telekom Cloud has no"},
+		{"application credential on Huawei", huawei(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-west-101"}) }), "application_credential_id: Huawei Cloud has no"},
+		{"application credential's name", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"application_credential_id": "my.credential"}) }), "application_credential_id: must be the id"},
+		{"application credential without its id", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"application_credential_id": ""}) }), "application_credential_id: required"},
+		{"application credential without its secret", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"application_credential_secret": ""}) }), "application_credential_secret: required"},
+		{"application credential with a project name", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "p"}) }), "project_name: only used"},
+		{"application credential with a domain", plainOpenStack(), applicationConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": "d"}) }), "user_domain_name: only used"},
+		{"user without a domain on OpenStack", plainOpenStack(), plainUserConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": ""}) }), "user_domain_name: required"},
 		{"compute endpoint", plainOpenStack(), plainUserConfig(endpoint("compute", "https://nova.example.com/v2.1/0123456789abcdef")), ""},
 		{"vendor's endpoint on OpenStack", plainOpenStack(), plainUserConfig(endpoint("ecs", "https://nova.example.com")), "endpoints.ecs: unknown service; known: compute"},
 		{"compute endpoint of version 1", plainOpenStack(), plainUserConfig(endpoint("compute", "https://nova.example.com/v1.1/x")), "endpoints.compute: version v1.1"},
@@ -119,7 +124,7 @@ func TestValidate(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := test.family.descriptor().Validate(test.cfg)
+			err := test.family.descriptor().Check(test.cfg)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
@@ -155,7 +160,7 @@ func TestEndpoints(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			cfg := cloud.Config{Region: test.region, Endpoints: test.endpoints, AuthURL: test.authURL}
+			cfg := cloud.Config{Values: cloud.Values{"region": test.region, "auth_url": test.authURL}, Endpoints: test.endpoints}
 			if got := test.family.computeBase(cfg); got != test.compute {
 				t.Errorf("compute is %s, want %s", got, test.compute)
 			}
@@ -172,8 +177,8 @@ func TestDescriptors(t *testing.T) {
 			if d.CanReset() != (d.Name == nameOpenStack) || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 || d.RateSource == "" {
 				t.Errorf("capabilities are wrong: %+v", d)
 			}
-			if got, want := slices.Contains(d.Fields, "username"), d.Name != nameHuawei; got != want {
-				t.Errorf("uses username: %v, want %v", got, want)
+			if _, got := d.Field("username"); got != (d.Name != nameHuawei) {
+				t.Errorf("has the field username: %v", got)
 			}
 			cfg := keysConfig(nil)
 			if d.Name == nameOpenStack {

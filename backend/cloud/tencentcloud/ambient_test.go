@@ -55,7 +55,7 @@ func write(t *testing.T, path, text string) {
 // withoutKeys is the configuration of a connection that has no keys of its own.
 func (s *simulated) withoutKeys() cloud.Config {
 	cfg := s.cfg
-	cfg.AccessKey, cfg.SecretKey, cfg.UseAmbientCredentials = "", "", true
+	cfg.Values = cfg.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 	return cfg
 }
 
@@ -108,7 +108,7 @@ func TestSimAmbientKeysAssumeTheRole(t *testing.T) {
 	url, key := s.instance(t, nil)
 	role, _ := s.role(model.Role{Name: "cloudpw", ExternalID: "vault"})
 	cfg := s.withoutKeys()
-	cfg.RoleARN, cfg.ExternalID = role.ARN, role.ExternalID
+	cfg.Values = cfg.With(cloud.Values{"role_arn": role.ARN, "external_id": role.ExternalID})
 	p, err := newProvider(cfg, onLoopback(url))
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestAmbientFailures(t *testing.T) {
 				url = serve(t, c.handler)
 			}
 			cfg := testConfig(t, "http://127.0.0.1:1")
-			cfg.AccessKey, cfg.SecretKey, cfg.UseAmbientCredentials = "", "", true
+			cfg.Values = cfg.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 			p, err := newProvider(cfg, onLoopback(url))
 			if err != nil {
 				t.Fatal(err)

@@ -29,7 +29,7 @@ func Descriptor() cloud.Descriptor {
 		Name:                     Name,
 		Title:                    "Tencent Cloud CVM",
 		New:                      New,
-		Fields:                   []string{"region", "access_key", "secret_key", "use_ambient_credentials", "role_arn", "external_id"},
+		Fields:                   fields(),
 		Validate:                 validate,
 		EndpointKeys:             []string{endpointCVM, endpointSTS, endpointCAM, endpointTAT},
 		DefaultRequestsPerSecond: requestsPerSecond,

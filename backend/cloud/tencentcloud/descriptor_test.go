@@ -26,44 +26,60 @@ func TestValidateNamesTheField(t *testing.T) {
 		change func(*cloud.Config)
 		field  string // "" for a valid connection
 	}{
-		"valid":                {func(*cloud.Config) {}, ""},
-		"finance region":       {func(c *cloud.Config) { c.Region = "ap-shanghai-fsi" }, ""},
-		"no region":            {func(c *cloud.Config) { c.Region = "" }, "region"},
-		"region with a host":   {func(c *cloud.Config) { c.Region = "evil.example/" }, "region"},
-		"region upper case":    {func(c *cloud.Config) { c.Region = "AP-Guangzhou" }, "region"},
-		"no access key":        {func(c *cloud.Config) { c.AccessKey = "" }, "access_key"},
-		"blank in it":          {func(c *cloud.Config) { c.AccessKey = "AKID " }, "access_key"},
-		"comma in it":          {func(c *cloud.Config) { c.AccessKey = "AKID,x" }, "access_key"},
-		"slash in it":          {func(c *cloud.Config) { c.AccessKey = "AKID/x" }, "access_key"},
-		"no secret key":        {func(c *cloud.Config) { c.SecretKey = "" }, "secret_key"},
-		"line break in it":     {func(c *cloud.Config) { c.SecretKey = testSecretKey + "\n" }, "secret_key"},
-		"ambient":              {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, ""},
-		"ambient and a key":    {func(c *cloud.Config) { c.UseAmbientCredentials = true }, "use_ambient_credentials"},
-		"ambient and a secret": {func(c *cloud.Config) { c.AccessKey, c.UseAmbientCredentials = "", true }, "use_ambient_credentials"},
-		"role by name":         {func(c *cloud.Config) { c.RoleARN = testRole }, ""},
-		"role by id":           {func(c *cloud.Config) { c.RoleARN = "qcs::cam::uin/12345678:role/4611686018427397919" }, ""},
+		"valid":              {func(*cloud.Config) {}, ""},
+		"finance region":     {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "ap-shanghai-fsi"}) }, ""},
+		"no region":          {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": ""}) }, "region"},
+		"region with a host": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "evil.example/"}) }, "region"},
+		"region upper case":  {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "AP-Guangzhou"}) }, "region"},
+		"no access key":      {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": ""}) }, "access_key"},
+		"blank in it":        {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKID "}) }, "access_key"},
+		"comma in it":        {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKID,x"}) }, "access_key"},
+		"slash in it":        {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKID/x"}) }, "access_key"},
+		"no secret key":      {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": ""}) }, "secret_key"},
+		"line break in it":   {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": testSecretKey + "\n"}) }, "secret_key"},
+		"ambient": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
+		}, ""},
+		"ambient and a key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"use_ambient_credentials": "true"}) }, "use_ambient_credentials"},
+		"ambient and a secret": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "use_ambient_credentials": "true"})
+		}, "use_ambient_credentials"},
+		"role by name": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole}) }, ""},
+		"role by id": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "qcs::cam::uin/12345678:role/4611686018427397919"})
+		}, ""},
 		"service role by id": {func(c *cloud.Config) {
-			c.RoleARN = "qcs::cam::uin/12345678:role/tencentcloudServiceRole/4611686018427397920"
+			c.Values = c.With(cloud.Values{"role_arn": "qcs::cam::uin/12345678:role/tencentcloudServiceRole/4611686018427397920"})
 		}, ""},
 		"service role by name": {func(c *cloud.Config) {
-			c.RoleARN = "qcs::cam::uin/12345678:role/tencentcloudServiceRoleName/testServiceRoleName"
+			c.Values = c.With(cloud.Values{"role_arn": "qcs::cam::uin/12345678:role/tencentcloudServiceRoleName/testServiceRoleName"})
 		}, ""},
 		"ambient and role": {func(c *cloud.Config) {
-			c.AccessKey, c.SecretKey, c.UseAmbientCredentials, c.RoleARN = "", "", true, testRole
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true", "role_arn": testRole})
 		}, ""},
-		"role alone":         {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.RoleARN = "", "", testRole }, "access_key"},
-		"role of AWS":        {func(c *cloud.Config) { c.RoleARN = "arn:aws:iam::123456789012:role/cloudpw" }, "role_arn"},
-		"user for a role":    {func(c *cloud.Config) { c.RoleARN = "qcs::cam::uin/12345678:uin/12345679" }, "role_arn"},
-		"line break in role": {func(c *cloud.Config) { c.RoleARN = testRole + "\n" }, "role_arn"},
-		"external id":        {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a+=,.@:/-_9" }, ""},
-		"external id alone":  {func(c *cloud.Config) { c.ExternalID = "vault" }, "external_id"},
-		"short external id":  {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, "a" }, "external_id"},
-		"long external id":   {func(c *cloud.Config) { c.RoleARN, c.ExternalID = testRole, strings.Repeat("a", 129) }, "external_id"},
+		"role alone": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "role_arn": testRole})
+		}, "access_key"},
+		"role of AWS": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "arn:aws:iam::123456789012:role/cloudpw"})
+		}, "role_arn"},
+		"user for a role": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": "qcs::cam::uin/12345678:uin/12345679"})
+		}, "role_arn"},
+		"line break in role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole + "\n"}) }, "role_arn"},
+		"external id": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a+=,.@:/-_9"})
+		}, ""},
+		"external id alone": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "vault"}) }, "external_id"},
+		"short external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a"}) }, "external_id"},
+		"long external id": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": strings.Repeat("a", 129)})
+		}, "external_id"},
 		"role, own cvm only": {func(c *cloud.Config) {
-			c.RoleARN, c.Endpoints = testRole, map[string]string{"cvm": "https://a.example"}
+			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"cvm": "https://a.example"}
 		}, "endpoints.sts"},
 		"role, own cvm and sts": {func(c *cloud.Config) {
-			c.RoleARN, c.Endpoints = testRole, map[string]string{"cvm": "https://a.example", "sts": "https://a.example"}
+			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"cvm": "https://a.example", "sts": "https://a.example"}
 		}, ""},
 		"every endpoint": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"cvm": "https://a.example", "sts": "https://a.example", "cam": "https://a.example", "tat": "https://a.example"}
@@ -73,7 +89,7 @@ func TestValidateNamesTheField(t *testing.T) {
 	} {
 		cfg := testConfig(t, "")
 		c.change(&cfg)
-		err := Descriptor().Validate(cfg)
+		err := Descriptor().Check(cfg)
 		_, newErr := New(cfg)
 		if (newErr == nil) != (err == nil) {
 			t.Errorf("%s: Validate says %v, New says %v", name, err, newErr)
@@ -124,7 +140,7 @@ func TestHosts(t *testing.T) {
 		{"cvm", "ap-guangzhou", "https://gw.example:8443/tc/", "https", "gw.example:8443/tc"},
 		{"cvm", "ap-guangzhou", "http://127.0.0.1:8080", "http", "127.0.0.1:8080"},
 	} {
-		cfg := cloud.Config{Region: c.region}
+		cfg := cloud.Config{Values: cloud.Values{"region": c.region}}
 		if c.endpoint != "" {
 			cfg.Endpoints = map[string]string{c.service: c.endpoint}
 		}

@@ -38,11 +38,11 @@ func clientProfile(cfg cloud.Config, service string) (*profile.ClientProfile, er
 	p.HttpProfile.ReqMethod = "POST"
 	p.HttpProfile.ReqTimeout = 0 // the context and the connection's client bound the exchange
 	p.HttpProfile.Scheme = "https"
-	p.HttpProfile.Endpoint = defaultHost(service, cfg.Region)
+	p.HttpProfile.Endpoint = defaultHost(service, cfg.Text(cloud.Region))
 	if raw := cfg.Endpoints[service]; raw != "" {
 		u, err := url.Parse(raw)
 		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("endpoints.%s: not a URL such as https://%s", service, defaultHost(service, cfg.Region))
+			return nil, fmt.Errorf("endpoints.%s: not a URL such as https://%s", service, defaultHost(service, cfg.Text(cloud.Region)))
 		}
 		p.HttpProfile.Scheme = u.Scheme
 		p.HttpProfile.Endpoint = u.Host + strings.TrimSuffix(u.EscapedPath(), "/")

@@ -169,7 +169,7 @@ func testConfig(t *testing.T, endpoint string) cloud.Config {
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	cfg := cloud.Config{
-		Provider: Name, Region: "ap-guangzhou", AccessKey: testAccessKey, SecretKey: testSecretKey,
+		Provider: Name, Values: cloud.Values{"region": "ap-guangzhou", "access_key": testAccessKey, "secret_key": testSecretKey},
 		RequestTimeout: 10 * time.Second, HTTPClient: client, Gate: &countGate{},
 	}
 	if endpoint != "" {

@@ -65,10 +65,10 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 		}
 		settings[service] = p
 	}
-	servers, errCVM := cvm.NewClient(credential, cfg.Region, settings[endpointCVM])
-	tokens, errSTS := sts.NewClient(credential, cfg.Region, settings[endpointSTS])
-	access, errCAM := cam.NewClient(credential, cfg.Region, settings[endpointCAM])
-	commands, errTAT := tat.NewClient(credential, cfg.Region, settings[endpointTAT])
+	servers, errCVM := cvm.NewClient(credential, cfg.Text(cloud.Region), settings[endpointCVM])
+	tokens, errSTS := sts.NewClient(credential, cfg.Text(cloud.Region), settings[endpointSTS])
+	access, errCAM := cam.NewClient(credential, cfg.Text(cloud.Region), settings[endpointCAM])
+	commands, errTAT := tat.NewClient(credential, cfg.Text(cloud.Region), settings[endpointTAT])
 	if err := errors.Join(errCVM, errSTS, errCAM, errTAT); err != nil {
 		return nil, fmt.Errorf("tencentcloud: %w", err)
 	}
@@ -138,27 +138,27 @@ type keySource struct {
 }
 
 func newKeySource(cfg cloud.Config, environment *ambient) (*keySource, error) {
-	base := &keySource{origin: originStatic, static: cfg.AccessKey}
+	base := &keySource{origin: originStatic, static: cfg.Text(cloud.AccessKey)}
 	// Whatever signs later, the clients can be made: the configuration is checked here.
-	own, err := newSession(cfg, keys{id: cfg.AccessKey, secret: cfg.SecretKey})
+	own, err := newSession(cfg, keys{id: cfg.Text(cloud.AccessKey), secret: cfg.Text(cloud.SecretKey)})
 	if err != nil {
 		return nil, err
 	}
-	if cfg.UseAmbientCredentials {
+	if cfg.Flag(cloud.AmbientCredentials) {
 		base = &keySource{origin: originAmbient}
 		base.renewed = cloud.NewRenewed(sessions(cfg, environment.fetch))
 	} else {
 		base.renewed = cloud.NewRenewed(func(context.Context) (*session, time.Time, error) { return own, time.Time{}, nil })
 	}
 	base.origin.check = cfg.CheckCommand()
-	if cfg.RoleARN == "" {
+	if cfg.Text(cloud.RoleARN) == "" {
 		return base, nil
 	}
 	role := &assumedRole{cfg, sender{cfg.Gate, cfg.RequestTimeout, base}}
 	return &keySource{
 		renewed: cloud.NewRenewed(sessions(cfg, role.fetch)),
-		origin:  originRole(cfg.RoleARN, cfg.CheckCommand()),
-		assumes: cfg.RoleARN,
+		origin:  originRole(cfg.Text(cloud.RoleARN), cfg.CheckCommand()),
+		assumes: cfg.Text(cloud.RoleARN),
 	}, nil
 }
 
@@ -200,11 +200,11 @@ type assumedRole struct {
 // fetch makes one AssumeRole request. Whoever needs the keys repeats it, if it was throttled.
 func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	request := sts.NewAssumeRoleRequest()
-	request.RoleArn = &r.cfg.RoleARN
+	request.RoleArn = common.StringPtr(r.cfg.Text(cloud.RoleARN))
 	request.RoleSessionName = common.StringPtr(sessionName)
 	request.DurationSeconds = common.Uint64Ptr(uint64(sessionLife / time.Second))
-	if r.cfg.ExternalID != "" {
-		request.ExternalId = &r.cfg.ExternalID
+	if r.cfg.Text(cloud.ExternalID) != "" {
+		request.ExternalId = common.StringPtr(r.cfg.Text(cloud.ExternalID))
 	}
 	var answer *sts.AssumeRoleResponseParams
 	asked := time.Now()
@@ -220,7 +220,7 @@ func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	}
 	if answer == nil || answer.Credentials == nil || answer.ExpiredTime == nil || value(answer.Credentials.TmpSecretId) == "" ||
 		value(answer.Credentials.TmpSecretKey) == "" || value(answer.Credentials.Token) == "" {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s for %s: the answer holds no session; check endpoints.sts", assumeRole, r.cfg.RoleARN)
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s for %s: the answer holds no session; check endpoints.sts", assumeRole, r.cfg.Text(cloud.RoleARN))
 	}
 	// Our clock and the cloud's may differ: what ends first counts.
 	end := asked.Add(sessionLife)
@@ -237,8 +237,8 @@ func (r *assumedRole) explain(err error) error {
 	}
 	out := *cloud.AsError(err)
 	out.Message = fmt.Sprintf("%s: %s may not assume %s; allow sts:AssumeRole on it in their CAM policies, let the role trust their account",
-		assumeRole, r.base.source.origin.principal, r.cfg.RoleARN)
-	if r.cfg.ExternalID == "" {
+		assumeRole, r.base.source.origin.principal, r.cfg.Text(cloud.RoleARN))
+	if r.cfg.Text(cloud.ExternalID) == "" {
 		out.Message += ", and if it asks for an external id, set external_id"
 	} else {
 		out.Message += ", and compare external_id with what it asks for"

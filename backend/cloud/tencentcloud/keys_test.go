@@ -18,7 +18,7 @@ func (s *simulated) role(role model.Role) (model.Role, cloud.Config) {
 	role.Cloud, role.AccountID = model.TencentCloud, "100000000001"
 	role = s.world.AddRole(role)
 	cfg := s.cfg
-	cfg.RoleARN, cfg.ExternalID = role.ARN, role.ExternalID
+	cfg.Values = cfg.With(cloud.Values{"role_arn": role.ARN, "external_id": role.ExternalID})
 	return role, cfg
 }
 
@@ -132,14 +132,16 @@ func TestSimRoleRefusals(t *testing.T) {
 		code   string
 		texts  []string
 	}{
-		"wrong external id": {asked, func(c *cloud.Config) { c.ExternalID = "guess" }, "UnauthorizedOperation", []string{"the user of access_key may not assume", "compare external_id"}},
-		"no external id":    {asked, func(c *cloud.Config) { c.ExternalID = "" }, "UnauthorizedOperation", []string{"set external_id"}},
+		"wrong external id": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) }, "UnauthorizedOperation", []string{"the user of access_key may not assume", "compare external_id"}},
+		"no external id":    {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": ""}) }, "UnauthorizedOperation", []string{"set external_id"}},
 		"untrusting role":   {untrusting, nil, "UnauthorizedOperation", []string{"let the role trust"}},
 		// Never "not found": that would be taken for news about the instance.
-		"unknown role":  {asked, func(c *cloud.Config) { c.RoleARN = testRole + "-none" }, "ResourceNotFound.RoleNotFound", []string{"check role_arn"}},
-		"no permission": {asked, func(c *cloud.Config) { c.AccessKey, c.SecretKey = limited.ID, limited.Secret }, "UnauthorizedOperation", []string{"allow sts:AssumeRole"}},
-		"wrong secret":  {asked, func(c *cloud.Config) { c.SecretKey = "not" + c.SecretKey }, "AuthFailure.SignatureFailure", []string{"secret_key"}},
-		"powerless":     {powerless, nil, "UnauthorizedOperation", []string{"CAM policies of the role " + powerlessRole.ARN, "cvm:DescribeInstances"}},
+		"unknown role": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole + "-none"}) }, "ResourceNotFound.RoleNotFound", []string{"check role_arn"}},
+		"no permission": {asked, func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
+		}, "UnauthorizedOperation", []string{"allow sts:AssumeRole"}},
+		"wrong secret": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not" + c.Text(cloud.SecretKey)}) }, "AuthFailure.SignatureFailure", []string{"secret_key"}},
+		"powerless":    {powerless, nil, "UnauthorizedOperation", []string{"CAM policies of the role " + powerlessRole.ARN, "cvm:DescribeInstances"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.change != nil {
@@ -220,7 +222,7 @@ func TestRoleAnswers(t *testing.T) {
 				reply(w, c.answer)
 			})
 			cfg := testConfig(t, f.URL)
-			cfg.Endpoints["sts"], cfg.RoleARN, cfg.ExternalID = f.URL, testRole, "vault"
+			cfg.Endpoints["sts"], cfg.Values = f.URL, cfg.With(cloud.Values{"role_arn": testRole, "external_id": "vault"})
 			p := newTestProvider(t, cfg)
 			for range 3 {
 				if _, err := p.FindInstances(t.Context(), nil); cloud.KindOf(err) != c.kind {

@@ -100,7 +100,7 @@ func TestSimPermissionsOfDeadKeysAreAnError(t *testing.T) {
 	s := newSimulated(t, model.Options{})
 	_, role := s.role(model.Role{Name: "cloudpw"})
 	for name, cfg := range map[string]cloud.Config{"plain": s.cfg, "role": role} {
-		cfg.SecretKey = "not" + cfg.SecretKey
+		cfg.Values = cfg.With(cloud.Values{"secret_key": "not" + cfg.Text(cloud.SecretKey)})
 		all, err := newTestProvider(t, cfg).CheckPermissions(t.Context())
 		if len(all) != 0 {
 			t.Errorf("%s: %+v", name, all)

@@ -34,7 +34,7 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 }
 
 func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
-	if err := validate(cfg); err != nil {
+	if err := Descriptor().Check(cfg); err != nil {
 		return nil, err
 	}
 	if cfg.HTTPClient == nil {

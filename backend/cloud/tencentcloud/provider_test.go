@@ -82,8 +82,8 @@ func TestVerify(t *testing.T) {
 func TestWrongKeysAreDenied(t *testing.T) {
 	f := newFakeCloud(t, newFleet(1).answer)
 	for want, change := range map[string]func(*cloud.Config){
-		"access_key": func(c *cloud.Config) { c.AccessKey = "AKIDOTHER" },
-		"secret_key": func(c *cloud.Config) { c.SecretKey = testSecretKey + "x" },
+		"access_key": func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKIDOTHER"}) },
+		"secret_key": func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": testSecretKey + "x"}) },
 	} {
 		cfg := testConfig(t, f.URL)
 		change(&cfg)

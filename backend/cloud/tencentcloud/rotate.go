@@ -44,14 +44,14 @@ func created(k *cam.AccessKey) time.Time {
 }
 
 // CreateCredential implements cloud.CredentialRotator by cam CreateAccessKey.
-func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, error) {
+func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	user, err := p.ownUser(ctx)
 	if err != nil {
-		return cloud.Credential{}, err
+		return nil, err
 	}
 	request := cam.NewCreateAccessKeyRequest()
 	request.Description = common.StringPtr("made-by-cloudpw") // models.go: [\w+=,.@:/-]*, so no blanks
-	var made cloud.Credential
+	var id, secret string
 	err = p.ask(ctx, createAccessKey, func(ctx context.Context, s *session) error {
 		response, err := s.createAccessKey(ctx, request)
 		if err != nil {
@@ -60,23 +60,23 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Credential, erro
 		if response.Response == nil || response.Response.AccessKey == nil {
 			return cloud.Errorf(cloud.Unknown, "%s: the answer holds no key", createAccessKey)
 		}
-		made.AccessKey, made.SecretKey = value(response.Response.AccessKey.AccessKeyId), value(response.Response.AccessKey.SecretAccessKey)
-		if !accessKeyForm.MatchString(made.AccessKey) || !secretKeyForm.MatchString(made.SecretKey) {
+		id, secret = value(response.Response.AccessKey.AccessKeyId), value(response.Response.AccessKey.SecretAccessKey)
+		if !accessKeyForm.MatchString(id) || !secretKeyForm.MatchString(secret) {
 			return cloud.Errorf(cloud.Unknown, "%s: the answer holds no usable key; check endpoints.cam", createAccessKey)
 		}
 		return nil
 	})
 	switch failure := cloud.AsError(err); {
 	case err == nil:
-		return made, nil
+		return cloud.Values{cloud.AccessKey.Name: id, cloud.SecretKey.Name: secret}, nil
 	case failure != nil && failure.Code == cam.OPERATIONDENIED_ACCESSKEYOVERLIMIT:
-		return cloud.Credential{}, p.tooManyKeys(ctx, user, failure)
+		return nil, p.tooManyKeys(ctx, user, failure)
 	case failure != nil && failure.Kind == cloud.Unknown:
 		out := *failure
 		out.Message += fmt.Sprintf("; CAM may have made a key all the same: look at the API keys of %s in the CAM console, and delete one that is not in use", user)
-		return cloud.Credential{}, &out
+		return nil, &out
 	}
-	return cloud.Credential{}, err
+	return nil, err
 }
 
 // tooManyKeys makes the error about CAM's limit name the key that can go.
@@ -181,7 +181,7 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
 	case p.mayNotAsk(endpointCAM):
-		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Region))
+		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Text(cloud.Region)))
 	}
 	who, err := p.identity(ctx)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 func TestSimRotateKey(t *testing.T) {
 	s := newSimulated(t, model.Options{})
 	made, err := s.CreateCredential(t.Context())
-	if err != nil || made.ID() == "" || made.ID() == testAccessKey || made.SecretKey == "" {
-		t.Fatalf("made %q, %v", made.ID(), err)
+	if err != nil || made["access_key"] == "" || made["access_key"] == testAccessKey || made["secret_key"] == "" {
+		t.Fatalf("made %q, %v", made["access_key"], err)
 	}
 	cfg := s.cfg
-	cfg.AccessKey, cfg.SecretKey = made.AccessKey, made.SecretKey
+	cfg.Values = cfg.With(made)
 	next := newTestProvider(t, cfg)
 	if err := next.Verify(t.Context()); err != nil {
 		t.Fatalf("the new key: %v", err)
@@ -25,7 +25,7 @@ func TestSimRotateKey(t *testing.T) {
 		t.Fatalf("%+v, %v", own, err)
 	}
 	for _, c := range own {
-		if c.InUse != (c.ID == made.ID()) || c.Created.IsZero() {
+		if c.InUse != (c.ID == made["access_key"]) || c.Created.IsZero() {
 			t.Errorf("%+v", c)
 		}
 	}
@@ -33,11 +33,11 @@ func TestSimRotateKey(t *testing.T) {
 	// The limit: nothing is made, and the error names the key that can go.
 	_, err = next.CreateCredential(t.Context())
 	wantFailure(t, err, cloud.Refused, "OperationDenied.AccessKeyOverLimit", "2 access keys already", "does not use "+testAccessKey)
-	if strings.Contains(err.Error(), made.ID()) {
+	if strings.Contains(err.Error(), made["access_key"]) {
 		t.Errorf("the error offers the key in use: %v", err)
 	}
 
-	wantFailure(t, next.DeleteCredential(t.Context(), made.ID()), cloud.Refused, "", "the one that this connection uses")
+	wantFailure(t, next.DeleteCredential(t.Context(), made["access_key"]), cloud.Refused, "", "the one that this connection uses")
 	wantFailure(t, next.DeleteCredential(t.Context(), "a b"), cloud.Refused, "", "not the SecretId")
 	// A crash between switching off and deleting leaves a key that a repetition deletes.
 	s.fault(t, model.Fault{Kind: model.FaultServerError, Action: "DeleteAccessKey", Count: 1})
@@ -84,12 +84,18 @@ func TestSimRotateRefusals(t *testing.T) {
 		code   string
 		text   string
 	}{
-		"role":          {func(c *cloud.Config) { c.RoleARN = role.ARN }, cloud.Refused, "", "role_arn: "},
-		"ambient":       {func(c *cloud.Config) { c.AccessKey, c.SecretKey, c.UseAmbientCredentials = "", "", true }, cloud.Refused, "", "use_ambient_credentials: "},
-		"main account":  {func(c *cloud.Config) { c.AccessKey, c.SecretKey = root.ID, root.Secret }, cloud.Refused, "", "main account"},
-		"no permission": {func(c *cloud.Config) { c.AccessKey, c.SecretKey = limited.ID, limited.Secret }, cloud.Denied, "UnauthorizedOperation", "cam:"},
-		"wrong secret":  {func(c *cloud.Config) { c.SecretKey = "not" + c.SecretKey }, cloud.Denied, "AuthFailure.SignatureFailure", "secret_key"},
-		"own cvm only":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"]} }, cloud.Refused, "", "endpoints.sts: "},
+		"role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": role.ARN}) }, cloud.Refused, "", "role_arn: "},
+		"ambient": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
+		}, cloud.Refused, "", "use_ambient_credentials: "},
+		"main account": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": root.ID, "secret_key": root.Secret})
+		}, cloud.Refused, "", "main account"},
+		"no permission": {func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
+		}, cloud.Denied, "UnauthorizedOperation", "cam:"},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not" + c.Text(cloud.SecretKey)}) }, cloud.Denied, "AuthFailure.SignatureFailure", "secret_key"},
+		"own cvm only": {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"]} }, cloud.Refused, "", "endpoints.sts: "},
 		"no own cam": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"], "sts": c.Endpoints["sts"]}
 		}, cloud.Refused, "", "endpoints.cam: "},

@@ -204,9 +204,9 @@ func TestSimVerify(t *testing.T) {
 		change func(*cloud.Config)
 		code   string
 	}{
-		"unknown key":  {func(c *cloud.Config) { c.AccessKey = "AKIDUNKNOWN" }, "AuthFailure.SecretIdNotFound"},
-		"wrong secret": {func(c *cloud.Config) { c.SecretKey += "x" }, "AuthFailure.SignatureFailure"},
-		"no such form": {func(c *cloud.Config) { c.AccessKey = "nonsense" }, "AuthFailure.InvalidSecretId"},
+		"unknown key":  {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKIDUNKNOWN"}) }, "AuthFailure.SecretIdNotFound"},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": c.Text(cloud.SecretKey) + "x"}) }, "AuthFailure.SignatureFailure"},
+		"no such form": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "nonsense"}) }, "AuthFailure.InvalidSecretId"},
 		"CVM not allowed": {func(c *cloud.Config) {
 			delete(c.Endpoints, "sts")
 			if ok, err := s.world.Deny(model.TencentCloud, testAccessKey, []string{"cvm:*"}); !ok || err != nil {

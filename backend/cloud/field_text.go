@@ -1,8 +1,7 @@
-package backend
+package cloud
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,21 +9,18 @@ import (
 // What is copied out of a console or read from a file comes with quotes and blanks. A cloud would answer that the
 // key is wrong, some of them lock it for that, and nobody sees why.
 
-// keyFields are credentials that clouds make themselves, which have no blanks and no quotes. Others are chosen by people,
-// and may have both inside.
-var keyFields = []string{"access_key", "secret_key", applicationIDField}
-
 // quotes are those of keyboards and of word processors.
 const quotes = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
-// checkCredential refuses a credential that has what is no part of it. Its error names the character and its place, and
-// shows nothing else of the value.
-func checkCredential(field, value string) error {
+// checkCopied refuses a credential that has what is no part of it. One that is generated has no blank and no quote at
+// all; others are chosen by people, and may have both inside. The error names the character and its place, and shows
+// nothing else of the value.
+func checkCopied(value string, generated bool) error {
 	refuse := func(position int, c rune, where string) error {
-		way := "give the value without it; a file given with @ holds nothing else, as written by: printf %s 'VALUE' >FILE"
-		return invalidf("%s: character %d is %s, %s; %s", field, position, characterName(c), where, way)
+		return fmt.Errorf("character %d is %s, %s; give the value without it; a file given with @ holds nothing else, as written by: printf %%s 'VALUE' >FILE",
+			position, characterName(c), where)
 	}
-	if slices.Contains(keyFields, field) {
+	if generated {
 		position := 0
 		for _, c := range value {
 			position++

@@ -1,0 +1,247 @@
+package backend
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// The fields of config/<name> that belong to the providers: their schema, and what it says of them, follow from the
+// descriptors. A field that several providers have is one field of the path.
+
+// ownField is what a provider says of a field.
+type ownField struct {
+	provider string
+	cloud.Field
+}
+
+// ownFields are the fields of all providers by name, and what each provider says of one, by the provider's name.
+func ownFields(registry cloud.Registry) map[string][]ownField {
+	all := map[string][]ownField{}
+	for _, provider := range slices.Sorted(maps.Keys(registry)) {
+		for _, f := range registry[provider].Fields {
+			all[f.Name] = append(all[f.Name], ownField{provider, f})
+		}
+	}
+	return all
+}
+
+// fieldNames are the names of a provider's own fields, in its order.
+func fieldNames(d cloud.Descriptor) []string {
+	names := make([]string, len(d.Fields))
+	for i, f := range d.Fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// isWriteOnly reports whether a field of a connection is never read back.
+func isWriteOnly(registry cloud.Registry, name string) bool {
+	uses := ownFields(registry)[name]
+	return len(uses) > 0 && !uses[0].ReadBack()
+}
+
+// applyOwnFields takes over the fields of the connection's provider.
+func applyOwnFields(next *connection, in input, registry cloud.Registry, d cloud.Descriptor) error {
+	for _, name := range slices.Sorted(maps.Keys(ownFields(registry))) {
+		if _, own := d.Field(name); !own && in.gives(name) {
+			return invalidf("%s: provider %s does not use it; leave it out; its own fields are: %s", name, d.Name, strings.Join(fieldNames(d), ", "))
+		}
+	}
+	written := cloud.Values{}
+	for _, f := range d.Fields {
+		value := next.Own.Text(f)
+		switch {
+		case f.Type != cloud.FieldFlag:
+			in.text(f.Name, &value)
+		case in.empty(f.Name):
+			value = ""
+		case in.has(f.Name):
+			value = strconv.FormatBool(in.data.Get(f.Name).(bool))
+		}
+		if len(value) > maxFieldLength {
+			return invalidf("%s: longer than %d bytes", f.Name, maxFieldLength)
+		}
+		written[f.Name] = value
+	}
+	next.Own = next.Own.With(written)
+	return nil
+}
+
+// readOwnFields adds the fields of the connection's provider to what reading it returns.
+func (c *connection) readOwnFields(d cloud.Descriptor, data map[string]any) {
+	for _, f := range d.Fields {
+		switch {
+		case !f.ReadBack():
+		case f.Type == cloud.FieldFlag:
+			data[f.Name] = c.Own.InForce(f) == "true"
+		default:
+			data[f.Name] = c.Own.InForce(f)
+		}
+	}
+}
+
+// ownSchemas are the schemas of the providers' fields.
+func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
+	schemas := map[string]*framework.FieldSchema{}
+	for name, uses := range ownFields(registry) {
+		f := uses[0]
+		schema := &framework.FieldSchema{Type: framework.TypeString, Description: describe(uses, len(registry)), DisplayAttrs: labelled(f.Title())}
+		switch {
+		case f.Type == cloud.FieldFlag:
+			schema.Type = framework.TypeBool
+		case f.Kind == cloud.FieldSecret:
+			schema.DisplayAttrs = secretly(f.Title())
+		}
+		for _, use := range uses {
+			for _, value := range use.Allowed {
+				if !slices.Contains(schema.AllowedValues, any(value)) {
+					schema.AllowedValues = append(schema.AllowedValues, value)
+				}
+			}
+		}
+		schemas[name] = schema
+	}
+	return schemas
+}
+
+// describe is what the schema says of a field: for which providers it means what, what follows from its kind, and what
+// goes without it. all is how many providers there are.
+func describe(uses []ownField, all int) string {
+	var sentences []string
+	meanings := grouped(providersOf(uses), func(i int) string { return uses[i].Description })
+	for _, meaning := range meanings {
+		if len(meanings) > 1 || len(uses) < all {
+			meaning.text = strings.Join(meaning.providers, ", ") + ": " + uncapitalized(meaning.text)
+		}
+		sentences = append(sentences, meaning.text)
+	}
+	if !uses[0].ReadBack() {
+		sentences = append(sentences, "Never read back.")
+	}
+	switch kind := uses[0].Kind; {
+	case kind == cloud.FieldAccount:
+		sentences = append(sentences, "Fixed while accounts of the connection exist.")
+	case kind.BindsSecrets():
+		sentences = append(sentences, "A change needs the secrets in the same write.")
+	}
+	return strings.Join(append(sentences, withoutIt(uses)), " ")
+}
+
+// withoutIt is the sentence about a connection that does not have a field.
+func withoutIt(uses []ownField) string {
+	defaults := grouped(providersOf(uses), func(i int) string { return uses[i].Default })
+	var words, conditions []string
+	for _, group := range defaults {
+		if group.text != "" {
+			words = append(words, group.text+on(group, len(defaults)))
+		}
+	}
+	needed := slices.DeleteFunc(slices.Clone(uses), func(f ownField) bool { return f.Required == "" })
+	required := grouped(providersOf(needed), func(i int) string { return strings.TrimPrefix(needed[i].Required, cloud.RequiredAlways) })
+	slices.SortStableFunc(required, func(a, b group) int { return min(len(a.text), 1) - min(len(b.text), 1) })
+	for _, group := range required {
+		clause := on(group, len(required)+len(words))
+		if group.text != "" {
+			clause += " " + group.text
+		}
+		conditions = append(conditions, strings.TrimSpace(clause))
+	}
+	switch {
+	case len(words) == 0 && conditions[0] == "":
+		return "Required."
+	case len(words) == 0:
+		return "Required " + strings.Join(conditions, "; ") + "."
+	}
+	for _, condition := range conditions {
+		words = append(words, "required "+condition)
+	}
+	return "Default: " + strings.Join(words, "; ") + "."
+}
+
+// on names the providers of a group, where there are several groups.
+func on(g group, groups int) string {
+	if groups == 1 {
+		return ""
+	}
+	return " on " + strings.Join(g.providers, ", ")
+}
+
+// group is a text that some providers have in common.
+type group struct {
+	text      string
+	providers []string
+}
+
+// grouped groups providers by what is said of each.
+func grouped(providers []string, says func(i int) string) []group {
+	var groups []group
+	for i, provider := range providers {
+		text := says(i)
+		at := slices.IndexFunc(groups, func(g group) bool { return g.text == text })
+		if at < 0 {
+			at = len(groups)
+			groups = append(groups, group{text: text})
+		}
+		groups[at].providers = append(groups[at].providers, provider)
+	}
+	return groups
+}
+
+// providersOf are the providers that have a field.
+func providersOf(uses []ownField) []string {
+	names := make([]string, len(uses))
+	for i, use := range uses {
+		names[i] = use.provider
+	}
+	return names
+}
+
+// uncapitalized is a sentence as it goes on after a colon. A word such as URL stays what it is.
+func uncapitalized(sentence string) string {
+	first, size := utf8.DecodeRuneInString(sentence)
+	if second, _ := utf8.DecodeRuneInString(sentence[size:]); unicode.IsUpper(second) {
+		return sentence
+	}
+	return string(unicode.ToLower(first)) + sentence[size:]
+}
+
+// inList writes names as a list: a, b or c.
+func inList(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// endpointsOf lists the services whose URLs can be given, by provider: ec2, sts (aws); ecs, iam (huaweicloud).
+func endpointsOf(registry cloud.Registry) string {
+	names := slices.Sorted(maps.Keys(registry))
+	var all []string
+	for _, g := range grouped(names, func(i int) string { return strings.Join(registry[names[i]].EndpointKeys, ", ") }) {
+		if g.text != "" {
+			all = append(all, g.text+" ("+strings.Join(g.providers, ", ")+")")
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// ratesOf is the default of max_requests_per_second, by provider where they differ.
+func ratesOf(registry cloud.Registry) string {
+	names := slices.Sorted(maps.Keys(registry))
+	rates := grouped(names, func(i int) string { return fmt.Sprint(registry[names[i]].DefaultRequestsPerSecond) })
+	var all []string
+	for _, g := range rates {
+		all = append(all, g.text+on(g, len(rates)))
+	}
+	return strings.Join(all, "; ")
+}
