@@ -407,3 +407,22 @@ func decodeAccount(raw []byte) (*Account, error) {
 	}
 	return &a, nil
 }
+
+// state is the account's state in one word.
+func (a *Account) state() string {
+	switch {
+	case !a.Gone.IsZero():
+		return "gone"
+	case a.braked() && !a.Pending.polled():
+		return "braked"
+	case a.Pending != nil:
+		return "rotating"
+	case a.Due != nil:
+		return "due"
+	case len(a.OldUnresolved) > 0:
+		return "settling"
+	case len(a.Versions) == 0:
+		return "empty"
+	}
+	return "ready"
+}

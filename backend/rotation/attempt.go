@@ -93,3 +93,8 @@ func (a *Account) closeAttempt(id string) bool {
 	}
 	return false
 }
+
+// follows reports whether the outcome of an accepted attempt is to be seen at the cloud.
+func (a *Account) follows() bool {
+	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.asksFor(a.Pending)
+}

@@ -118,3 +118,26 @@ func (e vanished) apply(a *Account) error {
 	}
 	return nil
 }
+
+// adjusted gives the account of a role other settings. Nobody has looked at its instance, so what is known of
+// that stays as it is, and so does that it is gone.
+type adjusted struct {
+	role     string
+	settings Settings
+	at       time.Time
+}
+
+func (e adjusted) apply(a *Account) error {
+	if a.Role != e.role {
+		return errorf(Conflict, "account %s does not belong to role %q", a.ID, e.role)
+	}
+	gone := a.Gone
+	if !gone.IsZero() && a.Settings == e.settings {
+		return errNoChange
+	}
+	if err := (bound{role: e.role, settings: e.settings, facts: a.Facts, at: e.at}).apply(a); err != nil {
+		return err
+	}
+	a.Gone = gone
+	return nil
+}

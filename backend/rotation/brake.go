@@ -89,3 +89,7 @@ func (a *Account) whyBraked(now time.Time) string {
 	}
 	return text
 }
+
+// clockSkew is how far the clocks of this machine and of the cloud may differ, beyond what the
+// signature's lifetime already contains: a request stamped by a clock that is ahead lives longer.
+const clockSkew = 5 * time.Minute

@@ -22,17 +22,11 @@ const (
 	clockInterval = 30 * time.Second
 	// stepHold is how long a step of the wall clock must hold before it is believed.
 	stepHold = 5 * time.Minute
-	// startHold is how long nothing lapses after a start: the process has no history then by which to
-	// judge the wall clock. It is no longer than the slack of leases.
-	startHold = slack
 	// stepPause is how long nothing lapses after a step was believed, while what it concerns is corrected.
 	stepPause = time.Minute
 	// lapseRecheck is how often an account is looked at whose time has come by one of two clocks that
 	// disagree.
 	lapseRecheck = 30 * time.Second
-	// aheadTolerance is how far a stored time may be ahead before it counts as wrong: the clocks of two
-	// nodes differ a little.
-	aheadTolerance = time.Minute
 )
 
 // clock is the time of day that is acted upon: the wall clock, unless that has stepped against the
@@ -59,16 +53,6 @@ type clockState struct {
 	back time.Duration
 	// began is the believed time at which the process began, until it believes a step.
 	began time.Time
-}
-
-// reading is what the clocks say at one moment.
-type reading struct {
-	// now is the believed time.
-	now time.Time
-	// wall is what the wall clock says: the same, unless a step is being watched.
-	wall time.Time
-	// quiet is the believed time until which nothing lapses.
-	quiet time.Time
 }
 
 func newClock(wall, mono func() time.Time) *clock {
@@ -123,14 +107,6 @@ func (k *clock) hush(d time.Duration) {
 	}
 }
 
-// believedStep is a step of the wall clock that has held.
-type believedStep struct {
-	by time.Duration
-	// from and to are the believed times, before the step was believed, between which the clocks
-	// disagreed: what was stored then was stored by the time before the step.
-	from, to time.Time
-}
-
 // look compares the clocks, and returns a step that is believed from now on.
 func (k *clock) look() (believedStep, bool) {
 	for {
@@ -162,29 +138,6 @@ func (k *clock) look() (believedStep, bool) {
 
 // back is the last step that was believed, if it went back.
 func (k *clock) back() time.Duration { return k.state.Load().back }
-
-// earliest is the time by which something may lapse: both clocks must say that its time has come.
-func (r reading) earliest() time.Time {
-	if r.wall.Before(r.now) {
-		return r.wall
-	}
-	return r.now
-}
-
-// latest is the time by which a stored time is ahead: both clocks must say that it is to come.
-func (r reading) latest() time.Time { return later(r.now, r.wall) }
-
-// lapses is when a step may be made whose time is at: not while nothing lapses, and not before both clocks
-// say that its time has come. Where they disagree it is looked at again and again.
-func (r reading) lapses(at time.Time) time.Time {
-	if behind := r.now.Sub(r.earliest()); behind > 0 && at.Add(behind).After(r.now) {
-		again := later(at, r.now.Add(lapseRecheck))
-		if at = at.Add(behind); again.Before(at) {
-			at = again
-		}
-	}
-	return later(at, r.quiet)
-}
 
 // Now is the time of day that the core acts upon.
 func (c *Core) Now() time.Time { return c.opts.Now() }

@@ -381,3 +381,45 @@ func (e recorded) apply(a *Account) error {
 	a.prune()
 	return nil
 }
+
+// replacedAt is when the current version of a scheduled account is to be replaced: at the next scheduled
+// time, or before that as soon as a rotation that is due already may go on. Who reads the password until then
+// must know, or would take it for good until the time after. Unless it is the role that says until when
+// nothing happens, that is a while at least: how long a cloud takes that does not answer is not known, and a
+// consumer that asks at every short try would ask all the time.
+func (a *Account) replacedAt(w waiting, now time.Time) time.Time {
+	if a.Due == nil || a.NextRotation.IsZero() {
+		return a.NextRotation
+	}
+	next := w.until
+	if w.cause != ForWindow && w.cause != ForInterval {
+		next = later(next, now.Add(retryInterval))
+	}
+	if next.After(a.NextRotation) {
+		return a.NextRotation
+	}
+	return next
+}
+
+// wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
+func (a *Account) wantsInitial() bool {
+	return len(a.Versions) == 0 && a.Settings.Source == FromInitial && !a.InitialOverwritten &&
+		a.Pending == nil && a.Due == nil && a.Gone.IsZero() && a.believed()
+}
+
+// wantsFirst reports whether a read is to start the account's first reset.
+func (a *Account) wantsFirst() bool {
+	return len(a.Versions) == 0 && a.Settings.Mode == Leased && a.Settings.CanReset && a.Due == nil &&
+		a.Gone.IsZero() && !a.wantsInitial()
+}
+
+func (a *Account) checkDeletable() error {
+	if err := a.quiet(); err != nil {
+		return err
+	}
+	if n := len(a.Leases); n > 0 {
+		return errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
+			a.ID, n, a.revokeCommand(), a.rotateCommand())
+	}
+	return nil
+}

@@ -9,24 +9,6 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 )
 
-// forgettable reports whether the record may go once its server has been gone for long enough: it has no role, no
-// client has a lease, nothing is open that may still set a password, and no password of it is another place's, whose
-// word about the server is not believed.
-func (a *Account) forgettable() bool {
-	return !a.isGroup() && !a.Gone.IsZero() && a.Role == "" && a.Pending == nil &&
-		len(a.Leases)+len(a.OldUnresolved)+len(a.Candidates) == 0 &&
-		a.believed() && !slices.ContainsFunc(a.places(), func(p Place) bool { return !a.believes(p) })
-}
-
-// forgottenAt is when the account is forgotten whose server is gone, the connection forgetting those after a time; zero:
-// as it is, it never is.
-func (a *Account) forgottenAt(after time.Duration) time.Time {
-	if after <= 0 || !a.forgettable() {
-		return time.Time{}
-	}
-	return a.Gone.Add(after)
-}
-
 // forgetAfter is after what time a connection forgets the accounts of servers that are gone; 0: never, or not known.
 func (c *Core) forgetAfter(ctx context.Context, connection string) time.Duration {
 	if _, live, err := c.connect(ctx, connection); err == nil {
@@ -121,6 +103,3 @@ func (c *Core) drop(e *entry) {
 		delete(c.entries, e.id)
 	}
 }
-
-// passed reports whether a time has come, by both clocks, outside of the times in which nothing lapses.
-func (r reading) passed(at time.Time) bool { return !r.lapses(at).After(r.now) }

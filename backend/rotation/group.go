@@ -205,3 +205,22 @@ func (a *Account) notAgreed() error {
 	return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, poll: rollInterval, Message: fmt.Sprintf(
 		"the accounts of role %s are being brought to one password", a.Role)}
 }
+
+// has reports whether the member has confirmed a batch, and nothing else is under way.
+func (a *Account) has(batch string) bool {
+	cur := a.current()
+	return cur != nil && cur.Batch == batch && a.Pending == nil
+}
+
+// rollInterval is the least time between two looks at a group's members.
+const rollInterval = time.Second
+
+// numberOf is the number that a batch has or will have among the group's versions.
+func (g *Account) numberOf(batch string) int {
+	for _, v := range g.Versions {
+		if v.Batch == batch {
+			return v.Number
+		}
+	}
+	return g.LastVersion + 1
+}

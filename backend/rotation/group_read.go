@@ -142,7 +142,7 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
 		return nil, e.watch(), err
 	}
-	answer := member.answer(grant)
+	answer := answerOf(member, grant)
 	answer.Settings, answer.NextRotation = e.rec.Settings, c.replacedAt(e)
 	answer.Group = e.id
 	answer.Version.Number = e.rec.numberOf(member.current().Batch)
@@ -178,14 +178,4 @@ func (c *Core) Outside(ctx context.Context, connection, role string) (leftOut ma
 		}
 	}
 	return leftOut, joining, nil
-}
-
-// numberOf is the number that a batch has or will have among the group's versions.
-func (g *Account) numberOf(batch string) int {
-	for _, v := range g.Versions {
-		if v.Batch == batch {
-			return v.Number
-		}
-	}
-	return g.LastVersion + 1
 }

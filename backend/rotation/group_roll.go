@@ -29,12 +29,6 @@ func (c *Core) members(ctx context.Context, g *Account) ([]*Account, error) {
 	return out, nil
 }
 
-// has reports whether the member has confirmed a batch, and nothing else is under way.
-func (a *Account) has(batch string) bool {
-	cur := a.current()
-	return cur != nil && cur.Batch == batch && a.Pending == nil
-}
-
 // forgive tells the members of a group that an operator wants the role rotated.
 func (c *Core) forgive(ctx context.Context, group ID) error {
 	g, err := c.get(ctx, group)
@@ -148,9 +142,6 @@ func (c *Core) sharedPassword(ctx context.Context, members []*Account, live *Con
 	}
 	return value, err
 }
-
-// rollInterval is the least time between two looks at a group's members.
-const rollInterval = time.Second
 
 // joint reports whether a reset method takes the account in one request with others.
 func joint(r cloud.PasswordResetter, a *Account) bool {

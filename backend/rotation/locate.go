@@ -3,7 +3,6 @@ package rotation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -78,13 +77,6 @@ func (c *Core) relocate(ctx context.Context, e *entry, m *moved) error {
 func (c *Core) Connected(ctx context.Context, name string) (*Connection, error) {
 	_, live, err := c.connect(ctx, name)
 	return live, err
-}
-
-// notProven is what an account answers that would have to believe the connection's place.
-func (a *Account) notProven() error {
-	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: fmt.Sprintf(
-		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: what it says about existing servers is not believed. See: %s",
-		a.Connection, a.ID, a.placeCommand())}
 }
 
 // rollElsewhere sees to a group's value that was made for another place than the connection has now (rule 18): it

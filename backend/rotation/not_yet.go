@@ -1,7 +1,6 @@
 package rotation
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -29,25 +28,4 @@ func (c *Core) notYet(rec *Account, provider cloud.Provider, usual time.Duration
 		not.RetryAfter = overdueRetry
 	}
 	return not
-}
-
-// neverComes names the causes and the ways out.
-func (a *Account) neverComes(provider cloud.Provider) string {
-	causes := "the image makes no password (Linux, or a Windows image without the cloud's agent), or the instance was launched without an RSA key pair"
-	if e, ok := provider.(cloud.InitialPasswordExplainer); ok {
-		causes = e.WhyNoInitialPassword()
-	}
-	ways := "set a password in the server and record it: " + a.importCommand()
-	switch resetters, ok := provider.(cloud.PasswordResetters); {
-	case a.Settings.CanReset:
-		ways += "; or have one set that needs none before: " + a.rotateCommand()
-	case ok:
-		for _, method := range []string{cloud.MethodAPI, cloud.MethodCommand} {
-			if resetters.Resetter(method) != nil {
-				ways += fmt.Sprintf("; or have one set: vault write %sroles/%s reset_method=%s, then: %s", mount, cmp.Or(a.Role, unknownRole), method, a.rotateCommand())
-				break
-			}
-		}
-	}
-	return "usual causes are that " + causes + ". What to do: " + ways
 }

@@ -216,17 +216,6 @@ func (c *Core) CheckDeletable(ctx context.Context, id ID) error {
 	return a.checkDeletable()
 }
 
-func (a *Account) checkDeletable() error {
-	if err := a.quiet(); err != nil {
-		return err
-	}
-	if n := len(a.Leases); n > 0 {
-		return errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
-			a.ID, n, a.revokeCommand(), a.rotateCommand())
-	}
-	return nil
-}
-
 // erase leaves a tombstone in the account's place and deletes the record. The caller holds the binding's lock and e.mu,
 // and the record is loaded.
 func (c *Core) erase(ctx context.Context, e *entry) error {

@@ -407,3 +407,10 @@ func (a *Account) placeViews() []PlaceView {
 	}
 	return out
 }
+
+// notProven is what an account answers that would have to believe the connection's place.
+func (a *Account) notProven() error {
+	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: fmt.Sprintf(
+		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: what it says about existing servers is not believed. See: %s",
+		a.Connection, a.ID, a.placeCommand())}
+}

@@ -245,3 +245,15 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// method is the reset method that a step uses: that of the attempt which it asks about, else the role's.
+func (a *Account) method(st step) string {
+	if st == stepPoll {
+		for _, t := range a.Pending.Attempts {
+			if t.polled() {
+				return t.Method
+			}
+		}
+	}
+	return a.Settings.ResetMethod
+}

@@ -133,7 +133,7 @@ func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-c
 		if j.err != nil {
 			return nil, e.watch(), j.err
 		}
-		return j.rec.answer(*ev.grant), nil, nil
+		return answerOf(j.rec, *ev.grant), nil, nil
 	}
 	if err := hungUp(ctx); err != nil {
 		return nil, nil, err
@@ -225,31 +225,12 @@ func (c *Core) explainMember(id ID, err error) error {
 }
 
 // answer is what a client is given: under a lease exactly if one was granted, whatever the settings are by now.
-func (a *Account) answer(grant Grant) *Answer {
+func answerOf(a *Account, grant Grant) *Answer {
 	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.factsFor(a.current()), Elsewhere: a.elsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
 	if grant.Nonce != "" {
 		r.Lease = &grant
 	}
 	return r
-}
-
-// replacedAt is when the current version of a scheduled account is to be replaced: at the next scheduled
-// time, or before that as soon as a rotation that is due already may go on. Who reads the password until then
-// must know, or would take it for good until the time after. Unless it is the role that says until when
-// nothing happens, that is a while at least: how long a cloud takes that does not answer is not known, and a
-// consumer that asks at every short try would ask all the time.
-func (a *Account) replacedAt(w waiting, now time.Time) time.Time {
-	if a.Due == nil || a.NextRotation.IsZero() {
-		return a.NextRotation
-	}
-	next := w.until
-	if w.cause != ForWindow && w.cause != ForInterval {
-		next = later(next, now.Add(retryInterval))
-	}
-	if next.After(a.NextRotation) {
-		return a.NextRotation
-	}
-	return next
 }
 
 // replacedAt is Account.replacedAt, with all that the core knows. The caller holds e.mu.
@@ -262,21 +243,9 @@ func (c *Core) replacedAt(e *entry) time.Time {
 
 // answer is the current version, handed out. The caller holds e.mu.
 func (c *Core) answer(e *entry, grant Grant) *Answer {
-	r := e.rec.answer(grant)
+	r := answerOf(e.rec, grant)
 	r.NextRotation = c.replacedAt(e)
 	return r
-}
-
-// wantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
-func (a *Account) wantsInitial() bool {
-	return len(a.Versions) == 0 && a.Settings.Source == FromInitial && !a.InitialOverwritten &&
-		a.Pending == nil && a.Due == nil && a.Gone.IsZero() && a.believed()
-}
-
-// wantsFirst reports whether a read is to start the account's first reset.
-func (a *Account) wantsFirst() bool {
-	return len(a.Versions) == 0 && a.Settings.Mode == Leased && a.Settings.CanReset && a.Due == nil &&
-		a.Gone.IsZero() && !a.wantsInitial()
 }
 
 // initialPoll is how long a waiting read leaves between two looks for an initial password.

@@ -9,10 +9,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// clockSkew is how far the clocks of this machine and of the cloud may differ, beyond what the
-// signature's lifetime already contains: a request stamped by a clock that is ahead lives longer.
-const clockSkew = 5 * time.Minute
-
 // situate describes the present for plan. The caller holds e.mu.
 func (c *Core) situate(e *entry) situation {
 	clock := c.clock.read()
@@ -22,7 +18,7 @@ func (c *Core) situate(e *entry) situation {
 	n := c.connection(e.id.Connection)
 	s.stopped = n.brake.holds(now)
 	if e.rec.Due != nil && !e.id.isGroup() {
-		if until := c.turns.taken(e.rec.server(), e); !until.IsZero() {
+		if until := c.turns.taken(serverOf(e.rec), e); !until.IsZero() {
 			s.turn = now.Add(time.Until(until))
 		}
 	}

@@ -96,7 +96,7 @@ func (c *Core) takeTurn(ctx context.Context, e *entry, serial bool) (bool, error
 			return false, err
 		}
 	}
-	if !c.turns.take(rec.server(), e, time.Now().Add(stepTurn)) {
+	if !c.turns.take(serverOf(rec), e, time.Now().Add(stepTurn)) {
 		return false, nil
 	}
 	e.sending.Store(true)
@@ -117,7 +117,7 @@ func (c *Core) leaveTurn(e *entry) {
 // keepTurn keeps the turn in step with the account's record, of which at is the server. The caller holds e.mu.
 func (c *Core) keepTurn(e *entry) {
 	if e.rec != nil {
-		e.server = e.rec.server()
+		e.server = serverOf(e.rec)
 	}
 	switch {
 	case e.rec == nil && !e.loaded: // it is read again before anything else is done with it
@@ -148,12 +148,7 @@ func (e *entry) turnEnds() time.Time {
 }
 
 // server is where the account is.
-func (a *Account) server() server { return server{a.Provider, a.InstanceID} }
-
-// follows reports whether the outcome of an accepted attempt is to be seen at the cloud.
-func (a *Account) follows() bool {
-	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.asksFor(a.Pending)
-}
+func serverOf(a *Account) server { return server{a.Provider, a.InstanceID} }
 
 // loadUsers makes the accounts of a server's other users present, those of other connections too, so that
 // their turns are known: after a start that has not loaded all accounts yet.

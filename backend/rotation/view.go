@@ -180,22 +180,3 @@ func (c *Core) view(e *entry) *View {
 	sort.Slice(v.Leases, func(i, j int) bool { return v.Leases[i].Expires.Before(v.Leases[j].Expires) })
 	return v
 }
-
-// state is the account's state in one word.
-func (a *Account) state() string {
-	switch {
-	case !a.Gone.IsZero():
-		return "gone"
-	case a.braked() && !a.Pending.polled():
-		return "braked"
-	case a.Pending != nil:
-		return "rotating"
-	case a.Due != nil:
-		return "due"
-	case len(a.OldUnresolved) > 0:
-		return "settling"
-	case len(a.Versions) == 0:
-		return "empty"
-	}
-	return "ready"
-}

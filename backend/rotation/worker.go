@@ -87,18 +87,6 @@ func (c *Core) presently(ctx context.Context, e *entry) (*Account, situation, er
 	return e.rec, c.situate(e), nil
 }
 
-// method is the reset method that a step uses: that of the attempt which it asks about, else the role's.
-func (a *Account) method(st step) string {
-	if st == stepPoll {
-		for _, t := range a.Pending.Attempts {
-			if t.polled() {
-				return t.Method
-			}
-		}
-	}
-	return a.Settings.ResetMethod
-}
-
 // apply is update for events whose result nobody needs; a change that is not needed is no error.
 func (c *Core) apply(ctx context.Context, e *entry, ev event) error {
 	_, err := c.update(ctx, e, ev)
