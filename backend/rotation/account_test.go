@@ -131,14 +131,4 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%q is taken for %v", s, id)
 		}
 	}
-	for _, id := range []ID{id, GroupID("prod", "web")} {
-		if got, ok := idOfKey(accountKey(id)); !ok || got != id {
-			t.Errorf("the key %s of %v leads to %v", accountKey(id), id, got)
-		}
-	}
-	for _, key := range []string{"role/web", "account/prod/i-1", "binding/sim/i-1/root", "group/prod"} {
-		if id, ok := idOfKey(key); ok {
-			t.Errorf("key %s is taken for %v", key, id)
-		}
-	}
 }

@@ -24,9 +24,6 @@ const (
 	stepHold = 5 * time.Minute
 	// stepPause is how long nothing lapses after a step was believed, while what it concerns is corrected.
 	stepPause = time.Minute
-	// lapseRecheck is how often an account is looked at whose time has come by one of two clocks that
-	// disagree.
-	lapseRecheck = 30 * time.Second
 )
 
 // clock is the time of day that is acted upon: the wall clock, unless that has stepped against the

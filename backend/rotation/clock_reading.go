@@ -50,3 +50,7 @@ func (r reading) lapses(at time.Time) time.Time {
 	}
 	return later(at, r.quiet)
 }
+
+// lapseRecheck is how often an account is looked at whose time has come by one of two clocks that
+// disagree.
+const lapseRecheck = 30 * time.Second

@@ -10,31 +10,6 @@ import (
 
 // The rules of handing out and ending, by number; see the package's doc comment.
 
-// read is version 1 as disclosed ago before t0.
-func readAgo(ago time.Duration) func(*Account) {
-	return func(a *Account) {
-		a.Versions[0].Disclosed, a.Versions[0].Roles = t0.Add(-ago), roleSet(a.Role)
-		a.Versions[0].Until = t0.Add(a.Settings.MaxTTL - ago)
-	}
-}
-
-// holding gives an account a lease of a version that ends at a time after t0.
-func holding(nonce string, version int, left time.Duration) func(*Account) {
-	return func(a *Account) {
-		if a.Leases == nil {
-			a.Leases = map[string]Lease{}
-		}
-		a.Leases[nonce] = Lease{Version: version, Issued: t0.Add(-time.Minute), Expires: t0.Add(left)}
-	}
-}
-
-// second gives an account version 2, so that version 1 is not the current one any more.
-func second(a *Account) {
-	a.add(Version{Password: "two", Source: FromReset, Created: t0, Verified: true})
-}
-
-func exclusive(a *Account) { a.Settings.Checkout = Exclusive }
-
 // rotatedOnRead makes an account that has been read static, with rotate_on_read and a cooldown of an hour.
 func rotatedOnRead(lastReset time.Duration) func(*Account) {
 	return both(readAgo(time.Minute), func(a *Account) {

@@ -8,44 +8,7 @@ import (
 )
 
 // Two places: the real cloud, and where the connection is led meanwhile.
-var (
-	genuine = PlaceOf([]string{"real"}, "", false)
-	lying   = PlaceOf([]string{"false"}, "", false)
-)
-
-// placed puts an account, and all that it has, at a place.
-func placed(p Place) func(*Account) {
-	return func(a *Account) {
-		a.Place, a.Trusted = p, []Place{p}
-		for i := range a.Versions {
-			a.Versions[i].Place = p
-		}
-		if a.Pending != nil {
-			a.Pending.Place = p
-			for i := range a.Pending.Attempts {
-				a.Pending.Attempts[i].Place = p
-				a.Pending.Attempts[i].Window, a.Pending.Attempts[i].Fence = time.Minute, 2*time.Minute
-			}
-		}
-	}
-}
-
-// led leads the connection elsewhere.
-func led(p Place) func(*Account) {
-	return func(a *Account) {
-		next, err := transition(a, moved{place: p, at: t0})
-		if err != nil {
-			panic(err)
-		}
-		*a = *next
-	}
-}
-
-func sentTo(p Place, id string) Attempt {
-	t := sent(id)
-	t.Place, t.Window, t.Fence = p, time.Minute, 2*time.Minute
-	return t
-}
+var ()
 
 func TestAFingerprintKnowsNamesAndTheAccount(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -230,19 +193,6 @@ func TestAnAnswerShowsAddressesOfTheVersionsPlaceOnly(t *testing.T) {
 	is(t, "of another place's version", a.factsFor(a.current()), Facts{Platform: cloud.Linux, Place: genuine})
 	a.Facts.Place = lying
 	is(t, "of the real version", a.factsFor(&a.Versions[0]).PrivateIP, "")
-}
-
-// TestASettleWindowIsThatOfItsRecording: a later change of the connection does not shorten it.
-func TestASettleWindowIsThatOfItsRecording(t *testing.T) {
-	c := New(Options{Now: func() time.Time { return t0 }})
-	e := c.entry(ID{"conn", "i-1", "root"})
-	recorded := sentTo(genuine, "a")
-	e.rec, e.loaded = leasedAccount(), true
-	e.seen = map[string]time.Time{"a": time.Now()}
-	s := c.situate(e)
-	if left := s.settles(recorded).Sub(t0); left < 50*time.Second || left > time.Minute {
-		t.Errorf("it ends in %s, want a minute, though no connection is known", left)
-	}
 }
 
 func TestAnAttemptOfAnotherPlaceEndsByItsWindow(t *testing.T) {

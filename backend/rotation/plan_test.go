@@ -7,11 +7,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// allMethods gives every reset method the same traits.
-func allMethods(t cloud.ResetTraits) func(string) *cloud.ResetTraits {
-	return func(string) *cloud.ResetTraits { return &t }
-}
-
 func TestPlan(t *testing.T) {
 	const window = 20 * time.Minute
 	serial, overlapping := allMethods(cloud.ResetTraits{Serial: true}), allMethods(cloud.ResetTraits{})
@@ -105,18 +100,4 @@ func TestSettling(t *testing.T) {
 			t.Errorf("serial %v: %d attempts settle, want %d", serial, len(got), want)
 		}
 	}
-}
-
-func TestSettleWindow(t *testing.T) {
-	traits := cloud.ResetTraits{SignatureLifetime: 15 * time.Minute, LongestOperation: 10 * time.Minute}
-	v := &Connection{RequestTimeout: 30 * time.Second, RequestsPerSecond: 4}
-	// 30 s of patience and two requests' pace before the request is signed, the exchange, the life of
-	// its signature, the clocks' difference.
-	request := gatePatience + 500*time.Millisecond + 30*time.Second + 15*time.Minute + clockSkew
-	is(t, "a cloud whose operations may overlap", settleWindow(traits, false, v), request+10*time.Minute)
-	traits.Serial = true
-	is(t, "a cloud that runs one operation at a time", settleWindow(traits, false, v), request)
-	is(t, "a change of the method", settleWindow(traits, true, v), request+10*time.Minute)
-	is(t, "patience at 4 requests a second", sendPatience(v), gatePatience+500*time.Millisecond)
-	is(t, "patience without a limit", sendPatience(&Connection{}), gatePatience)
 }

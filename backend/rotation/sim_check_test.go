@@ -2,7 +2,6 @@ package rotation
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -139,34 +138,6 @@ func (w *world) checkSent(id ID, value string) {
 	if open == 0 {
 		w.violation("I10", "%s is sent to %s without an open attempt in storage: %s", value, id, describe(a))
 	}
-}
-
-// describe is a record in a line of the trace.
-func describe(a *Account) string {
-	if a == nil {
-		return "no record"
-	}
-	var b strings.Builder
-	for _, v := range a.Versions {
-		fmt.Fprintf(&b, "v%d=%s ", v.Number, v.Password)
-	}
-	if p := a.Pending; p != nil {
-		fmt.Fprintf(&b, "pending=%s attempts=%+v rejected=%v failures=%d ", p.Password, p.Attempts, p.Rejected, p.Failures)
-	}
-	for _, c := range a.Candidates {
-		fmt.Fprintf(&b, "candidate=%s ", c.Password)
-	}
-	if len(a.OldUnresolved) > 0 {
-		fmt.Fprintf(&b, "old_unresolved=%+v ", a.OldUnresolved)
-	}
-	if a.Due != nil {
-		fmt.Fprintf(&b, "due=%s ", a.Due.Reason)
-	}
-	if !a.Gone.IsZero() {
-		b.WriteString("gone ")
-	}
-	fmt.Fprintf(&b, "leases=%v next=%s", a.Leases, a.NextRotation.Format("15:04:05"))
-	return b.String()
 }
 
 // settleBound is the longest time that the protocol may need to become quiet once nothing fails any

@@ -16,19 +16,6 @@ type scenario struct {
 	run      func(ctx context.Context, w *world, id ID)
 }
 
-func leasedSettings() Settings {
-	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10, CanReset: true}
-}
-
-func with(s Settings, change func(*Settings)) Settings {
-	change(&s)
-	return s
-}
-
-func staticSettings() Settings {
-	return with(leasedSettings(), func(s *Settings) { s.Mode, s.TTL, s.MaxTTL, s.Checkout = Static, 0, 0, "" })
-}
-
 // insist repeats a read until it gives an answer, over crashes.
 func (w *world) insist(ctx context.Context, id ID) *simLease {
 	for range 60 {

@@ -23,3 +23,17 @@ func TestStorageErrorsSayWhy(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysOfAccounts: a record's key and its account's id tell the same.
+func TestKeysOfAccounts(t *testing.T) {
+	for _, id := range []ID{{Connection: "prod", InstanceID: "i-1", Username: "root"}, GroupID("prod", "web")} {
+		if got, ok := idOfKey(accountKey(id)); !ok || got != id {
+			t.Errorf("the key %s of %v leads to %v", accountKey(id), id, got)
+		}
+	}
+	for _, key := range []string{"role/web", "account/prod/i-1", "binding/sim/i-1/root", "group/prod"} {
+		if id, ok := idOfKey(key); ok {
+			t.Errorf("key %s is taken for %v", key, id)
+		}
+	}
+}

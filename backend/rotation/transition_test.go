@@ -1,14 +1,8 @@
 package rotation
 
 import (
-	"encoding/json"
-	"errors"
 	"testing"
-	"time"
 )
-
-// t0 is when the accounts of the transition tests have their moment.
-var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // transitionCase is one event on one account.
 type transitionCase struct {
@@ -20,41 +14,6 @@ type transitionCase struct {
 	wants any
 	// check looks at the record after an accepted event.
 	check func(t *testing.T, a *Account)
-}
-
-// leasedAccount is a leased account at rest that nobody has read yet.
-func leasedAccount() *Account {
-	return &Account{Schema: schemaVersion, ID: ID{"conn", "i-1", "root"}, Provider: "sim", Role: "web", Settings: leasedSettings(),
-		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Verified: true}},
-		LastVersion: 1, LastRotation: t0.Add(-time.Hour), LastReset: t0.Add(-time.Hour), InitialOverwritten: true}
-}
-
-// due makes an account due.
-func due(reason Reason) func(*Account) {
-	return func(a *Account) { a.Due = &Due{Since: t0, Reason: reason} }
-}
-
-// rotating gives an account a pending with these open attempts.
-func rotating(attempts ...Attempt) func(*Account) {
-	return func(a *Account) {
-		due(DueRevoked)(a)
-		a.Pending = &Pending{Password: "two", Created: t0, Attempts: attempts, Tried: len(attempts)}
-	}
-}
-
-// both applies several changes to an account.
-func both(changes ...func(*Account)) func(*Account) {
-	return func(a *Account) {
-		for _, change := range changes {
-			change(a)
-		}
-	}
-}
-
-func sent(id string) Attempt { return Attempt{ID: id, Started: t0, SeenOperation: "before"} }
-
-func acknowledged(id, request string) Attempt {
-	return Attempt{ID: id, Started: t0, SeenOperation: "before", RequestID: request}
 }
 
 // runTransitions plays each case, and sees to it that no event touches the record that it is given.
@@ -78,36 +37,5 @@ func runTransitions(t *testing.T, cases []transitionCase) {
 				c.check(t, next)
 			}
 		})
-	}
-}
-
-// wanted reports whether an error is the sentinel, or of the kind, that a case wants.
-func wanted(err error, wants any) bool {
-	switch wants := wants.(type) {
-	case nil:
-		return err == nil
-	case error:
-		return errors.Is(err, wants)
-	case ErrorKind:
-		var e *Error
-		return errors.As(err, &e) && e.Kind == wants
-	}
-	return false
-}
-
-func encoded(t *testing.T, a *Account) string {
-	t.Helper()
-	raw, err := json.MarshalIndent(a, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
-}
-
-// is fails unless got is want.
-func is[T comparable](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
