@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Adjust gives an account other settings of the role that it is bound to. Unlike Bind it needs no look at the
 // instance, makes no account and takes none from another role.
 func (c *Core) Adjust(ctx context.Context, id ID, role string, settings Settings) (*View, error) {
-	_, err := c.update(ctx, c.entry(id), adjusted{role: role, settings: settings, at: c.opts.Now()})
-	if err != nil && !errors.Is(err, errNoChange) {
+	_, err := c.update(ctx, c.entry(id), protocol.SettingsChanged{Role: role, Settings: settings, At: c.opts.Now()})
+	if err != nil && !errors.Is(err, protocol.ErrNoChange) {
 		return nil, err
 	}
 	return c.Inspect(ctx, id)

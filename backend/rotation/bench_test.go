@@ -11,19 +11,20 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 func BenchmarkTransition(b *testing.B) {
-	var grant Grant
+	var grant protocol.Grant
 	for _, c := range []struct {
 		name  string
 		from  func(*Account)
-		event event
+		event protocol.Event
 	}{
-		{"disclosed", nil, disclosed{nonce: "n", at: t0, grant: &grant}},
-		{"revoked", both(readAgo(time.Minute), holding("n", 1, time.Minute)), revoked{"n", t0}},
-		{"begun", due(DueRevoked), begun{password: "two", attempt: sent("a")}},
-		{"promoted", rotating(acknowledged("a", "op")), observed{record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, at: t0}},
+		{"disclosed", nil, protocol.VersionDisclosed{Nonce: "n", At: t0, Grant: &grant}},
+		{"revoked", both(readAgo(time.Minute), holding("n", 1, time.Minute)), protocol.LeaseRevoked{Nonce: "n", At: t0}},
+		{"begun", due(protocol.DueRevoked), protocol.RotationStarted{Password: "two", Attempt: sent("a")}},
+		{"promoted", rotating(acknowledged("a", "op")), protocol.OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, At: t0}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			a := leasedAccount()
@@ -32,7 +33,7 @@ func BenchmarkTransition(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := transition(a, c.event); err != nil {
+				if _, err := protocol.Transition(a, c.event); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -94,8 +95,8 @@ func BenchmarkSchedule(b *testing.B) {
 			entries := make([]*entry, size+1)
 			now := time.Now()
 			for i := range entries {
-				entries[i] = &entry{id: ID{"conn", fmt.Sprint(i), "root"}}
-				c.scheduleAt(entries[i], stepBegin, now.Add(-time.Duration(i*7919%size)*time.Second))
+				entries[i] = &entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "root"}}
+				c.scheduleAt(entries[i], protocol.StepBegin, now.Add(-time.Duration(i*7919%size)*time.Second))
 			}
 			q := c.queue("conn")
 			b.ReportAllocs()
@@ -103,7 +104,7 @@ func BenchmarkSchedule(b *testing.B) {
 				e, _, _ := c.take(q)
 				e.slot.busy = false
 				q.calling = 0
-				c.scheduleAt(e, stepBegin, time.Now())
+				c.scheduleAt(e, protocol.StepBegin, time.Now())
 			}
 		})
 	}

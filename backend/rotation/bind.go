@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 )
 
@@ -42,7 +43,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 	}
 	now := c.opts.Now()
 	b.Facts.Place = b.Place
-	ev := bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: now}
+	ev := protocol.RoleBound{Role: b.Role, Settings: b.Settings, Facts: b.Facts, At: now}
 	base := e.rec
 	if base == nil {
 		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: known.InitialOverwritten, InitialRoles: known.InitialRoles}
@@ -50,9 +51,9 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 			base.Place, base.Trusted = b.Place, []Place{b.Place}
 		}
 	}
-	next, err := transition(base, ev)
+	next, err := protocol.Transition(base, ev)
 	switch {
-	case errors.Is(err, errNoChange):
+	case errors.Is(err, protocol.ErrNoChange):
 		return c.view(e), nil
 	case err != nil:
 		return nil, err
@@ -73,8 +74,8 @@ func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
 	if err != nil || a == nil {
 		return err
 	}
-	_, err = transition(a, bound{role: b.Role, settings: b.Settings, facts: b.Facts, at: c.opts.Now()})
-	if errors.Is(err, errNoChange) {
+	_, err = protocol.Transition(a, protocol.RoleBound{Role: b.Role, Settings: b.Settings, Facts: b.Facts, At: c.opts.Now()})
+	if errors.Is(err, protocol.ErrNoChange) {
 		return nil
 	}
 	return err
@@ -83,8 +84,8 @@ func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
 // Unbind takes an account from a role that was deleted or does not map to it any more. Its leases go
 // on to their end, which still rotates it.
 func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
-	_, err := c.update(ctx, c.entry(id), unbound{role: role})
-	if errors.Is(err, errNoChange) || isNotFound(err) {
+	_, err := c.update(ctx, c.entry(id), protocol.RoleUnbound{Role: role})
+	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
 		return nil
 	}
 	return err
@@ -96,12 +97,12 @@ func (c *Core) Move(ctx context.Context, id ID, role string) (*View, error) {
 	if a, err := c.get(ctx, id); err != nil {
 		return nil, err
 	} else if a == nil {
-		return nil, errorf(NotFound, "there is no account %s", id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, err := c.updateLocked(ctx, e, granted{role: role}); err != nil && !errors.Is(err, errNoChange) {
+	if _, err := c.updateLocked(ctx, e, protocol.MoveAllowed{Role: role}); err != nil && !errors.Is(err, protocol.ErrNoChange) {
 		return nil, err
 	}
 	return c.view(e), nil
@@ -113,8 +114,8 @@ func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 	if err := c.locate(ctx, e); err != nil {
 		return err
 	}
-	_, err := c.update(ctx, e, described{facts: facts})
-	if errors.Is(err, errNoChange) || isNotFound(err) {
+	_, err := c.update(ctx, e, protocol.InstanceDescribed{Facts: facts})
+	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
 		return nil
 	}
 	return err
@@ -128,8 +129,8 @@ func (c *Core) Retire(ctx context.Context, id ID, place Place) error {
 	if err := c.locate(ctx, e); err != nil {
 		return err
 	}
-	_, err := c.update(ctx, e, vanished{at: c.opts.Now(), place: place})
-	if errors.Is(err, errNoChange) || isNotFound(err) {
+	_, err := c.update(ctx, e, protocol.InstanceGone{At: c.opts.Now(), Place: place})
+	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
 		return nil
 	}
 	return err
@@ -159,7 +160,7 @@ func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error)
 func (c *Core) Owned(ctx context.Context, connection, role string) ([]ID, error) {
 	var ids []ID
 	err := c.each(ctx, connection+"/", func(a *Account) {
-		if a.owner() == role {
+		if a.Owner() == role {
 			ids = append(ids, a.ID)
 		}
 	})
@@ -180,7 +181,7 @@ func (c *Core) ConnectionUse(ctx context.Context, connection string) (Use, error
 	err := c.each(ctx, connection+"/", func(a *Account) {
 		use.Accounts++
 		use.Leases += len(a.Leases)
-		if a.Gone.IsZero() && a.mustRotate() {
+		if a.Gone.IsZero() && a.MustRotate() {
 			use.Owed++
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -24,7 +25,7 @@ func TestTheFirstPasswordIsNotReadAgain(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		from        func(*Account)
-		event       event // what happens before the deletion; nil: nothing
+		event       protocol.Event // what happens before the deletion; nil: nothing
 		overwritten bool
 	}{
 		{"never read, nothing sent", never, nil, false},
@@ -32,10 +33,10 @@ func TestTheFirstPasswordIsNotReadAgain(t *testing.T) {
 		{"a reset was accepted", both(never, rotating(acknowledged("a", "r"))), nil, true},
 		{"a value is kept of which no attempt is open", both(never, rotating(), func(a *Account) { a.Pending.Uncertain = true }), nil, true},
 		{"the server may have a replaced value", both(never, func(a *Account) { a.Candidates = []Candidate{{Password: "two"}} }), nil, true},
-		{"an old attempt may still arrive", both(never, func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }), nil, true},
-		{"a password was recorded", never, recorded{password: "by hand", source: FromImport, at: t0}, true},
-		{"over the first one", both(first(t0), static), recorded{password: "by hand", source: FromImport, at: t0}, true},
-		{"an older version was restored", both(first(t0), static), recorded{password: "first", source: FromInitial, at: t0}, true},
+		{"an old attempt may still arrive", both(never, func(a *Account) { a.OldUnresolved = []protocol.Attempt{sent("a")} }), nil, true},
+		{"a password was recorded", never, protocol.PasswordRecorded{Password: "by hand", Source: FromImport, At: t0}, true},
+		{"over the first one", both(first(t0), static), protocol.PasswordRecorded{Password: "by hand", Source: FromImport, At: t0}, true},
+		{"an older version was restored", both(first(t0), static), protocol.PasswordRecorded{Password: "first", Source: FromInitial, At: t0}, true},
 		{"a leased reader has it", first(t0), nil, true},
 		{"a static reader has it", both(first(t0), static), nil, false},
 		{"nobody was given it", first(time.Time{}), nil, false},
@@ -50,7 +51,7 @@ func TestTheFirstPasswordIsNotReadAgain(t *testing.T) {
 				c.from(a)
 			}
 			if c.event != nil {
-				next, err := transition(a, c.event)
+				next, err := protocol.Transition(a, c.event)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -68,8 +69,8 @@ func TestTheFirstPasswordIsNotReadAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			is(t, "overwritten for the new account", view.InitialOverwritten, c.overwritten)
-			if again := core.entry(a.ID).rec; again.wantsInitial() == c.overwritten {
-				t.Errorf("the first password is read: %v", again.wantsInitial())
+			if again := core.entry(a.ID).rec; again.WantsInitial() == c.overwritten {
+				t.Errorf("the first password is read: %v", again.WantsInitial())
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"sync"
 	"time"
 )
@@ -27,7 +28,7 @@ func (b *connectionBrake) note(before, after *Account) (on, changed bool) {
 	id, was := after.ID, b.on()
 	until, known := b.braked[id]
 	switch {
-	case after.braked():
+	case after.Braked():
 		if b.braked == nil {
 			b.braked = map[ID]time.Time{}
 		}
@@ -73,16 +74,16 @@ func (b *connectionBrake) state() (accounts int, on bool) {
 }
 
 // holds is the wait of a rotation that has not begun.
-func (b *connectionBrake) holds(now time.Time) waiting {
+func (b *connectionBrake) holds(now time.Time) protocol.Waiting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.on() {
-		return waiting{}
+		return protocol.Waiting{}
 	}
-	w := waiting{now.Add(stopInterval), ForConnectionBrake}
+	w := protocol.Waiting{Until: now.Add(stopInterval), Cause: protocol.ForConnectionBrake}
 	for _, until := range b.braked { // the first of them to try again may end it
-		if until.After(now) && until.Before(w.until) {
-			w.until = until
+		if until.After(now) && until.Before(w.Until) {
+			w.Until = until
 		}
 	}
 	return w
@@ -110,7 +111,7 @@ func (c *Core) noteBrake(e *entry, before *Account) {
 }
 
 // resume looks at the accounts that the connection's brake has held back.
-func (c *Core) resume(n *connection) {
+func (c *Core) resume(n *connectionState) {
 	c.opts.Logger.Info("the connection begins rotations again", "connection", n.name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,6 +130,6 @@ func (c *Core) replan(connection string) {
 	}
 	c.mu.Unlock()
 	for _, e := range entries {
-		c.scheduleAt(e, stepNone, c.opts.Now())
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // TestShownInstead: people are told what the cloud shows, without the password and on one line.
@@ -81,7 +82,7 @@ func TestConnectionBrake(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				is(t, "it waits for", v.WaitingFor, ForConnectionBrake)
+				is(t, "it waits for", v.WaitingFor, protocol.ForConnectionBrake)
 				_, err = w.node.core.Read(ctx, last, 0)
 				if err == nil || !strings.Contains(err.Error(), "does not show what became of the resets of several accounts") {
 					t.Errorf("a reader is told %v", err)

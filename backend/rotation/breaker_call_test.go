@@ -13,7 +13,7 @@ func TestOnlyTheCloudOpensTheBreaker(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
+		g := newLimiter(1)
 		if err := g.Wait(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}

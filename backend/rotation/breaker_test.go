@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 func TestBackoffDelay(t *testing.T) {
@@ -17,14 +18,14 @@ func TestBackoffDelay(t *testing.T) {
 		{2, 0, 4 * time.Second},
 		{5, 0, 32 * time.Second},
 		{8, 0, 256 * time.Second},
-		{9, 0, maxBackoff},
-		{1000, 0, maxBackoff}, // no overflow
-		{0, 0, minBackoff},
-		{-1, 0, minBackoff},
+		{9, 0, protocol.MaxBackoff},
+		{1000, 0, protocol.MaxBackoff}, // no overflow
+		{0, 0, protocol.MinBackoff},
+		{-1, 0, protocol.MinBackoff},
 		{1, 0.5, 1800 * time.Millisecond},
 		{9, 0.999999, 240*time.Second + 60*time.Microsecond},
 	} {
-		if got := backoffDelay(c.failures, maxBackoff, c.random); got != c.want {
+		if got := protocol.BackoffDelay(c.failures, protocol.MaxBackoff, c.random); got != c.want {
 			t.Errorf("after %d failures with %v drawn: %s, want %s", c.failures, c.random, got, c.want)
 		}
 	}

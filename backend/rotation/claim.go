@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // binding is the marker that makes an account unique over provider, instance id and user name,
@@ -36,7 +37,7 @@ type claim struct {
 	// server's any more, or that a client knows it whose lease has ended.
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
 	// InitialRoles are, past a delete, the roles to whose readers the initial password was given.
-	InitialRoles roleSet `json:"initial_roles,omitempty"`
+	InitialRoles protocol.RoleSet `json:"initial_roles,omitempty"`
 }
 
 // bindingKey is the key of the marker: user names that differ in case only share one.
@@ -57,7 +58,7 @@ func (b Binding) key() string { return bindingKey(b.Provider, b.ID) }
 
 // claimKey names a claim in its marker. No user name has a slash.
 func (b Binding) claimKey() string {
-	if realm := b.Place.realm(); realm != "" {
+	if realm := b.Place.Realm(); realm != "" {
 		return b.Username + "/" + realm
 	}
 	return b.Username
@@ -91,7 +92,7 @@ func (m binding) claims(b Binding) []claim {
 		c := m.Claims[key]
 		username, realm := userOf(key)
 		switch {
-		case !c.sameUser(username, b) || realm != "" && realm != b.Place.realm():
+		case !c.sameUser(username, b) || realm != "" && realm != b.Place.Realm():
 		case key == b.claimKey():
 			found = append([]claim{c}, found...)
 		default:
@@ -106,7 +107,7 @@ func (m binding) known(b Binding) claim {
 	known := claim{Linux: b.linux()}
 	for _, c := range m.claims(b) {
 		known.InitialOverwritten = known.InitialOverwritten || c.InitialOverwritten
-		known.InitialRoles = known.InitialRoles.with(c.InitialRoles.names()...)
+		known.InitialRoles = known.InitialRoles.With(c.InitialRoles.Names()...)
 	}
 	return known
 }
@@ -128,7 +129,7 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 	for _, key := range slices.Sorted(maps.Keys(m.Claims)) {
 		claimed := m.Claims[key]
 		username, realm := userOf(key)
-		if claimed.Account == nil || *claimed.Account == b.ID || realm != b.Place.realm() {
+		if claimed.Account == nil || *claimed.Account == b.ID || realm != b.Place.Realm() {
 			continue
 		}
 		// A marker is written before its account: one without an account is the trace of a crash.
@@ -143,15 +144,15 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 		if !claimed.sameUser(username, b) {
 			continue
 		}
-		if !(b.Connection == claimed.Account.Connection || b.Place.mayTell(holder.Place)) {
-			return m, errorf(Conflict, "user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
-				"if the server is this connection's, somebody with sudo may take it over: vault write %splace/%s claim=%s/%s", b.Username, b.InstanceID, mount, b.Connection, b.InstanceID, b.Username)
+		if !(b.Connection == claimed.Account.Connection || b.Place.MayTell(holder.Place)) {
+			return m, protocol.Errorf(Conflict, "user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
+				"if the server is this connection's, somebody with sudo may take it over: vault write %splace/%s claim=%s/%s", b.Username, b.InstanceID, protocol.Mount, b.Connection, b.InstanceID, b.Username)
 		}
 		of := "no role"
 		if holder.Role != "" {
 			of = "role " + holder.Role
 		}
-		held := errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username, b.InstanceID, claimed.Account, of)
+		held := protocol.Errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username, b.InstanceID, claimed.Account, of)
 		held.Holder, held.HolderRole = claimed.Account, holder.Role
 		return m, held
 	}
@@ -187,8 +188,8 @@ func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (bin
 	if err := json.Unmarshal(raw.Value, &b); err != nil {
 		return b, storageError("decoding the binding of", id, err)
 	}
-	if b.Schema > schemaVersion {
-		return b, errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that wrote it", id, b.Schema, schemaVersion)
+	if b.Schema > protocol.SchemaVersion {
+		return b, protocol.Errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that wrote it", id, b.Schema, protocol.SchemaVersion)
 	}
 	return b, nil
 }
@@ -196,7 +197,7 @@ func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (bin
 func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b binding) error {
 	ctx, cancel := writeContext(ctx)
 	defer cancel()
-	b.Schema = schemaVersion
+	b.Schema = protocol.SchemaVersion
 	raw, err := json.Marshal(b)
 	if err != nil {
 		return storageError("encoding the binding of", id, err)
@@ -228,19 +229,19 @@ func (c *Core) bury(ctx context.Context, a *Account) error {
 		own = []string{b.claimKey()}
 	}
 	// A leased version that a client has been given is owed a rotation: it is not read again either.
-	cur := a.current()
+	cur := a.Current()
 	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
 	initial := a.InitialRoles
 	for _, v := range a.Versions {
 		if v.Source == FromInitial {
-			initial = initial.with(v.Roles.names()...)
+			initial = initial.With(v.Roles.Names()...)
 		}
 	}
 	for _, key := range own {
 		m.set(key, claim{
 			Linux:              b.linux(),
 			InitialRoles:       initial,
-			InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.wasReset(),
+			InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.WasReset(),
 		})
 	}
 	return saveBinding(ctx, c.opts.Storage, b.key(), a.ID, m)
@@ -259,7 +260,7 @@ func (c *Core) TakeOver(ctx context.Context, b Binding) (n int, err error) {
 	for _, key := range slices.Sorted(maps.Keys(m.Claims)) {
 		held := m.Claims[key]
 		username, realm := userOf(key)
-		if held.Account == nil || *held.Account == b.ID || realm != b.Place.realm() || !held.sameUser(username, b) {
+		if held.Account == nil || *held.Account == b.ID || realm != b.Place.Realm() || !held.sameUser(username, b) {
 			continue
 		}
 		if err := c.loseRole(ctx, *held.Account); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // bindingOn is a binding of a user of instance i-1, by a role of the connection's name.
 func bindingOn(connection, username string, platform cloud.Platform) Binding {
-	return Binding{ID: ID{connection, "i-1", username}, Provider: "sim", Role: connection, Settings: staticSettings(), Facts: Facts{Platform: platform}}
+	return Binding{ID: ID{Connection: connection, InstanceID: "i-1", Username: username}, Provider: "sim", Role: connection, Settings: staticSettings(), Facts: Facts{Platform: platform}}
 }
 
 // TestOneUserOneAccount: whatever is known of a platform when, no user of a server gets a second account.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 const (
@@ -63,10 +64,10 @@ func newClock(wall, mono func() time.Time) *clock {
 func unmono(t time.Time) time.Time { return t.Round(0) }
 
 // now is the believed time.
-func (k *clock) now() time.Time { return k.read().now }
+func (k *clock) now() time.Time { return k.read().Now }
 
 // read looks at both clocks.
-func (k *clock) read() reading {
+func (k *clock) read() protocol.ClockReading {
 	for {
 		s := k.state.Load()
 		wall, mono := unmono(k.wall()), k.mono()
@@ -81,23 +82,23 @@ func (k *clock) read() reading {
 			}
 			believed = wall
 		}
-		r := reading{now: believed, wall: wall}
+		r := protocol.ClockReading{Now: believed, Wall: wall}
 		if left := s.quiet.Sub(mono); left > 0 {
-			r.quiet = believed.Add(left)
+			r.QuietUntil = believed.Add(left)
 		}
 		return r
 	}
 }
 
 // started begins the time after a start in which nothing lapses.
-func (k *clock) started() { k.hush(startHold) }
+func (k *clock) started() { k.hush(protocol.StartHold) }
 
 // hush lets nothing lapse for a while.
 func (k *clock) hush(d time.Duration) {
 	for {
 		s := k.state.Load()
 		next := *s
-		next.quiet = later(s.quiet, k.mono().Add(d))
+		next.quiet = protocol.Latest(s.quiet, k.mono().Add(d))
 		if k.state.CompareAndSwap(s, &next) {
 			return
 		}
@@ -105,14 +106,14 @@ func (k *clock) hush(d time.Duration) {
 }
 
 // look compares the clocks, and returns a step that is believed from now on.
-func (k *clock) look() (believedStep, bool) {
+func (k *clock) look() (protocol.BelievedStep, bool) {
 	for {
 		s := k.state.Load()
 		wall, mono := unmono(k.wall()), k.mono()
 		believed := s.at.Add(mono.Sub(s.mono))
 		d := wall.Sub(believed)
 		next := *s
-		var step believedStep
+		var step protocol.BelievedStep
 		switch {
 		case d.Abs() <= clockTolerance:
 			next.at, next.mono, next.step, next.seen = wall, mono, 0, time.Time{}
@@ -121,14 +122,14 @@ func (k *clock) look() (believedStep, bool) {
 		case mono.Sub(s.seen) < stepHold:
 			return step, false
 		default:
-			step = believedStep{by: d, from: s.at, to: believed}
+			step = protocol.BelievedStep{By: d, From: s.at, To: believed}
 			if s.at.Sub(s.began) < stepHold {
-				step.from = s.began // it has begun with a wrong clock
+				step.From = s.began // it has begun with a wrong clock
 			}
-			next = clockState{at: wall, mono: mono, quiet: later(s.quiet, mono.Add(stepPause)), back: min(d, 0)}
+			next = clockState{at: wall, mono: mono, quiet: protocol.Latest(s.quiet, mono.Add(stepPause)), back: min(d, 0)}
 		}
 		if k.state.CompareAndSwap(s, &next) {
-			return step, step.by != 0
+			return step, step.By != 0
 		}
 	}
 }
@@ -161,24 +162,24 @@ func (c *Core) lookAtClock() {
 	if !ok {
 		return
 	}
-	c.opts.Logger.Warn("the wall clock has been set and is believed now", "by", step.by.Round(time.Second).String())
+	c.opts.Logger.Warn("the wall clock has been set and is believed now", "by", step.By.Round(time.Second).String())
 	c.stepped(c.ctx, step)
 }
 
 // stepped corrects what is in memory after a step that is believed, and asks for every account's plan.
-func (c *Core) stepped(ctx context.Context, step believedStep) {
+func (c *Core) stepped(ctx context.Context, step protocol.BelievedStep) {
 	c.mu.Lock()
 	entries := make([]*entry, 0, len(c.entries))
 	for _, e := range c.entries {
 		entries = append(entries, e)
 	}
-	conns := make([]*connection, 0, len(c.conns))
+	conns := make([]*connectionState, 0, len(c.conns))
 	for _, n := range c.conns {
 		conns = append(conns, n)
 	}
 	c.mu.Unlock()
 	for _, n := range conns {
-		n.breaker.shift(step.by)
+		n.breaker.shift(step.By)
 	}
 	slices.SortFunc(entries, func(a, b *entry) int { return strings.Compare(a.id.String(), b.id.String()) })
 	for _, e := range entries {
@@ -191,20 +192,20 @@ func (c *Core) stepped(ctx context.Context, step believedStep) {
 }
 
 // shift is stepped for one account.
-func (c *Core) shift(ctx context.Context, e *entry, step believedStep) {
+func (c *Core) shift(ctx context.Context, e *entry, step protocol.BelievedStep) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, t := range []*time.Time{&e.held.until, &e.pollAt} {
+	for _, t := range []*time.Time{&e.delayed.Until, &e.pollAt} {
 		if !t.IsZero() {
-			*t = t.Add(step.by)
+			*t = t.Add(step.By)
 		}
 	}
 	if !e.loaded || e.rec == nil {
 		return
 	}
-	if step.by > 0 {
+	if step.By > 0 {
 		// A failed write is read again, and what it was to correct ends early then.
-		if _, err := c.updateLocked(ctx, e, delayed{step}); err != nil && !isNoChange(err) {
+		if _, err := c.updateLocked(ctx, e, protocol.TimesDelayed{Step: step}); err != nil && !protocol.IsNoChange(err) {
 			return
 		}
 	}

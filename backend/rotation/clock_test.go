@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"testing"
 	"time"
 )
@@ -16,7 +17,7 @@ func (c *twoClocks) clock() *clock {
 }
 
 // run lets time pass, looking at the clocks as the core does, and returns the steps that were believed.
-func (c *twoClocks) run(k *clock, d time.Duration) (steps []believedStep) {
+func (c *twoClocks) run(k *clock, d time.Duration) (steps []protocol.BelievedStep) {
 	for end := c.mono + d; c.mono < end; {
 		c.mono += min(clockInterval, end-c.mono)
 		if step, ok := k.look(); ok {
@@ -37,15 +38,15 @@ func TestAStepOfTheWallClockIsBelievedOnceItHasHeld(t *testing.T) {
 		}
 		is(t, "the time meanwhile", k.now(), t0.Add(c.mono))
 		r := k.read()
-		is(t, "what may lapse", r.earliest(), t0.Add(c.mono+min(by, 0)))
-		is(t, "what is ahead", r.latest(), t0.Add(c.mono+max(by, 0)))
+		is(t, "what may lapse", r.Earliest(), t0.Add(c.mono+min(by, 0)))
+		is(t, "what is ahead", r.Latest(), t0.Add(c.mono+max(by, 0)))
 		steps := c.run(k, 2*clockInterval)
-		if len(steps) != 1 || steps[0].by != by {
+		if len(steps) != 1 || steps[0].By != by {
 			t.Fatalf("%s: not believed after %s: %+v", by, stepHold, steps)
 		}
-		is(t, "from", steps[0].from, t0.Add(10*time.Minute))
+		is(t, "from", steps[0].From, t0.Add(10*time.Minute))
 		is(t, "the time then", k.now(), t0.Add(c.mono+by))
-		is(t, "quiet", k.read().quiet.After(k.now()), true)
+		is(t, "quiet", k.read().QuietUntil.After(k.now()), true)
 		is(t, "back", k.back(), min(by, 0))
 	}
 }
@@ -97,7 +98,7 @@ func TestNothingLapsesRightAfterAStart(t *testing.T) {
 	k := c.clock()
 	k.started()
 	past := t0.Add(-time.Hour)
-	is(t, "held until", k.read().lapses(past), t0.Add(startHold))
-	c.run(k, startHold)
-	is(t, "after that", k.read().lapses(past), past)
+	is(t, "held until", k.read().ExpiredAt(past), t0.Add(protocol.StartHold))
+	c.run(k, protocol.StartHold)
+	is(t, "after that", k.read().ExpiredAt(past), past)
 }

@@ -9,13 +9,14 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
-// connection is one connection's shared state: its provider, limiter and breaker, and the collector
+// connectionState is one connection's shared state: its provider, limiter and breaker, and the collector
 // that makes one request out of many looks at operation records.
-type connection struct {
+type connectionState struct {
 	name    string
-	gate    *gate
+	gate    *limiter
 	breaker breaker
 	brake   connectionBrake
 
@@ -31,26 +32,26 @@ type connection struct {
 }
 
 // connection returns the state of a connection, which exists once for a name.
-func (c *Core) connection(name string) *connection {
+func (c *Core) connection(name string) *connectionState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.conns[name]
 	if n == nil {
-		n = &connection{name: name, gate: newGate(1)}
+		n = &connectionState{name: name, gate: newLimiter(1)}
 		c.conns[name] = n
 	}
 	return n
 }
 
 // connected is the connection's provider, nil where that is to be made. It waits for nothing.
-func (n *connection) connected() *Connection {
+func (n *connectionState) connected() *Connection {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.live
 }
 
 // connect returns the connection's provider, making it if need be.
-func (c *Core) connect(ctx context.Context, name string) (*connection, *Connection, error) {
+func (c *Core) connect(ctx context.Context, name string) (*connectionState, *Connection, error) {
 	n := c.connection(name)
 	if live := n.connected(); live != nil {
 		return n, live, nil
@@ -75,7 +76,7 @@ func (c *Core) connect(ctx context.Context, name string) (*connection, *Connecti
 }
 
 // use makes a provider the connection's, unless the configuration has changed since it was made.
-func (n *connection) use(live *Connection, configs int) bool {
+func (n *connectionState) use(live *Connection, configs int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.configs != configs {
@@ -110,13 +111,13 @@ func (c *Core) ForgetConnection(name string) {
 	}
 	c.mu.Unlock()
 	for _, e := range held {
-		c.unhold(e)
-		c.scheduleAt(e, stepNone, c.opts.Now())
+		c.clearDelay(e)
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
 	}
 }
 
 // requestsPerSecond is the connection's limit, or 1 before it is known.
-func (n *connection) requestsPerSecond() float64 {
+func (n *connectionState) requestsPerSecond() float64 {
 	if live := n.connected(); live != nil {
 		return live.RequestsPerSecond
 	}
@@ -167,15 +168,15 @@ type lookAnswer struct {
 // record asks for the operation record of one instance. Questions that come while a request is under
 // way or waits for the gate go out together, in the cloud's batches; where the cloud takes one at a time
 // they go out side by side.
-func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
+func (c *Core) record(ctx context.Context, n *connectionState, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
 	if pollBatch(r) == 1 {
-		call, cancel := context.WithTimeout(ctx, timeout+gatePatience)
+		call, cancel := context.WithTimeout(ctx, timeout+limiterTimeout)
 		defer cancel()
 		records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for an operation record", func() (map[string]cloud.ResetRecord, error) {
 			return r.ResetRecords(call, []cloud.ResetRef{ref})
 		})
 		n.breaker.reportCall(ctx, c.opts.Now(), err)
-		c.opts.turn(ctx, ID{n.name, ref.InstanceID, ""})
+		c.opts.turn(ctx, ID{Connection: n.name, InstanceID: ref.InstanceID, Username: ""})
 		rec, ok := records[ref.InstanceID]
 		return rec, ok, err
 	}
@@ -190,7 +191,7 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 	n.mu.Unlock()
 	select {
 	case a := <-answer:
-		c.opts.turn(ctx, ID{n.name, ref.InstanceID, ""})
+		c.opts.turn(ctx, ID{Connection: n.name, InstanceID: ref.InstanceID, Username: ""})
 		return a.record, a.found, a.err
 	case <-ctx.Done():
 		return cloud.ResetRecord{}, false, &cloud.Error{Kind: cloud.Unavailable, Err: ctx.Err(), Message: "the operation record was not waited for"}
@@ -198,7 +199,7 @@ func (c *Core) record(ctx context.Context, n *connection, r cloud.PasswordResett
 }
 
 // collect sends the collected questions until there are none.
-func (c *Core) collect(n *connection) {
+func (c *Core) collect(n *connectionState) {
 	defer c.wg.Done()
 	for {
 		now, err := guard.Get(c.opts.Logger, "collecting questions for operation records", func() ([]look, error) { return n.nextLooks(), nil })
@@ -213,7 +214,7 @@ func (c *Core) collect(n *connection) {
 }
 
 // failLooks ends all questions, whose collector ends with them.
-func (n *connection) failLooks(err error) {
+func (n *connectionState) failLooks(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, l := range n.looks {
@@ -223,7 +224,7 @@ func (n *connection) failLooks(err error) {
 }
 
 // nextLooks takes the questions of the next request; with none, the collector has ended.
-func (n *connection) nextLooks() []look {
+func (n *connectionState) nextLooks() []look {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	// One instance may be asked about twice with different request ids; a request answers by
@@ -246,12 +247,12 @@ func (n *connection) nextLooks() []look {
 }
 
 // askFor sends one request for all the questions.
-func (c *Core) askFor(n *connection, now []look) {
+func (c *Core) askFor(n *connectionState, now []look) {
 	refs := make([]cloud.ResetRef, len(now))
 	for i, l := range now {
 		refs[i] = l.ref
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+gatePatience)
+	ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+limiterTimeout)
 	records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for operation records", func() (map[string]cloud.ResetRecord, error) {
 		return now[0].resetter.ResetRecords(ctx, refs)
 	})
@@ -268,5 +269,5 @@ func pollBatch(r cloud.PasswordResetter) int {
 	return max(cmp.Or(t.PollBatch, t.BatchSize), 1)
 }
 
-// gatePatience is how long a background request waits for the connection's limiter.
-const gatePatience = 30 * time.Second
+// limiterTimeout is how long a background request waits for the connection's limiter.
+const limiterTimeout = 30 * time.Second

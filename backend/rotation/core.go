@@ -16,6 +16,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Options are what a Core needs of its surroundings.
@@ -79,7 +80,7 @@ type Core struct {
 
 	mu       sync.Mutex
 	entries  map[ID]*entry
-	conns    map[string]*connection
+	conns    map[string]*connectionState
 	queues   map[string]*queue
 	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
 	turns    turns
@@ -109,7 +110,7 @@ func New(o Options) *Core {
 	}
 	if o.Connect == nil {
 		o.Connect = func(context.Context, string, cloud.Gate) (*Connection, error) {
-			return nil, errorf(Unavailable, "there are no connections")
+			return nil, protocol.Errorf(Unavailable, "there are no connections")
 		}
 	}
 	if o.turn == nil {
@@ -118,7 +119,7 @@ func New(o Options) *Core {
 	clock := newClock(o.Now, time.Now)
 	o.Now = clock.now
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Core{opts: o, clock: clock, entries: map[ID]*entry{}, conns: map[string]*connection{}, queues: map[string]*queue{}, bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
+	return &Core{opts: o, clock: clock, entries: map[ID]*entry{}, conns: map[string]*connectionState{}, queues: map[string]*queue{}, bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
 }
 
 func randomID() (string, error) {
@@ -175,11 +176,11 @@ type entry struct {
 	// shown is when this process first saw an attempt accepted, for the visibility grace.
 	shown map[string]time.Time
 	// pollAt and held are the worker's; notes of failures that left no trace in the record.
-	pollAt    time.Time
-	held      waiting
-	holds     int
-	panics    int // steps in a row that have panicked
-	holdCause string
+	pollAt     time.Time
+	delayed    protocol.Waiting
+	delays     int
+	panics     int // steps in a row that have panicked
+	delayCause string
 	// ownNext is the next scheduled rotation, if this process has stored it.
 	ownNext time.Time
 	// missedSince is when the first of the looks was, monotonically, that have missed the instance since one knew it.
@@ -199,7 +200,7 @@ type entry struct {
 
 	// line is where clients wait whose changes may share a write; leased tells them before they hold mu
 	// that reading this account needs one.
-	line   joiners
+	line   eventQueue
 	leased atomic.Bool
 	// sending is set during the worker's step that has taken its server's turn (see turns).
 	sending atomic.Bool
@@ -218,7 +219,7 @@ func (c *Core) entry(id ID) *entry {
 	e := c.entries[id]
 	if e == nil {
 		e = &entry{id: id}
-		if id.isGroup() {
+		if id.IsGroup() {
 			e.changes.Store(1) // not looked at yet
 		}
 		c.entries[id] = e
@@ -245,7 +246,7 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	c.know(e, a)
+	c.setRecord(e, a)
 	e.located.Store(nil) // another node may have noted another place
 	c.noteAttempts(e)
 	c.noteBrake(e, nil)
@@ -254,28 +255,28 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 }
 
 // update applies an event to the current record and writes the result, in one write, which may hold
-// other clients' changes too (see joint.go). It returns the record as it is then; with errNoChange or errStale too. A failed write may have landed, so the
+// other clients' changes too (see joint.go). It returns the record as it is then; with ErrNoChange or ErrStale too. A failed write may have landed, so the
 // record is read again before anybody uses it. The caller does not hold e.mu.
-func (c *Core) update(ctx context.Context, e *entry, ev event) (*Account, error) {
+func (c *Core) update(ctx context.Context, e *entry, ev protocol.Event) (*Account, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return c.updateLocked(ctx, e, ev)
 }
 
-func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, error) {
+func (c *Core) updateLocked(ctx context.Context, e *entry, ev protocol.Event) (*Account, error) {
 	if err := c.load(ctx, e); err != nil {
 		return nil, err
 	}
 	if e.rec == nil {
-		return nil, errorf(NotFound, "there is no account %s", e.id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", e.id)
 	}
-	next, err := transition(e.rec, ev)
+	next, err := protocol.Transition(e.rec, ev)
 	if err != nil {
 		return e.rec, err
 	}
-	next, joined := c.include(e, next)
+	next, joined := c.coalesce(e, next)
 	err = c.put(ctx, e, next)
-	conclude(joined, err)
+	finish(joined, err)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +287,7 @@ func (c *Core) updateLocked(ctx context.Context, e *entry, ev event) (*Account, 
 // put writes a record and makes it the cached one. The caller holds e.mu.
 func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	if e.dropped {
-		return errorf(Unavailable, "account %s was forgotten meanwhile, since its server is gone; try again", e.id)
+		return protocol.Errorf(Unavailable, "account %s was forgotten meanwhile, since its server is gone; try again", e.id)
 	}
 	before := e.rec
 	known := false
@@ -297,25 +298,25 @@ func (c *Core) put(ctx context.Context, e *entry, next *Account) error {
 	}()
 	if err := saveAccount(ctx, c.opts.Storage, next); err != nil {
 		e.rec, e.loaded = nil, false
-		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff)) // look again, whatever became of the write
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now().Add(protocol.MinBackoff)) // look again, whatever became of the write
 		return err
 	}
 	if e.rec == nil || !e.rec.NextRotation.Equal(next.NextRotation) {
 		e.ownNext = next.NextRotation
 	}
-	c.know(e, next)
+	c.setRecord(e, next)
 	known = true
 	c.noteAttempts(e)
 	c.noteBrake(e, before)
 	c.keepTurn(e)
-	e.announce()
+	e.notify()
 	c.pokeGroup(next)
 	return nil
 }
 
-// know makes a record the cached one. The caller holds e.mu.
-func (c *Core) know(e *entry, a *Account) {
-	if e.id.isGroup() {
+// setRecord makes a record the cached one. The caller holds e.mu.
+func (c *Core) setRecord(e *entry, a *Account) {
+	if e.id.IsGroup() {
 		if before := e.known.Swap(a); a != nil {
 			c.pokeMembers(e, before, a)
 		}
@@ -325,8 +326,8 @@ func (c *Core) know(e *entry, a *Account) {
 	e.leased.Store(a != nil && a.Settings.Mode == Leased)
 }
 
-// watch returns a channel that is closed at the record's next change. The caller holds e.mu.
-func (e *entry) watch() <-chan struct{} {
+// nextChange returns a channel that is closed at the record's next change. The caller holds e.mu.
+func (e *entry) nextChange() <-chan struct{} {
 	if e.changed == nil {
 		e.changed = make(chan struct{})
 	}
@@ -336,8 +337,8 @@ func (e *entry) watch() <-chan struct{} {
 // disagree reports whether the members of a group may not all have its value.
 func (e *entry) disagree() bool { return e.changes.Load() != e.agreed.Load() }
 
-// announce wakes who waits for a change of the record. The caller holds e.mu.
-func (e *entry) announce() {
+// notify wakes who waits for a change of the record. The caller holds e.mu.
+func (e *entry) notify() {
 	if e.changed != nil {
 		close(e.changed)
 		e.changed = nil
@@ -352,7 +353,7 @@ func (c *Core) noteAttempts(e *entry) {
 	}
 	now := time.Now()
 	seen, shown := map[string]time.Time{}, map[string]time.Time{}
-	note := func(t Attempt) {
+	note := func(t protocol.Attempt) {
 		seen[t.ID] = now
 		if first, ok := e.seen[t.ID]; ok {
 			seen[t.ID] = first
@@ -386,7 +387,7 @@ func (c *Core) Invalidate(key string) {
 	e.mu.Lock()
 	e.rec, e.loaded = nil, false
 	e.mu.Unlock()
-	c.scheduleAt(e, stepNone, c.opts.Now())
+	c.scheduleAt(e, protocol.StepNone, c.opts.Now())
 }
 
 // idOfKey is the inverse of accountKey.

@@ -45,7 +45,7 @@ func (c *Core) GoneLong(ctx context.Context) map[string][]ID {
 		}
 		free := *a
 		free.Role = ""
-		if at := free.forgottenAt(d); !at.IsZero() && clock.passed(at) {
+		if at := free.ForgottenAt(d); !at.IsZero() && clock.Passed(at) {
 			found[a.Connection] = append(found[a.Connection], a.ID)
 		}
 	}
@@ -73,8 +73,8 @@ func (c *Core) Forget(ctx context.Context, id ID, place Place) (bool, error) {
 	if err := c.load(ctx, e); err != nil || e.rec == nil {
 		return false, err
 	}
-	at := e.rec.forgottenAt(after)
-	if at.IsZero() || !c.clock.read().passed(at) || !place.same(e.rec.Place) || c.occupied(e) {
+	at := e.rec.ForgottenAt(after)
+	if at.IsZero() || !c.clock.read().Passed(at) || !place.Same(e.rec.Place) || c.occupied(e) {
 		return false, nil
 	}
 	if err := c.erase(ctx, e); err != nil {

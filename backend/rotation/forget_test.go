@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // month is the time after which the connections of these tests forget.
@@ -49,7 +50,7 @@ func TestWhatIsForgotten(t *testing.T) {
 	}{
 		{name: "gone for long", after: month, gone: month},
 		{name: "of no role ever", after: month, gone: month, change: func(a *Account) { a.LastRole = "" }},
-		{name: "due for ever", after: month, gone: month, change: due(DueRevoked)},
+		{name: "due for ever", after: month, gone: month, change: due(protocol.DueRevoked)},
 		{name: "never read", after: month, gone: month, change: func(a *Account) { a.Versions = nil }},
 		{name: "not yet", after: month, gone: month - time.Second, kept: true},
 		{name: "the server exists", after: month, gone: month, change: func(a *Account) { a.Gone = time.Time{} }, kept: true},
@@ -58,7 +59,7 @@ func TestWhatIsForgotten(t *testing.T) {
 		{name: "leased", after: month, gone: month, change: holding("n", 1, 99*month), kept: true},
 		{name: "a rotation has begun", after: month, gone: month, change: func(a *Account) { rotating(sent("a"))(a); placed(genuine)(a) }, kept: true},
 		{name: "no attempt of it is open", after: month, gone: month, change: func(a *Account) { rotating()(a); placed(genuine)(a) }, kept: true},
-		{name: "an old attempt is open", after: month, gone: month, change: func(a *Account) { a.OldUnresolved = []Attempt{sentTo(genuine, "a")} }, kept: true},
+		{name: "an old attempt is open", after: month, gone: month, change: func(a *Account) { a.OldUnresolved = []protocol.Attempt{sentTo(genuine, "a")} }, kept: true},
 		{name: "the server may have another password", after: month, gone: month, change: func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: genuine}} }, kept: true},
 		{name: "the connection leads elsewhere", after: month, gone: month, led: lying, kept: true},
 		{name: "another place says so", after: month, gone: month, asked: lying, kept: true, named: true},
@@ -175,7 +176,7 @@ func TestNothingIsForgottenRightAfterAStart(t *testing.T) {
 			if done, err := core.Forget(ctx, a.ID, genuine); done != forgotten || named != forgotten || err != nil {
 				t.Fatalf("named %v, forgotten %v, %v; want %v", named, done, err, forgotten)
 			}
-			pass(startHold + time.Second)
+			pass(protocol.StartHold + time.Second)
 		}
 	})
 }
@@ -203,7 +204,7 @@ func TestAForgottenEntryWritesNothing(t *testing.T) {
 		if core.entry(a.ID) == stale {
 			t.Fatal("the old entry stands for the new account")
 		}
-		if _, err := core.update(ctx, stale, madeDue{reason: DueManual, at: time.Now()}); !wanted(err, NotFound) {
+		if _, err := core.update(ctx, stale, protocol.RotationRequested{Reason: protocol.DueManual, At: time.Now()}); !wanted(err, NotFound) {
 			t.Errorf("a change through the old entry: %v", err)
 		}
 		stale.mu.Lock()
@@ -215,7 +216,7 @@ func TestAForgottenEntryWritesNothing(t *testing.T) {
 			t.Errorf("a write through the old entry: %v", err)
 		}
 		stale.mu.Unlock()
-		core.scheduleAt(stale, stepNone, time.Now())
+		core.scheduleAt(stale, protocol.StepNone, time.Now())
 		core.Start()
 		pass(time.Minute)
 		after, err := loadAccount(ctx, s, a.ID)

@@ -10,12 +10,12 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// gate paces the requests of one connection: each API action has its own limiter with a burst of 1,
+// limiter paces the requests of one connection: each API action has its own limiter with a burst of 1,
 // and interactive callers pass before background ones. It implements cloud.Gate.
-type gate struct {
+type limiter struct {
 	mu    sync.Mutex
 	limit rate.Limit
-	lanes map[string]*lane
+	lanes map[string]*actionQueue
 }
 
 // pace is the share of a connection's limit that its requests take. Spaced by exactly the limit, a request
@@ -23,14 +23,14 @@ type gate struct {
 // then sees one too many within a second. The rest gives them about 40 ms, at any limit.
 const pace = 0.96
 
-func newGate(requestsPerSecond float64) *gate {
-	return &gate{limit: paced(requestsPerSecond), lanes: map[string]*lane{}}
+func newLimiter(requestsPerSecond float64) *limiter {
+	return &limiter{limit: paced(requestsPerSecond), lanes: map[string]*actionQueue{}}
 }
 
 func paced(requestsPerSecond float64) rate.Limit { return rate.Limit(pace * requestsPerSecond) }
 
 // setRate changes the limit of all actions.
-func (g *gate) setRate(requestsPerSecond float64) {
+func (g *limiter) setRate(requestsPerSecond float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limit = paced(requestsPerSecond)
@@ -40,7 +40,7 @@ func (g *gate) setRate(requestsPerSecond float64) {
 }
 
 // waiting counts the requests that wait, by action.
-func (g *gate) waiting() map[string]int {
+func (g *limiter) waiting() map[string]int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	out := map[string]int{}
@@ -54,8 +54,8 @@ func (g *gate) waiting() map[string]int {
 	return out
 }
 
-// lane is one API action's queue.
-type lane struct {
+// actionQueue is one API action's queue.
+type actionQueue struct {
 	limiter *rate.Limiter
 
 	mu          sync.Mutex
@@ -66,11 +66,11 @@ type lane struct {
 }
 
 // Wait implements cloud.Gate.
-func (g *gate) Wait(ctx context.Context, action string) error {
+func (g *limiter) Wait(ctx context.Context, action string) error {
 	g.mu.Lock()
 	l := g.lanes[action]
 	if l == nil {
-		l = &lane{limiter: rate.NewLimiter(g.limit, 1)}
+		l = &actionQueue{limiter: rate.NewLimiter(g.limit, 1)}
 		g.lanes[action] = l
 	}
 	g.mu.Unlock()
@@ -105,7 +105,7 @@ func (g *gate) Wait(ctx context.Context, action string) error {
 const maxPassed = 4
 
 // serve gives turns until nobody waits. It runs only while somebody does.
-func (l *lane) serve() {
+func (l *actionQueue) serve() {
 	for {
 		// The delay is taken before a waiter is chosen, so that one who comes meanwhile and is
 		// interactive still goes first.
@@ -134,7 +134,7 @@ func (l *lane) serve() {
 }
 
 // leave takes a waiter out of the queue and reports whether it was still there.
-func (l *lane) leave(turn chan struct{}) bool {
+func (l *actionQueue) leave(turn chan struct{}) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, q := range []*[]chan struct{}{&l.interactive, &l.background} {

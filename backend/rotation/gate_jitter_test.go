@@ -16,7 +16,7 @@ func TestGateKeepsTheLimitAtTheCloud(t *testing.T) {
 	for _, limit := range []int{1, 2, 10, 20, 100} {
 		for seed := range uint64(5) {
 			synctest.Test(t, func(t *testing.T) {
-				g, delays := newGate(float64(limit)), rand.New(rand.NewPCG(seed, uint64(limit)))
+				g, delays := newLimiter(float64(limit)), rand.New(rand.NewPCG(seed, uint64(limit)))
 				var mu sync.Mutex
 				var left, arrived []time.Time
 				var workers sync.WaitGroup

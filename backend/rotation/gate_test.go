@@ -42,7 +42,7 @@ func (c *crossings) names() (names []string) {
 
 func TestGateKeepsTheRatePerAction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, c := newGate(10), &crossings{began: time.Now()}
+		g, c := newLimiter(10), &crossings{began: time.Now()}
 		var wg sync.WaitGroup
 		for range 20 {
 			for _, action := range []string{"reset", "describe"} {
@@ -68,7 +68,7 @@ func TestGateKeepsTheRatePerAction(t *testing.T) {
 
 func TestGateLetsInteractiveRequestsPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, c := newGate(1), &crossings{began: time.Now()}
+		g, c := newLimiter(1), &crossings{began: time.Now()}
 		var wg sync.WaitGroup
 		wait := func(ctx context.Context, who string) {
 			wg.Go(func() {
@@ -96,7 +96,7 @@ func TestGateLetsInteractiveRequestsPass(t *testing.T) {
 
 func TestGateForgetsWhoGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
+		g := newLimiter(1)
 		if err := g.Wait(t.Context(), "reset"); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestGateForgetsWhoGivesUp(t *testing.T) {
 
 func TestGateTakesANewRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
+		g := newLimiter(1)
 		if err := g.Wait(t.Context(), "reset"); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"strings"
 )
@@ -36,9 +37,9 @@ func (c *Core) BindGroup(ctx context.Context, connection, provider, role string,
 	if base = e.rec; base == nil {
 		base = &Account{ID: e.id, Provider: provider}
 	}
-	next, err := transition(base, grouped{role: role, settings: s, members: members, at: c.opts.Now()})
+	next, err := protocol.Transition(base, protocol.GroupBound{Role: role, Settings: s, Members: members, At: c.opts.Now()})
 	switch {
-	case errors.Is(err, errNoChange):
+	case errors.Is(err, protocol.ErrNoChange):
 	case err != nil:
 		return err
 	default:
@@ -69,16 +70,16 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", e.id, err)
 	}
-	c.know(e, nil)
-	e.announce()
+	c.setRecord(e, nil)
+	e.notify()
 	c.unschedule(e)
 	return nil
 }
 
 // leave takes one account out of its group.
 func (c *Core) leave(ctx context.Context, role string, id ID) error {
-	_, err := c.update(ctx, c.entry(id), left{role: role, at: c.opts.Now()})
-	if errors.Is(err, errNoChange) || isNotFound(err) {
+	_, err := c.update(ctx, c.entry(id), protocol.MemberLeft{Role: role, At: c.opts.Now()})
+	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
 		return nil
 	}
 	return err

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time
 			if err := c.agreeNow(ctx, e); err != nil {
 				e.mu.Lock()
 				defer e.mu.Unlock()
-				return nil, e.watch(), err
+				return nil, e.nextChange(), err
 			}
 		}
 		return c.tryRead(ctx, e, role)
@@ -39,7 +40,7 @@ func (c *Core) holders(ctx context.Context, group ID, batch string) ([]ID, error
 	}
 	var ids []ID
 	for _, m := range members {
-		if m.has(batch) {
+		if m.Confirmed(batch) {
 			ids = append(ids, m.ID)
 		}
 	}
@@ -52,7 +53,7 @@ func (c *Core) agreeNow(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if g == nil || g.Pending != nil || g.current() == nil {
+	if g == nil || g.Pending != nil || g.Current() == nil {
 		return nil // tryRead knows what to say
 	}
 	members, err := c.members(ctx, g)
@@ -62,14 +63,14 @@ func (c *Core) agreeNow(ctx context.Context, e *entry) error {
 	have := 0
 	for _, m := range members {
 		switch {
-		case m.awaits(g.current().Batch):
-			return g.notAgreed()
-		case m.has(g.current().Batch):
+		case m.Awaits(g.Current().Batch):
+			return g.NotAgreedError()
+		case m.Confirmed(g.Current().Batch):
 			have++
 		}
 	}
 	if have == 0 && len(members) > 0 {
-		return g.notAgreed()
+		return g.NotAgreedError()
 	}
 	return nil
 }
@@ -82,11 +83,11 @@ func (c *Core) ReadMember(ctx context.Context, id ID, wait time.Duration) (*Answ
 		return nil, err
 	}
 	if member == nil {
-		return nil, errorf(NotFound, "there is no account %s", id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
-	groupID, ok := member.group()
+	groupID, ok := member.Group()
 	if !ok {
-		return nil, errorf(Conflict, "account %s does not share its password", id)
+		return nil, protocol.Errorf(Conflict, "account %s does not share its password", id)
 	}
 	return c.waitFor(ctx, c.entry(groupID), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
 		return c.tryReadMember(ctx, e, id)
@@ -108,7 +109,7 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 		return nil, nil, err
 	}
 	if e.rec == nil {
-		return nil, nil, errorf(NotFound, "role %s has no shared password yet; write the role again", e.id.Username)
+		return nil, nil, protocol.Errorf(NotFound, "role %s has no shared password yet; write the role again", e.id.Username)
 	}
 	if err := c.startFirst(ctx, e); err != nil {
 		return nil, nil, err
@@ -120,40 +121,40 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 		return nil, nil, err
 	}
 	if member == nil {
-		return nil, nil, errorf(NotFound, "there is no account %s", id)
+		return nil, nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
-	if group, ok := member.group(); !ok || group != e.id { // it has left meanwhile
-		return nil, nil, errorf(Conflict, "account %s does not share the password of role %s any more", id, e.rec.Role)
+	if group, ok := member.Group(); !ok || group != e.id { // it has left meanwhile
+		return nil, nil, protocol.Errorf(Conflict, "account %s does not share the password of role %s any more", id, e.rec.Role)
 	}
 	if !member.Gone.IsZero() {
-		return nil, nil, c.explainMember(id, member.readable(c.opts.Now()))
+		return nil, nil, c.explainMember(id, member.CheckReadable(c.opts.Now()))
 	}
-	if err := member.cannotRead(e.rec, c.opts.Now()); err != nil {
-		return nil, e.watch(), c.explainMember(id, err)
+	if err := member.CheckMemberReadable(e.rec, c.opts.Now()); err != nil {
+		return nil, e.nextChange(), c.explainMember(id, err)
 	}
-	var grant Grant
+	var grant protocol.Grant
 	by := readerOf(ctx)
-	ev := handed{batch: member.current().Batch, disclosed: disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: &grant, role: by.Role, owner: by.Owner}}
+	ev := protocol.MemberDisclosed{Batch: member.Current().Batch, VersionDisclosed: protocol.VersionDisclosed{At: c.opts.Now(), TTL: askedTTL(ctx), Grant: &grant, Role: by.Role, Owner: by.Owner}}
 	if e.rec.Settings.Mode == Leased {
-		if ev.nonce, err = c.opts.NewID(); err != nil {
+		if ev.Nonce, err = c.opts.NewID(); err != nil {
 			return nil, nil, err
 		}
 	}
-	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
-		return nil, e.watch(), err
+	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, protocol.ErrNoChange) {
+		return nil, e.nextChange(), err
 	}
 	answer := answerOf(member, grant)
 	answer.Settings, answer.NextRotation = e.rec.Settings, c.replacedAt(e)
 	answer.Group = e.id
-	answer.Version.Number = e.rec.numberOf(member.current().Batch)
+	answer.Version.Number = e.rec.NumberOf(member.Current().Batch)
 	return answer, nil, nil
 }
 
 // viewMember is the part of view that tells of a membership. g is the group's record; nil: it is not known here.
 func (c *Core) viewMember(v *View, a, g *Account) {
-	v.Joining = a.Joining != "" && (g == nil || a.waitsToJoin(g))
+	v.Joining = a.Joining != "" && (g == nil || a.WaitsToJoin(g))
 	if !a.LeftOut.IsZero() {
-		v.LeftOut, v.LeftOutReason = a.LeftOut, a.whyLeftOut()
+		v.LeftOut, v.LeftOutReason = a.LeftOut, a.WhyLeftOut()
 	}
 }
 
@@ -172,8 +173,8 @@ func (c *Core) Outside(ctx context.Context, connection, role string) (leftOut ma
 	for _, m := range members {
 		switch {
 		case !m.LeftOut.IsZero():
-			leftOut[m.InstanceID] = m.whyLeftOut()
-		case m.waitsToJoin(g):
+			leftOut[m.InstanceID] = m.WhyLeftOut()
+		case m.WaitsToJoin(g):
 			joining = append(joining, m.InstanceID)
 		}
 	}

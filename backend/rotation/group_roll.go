@@ -12,6 +12,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // members returns the records of a group's accounts that still exist at their cloud.
@@ -37,11 +38,11 @@ func (c *Core) forgive(ctx context.Context, group ID) error {
 	}
 	for _, id := range g.Members {
 		e := c.entry(id)
-		c.unhold(e)
+		c.clearDelay(e)
 		if m, err := c.get(ctx, id); err == nil && m != nil {
 			c.liftBrake(m)
 		}
-		if err := c.apply(ctx, e, forgiven{at: c.opts.Now()}); err != nil && !isNotFound(err) {
+		if err := c.apply(ctx, e, protocol.MemberForgiven{At: c.opts.Now()}); err != nil && !isNotFound(err) {
 			return err
 		}
 	}
@@ -51,22 +52,22 @@ func (c *Core) forgive(ctx context.Context, group ID) error {
 // pokeMembers has a group's members planned anew, and the group look at them, where it offers them another
 // value now.
 func (c *Core) pokeMembers(e *entry, before, after *Account) {
-	if before != nil && before.offers() == after.offers() && slices.Equal(before.Members, after.Members) {
+	if before != nil && before.Offers() == after.Offers() && slices.Equal(before.Members, after.Members) {
 		return
 	}
 	e.changes.Add(1)
 	now := c.opts.Now()
 	for _, id := range after.Members {
-		c.scheduleAt(c.entry(id), stepNone, now)
+		c.scheduleAt(c.entry(id), protocol.StepNone, now)
 	}
 }
 
 // pokeGroup asks for a look at a member's group, after the member's record changed.
 func (c *Core) pokeGroup(a *Account) {
-	if id, ok := a.group(); ok {
+	if id, ok := a.Group(); ok {
 		e := c.entry(id)
 		e.changes.Add(1)
-		c.scheduleAt(e, stepNone, c.opts.Now())
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
 	}
 }
 
@@ -76,38 +77,38 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 	if err != nil {
 		return err
 	}
-	if g.crowded() {
-		c.hold(e, g.tooManyPlaces())
+	if g.NoRoomForValue() {
+		c.delay(e, g.TooManyPlaces())
 		return nil
 	}
 	if len(members) == 0 {
-		c.hold(e, fmt.Errorf("role %s has no instance", g.Role))
+		c.delay(e, fmt.Errorf("role %s has no instance", g.Role))
 		return nil
 	}
 	value, err := c.sharedPassword(ctx, members, live)
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
 	id, err := c.opts.NewID()
 	if err != nil {
 		return err
 	}
-	if err := c.invite(ctx, members, invited{role: g.Role, batch: id}); err != nil {
+	if err := c.invite(ctx, members, protocol.MemberInvited{Role: g.Role, Batch: id}); err != nil {
 		return err
 	}
-	c.unhold(e)
-	return c.apply(ctx, e, batched{id: id, password: value, replace: replace, at: c.opts.Now(), place: live.Place})
+	c.clearDelay(e)
+	return c.apply(ctx, e, protocol.BatchStarted{ID: id, Password: value, Replace: replace, At: c.opts.Now(), Place: live.Place})
 }
 
 // invite tells the members for which a batch is about to be made that they may be sent it. The others of the
 // role, and who joins or comes back later, wait for the next one.
-func (c *Core) invite(ctx context.Context, members []*Account, ev invited) error {
+func (c *Core) invite(ctx context.Context, members []*Account, ev protocol.MemberInvited) error {
 	for some := range slices.Chunk(members, inviters) {
 		errs := make([]error, len(some))
 		var wg sync.WaitGroup
 		for i, m := range some {
-			if _, err := transition(m, ev); err != nil {
+			if _, err := protocol.Transition(m, ev); err != nil {
 				continue
 			}
 			wg.Go(func() {
@@ -149,74 +150,74 @@ func joint(r cloud.PasswordResetter, a *Account) bool {
 }
 
 // rollout looks at a group's members and decides what its worker is to do.
-func (c *Core) rollout(ctx context.Context, g *Account, r cloud.PasswordResetter) (rollout, error) {
+func (c *Core) rollout(ctx context.Context, g *Account, r cloud.PasswordResetter) (protocol.Rollout, error) {
 	members, err := c.members(ctx, g)
 	if err != nil {
-		return rollout{}, err
+		return protocol.Rollout{}, err
 	}
-	known := make([]groupMember, len(members))
-	stop, o := c.connection(g.Connection).brake.holds(c.opts.Now()), g.offers()
+	known := make([]protocol.GroupMember, len(members))
+	stop, o := c.connection(g.Connection).brake.holds(c.opts.Now()), g.Offers()
 	for i, m := range members {
 		e, together := c.entry(m.ID), joint(r, m)
 		e.mu.Lock()
-		known[i] = groupMember{Account: m, joint: together, held: e.holds > 0, heldUntil: e.held.until}
-		if begins := m.Pending == nil || m.Pending.Batch != o.batch; begins && !o.forced {
-			known[i].heldUntil = later(known[i].heldUntil, stop.until) // rule 25
+		known[i] = protocol.GroupMember{Account: m, Joint: together, Held: e.delays > 0, HeldUntil: e.delayed.Until}
+		if begins := m.Pending == nil || m.Pending.Batch != o.Batch; begins && !o.Forced {
+			known[i].HeldUntil = protocol.Latest(known[i].HeldUntil, stop.Until) // rule 25
 		}
 		e.mu.Unlock()
 	}
-	return planRollout(g, known, c.opts.Now()), nil
+	return protocol.PlanRollout(g, known, c.opts.Now()), nil
 }
 
-// roll does what needs no cloud on the way of a group's members to its value: the batch, or for those that
+// rollOut does what needs no cloud on the way of a group's members to its value: the batch, or for those that
 // lag behind the current version.
-func (c *Core) roll(ctx context.Context, e *entry, g *Account) error {
+func (c *Core) rollOut(ctx context.Context, e *entry, g *Account) error {
 	changes := e.changes.Load() // before the look, so that a change during it is not lost
 	now := c.opts.Now()
 	e.looking(now)
 	_, live, err := c.connect(ctx, e.id.Connection)
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
-	if m := live.moved(now); m.changes(g) {
+	if m := live.moved(now); m.Changes(g) {
 		return c.relocate(ctx, e, m)
 	}
 	r, err := live.resetter(g.Settings.ResetMethod)
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
 	plan, err := c.rollout(ctx, g, r)
 	if err != nil {
 		return err
 	}
-	if done, err := c.rollElsewhere(ctx, e, g, plan, live); done || err != nil {
-		e.looked(changes, rollout{next: now.Add(rollInterval), awaited: 1})
+	if done, err := c.rollOutElsewhere(ctx, e, g, plan, live); done || err != nil {
+		e.looked(changes, protocol.Rollout{Next: now.Add(protocol.RolloutInterval), Awaited: 1})
 		return err
 	}
-	batch := g.offers().batch
-	for _, m := range plan.supersede {
-		if err := c.apply(ctx, c.entry(m.ID), superseded{batch: batch}); err != nil {
+	batch := g.Offers().Batch
+	for _, m := range plan.Supersede {
+		if err := c.apply(ctx, c.entry(m.ID), protocol.BatchSuperseded{Batch: batch}); err != nil {
 			return err
 		}
 	}
-	for _, m := range plan.leaveOut {
-		if err := c.apply(ctx, c.entry(m.ID), leftOut{at: now}); err != nil {
+	for _, m := range plan.LeaveOut {
+		if err := c.apply(ctx, c.entry(m.ID), protocol.MemberLeftOut{At: now}); err != nil {
 			return err
 		}
 		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.String(), "role", g.Role,
-			"reason", m.whyLeftOut())
+			"reason", m.WhyLeftOut())
 	}
 	e.looked(changes, plan)
 	switch {
-	case plan.replace:
+	case plan.Replace:
 		return c.beginBatch(ctx, e, g, live, true)
-	case plan.agree:
-		c.unhold(e)
-		return c.apply(ctx, e, agreed{batch: batch, at: now})
-	case plan.due && g.Due == nil:
-		return c.apply(ctx, e, madeDue{reason: DueJoiner, at: now})
+	case plan.Agree:
+		c.clearDelay(e)
+		return c.apply(ctx, e, protocol.BatchConfirmed{Batch: batch, At: now})
+	case plan.Due && g.Due == nil:
+		return c.apply(ctx, e, protocol.RotationRequested{Reason: protocol.DueJoiner, At: now})
 	}
 	return nil
 }
@@ -229,11 +230,11 @@ func (e *entry) looking(now time.Time) {
 }
 
 // looked notes the end of a look at a group's members, as they were at that count of changes.
-func (e *entry) looked(changes uint64, plan rollout) {
+func (e *entry) looked(changes uint64, plan protocol.Rollout) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.seenChanges, e.pollAt, e.together = changes, plan.next, len(plan.together) > 0
-	if e.rec != nil && e.rec.Pending == nil && plan.awaited == 0 {
+	e.seenChanges, e.pollAt, e.together = changes, plan.Next, len(plan.Together) > 0
+	if e.rec != nil && e.rec.Pending == nil && plan.Awaited == 0 {
 		e.agreed.Store(changes)
 	}
 }
@@ -241,39 +242,39 @@ func (e *entry) looked(changes uint64, plan rollout) {
 // nextLook is when a group's members are to be looked at; zero: when one of them changes. The caller holds e.mu.
 func (e *entry) nextLook() time.Time {
 	if e.seenChanges != e.changes.Load() {
-		return e.lastLook.Add(rollInterval)
+		return e.lastLook.Add(protocol.RolloutInterval)
 	}
 	return e.pollAt
 }
 
 // sendTogether sends a group's value in one joint request to as many members as that takes.
-func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	plan, err := c.rollout(ctx, g, r)
 	if err != nil {
 		return err
 	}
-	next := plan.together
+	next := plan.Together
 	if len(next) > 0 {
 		next = sameReset(next, r.ResetTraits().BatchSize)
 	}
-	o := g.offers()
+	o := g.Offers()
 	defer func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.together = len(next) < len(plan.together)
-		e.pollAt = c.opts.Now().Add(rollInterval) // some may be held back, which changes no record
+		e.together = len(next) < len(plan.Together)
+		e.pollAt = c.opts.Now().Add(protocol.RolloutInterval) // some may be held back, which changes no record
 	}()
-	return c.sendBatch(ctx, next, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason, place: o.place}, g.Settings.ResetMethod, n, live, r)
+	return c.sendBatch(ctx, next, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place}, g.Settings.ResetMethod, n, live, r)
 }
 
 // sendMember sends its group's value to one member, which has come to its turn in the connection's queue.
-func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	if joint(r, rec) && rec.Backoff == nil {
 		return nil // the connection was not known when this was planned
 	}
 	defer c.leaveTurn(e)
-	if rec.full() {
-		c.hold(e, rec.tooManyCandidates())
+	if rec.CandidatesFull() {
+		c.delay(e, rec.TooManyCandidates())
 		return nil
 	}
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
@@ -284,16 +285,16 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 	if err != nil || g == nil {
 		return err
 	}
-	o := g.offers()
-	if o.batch == "" || rec.toward(o.batch) != isReady {
+	o := g.Offers()
+	if o.Batch == "" || rec.Standing(o.Batch) != protocol.IsReady {
 		return nil // it is another value by now
 	}
 	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
 	if err != nil {
 		return err
 	}
-	next, err := c.update(ctx, e, joined{role: o.role, password: o.password, batch: o.batch, reason: o.reason, place: o.place, attempt: t.Attempt})
-	if errors.Is(err, errStale) {
+	next, err := c.update(ctx, e, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place, Attempt: t.Attempt})
+	if errors.Is(err, protocol.ErrStale) {
 		return nil
 	}
 	if err != nil {
@@ -328,7 +329,7 @@ type part struct {
 // sendBatch looks at each account's instance, then records the value and an attempt in each account, and
 // only then sends one request for those that were recorded. What is known of the request then is
 // recorded in each of them. All looks come before the first record, since an attempt may not wait long.
-func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, method string, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.MemberJoined, method string, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	defer func() {
 		for _, m := range members {
 			c.leaveTurn(c.entry(m.ID))
@@ -349,7 +350,7 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev joined, met
 	if len(parts) == 0 {
 		return failed
 	}
-	reset := resetOf(parts[0].rec, ev.password, parts[0].prepared)
+	reset := resetOf(parts[0].rec, ev.Password, parts[0].prepared)
 	reset.InstanceIDs = nil
 	sendBy := parts[0].attempt.sendBy
 	for _, p := range parts {
@@ -395,13 +396,13 @@ func (c *Core) sideBySide(ctx context.Context, parts []*part, do func(*part) (bo
 
 // join records the value and an attempt in one account. It does not where that is not to be sent now, as
 // while the role's reset method is being changed and the account does not have the group's yet.
-func (c *Core) join(ctx context.Context, p *part, ev joined, method string, live *Connection) (ok bool, err error) {
+func (c *Core) join(ctx context.Context, p *part, ev protocol.MemberJoined, method string, live *Connection) (ok bool, err error) {
 	if p.attempt, err = c.newAttempt(method, p.operation, live); err != nil {
 		return false, err
 	}
-	ev.attempt = p.attempt.Attempt
+	ev.Attempt = p.attempt.Attempt
 	rec, err := c.update(ctx, p.entry, ev)
-	if errors.Is(err, errStale) {
+	if errors.Is(err, protocol.ErrStale) {
 		return false, nil
 	}
 	if err != nil {

@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // TestFailingMemberKeepsTheBatch: three reported failures reject the value of a single account, but
 // not that of a group's member, since replacing it would reset all the others.
 func TestFailingMemberKeepsTheBatch(t *testing.T) {
 	for _, shared := range []bool{true, false} {
-		a := &Account{ID: ID{"conn", "i-1", "root"}, Role: "role", Settings: Settings{CanReset: true, SharedPassword: shared}, Due: &Due{Reason: DueManual}}
+		a := &Account{ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Role: "role", Settings: Settings{CanReset: true, SharedPassword: shared}, Due: &protocol.Due{Reason: protocol.DueManual}}
 		for i := range 4 {
 			id := string(rune('a' + i))
-			var ev event = retried{attempt: Attempt{ID: id}}
+			var ev protocol.Event = protocol.AttemptRepeated{Attempt: protocol.Attempt{ID: id}}
 			if i == 0 {
-				ev = begun{password: "pw", batch: map[bool]string{true: "batch"}[shared], attempt: Attempt{ID: id}}
+				ev = protocol.RotationStarted{Password: "pw", Batch: map[bool]string{true: "batch"}[shared], Attempt: protocol.Attempt{ID: id}}
 			}
-			for _, ev := range []event{ev, accepted{attempt: id, requestID: "op-" + id}, observed{record: cloud.ResetRecord{OperationID: "op-" + id, State: cloud.OperationFailed}}} {
-				next, err := transition(a, ev)
+			for _, ev := range []protocol.Event{ev, protocol.AttemptAccepted{Attempt: id, RequestID: "op-" + id}, protocol.OperationObserved{Record: cloud.ResetRecord{OperationID: "op-" + id, State: cloud.OperationFailed}}} {
+				next, err := protocol.Transition(a, ev)
 				if err != nil {
-					if !shared && i == 3 && errors.Is(err, errStale) {
+					if !shared && i == 3 && errors.Is(err, protocol.ErrStale) {
 						break // it was rejected after the third
 					}
 					t.Fatalf("shared %v, attempt %d: %T: %v", shared, i, ev, err)
@@ -42,14 +43,14 @@ func TestFailingMemberKeepsTheBatch(t *testing.T) {
 // max_ttl, even if the others never get it.
 func TestBatchHandedOutEarlyEndsInTime(t *testing.T) {
 	start := at(t, "2026-01-01T00:00:00Z")
-	g := &Account{ID: GroupID("conn", "role"), Role: "role", Due: &Due{Reason: DueFirst}, Pending: &Pending{Password: "pw", Batch: "b"},
+	g := &Account{ID: GroupID("conn", "role"), Role: "role", Due: &protocol.Due{Reason: protocol.DueFirst}, Pending: &protocol.Pending{Password: "pw", Batch: "b"},
 		Settings: Settings{Mode: Leased, SharedPassword: true, CanReset: true, TTL: 5 * time.Minute, MaxTTL: 10 * time.Minute}}
 	for _, c := range []struct {
 		after time.Duration
 		ttl   time.Duration // 0: refused
 	}{{0, 5 * time.Minute}, {7 * time.Minute, 3 * time.Minute}, {10 * time.Minute, 0}, {30 * time.Minute, 0}} {
-		var grant Grant
-		next, err := transition(g, handed{batch: "b", disclosed: disclosed{nonce: c.after.String(), at: start.Add(c.after), grant: &grant}})
+		var grant protocol.Grant
+		next, err := protocol.Transition(g, protocol.MemberDisclosed{Batch: "b", VersionDisclosed: protocol.VersionDisclosed{Nonce: c.after.String(), At: start.Add(c.after), Grant: &grant}})
 		if c.ttl == 0 {
 			var refused *Error
 			if !errors.As(err, &refused) || refused.Kind != NotReadable {
@@ -64,7 +65,7 @@ func TestBatchHandedOutEarlyEndsInTime(t *testing.T) {
 	}
 	// Replacing the batch takes its leases along: they are of no version, so that their ends and
 	// renewals mean nothing to the next one.
-	g, err := transition(g, batched{id: "c", password: "other", replace: true, at: start})
+	g, err := protocol.Transition(g, protocol.BatchStarted{ID: "c", Password: "other", Replace: true, At: start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestBatchHandedOutEarlyEndsInTime(t *testing.T) {
 // TestGateKeepsBackgroundGoing: clients go first, and cannot keep the background waiting for ever.
 func TestGateKeepsBackgroundGoing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(10)
+		g := newLimiter(10)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		for range 3 {
@@ -137,8 +138,8 @@ func TestMissedInstanceStaysForAWhile(t *testing.T) {
 		"once":                     {[]time.Duration{time.Second}, false},
 		"for a little less":        {[]time.Duration{MissApart - time.Second}, false},
 		"twice, seen in between":   {[]time.Duration{MissApart - time.Second, MissApart - time.Second}, false},
-		"for longer":               {[]time.Duration{2*MissApart + maxBackoff}, true},
-		"first shortly, then long": {[]time.Duration{time.Second, 2*MissApart + maxBackoff}, true},
+		"for longer":               {[]time.Duration{2*MissApart + protocol.MaxBackoff}, true},
+		"first shortly, then long": {[]time.Duration{time.Second, 2*MissApart + protocol.MaxBackoff}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -152,7 +153,7 @@ func TestMissedInstanceStaysForAWhile(t *testing.T) {
 					if i > 0 {
 						gone(false)
 						_, _ = w.node.core.Rotate(ctx, id, 0)
-						pass(maxBackoff)
+						pass(protocol.MaxBackoff)
 						if a := w.record(id); a.LastVersion == 0 {
 							t.Fatalf("shown again, and not rotated: %s", describe(a))
 						}

@@ -11,14 +11,15 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"sync"
 )
 
-// joiner is one client's change that waits for the record.
-type joiner struct {
+// queuedEvent is one client's change that waits for the record.
+type queuedEvent struct {
 	ctx context.Context
-	ev  event
+	ev  protocol.Event
 
 	// The rest belongs to whoever holds the entry.
 
@@ -27,61 +28,61 @@ type joiner struct {
 	err  error    // of the write
 }
 
-// joiners are the clients that wait in line for one record.
-type joiners struct {
+// eventQueue are the clients that wait in line for one record.
+type eventQueue struct {
 	mu      sync.Mutex
-	waiting []*joiner
+	waiting []*queuedEvent
 }
 
-// lineUp registers a change, before the caller waits for e.mu. Having got that, the caller asks
+// enqueue registers a change, before the caller waits for e.mu. Having got that, the caller asks
 // included.
-func (e *entry) lineUp(ctx context.Context, ev event) *joiner {
-	j := &joiner{ctx: ctx, ev: ev}
+func (e *entry) enqueue(ctx context.Context, ev protocol.Event) *queuedEvent {
+	j := &queuedEvent{ctx: ctx, ev: ev}
 	e.line.mu.Lock()
 	defer e.line.mu.Unlock()
 	e.line.waiting = append(e.line.waiting, j)
 	return j
 }
 
-// included reports whether the change is written, or could not be, by another caller. If not, it leaves
+// takeResult reports whether the change is written, or could not be, by another caller. If not, it leaves
 // the line, and it is the caller's turn. The caller holds e.mu.
-func (e *entry) included(j *joiner) bool {
+func (e *entry) takeResult(j *queuedEvent) bool {
 	if j.done {
 		return true
 	}
 	e.line.mu.Lock()
 	defer e.line.mu.Unlock()
-	e.line.waiting = slices.DeleteFunc(e.line.waiting, func(other *joiner) bool { return other == j })
+	e.line.waiting = slices.DeleteFunc(e.line.waiting, func(other *queuedEvent) bool { return other == j })
 	return false
 }
 
-// updateJointly is update for a change that may share its write with those of other clients.
-func (c *Core) updateJointly(ctx context.Context, e *entry, ev event) error {
-	j := e.lineUp(ctx, ev)
+// updateCoalesced is update for a change that may share its write with those of other clients.
+func (c *Core) updateCoalesced(ctx context.Context, e *entry, ev protocol.Event) error {
+	j := e.enqueue(ctx, ev)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.included(j) {
+	if e.takeResult(j) {
 		return j.err
 	}
 	_, err := c.updateLocked(ctx, e, ev)
 	return err
 }
 
-// include makes the changes that wait in line to a record which is about to be written. A change that
+// coalesce makes the changes that wait in line to a record which is about to be written. A change that
 // is refused, or needs no write, stays in line: its caller shall see to it. The caller holds e.mu.
-func (c *Core) include(e *entry, rec *Account) (*Account, []*joiner) {
+func (c *Core) coalesce(e *entry, rec *Account) (*Account, []*queuedEvent) {
 	if !c.isLocated(e) {
 		return rec, nil // a reader has to see first whether the version fits the connection's place
 	}
 	e.line.mu.Lock()
 	defer e.line.mu.Unlock()
-	var joined, left []*joiner
+	var joined, left []*queuedEvent
 	for _, j := range e.line.waiting {
-		if _, grants := j.ev.(disclosed); grants && j.ctx.Err() != nil {
+		if _, grants := j.ev.(protocol.VersionDisclosed); grants && j.ctx.Err() != nil {
 			left = append(left, j) // nobody waits for the answer
 			continue
 		}
-		next, err := transition(rec, j.ev)
+		next, err := protocol.Transition(rec, j.ev)
 		if err != nil {
 			left = append(left, j)
 			continue
@@ -94,8 +95,8 @@ func (c *Core) include(e *entry, rec *Account) (*Account, []*joiner) {
 	return rec, joined
 }
 
-// conclude tells what became of a joint write. The caller holds e.mu.
-func conclude(joined []*joiner, err error) {
+// finish tells what became of a joint write. The caller holds e.mu.
+func finish(joined []*queuedEvent, err error) {
 	for _, j := range joined {
 		j.done, j.err = true, err
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -73,7 +74,7 @@ func crowded(t *testing.T, change func(*Settings)) (*Core, *slowStorage, *entry,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, s, c.entry(a.ID), LeaseRef{a.ID, answer.Version.Number, answer.Lease.Nonce}
+	return c, s, c.entry(a.ID), LeaseRef{ID: a.ID, Version: answer.Version.Number, Nonce: answer.Lease.Nonce}
 }
 
 // queueUp makes calls one after the other, each of which finds the record held, and lets them go.
@@ -131,13 +132,13 @@ func TestReadersShareAWrite(t *testing.T) {
 // TestRevocationsShareAWrite: the last of the leases makes the account due, in the same write.
 func TestRevocationsShareAWrite(t *testing.T) {
 	c, s, e, first := crowded(t, nil)
-	refs := []LeaseRef{first, {e.id, 1, "unknown"}}
+	refs := []LeaseRef{first, {ID: e.id, Version: 1, Nonce: "unknown"}}
 	for range 9 {
 		answer, err := c.Read(t.Context(), e.id, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		refs = append(refs, LeaseRef{e.id, answer.Version.Number, answer.Lease.Nonce})
+		refs = append(refs, LeaseRef{ID: e.id, Version: answer.Version.Number, Nonce: answer.Lease.Nonce})
 	}
 	errs, calls := make([]error, len(refs)), make([]func(), len(refs))
 	for i := range calls {
@@ -152,7 +153,7 @@ func TestRevocationsShareAWrite(t *testing.T) {
 		t.Errorf("%d revocations caused %d writes, want 1", len(refs), n)
 	}
 	a := stored(t, c, e.id)
-	if len(a.Leases) != 0 || a.Due == nil || a.Due.Reason != DueRevoked {
+	if len(a.Leases) != 0 || a.Due == nil || a.Due.Reason != protocol.DueRevoked {
 		t.Errorf("storage has %s", describe(a))
 	}
 }
@@ -259,7 +260,7 @@ func TestCrowdOfClients(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				ref := LeaseRef{e.id, answer.Version.Number, answer.Lease.Nonce}
+				ref := LeaseRef{ID: e.id, Version: answer.Version.Number, Nonce: answer.Lease.Nonce}
 				if turn%4 == 0 {
 					kept[i] = append(kept[i], ref.Nonce)
 				} else if err := c.Revoke(t.Context(), ref); err != nil {
@@ -287,7 +288,7 @@ func TestEncodeAccount(t *testing.T) {
 		for i, nonce := range nonces {
 			a.Leases[nonce] = Lease{Version: i + 1, Issued: t0.Add(time.Duration(i)), Expires: t0.Add(time.Hour).Local()}
 		}
-		raw, err := encodeAccount(a)
+		raw, err := protocol.EncodeAccount(a)
 		if err != nil {
 			t.Fatal(err)
 		}

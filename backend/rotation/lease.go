@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"time"
 )
 
@@ -10,11 +11,11 @@ import (
 // for, which beats the TTL in Vault. It returns the TTL from now on and the maximum TTL counted from
 // issued, which is what Vault caps the increment with.
 func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, increment time.Duration) (ttl, maxTTL time.Duration, err error) {
-	var grant Grant
+	var grant protocol.Grant
 	clock := c.clock.read()
-	err = c.updateJointly(ctx, c.entry(lease.ID), renewed{lease: lease, issued: issued, increment: increment, at: clock.now,
-		skew: clock.wall.Sub(clock.now), grant: &grant})
-	if err != nil && !errors.Is(err, errNoChange) {
+	err = c.updateCoalesced(ctx, c.entry(lease.ID), protocol.LeaseRenewed{Lease: lease, Issued: issued, Increment: increment, At: clock.Now,
+		Skew: clock.Wall.Sub(clock.Now), Grant: &grant})
+	if err != nil && !errors.Is(err, protocol.ErrNoChange) {
 		return 0, 0, err
 	}
 	return grant.TTL, grant.MaxTTL, nil
@@ -24,8 +25,8 @@ func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, incr
 // makes the account due, in the same write, and the scheduler does the rest. A lease that is not
 // known any more, or whose account is gone, is success.
 func (c *Core) Revoke(ctx context.Context, lease LeaseRef) error {
-	err := c.updateJointly(ctx, c.entry(lease.ID), revoked{nonce: lease.Nonce, at: c.opts.Now()})
-	if errors.Is(err, errNoChange) || isNotFound(err) {
+	err := c.updateCoalesced(ctx, c.entry(lease.ID), protocol.LeaseRevoked{Nonce: lease.Nonce, At: c.opts.Now()})
+	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
 		return nil
 	}
 	return err

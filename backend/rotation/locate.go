@@ -3,13 +3,14 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"time"
 )
 
 // moved is what an account is to note of a connection.
-func (v *Connection) moved(at time.Time) *moved {
-	return &moved{place: v.Place, trusted: v.Trusted, doubted: v.Doubted, at: at}
+func (v *Connection) moved(at time.Time) *protocol.PlaceChanged {
+	return &protocol.PlaceChanged{Place: v.Place, Trusted: v.Trusted, Doubted: v.Doubted, At: at}
 }
 
 // locate notes in an account's record where its connection leads now, if that has changed. It asks no cloud. A
@@ -36,7 +37,7 @@ func (c *Core) asLocated(e *entry, live *Connection) *Account {
 	if live == nil {
 		return e.rec
 	}
-	next, err := transition(e.rec, *live.moved(c.opts.Now()))
+	next, err := protocol.Transition(e.rec, *live.moved(c.opts.Now()))
 	if err != nil {
 		return e.rec
 	}
@@ -49,11 +50,11 @@ func (c *Core) noteLocked(ctx context.Context, e *entry, live *Connection) error
 		return err
 	}
 	m := live.moved(c.opts.Now())
-	if m.changes(e.rec) {
-		if !m.place.same(e.rec.Place) {
+	if m.Changes(e.rec) {
+		if !m.Place.Same(e.rec.Place) {
 			e.missedSince = time.Time{} // what another place did not know counts for nothing here
 		}
-		if _, err := c.updateLocked(ctx, e, *m); err != nil && !errors.Is(err, errNoChange) {
+		if _, err := c.updateLocked(ctx, e, *m); err != nil && !errors.Is(err, protocol.ErrNoChange) {
 			return err
 		}
 	}
@@ -62,11 +63,11 @@ func (c *Core) noteLocked(ctx context.Context, e *entry, live *Connection) error
 }
 
 // relocate is the worker's locate.
-func (c *Core) relocate(ctx context.Context, e *entry, m *moved) error {
+func (c *Core) relocate(ctx context.Context, e *entry, m *protocol.PlaceChanged) error {
 	e.mu.Lock()
-	if e.rec != nil && !m.place.same(e.rec.Place) {
+	if e.rec != nil && !m.Place.Same(e.rec.Place) {
 		e.missedSince = time.Time{}
-		c.opts.Logger.Info("the account's connection leads to another place", "account", e.id.String(), "place", string(m.place), "before", string(e.rec.Place))
+		c.opts.Logger.Info("the account's connection leads to another place", "account", e.id.String(), "place", string(m.Place), "before", string(e.rec.Place))
 	}
 	e.mu.Unlock()
 	return c.apply(ctx, e, *m)
@@ -79,17 +80,17 @@ func (c *Core) Connected(ctx context.Context, name string) (*Connection, error) 
 	return live, err
 }
 
-// rollElsewhere sees to a group's value that was made for another place than the connection has now (rule 18): it
+// rollOutElsewhere sees to a group's value that was made for another place than the connection has now (rule 18): it
 // is given up once no member has an open attempt of it, and who lacks it is not given it. done is set where there
 // is nothing else to do.
-func (c *Core) rollElsewhere(ctx context.Context, e *entry, g *Account, plan rollout, live *Connection) (done bool, err error) {
+func (c *Core) rollOutElsewhere(ctx context.Context, e *entry, g *Account, plan protocol.Rollout, live *Connection) (done bool, err error) {
 	now := c.opts.Now()
 	switch {
-	case plan.agree:
+	case plan.Agree:
 		return false, nil
-	case g.Pending == nil && g.elsewhere() && plan.awaited > 0 && g.Due == nil:
-		return true, c.apply(ctx, e, madeDue{reason: DuePlace, at: now})
-	case g.Pending == nil || !g.misplaced():
+	case g.Pending == nil && g.CurrentElsewhere() && plan.Awaited > 0 && g.Due == nil:
+		return true, c.apply(ctx, e, protocol.RotationRequested{Reason: protocol.DuePlace, At: now})
+	case g.Pending == nil || !g.Misplaced():
 		return false, nil
 	}
 	members, err := c.members(ctx, g)
@@ -101,7 +102,7 @@ func (c *Core) rollElsewhere(ctx context.Context, e *entry, g *Account, plan rol
 			return true, nil // the connection may come back before that is settled
 		}
 	}
-	if opens := g.Settings.opens(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
+	if opens := g.Settings.NextAllowed(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
 		return true, nil
 	}
 	return true, c.beginBatch(ctx, e, g, live, true)
@@ -109,13 +110,13 @@ func (c *Core) rollElsewhere(ctx context.Context, e *entry, g *Account, plan rol
 
 // Unproven counts the accounts of a connection that would not believe what a place says about existing servers.
 func (c *Core) Unproven(ctx context.Context, connection string, place Place, trusted, doubted bool) (n int, err error) {
-	m := moved{place: place, trusted: trusted, doubted: doubted}
+	m := protocol.PlaceChanged{Place: place, Trusted: trusted, Doubted: doubted}
 	err = c.each(ctx, connection+"/", func(a *Account) {
-		next, err := transition(a, m)
+		next, err := protocol.Transition(a, m)
 		if err != nil { // it would change nothing
 			next = a
 		}
-		if a.Place != "" && !next.believed() {
+		if a.Place != "" && !next.Believed() {
 			n++
 		}
 	})
@@ -135,17 +136,17 @@ type PlaceUse struct {
 func (c *Core) Places(ctx context.Context, connection string, here Place) ([]PlaceUse, error) {
 	uses := []PlaceUse{{Place: here, Current: true}}
 	err := c.each(ctx, connection+"/", func(a *Account) {
-		has := a.places()
-		for _, v := range a.placeViews() {
-			i := slices.IndexFunc(uses, func(u PlaceUse) bool { return u.Place.same(v.Place) })
+		has := a.Places()
+		for _, v := range a.PlaceViews() {
+			i := slices.IndexFunc(uses, func(u PlaceUse) bool { return u.Place.Same(v.Place) })
 			if i < 0 {
 				uses = append(uses, PlaceUse{Place: v.Place})
 				i = len(uses) - 1
 			}
-			if slices.ContainsFunc(has, v.Place.same) {
+			if slices.ContainsFunc(has, v.Place.Same) {
 				uses[i].Accounts++
 			}
-			if a.believes(v.Place) {
+			if a.Believes(v.Place) {
 				uses[i].Believing++
 			}
 		}
@@ -161,8 +162,8 @@ func (c *Core) ForgetPlace(ctx context.Context, connection string, place Place) 
 		if err := c.locate(ctx, e); err != nil {
 			return err
 		}
-		_, err := c.update(ctx, e, forgotten{place: place, at: c.opts.Now()})
-		if errors.Is(err, errNoChange) || isNotFound(err) {
+		_, err := c.update(ctx, e, protocol.PlaceForgotten{Place: place, At: c.opts.Now()})
+		if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
 			return nil
 		}
 		if err == nil {

@@ -8,19 +8,20 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
 // and whether the attempt makes sense now. The caller ends the account's turn with leaveTurn.
-func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
+func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
 	// The turn begins before the look, so that no other account's reset comes between the look and the attempt.
 	if ok, err := c.takeTurn(ctx, e, r.ResetTraits().Serial); !ok {
 		return "", false, err // the end of the other's is planned for
 	}
 	rec, found, err := c.record(ctx, n, r, live.RequestTimeout, cloud.ResetRef{InstanceID: e.id.InstanceID})
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return "", false, nil
 	}
 	if !found || rec.Gone {
@@ -28,7 +29,7 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 	}
 	c.present(e)
 	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
-		c.holdFor(e, ForOperation, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
+		c.delayFor(e, protocol.ForOperation, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
 		return "", false, nil
 	}
 	return rec.OperationID, true, nil
@@ -38,14 +39,14 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connection, live *Co
 const maxReason = 300
 
 // poll looks at the cloud's record of the pending's accepted attempt.
-func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	traits := r.ResetTraits()
 	ref := cloud.ResetRef{InstanceID: e.id.InstanceID}
 	graceOver := false
 	e.mu.Lock()
 	e.pollAt = c.opts.Now().Add(traits.PollInterval)
 	for _, t := range rec.Pending.Attempts {
-		if t.polled() && t.Place.same(live.Place) {
+		if t.Polled() && t.Place.Same(live.Place) {
 			ref.RequestID = t.RequestID
 			if first, ok := e.shown[t.ID]; ok && time.Since(first) > traits.VisibilityGrace {
 				graceOver = true
@@ -55,10 +56,10 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 	e.mu.Unlock()
 	record, found, err := c.record(ctx, n, r, live.RequestTimeout, ref)
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
-	c.unhold(e)
+	c.clearDelay(e)
 	if !found || record.Gone {
 		return c.missing(ctx, e, found, live.Place)
 	}
@@ -68,13 +69,13 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connection, 
 		message = "the cloud reported that the reset failed, without a reason"
 	}
 	before := rec.LastVersion
-	next, err := c.update(ctx, e, observed{
-		record: record, graceOver: graceOver, at: c.opts.Now(), place: live.Place,
-		backoff: c.backoff(rec, errors.New(message), false),
-		lost:    c.backoff(rec, errors.New(shownInstead(record, ref.RequestID, rec.Pending.Password)), false),
+	next, err := c.update(ctx, e, protocol.OperationObserved{
+		Record: record, GraceOver: graceOver, At: c.opts.Now(), Place: live.Place,
+		Backoff: c.backoff(rec, errors.New(message), false),
+		Lost:    c.backoff(rec, errors.New(shownInstead(record, ref.RequestID, rec.Pending.Password)), false),
 	})
 	switch {
-	case errors.Is(err, errNoChange) || errors.Is(err, errStale):
+	case errors.Is(err, protocol.ErrNoChange) || errors.Is(err, protocol.ErrStale):
 		return nil
 	case err == nil && next.Pending != nil && next.Pending.Brake.Unshown > rec.Pending.Brake.Unshown:
 		c.warnUnshown(next)
@@ -105,7 +106,7 @@ func shownInstead(r cloud.ResetRecord, requestID, secret string) string {
 // warnUnshown tells that an attempt's outcome will not be shown.
 func (c *Core) warnUnshown(a *Account) {
 	b := a.Pending.Brake
-	if !a.braked() {
+	if !a.Braked() {
 		c.opts.Logger.Warn("the outcome of a reset is not shown; the same password will be sent again", "account", a.String(), "shown", b.Shown, "attempts", b.Unshown)
 		return
 	}
@@ -121,10 +122,10 @@ const MissApart = 5 * time.Minute
 // more apart and with none in between that knows it. What place says is believed only where rule 18 says so.
 func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Place) error {
 	e.mu.Lock()
-	if e.rec != nil && !(place.same(e.rec.Place) && e.rec.believed()) {
-		err := e.rec.notProven()
+	if e.rec != nil && !(place.Same(e.rec.Place) && e.rec.Believed()) {
+		err := e.rec.NotProvenError()
 		e.mu.Unlock()
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
 	if e.missedSince.IsZero() {
@@ -133,11 +134,11 @@ func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Pla
 	again := !terminated && time.Since(e.missedSince) < MissApart
 	e.mu.Unlock()
 	if again {
-		c.hold(e, cloud.Errorf(cloud.NotFound, "the cloud does not show instance %s; since a list may be incomplete for some time, it is asked again", e.id.InstanceID))
+		c.delay(e, cloud.Errorf(cloud.NotFound, "the cloud does not show instance %s; since a list may be incomplete for some time, it is asked again", e.id.InstanceID))
 		return nil
 	}
 	c.present(e)
-	return c.apply(ctx, e, vanished{at: c.opts.Now(), place: place})
+	return c.apply(ctx, e, protocol.InstanceGone{At: c.opts.Now(), Place: place})
 }
 
 // present notes that the cloud knows the instance.

@@ -14,17 +14,17 @@ const overdueRetry = 10 * time.Minute
 // notYet says how old the server is and how long its cloud usually takes; and where that is over, why a password
 // may never come, and what gives the account one.
 func (c *Core) notYet(rec *Account, provider cloud.Provider, usual time.Duration) error {
-	not := &Error{Kind: NotReadable, RetryAfter: 30 * time.Second, poll: initialPoll}
+	not := &Error{Kind: NotReadable, RetryAfter: 30 * time.Second, Poll: initialPoll}
 	not.Message = fmt.Sprintf("instance %s has no initial password yet", rec.InstanceID)
 	launched := rec.Facts.LaunchTime
 	if launched.IsZero() {
-		not.Message += fmt.Sprintf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s", usual, rec.neverComes(provider))
+		not.Message += fmt.Sprintf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s", usual, rec.WhyNoInitialPassword(provider))
 		return not
 	}
 	age := max(c.opts.Now().Sub(launched), 0).Round(time.Second) // the cloud's clock may be ahead
 	not.Message += fmt.Sprintf("; it was launched %s ago, and the cloud says that it may take %s", age, usual)
 	if age > 2*usual {
-		not.Message += ". To wait longer hardly helps: " + rec.neverComes(provider)
+		not.Message += ". To wait longer hardly helps: " + rec.WhyNoInitialPassword(provider)
 		not.RetryAfter = overdueRetry
 	}
 	return not

@@ -48,10 +48,10 @@ func TestMissingInitialPasswordIsExplainedByAge(t *testing.T) {
 		"of no time":    {time.Time{}, false, "", []string{"does not tell when that was", "without Sysprep", "import/"}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rec := &Account{ID: ID{"conn", "i-1", "Administrator"}, Role: "win", Facts: Facts{LaunchTime: x.launched}, Settings: Settings{CanReset: x.canReset, Source: FromInitial}}
+			rec := &Account{ID: ID{Connection: "conn", InstanceID: "i-1", Username: "Administrator"}, Role: "win", Facts: Facts{LaunchTime: x.launched}, Settings: Settings{CanReset: x.canReset, Source: FromInitial}}
 			err := c.notYet(rec, explaining{method: x.method}, usual)
 			not, ok := err.(*Error) //nolint:errorlint // The value itself is meant.
-			if !ok || not.Kind != NotReadable || not.poll == 0 || (not.RetryAfter <= 45*time.Second) != x.retryFast {
+			if !ok || not.Kind != NotReadable || not.Poll == 0 || (not.RetryAfter <= 45*time.Second) != x.retryFast {
 				t.Fatalf("%+v", err)
 			}
 			for _, want := range append(x.wants, "has no initial password yet") {

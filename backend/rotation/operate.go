@@ -5,13 +5,14 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 )
 
 // Rotate makes an account due on an operator's word and returns its state, after waiting for the
 // rotation's end for up to wait. An account that nothing can reset is a Conflict.
 func (c *Core) Rotate(ctx context.Context, id ID, wait time.Duration) (*View, error) {
-	return c.makeDue(ctx, id, DueManual, wait)
+	return c.makeDue(ctx, id, protocol.DueManual, wait)
 }
 
 // RotateNew makes a static account due because its role was written: it has no version yet that
@@ -21,22 +22,22 @@ func (c *Core) RotateNew(ctx context.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	reason := DueFirst
-	if a != nil && a.current() != nil {
-		reason = DueImport
+	reason := protocol.DueFirst
+	if a != nil && a.Current() != nil {
+		reason = protocol.DueImport
 	}
 	_, err = c.makeDue(ctx, id, reason, 0)
 	return err
 }
 
-func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Duration) (*View, error) {
+func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait time.Duration) (*View, error) {
 	a, err := c.get(ctx, id)
 	if err != nil {
 		return nil, err
 	} else if a == nil {
-		return nil, errorf(NotFound, "there is no account %s", id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
-	if reason == DueManual && id.isGroup() {
+	if reason == protocol.DueManual && id.IsGroup() {
 		if err := c.forgive(ctx, id); err != nil {
 			return nil, err
 		}
@@ -49,23 +50,23 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 	}
 	switch {
 	case e.rec == nil:
-		return nil, errorf(NotFound, "there is no account %s", id)
-	case reason == DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.isGroup():
-		return nil, errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+	case reason == protocol.DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.IsGroup():
+		return nil, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return nil, errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.importCommand())
+		return nil, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.ImportCommand())
 	}
-	asked := reason == DueManual
+	asked := reason == protocol.DueManual
 	if len(e.rec.Versions) == 0 {
-		reason = DueFirst
+		reason = protocol.DueFirst
 	}
 	if asked {
-		e.held, e.holds, e.holdCause = waiting{}, 0, ""
+		e.delayed, e.delays, e.delayCause = protocol.Waiting{}, 0, ""
 		c.liftBrake(e.rec)
 	}
-	rec, err := c.updateLocked(ctx, e, madeDue{reason: reason, asked: asked, at: c.opts.Now()})
+	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, At: c.opts.Now()})
 	switch {
-	case errors.Is(err, errNoChange):
+	case errors.Is(err, protocol.ErrNoChange):
 		c.schedule(e) // it may have been held back
 	case err != nil:
 		return nil, err
@@ -79,7 +80,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 		if left <= 0 {
 			break
 		}
-		changed := e.watch()
+		changed := e.nextChange()
 		e.mu.Unlock()
 		timer := time.NewTimer(left)
 		select {
@@ -98,14 +99,14 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason Reason, wait time.Dura
 		}
 	}
 	if e.rec == nil {
-		return nil, errorf(NotFound, "account %s was deleted meanwhile", id)
+		return nil, protocol.Errorf(NotFound, "account %s was deleted meanwhile", id)
 	}
 	return c.view(e), nil
 }
 
 // liftBrake lets the connection of a braked account begin rotations again, on an operator's word for that.
 func (c *Core) liftBrake(a *Account) {
-	if n := c.connection(a.Connection); a.braked() && n.brake.lift() {
+	if n := c.connection(a.Connection); a.Braked() && n.brake.lift() {
 		c.resume(n)
 	}
 }
@@ -122,9 +123,9 @@ func (c *Core) Import(ctx context.Context, id ID, password string, skipRotation 
 // (rule 14).
 func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation bool) (*View, error) {
 	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
-		v := a.version(version)
+		v := a.Version(version)
 		if v == nil {
-			return "", "", errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.versionsCommand())
+			return "", "", protocol.Errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.VersionsCommand())
 		}
 		return v.Password, v.Source, nil
 	})
@@ -134,7 +135,7 @@ func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, valu
 	if a, err := c.get(ctx, id); err != nil {
 		return nil, err
 	} else if a == nil {
-		return nil, errorf(NotFound, "there is no account %s", id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
 	e := c.entry(id)
 	if err := c.locate(ctx, e); err != nil {
@@ -146,13 +147,13 @@ func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, valu
 		return nil, err
 	}
 	if e.rec == nil {
-		return nil, errorf(NotFound, "there is no account %s", id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
 	password, source, err := value(e.rec)
 	if err != nil {
 		return nil, err
 	}
-	ev := recorded{password: password, source: source, makeDue: e.rec.Settings.CanReset && !skipRotation, at: c.opts.Now()}
+	ev := protocol.PasswordRecorded{Password: password, Source: source, MakeDue: e.rec.Settings.CanReset && !skipRotation, At: c.opts.Now()}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil {
 		return nil, err
 	}
@@ -167,14 +168,14 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 		return nil, err
 	}
 	if a == nil {
-		return nil, errorf(NotFound, "there is no account %s", id)
+		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	}
-	v := a.version(version)
+	v := a.Version(version)
 	switch {
 	case v == nil:
-		return nil, errorf(NotFound, "account %s has no version %d; for those that it has: %s", id, version, id.versionsCommand())
-	case a.Settings.Mode == Leased && v.Number == a.current().Number:
-		return nil, errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version, a.readCommand())
+		return nil, protocol.Errorf(NotFound, "account %s has no version %d; for those that it has: %s", id, version, id.VersionsCommand())
+	case a.Settings.Mode == Leased && v.Number == a.Current().Number:
+		return nil, protocol.Errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version, a.ReadCommand())
 	}
 	out := *v
 	return &out, nil
@@ -200,7 +201,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		return nil
 	}
 	if !force {
-		if err := e.rec.checkDeletable(); err != nil {
+		if err := e.rec.CheckDeletable(); err != nil {
 			return err
 		}
 	}
@@ -213,7 +214,7 @@ func (c *Core) CheckDeletable(ctx context.Context, id ID) error {
 	if err != nil || a == nil {
 		return err
 	}
-	return a.checkDeletable()
+	return a.CheckDeletable()
 }
 
 // erase leaves a tombstone in the account's place and deletes the record. The caller holds the binding's lock and e.mu,
@@ -226,10 +227,10 @@ func (c *Core) erase(ctx context.Context, e *entry) error {
 		e.rec, e.loaded = nil, false
 		return storageError("deleting", e.id, err)
 	}
-	c.know(e, nil)
+	c.setRecord(e, nil)
 	c.noteBrake(e, nil)
 	c.keepTurn(e)
-	e.announce()
+	e.notify()
 	c.unschedule(e)
 	return nil
 }

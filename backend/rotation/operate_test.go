@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +47,7 @@ func TestDeleteRefusals(t *testing.T) {
 		{"with a lease", holding("n", 1, time.Minute), Conflict},
 		{"with a pending", rotating(sent("a")), Conflict},
 		{"with a candidate", func(a *Account) { a.Candidates = []Candidate{{Password: "x"}} }, Conflict},
-		{"with old_unresolved", func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }, Conflict},
+		{"with old_unresolved", func(a *Account) { a.OldUnresolved = []protocol.Attempt{sent("a")} }, Conflict},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -82,7 +83,7 @@ func TestWaitingForADeletedAccount(t *testing.T) {
 		w := newWorld(t, 1, overlappingMethod, odds{})
 		a := leasedAccount()
 		a.ID = w.bind(a.Settings)
-		due(DueRevoked)(a)
+		due(protocol.DueRevoked)(a)
 		w.cloud.servers[a.InstanceID].password = "one"
 		w.put(t, a)
 		w.start()

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // TestPausesGrowAndKeepToTheCloudsWish: with each failure in a row, longer where the server may have been reset, and not
@@ -27,20 +28,20 @@ func TestPausesGrowAndKeepToTheCloudsWish(t *testing.T) {
 			pauses = append(pauses, b.NotBefore.Sub(t0))
 			a.Backoff = &b
 		}
-		is(t, "the first pause", pauses[0], minBackoff)
-		is(t, "the fifth", pauses[4], 16*minBackoff)
-		is(t, "the last", pauses[13], map[bool]time.Duration{false: maxBackoff, true: maxUncertainBackoff}[uncertain])
+		is(t, "the first pause", pauses[0], protocol.MinBackoff)
+		is(t, "the fifth", pauses[4], 16*protocol.MinBackoff)
+		is(t, "the last", pauses[13], map[bool]time.Duration{false: protocol.MaxBackoff, true: protocol.MaxUncertainBackoff}[uncertain])
 		is(t, "failures", a.Backoff.Failures, 14)
 		is(t, "the cloud's wish", c.backoff(a, wish, true).NotBefore.Sub(t0), wish.RetryAfter)
 	}
-	e := c.entry(ID{"conn", "i-1", "root"})
-	for i, want := range []time.Duration{minBackoff, 2 * minBackoff, 4 * minBackoff} {
-		c.hold(e, plain)
-		is(t, "the hold", e.held.until.Sub(t0), want)
-		is(t, "holds", e.holds, i+1)
+	e := c.entry(ID{Connection: "conn", InstanceID: "i-1", Username: "root"})
+	for i, want := range []time.Duration{protocol.MinBackoff, 2 * protocol.MinBackoff, 4 * protocol.MinBackoff} {
+		c.delay(e, plain)
+		is(t, "the hold", e.delayed.Until.Sub(t0), want)
+		is(t, "holds", e.delays, i+1)
 	}
-	c.hold(e, wish)
-	is(t, "a hold by the cloud's wish", e.held.until.Sub(t0), wish.RetryAfter)
+	c.delay(e, wish)
+	is(t, "a hold by the cloud's wish", e.delayed.Until.Sub(t0), wish.RetryAfter)
 }
 
 // TestTwoMissesInARowRetire: an instance that a listing misses now and then stays.
@@ -123,9 +124,9 @@ func TestHoldsAreReleased(t *testing.T) {
 				e := w.node.core.entry(id)
 				for { // until a pause has just begun
 					e.mu.Lock()
-					left := e.held.until.Sub(w.node.core.Now())
+					left := e.delayed.Until.Sub(w.node.core.Now())
 					e.mu.Unlock()
-					if left > maxBackoff/2 {
+					if left > protocol.MaxBackoff/2 {
 						break
 					}
 					w.cloud.locked(func() { w.cloud.refuse = true })
@@ -133,7 +134,7 @@ func TestHoldsAreReleased(t *testing.T) {
 					w.cloud.locked(func() { w.cloud.refuse = false })
 				}
 				release(t, w, id)
-				pass(maxBackoff / 4)
+				pass(protocol.MaxBackoff / 4)
 				if a := w.record(id); a.LastVersion != 1 {
 					t.Errorf("it waits on: %s", describe(a))
 				}
@@ -163,8 +164,8 @@ func TestWhatWasNotSentIsRecorded(t *testing.T) {
 		}
 		pass(3 * time.Minute)
 		a := w.record(id)
-		if a.LastVersion != 1 || a.state() != "ready" || len(w.cloud.allValues(id.InstanceID)) != 1 {
-			t.Errorf("%s: %s", a.state(), describe(a))
+		if a.LastVersion != 1 || a.State() != "ready" || len(w.cloud.allValues(id.InstanceID)) != 1 {
+			t.Errorf("%s: %s", a.State(), describe(a))
 		}
 		w.node.core.Stop()
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Answer is what a read hands out. It holds the password.
@@ -21,7 +22,7 @@ type Answer struct {
 	// NextRotation is the next scheduled time, or when a rotation that is due already may begin; zero:
 	// no schedule.
 	NextRotation time.Time
-	Lease        *Grant // nil in static mode
+	Lease        *protocol.Grant // nil in static mode
 	// Elsewhere is set where another place than the connection's has confirmed the version (rule 18).
 	Elsewhere bool
 	// Group is the group that the lease belongs to; zero where the account itself does.
@@ -41,7 +42,7 @@ func (a *Answer) Paused(now time.Time) time.Time {
 	if from.IsZero() || from.After(now) {
 		from = a.Version.Created
 	}
-	return s.after(now, from)
+	return s.Next(now, from)
 }
 
 // LeaseID is the account or group that the lease belongs to.
@@ -76,7 +77,7 @@ func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try fu
 			return nil, hungUp(ctx)
 		}
 		var not *Error
-		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || not.idle || wait <= 0 {
+		if err == nil || !errors.As(err, &not) || not.Kind != NotReadable || not.Idle || wait <= 0 {
 			return answer, err
 		}
 		left := min(time.Until(deadline), until(ctx))
@@ -85,8 +86,8 @@ func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try fu
 		}
 		c.hurry(e)
 		pause := left
-		if not.poll > 0 {
-			pause = min(left, not.poll)
+		if not.Poll > 0 {
+			pause = min(left, not.Poll)
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -117,23 +118,23 @@ func until(ctx context.Context) time.Duration {
 func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-chan struct{}, error) {
 	_, live, connectErr := c.connect(ctx, e.id.Connection)
 	by := readerOf(ctx)
-	ev := disclosed{at: c.opts.Now(), ttl: askedTTL(ctx), grant: new(Grant), role: cmp.Or(role, by.Role), owner: by.Owner}
-	var j *joiner
+	ev := protocol.VersionDisclosed{At: c.opts.Now(), TTL: askedTTL(ctx), Grant: new(protocol.Grant), Role: cmp.Or(role, by.Role), Owner: by.Owner}
+	var j *queuedEvent
 	if e.leased.Load() {
 		nonce, err := c.opts.NewID()
 		if err != nil {
 			return nil, nil, err
 		}
-		ev.nonce = nonce
-		j = e.lineUp(ctx, ev)
+		ev.Nonce = nonce
+		j = e.enqueue(ctx, ev)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if j != nil && e.included(j) {
+	if j != nil && e.takeResult(j) {
 		if j.err != nil {
-			return nil, e.watch(), j.err
+			return nil, e.nextChange(), j.err
 		}
-		return answerOf(j.rec, *ev.grant), nil, nil
+		return answerOf(j.rec, *ev.Grant), nil, nil
 	}
 	if err := hungUp(ctx); err != nil {
 		return nil, nil, err
@@ -142,38 +143,38 @@ func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-c
 		return nil, nil, err
 	}
 	if e.rec == nil {
-		return nil, nil, errorf(NotFound, "there is no account %s", e.id)
+		return nil, nil, protocol.Errorf(NotFound, "there is no account %s", e.id)
 	}
 	if role != "" && e.rec.Role != role {
-		return nil, nil, errorf(Conflict, "account %s does not belong to role %s any more", e.id, role)
+		return nil, nil, protocol.Errorf(Conflict, "account %s does not belong to role %s any more", e.id, role)
 	}
 	if connectErr == nil && e.located.Load() != live { // a connection that cannot be used leads nowhere else
 		if err := c.noteLocked(ctx, e, live); err != nil {
 			return nil, nil, err
 		}
 	}
-	if e.rec.wantsInitial() {
+	if e.rec.WantsInitial() {
 		if err := c.fetchInitial(ctx, e); err != nil {
-			return nil, e.watch(), err
+			return nil, e.nextChange(), err
 		}
 	}
 	if err := c.startFirst(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	ev.at = c.opts.Now()
+	ev.At = c.opts.Now()
 	answer, err := c.disclose(ctx, e, ev)
 	if err != nil {
-		return nil, e.watch(), err
+		return nil, e.nextChange(), err
 	}
 	return answer, nil, nil
 }
 
 // startFirst makes an account due that a read is to give its first password. The caller holds e.mu.
 func (c *Core) startFirst(ctx context.Context, e *entry) error {
-	if !e.rec.wantsFirst() {
+	if !e.rec.WantsFirst() {
 		return nil
 	}
-	if _, err := c.updateLocked(ctx, e, madeDue{reason: DueFirst, at: c.opts.Now()}); err != nil && !errors.Is(err, errNoChange) {
+	if _, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: protocol.DueFirst, At: c.opts.Now()}); err != nil && !errors.Is(err, protocol.ErrNoChange) {
 		return err
 	}
 	c.hurry(e)
@@ -181,24 +182,24 @@ func (c *Core) startFirst(ctx context.Context, e *entry) error {
 }
 
 // disclose hands the current version out. The caller holds e.mu.
-func (c *Core) disclose(ctx context.Context, e *entry, ev disclosed) (*Answer, error) {
-	if e.rec.Settings.Mode == Leased && ev.nonce == "" {
+func (c *Core) disclose(ctx context.Context, e *entry, ev protocol.VersionDisclosed) (*Answer, error) {
+	if e.rec.Settings.Mode == Leased && ev.Nonce == "" {
 		nonce, err := c.opts.NewID()
 		if err != nil {
 			return nil, err
 		}
-		ev.nonce = nonce
+		ev.Nonce = nonce
 	}
-	if ev.nothingNew(e.rec) {
-		return c.answer(e, *ev.grant), nil
+	if ev.NothingNew(e.rec) {
+		return c.answer(e, *ev.Grant), nil
 	}
 	if err := hungUp(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, errNoChange) {
+	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, protocol.ErrNoChange) {
 		return nil, c.explain(e, err)
 	}
-	return c.answer(e, *ev.grant), nil
+	return c.answer(e, *ev.Grant), nil
 }
 
 // explain says what a rotation waits for that keeps an account from being read. The caller holds e.mu.
@@ -207,11 +208,11 @@ func (c *Core) explain(e *entry, err error) error {
 	if !errors.As(err, &not) || not.Kind != NotReadable || e.rec == nil {
 		return err
 	}
-	if not.rotation {
-		not = e.rec.unreadable(c.waits(e), c.opts.Now())
+	if not.Rotation {
+		not = e.rec.Unreadable(c.waits(e), c.opts.Now())
 	}
-	if e.holdCause != "" {
-		not.Message += "; last error: " + e.holdCause
+	if e.delayCause != "" {
+		not.Message += "; last error: " + e.delayCause
 	}
 	return not
 }
@@ -225,24 +226,24 @@ func (c *Core) explainMember(id ID, err error) error {
 }
 
 // answer is what a client is given: under a lease exactly if one was granted, whatever the settings are by now.
-func answerOf(a *Account, grant Grant) *Answer {
-	r := &Answer{ID: a.ID, Version: *a.current(), Facts: a.factsFor(a.current()), Elsewhere: a.elsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
+func answerOf(a *Account, grant protocol.Grant) *Answer {
+	r := &Answer{ID: a.ID, Version: *a.Current(), Facts: a.FactsFor(a.Current()), Elsewhere: a.CurrentElsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
 	if grant.Nonce != "" {
 		r.Lease = &grant
 	}
 	return r
 }
 
-// replacedAt is Account.replacedAt, with all that the core knows. The caller holds e.mu.
+// ReplacedAt is Account.ReplacedAt, with all that the core knows. The caller holds e.mu.
 func (c *Core) replacedAt(e *entry) time.Time {
 	if e.rec.Due == nil || e.rec.NextRotation.IsZero() {
 		return e.rec.NextRotation
 	}
-	return e.rec.replacedAt(c.waits(e), c.opts.Now())
+	return e.rec.ReplacedAt(c.waits(e), c.opts.Now())
 }
 
 // answer is the current version, handed out. The caller holds e.mu.
-func (c *Core) answer(e *entry, grant Grant) *Answer {
+func (c *Core) answer(e *entry, grant protocol.Grant) *Answer {
 	r := answerOf(e.rec, grant)
 	r.NextRotation = c.replacedAt(e)
 	return r
@@ -266,11 +267,11 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 		if err := c.load(ctx, e); err != nil {
 			return err
 		}
-		if e.rec == nil || !e.rec.wantsInitial() {
+		if e.rec == nil || !e.rec.WantsInitial() {
 			return c.stillThere(e)
 		}
 		if e.fetching != nil {
-			return &Error{Kind: NotReadable, RetryAfter: initialPoll, poll: initialPoll, Message: fmt.Sprintf("the initial password of account %s is being read", e.id)}
+			return &Error{Kind: NotReadable, RetryAfter: initialPoll, Poll: initialPoll, Message: fmt.Sprintf("the initial password of account %s is being read", e.id)}
 		}
 	}
 	done := make(chan struct{})
@@ -289,7 +290,7 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.updateLocked(ctx, e, initialRead{password: value, at: c.opts.Now(), place: place}); err != nil && !errors.Is(err, errStale) {
+	if _, err := c.updateLocked(ctx, e, protocol.InitialPasswordRead{Password: value, At: c.opts.Now(), Place: place}); err != nil && !errors.Is(err, protocol.ErrStale) {
 		return err
 	}
 	return c.stillThere(e)
@@ -297,7 +298,7 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 
 func (c *Core) stillThere(e *entry) error {
 	if e.rec == nil {
-		return errorf(NotFound, "there is no account %s any more", e.id)
+		return protocol.Errorf(NotFound, "there is no account %s any more", e.id)
 	}
 	return nil
 }
@@ -310,14 +311,14 @@ func (c *Core) initial(ctx context.Context, rec *Account) (value string, place P
 	}
 	reader, ok := live.Provider.(cloud.InitialPasswordReader)
 	if !ok {
-		return "", "", errorf(Conflict, "provider %s has no initial passwords", live.ProviderName)
+		return "", "", protocol.Errorf(Conflict, "provider %s has no initial passwords", live.ProviderName)
 	}
 	if wait := n.breaker.wait(c.opts.Now()); wait > 0 {
 		_, _, cause := n.breaker.state(c.opts.Now())
 		return "", "", &Error{Kind: Unavailable, RetryAfter: wait, Message: fmt.Sprintf(
 			"connection %s does not work at the moment and is tried again in %s; last error: %s", rec.Connection, wait.Round(time.Second), cause)}
 	}
-	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+gatePatience)
+	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+limiterTimeout)
 	defer cancel()
 	ciphertext, err := guard.Get(c.opts.Logger, "asking for the initial password of account "+rec.String(), func() (string, error) {
 		return reader.InitialPassword(call, rec.InstanceID)

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"time"
 )
 
@@ -35,8 +36,8 @@ func (c *Core) withdraw(ctx context.Context, e *entry, nonce string) {
 	defer cancel()
 	var err error
 	for range 3 {
-		err = c.updateJointly(ctx, e, withdrawn{nonce: nonce, at: c.opts.Now()})
-		if err == nil || isNoChange(err) || isNotFound(err) {
+		err = c.updateCoalesced(ctx, e, protocol.LeaseWithdrawn{Nonce: nonce, At: c.opts.Now()})
+		if err == nil || protocol.IsNoChange(err) || isNotFound(err) {
 			return
 		}
 	}

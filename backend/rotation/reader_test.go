@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -84,7 +85,7 @@ func TestAReadRacesWithItsRoleAndAsksForNoLease(t *testing.T) {
 	for e.inLine() < 1 || lockedOut(&e.mu) < 1 {
 		pauseForOthers()
 	}
-	changed, err := transition(e.rec, bound{role: e.rec.Role, settings: static, facts: e.rec.Facts, at: t0})
+	changed, err := protocol.Transition(e.rec, protocol.RoleBound{Role: e.rec.Role, Settings: static, Facts: e.rec.Facts, At: t0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestAReadRacesWithItsRoleAndAsksForNoLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Another client's write takes the reader along.
-	if _, err := c.updateLocked(t.Context(), e, madeDue{reason: DueManual, at: t0}); err != nil {
+	if _, err := c.updateLocked(t.Context(), e, protocol.RotationRequested{Reason: protocol.DueManual, At: t0}); err != nil {
 		t.Fatal(err)
 	}
 	e.mu.Unlock()
@@ -100,7 +101,7 @@ func TestAReadRacesWithItsRoleAndAsksForNoLease(t *testing.T) {
 	if readErr != nil || answer.Lease != nil {
 		t.Errorf("answer %+v, %v; want one without a lease", answer, readErr)
 	}
-	_, _, renewErr = c.Renew(t.Context(), LeaseRef{e.id, 1, "any"}, t0, time.Hour)
+	_, _, renewErr = c.Renew(t.Context(), LeaseRef{ID: e.id, Version: 1, Nonce: "any"}, t0, time.Hour)
 	if renewErr == nil || !strings.Contains(renewErr.Error(), "without leases") {
 		t.Errorf("a renewal: %v", renewErr)
 	}
@@ -116,7 +117,7 @@ type orderedStorage struct {
 }
 
 func (s *orderedStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
-	a, err := decodeAccount(e.Value)
+	a, err := protocol.DecodeAccount(e.Value)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func TestRotateConnectionBeginsWithWhatSomebodyKnows(t *testing.T) {
 		t.Fatalf("%d accounts, %v", n, err)
 	}
 	for i, a := range s.written {
-		if known := !a.current().Disclosed.IsZero(); known != (i < accounts/2) {
+		if known := !a.Current().Disclosed.IsZero(); known != (i < accounts/2) {
 			t.Fatalf("account %d to become due: known: %v", i, known)
 		}
 	}

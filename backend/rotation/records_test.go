@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // t0 is when the accounts of the transition tests have their moment.
@@ -16,21 +17,21 @@ var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // leasedAccount is a leased account at rest that nobody has read yet.
 func leasedAccount() *Account {
-	return &Account{Schema: schemaVersion, ID: ID{"conn", "i-1", "root"}, Provider: "sim", Role: "web", Settings: leasedSettings(),
+	return &Account{Schema: protocol.SchemaVersion, ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Provider: "sim", Role: "web", Settings: leasedSettings(),
 		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Verified: true}},
 		LastVersion: 1, LastRotation: t0.Add(-time.Hour), LastReset: t0.Add(-time.Hour), InitialOverwritten: true}
 }
 
 // due makes an account due.
-func due(reason Reason) func(*Account) {
-	return func(a *Account) { a.Due = &Due{Since: t0, Reason: reason} }
+func due(reason protocol.Reason) func(*Account) {
+	return func(a *Account) { a.Due = &protocol.Due{Since: t0, Reason: reason} }
 }
 
 // rotating gives an account a pending with these open attempts.
-func rotating(attempts ...Attempt) func(*Account) {
+func rotating(attempts ...protocol.Attempt) func(*Account) {
 	return func(a *Account) {
-		due(DueRevoked)(a)
-		a.Pending = &Pending{Password: "two", Created: t0, Attempts: attempts, Tried: len(attempts)}
+		due(protocol.DueRevoked)(a)
+		a.Pending = &protocol.Pending{Password: "two", Created: t0, Attempts: attempts, Tried: len(attempts)}
 	}
 }
 
@@ -43,10 +44,12 @@ func both(changes ...func(*Account)) func(*Account) {
 	}
 }
 
-func sent(id string) Attempt { return Attempt{ID: id, Started: t0, SeenOperation: "before"} }
+func sent(id string) protocol.Attempt {
+	return protocol.Attempt{ID: id, Started: t0, SeenOperation: "before"}
+}
 
-func acknowledged(id, request string) Attempt {
-	return Attempt{ID: id, Started: t0, SeenOperation: "before", RequestID: request}
+func acknowledged(id, request string) protocol.Attempt {
+	return protocol.Attempt{ID: id, Started: t0, SeenOperation: "before", RequestID: request}
 }
 
 // wanted reports whether an error is the sentinel, or of the kind, that a case wants.
@@ -83,7 +86,7 @@ func is[T comparable](t *testing.T, what string, got, want T) {
 // read is version 1 as disclosed ago before t0.
 func readAgo(ago time.Duration) func(*Account) {
 	return func(a *Account) {
-		a.Versions[0].Disclosed, a.Versions[0].Roles = t0.Add(-ago), roleSet(a.Role)
+		a.Versions[0].Disclosed, a.Versions[0].Roles = t0.Add(-ago), protocol.RoleSet(a.Role)
 		a.Versions[0].Until = t0.Add(a.Settings.MaxTTL - ago)
 	}
 }
@@ -100,7 +103,7 @@ func holding(nonce string, version int, left time.Duration) func(*Account) {
 
 // second gives an account version 2, so that version 1 is not the current one any more.
 func second(a *Account) {
-	a.add(Version{Password: "two", Source: FromReset, Created: t0, Verified: true})
+	a.Add(Version{Password: "two", Source: FromReset, Created: t0, Verified: true})
 }
 
 func exclusive(a *Account) { a.Settings.Checkout = Exclusive }
@@ -166,7 +169,7 @@ func placed(p Place) func(*Account) {
 			a.Pending.Place = p
 			for i := range a.Pending.Attempts {
 				a.Pending.Attempts[i].Place = p
-				a.Pending.Attempts[i].Window, a.Pending.Attempts[i].Fence = time.Minute, 2*time.Minute
+				a.Pending.Attempts[i].Window, a.Pending.Attempts[i].FenceWindow = time.Minute, 2*time.Minute
 			}
 		}
 	}
@@ -175,7 +178,7 @@ func placed(p Place) func(*Account) {
 // led leads the connection elsewhere.
 func led(p Place) func(*Account) {
 	return func(a *Account) {
-		next, err := transition(a, moved{place: p, at: t0})
+		next, err := protocol.Transition(a, protocol.PlaceChanged{Place: p, At: t0})
 		if err != nil {
 			panic(err)
 		}
@@ -183,8 +186,17 @@ func led(p Place) func(*Account) {
 	}
 }
 
-func sentTo(p Place, id string) Attempt {
+func sentTo(p Place, id string) protocol.Attempt {
 	t := sent(id)
-	t.Place, t.Window, t.Fence = p, time.Minute, 2*time.Minute
+	t.Place, t.Window, t.FenceWindow = p, time.Minute, 2*time.Minute
 	return t
+}
+
+func at(t *testing.T, s string) time.Time {
+	t.Helper()
+	v, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -44,7 +44,7 @@ func TestRotateConnection(t *testing.T) {
 				t.Errorf("%s still has its password", id)
 			}
 		}
-		if a, b := w.record(members[0]).current().Password, w.record(members[1]).current().Password; a != b {
+		if a, b := w.record(members[0]).Current().Password, w.record(members[1]).Current().Password; a != b {
 			t.Errorf("members have %s and %s", a, b)
 		}
 		if s := core.Status(); s.Accounts["ready"] != 3 || s.Leases != 0 {

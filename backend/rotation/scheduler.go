@@ -10,12 +10,13 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // slot is an account's place in its connection's queue.
 type slot struct {
 	at     time.Time
-	step   step
+	step   protocol.Step
 	heap   *items // the heap that it is in; nil: none
 	index  int    // its place there
 	busy   bool   // a worker has it
@@ -121,16 +122,16 @@ func (c *Core) schedule(e *entry) {
 		c.unschedule(e)
 		return
 	}
-	st, at := e.rec.plan(c.situate(e))
-	if st == stepNone {
+	st, at := e.rec.Plan(c.planInput(e))
+	if st == protocol.StepNone {
 		c.unschedule(e)
 		return
 	}
 	c.scheduleAt(e, st, at)
 }
 
-// scheduleAt puts an account into its queue, or moves it there. stepNone only asks for its plan.
-func (c *Core) scheduleAt(e *entry, st step, at time.Time) {
+// scheduleAt puts an account into its queue, or moves it there. StepNone only asks for its plan.
+func (c *Core) scheduleAt(e *entry, st protocol.Step, at time.Time) {
 	q := c.queue(e.id.Connection)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -143,9 +144,9 @@ func (c *Core) scheduleAt(e *entry, st step, at time.Time) {
 	}
 	target := &q.local
 	switch {
-	case st == stepPoll || st == stepJoint:
+	case st == protocol.StepPoll || st == protocol.StepJoint:
 		target = &q.begun
-	case st.callsCloud():
+	case st.CallsCloud():
 		target = &q.remote
 	}
 	if e.slot.heap == target {
@@ -168,7 +169,7 @@ func (c *Core) unschedule(e *entry) {
 	q := c.queue(e.id.Connection)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	e.slot.step, e.slot.urgent = stepNone, false
+	e.slot.step, e.slot.urgent = protocol.StepNone, false
 	e.slot.leave()
 }
 
@@ -226,7 +227,7 @@ const idle = time.Hour
 func (c *Core) takeNext(q *queue) (next *entry, remote bool, wait time.Duration) {
 	err := guard.Do(c.opts.Logger, "the queue of connection "+q.name, func() error { next, remote, wait = c.take(q); return nil })
 	if err != nil {
-		return nil, false, minBackoff
+		return nil, false, protocol.MinBackoff
 	}
 	return next, remote, wait
 }
@@ -287,7 +288,7 @@ func (c *Core) serve(q *queue, e *entry, remote bool) {
 	c.opts.turn(c.ctx, e.id)
 	err := guard.Do(c.opts.Logger, "a step of account "+e.id.String(), func() error { return c.work(c.ctx, e, remote) })
 	if err = guard.Do(c.opts.Logger, "the plan of account "+e.id.String(), func() error { c.putBack(q, e, remote, err); return nil }); err != nil {
-		c.holdPanicked(e, err)
+		c.delayPanicked(e, err)
 	}
 	q.poke()
 }
@@ -309,38 +310,38 @@ func (c *Core) putBack(q *queue, e *entry, remote bool, err error) {
 		return
 	}
 	if guard.Panicked(err) {
-		c.holdPanickedLocked(e, err)
+		c.delayPanickedLocked(e, err)
 		return
 	}
 	if err != nil {
 		c.opts.Logger.Error("a step of an account failed and will be tried again", "account", e.id.String(), "error", err)
 		e.rec, e.loaded = nil, false
-		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff))
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now().Add(protocol.MinBackoff))
 		return
 	}
 	if err := c.load(c.ctx, e); err != nil {
-		c.scheduleAt(e, stepNone, c.opts.Now().Add(minBackoff))
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now().Add(protocol.MinBackoff))
 		return
 	}
 	c.schedule(e)
 	e.panics = 0
 }
 
-// holdPanicked holds an account back whose step, or whose plan, has panicked: it would do that again. What was
+// delayPanicked holds an account back whose step, or whose plan, has panicked: it would do that again. What was
 // cached is read anew, since the panic may have come in the middle of a change.
-func (c *Core) holdPanicked(e *entry, err error) {
+func (c *Core) delayPanicked(e *entry, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c.holdPanickedLocked(e, err)
+	c.delayPanickedLocked(e, err)
 }
 
-// holdPanickedLocked is holdPanicked for who holds e.mu.
-func (c *Core) holdPanickedLocked(e *entry, err error) {
+// delayPanickedLocked is delayPanicked for who holds e.mu.
+func (c *Core) delayPanickedLocked(e *entry, err error) {
 	e.panics++
 	e.rec, e.loaded = nil, false
-	e.held = waiting{c.opts.Now().Add(backoffDelay(e.panics, maxBackoff, c.opts.Random())), ForBackoff}
-	e.holdCause = err.Error()
-	c.scheduleAt(e, stepNone, e.held.until)
+	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(protocol.BackoffDelay(e.panics, protocol.MaxBackoff, c.opts.Random())), Cause: protocol.ForBackoff}
+	e.delayCause = err.Error()
+	c.scheduleAt(e, protocol.StepNone, e.delayed.Until)
 }
 
 // loadAll rebuilds the schedule from storage. It lists, so that reads and bindings that come
@@ -354,7 +355,7 @@ func (c *Core) loadAll() {
 			break
 		}
 		c.opts.Logger.Error("the schedule cannot be rebuilt from storage; trying again", "error", err)
-		_ = cloud.Sleep(c.ctx, backoffDelay(failures, maxBackoff, c.opts.Random())) // a closing core tries once more, in vain
+		_ = cloud.Sleep(c.ctx, protocol.BackoffDelay(failures, protocol.MaxBackoff, c.opts.Random())) // a closing core tries once more, in vain
 	}
 	c.mu.Lock()
 	c.loading = false
@@ -380,7 +381,7 @@ func (c *Core) loadOnce(ctx context.Context) error {
 			defer func() { <-free }()
 			c.opts.turn(ctx, id)
 			if err := guard.Do(c.opts.Logger, "the plan of account "+id.String(), func() error { c.loadAndSchedule(ctx, id); return nil }); err != nil {
-				c.holdPanicked(c.entry(id), err)
+				c.delayPanicked(c.entry(id), err)
 			}
 		})
 		return nil
@@ -401,7 +402,7 @@ func (c *Core) loadAndSchedule(ctx context.Context, id ID) {
 		if ctx.Err() == nil {
 			c.opts.Logger.Error("an account cannot be scheduled and will be tried again", "account", id.String(), "error", err)
 		}
-		c.scheduleAt(e, stepNone, c.opts.Now().Add(backoffDelay(6, maxBackoff, c.opts.Random())))
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now().Add(protocol.BackoffDelay(6, protocol.MaxBackoff, c.opts.Random())))
 		return
 	}
 	c.schedule(e)

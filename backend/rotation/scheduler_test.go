@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 func TestCallers(t *testing.T) {
@@ -54,10 +55,10 @@ func TestBegunPassOthers(t *testing.T) {
 	t.Cleanup(c.Stop)
 	past := time.Now().Add(-time.Hour)
 	for i := range 3 * maxBegun {
-		c.scheduleAt(&entry{id: ID{"conn", fmt.Sprint(i), "begun"}}, stepPoll, past)
+		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "begun"}}, protocol.StepPoll, past)
 	}
 	for i := range 2 {
-		c.scheduleAt(&entry{id: ID{"conn", fmt.Sprint(i), "other"}}, stepBegin, past.Add(-time.Hour)) // for longer
+		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "other"}}, protocol.StepBegin, past.Add(-time.Hour)) // for longer
 	}
 	q, others := c.queue("conn"), []int{}
 	for turn := range 3*maxBegun + 2 {
@@ -186,10 +187,10 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.faulty.Store(true)
 		for _, l := range w.crowd(t, 5, with(leasedSettings(), func(s *Settings) { s.MinResetInterval = time.Minute })) {
-			a := w.record(l.ref.ID).clone()
-			due(DueRevoked)(a)
+			a := w.record(l.ref.ID).Clone()
+			due(protocol.DueRevoked)(a)
 			a.Leases, a.LastReset = nil, time.Now()
-			a.Backoff = &Backoff{Failures: 9, LastErrorTime: time.Now(), NotBefore: time.Now().Add(maxBackoff)}
+			a.Backoff = &protocol.Backoff{Failures: 9, LastErrorTime: time.Now(), NotBefore: time.Now().Add(protocol.MaxBackoff)}
 			w.put(t, a)
 			l.revoked = true
 		}
@@ -223,12 +224,12 @@ func TestRunningOperationsDoNotHoldOthersUp(t *testing.T) {
 		leases := w.crowd(t, 3*simRate*int(simPoll/time.Second), leasedSettings())
 		last := leases[len(leases)-1]
 		for _, l := range leases {
-			a := w.record(l.ref.ID).clone()
+			a := w.record(l.ref.ID).Clone()
 			a.Settings.ResetMethod = string(commandMethod)
 			if l != last {
-				due(DueRevoked)(a)
+				due(protocol.DueRevoked)(a)
 				a.Leases = nil
-				a.Pending = &Pending{Password: "new", Created: time.Now(), Tried: 1, Attempts: []Attempt{{ID: "a", Method: a.Settings.ResetMethod, RequestID: "slow", SeenOperation: "none"}}}
+				a.Pending = &protocol.Pending{Password: "new", Created: time.Now(), Tried: 1, Attempts: []protocol.Attempt{{ID: "a", Method: a.Settings.ResetMethod, RequestID: "slow", SeenOperation: "none"}}}
 				w.cloud.servers[a.InstanceID].commands["slow"] = cloud.ResetRecord{OperationID: "slow", State: cloud.OperationRunning}
 			}
 			w.put(t, a)
@@ -271,9 +272,9 @@ func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
 		pass(time.Hour)
 		var now, most atomic.Int64
 		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, 20 * time.Millisecond, &now, &most} })
-		pass(startHold + 2*time.Second)
+		pass(protocol.StartHold + 2*time.Second)
 		for _, l := range leases {
-			if a := w.record(l.ref.ID); a.Due == nil || a.Due.Reason != DueDeadline {
+			if a := w.record(l.ref.ID); a.Due == nil || a.Due.Reason != protocol.DueDeadline {
 				t.Fatalf("not due in time: %s", describe(a))
 			}
 		}

@@ -8,23 +8,24 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // begin makes a new value, records it with its first attempt, and only then sends it.
-func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	defer c.leaveTurn(e)
-	if rec.crowded() {
-		c.hold(e, rec.tooManyPlaces())
+	if rec.NoRoomForValue() {
+		c.delay(e, rec.TooManyPlaces())
 		return nil
 	}
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
 		return err
 	}
-	value := rec.again()
+	value := rec.CandidateToResend()
 	if value == "" {
 		if value, err = c.newPassword(ctx, rec, live); err != nil {
-			c.hold(e, err)
+			c.delay(e, err)
 			return nil
 		}
 	}
@@ -32,9 +33,9 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 	if err != nil {
 		return err
 	}
-	next, err := c.update(ctx, e, begun{password: value, attempt: t.Attempt})
+	next, err := c.update(ctx, e, protocol.RotationStarted{Password: value, Attempt: t.Attempt})
 	if err != nil {
-		if errors.Is(err, errStale) {
+		if errors.Is(err, protocol.ErrStale) {
 			return nil
 		}
 		return err
@@ -43,7 +44,7 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connection,
 }
 
 // retry records another attempt of the same value, and sends it.
-func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	defer c.leaveTurn(e)
 	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
 	if !ok {
@@ -53,9 +54,9 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 	if err != nil {
 		return err
 	}
-	next, err := c.update(ctx, e, retried{attempt: t.Attempt})
+	next, err := c.update(ctx, e, protocol.AttemptRepeated{Attempt: t.Attempt})
 	if err != nil {
-		if errors.Is(err, errStale) {
+		if errors.Is(err, protocol.ErrStale) {
 			return nil
 		}
 		return err
@@ -65,7 +66,7 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connection,
 
 // ready finds out whether an attempt makes sense now, and gets what it needs: the operation that the cloud
 // shows before it, and what the reset method asked for. The caller ends the account's turn with leaveTurn.
-func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connection, live *Connection, r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
+func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
 	if operation, ok, err = c.seenBefore(ctx, e, n, live, r); !ok {
 		return "", "", false, err
 	}
@@ -93,7 +94,7 @@ func (c *Core) prepared(ctx context.Context, e *entry, rec *Account, r cloud.Pas
 	defer cancel()
 	prepared, err := p.PrepareReset(call, resetOf(rec, "", ""))
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return "", false
 	}
 	return prepared, true
@@ -103,7 +104,7 @@ func (c *Core) prepared(ctx context.Context, e *entry, rec *Account, r cloud.Pas
 // more. That counts from before the record is written: another node may see the attempt, and count its
 // settle window, from the moment at which the write lands, however late storage answers this one.
 type draft struct {
-	Attempt
+	protocol.Attempt
 	sendBy time.Time
 }
 
@@ -112,10 +113,10 @@ func (c *Core) newAttempt(method, operation string, live *Connection) (draft, er
 	if err != nil {
 		return draft{}, err
 	}
-	t := Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation, Place: live.Place}
+	t := protocol.Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation, Place: live.Place}
 	if traits := live.traits(method); traits != nil {
 		t.Window = settleWindow(*traits, false, live)
-		t.Fence = settleWindow(*traits, true, live)
+		t.FenceWindow = settleWindow(*traits, true, live)
 		t.Serial = traits.Serial
 	}
 	return draft{
@@ -127,7 +128,7 @@ func (c *Core) newAttempt(method, operation string, live *Connection) (draft, er
 // sendPatience is how long an attempt may take from before it is recorded, and wait for the connection's
 // limiter, until it is signed. Past it the request is not sent any more.
 func sendPatience(v *Connection) time.Duration {
-	patience := gatePatience
+	patience := limiterTimeout
 	if v.RequestsPerSecond > 0 {
 		patience += time.Duration(2 / v.RequestsPerSecond * float64(time.Second))
 	}
@@ -152,7 +153,7 @@ func resetOf(a *Account, value, prepared string) cloud.Reset {
 }
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
-func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connection, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, live, r)
 }
 
@@ -164,7 +165,7 @@ type outcome struct {
 }
 
 // call waits for the limiter and sends one reset request, signed then. Past sendBy it sends nothing.
-func (c *Core) call(ctx context.Context, n *connection, live *Connection, r cloud.PasswordResetter, reset cloud.Reset, sendBy time.Time) outcome {
+func (c *Core) call(ctx context.Context, n *connectionState, live *Connection, r cloud.PasswordResetter, reset cloud.Reset, sendBy time.Time) outcome {
 	ctx = cloud.WithSendDeadline(ctx, sendBy)
 	wait, cancel := context.WithDeadline(ctx, sendBy)
 	err := n.gate.Wait(wait, r.ResetTraits().Action)
@@ -182,11 +183,11 @@ func (c *Core) call(ctx context.Context, n *connection, live *Connection, r clou
 
 // conclude records what is known of an account's attempt. shared says that the request named other
 // accounts too, so that a refusal may be about one of those.
-func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, o outcome, shared bool, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.Attempt, o outcome, shared bool, live *Connection, r cloud.PasswordResetter) error {
 	if !o.sent {
-		return c.recordOutcome(ctx, e, unsent{attempt: t.ID})
+		return c.recordOutcome(ctx, e, protocol.AttemptNotSent{Attempt: t.ID})
 	}
-	c.unhold(e)
+	c.clearDelay(e)
 	started, err := o.started, o.err
 	if err == nil && !started.Done && started.RequestID == "" {
 		err = cloud.Errorf(cloud.Unknown, "the cloud accepted the reset without an id under which it shows the outcome")
@@ -194,20 +195,20 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 	switch kind := cloud.KindOf(err); {
 	case err == nil && started.Done:
 		c.opts.Logger.Info("account rotated", "account", e.id.String())
-		return c.recordOutcome(ctx, e, confirmed{attempt: t.ID, at: c.opts.Now()})
+		return c.recordOutcome(ctx, e, protocol.AttemptConfirmed{Attempt: t.ID, At: c.opts.Now()})
 	case err == nil:
 		e.mu.Lock()
 		e.pollAt = c.opts.Now().Add(r.ResetTraits().PollInterval)
 		e.mu.Unlock()
-		return c.recordOutcome(ctx, e, accepted{attempt: t.ID, requestID: started.RequestID})
+		return c.recordOutcome(ctx, e, protocol.AttemptAccepted{Attempt: t.ID, RequestID: started.RequestID})
 	case !kind.CertainlyNothingDone():
 		c.opts.Logger.Warn("reset with unknown outcome; the same password will be sent again", "account", e.id.String(), "error", err)
-		return c.recordOutcome(ctx, e, unknown{attempt: t.ID, backoff: c.backoff(rec, err, false)})
+		return c.recordOutcome(ctx, e, protocol.OutcomeUnknown{Attempt: t.ID, Backoff: c.backoff(rec, err, false)})
 	default:
 		c.opts.Logger.Warn("reset refused", "account", e.id.String(), "kind", string(kind), "error", err)
-		if err := c.recordOutcome(ctx, e, refused{attempt: t.ID, passwordRefused: kind == cloud.PasswordRefused, shared: shared,
+		if err := c.recordOutcome(ctx, e, protocol.AttemptRefused{Attempt: t.ID, PasswordRefused: kind == cloud.PasswordRefused, Shared: shared,
 			// What refuses one value after the other is not asked every few minutes.
-			backoff: c.backoff(rec, err, kind != cloud.PasswordRefused)}); err != nil {
+			Backoff: c.backoff(rec, err, kind != cloud.PasswordRefused)}); err != nil {
 			return err
 		}
 		if kind == cloud.NotFound && !shared {
@@ -219,7 +220,7 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t Attempt, 
 
 // recordOutcome is apply for what is known only to this process until it is written: it tries three times.
 // If all fail nothing is lost, since the attempt itself is recorded: it stays open.
-func (c *Core) recordOutcome(ctx context.Context, e *entry, ev event) error {
+func (c *Core) recordOutcome(ctx context.Context, e *entry, ev protocol.Event) error {
 	var err error
 	for range 3 {
 		if err = c.apply(ctx, e, ev); err == nil || ctx.Err() != nil {

@@ -7,37 +7,38 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
-// situate describes the present for plan. The caller holds e.mu.
-func (c *Core) situate(e *entry) situation {
+// planInput describes the present for plan. The caller holds e.mu.
+func (c *Core) planInput(e *entry) protocol.PlanInput {
 	clock := c.clock.read()
-	now := clock.now
-	s := situation{now: now, clock: clock, ownSchedule: e.rec.NextRotation.Equal(e.ownNext),
-		held: e.held.over(now), nextPoll: e.pollAt}
+	now := clock.Now
+	s := protocol.PlanInput{Now: now, Clock: clock, OwnSchedule: e.rec.NextRotation.Equal(e.ownNext),
+		Held: e.delayed.Over(now), NextPoll: e.pollAt}
 	n := c.connection(e.id.Connection)
-	s.stopped = n.brake.holds(now)
-	if e.rec.Due != nil && !e.id.isGroup() {
+	s.Stopped = n.brake.holds(now)
+	if e.rec.Due != nil && !e.id.IsGroup() {
 		if until := c.turns.taken(serverOf(e.rec), e); !until.IsZero() {
-			s.turn = now.Add(time.Until(until))
+			s.Turn = now.Add(time.Until(until))
 		}
 	}
 	n.mu.Lock()
 	live := n.live
 	n.mu.Unlock()
 	if live != nil {
-		s.traits = live.traits
-		s.joint = live.joint
+		s.Traits = live.traits
+		s.Joint = live.joint
 	}
-	if e.id.isGroup() {
-		s.look, s.together = e.nextLook(), e.together
-	} else if id, member := e.rec.group(); member {
-		s.group = c.entry(id).known.Load()
+	if e.id.IsGroup() {
+		s.Look, s.Together = e.nextLook(), e.together
+	} else if id, member := e.rec.Group(); member {
+		s.Group = c.entry(id).known.Load()
 	}
 	if live != nil {
-		s.place = live.moved(now)
+		s.Place = live.moved(now)
 	}
-	s.settles = func(t Attempt) time.Time {
+	s.Settles = func(t protocol.Attempt) time.Time {
 		if t.Window > 0 {
 			first, ok := e.seen[t.ID]
 			if !ok {
@@ -50,9 +51,9 @@ func (c *Core) situate(e *entry) situation {
 			traits = live.traits(t.Method)
 		}
 		if traits == nil {
-			return e.held.until // the window is not known yet: the worker connects, or says why it cannot
+			return e.delayed.Until // the window is not known yet: the worker connects, or says why it cannot
 		}
-		window := settleWindow(*traits, t.Barrier, live)
+		window := settleWindow(*traits, t.IsFence, live)
 		first, ok := e.seen[t.ID]
 		if !ok {
 			return now.Add(window)
@@ -63,15 +64,15 @@ func (c *Core) situate(e *entry) situation {
 }
 
 // waits is what the account's rotation waits for. The caller holds e.mu.
-func (c *Core) waits(e *entry) waiting {
+func (c *Core) waits(e *entry) protocol.Waiting {
 	if e.rec == nil || e.rec.Due == nil {
-		return waiting{}
+		return protocol.Waiting{}
 	}
-	s := c.situate(e)
-	if open, retry, _ := c.connection(e.id.Connection).breaker.state(s.now); open {
-		s.breaker = waiting{s.now.Add(max(retry, time.Second)), ForConnection}
+	s := c.planInput(e)
+	if open, retry, _ := c.connection(e.id.Connection).breaker.state(s.Now); open {
+		s.Breaker = protocol.Waiting{Until: s.Now.Add(max(retry, time.Second)), Cause: protocol.ForConnection}
 	}
-	return e.rec.waits(s)
+	return e.rec.WaitsFor(s)
 }
 
 // settleWindow is the time after which nothing that an attempt sent can take effect any more
@@ -79,7 +80,7 @@ func (c *Core) waits(e *entry) waiting {
 // sent, the exchange itself, the life of its signature, and the operation where the cloud does not
 // order it with the next one: that of another method (barrier) it never orders.
 func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection) time.Duration {
-	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + clockSkew
+	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + protocol.ClockSkew
 	if !t.Serial || barrier {
 		w += t.LongestOperation
 	}
@@ -88,29 +89,29 @@ func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection) time.Duratio
 
 // settle closes the attempts whose window has passed. Where an attempt has none of its own it is the connection's,
 // which is made known first if it is not; that sends nothing.
-func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s situation) error {
+func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s protocol.PlanInput) error {
 	var ids []string
 	unknown := ""
-	for _, t := range rec.settling(s.traits) {
+	for _, t := range rec.Settling(s.Traits) {
 		switch {
-		case t.Window == 0 && (s.traits == nil || s.traits(t.Method) == nil):
+		case t.Window == 0 && (s.Traits == nil || s.Traits(t.Method) == nil):
 			unknown = t.Method
-		case !s.settles(t).After(s.now):
+		case !s.Settles(t).After(s.Now):
 			ids = append(ids, t.ID)
 		}
 	}
 	switch {
 	case len(ids) > 0:
-		return c.apply(ctx, e, settled{attempts: ids, at: s.now, lost: c.backoff(rec,
+		return c.apply(ctx, e, protocol.AttemptsSettled{Attempts: ids, At: s.Now, Lost: c.backoff(rec,
 			errors.New("the cloud has not shown how the reset ended for as long as it may take"), false)})
-	case s.traits == nil:
+	case s.Traits == nil:
 		if _, _, err := c.connect(ctx, e.id.Connection); err != nil {
-			c.hold(e, err)
+			c.delay(e, err)
 		} else {
-			c.unhold(e)
+			c.clearDelay(e)
 		}
 	case unknown != "":
-		c.hold(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", unknown))
+		c.delay(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", unknown))
 	}
 	return nil
 }

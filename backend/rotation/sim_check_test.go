@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"strings"
 	"time"
 )
@@ -85,7 +86,7 @@ func (w *world) checkAnswer(n *simNode, answer *Answer) {
 	if w.isBurned(value) {
 		w.violation("I6", "%s was handed out again after its last lease had ended", value)
 	}
-	v := a.version(answer.Version.Number)
+	v := a.Version(answer.Version.Number)
 	if v == nil || v.Password != value || v.Disclosed.IsZero() {
 		w.violation("I11", "a client got %s, and storage does not say so: %s", value, describe(a))
 		return
@@ -131,7 +132,7 @@ func (w *world) checkSent(id ID, value string) {
 		if a.Pending != nil && a.Pending.Password == value {
 			open += len(a.Pending.Attempts)
 		}
-		if cur := a.current(); cur != nil && cur.Password == value {
+		if cur := a.Current(); cur != nil && cur.Password == value {
 			open += len(a.OldUnresolved)
 		}
 	}
@@ -172,7 +173,7 @@ func (w *world) calm() {
 	w.cloud.locked(func() { w.cloud.refuse, w.cloud.lies, w.cloud.deaf = false, lies{}, "" })
 	for _, b := range w.specs {
 		if a := w.record(b.ID); a != nil && a.Pending != nil {
-			w.braked = max(w.braked, a.Pending.Brake.NotBefore.Sub(w.now()), minBrake) // one that is under way may be lost, too
+			w.braked = max(w.braked, a.Pending.Brake.NotBefore.Sub(w.now()), protocol.MinBrake) // one that is under way may be lost, too
 		}
 	}
 	w.tracef("nothing fails from now on")
@@ -244,9 +245,9 @@ func (w *world) unsettled(id ID) string {
 		return "no record of " + id.String()
 	case a.Pending != nil || a.Due != nil || len(a.OldUnresolved) > 0 || len(a.Candidates) > 0:
 		return id.InstanceID + " is not at rest"
-	case a.current() == nil:
+	case a.Current() == nil:
 		return ""
-	case a.current().Password != has:
+	case a.Current().Password != has:
 		return id.InstanceID + " has " + has + ", which is not the current version"
 	case a.Settings.Mode != Leased:
 		return ""
@@ -265,14 +266,14 @@ func (w *world) unsettled(id ID) string {
 func (w *world) checkDeadlines() {
 	for _, b := range w.specs {
 		a := w.record(b.ID)
-		if a == nil || a.Settings.Mode != Leased || a.current() == nil || a.current().Until.IsZero() {
+		if a == nil || a.Settings.Mode != Leased || a.Current() == nil || a.Current().Until.IsZero() {
 			continue
 		}
 		has, byHand, gone := w.server(b.ID)
-		if byHand || gone || !a.Gone.IsZero() || has != a.current().Password {
+		if byHand || gone || !a.Gone.IsZero() || has != a.Current().Password {
 			continue
 		}
-		over := w.node.core.Now().Sub(a.current().Until.Add(slack))
+		over := w.node.core.Now().Sub(a.Current().Until.Add(protocol.Slack))
 		if w.faulty.Load() {
 			over = min(over, time.Since(w.quiet.Add(w.settles())))
 		}

@@ -111,7 +111,7 @@ func (w *world) revoke(ctx context.Context, l *simLease) {
 		return
 	}
 	w.tracef("revoked %s on %s", l.password, l.ref.ID.InstanceID)
-	if before != nil && before.Due == nil && before.lastOf(l.ref) {
+	if before != nil && before.Due == nil && lastOf(before, l.ref) {
 		w.expect(l.ref.ID)
 	}
 	w.revoked(l, w.record(l.ref.ID))
@@ -127,18 +127,18 @@ func (w *world) revoked(l *simLease, after *Account) {
 			return
 		}
 	}
-	if after != nil && after.current() != nil && after.current().Password == l.password && after.Due != nil && after.Due.Reason.ForbidsReading() {
+	if after != nil && after.Current() != nil && after.Current().Password == l.password && after.Due != nil && after.Due.Reason.ForbidsReading() {
 		w.burned[l.password] = true
 	}
 }
 
 // lastOf reports whether the nonce is the only one of the current version.
-func (a *Account) lastOf(ref LeaseRef) bool {
-	if l, ok := a.Leases[ref.Nonce]; !ok || a.current() == nil || l.Version != a.current().Number {
+func lastOf(a *Account, ref LeaseRef) bool {
+	if l, ok := a.Leases[ref.Nonce]; !ok || a.Current() == nil || l.Version != a.Current().Number {
 		return false
 	}
 	for nonce, l := range a.Leases {
-		if nonce != ref.Nonce && l.Version == a.current().Number {
+		if nonce != ref.Nonce && l.Version == a.Current().Number {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"fmt"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -29,7 +30,7 @@ func playClock(t *testing.T, seed uint64) *world {
 			w.bind(s)
 		}
 		w.ensureBound(ctx)
-		pass(startHold)
+		pass(protocol.StartHold)
 		var clients sync.WaitGroup
 		jumped := time.Time{}
 		for range 60 {
@@ -64,7 +65,7 @@ func playClock(t *testing.T, seed uint64) *world {
 			w.checkDisclosures()
 		}
 		w.jump(0)
-		pass(2 * lapseRecheck) // what was looked at while the clocks disagreed
+		pass(2 * protocol.ExpiryRecheck) // what was looked at while the clocks disagreed
 		clients.Wait()
 		w.calm()
 		w.rest(ctx, settleBound, func() string {
@@ -100,7 +101,7 @@ func (w *world) checkDisclosures() {
 		w.mu.Lock()
 		first, ok := w.first[has]
 		w.mu.Unlock()
-		if over := time.Since(first.Add(b.Settings.MaxTTL + slack)); ok && over > stepHold+time.Minute+b.Settings.MinResetInterval {
+		if over := time.Since(first.Add(b.Settings.MaxTTL + protocol.Slack)); ok && over > stepHold+time.Minute+b.Settings.MinResetInterval {
 			w.violation("I4", "%s is known for %s longer than max_ttl: %s", has, over, describe(w.record(b.ID)))
 		}
 	}
@@ -156,8 +157,8 @@ func TestAClockAheadForSecondsResetsNobody(t *testing.T) {
 			if a.LastVersion != 1 || a.Due != nil {
 				t.Errorf("reset by a jump: %s", describe(a))
 			}
-			if until := a.current().Disclosed.Add(settings.MaxTTL); !a.current().Until.Equal(until) || time.Until(until) > settings.MaxTTL {
-				t.Errorf("disclosed until %s", a.current().Until)
+			if until := a.Current().Disclosed.Add(settings.MaxTTL); !a.Current().Until.Equal(until) || time.Until(until) > settings.MaxTTL {
+				t.Errorf("disclosed until %s", a.Current().Until)
 			}
 		}
 		w.node.core.Stop()
@@ -231,11 +232,11 @@ func startWrong(t *testing.T, wrong, after time.Duration) {
 		}
 	}
 	a := w.record(during)
-	if until := a.current().Until; until.After(granted.Add(settings.MaxTTL+time.Minute)) || until.Before(granted.Add(settings.MaxTTL-time.Minute)) {
+	if until := a.Current().Until; until.After(granted.Add(settings.MaxTTL+time.Minute)) || until.Before(granted.Add(settings.MaxTTL-time.Minute)) {
 		t.Errorf("granted %s, disclosed until %s", granted, until)
 	}
-	if a := w.record(before); a.current().Until.After(held.granted[1].Add(settings.MaxTTL + time.Minute)) {
-		t.Errorf("disclosed until %s", a.current().Until)
+	if a := w.record(before); a.Current().Until.After(held.granted[1].Add(settings.MaxTTL + time.Minute)) {
+		t.Errorf("disclosed until %s", a.Current().Until)
 	}
 	w.node.core.Stop()
 	pass(time.Minute)

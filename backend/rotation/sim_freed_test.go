@@ -35,7 +35,7 @@ func (w *world) freesLanded(before, after *Account) {
 	if p := after.Pending; p != nil {
 		f.had[id][simValue{after.LastVersion + 1, p.Password}] = true
 	}
-	cur := after.current()
+	cur := after.Current()
 	if cur == nil {
 		return
 	}

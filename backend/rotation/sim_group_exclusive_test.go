@@ -51,7 +51,7 @@ func TestOperatorsRotationFreesAnExclusiveGroup(t *testing.T) {
 			w.rotateRole(ctx)
 			w.refusedExclusively(t, "before it begins", members...)
 			w.until(t, "the batch does not come to the member that works", func(g *Account) bool {
-				return g.Pending != nil && w.record(members[1]).has(g.Pending.Batch)
+				return g.Pending != nil && w.record(members[1]).Confirmed(g.Pending.Batch)
 			})
 			w.refusedExclusively(t, "while the batch is under way", members[1])
 			w.until(t, "the group does not agree", func(g *Account) bool { return g.LastVersion == 2 })
@@ -68,7 +68,7 @@ func TestOperatorsRotationFreesAnExclusiveGroup(t *testing.T) {
 				t.Errorf("the older lease's end: %s", describe(g))
 			}
 			w.convergeGroup(ctx, members)
-			if g := w.record(GroupID("conn", simRole)); len(g.Leases) != 0 || g.current().Password == second.password {
+			if g := w.record(GroupID("conn", simRole)); len(g.Leases) != 0 || g.Current().Password == second.password {
 				t.Errorf("at rest: %s", describe(g))
 			}
 			w.leave(t)

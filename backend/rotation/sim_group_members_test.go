@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"strings"
 	"testing"
@@ -140,7 +141,7 @@ func TestHungMembersHoldNobodyUp(t *testing.T) {
 						t.Errorf("%s cannot be read while others hang: %v", id, err)
 					}
 				}
-				answer, took := w.insistOnShared(ctx, t, laggardPatience)
+				answer, took := w.insistOnShared(ctx, t, protocol.LaggardPatience)
 				if len(answer.Holders) != len(healthy) || slices.Contains(answer.Holders, hung[0]) {
 					t.Errorf("after %s the password is that of %v", took, answer.Holders)
 				}
@@ -161,7 +162,7 @@ func TestHungMembersHoldNobodyUp(t *testing.T) {
 					t.Errorf("the role shows %v, %v", out, err)
 				}
 				// The next rotation does not wait for them at all.
-				second := w.rotateShared(ctx, t, laggardPatience)
+				second := w.rotateShared(ctx, t, protocol.LaggardPatience)
 				w.guests(hung, func(s *simServer) { s.hangs = false })
 				pass(settleBound)
 				w.checkSharers(t, members, second.Version.Password)
@@ -183,7 +184,7 @@ func (w *world) checkSharers(t *testing.T, members []ID, value string) {
 		if has, _, _ := w.server(id); has != value {
 			t.Errorf("%s has %s, want %s: %s", id, has, value, describe(w.record(id)))
 		}
-		if a := w.record(id); !a.LeftOut.IsZero() || a.current() == nil || a.current().Password != value {
+		if a := w.record(id); !a.LeftOut.IsZero() || a.Current() == nil || a.Current().Password != value {
 			t.Errorf("%s: %s", id, describe(a))
 		}
 	}
@@ -200,7 +201,7 @@ func TestHostileMemberCostsTheOthersThreeBatches(t *testing.T) {
 				w, members := sharedWorld(t, method, 5, sharedSettings())
 				hostile, honest := members[:1], members[1:]
 				w.guests(hostile, func(s *simServer) { s.refuses = true })
-				answer, took := w.insistOnShared(ctx, t, laggardPatience)
+				answer, took := w.insistOnShared(ctx, t, protocol.LaggardPatience)
 				if len(answer.Holders) != len(honest) {
 					t.Errorf("after %s the password is that of %v", took, answer.Holders)
 				}
@@ -208,7 +209,7 @@ func TestHostileMemberCostsTheOthersThreeBatches(t *testing.T) {
 					t.Errorf("the hostile member is shown as %+v, %v", v, err)
 				}
 				batches := len(w.cloud.values(honest[0].InstanceID))
-				if batches > maxRefusals {
+				if batches > protocol.MaxRefusals {
 					t.Errorf("an honest server was reset %d times", batches)
 				}
 				// By the ends of leases, not by an operator's word, which forgives.
@@ -311,7 +312,7 @@ func TestJoinerGetsANewPassword(t *testing.T) {
 						pass(5 * time.Minute)
 					}
 					pass(3 * time.Minute)
-					second := w.record(GroupID("conn", simRole)).current()
+					second := w.record(GroupID("conn", simRole)).Current()
 					if second.Password == first.Version.Password {
 						t.Fatalf("the group was not rotated: %s", describe(w.record(GroupID("conn", simRole))))
 					}
@@ -351,7 +352,7 @@ func TestHungJoinerDoesNotBlockTheGroup(t *testing.T) {
 				t.Errorf("%s a minute after another one has joined: %v", id, err)
 			}
 		}
-		second, _ := w.insistOnShared(ctx, t, laggardPatience)
+		second, _ := w.insistOnShared(ctx, t, protocol.LaggardPatience)
 		if second.Version.Password == first.Version.Password || len(second.Holders) != 3 {
 			t.Errorf("the password is that of %v", second.Holders)
 		}
@@ -383,7 +384,7 @@ func TestGroupAgreesWithoutGoneMembers(t *testing.T) {
 				w.cloud.vanish(members[0].InstanceID, false)
 				w.reappear(ctx)
 				pass(3 * time.Minute)
-				third := w.record(GroupID("conn", simRole)).current().Password
+				third := w.record(GroupID("conn", simRole)).Current().Password
 				if third == second.Version.Password {
 					t.Error("an instance that is back was given the password that the others had")
 				}
@@ -424,7 +425,7 @@ func TestGroupGoesOnAfterARestartWithoutAReader(t *testing.T) {
 				w.cloud.locked(func() { w.cloud.refuse = false })
 				w.start()
 				pass(90 * time.Minute)
-				now := w.record(GroupID("conn", simRole)).current().Password
+				now := w.record(GroupID("conn", simRole)).Current().Password
 				if now == answer.Version.Password {
 					t.Fatalf("nothing was rotated: %s", describe(w.record(GroupID("conn", simRole))))
 				}

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"fmt"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -87,7 +88,7 @@ func (w *world) unsettledGroup() string {
 	if g.Pending != nil || g.Due != nil || len(g.Leases) > 0 {
 		return "the group is not at rest: " + describe(g)
 	}
-	if g.current() == nil {
+	if g.Current() == nil {
 		return ""
 	}
 	for _, id := range g.Members {
@@ -95,7 +96,7 @@ func (w *world) unsettledGroup() string {
 		if m == nil || !m.Gone.IsZero() {
 			continue
 		}
-		if !m.has(g.current().Batch) {
+		if !m.Confirmed(g.Current().Batch) {
 			return id.String() + " does not have the group's password: " + describe(m) + "; group " + describe(g)
 		}
 	}
@@ -282,7 +283,7 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 // forgiveRefusals is the operator's word that a member needs which was left out for what it refused.
 func (w *world) forgiveRefusals(ctx context.Context) {
 	for _, b := range w.specs {
-		if a := w.record(b.ID); a != nil && a.Refusals >= maxRefusals && !a.LeftOut.IsZero() && a.Gone.IsZero() {
+		if a := w.record(b.ID); a != nil && a.Refusals >= protocol.MaxRefusals && !a.LeftOut.IsZero() && a.Gone.IsZero() {
 			w.tracef("an operator gives %s another chance", b.InstanceID)
 			w.rotateRole(ctx)
 			return

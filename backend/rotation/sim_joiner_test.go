@@ -19,7 +19,7 @@ func (w *world) joinsLanded(id ID, rec *Account) {
 	if j.made == nil {
 		j.made, j.sent = map[string]map[string]bool{}, map[string]map[string]bool{}
 	}
-	if !id.isGroup() {
+	if !id.IsGroup() {
 		if rec != nil && rec.Pending != nil {
 			w.given(id.InstanceID, rec.Pending.Password) // from now on it may have been sent
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // lies are what a cloud may say that is not so, or what we may have got wrong about it. Resets are carried out
@@ -199,16 +200,16 @@ func TestBrakeOutlivesTheNode(t *testing.T) {
 			w.node.die("", "", "")
 			w.recoverNode()
 		}
-		is(t, "resets in 50 minutes", len(w.cloud.allValues(id.InstanceID)), maxUnshown)
+		is(t, "resets in 50 minutes", len(w.cloud.allValues(id.InstanceID)), protocol.MaxUnshown)
 		is(t, "values", len(w.cloud.values(id.InstanceID)), 1)
 		if err := w.rotate(ctx, id, 0); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Minute)
-		is(t, "resets after an operator's word", len(w.cloud.allValues(id.InstanceID)), maxUnshown+1)
+		is(t, "resets after an operator's word", len(w.cloud.allValues(id.InstanceID)), protocol.MaxUnshown+1)
 		w.cloud.locked(func() { w.cloud.lies = lies{} })
 		pass(2 * time.Hour)
-		if a := w.record(id); a.Pending != nil || a.current().Password != w.cloud.values(id.InstanceID)[0] {
+		if a := w.record(id); a.Pending != nil || a.Current().Password != w.cloud.values(id.InstanceID)[0] {
 			t.Errorf("the pause was over, and it has not gone on by itself: %s", describe(a))
 		}
 		w.node.core.Stop()

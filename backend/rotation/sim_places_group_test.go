@@ -76,7 +76,7 @@ func playGroupPlaces(t *testing.T, seed uint64) *world {
 				w.violation("I8", "%v is gone at the word of a place that nobody stands for", id)
 				continue
 			}
-			if cur := a.current(); cur != nil && cur.Place == genuine {
+			if cur := a.Current(); cur != nil && cur.Place == genuine {
 				if has, byHand, _ := w.server(id); has != cur.Password && !byHand {
 					w.violation("I2", "%s is current, and server %s has %s: %s", cur.Password, id.InstanceID, has, describe(a))
 				}
@@ -117,7 +117,7 @@ func TestASharedPasswordComesBackFromAnotherPlace(t *testing.T) {
 			pass(24 * time.Hour)
 		}
 		lead(false)
-		first := w.record(GroupID("conn", simRole)).current().Password
+		first := w.record(GroupID("conn", simRole)).Current().Password
 		lead(true)
 		for _, id := range members {
 			has, _, _ := w.server(id)
@@ -126,12 +126,12 @@ func TestASharedPasswordComesBackFromAnotherPlace(t *testing.T) {
 		is(t, "values that were sent elsewhere", len(w.places.sent) > 1, true)
 		lead(false)
 		g := w.record(GroupID("conn", simRole))
-		if g.Pending != nil || g.Due != nil || g.current().Password == first || g.current().Place != genuine {
+		if g.Pending != nil || g.Due != nil || g.Current().Password == first || g.Current().Place != genuine {
 			t.Fatalf("back at the first place: %s", describe(g))
 		}
 		for _, id := range members {
 			has, _, _ := w.server(id)
-			is(t, "what the server has in the end", has, g.current().Password)
+			is(t, "what the server has in the end", has, g.Current().Password)
 		}
 		if v := w.violations(); len(v) > 0 {
 			t.Error(v)

@@ -120,7 +120,7 @@ func playPlaces(t *testing.T, seed uint64) *world {
 			_ = w.rotate(ctx, id, 0)
 			pass(time.Hour)
 			w.recoverNode()
-			if a := w.record(id); a != nil && a.current() != nil {
+			if a := w.record(id); a != nil && a.Current() != nil {
 				break
 			}
 		}
@@ -145,8 +145,8 @@ func playPlaces(t *testing.T, seed uint64) *world {
 			w.violation("I8", "the account is gone at the word of a place that nobody stands for")
 		} else if a.Pending != nil || a.Due != nil || len(a.OldUnresolved) > 0 {
 			w.violation("I8", "two days after the last trouble: %s", describe(a))
-		} else if a.current() != nil && a.current().Place == genuine && a.current().Password != w.cloud.servers[id.InstanceID].password {
-			w.violation("I2", "%s is current, and the server has another password", a.current().Password)
+		} else if a.Current() != nil && a.Current().Place == genuine && a.Current().Password != w.cloud.servers[id.InstanceID].password {
+			w.violation("I2", "%s is current, and the server has another password", a.Current().Password)
 		}
 		w.node.core.Stop()
 		pass(time.Minute)

@@ -60,10 +60,10 @@ func (w *world) moveRole(ctx context.Context, draw *rand.Rand, b *Binding) {
 	if after == nil || after.Role != next.Role {
 		return
 	}
-	if before != nil && before.owner() != "" && before.owner() != next.Role && before.MoveTo != next.Role {
-		w.violation("I16", "%s came from %s to %s without an operator's word", b.InstanceID, before.owner(), next.Role)
+	if before != nil && before.Owner() != "" && before.Owner() != next.Role && before.MoveTo != next.Role {
+		w.violation("I16", "%s came from %s to %s without an operator's word", b.InstanceID, before.Owner(), next.Role)
 	}
-	if before != nil && before.owner() != "" && before.owner() != next.Role {
+	if before != nil && before.Owner() != "" && before.Owner() != next.Role {
 		w.mu.Lock()
 		for _, l := range w.leases { // Vault still has them, and nobody counts them
 			if l.ref.ID == b.ID {

@@ -20,7 +20,7 @@ func sharesServer(seed uint64, method simMethod) bool {
 func (w *world) shareServer(draw *rand.Rand) {
 	s := randomSettings(draw)
 	s.Source, s.ClearInitial = FromReset, false // the cloud has root's initial password only
-	w.bindUser(ID{otherConnection, w.specs[0].InstanceID, "ubuntu"}, "other", s)
+	w.bindUser(ID{Connection: otherConnection, InstanceID: w.specs[0].InstanceID, Username: "ubuntu"}, "other", s)
 	w.shared = true
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -93,7 +94,7 @@ func (w *world) record(id ID) *Account {
 	if raw == nil {
 		return nil
 	}
-	a, err := decodeAccount(raw)
+	a, err := protocol.DecodeAccount(raw)
 	if err != nil {
 		w.violation("I1", "record of %s: %v", id, err)
 		return nil
@@ -181,7 +182,7 @@ func (w *world) land(key string, value []byte) {
 		w.freesLanded(before, w.record(id))
 		w.joinsLanded(id, w.record(id))
 	}
-	if !isAccount || id.isGroup() {
+	if !isAccount || id.IsGroup() {
 		return
 	}
 	w.checkStored(id)

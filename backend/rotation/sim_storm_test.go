@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -21,7 +22,7 @@ func (w *world) crowd(t *testing.T, size int, s Settings) []*simLease {
 		server.password, server.initial = value, ""
 		now := time.Now()
 		nonce := "nonce of " + id.InstanceID
-		a := &Account{Schema: schemaVersion, ID: id, Provider: "sim", Role: "role", Settings: s, LastVersion: 1, LastRotation: now, InitialOverwritten: true,
+		a := &Account{Schema: protocol.SchemaVersion, ID: id, Provider: "sim", Role: "role", Settings: s, LastVersion: 1, LastRotation: now, InitialOverwritten: true,
 			Versions: []Version{{Number: 1, Password: value, Source: FromReset, Created: now, Verified: true, Disclosed: now, Until: now.Add(s.MaxTTL)}},
 			Leases:   map[string]Lease{nonce: {Version: 1, Issued: now, Expires: now.Add(s.TTL)}}}
 		w.put(t, a)

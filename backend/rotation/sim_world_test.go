@@ -223,7 +223,7 @@ func (w *world) point(what, who string) crashPhase {
 
 // bind makes an account whose server the cloud has; ensureBound writes its role.
 func (w *world) bind(s Settings) ID {
-	return w.bindUser(ID{simConnection, fmt.Sprintf("i-%d", len(w.specs)+1), "root"}, "role", s)
+	return w.bindUser(ID{Connection: simConnection, InstanceID: fmt.Sprintf("i-%d", len(w.specs)+1), Username: "root"}, "role", s)
 }
 
 // bindUser is bind for a user of a name, perhaps a second one of its server.

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"sort"
 	"time"
 )
@@ -35,7 +36,7 @@ type Status struct {
 // Waiting is an account whose rotation is due.
 type Waiting struct {
 	ID         ID
-	WaitingFor Cause
+	WaitingFor protocol.Cause
 	NextTry    time.Time
 }
 
@@ -46,7 +47,7 @@ type Failing struct {
 	Failures  int
 	LastError string
 	// WaitingFor and NextTry are those of View.
-	WaitingFor Cause
+	WaitingFor protocol.Cause
 	NextTry    time.Time
 }
 
@@ -77,7 +78,7 @@ func (c *Core) Status() Status {
 	for _, e := range c.entries {
 		entries = append(entries, e)
 	}
-	conns := make([]*connection, 0, len(c.conns))
+	conns := make([]*connectionState, 0, len(c.conns))
 	for _, n := range c.conns {
 		conns = append(conns, n)
 	}
@@ -85,7 +86,7 @@ func (c *Core) Status() Status {
 
 	for _, e := range entries {
 		if view := c.known(e); view != nil {
-			s.count(view, e.id.isGroup())
+			s.count(view, e.id.IsGroup())
 		}
 	}
 	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Failures > s.Failing[j].Failures })
@@ -151,13 +152,13 @@ func (c *Core) RotateConnection(ctx context.Context, connection string) (int, er
 			return
 		}
 		id := a.ID
-		if group, ok := a.group(); ok {
+		if group, ok := a.Group(); ok {
 			id = group
 		}
 		if accounts[id]++; accounts[id] > 1 {
 			return
 		}
-		if cur := a.current(); cur != nil && (cur.Batch != "" || !cur.Disclosed.IsZero()) {
+		if cur := a.Current(); cur != nil && (cur.Batch != "" || !cur.Disclosed.IsZero()) {
 			known = append(known, id)
 		} else {
 			unknown = append(unknown, id)
@@ -168,7 +169,7 @@ func (c *Core) RotateConnection(ctx context.Context, connection string) (int, er
 	}
 	count := 0
 	for _, id := range append(known, unknown...) {
-		if _, err := c.makeDue(ctx, id, DueManual, 0); err != nil {
+		if _, err := c.makeDue(ctx, id, protocol.DueManual, 0); err != nil {
 			if isNotFound(err) {
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -18,7 +19,7 @@ const (
 
 // accountKey is where a record is stored: an account's, or a group's.
 func accountKey(id ID) string {
-	if id.isGroup() {
+	if id.IsGroup() {
 		return GroupPrefix + id.Connection + "/" + id.Username
 	}
 	return AccountPrefix + id.String()
@@ -38,7 +39,7 @@ func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error
 	if raw == nil {
 		return nil, nil
 	}
-	a, err := decodeAccount(raw.Value)
+	a, err := protocol.DecodeAccount(raw.Value)
 	if err != nil {
 		return nil, &Error{Kind: Unavailable, Message: fmt.Sprintf("account %s: %v", id, err), Err: err}
 	}
@@ -65,8 +66,8 @@ func deleteRecord(ctx context.Context, s logical.Storage, key string) error {
 func saveAccount(ctx context.Context, s logical.Storage, a *Account) error {
 	ctx, cancel := writeContext(ctx)
 	defer cancel()
-	a.Schema = schemaVersion
-	raw, err := encodeAccount(a)
+	a.Schema = protocol.SchemaVersion
+	raw, err := protocol.EncodeAccount(a)
 	if err != nil {
 		return storageError("encoding", a.ID, err)
 	}

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"strings"
 	"sync"
@@ -121,12 +122,12 @@ func (c *Core) keepTurn(e *entry) {
 	}
 	switch {
 	case e.rec == nil && !e.loaded: // it is read again before anything else is done with it
-	case e.rec.follows():
+	case e.rec.AwaitsOutcome():
 		c.turns.take(e.server, e, e.turnEnds())
 	case !e.sending.Load():
 		for _, next := range c.turns.end(e.server, e) {
 			if waits := c.inMemory(next); waits != nil {
-				c.scheduleAt(waits, stepNone, c.opts.Now())
+				c.scheduleAt(waits, protocol.StepNone, c.opts.Now())
 			}
 		}
 	}
@@ -135,10 +136,10 @@ func (c *Core) keepTurn(e *entry) {
 // turnEnds is when the turn of an account with an accepted attempt ends, whatever becomes of that.
 func (e *entry) turnEnds() time.Time {
 	for _, t := range e.rec.Pending.Attempts {
-		if !t.polled() {
+		if !t.Polled() {
 			continue
 		}
-		window := max(t.Window, t.Fence)
+		window := max(t.Window, t.FenceWindow)
 		if window == 0 {
 			window = unknownTurn
 		}
@@ -183,7 +184,7 @@ func (c *Core) usersOf(ctx context.Context, a *Account) ([]ID, error) {
 	}
 	ids := make([]ID, 0, len(names))
 	for _, name := range names {
-		ids = append(ids, ID{a.Connection, a.InstanceID, name})
+		ids = append(ids, ID{Connection: a.Connection, InstanceID: a.InstanceID, Username: name})
 	}
 	prefix := strings.TrimSuffix(bindingKey(a.Provider, ID{InstanceID: a.InstanceID}), "/") + "/"
 	if names, err = c.opts.Storage.List(ctx, prefix); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // oneServer is a cloud with one server, which has many users. It runs one operation at a time and shows the
@@ -75,7 +76,7 @@ func (s *oneServer) due(t *testing.T, c *Core, users ...string) []ID {
 	t.Helper()
 	ids := make([]ID, 0, len(users))
 	for _, user := range users {
-		id := ID{"conn", "i-1", user}
+		id := ID{Connection: "conn", InstanceID: "i-1", Username: user}
 		ids = append(ids, id)
 		b := Binding{ID: id, Provider: "sim", Role: "of-" + user, Settings: staticSettings(), Facts: Facts{Platform: cloud.Linux}}
 		if _, err := c.Bind(t.Context(), b); err != nil {
@@ -168,7 +169,7 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		c := s.core(&logical.InmemStorage{})
 		c.Start()
 		defer c.Stop()
-		other := c.entry(ID{"conn", "i-1", "root"})
+		other := c.entry(ID{Connection: "conn", InstanceID: "i-1", Username: "root"})
 		at := server{"sim", "i-1"}
 		is(t, "the other's turn", c.turns.take(at, other, time.Now().Add(stepTurn)), true)
 		ids := s.due(t, c, "ubuntu")
@@ -178,10 +179,10 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		is(t, "it waits for", v.WaitingFor, ForServer)
+		is(t, "it waits for", v.WaitingFor, protocol.ForServer)
 		is(t, "resets while the other's turn lasts", len(s.resets), 0)
 		for _, next := range c.turns.end(at, other) {
-			c.scheduleAt(c.inMemory(next), stepNone, c.opts.Now())
+			c.scheduleAt(c.inMemory(next), protocol.StepNone, c.opts.Now())
 		}
 		pass(15 * time.Minute)
 		s.confirmed(t, c, ids)
@@ -192,7 +193,7 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 func TestTurnsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turns turns
-		first, second, third := &entry{id: ID{"a", "i-1", "u"}}, &entry{id: ID{"b", "i-1", "v"}}, &entry{id: ID{"c", "i-1", "w"}}
+		first, second, third := &entry{id: ID{Connection: "a", InstanceID: "i-1", Username: "u"}}, &entry{id: ID{Connection: "b", InstanceID: "i-1", Username: "v"}}, &entry{id: ID{Connection: "c", InstanceID: "i-1", Username: "w"}}
 		at := server{"sim", "i-1"}
 		is(t, "the first takes it", turns.take(at, first, time.Now().Add(time.Minute)), true)
 		is(t, "and may go on", turns.take(at, first, time.Now().Add(time.Hour)), true)
@@ -218,7 +219,7 @@ func TestTurnsAreThoseOfTheServer(t *testing.T) {
 				s, storage := &oneServer{}, &logical.InmemStorage{}
 				c := s.core(storage)
 				c.Start()
-				ids := []ID{{"conn", "i-1", "root"}, {"other", "i-1", "ubuntu"}}
+				ids := []ID{{Connection: "conn", InstanceID: "i-1", Username: "root"}, {Connection: "other", InstanceID: "i-1", Username: "ubuntu"}}
 				for _, id := range ids {
 					b := Binding{ID: id, Provider: "sim", Role: "of-" + id.Username, Settings: staticSettings(), Facts: Facts{Platform: cloud.Linux}}
 					if _, err := c.Bind(t.Context(), b); err != nil {
@@ -252,7 +253,7 @@ func TestUsersOfOtherConnectionsAreLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, storage := &oneServer{}, &logical.InmemStorage{}
 		c := s.core(storage)
-		ids := []ID{{"conn", "i-1", "root"}, {"other", "i-1", "ubuntu"}, {"conn", "i-1", "deploy"}}
+		ids := []ID{{Connection: "conn", InstanceID: "i-1", Username: "root"}, {Connection: "other", InstanceID: "i-1", Username: "ubuntu"}, {Connection: "conn", InstanceID: "i-1", Username: "deploy"}}
 		for _, id := range ids {
 			b := Binding{ID: id, Provider: "sim", Role: "of-" + id.Username, Settings: staticSettings(), Facts: Facts{Platform: cloud.Linux}}
 			if _, err := c.Bind(t.Context(), b); err != nil {
@@ -292,7 +293,7 @@ func TestAConnectionThatAnswersNothingHoldsNobodyUp(t *testing.T) {
 		w.faulty.Store(true)
 		w.start()
 		deaf := w.bind(leasedSettings())
-		other := ID{"other", deaf.InstanceID, "ubuntu"}
+		other := ID{Connection: "other", InstanceID: deaf.InstanceID, Username: "ubuntu"}
 		w.cloud.add(other)
 		w.ensureBound(ctx)
 		w.cloud.locked(func() { w.cloud.lies = lies{endless: true} })
@@ -312,7 +313,7 @@ func TestAConnectionThatAnswersNothingHoldsNobodyUp(t *testing.T) {
 			}
 			return v
 		}
-		if v := view(); v.WaitingFor != ForServer || v.NextTry.IsZero() {
+		if v := view(); v.WaitingFor != protocol.ForServer || v.NextTry.IsZero() {
 			t.Errorf("it waits for %s until %s", v.WaitingFor, v.NextTry)
 		}
 		w.cloud.locked(func() { w.cloud.lies = lies{} })

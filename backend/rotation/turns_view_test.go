@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,15 +24,15 @@ func TestLookingAtAnAccountMakesNoSecondOne(t *testing.T) {
 		if err := c.load(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		e.rec.Due = &Due{Since: c.opts.Now(), Reason: DueRevoked}
+		e.rec.Due = &protocol.Due{Since: c.opts.Now(), Reason: protocol.DueRevoked}
 		e.snapshot.Store(e.rec)
 
-		other := &entry{id: ID{"elsewhere", id.InstanceID, "other"}}
+		other := &entry{id: ID{Connection: "elsewhere", InstanceID: id.InstanceID, Username: "other"}}
 		if !c.turns.take(serverOf(e.rec), other, time.Now().Add(time.Hour)) {
 			t.Fatal("the turn is taken")
 		}
 		for range 3 {
-			if v := c.viewSnapshot(e); v == nil || v.WaitingFor != ForServer {
+			if v := c.viewSnapshot(e); v == nil || v.WaitingFor != protocol.ForServer {
 				t.Fatalf("the view of an account that waits for another's turn: %+v", v)
 			}
 		}
@@ -43,7 +44,7 @@ func TestLookingAtAnAccountMakesNoSecondOne(t *testing.T) {
 		if !c.turns.take(serverOf(e.rec), e, time.Now().Add(time.Hour)) {
 			t.Fatal("the turn is taken")
 		}
-		if v := c.viewSnapshot(e); v.WaitingFor == ForServer {
+		if v := c.viewSnapshot(e); v.WaitingFor == protocol.ForServer {
 			t.Error("an account that has the turn is shown as if another one had it")
 		}
 		if woken := c.turns.end(serverOf(e.rec), e); len(woken) != 0 {

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"sort"
 	"time"
 )
@@ -22,10 +23,10 @@ type View struct {
 	// counts, and Places all of which the account has a password or believes the word.
 	Place    Place
 	Believed bool
-	Places   []PlaceView
+	Places   []protocol.PlaceView
 	// State is one of "ready", "due", "rotating", "braked", "settling", "gone" and "empty".
 	State          string
-	Due            *Due
+	Due            *protocol.Due
 	PendingSince   time.Time
 	Attempts       int // all attempts of the pending
 	OpenAttempts   int // those whose outcome is not known, of older values too
@@ -41,7 +42,7 @@ type View struct {
 	LastErrorTime  time.Time
 	// NextTry and WaitingFor are when the rotation that is due goes on, at the earliest, and why not before.
 	NextTry    time.Time
-	WaitingFor Cause
+	WaitingFor protocol.Cause
 	// Late is for how long the role's own limits have let the rotation go on.
 	Late time.Duration
 	// Unshown counts the attempts whose outcome the cloud did not show; ShownInstead is what it showed.
@@ -141,17 +142,17 @@ func (c *Core) view(e *entry) *View {
 	live := c.connection(e.id.Connection).connected()
 	a := c.asLocated(e, live)
 	v := &View{
-		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts, Shown: a.factsFor(a.current()), State: a.state(),
-		Place: a.Place, Believed: a.believed(), Places: a.placeViews(),
+		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts, Shown: a.FactsFor(a.Current()), State: a.State(),
+		Place: a.Place, Believed: a.Believed(), Places: a.PlaceViews(),
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
-		LastError: e.holdCause, Failures: e.holds,
+		LastError: e.delayCause, Failures: e.delays,
 	}
 	if !a.Gone.IsZero() && live != nil {
-		v.Forgotten = a.forgottenAt(live.ForgetGoneAfter)
+		v.Forgotten = a.ForgottenAt(live.ForgetGoneAfter)
 	}
-	if id, member := a.group(); member {
+	if id, member := a.Group(); member {
 		c.viewMember(v, a, c.entry(id).known.Load())
 	}
 	if a.Due != nil {
@@ -163,16 +164,16 @@ func (c *Core) view(e *entry) *View {
 		v.OpenAttempts += len(p.Attempts)
 		v.Unshown, v.ShownInstead = p.Brake.Unshown, p.Brake.Shown
 	}
-	if b := a.Backoff; b != nil && e.holdCause == "" {
+	if b := a.Backoff; b != nil && e.delayCause == "" {
 		v.Failures, v.LastError, v.LastErrorTime = b.Failures, b.LastError, b.LastErrorTime
 	}
-	if w := c.waits(e); w.cause != ForNothing {
-		v.WaitingFor, v.NextTry = w.cause, later(w.until, c.opts.Now())
-		v.Late = c.opts.Now().Sub(a.allowed(c.opts.Now()))
+	if w := c.waits(e); w.Cause != ForNothing {
+		v.WaitingFor, v.NextTry = w.Cause, protocol.Latest(w.Until, c.opts.Now())
+		v.Late = c.opts.Now().Sub(a.AllowedSince(c.opts.Now()))
 	}
 	for i, ver := range a.Versions {
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
-			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Roles: ver.Roles.names(), Current: i == len(a.Versions)-1, Place: ver.Place})
+			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Roles: ver.Roles.Names(), Current: i == len(a.Versions)-1, Place: ver.Place})
 	}
 	for _, l := range a.Leases {
 		v.Leases = append(v.Leases, l)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // work does the next step of an account, if it is time. There is one worker per account: the queue
@@ -18,102 +19,102 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 	if err != nil || rec == nil {
 		return err
 	}
-	st, at := rec.plan(s)
-	if st == stepNone || at.After(s.now) || st.callsCloud() && !remote {
+	st, at := rec.Plan(s)
+	if st == protocol.StepNone || at.After(s.Now) || st.CallsCloud() && !remote {
 		return nil
 	}
 	switch st {
-	case stepLapse:
-		if rec.ahead(s.clock.latest()) {
-			return c.apply(ctx, e, corrected{now: s.now, by: c.clock.back()})
+	case protocol.StepExpire:
+		if rec.Ahead(s.Clock.Latest()) {
+			return c.apply(ctx, e, protocol.TimesCorrected{Now: s.Now, By: c.clock.back()})
 		}
-		return c.apply(ctx, e, lapsed{at: s.clock.earliest()})
-	case stepSchedule:
-		if rec.Settings.beyond(rec.NextRotation, s.clock.latest()) {
-			return c.apply(ctx, e, scheduled{at: s.clock.latest()})
+		return c.apply(ctx, e, protocol.LeasesExpired{At: s.Clock.Earliest()})
+	case protocol.StepSchedule:
+		if rec.Settings.TooFarAhead(rec.NextRotation, s.Clock.Latest()) {
+			return c.apply(ctx, e, protocol.RotationScheduled{At: s.Clock.Latest()})
 		}
-		return c.apply(ctx, e, scheduled{at: s.clock.earliest()})
-	case stepSettle:
+		return c.apply(ctx, e, protocol.RotationScheduled{At: s.Clock.Earliest()})
+	case protocol.StepSettle:
 		return c.settle(ctx, e, rec, s)
-	case stepRoll:
-		return c.roll(ctx, e, rec)
-	case stepPlace:
-		return c.relocate(ctx, e, s.place)
+	case protocol.StepRollout:
+		return c.rollOut(ctx, e, rec)
+	case protocol.StepPlace:
+		return c.relocate(ctx, e, s.Place)
 	}
 
 	n, live, err := c.connect(ctx, e.id.Connection)
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
-	if m := live.moved(s.now); m.changes(rec) {
+	if m := live.moved(s.Now); m.Changes(rec) {
 		return c.relocate(ctx, e, m)
 	}
-	if st == stepClear {
+	if st == protocol.StepClear {
 		return c.clearInitial(ctx, e, n, live)
 	}
-	r, err := live.resetter(rec.method(st))
+	r, err := live.resetter(rec.Method(st))
 	if err != nil {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
-	group, member := rec.group()
+	group, member := rec.Group()
 	switch {
-	case st == stepJoint:
+	case st == protocol.StepJoint:
 		return c.sendTogether(ctx, e, rec, n, live, r)
-	case st == stepBegin && rec.isGroup():
+	case st == protocol.StepBegin && rec.IsGroup():
 		return c.beginBatch(ctx, e, rec, live, false)
-	case st == stepBegin && member:
+	case st == protocol.StepBegin && member:
 		return c.sendMember(ctx, e, rec, group, n, live, r)
 	}
 	switch st {
-	case stepBegin:
+	case protocol.StepBegin:
 		return c.begin(ctx, e, rec, n, live, r)
-	case stepRetry:
+	case protocol.StepRetry:
 		return c.retry(ctx, e, rec, n, live, r)
-	case stepPoll:
+	case protocol.StepPoll:
 		return c.poll(ctx, e, rec, n, live, r)
 	}
 	return nil
 }
 
 // presently returns an account's record, which may be nil, and the present for its plan.
-func (c *Core) presently(ctx context.Context, e *entry) (*Account, situation, error) {
+func (c *Core) presently(ctx context.Context, e *entry) (*Account, protocol.PlanInput, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := c.load(ctx, e); err != nil || e.rec == nil {
-		return nil, situation{}, err
+		return nil, protocol.PlanInput{}, err
 	}
-	return e.rec, c.situate(e), nil
+	return e.rec, c.planInput(e), nil
 }
 
 // apply is update for events whose result nobody needs; a change that is not needed is no error.
-func (c *Core) apply(ctx context.Context, e *entry, ev event) error {
+func (c *Core) apply(ctx context.Context, e *entry, ev protocol.Event) error {
 	_, err := c.update(ctx, e, ev)
-	if errors.Is(err, errNoChange) || errors.Is(err, errStale) {
+	if errors.Is(err, protocol.ErrNoChange) || errors.Is(err, protocol.ErrStale) {
 		return nil
 	}
 	return err
 }
 
-// hold notes a failure that happened before anything was recorded: it costs no write, and a restart
+// delay notes a failure that happened before anything was recorded: it costs no write, and a restart
 // simply tries again.
-func (c *Core) hold(e *entry, err error) { c.holdFor(e, ForBackoff, err) }
+func (c *Core) delay(e *entry, err error) { c.delayFor(e, protocol.ForBackoff, err) }
 
-// holdFor is hold with what is waited for.
-func (c *Core) holdFor(e *entry, cause Cause, err error) {
+// delayFor is hold with what is waited for.
+func (c *Core) delayFor(e *entry, cause protocol.Cause, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.holds++
-	delay := pause(err, backoffDelay(e.holds, maxBackoff, c.opts.Random()))
-	e.held = waiting{c.opts.Now().Add(delay), cause}
-	e.holdCause = err.Error()
+	e.delays++
+	delay := pause(err, protocol.BackoffDelay(e.delays, protocol.MaxBackoff, c.opts.Random()))
+	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(delay), Cause: cause}
+	e.delayCause = err.Error()
 	c.opts.Logger.Warn("account cannot be worked on now", "account", e.id.String(), "error", err, "retry_in", delay.Round(time.Millisecond).String())
 }
 
-func (c *Core) unhold(e *entry) {
+func (c *Core) clearDelay(e *entry) {
 	e.mu.Lock()
-	e.holds, e.held, e.holdCause = 0, waiting{}, ""
+	e.delays, e.delayed, e.delayCause = 0, protocol.Waiting{}, ""
 	e.mu.Unlock()
 }
 
@@ -127,37 +128,37 @@ func pause(err error, delay time.Duration) time.Duration {
 }
 
 // backoff is the record's note of a failure. certain says that the server was certainly not reset.
-func (c *Core) backoff(a *Account, err error, certain bool) Backoff {
-	b := Backoff{LastError: err.Error(), LastErrorTime: c.opts.Now()}
+func (c *Core) backoff(a *Account, err error, certain bool) protocol.Backoff {
+	b := protocol.Backoff{LastError: err.Error(), LastErrorTime: c.opts.Now()}
 	if a.Backoff != nil {
 		b.Failures, b.Uncertain = a.Backoff.Failures, a.Backoff.Uncertain
 	}
 	b.Failures++
 	random := c.opts.Random()
-	delay := backoffDelay(b.Failures, maxBackoff, random)
+	delay := protocol.BackoffDelay(b.Failures, protocol.MaxBackoff, random)
 	if !certain {
 		b.Uncertain++
-		delay = max(delay, backoffDelay(b.Uncertain, maxUncertainBackoff, random))
+		delay = max(delay, protocol.BackoffDelay(b.Uncertain, protocol.MaxUncertainBackoff, random))
 	}
 	b.NotBefore = b.LastErrorTime.Add(pause(err, delay))
 	return b
 }
 
 // clearInitial deletes the cloud's copy of an initial password that is safely stored (rule 17).
-func (c *Core) clearInitial(ctx context.Context, e *entry, n *connection, live *Connection) error {
+func (c *Core) clearInitial(ctx context.Context, e *entry, n *connectionState, live *Connection) error {
 	clearer, ok := live.Provider.(cloud.InitialPasswordClearer)
 	if !ok {
-		c.hold(e, fmt.Errorf("provider %s cannot clear initial passwords", live.ProviderName))
+		c.delay(e, fmt.Errorf("provider %s cannot clear initial passwords", live.ProviderName))
 		return nil
 	}
-	call, cancel := context.WithTimeout(ctx, live.RequestTimeout+gatePatience)
+	call, cancel := context.WithTimeout(ctx, live.RequestTimeout+limiterTimeout)
 	err := clearer.ClearInitialPassword(call, e.id.InstanceID)
 	cancel()
 	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	if err != nil && cloud.KindOf(err) != cloud.NotFound {
-		c.hold(e, err)
+		c.delay(e, err)
 		return nil
 	}
-	c.unhold(e)
-	return c.apply(ctx, e, initialCleared{at: c.opts.Now(), place: live.Place})
+	c.clearDelay(e)
+	return c.apply(ctx, e, protocol.InitialPasswordCleared{At: c.opts.Now(), Place: live.Place})
 }

@@ -67,7 +67,7 @@ func TestWritesOutliveTheirCallers(t *testing.T) {
 				}
 				ctx, hangUp := context.WithTimeout(t.Context(), time.Second)
 				defer hangUp()
-				if err := leave(ctx, c, LeaseRef{a.ID, answer.Version.Number, answer.Lease.Nonce}); err != nil {
+				if err := leave(ctx, c, LeaseRef{ID: a.ID, Version: answer.Version.Number, Nonce: answer.Lease.Nonce}); err != nil {
 					t.Errorf("the write was given up: %v", err)
 				}
 				keys := map[string]string{}

@@ -1,0 +1,62 @@
+package rotation
+
+import (
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+)
+
+// The part of the protocol in which this package's own API speaks, so that its callers need one import. What each of
+// them is stands beside it in package protocol.
+type (
+	ID        = protocol.ID
+	Account   = protocol.Account
+	Settings  = protocol.Settings
+	Schedule  = protocol.Schedule
+	Mode      = protocol.Mode
+	Checkout  = protocol.Checkout
+	Source    = protocol.Source
+	Facts     = protocol.Facts
+	Place     = protocol.Place
+	Version   = protocol.Version
+	Candidate = protocol.Candidate
+	Lease     = protocol.Lease
+	LeaseRef  = protocol.LeaseRef
+	Error     = protocol.Error
+	ErrorKind = protocol.ErrorKind
+)
+
+// The values of these types.
+const (
+	Leased      = protocol.Leased
+	Static      = protocol.Static
+	Shared      = protocol.Shared
+	Exclusive   = protocol.Exclusive
+	FromReset   = protocol.FromReset
+	FromInitial = protocol.FromInitial
+	FromImport  = protocol.FromImport
+	ForNothing  = protocol.ForNothing
+	Invalid     = protocol.Invalid
+	NotFound    = protocol.NotFound
+	NotReadable = protocol.NotReadable
+	Conflict    = protocol.Conflict
+	Unavailable = protocol.Unavailable
+)
+
+// ParseID is protocol.ParseID.
+func ParseID(s string) (ID, error) { return protocol.ParseID(s) }
+
+// GroupID is protocol.GroupID.
+func GroupID(connection, role string) ID { return protocol.GroupID(connection, role) }
+
+// FactsOf is protocol.FactsOf.
+func FactsOf(i cloud.Instance) Facts { return protocol.FactsOf(i) }
+
+// PlaceOf is protocol.PlaceOf.
+func PlaceOf(names []string, account string, proven bool) Place {
+	return protocol.PlaceOf(names, account, proven)
+}
+
+// ParseSchedule is protocol.ParseSchedule.
+func ParseSchedule(expression, timezone string) error {
+	return protocol.ParseSchedule(expression, timezone)
+}

@@ -1,0 +1,100 @@
+package protocol
+
+// The beginning of a rotation: a value and the attempts to set it (rules 1 to 3, 8, 9). Pure, like
+// rules.go.
+
+// RotationStarted records a new pending and its first attempt (rules 1, 2, 8, 9).
+type RotationStarted struct {
+	Password string
+	Batch    string // the group's batch that the value comes from; empty: none
+	Attempt  Attempt
+}
+
+func (e RotationStarted) apply(a *Account) error {
+	if a.Due == nil || !a.Gone.IsZero() || e.Attempt.Method != a.Settings.ResetMethod || !e.Attempt.Place.Same(a.Place) {
+		return ErrStale
+	}
+	if a.NoRoomForValue() {
+		return a.TooManyPlaces()
+	}
+	if len(a.OldUnresolved) > 0 {
+		return ErrStale // rule 9
+	}
+	taken := false
+	if p := a.Pending; p != nil {
+		if !p.Rejected && !a.Misplaced() {
+			return ErrStale // rule 3: only a rejected value is replaced, or one that was made for another place
+		}
+		if len(p.Attempts) > 0 {
+			return ErrStale // rule 9
+		}
+		taken = a.takeBack(e.Password)
+		if a.CandidatesFull() {
+			return a.TooManyCandidates()
+		}
+		if p.Uncertain { // rule 8
+			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created, Place: p.Place})
+		}
+	}
+	// The server may have a value that was a candidate, whatever becomes of it now.
+	next := Pending{Uncertain: taken, Password: e.Password, Batch: e.Batch, Place: e.Attempt.Place, Created: e.Attempt.Started, Attempts: []Attempt{e.Attempt}, Tried: 1}
+	if p := a.Pending; p != nil && !a.Misplaced() { // what the cloud did not show of the value before counts on
+		next.Brake, next.Spent = p.Brake, p.Spent
+	}
+	a.Pending = &next
+	a.LastReset = e.Attempt.Started
+	a.prune()
+	return nil
+}
+
+// AttemptRepeated records another attempt of the same pending (rules 2, 3).
+type AttemptRepeated struct{ Attempt Attempt }
+
+func (e AttemptRepeated) apply(a *Account) error {
+	p := a.Pending
+	if p == nil || p.Rejected || p.AnyPolled() || a.Fenced() || !a.Gone.IsZero() || e.Attempt.Method != a.Settings.ResetMethod {
+		return ErrStale
+	}
+	if !a.valueIsFor(e.Attempt.Place) {
+		return ErrStale // rule 18: a value goes to one place only
+	}
+	if e.Attempt.Place.tells(p.Place) {
+		p.Place = e.Attempt.Place
+	}
+	p.Attempts = append(p.Attempts, e.Attempt)
+	p.Tried++
+	a.LastReset = e.Attempt.Started
+	return nil
+}
+
+// attempt returns the pending's open attempt with that id, or nil.
+func (a *Account) attempt(id string) *Attempt {
+	if a.Pending == nil {
+		return nil
+	}
+	for i := range a.Pending.Attempts {
+		if a.Pending.Attempts[i].ID == id {
+			return &a.Pending.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// closeAttempt removes the pending's open attempt with that id and reports whether there was one.
+func (a *Account) closeAttempt(id string) bool {
+	if a.Pending == nil {
+		return false
+	}
+	for i, t := range a.Pending.Attempts {
+		if t.ID == id {
+			a.Pending.Attempts = append(a.Pending.Attempts[:i:i], a.Pending.Attempts[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// AwaitsOutcome reports whether the outcome of an accepted attempt is to be seen at the cloud.
+func (a *Account) AwaitsOutcome() bool {
+	return a != nil && a.Gone.IsZero() && a.Settings.CanReset && a.Due != nil && a.asksFor(a.Pending)
+}

@@ -1,0 +1,59 @@
+package protocol
+
+import "time"
+
+// What a change of an account's reset method, or its end, has to wait for or to leave alone (rule 10).
+
+// MustRotate reports whether the account is on its way to a new value, or somebody knows the present one
+// who must not any more, or not when a lease has ended.
+func (a *Account) MustRotate() bool {
+	if a.Pending != nil {
+		return true
+	}
+	if cur := a.Current(); cur != nil && a.leased(cur.Number) {
+		return true
+	}
+	return a.Due != nil && a.Due.Reason.ForbidsReading() && a.Due.Reason != DueFirst
+}
+
+// placeFence begins the ids of barriers that a change of the place has raised.
+const placeFence = "barrier/place/"
+
+// fenceMethod notes, when the reset method is about to change, that attempts of the old one may still
+// set their value, unless the end of every one of them is known.
+func (a *Account) fenceMethod(at time.Time) {
+	open, fence := a.ClosedByTimeout || len(a.OldUnresolved) > 0, a.TimeoutFence
+	for _, t := range a.OldUnresolved {
+		fence = max(fence, t.FenceWindow)
+	}
+	if a.Pending != nil {
+		for _, t := range a.Pending.Attempts {
+			open, fence = true, max(fence, t.FenceWindow)
+		}
+	}
+	if method := a.Settings.ResetMethod; open && method != "" {
+		a.ClosedByTimeout, a.TimeoutFence = false, 0
+		a.addFence("barrier/"+method+"/", at, fence)
+	}
+}
+
+// addFence puts a barrier among the attempts whose outcome is not resolved. With fence 0 the connection tells
+// its window.
+func (a *Account) addFence(kind string, at time.Time, fence time.Duration) {
+	a.OldUnresolved = append(a.OldUnresolved, Attempt{
+		ID: kind + at.UTC().Format(time.RFC3339Nano), Method: a.Settings.ResetMethod, Started: at, IsFence: true,
+		Place: a.Place, Window: fence, FenceWindow: fence,
+	})
+}
+
+// Fenced reports whether attempts of an earlier reset method, or at an earlier place, may still set their value, and so whether
+// nothing may be sent by the present one. Even a retry of the same pending must wait: a value that it
+// replaced may come late, and once pending is confirmed nobody would know that one any more.
+func (a *Account) Fenced() bool {
+	for _, t := range a.OldUnresolved {
+		if t.IsFence {
+			return true
+		}
+	}
+	return false
+}

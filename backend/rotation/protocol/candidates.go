@@ -1,0 +1,38 @@
+package protocol
+
+// Candidates are bounded without losing one (rule 8). Pure, like rules.go.
+
+import "slices"
+
+// maxCandidates bounds the candidates of a place, and so a record's growth on an instance whose resets keep
+// failing. Past it a value that fails is kept, and one that is refused is followed by the oldest candidate
+// instead of a new value.
+const maxCandidates = 20
+
+// CandidatesFull reports whether pending would become one candidate too many.
+func (a *Account) CandidatesFull() bool {
+	return a.Pending != nil && a.Pending.Uncertain && !a.Misplaced() && a.candidatesHere() >= maxCandidates
+}
+
+// CandidateToResend is the candidate to send instead of a new value, where there are too many: the server may have it, so
+// that another value would be one more to keep. "" for none.
+func (a *Account) CandidateToResend() string {
+	if !a.CandidatesFull() {
+		return ""
+	}
+	i := slices.IndexFunc(a.Candidates, func(c Candidate) bool { return c.Place.Same(a.Place) })
+	return a.Candidates[i].Password
+}
+
+// takeBack removes a value that is about to be sent from the candidates, and reports whether it was one.
+func (a *Account) takeBack(password string) bool {
+	before := len(a.Candidates)
+	a.Candidates = slices.DeleteFunc(a.Candidates, func(c Candidate) bool { return c.Password == password && c.Place.Same(a.Place) })
+	return len(a.Candidates) < before
+}
+
+// TooManyCandidates is what a member of a group says that cannot be given one more value of its group.
+func (a *Account) TooManyCandidates() error {
+	return Errorf(Conflict, "account %s has %d passwords that its server may have, since that many resets failed, the most that it may, and is not sent another one of its role; "+
+		"it goes its own way once it does not belong to the role any more", a.ID, a.candidatesHere())
+}

@@ -1,0 +1,56 @@
+package protocol
+
+import "time"
+
+// StartHold is how long nothing lapses after a start: the process has no history then by which to
+// judge the wall clock. It is no longer than the slack of leases.
+const StartHold = Slack
+
+// aheadTolerance is how far a stored time may be ahead before it counts as wrong: the clocks of two
+// nodes differ a little.
+const aheadTolerance = time.Minute
+
+// ClockReading is what the clocks say at one moment.
+type ClockReading struct {
+	// Now is the believed time.
+	Now time.Time
+	// Wall is what the wall clock says: the same, unless a step is being watched.
+	Wall time.Time
+	// QuietUntil is the believed time until which nothing lapses.
+	QuietUntil time.Time
+}
+
+// BelievedStep is a step of the wall clock that has held.
+type BelievedStep struct {
+	By time.Duration
+	// From and to are the believed times, before the step was believed, between which the clocks
+	// disagreed: what was stored then was stored by the time before the step.
+	From, To time.Time
+}
+
+// Earliest is the time by which something may lapse: both clocks must say that its time has come.
+func (r ClockReading) Earliest() time.Time {
+	if r.Wall.Before(r.Now) {
+		return r.Wall
+	}
+	return r.Now
+}
+
+// Latest is the time by which a stored time is ahead: both clocks must say that it is to come.
+func (r ClockReading) Latest() time.Time { return Latest(r.Now, r.Wall) }
+
+// ExpiredAt is when a step may be made whose time is at: not while nothing lapses, and not before both clocks
+// say that its time has come. Where they disagree it is looked at again and again.
+func (r ClockReading) ExpiredAt(at time.Time) time.Time {
+	if behind := r.Now.Sub(r.Earliest()); behind > 0 && at.Add(behind).After(r.Now) {
+		again := Latest(at, r.Now.Add(ExpiryRecheck))
+		if at = at.Add(behind); again.Before(at) {
+			at = again
+		}
+	}
+	return Latest(at, r.QuietUntil)
+}
+
+// ExpiryRecheck is how often an account is looked at whose time has come by one of two clocks that
+// disagree.
+const ExpiryRecheck = 30 * time.Second

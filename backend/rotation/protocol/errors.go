@@ -1,0 +1,58 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrorKind says what a failed operation of the core means to its caller.
+type ErrorKind string
+
+// Error kinds.
+const (
+	Invalid     ErrorKind = "invalid"     // the request itself is wrong
+	NotFound    ErrorKind = "not found"   // no such account, version, or instance
+	Conflict    ErrorKind = "conflict"    // the account's state forbids the operation
+	NotReadable ErrorKind = "not ready"   // no password may be handed out yet; try again
+	Unavailable ErrorKind = "unavailable" // storage, the cloud or the scheduler cannot serve this now
+)
+
+// Error is what the core's operations return. Its message is for people and holds no secret.
+type Error struct {
+	Kind    ErrorKind
+	Message string
+	// RetryAfter is the usual time until another try makes sense; 0: unknown.
+	RetryAfter time.Duration
+	Err        error
+	// Holder is, in a conflict over a binding, the account that is bound already, and HolderRole the role
+	// to which; empty for none.
+	Holder     *ID
+	HolderRole string
+	// Waits is set where an operator's word that the account moves ends the conflict (see Core.Move).
+	Waits bool
+
+	// Idle is set where nothing is under way that could make the account readable: a read with wait is answered at once.
+	Idle bool
+	// Rotation is set where a rotation must end first: the core, which knows more than the record does, says
+	// then what that waits for.
+	Rotation bool
+
+	Poll time.Duration // how often a waiting read looks again by itself; 0: it waits for a change
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func Errorf(kind ErrorKind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// ErrNoChange is returned by a transition that has nothing to change: there is nothing to write.
+var ErrNoChange = errors.New("no change")
+
+// ErrStale is returned by a transition whose precondition another caller has changed meanwhile.
+var ErrStale = errors.New("the account has changed meanwhile")

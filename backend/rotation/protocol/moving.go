@@ -1,0 +1,118 @@
+package protocol
+
+// To which roles a version was given, and how an account comes from one role to another (rule 23). Pure,
+// like rules.go.
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RoleSet is a set of roles, sorted and parted by commas, which no name has.
+type RoleSet string
+
+func (s RoleSet) Names() []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(string(s), ",")
+}
+
+func (s RoleSet) has(role string) bool { return slices.Contains(s.Names(), role) }
+
+// With is the set with more roles; "" is none.
+func (s RoleSet) With(roles ...string) RoleSet {
+	names := slices.Concat(s.Names(), roles)
+	names = slices.DeleteFunc(names, func(role string) bool { return role == "" })
+	slices.Sort(names)
+	return RoleSet(strings.Join(slices.Compact(names), ","))
+}
+
+// without are the roles but that one.
+func (s RoleSet) without(role string) []string {
+	return slices.DeleteFunc(s.Names(), func(other string) bool { return other == role })
+}
+
+// Owner is the role that the account belongs to or, without one, last belonged to; "" for none.
+func (a *Account) Owner() string { return cmp.Or(a.Role, a.LastRole) }
+
+// otherReaders are the roles but the account's own to whose readers the current version was given.
+func (a *Account) otherReaders() []string {
+	cur := a.Current()
+	if cur == nil || a.Role == "" {
+		return nil
+	}
+	return cur.Roles.without(a.Role)
+}
+
+// owesMove makes the account due whose current version readers of another role know, where a password can
+// be set. Where a rotation is under way, its end looks again.
+func (a *Account) owesMove(at time.Time) {
+	if a.Pending == nil && a.Settings.CanReset && len(a.otherReaders()) > 0 {
+		_ = RotationRequested{Reason: DueMoved, At: at}.apply(a) // due already for a reason that forbids reading
+	}
+}
+
+// checkMoved is nil unless readers of another role know the current version.
+func (a *Account) checkMoved() error {
+	others := a.otherReaders()
+	switch {
+	case len(others) == 0:
+		return nil
+	case a.Settings.CanReset:
+		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: fmt.Sprintf(
+			"account %s came from another role, whose readers know its password, and is to be rotated first", a.ID)}
+	}
+	return Errorf(Conflict, "the password of account %s was given to readers of role %s, and role %s cannot have another one set: change it inside the server, then record it: %s",
+		a.ID, strings.Join(others, " and "), a.Role, a.ImportCommand())
+}
+
+// mayBind is nil if a role may have the account: if that is its own or last one or, on the word of
+// somebody who may write the account, another one.
+func (a *Account) mayBind(role string) error {
+	switch {
+	case a.Role == role, a.MoveTo == role:
+		return nil
+	case a.Role != "":
+		held := Errorf(Conflict, "account %s already belongs to role %q; one account belongs to one role", a.ID, a.Role)
+		held.Holder, held.HolderRole, held.Waits = &a.ID, a.Role, true
+		return held
+	case a.MoveTo != "":
+		held := Errorf(Conflict, "account %s is on its way to role %q", a.ID, a.MoveTo)
+		held.Holder, held.HolderRole, held.Waits = &a.ID, a.MoveTo, true
+		return held
+	case a.LastRole != "" && a.LastRole != role:
+		held := Errorf(Conflict, "account %s last belonged to role %q, whose readers may know its password", a.ID, a.LastRole)
+		held.Holder, held.HolderRole, held.Waits = &a.ID, a.LastRole, true
+		return held
+	}
+	return nil
+}
+
+// parted takes the role away and remembers it, unless nobody can know anything of the account.
+func (a *Account) parted() {
+	a.LastRole = ""
+	if len(a.Versions)+len(a.Candidates)+len(a.OldUnresolved) > 0 || a.Pending != nil || a.InitialRoles != "" {
+		a.LastRole = a.Role
+	}
+	a.Role = ""
+}
+
+// MoveAllowed is an operator's word that another role may have the account. Its own role keeps it until that
+// one takes it. The word for its own role, or its last one, takes back an earlier word.
+type MoveAllowed struct{ Role string }
+
+func (e MoveAllowed) apply(a *Account) error {
+	to := e.Role
+	if a.Owner() == "" || a.Owner() == e.Role {
+		to = "" // it needs no word
+	}
+	if a.MoveTo == to {
+		return ErrNoChange
+	}
+	a.MoveTo = to
+	return nil
+}

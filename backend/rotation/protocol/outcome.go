@@ -1,0 +1,238 @@
+package protocol
+
+// What is known of attempts, and what follows from it (rules 3 to 8, 10). Pure, like rules.go.
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+const (
+	// maxFailures is how many reported failures reject a pending (rule 8).
+	maxFailures = 3
+)
+
+// AttemptAccepted stores the request id of an accepted attempt, so that any node polls on with it (rule 3).
+type AttemptAccepted struct {
+	Attempt   string
+	RequestID string
+}
+
+func (e AttemptAccepted) apply(a *Account) error {
+	t := a.attempt(e.Attempt)
+	if t == nil {
+		return ErrStale
+	}
+	t.RequestID = e.RequestID
+	return nil
+}
+
+// AttemptConfirmed is a success that the cloud's very answer to an attempt proves (rule 6).
+type AttemptConfirmed struct {
+	Attempt string
+	At      time.Time
+}
+
+func (e AttemptConfirmed) apply(a *Account) error {
+	if a.attempt(e.Attempt) == nil {
+		return ErrStale
+	}
+	a.promote(e.Attempt, e.At)
+	return nil
+}
+
+// AttemptRefused closes one attempt that certainly did nothing (rules 4a, 7, 8). The others stay open.
+type AttemptRefused struct {
+	Attempt         string
+	PasswordRefused bool
+	// Shared says that the request named other accounts too, so that the refusal may be about one of those.
+	Shared  bool
+	Backoff Backoff
+}
+
+func (e AttemptRefused) apply(a *Account) error {
+	if !a.closeAttempt(e.Attempt) {
+		return ErrStale
+	}
+	if e.PasswordRefused {
+		a.Pending.Rejected = true
+		a.refuses(e.Shared)
+	}
+	b := e.Backoff
+	a.Backoff = &b
+	return nil
+}
+
+// AttemptNotSent closes an attempt whose request never left this process (rule 4a). It is nobody's failure,
+// so that the account keeps its place and its backoff.
+type AttemptNotSent struct{ Attempt string }
+
+func (e AttemptNotSent) apply(a *Account) error {
+	if !a.closeAttempt(e.Attempt) {
+		return ErrStale
+	}
+	a.Pending.Tried--
+	return nil
+}
+
+// maxQuick is after how many attempts with an unknown outcome the next ones keep to min_reset_interval: one
+// lost answer is no reason to wait for so long.
+const maxQuick = 3
+
+// OutcomeUnknown is an attempt whose outcome nobody can tell: it stays open (rule 4).
+type OutcomeUnknown struct {
+	Attempt string
+	Backoff Backoff
+}
+
+func (e OutcomeUnknown) apply(a *Account) error {
+	t := a.attempt(e.Attempt)
+	if t == nil {
+		return ErrStale
+	}
+	b := e.Backoff
+	a.Backoff = &b
+	if b.Uncertain >= maxQuick {
+		a.spend(*t)
+	}
+	return nil
+}
+
+// OperationObserved is a look at the cloud's operation record (rules 4b, 5, 6, 7).
+type OperationObserved struct {
+	Record cloud.ResetRecord
+	// GraceOver is set once an accepted operation should have become visible.
+	GraceOver bool
+	Backoff   Backoff // for a reported failure
+	Lost      Backoff // for an outcome that will not be shown
+	At        time.Time
+	// Place is which one was asked: it speaks of what was sent there only.
+	Place Place
+}
+
+func (e OperationObserved) apply(a *Account) error {
+	p := a.Pending
+	if p == nil || !p.AnyPolled() {
+		return ErrStale
+	}
+	changed := false
+	for i := range p.Attempts {
+		t := &p.Attempts[i]
+		if !t.Polled() || !t.Place.Same(e.Place) {
+			continue
+		}
+		// An id that the cloud showed before the call says nothing of the call.
+		own := e.Record.OperationID == t.RequestID && t.RequestID != t.SeenOperation
+		switch {
+		case own && e.Record.State == cloud.OperationSuccess:
+			a.promote(t.ID, e.At)
+			return nil
+		case own && e.Record.State == cloud.OperationFailed && (e.Record.Kind == cloud.Refused || e.Record.Kind == cloud.PasswordRefused):
+			return AttemptRefused{Attempt: t.ID, PasswordRefused: e.Record.Kind == cloud.PasswordRefused, Backoff: e.Backoff}.apply(a)
+		case own && e.Record.State == cloud.OperationFailed:
+			a.failed(i, e.Backoff)
+			return nil
+		case own: // it runs
+		case e.Record.OperationID == t.SeenOperation && !e.GraceOver: // rule 5: not visible yet
+		default:
+			t.Overwritten = true
+			a.unshown(*t, e.Lost, e.At)
+			changed = true
+		}
+	}
+	if !changed {
+		return ErrNoChange
+	}
+	return nil
+}
+
+// AttemptsSettled closes the attempts whose settle window has passed (rules 4c, 10): nothing that they sent
+// can take effect any more, whatever it did before.
+type AttemptsSettled struct {
+	Attempts []string
+	Lost     Backoff // for an accepted attempt whose outcome was not shown
+	At       time.Time
+}
+
+func (e AttemptsSettled) apply(a *Account) error {
+	changed := false
+	for _, id := range e.Attempts {
+		for i, t := range a.OldUnresolved {
+			if t.ID == id {
+				a.OldUnresolved = append(a.OldUnresolved[:i:i], a.OldUnresolved[i+1:]...)
+				if !t.IsFence {
+					a.loosen(t)
+				}
+				changed = true
+				break
+			}
+		}
+		if t := a.attempt(id); t != nil {
+			if t.Polled() && t.Place.Same(a.Place) {
+				a.unshown(*t, e.Lost, e.At)
+			}
+			a.loosen(*t)
+			a.closeAttempt(id)
+			a.Pending.Uncertain = true
+			changed = true
+		}
+	}
+	if len(a.OldUnresolved) == 0 {
+		a.OldUnresolved = nil
+	}
+	if !changed {
+		return ErrNoChange
+	}
+	return nil
+}
+
+// loosen notes that the settle window alone has closed an attempt. What was sent to a place that the connection
+// has left is behind that place's barrier already.
+func (a *Account) loosen(t Attempt) {
+	if t.Place.Same(a.Place) {
+		a.ClosedByTimeout, a.TimeoutFence = true, max(a.TimeoutFence, t.FenceWindow)
+	}
+}
+
+// failed closes attempt i under its own id (rule 4b). "Failed" is no proof that nothing changed, so
+// pending is kept (rule 7) until it has failed often enough to be rejected (rule 8).
+func (a *Account) failed(i int, b Backoff) {
+	p := a.Pending
+	a.spend(p.Attempts[i])
+	p.Attempts = append(p.Attempts[:i:i], p.Attempts[i+1:]...)
+	a.Backoff = &b
+	p.Failures++
+	p.Uncertain = true
+	if _, member := a.Group(); member && p.Batch != "" {
+		return // one member's failures are no reason to change the password of all
+	}
+	if p.Failures >= maxFailures && len(a.Candidates) < maxCandidates {
+		p.Rejected = true
+	}
+}
+
+// promote makes pending the newest version, in one write (rule 6).
+func (a *Account) promote(attempt string, at time.Time) {
+	p := a.Pending
+	a.closeAttempt(attempt)
+	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.Believes(p.Place), Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
+	if a.Due != nil && a.Due.Forced {
+		a.endOlderLeases()
+	}
+	if len(p.Attempts) > 0 {
+		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
+	}
+	a.dropCandidates(p.Place)
+	a.Pending, a.Due, a.Backoff = nil, nil, nil
+	a.LastRotation = at
+	a.LeftOut = time.Time{}
+	// What a place says that is not believed overwrites no initial password.
+	a.InitialOverwritten = a.InitialOverwritten || a.Believes(p.Place)
+	if p.Batch != "" && !a.Settings.SharedPassword {
+		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
+	}
+	a.notHere(at)  // the connection may lead elsewhere meanwhile
+	a.owesMove(at) // it may have come from another role meanwhile
+	a.prune()
+}

@@ -1,0 +1,254 @@
+package protocol
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestScheduleAfter(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    Schedule
+		t    string
+		from string
+		want string
+	}{
+		{"period counts from its last time", Schedule{Period: time.Hour}, "2026-01-01T10:20:00Z", "2026-01-01T08:15:00Z", "2026-01-01T11:15:00Z"},
+		{"a time of the schedule is not after itself", Schedule{Period: time.Hour}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"},
+		{"cron in UTC by default", Schedule{Cron: "30 3 * * *"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-02T03:30:00Z"},
+		{"day names", Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-03T03:00:00Z"},
+		{"time zone in winter", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-02T02:30:00Z"},
+		{"time zone in summer", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z", "2026-07-02T01:30:00Z"},
+		// Clocks go forward on 2026-03-29 at 02:00 in Berlin: 02:30 does not exist that day.
+		{"a time that the clock change leaves out is skipped", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-03-28T12:00:00Z", "2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z"},
+		// Clocks go back on 2026-10-25 at 03:00 in Berlin: 02:30 happens twice, first at 00:30 UTC.
+		{"a time that the clock change repeats", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-10-24T12:00:00Z", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"},
+		{"nothing", Schedule{}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.s.Next(at(t, c.t), at(t, c.from)); !got.Equal(at(t, c.want)) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestScheduleEvery(t *testing.T) {
+	for _, c := range []struct {
+		s    Schedule
+		t    string
+		want time.Duration
+	}{
+		{Schedule{Period: 90 * time.Minute}, "2026-01-01T10:20:00Z", 90 * time.Minute},
+		{Schedule{Cron: "*/15 * * * *"}, "2026-01-01T10:20:00Z", 15 * time.Minute},
+		{Schedule{Cron: "0 3 * * *"}, "2026-01-01T10:20:00Z", 24 * time.Hour},
+		{Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:20:00Z", 7 * 24 * time.Hour},
+		{Schedule{Cron: "0 0 1 1 *"}, "2026-06-01T00:00:00Z", 365 * 24 * time.Hour},
+		{Schedule{Cron: "0 3 * * *", Timezone: "Europe/Berlin"}, "2026-03-28T20:00:00Z", 23 * time.Hour},
+		{Schedule{Cron: "0 3 * * *", Disabled: true}, "2026-01-01T10:20:00Z", 0},
+		{Schedule{}, "2026-01-01T10:20:00Z", 0},
+	} {
+		if got := c.s.Interval(at(t, c.t)); got != c.want {
+			t.Errorf("%+v at %s: got %s, want %s", c.s, c.t, got, c.want)
+		}
+	}
+}
+
+func TestScheduleOpens(t *testing.T) {
+	s := Schedule{Cron: "0 3 * * *", Window: 2 * time.Hour}
+	for _, c := range []struct{ now, want string }{
+		{"2026-01-01T02:59:59Z", "2026-01-01T03:00:00Z"},
+		{"2026-01-01T03:00:00Z", "2026-01-01T03:00:00Z"},
+		{"2026-01-01T04:59:59Z", "2026-01-01T04:59:59Z"},
+		{"2026-01-01T05:00:01Z", "2026-01-02T03:00:00Z"},
+	} {
+		if got := s.NextAllowed(at(t, c.now)); !got.Equal(at(t, c.want)) {
+			t.Errorf("at %s: opens %s, want %s", c.now, got, c.want)
+		}
+	}
+	if now := at(t, "2026-01-01T10:00:00Z"); !(Schedule{Cron: "0 3 * * *"}).NextAllowed(now).Equal(now) {
+		t.Error("without a window every time is open")
+	}
+}
+
+func TestParseSchedule(t *testing.T) {
+	for _, c := range []struct{ expression, timezone, wrong string }{
+		{"0 3 * * *", "", ""},
+		{"0 3 * * *", "Europe/Berlin", ""},
+		{"TZ=Europe/Berlin 0 3 * * *", "", "rotation_timezone"},
+		{"CRON_TZ=Europe/Berlin 0 3 * * *", "", "rotation_timezone"},
+		{"@daily", "", "five fields"},
+		{"0 0 3 * * *", "", "five fields"},
+		{"61 * * * *", "", "rotation_schedule"},
+		{"", "", "rotation_schedule"},
+		{"0 0 31 2 *", "", "never happens"},
+		{"0 3 * * *", "Mars/Olympus", "rotation_timezone"},
+		{"0 3 * * *", "Local", "rotation_timezone"},
+	} {
+		err := ParseSchedule(c.expression, c.timezone)
+		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
+			t.Errorf("%q in %q: got %v, want %q", c.expression, c.timezone, err, c.wrong)
+		}
+	}
+}
+
+// TestMissedWindow: a scheduled time whose window passed while nobody was there counts as missed, and
+// the next one makes the account due.
+func TestMissedWindow(t *testing.T) {
+	a := &Account{Settings: Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}, NextRotation: at(t, "2026-01-01T03:00:00Z")}
+	a, err := Transition(a, RotationScheduled{At: at(t, "2026-01-01T09:00:00Z")})
+	if err != nil || a.Due != nil || !a.MissedRotation.Equal(at(t, "2026-01-01T03:00:00Z")) || !a.NextRotation.Equal(at(t, "2026-01-02T03:00:00Z")) {
+		t.Fatalf("%v: due %v, missed %s, next %s", err, a.Due, a.MissedRotation, a.NextRotation)
+	}
+	a, err = Transition(a, RotationScheduled{At: at(t, "2026-01-02T03:30:00Z")})
+	if err != nil || a.Due == nil || a.Due.Reason != DueSchedule || !a.NextRotation.Equal(at(t, "2026-01-03T03:00:00Z")) {
+		t.Fatalf("%v: due %v, next %s", err, a.Due, a.NextRotation)
+	}
+}
+
+func TestScheduleAround(t *testing.T) {
+	for _, c := range []struct {
+		s                 Schedule
+		t, previous, next string
+	}{
+		{Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:20:00Z", "2025-12-27T03:00:00Z", "2026-01-03T03:00:00Z"},
+		{Schedule{Cron: "*/20 * * * *"}, "2026-01-01T10:20:00Z", "2026-01-01T10:20:00Z", "2026-01-01T10:40:00Z"},
+		{Schedule{Cron: "*/20 * * * *"}, "2026-01-01T10:19:59Z", "2026-01-01T10:00:00Z", "2026-01-01T10:20:00Z"},
+		{Schedule{Cron: "0 0 29 2 *"}, "2026-01-01T00:00:00Z", "2024-02-29T00:00:00Z", "2028-02-29T00:00:00Z"},
+		{Schedule{Period: time.Hour}, "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"},
+	} {
+		previous, next := c.s.Neighbors(at(t, c.t))
+		if !previous.Equal(at(t, c.previous)) || !next.Equal(at(t, c.next)) {
+			t.Errorf("%+v at %s: %s and %s, want %s and %s", c.s, c.t, previous, next, c.previous, c.next)
+		}
+	}
+}
+
+func TestScheduleDistances(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		s               Schedule
+		least, greatest time.Duration
+	}{
+		{Schedule{Cron: "* * * * *"}, time.Minute, time.Minute},
+		{Schedule{Cron: "0 3 * * *"}, day, day},
+		{Schedule{Cron: "0 3 * * *", Timezone: "Europe/Berlin"}, 23 * time.Hour, 25 * time.Hour},
+		{Schedule{Cron: "0 3 * * 1-5"}, day, 3 * day},
+		{Schedule{Cron: "* 9-17 * * *"}, time.Minute, 15*time.Hour + time.Minute},
+		{Schedule{Cron: "0 0 1 1 *"}, 365 * day, 366 * day},
+		{Schedule{}, 0, 0},
+	} {
+		if least, greatest := c.s.IntervalRange(at(t, "2026-01-01T10:20:00Z")); least != c.least || greatest != c.greatest {
+			t.Errorf("%+v: %s and %s, want %s and %s", c.s, least, greatest, c.least, c.greatest)
+		}
+	}
+}
+
+// TestReplacedAt: who reads a password that is about to be replaced is told so, and not to come back
+// at the schedule's next time.
+func TestReplacedAt(t *testing.T) {
+	now, next := at(t, "2026-01-01T10:00:00Z"), at(t, "2026-01-02T03:00:00Z")
+	nightly := Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *"}}
+	held, windowed := nightly, nightly
+	held.MinResetInterval = time.Hour
+	windowed.Window = time.Hour
+	for name, c := range map[string]struct {
+		account Account
+		want    time.Time
+	}{
+		"not due":                        {Account{Settings: nightly}, next},
+		"due":                            {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now.Add(retryInterval)},
+		"due, held back by a limit":      {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)}, now.Add(59 * time.Minute)},
+		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)}, now.Add(retryInterval)},
+		"due, the window is shut":        {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
+		"due, the window is overridden":  {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now.Add(retryInterval)},
+	} {
+		c.account.NextRotation = next
+		if got := c.account.ReplacedAt(c.account.WaitsFor(PlanInput{Now: now}), now); !got.Equal(c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	if got := (&Account{Due: &Due{Reason: DueManual}}).ReplacedAt(Waiting{}, now); !got.IsZero() {
+		t.Errorf("an account without a schedule is replaced at %s", got)
+	}
+}
+
+// TestBeyond: a stored time that no clock which is right can have stored.
+func TestBeyond(t *testing.T) {
+	now := at(t, "2026-03-01T10:00:00Z")
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		s    Schedule
+		next time.Time
+		want bool
+	}{
+		{Schedule{Period: time.Hour}, now.Add(time.Hour), false},
+		{Schedule{Period: time.Hour}, now.Add(2 * time.Hour), false}, // the clock was set back a little after a rotation
+		{Schedule{Period: time.Hour}, now.Add(2*time.Hour + 2), true},
+		{Schedule{Period: 200 * 365 * day}, now.Add(200 * 365 * day), false},
+		{Schedule{Period: time.Hour}, now.Add(-day), false},
+		{Schedule{Period: time.Hour}, time.Time{}, false},
+		{Schedule{Cron: "0 3 * * *"}, at(t, "2026-03-02T03:00:00Z"), false},
+		{Schedule{Cron: "0 3 * * *"}, at(t, "2026-03-03T03:00:00Z"), false},
+		{Schedule{Cron: "0 3 * * *"}, at(t, "2026-03-04T03:00:00Z"), true},
+		{Schedule{Cron: "*/5 * * * *"}, now.Add(time.Hour), false}, // soon enough
+		{Schedule{Cron: "0 0 29 2 *"}, at(t, "2028-02-29T00:00:00Z"), false},
+		{Schedule{Cron: "no schedule"}, now.Add(365 * day), false},
+		{Schedule{}, now.Add(365 * day), false},
+	} {
+		if got := c.s.TooFarAhead(c.next, now); got != c.want {
+			t.Errorf("%+v at %s: %v, want %v", c.s, c.next, got, c.want)
+		}
+	}
+}
+
+// TestScheduleOfAGroup: a group has the schedule, its members have none of their own.
+func TestScheduleOfAGroup(t *testing.T) {
+	now := at(t, "2026-01-01T10:00:00Z")
+	s := Settings{Mode: Static, CanReset: true, SharedPassword: true, Schedule: Schedule{Period: time.Hour}}
+	member := &Account{ID: ID{"c", "i", "root"}}
+	if got := firstRotation(member, s, now); !got.IsZero() {
+		t.Errorf("the member's next rotation is %s", got)
+	}
+	group := &Account{ID: GroupID("c", "r")}
+	if got := firstRotation(group, s, now); !got.Equal(now.Add(time.Hour)) {
+		t.Errorf("the group's next rotation is %s", got)
+	}
+}
+
+// TestOperatorsWord: an operator who asks for the first rotation of an account overrides its window.
+func TestOperatorsWord(t *testing.T) {
+	now := at(t, "2026-01-01T10:00:00Z")
+	settings := Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}
+	for name, c := range map[string]struct {
+		ev   RotationRequested
+		want time.Time
+	}{
+		"asked":    {RotationRequested{Reason: DueFirst, Forced: true, At: now}, now},
+		"manual":   {RotationRequested{Reason: DueManual, At: now}, now},
+		"schedule": {RotationRequested{Reason: DueSchedule, At: now}, at(t, "2026-01-02T03:00:00Z")},
+	} {
+		a, err := Transition(&Account{Settings: settings}, c.ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step, when := a.Plan(PlanInput{Now: now}); step != StepBegin || !when.Equal(c.want) {
+			t.Errorf("%s: %s at %s, want it to begin at %s", name, step, when, c.want)
+		}
+	}
+}
+
+// The plugin must know time zones on a machine without a database of them, which this one may have: so it looks for the
+// package that embeds one.
+func TestTimeZonesAreEmbedded(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../../../cmd/vault-plugin-secrets-cloudpw").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !slices.Contains(strings.Fields(string(out)), "time/tzdata") {
+		t.Error("the plugin does not embed time/tzdata")
+	}
+}

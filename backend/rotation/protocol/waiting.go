@@ -1,0 +1,157 @@
+package protocol
+
+// The one answer to "not before, and why" for an account. What an account waits for is in its record
+// (backoff, brake, min_reset_interval, rotation window, open attempts), in the process (holds, turns) or with
+// its connection (breaker, brake). planRotation puts them together, for the queue as for people. Pure, like
+// rules.go.
+
+import (
+	"fmt"
+	"time"
+)
+
+// Cause is what the next step of a rotation waits for.
+type Cause string
+
+// Causes, as accounts/ and status show them.
+const (
+	ForNothing         Cause = ""                   // no rotation is due
+	ForItsTurn         Cause = "queue"              // nothing but workers and the connection's limit
+	ForBackoff         Cause = "backoff"            // the pause after a failure
+	ForBrake           Cause = "brake"              // rule 25
+	ForConnectionBrake Cause = "connection_brake"   // rule 25, for the connection
+	ForInterval        Cause = "min_reset_interval" // the role's least time between two resets
+	ForWindow          Cause = "rotation_window"    // the role's window
+	ForSettling        Cause = "settle_window"      // an attempt that may still set an earlier value (rules 9, 10)
+	ForServer          Cause = "turn"               // another account of the server is being rotated (rule 24)
+	ForOperation       Cause = "operation"          // another operation of the cloud on the server
+	ForOutcome         Cause = "outcome"            // what the cloud shows of an accepted attempt
+	ForConnection      Cause = "connection"         // the connection's breaker
+	ForGroup           Cause = "group"              // the group, whose value it is
+	ForLease           Cause = "lease"              // the end of an exclusive lease
+	ForMembers         Cause = "members"            // a group's members
+)
+
+// Waiting is a time before which nothing is done, and why. The zero value waits for nothing.
+type Waiting struct {
+	Until time.Time
+	Cause Cause
+}
+
+// and is the longer of two waits.
+func (w Waiting) and(other Waiting) Waiting {
+	if other.Until.After(w.Until) {
+		return other
+	}
+	return w
+}
+
+// Over drops a wait that is over.
+func (w Waiting) Over(now time.Time) Waiting {
+	if w.Until.After(now) {
+		return w
+	}
+	return Waiting{}
+}
+
+// What was stored at a time that is still to come speaks of a clock that has been set back since: waiting
+// for it could take as long as that step, so it counts as past.
+
+// backsOff is until when the account is held back after failures; a time that has passed, or zero: it is
+// not.
+func (a *Account) backsOff(now time.Time) time.Time {
+	if b := a.Backoff; b != nil && !now.Before(b.LastErrorTime) {
+		return b.NotBefore
+	}
+	return time.Time{}
+}
+
+// nextReset is when min_reset_interval allows the next value to be begun; a time that has passed, or zero:
+// now.
+func (a *Account) nextReset(now time.Time) time.Time {
+	return a.spaced(a.LastReset, now)
+}
+
+// nextAttempt is when min_reset_interval allows the next attempt after one that may have reset the server to
+// no avail.
+func (a *Account) nextAttempt(now time.Time) time.Time {
+	if a.Pending == nil {
+		return time.Time{}
+	}
+	return a.spaced(a.Pending.Spent, now)
+}
+
+func (a *Account) spaced(last, now time.Time) time.Time {
+	if every := a.Settings.MinResetInterval; every > 0 && !last.IsZero() && !now.Before(last) {
+		return last.Add(every)
+	}
+	return time.Time{}
+}
+
+// held is what keeps a due account from its next attempt, whichever that is: the longest of its waits.
+func (a *Account) held(s PlanInput) Waiting {
+	w := Waiting{a.nextAttempt(s.Now), ForInterval}.Over(s.Now).
+		and(Waiting{a.backsOff(s.Now), ForBackoff}.Over(s.Now)).
+		and(Waiting{a.brakedUntil(s.Now), ForBrake}.Over(s.Now)).
+		and(Waiting{s.Turn, ForServer}.Over(s.Now))
+	if _, member := a.Group(); !member && a.Due != nil && !a.Due.Forced { // a member's window is the group's
+		w = w.and(Waiting{a.Settings.NextAllowed(s.Now), ForWindow}.Over(s.Now))
+	}
+	return w
+}
+
+// WaitsFor is what the account's rotation waits for at the moment; the zero value if none is due.
+func (a *Account) WaitsFor(s PlanInput) Waiting {
+	if a.Due == nil || !a.Gone.IsZero() || !a.Settings.CanReset {
+		return Waiting{}
+	}
+	st, w := a.planRotation(s)
+	w = w.and(s.Held)
+	if st.CallsCloud() {
+		w = w.and(s.Breaker)
+	}
+	if w.Cause == ForNothing {
+		w.Cause = ForItsTurn
+	}
+	return w
+}
+
+// AllowedSince is since when the role's own limits have let a due rotation go on; a time to come: they do not yet.
+// What is late counts from then.
+func (a *Account) AllowedSince(now time.Time) time.Time {
+	at := Latest(a.Due.Since, a.nextAttempt(now))
+	if a.Pending == nil {
+		at = Latest(at, a.nextReset(now))
+	}
+	if !a.Due.Forced {
+		at = Latest(at, a.Settings.opened(now))
+	}
+	return at
+}
+
+// says tells people what a rotation waits for, in continuation of a sentence about it.
+func (w Waiting) says(a *Account, now time.Time) string {
+	in := w.Until.Sub(now).Round(time.Second)
+	allows, starts := ", which %s allows %s", ", which %s"
+	if a.Pending != nil {
+		allows, starts = ", and %s allows the next try %s", ", and the next try %s"
+	}
+	switch w.Cause {
+	case ForWindow:
+		return fmt.Sprintf(allows, "the rotation window", "from "+w.Until.UTC().Format(time.RFC3339)+" on (rotate-role overrides it)") + a.lastError()
+	case ForInterval:
+		return fmt.Sprintf(allows, "min_reset_interval", "in "+in.String()) + a.lastError()
+	case ForSettling:
+		return fmt.Sprintf(starts, "starts once an earlier request whose outcome is unknown can no longer take effect") + a.lastError()
+	case ForServer:
+		return fmt.Sprintf(starts, "starts when that of another user of instance "+a.InstanceID+" has ended")
+	case ForBackoff, ForOperation:
+		return fmt.Sprintf(starts, "is to be made in "+in.String()) + a.lastError()
+	case ForConnection:
+		return fmt.Sprintf(starts, "waits for connection "+a.Connection+": it does not work at the moment and is tried again in "+in.String()) + a.lastError()
+	case ForConnectionBrake:
+		return fmt.Sprintf(starts, "does not start while the cloud does not show what became of the resets of several accounts of connection "+
+			a.Connection+"; see: "+statusCommand+"; rotate-role overrides it")
+	}
+	return a.lastError()
+}
