@@ -29,7 +29,7 @@ build: ## build the plugin and the cloud simulator into bin/
 	go build $(GOFLAGS_BUILD) -o "$(BIN)/cloudsim" ./tests/cloudsim/cmd/cloudsim
 
 .PHONY: test
-test: vet test-unit test-e2e ## run everything: go vet, unit tests, the simulator's tests, end-to-end tests in a real Vault
+test: vet test-unit test-e2e ## run go vet, the unit tests, the simulator's tests, and the end-to-end tests in a real Vault
 
 .PHONY: vet
 vet:
@@ -42,7 +42,7 @@ vet:
 	go vet -tags openstack ./tests/openstack
 
 .PHONY: test-unit
-test-unit: ## run the tests that need no Vault, the simulator's included
+test-unit: ## run the tests that need no Vault, including the simulator's
 	go test $(TESTFLAGS) ./...
 
 .PHONY: test-sim
@@ -50,15 +50,15 @@ test-sim: ## run the cloud simulator's own tests
 	go test $(TESTFLAGS) ./tests/cloudsim/...
 
 .PHONY: test-rotation
-test-rotation: ## simulate the rotation core at length: every crash, RUNS=100000 random schedules
+test-rotation: ## simulate the rotation core: a crash at every step, RUNS=100000 random schedules
 	go test -count=1 -timeout 60m $(TESTFLAGS) -run '^(TestRandomSchedules|TestEveryCrash.*)$$' ./backend/rotation -sim.runs=$(or $(RUNS),100000)
 
 .PHONY: test-mutants
-test-mutants: ## break the code at many places, one after the other: a test must fail each time (ONLY=regexp, SAMPLE=n for some)
+test-mutants: ## break the code in many places, one at a time: a test must fail each time (ONLY=regexp, SAMPLE=n for some)
 	go run ./scripts/mutants $(if $(ONLY),-only '$(ONLY)') $(if $(SAMPLE),-sample $(SAMPLE) -by "$$(git rev-parse HEAD)")
 
 .PHONY: test-fuzz
-test-fuzz: ## give everything that takes foreign bytes random ones (FUZZTIME=5m for longer, of each target; FUZZ="backend/text ..." for some packages)
+test-fuzz: ## fuzz everything that parses external input (FUZZTIME=5m for each target; FUZZ="backend/text ..." for some packages)
 	scripts/fuzz.sh $(or $(FUZZTIME),4s) $(FUZZ)
 
 .PHONY: test-e2e
@@ -74,7 +74,7 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
 
 .PHONY: test-ha
-test-ha: build build-next ## run a cluster of three Vault nodes through troubles (ROUNDS=3 for more of them)
+test-ha: build build-next ## run a cluster of three Vault nodes through failures (ROUNDS=3 for more of them)
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 	CLOUDPW_NEXT_BIN="$(BIN)/$(PLUGIN)-$(VERSION)-next" CLOUDPW_NEXT_VERSION="$(VERSION)-next" CLOUDPW_ROUNDS="$(ROUNDS)" \
@@ -86,21 +86,21 @@ build-next:
 	go build $(subst backend.Version=$(VERSION),backend.Version=$(VERSION)-next,$(GOFLAGS_BUILD)) -o "$(BIN)/$(PLUGIN)-$(VERSION)-next" ./cmd/$(PLUGIN)
 
 .PHONY: test-openstack
-test-openstack: ## run the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
+test-openstack: ## test the provider openstack against a real cloud (CLOUDPW_OPENSTACK_RC=openrc.sh)
 	@test -n "$(CLOUDPW_OPENSTACK_RC)" || { echo "CLOUDPW_OPENSTACK_RC is not set: it names the rc file of a real cloud, from Horizon under API Access. Run: CLOUDPW_OPENSTACK_RC=openrc.sh make test-openstack" >&2; exit 1; }
 	CLOUDPW_ALLOW_LOOPBACK_HTTP=true CLOUDPW_OPENSTACK_RC="$(abspath $(CLOUDPW_OPENSTACK_RC))" CLOUDPW_OPENSTACK_KEY="$(abspath $(CLOUDPW_OPENSTACK_KEY))" \
 		go test -tags openstack -count=1 -v $(TESTFLAGS) -run TestAgainstARealCloud ./tests/openstack
 
 .PHONY: docs
-docs: ## write into the API pages what the code says of paths, fields and answers
+docs: ## update the paths, fields and responses in the API pages from the code
 	go test -count=1 -run '^TestAPIPagesSayWhatTheCodeSays$$' ./backend -update
 
 .PHONY: demo
-demo: ## show the whole job in a real Vault with simulated clouds (KEEP=1 leaves it running)
+demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running)
 	@scripts/demo.sh
 
 .PHONY: bench
-bench: build build-bench ## compare the engine's speed with other engines' in a real Vault (OpenLDAP where slapd is installed)
+bench: build build-bench ## compare the engine's speed with other engines in a real Vault (also OpenLDAP if slapd is installed)
 	@mkdir -p "$(BIN)/bench"
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" BENCH_OUT="$(BIN)/bench" \
@@ -108,7 +108,7 @@ bench: build build-bench ## compare the engine's speed with other engines' in a 
 	@cat "$(BIN)/bench/table.md"
 
 .PHONY: bench-docs
-bench-docs: bench ## run the benchmark and put its table into docs/benchmarks.md, its figures into docs/benchmarks.json
+bench-docs: bench ## run the benchmark and update docs/benchmarks.md and docs/benchmarks.json
 	awk -v table="$(BIN)/bench/table.md" '/^<!-- end of the table -->/ { skip = 0 } !skip { print } \
 		/^<!-- table -->/ { skip = 1; while ((getline line < table) > 0) print line }' docs/benchmarks.md >"$(BIN)/bench/benchmarks.md"
 	mv "$(BIN)/bench/benchmarks.md" docs/benchmarks.md
@@ -126,7 +126,7 @@ bench-go: ## run the Go benchmarks (for benchstat: TESTFLAGS=-count=10)
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./backend/...
 
 .PHONY: bench-scale
-bench-scale: build ## measure 100,000 accounts: start in a real Vault, schedule, memory, use of the limit (ACCOUNTS=n)
+bench-scale: build ## measure 100,000 accounts: start in a real Vault, schedule, memory, use of the rate limit (ACCOUNTS=n)
 	go test -run '^$$' -bench '^Benchmark(Accounts|Limit)$$' -benchtime 1x $(TESTFLAGS) ./backend ./backend/rotation
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" SCALE_ACCOUNTS="$(ACCOUNTS)" \
@@ -149,15 +149,15 @@ version:
 	@echo $(VERSION)
 
 .PHONY: release
-release: ## build the release into dist/: a zip for each platform, checksums (TARGETS="linux/amd64 ..." for some)
+release: ## build the release into dist/: a zip for each platform, and checksums (TARGETS="linux/amd64 ..." for some)
 	rm -rf "$(DIST)"
 	go run ./scripts/release -version $(VERSION) -out "$(DIST)" $(if $(TARGETS),-targets '$(TARGETS)') -- $(GOFLAGS_BUILD)
 	@cat "$(DIST)/PLUGIN_SHA256SUMS"
 
 .PHONY: release-check
-release-check: ## build the release twice in different surroundings and compare (TARGETS as above; REUSE=1 is quicker)
+release-check: ## build the release twice in different environments and compare (TARGETS as above; REUSE=1 is faster)
 	REUSE=$(REUSE) scripts/release-check.sh $(TARGETS)
 
 .PHONY: clean
-clean: ## delete what was built here (the cached Vault stays)
+clean: ## delete the build results (the cached Vault stays)
 	rm -rf "$(BIN)" "$(DIST)"

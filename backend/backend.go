@@ -1,7 +1,6 @@
-// Package backend is Vault's face of cloudpw: the paths of the secrets engine, its lease type and its
-// lifecycle. What happens to accounts is decided in package rotation, what clouds can do in the
-// provider packages; this package validates what clients send, keeps connections, keys and roles, and
-// puts answers into Vault's terms.
+// Package backend implements the secrets engine: its paths, lease type and lifecycle. It validates requests, stores
+// connections, keys and roles, and makes Vault's responses. Package rotation decides what happens to accounts; the
+// provider packages know what each cloud can do.
 package backend
 
 import (

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The whole job of cloudpw, live: a real Vault, the real plugin, and simulated clouds whose servers accept SSH logins.
+# All features of cloudpw, live: a real Vault, the real plugin, and simulated clouds whose servers accept SSH logins.
 #
 #	make demo           runs it, shows every command and cleans up
 #	make demo KEEP=1    leaves Vault and the clouds running, and says what to type next
 #
-# Needs Go, make and git. Nothing outside bin/, a temporary folder and the caches of Go and cloudpw is written.
+# Needs Go, make and git. It writes only to bin/, a temporary folder and the caches of Go and cloudpw.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -6,14 +6,14 @@
 #	scripts/openstack-dev.sh up DIRECTORY     # some minutes; everything it writes is in DIRECTORY
 #	CLOUDPW_OPENSTACK_RC=DIRECTORY/user.rc CLOUDPW_OPENSTACK_KEY=DIRECTORY/key.pem make test-openstack
 #	CLOUDPW_OPENSTACK_RC=DIRECTORY/application-credential.rc ... make test-openstack
-#	scripts/openstack-dev.sh down DIRECTORY   # ends the processes; remove DIRECTORY to start afresh
+#	scripts/openstack-dev.sh down DIRECTORY   # ends the processes; remove DIRECTORY to start again
 #
 # Nova's compute service runs with the virtualization driver `fake`, which Nova's own tests use: its servers are records
-# without a guest. What a Windows guest does at its first boot is done here in its place, with the same request to Nova's
-# metadata service. In the place of the network service stands a list of no ports, since Nova asks for those of every server;
+# without a guest. This script does what a Windows guest does at its first boot, with the same request to Nova's
+# metadata service. An empty list of ports replaces the network service, since Nova asks for the ports of every server;
 # servers are made with `--nic none`.
 #
-# Of MariaDB and RabbitMQ it runs instances of its own; where Debian starts those that it installs, they are not used.
+# It runs its own instances of MariaDB and RabbitMQ. If Debian starts those that it installs, they are not used.
 # Its ports begin at OPENSTACK_DEV_PORT, by default 25000. The passwords in DIRECTORY are random and good for nothing else.
 set -euo pipefail
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a command in a network namespace of its own, which it may change as it likes and which ends with it, as root or
-# in a user namespace, and sets CLOUDPW_OWN_NETWORK=yes for it. Where this machine allows neither, or has no iproute2 or
-# util-linux, it just runs the command.
+# Runs a command in a network namespace of its own, as root or in a user namespace, and sets CLOUDPW_OWN_NETWORK=yes for
+# it. The command may change the namespace, which ends with it. If this machine allows neither, or has no iproute2 or
+# util-linux, the command is run without one.
 #
 #   scripts/own-network.sh COMMAND...
 set -eu

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the release twice and fails unless both are the same, byte for byte. The second build has another folder, another
-# umask, time zone and language, no version control, empty caches, and settings of Go that would change the code if they
-# were heeded.
+# umask, time zone and language, no version control, empty caches, and Go settings that would change the code if they
+# were used.
 #
 # Usage: release-check.sh [TARGET...], such as linux/amd64; all platforms by default. Nothing compiled is reused for the
-# second build, so each target costs a compilation of all dependencies. With REUSE=1 it may take from Go's build cache what
-# the first has compiled: then a difference that the compiler itself makes would go unseen.
+# second build, so each target costs a compilation of all dependencies. With REUSE=1 it may use what the first build left
+# in Go's build cache; a difference that the compiler itself makes is then not detected.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 targets=$*

@@ -1,4 +1,4 @@
-// Package cloud holds what the rotation core and the cloud providers share: the Provider interface
+// Package cloud defines what the rotation core and the cloud providers share: the Provider interface
 // and its optional capabilities, Instance, the error kinds that the core decides on, the connection
 // settings, the guarded HTTP client, and the type of the provider registry.
 //

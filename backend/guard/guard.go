@@ -1,5 +1,5 @@
 // Package guard turns panics into errors. One process serves every mount of the plugin, so a panic in one
-// request or worker would end them all, and begin again with the next try.
+// request or worker would end them all, again and again with each retry.
 package guard
 
 import (

@@ -1,4 +1,4 @@
-// Package text holds the one rule for text that people and clouds supply: it is printable, or it is refused
-// where it comes in ([Check]) and shown replaced where it goes out ([Shown], [Line]). Text of a cloud may repeat
-// what was sent to it, so [Line] and [Redact] keep secrets out of it, however they are written there.
+// Package text checks and cleans text from people and clouds. Text must be printable: other input is refused
+// ([Check]), and in output other characters are replaced ([Shown], [Line]). A cloud's text may repeat what was sent
+// to it, so [Line] and [Redact] remove secrets from it in every form in which they may appear.
 package text

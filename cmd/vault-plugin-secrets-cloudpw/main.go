@@ -1,5 +1,5 @@
-// Command vault-plugin-secrets-cloudpw is the secrets engine cloudpw as a Vault plugin. Vault starts it. Started by hand with
-// --version it prints its version; otherwise it says that it is a plugin, and ends.
+// Command vault-plugin-secrets-cloudpw is the secrets engine cloudpw as a Vault plugin. Vault starts it. If you start it
+// yourself, it prints its version with --version; otherwise it says that it is a plugin, and exits.
 package main
 
 import (

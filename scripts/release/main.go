@@ -1,11 +1,11 @@
 // Command release builds the files of a release: for each platform a zip with the plugin, cloudpw's licence and the notices of
-// what is linked into the plugin; SHA256SUMS of these files; and PLUGIN_SHA256SUMS of the plugins inside, which is what
+// the libraries linked into the plugin; SHA256SUMS of these files; and PLUGIN_SHA256SUMS of the plugins inside, which is what
 // `vault plugin register -sha256` wants.
 //
 //	release -version v0.1.0 -out dist [-targets "linux/amd64 ..."] -- FLAGS OF GO BUILD...
 //
-// The same sources and the same Go make the same files, byte for byte, wherever and by whomever they are built: the
-// compiler's environment is made here, and nothing of the surroundings enters a zip. It runs in the folder of the module.
+// The same sources and the same Go version make the same files, byte for byte, on any machine: this command sets the
+// compiler's environment itself, and nothing else from the machine enters a zip. Run it in the folder of the module.
 package main
 
 import (

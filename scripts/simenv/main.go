@@ -1,5 +1,5 @@
-// Command simenv turns what a running cloud simulator says of itself into shell variables, for scripts that have nothing
-// but a shell. It reads the simulator's ready line from standard input and prints assignments to be evaluated:
+// Command simenv turns the ready line of a running cloud simulator into shell variables, for scripts that have only
+// a shell. It reads the simulator's ready line from standard input and prints assignments to be evaluated:
 //
 //	SIM_ADMIN                            URL of the control API
 //	SIM_<CLOUD>_URL_<SERVICE>            URL of a service, such as SIM_AWS_URL_EC2

@@ -1,7 +1,7 @@
-// Package contract holds the promises of cloud.PasswordResetter against providers: what package cloud writes
-// there and the rotation core relies on, tried on every reset method through the real SDK and the cloud
-// simulator. A provider's tests call Resets for each of its methods; what is special to one method stays in
-// the provider's own tests.
+// Package contract tests that providers keep the contract of cloud.PasswordResetter, which package cloud documents
+// and the rotation core relies on. It tests every reset method through the real SDK and the cloud simulator. A
+// provider's tests call Resets for each of its methods; what is special to one method stays in the provider's own
+// tests.
 package contract
 
 import (

@@ -27,7 +27,7 @@
 // # Resets
 //
 // An attempt is one SendCommand, and its request id is the command's id. The scripts and what their exit codes
-// mean are those of package guest; for Windows they are experimental. Before a first attempt EC2 and Systems
+// mean are those of package guest; for Windows they are experimental. Before a first attempt, EC2 and Systems
 // Manager are asked whether the instance runs and its agent is online: without that every try would be an
 // attempt whose outcome is only known when the command expires.
 //
@@ -50,7 +50,7 @@
 // chain's own requests obey its environment and neither endpoints nor ca_certificate; its metadata
 // clients reach only the metadata services and loopback. With role_arn, the role's session signs,
 // which lasts an hour and is renewed five minutes before its end. Temporary credentials that the cloud
-// no longer accepts are fetched anew by the next call.
+// no longer accepts are fetched again by the next call.
 //
 // # Sources
 //

@@ -1,10 +1,10 @@
 // Package guest sets operating-system passwords by commands that a cloud's agent runs inside the server (AWS
-// Systems Manager, Tencent's TAT). It makes the scripts, judges what came of them, and holds what every such reset
-// method does ([Resetter]). It knows no cloud: a provider gives a [Service], which sends a [Command], looks how far it
-// is, and says what its limits are.
+// Systems Manager, Tencent's TAT). It makes the scripts, judges their results, and implements what all such reset
+// methods share ([Resetter]). It knows no cloud: a provider supplies a [Service], which sends a [Command], asks for its
+// progress, and states its limits.
 //
-// The password is the caller's own, so a command may be repeated: it sets the same value again. In no
-// direction does a clear password stand in a command, which clouds keep in their histories, in its
+// The password is the caller's own, so a command may be repeated: it sets the same value again. A clear
+// password never appears in a command, which clouds keep in their histories, in its
 // output, or in the arguments of a process.
 //
 // # Linux
@@ -27,16 +27,16 @@
 //     to be changed at the next login, no longer is.
 //   - Under SELinux the agent's commands normally run unconfined. Where a policy confines them, chpasswd
 //     fails and says so.
-//   - Whether the server accepts password logins at all is not looked at: an sshd with
+//   - Whether the server accepts password logins at all is not checked: an sshd with
 //     "PasswordAuthentication no" refuses the right password, too.
 //
-// The hash is as strong as the password: it has [Rounds] rounds, and whoever may read the command history
-// can try passwords against it. Passwords of the built-in generator are out of reach of that.
+// The hash is as strong as the password: it has [Rounds] rounds, and anyone who can read the command
+// history can try passwords against it. Passwords of the built-in generator are too strong for that.
 //
 // # Windows (experimental)
 //
-// Experimental: the scripts were checked by a PowerShell grammar, and their cryptography and their
-// protocol against an emulation, but no Windows was at hand to run them.
+// Experimental: the scripts were checked with a PowerShell grammar, and their cryptography and
+// protocol against an emulation. They were never run on Windows.
 //
 // An RSA key pair lives in the server's machine key store. [WindowsPrepare] makes it unless it is there and
 // prints the public half ([Prepared]); [WindowsSet] carries the password encrypted for it. If the

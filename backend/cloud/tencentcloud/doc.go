@@ -21,7 +21,7 @@
 //	  "action": ["cvm:DescribeInstances", "cvm:ResetInstancesPassword", "sts:GetCallerIdentity"]}]}
 //
 // With reset_method=command, tat:RunCommand and tat:DescribeInvocationTasks take the place of
-// cvm:ResetInstancesPassword. Who may call tat:RunCommand on an instance is its root.
+// cvm:ResetInstancesPassword. tat:RunCommand on an instance amounts to root on it.
 //
 // # Credentials
 //
