@@ -68,23 +68,19 @@ func (b *backend) pathAccount() *framework.Path {
 				Description: "With DELETE: forget the account even if its instance exists or cannot be looked up, a role is bound to it, or its passwords may still be needed. They are then lost. Default: false."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
+			logical.ReadOperation: forwarded(framework.PathOperation{
 				Callback:    b.readAccount,
 				Summary:     "Read an account's state.",
 				Description: "Returns everything about the account except its passwords.",
 				Responses:   answers("The account.", accountResponse()),
 				// Only the active node knows what its scheduler has tried.
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                    b.deleteAccount,
-				Summary:                     "Forget an account and its passwords.",
-				Description:                 "Refused while its instance exists (unless it never had a password), a role is bound to it, it has leases, or a rotation is not settled; force=true deletes it in any case.",
-				Responses:                   deletes("Vault has no record of the account any more."),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
+			logical.DeleteOperation: forwarded(framework.PathOperation{
+				Callback:    b.deleteAccount,
+				Summary:     "Forget an account and its passwords.",
+				Description: "Refused while its instance exists (unless it never had a password), a role is bound to it, it has leases, or a rotation is not settled; force=true deletes it in any case.",
+				Responses:   deletes("Vault has no record of the account any more."),
+			}),
 		},
 		HelpSynopsis:    accountSynopsis,
 		HelpDescription: accountDescription,

@@ -15,7 +15,7 @@ func (b *backend) pathCheck() *framework.Path {
 		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "check", OperationSuffix: "connection"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
+			logical.ReadOperation: forwarded(framework.PathOperation{
 				Callback:    b.readCheck,
 				Summary:     "Check which permissions a connection's credentials have.",
 				Description: "Tries, or asks about, each permission that cloudpw may need, and changes nothing. Calls the cloud.",
@@ -25,9 +25,7 @@ func (b *backend) pathCheck() *framework.Path {
 					"permissions": {Type: framework.TypeSlice, Required: true, Description: "The permissions: action, purpose, required, verdict (granted, denied or unknown), message, and policy, the text that grants it."},
 				}),
 				// The nodes' calls share the limiter of the active one.
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    checkSynopsis,
 		HelpDescription: checkDescription,

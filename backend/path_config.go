@@ -45,14 +45,12 @@ func (b *backend) pathConfig() *framework.Path {
 			},
 			logical.CreateOperation: b.writeConfigOperation(),
 			logical.UpdateOperation: b.writeConfigOperation(),
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                    b.deleteConfig,
-				Summary:                     "Delete a connection.",
-				Description:                 "Refused while roles use it or accounts of it have leases.",
-				Responses:                   writes("The connection is deleted."),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.DeleteOperation: forwarded(framework.PathOperation{
+				Callback:    b.deleteConfig,
+				Summary:     "Delete a connection.",
+				Description: "Refused while roles use it or accounts of it have leases.",
+				Responses:   writes("The connection is deleted."),
+			}),
 		},
 		HelpSynopsis:    configSynopsis,
 		HelpDescription: configDescription,
@@ -60,15 +58,13 @@ func (b *backend) pathConfig() *framework.Path {
 }
 
 func (b *backend) writeConfigOperation() *framework.PathOperation {
-	return &framework.PathOperation{
-		Callback:                    b.writeConfig,
-		Summary:                     "Create or update a connection.",
-		Description:                 "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials with one call to the cloud, unless verify_connection is false.",
-		Responses:                   writes("The connection is stored."),
-		ForwardPerformanceStandby:   true,
-		ForwardPerformanceSecondary: true,
-		DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "configure"},
-	}
+	return forwarded(framework.PathOperation{
+		Callback:     b.writeConfig,
+		Summary:      "Create or update a connection.",
+		Description:  "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials with one call to the cloud, unless verify_connection is false.",
+		Responses:    writes("The connection is stored."),
+		DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
+	})
 }
 
 func (b *backend) listConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

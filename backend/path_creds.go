@@ -53,14 +53,12 @@ func (b *backend) pathCredsInstance() *framework.Path {
 // readCredsOperation is forwarded to the active node: a read issues leases, discloses versions and may
 // ask the cloud for an initial password.
 func (b *backend) readCredsOperation(summary, description string, response map[string]*framework.FieldSchema) *framework.PathOperation {
-	return &framework.PathOperation{
-		Callback:                    b.readCreds,
-		Summary:                     summary,
-		Description:                 description + " Roles of mode leased answer with a lease.",
-		Responses:                   answers("The password.", response),
-		ForwardPerformanceStandby:   true,
-		ForwardPerformanceSecondary: true,
-	}
+	return forwarded(framework.PathOperation{
+		Callback:    b.readCreds,
+		Summary:     summary,
+		Description: description + " Roles of mode leased answer with a lease.",
+		Responses:   answers("The password.", response),
+	})
 }
 
 func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {

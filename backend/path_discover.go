@@ -18,7 +18,7 @@ func (b *backend) pathDiscover() *framework.Path {
 		Fields:       pageFields(map[string]*framework.FieldSchema{"connection": nameField("Name of the connection.")}),
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "discover", OperationSuffix: "instances"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
+			logical.ListOperation: forwarded(framework.PathOperation{
 				Callback:    b.discover,
 				Summary:     "List the instances that a connection can see.",
 				Description: "Asks the cloud for all instances that have the connection's required_tags, with or without a role.",
@@ -26,9 +26,7 @@ func (b *backend) pathDiscover() *framework.Path {
 					"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
 					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: name, platform, state, cloud_state (in the cloud's own words), key_name, tags."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    discoverSynopsis,
 		HelpDescription: discoverDescription,

@@ -13,7 +13,7 @@ func (b *backend) pathInstances() *framework.Path {
 		Fields:       pageFields(map[string]*framework.FieldSchema{"role": nameField("Name of the role.")}),
 		DisplayAttrs: displayed("instances"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
+			logical.ListOperation: forwarded(framework.PathOperation{
 				Callback:    b.listInstances,
 				Summary:     "List the instances of a role.",
 				Description: "Lists the ids of the instances that the role has now. Resolves tags again, which asks the cloud.",
@@ -21,9 +21,7 @@ func (b *backend) pathInstances() *framework.Path {
 					"keys":     {Type: framework.TypeStringSlice, Description: "Instance ids, sorted. Omitted if there are none and warnings say why; without warnings the answer is 404."},
 					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password. Omitted like keys."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    instancesSynopsis,
 		HelpDescription: instancesDescription,

@@ -57,14 +57,12 @@ func (b *backend) pathKeys() *framework.Path {
 			},
 			logical.CreateOperation: b.writeKeyOperation(),
 			logical.UpdateOperation: b.writeKeyOperation(),
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                    b.deleteKey,
-				Summary:                     "Delete a key.",
-				Description:                 "Refused while a role names it, or an account of a role waits for an initial password that only it decrypts.",
-				Responses:                   deletes("The key is deleted."),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.DeleteOperation: forwarded(framework.PathOperation{
+				Callback:    b.deleteKey,
+				Summary:     "Delete a key.",
+				Description: "Refused while a role names it, or an account of a role waits for an initial password that only it decrypts.",
+				Responses:   deletes("The key is deleted."),
+			}),
 		},
 		HelpSynopsis:    keysSynopsis,
 		HelpDescription: keysDescription,
@@ -72,14 +70,12 @@ func (b *backend) pathKeys() *framework.Path {
 }
 
 func (b *backend) writeKeyOperation() *framework.PathOperation {
-	return &framework.PathOperation{
-		Callback:                    b.writeKey,
-		Summary:                     "Import or generate a key.",
-		Description:                 "Answers like a read, so that you can import the public key into the cloud.",
-		Responses:                   answers("The public half of the key.", keyResponse()),
-		ForwardPerformanceStandby:   true,
-		ForwardPerformanceSecondary: true,
-	}
+	return forwarded(framework.PathOperation{
+		Callback:    b.writeKey,
+		Summary:     "Import or generate a key.",
+		Description: "Answers like a read, so that you can import the public key into the cloud.",
+		Responses:   answers("The public half of the key.", keyResponse()),
+	})
 }
 
 func keyResponse() map[string]*framework.FieldSchema {

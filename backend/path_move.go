@@ -30,14 +30,12 @@ func (b *backend) pathAccountMove() *framework.Path {
 		Fields:       fields,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "move", OperationSuffix: "account"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback:                    b.moveAccount,
-				Summary:                     "Let an account move to another role.",
-				Description:                 "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
-				Responses:                   answers("The state of the account.", movedResponse()),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.UpdateOperation: forwarded(framework.PathOperation{
+				Callback:    b.moveAccount,
+				Summary:     "Let an account move to another role.",
+				Description: "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
+				Responses:   answers("The state of the account.", movedResponse()),
+			}),
 		},
 		HelpSynopsis:    accountMoveSynopsis,
 		HelpDescription: accountMoveDescription,
@@ -56,7 +54,7 @@ func (b *backend) pathTakeOver() *framework.Path {
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "take", OperationSuffix: "over"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
+			logical.UpdateOperation: forwarded(framework.PathOperation{
 				Callback:    b.takeOverAccounts,
 				Summary:     "Let a role take over the accounts of other roles.",
 				Description: "Does what accounts/.../move does for one account: for all of another role, or for all that the role's instance_tags match. Needs sudo.",
@@ -64,9 +62,7 @@ func (b *backend) pathTakeOver() *framework.Path {
 					"accounts": {Type: framework.TypeStringSlice, Required: true, Description: "The accounts that may move, or have moved, at most 100."},
 					"count":    {Type: framework.TypeInt, Required: true, Description: "How many they are, including those that are not listed."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    takeOverSynopsis,
 		HelpDescription: takeOverDescription,

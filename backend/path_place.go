@@ -26,12 +26,10 @@ func (b *backend) pathPlace() *framework.Path {
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:                    b.readPlace,
-				Summary:                     "Read where a connection leads, and which places its accounts know.",
-				Description:                 "Asks no cloud. Needs sudo.",
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
+			logical.ReadOperation: forwarded(framework.PathOperation{
+				Callback:    b.readPlace,
+				Summary:     "Read where a connection leads, and which places its accounts know.",
+				Description: "Asks no cloud. Needs sudo.",
 				Responses: answers("The places.", map[string]*framework.FieldSchema{
 					"place":             {Type: framework.TypeString, Required: true, Description: "Fingerprint of where the connection's requests go and as whom."},
 					"account_id":        {Type: framework.TypeString, Required: true, Description: "What the cloud calls the account of the credentials; empty if that is not known."},
@@ -41,18 +39,16 @@ func (b *backend) pathPlace() *framework.Path {
 					"unproven_accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts do not trust what this place says about their servers."},
 					"places":            {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, account_id, current, accounts (that have a password of it), believing (accounts that trust it)."},
 				}),
-			},
-			logical.UpdateOperation: &framework.PathOperation{
+			}),
+			logical.UpdateOperation: forwarded(framework.PathOperation{
 				Callback:    b.writePlace,
 				Summary:     "Confirm that the place of a connection is that of its existing servers, or forget another one.",
 				Description: "An operator's confirmation instead of a proof. Needs sudo.",
 				Responses: answers("The confirmation is recorded.", map[string]*framework.FieldSchema{
 					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts now trust the place, have forgotten the other one, or have lost their role."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-				DisplayAttrs:                &framework.DisplayAttributes{OperationVerb: "trust"},
-			},
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "trust"},
+			}),
 		},
 		HelpSynopsis:    placeSynopsis,
 		HelpDescription: placeDescription,

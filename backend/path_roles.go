@@ -46,14 +46,12 @@ func (b *backend) pathRoles() *framework.Path {
 			},
 			logical.CreateOperation: b.writeRoleOperation(),
 			logical.UpdateOperation: b.writeRoleOperation(),
-			logical.DeleteOperation: &framework.PathOperation{
-				Callback:                    b.deleteRole,
-				Summary:                     "Delete a role.",
-				Description:                 "Frees its accounts for other roles and keeps their records. Leases continue to their end, which still rotates. With shared_password the leases end at once, and each account is rotated to a password of its own.",
-				Responses:                   deletes("The role is deleted."),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.DeleteOperation: forwarded(framework.PathOperation{
+				Callback:    b.deleteRole,
+				Summary:     "Delete a role.",
+				Description: "Frees its accounts for other roles and keeps their records. Leases continue to their end, which still rotates. With shared_password the leases end at once, and each account is rotated to a password of its own.",
+				Responses:   deletes("The role is deleted."),
+			}),
 		},
 		HelpSynopsis:    rolesSynopsis,
 		HelpDescription: rolesDescription,
@@ -61,14 +59,12 @@ func (b *backend) pathRoles() *framework.Path {
 }
 
 func (b *backend) writeRoleOperation() *framework.PathOperation {
-	return &framework.PathOperation{
-		Callback:                    b.writeRole,
-		Summary:                     "Create or update a role.",
-		Description:                 "Changes only the fields that it names; an empty value unsets a field. A write that selects other instances, or has no fields, asks the cloud for them and refuses what does not fit; other fields are changed without the cloud.",
-		Responses:                   writes("The role is stored and its accounts are bound."),
-		ForwardPerformanceStandby:   true,
-		ForwardPerformanceSecondary: true,
-	}
+	return forwarded(framework.PathOperation{
+		Callback:    b.writeRole,
+		Summary:     "Create or update a role.",
+		Description: "Changes only the fields that it names; an empty value unsets a field. A write that selects other instances, or has no fields, asks the cloud for them and refuses what does not fit; other fields are changed without the cloud.",
+		Responses:   writes("The role is stored and its accounts are bound."),
+	})
 }
 
 func (b *backend) listRoles(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

@@ -17,16 +17,14 @@ func (b *backend) pathRotateConnection() *framework.Path {
 		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "connection"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
+			logical.UpdateOperation: forwarded(framework.PathOperation{
 				Callback:    b.rotateConnection,
 				Summary:     "Rotate the passwords of all accounts of a connection.",
 				Description: "Marks every account due, beginning with those whose password somebody knows, and answers at once with their number. Needs sudo.",
 				Responses: answers("The accounts are due.", map[string]*framework.FieldSchema{
 					"accounts_due": {Type: framework.TypeInt, Required: true, Description: "How many accounts are due now. Those of instances that are gone are not counted."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    rotateConnectionSynopsis,
 		HelpDescription: rotateConnectionDescription,

@@ -42,14 +42,12 @@ func (b *backend) pathRotate(pattern, suffix, synopsis string, fields, response 
 		Fields:       fields,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: suffix},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback:                    b.rotateRole,
-				Summary:                     "Rotate the passwords of a role, or of one of its instances.",
-				Description:                 "Marks the accounts due and answers with their state, at once or after waiting for the end.",
-				Responses:                   answers("The state of the accounts.", response),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.UpdateOperation: forwarded(framework.PathOperation{
+				Callback:    b.rotateRole,
+				Summary:     "Rotate the passwords of a role, or of one of its instances.",
+				Description: "Marks the accounts due and answers with their state, at once or after waiting for the end.",
+				Responses:   answers("The state of the accounts.", response),
+			}),
 		},
 		HelpSynopsis:    synopsis,
 		HelpDescription: rotateRoleDescription,

@@ -16,7 +16,7 @@ func (b *backend) pathRotateRoot() *framework.Path {
 		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "root-credential"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
+			logical.UpdateOperation: forwarded(framework.PathOperation{
 				Callback:    b.rotateRoot,
 				Summary:     "Replace a connection's own credential.",
 				Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation is unfinished, finishes that instead. Needs sudo.",
@@ -25,9 +25,7 @@ func (b *backend) pathRotateRoot() *framework.Path {
 					"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
 					"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished an earlier rotation."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    rotateRootSynopsis,
 		HelpDescription: rotateRootDescription,

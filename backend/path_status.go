@@ -12,15 +12,13 @@ func (b *backend) pathStatus() *framework.Path {
 		Pattern:      "status$",
 		DisplayAttrs: displayed("status"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
+			logical.ReadOperation: forwarded(framework.PathOperation{
 				Callback:    b.readStatus,
 				Summary:     "Read the state of the mount.",
 				Description: "Returns what the active node knows of accounts, rotations and connections. Calls no cloud, and contains no secret.",
 				Responses:   answers("The state.", statusResponse()),
 				// Only the active node has a scheduler.
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    statusSynopsis,
 		HelpDescription: statusDescription,

@@ -51,7 +51,7 @@ func (b *backend) pathVersionsList() *framework.Path {
 		Fields:       accountCaptures(),
 		DisplayAttrs: displayed("versions"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
+			logical.ListOperation: forwarded(framework.PathOperation{
 				Callback:    b.listVersions,
 				Summary:     "List the versions of an account's password.",
 				Description: "Lists their numbers, oldest first, with their times and without the passwords. Needs sudo.",
@@ -60,9 +60,7 @@ func (b *backend) pathVersionsList() *framework.Path {
 					"key_info": {Type: framework.TypeMap,
 						Description: "By number: source, created_time, verified, current, roles, and, if they are known, disclosed_time, disclosed_until and ended_time."},
 				}),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			}),
 		},
 		HelpSynopsis:    versionsListSynopsis,
 		HelpDescription: versionsListDescription,
@@ -75,14 +73,12 @@ func (b *backend) pathVersion() *framework.Path {
 		Fields:       versionCaptures(),
 		DisplayAttrs: displayed("version"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{
-				Callback:                    b.readVersion,
-				Summary:                     "Read one version with its password.",
-				Description:                 "Returns the password that the account had then. The current version of a leased account is handed out under a lease only, by creds/. Needs sudo.",
-				Responses:                   answers("The version.", versionResponse()),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.ReadOperation: forwarded(framework.PathOperation{
+				Callback:    b.readVersion,
+				Summary:     "Read one version with its password.",
+				Description: "Returns the password that the account had then. The current version of a leased account is handed out under a lease only, by creds/. Needs sudo.",
+				Responses:   answers("The version.", versionResponse()),
+			}),
 		},
 		HelpSynopsis:    versionSynopsis,
 		HelpDescription: versionDescription,
@@ -97,14 +93,12 @@ func (b *backend) pathVersionRestore() *framework.Path {
 		Fields:       fields,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "restore", OperationSuffix: "version"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{
-				Callback:                    b.restoreVersion,
-				Summary:                     "Record that the server has the password of an older version again.",
-				Description:                 "Makes that password a new version, the current one, and the account due unless skip_import_rotation is set. It corrects Vault's record and sends nothing to the server. Needs sudo.",
-				Responses:                   answers("The state of the account.", recordedResponse()),
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
-			},
+			logical.UpdateOperation: forwarded(framework.PathOperation{
+				Callback:    b.restoreVersion,
+				Summary:     "Record that the server has the password of an older version again.",
+				Description: "Makes that password a new version, the current one, and the account due unless skip_import_rotation is set. It corrects Vault's record and sends nothing to the server. Needs sudo.",
+				Responses:   answers("The state of the account.", recordedResponse()),
+			}),
 		},
 		HelpSynopsis:    versionRestoreSynopsis,
 		HelpDescription: versionRestoreDescription,

@@ -63,6 +63,13 @@ func nameField(description string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description}
 }
 
+// forwarded has an operation answered where storage may be written and clouds are asked: on the active node of the
+// primary cluster, whoever receives the request.
+func forwarded(op framework.PathOperation) *framework.PathOperation {
+	op.ForwardPerformanceStandby, op.ForwardPerformanceSecondary = true, true
+	return &op
+}
+
 // answers describes a response with data.
 func answers(description string, fields map[string]*framework.FieldSchema) map[int][]framework.Response {
 	return map[int][]framework.Response{http.StatusOK: {{Description: description, Fields: fields}}}
