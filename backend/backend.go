@@ -144,7 +144,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 	}
 	viewed := *conf
 	if conf.System != nil {
-		viewed.System = &mountView{SystemView: conf.System}
+		viewed.System = &mountView{SystemView: conf.System, now: b.clock.now}
 	}
 	if err := b.Setup(ctx, &viewed); err != nil {
 		return nil, err

@@ -174,7 +174,7 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		}
 		return id, b.checkBound(ctx, name, id)
 	}
-	if r.Users[instance] == "" && r.InstanceTags != nil && isName(instance) && b.resolutions.begin(name, time.Now()) {
+	if r.Users[instance] == "" && r.InstanceTags != nil && isName(instance) && b.resolutions.begin(name, b.clock.now()) {
 		var err error
 		if r, _, err = b.refreshRole(ctx, name); err != nil {
 			return rotation.ID{}, err

@@ -91,14 +91,14 @@ func (d *discoveries) instances(ctx context.Context, b *backend, name string, c 
 	d.mu.Lock()
 	known, ok := d.by[name]
 	d.mu.Unlock()
-	if ok && known.of == c && time.Since(known.at) < maxAge {
+	if ok && known.of == c && b.clock.now().Sub(known.at) < maxAge {
 		return known.found, nil
 	}
 	provider, err := b.core.Provider(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := b.clock.now()
 	listed, err := b.asking.find(ctx, name, provider, c.RequiredTags)
 	if err != nil {
 		return nil, err
@@ -119,11 +119,11 @@ func (d *discoveries) instances(ctx context.Context, b *backend, name string, c 
 }
 
 // expire forgets what is too old to be used.
-func (d *discoveries) expire() {
+func (d *discoveries) expire(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, known := range d.by {
-		if time.Since(known.at) >= discoveryAge {
+		if now.Sub(known.at) >= discoveryAge {
 			delete(d.by, name)
 		}
 	}

@@ -12,23 +12,16 @@ import (
 const rotateConnectionPrefix = "rotate-connection/"
 
 func (b *backend) pathRotateConnection() *framework.Path {
-	return &framework.Path{
-		Pattern:      rotateConnectionPrefix + framework.GenericNameRegex("name") + "$",
-		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "connection"},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
-				Callback:    b.rotateConnection,
-				Summary:     "Rotate the passwords of all accounts of a connection.",
-				Description: "Marks every account due, beginning with those whose password somebody knows, and answers at once with their number. Needs sudo.",
-				Responses: answers("The accounts are due.", map[string]*framework.FieldSchema{
-					"accounts_due": {Type: framework.TypeInt, Required: true, Description: "How many accounts are due now. Those of instances that are gone are not counted."},
-				}),
-			}),
-		},
-		HelpSynopsis:    rotateConnectionSynopsis,
-		HelpDescription: rotateConnectionDescription,
-	}
+	path := pathRotateOf(rotateConnectionPrefix, "connection", framework.PathOperation{
+		Callback:    b.rotateConnection,
+		Summary:     "Rotate the passwords of all accounts of a connection.",
+		Description: "Marks every account due, beginning with those whose password somebody knows, and answers at once with their number. Needs sudo.",
+		Responses: answers("The accounts are due.", map[string]*framework.FieldSchema{
+			"accounts_due": {Type: framework.TypeInt, Required: true, Description: "How many accounts are due now. Those of instances that are gone are not counted."},
+		}),
+	})
+	path.HelpSynopsis, path.HelpDescription = rotateConnectionSynopsis, rotateConnectionDescription
+	return path
 }
 
 func (b *backend) rotateConnection(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

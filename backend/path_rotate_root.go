@@ -11,24 +11,27 @@ import (
 const rotateRootPrefix = "rotate-root/"
 
 func (b *backend) pathRotateRoot() *framework.Path {
+	path := pathRotateOf(rotateRootPrefix, "root-credential", framework.PathOperation{
+		Callback:    b.rotateRoot,
+		Summary:     "Replace a connection's own credential.",
+		Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation is unfinished, finishes that instead. Needs sudo.",
+		Responses: answers("The credential is replaced.", map[string]*framework.FieldSchema{
+			"credential_id":          {Type: framework.TypeString, Required: true, Description: "Id of the credential that is now in use."},
+			"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
+			"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished an earlier rotation."},
+		}),
+	})
+	path.HelpSynopsis, path.HelpDescription = rotateRootSynopsis, rotateRootDescription
+	return path
+}
+
+// pathRotateOf is a path that rotates what belongs to a connection, by a write.
+func pathRotateOf(prefix, what string, op framework.PathOperation) *framework.Path {
 	return &framework.Path{
-		Pattern:      rotateRootPrefix + framework.GenericNameRegex("name") + "$",
+		Pattern:      prefix + framework.GenericNameRegex("name") + "$",
 		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "root-credential"},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
-				Callback:    b.rotateRoot,
-				Summary:     "Replace a connection's own credential.",
-				Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation is unfinished, finishes that instead. Needs sudo.",
-				Responses: answers("The credential is replaced.", map[string]*framework.FieldSchema{
-					"credential_id":          {Type: framework.TypeString, Required: true, Description: "Id of the credential that is now in use."},
-					"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
-					"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished an earlier rotation."},
-				}),
-			}),
-		},
-		HelpSynopsis:    rotateRootSynopsis,
-		HelpDescription: rotateRootDescription,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: what},
+		Operations:   map[logical.Operation]framework.OperationHandler{logical.UpdateOperation: forwarded(op)},
 	}
 }
 

@@ -58,7 +58,7 @@ func statusResponse() map[string]*framework.FieldSchema {
 
 func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	status := b.core.Status()
-	data := accountStates(status)
+	data := accountStates(status, b.core.Now())
 	stored, err := b.lookUpStates(ctx, status.Connections)
 	if err != nil {
 		return nil, err

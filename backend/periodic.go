@@ -40,7 +40,7 @@ func (b *backend) round(ctx context.Context) error {
 	if !b.WriteSafeReplicationState() {
 		return nil
 	}
-	b.discoveries.expire()
+	b.discoveries.expire(b.clock.now())
 	part := func(what string, do func(context.Context) error) error {
 		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
 	}

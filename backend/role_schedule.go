@@ -64,7 +64,7 @@ func (r *role) readSchedule() map[string]any {
 
 // checkSchedule checks the fields about when accounts are rotated. That the role has passwords
 // set is checked before (see checkResetFields).
-func checkSchedule(r, _ *role, in input, d cloud.Descriptor) error {
+func (b *backend) checkSchedule(r, _ *role, in input, d cloud.Descriptor) error {
 	if !r.resets(d) {
 		return nil
 	}
@@ -91,7 +91,7 @@ func checkSchedule(r, _ *role, in input, d cloud.Descriptor) error {
 		return invalidf("%s", err)
 	}
 	// In UTC: the two odd days of a zone that changes its clocks are nobody's mistake.
-	least, greatest := rotation.Schedule{Cron: s.Cron}.IntervalRange(time.Now())
+	least, greatest := rotation.Schedule{Cron: s.Cron}.IntervalRange(b.clock.now())
 	switch every := r.minResetInterval(); {
 	case s.Window > 0 && s.Window < minRotationWindow:
 		return invalidf("rotation_window: must be at least %s, so that a reset can begin in it", inWords(minRotationWindow))

@@ -68,7 +68,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	for _, check := range []func(*role, *role, input, cloud.Descriptor) error{
-		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, checkSchedule, checkSharedPassword, checkInitialFields, checkOtherFields,
+		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, b.checkSchedule, checkSharedPassword, checkInitialFields, checkOtherFields,
 	} {
 		if err := check(next, old, in, d); err != nil {
 			return refuse(err)

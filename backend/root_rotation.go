@@ -183,7 +183,8 @@ func (r *rootRotations) tried(name string, err error, now time.Time) {
 	r.retry[name] = rootRetry{now.Add(delay), delay}
 }
 
-// clock is the time that rotations of credentials wait by.
+// clock is the mount's: by it caches age, retries wait and earlier keys and credentials are kept. When a password is
+// due, the core's clock says, which watches whether the wall clock is right.
 type clock struct {
 	now func() time.Time
 	// sleep waits, or returns early with the context's error.

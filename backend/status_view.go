@@ -12,7 +12,7 @@ import (
 )
 
 // accountStates is the part of status that tells about accounts.
-func accountStates(s rotation.Status) map[string]any {
+func accountStates(s rotation.Status, now time.Time) map[string]any {
 	data := map[string]any{
 		"running":       s.Running,
 		"loading":       s.Loading,
@@ -26,7 +26,7 @@ func accountStates(s rotation.Status) map[string]any {
 	}
 	if !s.OldestDue.IsZero() {
 		data["oldest_due"] = timestamp(s.OldestDue)
-		data["oldest_due_seconds"] = seconds(max(time.Since(s.OldestDue), 0))
+		data["oldest_due_seconds"] = seconds(max(now.Sub(s.OldestDue), 0))
 		name, value := named(s.Oldest.ID)
 		data["oldest_due_"+name] = value
 		data["oldest_due_waiting_for"] = string(s.Oldest.WaitingFor)

@@ -17,17 +17,18 @@ const viewAge = time.Second
 // not change while a backend lives; viewAge bounds what would happen if they did, and a failed question's false answer.
 type mountView struct {
 	logical.SystemView
+	now         func() time.Time
 	replication recent[consts.ReplicationState]
 	local       recent[bool]
 }
 
 // ReplicationState is the part that the node takes in replication.
 func (v *mountView) ReplicationState() consts.ReplicationState {
-	return v.replication.get(v.SystemView.ReplicationState)
+	return v.replication.get(v.now, v.SystemView.ReplicationState)
 }
 
 // LocalMount tells whether the mount is kept from replication.
-func (v *mountView) LocalMount() bool { return v.local.get(v.SystemView.LocalMount) }
+func (v *mountView) LocalMount() bool { return v.local.get(v.now, v.SystemView.LocalMount) }
 
 // forget has the next questions asked of Vault.
 func (v *mountView) forget() {
@@ -55,11 +56,11 @@ type dated[T any] struct {
 }
 
 // get may ask several times at once, when several requests find the value too old.
-func (r *recent[T]) get(ask func() T) T {
-	if known := r.known.Load(); known != nil && time.Since(known.at) < viewAge {
+func (r *recent[T]) get(now func() time.Time, ask func() T) T {
+	at := now() // before the question, so that its answer is never older than it seems
+	if known := r.known.Load(); known != nil && at.Sub(known.at) < viewAge {
 		return known.value
 	}
-	at := time.Now() // before the question, so that its answer is never older than it seems
 	value := ask()
 	r.known.Store(&dated[T]{value, at})
 	return value

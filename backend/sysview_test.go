@@ -28,7 +28,7 @@ func (v *askedView) LocalMount() bool {
 func TestReadsAskVaultNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := &askedView{}
-		view := &mountView{SystemView: asked}
+		view := &mountView{SystemView: asked, now: time.Now}
 		for range 100 {
 			if view.ReplicationState() != 0 || view.LocalMount() {
 				t.Fatal("wrong answers")
@@ -43,7 +43,7 @@ func TestReadsAskVaultNothing(t *testing.T) {
 func TestAnswersAboutTheNodeGrowOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := &askedView{}
-		view := &mountView{SystemView: asked}
+		view := &mountView{SystemView: asked, now: time.Now}
 		view.ReplicationState()
 		view.LocalMount()
 		asked.ReplicationStateVal, asked.LocalMountVal = consts.ReplicationPerformanceStandby, true

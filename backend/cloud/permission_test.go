@@ -57,7 +57,9 @@ func TestEndpointMissing(t *testing.T) {
 
 func TestCodeOf(t *testing.T) {
 	own := &Error{Kind: Denied, Code: "AccessDenied"}
-	for err, want := range map[error]string{nil: "", errors.New("down"): "", own: "AccessDenied", errors.Join(errors.New("x"), own): "AccessDenied"} {
+	for err, want := range map[error]string{
+		nil: "", errors.New("down"): "", own: "AccessDenied", errors.Join(errors.New("x"), own): "AccessDenied",
+	} {
 		if got := CodeOf(err); got != want {
 			t.Errorf("%v: %q", err, got)
 		}

@@ -136,8 +136,9 @@ type ResetChecker interface {
 type ResetPreparer interface {
 	// Prepares reports whether instances of a platform need it. Those that do are reset one a request.
 	Prepares(Platform) bool
-	// PrepareReset returns what StartReset is to be given as Reset.Prepared; "" where the platform needs nothing. It may send several requests and wait for their outcome, within the context's
-	// deadline, but it never sets a password. The reset names one instance and no password yet.
+	// PrepareReset returns what StartReset is to be given as Reset.Prepared; "" where the platform needs nothing. It
+	// may send several requests and wait for their outcome, within the context's deadline, but it never sets a
+	// password. The reset names one instance and no password yet.
 	// If StartReset's outcome is that the preparation does not fit any more, the next call makes a new one.
 	PrepareReset(ctx context.Context, reset Reset) (prepared string, err error)
 }

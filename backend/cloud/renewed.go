@@ -42,7 +42,7 @@ func NewRenewed[T any](fetch func(context.Context) (T, time.Time, error)) *Renew
 // Refused, Throttled or Unavailable: whatever became of the fetching, the call that needed the value
 // was not sent.
 func (r *Renewed[T]) Get(ctx context.Context) (T, error) {
-	value, good, fresh := r.stock()
+	value, good, fresh := r.current()
 	if fresh {
 		return value, nil
 	}
@@ -60,16 +60,16 @@ func (r *Renewed[T]) Get(ctx context.Context) (T, error) {
 		}
 	}
 	defer func() { <-r.turn }()
-	if value, good, fresh = r.stock(); fresh {
+	if value, good, fresh = r.current(); fresh {
 		return value, nil
 	}
 	fetched, end, err := r.fetch(ctx)
 	if err == nil {
-		r.keep(fetched, end)
+		r.store(fetched, end)
 		return fetched, nil
 	}
 	if good {
-		r.postpone()
+		r.deferRefresh()
 		return value, nil
 	}
 	return fetched, notSent(err)
@@ -85,8 +85,8 @@ func (r *Renewed[T]) Drop(match func(T) bool) {
 	}
 }
 
-// stock returns the value, whether it may still be used, and whether it need not be renewed yet.
-func (r *Renewed[T]) stock() (value T, good, fresh bool) {
+// current returns the value, whether it may still be used, and whether it need not be renewed yet.
+func (r *Renewed[T]) current() (value T, good, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -95,7 +95,7 @@ func (r *Renewed[T]) stock() (value T, good, fresh bool) {
 	return r.value, good, good && fresh
 }
 
-func (r *Renewed[T]) keep(value T, end time.Time) {
+func (r *Renewed[T]) store(value T, end time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.held, r.value, r.end, r.renewAt = true, value, end, time.Time{}
@@ -104,7 +104,7 @@ func (r *Renewed[T]) keep(value T, end time.Time) {
 	}
 }
 
-func (r *Renewed[T]) postpone() {
+func (r *Renewed[T]) deferRefresh() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.renewAt = time.Now().Add(renewPause)

@@ -8,7 +8,10 @@ import (
 )
 
 func TestFit(t *testing.T) {
-	users := []User{{Host: "i-1", Name: "root", Rules: Rules{MinLength: 8, MaxLength: 30}}, {Host: "i-2", Name: "admin", Rules: Rules{MinLength: 12, MaxLength: 30}}}
+	users := []User{
+		{Host: "i-1", Name: "root", Rules: Rules{MinLength: 8, MaxLength: 30}},
+		{Host: "i-2", Name: "admin", Rules: Rules{MinLength: 12, MaxLength: 30}},
+	}
 	for name, c := range map[string]struct {
 		made   []string // one after the other; the last one is repeated
 		tries  int

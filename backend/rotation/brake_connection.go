@@ -1,9 +1,10 @@
 package rotation
 
 import (
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"sync"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // maxBraked is how many accounts of a connection may be braked before it begins no new rotation (rule 25).
@@ -121,15 +122,7 @@ func (c *Core) resume(n *connectionState) {
 // replan puts a connection's accounts into the queue anew.
 func (c *Core) replan(connection string) {
 	c.opts.turn(c.ctx, ID{Connection: connection})
-	c.mu.Lock()
-	var entries []*entry
-	for id, e := range c.entries {
-		if id.Connection == connection {
-			entries = append(entries, e)
-		}
-	}
-	c.mu.Unlock()
-	for _, e := range entries {
+	for _, e := range c.entriesOf(connection) {
 		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
 	}
 }

@@ -169,14 +169,7 @@ func (c *Core) lookAtClock() {
 // stepped corrects what is in memory after a step that is believed, and asks for every account's plan.
 func (c *Core) stepped(ctx context.Context, step protocol.BelievedStep) {
 	c.mu.Lock()
-	entries := make([]*entry, 0, len(c.entries))
-	for _, e := range c.entries {
-		entries = append(entries, e)
-	}
-	conns := make([]*connectionState, 0, len(c.conns))
-	for _, n := range c.conns {
-		conns = append(conns, n)
-	}
+	entries, conns := c.listed()
 	c.mu.Unlock()
 	for _, n := range conns {
 		n.breaker.shift(step.By)

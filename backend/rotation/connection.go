@@ -95,22 +95,14 @@ func (c *Core) ForgetConnection(name string) {
 	n.live = nil
 	n.configs++
 	n.mu.Unlock()
-	// New credentials deserve a try at once.
+	// Retry at once with the new credentials.
 	n.breaker.report(c.opts.Now(), nil)
 	// It is made anew at once, which sends nothing: its accounts see then whether it leads to another place.
 	_, _, err := c.connect(c.ctx, name)
 	if err != nil {
 		c.opts.Logger.Debug("the connection cannot be used now", "connection", name, "error", err)
 	}
-	c.mu.Lock()
-	var held []*entry
-	for id, e := range c.entries {
-		if id.Connection == name {
-			held = append(held, e)
-		}
-	}
-	c.mu.Unlock()
-	for _, e := range held {
+	for _, e := range c.entriesOf(name) {
 		c.clearDelay(e)
 		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
 	}

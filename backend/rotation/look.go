@@ -35,9 +35,6 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, liv
 	return rec.OperationID, true, nil
 }
 
-// maxReason is how many characters of what a cloud says about a failed reset are kept.
-const maxReason = 300
-
 // poll looks at the cloud's record of the pending's accepted attempt.
 func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
 	traits := r.ResetTraits()
@@ -64,7 +61,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connectionSt
 		return c.missing(ctx, e, found, live.Place)
 	}
 	c.present(e)
-	message := text.Line(record.Message, maxReason, rec.Pending.Password)
+	message := text.Line(record.Message, cloud.MaxText, rec.Pending.Password)
 	if message == "" {
 		message = "the cloud reported that the reset failed, without a reason"
 	}

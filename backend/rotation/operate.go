@@ -82,13 +82,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait 
 		}
 		changed := e.nextChange()
 		e.mu.Unlock()
-		timer := time.NewTimer(left)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		_ = awaitChange(ctx, changed, left) // an ended context is looked at below
 		c.opts.turn(ctx, id)
 		e.mu.Lock()
 		if err := c.load(ctx, e); err != nil {

@@ -89,18 +89,23 @@ func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try fu
 		if not.Poll > 0 {
 			pause = min(left, not.Poll)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+		if awaitChange(ctx, changed, pause) != nil {
 			return nil, err
 		}
 		c.opts.turn(ctx, e.id)
 	}
+}
+
+// awaitChange waits until a record changes, for a while at most. Its error is the context's, where that has ended.
+func awaitChange(ctx context.Context, changed <-chan struct{}, most time.Duration) error {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // answerMargin is kept of a request's own deadline for writing the answer.

@@ -2,9 +2,12 @@ package rotation
 
 import (
 	"context"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"maps"
+	"slices"
 	"sort"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Status is the state of a mount's accounts and connections, as this process knows it.
@@ -74,14 +77,7 @@ const maxFailing = 100
 func (c *Core) Status() Status {
 	c.mu.Lock()
 	s := Status{Running: c.running && c.ctx.Err() == nil, Loading: c.loading, Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{}}
-	entries := make([]*entry, 0, len(c.entries))
-	for _, e := range c.entries {
-		entries = append(entries, e)
-	}
-	conns := make([]*connectionState, 0, len(c.conns))
-	for _, n := range c.conns {
-		conns = append(conns, n)
-	}
+	entries, conns := c.listed()
 	c.mu.Unlock()
 
 	for _, e := range entries {
@@ -106,6 +102,24 @@ func (c *Core) Status() Status {
 			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
 	}
 	return s
+}
+
+// listed is what is in memory at this moment, in no order. The caller holds c.mu.
+func (c *Core) listed() ([]*entry, []*connectionState) {
+	return slices.Collect(maps.Values(c.entries)), slices.Collect(maps.Values(c.conns))
+}
+
+// entriesOf is what is in memory of a connection's accounts, in no order.
+func (c *Core) entriesOf(connection string) []*entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var entries []*entry
+	for id, e := range c.entries {
+		if id.Connection == connection {
+			entries = append(entries, e)
+		}
+	}
+	return entries
 }
 
 // known is the account as far as it is in memory, or nil.

@@ -77,8 +77,9 @@ func (c command) Limits() guest.Limits {
 		History: "Run Command's history",
 	}
 	if c.mayNotAsk(endpointSSM) {
-		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, as commands for one's own EC2 endpoint are "+
-			"not taken to Amazon's Systems Manager unasked; if they are meant for that, set it to https://ssm.%s.amazonaws.com or its like in the region's partition",
+		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, "+
+			"as commands for one's own EC2 endpoint are not taken to Amazon's Systems Manager unasked; "+
+			"if they are meant for that, set it to https://ssm.%s.amazonaws.com or its like in the region's partition",
 			cloud.MethodCommand, c.region)
 	}
 	return limits

@@ -106,7 +106,7 @@ type request[In, Out, Option any] = func(context.Context, In, ...Option) (Out, e
 // SDK's error. Fetching or renewing temporary keys takes a request of its own, before it.
 func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
 	var out Out
-	err := cloud.Patiently(ctx, func() (err error) {
+	err := cloud.RetryThrottled(ctx, func() (err error) {
 		out, err = sendOnce(ctx, p, c, request, in)
 		return err
 	})

@@ -37,7 +37,8 @@ func (l Limits) check(platform cloud.Platform) error {
 		return l.Unavailable
 	}
 	if platform != cloud.Linux && platform != cloud.Windows {
-		return cloud.Errorf(cloud.Refused, "reset_method: the cloud does not tell whether the instance runs Linux or Windows, and there are commands for these only%s", l.Instead)
+		return cloud.Errorf(cloud.Refused, "reset_method: the cloud does not tell whether the instance runs Linux or Windows, "+
+			"and there are commands for these only%s", l.Instead)
 	}
 	return nil
 }
@@ -52,7 +53,9 @@ func (r Resetter) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Rese
 	if err != nil {
 		return cloud.ResetStarted{}, err
 	}
-	id, err := r.Service.Send(ctx, Command{InstanceIDs: reset.InstanceIDs, Script: script, Purpose: SetPassword, Secrets: []string{reset.Password, script.Sealed}})
+	id, err := r.Service.Send(ctx, Command{
+		InstanceIDs: reset.InstanceIDs, Script: script, Purpose: SetPassword, Secrets: []string{reset.Password, script.Sealed},
+	})
 	return cloud.ResetStarted{RequestID: id}, err
 }
 

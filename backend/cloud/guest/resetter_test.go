@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -114,12 +115,16 @@ func TestResetterPreparationFails(t *testing.T) {
 		want cloud.Kind
 		text string
 	}{
-		"cut off":         {run: Run{State: CutOff, Failure: cloud.Errorf(cloud.Unknown, "lost")}, want: cloud.Refused, text: "cloud Run (run-1): lost"},
+		"cut off": {
+			run: Run{State: CutOff, Failure: cloud.Errorf(cloud.Unknown, "lost")}, want: cloud.Refused, text: "cloud Run (run-1): lost",
+		},
 		"cut off, unsaid": {run: Run{State: CutOff}, want: cloud.Refused, text: "cloud Run (run-1): "},
-		"failed":          {run: Run{State: Exited, Interpreter: PowerShell, ExitCode: exitFailed}, want: cloud.Refused, text: "cloud Run (run-1): "},
-		"silent":          {run: Run{State: Exited, Interpreter: PowerShell}, want: cloud.Refused, text: "public key"},
-		"not sent":        {err: cloud.Errorf(cloud.Throttled, "slow"), want: cloud.Throttled, text: "slow"},
-		"never ends":      {run: Run{}, want: cloud.Refused, text: "see command run-1 in the history"},
+		"failed": {
+			run: Run{State: Exited, Interpreter: PowerShell, ExitCode: exitFailed}, want: cloud.Refused, text: "cloud Run (run-1): ",
+		},
+		"silent":     {run: Run{State: Exited, Interpreter: PowerShell}, want: cloud.Refused, text: "public key"},
+		"not sent":   {err: cloud.Errorf(cloud.Throttled, "slow"), want: cloud.Throttled, text: "slow"},
+		"never ends": {run: Run{}, want: cloud.Refused, text: "see command run-1 in the history"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -150,7 +155,7 @@ func TestResetterStarts(t *testing.T) {
 		t.Fatalf("%+v, %v; %d sent", started, err, len(s.sent))
 	}
 	c := s.sent[0]
-	if !c.AtOnce() || len(c.InstanceIDs) != 2 || len(c.Secrets) != 2 || c.Secrets[0] != reset.Password || c.Script.Sealed == "" || c.Secrets[1] != c.Script.Sealed {
+	if !c.AtOnce() || len(c.InstanceIDs) != 2 || c.Script.Sealed == "" || !slices.Equal(c.Secrets, []string{reset.Password, c.Script.Sealed}) {
 		t.Errorf("sent %s for %s, %d secrets", c.Script, c.Purpose, len(c.Secrets))
 	}
 	for name, change := range map[string]func(*cloud.Reset){
@@ -168,7 +173,8 @@ func TestResetterStarts(t *testing.T) {
 			t.Errorf("%s: %v, %d sent", name, err, len(s.sent))
 		}
 	}
-	if prepared, err := r.PrepareReset(t.Context(), cloud.Reset{InstanceIDs: []string{"vm-1"}, Platform: cloud.Linux}); prepared != "" || err != nil || len(s.sent) != 1 {
+	prepared, err := r.PrepareReset(t.Context(), cloud.Reset{InstanceIDs: []string{"vm-1"}, Platform: cloud.Linux})
+	if prepared != "" || err != nil || len(s.sent) != 1 {
 		t.Errorf("Linux was prepared: %q, %v", prepared, err)
 	}
 }
@@ -178,7 +184,9 @@ func TestResetterUnavailable(t *testing.T) {
 	s := newService()
 	s.limits.Unavailable = cloud.Errorf(cloud.Refused, "no endpoint")
 	r := Resetter{Service: s}
-	_, started := r.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{"vm-1"}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux})
+	_, started := r.StartReset(t.Context(), cloud.Reset{
+		InstanceIDs: []string{"vm-1"}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux,
+	})
 	_, prepared := r.PrepareReset(t.Context(), windowsServer)
 	_, looked := r.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "vm-1", RequestID: "run-1"}})
 	checked := r.CheckReset(cloud.Instance{Platform: cloud.Linux}, "root")
@@ -205,14 +213,17 @@ func TestResetterRecords(t *testing.T) {
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
+	failed := func(kind cloud.Kind, why string) cloud.ResetRecord {
+		return cloud.ResetRecord{OperationID: "run-1", State: cloud.OperationFailed, Kind: kind, Message: "cloud Run (run-1): " + why}
+	}
 	for name, c := range map[string]struct {
 		run  Run
 		want cloud.ResetRecord
 	}{
-		"running":          {Run{}, cloud.ResetRecord{OperationID: "run-1", State: cloud.OperationRunning}},
-		"never begun":      {Run{State: CutOff, Failure: cloud.Errorf(cloud.Refused, "cancelled")}, cloud.ResetRecord{OperationID: "run-1", State: cloud.OperationFailed, Kind: cloud.Refused, Message: "cloud Run (run-1): cancelled"}},
-		"cut off":          {Run{State: CutOff, Failure: cloud.Errorf(cloud.Unknown, "lost")}, cloud.ResetRecord{OperationID: "run-1", State: cloud.OperationFailed, Message: "cloud Run (run-1): lost"}},
-		"not accepted, so": {Run{State: CutOff, Failure: cloud.Errorf(cloud.PasswordRefused, "weak")}, cloud.ResetRecord{OperationID: "run-1", State: cloud.OperationFailed, Kind: cloud.PasswordRefused, Message: "cloud Run (run-1): weak"}},
+		"running":      {Run{}, cloud.ResetRecord{OperationID: "run-1", State: cloud.OperationRunning}},
+		"never begun":  {Run{State: CutOff, Failure: cloud.Errorf(cloud.Refused, "cancelled")}, failed(cloud.Refused, "cancelled")},
+		"cut off":      {Run{State: CutOff, Failure: cloud.Errorf(cloud.Unknown, "lost")}, failed("", "lost")},
+		"not accepted": {Run{State: CutOff, Failure: cloud.Errorf(cloud.PasswordRefused, "weak")}, failed(cloud.PasswordRefused, "weak")},
 	} {
 		got, err := Resetter{Service: newService(c.run)}.ResetRecords(t.Context(), refs[:1])
 		if err != nil || got["vm-1"] != c.want {
@@ -223,7 +234,8 @@ func TestResetterRecords(t *testing.T) {
 	if got, err := (Resetter{Service: hidden}).ResetRecords(t.Context(), refs[:1]); err != nil || got["vm-1"] != (cloud.ResetRecord{}) {
 		t.Errorf("a command that is not shown: %+v, %v", got, err)
 	}
-	if _, err := (Resetter{Service: hidden}).ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "../x"}}); cloud.KindOf(err) != cloud.Refused {
+	_, err = Resetter{Service: hidden}.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "../x"}})
+	if cloud.KindOf(err) != cloud.Refused {
 		t.Errorf("a malformed id: %v", err)
 	}
 }

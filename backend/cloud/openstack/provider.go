@@ -134,7 +134,7 @@ func transportOf(client *http.Client) http.RoundTripper {
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
 // request sent again, once; so is one that the cloud throttled, while a client waits.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	return cloud.Patiently(ctx, func() error { return p.renewing(ctx, c, send) })
+	return cloud.RetryThrottled(ctx, func() error { return p.renewing(ctx, c, send) })
 }
 
 // renewing is do for a request that is not repeated when throttled.

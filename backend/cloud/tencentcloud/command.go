@@ -48,8 +48,9 @@ func (c command) Limits() guest.Limits {
 		Instead: "; use reset_method=" + cloud.MethodAPI,
 	}
 	if c.mayNotAsk(endpointTAT) {
-		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.tat: required together with endpoints.cvm and reset_method=%s, as commands for one's own CVM endpoint "+
-			"are not taken to Tencent Cloud's TAT unasked; if they are meant for that, set it to https://%s", cloud.MethodCommand, defaultHost(endpointTAT, c.cfg.Text(cloud.Region)))
+		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.tat: required together with endpoints.cvm and reset_method=%s, "+
+			"as commands for one's own CVM endpoint are not taken to Tencent Cloud's TAT unasked; if they are meant for that, set it to https://%s",
+			cloud.MethodCommand, defaultHost(endpointTAT, c.cfg.Text(cloud.Region)))
 	}
 	return limits
 }

@@ -60,7 +60,7 @@ type sender struct {
 // ask makes one call, and repeats only one that the cloud throttled while a client waits: it waits for the
 // gate, bounds the exchange and translates its error.
 func (d *sender) ask(ctx context.Context, a action, send func(context.Context, *session) error, secrets ...string) error {
-	return cloud.Patiently(ctx, func() error { return d.askOnce(ctx, a, send, secrets...) })
+	return cloud.RetryThrottled(ctx, func() error { return d.askOnce(ctx, a, send, secrets...) })
 }
 
 // askOnce is ask for a call that is not repeated when throttled.

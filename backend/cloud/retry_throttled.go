@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// patientTries is how often a request is sent at most.
-	patientTries = 3
-	// patientPause is the longest pause between two tries. A cloud that asks for a longer one gets it from
+	// throttledTries is how often a request is sent at most.
+	throttledTries = 3
+	// longestPause is the longest pause between two tries. A cloud that asks for a longer one gets it from
 	// the client, who is told.
-	patientPause = 5 * time.Second
+	longestPause = 5 * time.Second
 )
 
-// Patiently makes a request, and makes it again if a client waits for it (see WithInteractive) and the
+// RetryThrottled sends a request, and sends it again if a client waits for it (see WithInteractive) and the
 // cloud refused it as one too many. A listing of many pages would fail otherwise because one page of it came
 // a moment too early, or another program used up the account's limit. A throttled request has
 // done nothing, whatever it was to do. Where nobody waits, the rotation core comes back by itself, and its
@@ -23,23 +23,23 @@ const (
 //
 // The pause is the one that the cloud asked for, or about half a second and then a second. If it does not
 // fit into ctx, and after three tries, the cloud's answer is returned as it came.
-func Patiently(ctx context.Context, request func() error) error {
+func RetryThrottled(ctx context.Context, request func() error) error {
 	if !IsInteractive(ctx) {
 		return request()
 	}
-	pauses := &patience{BackOff: backoff.NewExponentialBackOff(backoff.WithMultiplier(2)), ctx: ctx}
+	pauses := &throttlePauses{BackOff: backoff.NewExponentialBackOff(backoff.WithMultiplier(2)), ctx: ctx}
 	_ = backoff.Retry(func() error {
 		pauses.answer = request()
 		if KindOf(pauses.answer) != Throttled {
 			return nil
 		}
 		return pauses.answer
-	}, backoff.WithContext(backoff.WithMaxRetries(pauses, patientTries-1), ctx))
+	}, backoff.WithContext(backoff.WithMaxRetries(pauses, throttledTries-1), ctx))
 	return pauses.answer
 }
 
-// patience is the pause before each further try: the one that the cloud asked for, or that of its BackOff.
-type patience struct {
+// throttlePauses is the pause before each further try: the one that the cloud asked for, or that of its BackOff.
+type throttlePauses struct {
 	backoff.BackOff
 	ctx context.Context
 	// answer is the cloud's last.
@@ -47,12 +47,12 @@ type patience struct {
 }
 
 // NextBackOff implements backoff.BackOff.
-func (p *patience) NextBackOff() time.Duration {
+func (p *throttlePauses) NextBackOff() time.Duration {
 	pause := p.BackOff.NextBackOff()
 	if asked := AsError(p.answer).RetryAfter; asked > 0 {
 		pause = asked
 	}
-	if end, ok := p.ctx.Deadline(); pause > patientPause || ok && time.Until(end) <= pause {
+	if end, ok := p.ctx.Deadline(); pause > longestPause || ok && time.Until(end) <= pause {
 		return backoff.Stop
 	}
 	return pause

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestPatiently(t *testing.T) {
+func TestRetryThrottled(t *testing.T) {
 	throttled := Errorf(Throttled, "slow down")
 	asking := func(pause time.Duration) error {
 		e := *throttled
@@ -38,7 +38,7 @@ func TestPatiently(t *testing.T) {
 				ctx, cancel := context.WithTimeout(WithInteractive(t.Context()), c.limit)
 				defer cancel()
 				began, tries := time.Now(), 0
-				err := Patiently(ctx, func() error {
+				err := RetryThrottled(ctx, func() error {
 					tries++
 					return c.answers[min(tries, len(c.answers))-1]
 				})
@@ -53,9 +53,9 @@ func TestPatiently(t *testing.T) {
 	}
 }
 
-func TestPatientlyIsForClients(t *testing.T) {
+func TestRetryThrottledIsForClients(t *testing.T) {
 	tries := 0
-	err := Patiently(t.Context(), func() error {
+	err := RetryThrottled(t.Context(), func() error {
 		tries++
 		return Errorf(Throttled, "slow down")
 	})
@@ -64,12 +64,12 @@ func TestPatientlyIsForClients(t *testing.T) {
 	}
 }
 
-func TestPatientlyEndsWithItsContext(t *testing.T) {
+func TestRetryThrottledEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(WithInteractive(t.Context()))
 		began := time.Now()
 		time.AfterFunc(100*time.Millisecond, cancel)
-		err := Patiently(ctx, func() error { return Errorf(Throttled, "slow down") })
+		err := RetryThrottled(ctx, func() error { return Errorf(Throttled, "slow down") })
 		if KindOf(err) != Throttled || time.Since(began) != 100*time.Millisecond {
 			t.Errorf("error %v after %s; want the cloud's at once", err, time.Since(began))
 		}
