@@ -214,6 +214,33 @@ func uncapitalized(sentence string) string {
 	return string(unicode.ToLower(first)) + sentence[size:]
 }
 
+// helpWidth is the longest line of the help.
+const helpWidth = 80
+
+// helpOnFields is a list of the providers with their own fields.
+func helpOnFields(registry cloud.Registry) string {
+	widest := 0
+	for name := range registry {
+		widest = max(widest, len(name))
+	}
+	var help strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
+		line := fmt.Sprintf("  %-*s ", widest, name)
+		for i, field := range fieldNames(registry[name]) {
+			if i < len(registry[name].Fields)-1 {
+				field += ","
+			}
+			if len(line)+1+len(field) > helpWidth {
+				help.WriteString(line + "\n")
+				line = strings.Repeat(" ", widest+3)
+			}
+			line += " " + field
+		}
+		help.WriteString(line + "\n")
+	}
+	return help.String()
+}
+
 // inList writes names as a list: a, b or c.
 func inList(names []string) string {
 	if len(names) < 2 {

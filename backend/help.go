@@ -25,22 +25,13 @@ Lists the names of the connections. after and limit page through a long list.
 	configSynopsis    = "Manage a connection: one cloud account in one region, with the credentials for it."
 	configDescription = `
 A write changes only the fields that it names; an empty value unsets a field. A
-field that the provider does not use is an error.
+field that the provider does not use is an error. Besides the fields that every
+connection has, the providers use:
 
-  aws               region, and access_key, secret_key or
-                    use_ambient_credentials; role_arn, external_id
-  tencentcloud      as aws
-  huaweicloud       region, project_id, access_key, secret_key
-  opentelekomcloud  region, and either project_id, access_key, secret_key
-                    or username, password, user_domain_name and project_id or
-                    project_name
-  openstack         auth_url, region, and either application_credential_id,
-                    application_credential_secret or username, password,
-                    user_domain_name and project_id or project_name
-
-Secrets are never read back. endpoints, auth_url and ca_certificate decide where
-secrets are sent, so to change one of them, give the secrets in the same write. A
-delete is refused while roles use the connection or its accounts have leases.
+%s
+Secrets are never read back. To change a field that decides where they are sent, or
+on whose behalf, give the secrets in the same write. A delete is refused while roles
+use the connection or its accounts have leases.
 
   $ vault write cloudpw/config/prod provider=aws region=eu-central-1 \
       access_key=AKIAIOSFODNN7EXAMPLE secret_key=@secret-key.txt

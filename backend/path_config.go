@@ -53,7 +53,7 @@ func (b *backend) pathConfig() *framework.Path {
 			}),
 		},
 		HelpSynopsis:    configSynopsis,
-		HelpDescription: configDescription,
+		HelpDescription: fmt.Sprintf(configDescription, helpOnFields(b.registry)),
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/tencentcloud"
 )
 
-// providers makes the registry. A new cloud is one new package and one more line here.
+// providers makes the registry. A new cloud is one new package and one more line here: its descriptor brings the fields
+// of its connections, credentials too.
 func providers() cloud.Registry {
 	registry := cloud.Registry{}
 	add := func(descriptors ...cloud.Descriptor) {
