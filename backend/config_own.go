@@ -129,7 +129,7 @@ func describe(uses []ownField, all int) string {
 	}
 	switch kind := uses[0].Kind; {
 	case kind == cloud.FieldAccount:
-		sentences = append(sentences, "Fixed while accounts of the connection exist.")
+		sentences = append(sentences, "Fixed while accounts of the connection exist; else a change needs the secrets in the same write.")
 	case kind.BindsSecrets():
 		sentences = append(sentences, "A change needs the secrets in the same write.")
 	}

@@ -42,8 +42,8 @@ func TestDescriptionsOfSharedFields(t *testing.T) {
 		"It. Required on b; on a, c with g.":                                   {field(setting, "It.", "", "with g"), field(setting, "It.", "", cloud.RequiredAlways), field(setting, "It.", "", "with g")},
 		"a: it. A change needs the secrets in the same write. Default: none.":  {field(identity, "It.", "none", "")},
 		"a: its. A change needs the secrets in the same write. Default: none.": {field(place, "Its.", "none", "")},
-		"a: it. Fixed while accounts of the connection exist. Default: none.":  {field(account, "It.", "none", "")},
-		"a: it. Never read back. Required with g.":                             {field(secret, "It.", "", "with g")},
+		"a: it. Fixed while accounts of the connection exist; else a change needs the secrets in the same write. Default: none.": {field(account, "It.", "none", "")},
+		"a: it. Never read back. Required with g.": {field(secret, "It.", "", "with g")},
 	} {
 		registry := cloud.Registry{"a": {}, "b": {}, "c": {}}
 		for i, f := range fields {
