@@ -34,7 +34,7 @@ func (b *backend) pathRolesList() *framework.Path {
 func (b *backend) pathRoles() *framework.Path {
 	return &framework.Path{
 		Pattern:        "roles/" + framework.GenericNameRegex("name") + "$",
-		Fields:         roleFields(),
+		Fields:         roleFields(b.registry),
 		DisplayAttrs:   displayedItem("role", "Role"),
 		ExistenceCheck: b.roleExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -42,7 +42,7 @@ func (b *backend) pathRoles() *framework.Path {
 				Callback:    b.readRole,
 				Summary:     "Read a role.",
 				Description: "Returns the role with defaults filled in; durations are whole seconds.",
-				Responses:   answers("The role.", roleResponse()),
+				Responses:   answers("The role.", roleResponse(b.registry)),
 			},
 			logical.CreateOperation: b.writeRoleOperation(),
 			logical.UpdateOperation: b.writeRoleOperation(),

@@ -2,6 +2,9 @@ package backend
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 
@@ -10,7 +13,7 @@ import (
 )
 
 // roleFields is the schema of roles/<name>.
-func roleFields() map[string]*framework.FieldSchema {
+func roleFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name": nameField("Name of the role."),
 		"connection": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Connection"),
@@ -36,13 +39,13 @@ func roleFields() map[string]*framework.FieldSchema {
 		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Maximum TTL"),
 			Description: fmt.Sprintf("Leased roles: longest time from the first disclosure of a version to its end, including renewals and further reads. Default: %s.", inWords(defaultMaxTTL))},
 		"reset_method": {Type: framework.TypeString, DisplayAttrs: labelled("Reset method"), AllowedValues: []any{cloud.MethodAPI, cloud.MethodCommand},
-			Description: "How passwords are set. api: by a call of the cloud's API with the password. command: by a command that an agent runs in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: command on aws, api elsewhere; none in a static role with source=initial."},
+			Description: "How passwords are set. api: by a call of the cloud's API with the password. command: by a command that an agent runs in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: " + methodsOf(registry) + "; none in a static role with source=initial."},
 		"force_stop": {Type: framework.TypeBool, DisplayAttrs: labelled("Force stop"),
-			Description: "tencentcloud with reset_method=api: whether the cloud may shut a running server down for a reset. It has no default there. Required on tencentcloud with reset_method=api."},
+			Description: forcesOf(registry)},
 		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Least reset interval"),
 			Description: fmt.Sprintf("If the provider can reset: minimum time between the starts of two rotations of one account. Default: %s with force_stop=true, else 0.", inWords(defaultForcedInterval))},
 		"clear_initial": {Type: framework.TypeBool, DisplayAttrs: labelled("Clear initial password"),
-			Description: "huaweicloud, opentelekomcloud, openstack: delete the cloud's copy of the initial password after Vault has stored it. Default: false."},
+			Description: strings.Join(clearersOf(registry), ", ") + ": delete the cloud's copy of the initial password after Vault has stored it. Default: false."},
 		"skip_import_rotation": {Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
 			Description: "Static roles, if the provider can reset: keep the accounts' passwords when the role is written, instead of rotating them. Default: true with force_stop=true, else false."},
 		"shared_password": {Type: framework.TypeBool, DisplayAttrs: labelled("Shared password"),
@@ -69,8 +72,8 @@ func roleFields() map[string]*framework.FieldSchema {
 }
 
 // roleResponse is the schema of a read. Which fields there are depends on mode, source and provider.
-func roleResponse() map[string]*framework.FieldSchema {
-	fields := readBack(roleFields())
+func roleResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
+	fields := readBack(roleFields(registry))
 	fields["waiting"] = &framework.FieldSchema{Type: framework.TypeSlice,
 		Description: "With instance_tags: instances that the tags match but another role has, and those that this role keeps although its tags no longer match, each with the reason and what ends this: instance_id, username, reason. At most 100 of each."}
 	orEmpty(fields["reset_method"]) // where the role only reads initial passwords
@@ -80,4 +83,36 @@ func roleResponse() map[string]*framework.FieldSchema {
 	fields["left_out"] = &framework.FieldSchema{Type: framework.TypeMap, Description: "Only with shared_password: instances that do not have the password and for which the others do not wait, with the reason, by id. Omitted if there are none."}
 	fields["joining"] = &framework.FieldSchema{Type: framework.TypeCommaStringSlice, Description: "Only with shared_password: ids of instances that wait for the next password. Omitted if there are none."}
 	return fields
+}
+
+// methodsOf is the default of reset_method, by provider.
+func methodsOf(registry cloud.Registry) string {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].CanReset() })
+	var all []string
+	for _, g := range grouped(names, func(i int) string { return registry[names[i]].ResetMethods[0].Name }) {
+		all = append(all, g.text+" on "+strings.Join(g.providers, ", "))
+	}
+	return strings.Join(all, "; ")
+}
+
+// forcesOf describes force_stop, which is for those methods that shut running servers down.
+func forcesOf(registry cloud.Registry) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
+		for _, method := range registry[name].ResetMethods {
+			if method.MayStop {
+				all = append(all, name+" with reset_method="+method.Name)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "Whether the cloud may shut a running server down for a reset. Default: none."
+	}
+	where := strings.Join(all, ", ")
+	return where + ": whether the cloud may shut a running server down for a reset. It has no default there. Required on " + where + "."
+}
+
+// clearersOf are the providers whose clouds can delete their copy of an initial password.
+func clearersOf(registry cloud.Registry) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].CanClearInitial })
 }

@@ -157,13 +157,13 @@ func TestResetMethodChanges(t *testing.T) {
 
 // Every field of the schema has its case here, or this fails.
 func TestEveryRoleFieldHasACase(t *testing.T) {
-	for name := range roleFields() {
+	for name := range roleFields(providers()) {
 		if _, ok := roleCases[name]; !ok && name != "name" {
 			t.Errorf("field %s of roles/ has no case", name)
 		}
 	}
 	for name, c := range roleCases {
-		if roleFields()[name] == nil {
+		if roleFields(providers())[name] == nil {
 			t.Errorf("%s is no field", name)
 		}
 		switch {
