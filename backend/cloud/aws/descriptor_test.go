@@ -90,7 +90,7 @@ func TestValidate(t *testing.T) {
 		"role, own ec2 and sts": {func(c *cloud.Config) {
 			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"ec2": "https://ec2.example", "sts": "https://sts.example"}
 		}, ""},
-		"endpoint of another cloud":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "https://cvm.example"} }, `endpoints: provider aws has no service "cvm"`},
+		"endpoint of another cloud":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "https://cvm.example"} }, `endpoints: the provider has no service "cvm"`},
 		"plain http to far endpoint": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "http://ec2.example"} }, "endpoints.ec2: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,7 +59,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		}, ""},
 		"role alone": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "role_arn": testRole})
-		}, "access_key"},
+		}, "access_key, secret_key"},
 		"role of AWS": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"role_arn": "arn:aws:iam::123456789012:role/cloudpw"})
 		}, "role_arn"},
