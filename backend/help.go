@@ -275,7 +275,7 @@ password can only be rotated together.
 	rotateConnectionSynopsis    = "Rotate the passwords of all accounts of a connection now."
 	rotateConnectionDescription = `
 Marks every account of the connection due, beginning with those whose password
-somebody knows, and answers with their number. The rotations run in the
+someone knows, and answers with their number. The rotations run in the
 background, within the connection's rate limit; see status. Use it after Vault was
 restored from an older backup, whose passwords the servers may no longer have.
 Needs sudo: with force_stop it may shut down every server of the connection.

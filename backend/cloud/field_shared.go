@@ -29,7 +29,7 @@ var (
 	// AmbientCredentials takes the credentials that the Vault server's surroundings supply.
 	AmbientCredentials = Field{
 		Name: "use_ambient_credentials", Kind: FieldIdentity, Type: FieldFlag, Default: "false",
-		Description: "Use the credentials that the surroundings of the Vault server supply, such as environment variables and instance roles, instead of access_key.",
+		Description: "Use the credentials of the Vault server's environment, such as environment variables and instance roles, instead of access_key.",
 	}
 	// RoleARN is a role to assume with the credentials.
 	RoleARN = Field{
@@ -39,7 +39,7 @@ var (
 	// ExternalID goes with RoleARN.
 	ExternalID = Field{
 		Name: "external_id", Kind: FieldIdentity, Default: "none",
-		Description: "External id that the trust policy of role_arn asks for. It is no secret.",
+		Description: "External id that the trust policy of role_arn requires. It is not a secret.",
 	}
 )
 

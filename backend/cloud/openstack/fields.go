@@ -24,7 +24,7 @@ var (
 	fieldAuthURL = cloud.Field{
 		Name: "auth_url", Label: "Authentication URL", Kind: cloud.FieldPlace, Type: cloud.FieldURL, Check: checkAuthURL,
 		Default:     "by region",
-		Description: "URL of the identity service, version 3, where no access_key is used.",
+		Description: "URL of the identity service, version 3, if no access_key is used.",
 	}
 	fieldUsername = cloud.Field{
 		Name: "username", Label: "User name", Kind: cloud.FieldIdentity, Default: "none",
@@ -40,7 +40,7 @@ var (
 	}
 	fieldProjectName = cloud.Field{
 		Name: "project_name", Kind: cloud.FieldAccount, Default: "none",
-		Description: "Name of the project, with username and instead of project_id.",
+		Description: "Name of the project, with username, instead of project_id.",
 	}
 	fieldProjectDomainName = cloud.Field{
 		Name: "project_domain_name", Kind: cloud.FieldAccount, Default: "user_domain_name",
@@ -48,7 +48,7 @@ var (
 	}
 	fieldSignatureStyle = cloud.Field{
 		Name: "signature_style", Kind: cloud.FieldSetting, Allowed: []string{signatureDirect, signatureScoped},
-		Description: "Dialect in which requests are signed with access_key, direct or scoped.",
+		Description: "How requests are signed with access_key: direct or scoped.",
 	}
 	fieldApplicationCredentialID = cloud.Field{
 		Name: "application_credential_id", Kind: cloud.FieldIdentity, Generated: true, NamesCredential: true,
