@@ -61,7 +61,7 @@ const maxDistances = 1000
 // of is the schedule's Every at a time.
 func (d *distances) of(s rotation.Schedule, now time.Time) time.Duration {
 	if s.Cron == "" || s.Disabled {
-		return s.Interval(now)
+		return s.Timetable().Interval(now)
 	}
 	d.mu.RLock()
 	found, ok := d.known[s]
@@ -69,8 +69,8 @@ func (d *distances) of(s rotation.Schedule, now time.Time) time.Duration {
 	if ok && !now.Before(found.from) && now.Before(found.until) {
 		return found.every
 	}
-	found.every = s.Interval(now)
-	found.from, found.until = s.Neighbors(now)
+	found.every = s.Timetable().Interval(now)
+	found.from, found.until = s.Timetable().Neighbors(now)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil || len(d.known) >= maxDistances {

@@ -91,7 +91,7 @@ func (b *backend) checkSchedule(r, _ *role, in input, d cloud.Descriptor) error 
 		return invalidf("%s", err)
 	}
 	// In UTC: the two odd days of a zone that changes its clocks are nobody's mistake.
-	least, greatest := rotation.Schedule{Cron: s.Cron}.IntervalRange(b.clock.now())
+	least, greatest := rotation.Schedule{Cron: s.Cron}.Timetable().IntervalRange(b.clock.now())
 	switch every := r.minResetInterval(); {
 	case s.Window > 0 && s.Window < minRotationWindow:
 		return invalidf("rotation_window: must be at least %s, so that a reset can begin in it", inWords(minRotationWindow))

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Binding says that an account belongs to a role.
@@ -235,4 +236,14 @@ func (c *Core) List(ctx context.Context, prefix string) ([]string, error) {
 		names[i] = strings.TrimSuffix(n, "/")
 	}
 	return names, nil
+}
+
+// Adjust gives an account other settings of the role that it is bound to. Unlike Bind it needs no look at the
+// instance, makes no account and takes none from another role.
+func (c *Core) Adjust(ctx context.Context, id ID, role string, settings Settings) (*View, error) {
+	_, err := c.update(ctx, c.entry(id), protocol.SettingsChanged{Role: role, Settings: settings, At: c.opts.Now()})
+	if err != nil && !errors.Is(err, protocol.ErrNoChange) {
+		return nil, err
+	}
+	return c.Inspect(ctx, id)
 }

@@ -16,7 +16,7 @@ import (
 // that makes one request out of many looks at operation records.
 type connectionState struct {
 	name    string
-	gate    *limiter
+	limiter *limiter
 	breaker breaker
 	brake   connectionBrake
 
@@ -37,7 +37,7 @@ func (c *Core) connection(name string) *connectionState {
 	defer c.mu.Unlock()
 	n := c.conns[name]
 	if n == nil {
-		n = &connectionState{name: name, gate: newLimiter(1)}
+		n = &connectionState{name: name, limiter: newLimiter(1)}
 		c.conns[name] = n
 	}
 	return n
@@ -65,7 +65,7 @@ func (c *Core) connect(ctx context.Context, name string) (*connectionState, *Con
 		if live != nil {
 			return n, live, nil
 		}
-		live, err := c.opts.Connect(ctx, name, n.gate)
+		live, err := c.opts.Connect(ctx, name, n.limiter)
 		if err != nil {
 			return n, nil, err
 		}
@@ -82,7 +82,7 @@ func (n *connectionState) use(live *Connection, configs int) bool {
 	if n.configs != configs {
 		return false
 	}
-	n.gate.setRate(live.RequestsPerSecond)
+	n.limiter.setRate(live.RequestsPerSecond)
 	n.live = live
 	return true
 }
@@ -158,7 +158,7 @@ type lookAnswer struct {
 }
 
 // record asks for the operation record of one instance. Questions that come while a request is under
-// way or waits for the gate go out together, in the cloud's batches; where the cloud takes one at a time
+// way or waits for the limiter go out together, in the cloud's batches; where the cloud takes one at a time
 // they go out side by side.
 func (c *Core) record(ctx context.Context, n *connectionState, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
 	if pollBatch(r) == 1 {
@@ -263,3 +263,15 @@ func pollBatch(r cloud.PasswordResetter) int {
 
 // limiterTimeout is how long a background request waits for the connection's limiter.
 const limiterTimeout = 30 * time.Second
+
+// Gate is the limiter of a connection, for calls that are made before its configuration is stored: they count like
+// all others. requestsPerSecond is the limit of a connection that is not in use yet.
+func (c *Core) Gate(name string, requestsPerSecond float64) cloud.Gate {
+	n := c.connection(name)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.live == nil {
+		n.limiter.setRate(requestsPerSecond)
+	}
+	return n.limiter
+}

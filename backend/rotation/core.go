@@ -24,7 +24,7 @@ type Options struct {
 	// Storage is the mount's storage view. A deposed node's writes must fail.
 	Storage logical.Storage
 	Logger  hclog.Logger
-	// Connect makes the provider of a connection, whose calls wait for the gate; nil: there are none.
+	// Connect makes the provider of a connection, whose calls wait for the limiter; nil: there are none.
 	Connect func(ctx context.Context, connection string, gate cloud.Gate) (*Connection, error)
 	// Generate makes a password by a policy ("": the built-in generator) that keeps to the rules.
 	Generate func(ctx context.Context, policy string, rules password.Rules, username string) (string, error)
@@ -255,7 +255,7 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 }
 
 // update applies an event to the current record and writes the result, in one write, which may hold
-// other clients' changes too (see joint.go). It returns the record as it is then; with ErrNoChange or ErrStale too. A failed write may have landed, so the
+// other clients' changes too (see coalesce.go). It returns the record as it is then; with ErrNoChange or ErrStale too. A failed write may have landed, so the
 // record is read again before anybody uses it. The caller does not hold e.mu.
 func (c *Core) update(ctx context.Context, e *entry, ev protocol.Event) (*Account, error) {
 	e.mu.Lock()

@@ -1,6 +1,7 @@
-// Package rotation is the heart of cloudpw: accounts, their versions and leases, and the one way in
-// which a password is changed. It knows storage and cloud.Provider; it knows no Vault path and no
-// cloud SDK.
+// Package rotation is the engine of cloudpw: it keeps the records of accounts, hands out their passwords, and is the only
+// way in which a password is changed. It knows storage, clocks and [cloud.Provider]; it knows no path of Vault and no SDK of a
+// cloud. What may be done with a record, and what is to be done next, is decided in package protocol, whose rules this
+// package's comments name by their numbers.
 //
 // # The promise
 //
@@ -9,114 +10,19 @@
 // reset, the initial password is still at the cloud). And nobody is handed a password that the server
 // does not have. It rests on one assumption: storage rejects the writes of a deposed node.
 //
-// # The protocol
+// # Where what is
 //
-//  1. The account records pending, the attempts that are not closed, candidates, due and leases. Every
-//     change is one write; the changes that several clients want of one account at the same moment (reads,
-//     renewals and ends of leases) may be one write together.
-//  2. Each cloud call that may set a password, retries included, is an attempt, recorded before it is
-//     sent. An account has one worker; under its lock every caller re-checks due and pending. No lock
-//     is held over a network call.
-//  3. Only pending is sent. A retry, by whichever node, sends the same value. The request id is stored
-//     on acceptance; after a restart polling goes on with it.
-//  4. An attempt is closed only by a certain refusal of that very attempt, by its own request id shown
-//     in a final state, or by the settle window.
-//  5. A record that still shows the operation seen before the call is not visible yet: keep polling, for
-//     a bounded grace. Another id means overwritten: the attempt stays open; retry the same pending. So
-//     accounts of one instance take turns (rule 24, turns.go): they must not overwrite each other's operation.
-//  6. Success under the attempt's own id promotes, in one write: pending becomes the newest version,
-//     candidates are dropped, due is cleared. Attempts of the promoted value that are still open become
-//     old_unresolved.
-//  7. A transient refusal or a reported failure keeps pending and its reason for being due: "failed" is
-//     no proof that nothing changed.
-//  8. A refused password, or three reported failures, rejects pending. It is replaced only when all its
-//     attempts are closed, and becomes a candidate unless every attempt was certainly refused.
-//     Candidates are neither pruned nor handed out before a later value is confirmed. Where there are
-//     20 of them, the oldest one is sent again instead of a new value.
-//  9. No new value is sent while old_unresolved is set or a replaced pending has an open attempt.
-//  10. A request is not sent any more once it has waited too long, counted from before its attempt is
-//     recorded, by the monotonic clock and by the wall clock. The settle window is the last moment at
-//     which a sent request can still arrive, plus the cloud's longest operation where the cloud does not
-//     run one operation per instance at a time. It is counted monotonically from when this process first
-//     saw the attempt. Each attempt has the reset method with which it was sent. A change of the method
-//     stands in old_unresolved like an attempt of the old one, whose window contains the longest operation
-//     in any case, since no cloud orders what two methods do; unless every attempt of the old one was
-//     closed by (a) or (b). Meanwhile nothing is sent, a retry neither.
-//  11. A read needs no pending, no reason for being due that forbids reading, a current version, and an account
-//     that still belongs to the role that it was asked through.
-//     Nonce and disclosure are durable before the answer.
-//  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first
-//     disclosure + max_ttl + slack the account becomes due by itself. What happens by the time of day is
-//     decided by two clocks (clock.go): a step of the wall clock against the monotonic one is not acted upon
-//     before it has held for 5 minutes. Nothing lapses before both say that its time has come, nor in the
-//     first 2 minutes of a process, nor in the minute after a step is believed. A stored time that lies in the future
-//     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
-//  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
-//     in the same write. A rotation that an operator asked for ends the leases of older versions: Vault may not know them.
-//     It does when it is confirmed, a group's when that agrees: no member that is checked out exclusively is handed out before.
-//     A nonce whose caller has gone before the answer is taken back; if nobody was given the version, it is
-//     undisclosed again.
-//  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
-//     also while nonces do.
-//  15. Binding is create-if-absent under one lock, unique over provider, instance and user among the
-//     connections to the cloud's own hosts, and among those that name the same hosts themselves. The account carries what its rotation needs. An
-//     instance that is terminated, or that the cloud does not know twice in a row, retires the account,
-//     and its leases still end. A first or scheduled rotation that has not begun when the account loses
-//     its role is not made: only the role's readers had use for it. One that has been retired for as long
-//     as its connection says is deleted as by an operator, if it has no role, no lease, nothing open and no
-//     password of a place that is not believed, once the cloud has said again that there is no such server.
-//  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
-//     the batch (id and value), which is written there first and copied to each account before it is
-//     sent. The members queue like any account, with the group's record as the source of their value;
-//     where the cloud takes many in one request, the group's worker sends those that have not failed.
-//     A value is sent only to those for whom it was made: who were members, at an instance that
-//     existed, when it was made. Their own records say so before it is written (group_member.go). Who
-//     joins, comes back, or has lost its record waits, and makes the group due for another value, which
-//     does not begin while somebody has the present one exclusively. A leaver keeps a password that
-//     clients know, so it goes its own way and becomes due.
-//     One member's reported failures never replace the batch, which would reset all others: only a
-//     refused password does, and each member's first two refusals at most. The group agrees without
-//     a member that has refused three passwords by itself, or that has not confirmed within five
-//     minutes of its first attempt (or of the batch, where something keeps it from one), if another one has
-//     confirmed. Such a member is left out: shown as such, and not waited for by the next batch
-//     either, until it confirms. It is tried on, with the newest value. That was made while it was a
-//     member, so it may have it without costing the others another reset; were it a joiner, a server
-//     that hangs and recovers could have all others reset again and again. Only an operator's word
-//     forgives refusals, for a member that refuses every other value could do the same.
-//  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
-//     version is stored.
-//  18. A value is made for one place. Pending, candidates, versions, attempts and facts carry the fingerprint
-//     of their place: names and the cloud account, never keys. Fingerprint and client come from one
-//     snapshot of the connection. While the connection's place is another one pending is neither sent nor
-//     polled, and what that place says closes and confirms none of its attempts: they end by the settle
-//     window that was stored when they were recorded. If the place comes back before that, pending goes
-//     on. Else it is given up once all are closed (rule 8), and the next value is new. A change of place is
-//     a barrier as a change of method is (rule 10). A confirmation drops the candidates of its place only,
-//     and the newest version of every other place is kept whatever max_versions says. A version is current
-//     for its place: where the connection's place has a version or candidate of its own, or is believed and
-//     the version's is not, another place's is not readable and the account is due; else a read says that
-//     it is not confirmed here. "Candidates" of rule 14 are those of the connection's place. A group's
-//     value is such a value. What a place says about existing servers (gone, initial password, addresses) is
-//     believed where the account was bound, where it is proven to be the same account of the cloud, or at
-//     an operator's word.
-//  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
-//     of the group's role, an import or a restore as given to those of the role that the account has then. A
-//     version is readable only for a role that is the only one; else the account is due (moved), where a
-//     password can be set, and a read is refused where none can. An account that belongs, or last belonged,
-//     to another role is bound only on an operator's word, which stands in its record until it is used; the
-//     role that has it keeps it until then. Leases of the old role end with the move. A tombstone keeps to
-//     which roles the initial password was given.
-//  24. Turns on a server are taken by provider and instance id, not by connection, also after a restart. A
-//     turn begins before the look at the server and ends with the outcome, or at the latest when the
-//     attempt's window, with the longest operation, is over.
-//  25. After 3 attempts of one rotation whose outcome the cloud did not show (overwritten, or absent for the
-//     whole grace or window), nothing is sent for an hour, and after each further one for twice as long, up
-//     to a day. Pending and the count stay in the record; a value that replaces a rejected one goes on with
-//     the count. The account is braked: it is not readable, and goes on by itself with the same value, or at
-//     an operator's word at once. An attempt that may have reset the server to no avail also lets
-//     min_reset_interval count anew. Timeouts and refusals do not count: they have their backoff. A
-//     connection with 3 braked accounts begins no new rotation until one of them ends well or an operator
-//     says so; those that have begun go on.
+//	core.go, store.go        the accounts in memory and in storage; one write for each event
+//	coalesce.go              changes that several clients want at once share a write
+//	read.go, lease.go        reads, leases and their ends; group_read.go for shared passwords
+//	operator.go, bind.go     what operators and roles ask for; claim.go: one account for each user of a server
+//	scheduler.go, worker.go  the queues, and the steps that an account's plan names
+//	send.go, poll.go         attempts, and what the cloud shows of them; settle.go: the windows after which they are over
+//	group_rollout.go         a shared password on its way to the members
+//	turns.go                 one reset at a time for each server (rule 24)
+//	limiter.go, breaker.go   what a connection's cloud is asked, and how often; brake_connection.go (rule 25)
+//	clock.go                 the time of day, by two clocks
+//	view.go, status.go       what people are shown
 //
 // # The invariants
 //
@@ -149,8 +55,5 @@
 //   - I16: no reader of one role is given a value that readers of another know, except on an operator's
 //     word about that value, and no account comes to another role without such a word.
 //
-// rules.go and the files that it names hold the protocol as a pure function of record and event, plan.go
-// what is to be done next (group_plan.go for a group), worker.go how that is done, with send.go, look.go and settle.go, scheduler.go
-// the queues, joint.go the writes that clients share. testdata/mutants breaks each of the rules on purpose: make test-mutants shows
-// that a test notices.
+// testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

@@ -102,7 +102,7 @@ func (c *Core) rollOutElsewhere(ctx context.Context, e *entry, g *Account, plan 
 			return true, nil // the connection may come back before that is settled
 		}
 	}
-	if opens := g.Settings.NextAllowed(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
+	if opens := g.Timetable().NextAllowed(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
 		return true, nil
 	}
 	return true, c.beginBatch(ctx, e, g, live, true)

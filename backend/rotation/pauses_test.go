@@ -87,8 +87,8 @@ func TestWhenARequestIsSentAtTheLatest(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := c.connection("conn")
-		n.gate.setRate(0.001) // the first request passes, and the next one would for long not
-		if err := n.gate.Wait(t.Context(), r.ResetTraits().Action); err != nil {
+		n.limiter.setRate(0.001) // the first request passes, and the next one would for long not
+		if err := n.limiter.Wait(t.Context(), r.ResetTraits().Action); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()

@@ -42,7 +42,7 @@ func (a *Answer) Paused(now time.Time) time.Time {
 	if from.IsZero() || from.After(now) {
 		from = a.Version.Created
 	}
-	return s.Next(now, from)
+	return s.Timetable().Next(now, from)
 }
 
 // LeaseID is the account or group that the lease belongs to.

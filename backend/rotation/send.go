@@ -168,7 +168,7 @@ type outcome struct {
 func (c *Core) call(ctx context.Context, n *connectionState, live *Connection, r cloud.PasswordResetter, reset cloud.Reset, sendBy time.Time) outcome {
 	ctx = cloud.WithSendDeadline(ctx, sendBy)
 	wait, cancel := context.WithDeadline(ctx, sendBy)
-	err := n.gate.Wait(wait, r.ResetTraits().Action)
+	err := n.limiter.Wait(wait, r.ResetTraits().Action)
 	cancel()
 	if err != nil || cloud.SendDeadlinePassed(ctx) {
 		return outcome{}

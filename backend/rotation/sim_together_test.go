@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// together makes calls that all wait for one record at the same moment, so that they share a write (see joint.go). They
+// together makes calls that all wait for one record at the same moment, so that they share a write (see coalesce.go). They
 // line up in the order given.
 func (w *world) together(ctx context.Context, id ID, calls ...func()) {
 	core := w.node.core

@@ -98,7 +98,7 @@ func (c *Core) Status() Status {
 		s.Queued += queued
 		open, retry, cause := n.breaker.state(now)
 		braked, stopped := n.brake.state()
-		s.Connections[n.name] = ConnectionStatus{Braked: braked, Stopped: stopped, RequestsPerSecond: n.requestsPerSecond(), Waiting: n.gate.waiting(), Working: calling,
+		s.Connections[n.name] = ConnectionStatus{Braked: braked, Stopped: stopped, RequestsPerSecond: n.requestsPerSecond(), Waiting: n.limiter.waiting(), Working: calling,
 			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
 	}
 	return s

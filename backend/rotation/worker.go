@@ -30,7 +30,7 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		}
 		return c.apply(ctx, e, protocol.LeasesExpired{At: s.Clock.Earliest()})
 	case protocol.StepSchedule:
-		if rec.Settings.TooFarAhead(rec.NextRotation, s.Clock.Latest()) {
+		if rec.Timetable().TooFarAhead(rec.NextRotation, s.Clock.Latest()) {
 			return c.apply(ctx, e, protocol.RotationScheduled{At: s.Clock.Latest()})
 		}
 		return c.apply(ctx, e, protocol.RotationScheduled{At: s.Clock.Earliest()})

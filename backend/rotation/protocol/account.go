@@ -181,13 +181,13 @@ type Attempt struct {
 	// IsFence marks no call of its own. It stands in OldUnresolved for all that calls of an earlier
 	// reset method may still do when the method is changed: each cloud orders at most the operations
 	// of one method, so that a late one of the old could follow one of the new.
-	IsFence bool `json:"barrier,omitempty"`
+	IsFence bool `json:"is_fence,omitempty"`
 	// Place is where it was sent.
 	Place Place `json:"place,omitempty"`
 	// Window is its settle window, and Fence that of a barrier for it, as they were when it was recorded: what
 	// the connection says later does not shorten them. 0: the connection tells.
 	Window      time.Duration `json:"window,omitempty"`
-	FenceWindow time.Duration `json:"fence,omitempty"`
+	FenceWindow time.Duration `json:"fence_window,omitempty"`
 	// Serial is set where the cloud orders it with the next one, so that its window does not contain its end.
 	Serial bool `json:"serial,omitempty"`
 }
@@ -314,9 +314,9 @@ type Account struct {
 	Candidates    []Candidate `json:"candidates,omitempty"`
 	// ClosedByTimeout is set once the settle window alone has closed an attempt of the present reset method: its
 	// operation may go on where the cloud runs one at a time, which matters if the method is changed.
-	ClosedByTimeout bool `json:"loose,omitempty"`
+	ClosedByTimeout bool `json:"closed_by_timeout,omitempty"`
 	// TimeoutFence is the longest fence of those attempts.
-	TimeoutFence time.Duration `json:"loose_fence,omitempty"`
+	TimeoutFence time.Duration `json:"timeout_fence,omitempty"`
 
 	// Place is where the connection led when that was noted last (rule 18). Trusted are the places whose word
 	// about existing servers is believed, the oldest first; Doubted is set while it is not known whether the
@@ -347,6 +347,8 @@ type Account struct {
 	InitialRoles RoleSet `json:"initial_roles,omitempty"`
 	// Gone is when the cloud said that the instance does not exist any more; zero: it exists.
 	Gone time.Time `json:"gone,omitzero"`
+
+	timetable Timetable // see Account.Timetable
 }
 
 // Current returns the current version, or nil.
@@ -405,6 +407,7 @@ func DecodeAccount(raw []byte) (*Account, error) {
 	if a.Schema > SchemaVersion {
 		return nil, fmt.Errorf("the account's record has schema %d, newer than %d: run the newer plugin version that wrote it", a.Schema, SchemaVersion)
 	}
+	a.timetable = a.Settings.Timetable()
 	return &a, nil
 }
 

@@ -76,6 +76,9 @@ func unset(v reflect.Value, path string) (paths []string) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue // is not stored
+			}
 			paths = append(paths, unset(v.Field(i), path+"."+v.Type().Field(i).Name)...)
 		}
 	}
@@ -100,6 +103,9 @@ func scramble(v reflect.Value) {
 			return // a value
 		}
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue // is only replaced as a whole
+			}
 			scramble(v.Field(i))
 		}
 	default:

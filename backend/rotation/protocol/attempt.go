@@ -1,7 +1,6 @@
 package protocol
 
-// The beginning of a rotation: a value and the attempts to set it (rules 1 to 3, 8, 9). Pure, like
-// rules.go.
+// The beginning of a rotation: a value and the attempts to set it (rules 1 to 3, 8, 9).
 
 // RotationStarted records a new pending and its first attempt (rules 1, 2, 8, 9).
 type RotationStarted struct {

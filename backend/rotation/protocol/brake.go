@@ -1,7 +1,7 @@
 package protocol
 
 // The brake (rule 25): a wrong idea of a cloud, or a cloud that goes wrong, costs a few resets and not one
-// after the other. Pure, like rules.go.
+// after the other.
 
 import (
 	"fmt"

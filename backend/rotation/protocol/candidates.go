@@ -1,6 +1,6 @@
 package protocol
 
-// Candidates are bounded without losing one (rule 8). Pure, like rules.go.
+// Candidates are bounded without losing one (rule 8).
 
 import "slices"
 

@@ -1,6 +1,6 @@
 package protocol
 
-// What a wrong clock has stored in a record, and its correction. Pure, like rules.go.
+// What a wrong clock has stored in a record, and its correction.
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 package protocol
 
-// When a rotation should happen. Pure, like rules.go.
+// When a rotation should happen.
 
 import "time"
 
@@ -45,7 +45,7 @@ func (a *Account) lookAgain(at time.Time) bool {
 type RotationScheduled struct{ At time.Time }
 
 func (e RotationScheduled) apply(a *Account) error {
-	s := a.Settings
+	s := a.Timetable()
 	if a.NextRotation.IsZero() || !s.scheduled() {
 		return ErrNoChange
 	}
@@ -78,11 +78,12 @@ func firstRotation(a *Account, s Settings, at time.Time) time.Time {
 	if !a.LastRotation.IsZero() && a.LastRotation.Before(at) { // not if the clock was set back
 		from = a.LastRotation
 	}
-	if next := s.Next(from, from); next.After(at) {
+	times := s.Timetable()
+	if next := times.Next(from, from); next.After(at) {
 		return next
 	}
 	if s.Cron != "" {
-		return s.Next(at, at)
+		return times.Next(at, at)
 	}
 	return at
 }

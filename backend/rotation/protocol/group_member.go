@@ -1,6 +1,6 @@
 package protocol
 
-// What a member of a group keeps of its membership (rule 16). Pure, like rules.go.
+// What a member of a group keeps of its membership (rule 16).
 
 import (
 	"fmt"
@@ -162,7 +162,7 @@ func (o offer) opens(now time.Time) time.Time {
 	if o.Forced {
 		return now
 	}
-	return o.settings.NextAllowed(now)
+	return o.settings.Timetable().NextAllowed(now)
 }
 
 // CheckMemberReadable says why a member has no password of the group to hand out now; nil: it has one.

@@ -1,6 +1,6 @@
 package protocol
 
-// What is known of attempts, and what follows from it (rules 3 to 8, 10). Pure, like rules.go.
+// What is known of attempts, and what follows from it (rules 3 to 8, 10).
 
 import (
 	"time"

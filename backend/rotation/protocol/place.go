@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Places (rule 18). Pure, like rules.go.
+// Places (rule 18).
 
 // Place is the fingerprint of where a connection's requests go and as whom: a digest of names, and the id of
 // the cloud account that was told there. No key has a part in it, so that new keys of the same account are no

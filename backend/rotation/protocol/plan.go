@@ -112,7 +112,7 @@ func (a *Account) Plan(s PlanInput) (Step, time.Time) {
 func (a *Account) scheduledAt(s PlanInput) time.Time {
 	at, clock := a.NextRotation, s.Clock
 	switch every := a.Settings.Period; {
-	case a.Settings.TooFarAhead(at, Latest(s.Now, clock.Latest())):
+	case a.Timetable().TooFarAhead(at, Latest(s.Now, clock.Latest())):
 		return Latest(s.Now, clock.QuietUntil) // it is stored anew
 	case s.OwnSchedule:
 		clock.QuietUntil = time.Time{}

@@ -54,10 +54,37 @@ func (s Schedule) parse() (*cron.SpecSchedule, error) {
 			return nil, fmt.Errorf("rotation_timezone: %q is no IANA name such as Europe/Berlin", s.Timezone)
 		}
 	}
-	if spec.Next(time.Now()).IsZero() {
+	if spec.Next(someTime).IsZero() {
 		return nil, fmt.Errorf("rotation_schedule: %q never happens", s.Cron)
 	}
 	return spec, nil
+}
+
+// someTime stands for all times where only that an expression has any matters: within the years that are searched for the
+// next one there is every day of every month.
+var someTime = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Timetable is a schedule whose cron expression has been parsed.
+type Timetable struct {
+	Schedule
+	spec *cron.SpecSchedule // nil: no expression, or none that happens
+}
+
+// Timetable parses the cron expression. One that cannot be parsed has no times: roles are checked when they are written.
+func (s Schedule) Timetable() Timetable {
+	t := Timetable{Schedule: s}
+	if s.Cron != "" {
+		t.spec, _ = s.parse()
+	}
+	return t
+}
+
+// Timetable is that of the account's settings. It is parsed when the record is decoded or its settings change.
+func (a *Account) Timetable() Timetable {
+	if a.timetable.Schedule == a.Settings.Schedule {
+		return a.timetable
+	}
+	return a.Settings.Timetable()
 }
 
 // scheduled reports whether the schedule makes accounts due.
@@ -65,13 +92,12 @@ func (s Schedule) scheduled() bool { return !s.Disabled && (s.Period > 0 || s.Cr
 
 // Next returns the first time of the schedule after t, or zero. from is a time of the schedule of
 // which periods are counted.
-func (s Schedule) Next(t, from time.Time) time.Time {
-	if s.Cron != "" {
-		spec, err := s.parse()
-		if err != nil {
-			return time.Time{} // roles are checked when they are written
-		}
-		return spec.Next(t).UTC()
+func (s Timetable) Next(t, from time.Time) time.Time {
+	switch {
+	case s.spec != nil:
+		return s.spec.Next(t).UTC()
+	case s.Cron != "":
+		return time.Time{}
 	}
 	if s.Period <= 0 {
 		return time.Time{}
@@ -91,7 +117,7 @@ const farAhead = 24 * time.Hour
 // TooFarAhead reports whether a stored next time is further away than the schedule's next two times: a clock
 // that was ahead then has stored it, and nothing would be rotated until it comes. One time more is
 // allowed, since a clock that is set back a little may come before a time again that is done.
-func (s Schedule) TooFarAhead(next, now time.Time) bool {
+func (s Timetable) TooFarAhead(next, now time.Time) bool {
 	away := next.Sub(now)
 	if s.Cron == "" {
 		return s.Period > 0 && away/2 > s.Period
@@ -105,7 +131,7 @@ func (s Schedule) TooFarAhead(next, now time.Time) bool {
 
 // Interval is the distance between the schedule's times around t: the period, or for a cron expression
 // that between the previous and the next time. 0: no schedule.
-func (s Schedule) Interval(t time.Time) time.Duration {
+func (s Timetable) Interval(t time.Time) time.Duration {
 	switch previous, next := s.Neighbors(t); {
 	case s.Disabled:
 		return 0
@@ -121,24 +147,20 @@ func (s Schedule) Interval(t time.Time) time.Duration {
 }
 
 // Neighbors returns the last time of the cron expression that is not after t, and the first one after t;
-// zero where there is none. Between the two, Every does not change.
-func (s Schedule) Neighbors(t time.Time) (previous, next time.Time) {
-	if s.Cron == "" {
+// zero where there is none. Between the two, Interval does not change.
+func (s Timetable) Neighbors(t time.Time) (previous, next time.Time) {
+	if s.spec == nil {
 		return previous, next
 	}
-	spec, err := s.parse()
-	if err != nil {
-		return previous, next // roles are checked when they are written
-	}
-	next = spec.Next(t)
+	next = s.spec.Next(t)
 	// The previous time is found by looking from further and further back.
 	for back := time.Minute; back < 5*366*24*time.Hour; back *= 2 {
-		at := spec.Next(t.Add(-back))
+		at := s.spec.Next(t.Add(-back))
 		if at.After(t) || at.IsZero() {
 			continue
 		}
 		for !at.After(t) && !at.IsZero() {
-			previous, at = at.UTC(), spec.Next(at)
+			previous, at = at.UTC(), s.spec.Next(at)
 		}
 		break
 	}
@@ -148,7 +170,7 @@ func (s Schedule) Neighbors(t time.Time) (previous, next time.Time) {
 	return previous, next
 }
 
-// Bounds of Distances: enough for the minutes of a day, and for the leap days of a century's turn.
+// Bounds of IntervalRange: enough for the minutes of a day, and for the leap days of a century's turn.
 const (
 	distancesTried   = 2000
 	distancesHorizon = 10 * 366 * 24 * time.Hour
@@ -156,14 +178,13 @@ const (
 
 // IntervalRange returns the least and the greatest distance between two times of the cron expression that
 // follow each other, as far as they can be seen from t. 0, 0: it has no two such times.
-func (s Schedule) IntervalRange(t time.Time) (least, greatest time.Duration) {
-	spec, err := s.parse()
-	if err != nil {
+func (s Timetable) IntervalRange(t time.Time) (least, greatest time.Duration) {
+	if s.spec == nil {
 		return 0, 0
 	}
-	last := spec.Next(t)
+	last := s.spec.Next(t)
 	for range distancesTried {
-		next := spec.Next(last)
+		next := s.spec.Next(last)
 		if next.IsZero() {
 			break
 		}
@@ -181,7 +202,7 @@ func (s Schedule) IntervalRange(t time.Time) (least, greatest time.Duration) {
 }
 
 // opened returns since when resets may be sent, or when the next window opens; zero: there is no window.
-func (s Schedule) opened(now time.Time) time.Time {
+func (s Timetable) opened(now time.Time) time.Time {
 	if s.Window <= 0 || s.Cron == "" {
 		return time.Time{}
 	}
@@ -189,7 +210,7 @@ func (s Schedule) opened(now time.Time) time.Time {
 }
 
 // NextAllowed returns when a reset may be sent: now, or when the next window opens.
-func (s Schedule) NextAllowed(now time.Time) time.Time {
+func (s Timetable) NextAllowed(now time.Time) time.Time {
 	if s.Window <= 0 || s.Cron == "" {
 		return now
 	}

@@ -29,7 +29,7 @@ func TestScheduleAfter(t *testing.T) {
 		{"nothing", Schedule{}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := c.s.Next(at(t, c.t), at(t, c.from)); !got.Equal(at(t, c.want)) {
+			if got := c.s.Timetable().Next(at(t, c.t), at(t, c.from)); !got.Equal(at(t, c.want)) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -51,7 +51,7 @@ func TestScheduleEvery(t *testing.T) {
 		{Schedule{Cron: "0 3 * * *", Disabled: true}, "2026-01-01T10:20:00Z", 0},
 		{Schedule{}, "2026-01-01T10:20:00Z", 0},
 	} {
-		if got := c.s.Interval(at(t, c.t)); got != c.want {
+		if got := c.s.Timetable().Interval(at(t, c.t)); got != c.want {
 			t.Errorf("%+v at %s: got %s, want %s", c.s, c.t, got, c.want)
 		}
 	}
@@ -65,11 +65,11 @@ func TestScheduleOpens(t *testing.T) {
 		{"2026-01-01T04:59:59Z", "2026-01-01T04:59:59Z"},
 		{"2026-01-01T05:00:01Z", "2026-01-02T03:00:00Z"},
 	} {
-		if got := s.NextAllowed(at(t, c.now)); !got.Equal(at(t, c.want)) {
+		if got := s.Timetable().NextAllowed(at(t, c.now)); !got.Equal(at(t, c.want)) {
 			t.Errorf("at %s: opens %s, want %s", c.now, got, c.want)
 		}
 	}
-	if now := at(t, "2026-01-01T10:00:00Z"); !(Schedule{Cron: "0 3 * * *"}).NextAllowed(now).Equal(now) {
+	if now := at(t, "2026-01-01T10:00:00Z"); !(Schedule{Cron: "0 3 * * *"}).Timetable().NextAllowed(now).Equal(now) {
 		t.Error("without a window every time is open")
 	}
 }
@@ -120,7 +120,7 @@ func TestScheduleAround(t *testing.T) {
 		{Schedule{Cron: "0 0 29 2 *"}, "2026-01-01T00:00:00Z", "2024-02-29T00:00:00Z", "2028-02-29T00:00:00Z"},
 		{Schedule{Period: time.Hour}, "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"},
 	} {
-		previous, next := c.s.Neighbors(at(t, c.t))
+		previous, next := c.s.Timetable().Neighbors(at(t, c.t))
 		if !previous.Equal(at(t, c.previous)) || !next.Equal(at(t, c.next)) {
 			t.Errorf("%+v at %s: %s and %s, want %s and %s", c.s, c.t, previous, next, c.previous, c.next)
 		}
@@ -141,7 +141,7 @@ func TestScheduleDistances(t *testing.T) {
 		{Schedule{Cron: "0 0 1 1 *"}, 365 * day, 366 * day},
 		{Schedule{}, 0, 0},
 	} {
-		if least, greatest := c.s.IntervalRange(at(t, "2026-01-01T10:20:00Z")); least != c.least || greatest != c.greatest {
+		if least, greatest := c.s.Timetable().IntervalRange(at(t, "2026-01-01T10:20:00Z")); least != c.least || greatest != c.greatest {
 			t.Errorf("%+v: %s and %s, want %s and %s", c.s, least, greatest, c.least, c.greatest)
 		}
 	}
@@ -199,7 +199,7 @@ func TestBeyond(t *testing.T) {
 		{Schedule{Cron: "no schedule"}, now.Add(365 * day), false},
 		{Schedule{}, now.Add(365 * day), false},
 	} {
-		if got := c.s.TooFarAhead(c.next, now); got != c.want {
+		if got := c.s.Timetable().TooFarAhead(c.next, now); got != c.want {
 			t.Errorf("%+v at %s: %v, want %v", c.s, c.next, got, c.want)
 		}
 	}
@@ -250,5 +250,33 @@ func TestTimeZonesAreEmbedded(t *testing.T) {
 	}
 	if !slices.Contains(strings.Fields(string(out)), "time/tzdata") {
 		t.Error("the plugin does not embed time/tzdata")
+	}
+}
+
+// TestTheTimetableIsParsedWithTheRecord: not at every plan, read and status.
+func TestTheTimetableIsParsedWithTheRecord(t *testing.T) {
+	a := leasedAccount()
+	a.Settings.Cron = "0 3 * * *"
+	decoded, err := DecodeAccount([]byte(encoded(t, a)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := decoded.Settings
+	written.Cron = "0 4 * * *"
+	bound, err := Transition(decoded, RoleBound{Role: a.Role, Settings: written, Facts: a.Facts, At: t0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for hour, a := range map[int]*Account{3: decoded, 4: bound} {
+		if n := testing.AllocsPerRun(10, func() { a.Timetable() }); n != 0 {
+			t.Errorf("the timetable of %d o'clock is parsed again: %v allocations", hour, n)
+		}
+		if next := a.Timetable().Next(t0, t0); next.Hour() != hour {
+			t.Errorf("next at %s, want %d o'clock", next, hour)
+		}
+	}
+	decoded.Settings.Cron = "0 5 * * *" // whoever changes it by hand
+	if next := decoded.Timetable().Next(t0, t0); next.Hour() != 5 {
+		t.Errorf("next at %s, want 5 o'clock", next)
 	}
 }

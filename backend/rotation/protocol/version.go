@@ -1,6 +1,6 @@
 package protocol
 
-// The versions of an account. Pure, like rules.go.
+// The versions of an account.
 
 import (
 	"slices"

@@ -2,8 +2,7 @@ package protocol
 
 // The one answer to "not before, and why" for an account. What an account waits for is in its record
 // (backoff, brake, min_reset_interval, rotation window, open attempts), in the process (holds, turns) or with
-// its connection (breaker, brake). planRotation puts them together, for the queue as for people. Pure, like
-// rules.go.
+// its connection (breaker, brake). planRotation puts them together, for the queue as for people.
 
 import (
 	"fmt"
@@ -95,7 +94,7 @@ func (a *Account) held(s PlanInput) Waiting {
 		and(Waiting{a.brakedUntil(s.Now), ForBrake}.Over(s.Now)).
 		and(Waiting{s.Turn, ForServer}.Over(s.Now))
 	if _, member := a.Group(); !member && a.Due != nil && !a.Due.Forced { // a member's window is the group's
-		w = w.and(Waiting{a.Settings.NextAllowed(s.Now), ForWindow}.Over(s.Now))
+		w = w.and(Waiting{a.Timetable().NextAllowed(s.Now), ForWindow}.Over(s.Now))
 	}
 	return w
 }
@@ -124,7 +123,7 @@ func (a *Account) AllowedSince(now time.Time) time.Time {
 		at = Latest(at, a.nextReset(now))
 	}
 	if !a.Due.Forced {
-		at = Latest(at, a.Settings.opened(now))
+		at = Latest(at, a.Timetable().opened(now))
 	}
 	return at
 }

@@ -22,7 +22,7 @@ func TestScheduleTakesSundayAsSeven(t *testing.T) {
 		on := map[time.Weekday]bool{}
 		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		for range 14 {
-			at = s.Next(at, at)
+			at = s.Timetable().Next(at, at)
 			on[at.Weekday()] = true
 		}
 		days := []string{}

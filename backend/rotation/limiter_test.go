@@ -12,13 +12,13 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// crossing is one request that passed a gate.
+// crossing is one request that passed a limiter.
 type crossing struct {
 	who   string
 	after time.Duration
 }
 
-// crossings notes who passes a gate, and when.
+// crossings notes who passes a limiter, and when.
 type crossings struct {
 	began time.Time
 	mu    sync.Mutex

@@ -1,6 +1,6 @@
 package protocol
 
-// The account's tie to a role and to its instance (rule 15). Pure, like rules.go.
+// The account's tie to a role and to its instance (rule 15).
 
 import "time"
 
@@ -55,6 +55,7 @@ func (e RoleBound) apply(a *Account) error {
 		a.MoveTo = ""
 	}
 	a.Role, a.LastRole, a.Settings, a.Facts = e.Role, "", e.Settings, e.Facts
+	a.timetable = a.Settings.Timetable()
 	a.Gone = time.Time{}
 	a.owesMove(e.At)
 	return nil

@@ -1,7 +1,7 @@
 package protocol
 
 // The second half of the protocol's transitions: who may be given a version, and how that ends
-// (rules 11 to 14). Pure, like rules.go.
+// (rules 11 to 14).
 
 import (
 	"fmt"

@@ -1,7 +1,6 @@
 package protocol
 
-// To which roles a version was given, and how an account comes from one role to another (rule 23). Pure,
-// like rules.go.
+// To which roles a version was given, and how an account comes from one role to another (rule 23).
 
 import (
 	"cmp"

@@ -17,7 +17,7 @@ func (a *Account) MustRotate() bool {
 }
 
 // placeFence begins the ids of barriers that a change of the place has raised.
-const placeFence = "barrier/place/"
+const placeFence = "fence/place/"
 
 // fenceMethod notes, when the reset method is about to change, that attempts of the old one may still
 // set their value, unless the end of every one of them is known.
@@ -33,7 +33,7 @@ func (a *Account) fenceMethod(at time.Time) {
 	}
 	if method := a.Settings.ResetMethod; open && method != "" {
 		a.ClosedByTimeout, a.TimeoutFence = false, 0
-		a.addFence("barrier/"+method+"/", at, fence)
+		a.addFence("fence/"+method+"/", at, fence)
 	}
 }
 
