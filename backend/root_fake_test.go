@@ -35,7 +35,8 @@ type fakeKeys struct {
 	denied map[string]error
 	// checks is what CheckPermissions answers.
 	checks    []cloud.Permission
-	passwords bool // the connection uses a password, and Create makes application credentials
+	spoil     cloud.Values // what is wrong in a new credential
+	passwords bool         // the connection uses a password, and Create makes application credentials
 }
 
 func newFakeKeys() *fakeKeys {
@@ -154,6 +155,7 @@ func (p *fakeRotator) CreateCredential(context.Context) (cloud.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(made, p.keys.spoil)
 	return made, p.keys.mishap.step("after CreateCredential")
 }
 

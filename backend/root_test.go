@@ -88,6 +88,34 @@ func TestNewCredentialThatNeverWorks(t *testing.T) {
 }
 
 // The old credential cannot be deleted: the new one is in use, and the background goes on trying.
+func TestNewCredentialThatIsNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil   cloud.Values
+		says    string
+		unknown bool // whether one was made, and under which id, is not known
+	}{
+		"without an id":             {cloud.Values{"access_key": ""}, "a credential without an id", true},
+		"with a field of others":    {cloud.Values{"nimbus_token": "x"}, "nimbus_token: provider rootcloud has no such field", false},
+		"with a value that is none": {cloud.Values{"secret_key": "'quoted'"}, "secret_key: character 1 is a quotation mark", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newRootMount(t)
+			m.keys.spoil = c.spoil
+			resp, err := m.request(t, logical.UpdateOperation, "rotate-root/prod", nil)
+			if status, message := statusOf(resp, err); status < http.StatusBadRequest || !strings.Contains(message, c.says) || strings.Contains(message, "s3cr3t") {
+				t.Errorf("%d %s", status, message)
+			}
+			stored := m.storedConnection(t)
+			if stored.Own["access_key"] != "AK" || stored.Own["secret_key"] != "s3cr3t-key" {
+				t.Errorf("the connection uses %s", stored.Own["access_key"])
+			}
+			if (stored.RootRotation != nil) != c.unknown || c.unknown != slices.Contains(m.keys.ids(), "AK-1") {
+				t.Errorf("the rotation is %+v, the cloud has %v", stored.RootRotation, m.keys.ids())
+			}
+		})
+	}
+}
+
 func TestOldCredentialThatStays(t *testing.T) {
 	m := newRootMount(t)
 	m.keys.denied["DeleteCredential"] = cloud.Errorf(cloud.Denied, "lack the permission to delete")

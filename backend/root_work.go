@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -156,7 +158,7 @@ func (w *rootWork) create(ctx context.Context) error {
 	if newID == "" {
 		return w.notCreated(ctx, cloud.Errorf(cloud.Unknown, "%s made a credential without an id", w.d.Title))
 	}
-	if err := w.d.Check(w.c.withCredential(made).cloudConfig()); err != nil {
+	if err := w.checkMade(made); err != nil {
 		return w.discard(ctx, newID, invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
 	}
 	record := *w.c.RootRotation
@@ -165,6 +167,16 @@ func (w *rootWork) create(ctx context.Context) error {
 		return w.discard(ctx, newID, err)
 	}
 	return nil
+}
+
+// checkMade checks the connection's fields as a new credential changes them.
+func (w *rootWork) checkMade(made cloud.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(made)) {
+		if _, own := w.d.Field(name); !own {
+			return fmt.Errorf("%s: provider %s has no such field", name, w.d.Name)
+		}
+	}
+	return w.d.Check(w.c.withCredential(made).cloudConfig())
 }
 
 // notCreated reports that the cloud made no credential, or that nobody knows whether it did.
