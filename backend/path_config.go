@@ -205,7 +205,7 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("required_tags: roles with instance_ids keep their instances until they are looked at anew: %s; that is: %s", someOf(users), command("write -force", "roles/"+users[0]))}, nil
+	return []string{fmt.Sprintf("required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", someOf(users), command("write -force", "roles/"+users[0]))}, nil
 }
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.

@@ -142,7 +142,7 @@ func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, er
 }
 
 func noRecord(role string) error {
-	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to make it anew: %s", role, command("write -force", "roles/"+role))
+	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to recreate it: %s", role, command("write -force", "roles/"+role))
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.

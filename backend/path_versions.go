@@ -165,7 +165,7 @@ func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (
 		return nil, vaultError("", err)
 	}
 	if view == nil {
-		return nil, invalidf("there is no account %s; for those there are: %s; else write the role that is to have it first", id, command("list", "accounts/"+id.Connection))
+		return nil, invalidf("there is no account %s; list the accounts with: %s; or write its role first", id, command("list", "accounts/"+id.Connection))
 	}
 	return view, nil
 }

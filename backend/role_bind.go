@@ -211,7 +211,7 @@ func (c *change) freeAccount(err error) string {
 		return fmt.Sprintf("an account stays with its connection, since its passwords are kept with it: leave the server to a role with connection=%s, and do not delete the account. "+
 			"If the same cloud account is to be reached with other credentials or endpoints, write them to that connection: %s", holder, command("read", "config/"+holder))
 	}
-	return fmt.Sprintf("somebody who may write the account lets it move: %s; or, for all of that role: %s", moveCommand(*failed.Holder, c.name),
+	return fmt.Sprintf("someone who may write the account can move it: %s; or, for all of that role: %s", moveCommand(*failed.Holder, c.name),
 		command("write", takeOverPrefix+c.name, "from="+failed.HolderRole))
 }
 

@@ -180,7 +180,7 @@ func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, 
 func (r *role) noteKept(id rotation.ID, rival string) {
 	if len(r.Kept) < maxConflicts {
 		r.Kept = append(r.Kept, roleConflict{InstanceID: id.InstanceID, Username: id.Username,
-			Reason: "its tags do not match any more, and those of role " + rival + " do; it stays until somebody has it moved: " + moveCommand(id, rival)})
+			Reason: "its tags do not match any more, and those of role " + rival + " do; it stays until it is moved: " + moveCommand(id, rival)})
 	}
 }
 

@@ -193,7 +193,7 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 	case mode != rotation.Leased && mode != rotation.Static:
 		return invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
-		return invalidf("mode: cannot be changed from %s; delete the role and write it anew: %s", old.Mode, in.deleteRole())
+		return invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, in.deleteRole())
 	case mode == rotation.Leased && !d.CanReset():
 		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name, rotation.Static, in.again("roles/", "mode=static"))
 	}
@@ -301,7 +301,7 @@ func checkNoResetFields(r *role, in input, d cloud.Descriptor) error {
 func checkSharedPassword(r, old *role, in input, d cloud.Descriptor) error {
 	switch {
 	case old != nil && r.shared() != old.shared():
-		return invalidf("shared_password: cannot be changed from %t; delete the role and write it anew: %s", old.shared(), in.deleteRole())
+		return invalidf("shared_password: cannot be changed from %t; delete the role and write it again: %s", old.shared(), in.deleteRole())
 	case r.shared() && r.source(d) != rotation.FromReset:
 		return invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
 	}
@@ -323,7 +323,7 @@ func checkInitialFields(r, _ *role, in input, d cloud.Descriptor) error {
 		return invalidf("clear_initial: %s cannot delete its copy of an initial password; leave it out", d.Title)
 	}
 	if r.Key != "" && !isName(r.Key) {
-		return invalidf("key: %.40q is no name of a key in keys/; for those there are: %s", r.Key, command("list", "keys"))
+		return invalidf("key: %.40q is not the name of a key in keys/; list them with: %s", r.Key, command("list", "keys"))
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ var roleCases = map[string]roleCase{
 		conflicts: map[string]string{"initial": "cannot"}},
 	"source": {on: "both", update: "reset", set: "initial", unset: "initial", refused: []refusal{{"import", "unknown"}},
 		conflicts: map[string]string{"leased": "keeps no initial passwords"}},
-	"key": {on: "initial", update: "pair", set: "other", unset: "", refused: []refusal{{"none", "keys/none"}, {"a/b", "no name"}},
+	"key": {on: "initial", update: "pair", set: "other", unset: "", refused: []refusal{{"none", "keys/none"}, {"a/b", "not the name of a key"}},
 		conflicts: map[string]string{"leased": "source=initial"}},
 	"password_policy": {on: "leased", update: "strong-2", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"}, {"short", "at least 12"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},

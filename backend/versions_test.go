@@ -80,7 +80,7 @@ func TestVersionsOfLeasedAccounts(t *testing.T) {
 func TestVersionsNeedAnAccount(t *testing.T) {
 	h := leasedRole(t, nil)
 	for _, account := range []string{"prod/srv-1/other", "prod/srv-9/root", "none/srv-1/root"} {
-		says := []string{"there is no account " + account, "accounts/", "write the role"}
+		says := []string{"there is no account " + account, "accounts/", "write its role"}
 		h.refused(t, logical.ListOperation, "versions/"+account, nil, http.StatusBadRequest, says...)
 		h.refused(t, logical.ReadOperation, "versions/"+account+"/1", nil, http.StatusBadRequest, says...)
 		h.refusedWrite(t, "versions/"+account+"/1/restore", nil, says...)

@@ -96,7 +96,7 @@ func wayOut(c rune) string {
 	case 0x00:
 		return "if the file is UTF-16, convert it: iconv -f UTF-16 -t UTF-8 FILE"
 	}
-	return "only printable characters are allowed, and of blanks U+0020; type it anew instead of pasting it"
+	return "only printable characters are allowed, and of blanks U+0020; type it again instead of pasting it"
 }
 
 // Shown replaces every character that is not printable by U+FFFD, one by one, so that text which [Check] accepts

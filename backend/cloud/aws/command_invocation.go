@@ -77,7 +77,7 @@ func (i *invocation) reason() string {
 	case i.details == "undeliverable":
 		return "the command could not be delivered; see that the instance runs and that its SSM Agent reaches Systems Manager"
 	case strings.EqualFold(i.status, "cancelled"):
-		return "somebody cancelled the command"
+		return "someone cancelled the command"
 	case strings.EqualFold(i.status, "failed"):
 		return "the instance's SSM Agent could not run the command; update the agent, or run a command on the instance by hand to see why"
 	}

@@ -49,7 +49,7 @@ var verdicts = map[Interpreter]map[int]verdict{Shell: {
 	exitNotAdministrator: {cloud.Refused, "the agent ran the command without the rights of an administrator; let the cloud's agent run as SYSTEM"},
 	exitDomainController: {cloud.Refused, "the server is a domain controller, which has no local accounts; passwords of a domain are not for cloudpw"},
 	exitNoWindowsUser:    {cloud.Refused, "the server has no such local user; check the role's username, or create the user"},
-	exitNeedsKey:         {cloud.Refused, "the server does not have the key pair that the password was encrypted for; the next attempt makes it anew"},
+	exitNeedsKey:         {cloud.Refused, "the server does not have the key pair that the password was encrypted for; the next attempt makes a new one"},
 	exitPasswordRefused:  {cloud.PasswordRefused, "Windows refused the password; compare password_policy with the server's own password policy (length, complexity)"},
 	exitFailed:           {cloud.Unknown, "Windows reported a failure while the password was set"},
 }}

@@ -204,7 +204,7 @@ func (a answer) changeMeaning(c call) (m meaning, ok bool) {
 	case a.status != http.StatusConflict:
 		return m, false
 	case says("agent is not enabled"):
-		return meaning{cloud.Refused, "the server's image does not say that there is a guest agent; install qemu-guest-agent, set hw_qemu_guest_agent=yes on the image (openstack image set --property hw_qemu_guest_agent=yes IMAGE), and make the server anew from it"}, true
+		return meaning{cloud.Refused, "the server's image does not say that there is a guest agent; install qemu-guest-agent, set hw_qemu_guest_agent=yes on the image (openstack image set --property hw_qemu_guest_agent=yes IMAGE), and recreate the server from it"}, true
 	case says("not supported"):
 		return meaning{cloud.Refused, "the server's hypervisor cannot set passwords; a role with source=initial and without reset_method works"}, true
 	case says("is not running"), says("in vm_state"), says("in power_state"):

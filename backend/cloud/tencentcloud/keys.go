@@ -110,8 +110,8 @@ var (
 	originAmbient = origin{
 		keys: "the ambient credentials of the Vault server (use_ambient_credentials)", id: "the SecretId of the ambient credentials",
 		mismatch: "the SecretKey of the ambient credentials does not belong to their SecretId; correct it where the Vault server finds them " +
-			"(variables, shared file, role of the CVM instance), the next call reads them anew",
-		ended:     "the ambient credentials of the Vault server were revoked or have expired, or their token is missing; the next call reads them anew",
+			"(variables, shared file, role of the CVM instance), the next call reads them again",
+		ended:     "the ambient credentials of the Vault server were revoked or have expired, or their token is missing; the next call reads them again",
 		principal: "the user or role of the ambient credentials",
 	}
 )
@@ -120,8 +120,8 @@ var (
 func originRole(arn, check string) origin {
 	return origin{
 		keys: "the role " + arn + " and its sessions", id: "the SecretId of the role's session",
-		mismatch:  "the cloud does not accept the signature of a session of the role " + arn + "; the next call assumes it anew, check endpoints.sts if that lasts",
-		ended:     "the session of the role " + arn + " was revoked or has expired; the next call assumes the role anew",
+		mismatch:  "the cloud does not accept the signature of a session of the role " + arn + "; the next call assumes it again; check endpoints.sts if this continues",
+		ended:     "the session of the role " + arn + " was revoked or has expired; the next call assumes the role again",
 		principal: "the role " + arn, check: check,
 	}
 }
