@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -113,8 +112,8 @@ func (r *Renewed[T]) deferRefresh() {
 // notSent is an error of a call that prepared another one, as an error of that other one: what was
 // not found, say, is the role to assume, and not the instance that the other call is about.
 func notSent(err error) error {
-	var known *Error
-	if !errors.As(err, &known) {
+	known := AsError(err)
+	if known == nil {
 		return &Error{Kind: Unavailable, Message: "the credentials could not be fetched", Err: err}
 	}
 	own := *known

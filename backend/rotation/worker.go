@@ -120,9 +120,8 @@ func (c *Core) clearDelay(e *entry) {
 
 // pause is the time until the next try: that of the backoff, or a longer one that the cloud asks for.
 func pause(err error, delay time.Duration) time.Duration {
-	var ce *cloud.Error
-	if errors.As(err, &ce) {
-		return max(delay, ce.RetryAfter)
+	if failed := cloud.AsError(err); failed != nil {
+		return max(delay, failed.RetryAfter)
 	}
 	return delay
 }
