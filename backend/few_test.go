@@ -136,9 +136,9 @@ func TestManyRoleWritesAtOnceAskAFewAtATime(t *testing.T) {
 // BenchmarkWorstAnswersAtOnce has the worst answers that a cloud can give come to many connections at once: they cost no
 // more memory than a few of them.
 func BenchmarkWorstAnswersAtOnce(b *testing.B) {
-	w := worst["Tencent"]
+	w := worst["Tencent, CVM"]
 	body := w.head + strings.Repeat(w.unit, w.passing) + w.tail
-	url := falseCloud(b, func(*http.Request) string { return body })
+	url := falseCloud(b, func(*http.Request) (int, string) { return http.StatusOK, body }).URL
 	answers := cloud.NewAnswers(answersAtOnce)
 	var asked few
 	for b.Loop() {

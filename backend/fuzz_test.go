@@ -15,93 +15,213 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// fuzzedSecret is sent in every reset, and must come back in no error.
+// fuzzedSecret is sent in every reset, and must not come back in its error.
 const fuzzedSecret = "Correct-Horse-7-Battery"
 
-// fuzzAnswers gives a provider's real SDK any answer to every kind of call.
-func fuzzAnswers(f *testing.F, provider, instance string, methods ...string) {
-	var answer atomic.Pointer[string]
-	p := falseProvider(f, provider, falseCloud(f, func(*http.Request) string { return *answer.Load() }))
-	f.Fuzz(func(t *testing.T, body string) {
-		answer.Store(&body)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+// fuzzedLimit is how long one input may take: the server is in this process, so only something that waits takes long.
+const fuzzedLimit = 10 * time.Second
+
+// fuzzedAnswer is an answer of a cloud. Any status stands for one from 200 to 599.
+type fuzzedAnswer struct {
+	status uint16
+	body   string
+}
+
+func (a fuzzedAnswer) served() (int, string) { return int(200 + a.status%400), a.body }
+
+// fuzzAnswers gives a provider's real SDK any answer to every kind of call. The first seed is the description of the
+// instance: a false cloud that the provider does not understand would find nothing.
+func fuzzAnswers(f *testing.F, provider, instance string, seeds ...fuzzedAnswer) {
+	var answer atomic.Pointer[fuzzedAnswer]
+	answer.Store(&seeds[0])
+	p := falseProvider(f, provider, falseCloud(f, func(r *http.Request) (int, string) {
+		if isTokenRequest(r) {
+			return 0, ""
+		}
+		return answer.Load().served()
+	}).URL)
+	if found, err := p.DescribeInstances(f.Context(), []string{instance}); err != nil || len(found) != 1 || found[0].Tags["env"] != "prod" {
+		f.Fatalf("%v, %v", found, err)
+	}
+	for _, seed := range seeds {
+		f.Add(seed.status, seed.body)
+	}
+	methods := providers()[provider].ResetMethodNames()
+	f.Fuzz(func(t *testing.T, status uint16, body string) {
+		answer.Store(&fuzzedAnswer{status, body})
+		ctx, cancel := context.WithTimeout(t.Context(), fuzzedLimit)
 		defer cancel()
-		shown := func(i cloud.Instance, err error) {
-			t.Helper()
-			all := i.ID + i.Name + i.OSName + i.KeyName + i.LoginUser + i.CloudState + i.PrivateIP + i.PublicIP
-			for key, value := range i.Tags {
-				all += key + value
-			}
-			if err != nil {
-				all += err.Error()
-			}
-			if bad := text.Check(strings.ReplaceAll(all, "\uFFFD", "?")); bad != nil {
-				t.Errorf("%q: %v", all, bad)
-			}
-			if strings.Contains(all, fuzzedSecret) {
-				t.Errorf("%q holds the password", all)
-			}
-			if guard.Panicked(err) {
-				t.Error(err)
-			}
-		}
-		shown(cloud.Instance{}, p.Verify(ctx))
-		for _, ask := range []func() ([]cloud.Instance, error){
-			func() ([]cloud.Instance, error) { return p.DescribeInstances(ctx, []string{instance}) },
-			func() ([]cloud.Instance, error) { return p.FindInstances(ctx, map[string]string{"env": "prod"}) },
-		} {
-			found, err := ask()
-			shown(cloud.Instance{}, err)
-			for _, i := range found {
-				shown(i, nil)
-			}
-		}
-		if r, ok := p.(cloud.InitialPasswordReader); ok {
-			_, err := r.InitialPassword(ctx, instance)
-			shown(cloud.Instance{}, err)
-		}
-		for _, method := range methods {
-			r := p.(cloud.PasswordResetters).Resetter(method)
-			reset := cloud.Reset{InstanceIDs: []string{instance}, Username: "svc", Password: fuzzedSecret, Platform: cloud.Linux, ForceStop: true}
-			_, err := r.StartReset(ctx, reset)
-			shown(cloud.Instance{}, err)
-			records, err := r.ResetRecords(ctx, []cloud.ResetRef{{InstanceID: instance, RequestID: "0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50"}})
-			shown(cloud.Instance{}, err)
-			for _, record := range records {
-				// The core keeps the password out of a record's text, and makes it a line.
-				shown(cloud.Instance{Name: record.OperationID, OSName: text.Line(record.Message, 300, fuzzedSecret)}, nil)
-			}
-		}
+		askEverything(ctx, t, p, instance, methods)
 	})
 }
 
+// askEverything calls a provider in every way, and looks at what comes back.
+func askEverything(ctx context.Context, t *testing.T, p cloud.Provider, instance string, methods []string) {
+	t.Helper()
+	shows := func(err error, texts ...string) {
+		t.Helper()
+		if err != nil {
+			texts = append(texts, err.Error())
+		}
+		all := strings.Join(texts, " ")
+		if bad := text.Check(strings.ReplaceAll(all, "\uFFFD", "?")); bad != nil {
+			t.Errorf("%q: %v", all, bad)
+		}
+		if len(all) > maxShown {
+			t.Errorf("%d bytes: %.100q", len(all), all)
+		}
+		if guard.Panicked(err) {
+			t.Error(err)
+		}
+	}
+	shows(p.Verify(ctx))
+	shows(nil, tellAccount(ctx, p))
+	found, err := p.DescribeInstances(ctx, []string{instance})
+	shows(err)
+	for _, i := range found {
+		if i.ID != instance {
+			t.Errorf("instance %q was not asked for", i.ID)
+		}
+	}
+	tagged, err := p.FindInstances(ctx, map[string]string{"env": "prod"})
+	shows(err)
+	for _, i := range tagged {
+		if i.Tags["env"] != "prod" || i.State == cloud.StateGone {
+			t.Errorf("%+v was not asked for", i)
+		}
+	}
+	for _, i := range append(found, tagged...) {
+		shows(nil, i.ID, i.Name, i.OSName, i.KeyName, i.LoginUser, i.CloudState, i.PrivateIP, i.PublicIP, p.DefaultUsername(i))
+		for key, value := range i.Tags {
+			shows(nil, key, value)
+		}
+	}
+	if r, ok := p.(cloud.InitialPasswordReader); ok {
+		_, err := r.InitialPassword(ctx, instance) // hostile in any case; see password.FuzzDecryptInitial
+		shows(err)
+		shows(r.CheckInitialPassword(ctx, instance))
+		fingerprint, err := r.KeyFingerprint(ctx, "key")
+		shows(err, fingerprint)
+	}
+	if c, ok := p.(cloud.InitialPasswordClearer); ok {
+		shows(c.ClearInitialPassword(ctx, instance))
+	}
+	if c, ok := p.(cloud.PermissionChecker); ok {
+		permissions, err := c.CheckPermissions(ctx)
+		shows(err)
+		for _, one := range permissions {
+			shows(nil, one.Action, one.Message, strings.ReplaceAll(one.Policy, "\n", " "))
+		}
+	}
+	if c, ok := p.(cloud.CredentialRotator); ok {
+		own, err := c.OwnCredentials(ctx)
+		shows(err)
+		for _, one := range own {
+			shows(nil, one.ID)
+		}
+		_, err = c.CreateCredential(ctx)
+		shows(err)
+		shows(c.DeleteCredential(ctx, "AKIDz8krbsJ5yKBZQpn7"))
+	}
+	for _, method := range methods {
+		r := p.(cloud.PasswordResetters).Resetter(method)
+		reset := cloud.Reset{InstanceIDs: []string{instance}, Username: "svc", Password: fuzzedSecret, Platform: cloud.Linux, ForceStop: true}
+		started, err := r.StartReset(ctx, reset)
+		shows(err, started.RequestID)
+		if err != nil && strings.Contains(err.Error(), fuzzedSecret) {
+			t.Errorf("%q holds the password", err)
+		}
+		for _, id := range []string{"", "0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50", "inv-r8hr2upy"} {
+			records, err := r.ResetRecords(ctx, []cloud.ResetRef{{InstanceID: instance, RequestID: id}})
+			shows(err)
+			for of, record := range records {
+				// The core keeps the password out of a record's text, and makes it a line.
+				shows(nil, record.OperationID, text.Line(record.Message, 300, fuzzedSecret))
+				if of != instance {
+					t.Errorf("instance %q was not asked for", of)
+				}
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		t.Error("it took too long")
+	}
+}
+
+// maxShown is more than any error or description has, in bytes.
+const maxShown = 32 << 10
+
 func FuzzAnswersOfAWS(f *testing.F) {
-	f.Add(`<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-0123456789abcdef0</instanceId><tagSet><item><key>env</key><value>prod</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>`)
-	f.Add(`<Response><Errors><Error><Code>X</Code><Message>no Correct-Horse-7-Battery` + "\u202e" + `</Message></Error></Errors><RequestID>r</RequestID></Response>`)
-	f.Add(`{"Command":{"CommandId":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50"},"Status":"Failed","ResponseCode":3,"StandardOutputContent":"Correct-Horse-7-Battery"}`)
-	fuzzAnswers(f, "aws", "i-0123456789abcdef0", cloud.MethodCommand)
+	fuzzAnswers(f, "aws", "i-0123456789abcdef0",
+		fuzzedAnswer{0, `<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-0123456789abcdef0</instanceId><instanceState><name>running</name></instanceState><launchTime>2026-01-02T03:04:05Z</launchTime>` +
+			`<tagSet><item><key>env</key><value>prod</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>`},
+		fuzzedAnswer{200, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no Correct-Horse-7-Battery` + "\u202e" + `</Message></Error></Errors><RequestID>r</RequestID></Response>`},
+		fuzzedAnswer{0, `<GetPasswordDataResponse><instanceId>i-0123456789abcdef0</instanceId><passwordData>eA==</passwordData><timestamp>2026-01-02T03:04:05Z</timestamp></GetPasswordDataResponse>`},
+		fuzzedAnswer{0, `<DescribeKeyPairsResponse><keySet><item><keyName>key</keyName><keyFingerprint>00:11</keyFingerprint></item></keySet></DescribeKeyPairsResponse>`},
+		fuzzedAnswer{0, `<R><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/u</Arn><Account>123456789012</Account></GetCallerIdentityResult>` +
+			`<ListAccessKeysResult><AccessKeyMetadata><member><AccessKeyId>AKIAIOSFODNN7EXAMPLE</AccessKeyId><Status>Active</Status></member></AccessKeyMetadata></ListAccessKeysResult></R>`},
+		fuzzedAnswer{0, `<R><GetCallerIdentityResult><Account>123` + "\u202e" + `</Account></GetCallerIdentityResult></R>`},
+		fuzzedAnswer{203, `<ErrorResponse><Error><Type>Sender</Type><Code>LimitExceeded</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>`},
+		fuzzedAnswer{0, `{"Command":{"CommandId":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50"},"CommandId":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50","InstanceId":"i-0123456789abcdef0","Status":"Failed","ResponseCode":3,"StandardOutputContent":"Correct-Horse-7-Battery"}`},
+		fuzzedAnswer{0, `{"InstanceInformationList":[{"InstanceId":"i-0123456789abcdef0","PingStatus":"Lost","LastPingDateTime":1.5e9}]}`},
+		fuzzedAnswer{200, `{"__type":"ns#InvocationDoesNotExist","message":"no"}`})
 }
 
 func FuzzAnswersOfTencentCloud(f *testing.F) {
-	f.Add(`{"Response":{"TotalCount":1,"InstanceSet":[{"InstanceId":"ins-r8hr2upy","InstanceName":"a","LatestOperationState":"FAILED","LatestOperationErrorMsg":"Correct-Horse-7-Battery","Tags":[{"Key":"env","Value":"prod"},null]},null],"RequestId":"r"}}`)
-	f.Add(`{"Response":{"Error":{"Code":"InvalidParameter","Message":"Correct-\u200bHorse-7-Battery"},"RequestId":"r"}}`)
-	f.Add(`{"Response":{"InvocationTaskSet":[{"InvocationId":"inv-1","TaskStatus":"FAILED","TaskResult":{"Output":"eA==","ExitCode":3}}],"RequestId":"r"}}`)
-	fuzzAnswers(f, "tencentcloud", "ins-r8hr2upy", cloud.MethodAPI, cloud.MethodCommand)
+	fuzzAnswers(f, "tencentcloud", "ins-r8hr2upy",
+		fuzzedAnswer{0, `{"Response":{"TotalCount":1,"InstanceSet":[{"InstanceId":"ins-r8hr2upy","InstanceName":"a","LatestOperationState":"FAILED","LatestOperationErrorMsg":"Correct-Horse-7-Battery","Tags":[{"Key":"env","Value":"prod"},null]},null],"RequestId":"r"}}`},
+		fuzzedAnswer{0, `{"Response":{"Error":{"Code":"InvalidParameter","Message":"Correct-\u200bHorse-7-Battery"},"RequestId":"r"}}`},
+		fuzzedAnswer{0, `{"Response":{"InvocationId":"inv-r8hr2upy","InvocationTaskSet":[{"InvocationId":"inv-r8hr2upy","InstanceId":"ins-r8hr2upy","TaskStatus":"FAILED","TaskResult":{"Output":"eA==","ExitCode":3}}],"RequestId":"r"}}`},
+		fuzzedAnswer{0, `{"Response":{"AutomationAgentSet":[{"InstanceId":"ins-r8hr2upy","AgentStatus":"Online","Environment":"Linux"}],"RequestId":"r"}}`},
+		fuzzedAnswer{0, `{"Response":{"Arn":"a","AccountId":"1","UserId":"1","PrincipalId":"1","Type":"CAMUser","AccessKeys":[{"AccessKeyId":"AKIDx","Status":"Active","CreateTime":"2026-01-02 03:04:05"}],"RequestId":"r"}}`})
 }
 
-const fuzzedServer = `{"server":{"id":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50","name":"a","status":"ACTIVE","metadata":{"env":"prod"},"image":""},"servers":[{"id":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50"}],"password":"eA=="}`
+const (
+	fuzzedServerID = "0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50"
+	fuzzedServer   = `{"server":{"id":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50","name":"a","status":"ACTIVE","metadata":{"env":"prod"},"image":"","addresses":{"n":[{"addr":"10.0.0.1","version":4}]}},` +
+		`"servers":[{"id":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50","metadata":{"env":"prod"},"image":{"id":"i","properties":{"os_type":"windows"}}}],"password":"eA=="}`
+	fuzzedCredentials = `{"credentials":[{"access":"HUAWEIACCESSKEY00000","user_id":"0a0a","status":"active"}],"credential":{"access":"a","secret":"b"},"domains":[{"id":"0a"}],"application_credentials":[{"id":"0a"}],"keypair":{"fingerprint":"00"}}`
+)
 
 func FuzzAnswersOfOpenStack(f *testing.F) {
-	f.Add(fuzzedServer)
-	f.Add(`{"badRequest":{"code":400,"message":"Correct-Horse\u0000-7-Battery"}}`)
-	fuzzAnswers(f, "openstack", "0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50", cloud.MethodAPI)
+	fuzzAnswers(f, "openstack", fuzzedServerID,
+		fuzzedAnswer{0, fuzzedServer},
+		fuzzedAnswer{200, `{"badRequest":{"code":400,"message":"Correct-Horse\u0000-7-Battery"}}`},
+		fuzzedAnswer{209, `{"conflictingRequest":{"code":409,"message":"Cannot","retryAfter":"0"}}`},
+		fuzzedAnswer{2, ""},
+		fuzzedAnswer{0, fuzzedCredentials})
 }
 
 func FuzzAnswersOfHuaweiCloud(f *testing.F) {
-	f.Add(fuzzedServer)
-	f.Add(`{"error_code":"APIGW.0301","error_msg":"bad\u001b","request_id":"r"}`)
-	f.Add(`{"error":{"code":"Ecs.0114","message":"none"}}`)
-	fuzzAnswers(f, "huaweicloud", "0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50")
+	fuzzAnswers(f, "huaweicloud", fuzzedServerID,
+		fuzzedAnswer{0, fuzzedServer},
+		fuzzedAnswer{200, `{"error_code":"APIGW.0301","error_msg":"bad\u001b","request_id":"r"}`},
+		fuzzedAnswer{204, `{"error":{"code":"Ecs.0114","message":"none"}}`},
+		fuzzedAnswer{0, fuzzedCredentials},
+		fuzzedAnswer{1, fuzzedCredentials})
+}
+
+// FuzzAnswersOfKeystone gives OpenStack's SDK any answer to the request for a token, and so any catalogue. A provider
+// keeps a token and remembers a refusal, so each input has one of its own.
+func FuzzAnswersOfKeystone(f *testing.F) {
+	var answer atomic.Pointer[fuzzedAnswer]
+	answer.Store(&fuzzedAnswer{})
+	server := falseCloud(f, func(r *http.Request) (int, string) {
+		if isTokenRequest(r) {
+			return answer.Load().served()
+		}
+		return http.StatusOK, fuzzedServer
+	})
+	f.Add(uint16(1), tokenHead+tokenEndpoint("URL")+tokenTail)
+	f.Add(uint16(1), tokenHead+tokenEndpoint("http://127.0.0.1:1/\u202e")+tokenTail)
+	f.Add(uint16(201), `{"error":{"code":401,"title":"Unauthorized","message":"not passw0rd-of-u"}}`)
+	f.Fuzz(func(t *testing.T, status uint16, body string) {
+		answer.Store(&fuzzedAnswer{status, strings.ReplaceAll(body, "URL", server.URL)})
+		defer server.CloseClientConnections() // the provider would keep them
+		ctx, cancel := context.WithTimeout(t.Context(), fuzzedLimit)
+		defer cancel()
+		askEverything(ctx, t, falseProvider(t, "openstack", server.URL), fuzzedServerID, []string{cloud.MethodAPI})
+	})
 }
 
 // FuzzRequests sends any path and any field to the mount: no request panics, and no answer has a character that

@@ -2,9 +2,11 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,30 +19,50 @@ import (
 // maxAnswerMemory is what the worst answer of an API may cost at its peak, in bytes.
 const maxAnswerMemory = 200 << 20
 
-// falseCloud is an endpoint for every provider that answers the same to every request but those for a token.
-func falseCloud(tb testing.TB, answer func(*http.Request) string) string {
+// falseAnswer is what a false cloud says to a request: a status and a body.
+type falseAnswer func(*http.Request) (status int, body string)
+
+// falseCloud is an endpoint for every provider. Requests for a token of Keystone, too, are answered by answer, if the body
+// that it has for them is not empty; else by a token that leads here.
+func falseCloud(tb testing.TB, answer falseAnswer) *httptest.Server {
 	tb.Helper()
 	tb.Setenv("CLOUDPW_ALLOW_LOOPBACK_HTTP", "true")
 	var url string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/auth/tokens") {
+		status, body := answer(r)
+		if isTokenRequest(r) {
 			w.Header().Set("X-Subject-Token", "token")
-			w.WriteHeader(http.StatusCreated)
-			_, _ = w.Write([]byte(`{"token":{"expires_at":"2099-01-01T00:00:00.000000Z","project":{"id":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"},"user":{"id":"u"},"catalog":[{"type":"compute","endpoints":[{"interface":"public","region":"r1","region_id":"r1","url":"` + url + `/v2.1"}]}]}}`))
-			return
+			if body == "" {
+				status, body = http.StatusCreated, tokenHead+tokenEndpoint(url)+tokenTail
+			}
 		}
-		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json") {
+		switch {
+		case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json"):
 			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		} else if strings.HasPrefix(strings.TrimSpace(answer(r)), "<") {
+		case strings.HasPrefix(strings.TrimSpace(body), "<"):
 			w.Header().Set("Content-Type", "text/xml")
-		} else {
+		default:
 			w.Header().Set("Content-Type", "application/json")
 		}
-		_, _ = w.Write([]byte(answer(r)))
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body)) // fails for a status that has no body
 	}))
 	url = server.URL
 	tb.Cleanup(server.Close)
-	return url
+	return server
+}
+
+func isTokenRequest(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/auth/tokens") }
+
+// Keystone's answer, but for the entries of its catalogue.
+const (
+	tokenHead = `{"token":{"expires_at":"2099-01-01T00:00:00.000000Z","project":{"id":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"},"user":{"id":"u"},"catalog":[`
+	tokenTail = `]}}`
+)
+
+// tokenEndpoint is the catalogue's entry for the compute service.
+func tokenEndpoint(url string) string {
+	return `{"type":"compute","endpoints":[{"interface":"public","region":"r1","region_id":"r1","url":"` + url + `/v2.1"}]}`
 }
 
 // falseConnection is a connection to a false cloud.
@@ -108,44 +130,175 @@ func peak(do func()) uint64 {
 	return most.Load() - min(before.HeapAlloc, most.Load())
 }
 
-// worst are the most expensive answers of an API: as much of a unit as passes the bounds, and 4 MiB of it.
-var worst = map[string]struct {
+// worstAnswer is an expensive answer: a head, as much of a unit as passes the bounds, and a tail. The tail holds what is asked
+// for, so that to find it proves that the answer was decoded to its end.
+type worstAnswer struct {
 	provider         string
 	head, unit, tail string
-	passing          int
-	ask              func(context.Context, cloud.Provider)
-}{
-	"EC2":               {"aws", `<DescribeInstancesResponse><reservationSet><item><instancesSet>`, "<item/>", `</instancesSet></item></reservationSet></DescribeInstancesResponse>`, 49_000, find},
-	"EC2, reservations": {"aws", `<DescribeInstancesResponse><reservationSet>`, "<item><instancesSet><item/></instancesSet></item>", `</reservationSet></DescribeInstancesResponse>`, 24_000, find},
-	"STS and IAM":       {"aws", `<GetCallerIdentityResponse><GetCallerIdentityResult>`, "<Arn>a</Arn>", `</GetCallerIdentityResult></GetCallerIdentityResponse>`, 300_000, check},
-	"Systems Manager":   {"aws", `{"InstanceInformationList":[`, "{},", `{}]}`, 99_000, prepare},
-	"Tencent":           {"tencentcloud", `{"Response":{"RequestId":"1","TotalCount":1,"InstanceSet":[`, "{},", `{}]}}`, 99_000, find},
-	"Nova":              {"openstack", `{"servers":[`, "{},", `{}]}`, 99_000, find},
-	"Nova, metadata":    {"openstack", `{"servers":[`, `{"metadata":{"a":""}},`, `{}]}`, 60_000, find},
-	"Huawei":            {"huaweicloud", `{"servers":[`, "{},", `{}]}`, 99_000, find},
+	// passing is how many units pass the bounds; 0: as many as fit into 4 MiB. Some more must be refused.
+	passing int
+	// ask asks for what the tail holds, and reports whether it was found.
+	ask func(context.Context, cloud.Provider) (bool, error)
+	// to reports which requests it answers, nil: all but those for a token. The others get other.
+	to    func(*http.Request) bool
+	other string
 }
 
-func find(ctx context.Context, p cloud.Provider)  { _, _ = p.FindInstances(ctx, nil) }
-func check(ctx context.Context, p cloud.Provider) { _ = p.Verify(ctx) }
+// lastInstance and lastKey are what the tails hold.
+const (
+	lastInstance = "i-0123456789abcdef0"
+	lastCVM      = "ins-r8hr2upy"
+	lastKey      = "AKIAIOSFODNN7LAST000"
+	lastCommand  = "inv-r8hr2upy"
 
-func prepare(ctx context.Context, p cloud.Provider) {
-	if r, ok := p.(cloud.PasswordResetters).Resetter(cloud.MethodCommand).(cloud.ResetPreparer); ok {
-		_, _ = r.PrepareReset(ctx, cloud.Reset{InstanceIDs: []string{"i-0123456789abcdef0"}, Username: "Administrator", Platform: cloud.Windows})
+	ec2Instance = `<item><instanceId>` + lastInstance + `</instanceId><instanceState><name>running</name></instanceState></item>`
+	ec2Head     = `<DescribeInstancesResponse><reservationSet>`
+	ec2Tail     = `</reservationSet></DescribeInstancesResponse>`
+	stsIdentity = `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/u</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	cvmHead     = `{"Response":{"RequestId":"1","TotalCount":1,"InstanceSet":[`
+	tatHead     = `{"Response":{"RequestId":"1","InvocationTaskSet":[`
+	camHead     = `{"Response":{"RequestId":"1","AccessKeys":[`
+	novaLast    = `{"id":"` + fuzzedServerID + `","status":"ACTIVE"}]}`
+)
+
+// worst are the most expensive answers of each API that were found.
+var worst = map[string]worstAnswer{
+	"EC2": {provider: "aws", head: ec2Head + "<item><instancesSet>", unit: "<item/>", tail: ec2Instance + "</instancesSet></item>" + ec2Tail,
+		passing: 49_990, ask: findsInstance(lastInstance)},
+	"EC2, reservations": {provider: "aws", head: ec2Head, unit: "<item><instancesSet><item/></instancesSet></item>", tail: "<item><instancesSet>" + ec2Instance + "</instancesSet></item>" + ec2Tail,
+		passing: 24_990, ask: findsInstance(lastInstance)},
+	"EC2, attributes": {provider: "aws", head: ec2Head + "<item><instancesSet><item ", unit: ` a=""`, tail: "/>" + ec2Instance + "</instancesSet></item>" + ec2Tail,
+		ask: findsInstance(lastInstance)},
+	"STS": {provider: "aws", head: "<GetCallerIdentityResponse><GetCallerIdentityResult>", unit: "<Arn>a</Arn>", tail: "<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
+		ask: func(ctx context.Context, p cloud.Provider) (bool, error) {
+			return tellAccount(ctx, p) != "", p.Verify(ctx)
+		}},
+	"IAM": {provider: "aws", head: "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata>", unit: "<member/>",
+		tail:    "<member><AccessKeyId>" + lastKey + "</AccessKeyId></member></AccessKeyMetadata></ListAccessKeysResult></ListAccessKeysResponse>",
+		passing: 49_990, ask: findsKey(lastKey), to: hasAction("ListAccessKeys"), other: stsIdentity},
+	"Systems Manager": {provider: "aws", head: `{"InstanceInformationList":[`, unit: `{"Name":""},`, tail: `{"InstanceId":"` + lastInstance + `","PingStatus":"Online"}]}`,
+		passing: 99_990, ask: findsRecord(lastInstance, ""),
+		to: isJSONOfAWS, other: ec2Head + "<item><instancesSet>" + ec2Instance + "</instancesSet></item>" + ec2Tail},
+	"Tencent, CVM": {provider: "tencentcloud", head: cvmHead, unit: `{},`, tail: `{"InstanceId":"` + lastCVM + `"}]}}`,
+		passing: 99_990, ask: findsInstance(lastCVM)},
+	"Tencent, TAT": {provider: "tencentcloud", head: tatHead, unit: `{},`, tail: `{"InvocationId":"` + lastCommand + `","InstanceId":"` + lastCVM + `","TaskStatus":"SUCCESS"}]}}`,
+		passing: 99_990, ask: findsRecord(lastCVM, lastCommand)},
+	"Tencent, CAM": {provider: "tencentcloud", head: camHead, unit: `{},`, tail: `{"AccessKeyId":"` + lastKey + `"}]}}`,
+		passing: 99_990, ask: findsKey(lastKey),
+		to: hasAction("ListAccessKeys"), other: `{"Response":{"RequestId":"1","Arn":"a","AccountId":"1","UserId":"2"}}`},
+	"Keystone": {provider: "openstack", head: tokenHead, unit: `{},`, tail: tokenEndpoint("URL") + tokenTail,
+		passing: 99_990, ask: verifies, to: isTokenRequest, other: fuzzedServer},
+	"Keystone, names": {provider: "openstack", head: tokenHead, unit: `{"name":""},`, tail: tokenEndpoint("URL") + tokenTail,
+		passing: 99_990, ask: verifies, to: isTokenRequest, other: fuzzedServer},
+	"Keystone, endpoints": {provider: "openstack", head: tokenHead + `{"endpoints":[`, unit: `{"url":""},`, tail: `{}]},` + tokenEndpoint("URL") + tokenTail,
+		passing: 99_980, ask: verifies, to: isTokenRequest, other: fuzzedServer},
+	"Nova": {provider: "openstack", head: `{"servers":[`, unit: `{"id":"a"},`, tail: novaLast,
+		passing: 99_990, ask: findsInstance(fuzzedServerID)},
+	"Nova, metadata": {provider: "openstack", head: `{"servers":[`, unit: `{"id":"a","metadata":{"a":""}},`, tail: novaLast,
+		passing: 49_990, ask: findsInstance(fuzzedServerID)},
+	"Nova, password": {provider: "openstack", head: `{"a":[`, unit: `{"a":""},`, tail: `{}],"password":"eA=="}`,
+		passing: 99_990, ask: func(ctx context.Context, p cloud.Provider) (bool, error) {
+			ciphertext, err := p.(cloud.InitialPasswordReader).InitialPassword(ctx, fuzzedServerID)
+			return ciphertext == "eA==", err
+		}},
+	"Huawei": {provider: "huaweicloud", head: `{"servers":[`, unit: `{"id":"a"},`, tail: novaLast,
+		passing: 99_990, ask: findsInstance(fuzzedServerID)},
+	"Huawei, IAM": {provider: "huaweicloud", head: `{"credentials":[`, unit: `{"access":""},`, tail: `{"access":"HUAWEIACCESSKEY00000","user_id":"0a0a"}]}`,
+		passing: 99_990, ask: findsKey("HUAWEIACCESSKEY00000"),
+		to: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/credentials") }, other: `{"domains":[]}`},
+}
+
+func findsInstance(id string) func(context.Context, cloud.Provider) (bool, error) {
+	return func(ctx context.Context, p cloud.Provider) (bool, error) {
+		found, err := p.FindInstances(ctx, nil)
+		return slices.ContainsFunc(found, func(i cloud.Instance) bool { return i.ID == id }), err
 	}
+}
+
+func findsKey(id string) func(context.Context, cloud.Provider) (bool, error) {
+	return func(ctx context.Context, p cloud.Provider) (bool, error) {
+		own, err := p.(cloud.CredentialRotator).OwnCredentials(ctx)
+		return slices.ContainsFunc(own, func(c cloud.OwnCredential) bool { return c.ID == id }), err
+	}
+}
+
+func findsRecord(instance, command string) func(context.Context, cloud.Provider) (bool, error) {
+	return func(ctx context.Context, p cloud.Provider) (bool, error) {
+		records, err := p.(cloud.PasswordResetters).Resetter(cloud.MethodCommand).ResetRecords(ctx, []cloud.ResetRef{{InstanceID: instance, RequestID: command}})
+		record, ok := records[instance]
+		return ok && record.OperationID == command, err
+	}
+}
+
+func verifies(ctx context.Context, p cloud.Provider) (bool, error) { return true, p.Verify(ctx) }
+
+// hasAction picks the requests for an action of AWS's query API, or of Tencent Cloud.
+func hasAction(name string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.PostFormValue("Action") == name || r.Header.Get("X-TC-Action") == name
+	}
+}
+
+func isJSONOfAWS(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json")
+}
+
+// full is how many units fit into an answer of 4 MiB.
+func (w worstAnswer) full() int { return (4<<20 - len(w.head) - len(w.tail) - 64) / len(w.unit) }
+
+// serve makes a provider whose cloud gives the answer with n units.
+func (w worstAnswer) serve(tb testing.TB, n int) cloud.Provider {
+	tb.Helper()
+	var server *httptest.Server
+	body := w.head + strings.Repeat(w.unit, n) + w.tail
+	server = falseCloud(tb, func(r *http.Request) (int, string) {
+		switch {
+		case w.to == nil && isTokenRequest(r):
+			return 0, ""
+		case w.to == nil || w.to(r) && !isTokenRequest(r):
+			return http.StatusOK, body
+		case w.to(r):
+			return http.StatusCreated, strings.ReplaceAll(body, "URL", server.URL)
+		case isTokenRequest(r):
+			return 0, ""
+		}
+		return http.StatusOK, w.other
+	})
+	return falseProvider(tb, w.provider, server.URL)
+}
+
+// check says what is wrong with the outcome of an answer of n units.
+func (w worstAnswer) check(n int, found bool, err error) error {
+	refused := err != nil && strings.Contains(err.Error(), "larger or more complex than any of a cloud")
+	switch {
+	case w.passing > 0 && n > w.passing && !refused:
+		return fmt.Errorf("%d units are not refused: found %t, %w", n, found, err)
+	case (w.passing == 0 || n <= w.passing) && (!found || err != nil):
+		return fmt.Errorf("%d units are not decoded to the end: found %t, %w", n, found, err)
+	}
+	return nil
 }
 
 // BenchmarkWorstAnswers holds the peak memory of the worst answers of each API.
 func BenchmarkWorstAnswers(b *testing.B) {
 	for name, w := range worst {
-		for size, n := range map[string]int{"passing": w.passing, "4 MiB": (4<<20 - len(w.head) - len(w.tail)) / len(w.unit)} {
+		sizes := map[string]int{"4 MiB": w.full()}
+		if w.passing > 0 {
+			sizes["passing"] = w.passing
+		}
+		for size, n := range sizes {
 			b.Run(name+", "+size, func(b *testing.B) {
-				body := w.head + strings.Repeat(w.unit, n) + w.tail
-				p := falseProvider(b, w.provider, falseCloud(b, func(*http.Request) string { return body }))
+				p := w.serve(b, n)
 				most := uint64(0)
 				for b.Loop() {
 					ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-					most = max(most, peak(func() { w.ask(ctx, p) }))
+					var found bool
+					var err error
+					most = max(most, peak(func() { found, err = w.ask(ctx, p) }))
 					cancel()
+					if bad := w.check(n, found, err); bad != nil {
+						b.Fatal(bad)
+					}
 				}
 				b.ReportMetric(float64(most)/(1<<20), "MiB-peak")
 				if most > maxAnswerMemory {
@@ -156,17 +309,55 @@ func BenchmarkWorstAnswers(b *testing.B) {
 	}
 }
 
-// TestHugeAnswersAreRefused has 4 MiB of the smallest elements from each API: refused before they are built.
-func TestHugeAnswersAreRefused(t *testing.T) {
+// TestWorstAnswersAreDecodedOrRefused has the answers of the benchmark: the largest that pass are decoded to the end, a
+// little more and 4 MiB are refused before they are built.
+func TestWorstAnswersAreDecodedOrRefused(t *testing.T) {
 	for name, w := range worst {
-		if w.unit == "<Arn>a</Arn>" || name == "Nova, metadata" || name == "EC2, reservations" {
-			continue // these pass, as they cost little
-		}
 		t.Run(name, func(t *testing.T) {
-			body := w.head + strings.Repeat(w.unit, (4<<20-len(w.head)-len(w.tail))/len(w.unit)) + w.tail
-			p := falseProvider(t, w.provider, falseCloud(t, func(*http.Request) string { return body }))
-			if _, err := p.FindInstances(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "larger or more complex than any of a cloud") {
-				t.Errorf("%v", err)
+			sizes := []int{w.full()}
+			if w.passing > 0 {
+				sizes = append(sizes, w.passing+20)
+				if !raceDetector { // which makes decoding ten times slower
+					sizes = append(sizes, w.passing)
+				}
+			}
+			for _, n := range sizes {
+				found, err := w.ask(t.Context(), w.serve(t, n))
+				if bad := w.check(n, found, err); bad != nil {
+					t.Error(bad)
+				}
+			}
+		})
+	}
+}
+
+// TestListingsWithoutAnEndAreRefused has page after page of instances that were not seen before, of nearly 4 MiB each.
+func TestListingsWithoutAnEndAreRefused(t *testing.T) {
+	const perPage = 3_600
+	tag := strings.Repeat("v", 1000)
+	for provider, form := range map[string][3]string{
+		"aws": {ec2Head + "<item><instancesSet>", "<item><instanceId>i-%017x</instanceId><tagSet><item><key>k</key><value>" + tag + "</value></item></tagSet></item>",
+			"</instancesSet></item></reservationSet><nextToken>more</nextToken></DescribeInstancesResponse>"},
+		"tencentcloud": {`{"Response":{"RequestId":"1","TotalCount":99999999,"InstanceSet":[{}`, `,{"InstanceId":"ins-%08x","Tags":[{"Key":"k","Value":"` + tag + `"}]}`, `]}}`},
+		"openstack":    {`{"servers":[{"id":"first"}`, `,{"id":"%08x","metadata":{"k":"` + tag + `"}}`, `]}`},
+	} {
+		t.Run(provider, func(t *testing.T) {
+			pages := 0
+			p := falseProvider(t, provider, falseCloud(t, func(r *http.Request) (int, string) {
+				if isTokenRequest(r) {
+					return 0, ""
+				}
+				pages++
+				var page strings.Builder
+				page.WriteString(form[0])
+				for n := range perPage {
+					fmt.Fprintf(&page, form[1], pages*perPage+n)
+				}
+				return http.StatusOK, page.String() + form[2]
+			}).URL)
+			found, err := p.FindInstances(t.Context(), nil)
+			if err == nil || !strings.Contains(err.Error(), "the listing of instances has more than") || pages > 40 {
+				t.Errorf("%d pages, %d instances, %v", pages, len(found), err)
 			}
 		})
 	}

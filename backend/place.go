@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // placePrefix is where the places are stored that an operator has said to be those of a connection's existing
@@ -110,14 +111,18 @@ func (c *connection) settleIdentity(d cloud.Descriptor, old *connection, told st
 	}
 }
 
-// tellAccount asks the cloud of which account the credentials are; "" where it does not tell, which is no failure.
+// maxAccountID is more than the id of any cloud's account has, in characters.
+const maxAccountID = 128
+
+// tellAccount asks the cloud of which account the credentials are; "" where it does not tell, which is no failure. The id is
+// stored and shown, so what cannot be one counts as not told.
 func tellAccount(ctx context.Context, p cloud.Provider) string {
 	teller, ok := p.(cloud.AccountTeller)
 	if !ok {
 		return ""
 	}
 	id, err := teller.CloudAccount(ctx)
-	if err != nil {
+	if err != nil || len(id) > maxAccountID || text.Check(id) != nil {
 		return ""
 	}
 	return id

@@ -24,16 +24,17 @@ const (
 	maxDepth = 64
 )
 
-// errAnswer is for an answer that is larger or more complex than any of a cloud.
-var errAnswer = errors.New("the answer is larger or more complex than any of a cloud")
+// ErrAnswer is the refusal of an answer that is larger or more complex than any of a cloud.
+var ErrAnswer = errors.New("the answer is larger or more complex than any of a cloud")
 
-// readBounded reads an answer's body and gives it back, unless it is beyond the bounds. What came before a connection
+// ReadBounded reads an answer's body and gives it back, unless it is beyond the bounds. The client of NewHTTPClient does so by itself;
+// it is for clients that an SDK insists on making. What came before a connection
 // broke is left for the SDK to judge, with the error at its end.
-func readBounded(resp *http.Response) error {
+func ReadBounded(resp *http.Response) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if len(body) > maxAnswer || !simple(body) {
-		return errAnswer
+		return ErrAnswer
 	}
 	resp.Body = wholeBody{bytes.NewReader(body)}
 	if err != nil {

@@ -58,7 +58,7 @@ func TestAnswersBeyondTheBoundsAreRefused(t *testing.T) {
 			defer server.Close()
 			t.Setenv("CLOUDPW_ALLOW_LOOPBACK_HTTP", "true")
 			body, err := fetch(t, server.URL)
-			if c.refused != errors.Is(err, errAnswer) || !c.refused && err != nil {
+			if c.refused != errors.Is(err, ErrAnswer) || !c.refused && err != nil {
 				t.Fatalf("%d bytes, %v", len(body), err)
 			}
 			if !c.refused {

@@ -128,8 +128,8 @@ func Transport(what string, err error) *Error {
 	case kind == Unavailable:
 		// First: the error of a dial that timed out counts as an exceeded deadline, too.
 		reason = "the cloud cannot be reached: " + sanitizeTransport(err)
-	case errors.Is(err, errAnswer):
-		reason = errAnswer.Error() + "; check endpoints and auth_url of the connection"
+	case errors.Is(err, ErrAnswer):
+		reason = ErrAnswer.Error() + "; check endpoints and auth_url of the connection"
 	case errors.Is(err, errCrowded):
 		reason = errCrowded.Error()
 	case errors.Is(err, context.DeadlineExceeded):

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -18,7 +19,7 @@ const (
 // Providers make every Instance by it.
 func (i Instance) Shown() Instance {
 	for _, word := range []*string{&i.ID, &i.Name, &i.OSName, &i.CloudState, &i.KeyName, &i.LoginUser} {
-		*word = text.Name(*word, maxWord)
+		*word = shown(*word, maxWord)
 	}
 	for _, address := range []*string{&i.PrivateIP, &i.PublicIP} {
 		if ip, err := netip.ParseAddr(*address); err != nil || ip.Zone() != "" {
@@ -26,14 +27,23 @@ func (i Instance) Shown() Instance {
 		}
 	}
 	for key, value := range i.Tags {
-		if shownKey, shown := text.Name(key, maxTag), text.Name(value, maxTag); shownKey != key || shown != value {
+		if shown(key, maxTag) != key || shown(value, maxTag) != value {
 			tags := make(map[string]string, len(i.Tags))
 			for key, value := range i.Tags {
-				tags[text.Name(key, maxTag)] = text.Name(value, maxTag)
+				tags[shown(key, maxTag)] = shown(value, maxTag)
 			}
 			i.Tags = tags
 			break
 		}
 	}
 	return i
+}
+
+// shown is text.Name, but for what was cut off, which a part of the same string would keep in memory.
+func shown(s string, n int) string {
+	short := text.Name(s, n)
+	if len(short) < len(s) {
+		return strings.Clone(short)
+	}
+	return short
 }

@@ -1,11 +1,30 @@
 package cloud
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
+
+// TestShownKeepsNoMoreThanItShows has names of 4 MiB, whose first characters must not keep the rest in memory.
+func TestShownKeepsNoMoreThanItShows(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var kept []Instance
+	for range 32 {
+		long := strings.Repeat("n", 4<<20)
+		kept = append(kept, Instance{ID: long, Name: long, Tags: map[string]string{long: long}}.Shown())
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if after.HeapAlloc > before.HeapAlloc+(16<<20) {
+		t.Errorf("%d instances keep %d MiB", len(kept), (after.HeapAlloc-before.HeapAlloc)>>20)
+	}
+	runtime.KeepAlive(kept)
+}
 
 func TestShownInstanceIsPrintableAndBounded(t *testing.T) {
 	got := Instance{

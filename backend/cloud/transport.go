@@ -202,7 +202,7 @@ func (g sendGuard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := readBounded(resp); err != nil {
+	if err := ReadBounded(resp); err != nil {
 		return nil, err
 	}
 	return resp, nil

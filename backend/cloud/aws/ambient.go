@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
@@ -90,7 +91,7 @@ func (a *ambient) load(ctx context.Context) (sdk.Config, error) {
 	}
 	instance := imds.NewFromConfig(plain, func(o *imds.Options) { o.HTTPClient = a.metadata })
 	return config.LoadDefaultConfig(ctx, common,
-		config.WithAPIOptions([]func(*middleware.Stack) error{a.addGate}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{a.addGate, addBounds}),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = instance }),
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient, o.APIOptions = a.metadata, nil }))
 }
@@ -104,6 +105,18 @@ func (a *ambient) addGate(stack *middleware.Stack) error {
 			}
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
+}
+
+// addBounds holds the answers of a client to the bounds of all others. It comes last, so it sees them first.
+func addBounds(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("cloudpwBounds",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleDeserialize(ctx, in)
+			if answer, ok := out.RawResponse.(*smithyhttp.Response); ok && err == nil {
+				err = cloud.ReadBounded(answer.Response)
+			}
+			return out, metadata, err
+		}), middleware.After)
 }
 
 // ambientError says why the chain gave no keys. The chain's own text may hold what a credential
@@ -124,7 +137,7 @@ func ambientError(err error) *cloud.Error {
 		return cloud.Errorf(cloud.Unavailable, "%s: AWS_PROFILE names a profile that its shared files do not have", what)
 	case errors.As(err, &api):
 		return &cloud.Error{Kind: cloud.Denied, Code: text.Name(api.ErrorCode(), cloud.MaxCode), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
-	case errors.As(err, &network), errors.Is(err, context.Canceled):
+	case errors.As(err, &network), errors.Is(err, context.Canceled), errors.Is(err, cloud.ErrAnswer):
 		reason := cloud.Transport(what, err)
 		reason.Kind = cloud.Unavailable
 		return reason

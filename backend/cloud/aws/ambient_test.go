@@ -277,6 +277,17 @@ func TestAmbientFailures(t *testing.T) {
 			t.Setenv("AWS_ROLE_ARN", testRole)
 			t.Setenv("AWS_ENDPOINT_URL_STS", "http://169.254.169.254")
 		}, cloud.Unavailable, "link-local"},
+		"web identity's answer has no end": {func(t *testing.T, dir string) {
+			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", write(t, filepath.Join(dir, "token"), secret))
+			t.Setenv("AWS_ROLE_ARN", testRole)
+			t.Setenv("AWS_ENDPOINT_URL_STS", serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				for range 1 << 20 {
+					if _, err := w.Write([]byte("<Arn>" + secret + "</Arn>")); err != nil {
+						return
+					}
+				}
+			}))
+		}, cloud.Unavailable, "larger or more complex"},
 		"web identity refused": {func(t *testing.T, dir string) {
 			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", write(t, filepath.Join(dir, "token"), secret))
 			t.Setenv("AWS_ROLE_ARN", testRole)

@@ -65,7 +65,9 @@ func (c command) managed(ctx context.Context, ids []string) (map[string]types.In
 				return nil, err
 			}
 			for _, i := range out.InstanceInformationList {
-				found[sdk.ToString(i.InstanceId)] = i
+				if id := sdk.ToString(i.InstanceId); slices.Contains(batch, id) {
+					found[id] = i
+				}
 			}
 			if sdk.ToString(out.NextToken) == "" {
 				break

@@ -39,13 +39,16 @@ func (p *Provider) DescribeInstances(ctx context.Context, ids []string) ([]cloud
 		}
 	}
 	var found []cloud.Instance
+	var kept cloud.Tally
 	for batch := range slices.Chunk(unique, maxFilterValues) {
 		filter := types.Filter{Name: sdk.String("instance-id"), Values: batch}
-		err := p.eachInstance(ctx, []types.Filter{filter}, func(i cloud.Instance) {
+		err := p.eachInstance(ctx, []types.Filter{filter}, func(i cloud.Instance) error {
 			// An endpoint that ignores the filter must not make a caller see other instances.
 			if _, asked := slices.BinarySearch(batch, i.ID); asked {
 				found = append(found, i)
+				return kept.Add(i)
 			}
+			return nil
 		})
 		if err != nil {
 			return nil, err
@@ -62,10 +65,13 @@ func (p *Provider) FindInstances(ctx context.Context, tags map[string]string) ([
 		return nil, err
 	}
 	var found []cloud.Instance
-	err = p.eachInstance(ctx, filters, func(i cloud.Instance) {
+	var kept cloud.Tally
+	err = p.eachInstance(ctx, filters, func(i cloud.Instance) error {
 		if i.State != cloud.StateGone && i.HasTags(tags) {
 			found = append(found, i)
+			return kept.Add(i)
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -73,8 +79,8 @@ func (p *Provider) FindInstances(ctx context.Context, tags map[string]string) ([
 	return found, nil
 }
 
-// eachInstance calls visit for every instance that the filters let through, page by page.
-func (p *Provider) eachInstance(ctx context.Context, filters []types.Filter, visit func(cloud.Instance)) error {
+// eachInstance calls visit for every instance that the filters let through, page by page, until it returns an error.
+func (p *Provider) eachInstance(ctx context.Context, filters []types.Filter, visit func(cloud.Instance) error) error {
 	c := call{service: endpointEC2, action: "DescribeInstances"}
 	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(pageSize)}
 	for range maxPages {
@@ -84,7 +90,9 @@ func (p *Provider) eachInstance(ctx context.Context, filters []types.Filter, vis
 		}
 		for _, reservation := range out.Reservations {
 			for _, i := range reservation.Instances {
-				visit(instance(i))
+				if err := visit(instance(i)); err != nil {
+					return err
+				}
 			}
 		}
 		if sdk.ToString(out.NextToken) == "" {

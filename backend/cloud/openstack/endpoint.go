@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -110,7 +111,7 @@ func hasCompute(catalog tokens.ServiceCatalog) bool {
 // must be one only. The URL is used as the catalogue gives it, with or without a project, except that
 // one without a version gets one.
 func catalogued(catalog tokens.ServiceCatalog, key, region, projectID string) (string, error) {
-	var regions []string
+	regions := map[string]bool{} // a catalogue may have very many
 	found := ""
 	for _, entry := range catalog.Entries {
 		if entry.Type != serviceCompute {
@@ -124,23 +125,20 @@ func catalogued(catalog tokens.ServiceCatalog, key, region, projectID string) (s
 			if name == "" {
 				name = e.Region
 			}
-			if !slices.Contains(regions, name) {
-				regions = append(regions, name)
-			}
+			regions[name] = true
 			if found == "" && (region == "" || region == name || region == e.Region) {
 				found = e.URL
 			}
 		}
 	}
-	slices.Sort(regions)
-	known := strings.Join(regions, ", ")
+	known := func() string { return text.Line(strings.Join(slices.Sorted(maps.Keys(regions)), ", "), cloud.MaxText) }
 	switch {
 	case len(regions) == 0:
 		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog show compute; or set endpoints.%s", actionToken, key)
 	case region == "" && len(regions) > 1:
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, text.Line(known, cloud.MaxText))
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, known())
 	case found == "":
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.%s", actionToken, region, text.Line(known, cloud.MaxText), key)
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.%s", actionToken, region, known(), key)
 	}
 	// The catalogue comes from the cloud, but the token goes where it points: the same rules as for
 	// a URL that an operator configures.

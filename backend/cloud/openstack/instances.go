@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,14 +71,17 @@ func (p *provider) DescribeInstances(ctx context.Context, ids []string) ([]cloud
 // FindInstances implements cloud.Provider.
 func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
 	var found []cloud.Instance
+	var kept cloud.Tally
+	var full error
 	err := p.eachServer(ctx, func(s server) bool {
 		instance := s.instance()
 		if instance.State != cloud.StateGone && instance.HasTags(tags) {
 			found = append(found, instance)
+			full = kept.Add(instance)
 		}
-		return true
+		return full == nil
 	})
-	if err != nil {
+	if err = cmp.Or(err, full); err != nil {
 		return nil, err
 	}
 	return found, nil
@@ -111,6 +115,7 @@ func (s server) cellDown() bool { return s.Name == "" && s.Status == "UNKNOWN" }
 // would carry the credentials there.
 func (p *provider) eachServer(ctx context.Context, visit func(server) bool) error {
 	seen := map[string]bool{}
+	var visited cloud.Tally
 	options := servers.ListOpts{Limit: pageSize}
 	for {
 		var listed page
@@ -128,6 +133,9 @@ func (p *provider) eachServer(ctx context.Context, visit func(server) bool) erro
 				continue
 			}
 			seen[s.ID], fresh = true, true
+			if err := visited.Add(cloud.Instance{ID: s.ID}); err != nil {
+				return err
+			}
 			if !visit(s) {
 				return nil
 			}

@@ -101,8 +101,9 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 	// Pages are cut by offset: an instance that goes while they are read moves another one over the
 	// cut. So the list is read again until nothing moved, and what any pass saw counts.
 	seen := map[string]cloud.Instance{}
+	var kept cloud.Tally
 	for range maxPasses {
-		steady, err := p.listInto(ctx, tagFilters(tags), seen)
+		steady, err := p.listInto(ctx, tagFilters(tags), seen, &kept)
 		if tagUnknown(err) {
 			return nil, nil
 		}
@@ -123,7 +124,7 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 }
 
 // listInto reads all pages once. It reports whether the list held still meanwhile.
-func (p *provider) listInto(ctx context.Context, filters []*cvm.Filter, seen map[string]cloud.Instance) (bool, error) {
+func (p *provider) listInto(ctx context.Context, filters []*cvm.Filter, seen map[string]cloud.Instance, kept *cloud.Tally) (bool, error) {
 	pass := map[string]bool{}
 	var total *int64
 	steady := true
@@ -138,10 +139,16 @@ func (p *provider) listInto(ctx context.Context, filters []*cvm.Filter, seen map
 		}
 		known := len(pass)
 		for _, i := range answer.InstanceSet {
-			if i != nil && value(i.InstanceId) != "" {
-				pass[*i.InstanceId] = true
-				seen[*i.InstanceId] = instance(i)
+			if i == nil || value(i.InstanceId) == "" {
+				continue
 			}
+			shown := instance(i)
+			if _, again := seen[shown.ID]; !again {
+				if err := kept.Add(shown); err != nil {
+					return false, err
+				}
+			}
+			pass[shown.ID], seen[shown.ID] = true, shown
 		}
 		if total != nil && value(answer.TotalCount) != *total {
 			steady = false
