@@ -94,7 +94,9 @@ func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	schemas := map[string]*framework.FieldSchema{}
 	for name, uses := range ownFields(registry) {
 		f := uses[0]
-		schema := &framework.FieldSchema{Type: framework.TypeString, Description: describe(uses, len(registry)), DisplayAttrs: labelled(f.Title())}
+		schema := &framework.FieldSchema{
+			Type: framework.TypeString, DisplayAttrs: labelled(f.Title()), Description: describe(uses, len(registry)),
+		}
 		switch {
 		case f.Type == cloud.FieldFlag:
 			schema.Type = framework.TypeBool

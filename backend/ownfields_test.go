@@ -33,7 +33,8 @@ type outside struct {
 func newOutside(t *testing.T) *outside {
 	t.Helper()
 	o := &outside{storage: new(logical.InmemStorage), cloud: ownfields.NewCloud(firstToken)}
-	mount, err := backend.NewMount(t.Context(), mountConfig(o.storage), cloud.Registry{ownfields.Name: o.cloud.Descriptor(), aws.Name: aws.Descriptor()})
+	registry := cloud.Registry{ownfields.Name: o.cloud.Descriptor(), aws.Name: aws.Descriptor()}
+	mount, err := backend.NewMount(t.Context(), mountConfig(o.storage), registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +50,8 @@ func mountConfig(storage logical.Storage) *logical.BackendConfig {
 	return &logical.BackendConfig{Logger: hclog.NewNullLogger(), System: system, StorageView: storage, BackendUUID: "test"}
 }
 
-// send makes a request and returns its data; status is that of an error, 200 without one.
-func (o *outside) send(t *testing.T, op logical.Operation, path string, data map[string]any) (answer map[string]any, status int, message string) {
+// send makes a request. It returns the data and warnings of the answer, or the status and text of an error.
+func (o *outside) send(t *testing.T, op logical.Operation, path string, data map[string]any) (map[string]any, int, string) {
 	t.Helper()
 	resp, err := o.HandleRequest(t.Context(), &logical.Request{Operation: op, Path: path, Data: data, Storage: o.storage})
 	var coded logical.HTTPCodedError
@@ -95,18 +96,18 @@ func written(client, token string) map[string]any {
 // TestAProviderOwnsItsFields: what a mount does with the fields of a provider, it does by the provider's descriptor.
 func TestAProviderOwnsItsFields(t *testing.T) {
 	o := newOutside(t)
-	const path, write = "config/c", logical.UpdateOperation
+	const path, write, bad = "config/c", logical.UpdateOperation, http.StatusBadRequest
 
 	// Checks of the fields, each and together, and whose fields they are.
-	o.refused(t, write, path, map[string]any{"provider": ownfields.Name}, http.StatusBadRequest, "nimbus_client: required, for example client-7")
-	o.refused(t, write, path, written("me", firstToken), http.StatusBadRequest, "nimbus_client: must be client- and a number")
-	o.refused(t, write, path, written("client-0", `"given-token-0"`), http.StatusBadRequest, "nimbus_token: character 1 is a quotation mark")
-	o.refused(t, write, path, map[string]any{"provider": ownfields.Name, "access_key": "AK"}, http.StatusBadRequest,
+	o.refused(t, write, path, map[string]any{"provider": ownfields.Name}, bad, "nimbus_client: required, for example client-7")
+	o.refused(t, write, path, written("me", firstToken), bad, "nimbus_client: must be client- and a number")
+	o.refused(t, write, path, written("client-0", `"given-token-0"`), bad, "nimbus_token: character 1 is a quotation mark")
+	o.refused(t, write, path, map[string]any{"provider": ownfields.Name, "access_key": "AK"}, bad,
 		"access_key: provider nimbus does not use it", "its own fields are: nimbus_client, nimbus_token")
-	o.refused(t, write, path, map[string]any{"provider": aws.Name, "nimbus_token": "x"}, http.StatusBadRequest,
+	o.refused(t, write, path, map[string]any{"provider": aws.Name, "nimbus_token": "x"}, bad,
 		"nimbus_token: provider aws does not use it", "its own fields are: region, access_key, secret_key")
-	o.refused(t, write, path, map[string]any{"provider": ownfields.Name, "nimbus_tokem": "x"}, http.StatusBadRequest, "did you mean nimbus_token?")
-	o.refused(t, write, path, written("client-0", "other-token-0"), http.StatusBadRequest, "was not stored", "nimbus_token=@nimbus-token.txt")
+	o.refused(t, write, path, map[string]any{"provider": ownfields.Name, "nimbus_tokem": "x"}, bad, "did you mean nimbus_token?")
+	o.refused(t, write, path, written("client-0", "other-token-0"), bad, "was not stored", "nimbus_token=@nimbus-token.txt")
 
 	// Writing, reading, and how a patch is to be written.
 	o.ok(t, write, path, written("client-0", firstToken))
@@ -117,12 +118,13 @@ func TestAProviderOwnsItsFields(t *testing.T) {
 	if _, foreign := read["region"]; foreign || strings.Contains(fmt.Sprint(read), firstToken) {
 		t.Errorf("the connection reads %v", read)
 	}
-	o.refused(t, logical.PatchOperation, path, map[string]any{"nimbus_client": "client-0", "nimbus_token": firstToken}, http.StatusMethodNotAllowed,
+	patch := map[string]any{"nimbus_client": "client-0", "nimbus_token": firstToken}
+	o.refused(t, logical.PatchOperation, path, patch, http.StatusMethodNotAllowed,
 		"vault write cloudpw/config/c nimbus_client=client-0 nimbus_token=@nimbus-token.txt")
 
 	// A change of who asks needs the secret; it is no other place.
 	place := o.ok(t, logical.ReadOperation, "place/c", nil)
-	o.refused(t, write, path, map[string]any{"nimbus_client": "client-9"}, http.StatusBadRequest, "nimbus_client: a change decides", "same write: nimbus_token")
+	o.refused(t, write, path, map[string]any{"nimbus_client": "client-9"}, bad, "nimbus_client: a change decides", "same write: nimbus_token")
 	if place["account_id"] != "nimbus-account" || place["proven"] != true {
 		t.Errorf("the place is %v", place)
 	}
@@ -146,7 +148,7 @@ func TestAProviderOwnsItsFields(t *testing.T) {
 	if again := o.ok(t, logical.ReadOperation, "place/c", nil); again["place"] != place["place"] {
 		t.Errorf("rotate-root led to another place: %v, before %v", again, place)
 	}
-	o.refused(t, write, path, map[string]any{"nimbus_client": "client-9"}, http.StatusBadRequest, "only Vault knows them")
+	o.refused(t, write, path, map[string]any{"nimbus_client": "client-9"}, bad, "only Vault knows them")
 }
 
 // TestAProvidersFieldsAreDescribed: in the help, in OpenAPI and on the API page.
@@ -154,7 +156,10 @@ func TestAProvidersFieldsAreDescribed(t *testing.T) {
 	o := newOutside(t)
 	const meaning = "Name of the API client. A change needs the secrets in the same write. Required."
 	help := o.ok(t, logical.HelpOperation, "config/c", nil)
-	for _, text := range []string{"nimbus  nimbus_client, nimbus_token\n", "nimbus_token (string)", "nimbus: token of the API client. Never read back. Required with nimbus_client."} {
+	for _, text := range []string{
+		"nimbus  nimbus_client, nimbus_token\n", "nimbus_token (string)",
+		"nimbus: token of the API client. Never read back. Required with nimbus_client.",
+	} {
 		if told, _ := help["help"].(string); !strings.Contains(strings.Join(strings.Fields(told), " "), strings.Join(strings.Fields(text), " ")) {
 			t.Errorf("the help does not say %q: %s", text, told)
 		}
@@ -218,7 +223,8 @@ func TestAProvidersFieldsAreDescribed(t *testing.T) {
 func TestMountRefusesDescriptorsThatDisagree(t *testing.T) {
 	d := ownfields.NewCloud(firstToken).Descriptor()
 	d.Fields = append(d.Fields, cloud.Field{Name: "access_key", Kind: cloud.FieldSetting, Description: "Another thing.", Default: "none"})
-	_, err := backend.NewMount(t.Context(), mountConfig(new(logical.InmemStorage)), cloud.Registry{ownfields.Name: d, aws.Name: aws.Descriptor()})
+	registry := cloud.Registry{ownfields.Name: d, aws.Name: aws.Descriptor()}
+	_, err := backend.NewMount(t.Context(), mountConfig(new(logical.InmemStorage)), registry)
 	if err == nil || !strings.Contains(err.Error(), "provider nimbus: field access_key") {
 		t.Errorf("the mount took the descriptors: %v", err)
 	}

@@ -29,7 +29,8 @@ var (
 	// AmbientCredentials takes the credentials that the Vault server's surroundings supply.
 	AmbientCredentials = Field{
 		Name: "use_ambient_credentials", Kind: FieldIdentity, Type: FieldFlag, Default: "false",
-		Description: "Use the credentials of the Vault server's environment, such as environment variables and instance roles, instead of access_key.",
+		Description: "Use the credentials of the Vault server's environment, such as environment variables and instance roles, " +
+			"instead of access_key.",
 	}
 	// RoleARN is a role to assume with the credentials.
 	RoleARN = Field{
@@ -51,7 +52,8 @@ const minSigningKey = 14
 // of clouds have short ones.
 func checkSigningKey(key string) error {
 	if len(key) < minSigningKey && fips140.Enforced() {
-		return fmt.Errorf("has %d bytes; under GODEBUG=fips140=only requests are signed with at least %d; give the whole key, or run the plugin with fips140=on", len(key), minSigningKey)
+		return fmt.Errorf("has %d bytes; under GODEBUG=fips140=only requests are signed with at least %d; give the whole key, "+
+			"or run the plugin with fips140=on", len(key), minSigningKey)
 	}
 	return nil
 }

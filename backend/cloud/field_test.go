@@ -83,12 +83,15 @@ func TestDescriptorChecksValues(t *testing.T) {
 		return nil
 	})
 	for _, c := range []struct{ field, value, says string }{
-		{"plain", "any 'text'", ""}, {"link", "", ""}, {"link", "https://example.com/v3", ""}, {"link", "http://example.com", "plain http"}, {"link", "no url", "is not a URL"},
+		{"plain", "any 'text'", ""}, {"link", "", ""}, {"link", "https://example.com/v3", ""},
+		{"link", "http://example.com", "plain http"}, {"link", "no url", "is not a URL"},
 		{"flag", "true", ""}, {"flag", "false", ""}, {"flag", "1", "must be true or false"},
 		{"choice", "a", ""}, {"choice", "c", "must be one of: a, b"}, {"odd", "abc", ""}, {"odd", "ab", "must be odd"}, {"odd", "", ""},
 		{"both", "abc", ""}, {"both", "xab", "must not begin"}, {"both", "ab", "must be odd"},
-		{"chosen", "correct horse battery", ""}, {"chosen", `it's "quoted"`, ""}, {"chosen", `5'11"`, ""}, {"chosen", "a", ""}, {"chosen", `"`, ""},
-		{"chosen", " a", "character 1 is a blank"}, {"chosen", "a ", "character 2 is a blank"}, {"chosen", `"a b"`, "character 1 is a quotation mark"},
+		{"chosen", "correct horse battery", ""}, {"chosen", `it's "quoted"`, ""}, {"chosen", `5'11"`, ""},
+		{"chosen", "a", ""}, {"chosen", `"`, ""},
+		{"chosen", " a", "character 1 is a blank"}, {"chosen", "a ", "character 2 is a blank"},
+		{"chosen", `"a b"`, "character 1 is a quotation mark"},
 		{"chosen", "'a'", "character 1"}, {"chosen", "`a`", "character 1"}, {"chosen", "\u201ca\u201d", "character 1"},
 		{"made", "AKabc/+=", ""}, {"made", "a b", "character 2 is a blank"}, {"made", `ab"`, "character 3 is a quotation mark"},
 	} {
@@ -134,7 +137,9 @@ func TestValues(t *testing.T) {
 }
 
 func TestCredentialID(t *testing.T) {
-	d := Descriptor{Fields: []Field{{Name: "user", Kind: FieldIdentity}, {Name: "key", NamesCredential: true}, {Name: "app", NamesCredential: true}}}
+	d := Descriptor{Fields: []Field{
+		{Name: "user", Kind: FieldIdentity}, {Name: "key", NamesCredential: true}, {Name: "app", NamesCredential: true},
+	}}
 	for want, v := range map[string]Values{"": {"user": "u"}, "k": {"user": "u", "key": "k"}, "a": {"app": "a"}} {
 		if got := d.CredentialID(v); got != want {
 			t.Errorf("%v is called %q", v, got)

@@ -17,7 +17,8 @@ const quotes = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 // nothing else of the value.
 func checkCopied(value string, generated bool) error {
 	refuse := func(position int, c rune, where string) error {
-		return fmt.Errorf("character %d is %s, %s; give the value without it; a file given with @ holds nothing else, as written by: printf %%s 'VALUE' >FILE",
+		return fmt.Errorf("character %d is %s, %s; give the value without it; "+
+			"a file given with @ holds nothing else, as written by: printf %%s 'VALUE' >FILE",
 			position, characterName(c), where)
 	}
 	if generated {
@@ -45,7 +46,10 @@ func checkCopied(value string, generated bool) error {
 }
 
 func enclosing(first, last rune) bool {
-	return first == last && strings.ContainsRune("\"'`", first) || first == '\u201c' && last == '\u201d' || first == '\u2018' && last == '\u2019' || first == '\u201e' && last == '\u201c'
+	if first == last {
+		return strings.ContainsRune("\"'`", first)
+	}
+	return first == '\u201c' && last == '\u201d' || first == '\u2018' && last == '\u2019' || first == '\u201e' && last == '\u201c'
 }
 
 func characterName(c rune) string {

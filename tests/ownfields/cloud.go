@@ -134,7 +134,10 @@ func (p *provider) PasswordRules(cloud.Instance) password.Rules {
 	return password.Rules{MinLength: 8, MaxLength: 64}
 }
 func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, error) {
-	return []cloud.Permission{{Action: "nimbus:ListServers", Purpose: "find servers", Required: true, Verdict: cloud.PermissionGranted}}, p.call(ctx, "ListServers")
+	if err := p.call(ctx, "ListServers"); err != nil {
+		return nil, err
+	}
+	return []cloud.Permission{{Action: "nimbus:ListServers", Purpose: "find servers", Required: true, Verdict: cloud.PermissionGranted}}, nil
 }
 
 func (p *provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, error) {

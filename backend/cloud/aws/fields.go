@@ -54,7 +54,8 @@ func checkRegion(region string) error {
 func checkAccessKey(id string) error {
 	switch {
 	case sessionKeyForm.MatchString(id):
-		return errors.New("belongs to a session (ASIA...) and is worth nothing without its token, which cloudpw does not take as it ends within hours; " +
+		return errors.New("belongs to a session (ASIA...) and is worth nothing without its token, " +
+			"which cloudpw does not take as it ends within hours; " +
 			"use the access key of an IAM user (AKIA...), or use_ambient_credentials=true where the Vault server has a role")
 	case !accessKeyForm.MatchString(id):
 		return errors.New("not an access key id; it has only letters and digits, for example AKIAIOSFODNN7EXAMPLE")

@@ -40,7 +40,8 @@ var (
 
 func checkRegion(region string) error {
 	if !regionForm.MatchString(region) {
-		return fmt.Errorf("%q is not the name of a Tencent Cloud region, such as ap-guangzhou (a zone such as ap-guangzhou-3 names a part of it)", region)
+		return fmt.Errorf("%q is not the name of a Tencent Cloud region, "+
+			"such as ap-guangzhou (a zone such as ap-guangzhou-3 names a part of it)", region)
 	}
 	return nil
 }
