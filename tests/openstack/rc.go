@@ -75,9 +75,10 @@ func Config(file map[string]string, environment func(string) string) (cloud.Conf
 		},
 	}
 	if cfg.Values["application_credential_id"] == "" {
-		cfg.Values = cfg.With(cloud.Values{"username": get("OS_USERNAME"), "password": get("OS_PASSWORD")})
-		cfg.Values = cfg.With(cloud.Values{"user_domain_name": domainName(get, "OS_USER_DOMAIN")})
-		cfg.Values = cfg.With(cloud.Values{"project_id": get("OS_PROJECT_ID")})
+		cfg.Values = cfg.With(cloud.Values{
+			"username": get("OS_USERNAME"), "password": get("OS_PASSWORD"), "user_domain_name": domainName(get, "OS_USER_DOMAIN"),
+			"project_id": get("OS_PROJECT_ID"),
+		})
 		if cfg.Values["project_id"] == "" {
 			cfg.Values = cfg.With(cloud.Values{"project_name": get("OS_PROJECT_NAME"), "project_domain_name": domainName(get, "OS_PROJECT_DOMAIN")})
 		}
