@@ -38,6 +38,27 @@ type claim struct {
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
 	// InitialRoles are, past a delete, the roles to whose readers the initial password was given.
 	InitialRoles protocol.RoleSet `json:"initial_roles,omitempty"`
+	// Left are the connections whose accounts have left that here. For them it counts wherever they lead by now: the
+	// same server may have another name there.
+	Left []string `json:"left,omitempty"`
+}
+
+// leave notes what is to be remembered of an account that gives up the claim.
+func (c *claim) leave(a *Account) {
+	// A leased version that a client has been given is owed a rotation: it is not read again either.
+	cur := a.Current()
+	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
+	c.InitialOverwritten = c.InitialOverwritten || a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.WasReset()
+	c.InitialRoles = c.InitialRoles.With(a.InitialRoles.Names()...)
+	for _, v := range a.Versions {
+		if v.Source == FromInitial {
+			c.InitialRoles = c.InitialRoles.With(v.Roles.Names()...)
+		}
+	}
+	c.Account, c.Linux = nil, a.Facts.Platform == cloud.Linux
+	if !slices.Contains(c.Left, a.Connection) {
+		c.Left = append(slices.Clone(c.Left), a.Connection)
+	}
 }
 
 // bindingKey is the key of the marker: user names that differ in case only share one.
@@ -70,6 +91,11 @@ func userOf(key string) (username, realm string) {
 	return username, realm
 }
 
+// bindingOf is the binding of an account to the place that it has noted, as far as its marker is concerned.
+func bindingOf(a *Account) Binding {
+	return Binding{ID: a.ID, Provider: a.Provider, Facts: a.Facts, Place: a.Place}
+}
+
 func (b Binding) linux() bool { return b.Facts.Platform == cloud.Linux }
 
 // sameUser reports whether the claim of a user name is about the user that b means.
@@ -92,7 +118,7 @@ func (m binding) claims(b Binding) []claim {
 		c := m.Claims[key]
 		username, realm := userOf(key)
 		switch {
-		case !c.sameUser(username, b) || realm != "" && realm != b.Place.Realm():
+		case !c.sameUser(username, b) || realm != "" && realm != b.Place.Realm() && !slices.Contains(c.Left, b.Connection):
 		case key == b.claimKey():
 			found = append([]claim{c}, found...)
 		default:
@@ -167,11 +193,12 @@ func (c *Core) claim(ctx context.Context, b Binding) (claim, error) {
 	}
 	known := m.known(b)
 	id := b.ID
-	if own, ok := m.Claims[b.claimKey()]; ok && own.Account != nil && *own.Account == id && own.Linux == b.linux() {
+	own := m.Claims[b.claimKey()]
+	if own.Account != nil && *own.Account == id && own.Linux == b.linux() {
 		return known, nil
 	}
 	next := known
-	next.Account = &id
+	next.Account, next.Left = &id, own.Left
 	m.set(b.claimKey(), next)
 	return known, saveBinding(ctx, c.opts.Storage, b.key(), id, m)
 }
@@ -211,7 +238,7 @@ func saveBinding(ctx context.Context, s logical.Storage, key string, id ID, b bi
 // bury leaves a tombstone in the place of an account that is about to be deleted. The caller holds the
 // binding's lock.
 func (c *Core) bury(ctx context.Context, a *Account) error {
-	b := Binding{ID: a.ID, Provider: a.Provider, Facts: a.Facts, Place: a.Place}
+	b := bindingOf(a)
 	m, err := loadBinding(ctx, c.opts.Storage, b.key(), a.ID)
 	if err != nil {
 		return err
@@ -228,21 +255,10 @@ func (c *Core) bury(ctx context.Context, a *Account) error {
 		}
 		own = []string{b.claimKey()}
 	}
-	// A leased version that a client has been given is owed a rotation: it is not read again either.
-	cur := a.Current()
-	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
-	initial := a.InitialRoles
-	for _, v := range a.Versions {
-		if v.Source == FromInitial {
-			initial = initial.With(v.Roles.Names()...)
-		}
-	}
 	for _, key := range own {
-		m.set(key, claim{
-			Linux:              b.linux(),
-			InitialRoles:       initial,
-			InitialOverwritten: a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.WasReset(),
-		})
+		left := m.Claims[key]
+		left.leave(a)
+		m.set(key, left)
 	}
 	return saveBinding(ctx, c.opts.Storage, b.key(), a.ID, m)
 }
@@ -263,8 +279,15 @@ func (c *Core) TakeOver(ctx context.Context, b Binding) (n int, err error) {
 		if held.Account == nil || *held.Account == b.ID || realm != b.Place.Realm() || !held.sameUser(username, b) {
 			continue
 		}
-		if err := c.loseRole(ctx, *held.Account); err != nil {
+		holder, err := c.get(ctx, *held.Account)
+		if err != nil {
 			return n, err
+		}
+		if err := c.loseRole(ctx, holder); err != nil {
+			return n, err
+		}
+		if holder != nil {
+			held.leave(holder)
 		}
 		held.Account = nil
 		m.set(key, held)
@@ -277,13 +300,19 @@ func (c *Core) TakeOver(ctx context.Context, b Binding) (n int, err error) {
 }
 
 // loseRole takes an account out of its role, and out of its group.
-func (c *Core) loseRole(ctx context.Context, id ID) error {
-	a, err := c.get(ctx, id)
-	if err != nil || a == nil || a.Role == "" {
-		return err
+func (c *Core) loseRole(ctx context.Context, a *Account) error {
+	switch {
+	case a == nil || a.Role == "":
+		return nil
+	case a.Settings.SharedPassword:
+		return c.leave(ctx, a.Role, a.ID)
 	}
-	if a.Settings.SharedPassword {
-		return c.leave(ctx, a.Role, id)
-	}
-	return c.Unbind(ctx, id, a.Role)
+	return c.Unbind(ctx, a.ID, a.Role)
+}
+
+// initialKnown is what is known of the initial password of an account at the place that it has noted, whoever left it.
+func (c *Core) initialKnown(ctx context.Context, a *Account) (claim, error) {
+	b := bindingOf(a)
+	m, err := loadBinding(ctx, c.opts.Storage, b.key(), a.ID)
+	return m.known(b), err
 }

@@ -2,10 +2,12 @@ package rotation
 
 import (
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // bindingOn is a binding of a user of instance i-1, by a role of the connection's name.
@@ -87,4 +89,104 @@ func TestATombstoneOutlivesWhatIsKnownOfThePlatform(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ownPlace is a place of hosts that a connection names itself.
+func ownPlace(name string) Place { return protocol.PlaceOf([]string{"endpoint", name}, "", false) }
+
+// knowing binds an account with source=initial at a place, as its role's readers have read it.
+func knowing(t *testing.T, c *Core, connection string, at Place) *Account {
+	t.Helper()
+	b := bindingOn(connection, "Administrator", cloud.Windows)
+	b.Settings.Source, b.Place = FromInitial, at
+	if _, err := c.Bind(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	e := c.entry(b.ID)
+	for _, ev := range []protocol.Event{protocol.InitialPasswordRead{Password: "first", At: t0, Place: at}, protocol.VersionDisclosed{Role: b.Role, At: t0}} {
+		if _, err := c.update(t.Context(), e, ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e.rec
+}
+
+// TestATombstoneOutlivesThePlace: to whose readers the initial password was given is remembered for the connection
+// wherever it leads by then, and for others at the same place; a connection elsewhere is told by the cloud's own hosts
+// only, for others may say what they like.
+func TestATombstoneOutlivesThePlace(t *testing.T) {
+	proven := protocol.PlaceOf([]string{"region", "r"}, "", true)
+	for _, c := range []struct {
+		name       string
+		from       Place
+		connection string
+		to         Place
+		forgets    bool
+	}{
+		{"the same place", ownPlace("a"), "one", ownPlace("a"), false},
+		{"other hosts of its own", ownPlace("a"), "one", ownPlace("b"), false},
+		{"to the cloud's own hosts", ownPlace("a"), "one", proven, false},
+		{"from the cloud's own hosts", proven, "one", ownPlace("a"), false},
+		{"another connection at the same place", ownPlace("a"), "two", ownPlace("a"), false},
+		{"another connection, told by the cloud's own hosts", proven, "two", ownPlace("a"), false},
+		{"another connection elsewhere", ownPlace("a"), "two", proven, true},
+		{"another connection at other hosts", ownPlace("a"), "two", ownPlace("b"), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			core := New(Options{Storage: &logical.InmemStorage{}, Now: func() time.Time { return t0 }})
+			defer core.Stop()
+			a := knowing(t, core, "one", c.from)
+			if err := core.Delete(t.Context(), a.ID, true); err != nil {
+				t.Fatal(err)
+			}
+			b := bindingOn(c.connection, "Administrator", cloud.Windows)
+			b.Role, b.Settings.Source, b.Place = "another", FromInitial, c.to
+			if _, err := core.Bind(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			if got := core.entry(b.ID).rec.InitialRoles; (got == "") != c.forgets || got != "" && got != "one" {
+				t.Errorf("the roles that know the password are %q", got)
+			}
+		})
+	}
+}
+
+// TestAnAccountThatMovesLearnsWhoKnows: an account that was bound before others had left their word where its
+// connection leads now reads the initial password as one that they gave.
+func TestAnAccountThatMovesLearnsWhoKnows(t *testing.T) {
+	core := New(Options{Storage: &logical.InmemStorage{}, Now: func() time.Time { return t0 }})
+	defer core.Stop()
+	b := bindingOn("one", "Administrator", cloud.Windows)
+	b.Settings.Source, b.Place = FromInitial, ownPlace("a")
+	if _, err := core.Bind(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	other := knowing(t, core, "two", ownPlace("b"))
+	if err := core.Delete(t.Context(), other.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	e := core.entry(b.ID)
+	if _, err := core.update(t.Context(), e, protocol.PlaceChanged{Place: ownPlace("b"), Trusted: true, At: t0}); err != nil {
+		t.Fatal(err)
+	}
+	known, err := core.initialKnown(t.Context(), e.rec)
+	if err != nil || known.InitialRoles != "two" || known.InitialOverwritten {
+		t.Errorf("known is %+v, %v", known, err)
+	}
+}
+
+// TestATakeOverRemembersWhoKnows: the readers of the account that loses the server know its password.
+func TestATakeOverRemembersWhoKnows(t *testing.T) {
+	core := New(Options{Storage: &logical.InmemStorage{}, Now: func() time.Time { return t0 }})
+	defer core.Stop()
+	knowing(t, core, "one", ownPlace("a"))
+	b := bindingOn("two", "Administrator", cloud.Windows)
+	b.Settings.Source, b.Place = FromInitial, ownPlace("a")
+	if n, err := core.TakeOver(t.Context(), b); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if _, err := core.Bind(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	is(t, "the roles that know the password", core.entry(b.ID).rec.InitialRoles, protocol.RoleSet("one"))
 }

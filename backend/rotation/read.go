@@ -283,10 +283,16 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	e.fetching = done
 	rec := e.rec
 	e.mu.Unlock()
-	var value string
-	var place Place
+	var ev protocol.InitialPasswordRead
 	err := guard.Do(c.opts.Logger, "reading the initial password of account "+rec.String(), func() (err error) {
-		value, place, err = c.initial(ctx, rec)
+		known, err := c.initialKnown(ctx, rec) // the account may have been bound elsewhere, where nobody knew it
+		if err != nil {
+			return err
+		}
+		ev.Given, ev.Overwritten, ev.Place = known.InitialRoles, known.InitialOverwritten, rec.Place
+		if !ev.Overwritten {
+			ev.Password, ev.Place, err = c.initial(ctx, rec)
+		}
 		return err
 	})
 	e.mu.Lock()
@@ -295,7 +301,8 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.updateLocked(ctx, e, protocol.InitialPasswordRead{Password: value, At: c.opts.Now(), Place: place}); err != nil && !errors.Is(err, protocol.ErrStale) {
+	ev.At = c.opts.Now()
+	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, protocol.ErrStale) {
 		return err
 	}
 	return c.stillThere(e)

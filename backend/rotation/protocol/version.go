@@ -48,6 +48,11 @@ type InitialPasswordRead struct {
 	Password string
 	At       time.Time
 	Place    Place // which one was asked
+	// Given are the roles to whose readers it was given by accounts that have left this place's marker, or this
+	// account's (rule 23).
+	Given RoleSet
+	// Overwritten says that these know it not to be the server's any more. Then there is no password.
+	Overwritten bool
 }
 
 func (e InitialPasswordRead) apply(a *Account) error {
@@ -57,7 +62,11 @@ func (e InitialPasswordRead) apply(a *Account) error {
 	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
 		return ErrStale
 	}
-	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: a.InitialRoles})
+	if e.Overwritten {
+		a.InitialOverwritten = true
+		return nil
+	}
+	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: a.InitialRoles.With(e.Given.Names()...)})
 	a.owesMove(e.At)
 	return nil
 }
