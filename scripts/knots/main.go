@@ -70,7 +70,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if len(larger) > 0 {
-		return fmt.Errorf("more than %d files need each other in %s; go run ./scripts/knots -v ./PACKAGE lists them", *most, strings.Join(larger, ", "))
+		return fmt.Errorf("more than %d files need each other in %s; -v lists them", *most, strings.Join(larger, ", "))
 	}
 	return nil
 }
