@@ -16,7 +16,7 @@ import (
 
 // countedClient is a client whose answers count, and a server that answers with as many bytes as its path says, or hangs
 // in the middle of that.
-func countedClient(t *testing.T, answers *Answers) (get func(ctx context.Context, path string) (*http.Response, error)) {
+func countedClient(t *testing.T, answers *Answers) (get func(ctx context.Context, path string) (io.ReadCloser, error)) {
 	t.Helper()
 	t.Setenv("CLOUDPW_ALLOW_LOOPBACK_HTTP", "true")
 	stop := make(chan struct{})
@@ -39,12 +39,16 @@ func countedClient(t *testing.T, answers *Answers) (get func(ctx context.Context
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	answers.Limit(client)
-	return func(ctx context.Context, path string) (*http.Response, error) {
+	return func(ctx context.Context, path string) (io.ReadCloser, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return client.Do(r)
+		resp, err := client.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		return resp.Body, nil
 	}
 }
 
@@ -70,11 +74,11 @@ func TestFewLargeAnswersAreDecodedAtOnce(t *testing.T) {
 				now := decoding.Add(1)
 				for before := most.Load(); now > before && !most.CompareAndSwap(before, now); before = most.Load() {
 				}
-				if n, err := io.Copy(io.Discard, resp.Body); n != freeAnswer+1 || err != nil {
+				if n, err := io.Copy(io.Discard, resp); n != freeAnswer+1 || err != nil {
 					t.Errorf("%d bytes, %v", n, err)
 				}
 				decoding.Add(-1)
-				_ = resp.Body.Close()
+				_ = resp.Close()
 			}
 			done()
 		})
@@ -100,7 +104,7 @@ func TestNoPlaceIsHeldWhileAnEndpointIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = first.Body.Close()
+	_ = first.Close()
 	if len(answers.places) != 1 {
 		t.Fatal("the call does not keep its place while it makes something of its answer")
 	}
@@ -108,7 +112,7 @@ func TestNoPlaceIsHeldWhileAnEndpointIsWaitedFor(t *testing.T) {
 	go func() {
 		resp, err := get(call, "/hangs")
 		if err == nil {
-			_ = resp.Body.Close()
+			_ = resp.Close()
 		}
 		ended <- err
 	}()
@@ -119,8 +123,8 @@ func TestNoPlaceIsHeldWhileAnEndpointIsWaitedFor(t *testing.T) {
 	if len(answers.places) != 1 {
 		t.Error("the other answer does not count")
 	}
-	_ = other.Body.Close()
-	_ = other.Body.Close() // as SDKs do
+	_ = other.Close()
+	_ = other.Close() // as SDKs do
 	if len(answers.places) != 0 {
 		t.Error("the place is kept")
 	}
@@ -138,12 +142,12 @@ func TestSmallAnswersWaitForNoPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer large.Body.Close()
+	defer large.Close()
 	small, err := get(t.Context(), "/small")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = small.Body.Close()
+	_ = small.Close()
 }
 
 // TestAnAnswerWaitsForItsPlaceForAWhile: then the call fails, with an unknown outcome, as the cloud has answered.
@@ -185,8 +189,8 @@ func TestAnAnswerThatNobodyClosesGivesItsPlaceBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = next.Body.Close()
-	_ = resp.Body.Close()
+	_ = next.Close()
+	_ = resp.Close()
 	if n := len(answers.places); n != 0 {
 		t.Errorf("%d places are taken", n)
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -101,13 +100,6 @@ func holding(nonce string, version int, left time.Duration) func(*Account) {
 	}
 }
 
-// second gives an account version 2, so that version 1 is not the current one any more.
-func second(a *Account) {
-	a.Add(Version{Password: "two", Source: FromReset, Created: t0, Verified: true})
-}
-
-func exclusive(a *Account) { a.Settings.Checkout = Exclusive }
-
 func leasedSettings() Settings {
 	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10, CanReset: true}
 }
@@ -149,11 +141,6 @@ func describe(a *Account) string {
 	return b.String()
 }
 
-// allMethods gives every reset method the same traits.
-func allMethods(t cloud.ResetTraits) func(string) *cloud.ResetTraits {
-	return func(string) *cloud.ResetTraits { return &t }
-}
-
 var genuine = PlaceOf([]string{"real"}, "", false)
 
 var lying = PlaceOf([]string{"false"}, "", false)
@@ -172,17 +159,6 @@ func placed(p Place) func(*Account) {
 				a.Pending.Attempts[i].Window, a.Pending.Attempts[i].FenceWindow = time.Minute, 2*time.Minute
 			}
 		}
-	}
-}
-
-// led leads the connection elsewhere.
-func led(p Place) func(*Account) {
-	return func(a *Account) {
-		next, err := protocol.Transition(a, protocol.PlaceChanged{Place: p, At: t0})
-		if err != nil {
-			panic(err)
-		}
-		*a = *next
 	}
 }
 
