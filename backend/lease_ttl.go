@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -20,24 +19,24 @@ func leaseTTLField() *framework.FieldSchema {
 		Description: fmt.Sprintf("Leased roles: a shorter lease than the role's ttl, at least %s. Renewals keep it. Ignored with a warning if the role's ttl is shorter, or the role is static. Default: the role's ttl.", inWords(minLeaseTTL))}
 }
 
-// withLeaseTTL reads ttl. What it cannot do for the client, it says in a warning: clients add the field to
+// leaseTTL reads ttl; 0: none is asked for. What it cannot do for the client, it says in a warning: clients add the field to
 // reads of every kind, and the password is what they need.
-func withLeaseTTL(ctx context.Context, r *role, in input) (_ context.Context, warning string, err error) {
+func leaseTTL(r *role, in input) (asked time.Duration, warning string, err error) {
 	var ttl *time.Duration
 	if err := in.duration("ttl", &ttl); err != nil {
-		return nil, "", err
+		return 0, "", err
 	}
 	least := min(minLeaseTTL, r.ttl())
 	switch {
 	case ttl == nil || *ttl == 0: // 0 is Vault's way to ask for the default
 	case r.Mode != rotation.Leased:
-		return ctx, "ttl: ignored, since this role is static and its passwords have no lease", nil
+		return 0, "ttl: ignored, since this role is static and its passwords have no lease", nil
 	case *ttl < least:
-		return nil, "", invalidf("ttl: must be at least %s, since the end of a lease resets the password of a server; leave it out for the role's ttl of %s", inWords(least), inWords(r.ttl()))
+		return 0, "", invalidf("ttl: must be at least %s, since the end of a lease resets the password of a server; leave it out for the role's ttl of %s", inWords(least), inWords(r.ttl()))
 	case *ttl > r.ttl():
-		return ctx, fmt.Sprintf("ttl: %s is above the role's ttl, so the lease has that: %s", inWords(*ttl), inWords(r.ttl())), nil
+		return 0, fmt.Sprintf("ttl: %s is above the role's ttl, so the lease has that: %s", inWords(*ttl), inWords(r.ttl())), nil
 	default:
-		return rotation.WithTTL(ctx, *ttl), "", nil
+		return *ttl, "", nil
 	}
-	return ctx, "", nil
+	return 0, "", nil
 }

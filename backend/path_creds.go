@@ -71,12 +71,12 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	ctx, warning, err := withLeaseTTL(ctx, r, input{data: data})
-	if err != nil {
+	by := readerOf(req, name, r.Mode == rotation.Leased)
+	var warning string
+	if by.TTL, warning, err = leaseTTL(r, input{data: data}); err != nil {
 		return nil, err
 	}
-	ctx = rotation.WithReader(ctx, readerOf(req, name, r.Mode == rotation.Leased))
-	resp, err := b.readPassword(ctx, req.Path, name, r, data, wait)
+	resp, err := b.readPassword(ctx, req.Path, by, r, data, wait)
 	if err == nil && warning != "" {
 		resp.AddWarning(warning)
 	}
@@ -84,37 +84,37 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 }
 
 // readPassword answers with the password of an account, or with the one that a role's accounts share.
-func (b *backend) readPassword(ctx context.Context, path, name string, r *role, data *framework.FieldData, wait time.Duration) (*logical.Response, error) {
+func (b *backend) readPassword(ctx context.Context, path string, by rotation.Reader, r *role, data *framework.FieldData, wait time.Duration) (*logical.Response, error) {
 	instance := ""
 	if _, ok := data.Schema["instance_id"]; ok {
 		instance = data.Get("instance_id").(string)
 	} else if r.shared() {
-		return b.readGroup(ctx, path, name, r, wait)
+		return b.readGroup(ctx, path, by, r, wait)
 	}
-	id, err := b.accountOf(ctx, name, r, instance)
+	id, err := b.accountOf(ctx, by.Role, r, instance)
 	if err != nil {
 		return nil, err
 	}
 	var answer *rotation.Answer
 	if r.shared() {
-		answer, err = b.core.ReadMember(ctx, id, wait)
+		answer, err = b.core.ReadMember(ctx, id, by, wait)
 	} else {
-		answer, err = b.core.ReadAs(ctx, id, name, wait)
+		answer, err = b.core.Read(ctx, id, by, wait)
 	}
 	if err != nil {
-		return nil, worthWaiting(path, err, b.forgotten(ctx, name, id, err))
+		return nil, worthWaiting(path, err, b.forgotten(ctx, by.Role, id, err))
 	}
 	return b.credsAnswer(answer, accountAnswer(answer)), nil
 }
 
 // readGroup answers with the password that all accounts of a role share, once they agree.
-func (b *backend) readGroup(ctx context.Context, path, name string, r *role, wait time.Duration) (*logical.Response, error) {
+func (b *backend) readGroup(ctx context.Context, path string, by rotation.Reader, r *role, wait time.Duration) (*logical.Response, error) {
 	if len(r.Users) == 0 {
-		return nil, noInstance(name)
+		return nil, noInstance(by.Role)
 	}
-	answer, err := b.core.ReadGroup(ctx, r.Connection, name, wait)
+	answer, err := b.core.ReadGroup(ctx, r.Connection, by, wait)
 	if err != nil {
-		return nil, worthWaiting(path, err, b.forgotten(ctx, name, rotation.GroupID(r.Connection, name), err))
+		return nil, worthWaiting(path, err, b.forgotten(ctx, by.Role, rotation.GroupID(r.Connection, by.Role), err))
 	}
 	return b.credsAnswer(answer, groupAnswer(answer.Holders)), nil
 }

@@ -21,6 +21,7 @@ type (
 	Candidate = protocol.Candidate
 	Lease     = protocol.Lease
 	LeaseRef  = protocol.LeaseRef
+	Reader    = protocol.Reader
 	Error     = protocol.Error
 	ErrorKind = protocol.ErrorKind
 )

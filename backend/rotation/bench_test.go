@@ -59,7 +59,7 @@ func BenchmarkReadStatic(b *testing.B) {
 	c, id := benchCore(b, staticSettings())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.Read(b.Context(), id, 0); err != nil {
+		if _, err := c.Read(b.Context(), id, Reader{}, 0); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -69,12 +69,12 @@ func BenchmarkReadStatic(b *testing.B) {
 // becomes due.
 func BenchmarkReadLeased(b *testing.B) {
 	c, id := benchCore(b, with(leasedSettings(), func(s *Settings) { s.TTL, s.MaxTTL = 100*time.Hour, 100*time.Hour }))
-	if _, err := c.Read(b.Context(), id, 0); err != nil {
+	if _, err := c.Read(b.Context(), id, Reader{}, 0); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		answer, err := c.Read(b.Context(), id, 0)
+		answer, err := c.Read(b.Context(), id, Reader{}, 0)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func BenchmarkAccounts(b *testing.B) {
 		began := time.Now()
 		c := New(Options{Storage: storage})
 		c.Start()
-		if _, err := c.Read(context.Background(), a.ID, 0); err != nil {
+		if _, err := c.Read(context.Background(), a.ID, Reader{}, 0); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(time.Since(began).Microseconds()), "µs-to-first-read")

@@ -83,7 +83,7 @@ func TestConnectionBrake(t *testing.T) {
 					t.Fatal(err)
 				}
 				is(t, "it waits for", v.WaitingFor, protocol.ForConnectionBrake)
-				_, err = w.node.core.Read(ctx, last, 0)
+				_, err = w.node.core.Read(ctx, last, Reader{}, 0)
 				if err == nil || !strings.Contains(err.Error(), "does not show what became of the resets of several accounts") {
 					t.Errorf("a reader is told %v", err)
 				}

@@ -103,7 +103,7 @@ func knowing(t *testing.T, c *Core, connection string, at Place) *Account {
 		t.Fatal(err)
 	}
 	e := c.entry(b.ID)
-	for _, ev := range []protocol.Event{protocol.InitialPasswordRead{Password: "first", At: t0, Place: at}, protocol.VersionDisclosed{Role: b.Role, At: t0}} {
+	for _, ev := range []protocol.Event{protocol.InitialPasswordRead{Password: "first", At: t0, Place: at}, protocol.VersionDisclosed{Reader: Reader{Role: b.Role}, At: t0}} {
 		if _, err := c.update(t.Context(), e, ev); err != nil {
 			t.Fatal(err)
 		}

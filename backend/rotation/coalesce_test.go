@@ -70,7 +70,7 @@ func crowded(t *testing.T, change func(*Settings)) (*Core, *slowStorage, *entry,
 	}
 	c := New(Options{Storage: s, Now: func() time.Time { return t0 }})
 	t.Cleanup(c.Stop)
-	answer, err := c.Read(t.Context(), a.ID, 0)
+	answer, err := c.Read(t.Context(), a.ID, Reader{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestReadersShareAWrite(t *testing.T) {
 	answers, errs := make([]*Answer, readers), make([]error, readers)
 	calls := make([]func(), readers)
 	for i := range calls {
-		calls[i] = func() { answers[i], errs[i] = c.Read(t.Context(), e.id, 0) }
+		calls[i] = func() { answers[i], errs[i] = c.Read(t.Context(), e.id, Reader{}, 0) }
 	}
 	before := s.count()
 	queueUp(e, calls...)
@@ -134,7 +134,7 @@ func TestRevocationsShareAWrite(t *testing.T) {
 	c, s, e, first := crowded(t, nil)
 	refs := []LeaseRef{first, {ID: e.id, Version: 1, Nonce: "unknown"}}
 	for range 9 {
-		answer, err := c.Read(t.Context(), e.id, 0)
+		answer, err := c.Read(t.Context(), e.id, Reader{}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestReaderBesideTheLastRevocation(t *testing.T) {
 	var revoked, read error
 	queueUp(e,
 		func() { revoked = c.Revoke(t.Context(), first) },
-		func() { _, read = c.Read(t.Context(), e.id, 0) })
+		func() { _, read = c.Read(t.Context(), e.id, Reader{}, 0) })
 	if revoked != nil {
 		t.Error(revoked)
 	}
@@ -199,7 +199,7 @@ func TestOnlyOneChecksOut(t *testing.T) {
 	}
 	errs, calls := make([]error, 5), make([]func(), 5)
 	for i := range calls {
-		calls[i] = func() { _, errs[i] = c.Read(t.Context(), e.id, 0) }
+		calls[i] = func() { _, errs[i] = c.Read(t.Context(), e.id, Reader{}, 0) }
 	}
 	queueUp(e, calls...)
 	held := 0
@@ -227,7 +227,7 @@ func TestJointWriteFails(t *testing.T) {
 			const readers = 4
 			errs, calls := make([]error, readers+1), make([]func(), readers+1)
 			for i := range readers {
-				calls[i] = func() { _, errs[i] = c.Read(t.Context(), e.id, 0) }
+				calls[i] = func() { _, errs[i] = c.Read(t.Context(), e.id, Reader{}, 0) }
 			}
 			calls[readers] = func() { errs[readers] = c.Revoke(t.Context(), first) }
 			queueUp(e, calls...)
@@ -264,7 +264,7 @@ func TestCrowdOfClients(t *testing.T) {
 	for i := range clients {
 		group.Go(func() {
 			for turn := range turns {
-				answer, err := c.Read(t.Context(), e.id, 0)
+				answer, err := c.Read(t.Context(), e.id, Reader{}, 0)
 				if err != nil {
 					t.Error(err)
 					return

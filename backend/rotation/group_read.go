@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// ReadGroup is Read for the shared password of a role: it answers once all accounts agree that are waited
-// for, and says which ones have the password.
-func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time.Duration) (*Answer, error) {
-	id := GroupID(connection, role)
+// ReadGroup is Read for the shared password of the reader's role: it answers once all accounts agree that are
+// waited for, and says which ones have the password.
+func (c *Core) ReadGroup(ctx context.Context, connection string, by Reader, wait time.Duration) (*Answer, error) {
+	id := GroupID(connection, by.Role)
 	answer, err := c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
 		if e.disagree() {
 			if err := c.agreeNow(ctx, e); err != nil {
@@ -19,7 +19,7 @@ func (c *Core) ReadGroup(ctx context.Context, connection, role string, wait time
 				return nil, e.nextChange(), err
 			}
 		}
-		return c.tryRead(ctx, e, role)
+		return c.tryRead(ctx, e, by)
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (c *Core) agreeNow(ctx context.Context, e *entry) error {
 
 // ReadMember is Read for one account of a group: the password that this very instance has, under a
 // lease of the group.
-func (c *Core) ReadMember(ctx context.Context, id ID, wait time.Duration) (*Answer, error) {
+func (c *Core) ReadMember(ctx context.Context, id ID, by Reader, wait time.Duration) (*Answer, error) {
 	member, err := c.get(ctx, id)
 	if err != nil {
 		return nil, err
@@ -90,11 +90,11 @@ func (c *Core) ReadMember(ctx context.Context, id ID, wait time.Duration) (*Answ
 		return nil, protocol.Errorf(Conflict, "account %s does not share its password", id)
 	}
 	return c.waitFor(ctx, c.entry(groupID), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
-		return c.tryReadMember(ctx, e, id)
+		return c.tryReadMember(ctx, e, id, by)
 	})
 }
 
-func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-chan struct{}, error) {
+func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID, by Reader) (*Answer, <-chan struct{}, error) {
 	for _, of := range []*entry{e, c.entry(id)} {
 		if err := c.locate(ctx, of); err != nil {
 			return nil, nil, err
@@ -133,8 +133,7 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID) (*Answer, <-c
 		return nil, e.nextChange(), c.explainMember(id, err)
 	}
 	var grant protocol.Grant
-	by := readerOf(ctx)
-	ev := protocol.MemberDisclosed{Batch: member.Current().Batch, VersionDisclosed: protocol.VersionDisclosed{At: c.opts.Now(), TTL: askedTTL(ctx), Grant: &grant, Role: by.Role, Owner: by.Owner}}
+	ev := protocol.MemberDisclosed{Batch: member.Current().Batch, VersionDisclosed: protocol.VersionDisclosed{Reader: by, At: c.opts.Now(), Grant: &grant}}
 	if e.rec.Settings.Mode == Leased {
 		if ev.Nonce, err = c.opts.NewID(); err != nil {
 			return nil, nil, err

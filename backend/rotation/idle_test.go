@@ -16,7 +16,7 @@ func TestWaitDoesNotWaitForNothing(t *testing.T) {
 		id := w.bind(staticSettings())
 		w.ensureBound(t.Context())
 		began := time.Now()
-		_, err := w.node.core.Read(t.Context(), id, 45*time.Second)
+		_, err := w.node.core.Read(t.Context(), id, Reader{}, 45*time.Second)
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != NotReadable {
 			t.Fatalf("an account without a password was read: %v", err)

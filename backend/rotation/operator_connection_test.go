@@ -25,10 +25,10 @@ func TestRotateConnection(t *testing.T) {
 		w.specs[2].Role = "single"
 		w.ensureBound(ctx)
 		core := w.node.core
-		if _, err := core.ReadGroup(ctx, "conn", simRole, 45*time.Second); err != nil {
+		if _, err := core.ReadGroup(ctx, "conn", Reader{Role: simRole}, 45*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := core.Read(ctx, single, 45*time.Second); err != nil {
+		if _, err := core.Read(ctx, single, Reader{}, 45*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		before := map[ID]string{}

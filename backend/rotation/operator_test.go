@@ -96,7 +96,7 @@ func TestWaitingForADeletedAccount(t *testing.T) {
 		}()
 		go func() {
 			pass(5 * time.Second)
-			_, err := w.node.core.Read(w.client(ctx), a.ID, 40*time.Second)
+			_, err := w.node.core.Read(w.client(ctx), a.ID, Reader{}, 40*time.Second)
 			answers <- err
 		}()
 		pass(10 * time.Second)

@@ -1,7 +1,6 @@
 package rotation
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,14 +56,9 @@ func (a *Answer) LeaseID() ID {
 // are durable before it returns. A version that is not there yet is got where that is possible (the
 // initial password is read, a leased account's first rotation is started). What cannot be handed out
 // now is an Error of kind NotReadable, after waiting for up to wait or to the end of ctx.
-func (c *Core) Read(ctx context.Context, id ID, wait time.Duration) (*Answer, error) {
-	return c.ReadAs(ctx, id, "", wait)
-}
-
-// ReadAs is Read for readers of one role: they get nothing of an account that has come to another one,
-// even while they wait.
-func (c *Core) ReadAs(ctx context.Context, id ID, role string, wait time.Duration) (*Answer, error) {
-	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) { return c.tryRead(ctx, e, role) })
+// Readers of a role get nothing of an account that has come to another one, even while they wait.
+func (c *Core) Read(ctx context.Context, id ID, by Reader, wait time.Duration) (*Answer, error) {
+	return c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) { return c.tryRead(ctx, e, by) })
 }
 
 // waitFor repeats a read that cannot be answered yet, for up to wait, whenever the record changes.
@@ -120,10 +114,9 @@ func until(ctx context.Context) time.Duration {
 }
 
 // tryRead is one try of Read. changed is closed at the record's next change.
-func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-chan struct{}, error) {
+func (c *Core) tryRead(ctx context.Context, e *entry, by Reader) (*Answer, <-chan struct{}, error) {
 	_, live, connectErr := c.connect(ctx, e.id.Connection)
-	by := readerOf(ctx)
-	ev := protocol.VersionDisclosed{At: c.opts.Now(), TTL: askedTTL(ctx), Grant: new(protocol.Grant), Role: cmp.Or(role, by.Role), Owner: by.Owner}
+	ev := protocol.VersionDisclosed{Reader: by, At: c.opts.Now(), Grant: new(protocol.Grant)}
 	var j *queuedEvent
 	if e.leased.Load() {
 		nonce, err := c.opts.NewID()
@@ -150,8 +143,8 @@ func (c *Core) tryRead(ctx context.Context, e *entry, role string) (*Answer, <-c
 	if e.rec == nil {
 		return nil, nil, protocol.Errorf(NotFound, "there is no account %s", e.id)
 	}
-	if role != "" && e.rec.Role != role {
-		return nil, nil, protocol.Errorf(Conflict, "account %s does not belong to role %s any more", e.id, role)
+	if err := e.rec.CheckServes(by.Role); err != nil { // before anything is done for the reader
+		return nil, nil, err
 	}
 	if connectErr == nil && e.located.Load() != live { // a connection that cannot be used leads nowhere else
 		if err := c.noteLocked(ctx, e, live); err != nil {

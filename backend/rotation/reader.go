@@ -6,27 +6,6 @@ import (
 	"time"
 )
 
-// Reader is who reads, and through which role.
-type Reader struct {
-	// Role is the one that the read was made through: an account that has left it meanwhile is not handed
-	// out. Empty: any.
-	Role string
-	// Owner stands for the entity or token whose leases are counted together; empty: they are not.
-	Owner string
-}
-
-type readerKey struct{}
-
-// WithReader returns a context for the reads of r.
-func WithReader(ctx context.Context, r Reader) context.Context {
-	return context.WithValue(ctx, readerKey{}, r)
-}
-
-func readerOf(ctx context.Context) Reader {
-	r, _ := ctx.Value(readerKey{}).(Reader)
-	return r
-}
-
 // withdrawTime bounds what a withdrawal may take of a request that nobody waits for any more.
 const withdrawTime = 30 * time.Second
 

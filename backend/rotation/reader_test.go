@@ -26,10 +26,10 @@ func TestReadersWhoHangUpLeaveNoLease(t *testing.T) {
 			var group sync.WaitGroup
 			e.mu.Lock()
 			for i := range readers {
-				group.Go(func() { _, errs[i] = c.Read(ctx, e.id, 0) })
+				group.Go(func() { _, errs[i] = c.Read(ctx, e.id, Reader{}, 0) })
 			}
 			group.Go(func() {
-				_, err := c.Read(t.Context(), e.id, 0)
+				_, err := c.Read(t.Context(), e.id, Reader{}, 0)
 				stays <- err
 			})
 			for e.inLine() <= readers || lockedOut(&e.mu) <= readers {
@@ -81,7 +81,7 @@ func TestAReadRacesWithItsRoleAndAsksForNoLease(t *testing.T) {
 	var readErr, renewErr error
 	e.mu.Lock()
 	var group sync.WaitGroup
-	group.Go(func() { answer, readErr = c.Read(t.Context(), e.id, 0) }) // it has decided for a lease
+	group.Go(func() { answer, readErr = c.Read(t.Context(), e.id, Reader{}, 0) }) // it has decided for a lease
 	for e.inLine() < 1 || lockedOut(&e.mu) < 1 {
 		pauseForOthers()
 	}

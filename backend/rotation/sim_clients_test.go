@@ -26,7 +26,7 @@ func (w *world) read(ctx context.Context, id ID, wait time.Duration) (*simLease,
 	n := w.node
 	w.expectFirst(id)
 	role := w.roleOf(id)
-	answer, err := n.core.ReadAs(w.client(ctx), id, role, wait)
+	answer, err := n.core.Read(w.client(ctx), id, Reader{Role: role}, wait)
 	if err != nil {
 		w.tracef("read %s: %v", id.InstanceID, err)
 		return nil, false

@@ -22,7 +22,7 @@ func exclusiveWorld(t *testing.T, method simMethod) (w *world, members []ID, fir
 func (w *world) refusedExclusively(t *testing.T, when string, members ...ID) {
 	t.Helper()
 	for _, id := range members {
-		_, err := w.node.core.ReadMember(w.client(t.Context()), id, 0)
+		_, err := w.node.core.ReadMember(w.client(t.Context()), id, Reader{}, 0)
 		var not *Error
 		if !errors.As(err, &not) || not.Kind != Conflict {
 			t.Errorf("%s, while somebody has the password exclusively, %s: %v", when, id, err)

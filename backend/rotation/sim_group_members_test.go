@@ -37,7 +37,7 @@ func (w *world) insistOnShared(ctx context.Context, t *testing.T, bound time.Dur
 	began := time.Now()
 	var last error
 	for time.Since(began) < bound {
-		answer, err := w.node.core.ReadGroup(w.client(ctx), "conn", simRole, 45*time.Second)
+		answer, err := w.node.core.ReadGroup(w.client(ctx), "conn", Reader{Role: simRole}, 45*time.Second)
 		if err == nil {
 			return answer, time.Since(began)
 		}
@@ -106,7 +106,7 @@ func TestSharedPasswordOfManyIsAsFastAsSingles(t *testing.T) {
 				w.insistOnShared(t.Context(), t, time.Hour)
 			} else {
 				for _, id := range ids {
-					_, _ = w.node.core.Read(w.client(t.Context()), id, 0)
+					_, _ = w.node.core.Read(w.client(t.Context()), id, Reader{}, 0)
 				}
 				for _, id := range ids {
 					for w.record(id).LastVersion == 0 {
@@ -134,10 +134,10 @@ func TestHungMembersHoldNobodyUp(t *testing.T) {
 				w, members := sharedWorld(t, method, 30, sharedSettings())
 				hung, healthy := members[:4], members[4:]
 				w.guests(hung, func(s *simServer) { s.hangs = true })
-				_, _ = w.node.core.ReadGroup(ctx, "conn", simRole, 0)
+				_, _ = w.node.core.ReadGroup(ctx, "conn", Reader{Role: simRole}, 0)
 				pass(2 * time.Minute)
 				for _, id := range healthy {
-					if _, err := w.node.core.ReadMember(w.client(ctx), id, 0); err != nil {
+					if _, err := w.node.core.ReadMember(w.client(ctx), id, Reader{}, 0); err != nil {
 						t.Errorf("%s cannot be read while others hang: %v", id, err)
 					}
 				}
@@ -146,7 +146,7 @@ func TestHungMembersHoldNobodyUp(t *testing.T) {
 					t.Errorf("after %s the password is that of %v", took, answer.Holders)
 				}
 				for _, id := range hung {
-					_, err := w.node.core.ReadMember(ctx, id, 0)
+					_, err := w.node.core.ReadMember(ctx, id, Reader{}, 0)
 					var not *Error
 					if !errors.As(err, &not) || not.Kind != NotReadable || !strings.Contains(err.Error(), "left out") {
 						t.Errorf("a server that hangs: %v", err)
@@ -252,7 +252,7 @@ func TestRoleWhosePasswordsAllRefuse(t *testing.T) {
 		ctx := t.Context()
 		w, members := sharedWorld(t, commandMethod, 3, sharedSettings())
 		w.guests(members, func(s *simServer) { s.refuses = true })
-		_, _ = w.node.core.ReadGroup(ctx, "conn", simRole, 0)
+		_, _ = w.node.core.ReadGroup(ctx, "conn", Reader{Role: simRole}, 0)
 		pass(3 * time.Hour)
 		if tries := len(w.cloud.values(members[0].InstanceID)); tries < 8 || tries > 60 {
 			t.Errorf("%d passwords were tried in 3 hours", tries)
@@ -291,7 +291,7 @@ func TestJoinerGetsANewPassword(t *testing.T) {
 					all := append(slices.Clone(members), w.bind(s))
 					w.ensureBound(ctx)
 					w.bindGroup(ctx, all)
-					_, err := w.node.core.ReadMember(ctx, all[2], 0)
+					_, err := w.node.core.ReadMember(ctx, all[2], Reader{}, 0)
 					var not *Error
 					if !errors.As(err, &not) || not.Kind != NotReadable || !strings.Contains(err.Error(), "joined") {
 						t.Errorf("the joiner: %v", err)
@@ -305,7 +305,7 @@ func TestJoinerGetsANewPassword(t *testing.T) {
 							t.Errorf("the others were reset to %v within %s", values, c.wait)
 						}
 						if s.Checkout != Exclusive {
-							if again, err := w.node.core.ReadGroup(w.client(ctx), "conn", simRole, 0); err != nil || len(again.Holders) != 2 {
+							if again, err := w.node.core.ReadGroup(w.client(ctx), "conn", Reader{Role: simRole}, 0); err != nil || len(again.Holders) != 2 {
 								t.Errorf("meanwhile the others' password cannot be read: %v", err)
 							}
 						}
@@ -348,7 +348,7 @@ func TestHungJoinerDoesNotBlockTheGroup(t *testing.T) {
 		w.bindGroup(ctx, append(slices.Clone(members), joiner))
 		pass(time.Minute)
 		for _, id := range members {
-			if a, err := w.node.core.ReadMember(w.client(ctx), id, 0); err != nil || a.Version.Password == first.Version.Password {
+			if a, err := w.node.core.ReadMember(w.client(ctx), id, Reader{}, 0); err != nil || a.Version.Password == first.Version.Password {
 				t.Errorf("%s a minute after another one has joined: %v", id, err)
 			}
 		}

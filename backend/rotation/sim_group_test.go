@@ -31,9 +31,9 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 	var answer *Answer
 	var err error
 	if only == nil {
-		answer, err = n.core.ReadGroup(w.client(ctx), "conn", simRole, wait)
+		answer, err = n.core.ReadGroup(w.client(ctx), "conn", Reader{Role: simRole}, wait)
 	} else {
-		answer, err = n.core.ReadMember(w.client(ctx), *only, wait)
+		answer, err = n.core.ReadMember(w.client(ctx), *only, Reader{}, wait)
 	}
 	if err != nil {
 		w.tracef("shared read %v: %v", only, err)

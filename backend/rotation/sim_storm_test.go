@@ -193,7 +193,7 @@ func (w *world) readDuringOutage(ctx context.Context, t *testing.T, id ID) {
 	if a := w.record(id); a.Due == nil {
 		return // rotated before the outage
 	}
-	answer, err := w.node.core.Read(w.client(ctx), id, 0)
+	answer, err := w.node.core.Read(w.client(ctx), id, Reader{}, 0)
 	var not *Error
 	switch {
 	case err == nil:

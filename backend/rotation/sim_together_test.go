@@ -53,7 +53,7 @@ func (w *world) readTogether(ctx context.Context, id ID, clients int) []*simLeas
 	role := w.roleOf(id)
 	for i := range calls {
 		client := w.client(ctx)
-		calls[i] = func() { answers[i], errs[i] = n.core.ReadAs(client, id, role, 0) }
+		calls[i] = func() { answers[i], errs[i] = n.core.Read(client, id, Reader{Role: role}, 0) }
 	}
 	w.together(ctx, id, calls...)
 	var leases []*simLease

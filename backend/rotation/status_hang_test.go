@@ -17,7 +17,7 @@ func TestNobodyWaitsForAWriteThatHangsToSeeAnAccount(t *testing.T) {
 	s.mu.Unlock()
 	before := s.count()
 	go func() {
-		_, err := c.Read(t.Context(), e.id, 0)
+		_, err := c.Read(t.Context(), e.id, Reader{}, 0)
 		read <- err
 	}()
 	for s.count() == before {
@@ -67,7 +67,7 @@ func TestNobodyWaitsForAConnectionThatIsBeingMadeToSeeTheStatus(t *testing.T) {
 	e.mu.Unlock()
 	read := make(chan error, 1)
 	go func() {
-		_, err := c.Read(t.Context(), a.ID, 0)
+		_, err := c.Read(t.Context(), a.ID, Reader{}, 0)
 		read <- err
 	}()
 	<-reached

@@ -61,7 +61,7 @@ func TestWritesOutliveTheirCallers(t *testing.T) {
 				s.takes = 5 * time.Second
 				c := New(Options{Storage: s, Now: func() time.Time { return t0 }})
 				defer c.Stop()
-				answer, err := c.Read(t.Context(), a.ID, 0)
+				answer, err := c.Read(t.Context(), a.ID, Reader{}, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,7 +109,7 @@ func TestWriteWithoutAnAnswerIsGivenUp(t *testing.T) {
 		c := New(Options{Storage: s, Now: func() time.Time { return t0 }})
 		defer c.Stop()
 		began := time.Now()
-		_, err := c.Read(t.Context(), a.ID, 0)
+		_, err := c.Read(t.Context(), a.ID, Reader{}, 0)
 		var failed *Error
 		if !errors.As(err, &failed) || failed.Kind != Unavailable || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)

@@ -34,13 +34,20 @@ type LeaseRef struct {
 // VersionDisclosed hands the current version out (rules 11, 12). In leased mode it needs a nonce; grant
 // receives the lease.
 type VersionDisclosed struct {
+	Reader
 	Nonce string
-	// Role, if it is set, is the one that the account must still belong to, owner whose lease it is.
-	Role, Owner string
-	At          time.Time
-	// TTL is the TTL that the client asked for, 0: none. It only shortens the lease.
-	TTL   time.Duration
+	At    time.Time
 	Grant *Grant
+}
+
+// Reader is who reads, through which role, and what for a lease it asks for. The zero value may read any account.
+type Reader struct {
+	// Role is the one that the account must still belong to. Empty: any.
+	Role string
+	// Owner stands for the entity or token whose leases are counted together; empty: they are not.
+	Owner string
+	// TTL is the TTL that the client asked for, 0: none. It only shortens the lease.
+	TTL time.Duration
 }
 
 func (e VersionDisclosed) apply(a *Account) error {

@@ -23,7 +23,7 @@ func owned(owner string, n int, left time.Duration) func(*Account) {
 
 func TestOneReaderCannotUseUpAllLeases(t *testing.T) {
 	read := func(owner string) VersionDisclosed {
-		return VersionDisclosed{Nonce: "n", Owner: owner, At: t0, Grant: &Grant{}}
+		return VersionDisclosed{Reader: Reader{Owner: owner}, Nonce: "n", At: t0, Grant: &Grant{}}
 	}
 	isOwned := func(t *testing.T, a *Account) { is(t, "owner", a.Leases["n"].Owner, "e") }
 	runTransitions(t, []transitionCase{
