@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -152,5 +153,38 @@ func TestChoose(t *testing.T) {
 	}
 	if len(seen) != len(all) || len(choose(all, 0, "")) != 20 || len(choose(all, 30, "")) != 20 {
 		t.Errorf("chosen in 100 commits: %d", len(seen))
+	}
+}
+
+// TestTheMutationsOfTheModule: a change of the code may leave them behind, or the tests that they name.
+func TestTheMutationsOfTheModule(t *testing.T) {
+	t.Chdir("../..")
+	all, err := load(defaultFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if err := m.apply("."); err != nil {
+			t.Errorf("%s does not apply: %v", m.name, err)
+		}
+		var tests strings.Builder
+		for _, folder := range m.packages {
+			files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+			if err != nil || len(files) == 0 {
+				t.Errorf("%s names %s, which has no tests: %v", m.name, folder, err)
+			}
+			for _, file := range files {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tests.Write(text)
+			}
+		}
+		for _, name := range regexp.MustCompile(`Test\w+`).FindAllString(m.run, -1) {
+			if !strings.Contains(tests.String(), "\nfunc "+name+"(") {
+				t.Errorf("%s names the test %s, which %v do not have", m.name, name, m.packages)
+			}
+		}
 	}
 }

@@ -112,4 +112,7 @@
 //     min_reset_interval count anew. Timeouts and refusals do not count: they have their backoff. A
 //     connection with 3 braked accounts begins no new rotation until one of them ends well or an operator
 //     says so; those that have begun go on.
+//
+// Where a rule is added or changed, add a file to rotation/testdata/mutants that breaks it, and see with make test-mutants
+// that a test notices.
 package protocol
