@@ -87,8 +87,15 @@ func sources(t *testing.T, folder string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all.String()
+	joined := splitLiterals.ReplaceAllString(all.String(), "")
+	return ownLine.ReplaceAllStringFunc(joined, func(s string) string { return map[byte]string{'(': `("`, ',': `, "`}[s[0]] })
 }
+
+// A long message is written as several literals, or on a line of its own.
+var (
+	splitLiterals = regexp.MustCompile(`" \+\n\t*"`)
+	ownLine       = regexp.MustCompile(`[(,]\n\t*"`)
+)
 
 // TestReadmeLimitsAreLimits catches the page that says that something is left out which is there.
 func TestReadmeLimitsAreLimits(t *testing.T) {
@@ -269,7 +276,7 @@ var kindNames = map[string]rotation.ErrorKind{
 
 // statusesOf are the statuses of a message, as far as it is given literally to a function that sets one.
 func statusesOf(code, message string) []string {
-	call := regexp.MustCompile(`(\w+)\((?:(\w+), )?"[^"]*$`)
+	call := regexp.MustCompile(`(\w+)\((?:(?:\w+\.)?(\w+), )?"[^"]*$`)
 	var all []string
 	for {
 		before, after, found := strings.Cut(code, message)
@@ -278,7 +285,7 @@ func statusesOf(code, message string) []string {
 		}
 		line := before[strings.LastIndexByte(before, '\n')+1:]
 		if m := call.FindStringSubmatch(line); m != nil {
-			if kind, ok := kindNames[m[2]]; ok && m[1] == "errorf" {
+			if kind, ok := kindNames[m[2]]; ok && strings.EqualFold(m[1], "errorf") {
 				all = append(all, strconv.Itoa(rotationStatus(kind)))
 			} else if makers[m[1]] != "" && m[2] == "" {
 				all = append(all, makers[m[1]])
