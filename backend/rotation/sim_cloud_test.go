@@ -28,6 +28,8 @@ const (
 	// serialMethod: an operation on the instance, of which the cloud runs one at a time and shows the
 	// latest one.
 	serialMethod simMethod = "serial"
+	// serialElsewhere is the same through other hosts of the cloud: these do not know what runs through the first ones.
+	serialElsewhere simMethod = "serial elsewhere"
 	// overlappingMethod: the same, but a second one starts while the first runs.
 	overlappingMethod simMethod = "overlapping"
 	// commandMethod: a command in the guest, each with a record of its own. It needs something of the
@@ -39,9 +41,12 @@ const (
 
 var simMethods = []simMethod{serialMethod, overlappingMethod, commandMethod, answeringMethod}
 
+// isSerial reports whether the cloud runs one operation of the method on an instance at a time.
+func (m simMethod) isSerial() bool { return m == serialMethod || m == serialElsewhere }
+
 // longest is how long an operation may take. A serial cloud's may take longer than a settle window.
 func (m simMethod) longest() time.Duration {
-	if m == serialMethod {
+	if m.isSerial() {
 		return simLongestSerial
 	}
 	return simLongest
@@ -95,10 +100,11 @@ type simMachine struct {
 	shownState cloud.OperationState
 	shownSaid  string
 	said       string                       // the cloud's text about the latest operation
-	running    int                          // operations of the serial method
+	running    map[simMethod]int            // operations of the serial methods
 	commands   map[string]cloud.ResetRecord // by id, as the cloud shows them
 	gone       bool
-	looks      int // at its record
+	looks      int               // at its record
+	elsewhere  cloud.ResetRecord // the latest operation that other hosts of the cloud know
 	// version is the sum of its accounts' when the resets of times left, in order.
 	version int
 	times   []time.Time
@@ -118,7 +124,7 @@ func (c *simCloud) add(id ID) *simServer {
 	if root != nil {
 		s.simMachine = root.simMachine
 	} else {
-		s.simMachine = &simMachine{id: id.InstanceID, commands: map[string]cloud.ResetRecord{}}
+		s.simMachine = &simMachine{id: id.InstanceID, running: map[simMethod]int{}, commands: map[string]cloud.ResetRecord{}}
 		c.servers[id.InstanceID] = s
 	}
 	s.users = append(s.users, s)
@@ -145,6 +151,9 @@ func (s *simMachine) show() { s.shown, s.shownState, s.shownSaid = s.operation, 
 func (s *simServer) record(method simMethod, requestID string) cloud.ResetRecord {
 	if method == commandMethod || method == answeringMethod {
 		return s.commands[requestID]
+	}
+	if method == serialElsewhere {
+		return s.elsewhere
 	}
 	return cloud.ResetRecord{OperationID: s.shown, State: s.shownState, Message: s.shownSaid}
 }
@@ -243,7 +252,7 @@ func (c *simCloud) refusal(method simMethod, id string, signed time.Time) error 
 		return cloud.Errorf(cloud.Denied, "signature expired")
 	case s.gone:
 		return cloud.Errorf(cloud.NotFound, "no such instance")
-	case method == serialMethod && s.running > 0:
+	case method.isSerial() && s.running[method] > 0:
 		return cloud.Errorf(cloud.Refused, "another operation runs")
 	case w.fault("throttle", id, o.refuse):
 		return w.throttled(id)
@@ -270,8 +279,8 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 			w.violation("I9", "the cloud takes %s for %s while %s may still be set", op.value, s.id, other)
 		}
 	}
-	if op.method == serialMethod {
-		s.running++
+	if op.method.isSerial() {
+		s.running[op.method]++
 	}
 	s.accepted++
 	c.resets[s.id] = append(c.resets[s.id], op.value)
@@ -310,6 +319,11 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 	switch op.method {
 	case answeringMethod:
 		return
+	case serialElsewhere:
+		if state == cloud.OperationRunning || s.elsewhere.OperationID == op.id {
+			s.elsewhere = cloud.ResetRecord{OperationID: op.id, State: state, Message: op.said()}
+		}
+		return
 	case commandMethod:
 		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), State: state, Message: op.said()}
 		if state == cloud.OperationFailed {
@@ -343,8 +357,8 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 // finish ends an operation: the server has the new password, or not, and the cloud says so, or not.
 func (c *simCloud) finish(s *simServer, op *simOperation) {
 	c.mu.Lock()
-	if op.method == serialMethod {
-		s.running--
+	if op.method.isSerial() {
+		s.running[op.method]--
 	}
 	s.land(op.value)
 	state := cloud.OperationSuccess
@@ -376,7 +390,7 @@ func (c *simCloud) overwrite(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.servers[id]
-	if s.gone || s.running > 0 {
+	if s.gone || s.running[serialMethod]+s.running[serialElsewhere] > 0 {
 		return
 	}
 	s.operation, s.state, s.said = c.newID("foreign"), cloud.OperationSuccess, ""

@@ -31,7 +31,7 @@ func playGroupPlaces(t *testing.T, seed uint64) *world {
 		ctx := t.Context()
 		w = newWorld(t, seed, method, o)
 		w.faulty.Store(true) // resets are counted elsewhere
-		w.places = &simPlaces{w: w, sent: map[string]Place{}}
+		w.places = newSimPlaces(w)
 		draw := rand.New(rand.NewPCG(seed, 4))
 		w.start()
 		s := sharedSettings()
@@ -42,11 +42,6 @@ func playGroupPlaces(t *testing.T, seed uint64) *world {
 		}
 		w.ensureBound(ctx)
 		w.bindGroup(ctx, members)
-		lead := func(away bool) {
-			w.places.away = away
-			w.tracef("the connection leads away: %v", away)
-			w.node.core.ForgetConnection("conn")
-		}
 		for range 10 {
 			w.rotateRole(ctx)
 			pass(time.Duration(draw.IntN(int(40 * time.Second))))
@@ -59,14 +54,14 @@ func playGroupPlaces(t *testing.T, seed uint64) *world {
 			case n < 3:
 				w.depose()
 			}
-			lead(draw.IntN(2) == 0)
+			w.places.lead(w.places.draw(draw))
 			pass(time.Duration(draw.IntN(1 + draw.IntN(int(time.Hour)))))
 			w.recoverNode()
 			if len(w.violations()) > 0 {
 				break
 			}
 		}
-		lead(false)
+		w.places.lead(genuine)
 		w.calm()
 		pass(36 * time.Hour)
 		w.recoverNode()
@@ -101,7 +96,7 @@ func TestASharedPasswordComesBackFromAnotherPlace(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, 1, overlappingMethod, odds{})
 		w.faulty.Store(true)
-		w.places = &simPlaces{w: w, sent: map[string]Place{}}
+		w.places = newSimPlaces(w)
 		w.start()
 		s := sharedSettings()
 		members := []ID{w.bind(s), w.bind(s)}
@@ -110,21 +105,20 @@ func TestASharedPasswordComesBackFromAnotherPlace(t *testing.T) {
 		}
 		w.ensureBound(ctx)
 		w.bindGroup(ctx, members)
-		lead := func(away bool) {
-			w.places.away = away
-			w.node.core.ForgetConnection("conn")
+		lead := func(to Place) {
+			w.places.lead(to)
 			w.rotateRole(ctx)
 			pass(24 * time.Hour)
 		}
-		lead(false)
+		lead(genuine)
 		first := w.record(GroupID("conn", simRole)).Current().Password
-		lead(true)
+		lead(lying)
 		for _, id := range members {
 			has, _, _ := w.server(id)
 			is(t, "what the server has meanwhile", has, first)
 		}
 		is(t, "values that were sent elsewhere", len(w.places.sent) > 1, true)
-		lead(false)
+		lead(genuine)
 		g := w.record(GroupID("conn", simRole))
 		if g.Pending != nil || g.Due != nil || g.Current().Password == first || g.Current().Place != genuine {
 			t.Fatalf("back at the first place: %s", describe(g))

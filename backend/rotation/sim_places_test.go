@@ -11,14 +11,32 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// simPlaces leads the connection of a simulated world to a cloud that lies, and checks I15: no value is ever sent to
-// two places.
+// alias are other hosts of the cloud: a place of its own, which leads to the same servers. What runs through one of the
+// two is not ordered with what runs through the other.
+var alias = PlaceOf([]string{"the same under another name"}, "", false)
+
+// simPlaces leads the connection of a simulated world to a cloud that lies, or to the same one through other hosts, and
+// checks I15: no value is ever sent to two places.
 type simPlaces struct {
 	w    *world
-	away bool
+	at   Place
 	sent map[string]Place // by value
 	ids  int
 }
+
+func newSimPlaces(w *world) *simPlaces {
+	return &simPlaces{w: w, at: genuine, sent: map[string]Place{}}
+}
+
+// lead leads the connection to a place.
+func (p *simPlaces) lead(to Place) {
+	p.at = to
+	p.w.tracef("the connection leads to %s", to)
+	p.w.node.core.ForgetConnection(simConnection)
+}
+
+// draw is one of the places.
+func (*simPlaces) draw(r *rand.Rand) Place { return []Place{genuine, genuine, lying, alias}[r.IntN(4)] }
 
 // send notes that a value leaves for a place.
 func (p *simPlaces) send(value string, to Place) {
@@ -31,15 +49,12 @@ func (p *simPlaces) send(value string, to Place) {
 // connect makes the connection that leads to the place of now.
 func (p *simPlaces) connect(honest *Connection) *Connection {
 	live := *honest
-	live.Place = genuine
-	if p.away {
-		live.Place = lying
-	}
+	live.Place = p.at
 	live.Provider = &placedProvider{honest.Provider.(*simProvider), p, live.Place}
 	return &live
 }
 
-// placedProvider is a provider at one of two places. At the lying one it believes itself to have every server, and
+// placedProvider is a provider at one of the places. At the lying one it believes itself to have every server, and
 // answers what it likes.
 type placedProvider struct {
 	*simProvider
@@ -49,6 +64,9 @@ type placedProvider struct {
 
 // Resetter implements cloud.PasswordResetters.
 func (p *placedProvider) Resetter(method string) cloud.PasswordResetter {
+	if p.at == alias && simMethod(method) == serialMethod {
+		method = string(serialElsewhere)
+	}
 	r := p.simProvider.Resetter(method)
 	return placedResetter{r, p}
 }
@@ -61,7 +79,7 @@ type placedResetter struct {
 // StartReset implements cloud.PasswordResetter.
 func (r placedResetter) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
 	r.p.places.send(reset.Password, r.p.at)
-	if r.p.at == genuine {
+	if r.p.at != lying {
 		return r.PasswordResetter.StartReset(ctx, reset)
 	}
 	r.p.places.ids++
@@ -71,7 +89,7 @@ func (r placedResetter) StartReset(ctx context.Context, reset cloud.Reset) (clou
 // ResetRecords implements cloud.PasswordResetter. A lie is that another operation was last, that all went well, that it
 // failed, or that the server is gone.
 func (r placedResetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
-	if r.p.at == genuine {
+	if r.p.at != lying {
 		return r.PasswordResetter.ResetRecords(ctx, refs)
 	}
 	out := map[string]cloud.ResetRecord{}
@@ -108,7 +126,7 @@ func playPlaces(t *testing.T, seed uint64) *world {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		w = newWorld(t, seed, method, o)
-		w.places = &simPlaces{w: w, sent: map[string]Place{}}
+		w.places = newSimPlaces(w)
 		draw := rand.New(rand.NewPCG(seed, 2))
 		w.start()
 		s := staticSettings()
@@ -124,20 +142,16 @@ func playPlaces(t *testing.T, seed uint64) *world {
 				break
 			}
 		}
-		lead := func(away bool) {
-			w.places.away = away
-			w.node.core.ForgetConnection(id.Connection)
-		}
 		for range 16 {
 			_ = w.rotate(ctx, id, 0)
 			pass(time.Duration(draw.IntN(int(40 * time.Second))))
 			synctest.Wait()
 			w.recoverNode()
-			lead(draw.IntN(2) == 0)
+			w.places.lead(w.places.draw(draw))
 			pass(time.Duration(draw.IntN(1 + draw.IntN(int(90*time.Minute)))))
 			w.recoverNode()
 		}
-		lead(false)
+		w.places.lead(genuine)
 		w.calm()
 		w.faulty.Store(false)
 		pass(48 * time.Hour)
@@ -152,4 +166,46 @@ func playPlaces(t *testing.T, seed uint64) *world {
 		pass(time.Minute)
 	})
 	return w
+}
+
+// TestAResetOfThePlaceThatWasLeftIsWaitedFor: the new place may lead to the same server, and run its operations beside
+// one that the old place still has. A value of the new place that the old one's overtakes would be lost (I9).
+func TestAResetOfThePlaceThatWasLeftIsWaitedFor(t *testing.T) {
+	for seed := range uint64(12) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx := t.Context()
+			w := newWorld(t, seed, serialMethod, odds{})
+			w.faulty.Store(true) // resets are counted elsewhere
+			w.places = newSimPlaces(w)
+			w.start()
+			s := staticSettings()
+			s.CanReset = true
+			id := w.bind(s)
+			w.specs[0].Place = genuine
+			w.ensureBound(ctx)
+			_ = w.rotate(ctx, id, 0)
+			pass(time.Hour)
+			w.trouble.Store(&odds{late: 1})
+			_ = w.rotate(ctx, id, 0)
+			pass(2 * time.Second)
+			w.places.lead(alias)
+			_ = w.rotate(ctx, id, 0)
+			pass(12 * time.Hour)
+			w.calm()
+			pass(4 * time.Hour)
+			has, _, _ := w.server(id)
+			a := w.record(id)
+			switch {
+			case a.Current().Place != alias || w.places.sent[has] != alias:
+				w.violation("I8", "the server has %s, and nothing was set through the new place: %s", has, describe(a))
+			case a.Current().Password != has:
+				w.violation("I2", "%s is current, and the server has %s", a.Current().Password, has)
+			}
+			w.node.core.Stop()
+			pass(time.Minute)
+			if len(w.violations()) > 0 {
+				w.fail(t, "")
+			}
+		})
+	}
 }

@@ -45,7 +45,7 @@ type simPreparer struct{ simResetter }
 
 // ResetTraits implements cloud.PasswordResetter.
 func (p simResetter) ResetTraits() cloud.ResetTraits {
-	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method == serialMethod,
+	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method.isSerial(),
 		LongestOperation: p.method.longest(), VisibilityGrace: simGrace, PollInterval: simPoll}
 	if p.method == commandMethod || p.method == answeringMethod {
 		t.BatchSize, t.PollBatch = 1, 1
