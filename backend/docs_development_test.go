@@ -176,6 +176,7 @@ var (
 // otherWords are what the pages quote and is neither a place in the code nor a command.
 var otherWords = []string{
 	"wait", "package: what changes", "make", "TODO", "FIXME", "RUNS", "go test ./backend/rotation -short", "packages", "run",
+	"rotate-root/",
 }
 
 // TestDevelopmentPagesNameWhatExists: each file, function, type, test and command of make that the pages name.
@@ -204,7 +205,7 @@ func TestDevelopmentPagesNameWhatExists(t *testing.T) {
 				if !code.hasTest(word) {
 					t.Errorf("%s names %s, and there is no such test", page, word)
 				}
-			case strings.Contains(word, "/") || filepath.Ext(word) == ".go" || filepath.Ext(word) == ".md":
+			case strings.Contains(word, "/") || slices.Contains([]string{".go", ".md", ".yml"}, filepath.Ext(word)):
 				if found, err := filepath.Glob(filepath.Join("..", word)); err != nil || len(found) == 0 {
 					t.Errorf("%s names %s, which does not exist", page, word)
 				}

@@ -19,10 +19,14 @@ var answerChecks = []check{
 	{"refused in the cloud's words", refusedInWords},
 	{"abandoned while the answer is awaited", abandoned},
 	{"a repetition after a lost answer", repeated},
-	{"connection refused", connectionRefused},
-	{"certificate not trusted", certificateNotTrusted},
 	{"wrong credentials", wrongCredentials},
 	{"permission missing", permissionMissing},
+}
+
+// networkChecks are about connections that cannot be made: nothing was sent then.
+var networkChecks = []check{
+	{"connection refused", connectionRefused},
+	{"certificate not trusted", certificateNotTrusted},
 }
 
 // answers lets a fault meet the request, which is sent once all the same.

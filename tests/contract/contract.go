@@ -13,7 +13,7 @@ import (
 
 // Subject is a reset method that is to keep the contract.
 type Subject struct {
-	// Descriptor is the provider's. Its name is that of the simulated cloud.
+	// Descriptor is the provider's. Its name is that of the simulated cloud, unless there is InProcess.
 	Descriptor cloud.Descriptor
 	// Method is one of the descriptor's reset methods.
 	Method string
@@ -25,6 +25,10 @@ type Subject struct {
 	// New makes the provider; nil is Descriptor.New. It is there for a provider that waits for a server
 	// between two looks: the simulator needs no wait.
 	New func(cloud.Config) (cloud.Provider, error)
+	// InProcess is for a provider whose cloud has no API on the network, as an example has. It plays on the state of the
+	// simulated cloud Plays, in whose name it logs its calls. What is about connections is not checked then.
+	InProcess func(cloud.Config, *model.World) (cloud.Provider, error)
+	Plays     model.Cloud
 }
 
 // check is one promise. It gets a world of its own.
@@ -39,7 +43,11 @@ func Resets(t *testing.T, subject Subject) {
 	if _, ok := subject.Descriptor.ResetMethod(subject.Method); !ok {
 		t.Fatalf("%s has no reset method %q", subject.Descriptor.Name, subject.Method)
 	}
-	for _, list := range [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks} {
+	lists := [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks}
+	if subject.InProcess == nil {
+		lists = append(lists, networkChecks)
+	}
+	for _, list := range lists {
 		for _, c := range list {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newScene(t, subject)) })
 		}

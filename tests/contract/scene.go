@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -43,7 +44,7 @@ type scene struct {
 
 func newScene(t *testing.T, subject Subject) *scene {
 	t.Helper()
-	s := &scene{subject: subject, cloud: model.Cloud(subject.Descriptor.Name), gate: &countingGate{}}
+	s := &scene{subject: subject, cloud: cmp.Or(subject.Plays, model.Cloud(subject.Descriptor.Name)), gate: &countingGate{}}
 	s.sim = cloudsim.Start(t, cloudsim.Options{TLS: true, Options: model.Options{OperationTime: operationTime, RateLimits: map[string]int{}}})
 	s.world = s.sim.World()
 	seeded, err := s.sim.Seed(cloudsim.SeedOptions{NoServers: true})
@@ -86,7 +87,10 @@ func newClient(t *testing.T, caPEM string) *http.Client {
 func (s *scene) connect(t *testing.T, cfg cloud.Config) cloud.Provider {
 	t.Helper()
 	newProvider := s.subject.New
-	if newProvider == nil {
+	switch {
+	case s.subject.InProcess != nil:
+		newProvider = func(cfg cloud.Config) (cloud.Provider, error) { return s.subject.InProcess(cfg, s.world) }
+	case newProvider == nil:
 		newProvider = s.subject.Descriptor.New
 	}
 	p, err := newProvider(cfg)
