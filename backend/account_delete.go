@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -11,14 +10,15 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // deleteAnyway ends every refusal to delete an account. Whoever only wants another role or connection for a
 // server has to hear first what keeps its passwords.
-func deleteAnyway(id rotation.ID) string {
-	return fmt.Sprintf("to let another role serve the server and keep its passwords, leave the account, let it move (%s), and write that role with connection=%s; "+
-		"force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords nobody needs", moveCommand(id, "ROLE"), id.Connection)
+func deleteAnyway(id rotation.ID) hint.Text {
+	return hint.Textf("to let another role serve the server and keep its passwords, leave the account, let it move (%s), and write that role with connection=%s; "+
+		"force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords nobody needs", id.MoveHint("ROLE"), id.Connection)
 }
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the

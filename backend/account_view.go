@@ -48,7 +48,7 @@ func accountData(v *rotation.View) map[string]any {
 	if v.WaitingFor != rotation.ForNothing {
 		data["waiting_for"] = string(v.WaitingFor)
 	}
-	if v.ShownInstead != "" {
+	if !v.ShownInstead.IsZero() {
 		data["shown_instead"] = v.ShownInstead
 	}
 	setTime(data, "launch_time", timestamp(v.Shown.LaunchTime))

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 func TestFactory(t *testing.T) {
@@ -37,7 +39,11 @@ func TestSomeOf(t *testing.T) {
 	if got := someOf(names); got != "a, b, c, d, e, f, g, h, i, j and 2 more" {
 		t.Error(got)
 	}
-	if got := atMostTen(names); len(got) != 11 || got[10] != "and 2 warnings more" || names[10] != "k" {
+	var warnings []hint.Text
+	for _, name := range names {
+		warnings = append(warnings, hint.Plain(name))
+	}
+	if got := atMostTen(warnings); len(got) != 11 || got[10].String() != "and 2 warnings more" || warnings[10].String() != "k" {
 		t.Error(got)
 	}
 }

@@ -1,8 +1,6 @@
 package backend
 
 import (
-	"errors"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -10,81 +8,6 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
-
-func TestCommandsOfTheMount(t *testing.T) {
-	for _, c := range []struct{ text, mount, want string }{
-		{"see: vault read cloudpw/check/prod", "cloudpw/", "see: vault read cloudpw/check/prod"},
-		{"see: vault read cloudpw/check/prod", "", "see: vault read cloudpw/check/prod"},
-		{"see: vault read cloudpw/check/prod", "team/servers/", "see: vault read team/servers/check/prod"},
-		{"vault write -force cloudpw/roles/r; vault list -detailed cloudpw/discover/c", "x/", "vault write -force x/roles/r; vault list -detailed x/discover/c"},
-		{"vault lease revoke -prefix cloudpw/creds/r", "x/", "vault lease revoke -prefix x/creds/r"},
-		{"vault secrets tune -max-lease-ttl=60s cloudpw/", "x/", "vault secrets tune -max-lease-ttl=60s x/"},
-		{"vault read cloudpw/a", "two words/", "vault read 'two words/'a"},
-		{"vault read cloudpw/a", "$1/", "vault read '$1/'a"},
-		{"the server cloudpw/a", "x/", "the server cloudpw/a"},
-		{"vault: cloudpw/a", "x/", "vault: cloudpw/a"},
-		{"devault read cloudpw/a", "x/", "devault read cloudpw/a"},
-	} {
-		if got := atMount(c.text, c.mount); got != c.want {
-			t.Errorf("%q at %q: %q, want %q", c.text, c.mount, got, c.want)
-		}
-	}
-}
-
-func TestErrorAtMountKeepsItsType(t *testing.T) {
-	if err := errorAtMount(nil, "x/"); err != nil {
-		t.Errorf("nil became %v", err)
-	}
-	if err := errorAtMount(logical.ErrReadOnly, "x/"); err != logical.ErrReadOnly { //nolint:errorlint // Vault compares it so.
-		t.Errorf("ErrReadOnly became %v", err)
-	}
-	if got, message := statusOf(nil, errorAtMount(conflictf("vault read cloudpw/a"), "x/")); got != http.StatusConflict || message != "vault read x/a" {
-		t.Errorf("a conflict became %d %q", got, message)
-	}
-	if err := errorAtMount(errors.New("vault read cloudpw/a"), "x/"); err.Error() != "vault read x/a" {
-		t.Errorf("an error became %v", err)
-	}
-}
-
-func TestAnswersAtMount(t *testing.T) {
-	text := "vault read cloudpw/a"
-	resp := &logical.Response{Warnings: []string{text}, Data: map[string]any{
-		"password": text, "last_error": text,
-		"group":       map[string]any{"last_error": text},
-		"permissions": []map[string]any{{"message": text, "action": text}},
-	}}
-	responseAtMount(resp, "x/")
-	group, permissions := resp.Data["group"].(map[string]any), resp.Data["permissions"].([]map[string]any)
-	for name, got := range map[string]any{
-		"warning": resp.Warnings[0], "last_error": resp.Data["last_error"], "group": group["last_error"], "message": permissions[0]["message"],
-	} {
-		if got != "vault read x/a" {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-	if resp.Data["password"] != text || permissions[0]["action"] != text {
-		t.Errorf("a field that holds no text of ours was changed: %v", resp.Data)
-	}
-}
-
-func TestShellWord(t *testing.T) {
-	for word, want := range map[string]string{
-		"plain":                "plain",
-		"ec2=https://e.com/x":  "ec2=https://e.com/x",
-		"key=@my-key.pem":      "key=@my-key.pem",
-		"":                     "''",
-		"two words":            "'two words'",
-		"it's":                 `'it'\''s'`,
-		"$(reboot)":            "'$(reboot)'",
-		"tags=a=b;c":           "'tags=a=b;c'",
-		"allowed_roles=*":      "'allowed_roles=*'",
-		"rotation_schedule=\n": "'rotation_schedule=\n'",
-	} {
-		if got := shellWord(word); got != want {
-			t.Errorf("%q: %s, want %s", word, got, want)
-		}
-	}
-}
 
 // A write that is refused for one field is repeated with that field put right, and with no secret in it.
 func TestRefusedWriteTellsItsCorrection(t *testing.T) {

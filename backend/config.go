@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-secure-stdlib/strutil"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // Bounds and defaults of connection fields that every provider has.
@@ -124,8 +125,8 @@ func (c *connection) allows(role string) bool {
 }
 
 // allowing is the command that adds a role to those that may use the connection.
-func (c *connection) allowing(name, role string) string {
-	return "add it: " + command("write", "config/"+name, "allowed_roles="+strings.Join(append(slices.Clone(c.AllowedRoles), role), ","))
+func (c *connection) allowing(name, role string) hint.Text {
+	return hint.Textf("add it: %s", hint.New("write", "config/"+name, "allowed_roles="+strings.Join(append(slices.Clone(c.AllowedRoles), role), ",")))
 }
 
 // cloudConfig is the connection as its provider wants it, without what sends requests.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -181,7 +182,7 @@ func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) 
 	}
 	if view != nil && view.Provider != provider {
 		return conflictf("provider: a connection %s that was deleted has left accounts of %s; write that provider, or another connection; for the accounts: %s",
-			name, view.Provider, command("list", "accounts/"+name))
+			name, view.Provider, hint.New("list", "accounts/"+name))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -43,7 +44,7 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 		return nil, cloud.Descriptor{}, err
 	}
 	if c == nil {
-		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name, command("list", "config"))
+		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name, hint.New("list", "config"))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {
@@ -73,9 +74,9 @@ func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
 //
-// again is the command that repeats the write. The calls wait for the connection's limiter. It returns what the cloud
+// again repeats the write. The calls wait for the connection's limiter. It returns what the cloud
 // calls the account; "" where it does not tell.
-func (b *backend) verify(ctx context.Context, name string, c *connection, known []string, again string) (account string, err error) {
+func (b *backend) verify(ctx context.Context, name string, c *connection, known []string, again hint.Hint) (account string, err error) {
 	d := b.registry[c.Provider]
 	provider, err := newProvider(name, c, d, b.core.Gate(name, c.rate(d)), b.answers)
 	if err != nil {
@@ -86,7 +87,7 @@ func (b *backend) verify(ctx context.Context, name string, c *connection, known 
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
 		err = vaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
-		return "", withWayOut(err, "then write it again: "+again+" (to store it all the same, add verify_connection=false)")
+		return "", withWayOut(err, hint.Textf("then write it again: %s (to store it all the same, add verify_connection=false)", again))
 	}
 	account = tellAccount(ctx, provider)
 	if len(known) == 0 {

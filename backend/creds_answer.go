@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -67,7 +68,8 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 	}
 	if a.Elsewhere {
 		data["confirmed_here"] = false
-		resp.AddWarning("connection " + a.ID.Connection + " leads to another place now than when this password was confirmed; nothing there has confirmed it: " + command("read", placePrefix+a.ID.Connection))
+		resp = warn(resp, hint.Textf("connection %s leads to another place now than when this password was confirmed; nothing there has confirmed it: %s",
+			a.ID.Connection, hint.New("read", placePrefix+a.ID.Connection)))
 	}
 	return resp
 }

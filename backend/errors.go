@@ -9,25 +9,50 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // Errors cross to Vault by their type, and a wrapped one loses it: handlers return what this file
 // makes, as it is.
 
+// codedError is a message for clients with its HTTP status.
+type codedError struct {
+	code    int
+	message hint.Text
+}
+
+// Error implements error: without the mount's path, as a log line has it.
+func (e *codedError) Error() string { return e.message.String() }
+
+// Code implements logical.HTTPCodedError.
+func (e *codedError) Code() int { return e.code }
+
+// Text is the message with its hints.
+func (e *codedError) Text() hint.Text { return e.message }
+
+// hintedError is a failure without a status whose message may hold hints.
+type hintedError struct{ message hint.Text }
+
+// Error implements error.
+func (e *hintedError) Error() string { return e.message.String() }
+
+// Text is the message with its hints.
+func (e *hintedError) Text() hint.Text { return e.message }
+
 // invalidf refuses a request that is wrong in itself.
 func invalidf(format string, args ...any) error {
-	return logical.CodedError(http.StatusBadRequest, fmt.Sprintf(format, args...))
+	return &codedError{http.StatusBadRequest, hint.Textf(format, args...)}
 }
 
 // conflictf refuses a request that the present state forbids.
 func conflictf(format string, args ...any) error {
-	return logical.CodedError(http.StatusConflict, fmt.Sprintf(format, args...))
+	return &codedError{http.StatusConflict, hint.Textf(format, args...)}
 }
 
 // unavailablef answers a request that may succeed later.
 func unavailablef(format string, args ...any) error {
-	return logical.CodedError(http.StatusServiceUnavailable, fmt.Sprintf(format, args...))
+	return &codedError{http.StatusServiceUnavailable, hint.Textf(format, args...)}
 }
 
 // storageError wraps a failure of Vault's storage. The bare errors by which Vault routes a request to
@@ -55,35 +80,35 @@ func vaultError(what string, err error) error {
 	if errors.As(err, &coded) {
 		return coded
 	}
-	message := err.Error()
+	message := hint.Of(err)
 	if what != "" {
-		message = what + ": " + message
+		message = hint.Textf("%s: %s", what, message)
 	}
 	var failed *rotation.Error
 	if errors.As(err, &failed) {
-		return logical.CodedError(rotationStatus(failed.Kind), message)
+		return &codedError{rotationStatus(failed.Kind), message}
 	}
 	var refused *cloud.Error
 	if errors.As(err, &refused) {
-		return logical.CodedError(cloudStatus(refused.Kind), message)
+		return &codedError{cloudStatus(refused.Kind), message}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return logical.CodedError(http.StatusServiceUnavailable, message)
+		return &codedError{http.StatusServiceUnavailable, message}
 	}
-	return errors.New(message)
+	return &hintedError{message}
 }
 
-// withWayOut appends to an error what can be done about it, and keeps its status.
-func withWayOut(err error, way string) error {
+// withWayOut appends to an error what can be done about it, a string, hint or text, and keeps its status.
+func withWayOut(err error, way any) error {
 	err = vaultError("", err)
 	if errors.Is(err, logical.ErrReadOnly) {
 		return err
 	}
 	var coded logical.HTTPCodedError
 	if !errors.As(err, &coded) {
-		return errors.New(err.Error() + "; " + way)
+		return &hintedError{hint.Textf("%s; %s", err, way)}
 	}
-	return logical.CodedError(coded.Code(), coded.Error()+"; "+way)
+	return &codedError{coded.Code(), hint.Textf("%s; %s", coded, way)}
 }
 
 // rotationStatus is the HTTP status of a core's error kind.

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -21,12 +22,12 @@ func TestErrorStatus(t *testing.T) {
 		err  error
 		want int
 	}{
-		{&rotation.Error{Kind: rotation.Invalid, Message: "m"}, 400},
-		{&rotation.Error{Kind: rotation.NotFound, Message: "m"}, 400},
-		{&rotation.Error{Kind: rotation.Conflict, Message: "m"}, 409},
-		{&rotation.Error{Kind: rotation.NotReadable, Message: "m"}, 503},
-		{&rotation.Error{Kind: rotation.Unavailable, Message: "m"}, 503},
-		{&rotation.Error{Kind: "new kind", Message: "m"}, 500},
+		{&rotation.Error{Kind: rotation.Invalid, Message: hint.Plain("m")}, 400},
+		{&rotation.Error{Kind: rotation.NotFound, Message: hint.Plain("m")}, 400},
+		{&rotation.Error{Kind: rotation.Conflict, Message: hint.Plain("m")}, 409},
+		{&rotation.Error{Kind: rotation.NotReadable, Message: hint.Plain("m")}, 503},
+		{&rotation.Error{Kind: rotation.Unavailable, Message: hint.Plain("m")}, 503},
+		{&rotation.Error{Kind: "new kind", Message: hint.Plain("m")}, 500},
 		{cloud.Errorf(cloud.NotFound, "m"), 400},
 		{cloud.Errorf(cloud.Denied, "m"), 400},
 		{cloud.Errorf(cloud.Refused, "m"), 400},

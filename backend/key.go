@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -136,7 +137,7 @@ func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name
 			launched += ", whose fingerprint the cloud does not tell"
 		case prints.Contains(fingerprint):
 			launched += " with fingerprint " + fingerprint
-			advice = "the fingerprints agree, so the cloud's ciphertext is damaged, or something inside the server has replaced it"
+			advice = hint.Plain("the fingerprints agree, so the cloud's ciphertext is damaged, or something inside the server has replaced it")
 		default:
 			launched += " with fingerprint " + fingerprint
 		}
@@ -150,21 +151,21 @@ func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name
 }
 
 // rightKey is the way out where an instance's password was not encrypted for the key that was used.
-func rightKey(used string, c rotation.Ciphertext) string {
+func rightKey(used string, c rotation.Ciphertext) hint.Text {
 	name := similarName(c.Facts.KeyName)
-	advice := "store the private key of the key pair that the instance was launched with: " + writeKey(name)
+	advice := hint.Textf("store the private key of the key pair that the instance was launched with: %s", writeKey(name))
 	if name != used || c.Key != "" {
-		return advice + "; then give the role key=" + name
+		return hint.Textf("%s; then give the role key=%s", advice, name)
 	}
 	return advice
 }
 
 // storeKey tells how to store the private key of a key pair under its name.
-func storeKey(name string) string { return "store it: " + writeKey(name) }
+func storeKey(name string) hint.Text { return hint.Textf("store it: %s", writeKey(name)) }
 
-// writeKey is the command that stores a private key from a file that is called like it.
-func writeKey(name string) string {
-	return command("write", "keys/"+name, "private_key=@"+name+".pem")
+// writeKey stores a private key from a file that is called like it.
+func writeKey(name string) hint.Hint {
+	return hint.New("write", "keys/"+name, "private_key=@"+name+".pem")
 }
 
 var outsideNames = regexp.MustCompile(`[^\w-]+`)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-secure-stdlib/strutil"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // Who may have something decrypted with a key. Roles of every connection of a mount may name every key of it, and
@@ -22,10 +24,10 @@ func (k *privateKey) allows(connection string) bool {
 }
 
 // keyRefused says that a connection may not use a key, and what lets it.
-func keyRefused(name string, k *privateKey, connection string) string {
+func keyRefused(name string, k *privateKey, connection string) hint.Text {
 	allowed := append(slices.Clone(k.AllowedConnections), connection)
-	return fmt.Sprintf("keys/%s is not for connection %s: its %s leave that out. Use a key of the connection's own; or, if both are to be trusted alike, add it: %s",
-		name, connection, connectionsField, command("write", "keys/"+name, connectionsField+"="+strings.Join(allowed, ",")))
+	return hint.Textf("keys/%s is not for connection %s: its %s leave that out. Use a key of the connection's own; or, if both are to be trusted alike, add it: %s",
+		name, connection, connectionsField, hint.New("write", "keys/"+name, connectionsField+"="+strings.Join(allowed, ",")))
 }
 
 // excludedUsers warns of roles that name the key and whose connection may not use it.

@@ -170,7 +170,7 @@ func TestPanicInTheRegularWorkEndsOnlyItsPart(t *testing.T) {
 	if err := h.round(t.Context()); err != nil {
 		t.Errorf("the round: %v", err)
 	}
-	if f := h.refreshes.failures()["web"]; !strings.Contains(f.cause, "internal error (panic: ") {
+	if f := h.refreshes.failures()["web"]; !strings.Contains(f.cause.String(), "internal error (panic: ") {
 		t.Errorf("the look failed with %q", f.cause)
 	}
 	log.wants(t)

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 func (b *backend) pathCheck() *framework.Path {
@@ -50,18 +51,18 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 	if err != nil {
 		return nil, vaultError("connection "+name+": "+d.Title+" does not accept the credentials, so their permissions cannot be determined", err)
 	}
-	return &logical.Response{Data: checkData(permissions)}, nil
+	return &logical.Response{Data: checkData(name, permissions)}, nil
 }
 
 // checkData sums the permissions up.
-func checkData(permissions []cloud.Permission) map[string]any {
+func checkData(connection string, permissions []cloud.Permission) map[string]any {
 	verdict := cloud.PermissionGranted
 	missing := []string{}
 	all := make([]map[string]any, 0, len(permissions))
 	for _, p := range permissions {
 		all = append(all, map[string]any{
 			"action": p.Action, "purpose": p.Purpose, "required": p.Required,
-			"verdict": string(p.Verdict), "message": p.Message, "policy": p.Policy,
+			"verdict": string(p.Verdict), "message": hint.Within(p.Message, cloud.CheckHint(connection)), "policy": p.Policy,
 		})
 		switch {
 		case !p.Required || p.Verdict == cloud.PermissionGranted:

@@ -10,6 +10,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 func (b *backend) pathConfigList() *framework.Path {
@@ -101,7 +103,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 			return resp, err
 		}
 	}
-	return nil, conflictf("connection %s %s, several times; look at it, and write again: %s", name, errMeanwhile, command("read", "config/"+name))
+	return nil, conflictf("connection %s %s, several times; look at it, and write again: %s", name, errMeanwhile, hint.New("read", "config/"+name))
 }
 
 // verified is what a connection was when a write of it was verified.
@@ -158,9 +160,9 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*l
 	if err != nil {
 		return nil, err
 	}
-	var warnings []string
+	var warnings []hint.Text
 	if old != nil && old.RootRotation != nil && !sameCredentials(b.registry[next.Provider], old, next) {
-		warnings = append(warnings, next.abandon(name, b.clock.now()))
+		warnings = append(warnings, hint.Plain(next.abandon(name, b.clock.now())))
 	}
 	if next.verifies() {
 		known, err := b.knownInstances(ctx, name, old, next)
@@ -197,7 +199,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*l
 }
 
 // unservedRoles warns of roles on which a change of required_tags does not act at once.
-func (b *backend) unservedRoles(ctx context.Context, name string, old, next *connection) ([]string, error) {
+func (b *backend) unservedRoles(ctx context.Context, name string, old, next *connection) ([]hint.Text, error) {
 	if old == nil || len(next.RequiredTags) == 0 || maps.Equal(old.RequiredTags, next.RequiredTags) {
 		return nil, nil
 	}
@@ -205,11 +207,11 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", someOf(users), command("write -force", "roles/"+users[0]))}, nil
+	return []hint.Text{hint.Textf("required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", someOf(users), hint.New("write -force", "roles/"+users[0]))}, nil
 }
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.
-func (b *backend) excludedRoles(ctx context.Context, name string, c *connection) ([]string, error) {
+func (b *backend) excludedRoles(ctx context.Context, name string, c *connection) ([]hint.Text, error) {
 	users, err := b.rolesOf(ctx, name)
 	if err != nil {
 		return nil, err
@@ -218,7 +220,7 @@ func (b *backend) excludedRoles(ctx context.Context, name string, c *connection)
 	if len(users) == 0 {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("allowed_roles leaves out roles that use this connection, whose passwords can no longer be read: %s", someOf(users))}, nil
+	return []hint.Text{hint.Textf("allowed_roles leaves out roles that use this connection, whose passwords can no longer be read: %s", someOf(users))}, nil
 }
 
 func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -233,29 +235,29 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users), command("delete", "roles/"+users[0]))
+		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users), hint.New("delete", "roles/"+users[0]))
 	}
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return nil, vaultError("", err)
 	}
 	if use.Leases > 0 {
-		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, use.Leases, use.Accounts, command("list", "accounts/"+name))
+		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, use.Leases, use.Accounts, hint.New("list", "accounts/"+name))
 	}
 	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
-		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name, command("write -force", rotateRootPrefix+name), name)
+		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name, hint.New("write -force", rotateRootPrefix+name), name)
 	}
 	if err := b.connections.remove(ctx, name); err != nil {
 		return nil, err
 	}
 	b.core.ForgetConnection(name)
-	var warnings []string
+	var warnings []hint.Text
 	if left := c.leftoverIDs(); len(left) > 0 {
-		warnings = append(warnings, "failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+someOf(left))
+		warnings = append(warnings, hint.Plain("failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+someOf(left)))
 	}
 	if use.Owed > 0 {
-		warnings = append(warnings, fmt.Sprintf("accounts that were to be rotated, which does not happen without the connection: %d; clients whose leases have ended may still know their passwords; "+
-			"to let them be rotated, write the connection again: %s", use.Owed, command("list", "accounts/"+name)))
+		warnings = append(warnings, hint.Textf("accounts that were to be rotated, which does not happen without the connection: %d; clients whose leases have ended may still know their passwords; "+
+			"to let them be rotated, write the connection again: %s", use.Owed, hint.New("list", "accounts/"+name)))
 	}
 	return warned(warnings), nil
 }

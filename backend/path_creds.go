@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -126,7 +127,7 @@ func worthWaiting(path string, cause, told error) error {
 	if !errors.As(cause, &failed) || failed.Kind != rotation.NotReadable || failed.RetryAfter == 0 || failed.RetryAfter > maxWait {
 		return told
 	}
-	return withWayOut(told, "try again, or wait for it: "+command("read", path, fmt.Sprintf("wait=%ds", int(maxWait.Seconds()))))
+	return withWayOut(told, hint.Textf("try again, or wait for it: %s", hint.New("read", path, fmt.Sprintf("wait=%ds", int(maxWait.Seconds())))))
 }
 
 // forgotten tells the way out where a role maps to an account, or has a group, of which there is no
@@ -142,7 +143,7 @@ func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, er
 }
 
 func noRecord(role string) error {
-	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to recreate it: %s", role, command("write -force", "roles/"+role))
+	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to recreate it: %s", role, hint.New("write -force", "roles/"+role))
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
@@ -184,7 +185,7 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		}
 	}
 	if r.Users[instance] == "" {
-		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance, command("list", "instances/"+name))
+		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance, hint.New("list", "instances/"+name))
 	}
 	id := r.account(instance)
 	return id, b.checkBound(ctx, name, id)
@@ -198,10 +199,10 @@ func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) e
 	case err != nil:
 		return vaultError("", err)
 	case found && bound != name && bound != "":
-		return conflictf("account %s has moved to role %s; read it there: %s", id, bound, command("read", "creds/"+bound+"/"+id.InstanceID))
+		return conflictf("account %s has moved to role %s; read it there: %s", id, bound, hint.New("read", "creds/"+bound+"/"+id.InstanceID))
 	case found && bound != name:
 		return conflictf("account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; or take the account back: %s",
-			id, name, command("delete", "roles/"+name), command("write -force", "roles/"+name))
+			id, name, hint.New("delete", "roles/"+name), hint.New("write -force", "roles/"+name))
 	}
 	return nil
 }
@@ -215,14 +216,14 @@ func onlyAccount(name string, r *role) (rotation.ID, error) {
 	case 1:
 		return r.account(instances[0]), nil
 	}
-	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name, len(instances), command("read", "creds/"+name+"/"+instances[0]), someOf(instances))
+	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name, len(instances), hint.New("read", "creds/"+name+"/"+instances[0]), someOf(instances))
 }
 
 // noInstance refuses a request about a role that is bound to no instance.
 func noInstance(name string) error {
-	return invalidf("role %s has no instance at the moment; to look for them again: %s", name, command("list", "instances/"+name))
+	return invalidf("role %s has no instance at the moment; to look for them again: %s", name, hint.New("list", "instances/"+name))
 }
 
 func unknownRole(name string) error {
-	return invalidf("unknown role %s; write roles/%s first, or take one of: %s", name, name, command("list", "roles"))
+	return invalidf("unknown role %s; write roles/%s first, or take one of: %s", name, name, hint.New("list", "roles"))
 }

@@ -47,6 +47,5 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	}
 	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.
 	resp := logical.ListResponseWithInfo(ids, info)
-	resp.Warnings = warnings
-	return resp, nil
+	return warn(resp, warnings...), nil
 }

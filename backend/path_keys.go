@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
@@ -215,9 +216,9 @@ func refusedKey(name string, err error) error {
 		fields[0] = "private_key=@new.pem"
 	}
 	if encrypted || errors.Is(err, password.ErrPassphraseMissing) || errors.Is(err, password.ErrPassphraseWrong) {
-		fields = append(fields, "passphrase="+secretFile("passphrase"))
+		fields = append(fields, "passphrase="+hint.File("passphrase"))
 	}
-	return invalidf("%s; then: %s", err, command("write", "keys/"+name, fields...))
+	return invalidf("%s; then: %s", err, hint.New("write", "keys/"+name, fields...))
 }
 
 // newKey makes the key that a write asks for.
@@ -260,7 +261,7 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users), command("write", "roles/"+users[0], "key=OTHER"))
+		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users), hint.New("write", "roles/"+users[0], "key=OTHER"))
 	}
 	stored, _, err := b.loadKey(ctx, name)
 	if err != nil || stored == nil {
@@ -272,7 +273,7 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 	}
 	if waiting != nil {
 		return nil, conflictf("keys/%s: account %s of role %s still waits for an initial password that only this key decrypts; read that first: %s; or delete the role: %s",
-			name, waiting.ID, waiting.Role, command("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID), command("delete", "roles/"+waiting.Role))
+			name, waiting.ID, waiting.Role, hint.New("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID), hint.New("delete", "roles/"+waiting.Role))
 	}
 	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
 		return nil, storageError("delete", keyPrefix+name, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -79,11 +80,6 @@ func movedResponse() map[string]*framework.FieldSchema {
 	return fields
 }
 
-// moveCommand lets an account move.
-func moveCommand(id rotation.ID, role string) string {
-	return command("write", "accounts/"+id.String()+"/move", "role="+role)
-}
-
 func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	view, err := b.accountNamed(ctx, data)
 	if err != nil {
@@ -98,10 +94,10 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 	if view, err = b.core.Move(ctx, id, name); err != nil {
 		return nil, vaultError("", err)
 	}
-	var warnings []string
+	var warnings []hint.Text
 	if view.Role != name && r != nil && r.InstanceTags != nil {
 		if _, _, err := b.refreshRole(ctx, name); err != nil {
-			warnings = append(warnings, "the account may move, and role "+name+" has not taken it yet, which is tried again within ten minutes: "+err.Error())
+			warnings = append(warnings, hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", name, err))
 		}
 		if view, err = b.core.Inspect(ctx, id); err != nil || view == nil {
 			return nil, vaultError("", err)
@@ -111,11 +107,12 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 	case view.Role == name && before.Role != name:
 		b.Logger().Info("an account was moved to another role", "account", id.String(), "from", owner(before), "to", name)
 		if !view.Settings.CanReset && currentVersion(view) > 0 {
-			warnings = append(warnings, "role "+name+" cannot have a password set, so its readers are given none that those of another role know: change it inside the server, then record it: "+
-				command("write", "import/"+id.String(), "password=@password.txt"))
+			warnings = append(warnings, hint.Textf("role %s cannot have a password set, so its readers are given none that those of another role know: "+
+				"change it inside the server, then record it: %s", name, id.ImportHint()))
 		}
 	case view.Role != name && len(warnings) == 0:
-		warnings = append(warnings, "the account moves when role "+name+" has its instance: write the role with instance_ids or instance_tags that match it: "+command("read", "roles/"+name))
+		warnings = append(warnings, hint.Textf("the account moves when role %s has its instance: write the role with instance_ids or instance_tags that match it: %s",
+			name, hint.New("read", "roles/"+name)))
 	}
 	moved := map[string]any{}
 	all := accountData(view)
@@ -124,7 +121,7 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 			moved[field] = value
 		}
 	}
-	return &logical.Response{Data: moved, Warnings: warnings}, nil
+	return warn(&logical.Response{Data: moved}, warnings...), nil
 }
 
 // owner is the role that an account has, or had last.
@@ -205,7 +202,7 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 			}
 		}
 	}
-	var warnings []string
+	var warnings []hint.Text
 	if r != nil && r.InstanceTags != nil {
 		how := refresh{linger: b.lingerAll}
 		if from == "" {
@@ -217,7 +214,7 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	}
 	b.Logger().Warn("a role takes accounts over", "role", name, "from", from, "accounts", len(taken.ids))
 	accounts := taken.names()
-	return &logical.Response{Warnings: warnings, Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)], "count": len(accounts)}}, nil
+	return warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)], "count": len(accounts)}}, warnings...), nil
 }
 
 // takenOver are the accounts that an administrator lets a role take over.

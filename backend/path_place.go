@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -96,11 +97,11 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		}
 	}
 	if given != 1 {
-		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s", command("read", placePrefix+name))
+		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s", hint.New("read", placePrefix+name))
 	}
 	for field, place := range map[string]string{"trust": trust, "forget": forget} {
 		if place != "" && !placeForm.MatchString(place) {
-			return nil, invalidf("%s: must be a fingerprint that this shows: %s", field, command("read", placePrefix+name))
+			return nil, invalidf("%s: must be a fingerprint that this shows: %s", field, hint.New("read", placePrefix+name))
 		}
 	}
 	defer lock(b.connectionLocks, name)()
@@ -113,7 +114,7 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	case forget != "":
 		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
 		if err == nil && count == 0 {
-			return nil, invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget, command("read", placePrefix+name))
+			return nil, invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget, hint.New("read", placePrefix+name))
 		}
 		err = vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
 	case claim != "":
@@ -132,7 +133,7 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 // that nobody can lead the connection elsewhere between the look and the word.
 func (b *backend) trustPlace(ctx context.Context, name string, c *connection, d cloud.Descriptor, place rotation.Place) (int, error) {
 	if here := c.place(d); place != here {
-		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place), command("read", placePrefix+name))
+		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place), hint.New("read", placePrefix+name))
 	}
 	old, err := b.places.get(ctx, name)
 	if err != nil {

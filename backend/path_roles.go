@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -166,7 +167,7 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*log
 
 // chooseMembers finds out which instances a role means. adjust tells that they are those of before, and that no
 // cloud was asked.
-func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor, in input) (members []member, adjust bool, warnings []string, err error) {
+func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor, in input) (members []member, adjust bool, warnings []hint.Text, err error) {
 	if needsCloud(old, next, in, d) {
 		members, warnings, err = b.lookUp(ctx, next, c, d)
 		return members, false, warnings, err
@@ -181,13 +182,13 @@ func (b *backend) chooseMembers(ctx context.Context, name string, old, next *rol
 	}
 	members, warnings, err = b.lookUp(ctx, next, c, d)
 	if err != nil && whole {
-		return bound, true, []string{"nothing has changed, and the instances could not be looked at: " + err.Error()}, nil
+		return bound, true, []hint.Text{hint.Textf("nothing has changed, and the instances could not be looked at: %s", err)}, nil
 	}
 	return members, false, warnings, err
 }
 
 // lookUp asks the cloud for a role's instances.
-func (b *backend) lookUp(ctx context.Context, r *role, c *connection, d cloud.Descriptor) ([]member, []string, error) {
+func (b *backend) lookUp(ctx context.Context, r *role, c *connection, d cloud.Descriptor) ([]member, []hint.Text, error) {
 	v, err := b.newResolver(ctx, r, c, d)
 	if err != nil {
 		return nil, nil, err
@@ -196,12 +197,13 @@ func (b *backend) lookUp(ctx context.Context, r *role, c *connection, d cloud.De
 }
 
 // mountWarnings tells where the mount's tuning cuts the role's leases short.
-func (b *backend) mountWarnings(r *role) []string {
+func (b *backend) mountWarnings(r *role) []hint.Text {
 	limit := b.System().MaxLeaseTTL()
 	if r.Mode != rotation.Leased || limit <= 0 || r.maxTTL() <= limit {
 		return nil
 	}
-	return []string{fmt.Sprintf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: vault secrets tune -max-lease-ttl=%ds %s", inWords(r.maxTTL()), inWords(limit), seconds(r.maxTTL()), documentedMount)}
+	return []hint.Text{hint.Textf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: %s",
+		inWords(r.maxTTL()), inWords(limit), hint.New(fmt.Sprintf("secrets tune -max-lease-ttl=%ds", seconds(r.maxTTL())), ""))}
 }
 
 func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {

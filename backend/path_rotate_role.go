@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -71,7 +72,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 			return nil, err
 		}
 		if r.shared() {
-			return nil, conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name, command("write -force", "rotate-role/"+name))
+			return nil, conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name, hint.New("write -force", "rotate-role/"+name))
 		}
 		view, err := b.core.Rotate(ctx, id, wait)
 		if err != nil {
@@ -91,7 +92,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 	for id, outcome := range b.rotateAll(ctx, name, r, wait) {
 		if outcome.err != nil {
 			failures, first = failures+1, b.forgotten(ctx, name, id, outcome.err)
-			accounts[id.InstanceID] = map[string]any{"username": id.Username, "error": first.Error()}
+			accounts[id.InstanceID] = map[string]any{"username": id.Username, "error": hint.Of(first)}
 			continue
 		}
 		accounts[id.InstanceID] = rotationState(outcome.view)
@@ -119,7 +120,7 @@ func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait ti
 		case err != nil:
 			return nil, vaultError("", err)
 		case view == nil:
-			accounts[instance] = map[string]any{"username": id.Username, "error": noRecord(name).Error()}
+			accounts[instance] = map[string]any{"username": id.Username, "error": hint.Of(noRecord(name))}
 		default:
 			accounts[instance] = rotationState(view)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -140,7 +141,7 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	}
 	number := data.Get("version").(int)
 	if number == currentVersion(view) {
-		return nil, conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID, command("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
+		return nil, conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID, hint.New("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
 	}
 	skip, err := skipsRotation(view, data)
 	if err != nil {
@@ -165,7 +166,7 @@ func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (
 		return nil, vaultError("", err)
 	}
 	if view == nil {
-		return nil, invalidf("there is no account %s; list the accounts with: %s; or write its role first", id, command("list", "accounts/"+id.Connection))
+		return nil, invalidf("there is no account %s; list the accounts with: %s; or write its role first", id, hint.New("list", "accounts/"+id.Connection))
 	}
 	return view, nil
 }

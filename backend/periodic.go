@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -62,7 +63,7 @@ type refreshes struct {
 type failedLook struct {
 	at    time.Time
 	since time.Time // of the first failure in a row
-	cause string
+	cause hint.Text
 }
 
 // due returns the roles to look at now, those first that have waited longest, and forgets roles that
@@ -113,7 +114,7 @@ func (r *refreshes) ended(role string, err error, now time.Time) {
 		delete(r.failed, role)
 		return
 	}
-	f := failedLook{at: now, since: now, cause: err.Error()}
+	f := failedLook{at: now, since: now, cause: hint.Of(err)}
 	if before, ok := r.failed[role]; ok {
 		f.since = before.since
 	}
@@ -220,7 +221,7 @@ func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share
 		return err
 	}
 	for _, warning := range warnings {
-		b.Logger().Debug("resolved the tags of a role", "role", name, "warning", warning)
+		b.Logger().Debug("resolved the tags of a role", "role", name, "warning", warning.String())
 	}
 	return nil
 }

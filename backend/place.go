@@ -3,12 +3,12 @@ package backend
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -130,7 +130,7 @@ func tellAccount(ctx context.Context, p cloud.Provider) string {
 
 // settlePlace completes a connection that is about to be stored with what is known of its cloud account, and warns
 // where it leads to another place than its accounts are at.
-func (b *backend) settlePlace(ctx context.Context, name string, old, next *connection, told string) ([]string, error) {
+func (b *backend) settlePlace(ctx context.Context, name string, old, next *connection, told string) ([]hint.Text, error) {
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return nil, vaultError("", err)
@@ -152,7 +152,7 @@ func (b *backend) settlePlace(ctx context.Context, name string, old, next *conne
 	if unproven == 0 {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("connection %s leads to another place than before, or with other credentials, and that it is the same account of the cloud is not proven: for %d accounts what it says about "+
+	return []hint.Text{hint.Textf("connection %s leads to another place than before, or with other credentials, and that it is the same account of the cloud is not proven: for %d accounts what it says about "+
 		"existing servers (that they are gone, their initial passwords, their addresses) is not believed, and passwords that were on their way are not sent there; to see the places, and to say that one is right: %s",
-		name, unproven, command("read", placePrefix+name))}, nil
+		name, unproven, hint.New("read", placePrefix+name))}, nil
 }

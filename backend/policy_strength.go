@@ -2,8 +2,9 @@ package backend
 
 import (
 	"context"
-	"fmt"
 	"math"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 const (
@@ -15,7 +16,7 @@ const (
 )
 
 // policyWarnings warns of a policy whose passwords can be guessed, when somebody names it.
-func (b *backend) policyWarnings(ctx context.Context, in input, policy string) []string {
+func (b *backend) policyWarnings(ctx context.Context, in input, policy string) []hint.Text {
 	if policy == "" || !in.gives("password_policy") {
 		return nil
 	}
@@ -30,7 +31,7 @@ func (b *backend) policyWarnings(ctx context.Context, in input, policy string) [
 		samples = append(samples, sample)
 	}
 	if bits := strength(samples); bits < weakPolicy {
-		return []string{fmt.Sprintf("password_policy: passwords of policy %s have about %d bits (estimated from %d), which can be guessed; let it have more characters, or more kinds of them: at least %d bits",
+		return []hint.Text{hint.Textf("password_policy: passwords of policy %s have about %d bits (estimated from %d), which can be guessed; let it have more characters, or more kinds of them: at least %d bits",
 			policy, int(bits), policySamples, weakPolicy)}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // page answers a LIST with the part of the sorted names that the fields after and limit ask for.
@@ -38,12 +40,7 @@ func paged(names []string, data *framework.FieldData) ([]string, error) {
 }
 
 // warned answers a write that succeeded: nothing, or the warnings.
-func warned(warnings []string) *logical.Response {
-	if len(warnings) == 0 {
-		return nil
-	}
-	return &logical.Response{Warnings: warnings}
-}
+func warned(warnings []hint.Text) *logical.Response { return warn(nil, warnings...) }
 
 // maxWait keeps a waiting request below the 90 s that Vault lets a request run by default
 // (max_request_duration of the listener), and below the 60 s of its clients' default time-out.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -69,9 +70,13 @@ type role struct {
 
 // roleConflict is an instance that a role was not bound to.
 type roleConflict struct {
-	InstanceID string `json:"instance_id"`
-	Username   string `json:"username"`
-	Reason     string `json:"reason"`
+	InstanceID string    `json:"instance_id"`
+	Username   string    `json:"username"`
+	Reason     hint.Text `json:"reason"`
+}
+
+func (c roleConflict) equal(other roleConflict) bool {
+	return c.InstanceID == other.InstanceID && c.Username == other.Username && c.Reason.Equal(other.Reason)
 }
 
 func decodeRole(raw []byte) (*role, error) {

@@ -3,7 +3,6 @@ package backend
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -37,7 +37,7 @@ type change struct {
 	bound    []rotation.Binding
 	fresh    []rotation.ID   // accounts whose first rotation is to start
 	losers   map[string]bool // roles that accounts have come from
-	warnings []string
+	warnings []hint.Text
 }
 
 // apply binds the members and stores the role with its new mapping. The caller holds the role's lock.
@@ -162,9 +162,9 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 			return nil, withWayOut(err, c.freeAccount(err))
 		default:
 			conflict = err
-			reason := withWayOut(err, c.freeAccount(err)).Error()
+			reason := hint.Of(withWayOut(err, c.freeAccount(err)))
 			c.next.noteConflict(binding.ID, reason)
-			c.warnings = append(c.warnings, "left out: "+reason)
+			c.warnings = append(c.warnings, hint.Textf("left out: %s", reason))
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
@@ -201,18 +201,18 @@ func (c *change) had(id rotation.ID) bool {
 
 // freeAccount is the way out of a conflict over an account that another role has, or another connection of
 // the role's. It never sends anybody to delete an account: the server exists, and its passwords would be lost.
-func (c *change) freeAccount(err error) string {
+func (c *change) freeAccount(err error) hint.Text {
 	var failed *rotation.Error
 	if !errors.As(err, &failed) || failed.Holder == nil {
-		return "take it out of that role"
+		return hint.Plain("take it out of that role")
 	}
 	holder := failed.Holder.Connection
 	if holder != c.next.Connection {
-		return fmt.Sprintf("an account stays with its connection, since its passwords are kept with it: leave the server to a role with connection=%s, and do not delete the account. "+
-			"If the same cloud account is to be reached with other credentials or endpoints, write them to that connection: %s", holder, command("read", "config/"+holder))
+		return hint.Textf("an account stays with its connection, since its passwords are kept with it: leave the server to a role with connection=%s, and do not delete the account. "+
+			"If the same cloud account is to be reached with other credentials or endpoints, write them to that connection: %s", holder, hint.New("read", "config/"+holder))
 	}
-	return fmt.Sprintf("someone who may write the account can move it: %s; or, for all of that role: %s", moveCommand(*failed.Holder, c.name),
-		command("write", takeOverPrefix+c.name, "from="+failed.HolderRole))
+	return hint.Textf("someone who may write the account can move it: %s; or, for all of that role: %s", failed.Holder.MoveHint(c.name),
+		hint.New("write", takeOverPrefix+c.name, "from="+failed.HolderRole))
 }
 
 // waits reports whether a conflict ends with an operator's word that the account moves.
@@ -225,7 +225,7 @@ func waits(err error) bool {
 const maxConflicts = 100
 
 // noteConflict keeps for status that the role was not bound to an account.
-func (r *role) noteConflict(id rotation.ID, reason string) {
+func (r *role) noteConflict(id rotation.ID, reason hint.Text) {
 	r.ConflictCount++
 	if len(r.Conflicts) < maxConflicts {
 		r.Conflicts = append(r.Conflicts, roleConflict{InstanceID: id.InstanceID, Username: id.Username, Reason: reason})
@@ -304,7 +304,7 @@ func (c *change) startFirst(ctx context.Context) {
 		if err := c.b.core.RotateNew(ctx, id); err != nil {
 			mu.Lock()
 			defer mu.Unlock()
-			c.warnings = append(c.warnings, "account "+id.String()+" was not made due, write rotate-role/"+c.name+": "+err.Error())
+			c.warnings = append(c.warnings, hint.Textf("account %s was not made due, write rotate-role/%s: %s", id, c.name, err))
 		}
 		return nil // a warning is enough
 	})

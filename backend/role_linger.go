@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -180,7 +181,7 @@ func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, 
 func (r *role) noteKept(id rotation.ID, rival string) {
 	if len(r.Kept) < maxConflicts {
 		r.Kept = append(r.Kept, roleConflict{InstanceID: id.InstanceID, Username: id.Username,
-			Reason: "its tags do not match any more, and those of role " + rival + " do; it stays until it is moved: " + moveCommand(id, rival)})
+			Reason: hint.Textf("its tags do not match any more, and those of role %s do; it stays until it is moved: %s", rival, id.MoveHint(rival))})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -38,7 +39,7 @@ func (r *resolutions) begin(role string, now time.Time) bool {
 
 // refreshRole resolves a role's tags anew because a client asks, and binds what has come; nothing leaves the
 // role by that. It returns the role as it is then, or nil if there is none. Roles with listed instances mean what they meant.
-func (b *backend) refreshRole(ctx context.Context, name string) (*role, []string, error) {
+func (b *backend) refreshRole(ctx context.Context, name string) (*role, []hint.Text, error) {
 	r, warnings, err := b.refreshTags(ctx, name, refresh{linger: b.lingerAll})
 	if err == nil && r != nil && r.InstanceTags != nil {
 		b.refreshes.ended(name, nil, b.clock.now())
@@ -56,7 +57,7 @@ type refresh struct {
 	taken *takenOver
 }
 
-func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []string, error) {
+func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []hint.Text, error) {
 	old, err := b.roles.get(ctx, name)
 	if err != nil || old == nil || old.InstanceTags == nil {
 		return old, nil, err
@@ -91,7 +92,7 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 		return nil, nil, err
 	}
 	defer unlock()
-	if unchanged(old, members) && old.ConflictCount == 0 && how.taken == nil && slices.Equal(old.Kept, next.Kept) {
+	if unchanged(old, members) && old.ConflictCount == 0 && how.taken == nil && slices.EqualFunc(old.Kept, next.Kept, roleConflict.equal) {
 		return old, warnings, b.describeMembers(ctx, old, members)
 	}
 	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true, taken: how.taken}

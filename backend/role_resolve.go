@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -64,14 +65,14 @@ func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d clo
 // resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.
 // Of listed instances each must exist and fit. Tags may match instances that do not fit: these are
 // left out with a warning, unless none is left.
-func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
+func (v *resolver) resolve(ctx context.Context) ([]member, []hint.Text, error) {
 	instances, err := v.instances(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	slices.SortFunc(instances, cloud.CompareInstances)
 	var members []member
-	var warnings []string
+	var warnings []hint.Text
 	var unfit error
 	for _, i := range instances {
 		username, err := v.fit(ctx, i)
@@ -82,17 +83,17 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 			return nil, nil, err
 		case v.bound[i.ID] != "":
 			members = append(members, member{instance: i, username: v.bound[i.ID], at: v.at})
-			warnings = append(warnings, "kept, but: "+err.Error())
+			warnings = append(warnings, hint.Textf("kept, but: %s", err))
 		default:
 			unfit = err
-			warnings = append(warnings, "left out: "+err.Error())
+			warnings = append(warnings, hint.Textf("left out: %s", err))
 		}
 	}
 	if len(members) == 0 && unfit != nil {
 		return nil, nil, unfit
 	}
 	if len(instances) == 0 {
-		warnings = append(warnings, "instance_tags: no instance carries these tags at the moment")
+		warnings = append(warnings, hint.Plain("instance_tags: no instance carries these tags at the moment"))
 	}
 	if err := v.checkPermission(ctx, members); err != nil {
 		return nil, nil, err
@@ -104,11 +105,11 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []string, error) {
 }
 
 // atMostTen keeps a response readable when a whole fleet is left out.
-func atMostTen(warnings []string) []string {
+func atMostTen(warnings []hint.Text) []hint.Text {
 	if len(warnings) <= maxNamed {
 		return warnings
 	}
-	return append(warnings[:maxNamed:maxNamed], fmt.Sprintf("and %d warnings more", len(warnings)-maxNamed))
+	return append(warnings[:maxNamed:maxNamed], hint.Textf("and %d warnings more", len(warnings)-maxNamed))
 }
 
 // instances describes what the role's mapping means.
@@ -148,7 +149,7 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 	}
 	if len(missing) > 0 {
 		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account. For those that it sees: %s",
-			v.role.Connection, v.place(), someOf(missing), command("list -detailed", "discover/"+v.role.Connection))
+			v.role.Connection, v.place(), someOf(missing), hint.New("list -detailed", "discover/"+v.role.Connection))
 	}
 	if unserved := v.unserved(found); len(unserved) > 0 {
 		return nil, invalidf("instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; tag them, or take them off the list",
@@ -233,7 +234,7 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			if v.cloud.CanReset() {
 				out = fmt.Sprintf("use source=%s, log in with the instance's key pair", rotation.FromReset)
 			}
-			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s", i.ID, v.cloud.Title, out, command("list -detailed", "discover/"+v.role.Connection))
+			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s", i.ID, v.cloud.Title, out, hint.New("list -detailed", "discover/"+v.role.Connection))
 		}
 		if err := v.checkKey(ctx, i); err != nil {
 			return "", err

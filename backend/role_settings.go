@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -60,7 +61,7 @@ func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]mem
 
 // refit checks what a write changes of how passwords are made against the instances as they are known. It needs no
 // cloud: only whether a server runs nobody knows without one, and where that is refused it is not believed to.
-func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d cloud.Descriptor, members []member) ([]string, error) {
+func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d cloud.Descriptor, members []member) ([]hint.Text, error) {
 	was, _ := old.resetMethod(d)
 	is, _ := next.resetMethod(d)
 	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() {
@@ -70,10 +71,10 @@ func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d c
 	if err != nil {
 		return nil, err
 	}
-	var warnings []string
+	var warnings []hint.Text
 	if is.MayStop && next.Mode == rotation.Leased && !next.forceStop() && old.forceStop() {
 		if err := v.seeStates(ctx, members); err != nil {
-			warnings = append(warnings, "force_stop: false; where servers run, the end of a lease rotates nothing any more. Which ones do could not be seen: "+err.Error())
+			warnings = append(warnings, hint.Textf("force_stop: false; where servers run, the end of a lease rotates nothing any more. Which ones do could not be seen: %s", err))
 		}
 	}
 	for _, m := range members {
@@ -87,7 +88,7 @@ func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d c
 			if next.InstanceTags == nil {
 				return nil, err
 			}
-			warnings = append(warnings, "kept, but: "+err.Error())
+			warnings = append(warnings, hint.Textf("kept, but: %s", err))
 		}
 	}
 	v.role = next

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -64,7 +65,7 @@ func TestReservesAreLargeEnough(t *testing.T) {
 	}
 	var conflicts role
 	for range maxConflicts {
-		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername, Reason: strings.Repeat("r", 400)})
+		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername, Reason: hint.Plain(strings.Repeat("r", 400))})
 	}
 	for name, c := range map[string]struct {
 		entry   any

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -43,10 +44,10 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 	in.text("connection", &next.Connection)
 	switch {
 	case next.Connection == "":
-		return refuse(invalidf("connection: required; name one of: %s", command("list", "config")))
+		return refuse(invalidf("connection: required; name one of: %s", hint.New("list", "config")))
 	case old != nil && next.Connection != old.Connection:
 		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other servers write another role. "+
-			"To reach the same servers with other credentials or endpoints, write these to that connection: %s", old.Connection, command("read", "config/"+old.Connection)))
+			"To reach the same servers with other credentials or endpoints, write these to that connection: %s", old.Connection, hint.New("read", "config/"+old.Connection)))
 	case !isName(next.Connection):
 		return refuse(invalidf("connection: %.40q is no name of a connection", next.Connection))
 	}
@@ -55,7 +56,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	if c == nil {
-		return refuse(invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection, next.Connection, command("list", "config")))
+		return refuse(invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection, next.Connection, hint.New("list", "config")))
 	}
 	if !c.allows(name) {
 		return refuse(invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.allowing(next.Connection, name)))
@@ -202,7 +203,9 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 }
 
 // deleteRole is the command that deletes the role which is written.
-func (n input) deleteRole() string { return command("delete", "roles/"+n.data.Get("name").(string)) }
+func (n input) deleteRole() hint.Hint {
+	return hint.New("delete", "roles/"+n.data.Get("name").(string))
+}
 
 // checkLeaseFields checks the fields of leased roles.
 func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
@@ -323,7 +326,7 @@ func checkInitialFields(r, _ *role, in input, d cloud.Descriptor) error {
 		return invalidf("clear_initial: %s cannot delete its copy of an initial password; leave it out", d.Title)
 	}
 	if r.Key != "" && !isName(r.Key) {
-		return invalidf("key: %.40q is not the name of a key in keys/; list them with: %s", r.Key, command("list", "keys"))
+		return invalidf("key: %.40q is not the name of a key in keys/; list them with: %s", r.Key, hint.New("list", "keys"))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // rootStep is how far the replacement of a connection's credential has come. Each step is stored
@@ -36,7 +37,7 @@ type rootRotation struct {
 	// rootCreated. NewID is the id of that credential, also after it.
 	New       cloud.Values `json:"new,omitempty"`
 	NewID     string       `json:"new_id,omitempty"`
-	LastError string       `json:"last_error,omitempty"`
+	LastError hint.Text    `json:"last_error,omitzero"`
 }
 
 // leftover is a credential that exists at the cloud, as far as is known, because a rotation failed,
@@ -44,7 +45,7 @@ type rootRotation struct {
 type leftover struct {
 	ID     string    `json:"id"`
 	Since  time.Time `json:"since"`
-	Reason string    `json:"reason"`
+	Reason hint.Text `json:"reason"`
 }
 
 // withCredential is the connection with another credential of its identity, in place of whatever it
@@ -61,7 +62,7 @@ func (c *connection) uses(id string) bool {
 }
 
 // leave notes that a credential stays behind at the cloud.
-func (c *connection) leave(id, reason string, now time.Time) {
+func (c *connection) leave(id string, reason hint.Text, now time.Time) {
 	known := slices.ContainsFunc(c.Leftovers, func(l leftover) bool { return l.ID == id })
 	if id == "" || known || c.uses(id) {
 		return
@@ -83,7 +84,7 @@ func (c *connection) leftoverIDs() []string {
 func (c *connection) abandon(name string, now time.Time) string {
 	r := c.RootRotation
 	c.RootRotation = nil
-	const reason = "config/ was written while rotate-root was unfinished"
+	reason := hint.Plain("config/ was written while rotate-root was unfinished")
 	switch r.Step {
 	case rootCreating:
 		return "an unfinished rotate-root/" + name + " of " + timestamp(r.Started) + " was abandoned; it may have made a credential next to " + r.OldID + ": look for it at the cloud, and delete it"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -117,7 +118,7 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 	}
 	return w.save(ctx, func(c *connection) {
 		for _, id := range unknown {
-			c.leave(id, "made while rotate-root waited for an answer that was lost, and its secret with it", w.b.clock.now())
+			c.leave(id, hint.Plain("made while rotate-root waited for an answer that was lost, and its secret with it"), w.b.clock.now())
 		}
 		c.RootRotation = nil
 	})
@@ -205,15 +206,15 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 		}
 		return rotator.DeleteCredential(ctx, id)
 	}()
-	reason := ""
+	var reason hint.Text
 	if err != nil {
-		reason = "made by rotate-root, of no use, and could not be deleted: " + err.Error()
+		reason = hint.Textf("made by rotate-root, of no use, and could not be deleted: %s", err)
 		w.b.Logger().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id, "error", err)
-		cause = withWayOut(cause, "the new credential "+id+" is not used and could not be deleted ("+err.Error()+"): delete it at the cloud")
+		cause = withWayOut(cause, hint.Textf("the new credential %s is not used and could not be deleted (%s): delete it at the cloud", id, err))
 	}
 	if saveErr := w.save(ctx, func(c *connection) {
 		c.RootRotation = nil
-		if reason != "" {
+		if !reason.IsZero() {
 			c.leave(id, reason, w.b.clock.now())
 		}
 	}); saveErr != nil {
@@ -294,7 +295,7 @@ func (w *rootWork) noting(ctx context.Context, failed error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
 	record := *w.c.RootRotation
-	record.LastError = failed.Error()
+	record.LastError = hint.Of(failed)
 	if err := w.save(ctx, func(c *connection) { c.RootRotation = &record }); err != nil {
 		w.b.Logger().Warn("the state of a rotation could not be stored", "connection", w.name, "error", err)
 	}

@@ -85,7 +85,7 @@ func (b *backend) renewPassword(ctx context.Context, req *logical.Request, _ *fr
 func refusedRenewal(err error) (*logical.Response, error) {
 	var failed *rotation.Error
 	if errors.As(err, &failed) && failed.Kind != rotation.Unavailable {
-		return logical.ErrorResponse(failed.Message), nil
+		return &logical.Response{Data: map[string]any{"error": failed.Message}}, nil // logical.ErrorResponse takes a string
 	}
 	return nil, vaultError("", err)
 }

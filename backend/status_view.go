@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -165,7 +166,7 @@ func (b *backend) connectionStates(ctx context.Context, known map[string]rotatio
 		}
 		state := known[name]
 		if err != nil {
-			state.LastError = err.Error()
+			state.LastError = hint.Of(err)
 			states[name] = connectionState(state)
 		}
 		if c != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // HandleRequest is the one wrapper around every path. It turns panics into errors, and refuses fields that a write does not know,
@@ -42,14 +42,15 @@ func (b *backend) handle(ctx context.Context, req *logical.Request) (*logical.Re
 		}
 		return resp, keepReferences(resp)
 	default: // leases, rollback: no client's fields
-		return b.Backend.HandleRequest(ctx, req)
+		resp, err := b.Backend.HandleRequest(ctx, req)
+		return atMount(req, resp, err)
 	}
 	resp, err := b.handleStrictly(ctx, req)
-	return responseAtMount(resp, req.MountPoint), errorAtMount(err, req.MountPoint)
+	return atMount(req, resp, err)
 }
 
 func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*logical.Response, error) {
-	var ignored []string
+	var ignored []hint.Text
 	if len(req.Data) > 0 { // most reads have no fields, and finding the path takes as long as the read itself
 		if path := b.Route(req.Path); path != nil && path.Operations[req.Operation] != nil {
 			var err error
@@ -64,9 +65,7 @@ func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*lo
 		return nil, b.unsupported(req)
 	}
 	if resp != nil && err == nil {
-		for _, warning := range ignored {
-			resp.AddWarning(warning)
-		}
+		resp = warn(resp, ignored...)
 	}
 	return resp, err
 }
@@ -83,7 +82,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 // checkFields refuses what the path's schema does not allow for the operation, and returns the request with
 // its values as they were written. A read goes on without fields that it does not know, and warns of them:
 // clients add some to every read (version, ttl), and nothing that matters is lost with them.
-func checkFields(path *framework.Path, req *logical.Request) (*logical.Request, []string, error) {
+func checkFields(path *framework.Path, req *logical.Request) (*logical.Request, []hint.Text, error) {
 	writes := req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && req.Operation != logical.DeleteOperation
 	allowed := func(name string) bool {
 		field := path.Fields[name]
@@ -91,7 +90,7 @@ func checkFields(path *framework.Path, req *logical.Request) (*logical.Request, 
 	}
 	checked := *req
 	checked.Data = make(map[string]any, len(req.Data))
-	var ignored []string
+	var ignored []hint.Text
 	for _, name := range slices.Sorted(maps.Keys(req.Data)) {
 		field := path.Fields[name]
 		if !allowed(name) {
@@ -99,7 +98,7 @@ func checkFields(path *framework.Path, req *logical.Request) (*logical.Request, 
 				return nil, nil, invalidf("%s", refusedField(path, req, name, allowed))
 			}
 			if len(ignored) < maxNamed {
-				ignored = append(ignored, "ignored: "+refusedField(path, req, name, allowed))
+				ignored = append(ignored, hint.Textf("ignored: %s", refusedField(path, req, name, allowed)))
 			}
 			continue
 		}
@@ -116,9 +115,9 @@ func checkFields(path *framework.Path, req *logical.Request) (*logical.Request, 
 }
 
 // refusedField says why a field is none of the operation's, and what was meant perhaps.
-func refusedField(path *framework.Path, req *logical.Request, name string, allowed func(string) bool) string {
+func refusedField(path *framework.Path, req *logical.Request, name string, allowed func(string) bool) hint.Text {
 	if path.Fields[name] != nil && inURL(path, name) {
-		return name + ": is part of the path and cannot be a field"
+		return hint.Plain(name + ": is part of the path and cannot be a field")
 	}
 	var known []string
 	for _, field := range slices.Sorted(maps.Keys(path.Fields)) {
@@ -134,7 +133,7 @@ func refusedField(path *framework.Path, req *logical.Request, name string, allow
 	if near := nearest(name, known); near != "" {
 		meant = "; did you mean " + near + "?"
 	}
-	return fmt.Sprintf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), command("path-help", req.Path))
+	return hint.Textf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), hint.New("path-help", req.Path))
 }
 
 // maxMisspelt is how many letters of a name may be wrong.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // unsupported refuses an operation that a path does not have, and says what to use. The framework's own
@@ -25,18 +27,18 @@ func (b *backend) unsupported(req *logical.Request) error {
 		}
 	}
 	slices.Sort(verbs)
-	text := "a " + verb(req.Operation) + " of this path is not supported; it takes " + cmp.Or(strings.Join(verbs, ", "), "no operation")
+	text := hint.Plain("a " + verb(req.Operation) + " of this path is not supported; it takes " + cmp.Or(strings.Join(verbs, ", "), "no operation"))
 	switch {
 	case req.Operation == logical.PatchOperation && slices.Contains(verbs, "write"):
-		text += ". A write changes only the fields that it names, so use: " + command("write", req.Path, b.requestWords(path, req)...)
+		text = text.Add(hint.Textf(". A write changes only the fields that it names, so use: %s", hint.New("write", req.Path, b.requestWords(path, req)...)))
 	case slices.Contains(verbs, "read"):
-		text += ": " + command("read", req.Path)
+		text = hint.Textf("%s: %s", text, hint.New("read", req.Path))
 	case slices.Contains(verbs, "list"):
-		text += ": " + command("list", strings.TrimSuffix(req.Path, "/"))
+		text = hint.Textf("%s: %s", text, hint.New("list", strings.TrimSuffix(req.Path, "/")))
 	case slices.Contains(verbs, "write"):
-		text += ": " + command("write -force", req.Path)
+		text = hint.Textf("%s: %s", text, hint.New("write -force", req.Path))
 	}
-	return logical.CodedError(http.StatusMethodNotAllowed, text)
+	return &codedError{http.StatusMethodNotAllowed, text}
 }
 
 // requestWords are the fields of a request as a command line has them. Secrets stand as files to read them
@@ -50,7 +52,7 @@ func (b *backend) requestWords(path *framework.Path, req *logical.Request) []str
 		case value == nil:
 			words = append(words, name+"=")
 		case isSensitive(field) || isWriteOnly(b.registry, name):
-			words = append(words, name+"="+secretFile(name))
+			words = append(words, name+"="+hint.File(name))
 		default:
 			for _, of := range commandValues(field.Type, value) {
 				words = append(words, name+"="+of)

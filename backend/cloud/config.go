@@ -1,9 +1,12 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // Config is what a provider needs to talk to its cloud. The backend has validated it against the
@@ -23,15 +26,12 @@ type Config struct {
 	Gate Gate
 }
 
-// CheckCommand is what to type to see which permissions the connection's credentials have. Messages of
-// lacking permissions end with it. Vault's path of the mount is put in on the way out.
-func (c Config) CheckCommand() string {
-	name := c.Connection
-	if name == "" {
-		name = "CONNECTION"
-	}
-	return "vault read cloudpw/check/" + name
-}
+// CheckHint is what to type to see which permissions the connection's credentials have. Messages of missing
+// permissions end with it.
+func (c Config) CheckHint() hint.Hint { return CheckHint(cmp.Or(c.Connection, "CONNECTION")) }
+
+// CheckHint is Config.CheckHint for a connection's name.
+func CheckHint(connection string) hint.Hint { return hint.New("read", "check/"+connection) }
 
 // Gate paces the requests of one connection.
 type Gate interface {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
@@ -48,6 +49,8 @@ type Error struct {
 	Code string
 	// Message is for people. It names what was tried, the cloud's reason and the way out.
 	Message string
+	// Hint stands in Message as its String, or nowhere: see Text.
+	Hint hint.Hint
 	// RequestID is the cloud's id of the failed request; empty if it gave none.
 	RequestID string
 	// RetryAfter is the delay that a throttling cloud asked for; 0 if it named none.
@@ -71,12 +74,24 @@ func (e *Error) Error() string {
 	return text.Shown(s)
 }
 
+// Text is the same with the hint, if the message has it.
+func (e *Error) Text() hint.Text { return hint.Within(e.Error(), e.Hint) }
+
 // Unwrap returns the SDK's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf makes an Error of a kind with a formatted message and nothing else.
+// Errorf makes an Error of a kind with a formatted message, which keeps the hint of an error that it repeats, and nothing
+// else.
 func Errorf(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+	e := &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+	for _, arg := range args {
+		if err, ok := arg.(error); ok {
+			if cause := AsError(err); cause != nil && e.Hint.IsZero() {
+				e.Hint = cause.Hint
+			}
+		}
+	}
+	return e
 }
 
 // KindOf returns the kind of an error that a provider returned. An error that is no *Error is

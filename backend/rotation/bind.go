@@ -3,11 +3,11 @@ package rotation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -230,7 +230,7 @@ func isNotFound(err error) bool {
 func (c *Core) List(ctx context.Context, prefix string) ([]string, error) {
 	names, err := c.opts.Storage.List(ctx, AccountPrefix+prefix)
 	if err != nil {
-		return nil, &Error{Kind: Unavailable, Message: fmt.Sprintf("storage failed while listing accounts/%s: %v", prefix, err), Err: err}
+		return nil, &Error{Kind: Unavailable, Message: hint.Textf("storage failed while listing accounts/%s: %v", prefix, err), Err: err}
 	}
 	for i, n := range names {
 		names[i] = strings.TrimSuffix(n, "/")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 const (
@@ -24,7 +25,7 @@ type breaker struct {
 	open     time.Duration // how long it stays open; 0: closed
 	until    time.Time
 	probing  bool
-	cause    string
+	cause    hint.Text
 }
 
 // wait returns how long to hold a call back; 0 means that it may be made, and that its outcome must
@@ -45,7 +46,7 @@ func (b *breaker) wait(now time.Time) time.Duration {
 }
 
 // state is for status and messages.
-func (b *breaker) state(now time.Time) (open bool, retryIn time.Duration, cause string) {
+func (b *breaker) state(now time.Time) (open bool, retryIn time.Duration, cause hint.Text) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.open > 0, max(b.until.Sub(now), 0), b.cause
@@ -59,13 +60,13 @@ func (b *breaker) report(now time.Time, err error) {
 	switch cloud.KindOf(err) {
 	case cloud.Unavailable, cloud.Unknown, cloud.Denied, cloud.Throttled:
 		b.failures++
-		b.cause = err.Error()
+		b.cause = hint.Of(err)
 		if b.failures >= breakerThreshold && !now.Before(b.until) { // calls that were under way when it opened prove nothing new
 			b.open = min(max(b.open*2, breakerMinOpen), breakerMaxOpen)
 			b.until = now.Add(b.open)
 		}
 	default: // an answer, good or bad
-		b.failures, b.open, b.cause = 0, 0, ""
+		b.failures, b.open, b.cause = 0, 0, hint.Text{}
 	}
 }
 

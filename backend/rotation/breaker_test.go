@@ -45,7 +45,7 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 	open, retry, cause := b.state(now)
 	is(t, "open", open, true)
 	is(t, "retry", retry, breakerMinOpen)
-	is(t, "cause", cause, "no route")
+	is(t, "cause", cause.String(), "no route")
 	is(t, "wait", b.wait(now), breakerMinOpen)
 
 	now = now.Add(breakerMinOpen)

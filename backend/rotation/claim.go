@@ -172,7 +172,7 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 		}
 		if !(b.Connection == claimed.Account.Connection || b.Place.MayTell(holder.Place)) {
 			return m, protocol.Errorf(Conflict, "user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
-				"if the server is this connection's, somebody with sudo may take it over: vault write %splace/%s claim=%s/%s", b.Username, b.InstanceID, protocol.Mount, b.Connection, b.InstanceID, b.Username)
+				"if the server is this connection's, somebody with sudo may take it over: %s", b.Username, b.InstanceID, b.ID.ClaimHint())
 		}
 		of := "no role"
 		if holder.Role != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
@@ -180,7 +181,7 @@ type entry struct {
 	delayed    protocol.Waiting
 	delays     int
 	panics     int // steps in a row that have panicked
-	delayCause string
+	delayCause hint.Text
 	// ownNext is the next scheduled rotation, if this process has stored it.
 	ownNext time.Time
 	// missedSince is when the first of the looks was, monotonically, that have missed the instance since one knew it.

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"time"
 )
@@ -159,7 +160,7 @@ func (c *Core) viewMember(v *View, a, g *Account) {
 
 // Outside tells which members of a role's group do not have its password: those that are left out, with the
 // reason, and those that have joined and wait for the next one.
-func (c *Core) Outside(ctx context.Context, connection, role string) (leftOut map[string]string, joining []string, err error) {
+func (c *Core) Outside(ctx context.Context, connection, role string) (leftOut map[string]hint.Text, joining []string, err error) {
 	g, err := c.get(ctx, GroupID(connection, role))
 	if err != nil || g == nil {
 		return nil, nil, err
@@ -168,7 +169,7 @@ func (c *Core) Outside(ctx context.Context, connection, role string) (leftOut ma
 	if err != nil {
 		return nil, nil, err
 	}
-	leftOut = map[string]string{}
+	leftOut = map[string]hint.Text{}
 	for _, m := range members {
 		switch {
 		case !m.LeftOut.IsZero():

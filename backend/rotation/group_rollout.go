@@ -207,7 +207,7 @@ func (c *Core) rollOut(ctx context.Context, e *entry, g *Account) error {
 			return err
 		}
 		c.opts.Logger.Warn("the other accounts of the role do not wait for this one any more", "account", m.String(), "role", g.Role,
-			"reason", m.WhyLeftOut())
+			"reason", m.WhyLeftOut().String())
 	}
 	e.looked(changes, plan)
 	switch {

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"time"
@@ -176,7 +177,7 @@ func (c *Core) ForgetPlace(ctx context.Context, connection string, place Place) 
 	}
 	roles, err := c.opts.Storage.List(ctx, GroupPrefix+connection+"/")
 	if err != nil {
-		return n, &Error{Kind: Unavailable, Message: "storage failed while listing groups", Err: err}
+		return n, &Error{Kind: Unavailable, Message: hint.Plain("storage failed while listing groups"), Err: err}
 	}
 	for _, role := range roles {
 		if err := forget(GroupID(connection, role)); err != nil {

@@ -1,10 +1,10 @@
 package rotation
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // overdueRetry is when another look makes sense for an initial password that should have come long ago: it
@@ -15,16 +15,17 @@ const overdueRetry = 10 * time.Minute
 // may never come, and what gives the account one.
 func (c *Core) notYet(rec *Account, provider cloud.Provider, usual time.Duration) error {
 	not := &Error{Kind: NotReadable, RetryAfter: 30 * time.Second, Poll: initialPoll}
-	not.Message = fmt.Sprintf("instance %s has no initial password yet", rec.InstanceID)
+	not.Message = hint.Textf("instance %s has no initial password yet", rec.InstanceID)
 	launched := rec.Facts.LaunchTime
 	if launched.IsZero() {
-		not.Message += fmt.Sprintf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s", usual, rec.WhyNoInitialPassword(provider))
+		not.Message = not.Message.Add(hint.Textf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s",
+			usual, rec.WhyNoInitialPassword(provider)))
 		return not
 	}
 	age := max(c.opts.Now().Sub(launched), 0).Round(time.Second) // the cloud's clock may be ahead
-	not.Message += fmt.Sprintf("; it was launched %s ago, and the cloud says that it may take %s", age, usual)
+	not.Message = not.Message.Add(hint.Textf("; it was launched %s ago, and the cloud says that it may take %s", age, usual))
 	if age > 2*usual {
-		not.Message += ". To wait longer hardly helps: " + rec.WhyNoInitialPassword(provider)
+		not.Message = not.Message.Add(hint.Textf(". To wait longer hardly helps: %s", rec.WhyNoInitialPassword(provider)))
 		not.RetryAfter = overdueRetry
 	}
 	return not

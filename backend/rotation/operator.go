@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 )
@@ -54,14 +55,14 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait 
 	case reason == protocol.DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.IsGroup():
 		return nil, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return nil, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.ImportCommand())
+		return nil, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.ImportHint())
 	}
 	asked := reason == protocol.DueManual
 	if len(e.rec.Versions) == 0 {
 		reason = protocol.DueFirst
 	}
 	if asked {
-		e.delayed, e.delays, e.delayCause = protocol.Waiting{}, 0, ""
+		e.delayed, e.delays, e.delayCause = protocol.Waiting{}, 0, hint.Text{}
 		c.liftBrake(e.rec)
 	}
 	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, At: c.opts.Now()})
@@ -119,7 +120,7 @@ func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation boo
 	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
 		v := a.Version(version)
 		if v == nil {
-			return "", "", protocol.Errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.VersionsCommand())
+			return "", "", protocol.Errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.VersionsHint())
 		}
 		return v.Password, v.Source, nil
 	})
@@ -167,9 +168,9 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 	v := a.Version(version)
 	switch {
 	case v == nil:
-		return nil, protocol.Errorf(NotFound, "account %s has no version %d; for those that it has: %s", id, version, id.VersionsCommand())
+		return nil, protocol.Errorf(NotFound, "account %s has no version %d; for those that it has: %s", id, version, id.VersionsHint())
 	case a.Settings.Mode == Leased && v.Number == a.Current().Number:
-		return nil, protocol.Errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version, a.ReadCommand())
+		return nil, protocol.Errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version, a.ReadHint())
 	}
 	out := *v
 	return &out, nil

@@ -104,10 +104,10 @@ func shownInstead(r cloud.ResetRecord, requestID, secret string) string {
 func (c *Core) warnUnshown(a *Account) {
 	b := a.Pending.Brake
 	if !a.Braked() {
-		c.opts.Logger.Warn("the outcome of a reset is not shown; the same password will be sent again", "account", a.String(), "shown", b.Shown, "attempts", b.Unshown)
+		c.opts.Logger.Warn("the outcome of a reset is not shown; the same password will be sent again", "account", a.String(), "shown", b.Shown.String(), "attempts", b.Unshown)
 		return
 	}
-	c.opts.Logger.Error("account is braked: the cloud does not show what became of its resets", "account", a.String(), "shown", b.Shown,
+	c.opts.Logger.Error("account is braked: the cloud does not show what became of its resets", "account", a.String(), "shown", b.Shown.String(),
 		"attempts", b.Unshown, "not_before", b.NotBefore.UTC().Format(time.RFC3339))
 }
 

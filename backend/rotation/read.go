@@ -3,11 +3,11 @@ package rotation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -209,8 +209,8 @@ func (c *Core) explain(e *entry, err error) error {
 	if not.Rotation {
 		not = e.rec.Unreadable(c.waits(e), c.opts.Now())
 	}
-	if e.delayCause != "" {
-		not.Message += "; last error: " + e.delayCause
+	if !e.delayCause.IsZero() {
+		not.Message = not.Message.Add(hint.Textf("; last error: %s", e.delayCause))
 	}
 	return not
 }
@@ -269,7 +269,7 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 			return c.stillThere(e)
 		}
 		if e.fetching != nil {
-			return &Error{Kind: NotReadable, RetryAfter: initialPoll, Poll: initialPoll, Message: fmt.Sprintf("the initial password of account %s is being read", e.id)}
+			return &Error{Kind: NotReadable, RetryAfter: initialPoll, Poll: initialPoll, Message: hint.Textf("the initial password of account %s is being read", e.id)}
 		}
 	}
 	done := make(chan struct{})
@@ -320,7 +320,7 @@ func (c *Core) initial(ctx context.Context, rec *Account) (value string, place P
 	}
 	if wait := n.breaker.wait(c.opts.Now()); wait > 0 {
 		_, _, cause := n.breaker.state(c.opts.Now())
-		return "", "", &Error{Kind: Unavailable, RetryAfter: wait, Message: fmt.Sprintf(
+		return "", "", &Error{Kind: Unavailable, RetryAfter: wait, Message: hint.Textf(
 			"connection %s does not work at the moment and is tried again in %s; last error: %s", rec.Connection, wait.Round(time.Second), cause)}
 	}
 	call, cancel := context.WithTimeout(cloud.WithInteractive(ctx), live.RequestTimeout+limiterTimeout)

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"time"
 )
@@ -26,7 +27,7 @@ func (c *Core) withdraw(ctx context.Context, e *entry, nonce string) {
 // hungUp is nil unless the caller of a read has gone.
 func hungUp(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return &Error{Kind: Unavailable, Message: "the request has ended before its answer; nothing was handed out", Err: err}
+		return &Error{Kind: Unavailable, Message: hint.Plain("the request has ended before its answer; nothing was handed out"), Err: err}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -340,7 +341,7 @@ func (c *Core) delayPanickedLocked(e *entry, err error) {
 	e.panics++
 	e.rec, e.loaded = nil, false
 	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(protocol.BackoffDelay(e.panics, protocol.MaxBackoff, c.opts.Random())), Cause: protocol.ForBackoff}
-	e.delayCause = err.Error()
+	e.delayCause = hint.Of(err)
 	c.scheduleAt(e, protocol.StepNone, e.delayed.Until)
 }
 

@@ -46,7 +46,7 @@ func (w *world) checkStored(id ID) {
 	s := w.cloud.of(id)
 	if a := w.record(id); a != nil && a.Backoff != nil {
 		for _, value := range w.cloud.values(id.InstanceID) {
-			if strings.Contains(a.Backoff.LastError, value) {
+			if strings.Contains(a.Backoff.LastError.String(), value) {
 				w.violation("I12", "%s keeps the text %q", id, a.Backoff.LastError)
 			}
 		}

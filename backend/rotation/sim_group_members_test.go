@@ -151,7 +151,7 @@ func TestHungMembersHoldNobodyUp(t *testing.T) {
 					if !errors.As(err, &not) || not.Kind != NotReadable || !strings.Contains(err.Error(), "left out") {
 						t.Errorf("a server that hangs: %v", err)
 					}
-					if v, err := w.node.core.Inspect(ctx, id); err != nil || v.LeftOut.IsZero() || v.LeftOutReason == "" {
+					if v, err := w.node.core.Inspect(ctx, id); err != nil || v.LeftOut.IsZero() || v.LeftOutReason.IsZero() {
 						t.Errorf("%s is not shown as left out: %+v, %v", id, v, err)
 					}
 				}
@@ -205,7 +205,7 @@ func TestHostileMemberCostsTheOthersThreeBatches(t *testing.T) {
 				if len(answer.Holders) != len(honest) {
 					t.Errorf("after %s the password is that of %v", took, answer.Holders)
 				}
-				if v, err := w.node.core.Inspect(ctx, hostile[0]); err != nil || v.LeftOut.IsZero() || !strings.Contains(v.LeftOutReason, "refused 3") {
+				if v, err := w.node.core.Inspect(ctx, hostile[0]); err != nil || v.LeftOut.IsZero() || !strings.Contains(v.LeftOutReason.String(), "refused 3") {
 					t.Errorf("the hostile member is shown as %+v, %v", v, err)
 				}
 				batches := len(w.cloud.values(honest[0].InstanceID))

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -48,7 +49,7 @@ type Failing struct {
 	ID        ID
 	State     string
 	Failures  int
-	LastError string
+	LastError hint.Text
 	// WaitingFor and NextTry are those of View.
 	WaitingFor protocol.Cause
 	NextTry    time.Time
@@ -68,7 +69,7 @@ type ConnectionStatus struct {
 	// Braked is how many accounts are braked, Stopped whether the connection begins no new rotation for that.
 	Braked    int
 	Stopped   bool
-	LastError string
+	LastError hint.Text
 }
 
 const maxFailing = 100
@@ -149,8 +150,8 @@ func (s *Status) count(v *View, group bool) {
 		s.Late = max(s.Late, v.Late)
 	}
 	if !v.LeftOut.IsZero() {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: "left out of role " + v.Role + ": " + v.LeftOutReason, WaitingFor: v.WaitingFor, NextTry: v.NextTry})
-	} else if v.LastError != "" {
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: hint.Textf("left out of role %s: %s", v.Role, v.LeftOutReason), WaitingFor: v.WaitingFor, NextTry: v.NextTry})
+	} else if !v.LastError.IsZero() {
 		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, WaitingFor: v.WaitingFor, NextTry: v.NextTry})
 	}
 }

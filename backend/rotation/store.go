@@ -2,9 +2,9 @@ package rotation
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -28,7 +28,7 @@ func accountKey(id ID) string {
 // storageError is what callers see when storage fails, with Vault's reason, which no log has; whether a failed write has
 // landed is unknown.
 func storageError(what string, id ID, err error) *Error {
-	return &Error{Kind: Unavailable, Message: fmt.Sprintf("storage failed while %s account %s; nothing was handed out, try again: %v", what, id, err), Err: err}
+	return &Error{Kind: Unavailable, Message: hint.Textf("storage failed while %s account %s; nothing was handed out, try again: %v", what, id, err), Err: err}
 }
 
 func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error) {
@@ -41,7 +41,7 @@ func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error
 	}
 	a, err := protocol.DecodeAccount(raw.Value)
 	if err != nil {
-		return nil, &Error{Kind: Unavailable, Message: fmt.Sprintf("account %s: %v", id, err), Err: err}
+		return nil, &Error{Kind: Unavailable, Message: hint.Textf("account %s: %v", id, err), Err: err}
 	}
 	return a, nil
 }

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"sort"
 	"time"
@@ -38,7 +39,7 @@ type View struct {
 	NextRotation   time.Time
 	MissedRotation time.Time
 	Failures       int
-	LastError      string
+	LastError      hint.Text
 	LastErrorTime  time.Time
 	// NextTry and WaitingFor are when the rotation that is due goes on, at the earliest, and why not before.
 	NextTry    time.Time
@@ -47,14 +48,14 @@ type View struct {
 	Late time.Duration
 	// Unshown counts the attempts whose outcome the cloud did not show; ShownInstead is what it showed.
 	Unshown      int
-	ShownInstead string
+	ShownInstead hint.Text
 	Gone         time.Time
 	Forgotten    time.Time // when an account that is gone is forgotten; zero: as it is, never
 	// Joining is set for a member of a group that waits for the first value that is made for it; LeftOut since
 	// when, and LeftOutReason why, the others do not wait for it.
 	Joining            bool
 	LeftOut            time.Time
-	LeftOutReason      string
+	LeftOutReason      hint.Text
 	InitialCleared     time.Time
 	InitialOverwritten bool
 }
@@ -164,7 +165,7 @@ func (c *Core) view(e *entry) *View {
 		v.OpenAttempts += len(p.Attempts)
 		v.Unshown, v.ShownInstead = p.Brake.Unshown, p.Brake.Shown
 	}
-	if b := a.Backoff; b != nil && e.delayCause == "" {
+	if b := a.Backoff; b != nil && e.delayCause.IsZero() {
 		v.Failures, v.LastError, v.LastErrorTime = b.Failures, b.LastError, b.LastErrorTime
 	}
 	if w := c.waits(e); w.Cause != ForNothing {

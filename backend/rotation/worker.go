@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -108,13 +109,13 @@ func (c *Core) delayFor(e *entry, cause protocol.Cause, err error) {
 	e.delays++
 	delay := pause(err, protocol.BackoffDelay(e.delays, protocol.MaxBackoff, c.opts.Random()))
 	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(delay), Cause: cause}
-	e.delayCause = err.Error()
+	e.delayCause = hint.Of(err)
 	c.opts.Logger.Warn("account cannot be worked on now", "account", e.id.String(), "error", err, "retry_in", delay.Round(time.Millisecond).String())
 }
 
 func (c *Core) clearDelay(e *entry) {
 	e.mu.Lock()
-	e.delays, e.delayed, e.delayCause = 0, protocol.Waiting{}, ""
+	e.delays, e.delayed, e.delayCause = 0, protocol.Waiting{}, hint.Text{}
 	e.mu.Unlock()
 }
 
@@ -128,7 +129,7 @@ func pause(err error, delay time.Duration) time.Duration {
 
 // backoff is the record's note of a failure. certain says that the server was certainly not reset.
 func (c *Core) backoff(a *Account, err error, certain bool) protocol.Backoff {
-	b := protocol.Backoff{LastError: err.Error(), LastErrorTime: c.opts.Now()}
+	b := protocol.Backoff{LastError: hint.Of(err), LastErrorTime: c.opts.Now()}
 	if a.Backoff != nil {
 		b.Failures, b.Uncertain = a.Backoff.Failures, a.Backoff.Uncertain
 	}

@@ -237,7 +237,7 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 		"{endpoint}", "endpoints."+c.service,
 		"{keys}", from.keys,
 		"{principal}", from.principal,
-		"{check}", from.check,
+		"{check}", from.check.String(),
 	).Replace(m.advice)
 	out := cloud.Errorf(m.kind, "%s: %s", c, advice)
 	if reason != "" && !m.own {
@@ -245,7 +245,7 @@ func translate(from origin, c call, err error, secrets ...string) *cloud.Error {
 	}
 	out.Code = text.Line(code, cloud.MaxCode, secrets...)
 	out.RequestID = text.Line(answer.ServiceRequestID(), cloud.MaxCode, secrets...)
-	out.Err = err
+	out.Hint, out.Err = from.check, err
 	if m.kind == cloud.Throttled && answer.HTTPResponse() != nil {
 		out.RetryAfter = cloud.RetryAfter(answer.HTTPResponse().Header.Get("Retry-After"), time.Now())
 	}

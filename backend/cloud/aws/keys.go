@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 const (
@@ -23,9 +24,9 @@ const (
 
 // origin is where the keys of a connection come from, in the words of error messages.
 type origin struct {
-	keys      string // what to check when the cloud refuses them
-	principal string // who needs a permission
-	check     string // what to type to see which permissions there are
+	keys      string    // what to check when the cloud refuses them
+	principal string    // who needs a permission
+	check     hint.Hint // what to type to see which permissions there are
 }
 
 var (
@@ -55,14 +56,14 @@ func newKeySource(cfg cloud.Config) *keySource {
 		value := credentials.NewStaticCredentialsProvider(cfg.Text(cloud.AccessKey), cfg.Text(cloud.SecretKey), "").Value
 		base.renewed = cloud.NewRenewed(func(context.Context) (sdk.Credentials, time.Time, error) { return value, time.Time{}, nil })
 	}
-	base.origin.check = cfg.CheckCommand()
+	base.origin.check = cfg.CheckHint()
 	if cfg.Text(cloud.RoleARN) == "" {
 		return base
 	}
 	role := &assumedRole{cfg: cfg, base: base, sts: newSTS(cfg, base)}
 	return &keySource{
 		renewed: cloud.NewRenewed(role.fetch),
-		origin:  origin{"the role " + cfg.Text(cloud.RoleARN) + " and its sessions", "the role " + cfg.Text(cloud.RoleARN), cfg.CheckCommand()},
+		origin:  origin{"the role " + cfg.Text(cloud.RoleARN) + " and its sessions", "the role " + cfg.Text(cloud.RoleARN), cfg.CheckHint()},
 		assumes: cfg.Text(cloud.RoleARN),
 		base:    base,
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // call names a request for the gate and for messages.
@@ -23,7 +24,7 @@ type call struct {
 	// applicationCredential is the id of the one that the connection uses; empty if it uses none.
 	applicationCredential string
 	// check is what to type to see which permissions the credentials have.
-	check string
+	check hint.Hint
 }
 
 func (c call) String() string {
@@ -242,7 +243,7 @@ func (a answer) deniedHint(c call) string {
 	case permission && c.identity:
 		return hintAccessKeys
 	case permission && c.permission != "":
-		return "the credentials lack the permission " + c.permission + " in this project; for the policy to add, see: " + c.check
+		return "the credentials lack the permission " + c.permission + " in this project; for the policy to add, see: " + c.check.String()
 	case strings.Contains(reason, "failed to reach the limit"):
 		return "the access key is locked after five wrong signatures; check secret_key and try again in five minutes"
 	case strings.Contains(reason, "ak not exist"):
@@ -268,11 +269,11 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 		return hintRestricted
 	case permission && c.permission != "" && c.applicationCredential != "":
 		return "the credentials lack the permission " + c.permission + " in this project; an application credential has the roles that it was made with, so make another, of a user who has a role with the permission: " +
-			createWithRoles + "; for all that is missing: " + c.check
+			createWithRoles + "; for all that is missing: " + c.check.String()
 	case permission && c.permission != "":
-		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: " + c.check
+		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: " + c.check.String()
 	case permission:
-		return "the credentials may not do this in this project; see: " + c.check
+		return "the credentials may not do this in this project; see: " + c.check.String()
 	}
 	hint := "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack catalog show compute"
 	if c.applicationCredential != "" {
@@ -323,7 +324,7 @@ func translate(c call, err error, secrets redactor) *cloud.Error {
 	} else if a.code == "" {
 		message += fmt.Sprintf("; the cloud answered HTTP status %d", a.status)
 	}
-	e := &cloud.Error{Kind: m.kind, Code: a.displayCode(), Message: message, RequestID: a.requestID, Err: err}
+	e := &cloud.Error{Kind: m.kind, Code: a.displayCode(), Message: message, Hint: c.check, RequestID: a.requestID, Err: err}
 	if m.kind == cloud.Throttled {
 		e.RetryAfter = a.retryAfter
 	}

@@ -44,7 +44,7 @@ func TestPlainRefusals(t *testing.T) {
 			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/v2.1/0123456789abcdef"}
 		}, cloud.Denied, []string{"check project_id"}},
 		{"policy", "openstack user", func(s *simulation) { s.deny("ListServers") }, nil, cloud.Denied,
-			[]string{"os_compute_api:servers:index", "openstack role add", "vault read cloudpw/check/"}},
+			[]string{"os_compute_api:servers:index", "openstack role add", "read check/"}},
 		{"role of an application credential", "openstack application credential", func(s *simulation) {
 			s.app.Roles = []string{"member"}
 			s.AddAppCredential(s.app)

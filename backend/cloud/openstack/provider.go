@@ -11,6 +11,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
@@ -49,7 +50,7 @@ type provider struct {
 	secrets      redactor
 	// applicationCredential is the id of the one in use; empty if there is none.
 	applicationCredential string
-	check                 string // what to type to see which permissions the credentials have
+	check                 hint.Hint // what to type to see which permissions the credentials have
 	// refused counts the microversions that the cloud refused, see withMicroversion.
 	refused atomic.Int32
 }
@@ -81,7 +82,7 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 		secrets:      redactor{cfg.Text(cloud.SecretKey), cfg.Text(fieldPassword), cfg.Text(fieldApplicationCredentialSecret)},
 
 		applicationCredential: cfg.Text(fieldApplicationCredentialID),
-		check:                 cfg.CheckCommand(),
+		check:                 cfg.CheckHint(),
 	}
 	if cfg.Text(cloud.AccessKey) == "" {
 		p.sessions = newTokenSessions(p.identityService(), f, cfg)

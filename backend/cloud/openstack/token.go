@@ -62,7 +62,7 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 			identity:              true,
 			plain:                 f.plain,
 			applicationCredential: cfg.Text(fieldApplicationCredentialID),
-			check:                 cfg.CheckCommand(),
+			check:                 cfg.CheckHint(),
 		},
 		gate:    cfg.Gate,
 		timeout: cfg.RequestTimeout,

@@ -14,6 +14,7 @@ import (
 	tat "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/tat/v20201028"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 const (
@@ -92,12 +93,12 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 
 // origin is where the keys of a connection come from, in the words of error messages.
 type origin struct {
-	keys      string // what to check when the cloud refuses them
-	id        string // the name of their SecretId
-	mismatch  string // what to say when the cloud refuses a signature, and the way out
-	ended     string // the same for a token
-	principal string // who needs a permission
-	check     string // what to type to see which permissions there are
+	keys      string    // what to check when the cloud refuses them
+	id        string    // the name of their SecretId
+	mismatch  string    // what to say when the cloud refuses a signature, and the way out
+	ended     string    // the same for a token
+	principal string    // who needs a permission
+	check     hint.Hint // what to type to see which permissions there are
 }
 
 var (
@@ -117,7 +118,7 @@ var (
 )
 
 // originRole is the origin of a role's sessions.
-func originRole(arn, check string) origin {
+func originRole(arn string, check hint.Hint) origin {
 	return origin{
 		keys: "the role " + arn + " and its sessions", id: "the SecretId of the role's session",
 		mismatch:  "the cloud does not accept the signature of a session of the role " + arn + "; the next call assumes it again; check endpoints.sts if this continues",
@@ -150,14 +151,14 @@ func newKeySource(cfg cloud.Config, environment *ambient) (*keySource, error) {
 	} else {
 		base.renewed = cloud.NewRenewed(func(context.Context) (*session, time.Time, error) { return own, time.Time{}, nil })
 	}
-	base.origin.check = cfg.CheckCommand()
+	base.origin.check = cfg.CheckHint()
 	if cfg.Text(cloud.RoleARN) == "" {
 		return base, nil
 	}
 	role := &assumedRole{cfg, sender{cfg.Gate, cfg.RequestTimeout, base}}
 	return &keySource{
 		renewed: cloud.NewRenewed(sessions(cfg, role.fetch)),
-		origin:  originRole(cfg.Text(cloud.RoleARN), cfg.CheckCommand()),
+		origin:  originRole(cfg.Text(cloud.RoleARN), cfg.CheckHint()),
 		assumes: cfg.Text(cloud.RoleARN),
 	}, nil
 }

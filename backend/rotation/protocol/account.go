@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // ID names an account: the thing that has a password.
@@ -275,7 +276,7 @@ type Backoff struct {
 	Uncertain int       `json:"uncertain,omitempty"`
 	NotBefore time.Time `json:"not_before"`
 	// LastError and LastErrorTime are for accounts/ and status; the text never holds a secret.
-	LastError     string    `json:"last_error"`
+	LastError     hint.Text `json:"last_error"`
 	LastErrorTime time.Time `json:"last_error_time"`
 }
 

@@ -4,8 +4,9 @@ package protocol
 // after the other.
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 const (
@@ -25,7 +26,7 @@ type Brake struct {
 	// NotBefore is until when nothing is sent because of them; zero: they are too few.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// Shown is what the cloud showed instead, for people; it holds no secret.
-	Shown string `json:"shown"`
+	Shown hint.Text `json:"shown"`
 }
 
 // unshown notes that an attempt's outcome will not be shown. shown is the failure for people, with the
@@ -81,11 +82,11 @@ func (a *Account) release(at time.Time) bool {
 }
 
 // whyBraked is for people.
-func (a *Account) whyBraked(now time.Time) string {
+func (a *Account) whyBraked(now time.Time) hint.Text {
 	b := a.Pending.Brake
-	text := fmt.Sprintf("account %s is braked: the cloud did not show the outcome of %d attempts to set its password; last: %s", a.ID, b.Unshown, b.Shown)
+	text := hint.Textf("account %s is braked: the cloud did not show the outcome of %d attempts to set its password; last: %s", a.ID, b.Unshown, b.Shown)
 	if left := a.brakedUntil(now).Sub(now).Round(time.Second); left > 0 {
-		text += fmt.Sprintf(". The same password is sent again in %s; to send it at once: %s", left, a.rotateCommand())
+		text = text.Add(hint.Textf(". The same password is sent again in %s; to send it at once: %s", left, a.rotateHint()))
 	}
 	return text
 }

@@ -5,15 +5,18 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // TestRule25TheBrake: attempts whose outcome is not shown lead to pauses, and others do not.
 func TestRule25TheBrake(t *testing.T) {
 	foreign := cloud.ResetRecord{OperationID: "foreign", State: cloud.OperationSuccess}
-	lost := Backoff{Failures: 4, Uncertain: 4, NotBefore: t0.Add(8 * time.Second), LastError: "the cloud shows another", LastErrorTime: t0}
+	lost := Backoff{Failures: 4, Uncertain: 4, NotBefore: t0.Add(8 * time.Second), LastError: hint.Plain("the cloud shows another"), LastErrorTime: t0}
 	look := OperationObserved{Record: foreign, Lost: lost, At: t0}
 	unshown := func(n int) func(*Account) {
-		return func(a *Account) { a.Pending.Brake = Brake{Unshown: n, Last: t0.Add(-time.Hour), Shown: "something"} }
+		return func(a *Account) {
+			a.Pending.Brake = Brake{Unshown: n, Last: t0.Add(-time.Hour), Shown: hint.Plain("something")}
+		}
 	}
 	braked := func(pause time.Duration) func(*testing.T, *Account) {
 		return func(t *testing.T, a *Account) {

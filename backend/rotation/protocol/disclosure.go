@@ -4,8 +4,9 @@ package protocol
 // (rules 11 to 14).
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // maxLeases bounds the live nonces of an account, so that its record stays far below the storage's
@@ -145,7 +146,7 @@ func (a *Account) CheckReadable(now time.Time) error {
 	switch {
 	case !a.Gone.IsZero():
 		return Errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
-			"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateCommand())
+			"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateHint())
 	case a.Pending != nil:
 		return a.Unreadable(a.WaitsFor(PlanInput{Now: now}), now)
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
@@ -153,10 +154,10 @@ func (a *Account) CheckReadable(now time.Time) error {
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten && !a.Believed():
 		return a.NotProvenError()
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
-		return &Error{Kind: NotReadable, Message: fmt.Sprintf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
+		return &Error{Kind: NotReadable, Message: hint.Textf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
 	case cur == nil:
-		return &Error{Kind: NotReadable, Idle: true, Message: fmt.Sprintf(
-			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateCommand())}
+		return &Error{Kind: NotReadable, Idle: true, Message: hint.Textf(
+			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateHint())}
 	case a.unfit():
 		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: a.whyElsewhere()}
 	}
@@ -169,7 +170,7 @@ func (a *Account) CheckReadable(now time.Time) error {
 // tooLate is the answer when too little of a version's max_ttl is left for a lease.
 func (a *Account) tooLate(version int, until, now time.Time) error {
 	wait := max(until.Add(Slack).Sub(now), time.Second).Round(time.Second)
-	return &Error{Kind: NotReadable, RetryAfter: wait, Message: fmt.Sprintf(
+	return &Error{Kind: NotReadable, RetryAfter: wait, Message: hint.Textf(
 		"version %d of account %s has reached its max_ttl; the account rotates when its last lease ends, in %s at the latest", version, a.ID, wait)}
 }
 
@@ -185,14 +186,14 @@ func (a *Account) CheckNotCheckedOut(now time.Time) error {
 		return nil
 	}
 	return Errorf(Conflict, "account %s is checked out exclusively, until %s at the latest; wait, or revoke that lease: %s; if Vault has no such lease any more, "+
-		"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeCommand(), a.rotateCommand())
+		"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeHint(), a.rotateHint())
 }
 
-func (a *Account) lastError() string {
-	if a.Backoff == nil || a.Backoff.LastError == "" {
-		return ""
+func (a *Account) lastError() hint.Text {
+	if a.Backoff == nil || a.Backoff.LastError.IsZero() {
+		return hint.Text{}
 	}
-	return "; last error: " + a.Backoff.LastError
+	return hint.Plain("; last error: ").Add(a.Backoff.LastError)
 }
 
 // Unreadable says that a password cannot be handed out before its rotation has ended, and what that waits for.
@@ -202,9 +203,9 @@ func (a *Account) Unreadable(w Waiting, now time.Time) *Error {
 	case a.Braked() && !a.Pending.AnyPolled():
 		e.Message = a.whyBraked(now)
 	case a.Pending != nil:
-		e.Message = fmt.Sprintf("account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), w.says(a, now))
+		e.Message = hint.Textf("account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), w.says(a, now))
 	default:
-		e.Message = fmt.Sprintf("account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), w.says(a, now))
+		e.Message = hint.Textf("account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), w.says(a, now))
 	}
 	return e
 }
@@ -352,11 +353,11 @@ func (a *Account) NextExpiry() time.Time {
 func (a *Account) CheckSettled() error {
 	switch {
 	case a.Pending != nil:
-		return Errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.inspectCommand())
+		return Errorf(Conflict, "account %s is being rotated; wait until that has ended, see: %s", a.ID, a.inspectHint())
 	case len(a.OldUnresolved) > 0:
-		return Errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.inspectCommand())
+		return Errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.inspectHint())
 	case a.candidatesHere() > 0:
-		return Errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.inspectCommand())
+		return Errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.inspectHint())
 	}
 	return nil
 }
@@ -426,7 +427,7 @@ func (a *Account) CheckDeletable() error {
 	}
 	if n := len(a.Leases); n > 0 {
 		return Errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
-			a.ID, n, a.revokeCommand(), a.rotateCommand())
+			a.ID, n, a.revokeHint(), a.rotateHint())
 	}
 	return nil
 }

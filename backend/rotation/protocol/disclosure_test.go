@@ -84,7 +84,7 @@ func TestWhatAReaderIsTold(t *testing.T) {
 		if err := a.CheckReadable(t0); !errors.As(err, &told) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if !strings.Contains(told.Message, c.says) || c.says == "" && strings.Contains(told.Message, "window") {
+		if !strings.Contains(told.Error(), c.says) || c.says == "" && strings.Contains(told.Error(), "window") {
 			t.Errorf("%s: %s", c.name, told.Message)
 		}
 		is(t, c.name, told.RetryAfter, c.in)

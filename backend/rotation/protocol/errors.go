@@ -2,8 +2,9 @@ package protocol
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // ErrorKind says what a failed operation of the core means to its caller.
@@ -21,7 +22,7 @@ const (
 // Error is what the core's operations return. Its message is for people and holds no secret.
 type Error struct {
 	Kind    ErrorKind
-	Message string
+	Message hint.Text
 	// RetryAfter is the usual time until another try makes sense; 0: unknown.
 	RetryAfter time.Duration
 	Err        error
@@ -42,13 +43,17 @@ type Error struct {
 }
 
 // Error implements error.
-func (e *Error) Error() string { return e.Message }
+func (e *Error) Error() string { return e.Message.String() }
+
+// Text is the message with its hints.
+func (e *Error) Text() hint.Text { return e.Message }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Errorf makes an Error of a kind whose message keeps the hints of its arguments (see [hint.Textf]).
 func Errorf(kind ErrorKind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Message: hint.Textf(format, args...)}
 }
 
 // ErrNoChange is returned by a transition that has nothing to change: there is nothing to write.

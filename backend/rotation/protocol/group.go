@@ -8,9 +8,10 @@ package protocol
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // groupInstance stands where an account has its instance id. No cloud has such an id.
@@ -203,7 +204,7 @@ func (e MemberDisclosed) apply(a *Account) error {
 }
 
 func (a *Account) NotAgreedError() error {
-	return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Poll: RolloutInterval, Message: fmt.Sprintf(
+	return &Error{Kind: NotReadable, RetryAfter: 10 * time.Second, Poll: RolloutInterval, Message: hint.Textf(
 		"the accounts of role %s are being brought to one password", a.Role)}
 }
 

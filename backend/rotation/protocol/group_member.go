@@ -3,8 +3,9 @@ package protocol
 // What a member of a group keeps of its membership (rule 16).
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // Rejoins in Joining says that no value of the group has been made for the member yet: it has just been
@@ -93,11 +94,11 @@ func (e MemberLeftOut) apply(a *Account) error {
 }
 
 // WhyLeftOut says why the member was left out.
-func (a *Account) WhyLeftOut() string {
+func (a *Account) WhyLeftOut() hint.Text {
 	if a.Refusals >= MaxRefusals {
-		return fmt.Sprintf("it has refused %d passwords; an operator's rotate-role/ gives it another chance", a.Refusals)
+		return hint.Textf("it has refused %d passwords; an operator's rotate-role/ gives it another chance", a.Refusals)
 	}
-	return fmt.Sprintf("it has not confirmed a password within %s%s", LaggardPatience, a.lastError())
+	return hint.Textf("it has not confirmed a password within %s%s", LaggardPatience, a.lastError())
 }
 
 // standing is where a member is on its way to a value.
@@ -172,7 +173,7 @@ func (a *Account) CheckMemberReadable(g *Account, now time.Time) error {
 	case a.Pending == nil && cur != nil && cur.Batch != "" && (cur.Batch == g.Offers().Batch || shared != nil && cur.Batch == shared.Batch):
 		return nil
 	case !a.LeftOut.IsZero():
-		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.backsOff(now).Sub(now)), Poll: RolloutInterval, Message: fmt.Sprintf(
+		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.backsOff(now).Sub(now)), Poll: RolloutInterval, Message: hint.Textf(
 			"account %s does not have the password of role %s and is left out since %s: %s", a.ID, g.Role, a.LeftOut.UTC().Format(time.RFC3339), a.WhyLeftOut())}
 	case a.WaitsToJoin(g):
 		return g.waitsForNext(a, now)
@@ -185,17 +186,17 @@ func (a *Account) CheckMemberReadable(g *Account, now time.Time) error {
 
 // waitsForNext says that a joiner waits for the group's next value, and for what that waits.
 func (g *Account) waitsForNext(a *Account, now time.Time) error {
-	e := &Error{Kind: NotReadable, RetryAfter: retryInterval, Poll: RolloutInterval, Message: fmt.Sprintf(
+	e := &Error{Kind: NotReadable, RetryAfter: retryInterval, Poll: RolloutInterval, Message: hint.Textf(
 		"account %s has joined role %s and is not given the password that the others have: it waits for the next one", a.ID, g.Role)}
 	switch {
 	case g.Pending != nil:
-		e.Message += ", which is made once the others have the one that is under way"
+		e.Message = e.Message.Add(hint.Plain(", which is made once the others have the one that is under way"))
 	case g.Due != nil && g.waitsForHolder():
-		e.Message += ", which is made when the exclusive lease of the present one has ended"
+		e.Message = e.Message.Add(hint.Plain(", which is made when the exclusive lease of the present one has ended"))
 		e.RetryAfter = time.Minute
 	case g.Due != nil:
 		w := g.WaitsFor(PlanInput{Now: now})
-		e.Message += w.says(g, now)
+		e.Message = e.Message.Add(w.says(g, now))
 		e.RetryAfter = max(retryInterval, w.Until.Sub(now))
 	}
 	return e

@@ -2,62 +2,62 @@ package protocol
 
 import (
 	"cmp"
-	"strings"
-	"unicode"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
-// Messages end with the command to type next. They name the mount as the documentation does: this package does not know
-// its path, and package backend puts that in.
-const Mount = "cloudpw/"
+// Messages end with what to type next, as hints: this package does not know where the mount is.
 
 // unknownRole stands for the role of an account that is bound to none.
 const unknownRole = "ROLE"
 
-// statusCommand shows what fails, and where.
-const statusCommand = "vault read " + Mount + "status"
+// inspectHint shows the account's state.
+func (id ID) inspectHint() hint.Hint { return hint.New("read", "accounts/"+id.String()) }
 
-// inspectCommand shows the account's state.
-func (id ID) inspectCommand() string { return "vault read " + Mount + "accounts/" + id.shellPath() }
+// VersionsHint lists the account's versions.
+func (id ID) VersionsHint() hint.Hint { return hint.New("list -detailed", "versions/"+id.String()) }
 
-// VersionsCommand lists the account's versions.
-func (id ID) VersionsCommand() string {
-	return "vault list -detailed " + Mount + "versions/" + id.shellPath()
+// ImportHint records a password that was set by hand.
+func (id ID) ImportHint() hint.Hint {
+	return hint.New("write", "import/"+id.String(), "password="+hint.File("password"))
 }
 
-// ImportCommand records a password that was set by hand.
-func (id ID) ImportCommand() string {
-	return "vault write " + Mount + "import/" + id.shellPath() + " password=@password.txt"
+// MoveHint lets the account move to a role.
+func (id ID) MoveHint(role string) hint.Hint {
+	return hint.New("write", "accounts/"+id.String()+"/move", "role="+role)
 }
 
-// ReadCommand reads the account's password.
-func (a *Account) ReadCommand() string {
-	return "vault read " + Mount + "creds/" + cmp.Or(a.Role, unknownRole) + "/" + a.InstanceID
+// ReadHint reads the account's password.
+func (a *Account) ReadHint() hint.Hint {
+	return hint.New("read", "creds/"+cmp.Or(a.Role, unknownRole)+"/"+a.InstanceID)
 }
 
-// revokeCommand ends the leases of the account's role.
-func (a *Account) revokeCommand() string {
-	return "vault lease revoke -prefix " + Mount + "creds/" + cmp.Or(a.Role, unknownRole)
+// revokeHint ends the leases of the account's role.
+func (a *Account) revokeHint() hint.Hint {
+	return hint.New("lease revoke -prefix", "creds/"+cmp.Or(a.Role, unknownRole))
 }
 
-// rotateCommand rotates the account, or with a shared password its role.
-func (a *Account) rotateCommand() string {
-	command := "vault write -force " + Mount + "rotate-role/" + cmp.Or(a.Role, unknownRole)
-	if a.Settings.SharedPassword {
-		return command
+// rotateHint rotates the account, or with a shared password its role.
+func (a *Account) rotateHint() hint.Hint {
+	path := "rotate-role/" + cmp.Or(a.Role, unknownRole)
+	if !a.Settings.SharedPassword {
+		path += "/" + a.InstanceID
 	}
-	return command + "/" + a.InstanceID
+	return hint.New("write -force", path)
 }
 
-// placeCommand shows the places to which the account's connection has led.
-func (a *Account) placeCommand() string { return "vault read " + Mount + "place/" + a.Connection }
-
-// shellPath is the account's name as a shell takes it: a user name may have blanks and quotes.
-func (id ID) shellPath() string {
-	user := id.Username
-	if strings.ContainsFunc(user, func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsNumber(c) && !strings.ContainsRune("_.-@+%", c)
-	}) {
-		user = "'" + strings.ReplaceAll(user, "'", `'\''`) + "'"
-	}
-	return ID{id.Connection, id.InstanceID, ""}.String() + user
+// methodHint lets the account's role set passwords by a method.
+func (a *Account) methodHint(method string) hint.Hint {
+	return hint.New("write", "roles/"+cmp.Or(a.Role, unknownRole), "reset_method="+method)
 }
+
+// placeHint shows the places to which the account's connection has led.
+func (a *Account) placeHint() hint.Hint { return hint.New("read", "place/"+a.Connection) }
+
+// ClaimHint takes the user of an instance over for a connection.
+func (id ID) ClaimHint() hint.Hint {
+	return hint.New("write", "place/"+id.Connection, "claim="+id.InstanceID+"/"+id.Username)
+}
+
+// rebindHint lets a role take its accounts back.
+func rebindHint(role string) hint.Hint { return hint.New("write -force", "roles/"+role) }

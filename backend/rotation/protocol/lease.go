@@ -1,8 +1,9 @@
 package protocol
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // maxLeasesOfOwner bounds the live leases that one entity or token has of an account, so that one reader
@@ -21,14 +22,14 @@ func (a *Account) CheckRoom(owner string, now time.Time) error {
 		}
 	}
 	if held >= maxLeasesOfOwner {
-		return &Error{Kind: NotReadable, RetryAfter: max(first.Sub(now), time.Second), Message: fmt.Sprintf(
+		return &Error{Kind: NotReadable, RetryAfter: max(first.Sub(now), time.Second), Message: hint.Textf(
 			"this reader (its entity, or a token that has none) holds %d live leases of account %s, the most that one may hold; renew one of them "+
 				"instead of reading again, revoke those that nobody uses (vault lease revoke LEASE_ID), or wait until the first ends, at %s",
 			held, a.ID, first.UTC().Format(time.RFC3339))}
 	}
 	if len(a.Leases) >= maxLeases {
 		return Errorf(NotReadable, "account %s has %d live leases, the most that one account may have; wait until some end, or revoke them: %s",
-			a.ID, len(a.Leases), a.revokeCommand())
+			a.ID, len(a.Leases), a.revokeHint())
 	}
 	return nil
 }
@@ -38,8 +39,8 @@ func (a *Account) CheckServes(role string) error {
 	if role == "" || a.Role == role {
 		return nil
 	}
-	return Errorf(Conflict, "account %s is not bound to role %s any more; read it through the role that it belongs to, or take it back: "+
-		"vault write -force %sroles/%s", a.ID, role, Mount, role)
+	return Errorf(Conflict, "account %s is not bound to role %s any more; read it through the role that it belongs to, or take it back: %s",
+		a.ID, role, rebindHint(role))
 }
 
 // endsBy is when a lease ends at the latest: what may still be renewed lasts as long as its version.

@@ -4,10 +4,11 @@ package protocol
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // RoleSet is a set of roles, sorted and parted by commas, which no name has.
@@ -62,11 +63,11 @@ func (a *Account) checkMoved() error {
 	case len(others) == 0:
 		return nil
 	case a.Settings.CanReset:
-		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: fmt.Sprintf(
+		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: hint.Textf(
 			"account %s came from another role, whose readers know its password, and is to be rotated first", a.ID)}
 	}
 	return Errorf(Conflict, "the password of account %s was given to readers of role %s, and role %s cannot have another one set: change it inside the server, then record it: %s",
-		a.ID, strings.Join(others, " and "), a.Role, a.ImportCommand())
+		a.ID, strings.Join(others, " and "), a.Role, a.ImportHint())
 }
 
 // mayBind is nil if a role may have the account: if that is its own or last one or, on the word of

@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // Places (rule 18).
@@ -325,7 +326,7 @@ func (a *Account) NoRoomForValue() bool {
 // TooManyPlaces is what a crowded account says.
 func (a *Account) TooManyPlaces() error {
 	return Errorf(Conflict, "account %s keeps passwords of %d places to which its connection has led, the most that it may, and is not rotated at another one; forget places that do not exist any more: %s",
-		a.ID, len(a.Places()), a.placeCommand())
+		a.ID, len(a.Places()), a.placeHint())
 }
 
 // PlaceForgotten drops what an account remembers of a place, on an operator's word: its candidates, its versions, and
@@ -340,7 +341,7 @@ func (e PlaceForgotten) apply(a *Account) error {
 	case e.Place.Same(a.Place):
 		return Errorf(Conflict, "account %s: the connection leads to that place now; only others can be forgotten", a.ID)
 	case a.Pending != nil && a.Pending.Place.Same(e.Place):
-		return Errorf(Conflict, "account %s has a rotation under way at that place; wait until that has ended, see: %s", a.ID, a.inspectCommand())
+		return Errorf(Conflict, "account %s has a rotation under way at that place; wait until that has ended, see: %s", a.ID, a.inspectHint())
 	}
 	before := len(a.Candidates) + len(a.Versions) + len(a.Trusted)
 	a.dropCandidates(e.Place)
@@ -357,12 +358,12 @@ func (e PlaceForgotten) apply(a *Account) error {
 }
 
 // whyElsewhere says why a version is not handed out that another place has confirmed.
-func (a *Account) whyElsewhere() string {
-	out := "; it is rotated there"
+func (a *Account) whyElsewhere() hint.Text {
+	out := hint.Plain("; it is rotated there")
 	if !a.Settings.CanReset {
-		out = fmt.Sprintf(", and nothing can set another one there. If the server has an older version: %s; or record what it has: %s", a.VersionsCommand(), a.ImportCommand())
+		out = hint.Textf(", and nothing can set another one there. If the server has an older version: %s; or record what it has: %s", a.VersionsHint(), a.ImportHint())
 	}
-	return fmt.Sprintf("the current version of account %s is not that of the place to which connection %s leads now%s", a.ID, a.Connection, out)
+	return hint.Textf("the current version of account %s is not that of the place to which connection %s leads now%s", a.ID, a.Connection, out)
 }
 
 // WasReset reports whether any place has said that it set a password.
@@ -410,7 +411,7 @@ func (a *Account) PlaceViews() []PlaceView {
 
 // NotProvenError is what an account answers that would have to believe the connection's place.
 func (a *Account) NotProvenError() error {
-	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: fmt.Sprintf(
+	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: hint.Textf(
 		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: what it says about existing servers is not believed. See: %s",
-		a.Connection, a.ID, a.placeCommand())}
+		a.Connection, a.ID, a.placeHint())}
 }

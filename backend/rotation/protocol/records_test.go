@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -73,9 +74,9 @@ func encoded(t *testing.T, a *Account) string {
 }
 
 // is fails unless got is want.
-func is[T comparable](t *testing.T, what string, got, want T) {
+func is[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }

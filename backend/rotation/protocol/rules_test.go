@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // The rules that change a password, by number; see the package's doc comment.
@@ -36,13 +37,13 @@ func TestRules1To3RecordingAttempts(t *testing.T) {
 }
 
 func TestRules4And5ClosingAttempts(t *testing.T) {
-	b := Backoff{Failures: 1, NotBefore: t0.Add(time.Minute), LastError: "why"}
+	b := Backoff{Failures: 1, NotBefore: t0.Add(time.Minute), LastError: hint.Plain("why")}
 	runTransitions(t, []transitionCase{
 		{"4a: a refusal closes that very attempt only", rotating(sent("a"), sent("b")), AttemptRefused{Attempt: "a", Backoff: b}, nil, func(t *testing.T, a *Account) {
 			is(t, "open attempts", len(a.Pending.Attempts), 1)
 			is(t, "the open one", a.Pending.Attempts[0].ID, "b")
 			is(t, "uncertain", a.Pending.Uncertain, false)
-			is(t, "last error", a.Backoff.LastError, "why")
+			is(t, "last error", a.Backoff.LastError.String(), "why")
 		}},
 		{"4a: a refusal of a closed attempt is stale", rotating(sent("a")), AttemptRefused{Attempt: "b", Backoff: b}, ErrStale, nil},
 		{"4a: an attempt that was never sent closes without a trace", rotating(sent("a")), AttemptNotSent{"a"}, nil, func(t *testing.T, a *Account) {

@@ -5,8 +5,9 @@ package protocol
 // its connection (breaker, brake). planRotation puts them together, for the queue as for people.
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // Cause is what the next step of a rotation waits for.
@@ -129,7 +130,7 @@ func (a *Account) AllowedSince(now time.Time) time.Time {
 }
 
 // says tells people what a rotation waits for, in continuation of a sentence about it.
-func (w Waiting) says(a *Account, now time.Time) string {
+func (w Waiting) says(a *Account, now time.Time) hint.Text {
 	in := w.Until.Sub(now).Round(time.Second)
 	allows, starts := ", which %s allows %s", ", which %s"
 	if a.Pending != nil {
@@ -137,20 +138,20 @@ func (w Waiting) says(a *Account, now time.Time) string {
 	}
 	switch w.Cause {
 	case ForWindow:
-		return fmt.Sprintf(allows, "the rotation window", "from "+w.Until.UTC().Format(time.RFC3339)+" on (rotate-role overrides it)") + a.lastError()
+		return hint.Textf(allows, "the rotation window", "from "+w.Until.UTC().Format(time.RFC3339)+" on (rotate-role overrides it)").Add(a.lastError())
 	case ForInterval:
-		return fmt.Sprintf(allows, "min_reset_interval", "in "+in.String()) + a.lastError()
+		return hint.Textf(allows, "min_reset_interval", "in "+in.String()).Add(a.lastError())
 	case ForSettling:
-		return fmt.Sprintf(starts, "starts once an earlier request whose outcome is unknown can no longer take effect") + a.lastError()
+		return hint.Textf(starts, "starts once an earlier request whose outcome is unknown can no longer take effect").Add(a.lastError())
 	case ForServer:
-		return fmt.Sprintf(starts, "starts when that of another user of instance "+a.InstanceID+" has ended")
+		return hint.Textf(starts, "starts when that of another user of instance "+a.InstanceID+" has ended")
 	case ForBackoff, ForOperation:
-		return fmt.Sprintf(starts, "is to be made in "+in.String()) + a.lastError()
+		return hint.Textf(starts, "is to be made in "+in.String()).Add(a.lastError())
 	case ForConnection:
-		return fmt.Sprintf(starts, "waits for connection "+a.Connection+": it does not work at the moment and is tried again in "+in.String()) + a.lastError()
+		return hint.Textf(starts, "waits for connection "+a.Connection+": it does not work at the moment and is tried again in "+in.String()).Add(a.lastError())
 	case ForConnectionBrake:
-		return fmt.Sprintf(starts, "does not start while the cloud does not show what became of the resets of several accounts of connection "+
-			a.Connection+"; see: "+statusCommand+"; rotate-role overrides it")
+		return hint.Textf(starts, hint.Textf("does not start while the cloud does not show what became of the resets of several accounts of connection %s; see: %s; "+
+			"rotate-role overrides it", a.Connection, hint.New("read", "status")))
 	}
 	return a.lastError()
 }
