@@ -20,6 +20,10 @@
 //
 // A mutation that no test notices fails the run, as does one that does not apply any more, does not compile, or takes too
 // long. So do tests that fail without any mutation: they would notice everything.
+//
+// Most of the time goes into compiling. A mutation that a table of the protocol notices takes about 6 s of processor time,
+// one that a directed test of ./backend/rotation does about 10 s. So name such a test where there is one, and leave to the
+// random schedules what only a history shows.
 package main
 
 import (
