@@ -17,8 +17,10 @@ import (
 // deleteAnyway ends every refusal to delete an account. Whoever only wants another role or connection for a
 // server has to hear first what keeps its passwords.
 func deleteAnyway(id rotation.ID) hint.Text {
-	return hint.Textf("to let another role serve the server and keep its passwords, leave the account, let it move (%s), and write that role with connection=%s; "+
-		"force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords nobody needs", id.MoveHint("ROLE"), id.Connection)
+	return hint.Textf("to let another role serve the server and keep its passwords, leave the account, let it move (%s), and write that "+
+		"role with connection=%s; force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords "+
+		"nobody needs",
+		id.MoveHint("ROLE"), id.Connection)
 }
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the
@@ -96,7 +98,8 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 	switch {
 	case instance != nil && instance.State != cloud.StateGone:
 		b.missed.seen(view.ID)
-		return conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first", instance.ID, instance.CloudState)
+		return conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first", instance.ID,
+			instance.CloudState)
 	case instance != nil || !view.Gone.IsZero(): // the cloud says that it is terminated, or earlier looks have missed it, too
 		return nil
 	}
@@ -105,7 +108,8 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 	}
 	if left := b.missed.again(view.ID, b.clock.now()); left > 0 {
 		return conflictf("the cloud does not show instance %s now; since its list may be incomplete for some time, it is asked again: "+
-			"repeat this in %s, and the account is forgotten if the cloud does not show the instance then either", view.ID.InstanceID, left.Round(time.Second))
+			"repeat this in %s, and the account is forgotten if the cloud does not show the instance then either", view.ID.InstanceID,
+			left.Round(time.Second))
 	}
 	return nil
 }

@@ -138,7 +138,8 @@ func TestDeleteAccountWithoutConnection(t *testing.T) {
 func TestForcedDelete(t *testing.T) {
 	h := leasedRole(t, nil)
 	var log bytes.Buffer
-	if err := h.Setup(t.Context(), &logical.BackendConfig{System: h.system, Logger: hclog.New(&hclog.LoggerOptions{Output: &log})}); err != nil {
+	if err := h.Setup(t.Context(),
+		&logical.BackendConfig{System: h.system, Logger: hclog.New(&hclog.LoggerOptions{Output: &log})}); err != nil {
 		t.Fatal(err)
 	}
 	lease := h.lease(t, "creds/web")

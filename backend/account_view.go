@@ -75,7 +75,8 @@ func groupData(v *rotation.View) map[string]any {
 	all := accountData(v)
 	data := map[string]any{}
 	for _, field := range []string{"state", "current_version", "versions", "leases", "due_reason", "due_since", "pending_since",
-		"failures", "last_error", "last_error_time", "next_try", "waiting_for", "last_vault_rotation", "next_vault_rotation", "missed_vault_rotation"} {
+		"failures", "last_error", "last_error_time", "next_try", "waiting_for", "last_vault_rotation", "next_vault_rotation",
+		"missed_vault_rotation"} {
 		if value, ok := all[field]; ok {
 			data[field] = value
 		}
@@ -143,8 +144,9 @@ func leasesData(leases []rotation.Lease) []map[string]any {
 const waitingForWords = "backoff (the pause after a failure), brake (the cloud did not show the outcome of several attempts), " +
 	"connection_brake (nor the outcome of attempts of several accounts of the connection), min_reset_interval, rotation_window, " +
 	"settle_window (an earlier request may still take effect), turn (another user of the instance is being rotated), " +
-	"operation (another operation runs on the instance), outcome (the cloud is asked for the outcome), connection (the connection does not work), " +
-	"group (the role's shared password), members (the role's instances), lease (the end of an exclusive one) or queue (only its place in the queue)."
+	"operation (another operation runs on the instance), outcome (the cloud is asked for the outcome), connection (the connection does not " +
+	"work), group (the role's shared password), members (the role's instances), lease (the end of an exclusive one) or queue (only its " +
+	"place in the queue)."
 
 // accountResponse is the schema of accountData.
 func accountResponse() map[string]*framework.FieldSchema {
@@ -161,54 +163,66 @@ func accountResponse() map[string]*framework.FieldSchema {
 		return field(framework.TypeBool, true, description)
 	}
 	return map[string]*framework.FieldSchema{
-		"connection":            text("The connection that serves the instance."),
-		"instance_id":           text("Id of the instance."),
-		"username":              text("The user."),
-		"provider":              text("The connection's provider."),
-		"role":                  text("The role that the account is bound to; empty if none."),
-		"last_role":             text("The role that the account last belonged to, if it is bound to none; empty if nobody can know a password of it."),
-		"move_to":               text("The role that an operator has allowed to have the account, but that does not have it yet; empty if none."),
-		"mode":                  text("Mode of the role: leased or static."),
-		"source":                text("Source of version 1: initial or reset."),
-		"state":                 text("ready, due, rotating, braked (the cloud does not show the outcome of its resets, so nothing is sent for a while), settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
-		"instance_name":         text("Name of the instance in the cloud."),
-		"platform":              text("windows or linux; empty if the cloud does not tell."),
-		"os_name":               text("The cloud's name for the operating system."),
-		"private_ip":            text("Private address, as last seen."),
-		"public_ip":             text("Public address, as last seen."),
-		"key_name":              text("Name of the instance's key pair in the cloud."),
-		"current_version":       number("Number of the current version; 0: none yet."),
-		"versions":              field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, created_time, verified, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time."),
-		"leases":                field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
-		"attempts":              number("Attempts of the running rotation."),
-		"unshown_attempts":      number("Attempts of the running rotation whose outcome the cloud did not show; from 3 on, there are long pauses between them."),
-		"open_attempts":         number("Attempts whose outcome is not known."),
-		"candidates":            number("Passwords of failed rotations that the server may have."),
-		"old_unresolved":        flag("Whether an attempt of a confirmed password may still arrive, which delays the next rotation."),
-		"rejected":              flag("Whether the cloud refused the rotation's password."),
-		"failures":              number("Failures in a row."),
-		"last_error":            text("The last failure; empty if the last try succeeded."),
-		"initial_overwritten":   flag("Whether it is known that the server no longer has the cloud's initial password."),
-		"shared_password":       flag("Whether the account shares its password with the other accounts of its role."),
-		"group":                 field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since and further fields, as here, of the password that the role's accounts share."),
-		"joining":               field(framework.TypeBool, false, "Only with shared_password: true while the account waits for the next password of its role. It does not get the one that the others have."),
-		"left_out_time":         moment(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
-		"left_out_reason":       field(framework.TypeString, false, "Why they do not. cloudpw keeps trying it, and includes it again once it has confirmed their password."),
-		"place":                 text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
-		"place_believed":        flag("Whether what that place says about existing servers is trusted."),
-		"due_reason":            field(framework.TypeString, false, "Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
-		"due_since":             moment(false, "Since when a rotation is due"),
-		"launch_time":           moment(false, "When the instance was launched"),
-		"pending_since":         moment(false, "When the running rotation began"),
-		"last_error_time":       moment(false, "When the last failure happened"),
-		"next_try":              moment(false, "Only while a rotation is due: when it continues, at the earliest"),
-		"waiting_for":           field(framework.TypeString, false, "Only while a rotation is due: what it waits for until next_try. "+waitingForWords),
-		"shown_instead":         field(framework.TypeString, false, "Only if unshown_attempts is above 0: what the cloud showed instead of the last one's outcome."),
-		"last_vault_rotation":   moment(false, "When Vault last rotated the account"),
-		"next_vault_rotation":   moment(false, "When the next scheduled rotation is"),
-		"missed_vault_rotation": moment(false, "The last scheduled time whose rotation_window passed without a rotation, for example while Vault was sealed"),
-		"initial_cleared_time":  moment(false, "When the cloud's copy of the initial password was deleted"),
-		"gone_time":             moment(false, "When the cloud said that the instance no longer exists"),
-		"forgotten_time":        moment(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when it is forgotten, see the connection's forget_gone_after"),
+		"connection":  text("The connection that serves the instance."),
+		"instance_id": text("Id of the instance."),
+		"username":    text("The user."),
+		"provider":    text("The connection's provider."),
+		"role":        text("The role that the account is bound to; empty if none."),
+		"last_role": text(
+			"The role that the account last belonged to, if it is bound to none; empty if nobody can know a password of it."),
+		"move_to": text("The role that an operator has allowed to have the account, but that does not have it yet; empty if none."),
+		"mode":    text("Mode of the role: leased or static."),
+		"source":  text("Source of version 1: initial or reset."),
+		"state": text("ready, due, rotating, braked (the cloud does not show the outcome of its resets, so nothing is sent " +
+			"for a while), settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
+		"instance_name":   text("Name of the instance in the cloud."),
+		"platform":        text("windows or linux; empty if the cloud does not tell."),
+		"os_name":         text("The cloud's name for the operating system."),
+		"private_ip":      text("Private address, as last seen."),
+		"public_ip":       text("Public address, as last seen."),
+		"key_name":        text("Name of the instance's key pair in the cloud."),
+		"current_version": number("Number of the current version; 0: none yet."),
+		"versions": field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, "+
+			"created_time, verified, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time."),
+		"leases":   field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
+		"attempts": number("Attempts of the running rotation."),
+		"unshown_attempts": number(
+			"Attempts of the running rotation whose outcome the cloud did not show; from 3 on, there are long pauses between them."),
+		"open_attempts":       number("Attempts whose outcome is not known."),
+		"candidates":          number("Passwords of failed rotations that the server may have."),
+		"old_unresolved":      flag("Whether an attempt of a confirmed password may still arrive, which delays the next rotation."),
+		"rejected":            flag("Whether the cloud refused the rotation's password."),
+		"failures":            number("Failures in a row."),
+		"last_error":          text("The last failure; empty if the last try succeeded."),
+		"initial_overwritten": flag("Whether it is known that the server no longer has the cloud's initial password."),
+		"shared_password":     flag("Whether the account shares its password with the other accounts of its role."),
+		"group": field(framework.TypeMap, false, "Only with shared_password: state, versions, leases, due_reason, due_since "+
+			"and further fields, as here, of the password that the role's accounts share."),
+		"joining": field(framework.TypeBool, false, "Only with shared_password: true while the account waits for the next "+
+			"password of its role. It does not get the one that the others have."),
+		"left_out_time": moment(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
+		"left_out_reason": field(framework.TypeString, false,
+			"Why they do not. cloudpw keeps trying it, and includes it again once it has confirmed their password."),
+		"place":          text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
+		"place_believed": flag("Whether what that place says about existing servers is trusted."),
+		"due_reason": field(framework.TypeString, false,
+			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
+		"due_since":       moment(false, "Since when a rotation is due"),
+		"launch_time":     moment(false, "When the instance was launched"),
+		"pending_since":   moment(false, "When the running rotation began"),
+		"last_error_time": moment(false, "When the last failure happened"),
+		"next_try":        moment(false, "Only while a rotation is due: when it continues, at the earliest"),
+		"waiting_for": field(framework.TypeString, false, "Only while a rotation is due: what it waits for until next_try. "+
+			waitingForWords),
+		"shown_instead": field(framework.TypeString, false,
+			"Only if unshown_attempts is above 0: what the cloud showed instead of the last one's outcome."),
+		"last_vault_rotation": moment(false, "When Vault last rotated the account"),
+		"next_vault_rotation": moment(false, "When the next scheduled rotation is"),
+		"missed_vault_rotation": moment(false,
+			"The last scheduled time whose rotation_window passed without a rotation, for example while Vault was sealed"),
+		"initial_cleared_time": moment(false, "When the cloud's copy of the initial password was deleted"),
+		"gone_time":            moment(false, "When the cloud said that the instance no longer exists"),
+		"forgotten_time": moment(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when "+
+			"it is forgotten, see the connection's forget_gone_after"),
 	}
 }

@@ -27,7 +27,8 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("accounts/prod/srv-1 lists %v", got)
 	}
 	before := h.read(t, "accounts/prod/srv-1/root")
-	if before["state"] != "empty" || before["current_version"] != 0 || before["role"] != "web" || before["mode"] != "leased" || before["provider"] != resetCloud {
+	if before["state"] != "empty" || before["current_version"] != 0 || before["role"] != "web" || before["mode"] != "leased" ||
+		before["provider"] != resetCloud {
 		t.Errorf("a new account is %v", before)
 	}
 	h.lease(t, "creds/web")

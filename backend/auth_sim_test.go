@@ -84,7 +84,8 @@ func ambiently(id, secret, token string) func(*testing.T, *authenticated) map[st
 		t.Setenv(secret, a.of.SecretKey)
 		if token != "" {
 			a.key = a.world.AddAccessKey(model.AccessKey{
-				Cloud: a.cloud, AccountID: a.of.AccountID, RoleARN: a.of.RoleARN, SessionName: "vault", Token: a.world.NewHex(40), Expires: time.Now().Add(time.Hour),
+				Cloud: a.cloud, AccountID: a.of.AccountID, RoleARN: a.of.RoleARN, SessionName: "vault", Token: a.world.NewHex(40),
+				Expires: time.Now().Add(time.Hour),
 			})
 			t.Setenv(id, a.key.ID)
 			t.Setenv(secret, a.key.Secret)
@@ -186,14 +187,17 @@ var authentications = map[string]authentication{
 		"the credentials are wrong", "the credentials are wrong, deleted or inactive", "lack the permission ec2:DescribeInstances"},
 	"aws assumed role": {withRole, "secret_key", switchOff, denyRole("ec2:*"),
 		"the credentials are wrong", "the credentials are wrong, deleted or inactive", "lack the permission ec2:DescribeInstances"},
-	"aws ambient": {ambiently("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "AWS_SECRET_ACCESS_KEY", expire, denyKey("ec2:*"),
+	"aws ambient": {ambiently("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "AWS_SECRET_ACCESS_KEY", expire,
+		denyKey("ec2:*"),
 		"the credentials are wrong", "the request counts as expired", "lack the permission ec2:DescribeInstances"},
 	"tencentcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("cvm:*"),
 		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
 	"tencentcloud assumed role": {withRole, "secret_key", switchOff, denyRole("cvm:*"),
 		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
-	"tencentcloud ambient": {ambiently("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", ""), "TENCENTCLOUD_SECRET_KEY", switchOff, denyKey("cvm:*"),
-		"the SecretKey of the ambient credentials does not belong to their SecretId", "does not know the keys, or they are disabled", "lack the permission cvm:DescribeInstances"},
+	"tencentcloud ambient": {ambiently("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", ""), "TENCENTCLOUD_SECRET_KEY", switchOff,
+		denyKey("cvm:*"),
+		"the SecretKey of the ambient credentials does not belong to their SecretId", "does not know the keys, or they are disabled",
+		"lack the permission cvm:DescribeInstances"},
 	"huaweicloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
 		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
 	"opentelekomcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
@@ -203,7 +207,8 @@ var authentications = map[string]authentication{
 	"openstack user": {withUser, "password", otherPassword, denyUser,
 		"check username, password", "check username, password", "lack the permission os_compute_api:servers:detail"},
 	"openstack application credential": {withApplicationCredential, applicationSecretField, expireApplicationCredential, denyUser,
-		"does not accept the application credential", "does not accept the application credential", "lack the permission os_compute_api:servers:detail"},
+		"does not accept the application credential", "does not accept the application credential",
+		"lack the permission os_compute_api:servers:detail"},
 }
 
 // Every authentication works, and the simulated cloud refuses it when its secret is wrong, when it has ended, and when it
@@ -261,7 +266,8 @@ func TestEveryAuthentication(t *testing.T) {
 // A method that a provider's fields allow and that is not in the table would go untested.
 func TestEveryAuthenticationHasItsCase(t *testing.T) {
 	methods := map[string]string{
-		"access_key": "access key", "role_arn": "assumed role", ambientField: "ambient", "username": "user", applicationIDField: "application credential",
+		"access_key": "access key", "role_arn": "assumed role", ambientField: "ambient", "username": "user",
+		applicationIDField: "application credential",
 	}
 	want := 0
 	for name, d := range providers() {

@@ -130,7 +130,8 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			// of its credential ends what else uses it; versions show passwords without a lease, and
 			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*", takeOverPrefix + "*"},
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*",
+				takeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},

@@ -20,7 +20,8 @@ func BenchmarkLimit(b *testing.B) {
 	)
 	fake := newFakeCloud()
 	for n := range accounts {
-		fake.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", n), Platform: cloud.Linux, Tags: map[string]string{"role": fmt.Sprint(n / maxInstances)}})
+		fake.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", n), Platform: cloud.Linux,
+			Tags: map[string]string{"role": fmt.Sprint(n / maxInstances)}})
 	}
 	m := newBench(b, new(logical.InmemStorage), fake)
 	m.do(b, logical.CreateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"max_requests_per_second": limit}))

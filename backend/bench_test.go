@@ -59,7 +59,8 @@ func oneAccount(tb testing.TB, role map[string]any) *bench {
 	fake.launch(cloud.Instance{ID: "srv-1", Name: "one", PrivateIP: "10.0.0.1"})
 	b := newBench(tb, new(logical.InmemStorage), fake)
 	b.do(tb, logical.CreateOperation, "config/prod", connectionData(bothCloud))
-	b.do(tb, logical.CreateOperation, "roles/web", merged(map[string]any{"connection": "prod", "instance_ids": "srv-1", "source": "reset"}, role))
+	b.do(tb, logical.CreateOperation, "roles/web", merged(map[string]any{"connection": "prod", "instance_ids": "srv-1", "source": "reset"},
+		role))
 	b.do(tb, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s"})
 	return b
 }

@@ -136,7 +136,8 @@ const schemaVersion = 1
 func checkSchema(raw []byte) error {
 	var r record
 	if json.Unmarshal(raw, &r) == nil && r.Schema > schemaVersion {
-		return fmt.Errorf("the stored entry has schema %d, this plugin version knows %d: run the newer plugin version that wrote it", r.Schema, schemaVersion)
+		return fmt.Errorf("the stored entry has schema %d, this plugin version knows %d: run the newer plugin version that wrote it", r.Schema,
+			schemaVersion)
 	}
 	return nil
 }

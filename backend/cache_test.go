@@ -125,7 +125,8 @@ func TestCacheOfBrokenEntries(t *testing.T) {
 }
 
 func TestErrReadOnlyKeepsItsType(t *testing.T) {
-	if err := storageError("write", "x", errors.Join(errors.New("other"), logical.ErrReadOnly)); err != logical.ErrReadOnly { //nolint:errorlint // Vault compares it so.
+	//nolint:errorlint // Vault compares it so.
+	if err := storageError("write", "x", errors.Join(errors.New("other"), logical.ErrReadOnly)); err != logical.ErrReadOnly {
 		t.Errorf("%v", err)
 	}
 }

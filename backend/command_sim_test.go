@@ -26,7 +26,8 @@ func commandHarness(t *testing.T, name model.Cloud, services ...string) (*harnes
 	}
 	h := newRealHarness(t)
 	h.write(t, "config/"+string(name), map[string]any{
-		"provider": string(name), "region": account.Region, "access_key": account.AccessKey, "secret_key": account.SecretKey, "endpoints": endpoints,
+		"provider": string(name), "region": account.Region, "access_key": account.AccessKey, "secret_key": account.SecretKey,
+		"endpoints":               endpoints,
 		"max_requests_per_second": 1000,
 	})
 	return h, sim.World(), account
@@ -79,8 +80,9 @@ func TestSharedPasswordByOneCommandOnTencentCloud(t *testing.T) {
 	h, w, account := commandHarness(t, model.TencentCloud, "cvm", "sts", "tat")
 	var ids []string
 	for range 3 {
-		server, err := w.AddServer(model.Server{Cloud: model.TencentCloud, AccountID: account.AccountID, Region: account.Region, Platform: model.Linux,
-			Logins: map[string]string{"admin": "what the image has"}})
+		server, err := w.AddServer(model.Server{Cloud: model.TencentCloud, AccountID: account.AccountID, Region: account.Region,
+			Platform: model.Linux,
+			Logins:   map[string]string{"admin": "what the image has"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,21 +12,24 @@ import (
 // A write that is refused for one field is repeated with that field put right, and with no secret in it.
 func TestRefusedWriteTellsItsCorrection(t *testing.T) {
 	h := roleMount(t)
-	h.refusedWrite(t, "roles/r", map[string]any{"connection": initialCloud, "instance_ids": []any{"srv-1"}, "mode": "leased", "custom_metadata": map[string]any{"b": "it's", "a": 1}},
+	h.refusedWrite(t, "roles/r", map[string]any{"connection": initialCloud, "instance_ids": []any{"srv-1"}, "mode": "leased",
+		"custom_metadata": map[string]any{"b": "it's", "a": 1}},
 		"vault write cloudpw/roles/r connection="+initialCloud+` custom_metadata=a=1 'custom_metadata=b=it'\''s' instance_ids=srv-1 mode=static`)
 
 	h.cloud.fail("Verify", cloud.Errorf(cloud.Denied, "the credentials are wrong"))
 	data := connectionData(resetCloud)
 	data["endpoints"] = map[string]any{"compute": "https://example.com"}
-	h.refusedWrite(t, "config/new", data, "was not stored", "then write it again: vault write cloudpw/config/new access_key=@access-key.txt endpoints=compute=https://example.com "+
-		"provider="+resetCloud+" region=r-1 secret_key=@secret-key.txt (to store it all the same, add verify_connection=false)")
+	h.refusedWrite(t, "config/new", data, "was not stored",
+		"then write it again: vault write cloudpw/config/new access_key=@access-key.txt endpoints=compute=https://example.com "+
+			"provider="+resetCloud+" region=r-1 secret_key=@secret-key.txt (to store it all the same, add verify_connection=false)")
 
 	h.refusedWrite(t, "config/new", merged(data, map[string]any{"endpoints": map[string]any{"compute": "http://example.com"}}),
 		"endpoints.compute: plain http", "use https; vault write cloudpw/config/new ", " endpoints=compute=https://example.com")
 	data["endpoints"] = []any{"compute=https://example.com"} // what the vault command makes of endpoints given twice
 	h.refusedWrite(t, "config/new", data, " endpoints=compute=https://example.com provider=")
 	for _, url := range []string{"http://user:pw@example.com", "http://example.com/\n"} {
-		_, message := statusOf(h.request(t, logical.UpdateOperation, "config/new", merged(data, map[string]any{"endpoints": map[string]any{"compute": url}})))
+		_, message := statusOf(h.request(t, logical.UpdateOperation, "config/new",
+			merged(data, map[string]any{"endpoints": map[string]any{"compute": url}})))
 		if strings.Contains(message, "pw@") || strings.Contains(message, "\n") {
 			t.Errorf("the refusal of %q repeats it: %s", url, message)
 		}
@@ -52,7 +55,8 @@ func TestMisspeltField(t *testing.T) {
 func TestNearest(t *testing.T) {
 	known := []string{"ttl", "max_ttl", "username", "kitten"}
 	for name, want := range map[string]string{
-		"ttl": "ttl", "tll": "ttl", "tt": "", "ttll": "ttl", "mxa_ttl": "max_ttl", "usrname": "username", "usernames_all": "", "sitting": "", "": "",
+		"ttl": "ttl", "tll": "ttl", "tt": "", "ttll": "ttl", "mxa_ttl": "max_ttl", "usrname": "username", "usernames_all": "", "sitting": "",
+		"":              "",
 		"überlang-name": "", strings.Repeat("max_ttl", 100_000): "",
 	} {
 		if got := nearest(name, known); got != want {

@@ -126,7 +126,8 @@ func (c *connection) allows(role string) bool {
 
 // allowing is the command that adds a role to those that may use the connection.
 func (c *connection) allowing(name, role string) hint.Text {
-	return hint.Textf("add it: %s", hint.New("write", "config/"+name, "allowed_roles="+strings.Join(append(slices.Clone(c.AllowedRoles), role), ",")))
+	return hint.Textf("add it: %s", hint.New("write", "config/"+name, "allowed_roles="+strings.Join(append(slices.Clone(c.AllowedRoles), role),
+		",")))
 }
 
 // cloudConfig is the connection as its provider wants it, without what sends requests.

@@ -13,9 +13,12 @@ import (
 
 // otherValues holds a second value for each field that binds the secrets, beside those of connectionCases.
 var otherValues = map[string]any{
-	"region": "r-3", "project_id": "p-3", "access_key": "AK3", "auth_url": "https://iam3.example.com/v3", "username": "u3", "user_domain_name": "d3",
-	"project_name": "n3", "project_domain_name": "d3", "role_arn": "arn:cloud:iam::3:role/r", "external_id": "x-3", applicationIDField: "ac-3", ambientField: true,
-	"endpoints": "compute=https://three.example.com", "ca_certificate": testCA,
+	"region": "r-3", "project_id": "p-3", "access_key": "AK3", "auth_url": "https://iam3.example.com/v3", "username": "u3",
+	"user_domain_name": "d3",
+	"project_name":     "n3", "project_domain_name": "d3", "role_arn": "arn:cloud:iam::3:role/r", "external_id": "x-3",
+	applicationIDField: "ac-3",
+	ambientField:       true,
+	"endpoints":        "compute=https://three.example.com", "ca_certificate": testCA,
 }
 
 // fieldsAndKinds are the fields of config/<name> in a mount with the clouds in memory, and what each decides.
@@ -62,8 +65,10 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 			h := newHarness(t)
 			h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
 			h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{
-				"project_id": "p", "username": "u-9", "password": "pw", "auth_url": "https://iam.example.com", "user_domain_name": "d-9", "project_name": "n",
-				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac", applicationSecretField: "acs",
+				"project_id": "p", "username": "u-9", "password": "pw", "auth_url": "https://iam.example.com", "user_domain_name": "d-9",
+				"project_name":        "n",
+				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac",
+				applicationSecretField: "acs",
 			}))
 			stored := h.stored(t, configPrefix)
 			if !kind.BindsSecrets() {
@@ -106,12 +111,15 @@ func TestBoundFieldsNeedTheSecretsOfRealProvidersToo(t *testing.T) {
 	h := newRealHarness(t)
 	unverified := map[string]any{"verify_connection": false}
 	for name, change := range map[string]map[string]any{
-		"aws":               {"region": "eu-west-1", "role_arn": "arn:aws:iam::999999999999:role/x", "access_key": "AKIAIOSFODNN7OTHER00", "endpoints": "ec2=https://ec2.example.com"},
-		"tencentcloud":      {"region": "ap-singapore", "role_arn": "qcs::cam::uin/9:roleName/x", "access_key": "AKIDother"},
-		"huaweicloud":       {"region": "cn-north-1", "project_id": "1123456789abcdef0123456789abcdef", "access_key": "AKOTHER"},
-		"opentelekomcloud":  {"region": "eu-nl", "project_id": "1123456789abcdef0123456789abcdef"},
-		"openstack":         {"region": "RegionTwo", "auth_url": "https://keystone.example.org/v3", applicationIDField: "1123456789abcdef0123456789abcdef"},
-		"opentelekomcloud2": {"username": "v", "user_domain_name": "OTC-2", "project_name": "eu-de_x", "project_domain_name": "OTC-2", "region": "eu-nl"},
+		"aws": {"region": "eu-west-1", "role_arn": "arn:aws:iam::999999999999:role/x", "access_key": "AKIAIOSFODNN7OTHER00",
+			"endpoints": "ec2=https://ec2.example.com"},
+		"tencentcloud":     {"region": "ap-singapore", "role_arn": "qcs::cam::uin/9:roleName/x", "access_key": "AKIDother"},
+		"huaweicloud":      {"region": "cn-north-1", "project_id": "1123456789abcdef0123456789abcdef", "access_key": "AKOTHER"},
+		"opentelekomcloud": {"region": "eu-nl", "project_id": "1123456789abcdef0123456789abcdef"},
+		"openstack": {"region": "RegionTwo", "auth_url": "https://keystone.example.org/v3",
+			applicationIDField: "1123456789abcdef0123456789abcdef"},
+		"opentelekomcloud2": {"username": "v", "user_domain_name": "OTC-2", "project_name": "eu-de_x", "project_domain_name": "OTC-2",
+			"region": "eu-nl"},
 	} {
 		h.write(t, "config/"+name, merged(realConnections[name], unverified))
 		for field, value := range change {

@@ -18,13 +18,18 @@ import (
 
 // Connections that each real provider accepts.
 var realConnections = map[string]map[string]any{
-	"aws":               {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "s3cr3t-aws"},
-	"tencentcloud":      {"provider": "tencentcloud", "region": "eu-frankfurt", "access_key": "AKIDexample", "secret_key": "s3cr3t-tencent"},
-	"huaweicloud":       {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
-	"opentelekomcloud":  {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef", "access_key": "AKOTC", "secret_key": "s3cr3t-otc"},
-	"openstack":         {"provider": "openstack", "auth_url": "https://keystone.example.com/v3", "application_credential_id": "0123456789abcdef0123456789abcdef", "application_credential_secret": "s3cr3t-application"},
-	"aws2":              {"provider": "aws", "region": "eu-central-1", "use_ambient_credentials": true, "role_arn": "arn:aws:iam::123456789012:role/cloudpw", "external_id": "x-1"},
-	"opentelekomcloud2": {"provider": "opentelekomcloud", "region": "eu-de", "project_name": "eu-de", "username": "u", "password": "s3cr3t-user", "user_domain_name": "OTC-1", "auth_url": "https://iam.eu-de.otc.t-systems.com/v3"},
+	"aws":          {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "s3cr3t-aws"},
+	"tencentcloud": {"provider": "tencentcloud", "region": "eu-frankfurt", "access_key": "AKIDexample", "secret_key": "s3cr3t-tencent"},
+	"huaweicloud": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef",
+		"access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
+	"opentelekomcloud": {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef",
+		"access_key": "AKOTC", "secret_key": "s3cr3t-otc"},
+	"openstack": {"provider": "openstack", "auth_url": "https://keystone.example.com/v3",
+		"application_credential_id": "0123456789abcdef0123456789abcdef", "application_credential_secret": "s3cr3t-application"},
+	"aws2": {"provider": "aws", "region": "eu-central-1", "use_ambient_credentials": true,
+		"role_arn": "arn:aws:iam::123456789012:role/cloudpw", "external_id": "x-1"},
+	"opentelekomcloud2": {"provider": "opentelekomcloud", "region": "eu-de", "project_name": "eu-de", "username": "u",
+		"password": "s3cr3t-user", "user_domain_name": "OTC-1", "auth_url": "https://iam.eu-de.otc.t-systems.com/v3"},
 }
 
 // newRealHarness is a mount with the real providers. Its connections are not verified.
@@ -73,7 +78,8 @@ func TestRealProvidersConnections(t *testing.T) {
 
 func TestProviderOfAConnection(t *testing.T) {
 	h := newRealHarness(t)
-	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required", "aws, huaweicloud, openstack, opentelekomcloud, tencentcloud")
+	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required",
+		"aws, huaweicloud, openstack, opentelekomcloud, tencentcloud")
 	h.refusedWrite(t, "config/x", map[string]any{"provider": "azure"}, "provider", "azure", "unknown")
 	h.refusedWrite(t, "config/a..b", realConnections["aws"], "name", "..")
 	h.refusedWrite(t, "config/"+strings.Repeat("x", 129), realConnections["aws"], "name", "128")
@@ -118,7 +124,8 @@ func TestUnusedConnectionFieldIsAnError(t *testing.T) {
 			if uses[0].Type == cloud.FieldFlag {
 				value = true
 			}
-			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, field: value}), field+": provider "+provider+" does not use it; leave it out",
+			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, field: value}), field+": provider "+provider+
+				" does not use it; leave it out",
 				"its own fields are: "+strings.Join(fieldNames(providers()[provider]), ", "))
 		}
 	}
@@ -133,32 +140,37 @@ var connectionCases = map[string]struct {
 	refused []any  // values
 	says    string // in the refusals besides the field's name
 }{
-	"provider":                {set: resetCloud, refused: []any{"", "nimbus", initialCloud, []string{"aws"}}, says: "provider"},
-	"region":                  {set: "r-2", refused: []any{"a\nb", strings.Repeat("x", 3000), ""}},
-	"project_id":              {set: "p1", unset: "", refused: []any{"p\x00"}},
-	"access_key":              {set: "AK2", reads: "-", unset: "-", refused: []any{"A\nK"}},
-	"secret_key":              {set: "SK2", reads: "-", unset: "-", refused: []any{"S\rK", map[string]any{"a": "b"}, []string{"a"}, true}},
-	"auth_url":                {set: "https://iam.example.com/v3", unset: "", refused: []any{"https://\x01"}},
-	"username":                {set: "u", unset: "", refused: []any{"u\t"}},
-	"password":                {set: "pw", reads: "-", unset: "-", refused: []any{"p\nw", []any{"x"}}},
-	"user_domain_name":        {set: "d", unset: "", refused: []any{"d\n"}},
-	"project_name":            {set: "eu-de", unset: "", refused: []any{"p\n"}},
-	"project_domain_name":     {set: "d", unset: "", refused: []any{"d\n"}},
-	"signature_style":         {set: "scoped", unset: "direct", refused: []any{"di\nrect"}},
-	"role_arn":                {set: "arn:cloud:iam::1:role/r", unset: "", refused: []any{"arn\n"}},
-	"external_id":             {set: "x-1", unset: "", refused: []any{"x\x00"}},
-	ambientField:              {set: true, unset: false, refused: []any{"perhaps"}},
-	applicationIDField:        {set: "ac-1", unset: "", refused: []any{"a\nc"}},
-	applicationSecretField:    {set: "acs", reads: "-", unset: "-", refused: []any{"a\nc", []any{"x"}, map[string]any{"a": "b"}}},
-	"required_tags":           {set: map[string]any{"team": "ops"}, unset: map[string]string{}, refused: []any{"team", map[string]any{"": "x"}, map[string]any{"a\n": "x"}, map[string]any{"a": strings.Repeat("x", 300)}, manyTags(21)}},
-	"endpoints":               {set: map[string]any{"compute": "https://ecs.example.com"}, unset: map[string]string{}, refused: []any{"compute=http://example.com", "compute=https://169.254.169.254", "compute=https://u:p@example.com", "storage=https://example.com", "compute"}},
+	"provider":             {set: resetCloud, refused: []any{"", "nimbus", initialCloud, []string{"aws"}}, says: "provider"},
+	"region":               {set: "r-2", refused: []any{"a\nb", strings.Repeat("x", 3000), ""}},
+	"project_id":           {set: "p1", unset: "", refused: []any{"p\x00"}},
+	"access_key":           {set: "AK2", reads: "-", unset: "-", refused: []any{"A\nK"}},
+	"secret_key":           {set: "SK2", reads: "-", unset: "-", refused: []any{"S\rK", map[string]any{"a": "b"}, []string{"a"}, true}},
+	"auth_url":             {set: "https://iam.example.com/v3", unset: "", refused: []any{"https://\x01"}},
+	"username":             {set: "u", unset: "", refused: []any{"u\t"}},
+	"password":             {set: "pw", reads: "-", unset: "-", refused: []any{"p\nw", []any{"x"}}},
+	"user_domain_name":     {set: "d", unset: "", refused: []any{"d\n"}},
+	"project_name":         {set: "eu-de", unset: "", refused: []any{"p\n"}},
+	"project_domain_name":  {set: "d", unset: "", refused: []any{"d\n"}},
+	"signature_style":      {set: "scoped", unset: "direct", refused: []any{"di\nrect"}},
+	"role_arn":             {set: "arn:cloud:iam::1:role/r", unset: "", refused: []any{"arn\n"}},
+	"external_id":          {set: "x-1", unset: "", refused: []any{"x\x00"}},
+	ambientField:           {set: true, unset: false, refused: []any{"perhaps"}},
+	applicationIDField:     {set: "ac-1", unset: "", refused: []any{"a\nc"}},
+	applicationSecretField: {set: "acs", reads: "-", unset: "-", refused: []any{"a\nc", []any{"x"}, map[string]any{"a": "b"}}},
+	"required_tags": {set: map[string]any{"team": "ops"}, unset: map[string]string{}, refused: []any{"team", map[string]any{"": "x"},
+		map[string]any{"a\n": "x"}, map[string]any{"a": strings.Repeat("x", 300)}, manyTags(21)}},
+	"endpoints": {set: map[string]any{"compute": "https://ecs.example.com"}, unset: map[string]string{},
+		refused: []any{"compute=http://example.com", "compute=https://169.254.169.254", "compute=https://u:p@example.com",
+			"storage=https://example.com", "compute"}},
 	"ca_certificate":          {set: testCA, unset: "", refused: []any{"no certificate", strings.Repeat("x", 300<<10)}},
 	"allowed_roles":           {set: "web,db-*", reads: []string{"web", "db-*"}, unset: []string{}, refused: nil},
 	"max_requests_per_second": {set: 2.5, unset: float64(1000), refused: []any{-1, 0, 1001, "many", "NaN", "Inf", 1e-9, 0.09}},
-	"request_timeout":         {set: "20s", reads: int64(20), unset: int64(30), refused: []any{"3m", "1500ms", "0", "-1s", "later", 20.5, json.Number("20.5")}},
-	"forget_gone_after":       {set: "48h", reads: int64(48 * 3600), unset: int64(720 * 3600), refused: []any{"-1s", "1500ms", "never", "87601h", 1.5, json.Number("1e30")}},
-	"password_policy":         {set: "strong", unset: "", refused: []any{"none", "a\nb"}},
-	"verify_connection":       {set: false, unset: true, refused: []any{"perhaps"}},
+	"request_timeout": {set: "20s", reads: int64(20), unset: int64(30), refused: []any{"3m", "1500ms", "0", "-1s", "later", 20.5,
+		json.Number("20.5")}},
+	"forget_gone_after": {set: "48h", reads: int64(48 * 3600), unset: int64(720 * 3600),
+		refused: []any{"-1s", "1500ms", "never", "87601h", 1.5, json.Number("1e30")}},
+	"password_policy":   {set: "strong", unset: "", refused: []any{"none", "a\nb"}},
+	"verify_connection": {set: false, unset: true, refused: []any{"perhaps"}},
 }
 
 func TestConnectionFields(t *testing.T) {
@@ -213,7 +225,8 @@ func TestDeletedConnectionOwesRotations(t *testing.T) {
 	h.cloud.fail("StartReset", cloud.Errorf(cloud.Throttled, "later"))
 	h.revoke(t, lease)
 	resp := h.ok(t, logical.DeleteOperation, "config/prod", nil)
-	if resp == nil || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "were to be rotated, which does not happen without the connection: 1;") {
+	if resp == nil || len(resp.Warnings) != 1 ||
+		!strings.Contains(resp.Warnings[0], "were to be rotated, which does not happen without the connection: 1;") {
 		t.Errorf("the answer is %+v", resp)
 	}
 	h.cloud.fail("StartReset", nil)
@@ -232,7 +245,8 @@ func TestARecreatedConnectionSeesItsAccounts(t *testing.T) {
 	h.delete(t, "config/prod")
 	h.cloud.hide("srv-1") // as another cloud account would show it
 	h.refused(t, logical.UpdateOperation, "config/prod", connectionData(resetCloud), http.StatusConflict, "another cloud account", "srv-1")
-	h.refused(t, logical.UpdateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"verify_connection": false}), http.StatusConflict, "provider:", resetCloud)
+	h.refused(t, logical.UpdateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"verify_connection": false}),
+		http.StatusConflict, "provider:", resetCloud)
 	h.absent(t, "config/prod")
 	h.cloud.launch(cloud.Instance{ID: "srv-1", Platform: cloud.Linux})
 	h.write(t, "config/prod", connectionData(resetCloud))
@@ -355,7 +369,8 @@ func TestCredentialsStayInTheCloudAccount(t *testing.T) {
 	}
 	h.cloud.hide("srv-1")
 	for _, change := range []map[string]any{{"access_key": "AK3"}, {"role_arn": "arn:x"}, {ambientField: true}, {"username": "u"}} {
-		h.refused(t, logical.UpdateOperation, "config/prod", merged(change, map[string]any{"secret_key": "again"}), http.StatusConflict, "another cloud account", "srv-1", "accounts/prod/")
+		h.refused(t, logical.UpdateOperation, "config/prod", merged(change, map[string]any{"secret_key": "again"}), http.StatusConflict,
+			"another cloud account", "srv-1", "accounts/prod/")
 	}
 	h.cloud.fail("DescribeInstances", &cloud.Error{Kind: cloud.Denied, Message: "no permission"})
 	h.refusedWrite(t, "config/prod", map[string]any{"access_key": "AK3", "secret_key": "again"}, "not stored", "no permission")

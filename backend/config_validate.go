@@ -181,7 +181,8 @@ func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) 
 		return vaultError("", err)
 	}
 	if view != nil && view.Provider != provider {
-		return conflictf("provider: a connection %s that was deleted has left accounts of %s; write that provider, or another connection; for the accounts: %s",
+		return conflictf("provider: a connection %s that was deleted has left accounts of %s; write that provider, or another connection; for "+
+			"the accounts: %s",
 			name, view.Provider, hint.New("list", "accounts/"+name))
 	}
 	return nil
@@ -199,7 +200,8 @@ func (b *backend) checkSameAccount(ctx context.Context, name string, d cloud.Des
 		return vaultError("", err)
 	}
 	if use.Accounts > 0 {
-		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection for other servers, and leave this one to those accounts, whose passwords are kept with it",
+		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection for "+
+			"other servers, and leave this one to those accounts, whose passwords are kept with it",
 			strings.Join(changed, ", "), name, use.Accounts, name)
 	}
 	return nil

@@ -44,7 +44,8 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 		return nil, cloud.Descriptor{}, err
 	}
 	if c == nil {
-		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name, hint.New("list", "config"))
+		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name,
+			hint.New("list", "config"))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {
@@ -95,11 +96,14 @@ func (b *backend) verify(ctx context.Context, name string, c *connection, known 
 	}
 	found, err := provider.DescribeInstances(ctx, known)
 	if err != nil {
-		return "", vaultError("connection "+name+" was not stored: with these credentials "+d.Title+" does not describe the instances of its accounts", err)
+		return "", vaultError("connection "+name+" was not stored: with these credentials "+d.Title+
+			" does not describe the instances of its accounts", err)
 	}
 	if len(found) == 0 {
-		return "", conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they seem to belong to another cloud account; "+
-			"write another connection for that, and leave this one to its accounts, whose passwords are kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see accounts/%s/", name, known[0], name)
+		return "", conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they "+
+			"seem to belong to another cloud account; write another connection for that, and leave this one to its accounts, whose passwords are "+
+			"kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see "+
+			"accounts/%s/", name, known[0], name)
 	}
 	return account, nil
 }

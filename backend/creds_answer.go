@@ -40,7 +40,8 @@ func credsResponse() map[string]*framework.FieldSchema {
 func groupResponse() map[string]*framework.FieldSchema {
 	fields := credsResponse()
 	fields["instance_ids"] = &framework.FieldSchema{Type: framework.TypeStringSlice,
-		Description: "Only with shared_password: ids of the instances that have this password. instance_id, instance_name, the addresses and platform are then empty, and so is username if it differs between them."}
+		Description: "Only with shared_password: ids of the instances that have this password. instance_id, instance_name, the addresses and " +
+			"platform are then empty, and so is username if it differs between them."}
 	return fields
 }
 
@@ -68,7 +69,8 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 	}
 	if a.Elsewhere {
 		data["confirmed_here"] = false
-		resp = warn(resp, hint.Textf("connection %s leads to another place now than when this password was confirmed; nothing there has confirmed it: %s",
+		resp = warn(resp, hint.Textf(
+			"connection %s leads to another place now than when this password was confirmed; nothing there has confirmed it: %s",
 			a.ID.Connection, hint.New("read", placePrefix+a.ID.Connection)))
 	}
 	return resp

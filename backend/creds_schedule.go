@@ -13,7 +13,8 @@ import (
 func scheduleResponse() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"ttl": {Type: framework.TypeInt,
-			Description: "Only for scheduled static roles: whole seconds until the next rotation, at least 1; read again then. With disable_automated_rotation, until the time that would be next."},
+			Description: "Only for scheduled static roles: whole seconds until the next rotation, at least 1; read again then. With " +
+				"disable_automated_rotation, until the time that would be next."},
 		"rotation_period": {Type: framework.TypeInt,
 			Description: "Only for scheduled static roles: whole seconds between the previous and the next rotation, at least 1."},
 		"rotation_schedule": {Type: framework.TypeString,

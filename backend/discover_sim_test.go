@@ -27,7 +27,8 @@ func TestThousandsOfSimulatedInstances(t *testing.T) {
 				if n < web {
 					tags["team"] = "web"
 				}
-				_, err := sim.World().AddServer(model.Server{Cloud: cloud, AccountID: of.AccountID, ProjectID: of.ProjectID, Region: of.Region, Tags: tags})
+				_, err := sim.World().AddServer(model.Server{Cloud: cloud, AccountID: of.AccountID, ProjectID: of.ProjectID, Region: of.Region,
+					Tags: tags})
 				if err != nil {
 					t.Fatal(err)
 				}

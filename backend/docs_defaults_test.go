@@ -89,9 +89,11 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 		t.Errorf("generate makes %v bits", bits)
 	}
 
-	leased := check("roles/leased", roleFields(providers()), map[string]any{"connection": "reset", "instance_ids": "srv-1", "force_stop": true})
+	leased := check("roles/leased", roleFields(providers()), map[string]any{"connection": "reset", "instance_ids": "srv-1",
+		"force_stop": true})
 	check("roles/initial", roleFields(providers()), map[string]any{"connection": "initial", "instance_ids": "srv-3"})
-	static := map[string]any{"connection": "reset", "instance_ids": "srv-2", "force_stop": false, "mode": "static", "rotation_period": "1h", "rotate_on_read": true}
+	static := map[string]any{"connection": "reset", "instance_ids": "srv-2", "force_stop": false, "mode": "static", "rotation_period": "1h",
+		"rotate_on_read": true}
 	check("roles/static", roleFields(providers()), static)
 	unforced := h.read(t, "roles/static")
 
@@ -108,14 +110,16 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 		values := conditional.value.([]any)
 		words := regexp.MustCompile(`^(\w+) .*else (\w+)$`).FindStringSubmatch(documented)
 		if documented != conditional.documented || words == nil ||
-			words[1] != inPage(roleFields(providers())[conditional.field], values[0]) || words[2] != inPage(roleFields(providers())[conditional.field], values[1]) {
+			words[1] != inPage(roleFields(providers())[conditional.field], values[0]) ||
+			words[2] != inPage(roleFields(providers())[conditional.field], values[1]) {
 			t.Errorf("%s: the default is said to be %q; it is %v or %v", conditional.field, documented, values[0], values[1])
 		}
 	}
 	if len(compared) < 25 {
 		t.Errorf("only these defaults were compared: %s", slices.Sorted(maps.Keys(compared)))
 	}
-	for _, name := range []string{"ttl", "max_ttl", "checkout", "max_versions", "request_timeout", "forget_gone_after", "verify_connection", "allowed_roles", "rotation_timezone",
+	for _, name := range []string{"ttl", "max_ttl", "checkout", "max_versions", "request_timeout", "forget_gone_after", "verify_connection",
+		"allowed_roles", "rotation_timezone",
 		"rotate_on_read_cooldown", "shared_password", "disable_automated_rotation", "clear_initial"} {
 		if !compared[name] {
 			t.Errorf("the default of %s was not compared", name)
@@ -147,7 +151,8 @@ func TestEveryFieldHasADefault(t *testing.T) {
 		for name, field := range path.Fields {
 			meaning, value := split(field)
 			if required := strings.HasPrefix(value, "<required"); value == "" || meaning == "" || field.Required && !required {
-				t.Errorf("%s: the description of %s ends neither in \"Default: ....\" nor in \"Required ....\": %q", path.Pattern, name, field.Description)
+				t.Errorf("%s: the description of %s ends neither in \"Default: ....\" nor in \"Required ....\": %q", path.Pattern, name,
+					field.Description)
 			}
 		}
 	}

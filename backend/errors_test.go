@@ -50,7 +50,8 @@ func TestErrorStatus(t *testing.T) {
 	if err := vaultError("x", nil); err != nil {
 		t.Errorf("nil became %v", err)
 	}
-	if err := vaultError("x", fmt.Errorf("y: %w", logical.ErrReadOnly)); err != logical.ErrReadOnly { //nolint:errorlint // Vault compares it so.
+	//nolint:errorlint // Vault compares it so.
+	if err := vaultError("x", fmt.Errorf("y: %w", logical.ErrReadOnly)); err != logical.ErrReadOnly {
 		t.Errorf("ErrReadOnly became %v", err)
 	}
 }
@@ -71,7 +72,8 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("a policy that fits now and then: %v", err)
 	}
 	never := password.Rules{MinLength: 12, MaxLength: 30, MinClasses: 4}
-	if _, err := h.generate(t.Context(), "never", never, "root"); err == nil || strings.Contains(err.Error(), "never-s3cret") || !strings.Contains(err.Error(), "policy never") {
+	if _, err := h.generate(t.Context(), "never", never, "root"); err == nil || strings.Contains(err.Error(), "never-s3cret") ||
+		!strings.Contains(err.Error(), "policy never") {
 		t.Errorf("a policy that never fits: %v", err)
 	}
 	for _, policy := range []string{"empty", "missing"} {

@@ -330,7 +330,8 @@ func (p fakeReset) StartReset(ctx context.Context, r cloud.Reset) (cloud.ResetSt
 		}
 		p.sent[id] = append(p.sent[id], r.Password)
 		if p.refuses[id] {
-			p.records[id] = cloud.ResetRecord{OperationID: request, State: cloud.OperationFailed, Kind: cloud.PasswordRefused, Message: "the guest refuses it"}
+			p.records[id] = cloud.ResetRecord{OperationID: request, State: cloud.OperationFailed, Kind: cloud.PasswordRefused,
+				Message: "the guest refuses it"}
 			continue
 		}
 		p.passwords[id] = r.Password

@@ -45,8 +45,9 @@ func (f *few) enter(ctx context.Context, connection string) (asking context.Cont
 	case places.taken <- struct{}{}:
 	case <-wait.Done():
 		f.left(connection, places)
-		return nil, nil, unavailablef("connection %s has %d verifications and listings of instances under way, which have not ended while this one waited; "+
-			"its cloud is slow, or does not answer: try again in a moment", connection, fewAtOnce)
+		return nil, nil, unavailablef(
+			"connection %s has %d verifications and listings of instances under way, which have not ended while this one waited; "+
+				"its cloud is slow, or does not answer: try again in a moment", connection, fewAtOnce)
 	}
 	asking, done := cloud.Decoding(ctx)
 	return asking, func() {

@@ -31,8 +31,10 @@ func questions(name string) []logical.Request {
 	return []logical.Request{
 		{Operation: logical.ListOperation, Path: "discover/" + name},
 		{Operation: logical.UpdateOperation, Path: "config/" + name, Data: map[string]any{"secret_key": "an0ther-key"}},
-		{Operation: logical.CreateOperation, Path: "roles/new-" + name, Data: map[string]any{"connection": name, "instance_tags": "env=" + name, "force_stop": true}},
-		{Operation: logical.CreateOperation, Path: "roles/listed-" + name, Data: map[string]any{"connection": name, "instance_ids": "srv-" + name, "force_stop": true, "username": "other"}},
+		{Operation: logical.CreateOperation, Path: "roles/new-" + name, Data: map[string]any{"connection": name, "instance_tags": "env=" + name,
+			"force_stop": true}},
+		{Operation: logical.CreateOperation, Path: "roles/listed-" + name, Data: map[string]any{"connection": name, "instance_ids": "srv-" + name,
+			"force_stop": true, "username": "other"}},
 		{Operation: logical.UpdateOperation, Path: "roles/tagged-" + name},
 		{Operation: logical.ListOperation, Path: "instances/tagged-" + name},
 		{Operation: logical.ReadOperation, Path: "creds/tagged-" + name + "/unknown"},
@@ -72,7 +74,8 @@ func TestFewQuestionsOfAConnectionAtOnce(t *testing.T) {
 			continue // one read in ten seconds asks
 		}
 		resp, err := h.HandleRequest(short, &q)
-		if status, message := statusOf(resp, err); status != http.StatusServiceUnavailable || !strings.Contains(message, "connection hung has 4 verifications") {
+		if status, message := statusOf(resp, err); status != http.StatusServiceUnavailable ||
+			!strings.Contains(message, "connection hung has 4 verifications") {
 			t.Errorf("%s: %d %q", q.Path, status, message)
 		}
 	}
@@ -84,7 +87,8 @@ func TestFewQuestionsOfAConnectionAtOnce(t *testing.T) {
 	h.cloud.mu.Unlock()
 	for _, q := range questions("well") {
 		q.Storage = h.storage
-		if resp, err := h.HandleRequest(t.Context(), &q); q.Operation != logical.ReadOperation && (err != nil || resp.IsError()) && !strings.HasPrefix(q.Path, "roles/new") {
+		if resp, err := h.HandleRequest(t.Context(), &q); q.Operation != logical.ReadOperation && (err != nil || resp.IsError()) &&
+			!strings.HasPrefix(q.Path, "roles/new") {
 			t.Errorf("%s: %v, %v", q.Path, resp, err)
 		}
 	}
@@ -121,7 +125,8 @@ func TestManyRoleWritesAtOnceAskAFewAtATime(t *testing.T) {
 	var clients sync.WaitGroup
 	for i := range writes {
 		clients.Go(func() {
-			path, data := fmt.Sprintf("roles/r-%d", i), map[string]any{"connection": "prod", "instance_ids": fmt.Sprintf("srv-%d", i), "force_stop": true}
+			path, data := fmt.Sprintf("roles/r-%d", i), map[string]any{"connection": "prod", "instance_ids": fmt.Sprintf("srv-%d", i),
+				"force_stop": true}
 			if resp, err := h.request(t, logical.CreateOperation, path, data); err != nil || resp.IsError() {
 				t.Errorf("%s: %v, %v", path, resp, err)
 			}

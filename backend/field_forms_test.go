@@ -18,7 +18,8 @@ func oddValues() []any {
 	scalars := []any{
 		true, false, float64(0), float64(1), float64(-7), float64(1.5), float64(4711), float64(1e21), float64(1 << 60), math.Inf(1), math.NaN(),
 		json.Number("0"), json.Number("12"), json.Number("1.50"), json.Number("1e3"), json.Number("12345678901234567890"), 5, int64(6),
-		"", " ", "true", "1", "010", "0x10", "1_000", "1.5", "1e3", "soon", "a=b", "a=1,b=2", "a,b", "15m", "1.5h", "[1]", `{"a":"b"}`, "99999999999999999999",
+		"", " ", "true", "1", "010", "0x10", "1_000", "1.5", "1e3", "soon", "a=b", "a=1,b=2", "a,b", "15m", "1.5h", "[1]", `{"a":"b"}`,
+		"99999999999999999999",
 	}
 	odd := append([]any{nil, []any{}, map[string]any{}, []string{}, []string{"a=b"}, map[string]string{"a": "b"}}, scalars...)
 	for _, v := range append([]any{nil, []any{"x"}, map[string]any{"x": "y"}}, scalars...) {
@@ -183,13 +184,14 @@ func TestValuesOfOtherFormsAreRefused(t *testing.T) {
 	h := leasedRole(t, nil)
 	h.write(t, "roles/web", map[string]any{"max_versions": 4, "custom_metadata": map[string]any{"a": "b"}})
 	for field, values := range map[string][]any{
-		"max_versions":    {true, "true", 1.5, "010", "0x10", []any{1}, map[string]any{"a": 1}},
-		"ttl":             {true, 1.5, "1.5s", math.Inf(1), []any{"1h"}},
-		"custom_metadata": {map[string]any{"a": nil}, map[string]any{"a": 1.5}, map[string]any{"a": []any{"b"}}, map[string]any{"a": map[string]any{}}, true, 7, "a", []any{"=a"}, []any{"a=1", "a=2"}},
-		"instance_tags":   {[]any{map[string]any{"a": "b"}}, map[string]any{"a": map[string]any{"b": "c"}}},
-		"force_stop":      {float64(1), "yes", []any{true}, map[string]any{}},
-		"instance_ids":    {true, []any{true}, []any{1.5}, []any{[]any{"a"}}, map[string]any{"a": "b"}, []any{nil}},
-		"username":        {true, 1.5, []any{"root"}, map[string]any{"root": "x"}},
+		"max_versions": {true, "true", 1.5, "010", "0x10", []any{1}, map[string]any{"a": 1}},
+		"ttl":          {true, 1.5, "1.5s", math.Inf(1), []any{"1h"}},
+		"custom_metadata": {map[string]any{"a": nil}, map[string]any{"a": 1.5}, map[string]any{"a": []any{"b"}},
+			map[string]any{"a": map[string]any{}}, true, 7, "a", []any{"=a"}, []any{"a=1", "a=2"}},
+		"instance_tags": {[]any{map[string]any{"a": "b"}}, map[string]any{"a": map[string]any{"b": "c"}}},
+		"force_stop":    {float64(1), "yes", []any{true}, map[string]any{}},
+		"instance_ids":  {true, []any{true}, []any{1.5}, []any{[]any{"a"}}, map[string]any{"a": "b"}, []any{nil}},
+		"username":      {true, 1.5, []any{"root"}, map[string]any{"root": "x"}},
 	} {
 		for _, value := range values {
 			h.refusedWrite(t, "roles/web", map[string]any{field: value}, field)
@@ -207,14 +209,16 @@ func TestPatchSaysWhatToUse(t *testing.T) {
 		data map[string]any
 		want string
 	}{
-		"roles/web":       {map[string]any{"ttl": "2h", "checkout": nil}, "use: vault write cloudpw/roles/web checkout= ttl=2h"},
-		"config/prod":     {map[string]any{"secret_key": "HUSH", "access_key": "AK2"}, "use: vault write cloudpw/config/prod access_key=@access-key.txt secret_key=@secret-key.txt"},
+		"roles/web": {map[string]any{"ttl": "2h", "checkout": nil}, "use: vault write cloudpw/roles/web checkout= ttl=2h"},
+		"config/prod": {map[string]any{"secret_key": "HUSH", "access_key": "AK2"},
+			"use: vault write cloudpw/config/prod access_key=@access-key.txt secret_key=@secret-key.txt"},
 		"keys/k":          {map[string]any{"private_key": "HUSH"}, "private_key=@private-key.txt"},
 		"creds/web":       {map[string]any{"ttl": "2h"}, "it takes read: vault read cloudpw/creds/web"},
 		"rotate-role/web": {nil, "use: vault write cloudpw/rotate-role/web"},
 		"roles":           {nil, "it takes list: vault list cloudpw/roles"},
 	} {
-		resp, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.PatchOperation, Path: path, Data: c.data, Storage: h.storage})
+		resp, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.PatchOperation, Path: path, Data: c.data,
+			Storage: h.storage})
 		status, message := statusOf(resp, err)
 		if status != http.StatusMethodNotAllowed || !strings.Contains(message, c.want) || strings.Contains(message, "HUSH") {
 			t.Errorf("patch %s: %d %s", path, status, message)

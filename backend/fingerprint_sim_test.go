@@ -21,13 +21,15 @@ func TestFingerprintsThatCloudsPrint(t *testing.T) {
 			h.write(t, "config/"+name, connections[name])
 			c := model.Cloud(connections[name]["provider"].(string))
 			of := sim.Info().Seeded[c]
-			_, private, err := sim.World().CreateKeyPair(model.KeyPair{Cloud: c, AccountID: of.AccountID, Region: of.Region, Name: "created-" + name}, 2048)
+			_, private, err := sim.World().CreateKeyPair(model.KeyPair{Cloud: c, AccountID: of.AccountID, Region: of.Region, Name: "created-" +
+				name}, 2048)
 			if err != nil {
 				t.Fatal(err)
 			}
 			h.write(t, "keys/created-"+name, map[string]any{"private_key": private})
 			made := h.write(t, "keys/imported-"+name, map[string]any{"generate": true}).Data
-			if _, err := sim.World().ImportPEM(model.KeyPair{Cloud: c, AccountID: of.AccountID, Region: of.Region, Name: "imported-" + name}, made["public_key"].(string)); err != nil {
+			if _, err := sim.World().ImportPEM(model.KeyPair{Cloud: c, AccountID: of.AccountID, Region: of.Region, Name: "imported-" + name},
+				made["public_key"].(string)); err != nil {
 				t.Fatal(err)
 			}
 			provider, err := h.core.Provider(t.Context(), name)

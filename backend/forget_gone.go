@@ -85,7 +85,8 @@ func (b *backend) forgetBatch(ctx context.Context, connection string, ids []rota
 			return vaultError("", err)
 		}
 		if forgotten {
-			b.Logger().Info("an account was forgotten, with its passwords: its server has been gone for as long as forget_gone_after of its connection says", "account", id.String())
+			b.Logger().Info("an account was forgotten, with its passwords: its server has been gone for as long as forget_gone_after of its "+
+				"connection says", "account", id.String())
 		}
 	}
 	return nil

@@ -155,7 +155,8 @@ func FuzzAnswersOfAWS(f *testing.F) {
 	fuzzAnswers(f, "aws", "i-0123456789abcdef0",
 		fuzzedAnswer{0, `<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-0123456789abcdef0</instanceId><instanceState><name>running</name></instanceState><launchTime>2026-01-02T03:04:05Z</launchTime>` +
 			`<tagSet><item><key>env</key><value>prod</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>`},
-		fuzzedAnswer{200, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no Correct-Horse-7-Battery` + "\u202e" + `</Message></Error></Errors><RequestID>r</RequestID></Response>`},
+		fuzzedAnswer{200, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no Correct-Horse-7-Battery` + "\u202e" +
+			`</Message></Error></Errors><RequestID>r</RequestID></Response>`},
 		fuzzedAnswer{0, `<GetPasswordDataResponse><instanceId>i-0123456789abcdef0</instanceId><passwordData>eA==</passwordData><timestamp>2026-01-02T03:04:05Z</timestamp></GetPasswordDataResponse>`},
 		fuzzedAnswer{0, `<DescribeKeyPairsResponse><keySet><item><keyName>key</keyName><keyFingerprint>00:11</keyFingerprint></item></keySet></DescribeKeyPairsResponse>`},
 		fuzzedAnswer{0, `<R><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/u</Arn><Account>123456789012</Account></GetCallerIdentityResult>` +
@@ -227,7 +228,8 @@ func FuzzAnswersOfKeystone(f *testing.F) {
 // FuzzRequests sends any path and any field to the mount: no request panics, and no answer has a character that
 // no screen shows.
 func FuzzRequests(f *testing.F) {
-	for _, path := range []string{"config/prod", "roles/web", "creds/web", "creds/web/srv-1", "accounts/prod/srv-1/root", "import/prod/srv-1/root", "versions/prod/srv-1/root/1", "keys/k", "discover/prod", "status"} {
+	for _, path := range []string{"config/prod", "roles/web", "creds/web", "creds/web/srv-1", "accounts/prod/srv-1/root",
+		"import/prod/srv-1/root", "versions/prod/srv-1/root/1", "keys/k", "discover/prod", "status"} {
 		f.Add(path, "username", "root\u202e", uint8(0))
 		f.Add(path, "instance_ids", "srv-1,../x", uint8(1))
 		f.Add(path, "custom_metadata", "a=b", uint8(2))

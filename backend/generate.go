@@ -35,7 +35,8 @@ func (b *backend) generate(ctx context.Context, policy string, rules password.Ru
 	user := []password.User{{Name: username, Rules: rules}}
 	generated, err := password.Fit(policyTries, func() (string, error) { return b.fromPolicy(ctx, policy) }, user)
 	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
-		return "", invalidf("password_policy: the passwords of policy %s break the cloud's rules for user %s (%d tries): %s; change the policy", policy, username, policyTries, misfit.Err)
+		return "", invalidf("password_policy: the passwords of policy %s break the cloud's rules for user %s (%d tries): %s; change the policy",
+			policy, username, policyTries, misfit.Err)
 	}
 	return generated, err
 }
@@ -50,7 +51,8 @@ func (b *backend) fromPolicy(ctx context.Context, policy string) (string, error)
 	generated, err := b.System().GeneratePasswordFromPolicy(ctx, policy)
 	if err != nil {
 		// Vault tells plugins little about the cause, and nothing secret.
-		return "", invalidf("password_policy: Vault made no password by policy %s (%s); see whether it exists: vault read sys/policies/password/%s", policy, firstLine(err), policy)
+		return "", invalidf("password_policy: Vault made no password by policy %s (%s); see whether it exists: vault read "+
+			"sys/policies/password/%s", policy, firstLine(err), policy)
 	}
 	if generated == "" {
 		return "", fmt.Errorf("password_policy: policy %s made an empty password", policy)

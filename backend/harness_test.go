@@ -39,7 +39,8 @@ func newHarnessOn(t *testing.T, storage logical.Storage, fake *fakeCloud) *harne
 
 func newHarnessWith(t *testing.T, storage logical.Storage, fake *fakeCloud, registry cloud.Registry) *harness {
 	t.Helper()
-	system := &logical.StaticSystemView{DefaultLeaseTTLVal: time.Hour, MaxLeaseTTLVal: 32 * 24 * time.Hour, PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.2"}}
+	system := &logical.StaticSystemView{DefaultLeaseTTLVal: time.Hour, MaxLeaseTTLVal: 32 * 24 * time.Hour,
+		PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.2"}}
 	b, err := newBackend(t.Context(), &logical.BackendConfig{
 		Logger: hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard}), System: system, StorageView: storage, BackendUUID: "test",
 	}, registry)

@@ -35,7 +35,8 @@ func TestErrorAtMount(t *testing.T) {
 		{conflictf("%s", h), http.StatusConflict, "vault read x/a"},
 		{vaultError("connection prod", denied), http.StatusBadRequest, "connection prod: may not; see: vault read x/a, cloud request id r-1"},
 		{vaultError("", core), http.StatusConflict, "last error: may not; see: vault read x/a, cloud request id r-1"},
-		{vaultError("reading", fmt.Errorf("role web: %w", core)), http.StatusConflict, "reading: role web: last error: may not; see: vault read x/a, cloud request id r-1"},
+		{vaultError("reading", fmt.Errorf("role web: %w", core)), http.StatusConflict,
+			"reading: role web: last error: may not; see: vault read x/a, cloud request id r-1"},
 		{withWayOut(denied, h), http.StatusBadRequest, "may not; see: vault read x/a, cloud request id r-1; vault read x/a"},
 		{fmt.Errorf("wrapped: %w", conflictf("%s", h)), http.StatusConflict, "wrapped: vault read x/a"},
 		{withWayOut(errors.New("plain"), h), http.StatusInternalServerError, "plain; vault read x/a"},
@@ -138,7 +139,8 @@ func TestStoredFailuresNameTheMountOfTheRequest(t *testing.T) {
 	h.cloud.fail("StartReset", &cloud.Error{Kind: cloud.Denied, Message: "a permission is missing; see: " + check.String(), Hint: check})
 	at := func(mount, path string) string {
 		t.Helper()
-		resp, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: path, Storage: h.storage, MountPoint: mount})
+		resp, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: path, Storage: h.storage,
+			MountPoint: mount})
 		if err != nil {
 			return err.Error()
 		}
@@ -150,16 +152,19 @@ func TestStoredFailuresNameTheMountOfTheRequest(t *testing.T) {
 	})
 	for _, mount := range []string{"team/", "other/"} {
 		for _, path := range []string{webAccount, "creds/web", "status"} {
-			if got := at(mount, path); !strings.Contains(got, "a permission is missing; see: vault read "+mount+"check/prod") || strings.Contains(got, documentedMount) {
+			if got := at(mount, path); !strings.Contains(got, "a permission is missing; see: vault read "+mount+"check/prod") ||
+				strings.Contains(got, documentedMount) {
 				t.Errorf("%s at %s says: %s", path, mount, got)
 			}
 		}
 	}
 	raw, err := h.storage.Get(t.Context(), "account/prod/srv-1/root")
-	if err != nil || raw == nil || !strings.Contains(string(raw.Value), `{"verb":"read","path":"check/prod"}`) || strings.Contains(string(raw.Value), "vault ") {
+	if err != nil || raw == nil || !strings.Contains(string(raw.Value), `{"verb":"read","path":"check/prod"}`) ||
+		strings.Contains(string(raw.Value), "vault ") {
 		t.Errorf("stored is %+v (%v)", raw, err)
 	}
-	if text := log.String(); !strings.Contains(text, "a permission is missing; see: read check/prod") || strings.Contains(text, "vault read") || strings.Contains(text, documentedMount) {
+	if text := log.String(); !strings.Contains(text, "a permission is missing; see: read check/prod") ||
+		strings.Contains(text, "vault read") || strings.Contains(text, documentedMount) {
 		t.Errorf("logged %s", text)
 	}
 }

@@ -77,11 +77,13 @@ func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
 	case roleKey != "":
 		return roleKey, nil
 	case keyPair == "":
-		return "", invalidf("instance %s has no key pair in the cloud that would name its key, and without a key pair the cloud makes no initial password; "+
-			"if it was launched with one all the same, set the role's key", instanceID)
+		return "", invalidf(
+			"instance %s has no key pair in the cloud that would name its key, and without a key pair the cloud makes no initial password; "+
+				"if it was launched with one all the same, set the role's key", instanceID)
 	case !isName(keyPair):
 		return "", invalidf("instance %s: its key pair is called %.64q in the cloud, which is no name that Vault can use; "+
-			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, writeKey(similarName(keyPair)), similarName(keyPair))
+			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, writeKey(similarName(keyPair)),
+			similarName(keyPair))
 	}
 	return keyPair, nil
 }
@@ -97,7 +99,8 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 		return "", err
 	}
 	if stored == nil {
-		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key", c.ID.InstanceID, name, storeKey(name))
+		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key",
+			c.ID.InstanceID, name, storeKey(name))
 	}
 	// A connection may name any instance, and a cloud of its own answers whatever it likes for one. So what is
 	// decrypted for it says whose key it may use, and not what is asked for.

@@ -26,7 +26,8 @@ func (k *privateKey) allows(connection string) bool {
 // keyRefused says that a connection may not use a key, and what lets it.
 func keyRefused(name string, k *privateKey, connection string) hint.Text {
 	allowed := append(slices.Clone(k.AllowedConnections), connection)
-	return hint.Textf("keys/%s is not for connection %s: its %s leave that out. Use a key of the connection's own; or, if both are to be trusted alike, add it: %s",
+	return hint.Textf("keys/%s is not for connection %s: its %s leave that out. Use a key of the connection's own; or, if both are to be "+
+		"trusted alike, add it: %s",
 		name, connection, connectionsField, hint.New("write", "keys/"+name, connectionsField+"="+strings.Join(allowed, ",")))
 }
 
@@ -36,5 +37,6 @@ func (b *backend) excludedUsers(ctx context.Context, name string, k *privateKey)
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("%s leave out the connections of roles that name this key, which read no initial password any more: %s", connectionsField, someOf(users))}, nil
+	return []string{fmt.Sprintf("%s leave out the connections of roles that name this key, which read no initial password any more: %s",
+		connectionsField, someOf(users))}, nil
 }

@@ -26,7 +26,8 @@ func TestAnotherTeamsCiphertextIsNotDecrypted(t *testing.T) {
 	for _, how := range []map[string]any{{"key": "ops"}, {"key": nil}} { // by name, and by that of the key pair
 		for _, connection := range []string{"evil", "produce"} {
 			data := merged(map[string]any{"connection": connection, "instance_ids": "srv-1"}, how)
-			h.refusedWrite(t, "roles/theirs", data, "key: ", "keys/ops is not for connection "+connection, connectionsField, "vault write cloudpw/keys/ops 'allowed_connections=prod,prod-*,"+connection+"'")
+			h.refusedWrite(t, "roles/theirs", data, "key: ", "keys/ops is not for connection "+connection, connectionsField,
+				"vault write cloudpw/keys/ops 'allowed_connections=prod,prod-*,"+connection+"'")
 		}
 	}
 	data := map[string]any{"connection": "evil", "instance_ids": "srv-1", "key": "ops"}
@@ -49,7 +50,8 @@ func TestAnotherTeamsCiphertextIsNotDecrypted(t *testing.T) {
 	}
 	// A role that waits without a right to the key keeps nobody from deleting it.
 	h.delete(t, "roles/theirs")
-	h.refused(t, logical.UpdateOperation, "roles/own", map[string]any{"connection": "prod-eu", "instance_ids": "srv-1"}, http.StatusBadRequest, "keys/ops is not for connection prod-eu")
+	h.refused(t, logical.UpdateOperation, "roles/own", map[string]any{"connection": "prod-eu", "instance_ids": "srv-1"}, http.StatusBadRequest,
+		"keys/ops is not for connection prod-eu")
 	h.write(t, "keys/ops", map[string]any{connectionsField: "evil"})
 	h.write(t, "roles/theirs", map[string]any{"connection": "evil", "instance_ids": "srv-1"})
 	if got := h.read(t, "creds/theirs")["password"]; got != "st0len-passw0rd" {

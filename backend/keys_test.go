@@ -55,7 +55,8 @@ func TestEncryptedKey(t *testing.T) {
 	h := newHarness(t)
 	key, _ := rsaKey(t, keyOne)
 	//nolint:staticcheck // SA1019: the legacy encryption of old key files.
-	block, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key), []byte("open sesame"), x509.PEMCipherAES256)
+	block, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key), []byte("open sesame"),
+		x509.PEMCipherAES256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,24 +100,26 @@ func TestRefusedKeys(t *testing.T) {
 	}
 	ed := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	camellia := string(pem.EncodeToMemory(&pem.Block{
-		Type: "RSA PRIVATE KEY", Bytes: der, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "CAMELLIA-256-CBC,00112233445566778899AABBCCDDEEFF"},
+		Type: "RSA PRIVATE KEY", Bytes: der, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED",
+			"DEK-Info": "CAMELLIA-256-CBC,00112233445566778899AABBCCDDEEFF"},
 	}))
 	for name, c := range map[string]struct {
 		data map[string]any
 		says string
 	}{
-		"nothing":               {map[string]any{}, "private_key"},
-		"both":                  {map[string]any{"private_key": text, "generate": true}, "generate"},
-		"bits of an import":     {map[string]any{"private_key": text, "bits": 2048}, "bits"},
-		"passphrase of a new":   {map[string]any{"generate": true, "passphrase": "x"}, "passphrase"},
-		"unneeded passphrase":   {map[string]any{"private_key": text, "passphrase": "x"}, "passphrase"},
-		"weak new":              {map[string]any{"generate": true, "bits": 1024}, "bits"},
-		"odd bits":              {map[string]any{"generate": true, "bits": "lots"}, "bits"},
-		"odd generate":          {map[string]any{"generate": "maybe"}, "generate"},
-		"not a key":             {map[string]any{"private_key": "hello"}, "private_key"},
-		"cut short":             {map[string]any{"private_key": text[:len(text)/2]}, "private_key"},
-		"not RSA":               {map[string]any{"private_key": ed}, "RSA"},
-		"odd encryption":        {map[string]any{"private_key": camellia, "passphrase": "x"}, "vault write cloudpw/keys/k private_key=@new.pem passphrase=@passphrase.txt"},
+		"nothing":             {map[string]any{}, "private_key"},
+		"both":                {map[string]any{"private_key": text, "generate": true}, "generate"},
+		"bits of an import":   {map[string]any{"private_key": text, "bits": 2048}, "bits"},
+		"passphrase of a new": {map[string]any{"generate": true, "passphrase": "x"}, "passphrase"},
+		"unneeded passphrase": {map[string]any{"private_key": text, "passphrase": "x"}, "passphrase"},
+		"weak new":            {map[string]any{"generate": true, "bits": 1024}, "bits"},
+		"odd bits":            {map[string]any{"generate": true, "bits": "lots"}, "bits"},
+		"odd generate":        {map[string]any{"generate": "maybe"}, "generate"},
+		"not a key":           {map[string]any{"private_key": "hello"}, "private_key"},
+		"cut short":           {map[string]any{"private_key": text[:len(text)/2]}, "private_key"},
+		"not RSA":             {map[string]any{"private_key": ed}, "RSA"},
+		"odd encryption": {map[string]any{"private_key": camellia, "passphrase": "x"},
+			"vault write cloudpw/keys/k private_key=@new.pem passphrase=@passphrase.txt"},
 		"a map":                 {map[string]any{"private_key": map[string]any{"pem": text}}, "private_key"},
 		"a list":                {map[string]any{"private_key": []string{text}}, "private_key"},
 		"passphrase as a map":   {map[string]any{"private_key": text, "passphrase": map[string]any{"a": "hush"}}, "passphrase"},
@@ -166,7 +169,8 @@ func TestAwaitedKeyStays(t *testing.T) {
 	h.write(t, "keys/pair", map[string]any{"generate": true})
 	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", Platform: cloud.Windows})
 	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_ids": "srv-1"})
-	h.refused(t, logical.DeleteOperation, "keys/pair", nil, http.StatusConflict, "c/srv-1/Administrator", "vault read cloudpw/creds/r/srv-1", "vault delete cloudpw/roles/r")
+	h.refused(t, logical.DeleteOperation, "keys/pair", nil, http.StatusConflict, "c/srv-1/Administrator", "vault read cloudpw/creds/r/srv-1",
+		"vault delete cloudpw/roles/r")
 	_, key, err := h.loadKey(t.Context(), "pair")
 	if err != nil {
 		t.Fatal(err)

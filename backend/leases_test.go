@@ -56,7 +56,8 @@ func TestOneReaderCannotLockTheOthersOut(t *testing.T) {
 				leases[i] = resp
 			}
 			status, message := statusOf(h.readAs(t.Context(), "creds/web", by))
-			if status != http.StatusServiceUnavailable || !strings.Contains(message, "50 live leases") || !strings.Contains(message, "vault lease revoke") {
+			if status != http.StatusServiceUnavailable || !strings.Contains(message, "50 live leases") ||
+				!strings.Contains(message, "vault lease revoke") {
 				t.Errorf("one read more: %d %s", status, message)
 			}
 			if status, message = statusOf(h.readAs(t.Context(), "creds/web", logical.Request{EntityID: "e-2"})); status != http.StatusOK {
@@ -74,7 +75,8 @@ func TestOneReaderCannotLockTheOthersOut(t *testing.T) {
 func TestAnExclusiveAccountWhoseLeaseIsLostIsFreedByARotation(t *testing.T) {
 	h := leasedRole(t, map[string]any{"checkout": "exclusive", "ttl": "24h", "max_ttl": "48h"})
 	h.lease(t, "creds/web") // Vault loses it
-	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusConflict, "at the latest", "vault lease revoke", "vault write -force cloudpw/rotate-role/web/srv-1")
+	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusConflict, "at the latest", "vault lease revoke",
+		"vault write -force cloudpw/rotate-role/web/srv-1")
 	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
 	if got := h.lease(t, "creds/web"); got.Data["version"] != 2 {
 		t.Errorf("version %v", got.Data["version"])
@@ -135,7 +137,8 @@ func TestRenewals(t *testing.T) {
 		t.Errorf("%d resets", n)
 	}
 	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
-	if status, message := statusOf(h.renew(t, lease, 0)); status != http.StatusBadRequest || !strings.Contains(message, "read a new password") {
+	if status, message := statusOf(h.renew(t, lease, 0)); status != http.StatusBadRequest ||
+		!strings.Contains(message, "read a new password") {
 		t.Errorf("after a rotation: %d %s", status, message)
 	}
 }
@@ -189,7 +192,8 @@ func TestNoRotationWhereStorageMayNotBeWritten(t *testing.T) {
 				resets := h.resets()
 				system := *h.system
 				system.ReplicationStateVal = state
-				other, err := newBackend(t.Context(), &logical.BackendConfig{System: &system, StorageView: h.storage, BackendUUID: "test"}, h.cloud.registry())
+				other, err := newBackend(t.Context(), &logical.BackendConfig{System: &system, StorageView: h.storage, BackendUUID: "test"},
+					h.cloud.registry())
 				if err != nil {
 					t.Fatal(err)
 				}

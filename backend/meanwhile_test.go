@@ -89,12 +89,16 @@ func TestAHungCloudHoldsNoLock(t *testing.T) {
 	}{
 		"a new connection is verified": {"Verify", logical.UpdateOperation, "config/hung", connectionData(resetCloud)},
 		"a connection is verified":     {"Verify", logical.UpdateOperation, "config/prod", map[string]any{"secret_key": "again"}},
-		"credentials are compared":     {"DescribeInstances", logical.UpdateOperation, "config/prod", map[string]any{"access_key": "AK2", "secret_key": "again"}},
-		"a role looks for instances":   {"DescribeInstances", logical.UpdateOperation, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2"}},
-		"a new role looks for them":    {"DescribeInstances", logical.UpdateOperation, "roles/hung", map[string]any{"connection": "prod", "instance_ids": "srv-2", "force_stop": true}},
-		"a role looks for tags":        {"FindInstances", logical.UpdateOperation, "roles/hung", map[string]any{"connection": "prod", "instance_tags": "team=x", "force_stop": true}},
-		"an account is deleted":        {"DescribeInstances", logical.DeleteOperation, "accounts/prod/srv-3/root", nil},
-		"tags are looked for anew":     {"FindInstances", logical.ReadOperation, "creds/tagged/srv-4", nil},
+		"credentials are compared": {"DescribeInstances", logical.UpdateOperation, "config/prod",
+			map[string]any{"access_key": "AK2", "secret_key": "again"}},
+		"a role looks for instances": {"DescribeInstances", logical.UpdateOperation, "roles/web",
+			map[string]any{"instance_ids": "srv-1,srv-2"}},
+		"a new role looks for them": {"DescribeInstances", logical.UpdateOperation, "roles/hung",
+			map[string]any{"connection": "prod", "instance_ids": "srv-2", "force_stop": true}},
+		"a role looks for tags": {"FindInstances", logical.UpdateOperation, "roles/hung",
+			map[string]any{"connection": "prod", "instance_tags": "team=x", "force_stop": true}},
+		"an account is deleted":    {"DescribeInstances", logical.DeleteOperation, "accounts/prod/srv-3/root", nil},
+		"tags are looked for anew": {"FindInstances", logical.ReadOperation, "creds/tagged/srv-4", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := leasedRole(t, nil)
@@ -159,7 +163,8 @@ func TestAWriteThatIsAlwaysOvertakenIsRefused(t *testing.T) {
 		h.write(t, "roles/web", map[string]any{"max_versions": n + 1})
 		return nil
 	})
-	h.refused(t, logical.UpdateOperation, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2"}, http.StatusConflict, "changed by others", "write it again")
+	h.refused(t, logical.UpdateOperation, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2"}, http.StatusConflict, "changed by others",
+		"write it again")
 	if got := h.read(t, "roles/web"); got["max_versions"] != n+1 || fmt.Sprint(got["instance_ids"]) != "[srv-1]" {
 		t.Errorf("the role is %v", got)
 	}
@@ -192,14 +197,17 @@ func root(instance string) rotation.ID {
 // settingChanges are writes of a leased and of a static role that select no instances.
 var settingChanges = map[string][]map[string]any{
 	"leased": {
-		{"ttl": "30m"}, {"max_ttl": "3h"}, {"checkout": "exclusive"}, {"max_versions": 3}, {"custom_metadata": "owner=ops"}, {"min_reset_interval": "2h"},
+		{"ttl": "30m"}, {"max_ttl": "3h"}, {"checkout": "exclusive"}, {"max_versions": 3}, {"custom_metadata": "owner=ops"},
+		{"min_reset_interval": "2h"},
 		{"password_policy": "strong"}, {"rotation_schedule": "0 3 * * SAT", "rotation_window": "2h"},
 		// As tools write that always write all fields.
 		{"connection": "prod", "instance_ids": []string{"srv-2", "srv-1", "srv-3"}, "username": "", "ttl": "20m", "force_stop": true},
 	},
 	"static": {
-		{"rotation_period": "24h"}, {"rotation_period": "24h", "disable_automated_rotation": true}, {"rotation_schedule": "0 3 * * SAT", "rotation_period": "", "disable_automated_rotation": ""},
-		{"rotation_timezone": "Europe/Berlin"}, {"rotate_on_read": true}, {"rotate_on_read_cooldown": "1h"}, {"max_versions": 3}, {"custom_metadata": "owner=ops"},
+		{"rotation_period": "24h"}, {"rotation_period": "24h", "disable_automated_rotation": true},
+		{"rotation_schedule": "0 3 * * SAT", "rotation_period": "", "disable_automated_rotation": ""},
+		{"rotation_timezone": "Europe/Berlin"}, {"rotate_on_read": true}, {"rotate_on_read_cooldown": "1h"}, {"max_versions": 3},
+		{"custom_metadata": "owner=ops"},
 		{"skip_import_rotation": ""}, {"skip_import_rotation": true}, {"force_stop": false}, {"reset_method": "command", "force_stop": ""},
 	},
 }
@@ -234,7 +242,9 @@ func TestARolesSettingsNeedNoCloud(t *testing.T) {
 						h.cloud.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", i), Platform: cloud.Linux, Tags: map[string]string{"app": "x"}})
 					}
 					h.connection(t, "prod", resetCloud)
-					h.write(t, "roles/web", merged(selection, map[string]any{"connection": "prod", "mode": mode, "force_stop": true, "skip_import_rotation": map[string]any{"static": true}[mode]}))
+					h.write(t, "roles/web",
+						merged(selection, map[string]any{"connection": "prod", "mode": mode, "force_stop": true,
+							"skip_import_rotation": map[string]any{"static": true}[mode]}))
 					begin(h)
 					gone := map[string]bool{}
 					for i := 1; i <= 3; i++ {
@@ -371,7 +381,8 @@ func TestSettingsThatCannotWorkAreRefusedWithoutTheCloud(t *testing.T) {
 
 // failAll makes all calls to the cloud fail, or with nil none.
 func (h *harness) failAll(err error) {
-	for _, method := range []string{"DescribeInstances", "FindInstances", "Verify", "CheckInitialPassword", "InitialPassword", "ResetRecords", "StartReset", "KeyFingerprint"} {
+	for _, method := range []string{"DescribeInstances", "FindInstances", "Verify", "CheckInitialPassword", "InitialPassword", "ResetRecords",
+		"StartReset", "KeyFingerprint"} {
 		h.cloud.fail(method, err)
 	}
 }

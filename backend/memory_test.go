@@ -73,10 +73,12 @@ func falseConnection(provider, url string) *connection {
 		c.Own = cloud.Values{"region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": strings.Repeat("abcd", 10)}
 		c.Endpoints = map[string]string{"ec2": url, "sts": url, "iam": url, "ssm": url}
 	case "tencentcloud":
-		c.Own = cloud.Values{"region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", "secret_key": strings.Repeat("abcd", 8)}
+		c.Own = cloud.Values{"region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE",
+			"secret_key": strings.Repeat("abcd", 8)}
 		c.Endpoints = map[string]string{"cvm": url, "sts": url, "cam": url, "tat": url}
 	case "huaweicloud":
-		c.Own = cloud.Values{"region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000", "secret_key": strings.Repeat("abcd", 10)}
+		c.Own = cloud.Values{"region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000",
+			"secret_key": strings.Repeat("abcd", 10)}
 		c.Endpoints = map[string]string{"ecs": url, "iam": url}
 	case "openstack":
 		c.Own = cloud.Values{
@@ -165,23 +167,29 @@ const (
 var worst = map[string]worstAnswer{
 	"EC2": {provider: "aws", head: ec2Head + "<item><instancesSet>", unit: "<item/>", tail: ec2Instance + "</instancesSet></item>" + ec2Tail,
 		passing: 49_990, ask: findsInstance(lastInstance)},
-	"EC2, reservations": {provider: "aws", head: ec2Head, unit: "<item><instancesSet><item/></instancesSet></item>", tail: "<item><instancesSet>" + ec2Instance + "</instancesSet></item>" + ec2Tail,
+	"EC2, reservations": {provider: "aws", head: ec2Head, unit: "<item><instancesSet><item/></instancesSet></item>",
+		tail:    "<item><instancesSet>" + ec2Instance + "</instancesSet></item>" + ec2Tail,
 		passing: 24_990, ask: findsInstance(lastInstance)},
-	"EC2, attributes": {provider: "aws", head: ec2Head + "<item><instancesSet><item ", unit: ` a=""`, tail: "/>" + ec2Instance + "</instancesSet></item>" + ec2Tail,
+	"EC2, attributes": {provider: "aws", head: ec2Head + "<item><instancesSet><item ", unit: ` a=""`, tail: "/>" + ec2Instance +
+		"</instancesSet></item>" + ec2Tail,
 		ask: findsInstance(lastInstance)},
-	"STS": {provider: "aws", head: "<GetCallerIdentityResponse><GetCallerIdentityResult>", unit: "<Arn>a</Arn>", tail: "<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
+	"STS": {provider: "aws", head: "<GetCallerIdentityResponse><GetCallerIdentityResult>", unit: "<Arn>a</Arn>",
+		tail: "<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
 		ask: func(ctx context.Context, p cloud.Provider) (bool, error) {
 			return tellAccount(ctx, p) != "", p.Verify(ctx)
 		}},
 	"IAM": {provider: "aws", head: "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata>", unit: "<member/>",
-		tail:    "<member><AccessKeyId>" + lastKey + "</AccessKeyId></member></AccessKeyMetadata></ListAccessKeysResult></ListAccessKeysResponse>",
+		tail: "<member><AccessKeyId>" + lastKey +
+			"</AccessKeyId></member></AccessKeyMetadata></ListAccessKeysResult></ListAccessKeysResponse>",
 		passing: 49_990, ask: findsKey(lastKey), to: hasAction("ListAccessKeys"), other: stsIdentity},
-	"Systems Manager": {provider: "aws", head: `{"InstanceInformationList":[`, unit: `{"Name":""},`, tail: `{"InstanceId":"` + lastInstance + `","PingStatus":"Online"}]}`,
+	"Systems Manager": {provider: "aws", head: `{"InstanceInformationList":[`, unit: `{"Name":""},`, tail: `{"InstanceId":"` + lastInstance +
+		`","PingStatus":"Online"}]}`,
 		passing: 99_990, ask: findsRecord(lastInstance, ""),
 		to: isJSONOfAWS, other: ec2Head + "<item><instancesSet>" + ec2Instance + "</instancesSet></item>" + ec2Tail},
 	"Tencent, CVM": {provider: "tencentcloud", head: cvmHead, unit: `{},`, tail: `{"InstanceId":"` + lastCVM + `"}]}}`,
 		passing: 99_990, ask: findsInstance(lastCVM)},
-	"Tencent, TAT": {provider: "tencentcloud", head: tatHead, unit: `{},`, tail: `{"InvocationId":"` + lastCommand + `","InstanceId":"` + lastCVM + `","TaskStatus":"SUCCESS"}]}}`,
+	"Tencent, TAT": {provider: "tencentcloud", head: tatHead, unit: `{},`, tail: `{"InvocationId":"` + lastCommand + `","InstanceId":"` +
+		lastCVM + `","TaskStatus":"SUCCESS"}]}}`,
 		passing: 99_990, ask: findsRecord(lastCVM, lastCommand)},
 	"Tencent, CAM": {provider: "tencentcloud", head: camHead, unit: `{},`, tail: `{"AccessKeyId":"` + lastKey + `"}]}}`,
 		passing: 99_990, ask: findsKey(lastKey),
@@ -190,7 +198,8 @@ var worst = map[string]worstAnswer{
 		passing: 99_990, ask: verifies, to: isTokenRequest, other: fuzzedServer},
 	"Keystone, names": {provider: "openstack", head: tokenHead, unit: `{"name":""},`, tail: tokenEndpoint("URL") + tokenTail,
 		passing: 99_990, ask: verifies, to: isTokenRequest, other: fuzzedServer},
-	"Keystone, endpoints": {provider: "openstack", head: tokenHead + `{"endpoints":[`, unit: `{"url":""},`, tail: `{}]},` + tokenEndpoint("URL") + tokenTail,
+	"Keystone, endpoints": {provider: "openstack", head: tokenHead + `{"endpoints":[`, unit: `{"url":""},`, tail: `{}]},` +
+		tokenEndpoint("URL") + tokenTail,
 		passing: 99_980, ask: verifies, to: isTokenRequest, other: fuzzedServer},
 	"Nova": {provider: "openstack", head: `{"servers":[`, unit: `{"id":"a"},`, tail: novaLast,
 		passing: 99_990, ask: findsInstance(fuzzedServerID)},
@@ -203,7 +212,8 @@ var worst = map[string]worstAnswer{
 		}},
 	"Huawei": {provider: "huaweicloud", head: `{"servers":[`, unit: `{"id":"a"},`, tail: novaLast,
 		passing: 99_990, ask: findsInstance(fuzzedServerID)},
-	"Huawei, IAM": {provider: "huaweicloud", head: `{"credentials":[`, unit: `{"access":""},`, tail: `{"access":"HUAWEIACCESSKEY00000","user_id":"0a0a"}]}`,
+	"Huawei, IAM": {provider: "huaweicloud", head: `{"credentials":[`, unit: `{"access":""},`,
+		tail:    `{"access":"HUAWEIACCESSKEY00000","user_id":"0a0a"}]}`,
 		passing: 99_990, ask: findsKey("HUAWEIACCESSKEY00000"),
 		to: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/credentials") }, other: `{"domains":[]}`},
 }
@@ -224,7 +234,8 @@ func findsKey(id string) func(context.Context, cloud.Provider) (bool, error) {
 
 func findsRecord(instance, command string) func(context.Context, cloud.Provider) (bool, error) {
 	return func(ctx context.Context, p cloud.Provider) (bool, error) {
-		records, err := p.(cloud.PasswordResetters).Resetter(cloud.MethodCommand).ResetRecords(ctx, []cloud.ResetRef{{InstanceID: instance, RequestID: command}})
+		records, err := p.(cloud.PasswordResetters).Resetter(cloud.MethodCommand).ResetRecords(ctx,
+			[]cloud.ResetRef{{InstanceID: instance, RequestID: command}})
 		record, ok := records[instance]
 		return ok && record.OperationID == command, err
 	}
@@ -336,10 +347,12 @@ func TestListingsWithoutAnEndAreRefused(t *testing.T) {
 	const perPage = 3_600
 	tag := strings.Repeat("v", 1000)
 	for provider, form := range map[string][3]string{
-		"aws": {ec2Head + "<item><instancesSet>", "<item><instanceId>i-%017x</instanceId><tagSet><item><key>k</key><value>" + tag + "</value></item></tagSet></item>",
+		"aws": {ec2Head + "<item><instancesSet>", "<item><instanceId>i-%017x</instanceId><tagSet><item><key>k</key><value>" + tag +
+			"</value></item></tagSet></item>",
 			"</instancesSet></item></reservationSet><nextToken>more</nextToken></DescribeInstancesResponse>"},
-		"tencentcloud": {`{"Response":{"RequestId":"1","TotalCount":99999999,"InstanceSet":[{}`, `,{"InstanceId":"ins-%08x","Tags":[{"Key":"k","Value":"` + tag + `"}]}`, `]}}`},
-		"openstack":    {`{"servers":[{"id":"first"}`, `,{"id":"%08x","metadata":{"k":"` + tag + `"}}`, `]}`},
+		"tencentcloud": {`{"Response":{"RequestId":"1","TotalCount":99999999,"InstanceSet":[{}`,
+			`,{"InstanceId":"ins-%08x","Tags":[{"Key":"k","Value":"` + tag + `"}]}`, `]}}`},
+		"openstack": {`{"servers":[{"id":"first"}`, `,{"id":"%08x","metadata":{"k":"` + tag + `"}}`, `]}`},
 	} {
 		t.Run(provider, func(t *testing.T) {
 			pages := 0

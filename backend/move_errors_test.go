@@ -34,8 +34,10 @@ func TestNoErrorSendsAMoveIntoALossOfPasswords(t *testing.T) {
 		}
 	}
 	moved := map[string]any{"connection": "other", "instance_ids": "srv-1", "force_stop": true}
-	says(logical.UpdateOperation, "roles/web", map[string]any{"connection": "other"}, http.StatusBadRequest, "passwords belong to it", "vault read cloudpw/config/prod")
-	says(logical.UpdateOperation, "roles/web2", moved, http.StatusConflict, "connection=prod", "do not delete the account", "vault read cloudpw/config/prod")
+	says(logical.UpdateOperation, "roles/web", map[string]any{"connection": "other"}, http.StatusBadRequest, "passwords belong to it",
+		"vault read cloudpw/config/prod")
+	says(logical.UpdateOperation, "roles/web2", moved, http.StatusConflict, "connection=prod", "do not delete the account",
+		"vault read cloudpw/config/prod")
 	tagged := map[string]any{"connection": "other", "instance_tags": "role=web", "force_stop": true}
 	says(logical.UpdateOperation, "roles/web2", tagged, http.StatusConflict, "connection=prod", "do not delete the account")
 	h.delete(t, "roles/web")
@@ -56,9 +58,11 @@ func TestNoErrorSendsAMoveIntoALossOfPasswords(t *testing.T) {
 // TestAnAccountOfTheSameConnectionMoves: there nothing has to be forgotten at all.
 func TestAnAccountOfTheSameConnectionMoves(t *testing.T) {
 	h := leasedRole(t, nil)
-	resp, err := h.request(t, logical.UpdateOperation, "roles/web2", map[string]any{"connection": "prod", "instance_ids": "srv-1", "force_stop": true})
+	resp, err := h.request(t, logical.UpdateOperation, "roles/web2", map[string]any{"connection": "prod", "instance_ids": "srv-1",
+		"force_stop": true})
 	status, message := statusOf(resp, err)
-	if status != http.StatusConflict || !strings.Contains(message, "vault write cloudpw/accounts/prod/srv-1/root/move role=web2") || strings.Contains(message, "delete") {
+	if status != http.StatusConflict || !strings.Contains(message, "vault write cloudpw/accounts/prod/srv-1/root/move role=web2") ||
+		strings.Contains(message, "delete") {
 		t.Errorf("the answer is %d %q", status, message)
 	}
 }

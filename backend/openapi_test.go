@@ -40,7 +40,8 @@ func openAPI(t *testing.T) *framework.OASDocument {
 func operationsOf(document *framework.OASDocument) map[string]*framework.OASOperation {
 	all := map[string]*framework.OASOperation{}
 	for path, item := range document.Paths {
-		for method, op := range map[string]*framework.OASOperation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete} {
+		for method, op := range map[string]*framework.OASOperation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch,
+			"DELETE": item.Delete} {
 			if op != nil {
 				all[method+" "+path] = op
 			}

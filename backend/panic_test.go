@@ -58,7 +58,8 @@ func (f *fakeCloud) calm() {
 
 func (k *kept) wants(t *testing.T) {
 	t.Helper()
-	if log := k.String(); !strings.Contains(log, "recovered from a panic") || !strings.Contains(log, "panic_test.go") || strings.Contains(log, panicSecret) {
+	if log := k.String(); !strings.Contains(log, "recovered from a panic") || !strings.Contains(log, "panic_test.go") ||
+		strings.Contains(log, panicSecret) {
 		t.Errorf("logged %q", log)
 	}
 }
@@ -71,8 +72,9 @@ func TestPanicInARequestIsAnError(t *testing.T) {
 		path   string
 		data   map[string]any
 	}{
-		"verify":   {"Verify", logical.UpdateOperation, "config/prod", map[string]any{"max_requests_per_second": 500}},
-		"role":     {"DescribeInstances", logical.UpdateOperation, "roles/more", map[string]any{"connection": "prod", "instance_ids": "srv-1", "force_stop": true, "username": "more"}},
+		"verify": {"Verify", logical.UpdateOperation, "config/prod", map[string]any{"max_requests_per_second": 500}},
+		"role": {"DescribeInstances", logical.UpdateOperation, "roles/more", map[string]any{"connection": "prod", "instance_ids": "srv-1",
+			"force_stop": true, "username": "more"}},
 		"discover": {"FindInstances", logical.ListOperation, "discover/prod", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +82,8 @@ func TestPanicInARequestIsAnError(t *testing.T) {
 			log := panicking(t, h, c.method)
 			for range 3 {
 				resp, err := h.request(t, c.op, c.path, c.data)
-				if status, message := statusOf(resp, err); status != http.StatusInternalServerError || !strings.Contains(message, "internal error (panic: ") || strings.Contains(message, panicSecret) {
+				if status, message := statusOf(resp, err); status != http.StatusInternalServerError ||
+					!strings.Contains(message, "internal error (panic: ") || strings.Contains(message, panicSecret) {
 					t.Fatalf("%d %q", status, message)
 				}
 			}
@@ -100,7 +103,8 @@ func TestPanicWhileAnInitialPasswordIsReadIsAnError(t *testing.T) {
 	log := panicking(t, h, "InitialPassword")
 	for range 3 {
 		resp, err := h.request(t, logical.ReadOperation, "creds/win", nil)
-		if status, message := statusOf(resp, err); status < 500 || !strings.Contains(message, "internal error (panic: ") || strings.Contains(message, panicSecret) {
+		if status, message := statusOf(resp, err); status < 500 || !strings.Contains(message, "internal error (panic: ") ||
+			strings.Contains(message, panicSecret) {
 			t.Fatalf("%d %q", status, message)
 		}
 	}

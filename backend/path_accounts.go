@@ -24,14 +24,16 @@ func (b *backend) pathAccountsConnections() *framework.Path {
 }
 
 func (b *backend) pathAccountsInstances() *framework.Path {
-	return b.pathAccountsList("accounts/"+accountConnection+"/?$", "account-instances", "List the instances of a connection that have accounts.",
+	return b.pathAccountsList("accounts/"+accountConnection+"/?$", "account-instances",
+		"List the instances of a connection that have accounts.",
 		"The ids of the instances.", map[string]*framework.FieldSchema{
 			"connection": nameField("Name of the connection."),
 		})
 }
 
 func (b *backend) pathAccountsUsernames() *framework.Path {
-	return b.pathAccountsList("accounts/"+accountConnection+"/"+accountInstance+"/?$", "account-usernames", "List the users of an instance that have accounts.",
+	return b.pathAccountsList("accounts/"+accountConnection+"/"+accountInstance+"/?$", "account-usernames",
+		"List the users of an instance that have accounts.",
 		"The user names.", map[string]*framework.FieldSchema{
 			"connection":  nameField("Name of the connection."),
 			"instance_id": nameField("Id of the instance."),
@@ -65,7 +67,8 @@ func (b *backend) pathAccount() *framework.Path {
 			"instance_id": nameField("Id of the instance."),
 			"username":    nameField("The user."),
 			"force": {Type: framework.TypeBool, Query: true, DisplayAttrs: labelled("Force"),
-				Description: "With DELETE: forget the account even if its instance exists or cannot be looked up, a role is bound to it, or its passwords may still be needed. They are then lost. Default: false."},
+				Description: "With DELETE: forget the account even if its instance exists or cannot be looked up, a role is bound to it, or its " +
+					"passwords may still be needed. They are then lost. Default: false."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: forwarded(framework.PathOperation{
@@ -76,10 +79,11 @@ func (b *backend) pathAccount() *framework.Path {
 				// Only the active node knows what its scheduler has tried.
 			}),
 			logical.DeleteOperation: forwarded(framework.PathOperation{
-				Callback:    b.deleteAccount,
-				Summary:     "Forget an account and its passwords.",
-				Description: "Refused while its instance exists (unless it never had a password), a role is bound to it, it has leases, or a rotation is not settled; force=true deletes it in any case.",
-				Responses:   deletes("Vault has no record of the account any more."),
+				Callback: b.deleteAccount,
+				Summary:  "Forget an account and its passwords.",
+				Description: "Refused while its instance exists (unless it never had a password), a role is bound to it, it has leases, or a " +
+					"rotation is not settled; force=true deletes it in any case.",
+				Responses: deletes("Vault has no record of the account any more."),
 			}),
 		},
 		HelpSynopsis:    accountSynopsis,

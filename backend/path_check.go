@@ -21,9 +21,11 @@ func (b *backend) pathCheck() *framework.Path {
 				Summary:     "Check which permissions a connection's credentials have.",
 				Description: "Tries, or asks about, each permission that cloudpw may need, and changes nothing. Calls the cloud.",
 				Responses: answers("What the credentials may do.", map[string]*framework.FieldSchema{
-					"verdict":     {Type: framework.TypeString, Required: true, Description: "granted: all required permissions are there; denied: a required permission is missing; unknown: this cannot be determined."},
-					"missing":     {Type: framework.TypeStringSlice, Required: true, Description: "The required permissions that are denied."},
-					"permissions": {Type: framework.TypeSlice, Required: true, Description: "The permissions: action, purpose, required, verdict (granted, denied or unknown), message, and policy, the text that grants it."},
+					"verdict": {Type: framework.TypeString, Required: true, Description: "granted: all required permissions are there; denied: a " +
+						"required permission is missing; unknown: this cannot be determined."},
+					"missing": {Type: framework.TypeStringSlice, Required: true, Description: "The required permissions that are denied."},
+					"permissions": {Type: framework.TypeSlice, Required: true, Description: "The permissions: action, purpose, required, verdict " +
+						"(granted, denied or unknown), message, and policy, the text that grants it."},
 				}),
 				// The nodes' calls share the limiter of the active one.
 			}),
@@ -45,7 +47,8 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 	}
 	checker, ok := provider.(cloud.PermissionChecker)
 	if !ok {
-		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later denial names the missing permission", d.Name, name)
+		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later "+
+			"denial names the missing permission", d.Name, name)
 	}
 	permissions, err := ask(ctx, &b.asking, name, checker.CheckPermissions)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 func TestCheck(t *testing.T) {
 	m := newRootMount(t)
 	see := cloud.Permission{Action: "x:See", Purpose: "see", Required: true, Verdict: cloud.PermissionGranted}
-	set := cloud.Permission{Action: "x:Set", Purpose: "set", Required: true, Verdict: cloud.PermissionDenied, Message: "no", Policy: "allow x:Set"}
+	set := cloud.Permission{Action: "x:Set", Purpose: "set", Required: true, Verdict: cloud.PermissionDenied, Message: "no",
+		Policy: "allow x:Set"}
 	ask := cloud.Permission{Action: "x:Ask", Purpose: "ask", Required: true, Verdict: cloud.PermissionUnknown, Message: "cannot be tried"}
 	extra := cloud.Permission{Action: "x:Extra", Purpose: "more", Verdict: cloud.PermissionDenied}
 	for _, c := range []struct {
@@ -27,7 +28,8 @@ func TestCheck(t *testing.T) {
 	} {
 		m.keys.checks = c.checks
 		data := m.read(t, "check/prod")
-		if data["verdict"] != c.verdict || fmt.Sprint(data["missing"]) != c.missing || len(data["permissions"].([]map[string]any)) != len(c.checks) {
+		if data["verdict"] != c.verdict || fmt.Sprint(data["missing"]) != c.missing ||
+			len(data["permissions"].([]map[string]any)) != len(c.checks) {
 			t.Errorf("%v: %v", c.checks, data)
 		}
 	}
@@ -44,5 +46,6 @@ func TestCheckRefusals(t *testing.T) {
 	m.connection(t, "other", resetCloud)
 	m.refused(t, logical.ReadOperation, "check/other", nil, http.StatusBadRequest, resetCloud, "cannot tell")
 	m.keys.denied["CheckPermissions"] = cloud.Errorf(cloud.Denied, "the key is deleted")
-	m.refused(t, logical.ReadOperation, "check/prod", nil, http.StatusBadRequest, "prod", "does not accept the credentials", "the key is deleted")
+	m.refused(t, logical.ReadOperation, "check/prod", nil, http.StatusBadRequest, "prod", "does not accept the credentials",
+		"the key is deleted")
 }

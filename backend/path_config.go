@@ -61,9 +61,10 @@ func (b *backend) pathConfig() *framework.Path {
 
 func (b *backend) writeConfigOperation() *framework.PathOperation {
 	return forwarded(framework.PathOperation{
-		Callback:     b.writeConfig,
-		Summary:      "Create or update a connection.",
-		Description:  "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials with one call to the cloud, unless verify_connection is false.",
+		Callback: b.writeConfig,
+		Summary:  "Create or update a connection.",
+		Description: "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials with one call to the " +
+			"cloud, unless verify_connection is false.",
 		Responses:    writes("The connection is stored."),
 		DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
 	})
@@ -103,7 +104,8 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 			return resp, err
 		}
 	}
-	return nil, conflictf("connection %s %s, several times; look at it, and write again: %s", name, errMeanwhile, hint.New("read", "config/"+name))
+	return nil, conflictf("connection %s %s, several times; look at it, and write again: %s", name, errMeanwhile,
+		hint.New("read", "config/"+name))
 }
 
 // verified is what a connection was when a write of it was verified.
@@ -207,7 +209,9 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	return []hint.Text{hint.Textf("required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", someOf(users), hint.New("write -force", "roles/"+users[0]))}, nil
+	return []hint.Text{hint.Textf(
+		"required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", someOf(users),
+		hint.New("write -force", "roles/"+users[0]))}, nil
 }
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.
@@ -220,7 +224,8 @@ func (b *backend) excludedRoles(ctx context.Context, name string, c *connection)
 	if len(users) == 0 {
 		return nil, nil
 	}
-	return []hint.Text{hint.Textf("allowed_roles leaves out roles that use this connection, whose passwords can no longer be read: %s", someOf(users))}, nil
+	return []hint.Text{hint.Textf("allowed_roles leaves out roles that use this connection, whose passwords can no longer be read: %s",
+		someOf(users))}, nil
 }
 
 func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -235,17 +240,20 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users), hint.New("delete", "roles/"+users[0]))
+		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users),
+			hint.New("delete", "roles/"+users[0]))
 	}
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return nil, vaultError("", err)
 	}
 	if use.Leases > 0 {
-		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name, use.Leases, use.Accounts, hint.New("list", "accounts/"+name))
+		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name,
+			use.Leases, use.Accounts, hint.New("list", "accounts/"+name))
 	}
 	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
-		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name, hint.New("write -force", rotateRootPrefix+name), name)
+		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name,
+			hint.New("write -force", rotateRootPrefix+name), name)
 	}
 	if err := b.connections.remove(ctx, name); err != nil {
 		return nil, err
@@ -253,11 +261,13 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 	b.core.ForgetConnection(name)
 	var warnings []hint.Text
 	if left := c.leftoverIDs(); len(left) > 0 {
-		warnings = append(warnings, hint.Plain("failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+someOf(left)))
+		warnings = append(warnings,
+			hint.Plain("failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+someOf(left)))
 	}
 	if use.Owed > 0 {
-		warnings = append(warnings, hint.Textf("accounts that were to be rotated, which does not happen without the connection: %d; clients whose leases have ended may still know their passwords; "+
-			"to let them be rotated, write the connection again: %s", use.Owed, hint.New("list", "accounts/"+name)))
+		warnings = append(warnings, hint.Textf("accounts that were to be rotated, which does not happen without the connection: %d; clients "+
+			"whose leases have ended may still know their passwords; to let them be rotated, write the connection again: %s", use.Owed,
+			hint.New("list", "accounts/"+name)))
 	}
 	return warned(warnings), nil
 }

@@ -29,22 +29,28 @@ func commonFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 		"provider": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Provider"), AllowedValues: providers,
 			Description: "The cloud: " + inList(names) + ". Cannot be changed. Required."},
 		"endpoints": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Endpoints"),
-			Description: "URLs of services instead of the cloud's own, as service=URL: " + endpointsOf(registry) + ". They must be https; plain http to loopback only if the environment of the Vault server has CLOUDPW_ALLOW_LOOPBACK_HTTP=true. A change needs the secrets in the same write. Default: the cloud's own."},
+			Description: "URLs of services instead of the cloud's own, as service=URL: " + endpointsOf(registry) +
+				". They must be https; plain http to loopback only if the environment of the Vault server has CLOUDPW_ALLOW_LOOPBACK_HTTP=true. A " +
+				"change needs the secrets in the same write. Default: the cloud's own."},
 		"ca_certificate": {Type: framework.TypeString,
 			DisplayAttrs: &framework.DisplayAttributes{Name: "CA certificate", EditType: "file"},
 			Description:  "PEM certificates to trust instead of the system's. A change needs the secrets in the same write. Default: the system's."},
 		"allowed_roles": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed roles"), Default: []string{"*"},
 			Description: "Names or globs of the roles that may use the connection. An empty list means none; * means all. Default: *."},
 		"required_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Required tags"),
-			Description: "Tags, all of which an instance must have for the connection to serve it, at most 20. Checked when a role is written and when tags are resolved, not at reads. Default: none."},
+			Description: "Tags, all of which an instance must have for the connection to serve it, at most 20. Checked when a role is written " +
+				"and when tags are resolved, not at reads. Default: none."},
 		"max_requests_per_second": {Type: framework.TypeFloat, DisplayAttrs: labelled("Requests per second"),
-			Description: fmt.Sprintf("Limit of requests per second for each API action, %v to %v. Default: %s.", minRequestsPerSecond, maxRequestsPerSecond, ratesOf(registry))},
+			Description: fmt.Sprintf("Limit of requests per second for each API action, %v to %v. Default: %s.", minRequestsPerSecond,
+				maxRequestsPerSecond, ratesOf(registry))},
 		"request_timeout": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Request timeout"),
-			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", inWords(minRequestTimeout), inWords(maxRequestTimeout), inWords(defaultRequestTimeout))},
+			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", inWords(minRequestTimeout),
+				inWords(maxRequestTimeout), inWords(defaultRequestTimeout))},
 		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),
 			Description: "If the provider can reset: Vault password policy for the roles of the connection. Default: the built-in generator."},
 		"forget_gone_after": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Forget gone after"),
-			Description: fmt.Sprintf("Time after which accounts are forgotten with their passwords, if their instances no longer exist and no role has them, at most %s; 0 means never. An account with a lease or an unsettled reset is kept. Default: %s.",
+			Description: fmt.Sprintf("Time after which accounts are forgotten with their passwords, if their instances no longer exist and no "+
+				"role has them, at most %s; 0 means never. An account with a lease or an unsettled reset is kept. Default: %s.",
 				inWords(maxForgetGoneAfter), inWords(defaultForgetGoneAfter))},
 		"verify_connection": {Type: framework.TypeBool, DisplayAttrs: labelled("Verify connection"), Default: true,
 			Description: "Make one authenticated call when the connection is written, and store it only if that succeeds. Default: true."},
@@ -63,7 +69,8 @@ func configResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
 			orEmpty(fields[name]) // where the connection has no use for it
 		}
 	}
-	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout", "verify_connection", "forget_gone_after"} {
+	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout",
+		"verify_connection", "forget_gone_after"} {
 		fields[name].Required = true
 	}
 	fields["root_rotation"] = &framework.FieldSchema{Type: framework.TypeMap,

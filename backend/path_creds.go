@@ -24,7 +24,8 @@ func (b *backend) pathCredsRole() *framework.Path {
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: b.readCredsOperation("Read the password of a role's only instance, or the one that its instances share.",
-				"Hands out the current password of the role's account, or with shared_password of all its accounts. Another role with several instances needs the instance's id in the path.",
+				"Hands out the current password of the role's account, or with shared_password of all its accounts. Another role with several "+
+					"instances needs the instance's id in the path.",
 				groupResponse()),
 		},
 		HelpSynopsis:    credsRoleSynopsis,
@@ -85,7 +86,8 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 }
 
 // readPassword answers with the password of an account, or with the one that a role's accounts share.
-func (b *backend) readPassword(ctx context.Context, path string, by rotation.Reader, r *role, data *framework.FieldData, wait time.Duration) (*logical.Response, error) {
+func (b *backend) readPassword(ctx context.Context, path string, by rotation.Reader, r *role, data *framework.FieldData,
+	wait time.Duration) (*logical.Response, error) {
 	instance := ""
 	if _, ok := data.Schema["instance_id"]; ok {
 		instance = data.Get("instance_id").(string)
@@ -127,7 +129,8 @@ func worthWaiting(path string, cause, told error) error {
 	if !errors.As(cause, &failed) || failed.Kind != rotation.NotReadable || failed.RetryAfter == 0 || failed.RetryAfter > maxWait {
 		return told
 	}
-	return withWayOut(told, hint.Textf("try again, or wait for it: %s", hint.New("read", path, fmt.Sprintf("wait=%ds", int(maxWait.Seconds())))))
+	return withWayOut(told,
+		hint.Textf("try again, or wait for it: %s", hint.New("read", path, fmt.Sprintf("wait=%ds", int(maxWait.Seconds())))))
 }
 
 // forgotten tells the way out where a role maps to an account, or has a group, of which there is no
@@ -143,7 +146,8 @@ func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, er
 }
 
 func noRecord(role string) error {
-	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to recreate it: %s", role, hint.New("write -force", "roles/"+role))
+	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to "+
+		"recreate it: %s", role, hint.New("write -force", "roles/"+role))
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
@@ -185,7 +189,8 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		}
 	}
 	if r.Users[instance] == "" {
-		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance, hint.New("list", "instances/"+name))
+		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance,
+			hint.New("list", "instances/"+name))
 	}
 	id := r.account(instance)
 	return id, b.checkBound(ctx, name, id)
@@ -201,7 +206,8 @@ func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) e
 	case found && bound != name && bound != "":
 		return conflictf("account %s has moved to role %s; read it there: %s", id, bound, hint.New("read", "creds/"+bound+"/"+id.InstanceID))
 	case found && bound != name:
-		return conflictf("account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; or take the account back: %s",
+		return conflictf("account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; "+
+			"or take the account back: %s",
 			id, name, hint.New("delete", "roles/"+name), hint.New("write -force", "roles/"+name))
 	}
 	return nil
@@ -216,7 +222,8 @@ func onlyAccount(name string, r *role) (rotation.ID, error) {
 	case 1:
 		return r.account(instances[0]), nil
 	}
-	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name, len(instances), hint.New("read", "creds/"+name+"/"+instances[0]), someOf(instances))
+	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name, len(instances),
+		hint.New("read", "creds/"+name+"/"+instances[0]), someOf(instances))
 }
 
 // noInstance refuses a request about a role that is bound to no instance.

@@ -23,8 +23,9 @@ func (b *backend) pathDiscover() *framework.Path {
 				Summary:     "List the instances that a connection can see.",
 				Description: "Asks the cloud for all instances that have the connection's required_tags, with or without a role.",
 				Responses: answers("The instances.", map[string]*framework.FieldSchema{
-					"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
-					"key_info": {Type: framework.TypeMap, Required: true, Description: "By instance id: name, platform, state, cloud_state (in the cloud's own words), key_name, tags."},
+					"keys": {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
+					"key_info": {Type: framework.TypeMap, Required: true,
+						Description: "By instance id: name, platform, state, cloud_state (in the cloud's own words), key_name, tags."},
 				}),
 			}),
 		},
@@ -87,7 +88,8 @@ type discovery struct {
 
 // instances returns, by id, all instances that the connection serves, as they were no longer than
 // maxAge ago. Nobody changes the map.
-func (d *discoveries) instances(ctx context.Context, b *backend, name string, c *connection, maxAge time.Duration) (map[string]cloud.Instance, error) {
+func (d *discoveries) instances(ctx context.Context, b *backend, name string, c *connection,
+	maxAge time.Duration) (map[string]cloud.Instance, error) {
 	d.mu.Lock()
 	known, ok := d.by[name]
 	d.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 func TestDiscover(t *testing.T) {
 	h := newHarness(t)
 	h.cloud.launch(cloud.Instance{ID: "srv-1", Name: "one", KeyName: "pair", Tags: map[string]string{"env": "prod"}})
-	h.cloud.launch(cloud.Instance{ID: "srv-2", Platform: cloud.Linux, State: cloud.StateStopped, CloudState: "STOPPED", Tags: map[string]string{"env": "test"}})
+	h.cloud.launch(cloud.Instance{ID: "srv-2", Platform: cloud.Linux, State: cloud.StateStopped, CloudState: "STOPPED",
+		Tags: map[string]string{"env": "test"}})
 	h.cloud.launch(cloud.Instance{ID: "srv-3", State: cloud.StateGone})
 	h.cloud.launch(cloud.Instance{ID: "srv/4"})
 	h.connection(t, "c", resetCloud)
@@ -23,7 +24,8 @@ func TestDiscover(t *testing.T) {
 		t.Errorf("found %v", resp.Data["keys"])
 	}
 	info := resp.Data["key_info"].(map[string]any)
-	if got := fmt.Sprint(info["srv-1"]); got != "map[cloud_state:RUNNING key_name:pair name:one platform:windows state:running tags:map[env:prod]]" {
+	if got := fmt.Sprint(
+		info["srv-1"]); got != "map[cloud_state:RUNNING key_name:pair name:one platform:windows state:running tags:map[env:prod]]" {
 		t.Errorf("srv-1: %s", got)
 	}
 	if got := fmt.Sprint(info["srv-2"]); got != "map[cloud_state:STOPPED key_name: name: platform:linux state:stopped tags:map[env:test]]" {

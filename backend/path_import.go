@@ -29,10 +29,11 @@ func (b *backend) pathImport() *framework.Path {
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "import", OperationSuffix: "password"},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: forwarded(framework.PathOperation{
-				Callback:    b.importPassword,
-				Summary:     "Record the password that a server has.",
-				Description: "Makes the password a new version, the current one, and the account due unless skip_import_rotation is set. It corrects Vault's record and sends nothing to the server. Needs sudo.",
-				Responses:   answers("The state of the account.", recordedResponse()),
+				Callback: b.importPassword,
+				Summary:  "Record the password that a server has.",
+				Description: "Makes the password a new version, the current one, and the account due unless skip_import_rotation is set. It " +
+					"corrects Vault's record and sends nothing to the server. Needs sudo.",
+				Responses: answers("The state of the account.", recordedResponse()),
 			}),
 		},
 		HelpSynopsis:    importSynopsis,

@@ -18,7 +18,8 @@ func (b *backend) pathInstances() *framework.Path {
 				Summary:     "List the instances of a role.",
 				Description: "Lists the ids of the instances that the role has now. Resolves tags again, which asks the cloud.",
 				Responses: answers("The instances.", map[string]*framework.FieldSchema{
-					"keys":     {Type: framework.TypeStringSlice, Description: "Instance ids, sorted. Omitted if there are none and warnings say why; without warnings the answer is 404."},
+					"keys": {Type: framework.TypeStringSlice,
+						Description: "Instance ids, sorted. Omitted if there are none and warnings say why; without warnings the answer is 404."},
 					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password. Omitted like keys."},
 				}),
 			}),

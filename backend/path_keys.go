@@ -39,13 +39,16 @@ func (b *backend) pathKeys() *framework.Path {
 			"name": nameField("Name of the key; that of the key pair in the cloud, unless roles name their key."),
 			"private_key": {Type: framework.TypeString,
 				DisplayAttrs: &framework.DisplayAttributes{Name: "Private key", Sensitive: true, EditType: "file"},
-				Description:  "RSA private key of 1024 to 8192 bits, PEM: PKCS#1, PKCS#8 or OpenSSH, also on one line, in base64, or in the JSON of a cloud's response. Never read back. Required unless generate=true."},
+				Description: "RSA private key of 1024 to 8192 bits, PEM: PKCS#1, PKCS#8 or OpenSSH, also on one line, in base64, or in the JSON of " +
+					"a cloud's response. Never read back. Required unless generate=true."},
 			"passphrase": {Type: framework.TypeString, DisplayAttrs: secretly("Passphrase"),
-				Description: "Passphrase of private_key, if it is encrypted. It is used once and not stored. A line break at the end is ignored. Default: none."},
+				Description: "Passphrase of private_key, if it is encrypted. It is used once and not stored. A line break at the end is ignored. " +
+					"Default: none."},
 			"generate": {Type: framework.TypeBool, DisplayAttrs: labelled("Generate"),
 				Description: "Generate a key pair here instead of importing private_key. Its private key never leaves Vault. Default: false."},
 			connectionsField: {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed connections"), Default: []string{everybody},
-				Description: "Names or globs of the connections whose initial passwords the key may decrypt. An empty list means none; * means all. It can be written without private_key. Default: *."},
+				Description: "Names or globs of the connections whose initial passwords the key may decrypt. An empty list means none; * means all. " +
+					"It can be written without private_key. Default: *."},
 			"bits": {Type: framework.TypeInt, DisplayAttrs: labelled("Bits"), AllowedValues: []any{2048, 3072, 4096},
 				Description: "Size of the key that generate makes: 2048, 3072 or 4096. Default: 2048."},
 		},
@@ -81,16 +84,20 @@ func (b *backend) writeKeyOperation() *framework.PathOperation {
 
 func keyResponse() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"public_key":     {Type: framework.TypeString, Required: true, Description: "Public key, PEM (PKIX)."},
-		"authorized_key": {Type: framework.TypeString, Required: true, Description: "Public key as a line of authorized_keys, the form in which clouds import key pairs."},
-		"bits":           {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
-		"generated":      {Type: framework.TypeBool, Required: true, Description: "Whether the key was generated here."},
-		"created_time":   moment(true, "When the key was stored"),
-		connectionsField: {Type: framework.TypeCommaStringSlice, Required: true, Description: "Names or globs of the connections whose initial passwords the key may decrypt."},
+		"public_key": {Type: framework.TypeString, Required: true, Description: "Public key, PEM (PKIX)."},
+		"authorized_key": {Type: framework.TypeString, Required: true,
+			Description: "Public key as a line of authorized_keys, the form in which clouds import key pairs."},
+		"bits":         {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
+		"generated":    {Type: framework.TypeBool, Required: true, Description: "Whether the key was generated here."},
+		"created_time": moment(true, "When the key was stored"),
+		connectionsField: {Type: framework.TypeCommaStringSlice, Required: true,
+			Description: "Names or globs of the connections whose initial passwords the key may decrypt."},
 		"earlier_keys": {Type: framework.TypeSlice, Required: true,
-			Description: "Replaced keys that are still tried, newest first: fingerprints, created_time, replaced_time. Each is kept for an hour, and while an account waits for an initial password that the key may have to decrypt."},
+			Description: "Replaced keys that are still tried, newest first: fingerprints, created_time, replaced_time. Each is kept for an hour, " +
+				"and while an account waits for an initial password that the key may have to decrypt."},
 		"fingerprints": {Type: framework.TypeKVPairs, Required: true,
-			Description: "Fingerprints by kind: aws_created and aws_imported as EC2 prints them, md5 as Nova and the clouds built on it do, sha256 as OpenSSH does."},
+			Description: "Fingerprints by kind: aws_created and aws_imported as EC2 prints them, md5 as Nova and the clouds built on it do, " +
+				"sha256 as OpenSSH does."},
 	}
 }
 
@@ -159,16 +166,18 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	in.allowList(connectionsField, &connections, old == nil)
 	same := old != nil && oldKey.AuthorizedKey() == key.AuthorizedKey()
 	if old != nil && old.Generated && !same {
-		return nil, conflictf("private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
+		return nil, conflictf(
+			"private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
 	}
 	if !same {
 		now := b.clock.now().UTC()
 		earlier := old.replaced(key, now)
 		if len(earlier) > maxEarlierKeys {
-			return nil, conflictf("private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial passwords, and keeps no more; "+
-				"read those accounts first, or write another name", name, maxEarlierKeys)
+			return nil, conflictf("private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial "+
+				"passwords, and keeps no more; read those accounts first, or write another name", name, maxEarlierKeys)
 		}
-		old = &privateKey{record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now, Earlier: earlier, AllowedConnections: connections}
+		old = &privateKey{record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now, Earlier: earlier,
+			AllowedConnections: connections}
 		if err := b.putKey(ctx, name, old); err != nil {
 			return nil, err
 		}
@@ -182,7 +191,8 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 }
 
 // writeKeyAccess changes which connections may use a key, and leaves the key alone.
-func (b *backend) writeKeyAccess(ctx context.Context, name string, in input, stored *privateKey, key *password.PrivateKey) (*logical.Response, error) {
+func (b *backend) writeKeyAccess(ctx context.Context, name string, in input, stored *privateKey,
+	key *password.PrivateKey) (*logical.Response, error) {
 	for _, field := range []string{"passphrase", "bits"} {
 		if in.gives(field) {
 			return nil, invalidf("%s: belongs to a new key; leave it out to change %s alone", field, connectionsField)
@@ -243,7 +253,8 @@ func newKey(name string, in input, old *privateKey) (key *password.PrivateKey, g
 		return key, false, nil
 	}
 	if old != nil {
-		return nil, false, conflictf("generate: keys/%s exists, and a new key could not decrypt what was encrypted for it; write another name, or delete it first", name)
+		return nil, false, conflictf(
+			"generate: keys/%s exists, and a new key could not decrypt what was encrypted for it; write another name, or delete it first", name)
 	}
 	bits := 0
 	in.number("bits", &bits)
@@ -261,7 +272,8 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users), hint.New("write", "roles/"+users[0], "key=OTHER"))
+		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users),
+			hint.New("write", "roles/"+users[0], "key=OTHER"))
 	}
 	stored, _, err := b.loadKey(ctx, name)
 	if err != nil || stored == nil {
@@ -272,8 +284,10 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	if waiting != nil {
-		return nil, conflictf("keys/%s: account %s of role %s still waits for an initial password that only this key decrypts; read that first: %s; or delete the role: %s",
-			name, waiting.ID, waiting.Role, hint.New("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID), hint.New("delete", "roles/"+waiting.Role))
+		return nil, conflictf("keys/%s: account %s of role %s still waits for an initial password that only this key decrypts; read that "+
+			"first: %s; or delete the role: %s",
+			name, waiting.ID, waiting.Role, hint.New("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID),
+			hint.New("delete", "roles/"+waiting.Role))
 	}
 	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
 		return nil, storageError("delete", keyPrefix+name, err)

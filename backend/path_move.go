@@ -25,17 +25,19 @@ const takeOverPrefix = "take-over/"
 func (b *backend) pathAccountMove() *framework.Path {
 	fields := accountCaptures()
 	fields["role"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Role"),
-		Description: "The role that may have the account, of the same connection. It may be written later. The name of the role that the account has, or had last, cancels an earlier permission. Required."}
+		Description: "The role that may have the account, of the same connection. It may be written later. The name of the role that the " +
+			"account has, or had last, cancels an earlier permission. Required."}
 	return &framework.Path{
 		Pattern:      "accounts/" + accountPath + "/move$",
 		Fields:       fields,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "move", OperationSuffix: "account"},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: forwarded(framework.PathOperation{
-				Callback:    b.moveAccount,
-				Summary:     "Let an account move to another role.",
-				Description: "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
-				Responses:   answers("The state of the account.", movedResponse()),
+				Callback: b.moveAccount,
+				Summary:  "Let an account move to another role.",
+				Description: "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it " +
+					"has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
+				Responses: answers("The state of the account.", movedResponse()),
 			}),
 		},
 		HelpSynopsis:    accountMoveSynopsis,
@@ -49,16 +51,18 @@ func (b *backend) pathTakeOver() *framework.Path {
 		Fields: map[string]*framework.FieldSchema{
 			"role": nameField("Name of the role that takes accounts over."),
 			"from": {Type: framework.TypeString, DisplayAttrs: labelled("From"),
-				Description: "Name of the role that has the accounts, or had them last: only these may move. Default: any role's accounts on instances that the role's instance_tags match."},
+				Description: "Name of the role that has the accounts, or had them last: only these may move. Default: any role's accounts on " +
+					"instances that the role's instance_tags match."},
 			"connection": {Type: framework.TypeString, DisplayAttrs: labelled("Connection"),
 				Description: "With from, if neither of the roles exists: the connection of the accounts. Default: that of the role."},
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "take", OperationSuffix: "over"},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: forwarded(framework.PathOperation{
-				Callback:    b.takeOverAccounts,
-				Summary:     "Let a role take over the accounts of other roles.",
-				Description: "Does what accounts/.../move does for one account: for all of another role, or for all that the role's instance_tags match. Needs sudo.",
+				Callback: b.takeOverAccounts,
+				Summary:  "Let a role take over the accounts of other roles.",
+				Description: "Does what accounts/.../move does for one account: for all of another role, or for all that the role's instance_tags " +
+					"match. Needs sudo.",
 				Responses: answers("The accounts may move.", map[string]*framework.FieldSchema{
 					"accounts": {Type: framework.TypeStringSlice, Required: true, Description: "The accounts that may move, or have moved, at most 100."},
 					"count":    {Type: framework.TypeInt, Required: true, Description: "How many they are, including those that are not listed."},
@@ -97,7 +101,8 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 	var warnings []hint.Text
 	if view.Role != name && r != nil && r.InstanceTags != nil {
 		if _, _, err := b.refreshRole(ctx, name); err != nil {
-			warnings = append(warnings, hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", name, err))
+			warnings = append(warnings,
+				hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", name, err))
 		}
 		if view, err = b.core.Inspect(ctx, id); err != nil || view == nil {
 			return nil, vaultError("", err)
@@ -107,12 +112,14 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 	case view.Role == name && before.Role != name:
 		b.Logger().Info("an account was moved to another role", "account", id.String(), "from", owner(before), "to", name)
 		if !view.Settings.CanReset && currentVersion(view) > 0 {
-			warnings = append(warnings, hint.Textf("role %s cannot have a password set, so its readers are given none that those of another role know: "+
-				"change it inside the server, then record it: %s", name, id.ImportHint()))
+			warnings = append(warnings,
+				hint.Textf("role %s cannot have a password set, so its readers are given none that those of another role know: "+
+					"change it inside the server, then record it: %s", name, id.ImportHint()))
 		}
 	case view.Role != name && len(warnings) == 0:
-		warnings = append(warnings, hint.Textf("the account moves when role %s has its instance: write the role with instance_ids or instance_tags that match it: %s",
-			name, hint.New("read", "roles/"+name)))
+		warnings = append(warnings,
+			hint.Textf("the account moves when role %s has its instance: write the role with instance_ids or instance_tags that match it: %s",
+				name, hint.New("read", "roles/"+name)))
 	}
 	moved := map[string]any{}
 	all := accountData(view)
@@ -145,8 +152,8 @@ func (b *backend) movesTo(ctx context.Context, connection, name string) (*role, 
 		return nil, err
 	}
 	if r != nil && r.Connection != connection {
-		return nil, invalidf("role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection only, since its passwords are kept with it; "+
-			"write a role with connection=%s", name, r.Connection, connection, connection)
+		return nil, invalidf("role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection only, "+
+			"since its passwords are kept with it; write a role with connection=%s", name, r.Connection, connection, connection)
 	}
 	c, err := b.connections.get(ctx, connection)
 	if err != nil {
@@ -183,7 +190,8 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	}
 	switch {
 	case from == "" && (r == nil || r.InstanceTags == nil):
-		return nil, invalidf("from: required, unless there is a role %s that selects its instances by instance_tags; name the role that has the accounts, or had them last", name)
+		return nil, invalidf("from: required, unless there is a role %s that selects its instances by instance_tags; name the role that has "+
+			"the accounts, or had them last", name)
 	case connection == "":
 		return nil, invalidf("connection: required, since there is neither a role %s nor a role %s; name that of the accounts", name, from)
 	}
@@ -214,7 +222,8 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	}
 	b.Logger().Warn("a role takes accounts over", "role", name, "from", from, "accounts", len(taken.ids))
 	accounts := taken.names()
-	return warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)], "count": len(accounts)}}, warnings...), nil
+	return warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)], "count": len(accounts)}},
+		warnings...), nil
 }
 
 // takenOver are the accounts that an administrator lets a role take over.

@@ -117,11 +117,13 @@ func TestAnAccountWithoutARoleWaitsForAWord(t *testing.T) {
 		t.Fatalf("the account is %v", got)
 	}
 	listed := map[string]any{"connection": "c", "instance_ids": "srv-1", "force_stop": true, "min_reset_interval": 0}
-	m.refused(t, logical.UpdateOperation, "roles/listed", listed, http.StatusConflict, "vault write cloudpw/accounts/c/srv-1/root/move role=listed")
+	m.refused(t, logical.UpdateOperation, "roles/listed", listed, http.StatusConflict,
+		"vault write cloudpw/accounts/c/srv-1/root/move role=listed")
 	m.retag("srv-1", "b")
 	m.round(t)
 	m.refused(t, logical.ReadOperation, "creds/b/srv-1", nil, http.StatusBadRequest, "no instance")
-	if got := m.write(t, "accounts/c/srv-1/root/move", map[string]any{"role": "listed"}); got.Data["move_to"] != "listed" || len(got.Warnings) == 0 {
+	if got := m.write(t, "accounts/c/srv-1/root/move", map[string]any{"role": "listed"}); got.Data["move_to"] != "listed" ||
+		len(got.Warnings) == 0 {
 		t.Errorf("the word for a role that does not exist: %v %v", got.Data, got.Warnings)
 	}
 	m.round(t)

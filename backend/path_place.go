@@ -20,10 +20,16 @@ func (b *backend) pathPlace() *framework.Path {
 	return &framework.Path{
 		Pattern: placePrefix + framework.GenericNameRegex("name") + "$",
 		Fields: map[string]*framework.FieldSchema{
-			"name":   nameField("Name of the connection."),
-			"trust":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"}, Description: "The fingerprint of the place where the connection leads now, as read here. This confirms that it is the cloud account of the connection's existing servers, so that what it says about them is trusted. Default: none."},
-			"forget": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Forget"}, Description: "The fingerprint of another place that no longer exists: its passwords, and the trust in it, are forgotten. Default: none."},
-			"claim":  {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Claim"}, Description: "A user of an instance, as INSTANCE_ID/USERNAME, that belongs to this connection but has an account of another connection: that account loses its role. Default: none."},
+			"name": nameField("Name of the connection."),
+			"trust": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"},
+				Description: "The fingerprint of the place where the connection leads now, as read here. This confirms that it is the cloud account " +
+					"of the connection's existing servers, so that what it says about them is trusted. Default: none."},
+			"forget": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Forget"},
+				Description: "The fingerprint of another place that no longer exists: its passwords, and the trust in it, are " +
+					"forgotten. Default: none."},
+			"claim": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Claim"},
+				Description: "A user of an instance, as INSTANCE_ID/USERNAME, that belongs to this connection but has an account of another " +
+					"connection: that account loses its role. Default: none."},
 		},
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -32,13 +38,19 @@ func (b *backend) pathPlace() *framework.Path {
 				Summary:     "Read where a connection leads, and which places its accounts know.",
 				Description: "Asks no cloud. Needs sudo.",
 				Responses: answers("The places.", map[string]*framework.FieldSchema{
-					"place":             {Type: framework.TypeString, Required: true, Description: "Fingerprint of where the connection's requests go and as whom."},
-					"account_id":        {Type: framework.TypeString, Required: true, Description: "What the cloud calls the account of the credentials; empty if that is not known."},
-					"proven":            {Type: framework.TypeBool, Required: true, Description: "Whether one of the cloud's own hosts said so, rather than a host that the connection names."},
-					"trusted":           {Type: framework.TypeBool, Required: true, Description: "Whether an operator has confirmed this place."},
-					"credentials_known": {Type: framework.TypeBool, Required: true, Description: "Whether the credentials are known to belong to the same cloud account as before. False after others were written with verify_connection=false."},
-					"unproven_accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts do not trust what this place says about their servers."},
-					"places":            {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, account_id, current, accounts (that have a password of it), believing (accounts that trust it)."},
+					"place": {Type: framework.TypeString, Required: true,
+						Description: "Fingerprint of where the connection's requests go and as whom."},
+					"account_id": {Type: framework.TypeString, Required: true,
+						Description: "What the cloud calls the account of the credentials; empty if that is not known."},
+					"proven": {Type: framework.TypeBool, Required: true,
+						Description: "Whether one of the cloud's own hosts said so, rather than a host that the connection names."},
+					"trusted": {Type: framework.TypeBool, Required: true, Description: "Whether an operator has confirmed this place."},
+					"credentials_known": {Type: framework.TypeBool, Required: true, Description: "Whether the credentials are known to belong to the " +
+						"same cloud account as before. False after others were written with verify_connection=false."},
+					"unproven_accounts": {Type: framework.TypeInt, Required: true,
+						Description: "How many accounts do not trust what this place says about their servers."},
+					"places": {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, " +
+						"account_id, current, accounts (that have a password of it), believing (accounts that trust it)."},
 				}),
 			}),
 			logical.UpdateOperation: forwarded(framework.PathOperation{
@@ -46,7 +58,8 @@ func (b *backend) pathPlace() *framework.Path {
 				Summary:     "Confirm that the place of a connection is that of its existing servers, or forget another one.",
 				Description: "An operator's confirmation instead of a proof. Needs sudo.",
 				Responses: answers("The confirmation is recorded.", map[string]*framework.FieldSchema{
-					"accounts": {Type: framework.TypeInt, Required: true, Description: "How many accounts now trust the place, have forgotten the other one, or have lost their role."},
+					"accounts": {Type: framework.TypeInt, Required: true,
+						Description: "How many accounts now trust the place, have forgotten the other one, or have lost their role."},
 				}),
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "trust"},
 			}),
@@ -79,7 +92,8 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 	places := make([]map[string]any, 0, len(uses))
 	for _, use := range uses {
 		id, _ := use.Place.Account()
-		places = append(places, map[string]any{"place": string(use.Place), "account_id": id, "current": use.Current, "accounts": use.Accounts, "believing": use.Believing})
+		places = append(places, map[string]any{"place": string(use.Place), "account_id": id, "current": use.Current, "accounts": use.Accounts,
+			"believing": use.Believing})
 	}
 	return &logical.Response{Data: map[string]any{
 		"place": string(here), "account_id": account, "proven": proven, "trusted": trusted.has(here), "credentials_known": !c.Doubted,
@@ -97,7 +111,8 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		}
 	}
 	if given != 1 {
-		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s", hint.New("read", placePrefix+name))
+		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s",
+			hint.New("read", placePrefix+name))
 	}
 	for field, place := range map[string]string{"trust": trust, "forget": forget} {
 		if place != "" && !placeForm.MatchString(place) {
@@ -114,7 +129,8 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	case forget != "":
 		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
 		if err == nil && count == 0 {
-			return nil, invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget, hint.New("read", placePrefix+name))
+			return nil, invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget,
+				hint.New("read", placePrefix+name))
 		}
 		err = vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
 	case claim != "":
@@ -125,7 +141,8 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
-	b.Logger().Warn("an operator's word about a connection's place", "connection", name, "trust", trust, "forget", forget, "claim", claim, "by", req.DisplayName, "accounts", count)
+	b.Logger().Warn("an operator's word about a connection's place", "connection", name, "trust", trust, "forget", forget, "claim", claim,
+		"by", req.DisplayName, "accounts", count)
 	return &logical.Response{Data: map[string]any{"accounts": count}}, nil
 }
 
@@ -133,7 +150,8 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 // that nobody can lead the connection elsewhere between the look and the word.
 func (b *backend) trustPlace(ctx context.Context, name string, c *connection, d cloud.Descriptor, place rotation.Place) (int, error) {
 	if here := c.place(d); place != here {
-		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place), hint.New("read", placePrefix+name))
+		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place),
+			hint.New("read", placePrefix+name))
 	}
 	old, err := b.places.get(ctx, name)
 	if err != nil {

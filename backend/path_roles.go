@@ -48,10 +48,11 @@ func (b *backend) pathRoles() *framework.Path {
 			logical.CreateOperation: b.writeRoleOperation(),
 			logical.UpdateOperation: b.writeRoleOperation(),
 			logical.DeleteOperation: forwarded(framework.PathOperation{
-				Callback:    b.deleteRole,
-				Summary:     "Delete a role.",
-				Description: "Frees its accounts for other roles and keeps their records. Leases continue to their end, which still rotates. With shared_password the leases end at once, and each account is rotated to a password of its own.",
-				Responses:   deletes("The role is deleted."),
+				Callback: b.deleteRole,
+				Summary:  "Delete a role.",
+				Description: "Frees its accounts for other roles and keeps their records. Leases continue to their end, which still rotates. With " +
+					"shared_password the leases end at once, and each account is rotated to a password of its own.",
+				Responses: deletes("The role is deleted."),
 			}),
 		},
 		HelpSynopsis:    rolesSynopsis,
@@ -61,10 +62,11 @@ func (b *backend) pathRoles() *framework.Path {
 
 func (b *backend) writeRoleOperation() *framework.PathOperation {
 	return forwarded(framework.PathOperation{
-		Callback:    b.writeRole,
-		Summary:     "Create or update a role.",
-		Description: "Changes only the fields that it names; an empty value unsets a field. A write that selects other instances, or has no fields, asks the cloud for them and refuses what does not fit; other fields are changed without the cloud.",
-		Responses:   writes("The role is stored and its accounts are bound."),
+		Callback: b.writeRole,
+		Summary:  "Create or update a role.",
+		Description: "Changes only the fields that it names; an empty value unsets a field. A write that selects other instances, or has no " +
+			"fields, asks the cloud for them and refuses what does not fit; other fields are changed without the cloud.",
+		Responses: writes("The role is stored and its accounts are bound."),
 	})
 }
 
@@ -167,7 +169,8 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*log
 
 // chooseMembers finds out which instances a role means. adjust tells that they are those of before, and that no
 // cloud was asked.
-func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor, in input) (members []member, adjust bool, warnings []hint.Text, err error) {
+func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor,
+	in input) (members []member, adjust bool, warnings []hint.Text, err error) {
 	if needsCloud(old, next, in, d) {
 		members, warnings, err = b.lookUp(ctx, next, c, d)
 		return members, false, warnings, err

@@ -13,11 +13,13 @@ const rotateConnectionPrefix = "rotate-connection/"
 
 func (b *backend) pathRotateConnection() *framework.Path {
 	path := pathRotateOf(rotateConnectionPrefix, "connection", framework.PathOperation{
-		Callback:    b.rotateConnection,
-		Summary:     "Rotate the passwords of all accounts of a connection.",
-		Description: "Marks every account due, beginning with those whose password someone knows, and answers at once with their number. Needs sudo.",
+		Callback: b.rotateConnection,
+		Summary:  "Rotate the passwords of all accounts of a connection.",
+		Description: "Marks every account due, beginning with those whose password someone knows, and answers at once with their number. " +
+			"Needs sudo.",
 		Responses: answers("The accounts are due.", map[string]*framework.FieldSchema{
-			"accounts_due": {Type: framework.TypeInt, Required: true, Description: "How many accounts are due now. Those of instances that are gone are not counted."},
+			"accounts_due": {Type: framework.TypeInt, Required: true,
+				Description: "How many accounts are due now. Those of instances that are gone are not counted."},
 		}),
 	})
 	path.HelpSynopsis, path.HelpDescription = rotateConnectionSynopsis, rotateConnectionDescription

@@ -21,12 +21,14 @@ func (b *backend) pathRotateRole() *framework.Path {
 		},
 		map[string]*framework.FieldSchema{
 			"group": {Type: framework.TypeMap,
-				Description: "Only with shared_password: state, current_version, due_reason, due_since, last_vault_rotation and last_error of the password that the accounts share."},
+				Description: "Only with shared_password: state, current_version, due_reason, due_since, last_vault_rotation and last_error of the " +
+					"password that the accounts share."},
 		})
 }
 
 func (b *backend) pathRotateInstance() *framework.Path {
-	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"/"+framework.GenericNameRegex("instance_id")+"$", "role-instance", rotateInstanceSynopsis,
+	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"/"+framework.GenericNameRegex("instance_id")+"$", "role-instance",
+		rotateInstanceSynopsis,
 		map[string]*framework.FieldSchema{
 			"role":        nameField("Name of the role."),
 			"instance_id": nameField("Id of one of the role's instances."),
@@ -37,7 +39,8 @@ func (b *backend) pathRotateInstance() *framework.Path {
 
 func (b *backend) pathRotate(pattern, suffix, synopsis string, fields, response map[string]*framework.FieldSchema) *framework.Path {
 	response["accounts"] = &framework.FieldSchema{Type: framework.TypeMap, Required: true,
-		Description: "By instance id: username, state, current_version, due_reason, due_since, last_vault_rotation, last_error; or error if the account could not be made due."}
+		Description: "By instance id: username, state, current_version, due_reason, due_since, last_vault_rotation, last_error; or error if " +
+			"the account could not be made due."}
 	return &framework.Path{
 		Pattern:      pattern,
 		Fields:       fields,
@@ -72,7 +75,8 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 			return nil, err
 		}
 		if r.shared() {
-			return nil, conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name, hint.New("write -force", "rotate-role/"+name))
+			return nil, conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name,
+				hint.New("write -force", "rotate-role/"+name))
 		}
 		view, err := b.core.Rotate(ctx, id, wait)
 		if err != nil {
@@ -166,7 +170,8 @@ func rotateAnswer(accounts map[string]any) *logical.Response {
 func rotationState(v *rotation.View) map[string]any {
 	all := accountData(v)
 	state := map[string]any{}
-	for _, field := range []string{"username", "state", "current_version", "due_reason", "due_since", "last_vault_rotation", "last_error", "joining", "left_out_reason"} {
+	for _, field := range []string{"username", "state", "current_version", "due_reason", "due_since", "last_vault_rotation", "last_error",
+		"joining", "left_out_reason"} {
 		if value, ok := all[field]; ok {
 			state[field] = value
 		}

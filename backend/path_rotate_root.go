@@ -12,13 +12,15 @@ const rotateRootPrefix = "rotate-root/"
 
 func (b *backend) pathRotateRoot() *framework.Path {
 	path := pathRotateOf(rotateRootPrefix, "root-credential", framework.PathOperation{
-		Callback:    b.rotateRoot,
-		Summary:     "Replace a connection's own credential.",
-		Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation is unfinished, finishes that instead. Needs sudo.",
+		Callback: b.rotateRoot,
+		Summary:  "Replace a connection's own credential.",
+		Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation " +
+			"is unfinished, finishes that instead. Needs sudo.",
 		Responses: answers("The credential is replaced.", map[string]*framework.FieldSchema{
-			"credential_id":          {Type: framework.TypeString, Required: true, Description: "Id of the credential that is now in use."},
-			"previous_credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
-			"resumed":                {Type: framework.TypeBool, Required: true, Description: "Whether this finished an earlier rotation."},
+			"credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that is now in use."},
+			"previous_credential_id": {Type: framework.TypeString, Required: true,
+				Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
+			"resumed": {Type: framework.TypeBool, Required: true, Description: "Whether this finished an earlier rotation."},
 		}),
 	})
 	path.HelpSynopsis, path.HelpDescription = rotateRootSynopsis, rotateRootDescription
@@ -92,7 +94,8 @@ func (b *backend) finishRootRotation(ctx context.Context, name string) {
 	case done != nil:
 		b.Logger().Info("an unfinished rotate-root was finished", "connection", name, "credential", done.newID, "deleted", done.oldID)
 	case len(w.c.Leftovers) > 0:
-		b.Logger().Warn("an unfinished rotate-root came to nothing; delete what it left behind at the cloud", "connection", name, "leftover_credentials", w.c.leftoverIDs())
+		b.Logger().Warn("an unfinished rotate-root came to nothing; delete what it left behind at the cloud", "connection", name,
+			"leftover_credentials", w.c.leftoverIDs())
 	default:
 		b.Logger().Info("an unfinished rotate-root came to nothing", "connection", name)
 	}

@@ -33,26 +33,36 @@ func statusResponse() map[string]*framework.FieldSchema {
 		return &framework.FieldSchema{Type: t, Description: description}
 	}
 	return map[string]*framework.FieldSchema{
-		"running":                field(framework.TypeBool, "Whether this node rotates passwords. A node that may not write does not."),
-		"loading":                field(framework.TypeBool, "Whether the schedule is still being loaded from storage after a start. Until then the numbers are incomplete."),
-		"stale":                  optional(framework.TypeBool, "True while Vault's storage does not answer: connections are then those that were used since the start, and conflicts are omitted."),
-		"accounts":               field(framework.TypeMap, "Number of accounts by state, as in accounts/."),
-		"leases":                 field(framework.TypeInt, "Number of live leases."),
-		"due":                    field(framework.TypeInt, "Number of accounts whose rotation is due."),
-		"oldest_due":             moment(false, "Since when the longest waiting of them has been due"),
-		"oldest_due_seconds":     optional(framework.TypeInt, "How long ago that was, in seconds."),
-		"oldest_due_account":     optional(framework.TypeString, "Which account that is."),
-		"oldest_due_role":        optional(framework.TypeString, "Instead of oldest_due_account: the role with shared_password that has waited longest."),
+		"running": field(framework.TypeBool, "Whether this node rotates passwords. A node that may not write does not."),
+		"loading": field(framework.TypeBool,
+			"Whether the schedule is still being loaded from storage after a start. Until then the numbers are incomplete."),
+		"stale": optional(framework.TypeBool,
+			"True while Vault's storage does not answer: connections are then those that were used since the start, and conflicts are omitted."),
+		"accounts":           field(framework.TypeMap, "Number of accounts by state, as in accounts/."),
+		"leases":             field(framework.TypeInt, "Number of live leases."),
+		"due":                field(framework.TypeInt, "Number of accounts whose rotation is due."),
+		"oldest_due":         moment(false, "Since when the longest waiting of them has been due"),
+		"oldest_due_seconds": optional(framework.TypeInt, "How long ago that was, in seconds."),
+		"oldest_due_account": optional(framework.TypeString, "Which account that is."),
+		"oldest_due_role": optional(framework.TypeString,
+			"Instead of oldest_due_account: the role with shared_password that has waited longest."),
 		"oldest_due_waiting_for": optional(framework.TypeString, "What its rotation waits for, as waiting_for in accounts/."),
 		"oldest_due_next_try":    moment(false, "When it continues, at the earliest"),
-		"late_seconds":           field(framework.TypeInt, "The longest time, in seconds, for which a due rotation has been waiting although its role allows it. Times when min_reset_interval or rotation_window delay an account do not count."),
-		"queued":                 field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
-		"failing":                field(framework.TypeSlice, "Accounts whose last try failed, those with most failures first, at most 100: account (for a shared_password: role), state, failures, last_error, next_try, waiting_for."),
-		"failing_count":          field(framework.TypeInt, "How many accounts fail, including those that are not listed."),
-		"failing_roles":          field(framework.TypeSlice, "Roles whose instances could not be looked up, which is tried every 10 minutes, by name: role, connection, last_error, last_error_time, since. Meanwhile new instances are not bound, and deleted ones are not detected."),
-		"conflicts":              field(framework.TypeSlice, "Instances that a role's instance_tags match, but that were left out when the tags were last resolved, since an older binding wins: role, connection, instance_id, username, reason. At most 100 for each role."),
-		"conflict_count":         field(framework.TypeInt, "How many instances were left out, including those that are not listed."),
-		"connections":            field(framework.TypeMap, "By connection: requests_per_second and waiting (requests that wait for the rate limit, by API action); working, queued; breaker_open, retry_in (seconds) and last_error of a connection whose cloud does not answer; braked_accounts, and braked if they are so many that no new rotation is begun."),
+		"late_seconds": field(framework.TypeInt, "The longest time, in seconds, for which a due rotation has been waiting although "+
+			"its role allows it. Times when min_reset_interval or rotation_window delay an account do not count."),
+		"queued": field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
+		"failing": field(framework.TypeSlice, "Accounts whose last try failed, those with most failures first, at most 100: "+
+			"account (for a shared_password: role), state, failures, last_error, next_try, waiting_for."),
+		"failing_count": field(framework.TypeInt, "How many accounts fail, including those that are not listed."),
+		"failing_roles": field(framework.TypeSlice, "Roles whose instances could not be looked up, which is tried every 10 minutes, "+
+			"by name: role, connection, last_error, last_error_time, since. Meanwhile new instances are not bound, and deleted ones are not "+
+			"detected."),
+		"conflicts": field(framework.TypeSlice, "Instances that a role's instance_tags match, but that were left out when the "+
+			"tags were last resolved, since an older binding wins: role, connection, instance_id, username, reason. At most 100 for each role."),
+		"conflict_count": field(framework.TypeInt, "How many instances were left out, including those that are not listed."),
+		"connections": field(framework.TypeMap, "By connection: requests_per_second and waiting (requests that wait for the rate "+
+			"limit, by API action); working, queued; breaker_open, retry_in (seconds) and last_error of a connection whose cloud does not "+
+			"answer; braked_accounts, and braked if they are so many that no new rotation is begun."),
 	}
 }
 
@@ -72,7 +82,8 @@ func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framewo
 	data["conflicts"], data["conflict_count"] = stored.conflicts, stored.conflictCount
 	resp := &logical.Response{Data: data}
 	if data["stale"] == true {
-		resp.AddWarning("Vault's storage does not answer at the moment: connections are those that were used since the start, conflicts are left out")
+		resp.AddWarning("Vault's storage does not answer at the moment: connections are those that were used since the start, conflicts are " +
+			"left out")
 	}
 	return resp, nil
 }

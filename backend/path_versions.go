@@ -43,7 +43,8 @@ func versionCaptures() map[string]*framework.FieldSchema {
 // skipRotationField is the operator's word that a recorded password may stay.
 func skipRotationField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
-		Description: "Let the server keep this password, instead of making the account due. Refused with shared_password. If the provider cannot reset passwords, the account never becomes due. Default: false."}
+		Description: "Let the server keep this password, instead of making the account due. Refused with shared_password. If the provider " +
+			"cannot reset passwords, the account never becomes due. Default: false."}
 }
 
 func (b *backend) pathVersionsList() *framework.Path {
@@ -59,7 +60,8 @@ func (b *backend) pathVersionsList() *framework.Path {
 				Responses: answers("The versions.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
-						Description: "By number: source, created_time, verified, current, roles, and, if they are known, disclosed_time, disclosed_until and ended_time."},
+						Description: "By number: source, created_time, verified, current, roles, and, if they are known, disclosed_time, disclosed_until " +
+							"and ended_time."},
 				}),
 			}),
 		},
@@ -75,10 +77,11 @@ func (b *backend) pathVersion() *framework.Path {
 		DisplayAttrs: displayed("version"),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: forwarded(framework.PathOperation{
-				Callback:    b.readVersion,
-				Summary:     "Read one version with its password.",
-				Description: "Returns the password that the account had then. The current version of a leased account is handed out under a lease only, by creds/. Needs sudo.",
-				Responses:   answers("The version.", versionResponse()),
+				Callback: b.readVersion,
+				Summary:  "Read one version with its password.",
+				Description: "Returns the password that the account had then. The current version of a leased account is handed out under a lease " +
+					"only, by creds/. Needs sudo.",
+				Responses: answers("The version.", versionResponse()),
 			}),
 		},
 		HelpSynopsis:    versionSynopsis,
@@ -95,10 +98,11 @@ func (b *backend) pathVersionRestore() *framework.Path {
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "restore", OperationSuffix: "version"},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: forwarded(framework.PathOperation{
-				Callback:    b.restoreVersion,
-				Summary:     "Record that the server has the password of an older version again.",
-				Description: "Makes that password a new version, the current one, and the account due unless skip_import_rotation is set. It corrects Vault's record and sends nothing to the server. Needs sudo.",
-				Responses:   answers("The state of the account.", recordedResponse()),
+				Callback: b.restoreVersion,
+				Summary:  "Record that the server has the password of an older version again.",
+				Description: "Makes that password a new version, the current one, and the account due unless skip_import_rotation is set. It " +
+					"corrects Vault's record and sends nothing to the server. Needs sudo.",
+				Responses: answers("The state of the account.", recordedResponse()),
 			}),
 		},
 		HelpSynopsis:    versionRestoreSynopsis,
@@ -141,7 +145,8 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	}
 	number := data.Get("version").(int)
 	if number == currentVersion(view) {
-		return nil, conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID, hint.New("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
+		return nil, conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID,
+			hint.New("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
 	}
 	skip, err := skipsRotation(view, data)
 	if err != nil {
@@ -151,7 +156,8 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	if err != nil {
 		return nil, vaultError("", err)
 	}
-	b.Logger().Info("an older version was recorded as the current one", "account", view.ID.String(), "restored", number, "version", currentVersion(view))
+	b.Logger().Info("an older version was recorded as the current one", "account", view.ID.String(), "restored", number, "version",
+		currentVersion(view))
 	return &logical.Response{Data: rotationState(view)}, nil
 }
 
@@ -166,7 +172,8 @@ func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (
 		return nil, vaultError("", err)
 	}
 	if view == nil {
-		return nil, invalidf("there is no account %s; list the accounts with: %s; or write its role first", id, hint.New("list", "accounts/"+id.Connection))
+		return nil, invalidf("there is no account %s; list the accounts with: %s; or write its role first", id,
+			hint.New("list", "accounts/"+id.Connection))
 	}
 	return view, nil
 }
@@ -176,7 +183,8 @@ func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (
 func skipsRotation(view *rotation.View, data *framework.FieldData) (bool, error) {
 	skip := data.Get("skip_import_rotation").(bool)
 	if skip && view.Settings.SharedPassword && view.Role != "" {
-		return false, invalidf("skip_import_rotation: account %s shares its password with the others of role %s, and is brought back to that; leave it out, or take the instance off the role",
+		return false, invalidf("skip_import_rotation: account %s shares its password with the others of role %s, and is brought back to that; "+
+			"leave it out, or take the instance off the role",
 			view.ID, view.Role)
 	}
 	return skip, nil
@@ -209,14 +217,15 @@ func versionResponse() map[string]*framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeBool, Required: true, Description: description}
 	}
 	fields := map[string]*framework.FieldSchema{
-		"connection":      text("The connection that serves the instance."),
-		"instance_id":     text("Id of the instance."),
-		"username":        text("The user."),
-		"password":        text("The password of that version."),
-		"version":         {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
-		"source":          text("Where the version comes from: initial, reset or import."),
-		"created_time":    moment(true, "When the version was made"),
-		"verified":        flag("Whether Vault knows that the server took it. False for an initial password: nobody outside can see whether the server still has it."),
+		"connection":   text("The connection that serves the instance."),
+		"instance_id":  text("Id of the instance."),
+		"username":     text("The user."),
+		"password":     text("The password of that version."),
+		"version":      {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
+		"source":       text("Where the version comes from: initial, reset or import."),
+		"created_time": moment(true, "When the version was made"),
+		"verified": flag(
+			"Whether Vault knows that the server took it. False for an initial password: nobody outside can see whether the server still has it."),
 		"current":         flag("Whether it is the current version."),
 		"disclosed_time":  moment(false, "When a client was first given it"),
 		"disclosed_until": moment(false, "When its disclosure under leases ended or will end"),

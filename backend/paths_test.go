@@ -76,13 +76,16 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"accounts": 1, "accounts/": 1, "accounts/prod": 1, "accounts/prod/": 1, "accounts/prod/i-1": 1, "accounts/prod/i-1/": 1,
 		"accounts/prod/i-1/Administrator": 1, "accounts/prod/i-1/svc$": 1, "accounts/prod/i-1/a.b-c": 1,
 		"accounts/prod/i-1/root/": 0, `accounts/prod/i-1/CORP\x`: 0, "accounts/prod/i-1/-x": 1,
-		"accounts/prod/i-1/Build User": 1, "accounts/prod/i-1/Администратор": 1, "versions/prod/i-1/Build User/": 1, "versions/prod/i-1/Администратор/3/restore": 1,
-		"import/prod/i-1/Administratör": 1, "accounts/prod/i-1/@builtin-administrator": 1, "versions/prod/i-1/O'Brien/1": 1,
+		"accounts/prod/i-1/Build User": 1, "accounts/prod/i-1/Администратор": 1, "versions/prod/i-1/Build User/": 1,
+		"versions/prod/i-1/Администратор/3/restore": 1,
+		"import/prod/i-1/Administratör":             1, "accounts/prod/i-1/@builtin-administrator": 1, "versions/prod/i-1/O'Brien/1": 1,
 		"versions": 0, "versions/": 0, "versions/prod": 0, "versions/prod/i-1": 0, "versions/prod/i-1/root": 1, "versions/prod/i-1/root/": 1,
-		"versions/prod/i-1/svc$/": 1, "versions/prod/i-1/root/1": 1, "versions/prod/i-1/root/999999999": 1, "versions/prod/i-1/root/1000000000": 0,
-		"versions/prod/i-1/root/0": 0, "versions/prod/i-1/root/01": 0, "versions/prod/i-1/root/-1": 0, "versions/prod/i-1/root/1/": 0,
+		"versions/prod/i-1/svc$/": 1, "versions/prod/i-1/root/1": 1, "versions/prod/i-1/root/999999999": 1,
+		"versions/prod/i-1/root/1000000000": 0,
+		"versions/prod/i-1/root/0":          0, "versions/prod/i-1/root/01": 0, "versions/prod/i-1/root/-1": 0, "versions/prod/i-1/root/1/": 0,
 		"versions/prod/i-1/root/1/restore": 1, "versions/prod/i-1/root/restore": 0, "versions/prod/i-1/root/1/restore/": 0,
-		"versions/prod/i-1/7/7": 1, "import": 0, "import/prod/i-1": 0, "import/prod/i-1/root": 1, "import/prod/i-1/root/": 0, `import/prod/i-1/CORP\x`: 0,
+		"versions/prod/i-1/7/7": 1, "import": 0, "import/prod/i-1": 0, "import/prod/i-1/root": 1, "import/prod/i-1/root/": 0,
+		`import/prod/i-1/CORP\x`: 0,
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
 		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
@@ -107,7 +110,8 @@ func TestPathsAreDocumented(t *testing.T) {
 	h := newHarness(t)
 	ids, synopses := map[string]string{}, map[string]string{}
 	for _, p := range h.Paths {
-		if p.HelpSynopsis == "" || p.HelpDescription == "" || p.DisplayAttrs == nil || p.DisplayAttrs.OperationPrefix != operationPrefix || p.DisplayAttrs.OperationSuffix == "" {
+		if p.HelpSynopsis == "" || p.HelpDescription == "" || p.DisplayAttrs == nil || p.DisplayAttrs.OperationPrefix != operationPrefix ||
+			p.DisplayAttrs.OperationSuffix == "" {
 			t.Errorf("%s: help or display attributes are missing", p.Pattern)
 		}
 		if other, taken := synopses[p.HelpSynopsis]; taken {

@@ -167,13 +167,15 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 			continue
 		}
 		b.refreshes.done(name, b.clock.now())
-		failed := guard.Do(b.Logger(), "looking at the instances of role "+name, func() error { return b.lookAt(ctx, name, r, shared[r.Connection] > 1) })
+		failed := guard.Do(b.Logger(), "looking at the instances of role "+name,
+			func() error { return b.lookAt(ctx, name, r, shared[r.Connection] > 1) })
 		if !errors.Is(ctx.Err(), context.Canceled) { // else the backend ends
 			b.refreshes.ended(name, failed, b.clock.now())
 		}
 		if failed != nil {
 			failing[r.Connection] = true
-			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error", failed)
+			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error",
+				failed)
 		}
 	}
 	return nil

@@ -53,7 +53,8 @@ func newLedAway(t *testing.T, provider string, role map[string]any) *ledAway {
 // lead leads the connection to the lying cloud, with the least that its writer needs.
 func (h *ledAway) lead(t *testing.T) *logical.Response {
 	t.Helper()
-	return h.write(t, "config/prod", map[string]any{"endpoints": map[string]any{"compute": lyingEndpoint}, "access_key": "x", "secret_key": "xxxxxxxx", "verify_connection": false})
+	return h.write(t, "config/prod", map[string]any{"endpoints": map[string]any{"compute": lyingEndpoint}, "access_key": "x",
+		"secret_key": "xxxxxxxx", "verify_connection": false})
 }
 
 // back leads it where it was.
@@ -183,7 +184,8 @@ func TestAnotherPlaceMakesNoServerGone(t *testing.T) {
 		if here["unproven_accounts"] != 1 || here["trusted"] != false || here["proven"] != false || here["place"] == h.record(t).Trusted[0] {
 			t.Errorf("place/ shows %v", here)
 		}
-		h.refused(t, logical.UpdateOperation, "place/prod", map[string]any{"trust": string(h.record(t).Trusted[0])}, http.StatusConflict, "leads to", "place/prod")
+		h.refused(t, logical.UpdateOperation, "place/prod", map[string]any{"trust": string(h.record(t).Trusted[0])}, http.StatusConflict,
+			"leads to", "place/prod")
 		h.refusedWrite(t, "place/prod", nil, "trust", "forget")
 		if got := h.write(t, "place/prod", map[string]any{"trust": here["place"]}).Data["accounts"]; got != 1 {
 			t.Errorf("%v accounts did not believe the place", got)
@@ -206,7 +208,8 @@ func TestAConnectionWrittenAnewElsewhereIsAnotherPlace(t *testing.T) {
 		pending := h.record(t).Pending
 		h.delete(t, "roles/web")
 		h.delete(t, "config/prod")
-		h.write(t, "config/prod", merged(connectionData(resetCloud), map[string]any{"endpoints": map[string]any{"compute": lyingEndpoint}, "verify_connection": false}))
+		h.write(t, "config/prod", merged(connectionData(resetCloud), map[string]any{"endpoints": map[string]any{"compute": lyingEndpoint},
+			"verify_connection": false}))
 		h.write(t, "roles/web", merged(map[string]any{"connection": "prod", "instance_ids": "srv-1", "username": "root"}, staticRole))
 		h.write(t, "rotate-role/web", nil)
 		h.pass(t, time.Hour)
@@ -230,7 +233,8 @@ func TestAnAnswerHasNoAddressOfAnotherPlace(t *testing.T) {
 		h.write(t, "roles/web", map[string]any{"custom_metadata": map[string]any{"a": "b"}})
 		h.pass(t, 11*time.Minute)
 		resp := h.ok(t, logical.ReadOperation, "creds/web", nil)
-		if resp.Data["password"] != h.cloud.password("srv-1") || resp.Data["private_ip"] != "10.0.0.1" || resp.Data["confirmed_here"] != false || len(resp.Warnings) == 0 {
+		if resp.Data["password"] != h.cloud.password("srv-1") || resp.Data["private_ip"] != "10.0.0.1" || resp.Data["confirmed_here"] != false ||
+			len(resp.Warnings) == 0 {
 			t.Errorf("while the connection leads elsewhere the answer is %v, warnings %v", resp.Data["private_ip"], resp.Warnings)
 		}
 		if got := h.account(t, "srv-1"); got["private_ip"] != "10.0.0.1" {
@@ -260,7 +264,8 @@ func TestAnInitialPasswordIsNotReadAtAnotherPlace(t *testing.T) {
 		h.write(t, "keys/k", map[string]any{"private_key": pem})
 		h.cloud.boot(t, "srv-1", "Genuine-1", &key.PublicKey)
 		h.liar.boot(t, "srv-1", "False-1", &key.PublicKey)
-		h.write(t, "roles/web", map[string]any{"connection": "prod", "instance_ids": "srv-1", "username": "Administrator", "mode": "static", "key": "k"})
+		h.write(t, "roles/web", map[string]any{"connection": "prod", "instance_ids": "srv-1", "username": "Administrator", "mode": "static",
+			"key": "k"})
 		h.lead(t)
 		h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable, "not proven", "place/prod")
 		h.back(t)
@@ -331,7 +336,8 @@ func claimed(t *testing.T, first map[string]any) *ledAway {
 	t.Helper()
 	h := newLedAway(t, resetCloud, nil)
 	h.write(t, "config/other", merged(connectionData(resetCloud), first))
-	h.write(t, "roles/secret-name", merged(map[string]any{"connection": "other", "instance_ids": "srv-1", "username": "root"}, merged(staticRole, map[string]any{"skip_import_rotation": true})))
+	h.write(t, "roles/secret-name", merged(map[string]any{"connection": "other", "instance_ids": "srv-1", "username": "root"},
+		merged(staticRole, map[string]any{"skip_import_rotation": true})))
 	return h
 }
 
@@ -353,7 +359,8 @@ func TestARefusalTellsNoOtherAccountsRole(t *testing.T) {
 	h := claimed(t, map[string]any{"region": "r-2"}) // of which it is not known whether it is the same account
 	resp, err := h.request(t, logical.UpdateOperation, "roles/web", web)
 	status, message := statusOf(resp, err)
-	if status != http.StatusConflict || strings.Contains(message, "secret-name") || strings.Contains(message, "other/") || !strings.Contains(message, "place/prod claim=srv-1/root") {
+	if status != http.StatusConflict || strings.Contains(message, "secret-name") || strings.Contains(message, "other/") ||
+		!strings.Contains(message, "place/prod claim=srv-1/root") {
 		t.Fatalf("status %d: %s", status, message)
 	}
 	h.refusedWrite(t, "place/prod", map[string]any{"claim": "srv-1"}, "claim")

@@ -31,7 +31,8 @@ func (b *backend) policyWarnings(ctx context.Context, in input, policy string) [
 		samples = append(samples, sample)
 	}
 	if bits := strength(samples); bits < weakPolicy {
-		return []hint.Text{hint.Textf("password_policy: passwords of policy %s have about %d bits (estimated from %d), which can be guessed; let it have more characters, or more kinds of them: at least %d bits",
+		return []hint.Text{hint.Textf("password_policy: passwords of policy %s have about %d bits (estimated from %d), which can be guessed; "+
+			"let it have more characters, or more kinds of them: at least %d bits",
 			policy, int(bits), policySamples, weakPolicy)}
 	}
 	return nil

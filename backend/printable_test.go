@@ -21,10 +21,12 @@ var unprintable = map[string]string{
 func TestImportRefusesWhatIsNotPrintable(t *testing.T) {
 	h := leasedRole(t, nil)
 	for name, c := range unprintable {
-		for place, value := range map[string]string{"first": c + "s3cret-by-hand", "inside": "s3cret-" + c + "by-hand", "last": "s3cret-by-hand" + c} {
+		for place, value := range map[string]string{"first": c + "s3cret-by-hand", "inside": "s3cret-" + c + "by-hand", "last": "s3cret-by-hand" +
+			c} {
 			resp, err := h.request(t, logical.UpdateOperation, webImport, map[string]any{"password": value})
 			status, message := statusOf(resp, err)
-			if status != http.StatusBadRequest || !strings.Contains(message, "password: must be printable text: character") || !strings.Contains(message, name) {
+			if status != http.StatusBadRequest || !strings.Contains(message, "password: must be printable text: character") ||
+				!strings.Contains(message, name) {
 				t.Errorf("%s, %s: %d %q", name, place, status, message)
 			}
 			if strings.Contains(message, "s3cret") || strings.Contains(message, "hand") {
@@ -32,35 +34,43 @@ func TestImportRefusesWhatIsNotPrintable(t *testing.T) {
 			}
 		}
 	}
-	h.ok(t, logical.UpdateOperation, webImport, map[string]any{"password": "Пароль mit Blank é漢\U0001F600", "skip_import_rotation": true})
+	h.ok(t, logical.UpdateOperation, webImport, map[string]any{"password": "Пароль mit Blank é漢\U0001F600",
+		"skip_import_rotation": true})
 }
 
 // TestTextOfEveryFieldIsPrintable tries every field that takes text, on every path that is written.
 func TestTextOfEveryFieldIsPrintable(t *testing.T) {
 	h := leasedRole(t, nil)
 	for path, fields := range map[string][]string{
-		"config/prod": {"region", "access_key", "secret_key", "auth_url", "username", "password", "project_name", "role_arn", "external_id", "password_policy", "provider"},
-		"roles/web":   {"username", "key", "password_policy", "source", "mode", "checkout", "reset_method", "rotation_schedule", "rotation_timezone"},
+		"config/prod": {"region", "access_key", "secret_key", "auth_url", "username", "password", "project_name", "role_arn", "external_id",
+			"password_policy", "provider"},
+		"roles/web": {"username", "key", "password_policy", "source", "mode", "checkout", "reset_method", "rotation_schedule",
+			"rotation_timezone"},
 	} {
 		for _, field := range fields {
 			for name, c := range unprintable {
-				h.refused(t, logical.UpdateOperation, path, map[string]any{field: "ab" + c + "cd"}, http.StatusBadRequest, field+": must be printable text: character 3", name)
+				h.refused(t, logical.UpdateOperation, path, map[string]any{field: "ab" + c + "cd"}, http.StatusBadRequest, field+
+					": must be printable text: character 3", name)
 			}
 		}
 	}
 	for path, fields := range map[string][]string{"config/prod": {"allowed_roles"}, "roles/web": {"instance_ids"}} {
 		for _, field := range fields {
 			for name, c := range unprintable {
-				h.refused(t, logical.UpdateOperation, path, map[string]any{field: "web,a" + c + "b"}, http.StatusBadRequest, field+": must be printable text", name)
-				h.refused(t, logical.UpdateOperation, path, map[string]any{field: []any{"web", "a" + c + "b"}}, http.StatusBadRequest, field+": must be printable text", name)
+				h.refused(t, logical.UpdateOperation, path, map[string]any{field: "web,a" + c + "b"}, http.StatusBadRequest, field+
+					": must be printable text", name)
+				h.refused(t, logical.UpdateOperation, path, map[string]any{field: []any{"web", "a" + c + "b"}}, http.StatusBadRequest, field+
+					": must be printable text", name)
 			}
 		}
 	}
-	for path, fields := range map[string][]string{"config/prod": {"endpoints", "required_tags"}, "roles/web": {"instance_tags", "custom_metadata"}} {
+	for path, fields := range map[string][]string{"config/prod": {"endpoints", "required_tags"},
+		"roles/web": {"instance_tags", "custom_metadata"}} {
 		for _, field := range fields {
 			for name, c := range unprintable {
 				for _, value := range []any{map[string]any{"a" + c: "b"}, map[string]any{"a": "b" + c}, []any{"a=b" + c}, "a=b" + c} {
-					h.refused(t, logical.UpdateOperation, path, map[string]any{field: value}, http.StatusBadRequest, field+": must be printable text", name)
+					h.refused(t, logical.UpdateOperation, path, map[string]any{field: value}, http.StatusBadRequest, field+": must be printable text",
+						name)
 				}
 			}
 		}
@@ -150,10 +160,12 @@ func TestWeakPoliciesAreWarnedOf(t *testing.T) {
 	}
 	h.write(t, "config/prod", map[string]any{"password_policy": ""})
 	h.system.SetPasswordPolicy("role-weak", func() (string, error) { s, _ := madeOf(r, digits, 8)(); return "Aa-" + s + "-x", nil })
-	if resp := h.ok(t, logical.UpdateOperation, "roles/web", map[string]any{"password_policy": "role-weak"}); resp == nil || !strings.Contains(fmt.Sprint(resp.Warnings), "role-weak have about") {
+	if resp := h.ok(t, logical.UpdateOperation, "roles/web", map[string]any{"password_policy": "role-weak"}); resp == nil ||
+		!strings.Contains(fmt.Sprint(resp.Warnings), "role-weak have about") {
 		t.Errorf("a role with a weak policy: %v", resp)
 	}
-	if resp := h.ok(t, logical.UpdateOperation, "roles/web", map[string]any{"max_versions": 3}); resp != nil && strings.Contains(fmt.Sprint(resp.Warnings), "have about") {
+	if resp := h.ok(t, logical.UpdateOperation, "roles/web", map[string]any{"max_versions": 3}); resp != nil &&
+		strings.Contains(fmt.Sprint(resp.Warnings), "have about") {
 		t.Errorf("a write that names no policy: %v", resp.Warnings)
 	}
 }

@@ -17,7 +17,8 @@ func TestReadsWarnOfUnknownFields(t *testing.T) {
 	h.lease(t, "creds/web")
 	samples, reads := samplePaths(), 0
 	for _, path := range h.Paths {
-		if path.Operations[logical.ReadOperation] == nil || strings.HasPrefix(samples[path.Pattern], versionsPrefix) || samples[path.Pattern] == "check/prod" {
+		if path.Operations[logical.ReadOperation] == nil || strings.HasPrefix(samples[path.Pattern], versionsPrefix) ||
+			samples[path.Pattern] == "check/prod" {
 			continue // the sample of versions/ is current and not shown there, and this cloud cannot be checked
 		}
 		reads++
@@ -85,7 +86,8 @@ func TestReadOfLeasedRoleWithTTL(t *testing.T) {
 			// A renewal without an increment keeps what was asked for.
 			resp.Secret = viaJSON(t, resp.Secret)
 			resp.Secret.IssueTime = time.Now()
-			renewed, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.RenewOperation, Secret: resp.Secret, Storage: h.storage})
+			renewed, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.RenewOperation, Secret: resp.Secret,
+				Storage: h.storage})
 			if err != nil || renewed.IsError() || renewed.Secret.TTL != c.want {
 				t.Errorf("renewed: %+v, %v", renewed, err)
 			}
@@ -114,7 +116,8 @@ func TestReadOfStaticRoleWarnsOfTTL(t *testing.T) {
 	h := leasedRole(t, map[string]any{"mode": "static", "skip_import_rotation": false})
 	h.waitFor(t, "accounts/prod/srv-1/root", func(account map[string]any) bool { return account["state"] == "ready" })
 	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"ttl": "900s", "version": "-1"})
-	if resp.Secret != nil || resp.Data["password"] != h.cloud.password("srv-1") || len(resp.Warnings) != 2 || !strings.Contains(strings.Join(resp.Warnings, ""), "this role is static") {
+	if resp.Secret != nil || resp.Data["password"] != h.cloud.password("srv-1") || len(resp.Warnings) != 2 ||
+		!strings.Contains(strings.Join(resp.Warnings, ""), "this role is static") {
 		t.Errorf("%v, %q", resp.Data, resp.Warnings)
 	}
 }

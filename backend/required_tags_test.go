@@ -19,8 +19,10 @@ func TestRequiredTags(t *testing.T) {
 	h.write(t, "config/c", merged(connectionData(resetCloud), map[string]any{"required_tags": "vault=yes"}))
 	role := map[string]any{"connection": "c", "force_stop": true}
 
-	h.refusedWrite(t, "roles/r", merged(role, map[string]any{"instance_ids": "srv-1,srv-2,srv-3"}), "instance_ids", "required_tags", "vault=yes", "srv-2, srv-3")
-	h.refusedWrite(t, "roles/r", merged(role, map[string]any{"instance_tags": "vault=no"}), "instance_tags", "required_tags", "vault=no", "vault=yes")
+	h.refusedWrite(t, "roles/r", merged(role, map[string]any{"instance_ids": "srv-1,srv-2,srv-3"}), "instance_ids", "required_tags",
+		"vault=yes", "srv-2, srv-3")
+	h.refusedWrite(t, "roles/r", merged(role, map[string]any{"instance_tags": "vault=no"}), "instance_tags", "required_tags", "vault=no",
+		"vault=yes")
 	h.absent(t, "roles/r")
 	h.write(t, "roles/r", merged(role, map[string]any{"instance_tags": "env=prod"}))
 	if got := h.list(t, "instances/r"); fmt.Sprint(got) != "[srv-1]" {

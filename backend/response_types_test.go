@@ -39,7 +39,8 @@ func checkTypes(t *testing.T, path string, declared *framework.Response, resp *l
 
 // typeError compares a value from JSON with the schema that the document shows for a field.
 func typeError(field *framework.FieldSchema, value any) error {
-	if len(field.AllowedValues) > 0 && !slices.ContainsFunc(field.AllowedValues, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
+	if len(field.AllowedValues) > 0 &&
+		!slices.ContainsFunc(field.AllowedValues, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
 		return fmt.Errorf("%v is none of %v", value, field.AllowedValues)
 	}
 	var ok bool

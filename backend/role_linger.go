@@ -181,7 +181,8 @@ func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, 
 func (r *role) noteKept(id rotation.ID, rival string) {
 	if len(r.Kept) < maxConflicts {
 		r.Kept = append(r.Kept, roleConflict{InstanceID: id.InstanceID, Username: id.Username,
-			Reason: hint.Textf("its tags do not match any more, and those of role %s do; it stays until it is moved: %s", rival, id.MoveHint(rival))})
+			Reason: hint.Textf("its tags do not match any more, and those of role %s do; it stays until it is moved: %s", rival,
+				id.MoveHint(rival))})
 	}
 }
 

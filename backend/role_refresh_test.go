@@ -203,7 +203,8 @@ func TestStatusShowsFailedLooks(t *testing.T) {
 	since := timestamp(m.time.now)
 	m.round(t)
 	got := failing()
-	if len(got) != 1 || got[0]["role"] != "r" || got[0]["connection"] != "c" || !strings.Contains(got[0]["last_error"].(string), "no permission to list") ||
+	if len(got) != 1 || got[0]["role"] != "r" || got[0]["connection"] != "c" ||
+		!strings.Contains(got[0]["last_error"].(string), "no permission to list") ||
 		got[0]["since"] != since || got[0]["last_error_time"] != timestamp(m.time.now) {
 		t.Errorf("failing roles %v, since %s", got, since)
 	}

@@ -59,7 +59,8 @@ func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d clo
 	find := func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
 		return b.asking.find(ctx, r.Connection, live.Provider, tags)
 	}
-	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: find, keys: map[string]error{}, policies: map[policyCheck]error{}}, nil
+	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: find, keys: map[string]error{},
+		policies: map[policyCheck]error{}}, nil
 }
 
 // resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.
@@ -120,7 +121,8 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 			return nil, err
 		}
 		if len(found) > maxInstances {
-			return nil, invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles", len(found), maxInstances)
+			return nil, invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles",
+				len(found), maxInstances)
 		}
 		// An id becomes part of paths; one that cannot is not this API's.
 		return slices.DeleteFunc(found, func(i cloud.Instance) bool { return i.State == cloud.StateGone || !isName(i.ID) }), nil
@@ -148,11 +150,13 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account. For those that it sees: %s",
+		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account. "+
+			"For those that it sees: %s",
 			v.role.Connection, v.place(), someOf(missing), hint.New("list -detailed", "discover/"+v.role.Connection))
 	}
 	if unserved := v.unserved(found); len(unserved) > 0 {
-		return nil, invalidf("instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; tag them, or take them off the list",
+		return nil, invalidf("instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; "+
+			"tag them, or take them off the list",
 			v.role.Connection, tagText(v.conn.RequiredTags), someOf(unserved))
 	}
 	if len(gone) > 0 {
@@ -166,7 +170,8 @@ func (v *resolver) tagged(ctx context.Context) ([]cloud.Instance, error) {
 	tags := maps.Clone(v.role.InstanceTags)
 	for key, required := range v.conn.RequiredTags {
 		if wanted, ok := tags[key]; ok && wanted != required {
-			return nil, invalidf("instance_tags: %.40q contradicts required_tags of connection %s, which serves only instances with %s", key+"="+wanted, v.role.Connection, key+"="+required)
+			return nil, invalidf("instance_tags: %.40q contradicts required_tags of connection %s, which serves only instances with %s", key+"="+
+				wanted, v.role.Connection, key+"="+required)
 		}
 		tags[key] = required
 	}
@@ -234,7 +239,8 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			if v.cloud.CanReset() {
 				out = fmt.Sprintf("use source=%s, log in with the instance's key pair", rotation.FromReset)
 			}
-			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s", i.ID, v.cloud.Title, out, hint.New("list -detailed", "discover/"+v.role.Connection))
+			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s",
+				i.ID, v.cloud.Title, out, hint.New("list -detailed", "discover/"+v.role.Connection))
 		}
 		if err := v.checkKey(ctx, i); err != nil {
 			return "", err
@@ -251,8 +257,9 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 		}
 	}
 	if method.MayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped && i.State != "" {
-		return "", invalidf("force_stop: false, but instance %s is %s, and the password of a running server cannot be reset at the end of a lease "+
-			"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
+		return "", invalidf(
+			"force_stop: false, but instance %s is %s, and the password of a running server cannot be reset at the end of a lease "+
+				"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
 	}
 	return username, v.checkPolicy(ctx, i, username)
 }
@@ -264,7 +271,8 @@ func checkUser(i cloud.Instance, username string, byCommand bool) error {
 		return invalidf("instance %s: %v", i.ID, err)
 	}
 	if username == cloud.BuiltinAdministrator && !byCommand {
-		return invalidf("instance %s: username: %s is found by a command in the server only; use reset_method=%s where the provider has that, or give the account's name", i.ID, username, cloud.MethodCommand)
+		return invalidf("instance %s: username: %s is found by a command in the server only; use reset_method=%s where the provider has that, "+
+			"or give the account's name", i.ID, username, cloud.MethodCommand)
 	}
 	return nil
 }
@@ -281,7 +289,8 @@ func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
 	}
 	stored, _, err := v.b.loadKey(ctx, name)
 	if err == nil && stored == nil {
-		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID, i.KeyName, name, storeKey(name))
+		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID, i.KeyName,
+			name, storeKey(name))
 	}
 	if err == nil && !stored.allows(v.role.Connection) {
 		err = invalidf("key: instance %s: %s", i.ID, keyRefused(name, stored, v.role.Connection))
@@ -315,9 +324,11 @@ func (v *resolver) checkShared(ctx context.Context, members []member) error {
 		users[i] = password.User{Host: m.instance.ID, Name: m.username, Rules: v.provider.PasswordRules(m.instance)}
 	}
 	first := users[0]
-	_, err := password.Fit(rotation.SharedTries, func() (string, error) { return v.b.generate(ctx, v.policy(), first.Rules, first.Name) }, users)
+	_, err := password.Fit(rotation.SharedTries, func() (string, error) { return v.b.generate(ctx, v.policy(), first.Rules, first.Name) },
+		users)
 	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
-		return invalidf("shared_password: no password fits all instances, not %s: %s; set a password_policy that fits, or write several roles", misfit.User.Host, misfit.Err)
+		return invalidf("shared_password: no password fits all instances, not %s: %s; set a password_policy that fits, or write several roles",
+			misfit.User.Host, misfit.Err)
 	}
 	return vaultError("instance "+first.Host, err)
 }

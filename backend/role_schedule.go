@@ -75,7 +75,8 @@ func (b *backend) checkSchedule(r, _ *role, in input, d cloud.Descriptor) error 
 	case s.Cron == "" && s.Timezone != "":
 		return invalidf("rotation_timezone: belongs to rotation_schedule, and there is none; give that too, or an empty value to drop this one")
 	case s.Cron == "" && s.Window > 0:
-		return invalidf("rotation_window: belongs to rotation_schedule, whose times open it, and there is none; give that too, or an empty value to drop this one")
+		return invalidf("rotation_window: belongs to rotation_schedule, whose times open it, and there is none; give that too, or an empty " +
+			"value to drop this one")
 	}
 	if r.Mode == rotation.Leased {
 		if err := checkLeasedSchedule(s, in); err != nil {
@@ -99,7 +100,8 @@ func (b *backend) checkSchedule(r, _ *role, in input, d cloud.Descriptor) error 
 		return invalidf("rotation_window: %s is no limit, since the times of rotation_schedule are never more than %s apart; "+
 			"give a shorter one, or leave it out to allow resets at any time", inWords(s.Window), inWords(greatest))
 	case r.Mode == rotation.Static && least > 0 && least < every:
-		return invalidf("rotation_schedule: some of its times are only %s apart, and min_reset_interval is %s; make one of them fit the other", inWords(least), inWords(every))
+		return invalidf("rotation_schedule: some of its times are only %s apart, and min_reset_interval is %s; make one of them fit the other",
+			inWords(least), inWords(every))
 	}
 	return nil
 }
@@ -134,9 +136,11 @@ func checkStaticSchedule(r *role, s rotation.Schedule) error {
 	case s.Period > longestTTL:
 		return invalidf("rotation_period: must be at most %dh", int(longestTTL.Hours()))
 	case s.Period > 0 && s.Period < every:
-		return invalidf("rotation_period: %s is below min_reset_interval, which is %s; make one of them fit the other", inWords(s.Period), inWords(every))
+		return invalidf("rotation_period: %s is below min_reset_interval, which is %s; make one of them fit the other", inWords(s.Period),
+			inWords(every))
 	case s.Disabled && s.Period == 0 && s.Cron == "":
-		return invalidf("disable_automated_rotation: the role has no rotation_period and no rotation_schedule, so there is nothing to disable; leave it out, or give an empty value to drop it")
+		return invalidf("disable_automated_rotation: the role has no rotation_period and no rotation_schedule, so there is nothing to " +
+			"disable; leave it out, or give an empty value to drop it")
 	case !r.rotateOnRead() && r.RotateOnReadCooldown != nil:
 		return invalidf("rotate_on_read_cooldown: belongs to rotate_on_read=true; give that too, or an empty value to drop this one")
 	case r.readCooldown() > longestTTL:

@@ -74,7 +74,8 @@ func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d c
 	var warnings []hint.Text
 	if is.MayStop && next.Mode == rotation.Leased && !next.forceStop() && old.forceStop() {
 		if err := v.seeStates(ctx, members); err != nil {
-			warnings = append(warnings, hint.Textf("force_stop: false; where servers run, the end of a lease rotates nothing any more. Which ones do could not be seen: %s", err))
+			warnings = append(warnings, hint.Textf("force_stop: false; where servers run, the end of a lease rotates nothing any more. Which "+
+				"ones do could not be seen: %s", err))
 		}
 	}
 	for _, m := range members {

@@ -57,15 +57,18 @@ func TestReservesAreLargeEnough(t *testing.T) {
 	now := time.Now()
 	group := rotation.Account{Leases: map[string]rotation.Lease{}}
 	for n := range 1000 {
-		group.Leases[fmt.Sprintf("%032d", n)] = rotation.Lease{Version: maxVersionsBound, Issued: now, Expires: now, Renewed: now, TTL: 720 * time.Hour}
+		group.Leases[fmt.Sprintf("%032d", n)] = rotation.Lease{Version: maxVersionsBound, Issued: now, Expires: now, Renewed: now,
+			TTL: 720 * time.Hour}
 	}
 	for range maxVersionsBound {
-		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", maxImported), Source: rotation.FromImport,
-			Batch: strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Verified: true})
+		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", maxImported),
+			Source: rotation.FromImport,
+			Batch:  strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Verified: true})
 	}
 	var conflicts role
 	for range maxConflicts {
-		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername, Reason: hint.Plain(strings.Repeat("r", 400))})
+		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername,
+			Reason: hint.Plain(strings.Repeat("r", 400))})
 	}
 	for name, c := range map[string]struct {
 		entry   any

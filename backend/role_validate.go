@@ -46,8 +46,10 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 	case next.Connection == "":
 		return refuse(invalidf("connection: required; name one of: %s", hint.New("list", "config")))
 	case old != nil && next.Connection != old.Connection:
-		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other servers write another role. "+
-			"To reach the same servers with other credentials or endpoints, write these to that connection: %s", old.Connection, hint.New("read", "config/"+old.Connection)))
+		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other "+
+			"servers write another role. To reach the same servers with other credentials or endpoints, write these to that connection: %s",
+			old.Connection,
+			hint.New("read", "config/"+old.Connection)))
 	case !isName(next.Connection):
 		return refuse(invalidf("connection: %.40q is no name of a connection", next.Connection))
 	}
@@ -56,7 +58,8 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	if c == nil {
-		return refuse(invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection, next.Connection, hint.New("list", "config")))
+		return refuse(invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection,
+			next.Connection, hint.New("list", "config")))
 	}
 	if !c.allows(name) {
 		return refuse(invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.allowing(next.Connection, name)))
@@ -69,13 +72,15 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 		return refuse(err)
 	}
 	for _, check := range []func(*role, *role, input, cloud.Descriptor) error{
-		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, b.checkSchedule, checkSharedPassword, checkInitialFields, checkOtherFields,
+		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, b.checkSchedule, checkSharedPassword, checkInitialFields,
+		checkOtherFields,
 	} {
 		if err := check(next, old, in, d); err != nil {
 			return refuse(err)
 		}
 	}
-	if next.Key != "" && next.source(d) == rotation.FromInitial && (old == nil || old.Key != next.Key || old.source(d) != rotation.FromInitial) {
+	if next.Key != "" && next.source(d) == rotation.FromInitial &&
+		(old == nil || old.Key != next.Key || old.source(d) != rotation.FromInitial) {
 		stored, _, err := b.loadKey(ctx, next.Key)
 		if err != nil {
 			return refuse(err)
@@ -196,7 +201,8 @@ func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
 	case old != nil && mode != old.Mode:
 		return invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, in.deleteRole())
 	case mode == rotation.Leased && !d.CanReset():
-		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name, rotation.Static, in.again("roles/", "mode=static"))
+		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name, rotation.Static,
+			in.again("roles/", "mode=static"))
 	}
 	r.Mode = mode
 	return nil
@@ -269,7 +275,8 @@ func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
 		return invalidf("force_stop: required with provider %s, which resets the password of a running server by shutting it down: "+
 			"true allows that, false resets only stopped servers. Decide it: %s", d.Name, in.again("roles/", "force_stop=true"))
 	case !method.MayStop && r.ForceStop != nil:
-		return invalidf("force_stop: provider %s stops no server with reset_method=%s; leave it out, or give an empty value to drop it", d.Name, method.Name)
+		return invalidf("force_stop: provider %s stops no server with reset_method=%s; leave it out, or give an empty value to drop it", d.Name,
+			method.Name)
 	case r.minResetInterval() > longestTTL:
 		return invalidf("min_reset_interval: must be at most %dh", int(longestTTL.Hours()))
 	}
@@ -296,7 +303,8 @@ func checkNoResetFields(r *role, in input, d cloud.Descriptor) error {
 	case !d.CanReset():
 		return invalidf("%s: provider %s cannot reset passwords, so nothing rotates; leave it out", field, d.Name)
 	}
-	return invalidf("%s: this role only reads initial passwords and sets none; give reset_method=%s too, or an empty value to drop the field", field, d.ResetMethods[0].Name)
+	return invalidf("%s: this role only reads initial passwords and sets none; give reset_method=%s too, or an empty value to drop the field",
+		field, d.ResetMethods[0].Name)
 }
 
 // checkSharedPassword checks shared_password. A change would have to merge or to part passwords that

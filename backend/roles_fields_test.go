@@ -67,12 +67,16 @@ type roleCase struct {
 }
 
 var roleCases = map[string]roleCase{
-	"connection": {on: "leased", fixed: true, anywhere: "every role has a connection", set: resetCloud, refused: []refusal{{initialCloud, "cannot be changed"}, {"", "required"}}},
-	"instance_ids": {on: "leased", update: []string{"srv-2"}, conflicts: map[string]string{"tags": "not together"}, set: []string{"srv-1", "srv-2"}, refused: []refusal{
-		{"", "required"}, {"srv-9", "srv-9"}, {"i-1", "srv-"}, {"../x", "no instance id"}, {"srv-1,srv-9", "srv-9"},
-	}},
+	"connection": {on: "leased", fixed: true, anywhere: "every role has a connection", set: resetCloud,
+		refused: []refusal{{initialCloud, "cannot be changed"}, {"", "required"}}},
+	"instance_ids": {on: "leased", update: []string{"srv-2"}, conflicts: map[string]string{"tags": "not together"},
+		set: []string{"srv-1", "srv-2"}, refused: []refusal{
+			{"", "required"}, {"srv-9", "srv-9"}, {"i-1", "srv-"}, {"../x", "no instance id"}, {"srv-1,srv-9", "srv-9"},
+		}},
 	"instance_tags": {
-		on: "leased", update: map[string]any{"env": "prod"}, updated: map[string]string{"env": "prod"}, conflicts: map[string]string{"leased": "not together with instance_ids"}, with: map[string]any{"instance_ids": ""}, set: map[string]any{"env": "prod", "app": "a"},
+		on: "leased", update: map[string]any{"env": "prod"}, updated: map[string]string{"env": "prod"},
+		conflicts: map[string]string{"leased": "not together with instance_ids"}, with: map[string]any{"instance_ids": ""},
+		set:   map[string]any{"env": "prod", "app": "a"},
 		reads: map[string]string{"env": "prod", "app": "a"},
 		refused: []refusal{
 			{"", "instance_ids"}, {"env", "instance_tags"}, {map[string]any{"": "x"}, "key"},
@@ -83,13 +87,16 @@ var roleCases = map[string]roleCase{
 		{`CORP\x`, "domain account"}, {"x@corp", "domain account"}, {"a..b", ".."}, {"a/b", "slash"}, {" a", "blank"}, {"a:b", "characters"},
 		{"@builtin-administrator", "reset_method=command"}, {"a\u200bb", "character 2"}, {strings.Repeat("a", 33), "more than 20 characters"},
 	}},
-	"mode": {on: "leased", fixed: true, set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"}, {"dynamic", "unknown"}},
+	"mode": {on: "leased", fixed: true, set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"},
+		{"dynamic", "unknown"}},
 		conflicts: map[string]string{"initial": "cannot"}},
 	"source": {on: "both", update: "reset", set: "initial", unset: "initial", refused: []refusal{{"import", "unknown"}},
 		conflicts: map[string]string{"leased": "keeps no initial passwords"}},
-	"key": {on: "initial", update: "pair", set: "other", unset: "", refused: []refusal{{"none", "keys/none"}, {"a/b", "not the name of a key"}},
+	"key": {on: "initial", update: "pair", set: "other", unset: "",
+		refused:   []refusal{{"none", "keys/none"}, {"a/b", "not the name of a key"}},
 		conflicts: map[string]string{"leased": "source=initial"}},
-	"password_policy": {on: "leased", update: "strong-2", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"}, {"short", "at least 12"}},
+	"password_policy": {on: "leased", update: "strong-2", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"},
+		{"short", "at least 12"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
 	"checkout": {on: "leased", update: "shared", set: "exclusive", unset: "shared", refused: []refusal{{"mine", "unknown"}},
 		conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
@@ -99,7 +106,8 @@ var roleCases = map[string]roleCase{
 	"max_ttl": {on: "leased", update: "3h", updated: int64(10800), set: 7200, reads: int64(7200), unset: int64(86400), refused: []refusal{
 		{"30m", "ttl"}, {"200000h", "at most"}, {"1.5", "max_ttl"},
 	}, conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
-	"reset_method": {on: "reading", set: "command", update: "", unset: "", refused: []refusal{{"api", "use command"}, {"magic", "use command"}},
+	"reset_method": {on: "reading", set: "command", update: "", unset: "",
+		refused:   []refusal{{"api", "use command"}, {"magic", "use command"}},
 		conflicts: map[string]string{"initial": "cannot reset", "static": "stops no server"}},
 	"force_stop": {on: "static", update: true, set: false, refused: []refusal{{"perhaps", "force_stop"}},
 		conflicts: map[string]string{"initial": "cannot reset", "both": "stops no server", "reading": "reset_method=command", "leased": "srv-1"}},
@@ -110,7 +118,8 @@ var roleCases = map[string]roleCase{
 		conflicts: map[string]string{"leased": "source=initial", "both": "cannot delete"}},
 	"skip_import_rotation": {on: "static", update: true, set: false, unset: true, refused: []refusal{{"perhaps", "skip_import_rotation"}},
 		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
-	"shared_password": {on: "leased", fixed: true, set: false, unset: false, refused: []refusal{{true, "cannot be changed"}, {"perhaps", "shared_password"}},
+	"shared_password": {on: "leased", fixed: true, set: false, unset: false, refused: []refusal{{true, "cannot be changed"},
+		{"perhaps", "shared_password"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
 	"rotation_period": {on: "static", update: "2h", updated: int64(7200), set: "1h", reads: int64(3600), unset: int64(0), refused: []refusal{
 		{"5s", "at least 10s"}, {"9m", "min_reset_interval"}, {"90000h", "at most"}, {"3600500ms", "whole seconds"}, {-1, "negative"},
@@ -120,21 +129,28 @@ var roleCases = map[string]roleCase{
 		{"TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"}, {"CRON_TZ=Europe/Berlin 0 3 * * *", "rotation_timezone"},
 		{"*/5 * * * *", "min_reset_interval"}, {"0,5 3 * * *", "5m apart"},
 	}, conflicts: map[string]string{"leased": "rotation_window", "initial": "cannot reset"}},
-	"rotation_timezone": {on: "static", update: "Asia/Tokyo", with: map[string]any{"rotation_schedule": "0 3 * * *"}, set: "Europe/Berlin", unset: "UTC", refused: []refusal{
-		{"Mars/Olympus", "IANA"}, {"Local", "IANA"}, {"../../etc/passwd", "IANA"},
-	}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
-	"rotation_window": {on: "static", update: "3h", updated: int64(10800), with: map[string]any{"rotation_schedule": "0 3 * * SAT"}, set: "2h", reads: int64(7200), unset: int64(0), refused: []refusal{
-		{"30s", "at least 1m"}, {"168h", "168h"}, {"150500ms", "whole seconds"},
-	}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
+	"rotation_timezone": {on: "static", update: "Asia/Tokyo", with: map[string]any{"rotation_schedule": "0 3 * * *"}, set: "Europe/Berlin",
+		unset: "UTC", refused: []refusal{
+			{"Mars/Olympus", "IANA"}, {"Local", "IANA"}, {"../../etc/passwd", "IANA"},
+		}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
+	"rotation_window": {on: "static", update: "3h", updated: int64(10800), with: map[string]any{"rotation_schedule": "0 3 * * SAT"}, set: "2h",
+		reads: int64(7200), unset: int64(0), refused: []refusal{
+			{"30s", "at least 1m"}, {"168h", "168h"}, {"150500ms", "whole seconds"},
+		}, conflicts: map[string]string{"static": "rotation_schedule", "leased": "rotation_schedule", "initial": "cannot reset"}},
 	"rotate_on_read": {on: "static", update: false, set: true, unset: false, refused: []refusal{{"perhaps", "rotate_on_read"}},
 		conflicts: map[string]string{"leased": "static roles", "initial": "cannot reset"}},
-	"rotate_on_read_cooldown": {on: "static", update: "2h", updated: int64(7200), with: map[string]any{"rotate_on_read": true}, set: "1h", reads: int64(3600), unset: int64(600), refused: []refusal{
-		{"90000h", "at most"}, {"0.5s", "whole seconds"},
-	}, conflicts: map[string]string{"static": "rotate_on_read=true", "leased": "static roles", "initial": "cannot reset"}},
-	"disable_automated_rotation": {on: "static", update: false, with: map[string]any{"rotation_period": "24h"}, set: true, unset: false, refused: []refusal{{"perhaps", "disable_automated_rotation"}},
+	"rotate_on_read_cooldown": {on: "static", update: "2h", updated: int64(7200), with: map[string]any{"rotate_on_read": true}, set: "1h",
+		reads: int64(3600), unset: int64(600), refused: []refusal{
+			{"90000h", "at most"}, {"0.5s", "whole seconds"},
+		}, conflicts: map[string]string{"static": "rotate_on_read=true", "leased": "static roles", "initial": "cannot reset"}},
+	"disable_automated_rotation": {on: "static", update: false, with: map[string]any{"rotation_period": "24h"}, set: true, unset: false,
+		refused:   []refusal{{"perhaps", "disable_automated_rotation"}},
 		conflicts: map[string]string{"static": "nothing to disable", "leased": "static roles", "initial": "cannot reset"}},
-	"max_versions": {on: "leased", update: 5, anywhere: "every account has versions", set: 3, unset: 10, refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {1.5, "whole number"}, {"few", "max_versions"}}},
-	"custom_metadata": {on: "leased", update: map[string]any{"team": "db"}, updated: map[string]string{"team": "db"}, anywhere: "it means nothing to cloudpw", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"}, unset: map[string]string{},
+	"max_versions": {on: "leased", update: 5, anywhere: "every account has versions", set: 3, unset: 10,
+		refused: []refusal{{-1, "1 to 100"}, {101, "1 to 100"}, {1.5, "whole number"}, {"few", "max_versions"}}},
+	"custom_metadata": {on: "leased", update: map[string]any{"team": "db"}, updated: map[string]string{"team": "db"},
+		anywhere: "it means nothing to cloudpw", set: map[string]any{"owner": "ops"}, reads: map[string]string{"owner": "ops"},
+		unset:   map[string]string{},
 		refused: []refusal{{"owner", "custom_metadata"}, {map[string]any{"a": "b\x00"}, "printable"}}},
 }
 

@@ -17,20 +17,28 @@ func TestScheduleFieldsTogether(t *testing.T) {
 		fields map[string]any
 		says   []string // nothing: accepted
 	}{
-		"both schedules":               {"static", map[string]any{"rotation_period": "1h", "rotation_schedule": "0 3 * * *"}, []string{"rotation_schedule", "rotation_period"}},
-		"period with window":           {"static", map[string]any{"rotation_period": "1h", "rotation_window": "10m"}, []string{"rotation_window", "rotation_schedule"}},
-		"period with time zone":        {"static", map[string]any{"rotation_period": "1h", "rotation_timezone": "UTC"}, []string{"rotation_timezone", "rotation_schedule"}},
-		"a window that never closes":   {"static", map[string]any{"rotation_schedule": "0 * * * *", "rotation_window": "1h"}, []string{"rotation_window", "1h apart"}},
-		"a window of nearly an hour":   {"static", map[string]any{"rotation_schedule": "0 * * * *", "rotation_window": "59m"}, nil},
-		"clock changes are no mistake": {"static", map[string]any{"rotation_schedule": "30 2 * * *", "rotation_timezone": "Europe/Berlin", "min_reset_interval": "24h"}, nil},
-		"leased without window":        {"leased", map[string]any{"rotation_schedule": "0 3 * * *"}, []string{"rotation_schedule", "rotation_window"}},
-		"leased with window only":      {"leased", map[string]any{"rotation_window": "1h"}, []string{"rotation_window", "rotation_schedule"}},
-		"leased with both":             {"leased", map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "2h", "rotation_timezone": "Asia/Shanghai"}, nil},
-		"leased, frequent windows":     {"leased", map[string]any{"rotation_schedule": "*/5 * * * *", "rotation_window": "2m"}, nil},
-		"cool-down of nothing":         {"static", map[string]any{"rotate_on_read": false, "rotate_on_read_cooldown": "1h"}, []string{"rotate_on_read_cooldown", "rotate_on_read=true"}},
-		"no cool-down":                 {"static", map[string]any{"rotate_on_read": true, "rotate_on_read_cooldown": 0}, nil},
-		"zero means none":              {"static", map[string]any{"rotation_period": 0, "rotation_window": "0"}, nil},
-		"shared password":              {"static", map[string]any{"rotation_schedule": "0 3 * * *", "shared_password": true}, nil},
+		"both schedules": {"static", map[string]any{"rotation_period": "1h", "rotation_schedule": "0 3 * * *"},
+			[]string{"rotation_schedule", "rotation_period"}},
+		"period with window": {"static", map[string]any{"rotation_period": "1h", "rotation_window": "10m"},
+			[]string{"rotation_window", "rotation_schedule"}},
+		"period with time zone": {"static", map[string]any{"rotation_period": "1h", "rotation_timezone": "UTC"},
+			[]string{"rotation_timezone", "rotation_schedule"}},
+		"a window that never closes": {"static", map[string]any{"rotation_schedule": "0 * * * *", "rotation_window": "1h"},
+			[]string{"rotation_window", "1h apart"}},
+		"a window of nearly an hour": {"static", map[string]any{"rotation_schedule": "0 * * * *", "rotation_window": "59m"}, nil},
+		"clock changes are no mistake": {"static", map[string]any{"rotation_schedule": "30 2 * * *", "rotation_timezone": "Europe/Berlin",
+			"min_reset_interval": "24h"}, nil},
+		"leased without window": {"leased", map[string]any{"rotation_schedule": "0 3 * * *"},
+			[]string{"rotation_schedule", "rotation_window"}},
+		"leased with window only": {"leased", map[string]any{"rotation_window": "1h"}, []string{"rotation_window", "rotation_schedule"}},
+		"leased with both": {"leased", map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "2h",
+			"rotation_timezone": "Asia/Shanghai"}, nil},
+		"leased, frequent windows": {"leased", map[string]any{"rotation_schedule": "*/5 * * * *", "rotation_window": "2m"}, nil},
+		"cool-down of nothing": {"static", map[string]any{"rotate_on_read": false, "rotate_on_read_cooldown": "1h"},
+			[]string{"rotate_on_read_cooldown", "rotate_on_read=true"}},
+		"no cool-down":    {"static", map[string]any{"rotate_on_read": true, "rotate_on_read_cooldown": 0}, nil},
+		"zero means none": {"static", map[string]any{"rotation_period": 0, "rotation_window": "0"}, nil},
+		"shared password": {"static", map[string]any{"rotation_schedule": "0 3 * * *", "shared_password": true}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := roleMount(t)
@@ -47,14 +55,16 @@ func TestScheduleFieldsTogether(t *testing.T) {
 
 func TestScheduleFieldsGoTogether(t *testing.T) {
 	h := roleMount(t)
-	h.write(t, "roles/r", merged(baseRoles["static"], map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "2h", "rotation_timezone": "Asia/Tokyo"}))
+	h.write(t, "roles/r", merged(baseRoles["static"], map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "2h",
+		"rotation_timezone": "Asia/Tokyo"}))
 	h.refusedWrite(t, "roles/r", map[string]any{"rotation_schedule": ""}, "rotation_timezone", "an empty value")
 	h.refusedWrite(t, "roles/r", map[string]any{"rotation_period": "1h"}, "rotation_schedule", "an empty value")
 	h.refusedWrite(t, "roles/r", map[string]any{"min_reset_interval": "25h"}, "min_reset_interval")
 	h.write(t, "roles/r", map[string]any{"rotation_schedule": "", "rotation_timezone": "", "rotation_window": "", "rotation_period": "1h"})
 	h.refusedWrite(t, "roles/r", map[string]any{"min_reset_interval": "61m"}, "rotation_period", "min_reset_interval")
 	got := h.read(t, "roles/r")
-	for field, want := range map[string]any{"rotation_period": int64(3600), "rotation_schedule": "", "rotation_timezone": "UTC", "rotation_window": int64(0)} {
+	for field, want := range map[string]any{"rotation_period": int64(3600), "rotation_schedule": "", "rotation_timezone": "UTC",
+		"rotation_window": int64(0)} {
 		if got[field] != want {
 			t.Errorf("%s = %v, want %v", field, got[field], want)
 		}
@@ -94,7 +104,8 @@ func TestScheduledAnswer(t *testing.T) {
 		if got, want := first["ttl"], int64(3600-60); got != want {
 			t.Errorf("ttl %v (%T), want %v", got, got, want)
 		}
-		if first["rotation_period"] != int64(3600) || first["next_vault_rotation"] != timestamp(start.Add(59*time.Minute)) || first["version"] != 1 {
+		if first["rotation_period"] != int64(3600) || first["next_vault_rotation"] != timestamp(start.Add(59*time.Minute)) ||
+			first["version"] != 1 {
 			t.Errorf("the answer is %v", first)
 		}
 		if _, ok := first["rotation_schedule"]; ok {
@@ -106,7 +117,8 @@ func TestScheduledAnswer(t *testing.T) {
 		}
 		h.pass(t, time.Minute)
 		second := h.read(t, "creds/web")
-		if second["version"] != 2 || second["password"] == first["password"] || second["password"] != h.cloud.password("srv-1") || h.resets() != 2 {
+		if second["version"] != 2 || second["password"] == first["password"] || second["password"] != h.cloud.password("srv-1") ||
+			h.resets() != 2 {
 			t.Errorf("after the rotation: version %v, %d resets", second["version"], h.resets())
 		}
 		if second["next_vault_rotation"] != timestamp(start.Add(119*time.Minute)) {
@@ -134,7 +146,8 @@ func TestCronAnswer(t *testing.T) {
 			h.pass(t, want.pass)
 			for range 2 { // the second is answered from memory
 				got := h.read(t, "creds/web")
-				if got["ttl"] != seconds(want.ttl) || got["rotation_period"] != seconds(want.period) || got["next_vault_rotation"] != want.next || got["rotation_schedule"] != "30 4 * * MON,SAT" {
+				if got["ttl"] != seconds(want.ttl) || got["rotation_period"] != seconds(want.period) || got["next_vault_rotation"] != want.next ||
+					got["rotation_schedule"] != "30 4 * * MON,SAT" {
 					t.Errorf("after %s the answer is %v", want.pass, got)
 				}
 			}
@@ -205,42 +218,46 @@ func TestScheduleChangeTakesEffectAtOnce(t *testing.T) {
 
 // A time whose window passed while the mount was down is missed, and accounts/ says so.
 func TestMissedWindowIsShown(t *testing.T) {
-	inBubble(t, map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "1h", "skip_import_rotation": true}, func(t *testing.T, h *harness) {
-		h.write(t, "rotate-role/web", nil)
-		h.pass(t, time.Minute)
-		h.Cleanup(t.Context())
-		h.pass(t, 6*time.Hour)
-		again := newHarnessOn(t, h.storage, h.cloud)
-		again.pass(t, 3*time.Minute) // nothing happens by the time right after a start
-		account := again.account(t, "srv-1")
-		if account["missed_vault_rotation"] != "2000-01-01T03:00:00Z" || account["next_vault_rotation"] != "2000-01-02T03:00:00Z" || account["current_version"] != 1 {
-			t.Errorf("missed %v, next %v, version %v", account["missed_vault_rotation"], account["next_vault_rotation"], account["current_version"])
-		}
-		again.pass(t, 21*time.Hour)
-		if got := again.account(t, "srv-1"); got["current_version"] != 2 {
-			t.Errorf("version %v after the next window", got["current_version"])
-		}
-	})
+	inBubble(t, map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "1h", "skip_import_rotation": true},
+		func(t *testing.T, h *harness) {
+			h.write(t, "rotate-role/web", nil)
+			h.pass(t, time.Minute)
+			h.Cleanup(t.Context())
+			h.pass(t, 6*time.Hour)
+			again := newHarnessOn(t, h.storage, h.cloud)
+			again.pass(t, 3*time.Minute) // nothing happens by the time right after a start
+			account := again.account(t, "srv-1")
+			if account["missed_vault_rotation"] != "2000-01-01T03:00:00Z" || account["next_vault_rotation"] != "2000-01-02T03:00:00Z" ||
+				account["current_version"] != 1 {
+				t.Errorf("missed %v, next %v, version %v", account["missed_vault_rotation"], account["next_vault_rotation"], account["current_version"])
+			}
+			again.pass(t, 21*time.Hour)
+			if got := again.account(t, "srv-1"); got["current_version"] != 2 {
+				t.Errorf("version %v after the next window", got["current_version"])
+			}
+		})
 }
 
 // A time that came while the mount was down is caught up, if its window is still open: soon, and once.
 func TestMissedTimeIsCaughtUpInItsWindow(t *testing.T) {
-	inBubble(t, map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "1h", "skip_import_rotation": true}, func(t *testing.T, h *harness) {
-		h.write(t, "rotate-role/web", nil)
-		h.pass(t, time.Minute)
-		h.Cleanup(t.Context())
-		h.pass(t, 3*time.Hour+30*time.Minute)
-		again := newHarnessOn(t, h.storage, h.cloud)
-		again.pass(t, 3*time.Minute)
-		account := again.account(t, "srv-1")
-		if account["current_version"] != 2 || account["missed_vault_rotation"] != nil || account["next_vault_rotation"] != "2000-01-02T03:00:00Z" {
-			t.Errorf("version %v, missed %v, next %v", account["current_version"], account["missed_vault_rotation"], account["next_vault_rotation"])
-		}
-		again.pass(t, 12*time.Hour)
-		if got := again.account(t, "srv-1"); got["current_version"] != 2 {
-			t.Errorf("version %v before the next time", got["current_version"])
-		}
-	})
+	inBubble(t, map[string]any{"rotation_schedule": "0 3 * * *", "rotation_window": "1h", "skip_import_rotation": true},
+		func(t *testing.T, h *harness) {
+			h.write(t, "rotate-role/web", nil)
+			h.pass(t, time.Minute)
+			h.Cleanup(t.Context())
+			h.pass(t, 3*time.Hour+30*time.Minute)
+			again := newHarnessOn(t, h.storage, h.cloud)
+			again.pass(t, 3*time.Minute)
+			account := again.account(t, "srv-1")
+			if account["current_version"] != 2 || account["missed_vault_rotation"] != nil ||
+				account["next_vault_rotation"] != "2000-01-02T03:00:00Z" {
+				t.Errorf("version %v, missed %v, next %v", account["current_version"], account["missed_vault_rotation"], account["next_vault_rotation"])
+			}
+			again.pass(t, 12*time.Hour)
+			if got := again.account(t, "srv-1"); got["current_version"] != 2 {
+				t.Errorf("version %v before the next time", got["current_version"])
+			}
+		})
 }
 
 // The next rotation is stored: a start in the middle of a period neither begins the period anew nor rotates.
@@ -253,7 +270,8 @@ func TestStartKeepsTheNextRotation(t *testing.T) {
 		again := newHarnessOn(t, h.storage, h.cloud)
 		again.pass(t, time.Minute)
 		after := again.account(t, "srv-1")
-		if before["next_vault_rotation"] == nil || after["next_vault_rotation"] != before["next_vault_rotation"] || after["current_version"] != before["current_version"] {
+		if before["next_vault_rotation"] == nil || after["next_vault_rotation"] != before["next_vault_rotation"] ||
+			after["current_version"] != before["current_version"] {
 			t.Errorf("next rotation %v and version %v, before the start %v and %v",
 				after["next_vault_rotation"], after["current_version"], before["next_vault_rotation"], before["current_version"])
 		}
@@ -330,7 +348,8 @@ func TestSharedPasswordOnASchedule(t *testing.T) {
 		before := h.account(t, "srv-3")
 		h.pass(t, 3*time.Hour)
 		if after := h.account(t, "srv-3"); after["current_version"] != before["current_version"] || after["next_vault_rotation"] != nil {
-			t.Errorf("an account without a role went from version %v to %v, next %v", before["current_version"], after["current_version"], after["next_vault_rotation"])
+			t.Errorf("an account without a role went from version %v to %v, next %v", before["current_version"], after["current_version"],
+				after["next_vault_rotation"])
 		}
 	})
 }
@@ -350,7 +369,8 @@ func TestDistances(t *testing.T) {
 	}
 	workdays := rotation.Schedule{Cron: "0 3 * * 1-5"}
 	for at, want := range map[string]time.Duration{
-		"2026-01-02T02:00:00Z": 24 * time.Hour, "2026-01-02T03:00:00Z": 72 * time.Hour, "2026-01-05T02:59:59Z": 72 * time.Hour, "2026-01-05T03:00:00Z": 24 * time.Hour,
+		"2026-01-02T02:00:00Z": 24 * time.Hour, "2026-01-02T03:00:00Z": 72 * time.Hour, "2026-01-05T02:59:59Z": 72 * time.Hour,
+		"2026-01-05T03:00:00Z": 24 * time.Hour,
 	} {
 		moment, err := time.Parse(time.RFC3339, at)
 		if err != nil {

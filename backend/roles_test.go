@@ -53,12 +53,14 @@ func TestInitialRoleFitsItsInstances(t *testing.T) {
 	h.cloud.launch(cloud.Instance{ID: "srv-10"})
 	h.refusedWrite(t, "roles/r", role("srv-10", nil), "no key pair", "role's key")
 	h.cloud.launch(cloud.Instance{ID: "srv-11", KeyName: "team/pair 1"})
-	h.refusedWrite(t, "roles/r", role("srv-11", nil), "team/pair 1", "vault write cloudpw/keys/team-pair-1 private_key=@team-pair-1.pem", "key=team-pair-1")
+	h.refusedWrite(t, "roles/r", role("srv-11", nil), "team/pair 1", "vault write cloudpw/keys/team-pair-1 private_key=@team-pair-1.pem",
+		"key=team-pair-1")
 	h.write(t, "roles/r11", role("srv-11", map[string]any{"key": "other"}))
 	h.cloud.launch(cloud.Instance{ID: "srv-12", KeyName: "missing"})
 	h.refusedWrite(t, "roles/r", role("srv-12", nil), "keys/missing")
 	h.refusedWrite(t, "roles/r", role("srv-1", map[string]any{"mode": "leased"}), "mode", "cannot do")
-	h.cloud.fail("CheckInitialPassword", &cloud.Error{Kind: cloud.Denied, Code: "UnauthorizedOperation", Message: "not allowed: ecs:serverPasswords:manage"})
+	h.cloud.fail("CheckInitialPassword", &cloud.Error{Kind: cloud.Denied, Code: "UnauthorizedOperation",
+		Message: "not allowed: ecs:serverPasswords:manage"})
 	h.refusedWrite(t, "roles/r", role("srv-1", nil), "initial passwords", "UnauthorizedOperation", "ecs:serverPasswords:manage")
 	h.absent(t, "roles/r")
 	if got := h.stored(t, "account/"); strings.Contains(got, `"role":"r"`) {
@@ -79,19 +81,23 @@ func TestRoleWriteNeedsTheCloud(t *testing.T) {
 	h.cloud.fail("DescribeInstances", nil)
 	h.cloud.change("srv-2", func(i *cloud.Instance) { i.State = cloud.StateGone })
 	h.refusedWrite(t, "roles/r", merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-1,srv-2"}), "terminated", "srv-2")
-	h.refusedWrite(t, "roles/r", merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-1,srv-77,srv-78"}), "srv-77, srv-78", "region")
+	h.refusedWrite(t, "roles/r", merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-1,srv-77,srv-78"}), "srv-77, srv-78",
+		"region")
 }
 
 func TestOneAccountBelongsToOneRole(t *testing.T) {
 	h := roleMount(t)
 	h.write(t, "roles/a", baseRoles["leased"])
 	before := h.stored(t, "account/")
-	h.refused(t, logical.UpdateOperation, "roles/b", merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-2,srv-1"}), http.StatusConflict, `"a"`)
+	h.refused(t, logical.UpdateOperation, "roles/b", merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-2,srv-1"}),
+		http.StatusConflict, `"a"`)
 	h.absent(t, "roles/b")
 	if got := h.stored(t, "account/"); got != before {
 		t.Errorf("the refused role left\n%s, before\n%s", got, before)
 	}
-	h.refused(t, logical.UpdateOperation, "roles/b", merged(baseRoles["leased"], map[string]any{"username": "administrator"}), http.StatusConflict, "role a;") // Windows folds case
+	// Windows folds case
+	h.refused(t, logical.UpdateOperation, "roles/b", merged(baseRoles["leased"], map[string]any{"username": "administrator"}),
+		http.StatusConflict, "role a;")
 	h.write(t, "roles/b", merged(baseRoles["leased"], map[string]any{"username": "backup"}))
 	h.delete(t, "roles/a")
 	h.write(t, "roles/c", baseRoles["leased"])
@@ -138,7 +144,8 @@ func TestFailedWriteLeavesNothingHalfWritten(t *testing.T) {
 			h.refused(t, logical.UpdateOperation, "roles/a", role, http.StatusConflict, `"b"`)
 
 			storage.prefix, storage.after = rolePrefix, 0
-			if resp, err := h.request(t, logical.UpdateOperation, "roles/b", map[string]any{"ttl": "2h", "instance_ids": "srv-1"}); err == nil && !resp.IsError() {
+			if resp, err := h.request(t, logical.UpdateOperation, "roles/b", map[string]any{"ttl": "2h", "instance_ids": "srv-1"}); err == nil &&
+				!resp.IsError() {
 				t.Fatal("the update succeeded")
 			}
 			storage.prefix = ""

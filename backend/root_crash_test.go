@@ -78,7 +78,8 @@ func strike(t *testing.T, n int, crash, background bool) string {
 	m.checkSound(t, "after another rotation")
 	m.removeLeftovers(t)
 	final := m.storedConnection(t)
-	if ids := m.keys.ids(); len(ids) != 1 || ids[0] != final.Own["access_key"] || final.Own["access_key"] == "AK" || final.RootRotation != nil {
+	if ids := m.keys.ids(); len(ids) != 1 || ids[0] != final.Own["access_key"] || final.Own["access_key"] == "AK" ||
+		final.RootRotation != nil {
 		t.Fatalf("struck at %s: in the end there are the credentials %v, and the connection uses %s", where, ids, final.Own["access_key"])
 	}
 	return where
@@ -109,7 +110,8 @@ func (m *rootMount) removeLeftovers(t *testing.T) {
 func TestLeftoverCredential(t *testing.T) {
 	m := newRootMount(t)
 	m.keys.mishap.arm(5, false) // the answer of CreateCredential is lost
-	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadGateway, "keeps its credential", "may have made one", "rotate-root/prod again")
+	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadGateway, "keeps its credential", "may have made one",
+		"rotate-root/prod again")
 	if where := m.keys.mishap.end(); where != "after CreateCredential" {
 		t.Fatalf("the mishap struck at %s", where)
 	}

@@ -40,7 +40,8 @@ type fakeKeys struct {
 }
 
 func newFakeKeys() *fakeKeys {
-	return &fakeKeys{fakeCloud: newFakeCloud(), mishap: &mishap{}, secrets: map[string]string{"AK": "s3cr3t-key"}, limit: 2, unripe: map[string]int{}, denied: map[string]error{}}
+	return &fakeKeys{fakeCloud: newFakeCloud(), mishap: &mishap{}, secrets: map[string]string{"AK": "s3cr3t-key"}, limit: 2,
+		unripe: map[string]int{}, denied: map[string]error{}}
 }
 
 func (f *fakeKeys) registry() cloud.Registry {

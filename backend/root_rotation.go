@@ -87,7 +87,8 @@ func (c *connection) abandon(name string, now time.Time) string {
 	reason := hint.Plain("config/ was written while rotate-root was unfinished")
 	switch r.Step {
 	case rootCreating:
-		return "an unfinished rotate-root/" + name + " of " + timestamp(r.Started) + " was abandoned; it may have made a credential next to " + r.OldID + ": look for it at the cloud, and delete it"
+		return "an unfinished rotate-root/" + name + " of " + timestamp(r.Started) + " was abandoned; it may have made a credential next to " +
+			r.OldID + ": look for it at the cloud, and delete it"
 	case rootCreated:
 		c.leave(r.NewID, reason, now)
 		return "an unfinished rotate-root/" + name + " was abandoned; delete credential " + r.NewID + " at the cloud"

@@ -30,7 +30,8 @@ func simulatedConnections(t *testing.T, sim *cloudsim.Sim) map[string]map[string
 	keyed := func(c model.Cloud, services ...string) map[string]any {
 		of := seeded[c]
 		return map[string]any{
-			"provider": string(c), "region": of.Region, "access_key": of.AccessKey, "secret_key": of.SecretKey, "endpoints": endpoints(c, services...),
+			"provider": string(c), "region": of.Region, "access_key": of.AccessKey, "secret_key": of.SecretKey,
+			"endpoints": endpoints(c, services...),
 		}
 	}
 	assumed := keyed(model.AWS, "ec2", "sts", "iam", "ssm")
@@ -91,7 +92,8 @@ func TestCredentialsOfSimulatedClouds(t *testing.T) {
 			if len(h.list(t, "discover/"+name)) < 2 {
 				t.Error("the new credential sees nothing")
 			}
-			if read := h.read(t, "config/"+name); read["root_rotation"] != nil || read["leftover_credentials"] != nil || read["last_root_rotation"] == "" {
+			if read := h.read(t, "config/"+name); read["root_rotation"] != nil || read["leftover_credentials"] != nil ||
+				read["last_root_rotation"] == "" {
 				t.Errorf("the connection reads %s", fmt.Sprint(read))
 			}
 		})

@@ -42,9 +42,11 @@ func TestRotateRootRefusals(t *testing.T) {
 	m := newRootMount(t)
 	m.refused(t, logical.UpdateOperation, "rotate-root/none", nil, http.StatusBadRequest, "config/none")
 	m.connection(t, "other", resetCloud)
-	m.refused(t, logical.UpdateOperation, "rotate-root/other", nil, http.StatusBadRequest, "cannot replace its credentials", "config/other", "secret_key")
+	m.refused(t, logical.UpdateOperation, "rotate-root/other", nil, http.StatusBadRequest, "cannot replace its credentials", "config/other",
+		"secret_key")
 	m.keys.secrets["AK-old"] = "x"
-	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "keeps its credential", "as many as the cloud allows")
+	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "keeps its credential",
+		"as many as the cloud allows")
 	m.keys.forget("AK-old")
 	m.keys.denied["OwnCredentials"] = cloud.Errorf(cloud.Denied, "lack the permission to list")
 	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "cannot list", "lack the permission")
@@ -102,7 +104,8 @@ func TestNewCredentialThatIsNone(t *testing.T) {
 			m := newRootMount(t)
 			m.keys.spoil = c.spoil
 			resp, err := m.request(t, logical.UpdateOperation, "rotate-root/prod", nil)
-			if status, message := statusOf(resp, err); status < http.StatusBadRequest || !strings.Contains(message, c.says) || strings.Contains(message, "s3cr3t") {
+			if status, message := statusOf(resp, err); status < http.StatusBadRequest || !strings.Contains(message, c.says) ||
+				strings.Contains(message, "s3cr3t") {
 				t.Errorf("%d %s", status, message)
 			}
 			stored := m.storedConnection(t)
@@ -119,7 +122,8 @@ func TestNewCredentialThatIsNone(t *testing.T) {
 func TestOldCredentialThatStays(t *testing.T) {
 	m := newRootMount(t)
 	m.keys.denied["DeleteCredential"] = cloud.Errorf(cloud.Denied, "lack the permission to delete")
-	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "AK-1 now", "old one, AK, could not be deleted", "lack the permission")
+	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "AK-1 now", "old one, AK, could not be deleted",
+		"lack the permission")
 	state := m.read(t, "config/prod")["root_rotation"].(map[string]any)
 	if state["step"] != "stored" || state["old_credential_id"] != "AK" || state["new_credential_id"] != "AK-1" {
 		t.Errorf("root_rotation %v", state)
@@ -209,7 +213,8 @@ func TestAbandonedInOtherSteps(t *testing.T) {
 func TestRotateRootOfAPassword(t *testing.T) {
 	m := newRootMount(t)
 	m.keys.passwords = true
-	m.write(t, "config/user", map[string]any{"provider": rootCloud, "region": "r", "username": "u", "password": "pw", "user_domain_name": "d", "project_name": "p"})
+	m.write(t, "config/user", map[string]any{"provider": rootCloud, "region": "r", "username": "u", "password": "pw", "user_domain_name": "d",
+		"project_name": "p"})
 	resp := m.write(t, "rotate-root/user", nil)
 	if resp.Data["previous_credential_id"] != "" || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "password") {
 		t.Errorf("answer %v, warnings %v", resp.Data, resp.Warnings)

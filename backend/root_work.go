@@ -114,7 +114,8 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 		}
 	}
 	if wait := r.Started.Add(w.c.timeout() + creationGrace).Sub(w.b.clock.now()); len(unknown) == 0 && wait > 0 {
-		return unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s", w.name, int(math.Ceil(wait.Seconds())))
+		return unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s", w.name,
+			int(math.Ceil(wait.Seconds())))
 	}
 	return w.save(ctx, func(c *connection) {
 		for _, id := range unknown {
@@ -139,7 +140,8 @@ func (w *rootWork) create(ctx context.Context) error {
 		}
 	}
 	if oldID == "" && (w.d.CredentialID(w.c.Own) != "" || len(secretFields(w.d, w.c)) == 0) {
-		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
+		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the "+
+			"cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
 	}
 	rotator, err := w.rotator(ctx)
 	if err != nil {
@@ -190,7 +192,8 @@ func (w *rootWork) notCreated(ctx context.Context, cause error) error {
 		return withWayOut(err, "the cloud may have made one all the same: write rotate-root/"+w.name+" again, which looks for it")
 	}
 	if saveErr := w.save(ctx, func(c *connection) { c.RootRotation = nil }); saveErr != nil {
-		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name, "error", saveErr)
+		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
+			"error", saveErr)
 	}
 	return err
 }
@@ -209,7 +212,8 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 	var reason hint.Text
 	if err != nil {
 		reason = hint.Textf("made by rotate-root, of no use, and could not be deleted: %s", err)
-		w.b.Logger().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id, "error", err)
+		w.b.Logger().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id,
+			"error", err)
 		cause = withWayOut(cause, hint.Textf("the new credential %s is not used and could not be deleted (%s): delete it at the cloud", id, err))
 	}
 	if saveErr := w.save(ctx, func(c *connection) {
@@ -218,7 +222,8 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 			c.leave(id, reason, w.b.clock.now())
 		}
 	}); saveErr != nil {
-		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name, "error", saveErr)
+		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
+			"error", saveErr)
 	}
 	return cause
 }
@@ -233,7 +238,8 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 		if cloud.KindOf(err) == cloud.Denied && w.b.clock.now().Sub(r.Started) >= uselessAfter {
 			return nil, w.discard(ctx, r.NewID, withWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
 		}
-		return nil, withWayOut(w.noting(ctx, failed), "connection "+w.name+" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
+		return nil, withWayOut(w.noting(ctx, failed), "connection "+w.name+
+			" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
 	}
 	err = w.save(ctx, func(c *connection) {
 		*c = *c.withCredential(r.New)
@@ -278,7 +284,8 @@ func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
 			return rotator.DeleteCredential(ctx, old)
 		})
 		if err != nil {
-			failed := vaultError("connection "+w.name+" works with the new credential "+now+" now, but the old one, "+old+", could not be deleted", err)
+			failed := vaultError("connection "+w.name+" works with the new credential "+now+" now, but the old one, "+old+", could not be deleted",
+				err)
 			return nil, withWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
 		}
 	}
@@ -357,7 +364,8 @@ func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error)
 	}
 	rotator, ok := provider.(cloud.CredentialRotator)
 	if !ok {
-		return nil, invalidf("provider %s cannot replace its credentials; make a new one at the cloud and write it to config/%s, with %s", w.d.Name, w.name, strings.Join(w.secrets(), ", "))
+		return nil, invalidf("provider %s cannot replace its credentials; make a new one at the cloud and write it to config/%s, with %s",
+			w.d.Name, w.name, strings.Join(w.secrets(), ", "))
 	}
 	return rotator, nil
 }

@@ -30,7 +30,8 @@ func isName(s string) bool {
 // checkName validates a name that came in the URL. The pattern lets ".." through.
 func checkName(what, name string) error {
 	if !isName(name) {
-		return invalidf("%s name %.40q: use at most %d letters, digits, dots, hyphens and underscores, no \"..\", and begin and end with a letter, digit or underscore",
+		return invalidf("%s name %.40q: use at most %d letters, digits, dots, hyphens and underscores, no \"..\", and begin and end with a "+
+			"letter, digit or underscore",
 			what, name, maxNameLength)
 	}
 	return nil
@@ -133,6 +134,7 @@ func orEmpty(field *framework.FieldSchema) {
 // waitField is the field wait of paths that can wait for a password.
 func waitField() *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeDurationSecond, Query: true,
-		Description:  fmt.Sprintf("How long to wait for an initial password or the end of a running rotation, at most %s. Default: 0, which answers at once.", inWords(maxWait)),
+		Description: fmt.Sprintf("How long to wait for an initial password or the end of a running rotation, at most %s. Default: 0, which "+
+			"answers at once.", inWords(maxWait)),
 		DisplayAttrs: labelled("Wait")}
 }

@@ -88,10 +88,11 @@ func TestJoinerWaitsForItsPassword(t *testing.T) {
 		role map[string]any
 		says string
 	}{
-		"the least interval":     {map[string]any{"min_reset_interval": "1h"}, "min_reset_interval"},
-		"a window":               {map[string]any{"rotation_schedule": "0 0 29 2 *", "rotation_window": "1h"}, "rotation window"},
-		"somebody's check-out":   {map[string]any{"checkout": "exclusive"}, "exclusive lease"},
-		"a static role's window": {map[string]any{"mode": "static", "rotation_schedule": "0 0 29 2 *", "rotation_window": "1h"}, "rotation window"},
+		"the least interval":   {map[string]any{"min_reset_interval": "1h"}, "min_reset_interval"},
+		"a window":             {map[string]any{"rotation_schedule": "0 0 29 2 *", "rotation_window": "1h"}, "rotation window"},
+		"somebody's check-out": {map[string]any{"checkout": "exclusive"}, "exclusive lease"},
+		"a static role's window": {map[string]any{"mode": "static", "rotation_schedule": "0 0 29 2 *", "rotation_window": "1h"},
+			"rotation window"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,14 +162,16 @@ func TestMemberThatRefusesIsLeftOutAndShown(t *testing.T) {
 		t.Errorf("the role shows %v", out)
 	}
 	failing := h.read(t, "status")["failing"].([]map[string]any)
-	if len(failing) != 1 || failing[0]["account"] != "prod/srv-2/root" || !strings.Contains(failing[0]["last_error"].(string), "left out of role web") {
+	if len(failing) != 1 || failing[0]["account"] != "prod/srv-2/root" ||
+		!strings.Contains(failing[0]["last_error"].(string), "left out of role web") {
 		t.Errorf("status shows %v", failing)
 	}
 	h.refused(t, logical.ReadOperation, "creds/web/srv-2", nil, http.StatusServiceUnavailable, "left out", "rotate-role")
 	h.cloud.refuse()
 	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
 	h.waitFor(t, "accounts/prod/srv-2/root", func(a map[string]any) bool { return a["left_out_time"] == nil && a["state"] == "ready" })
-	if now := h.lease(t, "creds/web").Data; fmt.Sprint(now["instance_ids"]) != "[srv-1 srv-2 srv-3]" || h.cloud.password("srv-2") != now["password"] {
+	if now := h.lease(t, "creds/web").Data; fmt.Sprint(now["instance_ids"]) != "[srv-1 srv-2 srv-3]" ||
+		h.cloud.password("srv-2") != now["password"] {
 		t.Errorf("after an operator's word the password is that of %v", now["instance_ids"])
 	}
 }

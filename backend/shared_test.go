@@ -25,7 +25,8 @@ func sharedRole(t *testing.T, changes map[string]any) *harness {
 func sharedRoleOn(t *testing.T, h *harness, changes map[string]any) *harness {
 	t.Helper()
 	for i := range 5 {
-		h.cloud.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", i+1), Name: fmt.Sprintf("web-%d", i+1), Platform: cloud.Linux, Tags: map[string]string{"app": "web"}})
+		h.cloud.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", i+1), Name: fmt.Sprintf("web-%d", i+1), Platform: cloud.Linux,
+			Tags: map[string]string{"app": "web"}})
 	}
 	h.connection(t, "prod", resetCloud)
 	h.write(t, "roles/web", merged(map[string]any{
@@ -73,7 +74,8 @@ func TestSharedPassword(t *testing.T) {
 	}
 	calls := h.cloud.count()
 	second := h.lease(t, "creds/web/srv-2")
-	if second.Data["password"] != first.Data["password"] || second.Data["version"] != 1 || second.Data["instance_id"] != "srv-2" || second.Data["instance_name"] != "web-2" {
+	if second.Data["password"] != first.Data["password"] || second.Data["version"] != 1 || second.Data["instance_id"] != "srv-2" ||
+		second.Data["instance_name"] != "web-2" {
 		t.Errorf("the second form answers %v for version %v", second.Data["instance_id"], second.Data["version"])
 	}
 	if _, ok := second.Data["instance_ids"]; ok {
@@ -105,7 +107,8 @@ func TestSharedPasswordIsShown(t *testing.T) {
 	lease := h.lease(t, "creds/web")
 	account := h.account(t, "srv-2")
 	group, _ := account["group"].(map[string]any)
-	if account["shared_password"] != true || group["state"] != "ready" || group["current_version"] != 1 || len(group["leases"].([]map[string]any)) != 1 {
+	if account["shared_password"] != true || group["state"] != "ready" || group["current_version"] != 1 ||
+		len(group["leases"].([]map[string]any)) != 1 {
 		t.Errorf("the account shows %v", account)
 	}
 	if strings.Contains(fmt.Sprint(account), lease.Data["password"].(string)) {
@@ -162,7 +165,8 @@ func TestSharedPasswordJoinAndLeave(t *testing.T) {
 	if left["role"] != "" || left["shared_password"] != false || left["group"] != nil || h.cloud.password("srv-3") == group {
 		t.Errorf("a leaver keeps the shared password, or is %v", left)
 	}
-	if now := h.lease(t, "creds/web").Data; now["version"] != 2 || now["password"] != joined.Data["password"] || h.cloud.password("srv-1") != now["password"] {
+	if now := h.lease(t, "creds/web").Data; now["version"] != 2 || now["password"] != joined.Data["password"] ||
+		h.cloud.password("srv-1") != now["password"] {
 		t.Error("those that stayed do not have the joiner's password")
 	}
 	if got := h.lease(t, "creds/web").Data["instance_ids"]; fmt.Sprint(got) != "[srv-1 srv-2 srv-4]" {
@@ -176,14 +180,16 @@ func TestSharedRoleByTags(t *testing.T) {
 	group := h.lease(t, "creds/web").Data["password"]
 	h.cloud.launch(cloud.Instance{ID: "srv-9", Platform: cloud.Linux, Tags: map[string]string{"app": "web"}})
 	h.cloud.terminate("srv-5")
-	if got := h.list(t, "instances/web"); fmt.Sprint(got) != "[srv-1 srv-2 srv-3 srv-4 srv-5 srv-9]" { // srv-5 leaves by the background's looks
+	// srv-5 leaves by the background's looks
+	if got := h.list(t, "instances/web"); fmt.Sprint(got) != "[srv-1 srv-2 srv-3 srv-4 srv-5 srv-9]" {
 		t.Errorf("instances %v", got)
 	}
 	h.hasVersion(t, "srv-9", 1)
 	if got := h.lease(t, "creds/web").Data["password"]; got == group || h.cloud.password("srv-9") != got {
 		t.Error("the joiner has another password when the role answers, or the one that the others had")
 	}
-	h.refusedWrite(t, "roles/none", map[string]any{"connection": "prod", "instance_tags": "app=none", "force_stop": true, "shared_password": true},
+	h.refusedWrite(t, "roles/none", map[string]any{"connection": "prod", "instance_tags": "app=none", "force_stop": true,
+		"shared_password": true},
 		"shared_password", "instance")
 	h.absent(t, "roles/none")
 }
@@ -247,7 +253,8 @@ func TestSharedPasswordAtCreation(t *testing.T) {
 	h.absent(t, "roles/r")
 	h.write(t, "roles/r", role)
 	for _, change := range []any{false, ""} {
-		h.refusedWrite(t, "roles/r", map[string]any{"shared_password": change}, "shared_password", "cannot be changed from true", "delete the role")
+		h.refusedWrite(t, "roles/r", map[string]any{"shared_password": change}, "shared_password", "cannot be changed from true",
+			"delete the role")
 	}
 	h.write(t, "roles/r", map[string]any{"shared_password": true, "ttl": "2h"})
 	if got := h.lease(t, "creds/r").Secret.TTL.Hours(); got != 2 {
@@ -258,7 +265,8 @@ func TestSharedPasswordAtCreation(t *testing.T) {
 func TestSharedPasswordMustFitAll(t *testing.T) {
 	t.Parallel()
 	h := roleMount(t)
-	h.cloud.rules = map[string]password.Rules{"srv-1": {MinLength: 20, MaxLength: 30, MinClasses: 3}, "srv-2": {MinLength: 8, MaxLength: 16, MinClasses: 3}}
+	h.cloud.rules = map[string]password.Rules{"srv-1": {MinLength: 20, MaxLength: 30, MinClasses: 3},
+		"srv-2": {MinLength: 8, MaxLength: 16, MinClasses: 3}}
 	both := merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-1,srv-2"})
 	h.refusedWrite(t, "roles/r", merged(both, map[string]any{"shared_password": true}), "shared_password", "srv-2", "several roles")
 	h.absent(t, "roles/r")
@@ -331,7 +339,8 @@ func TestNewSharedRoleCutShort(t *testing.T) {
 	fake := newFakeCloud()
 	h := sharedRoleOn(t, newHarnessWith(t, storage, fake, fake.registry()), nil)
 	h.delete(t, "roles/web")
-	role := map[string]any{"connection": "prod", "instance_ids": "srv-4,srv-5", "force_stop": true, "min_reset_interval": 0, "shared_password": true}
+	role := map[string]any{"connection": "prod", "instance_ids": "srv-4,srv-5", "force_stop": true, "min_reset_interval": 0,
+		"shared_password": true}
 	storage.prefix = rotation.GroupPrefix
 	if resp, err := h.request(t, logical.UpdateOperation, "roles/new", role); err == nil && !resp.IsError() {
 		t.Fatal("the write succeeded")
@@ -368,7 +377,8 @@ func TestInvalidateGroup(t *testing.T) {
 	h.lease(t, "creds/web")
 	other := newHarnessOn(t, h.storage, h.cloud) // the node that writes
 	other.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
-	for _, key := range []string{"group/prod/web", "account/prod/srv-1/root", "account/prod/srv-2/root", "account/prod/srv-3/root", "group/", "group/odd"} {
+	for _, key := range []string{"group/prod/web", "account/prod/srv-1/root", "account/prod/srv-2/root", "account/prod/srv-3/root", "group/",
+		"group/odd"} {
 		h.InvalidateKey(t.Context(), key)
 	}
 	if got := h.lease(t, "creds/web").Data; got["version"] != 2 || got["password"] != h.cloud.password("srv-1") {

@@ -38,9 +38,12 @@ func shortKeysAreRefused(t *testing.T) {
 	defer server.Close()
 	h := newHarnessWith(t, new(logical.InmemStorage), newFakeCloud(), providers())
 	for name, fields := range map[string]map[string]any{
-		"aws":          {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "endpoints": map[string]any{"ec2": server.URL, "sts": server.URL}},
-		"tencentcloud": {"provider": "tencentcloud", "region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", "endpoints": map[string]any{"cvm": server.URL}},
-		"huaweicloud":  {"provider": "huaweicloud", "region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000", "endpoints": map[string]any{"ecs": server.URL}},
+		"aws": {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE",
+			"endpoints": map[string]any{"ec2": server.URL, "sts": server.URL}},
+		"tencentcloud": {"provider": "tencentcloud", "region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE",
+			"endpoints": map[string]any{"cvm": server.URL}},
+		"huaweicloud": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": strings.Repeat("0a", 16),
+			"access_key": "HUAWEIACCESSKEY00000", "endpoints": map[string]any{"ecs": server.URL}},
 	} {
 		for _, verify := range []bool{true, false} {
 			short := merged(fields, map[string]any{"secret_key": "abcde", "verify_connection": verify})

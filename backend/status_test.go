@@ -18,7 +18,8 @@ func TestStatus(t *testing.T) {
 	h.write(t, "config/idle", merged(connectionData(bothCloud), map[string]any{"max_requests_per_second": 7}))
 	lease := h.lease(t, "creds/web")
 	got := h.waitFor(t, "status", func(s map[string]any) bool { return s["loading"] == false })
-	if got["running"] != true || fmt.Sprint(got["accounts"]) != "map[empty:1 ready:1]" || got["leases"] != 1 || got["due"] != 0 || got["failing_count"] != 0 {
+	if got["running"] != true || fmt.Sprint(got["accounts"]) != "map[empty:1 ready:1]" || got["leases"] != 1 || got["due"] != 0 ||
+		got["failing_count"] != 0 {
 		t.Errorf("status %v", got)
 	}
 	if _, ok := got["oldest_due"]; ok {
@@ -29,7 +30,8 @@ func TestStatus(t *testing.T) {
 		t.Errorf("connections %v", connections)
 	}
 	prod := connections["prod"].(map[string]any)
-	if prod["requests_per_second"] != 1000.0 || prod["breaker_open"] != false || prod["retry_in"] != int64(0) || fmt.Sprint(prod["waiting"]) != "map[]" {
+	if prod["requests_per_second"] != 1000.0 || prod["breaker_open"] != false || prod["retry_in"] != int64(0) ||
+		fmt.Sprint(prod["waiting"]) != "map[]" {
 		t.Errorf("connection prod %v", prod)
 	}
 
@@ -37,7 +39,8 @@ func TestStatus(t *testing.T) {
 	h.revoke(t, lease)
 	got = h.waitFor(t, "status", func(s map[string]any) bool { return s["failing_count"] == 1 })
 	failing := got["failing"].([]map[string]any)[0]
-	if failing["account"] != "prod/srv-1/root" || failing["state"] != "rotating" || failing["next_try"] == nil || !strings.Contains(failing["last_error"].(string), "moving house") {
+	if failing["account"] != "prod/srv-1/root" || failing["state"] != "rotating" || failing["next_try"] == nil ||
+		!strings.Contains(failing["last_error"].(string), "moving house") {
 		t.Errorf("failing %v", failing)
 	}
 	if got["due"] != 1 || got["oldest_due"] == "" || got["oldest_due_seconds"].(int64) < 0 || got["queued"].(int) < 1 {
@@ -140,7 +143,8 @@ func TestRotateConnection(t *testing.T) {
 	for _, id := range []string{"srv-2", "srv-3"} {
 		h.cloud.launch(cloud.Instance{ID: id, Platform: cloud.Linux})
 	}
-	h.write(t, "roles/static", map[string]any{"connection": "prod", "instance_ids": "srv-2,srv-3", "mode": "static", "force_stop": true, "min_reset_interval": 0})
+	h.write(t, "roles/static", map[string]any{"connection": "prod", "instance_ids": "srv-2,srv-3", "mode": "static", "force_stop": true,
+		"min_reset_interval": 0})
 	h.connection(t, "elsewhere", bothCloud)
 	h.cloud.launch(cloud.Instance{ID: "srv-4", Platform: cloud.Linux})
 	h.write(t, "roles/elsewhere", map[string]any{"connection": "elsewhere", "instance_ids": "srv-4", "source": "reset"})

@@ -148,7 +148,8 @@ func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 }
 
 func failingRole(name, connection string, f failedLook) map[string]any {
-	return map[string]any{"role": name, "connection": connection, "last_error": f.cause, "last_error_time": timestamp(f.at), "since": timestamp(f.since)}
+	return map[string]any{"role": name, "connection": connection, "last_error": f.cause, "last_error_time": timestamp(f.at),
+		"since": timestamp(f.since)}
 }
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left

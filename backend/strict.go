@@ -24,7 +24,8 @@ import (
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			resp, err = nil, logical.CodedError(http.StatusInternalServerError, guard.Caught(b.Logger(), string(req.Operation)+" "+req.Path, value).Error())
+			resp, err = nil, logical.CodedError(http.StatusInternalServerError, guard.Caught(b.Logger(), string(req.Operation)+" "+req.Path,
+				value).Error())
 		}
 	}()
 	return b.handle(ctx, req)
@@ -133,7 +134,8 @@ func refusedField(path *framework.Path, req *logical.Request, name string, allow
 	if near := nearest(name, known); near != "" {
 		meant = "; did you mean " + near + "?"
 	}
-	return hint.Textf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes, cmp.Or(meant, "."), hint.New("path-help", req.Path))
+	return hint.Textf("%.64q: unknown field; a %s of this path takes %s%s For the meaning of each: %s", name, verb(req.Operation), takes,
+		cmp.Or(meant, "."), hint.New("path-help", req.Path))
 }
 
 // maxMisspelt is how many letters of a name may be wrong.

@@ -47,7 +47,8 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 				continue
 			}
 			fields++
-			target := map[string]string{"secret_key": "config/c", "password": "config/c", applicationSecretField: "config/c", "private_key": "keys/k", "passphrase": "keys/k"}[name]
+			target := map[string]string{"secret_key": "config/c", "password": "config/c", applicationSecretField: "config/c",
+				"private_key": "keys/k", "passphrase": "keys/k"}[name]
 			if strings.Contains(path.Pattern, importPrefix) {
 				target = webImport
 			}

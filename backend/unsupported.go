@@ -27,10 +27,12 @@ func (b *backend) unsupported(req *logical.Request) error {
 		}
 	}
 	slices.Sort(verbs)
-	text := hint.Plain("a " + verb(req.Operation) + " of this path is not supported; it takes " + cmp.Or(strings.Join(verbs, ", "), "no operation"))
+	text := hint.Plain("a " + verb(req.Operation) + " of this path is not supported; it takes " +
+		cmp.Or(strings.Join(verbs, ", "), "no operation"))
 	switch {
 	case req.Operation == logical.PatchOperation && slices.Contains(verbs, "write"):
-		text = text.Add(hint.Textf(". A write changes only the fields that it names, so use: %s", hint.New("write", req.Path, b.requestWords(path, req)...)))
+		text = text.Add(hint.Textf(". A write changes only the fields that it names, so use: %s",
+			hint.New("write", req.Path, b.requestWords(path, req)...)))
 	case slices.Contains(verbs, "read"):
 		text = hint.Textf("%s: %s", text, hint.New("read", req.Path))
 	case slices.Contains(verbs, "list"):

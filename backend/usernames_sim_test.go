@@ -24,9 +24,11 @@ func TestUsersOfAnyScript(t *testing.T) {
 		platform string
 		users    []string
 	}{
-		{model.AWS, []string{"ec2", "sts", "ssm"}, cloud.MethodCommand, model.Windows, []string{"Администратор", "Administratör", "Build User", "O'Brien (x)"}},
+		{model.AWS, []string{"ec2", "sts", "ssm"}, cloud.MethodCommand, model.Windows, []string{"Администратор", "Administratör",
+			"Build User", "O'Brien (x)"}},
 		{model.AWS, []string{"ec2", "sts", "ssm"}, cloud.MethodCommand, model.Linux, []string{"Администратор", "Build User"}},
-		{model.TencentCloud, []string{"cvm", "sts", "tat"}, cloud.MethodCommand, model.Windows, []string{"Администратор", "Build User"}},
+		{model.TencentCloud, []string{"cvm", "sts", "tat"}, cloud.MethodCommand, model.Windows,
+			[]string{"Администратор", "Build User"}},
 		{model.TencentCloud, []string{"cvm", "sts", "tat"}, cloud.MethodCommand, model.Linux, []string{"Jürgen Groß"}},
 		{model.TencentCloud, []string{"cvm", "sts", "tat"}, cloud.MethodAPI, model.Windows, []string{"Администратор", "Build User"}},
 	} {
@@ -43,7 +45,8 @@ func TestUsersOfAnyScript(t *testing.T) {
 // serveUser rotates one user and reads everything about it.
 func serveUser(t *testing.T, h *harness, w *model.World, account cloudsim.Credentials, name model.Cloud, method, platform, user string) {
 	t.Helper()
-	server, err := w.AddServer(model.Server{Cloud: name, AccountID: account.AccountID, Region: account.Region, Platform: platform, Logins: map[string]string{user: "what the image has"}})
+	server, err := w.AddServer(model.Server{Cloud: name, AccountID: account.AccountID, Region: account.Region, Platform: platform,
+		Logins: map[string]string{user: "what the image has"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,8 @@ func serveUser(t *testing.T, h *harness, w *model.World, account cloudsim.Creden
 	if platform == model.Windows { // which does not tell upper from lower case, in no script
 		for _, same := range []string{strings.ToUpper(user), strings.ToLower(user)} {
 			if same != user {
-				h.refused(t, logical.UpdateOperation, "roles/other", merged(role, map[string]any{"username": same}), http.StatusConflict, "one account belongs to one role")
+				h.refused(t, logical.UpdateOperation, "roles/other", merged(role, map[string]any{"username": same}), http.StatusConflict,
+					"one account belongs to one role")
 			}
 		}
 	}
@@ -98,21 +102,24 @@ func TestBuiltinAdministrator(t *testing.T) {
 			t.Parallel()
 			h, w, account := commandHarness(t, name, services...)
 			add := func(platform string) string {
-				server, err := w.AddServer(model.Server{Cloud: name, AccountID: account.AccountID, Region: account.Region, Platform: platform, InitialUser: "Администратор"})
+				server, err := w.AddServer(model.Server{Cloud: name, AccountID: account.AccountID, Region: account.Region, Platform: platform,
+					InitialUser: "Администратор"})
 				if err != nil {
 					t.Fatal(err)
 				}
 				return server.ID
 			}
 			windows, linux := add(model.Windows), add(model.Linux)
-			role := map[string]any{"connection": string(name), "instance_ids": windows, "reset_method": "command", "username": cloud.BuiltinAdministrator, "source": "reset"}
+			role := map[string]any{"connection": string(name), "instance_ids": windows, "reset_method": "command",
+				"username": cloud.BuiltinAdministrator, "source": "reset"}
 			h.write(t, "roles/admin", role)
 			answer := h.lease(t, "creds/admin")
 			if now, _ := w.Server(windows); !now.HasPassword("Администратор", answer.Data["password"].(string)) {
 				t.Error("the built-in administrator has another password")
 			}
 			// It is the same user under its own name.
-			h.refused(t, logical.UpdateOperation, "roles/named", merged(role, map[string]any{"username": "администратор"}), http.StatusConflict, "one account belongs to one role")
+			h.refused(t, logical.UpdateOperation, "roles/named", merged(role, map[string]any{"username": "администратор"}),
+				http.StatusConflict, "one account belongs to one role")
 			h.write(t, "roles/named", merged(role, map[string]any{"username": "another"}))
 
 			h.refusedWrite(t, "roles/x", merged(role, map[string]any{"instance_ids": linux}), "Windows servers only")
@@ -120,7 +127,8 @@ func TestBuiltinAdministrator(t *testing.T) {
 			if name == model.TencentCloud {
 				h.refusedWrite(t, "roles/x", merged(role, map[string]any{"reset_method": "api", "force_stop": true}), "reset_method=command")
 			} else {
-				h.refusedWrite(t, "roles/x", merged(role, map[string]any{"reset_method": "", "source": "initial", "mode": "static"}), "reset_method=command")
+				h.refusedWrite(t, "roles/x", merged(role, map[string]any{"reset_method": "", "source": "initial", "mode": "static"}),
+					"reset_method=command")
 			}
 		})
 	}

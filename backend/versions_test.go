@@ -42,14 +42,16 @@ func TestVersions(t *testing.T) {
 		for _, number := range []string{"3", "12"} {
 			got := info[number].(map[string]any)
 			current := number == "12"
-			if got["current"] != current || got["source"] != "reset" || got["created_time"] == "" || (got["ended_time"] != nil) == current || (got["disclosed_time"] != nil) == current {
+			if got["current"] != current || got["source"] != "reset" || got["created_time"] == "" || (got["ended_time"] != nil) == current ||
+				(got["disclosed_time"] != nil) == current {
 				t.Errorf("version %s is %v", number, got)
 			}
 		}
 		listed := fmt.Sprint(info, h.account(t, "srv-1"))
 		for n := 3; n <= 11; n++ {
 			got := h.read(t, fmt.Sprintf("%s/%d", webVersions, n))
-			if got["password"] != passwords[n] || got["version"] != n || got["current"] != false || got["username"] != "root" || got["ended_time"] == nil {
+			if got["password"] != passwords[n] || got["version"] != n || got["current"] != false || got["username"] != "root" ||
+				got["ended_time"] == nil {
 				t.Errorf("version %d reads as %v", n, got)
 			}
 			if strings.Contains(listed, passwords[n]) {
@@ -112,7 +114,8 @@ func TestImport(t *testing.T) {
 			t.Errorf("creds/ answers with version %v from %v", got["version"], got["source"])
 		}
 		resp = h.write(t, webImport, map[string]any{"password": "x"})
-		if resp.Data["current_version"] != 3 || resp.Data["due_reason"] != "import" || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "rules") {
+		if resp.Data["current_version"] != 3 || resp.Data["due_reason"] != "import" || len(resp.Warnings) != 1 ||
+			!strings.Contains(resp.Warnings[0], "rules") {
 			t.Errorf("the answer is %v", resp)
 		}
 		h.pass(t, time.Minute)
@@ -189,7 +192,8 @@ func TestRecordingWaitsForARotation(t *testing.T) {
 		h.cloud.fail("StartReset", cloud.Errorf(cloud.Unknown, "the answer was lost"))
 		h.write(t, "rotate-role/web", nil)
 		h.pass(t, time.Minute)
-		h.refused(t, logical.UpdateOperation, webImport, map[string]any{"password": "by-hand"}, http.StatusConflict, "being rotated", "accounts/prod/srv-1/root")
+		h.refused(t, logical.UpdateOperation, webImport, map[string]any{"password": "by-hand"}, http.StatusConflict, "being rotated",
+			"accounts/prod/srv-1/root")
 		h.refused(t, logical.UpdateOperation, webVersions+"/1/restore", nil, http.StatusConflict)
 		h.cloud.fail("StartReset", nil)
 		h.pass(t, time.Hour)

@@ -56,10 +56,12 @@ func TestBrakedAccount(t *testing.T) {
 		h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable, "is braked", "foreign", "rotate-role/web/srv-1")
 		status := h.read(t, "status")
 		failing := status["failing"].([]map[string]any)
-		if len(failing) != 1 || failing[0]["waiting_for"] != "brake" || failing[0]["next_try"] != account["next_try"] || failing[0]["state"] != "braked" {
+		if len(failing) != 1 || failing[0]["waiting_for"] != "brake" || failing[0]["next_try"] != account["next_try"] ||
+			failing[0]["state"] != "braked" {
 			t.Errorf("failing %v", failing)
 		}
-		if fmt.Sprint(status["accounts"]) != "map[braked:1]" || status["oldest_due_account"] != "prod/srv-1/root" || status["oldest_due_waiting_for"] != "brake" {
+		if fmt.Sprint(status["accounts"]) != "map[braked:1]" || status["oldest_due_account"] != "prod/srv-1/root" ||
+			status["oldest_due_waiting_for"] != "brake" {
 			t.Errorf("status %v", status)
 		}
 		if prod := status["connections"].(map[string]any)["prod"].(map[string]any); prod["braked_accounts"] != 1 || prod["braked"] != false {
@@ -76,7 +78,8 @@ func TestBrakedAccount(t *testing.T) {
 		}
 		h.cloud.truthful()
 		h.pass(t, 3*time.Hour)
-		if account := h.read(t, "accounts/prod/srv-1/root"); account["state"] != "ready" || account["unshown_attempts"] != 0 || account["waiting_for"] != nil || account["shown_instead"] != nil {
+		if account := h.read(t, "accounts/prod/srv-1/root"); account["state"] != "ready" || account["unshown_attempts"] != 0 ||
+			account["waiting_for"] != nil || account["shown_instead"] != nil {
 			t.Errorf("after the pause accounts/ shows %v", account)
 		}
 		if got := h.lease(t, "creds/web").Data["password"]; got != h.cloud.password("srv-1") {
@@ -142,7 +145,8 @@ func TestWhatADueAccountWaitsFor(t *testing.T) {
 				if err != nil || next.Sub(begun.Add(c.next)).Abs() > time.Minute || account["waiting_for"] != c.waitingFor {
 					t.Errorf("it waits for %v until %v, %v", account["waiting_for"], account["next_try"], err)
 				}
-				if status["oldest_due_account"] != "prod/srv-1/root" || status["oldest_due_waiting_for"] != c.waitingFor || status["oldest_due_next_try"] != account["next_try"] ||
+				if status["oldest_due_account"] != "prod/srv-1/root" || status["oldest_due_waiting_for"] != c.waitingFor ||
+					status["oldest_due_next_try"] != account["next_try"] ||
 					status["oldest_due_seconds"].(int64) < 2600 || status["late_seconds"] != int64(0) {
 					t.Errorf("status %v", status)
 				}

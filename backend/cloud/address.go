@@ -25,8 +25,9 @@ func loopbackHTTPAllowed() bool {
 // ErrPlainHTTP is the refusal of a URL that is not encrypted, errLoopbackHTTP that of one to this machine.
 var (
 	ErrPlainHTTP    = errors.New("plain http is allowed to loopback addresses only; use https")
-	errLoopbackHTTP = fmt.Errorf("plain http to a loopback address is refused, since it reaches services of the machine that Vault runs on; use https, "+
-		"or, where only tests run, start the Vault server with %s=true in its environment", LoopbackHTTPVariable)
+	errLoopbackHTTP = fmt.Errorf(
+		"plain http to a loopback address is refused, since it reaches services of the machine that Vault runs on; use https, "+
+			"or, where only tests run, start the Vault server with %s=true in its environment", LoopbackHTTPVariable)
 )
 
 // metadataServices are the clouds' services for their own servers at addresses that are not link-local: they

@@ -134,7 +134,8 @@ func FuzzBounds(f *testing.F) {
 		if simple(body) != simple(append([]byte(nil), body...)) {
 			t.Error("not the same twice")
 		}
-		if n := bytes.Count(body, []byte("<")); n <= maxDepth && bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) <= maxDepth && len(body) < maxValues && !simple(body) {
+		if n := bytes.Count(body, []byte("<")); n <= maxDepth && bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) <= maxDepth &&
+			len(body) < maxValues && !simple(body) {
 			t.Errorf("%d bytes are refused", len(body))
 		}
 	})

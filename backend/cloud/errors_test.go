@@ -111,10 +111,11 @@ func TestTransportOfRealFailures(t *testing.T) {
 		text    string
 	}{
 		// The connection could not be made: nothing was sent.
-		"connection refused":    {url: "http://" + nobody, kind: Unavailable, text: "connection refused"},
-		"name without address":  {url: "https://ecs.nowhere.test", kind: Unavailable, text: "cannot resolve ecs.nowhere.test"},
-		"unknown authority":     {url: secure.URL, kind: Unavailable, text: "ca_certificate"},
-		"another host's name":   {url: "https://ecs.elsewhere.test:" + securePort, ca: caOf(t, secure), resolve: netip.MustParseAddr("127.0.0.1"), kind: Unavailable, text: "TLS certificate not trusted"},
+		"connection refused":   {url: "http://" + nobody, kind: Unavailable, text: "connection refused"},
+		"name without address": {url: "https://ecs.nowhere.test", kind: Unavailable, text: "cannot resolve ecs.nowhere.test"},
+		"unknown authority":    {url: secure.URL, kind: Unavailable, text: "ca_certificate"},
+		"another host's name": {url: "https://ecs.elsewhere.test:" + securePort, ca: caOf(t, secure), resolve: netip.MustParseAddr("127.0.0.1"),
+			kind: Unavailable, text: "TLS certificate not trusted"},
 		"no way to the network": {url: "https://255.255.255.255:9", kind: Unavailable, text: "dial"},
 		"https to a plain port": {url: "https" + strings.TrimPrefix(plain.URL, "http"), kind: Unavailable, text: "plain HTTP"},
 		"https to no TLS":       {url: "https://" + garbled, kind: Unavailable, text: "does not speak TLS"},

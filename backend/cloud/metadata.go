@@ -40,7 +40,8 @@ func NewMetadataClient(allowed ...netip.Prefix) *http.Client {
 		return fmt.Errorf("%w: %s", errNotMetadata, ip)
 	}
 	dialer := &net.Dialer{Timeout: metadataDialTimeout, Control: control}
-	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConns: 1, IdleConnTimeout: metadataTimeout, MaxResponseHeaderBytes: 64 << 10}
+	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConns: 1, IdleConnTimeout: metadataTimeout,
+		MaxResponseHeaderBytes: 64 << 10}
 	return &http.Client{
 		Transport:     bounded{transport, maxMetadata},
 		Timeout:       metadataTimeout,

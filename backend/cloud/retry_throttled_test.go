@@ -23,9 +23,10 @@ func TestRetryThrottled(t *testing.T) {
 		most    time.Duration
 		fails   bool
 	}{
-		"answered at once":                   {time.Minute, []error{nil}, 1, 0, 0, false},
-		"throttled once":                     {time.Minute, []error{throttled, nil}, 2, 250 * time.Millisecond, 750 * time.Millisecond, false},
-		"throttled twice":                    {time.Minute, []error{throttled, throttled, nil}, 3, 750 * time.Millisecond, 2250 * time.Millisecond, false},
+		"answered at once": {time.Minute, []error{nil}, 1, 0, 0, false},
+		"throttled once":   {time.Minute, []error{throttled, nil}, 2, 250 * time.Millisecond, 750 * time.Millisecond, false},
+		"throttled twice": {time.Minute, []error{throttled, throttled, nil}, 3, 750 * time.Millisecond,
+			2250 * time.Millisecond, false},
 		"throttled for good":                 {time.Minute, []error{throttled}, 3, 750 * time.Millisecond, 2250 * time.Millisecond, true},
 		"a pause that the cloud asked for":   {time.Minute, []error{asking(3 * time.Second), nil}, 2, 3 * time.Second, 3 * time.Second, false},
 		"a pause too long for a client":      {time.Hour, []error{asking(time.Minute), nil}, 1, 0, 0, true},

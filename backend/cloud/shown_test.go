@@ -32,7 +32,8 @@ func TestShownInstanceIsPrintableAndBounded(t *testing.T) {
 		LoginUser: "root\x00", PrivateIP: "10.0.0.1 --option", PublicIP: "2001:db8::1",
 		Tags: map[string]string{"env": "prod", "env\u200B": "prod", "team": "a\u2028b"},
 	}.Shown()
-	if got.ID != "i-1" || got.PrivateIP != "" || got.PublicIP != "2001:db8::1" || len(got.OSName) > 300 || got.Name != "web\uFFFD[31m\uFFFDadmin\uFFFD" {
+	if got.ID != "i-1" || got.PrivateIP != "" || got.PublicIP != "2001:db8::1" || len(got.OSName) > 300 ||
+		got.Name != "web\uFFFD[31m\uFFFDadmin\uFFFD" {
 		t.Errorf("%+v", got)
 	}
 	for _, word := range []string{got.Name, got.CloudState, got.KeyName, got.LoginUser} {

@@ -22,7 +22,8 @@ func (t *Tally) Add(i Instance) error {
 		t.text += len(key) + len(value) + listedTag
 	}
 	if t.instances > maxListed || t.text > maxListedText {
-		return Errorf(Unknown, "the listing of instances has more than %d, or more than %d MiB of text; check endpoints and auth_url of the connection, or list fewer by tags", maxListed, maxListedText>>20)
+		return Errorf(Unknown, "the listing of instances has more than %d, or more than %d MiB of text; check endpoints and auth_url of the "+
+			"connection, or list fewer by tags", maxListed, maxListedText>>20)
 	}
 	return nil
 }

@@ -122,7 +122,8 @@ func TestLinkLocalOfTheCloudsOwn(t *testing.T) {
 	domains := []string{"api.test"}
 	for address, want := range map[string]bool{
 		"cvm.internal.api.test:443": true, "CVM.API.test:443": true,
-		"cvm.api.test:80": false, "api.test:443": false, "notapi.test:443": false, "api.test.evil:443": false, "169.254.0.95:443": false, "cvm.api.test": false,
+		"cvm.api.test:80": false, "api.test:443": false, "notapi.test:443": false, "api.test.evil:443": false, "169.254.0.95:443": false,
+		"cvm.api.test": false,
 	} {
 		if got := within(domains, address); got != want {
 			t.Errorf("%s: %t", address, got)
@@ -130,7 +131,8 @@ func TestLinkLocalOfTheCloudsOwn(t *testing.T) {
 	}
 	for address, want := range map[string]bool{
 		"169.254.0.95:443": true, "[::ffff:169.254.0.95]:443": true, "10.0.0.7:443": true, "[2001:db8::7]:443": true,
-		"169.254.169.254:443": false, "[::ffff:169.254.169.254]:443": false, "[fe80::1%eth0]:443": false, "224.0.0.1:443": false, "100.100.100.200:443": false, "name:443": false,
+		"169.254.169.254:443": false, "[::ffff:169.254.169.254]:443": false, "[fe80::1%eth0]:443": false, "224.0.0.1:443": false,
+		"100.100.100.200:443": false, "name:443": false,
 	} {
 		if err := refuseOtherLinkLocal("tcp", address, nil); (err == nil) != want {
 			t.Errorf("%q: error %v, want allowed=%t", address, err, want)
@@ -177,7 +179,8 @@ func TestCACertificateReplacesTheSystemsRoots(t *testing.T) {
 	if _, _, err := exchange(t.Context(), newTestClient(t, "", time.Minute), s.URL); err == nil {
 		t.Error("an untrusted certificate was accepted")
 	}
-	for _, bad := range []string{"not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {
+	for _, bad := range []string{"not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {
 		if _, err := NewHTTPClient(bad, time.Minute); err == nil || !strings.HasPrefix(err.Error(), "ca_certificate: ") {
 			t.Errorf("%.20q: error %v, want one that names ca_certificate", bad, err)
 		}
@@ -240,7 +243,8 @@ func TestClientTimeout(t *testing.T) {
 
 // A proxy that does not connect to the cloud has not passed anything on, and the way out is named.
 func TestProxyThatRefuses(t *testing.T) {
-	for status, text := range map[int]string{http.StatusProxyAuthRequired: "user and password", http.StatusForbidden: "HTTPS_PROXY", http.StatusBadGateway: "HTTP 502"} {
+	for status, text := range map[int]string{http.StatusProxyAuthRequired: "user and password", http.StatusForbidden: "HTTPS_PROXY",
+		http.StatusBadGateway: "HTTP 502"} {
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "hunter2", status) }))
 		at, err := url.Parse(proxy.URL)
 		if err != nil {
@@ -253,7 +257,8 @@ func TestProxyThatRefuses(t *testing.T) {
 		if err == nil {
 			t.Fatal("it connected")
 		}
-		if got := Transport("ssm SendCommand", err); got.Kind != Unavailable || !strings.Contains(got.Message, text) || strings.Contains(got.Message, "hunter2") {
+		if got := Transport("ssm SendCommand", err); got.Kind != Unavailable || !strings.Contains(got.Message, text) ||
+			strings.Contains(got.Message, "hunter2") {
 			t.Errorf("%d: kind %q, message %q", status, got.Kind, got.Message)
 		}
 	}

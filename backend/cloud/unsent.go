@@ -33,7 +33,8 @@ func sendNoting(next http.RoundTripper, r *http.Request) (*http.Response, error)
 type proxyError struct{ status int }
 
 func (e *proxyError) Error() string {
-	text := fmt.Sprintf("the proxy on the way answers HTTP %d (%s); check HTTPS_PROXY and NO_PROXY of the Vault server", e.status, http.StatusText(e.status))
+	text := fmt.Sprintf("the proxy on the way answers HTTP %d (%s); check HTTPS_PROXY and NO_PROXY of the Vault server", e.status,
+		http.StatusText(e.status))
 	if e.status == http.StatusProxyAuthRequired {
 		text += ", and the user and password in it"
 	}

@@ -104,7 +104,8 @@ func FoldUsername(name string) string {
 
 // administrators are the names that Windows' setup gives the built-in administrator, by language (Microsoft's
 // installation media; those of other languages have the English one).
-var administrators = []string{"Administrator", "Administrateur", "Administrador", "Administratör", "Администратор", "Järjestelmänvalvoja", "Rendszergazda"}
+var administrators = []string{"Administrator", "Administrateur", "Administrador", "Administratör", "Администратор",
+	"Järjestelmänvalvoja", "Rendszergazda"}
 
 // MayBeBuiltinAdministrator reports whether a user may be the one that [BuiltinAdministrator] stands for.
 func MayBeBuiltinAdministrator(name string) bool {

@@ -71,7 +71,8 @@ func TestUsernames(t *testing.T) {
 
 func TestUsernamesFoldForAllScripts(t *testing.T) {
 	for a, b := range map[string]string{
-		"Administrator": "ADMINISTRATOR", "Администратор": "АДМИНИСТРАТОР", "Administratör": "administratÖr", "ΣΑΣ": "σας", "Build User": "build user",
+		"Administrator": "ADMINISTRATOR", "Администратор": "АДМИНИСТРАТОР", "Administratör": "administratÖr",
+		"ΣΑΣ": "σας", "Build User": "build user",
 	} {
 		if FoldUsername(a) != FoldUsername(b) {
 			t.Errorf("%s and %s are two users", a, b)
@@ -82,7 +83,8 @@ func TestUsernamesFoldForAllScripts(t *testing.T) {
 			t.Errorf("%s and %s are one user", a, b)
 		}
 	}
-	for name, want := range map[string]bool{"administrator": true, "АДМИНИСТРАТОР": true, BuiltinAdministrator: true, "root": false, "admin": false} {
+	for name, want := range map[string]bool{"administrator": true, "АДМИНИСТРАТОР": true, BuiltinAdministrator: true,
+		"root": false, "admin": false} {
 		if MayBeBuiltinAdministrator(name) != want {
 			t.Errorf("%s: %v", name, !want)
 		}

@@ -39,7 +39,8 @@ func TestPanicBecomesAnErrorWithoutItsValue(t *testing.T) {
 		if value != "" || !Panicked(err) || !strings.Contains(err.Error(), "reading "+name) || !strings.Contains(err.Error(), c.kind) {
 			t.Errorf("%s: %q, %v", name, value, err)
 		}
-		if log := out.String(); strings.Contains(log+err.Error(), secret) || !strings.Contains(log, "panicOnPurpose") || !strings.Contains(log, c.kind) {
+		if log := out.String(); strings.Contains(log+err.Error(), secret) || !strings.Contains(log, "panicOnPurpose") ||
+			!strings.Contains(log, c.kind) {
 			t.Errorf("%s: logged %s", name, log)
 		}
 	}

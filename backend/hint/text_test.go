@@ -27,7 +27,8 @@ func TestHint(t *testing.T) {
 		{New("read", "a"), "$1/", "vault read '$1/'a", "read a"},
 		{New("read", "accounts/c/i/two words"), "x/", "vault read x/accounts/c/i/'two words'", "read accounts/c/i/'two words'"},
 		{New("read", "accounts/c/i/jürgen"), "x/", "vault read x/accounts/c/i/jürgen", "read accounts/c/i/jürgen"},
-		{New("write", "import/c/i/u", "password="+File("new_password"), "it's"), "x/", `vault write x/import/c/i/u password=@new-password.txt 'it'\''s'`,
+		{New("write", "import/c/i/u", "password="+File("new_password"), "it's"), "x/",
+			`vault write x/import/c/i/u password=@new-password.txt 'it'\''s'`,
 			`write import/c/i/u password=@new-password.txt 'it'\''s'`},
 	} {
 		if got := c.hint.At(c.mount); got != c.want {
@@ -113,7 +114,8 @@ func TestTextIsStored(t *testing.T) {
 			t.Errorf("stored as %s (%v), want %s", raw, err, stored)
 		}
 		var again Text
-		if err := json.Unmarshal(raw, &again); err != nil || !again.Equal(text) || again.At("m/") != text.At("m/") || again.IsZero() != text.IsZero() {
+		if err := json.Unmarshal(raw, &again); err != nil || !again.Equal(text) || again.At("m/") != text.At("m/") ||
+			again.IsZero() != text.IsZero() {
 			t.Errorf("%s was read as %q (%v)", raw, again.At("m/"), err)
 		}
 	}
@@ -126,7 +128,8 @@ func TestTextIsStored(t *testing.T) {
 
 func TestTextsAreEqual(t *testing.T) {
 	a := Textf("see: %s", New("read", "a"))
-	for _, other := range []Text{{}, Plain("see: read a"), Textf("see: %s", New("read", "b")), Textf("see: %s.", New("read", "a")), Textf("look: %s", New("read", "a")),
+	for _, other := range []Text{{}, Plain("see: read a"), Textf("see: %s", New("read", "b")), Textf("see: %s.", New("read", "a")),
+		Textf("look: %s", New("read", "a")),
 		Textf("see: %s", New("read", "a", "wait=1s"))} {
 		if a.Equal(other) || other.Equal(a) {
 			t.Errorf("%q equals %q", a, other)

@@ -52,7 +52,8 @@ func DecryptInitial(key *PrivateKey, ciphertext string) (string, error) {
 		return "", ErrDecrypt
 	}
 	//lint:ignore SA1019 the same for staticcheck alone: clouds offer no other padding.
-	plaintext, err := rsa.DecryptPKCS1v15(nil, key.rsa, block) //nolint:staticcheck // SA1019: clouds encrypt initial passwords with this padding and offer no other.
+	//nolint:staticcheck // SA1019: clouds encrypt initial passwords with this padding and offer no other.
+	plaintext, err := rsa.DecryptPKCS1v15(nil, key.rsa, block)
 	defer clear(plaintext)
 	if err != nil || !isPassword(plaintext) {
 		return "", ErrDecrypt

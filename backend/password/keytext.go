@@ -104,7 +104,8 @@ func isJSON(text string) bool {
 func fromJSON(text string) (string, error) {
 	var answer any
 	if json.Unmarshal([]byte(text), &answer) != nil {
-		return "", errors.New("private_key is JSON that is damaged or cut short: give the private key in it alone, such as by: jq -r .KeyMaterial answer.json > key.pem")
+		return "", errors.New("private_key is JSON that is damaged or cut short: give the private key in it alone, such as by: jq -r " +
+			".KeyMaterial answer.json > key.pem")
 	}
 	keys := keysIn(answer)
 	switch {
@@ -114,7 +115,8 @@ func fromJSON(text string) (string, error) {
 		return "", errMoreKeys
 	}
 	if fields, ok := answer.(map[string]any); ok && fields["kty"] != nil {
-		return "", errors.New("private_key is a JSON Web Key; convert it with: step crypto jwk to-pem, or any other tool that writes PEM, then give that file")
+		return "", errors.New(
+			"private_key is a JSON Web Key; convert it with: step crypto jwk to-pem, or any other tool that writes PEM, then give that file")
 	}
 	return "", errors.New("private_key is JSON without a private key in it; the cloud shows a private key once, when it makes the key pair: " +
 		"aws ec2 create-key-pair --key-name NAME --query KeyMaterial --output text > key.pem")

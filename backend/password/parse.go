@@ -26,8 +26,9 @@ var (
 	ErrPassphraseWrong = errors.New("passphrase does not open private_key: it is wrong, or the key file is damaged")
 
 	errPassphraseUnneeded = errors.New("private_key is not encrypted: leave out the field passphrase")
-	errUnreadableKey      = errors.New("private_key cannot be read: the key is damaged or cut short; paste the whole file, or use private_key=@key.pem")
-	errInconsistentKey    = errors.New("private_key is not a valid RSA key: its numbers do not fit together")
+	errUnreadableKey      = errors.New(
+		"private_key cannot be read: the key is damaged or cut short; paste the whole file, or use private_key=@key.pem")
+	errInconsistentKey = errors.New("private_key is not a valid RSA key: its numbers do not fit together")
 
 	// ErrEncryption says that a private key is encrypted in a way that is not supported. Its way out makes
 	// new.pem, which has a passphrase.
@@ -145,7 +146,8 @@ func findPrivateKey(raw []byte) (*pem.Block, error) {
 
 // publicKeyPrefixes begin the texts that people take for a private key and that
 // are the public half.
-var publicKeyPrefixes = []string{"ssh-rsa ", "ssh-ed25519 ", "ssh-dss ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "---- BEGIN SSH2 PUBLIC KEY"}
+var publicKeyPrefixes = []string{"ssh-rsa ", "ssh-ed25519 ", "ssh-dss ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-",
+	"---- BEGIN SSH2 PUBLIC KEY"}
 
 // notPrivateKey explains what a text without a private key is. blocks are the
 // types of its PEM blocks.

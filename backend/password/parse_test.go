@@ -34,15 +34,18 @@ func TestParsePrivateKeyForms(t *testing.T) {
 		encrypted bool
 		begins    string
 	}{
-		"PKCS#1":                       {pkcs1, false, "RSA PRIVATE KEY"},
-		"PKCS#8":                       {convert("pkcs8", "-topk8", "-nocrypt"), false, "PRIVATE KEY"},
-		"legacy, AES-256":              {convert("rsa", "-traditional", "-aes256", "-passout", pass), true, "RSA PRIVATE KEY"},
-		"legacy, AES-128":              {convert("rsa", "-traditional", "-aes128", "-passout", pass), true, "RSA PRIVATE KEY"},
-		"legacy, triple DES":           {convert("rsa", "-traditional", "-des3", "-passout", pass), true, "RSA PRIVATE KEY"},
-		"PKCS#8, AES-256, SHA-256":     {convert("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", pass), true, typeEncryptedPKCS8},
-		"PKCS#8, AES-192, SHA-512":     {convert("pkcs8", "-topk8", "-v2", "aes-192-cbc", "-v2prf", "hmacWithSHA512", "-passout", pass), true, typeEncryptedPKCS8},
-		"PKCS#8, AES-128, SHA-1":       {convert("pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1", "-passout", pass), true, typeEncryptedPKCS8},
-		"PKCS#8, AES-256, SHA-384":     {convert("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA384", "-passout", pass), true, typeEncryptedPKCS8},
+		"PKCS#1":                   {pkcs1, false, "RSA PRIVATE KEY"},
+		"PKCS#8":                   {convert("pkcs8", "-topk8", "-nocrypt"), false, "PRIVATE KEY"},
+		"legacy, AES-256":          {convert("rsa", "-traditional", "-aes256", "-passout", pass), true, "RSA PRIVATE KEY"},
+		"legacy, AES-128":          {convert("rsa", "-traditional", "-aes128", "-passout", pass), true, "RSA PRIVATE KEY"},
+		"legacy, triple DES":       {convert("rsa", "-traditional", "-des3", "-passout", pass), true, "RSA PRIVATE KEY"},
+		"PKCS#8, AES-256, SHA-256": {convert("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", pass), true, typeEncryptedPKCS8},
+		"PKCS#8, AES-192, SHA-512": {convert("pkcs8", "-topk8", "-v2", "aes-192-cbc", "-v2prf", "hmacWithSHA512", "-passout", pass), true,
+			typeEncryptedPKCS8},
+		"PKCS#8, AES-128, SHA-1": {convert("pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1", "-passout", pass), true,
+			typeEncryptedPKCS8},
+		"PKCS#8, AES-256, SHA-384": {convert("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA384", "-passout", pass), true,
+			typeEncryptedPKCS8},
 		"PKCS#8, 600,000 rounds":       {convert("pkcs8", "-topk8", "-iter", "600000", "-passout", pass), true, typeEncryptedPKCS8},
 		"CRLF line ends":               {bytes.ReplaceAll(pkcs1, []byte("\n"), []byte("\r\n")), false, "RSA PRIVATE KEY"},
 		"text and a certificate first": {append(append([]byte("Bag Attributes\n"), certificate...), pkcs1...), false, "CERTIFICATE"},
@@ -87,7 +90,8 @@ func wantEncryptedKey(t *testing.T, text []byte, want Fingerprints) {
 	if got := mustParse(t, text, []byte(passphrase)).Fingerprints(); got != want {
 		t.Errorf("another key: %v", got)
 	}
-	for given, wantErr := range map[string]error{"": ErrPassphraseMissing, "\r\n": ErrPassphraseMissing, "wrong": ErrPassphraseWrong, "wrong\n": ErrPassphraseWrong} {
+	for given, wantErr := range map[string]error{"": ErrPassphraseMissing, "\r\n": ErrPassphraseMissing, "wrong": ErrPassphraseWrong,
+		"wrong\n": ErrPassphraseWrong} {
 		if _, err := ParsePrivateKey(text, []byte(given)); err != wantErr { //nolint:errorlint // The value itself is meant.
 			t.Errorf("passphrase %q: %v, want %v", given, err, wantErr)
 		}
@@ -106,7 +110,8 @@ func TestParsePrivateKeyManyWrongPassphrases(t *testing.T) {
 		"PKCS#8": openssl(t, nil, "pkcs8", "-topk8", "-iter", "1", "-passout", "pass:"+passphrase, "-in", source),
 	} {
 		for i := range 3000 {
-			if _, err := ParsePrivateKey(text, fmt.Appendf(nil, "wrong %d", i)); err != ErrPassphraseWrong { //nolint:errorlint // The value itself is meant.
+			//nolint:errorlint // The value itself is meant.
+			if _, err := ParsePrivateKey(text, fmt.Appendf(nil, "wrong %d", i)); err != ErrPassphraseWrong {
 				t.Fatalf("%s, wrong passphrase %d: %v", name, i, err)
 			}
 		}

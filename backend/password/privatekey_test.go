@@ -38,7 +38,8 @@ func TestPrivateKeyForms(t *testing.T) {
 	text := readTestdata(t, "openssh_clear.pem")
 	key := mustParse(t, text, nil)
 	// The line of ssh-keygen -y, by its beginning and its fingerprint.
-	if got := key.AuthorizedKey(); !strings.HasPrefix(got, "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCzC97yvTk9") || strings.ContainsAny(got, "\r\n") {
+	if got := key.AuthorizedKey(); !strings.HasPrefix(got, "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCzC97yvTk9") ||
+		strings.ContainsAny(got, "\r\n") {
 		t.Errorf("AuthorizedKey() = %q", got)
 	}
 	file := filepath.Join(t.TempDir(), "key.pem")

@@ -156,7 +156,8 @@ func (r Rules) checkCharacters(password, _ string) *RuleError {
 func (r Rules) checkClasses(password, _ string) *RuleError {
 	if classesIn([]byte(password)).count() < r.MinClasses {
 		return &RuleError{RuleClasses, fmt.Sprintf(
-			"must have characters of at least %d of the four classes: lower-case letters, upper-case letters, digits, special characters", r.MinClasses)}
+			"must have characters of at least %d of the four classes: lower-case letters, upper-case letters, digits, special characters",
+			r.MinClasses)}
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ func BenchmarkTransition(b *testing.B) {
 		{"disclosed", nil, protocol.VersionDisclosed{Nonce: "n", At: t0, Grant: &grant}},
 		{"revoked", both(readAgo(time.Minute), holding("n", 1, time.Minute)), protocol.LeaseRevoked{Nonce: "n", At: t0}},
 		{"begun", due(protocol.DueRevoked), protocol.RotationStarted{Password: "two", Attempt: sent("a")}},
-		{"promoted", rotating(acknowledged("a", "op")), protocol.OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, At: t0}},
+		{"promoted", rotating(acknowledged("a", "op")),
+			protocol.OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationSuccess}, At: t0}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			a := leasedAccount()
@@ -116,7 +117,8 @@ func BenchmarkAccounts(b *testing.B) {
 	const size = 100000
 	storage := &logical.InmemStorage{}
 	a := leasedAccount()
-	a.Facts = Facts{Name: "web-1", Platform: cloud.Linux, OSName: "Ubuntu Server 24.04 LTS 64bit", PrivateIP: "10.0.0.1", PublicIP: "192.0.2.1", LaunchTime: t0}
+	a.Facts = Facts{Name: "web-1", Platform: cloud.Linux, OSName: "Ubuntu Server 24.04 LTS 64bit", PrivateIP: "10.0.0.1",
+		PublicIP: "192.0.2.1", LaunchTime: t0}
 	for i := range size {
 		a.InstanceID = fmt.Sprintf("ins-%08d", i)
 		raw, err := json.Marshal(a)

@@ -48,7 +48,8 @@ func (c *claim) leave(a *Account) {
 	// A leased version that a client has been given is owed a rotation: it is not read again either.
 	cur := a.Current()
 	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
-	c.InitialOverwritten = c.InitialOverwritten || a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 || given || a.WasReset()
+	c.InitialOverwritten = c.InitialOverwritten || a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 ||
+		given || a.WasReset()
 	c.InitialRoles = c.InitialRoles.With(a.InitialRoles.Names()...)
 	for _, v := range a.Versions {
 		if v.Source == FromInitial {
@@ -171,14 +172,16 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 			continue
 		}
 		if !(b.Connection == claimed.Account.Connection || b.Place.MayTell(holder.Place)) {
-			return m, protocol.Errorf(Conflict, "user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
-				"if the server is this connection's, somebody with sudo may take it over: %s", b.Username, b.InstanceID, b.ID.ClaimHint())
+			return m, protocol.Errorf(Conflict,
+				"user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
+					"if the server is this connection's, somebody with sudo may take it over: %s", b.Username, b.InstanceID, b.ClaimHint())
 		}
 		of := "no role"
 		if holder.Role != "" {
 			of = "role " + holder.Role
 		}
-		held := protocol.Errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username, b.InstanceID, claimed.Account, of)
+		held := protocol.Errorf(Conflict, "user %s of instance %s is already account %s of %s; one account belongs to one role", b.Username,
+			b.InstanceID, claimed.Account, of)
 		held.Holder, held.HolderRole = claimed.Account, holder.Role
 		return m, held
 	}
@@ -216,7 +219,8 @@ func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (bin
 		return b, storageError("decoding the binding of", id, err)
 	}
 	if b.Schema > protocol.SchemaVersion {
-		return b, protocol.Errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that wrote it", id, b.Schema, protocol.SchemaVersion)
+		return b, protocol.Errorf(Unavailable, "the binding of account %s has schema %d, newer than %d: run the newer plugin version that "+
+			"wrote it", id, b.Schema, protocol.SchemaVersion)
 	}
 	return b, nil
 }

@@ -12,7 +12,8 @@ import (
 
 // bindingOn is a binding of a user of instance i-1, by a role of the connection's name.
 func bindingOn(connection, username string, platform cloud.Platform) Binding {
-	return Binding{ID: ID{Connection: connection, InstanceID: "i-1", Username: username}, Provider: "sim", Role: connection, Settings: staticSettings(), Facts: Facts{Platform: platform}}
+	return Binding{ID: ID{Connection: connection, InstanceID: "i-1", Username: username}, Provider: "sim", Role: connection,
+		Settings: staticSettings(), Facts: Facts{Platform: platform}}
 }
 
 // TestOneUserOneAccount: whatever is known of a platform when, no user of a server gets a second account.
@@ -25,20 +26,23 @@ func TestOneUserOneAccount(t *testing.T) {
 		refused              bool
 	}
 	for name, steps := range map[string][]step{
-		"unknown, then Linux, one name":          {{"one", "Build", unknown, false}, {"two", "Build", cloud.Linux, true}},
-		"unknown, then Windows, one name":        {{"one", "Build", unknown, false}, {"two", "Build", cloud.Windows, true}},
-		"Linux, then unknown, one name":          {{"one", "Build", cloud.Linux, false}, {"two", "Build", unknown, true}},
-		"Linux, then Windows, one name":          {{"one", "Build", cloud.Linux, false}, {"two", "Build", cloud.Windows, true}},
-		"Windows, then Linux, one name":          {{"one", "Build", cloud.Windows, false}, {"two", "Build", cloud.Linux, true}},
-		"unknown, then Linux, other case":        {{"one", "Build", unknown, false}, {"two", "build", cloud.Linux, true}},
-		"Linux, then unknown, other case":        {{"one", "Build", cloud.Linux, false}, {"two", "build", unknown, true}},
-		"Linux, then Windows, other case":        {{"one", "build", cloud.Linux, false}, {"two", "BUILD", cloud.Windows, true}},
-		"Windows, other case":                    {{"one", "Administrator", cloud.Windows, false}, {"two", "administrator", cloud.Windows, true}},
-		"Linux, other case: two users":           {{"one", "Build", cloud.Linux, false}, {"two", "build", cloud.Linux, false}},
-		"of one connection too":                  {{"one", "Build", unknown, false}, {"one", "build", cloud.Linux, true}},
-		"unknown turns out to be Linux":          {{"one", "Build", unknown, false}, {"one", "Build", cloud.Linux, false}, {"two", "build", cloud.Linux, false}},
-		"Linux turns out to be Windows":          {{"one", "Build", cloud.Linux, false}, {"one", "Build", cloud.Windows, false}, {"two", "build", cloud.Linux, true}},
-		"two on Linux, and a third of one's own": {{"one", "Build", cloud.Linux, false}, {"two", "build", cloud.Linux, false}, {"three", "build", cloud.Linux, true}, {"four", "BUILD", cloud.Windows, true}},
+		"unknown, then Linux, one name":   {{"one", "Build", unknown, false}, {"two", "Build", cloud.Linux, true}},
+		"unknown, then Windows, one name": {{"one", "Build", unknown, false}, {"two", "Build", cloud.Windows, true}},
+		"Linux, then unknown, one name":   {{"one", "Build", cloud.Linux, false}, {"two", "Build", unknown, true}},
+		"Linux, then Windows, one name":   {{"one", "Build", cloud.Linux, false}, {"two", "Build", cloud.Windows, true}},
+		"Windows, then Linux, one name":   {{"one", "Build", cloud.Windows, false}, {"two", "Build", cloud.Linux, true}},
+		"unknown, then Linux, other case": {{"one", "Build", unknown, false}, {"two", "build", cloud.Linux, true}},
+		"Linux, then unknown, other case": {{"one", "Build", cloud.Linux, false}, {"two", "build", unknown, true}},
+		"Linux, then Windows, other case": {{"one", "build", cloud.Linux, false}, {"two", "BUILD", cloud.Windows, true}},
+		"Windows, other case":             {{"one", "Administrator", cloud.Windows, false}, {"two", "administrator", cloud.Windows, true}},
+		"Linux, other case: two users":    {{"one", "Build", cloud.Linux, false}, {"two", "build", cloud.Linux, false}},
+		"of one connection too":           {{"one", "Build", unknown, false}, {"one", "build", cloud.Linux, true}},
+		"unknown turns out to be Linux": {{"one", "Build", unknown, false}, {"one", "Build", cloud.Linux, false},
+			{"two", "build", cloud.Linux, false}},
+		"Linux turns out to be Windows": {{"one", "Build", cloud.Linux, false}, {"one", "Build", cloud.Windows, false},
+			{"two", "build", cloud.Linux, true}},
+		"two on Linux, and a third of one's own": {{"one", "Build", cloud.Linux, false}, {"two", "build", cloud.Linux, false},
+			{"three", "build", cloud.Linux, true}, {"four", "BUILD", cloud.Windows, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := New(Options{Storage: &logical.InmemStorage{}})
@@ -103,7 +107,8 @@ func knowing(t *testing.T, c *Core, connection string, at Place) *Account {
 		t.Fatal(err)
 	}
 	e := c.entry(b.ID)
-	for _, ev := range []protocol.Event{protocol.InitialPasswordRead{Password: "first", At: t0, Place: at}, protocol.VersionDisclosed{Reader: Reader{Role: b.Role}, At: t0}} {
+	for _, ev := range []protocol.Event{protocol.InitialPasswordRead{Password: "first", At: t0, Place: at},
+		protocol.VersionDisclosed{Reader: Reader{Role: b.Role}, At: t0}} {
 		if _, err := c.update(t.Context(), e, ev); err != nil {
 			t.Fatal(err)
 		}

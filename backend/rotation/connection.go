@@ -160,13 +160,15 @@ type lookAnswer struct {
 // record asks for the operation record of one instance. Questions that come while a request is under
 // way or waits for the limiter go out together, in the cloud's batches; where the cloud takes one at a time
 // they go out side by side.
-func (c *Core) record(ctx context.Context, n *connectionState, r cloud.PasswordResetter, timeout time.Duration, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
+func (c *Core) record(ctx context.Context, n *connectionState, r cloud.PasswordResetter, timeout time.Duration,
+	ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
 	if pollBatch(r) == 1 {
 		call, cancel := context.WithTimeout(ctx, timeout+limiterTimeout)
 		defer cancel()
-		records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for an operation record", func() (map[string]cloud.ResetRecord, error) {
-			return r.ResetRecords(call, []cloud.ResetRef{ref})
-		})
+		records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for an operation record",
+			func() (map[string]cloud.ResetRecord, error) {
+				return r.ResetRecords(call, []cloud.ResetRef{ref})
+			})
 		n.breaker.reportCall(ctx, c.opts.Now(), err)
 		c.opts.turn(ctx, ID{Connection: n.name, InstanceID: ref.InstanceID, Username: ""})
 		rec, ok := records[ref.InstanceID]
@@ -186,7 +188,8 @@ func (c *Core) record(ctx context.Context, n *connectionState, r cloud.PasswordR
 		c.opts.turn(ctx, ID{Connection: n.name, InstanceID: ref.InstanceID, Username: ""})
 		return a.record, a.found, a.err
 	case <-ctx.Done():
-		return cloud.ResetRecord{}, false, &cloud.Error{Kind: cloud.Unavailable, Err: ctx.Err(), Message: "the operation record was not waited for"}
+		return cloud.ResetRecord{}, false, &cloud.Error{Kind: cloud.Unavailable, Err: ctx.Err(),
+			Message: "the operation record was not waited for"}
 	}
 }
 
@@ -245,9 +248,10 @@ func (c *Core) askFor(n *connectionState, now []look) {
 		refs[i] = l.ref
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, now[0].timeout+limiterTimeout)
-	records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for operation records", func() (map[string]cloud.ResetRecord, error) {
-		return now[0].resetter.ResetRecords(ctx, refs)
-	})
+	records, err := guard.Get(c.opts.Logger, "asking connection "+n.name+" for operation records",
+		func() (map[string]cloud.ResetRecord, error) {
+			return now[0].resetter.ResetRecords(ctx, refs)
+		})
 	cancel()
 	n.breaker.reportCall(c.ctx, c.opts.Now(), err)
 	for _, l := range now {

@@ -53,7 +53,8 @@ func TestSingleLooksGoOutSideBySide(t *testing.T) {
 		for i := range 50 {
 			wg.Go(func() {
 				id := fmt.Sprintf("i-%d", i)
-				if rec, found, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: id}); err != nil || !found || rec.OperationID != "of "+id {
+				if rec, found, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: id}); err != nil || !found ||
+					rec.OperationID != "of "+id {
 					t.Errorf("%s: got %+v, %v, %v", id, rec, found, err)
 				}
 			})

@@ -120,7 +120,8 @@ func New(o Options) *Core {
 	clock := newClock(o.Now, time.Now)
 	o.Now = clock.now
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Core{opts: o, clock: clock, entries: map[ID]*entry{}, conns: map[string]*connectionState{}, queues: map[string]*queue{}, bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
+	return &Core{opts: o, clock: clock, entries: map[ID]*entry{}, conns: map[string]*connectionState{}, queues: map[string]*queue{},
+		bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
 }
 
 func randomID() (string, error) {
@@ -256,8 +257,8 @@ func (c *Core) load(ctx context.Context, e *entry) error {
 }
 
 // update applies an event to the current record and writes the result, in one write, which may hold
-// other clients' changes too (see coalesce.go). It returns the record as it is then; with ErrNoChange or ErrStale too. A failed write may have landed, so the
-// record is read again before anybody uses it. The caller does not hold e.mu.
+// other clients' changes too (see coalesce.go). It returns the record as it is then; with ErrNoChange or ErrStale too. A
+// failed write may have landed, so the record is read again before anybody uses it. The caller does not hold e.mu.
 func (c *Core) update(ctx context.Context, e *entry, ev protocol.Event) (*Account, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -134,7 +134,8 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID, by Reader) (*
 		return nil, e.nextChange(), c.explainMember(id, err)
 	}
 	var grant protocol.Grant
-	ev := protocol.MemberDisclosed{Batch: member.Current().Batch, VersionDisclosed: protocol.VersionDisclosed{Reader: by, At: c.opts.Now(), Grant: &grant}}
+	ev := protocol.MemberDisclosed{Batch: member.Current().Batch, VersionDisclosed: protocol.VersionDisclosed{Reader: by, At: c.opts.Now(),
+		Grant: &grant}}
 	if e.rec.Settings.Mode == Leased {
 		if ev.Nonce, err = c.opts.NewID(); err != nil {
 			return nil, nil, err

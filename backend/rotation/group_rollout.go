@@ -248,7 +248,8 @@ func (e *entry) nextLook() time.Time {
 }
 
 // sendTogether sends a group's value in one joint request to as many members as that takes.
-func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connectionState, live *Connection,
+	r cloud.PasswordResetter) error {
 	plan, err := c.rollout(ctx, g, r)
 	if err != nil {
 		return err
@@ -264,11 +265,13 @@ func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connec
 		e.together = len(next) < len(plan.Together)
 		e.pollAt = c.opts.Now().Add(protocol.RolloutInterval) // some may be held back, which changes no record
 	}()
-	return c.sendBatch(ctx, next, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place}, g.Settings.ResetMethod, n, live, r)
+	return c.sendBatch(ctx, next, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place},
+		g.Settings.ResetMethod, n, live, r)
 }
 
 // sendMember sends its group's value to one member, which has come to its turn in the connection's queue.
-func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, n *connectionState, live *Connection,
+	r cloud.PasswordResetter) error {
 	if joint(r, rec) && rec.Backoff == nil {
 		return nil // the connection was not known when this was planned
 	}
@@ -293,7 +296,8 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 	if err != nil {
 		return err
 	}
-	next, err := c.update(ctx, e, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place, Attempt: t.Attempt})
+	next, err := c.update(ctx, e, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place,
+		Attempt: t.Attempt})
 	if errors.Is(err, protocol.ErrStale) {
 		return nil
 	}
@@ -329,7 +333,8 @@ type part struct {
 // sendBatch looks at each account's instance, then records the value and an attempt in each account, and
 // only then sends one request for those that were recorded. What is known of the request then is
 // recorded in each of them. All looks come before the first record, since an attempt may not wait long.
-func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.MemberJoined, method string, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.MemberJoined, method string, n *connectionState,
+	live *Connection, r cloud.PasswordResetter) error {
 	defer func() {
 		for _, m := range members {
 			c.leaveTurn(c.entry(m.ID))

@@ -15,14 +15,16 @@ import (
 // not that of a group's member, since replacing it would reset all the others.
 func TestFailingMemberKeepsTheBatch(t *testing.T) {
 	for _, shared := range []bool{true, false} {
-		a := &Account{ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Role: "role", Settings: Settings{CanReset: true, SharedPassword: shared}, Due: &protocol.Due{Reason: protocol.DueManual}}
+		a := &Account{ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Role: "role",
+			Settings: Settings{CanReset: true, SharedPassword: shared}, Due: &protocol.Due{Reason: protocol.DueManual}}
 		for i := range 4 {
 			id := string(rune('a' + i))
 			var ev protocol.Event = protocol.AttemptRepeated{Attempt: protocol.Attempt{ID: id}}
 			if i == 0 {
 				ev = protocol.RotationStarted{Password: "pw", Batch: map[bool]string{true: "batch"}[shared], Attempt: protocol.Attempt{ID: id}}
 			}
-			for _, ev := range []protocol.Event{ev, protocol.AttemptAccepted{Attempt: id, RequestID: "op-" + id}, protocol.OperationObserved{Record: cloud.ResetRecord{OperationID: "op-" + id, State: cloud.OperationFailed}}} {
+			for _, ev := range []protocol.Event{ev, protocol.AttemptAccepted{Attempt: id, RequestID: "op-" + id},
+				protocol.OperationObserved{Record: cloud.ResetRecord{OperationID: "op-" + id, State: cloud.OperationFailed}}} {
 				next, err := protocol.Transition(a, ev)
 				if err != nil {
 					if !shared && i == 3 && errors.Is(err, protocol.ErrStale) {
@@ -43,14 +45,17 @@ func TestFailingMemberKeepsTheBatch(t *testing.T) {
 // max_ttl, even if the others never get it.
 func TestBatchHandedOutEarlyEndsInTime(t *testing.T) {
 	start := at(t, "2026-01-01T00:00:00Z")
-	g := &Account{ID: GroupID("conn", "role"), Role: "role", Due: &protocol.Due{Reason: protocol.DueFirst}, Pending: &protocol.Pending{Password: "pw", Batch: "b"},
+	g := &Account{ID: GroupID("conn", "role"), Role: "role", Due: &protocol.Due{Reason: protocol.DueFirst},
+		Pending:  &protocol.Pending{Password: "pw", Batch: "b"},
 		Settings: Settings{Mode: Leased, SharedPassword: true, CanReset: true, TTL: 5 * time.Minute, MaxTTL: 10 * time.Minute}}
 	for _, c := range []struct {
 		after time.Duration
 		ttl   time.Duration // 0: refused
 	}{{0, 5 * time.Minute}, {7 * time.Minute, 3 * time.Minute}, {10 * time.Minute, 0}, {30 * time.Minute, 0}} {
 		var grant protocol.Grant
-		next, err := protocol.Transition(g, protocol.MemberDisclosed{Batch: "b", VersionDisclosed: protocol.VersionDisclosed{Nonce: c.after.String(), At: start.Add(c.after), Grant: &grant}})
+		next, err := protocol.Transition(g,
+			protocol.MemberDisclosed{Batch: "b", VersionDisclosed: protocol.VersionDisclosed{Nonce: c.after.String(), At: start.Add(c.after),
+				Grant: &grant}})
 		if c.ttl == 0 {
 			var refused *Error
 			if !errors.As(err, &refused) || refused.Kind != NotReadable {

@@ -10,7 +10,8 @@ import (
 // Renew extends a lease (rule 12) that Vault issued at issued; increment is what the client asked
 // for, which beats the TTL in Vault. It returns the TTL from now on and the maximum TTL counted from
 // issued, which is what Vault caps the increment with.
-func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, increment time.Duration) (ttl, maxTTL time.Duration, err error) {
+func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, increment time.Duration) (ttl, maxTTL time.Duration,
+	err error) {
 	var grant protocol.Grant
 	clock := c.clock.read()
 	err = c.updateCoalesced(ctx, c.entry(lease.ID), protocol.LeaseRenewed{Lease: lease, Issued: issued, Increment: increment, At: clock.Now,

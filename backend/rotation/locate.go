@@ -68,7 +68,8 @@ func (c *Core) relocate(ctx context.Context, e *entry, m *protocol.PlaceChanged)
 	e.mu.Lock()
 	if e.rec != nil && !m.Place.Same(e.rec.Place) {
 		e.missedSince = time.Time{}
-		c.opts.Logger.Info("the account's connection leads to another place", "account", e.id.String(), "place", string(m.Place), "before", string(e.rec.Place))
+		c.opts.Logger.Info("the account's connection leads to another place", "account", e.id.String(), "place", string(m.Place), "before",
+			string(e.rec.Place))
 	}
 	e.mu.Unlock()
 	return c.apply(ctx, e, *m)

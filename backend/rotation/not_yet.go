@@ -18,8 +18,9 @@ func (c *Core) notYet(rec *Account, provider cloud.Provider, usual time.Duration
 	not.Message = hint.Textf("instance %s has no initial password yet", rec.InstanceID)
 	launched := rec.Facts.LaunchTime
 	if launched.IsZero() {
-		not.Message = not.Message.Add(hint.Textf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s",
-			usual, rec.WhyNoInitialPassword(provider)))
+		not.Message = not.Message.Add(
+			hint.Textf("; the cloud says that it may take %s after launch, and does not tell when that was; if it was earlier, %s",
+				usual, rec.WhyNoInitialPassword(provider)))
 		return not
 	}
 	age := max(c.opts.Now().Sub(launched), 0).Round(time.Second) // the cloud's clock may be ahead

@@ -36,19 +36,23 @@ func TestMissingInitialPasswordIsExplainedByAge(t *testing.T) {
 		never     []string
 		retryFast bool
 	}{
-		"young": {now.Add(-3 * time.Minute), false, cloud.MethodCommand, []string{"launched 3m0s ago", "may take 15m0s"}, []string{"Sysprep", "import/"}, true},
-		"late":  {now.Add(-29 * time.Minute), false, "", []string{"launched 29m0s ago"}, []string{"Sysprep"}, true},
+		"young": {now.Add(-3 * time.Minute), false, cloud.MethodCommand, []string{"launched 3m0s ago", "may take 15m0s"},
+			[]string{"Sysprep", "import/"}, true},
+		"late": {now.Add(-29 * time.Minute), false, "", []string{"launched 29m0s ago"}, []string{"Sysprep"}, true},
 		"of three days, import only": {now.Add(-72 * time.Hour), false, "",
-			[]string{"launched 72h0m0s ago", "To wait longer hardly helps", "without Sysprep", "vault write m/import/conn/i-1/Administrator password=@password.txt"}, []string{"reset_method", "rotate-role"}, false},
+			[]string{"launched 72h0m0s ago", "To wait longer hardly helps", "without Sysprep",
+				"vault write m/import/conn/i-1/Administrator password=@password.txt"}, []string{"reset_method", "rotate-role"}, false},
 		"of three days, could reset": {now.Add(-72 * time.Hour), false, cloud.MethodCommand,
-			[]string{"without Sysprep", "import/", "vault write m/roles/win reset_method=command, then: vault write -force m/rotate-role/win/i-1"}, nil, false},
+			[]string{"without Sysprep", "import/", "vault write m/roles/win reset_method=command, then: vault write -force m/rotate-role/win/i-1"},
+			nil, false},
 		"of three days, resets": {now.Add(-72 * time.Hour), true, cloud.MethodAPI,
 			[]string{"without Sysprep", "import/", "vault write -force m/rotate-role/win/i-1"}, []string{"reset_method="}, false},
 		"of the future": {now.Add(time.Hour), false, "", []string{"launched 0s ago"}, []string{"Sysprep", "-1h"}, true},
 		"of no time":    {time.Time{}, false, "", []string{"does not tell when that was", "without Sysprep", "import/"}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rec := &Account{ID: ID{Connection: "conn", InstanceID: "i-1", Username: "Administrator"}, Role: "win", Facts: Facts{LaunchTime: x.launched}, Settings: Settings{CanReset: x.canReset, Source: FromInitial}}
+			rec := &Account{ID: ID{Connection: "conn", InstanceID: "i-1", Username: "Administrator"}, Role: "win",
+				Facts: Facts{LaunchTime: x.launched}, Settings: Settings{CanReset: x.canReset, Source: FromInitial}}
 			err := c.notYet(rec, explaining{method: x.method}, usual)
 			not, ok := err.(*Error) //nolint:errorlint // The value itself is meant.
 			if !ok || not.Kind != NotReadable || not.Poll == 0 || (not.RetryAfter <= 45*time.Second) != x.retryFast {

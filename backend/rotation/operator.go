@@ -53,9 +53,11 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait 
 	case e.rec == nil:
 		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
 	case reason == protocol.DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.IsGroup():
-		return nil, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id, e.rec.Role)
+		return nil, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id,
+			e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return nil, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.ImportHint())
+		return nil, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset "+
+			"passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.ImportHint())
 	}
 	asked := reason == protocol.DueManual
 	if len(e.rec.Versions) == 0 {
@@ -120,7 +122,8 @@ func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation boo
 	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
 		v := a.Version(version)
 		if v == nil {
-			return "", "", protocol.Errorf(NotFound, "account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.VersionsHint())
+			return "", "", protocol.Errorf(NotFound,
+				"account %s has no version %d (it may have been pruned, see max_versions); for those that it has: %s", id, version, id.VersionsHint())
 		}
 		return v.Password, v.Source, nil
 	})
@@ -170,7 +173,8 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 	case v == nil:
 		return nil, protocol.Errorf(NotFound, "account %s has no version %d; for those that it has: %s", id, version, id.VersionsHint())
 	case a.Settings.Mode == Leased && v.Number == a.Current().Number:
-		return nil, protocol.Errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version, a.ReadHint())
+		return nil, protocol.Errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version,
+			a.ReadHint())
 	}
 	out := *v
 	return &out, nil

@@ -14,7 +14,8 @@ import (
 
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
 // and whether the attempt makes sense now. The caller ends the account's turn with leaveTurn.
-func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, live *Connection, r cloud.PasswordResetter) (operation string, ok bool, err error) {
+func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, live *Connection, r cloud.PasswordResetter) (operation string,
+	ok bool, err error) {
 	// The turn begins before the look, so that no other account's reset comes between the look and the attempt.
 	if ok, err := c.takeTurn(ctx, e, r.ResetTraits().Serial); !ok {
 		return "", false, err // the end of the other's is planned for
@@ -29,7 +30,8 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, liv
 	}
 	c.present(e)
 	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
-		c.delayFor(e, protocol.ForOperation, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for", e.id.InstanceID))
+		c.delayFor(e, protocol.ForOperation, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for",
+			e.id.InstanceID))
 		return "", false, nil
 	}
 	return rec.OperationID, true, nil
@@ -97,17 +99,20 @@ func shownInstead(r cloud.ResetRecord, requestID, secret string) string {
 		return fmt.Sprintf("the cloud accepted the reset as %s, the id of an operation that it had shown before", own)
 	}
 	state := cmp.Or(text.Line(string(r.State), maxID, secret), "no state")
-	return fmt.Sprintf("the cloud shows operation %s (%s) and not the outcome of the reset that it accepted as %s", text.Line(r.OperationID, maxID, secret), state, own)
+	return fmt.Sprintf("the cloud shows operation %s (%s) and not the outcome of the reset that it accepted as %s",
+		text.Line(r.OperationID, maxID, secret), state, own)
 }
 
 // warnUnshown tells that an attempt's outcome will not be shown.
 func (c *Core) warnUnshown(a *Account) {
 	b := a.Pending.Brake
 	if !a.Braked() {
-		c.opts.Logger.Warn("the outcome of a reset is not shown; the same password will be sent again", "account", a.String(), "shown", b.Shown.String(), "attempts", b.Unshown)
+		c.opts.Logger.Warn("the outcome of a reset is not shown; the same password will be sent again", "account", a.String(), "shown",
+			b.Shown.String(), "attempts", b.Unshown)
 		return
 	}
-	c.opts.Logger.Error("account is braked: the cloud does not show what became of its resets", "account", a.String(), "shown", b.Shown.String(),
+	c.opts.Logger.Error("account is braked: the cloud does not show what became of its resets", "account", a.String(), "shown",
+		b.Shown.String(),
 		"attempts", b.Unshown, "not_before", b.NotBefore.UTC().Format(time.RFC3339))
 }
 
@@ -131,7 +136,8 @@ func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Pla
 	again := !terminated && time.Since(e.missedSince) < MissApart
 	e.mu.Unlock()
 	if again {
-		c.delay(e, cloud.Errorf(cloud.NotFound, "the cloud does not show instance %s; since a list may be incomplete for some time, it is asked again", e.id.InstanceID))
+		c.delay(e, cloud.Errorf(cloud.NotFound,
+			"the cloud does not show instance %s; since a list may be incomplete for some time, it is asked again", e.id.InstanceID))
 		return nil
 	}
 	c.present(e)

@@ -62,7 +62,8 @@ func (c *Core) Read(ctx context.Context, id ID, by Reader, wait time.Duration) (
 }
 
 // waitFor repeats a read that cannot be answered yet, for up to wait, whenever the record changes.
-func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try func(*entry) (*Answer, <-chan struct{}, error)) (*Answer, error) {
+func (c *Core) waitFor(ctx context.Context, e *entry, wait time.Duration, try func(*entry) (*Answer, <-chan struct{}, error)) (*Answer,
+	error) {
 	deadline := time.Now().Add(wait)
 	for {
 		answer, changed, err := try(e)
@@ -172,7 +173,8 @@ func (c *Core) startFirst(ctx context.Context, e *entry) error {
 	if !e.rec.WantsFirst() {
 		return nil
 	}
-	if _, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: protocol.DueFirst, At: c.opts.Now()}); err != nil && !errors.Is(err, protocol.ErrNoChange) {
+	if _, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: protocol.DueFirst, At: c.opts.Now()}); err != nil &&
+		!errors.Is(err, protocol.ErrNoChange) {
 		return err
 	}
 	c.hurry(e)
@@ -225,7 +227,8 @@ func (c *Core) explainMember(id ID, err error) error {
 
 // answer is what a client is given: under a lease exactly if one was granted, whatever the settings are by now.
 func answerOf(a *Account, grant protocol.Grant) *Answer {
-	r := &Answer{ID: a.ID, Version: *a.Current(), Facts: a.FactsFor(a.Current()), Elsewhere: a.CurrentElsewhere(), Settings: a.Settings, LastRotation: a.LastRotation, NextRotation: a.NextRotation}
+	r := &Answer{ID: a.ID, Version: *a.Current(), Facts: a.FactsFor(a.Current()), Elsewhere: a.CurrentElsewhere(), Settings: a.Settings,
+		LastRotation: a.LastRotation, NextRotation: a.NextRotation}
 	if grant.Nonce != "" {
 		r.Lease = &grant
 	}
@@ -269,7 +272,8 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 			return c.stillThere(e)
 		}
 		if e.fetching != nil {
-			return &Error{Kind: NotReadable, RetryAfter: initialPoll, Poll: initialPoll, Message: hint.Textf("the initial password of account %s is being read", e.id)}
+			return &Error{Kind: NotReadable, RetryAfter: initialPoll, Poll: initialPoll,
+				Message: hint.Textf("the initial password of account %s is being read", e.id)}
 		}
 	}
 	done := make(chan struct{})

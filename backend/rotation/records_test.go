@@ -17,7 +17,8 @@ var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // leasedAccount is a leased account at rest that nobody has read yet.
 func leasedAccount() *Account {
-	return &Account{Schema: protocol.SchemaVersion, ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Provider: "sim", Role: "web", Settings: leasedSettings(),
+	return &Account{Schema: protocol.SchemaVersion, ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Provider: "sim",
+		Role: "web", Settings: leasedSettings(),
 		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Verified: true}},
 		LastVersion: 1, LastRotation: t0.Add(-time.Hour), LastReset: t0.Add(-time.Hour), InitialOverwritten: true}
 }
@@ -102,7 +103,8 @@ func holding(nonce string, version int, left time.Duration) func(*Account) {
 }
 
 func leasedSettings() Settings {
-	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10, CanReset: true}
+	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10,
+		CanReset: true}
 }
 
 func with(s Settings, change func(*Settings)) Settings {

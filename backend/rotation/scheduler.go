@@ -288,7 +288,8 @@ func (c *Core) serve(q *queue, e *entry, remote bool) {
 	defer c.wg.Done()
 	c.opts.turn(c.ctx, e.id)
 	err := guard.Do(c.opts.Logger, "a step of account "+e.id.String(), func() error { return c.work(c.ctx, e, remote) })
-	if err = guard.Do(c.opts.Logger, "the plan of account "+e.id.String(), func() error { c.putBack(q, e, remote, err); return nil }); err != nil {
+	if err = guard.Do(c.opts.Logger, "the plan of account "+e.id.String(),
+		func() error { c.putBack(q, e, remote, err); return nil }); err != nil {
 		c.delayPanicked(e, err)
 	}
 	q.poke()
@@ -340,7 +341,8 @@ func (c *Core) delayPanicked(e *entry, err error) {
 func (c *Core) delayPanickedLocked(e *entry, err error) {
 	e.panics++
 	e.rec, e.loaded = nil, false
-	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(protocol.BackoffDelay(e.panics, protocol.MaxBackoff, c.opts.Random())), Cause: protocol.ForBackoff}
+	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(protocol.BackoffDelay(e.panics, protocol.MaxBackoff, c.opts.Random())),
+		Cause: protocol.ForBackoff}
 	e.delayCause = hint.Of(err)
 	c.scheduleAt(e, protocol.StepNone, e.delayed.Until)
 }
@@ -381,7 +383,8 @@ func (c *Core) loadOnce(ctx context.Context) error {
 		readers.Go(func() {
 			defer func() { <-free }()
 			c.opts.turn(ctx, id)
-			if err := guard.Do(c.opts.Logger, "the plan of account "+id.String(), func() error { c.loadAndSchedule(ctx, id); return nil }); err != nil {
+			if err := guard.Do(c.opts.Logger, "the plan of account "+id.String(),
+				func() error { c.loadAndSchedule(ctx, id); return nil }); err != nil {
 				c.delayPanicked(c.entry(id), err)
 			}
 		})

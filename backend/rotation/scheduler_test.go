@@ -58,7 +58,8 @@ func TestBegunPassOthers(t *testing.T) {
 		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "begun"}}, protocol.StepPoll, past)
 	}
 	for i := range 2 {
-		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "other"}}, protocol.StepBegin, past.Add(-time.Hour)) // for longer
+		// for longer
+		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "other"}}, protocol.StepBegin, past.Add(-time.Hour))
 	}
 	q, others := c.queue("conn"), []int{}
 	for turn := range 3*maxBegun + 2 {
@@ -229,7 +230,8 @@ func TestRunningOperationsDoNotHoldOthersUp(t *testing.T) {
 			if l != last {
 				due(protocol.DueRevoked)(a)
 				a.Leases = nil
-				a.Pending = &protocol.Pending{Password: "new", Created: time.Now(), Tried: 1, Attempts: []protocol.Attempt{{ID: "a", Method: a.Settings.ResetMethod, RequestID: "slow", SeenOperation: "none"}}}
+				a.Pending = &protocol.Pending{Password: "new", Created: time.Now(), Tried: 1,
+					Attempts: []protocol.Attempt{{ID: "a", Method: a.Settings.ResetMethod, RequestID: "slow", SeenOperation: "none"}}}
 				w.cloud.servers[a.InstanceID].commands["slow"] = cloud.ResetRecord{OperationID: "slow", State: cloud.OperationRunning}
 			}
 			w.put(t, a)

@@ -66,7 +66,8 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connectionS
 
 // ready finds out whether an attempt makes sense now, and gets what it needs: the operation that the cloud
 // shows before it, and what the reset method asked for. The caller ends the account's turn with leaveTurn.
-func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
+func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection,
+	r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
 	if operation, ok, err = c.seenBefore(ctx, e, n, live, r); !ok {
 		return "", "", false, err
 	}
@@ -153,7 +154,8 @@ func resetOf(a *Account, value, prepared string) cloud.Reset {
 }
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
-func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connectionState, live *Connection,
+	r cloud.PasswordResetter) error {
 	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, live, r)
 }
 
@@ -165,7 +167,8 @@ type outcome struct {
 }
 
 // call waits for the limiter and sends one reset request, signed then. Past sendBy it sends nothing.
-func (c *Core) call(ctx context.Context, n *connectionState, live *Connection, r cloud.PasswordResetter, reset cloud.Reset, sendBy time.Time) outcome {
+func (c *Core) call(ctx context.Context, n *connectionState, live *Connection, r cloud.PasswordResetter, reset cloud.Reset,
+	sendBy time.Time) outcome {
 	ctx = cloud.WithSendDeadline(ctx, sendBy)
 	wait, cancel := context.WithDeadline(ctx, sendBy)
 	err := n.limiter.Wait(wait, r.ResetTraits().Action)
@@ -176,14 +179,16 @@ func (c *Core) call(ctx context.Context, n *connectionState, live *Connection, r
 	call, cancel := context.WithTimeout(ctx, live.RequestTimeout)
 	defer cancel()
 	// A panic may have come after the request was sent: its outcome is unknown.
-	started, err := guard.Get(c.opts.Logger, "a reset at connection "+n.name, func() (cloud.ResetStarted, error) { return r.StartReset(call, reset) })
+	started, err := guard.Get(c.opts.Logger, "a reset at connection "+n.name,
+		func() (cloud.ResetStarted, error) { return r.StartReset(call, reset) })
 	n.breaker.reportCall(ctx, c.opts.Now(), err)
 	return outcome{sent: true, started: started, err: err}
 }
 
 // conclude records what is known of an account's attempt. shared says that the request named other
 // accounts too, so that a refusal may be about one of those.
-func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.Attempt, o outcome, shared bool, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.Attempt, o outcome, shared bool, live *Connection,
+	r cloud.PasswordResetter) error {
 	if !o.sent {
 		return c.recordOutcome(ctx, e, protocol.AttemptNotSent{Attempt: t.ID})
 	}

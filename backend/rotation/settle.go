@@ -111,7 +111,8 @@ func (c *Core) settle(ctx context.Context, e *entry, rec *Account, s protocol.Pl
 			c.clearDelay(e)
 		}
 	case unknown != "":
-		c.delay(e, fmt.Errorf("the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", unknown))
+		c.delay(e, fmt.Errorf(
+			"the account has an open attempt by the reset method %q, which this plugin version does not have; run the one that made it", unknown))
 	}
 	return nil
 }

@@ -63,7 +63,8 @@ func (w *world) checkStored(id ID) {
 	// Before the first reset is confirmed the cloud itself has the initial password.
 	a := w.record(id)
 	w.cloud.locked(func() {
-		excused = s.initial == has && (a == nil || !a.InitialOverwritten && !slices.ContainsFunc(a.Versions, func(v Version) bool { return v.Place != lying }))
+		excused = s.initial == has &&
+			(a == nil || !a.InitialOverwritten && !slices.ContainsFunc(a.Versions, func(v Version) bool { return v.Place != lying }))
 	})
 	if !excused {
 		w.violation("I1", "server %s has %s, which is not in storage: %s", id.InstanceID, has, describe(a))

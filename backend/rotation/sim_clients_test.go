@@ -127,7 +127,8 @@ func (w *world) revoked(l *simLease, after *Account) {
 			return
 		}
 	}
-	if after != nil && after.Current() != nil && after.Current().Password == l.password && after.Due != nil && after.Due.Reason.ForbidsReading() {
+	if after != nil && after.Current() != nil && after.Current().Password == l.password && after.Due != nil &&
+		after.Due.Reason.ForbidsReading() {
 		w.burned[l.password] = true
 	}
 }

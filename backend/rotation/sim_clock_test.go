@@ -232,7 +232,8 @@ func startWrong(t *testing.T, wrong, after time.Duration) {
 		}
 	}
 	a := w.record(during)
-	if until := a.Current().Until; until.After(granted.Add(settings.MaxTTL+time.Minute)) || until.Before(granted.Add(settings.MaxTTL-time.Minute)) {
+	if until := a.Current().Until; until.After(granted.Add(settings.MaxTTL+time.Minute)) ||
+		until.Before(granted.Add(settings.MaxTTL-time.Minute)) {
 		t.Errorf("granted %s, disclosed until %s", granted, until)
 	}
 	if a := w.record(before); a.Current().Until.After(held.granted[1].Add(settings.MaxTTL + time.Minute)) {

@@ -205,7 +205,8 @@ func TestHostileMemberCostsTheOthersThreeBatches(t *testing.T) {
 				if len(answer.Holders) != len(honest) {
 					t.Errorf("after %s the password is that of %v", took, answer.Holders)
 				}
-				if v, err := w.node.core.Inspect(ctx, hostile[0]); err != nil || v.LeftOut.IsZero() || !strings.Contains(v.LeftOutReason.String(), "refused 3") {
+				if v, err := w.node.core.Inspect(ctx, hostile[0]); err != nil || v.LeftOut.IsZero() ||
+					!strings.Contains(v.LeftOutReason.String(), "refused 3") {
 					t.Errorf("the hostile member is shown as %+v, %v", v, err)
 				}
 				batches := len(w.cloud.values(honest[0].InstanceID))
@@ -416,7 +417,8 @@ func TestGroupGoesOnAfterARestartWithoutAReader(t *testing.T) {
 				answer, _ := w.insistOnShared(ctx, t, time.Minute)
 				if s.Mode == Leased {
 					w.cloud.locked(func() { w.cloud.refuse = true })
-					if err := w.node.core.Revoke(ctx, LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number, Nonce: answer.Lease.Nonce}); err != nil {
+					if err := w.node.core.Revoke(ctx, LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number,
+						Nonce: answer.Lease.Nonce}); err != nil {
 						t.Fatal(err)
 					}
 				}

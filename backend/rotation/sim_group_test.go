@@ -47,7 +47,8 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 			continue
 		}
 		if has, byHand, gone := w.server(b.ID); has != value && !byHand && !gone {
-			w.violation("I2", "a client got %s for %v, but server %s has %s: %s; group %s", value, only, b.InstanceID, has, describe(w.record(b.ID)), describe(group))
+			w.violation("I2", "a client got %s for %v, but server %s has %s: %s; group %s", value, only, b.InstanceID, has, describe(w.record(b.ID)),
+				describe(group))
 		}
 	}
 	w.mu.Lock()
@@ -60,7 +61,8 @@ func (w *world) readShared(ctx context.Context, only *ID, wait time.Duration) *s
 		return nil
 	}
 	l := &simLease{ref: LeaseRef{ID: answer.LeaseID(), Version: answer.Version.Number, Nonce: answer.Lease.Nonce}, password: value,
-		exclusive: answer.Settings.Checkout == Exclusive, issued: w.now(), expires: time.Now().Add(answer.Lease.TTL), granted: [2]time.Time{w.node.core.Now(), time.Now()}}
+		exclusive: answer.Settings.Checkout == Exclusive, issued: w.now(), expires: time.Now().Add(answer.Lease.TTL),
+		granted: [2]time.Time{w.node.core.Now(), time.Now()}}
 	if n.dead() || n.deposed() {
 		l.lost = true
 	}

@@ -97,7 +97,8 @@ func (w *world) start() {
 		Random:  func() float64 { return 0.5 },
 		NewID:   n.newID,
 		Connect: func(_ context.Context, name string, gate cloud.Gate) (*Connection, error) {
-			live := &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate, RequestTimeout: simTimeout}
+			live := &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate,
+				RequestTimeout: simTimeout}
 			if w.places != nil {
 				return w.places.connect(live), nil
 			}

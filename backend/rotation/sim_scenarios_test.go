@@ -229,16 +229,18 @@ func scenarios() []scenario {
 			}
 			w.insist(ctx, id)
 		}},
-		{"initial password", with(leasedSettings(), func(s *Settings) { s.Source, s.ClearInitial = FromInitial, true }), func(ctx context.Context, w *world, id ID) {
-			w.insist(ctx, id)
-			pass(time.Minute)
-			w.recoverNode()
-			w.insist(ctx, id)
-		}},
-		{"static initial password", with(staticSettings(), func(s *Settings) { s.Source, s.CanReset = FromInitial, false }), func(ctx context.Context, w *world, id ID) {
-			w.insist(ctx, id)
-			w.insist(ctx, id)
-		}},
+		{"initial password", with(leasedSettings(), func(s *Settings) { s.Source, s.ClearInitial = FromInitial, true }),
+			func(ctx context.Context, w *world, id ID) {
+				w.insist(ctx, id)
+				pass(time.Minute)
+				w.recoverNode()
+				w.insist(ctx, id)
+			}},
+		{"static initial password", with(staticSettings(), func(s *Settings) { s.Source, s.CanReset = FromInitial, false }),
+			func(ctx context.Context, w *world, id ID) {
+				w.insist(ctx, id)
+				w.insist(ctx, id)
+			}},
 	}
 }
 

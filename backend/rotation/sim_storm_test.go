@@ -22,12 +22,15 @@ func (w *world) crowd(t *testing.T, size int, s Settings) []*simLease {
 		server.password, server.initial = value, ""
 		now := time.Now()
 		nonce := "nonce of " + id.InstanceID
-		a := &Account{Schema: protocol.SchemaVersion, ID: id, Provider: "sim", Role: "role", Settings: s, LastVersion: 1, LastRotation: now, InitialOverwritten: true,
-			Versions: []Version{{Number: 1, Password: value, Source: FromReset, Created: now, Verified: true, Disclosed: now, Until: now.Add(s.MaxTTL)}},
-			Leases:   map[string]Lease{nonce: {Version: 1, Issued: now, Expires: now.Add(s.TTL)}}}
+		a := &Account{Schema: protocol.SchemaVersion, ID: id, Provider: "sim", Role: "role", Settings: s, LastVersion: 1, LastRotation: now,
+			InitialOverwritten: true,
+			Versions: []Version{{Number: 1, Password: value, Source: FromReset, Created: now, Verified: true, Disclosed: now,
+				Until: now.Add(s.MaxTTL)}},
+			Leases: map[string]Lease{nonce: {Version: 1, Issued: now, Expires: now.Add(s.TTL)}}}
 		w.put(t, a)
 		w.handed[value] = now
-		w.leases = append(w.leases, &simLease{ref: LeaseRef{ID: id, Version: 1, Nonce: nonce}, password: value, issued: now, expires: now.Add(s.TTL)})
+		w.leases = append(w.leases, &simLease{ref: LeaseRef{ID: id, Version: 1, Nonce: nonce}, password: value, issued: now,
+			expires: now.Add(s.TTL)})
 	}
 	return slices.Clone(w.leases)
 }

@@ -73,7 +73,8 @@ const simConnection = "conn"
 
 func newWorld(t *testing.T, seed uint64, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
-		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, freed: newSimFreed(), burned: map[string]bool{}, expected: map[ID]int{}, ticks: map[ID]int{},
+		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, freed: newSimFreed(), burned: map[string]bool{},
+		expected: map[ID]int{}, ticks: map[ID]int{},
 		unbound: map[ID]bool{}, readers: newSimReaders(), words: map[ID]int{}, began: time.Now(), quiet: time.Now()}
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)

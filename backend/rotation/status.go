@@ -77,7 +77,8 @@ const maxFailing = 100
 // Status looks at what is in memory; it waits for no storage and calls no cloud.
 func (c *Core) Status() Status {
 	c.mu.Lock()
-	s := Status{Running: c.running && c.ctx.Err() == nil, Loading: c.loading, Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{}}
+	s := Status{Running: c.running && c.ctx.Err() == nil, Loading: c.loading, Accounts: map[string]int{},
+		Connections: map[string]ConnectionStatus{}}
 	entries, conns := c.listed()
 	c.mu.Unlock()
 
@@ -99,7 +100,8 @@ func (c *Core) Status() Status {
 		s.Queued += queued
 		open, retry, cause := n.breaker.state(now)
 		braked, stopped := n.brake.state()
-		s.Connections[n.name] = ConnectionStatus{Braked: braked, Stopped: stopped, RequestsPerSecond: n.requestsPerSecond(), Waiting: n.limiter.waiting(), Working: calling,
+		s.Connections[n.name] = ConnectionStatus{Braked: braked, Stopped: stopped, RequestsPerSecond: n.requestsPerSecond(),
+			Waiting: n.limiter.waiting(), Working: calling,
 			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
 	}
 	return s
@@ -150,9 +152,11 @@ func (s *Status) count(v *View, group bool) {
 		s.Late = max(s.Late, v.Late)
 	}
 	if !v.LeftOut.IsZero() {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: hint.Textf("left out of role %s: %s", v.Role, v.LeftOutReason), WaitingFor: v.WaitingFor, NextTry: v.NextTry})
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1),
+			LastError: hint.Textf("left out of role %s: %s", v.Role, v.LeftOutReason), WaitingFor: v.WaitingFor, NextTry: v.NextTry})
 	} else if !v.LastError.IsZero() {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, WaitingFor: v.WaitingFor, NextTry: v.NextTry})
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, WaitingFor: v.WaitingFor,
+			NextTry: v.NextTry})
 	}
 }
 

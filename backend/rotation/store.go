@@ -28,7 +28,8 @@ func accountKey(id ID) string {
 // storageError is what callers see when storage fails, with Vault's reason, which no log has; whether a failed write has
 // landed is unknown.
 func storageError(what string, id ID, err error) *Error {
-	return &Error{Kind: Unavailable, Message: hint.Textf("storage failed while %s account %s; nothing was handed out, try again: %v", what, id, err), Err: err}
+	return &Error{Kind: Unavailable, Message: hint.Textf("storage failed while %s account %s; nothing was handed out, try again: %v", what, id,
+		err), Err: err}
 }
 
 func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error) {

@@ -29,7 +29,8 @@ type oneServer struct {
 func (s *oneServer) Resetter(string) cloud.PasswordResetter { return s }
 
 func (s *oneServer) ResetTraits() cloud.ResetTraits {
-	return cloud.ResetTraits{Action: "reset", BatchSize: 100, Serial: true, LongestOperation: time.Hour, VisibilityGrace: simGrace, PollInterval: simPoll}
+	return cloud.ResetTraits{Action: "reset", BatchSize: 100, Serial: true, LongestOperation: time.Hour, VisibilityGrace: simGrace,
+		PollInterval: simPoll}
 }
 
 func (s *oneServer) StartReset(_ context.Context, r cloud.Reset) (cloud.ResetStarted, error) {
@@ -193,7 +194,8 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 func TestTurnsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turns turns
-		first, second, third := &entry{id: ID{Connection: "a", InstanceID: "i-1", Username: "u"}}, &entry{id: ID{Connection: "b", InstanceID: "i-1", Username: "v"}}, &entry{id: ID{Connection: "c", InstanceID: "i-1", Username: "w"}}
+		first, second, third := &entry{id: ID{Connection: "a", InstanceID: "i-1", Username: "u"}},
+			&entry{id: ID{Connection: "b", InstanceID: "i-1", Username: "v"}}, &entry{id: ID{Connection: "c", InstanceID: "i-1", Username: "w"}}
 		at := server{"sim", "i-1"}
 		is(t, "the first takes it", turns.take(at, first, time.Now().Add(time.Minute)), true)
 		is(t, "and may go on", turns.take(at, first, time.Now().Add(time.Hour)), true)
@@ -253,7 +255,8 @@ func TestUsersOfOtherConnectionsAreLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, storage := &oneServer{}, &logical.InmemStorage{}
 		c := s.core(storage)
-		ids := []ID{{Connection: "conn", InstanceID: "i-1", Username: "root"}, {Connection: "other", InstanceID: "i-1", Username: "ubuntu"}, {Connection: "conn", InstanceID: "i-1", Username: "deploy"}}
+		ids := []ID{{Connection: "conn", InstanceID: "i-1", Username: "root"}, {Connection: "other", InstanceID: "i-1", Username: "ubuntu"},
+			{Connection: "conn", InstanceID: "i-1", Username: "deploy"}}
 		for _, id := range ids {
 			b := Binding{ID: id, Provider: "sim", Role: "of-" + id.Username, Settings: staticSettings(), Facts: Facts{Platform: cloud.Linux}}
 			if _, err := c.Bind(t.Context(), b); err != nil {

@@ -143,7 +143,8 @@ func (c *Core) view(e *entry) *View {
 	live := c.connection(e.id.Connection).connected()
 	a := c.asLocated(e, live)
 	v := &View{
-		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts, Shown: a.FactsFor(a.Current()), State: a.State(),
+		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts,
+		Shown: a.FactsFor(a.Current()), State: a.State(),
 		Place: a.Place, Believed: a.Believed(), Places: a.PlaceViews(),
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,

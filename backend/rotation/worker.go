@@ -110,7 +110,8 @@ func (c *Core) delayFor(e *entry, cause protocol.Cause, err error) {
 	delay := pause(err, protocol.BackoffDelay(e.delays, protocol.MaxBackoff, c.opts.Random()))
 	e.delayed = protocol.Waiting{Until: c.opts.Now().Add(delay), Cause: cause}
 	e.delayCause = hint.Of(err)
-	c.opts.Logger.Warn("account cannot be worked on now", "account", e.id.String(), "error", err, "retry_in", delay.Round(time.Millisecond).String())
+	c.opts.Logger.Warn("account cannot be worked on now", "account", e.id.String(), "error", err, "retry_in",
+		delay.Round(time.Millisecond).String())
 }
 
 func (c *Core) clearDelay(e *entry) {

@@ -69,7 +69,8 @@ func TestLineKnowsSecretsInEveryForm(t *testing.T) {
 		b, _ := json.Marshal(s)
 		return string(b[1 : len(b)-1])
 	}
-	for _, secret := range []string{`Str0ng<&>"pass\word+`, "Pa$$w0rd/with blank", "ÄÖ-ключ-漢字-\U0001F600", "e\u0301te\u0301-2026!"} {
+	for _, secret := range []string{`Str0ng<&>"pass\word+`, "Pa$$w0rd/with blank", "ÄÖ-ключ-漢字-\U0001F600",
+		"e\u0301te\u0301-2026!"} {
 		forms := map[string]string{
 			"raw": secret, "query": url.QueryEscape(secret), "path": url.PathEscape(secret),
 			"JSON": jsonText(secret), "JSON in JSON": jsonText(jsonText(secret)), "JSON in a query": url.QueryEscape(jsonText(secret)),
@@ -101,7 +102,8 @@ func TestLineKnowsSecretsInEveryForm(t *testing.T) {
 // recognized until something else drops it again.
 func TestLineKnowsSecretsWithCharactersInserted(t *testing.T) {
 	const secret = "Correct-Horse-7"
-	for _, inserted := range []string{"\u200B", "\x00", "\u200B\x00", "\n", " ", "\uFEFF", "\U000E0041", "\u202E", "\u034F", "\uFE0F", "\xff", "\u0301", "%00", "%E2%80%8B", "\\u200b", "&#8203;", "\\n"} {
+	for _, inserted := range []string{"\u200B", "\x00", "\u200B\x00", "\n", " ", "\uFEFF", "\U000E0041", "\u202E", "\u034F", "\uFE0F", "\xff",
+		"\u0301", "%00", "%E2%80%8B", "\\u200b", "&#8203;", "\\n"} {
 		for _, every := range []int{1, 3, 7} {
 			var broken strings.Builder
 			for i := range len(secret) {
@@ -139,7 +141,8 @@ func FuzzLine(f *testing.F) {
 		if err := Check(strings.ReplaceAll(got, "\uFFFD", "?")); err != nil || utf8.RuneCountInString(got) > 303 {
 			t.Errorf("%q: %v", got, err)
 		}
-		if rest := strings.ReplaceAll(got, redacted, ""); len(secret) >= minSecret && Check(secret) == nil && onlySeen(secret) == secret && strings.Contains(rest, secret) {
+		if rest := strings.ReplaceAll(got, redacted, ""); len(secret) >= minSecret && Check(secret) == nil && onlySeen(secret) == secret &&
+			strings.Contains(rest, secret) {
 			t.Errorf("%q holds %q", got, secret)
 		}
 	})

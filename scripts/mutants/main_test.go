@@ -20,8 +20,8 @@ func sample(t *testing.T) {
 	files := map[string]string{
 		"go.mod": "module sample\n\ngo 1.26\n",
 		"sum.go": "package sample\n\n// sum adds.\nfunc sum(a, b int) int {\n\tif a == 7 {\n\t\ta = 7\n\t}\n\treturn a + b\n}\n",
-		"sum_test.go": "package sample\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\tif sum(1, 2) != 3 {\n\t\tt.Error(\"wrong\")\n\t}\n}\n\n" +
-			"func TestWrong(t *testing.T) { t.Error(\"always\") }\n",
+		"sum_test.go": "package sample\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\tif sum(1, 2) != 3 " +
+			"{\n\t\tt.Error(\"wrong\")\n\t}\n}\n\nfunc TestWrong(t *testing.T) { t.Error(\"always\") }\n",
 	}
 	for name, text := range files {
 		write(t, name, text)
@@ -55,25 +55,38 @@ func TestTheRunnerFailsUnlessATestFails(t *testing.T) {
 		args    []string
 		says    []string // of the error; none: there is none
 	}{
-		"noticed":                {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed)}},
-		"unnoticed":              {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed), "seven": mutant("\t\ta = 7", unnoticed)}, says: []string{"seven survived", "It goes wrong."}},
-		"two changes":            {mutants: map[string]string{"both": mutant("\t\ta = 7", unnoticed) + "-- sum.go --\n\treturn a + b\n-- becomes --\n" + noticed + "\n"}},
-		"does not compile":       {mutants: map[string]string{"typo": mutant("\treturn a + b", "\treturn c")}, says: []string{"typo: does not compile", "undefined: c"}},
-		"does not apply":         {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed), "old": mutant("\treturn b + a", noticed)}, says: []string{"old does not apply any more", "0 times"}},
-		"applies twice":          {mutants: map[string]string{"many": mutant("\t", " ")}, says: []string{"many does not apply any more", "has the old text"}},
-		"changes nothing":        {mutants: map[string]string{"same": mutant("\treturn a + b", "\treturn a + b")}, says: []string{"same does not apply any more", "the new text for sum.go is the old one"}},
-		"of a file that is gone": {mutants: map[string]string{"gone": strings.ReplaceAll(mutant("\treturn a + b", noticed), "sum.go", "away.go")}, says: []string{"gone does not apply any more", "away.go"}},
-		"outside":                {mutants: map[string]string{"out": strings.ReplaceAll(mutant("\treturn a + b", noticed), "sum.go", "../sum.go")}, says: []string{"no path in the module"}},
-		"no such test":           {mutants: map[string]string{"minus": strings.ReplaceAll(mutant("\treturn a + b", noticed), "TestSum", "TestAway")}, says: []string{"do not run and pass"}},
-		"a test that always fails": {mutants: map[string]string{"minus": strings.ReplaceAll(mutant("\treturn a + b", noticed), "TestSum", "TestWrong")},
+		"noticed": {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed)}},
+		"unnoticed": {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed),
+			"seven": mutant("\t\ta = 7", unnoticed)}, says: []string{"seven survived", "It goes wrong."}},
+		"two changes": {mutants: map[string]string{"both": mutant("\t\ta = 7", unnoticed) +
+			"-- sum.go --\n\treturn a + b\n-- becomes --\n" + noticed + "\n"}},
+		"does not compile": {mutants: map[string]string{"typo": mutant("\treturn a + b", "\treturn c")},
+			says: []string{"typo: does not compile", "undefined: c"}},
+		"does not apply": {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed),
+			"old": mutant("\treturn b + a", noticed)}, says: []string{"old does not apply any more", "0 times"}},
+		"applies twice": {mutants: map[string]string{"many": mutant("\t", " ")}, says: []string{"many does not apply any more",
+			"has the old text"}},
+		"changes nothing": {mutants: map[string]string{"same": mutant("\treturn a + b", "\treturn a + b")},
+			says: []string{"same does not apply any more", "the new text for sum.go is the old one"}},
+		"of a file that is gone": {mutants: map[string]string{"gone": strings.ReplaceAll(mutant("\treturn a + b", noticed), "sum.go", "away.go")},
+			says: []string{"gone does not apply any more", "away.go"}},
+		"outside": {mutants: map[string]string{"out": strings.ReplaceAll(mutant("\treturn a + b", noticed), "sum.go",
+			"../sum.go")}, says: []string{"no path in the module"}},
+		"no such test": {mutants: map[string]string{"minus": strings.ReplaceAll(mutant("\treturn a + b", noticed), "TestSum",
+			"TestAway")}, says: []string{"do not run and pass"}},
+		"a test that always fails": {mutants: map[string]string{"minus": strings.ReplaceAll(mutant("\treturn a + b", noticed), "TestSum",
+			"TestWrong")},
 			says: []string{"without a mutation the tests ^TestWrong$", "a test failed"}},
 		"takes too long": {mutants: map[string]string{"ever": mutant("\treturn a + b", "\tfor a == 1 {\n\t}\n\treturn a + b")},
 			args: []string{"-timeout", "2s"}, says: []string{"ever: took too long"}},
-		"ends the process":   {mutants: map[string]string{"exit": mutant("package sample\n", "package sample\n\nimport \"os\"\n\nfunc init() { os.Exit(3) }\n")}, says: []string{"exit: failed, but not by a test"}},
-		"a panic in a test":  {mutants: map[string]string{"panic": mutant("\treturn a + b", "\tpanic(a)")}},
-		"only some":          {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed), "seven": mutant("\t\ta = 7", unnoticed)}, args: []string{"-only", "^minus$"}},
-		"only a check":       {mutants: map[string]string{"seven": mutant("\t\ta = 7", unnoticed)}, args: []string{"-check"}},
-		"none of that name":  {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed)}, args: []string{"-only", "plus"}, says: []string{"no mutation"}},
+		"ends the process": {mutants: map[string]string{"exit": mutant("package sample\n",
+			"package sample\n\nimport \"os\"\n\nfunc init() { os.Exit(3) }\n")}, says: []string{"exit: failed, but not by a test"}},
+		"a panic in a test": {mutants: map[string]string{"panic": mutant("\treturn a + b", "\tpanic(a)")}},
+		"only some": {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed), "seven": mutant("\t\ta = 7", unnoticed)},
+			args: []string{"-only", "^minus$"}},
+		"only a check": {mutants: map[string]string{"seven": mutant("\t\ta = 7", unnoticed)}, args: []string{"-check"}},
+		"none of that name": {mutants: map[string]string{"minus": mutant("\treturn a + b", noticed)}, args: []string{"-only", "plus"},
+			says: []string{"no mutation"}},
 		"no mutation at all": {says: []string{"there are no mutations in mutants"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,17 +119,20 @@ func TestTheRunnerFailsUnlessATestFails(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	const oneChange = "-- a.go --\nold: x\n-- becomes --\nnew\n"
-	m, err := parse("name", "It breaks\ntwo lines: of it.\nflags: -a -b\nrun: ^TestX$\npackages: ./x ./y\n"+oneChange+"-- b.go --\nmore\n-- becomes --\n")
+	m, err := parse("name", "It breaks\ntwo lines: of it.\nflags: -a -b\nrun: ^TestX$\npackages: ./x ./y\n"+oneChange+
+		"-- b.go --\nmore\n-- becomes --\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &mutation{name: "name", breaks: "It breaks two lines: of it.", flags: []string{"-a", "-b"}, run: "^TestX$", packages: []string{"./x", "./y"},
-		changes: []change{{"a.go", "old: x\n", "new\n"}, {"b.go", "more\n", ""}}}
+	want := &mutation{name: "name", breaks: "It breaks two lines: of it.", flags: []string{"-a", "-b"}, run: "^TestX$",
+		packages: []string{"./x", "./y"},
+		changes:  []change{{"a.go", "old: x\n", "new\n"}, {"b.go", "more\n", ""}}}
 	if fmt.Sprintf("%+v", m) != fmt.Sprintf("%+v", want) {
 		t.Errorf("parsed %+v, want %+v", m, want)
 	}
 	m, err = parse("plain", "It breaks.\n"+oneChange)
-	if err != nil || m.run != defaultRun || !slices.Equal(m.flags, []string{defaultFlags}) || !slices.Equal(m.packages, []string{defaultPackage}) {
+	if err != nil || m.run != defaultRun || !slices.Equal(m.flags, []string{defaultFlags}) ||
+		!slices.Equal(m.packages, []string{defaultPackage}) {
 		t.Errorf("with nothing said: %+v, %v", m, err)
 	}
 	for text, says := range map[string]string{

@@ -86,7 +86,8 @@ func (r *runner) sound(ctx context.Context, chosen []*mutation) error {
 			patterns[k] = append(patterns[k], m.run)
 		}
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(patterns), func(a, b kind) int { return strings.Compare(a.packages+a.flags, b.packages+b.flags) }) {
+	for _, k := range slices.SortedFunc(maps.Keys(patterns),
+		func(a, b kind) int { return strings.Compare(a.packages+a.flags, b.packages+b.flags) }) {
 		pattern := strings.Join(patterns[k], "|")
 		out, err := r.test(ctx, strings.Fields(k.packages), pattern, strings.Fields(k.flags), "-short")
 		if err != nil {
@@ -195,7 +196,8 @@ func (r *runner) test(ctx context.Context, packages []string, pattern string, fl
 	// The binary ends by itself; the limit here is for compilers that hang.
 	ctx, cancel := context.WithTimeout(ctx, 2*r.limit+5*time.Minute)
 	defer cancel()
-	args := append([]string{"test", "-json", "-failfast", "-vet=off", "-ldflags=-s -w", "-timeout", r.limit.String(), "-run", pattern}, more...)
+	args := append([]string{"test", "-json", "-failfast", "-vet=off", "-ldflags=-s -w", "-timeout", r.limit.String(), "-run", pattern},
+		more...)
 	args = append(append(args, packages...), flags...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = r.module

@@ -26,7 +26,8 @@ var (
 		"SYSTEMROOT", "LOCALAPPDATA", "USERPROFILE", "TMP", "TEMP",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	}
-	fromGo = []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH"}
+	fromGo = []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVCS",
+		"GOAUTH"}
 )
 
 // fixed are the settings that decide what is compiled. A variable of the shell or of `go env -w` could change the code.

@@ -93,7 +93,8 @@ func TestCheckBuild(t *testing.T) {
 
 // What a developer has set must not reach the compiler.
 func TestSettingsOfTheShellAreNotHeeded(t *testing.T) {
-	for name, value := range map[string]string{"GOAMD64": "v3", "GOFLAGS": "-tags=other", "GOFIPS140": "latest", "CGO_ENABLED": "1", "SOURCE_DATE_EPOCH": "1"} {
+	for name, value := range map[string]string{"GOAMD64": "v3", "GOFLAGS": "-tags=other", "GOFIPS140": "latest", "CGO_ENABLED": "1",
+		"SOURCE_DATE_EPOCH": "1"} {
 		t.Setenv(name, value)
 	}
 	c, err := newCompiler(t.Context())

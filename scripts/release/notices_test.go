@@ -41,7 +41,8 @@ func pkg(t *testing.T, module, version, root, dir string, more map[string]any) s
 func TestNoticesOfWhatIsLinked(t *testing.T) {
 	const shared = "Permission is hereby granted"
 	one := tree(t, map[string]string{
-		"LICENSE": shared + "\n", "NOTICE.txt": "One's notice", "license.go": "package one", "a/b/b.go": "", "a/LICENSE-BSD": "Redistribution", "c/COPYING": "not linked",
+		"LICENSE": shared + "\n", "NOTICE.txt": "One's notice", "license.go": "package one", "a/b/b.go": "", "a/LICENSE-BSD": "Redistribution",
+		"c/COPYING": "not linked",
 	})
 	two := tree(t, map[string]string{"LICENSE.md": shared + "\r\n", "two.go": ""})
 	std := tree(t, map[string]string{"LICENSE": "Go's own", "src/fmt/print.go": ""})

@@ -38,7 +38,8 @@ func (r *Report) byHand(t *testing.T, v *harness.Vault, bin harness.Binaries, si
 	seeded, endpoints := sim.Info().Seeded[model.AWS], sim.Info().Endpoints[model.AWS]
 	instance := seeded.Servers["windows-1"]
 	v.Write(t, "cloudpw/config/aws", map[string]any{
-		"provider": string(model.AWS), "region": seeded.Region, "access_key": seeded.AccessKey, "secret_key": seeded.SecretKey, "endpoints": endpoints,
+		"provider": string(model.AWS), "region": seeded.Region, "access_key": seeded.AccessKey, "secret_key": seeded.SecretKey,
+		"endpoints": endpoints,
 	})
 	v.Write(t, "cloudpw/keys/launch", map[string]any{"private_key": seeded.PrivateKey})
 	v.Write(t, "cloudpw/roles/windows", map[string]any{"connection": "aws", "instance_ids": instance, "key": "launch"})
@@ -63,12 +64,14 @@ func (r *Report) byHand(t *testing.T, v *harness.Vault, bin harness.Binaries, si
 		get  func() (string, error)
 	}{
 		{"`aws ec2 get-password-data --priv-launch-key`", func() (string, error) {
-			return run([]string{"AWS_ACCESS_KEY_ID=" + seeded.AccessKey, "AWS_SECRET_ACCESS_KEY=" + seeded.SecretKey, "AWS_EC2_METADATA_DISABLED=true"},
+			return run([]string{"AWS_ACCESS_KEY_ID=" + seeded.AccessKey, "AWS_SECRET_ACCESS_KEY=" + seeded.SecretKey,
+				"AWS_EC2_METADATA_DISABLED=true"},
 				aws, "ec2", "get-password-data", "--instance-id", instance, "--priv-launch-key", key, "--region", seeded.Region,
 				"--endpoint-url", endpoints["ec2"], "--query", "PasswordData", "--output", "text")
 		}},
 		{"`vault read -field=password cloudpw/creds/windows`", func() (string, error) {
-			return run([]string{"VAULT_ADDR=" + v.Address, "VAULT_TOKEN=" + v.RootToken()}, bin.Vault, "read", "-field=password", "cloudpw/creds/windows")
+			return run([]string{"VAULT_ADDR=" + v.Address, "VAULT_TOKEN=" + v.RootToken()}, bin.Vault, "read", "-field=password",
+				"cloudpw/creds/windows")
 		}},
 		{"one HTTP request to Vault, connection open", func() (string, error) {
 			_, err := load.Run(t.Context(), target, 1, 1)
@@ -92,7 +95,8 @@ func (r *Report) byHand(t *testing.T, v *harness.Vault, bin harness.Binaries, si
 		}
 	}
 	for i, way := range ways {
-		r.Tools = append(r.Tools, Tool{Name: way.name, Runs: byHandRuns, P50: millis(percentile(times[i], 50)), Worst: millis(percentile(times[i], 100))})
+		r.Tools = append(r.Tools, Tool{Name: way.name, Runs: byHandRuns, P50: millis(percentile(times[i], 50)),
+			Worst: millis(percentile(times[i], 100))})
 	}
 }
 

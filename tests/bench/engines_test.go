@@ -165,9 +165,11 @@ func own(t *testing.T, v *harness.Vault, bin harness.Binaries, sim *cloudsim.Sim
 	connection["max_requests_per_second"] = 10 // Tencent Cloud's limit, for what the revocations start
 	v.Write(t, "cloudpw/config/tc", connection)
 	return []Target{
-		{Name: ownRead, Floor: floorRead, Paths: []string{"cloudpw/creds/static"}, Wants: []string{`"lease_id":""`, `"next_vault_rotation":`, `"ttl":`}, Plugin: bin.Plugin},
+		{Name: ownRead, Floor: floorRead, Paths: []string{"cloudpw/creds/static"}, Wants: []string{`"lease_id":""`, `"next_vault_rotation":`,
+			`"ttl":`}, Plugin: bin.Plugin},
 		{Name: ownLeased, Floor: floorLeased, Paths: paths, Wants: []string{`"lease_id":"` + ownLeases, `"password":"`}, Plugin: bin.Plugin},
-		{Name: ownCrowd, Floor: floorLeased, Paths: crowded, Wants: []string{`"lease_id":"` + crowdLeases, `"password":"`}, Plugin: bin.Plugin, Clients: many},
+		{Name: ownCrowd, Floor: floorLeased, Paths: crowded, Wants: []string{`"lease_id":"` + crowdLeases, `"password":"`}, Plugin: bin.Plugin,
+			Clients: many},
 	}
 }
 
@@ -177,7 +179,8 @@ func servers(t *testing.T, sim *cloudsim.Sim, seeded cloudsim.Credentials, name 
 	var ids []string
 	for i := range n {
 		server, err := sim.World().AddServer(model.Server{
-			Cloud: model.TencentCloud, AccountID: seeded.AccountID, Region: seeded.Region, Name: fmt.Sprintf("%s-%d", name, i), Platform: model.Linux,
+			Cloud: model.TencentCloud, AccountID: seeded.AccountID, Region: seeded.Region, Name: fmt.Sprintf("%s-%d", name, i),
+			Platform: model.Linux,
 		})
 		if err != nil {
 			t.Fatalf("add a server: %v", err)

@@ -65,7 +65,8 @@ func TestRatioIsOfRounds(t *testing.T) {
 		}
 		return s
 	}
-	row := series("a", 2*time.Millisecond, 200*time.Millisecond, 4*time.Millisecond).Row("inmem", series("b", 1*time.Millisecond, 100*time.Millisecond, 2*time.Millisecond))
+	row := series("a", 2*time.Millisecond, 200*time.Millisecond, 4*time.Millisecond).Row("inmem",
+		series("b", 1*time.Millisecond, 100*time.Millisecond, 2*time.Millisecond))
 	if row.Ratios["b"] != 2 {
 		t.Errorf("ratio %v, want 2", row.Ratios["b"])
 	}
@@ -124,7 +125,8 @@ func TestRunRefusesWrongAnswers(t *testing.T) {
 	defer server.Close()
 	load := NewLoad(server.URL, "", 1)
 	defer load.Close()
-	if _, err := load.Run(t.Context(), Target{Name: "t", Paths: []string{"broken"}}, 1, 1); err == nil || !strings.Contains(err.Error(), "503") {
+	if _, err := load.Run(t.Context(), Target{Name: "t", Paths: []string{"broken"}}, 1, 1); err == nil ||
+		!strings.Contains(err.Error(), "503") {
 		t.Errorf("an answer of status 503 gave %v", err)
 	}
 	_, err := load.Run(t.Context(), Target{Name: "t", Paths: []string{"fine"}, Wants: []string{"lease"}}, 1, 1)
@@ -136,7 +138,8 @@ func TestRunRefusesWrongAnswers(t *testing.T) {
 func TestReport(t *testing.T) {
 	report := &Report{
 		Machine: Machine{CPUs: 2, Platform: "linux/amd64", Go: "go1", Vault: "Vault 1"},
-		Reads:   []Row{{Storage: "inmem", Name: "one", Clients: 1, Requests: 10, P50: 1.5, P99: 2, Rate: 600, Ratios: map[string]float64{"floor": 1.25}}},
+		Reads: []Row{{Storage: "inmem", Name: "one", Clients: 1, Requests: 10, P50: 1.5, P99: 2, Rate: 600,
+			Ratios: map[string]float64{"floor": 1.25}}},
 		Revoked: []Revoked{{Storage: "raft", Name: "one", Leases: 100, Seconds: 4}},
 		Plugins: []Program{{Name: "p", Bytes: 3 << 20, StartMillis: 200}},
 		Tools:   []Tool{{Name: "by hand", Runs: 3, P50: 1234.56, Worst: 2000}},
@@ -146,7 +149,8 @@ func TestReport(t *testing.T) {
 	if err := report.Table(&table); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| inmem ", "| 1.50 ", "1.25 × floor", "| 25 ", "| 3.0 ", "unknown", "left out", "| by hand ", "| 1234.6 "} {
+	for _, want := range []string{"| inmem ", "| 1.50 ", "1.25 × floor", "| 25 ", "| 3.0 ", "unknown", "left out", "| by hand ",
+		"| 1234.6 "} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, &table)
 		}
@@ -163,7 +167,8 @@ func TestReport(t *testing.T) {
 func TestRevokedComparesParts(t *testing.T) {
 	var own, other Revoked
 	other.Name = "other"
-	for _, part := range []struct{ own, other time.Duration }{{time.Second, 3 * time.Second}, {10 * time.Second, 10 * time.Second}, {time.Second, 4 * time.Second}} {
+	for _, part := range []struct{ own, other time.Duration }{{time.Second, 3 * time.Second}, {10 * time.Second, 10 * time.Second},
+		{time.Second, 4 * time.Second}} {
 		own.add(100, part.own)
 		other.add(100, part.other)
 	}
@@ -179,7 +184,8 @@ func TestAims(t *testing.T) {
 			{Storage: "inmem", Name: ownLeased, Clients: 1, Ratios: map[string]float64{floorLeased: 1.51, ldapLeased: 0.7}},
 			{Storage: "raft", Name: ownLeased, Clients: 1, Ratios: map[string]float64{floorLeased: 1.51, ldapLeased: 0.71}},
 		},
-		Revoked: []Revoked{{Storage: "inmem", Name: ownLeased, Ratios: map[string]float64{ldapLeased: 3}}, {Storage: "raft", Name: ownLeased, Ratios: map[string]float64{ldapLeased: 2.9}}},
+		Revoked: []Revoked{{Storage: "inmem", Name: ownLeased, Ratios: map[string]float64{ldapLeased: 3}},
+			{Storage: "raft", Name: ownLeased, Ratios: map[string]float64{ldapLeased: 2.9}}},
 	}
 	for _, c := range []struct {
 		figure, storage string
@@ -206,9 +212,11 @@ func TestAims(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	report := &Report{Reads: []Row{
-		{Storage: "inmem", Name: kv, Clients: 1, P50: 0.4}, {Storage: "inmem", Name: floorRead, Clients: 1, P50: 1.5}, {Storage: "inmem", Name: ownRead, Clients: 1, P50: 1.2},
+		{Storage: "inmem", Name: kv, Clients: 1, P50: 0.4}, {Storage: "inmem", Name: floorRead, Clients: 1, P50: 1.5},
+		{Storage: "inmem", Name: ownRead, Clients: 1, P50: 1.2},
 	}}
-	for _, c := range []struct{ target, beyond, want string }{{kv, "", "0.40"}, {floorRead, kv, "+1.10"}, {ownRead, floorRead, "-0.30"}, {kv, health, ""}, {floorLeased, kv, ""}} {
+	for _, c := range []struct{ target, beyond, want string }{{kv, "", "0.40"}, {floorRead, kv, "+1.10"}, {ownRead, floorRead, "-0.30"},
+		{kv, health, ""}, {floorLeased, kv, ""}} {
 		if got := report.growth("inmem", c.target, c.beyond); got != c.want {
 			t.Errorf("%s beyond %s: %q, want %q", c.target, c.beyond, got, c.want)
 		}

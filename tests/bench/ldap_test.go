@@ -26,7 +26,8 @@ const ldapBase = "dc=bench,dc=test"
 
 // ldapMissing says why OpenLDAP cannot be compared with, or "".
 func ldapMissing(bin harness.Binaries) string {
-	for _, file := range []string{slapd("slapd"), slapd("slapadd"), filepath.Join(ldapSchemas, "inetorgperson.schema"), filepath.Join(ldapModules, "back_mdb.so")} {
+	for _, file := range []string{slapd("slapd"), slapd("slapadd"), filepath.Join(ldapSchemas, "inetorgperson.schema"),
+		filepath.Join(ldapModules, "back_mdb.so")} {
 		if _, err := os.Stat(file); err != nil {
 			return fmt.Sprintf("OpenLDAP was left out: there is no %s here. On Debian, `apt-get install slapd` brings it.", file)
 		}
@@ -59,7 +60,8 @@ func openLDAP(t *testing.T, v *harness.Vault, bin harness.Binaries) []Target {
 	v.Write(t, "ldap/config", map[string]any{
 		"url": url, "binddn": "cn=admin," + ldapBase, "bindpass": password, "userdn": "ou=users," + ldapBase, "schema": "openldap",
 	})
-	v.Write(t, "ldap/static-role/static", map[string]any{"username": "static", "dn": "uid=static,ou=users," + ldapBase, "rotation_period": "24h"})
+	v.Write(t, "ldap/static-role/static", map[string]any{"username": "static", "dn": "uid=static,ou=users," + ldapBase,
+		"rotation_period": "24h"})
 	role := map[string]any{
 		"default_ttl": "1h", "max_ttl": "24h",
 		"creation_ldif": "dn: uid={{.Username}},ou=users," + ldapBase + `

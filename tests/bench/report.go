@@ -110,7 +110,8 @@ func (r *Report) Table(w io.Writer) error {
 	t.line("")
 	t.head("storage", "read", "clients", "requests", "p50 ms", "p99 ms", "per second", "Vault's CPU ms", "plugin's CPU ms", "p50 against")
 	for _, row := range r.Reads {
-		t.row(row.Storage, row.Name, fmt.Sprint(row.Clients), fmt.Sprint(row.Requests), fmt.Sprintf("%.2f", row.P50), fmt.Sprintf("%.2f", row.P99),
+		t.row(row.Storage, row.Name, fmt.Sprint(row.Clients), fmt.Sprint(row.Requests), fmt.Sprintf("%.2f", row.P50),
+			fmt.Sprintf("%.2f", row.P99),
 			fmt.Sprintf("%.0f", row.Rate), processor(row.VaultCPU), processor(row.PluginCPU), against(row.Ratios))
 	}
 	t.line("")

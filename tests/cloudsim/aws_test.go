@@ -152,10 +152,12 @@ func TestAWSForeignInstances(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.ec2().DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{added.ID}}); awsCode(err) != "400 InvalidInstanceID.NotFound" {
+		if _, err := e.ec2().DescribeInstances(ctx,
+			&ec2.DescribeInstancesInput{InstanceIds: []string{added.ID}}); awsCode(err) != "400 InvalidInstanceID.NotFound" {
 			t.Errorf("another %s: %v", name, err)
 		}
-		if _, err := e.ec2().GetPasswordData(ctx, &ec2.GetPasswordDataInput{InstanceId: &added.ID}); awsCode(err) != "400 InvalidInstanceID.NotFound" {
+		if _, err := e.ec2().GetPasswordData(ctx,
+			&ec2.GetPasswordDataInput{InstanceId: &added.ID}); awsCode(err) != "400 InvalidInstanceID.NotFound" {
 			t.Errorf("another %s: %v", name, err)
 		}
 		if _, err := e.ssm().SendCommand(ctx, command(t, added.ID)); awsCode(err) != "400 InvalidInstanceId" {
@@ -198,24 +200,30 @@ func TestAWSRefusals(t *testing.T) {
 		err  error
 		want string
 	}{
-		"unknown id":         {get(e.ec2(), "i-00000000", false), "400 InvalidInstanceID.NotFound"},
-		"malformed id":       {get(e.ec2(), "i-0000000", false), "400 InvalidInstanceID.Malformed"},
-		"upper-case id":      {get(e.ec2(), "i-0000000A", false), "400 InvalidInstanceID.Malformed"},
-		"empty id":           {get(e.ec2(), "", false), "400 MissingParameter"},
-		"dry run":            {get(e.ec2(), windows, true), "412 DryRunOperation"},
-		"dry run, unknown":   {get(e.ec2(), "i-00000000", true), "400 InvalidInstanceID.NotFound"},
-		"denied":             {get(deniedClient, windows, false), "403 UnauthorizedOperation"},
-		"denied, dry run":    {get(deniedClient, windows, true), "403 UnauthorizedOperation"},
-		"two unknown":        {describe(&ec2.DescribeInstancesInput{InstanceIds: []string{"i-00000000", "i-11111111"}}), "400 InvalidInstanceID.NotFound"},
-		"ids and MaxResults": {describe(&ec2.DescribeInstancesInput{InstanceIds: []string{windows}, MaxResults: aws.Int32(5)}), "400 InvalidParameterCombination"},
-		"MaxResults 4":       {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(4)}), "400 InvalidParameterValue"},
-		"MaxResults 1001":    {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(1001)}), "400 InvalidParameterValue"},
-		"dry run of 4":       {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(4), DryRun: aws.Bool(true)}), "400 InvalidParameterValue"},
-		"bad token":          {describe(&ec2.DescribeInstancesInput{NextToken: aws.String("x")}), "400 InvalidNextToken"},
-		"unknown filter":     {describe(&ec2.DescribeInstancesInput{Filters: filter("colour", "x")}), "400 InvalidParameterValue"},
-		"201 filter values":  {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", slices.Repeat([]string{"x"}, 201)...)}), "400 FilterLimitExceeded"},
-		"51 filters":         {describe(&ec2.DescribeInstancesInput{Filters: slices.Repeat(filter("tag:a", "x"), 51)}), "400 FilterLimitExceeded"},
-		"long filter value":  {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", strings.Repeat("x", 256))}), "400 FilterLimitExceeded"},
+		"unknown id":       {get(e.ec2(), "i-00000000", false), "400 InvalidInstanceID.NotFound"},
+		"malformed id":     {get(e.ec2(), "i-0000000", false), "400 InvalidInstanceID.Malformed"},
+		"upper-case id":    {get(e.ec2(), "i-0000000A", false), "400 InvalidInstanceID.Malformed"},
+		"empty id":         {get(e.ec2(), "", false), "400 MissingParameter"},
+		"dry run":          {get(e.ec2(), windows, true), "412 DryRunOperation"},
+		"dry run, unknown": {get(e.ec2(), "i-00000000", true), "400 InvalidInstanceID.NotFound"},
+		"denied":           {get(deniedClient, windows, false), "403 UnauthorizedOperation"},
+		"denied, dry run":  {get(deniedClient, windows, true), "403 UnauthorizedOperation"},
+		"two unknown": {describe(&ec2.DescribeInstancesInput{InstanceIds: []string{"i-00000000", "i-11111111"}}),
+			"400 InvalidInstanceID.NotFound"},
+		"ids and MaxResults": {describe(&ec2.DescribeInstancesInput{InstanceIds: []string{windows}, MaxResults: aws.Int32(5)}),
+			"400 InvalidParameterCombination"},
+		"MaxResults 4":    {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(4)}), "400 InvalidParameterValue"},
+		"MaxResults 1001": {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(1001)}), "400 InvalidParameterValue"},
+		"dry run of 4": {describe(&ec2.DescribeInstancesInput{MaxResults: aws.Int32(4), DryRun: aws.Bool(true)}),
+			"400 InvalidParameterValue"},
+		"bad token":      {describe(&ec2.DescribeInstancesInput{NextToken: aws.String("x")}), "400 InvalidNextToken"},
+		"unknown filter": {describe(&ec2.DescribeInstancesInput{Filters: filter("colour", "x")}), "400 InvalidParameterValue"},
+		"201 filter values": {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", slices.Repeat([]string{"x"}, 201)...)}),
+			"400 FilterLimitExceeded"},
+		"51 filters": {describe(&ec2.DescribeInstancesInput{Filters: slices.Repeat(filter("tag:a", "x"), 51)}),
+			"400 FilterLimitExceeded"},
+		"long filter value": {describe(&ec2.DescribeInstancesInput{Filters: filter("tag:a", strings.Repeat("x", 256))}),
+			"400 FilterLimitExceeded"},
 		"key pairs by type":  {pairs(&ec2.DescribeKeyPairsInput{Filters: filter("key-type", "rsa")}), "400 InvalidParameterValue"},
 		"key pairs by group": {pairs(&ec2.DescribeKeyPairsInput{Filters: filter("tagged", "x")}), "400 InvalidParameterValue"},
 		"key pairs by tag":   {pairs(&ec2.DescribeKeyPairsInput{Filters: filter("tag:a", "x")}), ""},
@@ -248,8 +256,10 @@ func TestAWSCredentials(t *testing.T) {
 		"temporary, no token": {temporary.ID, temporary.Secret, "", e.creds.Region, 0, "401 AuthFailure", "403 InvalidClientTokenId"},
 		"temporary, expired":  {temporary.ID, temporary.Secret, "token", e.creds.Region, 2 * time.Hour, "400 RequestExpired", "403 ExpiredToken"},
 		"another region":      {e.creds.AccessKey, e.creds.SecretKey, "", "mars-1", 0, "401 AuthFailure", "403 SignatureDoesNotMatch"},
-		"slow clock":          {e.creds.AccessKey, e.creds.SecretKey, "", e.creds.Region, 6 * time.Minute, "400 RequestExpired", "403 SignatureDoesNotMatch"},
-		"fast clock":          {e.creds.AccessKey, e.creds.SecretKey, "", e.creds.Region, -6 * time.Minute, "401 AuthFailure", "403 SignatureDoesNotMatch"},
+		"slow clock": {e.creds.AccessKey, e.creds.SecretKey, "", e.creds.Region, 6 * time.Minute, "400 RequestExpired",
+			"403 SignatureDoesNotMatch"},
+		"fast clock": {e.creds.AccessKey, e.creds.SecretKey, "", e.creds.Region, -6 * time.Minute, "401 AuthFailure",
+			"403 SignatureDoesNotMatch"},
 		"slightly slow clock": {e.creds.AccessKey, e.creds.SecretKey, "", e.creds.Region, 4 * time.Minute, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -288,24 +298,31 @@ func TestAWSRawRequests(t *testing.T) {
 		status                     int
 		holds                      string
 	}{
-		"GET":                  {"ec2", "?Action=DescribeInstances&Version=2016-11-15", "", "", 200, "<reservationSet></reservationSet>"},
-		"an older version":     {"ec2", "", "Action=DescribeInstances&Version=2014-10-01", "", 200, "DescribeInstancesResponse"},
-		"no such version":      {"ec2", "", "Action=DescribeInstances&Version=2016-11-16", "", 400, "<Code>NoSuchVersion</Code>"},
-		"no version":           {"ec2", "", "Action=DescribeInstances", "", 400, "<Code>MissingParameter</Code>"},
-		"no action":            {"ec2", "", "Version=2016-11-15", "", 400, "<Code>MissingAction</Code>"},
-		"unknown action":       {"ec2", "", "Action=describeInstances&Version=2016-11-15", "", 400, "<Code>InvalidAction</Code>"},
-		"pages of key pairs":   {"ec2", "", "Action=DescribeKeyPairs&Version=2016-11-15&MaxResults=5", "", 400, "<Code>UnknownParameter</Code>"},
-		"unsigned body":        {"ec2", "", "Action=DescribeInstances&Version=2016-11-15", "UNSIGNED-PAYLOAD", 401, "<Code>AuthFailure</Code>"},
-		"STS, no version":      {"sts", "", "Action=GetCallerIdentity", "", 400, "GetCallerIdentity for version NO_VERSION_SPECIFIED</Message>"},
-		"STS, EC2's version":   {"sts", "", "Action=GetCallerIdentity&Version=2016-11-15", "", 400, "<ErrorResponse"},
-		"IAM in STS's scope":   {"sts", "", "Action=GetUser&Version=2010-05-08", "", 403, "correct service: &#39;iam&#39;"},
-		"STS, unsigned body":   {"sts", "", "Action=GetCallerIdentity&Version=2011-06-15", "UNSIGNED-PAYLOAD", 403, "<Code>SignatureDoesNotMatch</Code>"},
-		"a role of no account": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn:aws:iam::12:role/x", "", 400, "arn:aws:iam::12:role/x is invalid"},
-		"a short role":         {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=x", "", 400, "greater than or equal to 20"},
-		"no session name":      {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleArn=" + e.creds.RoleARN, "", 400, "Value null at &#39;roleSessionName&#39;"},
-		"a long session name":  {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=" + strings.Repeat("s", 65) + "&RoleArn=" + e.creds.RoleARN, "", 400, "less than or equal to 64"},
-		"a short external id":  {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&ExternalId=x&RoleArn=" + e.creds.RoleARN, "", 400, "&#39;externalId&#39;"},
-		"a source identity":    {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&SourceIdentity=alice&ExternalId=" + e.creds.ExternalID + "&RoleArn=" + e.creds.RoleARN, "", 200, "<SourceIdentity>alice</SourceIdentity>"},
+		"GET":                {"ec2", "?Action=DescribeInstances&Version=2016-11-15", "", "", 200, "<reservationSet></reservationSet>"},
+		"an older version":   {"ec2", "", "Action=DescribeInstances&Version=2014-10-01", "", 200, "DescribeInstancesResponse"},
+		"no such version":    {"ec2", "", "Action=DescribeInstances&Version=2016-11-16", "", 400, "<Code>NoSuchVersion</Code>"},
+		"no version":         {"ec2", "", "Action=DescribeInstances", "", 400, "<Code>MissingParameter</Code>"},
+		"no action":          {"ec2", "", "Version=2016-11-15", "", 400, "<Code>MissingAction</Code>"},
+		"unknown action":     {"ec2", "", "Action=describeInstances&Version=2016-11-15", "", 400, "<Code>InvalidAction</Code>"},
+		"pages of key pairs": {"ec2", "", "Action=DescribeKeyPairs&Version=2016-11-15&MaxResults=5", "", 400, "<Code>UnknownParameter</Code>"},
+		"unsigned body":      {"ec2", "", "Action=DescribeInstances&Version=2016-11-15", "UNSIGNED-PAYLOAD", 401, "<Code>AuthFailure</Code>"},
+		"STS, no version":    {"sts", "", "Action=GetCallerIdentity", "", 400, "GetCallerIdentity for version NO_VERSION_SPECIFIED</Message>"},
+		"STS, EC2's version": {"sts", "", "Action=GetCallerIdentity&Version=2016-11-15", "", 400, "<ErrorResponse"},
+		"IAM in STS's scope": {"sts", "", "Action=GetUser&Version=2010-05-08", "", 403, "correct service: &#39;iam&#39;"},
+		"STS, unsigned body": {"sts", "", "Action=GetCallerIdentity&Version=2011-06-15", "UNSIGNED-PAYLOAD", 403,
+			"<Code>SignatureDoesNotMatch</Code>"},
+		"a role of no account": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn:aws:iam::12:role/x", "", 400,
+			"arn:aws:iam::12:role/x is invalid"},
+		"a short role": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=x", "", 400,
+			"greater than or equal to 20"},
+		"no session name": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleArn=" + e.creds.RoleARN, "", 400,
+			"Value null at &#39;roleSessionName&#39;"},
+		"a long session name": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=" + strings.Repeat("s", 65) + "&RoleArn=" +
+			e.creds.RoleARN, "", 400, "less than or equal to 64"},
+		"a short external id": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&ExternalId=x&RoleArn=" + e.creds.RoleARN, "",
+			400, "&#39;externalId&#39;"},
+		"a source identity": {"sts", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&SourceIdentity=alice&ExternalId=" +
+			e.creds.ExternalID + "&RoleArn=" + e.creds.RoleARN, "", 200, "<SourceIdentity>alice</SourceIdentity>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			method, hash := http.MethodPost, c.hash
@@ -422,14 +439,16 @@ func TestAWSAssumeRoleAndKeyPairs(t *testing.T) {
 	}
 	c := out.Credentials
 	assumed := ec2.NewFromConfig(e.config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken, e.creds.Region))
-	pairs, err := assumed.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{e.creds.KeyName}, IncludePublicKey: aws.Bool(true)})
+	pairs, err := assumed.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{e.creds.KeyName},
+		IncludePublicKey: aws.Bool(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(pairs.KeyPairs) != 1 || len(*pairs.KeyPairs[0].KeyFingerprint) != 59 || *pairs.KeyPairs[0].PublicKey == "" {
 		t.Errorf("key pairs %+v", pairs.KeyPairs)
 	}
-	if _, err := assumed.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{"nope"}}); awsCode(err) != "400 InvalidKeyPair.NotFound" {
+	if _, err := assumed.DescribeKeyPairs(ctx,
+		&ec2.DescribeKeyPairsInput{KeyNames: []string{"nope"}}); awsCode(err) != "400 InvalidKeyPair.NotFound" {
 		t.Errorf("an unknown key pair: %v", err)
 	}
 }

@@ -135,7 +135,8 @@ func (s *Sim) listen(name, addr string, h http.Handler) error {
 		scheme = "https"
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12})
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, TLSNextProto: map[string]func(*http.Server, *tls.Conn,
+		http.Handler){}}
 	s.mu.Lock()
 	s.servers = append(s.servers, server)
 	s.urls[name] = scheme + "://" + l.Addr().String()

@@ -54,7 +54,8 @@ func TestSSMCommandThroughTheSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := sent.Command; len(*c.CommandId) != 36 || c.Status != types.CommandStatusPending || *c.Comment != "cloudpw" || c.ExpiresAfter.IsZero() {
+	if c := sent.Command; len(*c.CommandId) != 36 || c.Status != types.CommandStatusPending || *c.Comment != "cloudpw" ||
+		c.ExpiresAfter.IsZero() {
 		t.Errorf("command %+v", c)
 	}
 	get := func() *ssm.GetCommandInvocationOutput {
@@ -111,7 +112,8 @@ func TestSSMHistory(t *testing.T) {
 		t.Errorf("commands %+v", commands)
 	}
 	runs, err := client.ListCommandInvocations(ctx, &ssm.ListCommandInvocationsInput{CommandId: &last, Details: true})
-	if err != nil || len(runs.CommandInvocations) != 1 || !strings.Contains(*runs.CommandInvocations[0].CommandPlugins[0].Output, "password set") {
+	if err != nil || len(runs.CommandInvocations) != 1 ||
+		!strings.Contains(*runs.CommandInvocations[0].CommandPlugins[0].Output, "password set") {
 		t.Errorf("invocations %+v, %v", runs, err)
 	}
 	history, err := json.Marshal(e.sim.World().Invocations(nil))
@@ -131,13 +133,15 @@ func TestSSMCommandOnSeveralInstances(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := command(t)
-	in.Targets = []types.Target{{Key: aws.String("tag:app"), Values: []string{"demo", "x"}}, {Key: aws.String("tag-key"), Values: []string{"Name"}}}
+	in.Targets = []types.Target{{Key: aws.String("tag:app"), Values: []string{"demo", "x"}},
+		{Key: aws.String("tag-key"), Values: []string{"Name"}}}
 	in.MaxConcurrency, in.MaxErrors, in.DocumentVersion = aws.String("10%"), aws.String("1"), aws.String("$LATEST")
 	sent, err := client.SendCommand(ctx, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := sent.Command; c.TargetCount != 2 || len(c.InstanceIds) != 0 || len(c.Targets) != 2 || *c.MaxConcurrency != "10%" || *c.MaxErrors != "1" || *c.DocumentVersion != "$LATEST" {
+	if c := sent.Command; c.TargetCount != 2 || len(c.InstanceIds) != 0 || len(c.Targets) != 2 || *c.MaxConcurrency != "10%" ||
+		*c.MaxErrors != "1" || *c.DocumentVersion != "$LATEST" {
 		t.Errorf("sent %+v", c)
 	}
 	list := func(in ssm.ListCommandsInput) *types.Command {
@@ -154,14 +158,16 @@ func TestSSMCommandOnSeveralInstances(t *testing.T) {
 	filter := func(key types.CommandFilterKey, value string) ssm.ListCommandsInput {
 		return ssm.ListCommandsInput{Filters: []types.CommandFilter{{Key: key, Value: &value}}}
 	}
-	if _, err := client.CancelCommand(ctx, &ssm.CancelCommandInput{CommandId: sent.Command.CommandId, InstanceIds: []string{other.ID}}); err != nil {
+	if _, err := client.CancelCommand(ctx, &ssm.CancelCommandInput{CommandId: sent.Command.CommandId,
+		InstanceIds: []string{other.ID}}); err != nil {
 		t.Fatal(err)
 	}
 	if c := list(filter("ExecutionStage", "Executing")); c == nil || c.CompletedCount != 1 {
 		t.Errorf("cancelled on one: %+v", c)
 	}
 	w.Advance(time.Hour)
-	if c := list(ssm.ListCommandsInput{InstanceId: &linux}); c == nil || c.TargetCount != 2 || c.CompletedCount != 2 || c.ErrorCount != 0 || c.Status != types.CommandStatusFailed {
+	if c := list(ssm.ListCommandsInput{InstanceId: &linux}); c == nil || c.TargetCount != 2 || c.CompletedCount != 2 || c.ErrorCount != 0 ||
+		c.Status != types.CommandStatusFailed {
 		t.Errorf("by instance: %+v", c)
 	}
 	if c := list(filter("Status", "Success")); c != nil {
@@ -201,7 +207,8 @@ func TestSSMBodies(t *testing.T) {
 		}
 		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 		r.Header.Set("X-Amz-Target", "AmazonSSM.ListCommands")
-		if err := v4.NewSigner().SignHTTP(t.Context(), key, r, fmt.Sprintf("%x", sha256.Sum256([]byte(body))), "ssm", e.creds.Region, time.Now()); err != nil {
+		if err := v4.NewSigner().SignHTTP(t.Context(), key, r, fmt.Sprintf("%x", sha256.Sum256([]byte(body))), "ssm", e.creds.Region,
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := e.http.Do(r)
@@ -285,19 +292,20 @@ func TestSSMRefusals(t *testing.T) {
 		err  error
 		want string
 	}{
-		"unknown instance":      {to("i-00000000"), "400 InvalidInstanceId"},
-		"one of two unknown":    {to(linux, "i-00000000"), "400 InvalidInstanceId"},
-		"no instance":           {to(), "400 InvalidInstanceId"},
-		"stopped":               {to(stopped), "400 InvalidInstanceId"},
-		"no agent":              {to(absent), "400 InvalidInstanceId"},
-		"agent offline":         {to(offline), "400 InvalidInstanceId"},
-		"twice":                 {to(linux, linux), "400 DuplicateInstanceId"},
-		"malformed":             {to("i-xyz"), "400 ValidationException"},
-		"51 instances":          {to(many...), "400 ValidationException"},
-		"shell on Windows":      {to(windows), "400 UnsupportedPlatformType"},
-		"no such document":      {send(func(in *ssm.SendCommandInput) { in.DocumentName = aws.String("AWS-Other") }), "400 InvalidDocument"},
-		"no such version":       {send(func(in *ssm.SendCommandInput) { in.DocumentVersion = aws.String("7") }), "400 InvalidDocumentVersion"},
-		"long comment":          {send(func(in *ssm.SendCommandInput) { in.Comment = aws.String(strings.Repeat("x", 101)) }), "400 ValidationException"},
+		"unknown instance":   {to("i-00000000"), "400 InvalidInstanceId"},
+		"one of two unknown": {to(linux, "i-00000000"), "400 InvalidInstanceId"},
+		"no instance":        {to(), "400 InvalidInstanceId"},
+		"stopped":            {to(stopped), "400 InvalidInstanceId"},
+		"no agent":           {to(absent), "400 InvalidInstanceId"},
+		"agent offline":      {to(offline), "400 InvalidInstanceId"},
+		"twice":              {to(linux, linux), "400 DuplicateInstanceId"},
+		"malformed":          {to("i-xyz"), "400 ValidationException"},
+		"51 instances":       {to(many...), "400 ValidationException"},
+		"shell on Windows":   {to(windows), "400 UnsupportedPlatformType"},
+		"no such document":   {send(func(in *ssm.SendCommandInput) { in.DocumentName = aws.String("AWS-Other") }), "400 InvalidDocument"},
+		"no such version":    {send(func(in *ssm.SendCommandInput) { in.DocumentVersion = aws.String("7") }), "400 InvalidDocumentVersion"},
+		"long comment": {send(func(in *ssm.SendCommandInput) { in.Comment = aws.String(strings.Repeat("x", 101)) }),
+			"400 ValidationException"},
 		"delivery in 29 s":      {send(func(in *ssm.SendCommandInput) { in.TimeoutSeconds = aws.Int32(29) }), "400 ValidationException"},
 		"no commands":           {send(func(in *ssm.SendCommandInput) { delete(in.Parameters, "commands") }), "400 InvalidParameters"},
 		"foreign parameter":     {parameter("colour", "red"), "400 InvalidParameters"},
@@ -306,7 +314,8 @@ func TestSSMRefusals(t *testing.T) {
 		"two directories":       {parameter("workingDirectory", "/", "/tmp"), "400 InvalidParameters"},
 		"reference":             {parameter("commands", "echo {{ssm:secret}}"), "400 InvalidParameters"},
 		"too long":              {parameter("commands", strings.Repeat("x", 64<<10+1)), "400 MaxDocumentSizeExceeded"},
-		"not simulated":         {send(func(in *ssm.SendCommandInput) { in.OutputS3BucketName = aws.String("bucket") }), "400 ValidationException"},
+		"not simulated": {send(func(in *ssm.SendCommandInput) { in.OutputS3BucketName = aws.String("bucket") }),
+			"400 ValidationException"},
 		"denied":                {deniedErr, "400 AccessDeniedException"},
 		"unknown command":       {get(w.NewUUID(), linux), "400 InvocationDoesNotExist"},
 		"short command id":      {get("abc", linux), "400 ValidationException"},
@@ -316,22 +325,29 @@ func TestSSMRefusals(t *testing.T) {
 		"concurrency 0":         {send(func(in *ssm.SendCommandInput) { in.MaxConcurrency = aws.String("0") }), "400 ValidationException"},
 		"errors 101%":           {send(func(in *ssm.SendCommandInput) { in.MaxErrors = aws.String("101%") }), "400 ValidationException"},
 		"instances and targets": {targets(linux)(types.Target{Key: aws.String("tag:app"), Values: []string{"demo"}}), "400 ValidationException"},
-		"unknown target":        {targets()(types.Target{Key: aws.String("InstanceIds"), Values: []string{"i-00000000"}}), "400 InvalidInstanceId"},
-		"target in lower case":  {targets()(types.Target{Key: aws.String("instanceids"), Values: []string{linux}}), "400 ValidationException"},
-		"six values of a tag":   {targets()(types.Target{Key: aws.String("tag:app"), Values: []string{"1", "2", "3", "4", "5", "6"}}), "400 ValidationException"},
-		"six targets":           {targets()(slices.Repeat([]types.Target{{Key: aws.String("tag:app"), Values: []string{"demo"}}}, 6)...), "400 ValidationException"},
-		"cancel malformed":      {cancel(w.NewUUID(), "i-xyz"), "400 ValidationException"},
-		"51 commands":           {list(&ssm.ListCommandsInput{MaxResults: aws.Int32(51)}), "400 ValidationException"},
-		"unknown filter key":    {list(&ssm.ListCommandsInput{Filters: commandFilter("Colour", "red")}), "400 ValidationException"},
-		"unknown stage":         {list(&ssm.ListCommandsInput{Filters: commandFilter("ExecutionStage", "red")}), "400 ValidationException"},
-		"stage of invocations":  {stageErr, "400 InvalidFilterKey"},
-		"old filter by tag":     {describe(&ssm.DescribeInstanceInformationInput{InstanceInformationFilterList: []types.InstanceInformationFilter{{Key: "tag:app", ValueSet: []string{"x"}}}}), "400 ValidationException"},
-		"no filter values":      {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("PingStatus", []string{}...)}), "400 ValidationException"},
-		"cancel unknown":        {cancelErr, "400 InvalidCommandId"},
-		"51 on a page":          {describe(&ssm.DescribeInstanceInformationInput{MaxResults: aws.Int32(51)}), "400 ValidationException"},
-		"unknown filter":        {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("Colour", "red")}), "400 InvalidFilterKey"},
-		"malformed filter":      {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("InstanceIds", "x")}), "400 InvalidInstanceInformationFilterValue"},
-		"bad token":             {describe(&ssm.DescribeInstanceInformationInput{NextToken: aws.String("x")}), "400 InvalidNextToken"},
+		"unknown target": {targets()(types.Target{Key: aws.String("InstanceIds"), Values: []string{"i-00000000"}}),
+			"400 InvalidInstanceId"},
+		"target in lower case": {targets()(types.Target{Key: aws.String("instanceids"), Values: []string{linux}}), "400 ValidationException"},
+		"six values of a tag": {targets()(types.Target{Key: aws.String("tag:app"), Values: []string{"1", "2", "3", "4", "5", "6"}}),
+			"400 ValidationException"},
+		"six targets": {targets()(slices.Repeat([]types.Target{{Key: aws.String("tag:app"), Values: []string{"demo"}}}, 6)...),
+			"400 ValidationException"},
+		"cancel malformed":     {cancel(w.NewUUID(), "i-xyz"), "400 ValidationException"},
+		"51 commands":          {list(&ssm.ListCommandsInput{MaxResults: aws.Int32(51)}), "400 ValidationException"},
+		"unknown filter key":   {list(&ssm.ListCommandsInput{Filters: commandFilter("Colour", "red")}), "400 ValidationException"},
+		"unknown stage":        {list(&ssm.ListCommandsInput{Filters: commandFilter("ExecutionStage", "red")}), "400 ValidationException"},
+		"stage of invocations": {stageErr, "400 InvalidFilterKey"},
+		"old filter by tag": {describe(
+			&ssm.DescribeInstanceInformationInput{InstanceInformationFilterList: []types.InstanceInformationFilter{{Key: "tag:app",
+				ValueSet: []string{"x"}}}}), "400 ValidationException"},
+		"no filter values": {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("PingStatus", []string{}...)}),
+			"400 ValidationException"},
+		"cancel unknown": {cancelErr, "400 InvalidCommandId"},
+		"51 on a page":   {describe(&ssm.DescribeInstanceInformationInput{MaxResults: aws.Int32(51)}), "400 ValidationException"},
+		"unknown filter": {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("Colour", "red")}), "400 InvalidFilterKey"},
+		"malformed filter": {describe(&ssm.DescribeInstanceInformationInput{Filters: filter("InstanceIds", "x")}),
+			"400 InvalidInstanceInformationFilterValue"},
+		"bad token": {describe(&ssm.DescribeInstanceInformationInput{NextToken: aws.String("x")}), "400 InvalidNextToken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := awsCode(c.err); got != c.want {
@@ -391,7 +407,8 @@ func TestSSMOutcomes(t *testing.T) {
 		code            int32
 		set             bool
 	}{
-		"agent lost":  {model.Fault{}, func(w *model.World, id, _ string) { mustGuest(w, id, model.AgentOffline) }, "TimedOut", "DeliveryTimedOut", -1, false},
+		"agent lost": {model.Fault{}, func(w *model.World, id, _ string) { mustGuest(w, id, model.AgentOffline) }, "TimedOut",
+			"DeliveryTimedOut", -1, false},
 		"stuck":       {model.Fault{Kind: model.FaultStuck}, nil, "TimedOut", "ExecutionTimedOut", -1, false},
 		"late":        {model.Fault{Kind: model.FaultLateApply, Delay: time.Hour}, nil, "Success", "Success", 0, true},
 		"failed":      {model.Fault{Kind: model.FaultFailedNotApplied}, nil, "Failed", "Failed", 1, false},
@@ -416,7 +433,8 @@ func TestSSMOutcomes(t *testing.T) {
 				c.after(w, linux, *sent.Command.CommandId)
 			}
 			w.Advance(24 * time.Hour)
-			out, err := e.ssm().GetCommandInvocation(t.Context(), &ssm.GetCommandInvocationInput{CommandId: sent.Command.CommandId, InstanceId: &linux})
+			out, err := e.ssm().GetCommandInvocation(t.Context(), &ssm.GetCommandInvocationInput{CommandId: sent.Command.CommandId,
+				InstanceId: &linux})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -448,7 +466,8 @@ func TestSSMManagedInstances(t *testing.T) {
 	list := func(filters ...types.InstanceInformationStringFilter) map[string]types.InstanceInformation {
 		t.Helper()
 		found := map[string]types.InstanceInformation{}
-		p := ssm.NewDescribeInstanceInformationPaginator(e.ssm(), &ssm.DescribeInstanceInformationInput{Filters: filters, MaxResults: aws.Int32(5)})
+		p := ssm.NewDescribeInstanceInformationPaginator(e.ssm(), &ssm.DescribeInstanceInformationInput{Filters: filters,
+			MaxResults: aws.Int32(5)})
 		for p.HasMorePages() {
 			out, err := p.NextPage(t.Context())
 			if err != nil {

@@ -112,25 +112,34 @@ func TestTATRefusals(t *testing.T) {
 		change func(*tat.RunCommandRequest)
 		want   string
 	}{
-		"no content":      {func(r *tat.RunCommandRequest) { r.Content = nil }, "MissingParameter"},
-		"no instance":     {func(r *tat.RunCommandRequest) { r.InstanceIds = nil }, "MissingParameter"},
-		"nothing":         {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr("") }, "MissingParameter"},
-		"not base64":      {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr("%") }, "InvalidParameterValue.InvalidContent"},
-		"too much":        {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr(strings.Repeat("A", 1<<16+4)) }, "InvalidParameterValue.TooLong"},
-		"too many":        {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs(many) }, "InvalidParameterValue.LimitExceeded"},
-		"malformed id":    {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{"i-1"}) }, "InvalidParameterValue.InvalidInstanceId"},
-		"twice":           {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{id, id}) }, "InvalidParameterValue"},
-		"unknown id":      {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{"ins-zzzzzzzz"}) }, "ResourceNotFound.InstanceNotFound"},
-		"type":            {func(r *tat.RunCommandRequest) { r.CommandType = common.StringPtr("BAT") }, "InvalidParameterValue"},
-		"another system":  {func(r *tat.RunCommandRequest) { r.CommandType = common.StringPtr("POWERSHELL") }, "InvalidParameterValue.AgentUnsupportedCommandType"},
-		"shell on it":     {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{windows}) }, "InvalidParameterValue.AgentUnsupportedCommandType"},
-		"no time":         {func(r *tat.RunCommandRequest) { r.Timeout = common.Uint64Ptr(0) }, "InvalidParameterValue.Range"},
-		"too much time":   {func(r *tat.RunCommandRequest) { r.Timeout = common.Uint64Ptr(86401) }, "InvalidParameterValue.Range"},
-		"name":            {func(r *tat.RunCommandRequest) { r.CommandName = common.StringPtr("a b") }, "InvalidParameterValue.InvalidCommandName"},
-		"long name":       {func(r *tat.RunCommandRequest) { r.CommandName = common.StringPtr(strings.Repeat("a", 61)) }, "InvalidParameterValue.InvalidCommandName"},
-		"description":     {func(r *tat.RunCommandRequest) { r.Description = common.StringPtr(strings.Repeat("a", 121)) }, "InvalidParameterValue.TooLong"},
-		"user":            {func(r *tat.RunCommandRequest) { r.Username = common.StringPtr("ubuntu") }, "InvalidParameter.InvalidUsername"},
-		"parameters":      {func(r *tat.RunCommandRequest) { r.Parameters = common.StringPtr("{}") }, "InvalidParameterValue.SupportParametersOnlyIfEnableParameter"},
+		"no content":  {func(r *tat.RunCommandRequest) { r.Content = nil }, "MissingParameter"},
+		"no instance": {func(r *tat.RunCommandRequest) { r.InstanceIds = nil }, "MissingParameter"},
+		"nothing":     {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr("") }, "MissingParameter"},
+		"not base64":  {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr("%") }, "InvalidParameterValue.InvalidContent"},
+		"too much": {func(r *tat.RunCommandRequest) { r.Content = common.StringPtr(strings.Repeat("A", 1<<16+4)) },
+			"InvalidParameterValue.TooLong"},
+		"too many": {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs(many) }, "InvalidParameterValue.LimitExceeded"},
+		"malformed id": {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{"i-1"}) },
+			"InvalidParameterValue.InvalidInstanceId"},
+		"twice": {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{id, id}) }, "InvalidParameterValue"},
+		"unknown id": {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{"ins-zzzzzzzz"}) },
+			"ResourceNotFound.InstanceNotFound"},
+		"type": {func(r *tat.RunCommandRequest) { r.CommandType = common.StringPtr("BAT") }, "InvalidParameterValue"},
+		"another system": {func(r *tat.RunCommandRequest) { r.CommandType = common.StringPtr("POWERSHELL") },
+			"InvalidParameterValue.AgentUnsupportedCommandType"},
+		"shell on it": {func(r *tat.RunCommandRequest) { r.InstanceIds = common.StringPtrs([]string{windows}) },
+			"InvalidParameterValue.AgentUnsupportedCommandType"},
+		"no time":       {func(r *tat.RunCommandRequest) { r.Timeout = common.Uint64Ptr(0) }, "InvalidParameterValue.Range"},
+		"too much time": {func(r *tat.RunCommandRequest) { r.Timeout = common.Uint64Ptr(86401) }, "InvalidParameterValue.Range"},
+		"name": {func(r *tat.RunCommandRequest) { r.CommandName = common.StringPtr("a b") },
+			"InvalidParameterValue.InvalidCommandName"},
+		"long name": {func(r *tat.RunCommandRequest) { r.CommandName = common.StringPtr(strings.Repeat("a", 61)) },
+			"InvalidParameterValue.InvalidCommandName"},
+		"description": {func(r *tat.RunCommandRequest) { r.Description = common.StringPtr(strings.Repeat("a", 121)) },
+			"InvalidParameterValue.TooLong"},
+		"user": {func(r *tat.RunCommandRequest) { r.Username = common.StringPtr("ubuntu") }, "InvalidParameter.InvalidUsername"},
+		"parameters": {func(r *tat.RunCommandRequest) { r.Parameters = common.StringPtr("{}") },
+			"InvalidParameterValue.SupportParametersOnlyIfEnableParameter"},
 		"with parameters": {func(r *tat.RunCommandRequest) { r.EnableParameter = common.BoolPtr(true) }, "UnsupportedOperation"},
 	} {
 		if _, err := e.tat(t).RunCommand(runRequest(t, id, c.change)); code(err) != c.want {
@@ -223,15 +232,18 @@ func TestTATTaskLife(t *testing.T) {
 	if d := task.CommandDocument; *d.Username != "root" || *d.WorkingDirectory != "/root" || *d.Timeout != 60 || *d.CommandType != "SHELL" {
 		t.Errorf("command %+v", d)
 	}
-	if made := moment(task.CreatedTime); made.IsZero() || !moment(task.UpdatedTime).Equal(made) || task.StartTime != nil || task.EndTime != nil || *task.ErrorInfo != "" {
+	if made := moment(task.CreatedTime); made.IsZero() || !moment(task.UpdatedTime).Equal(made) || task.StartTime != nil ||
+		task.EndTime != nil || *task.ErrorInfo != "" {
 		t.Errorf("before it begins: %+v", task)
 	}
 	w.Advance(30 * time.Minute)
-	if task := look(ends); !moment(task.UpdatedTime).Equal(moment(task.StartTime)) || !moment(task.StartTime).After(moment(task.CreatedTime)) || task.EndTime != nil {
+	if task := look(ends); !moment(task.UpdatedTime).Equal(moment(task.StartTime)) ||
+		!moment(task.StartTime).After(moment(task.CreatedTime)) || task.EndTime != nil {
 		t.Errorf("while it runs: %+v", task)
 	}
 	w.Advance(time.Hour)
-	if task := look(ends); !moment(task.UpdatedTime).Equal(moment(task.EndTime)) || !moment(task.EndTime).After(moment(task.StartTime)) || *task.ErrorInfo != "" {
+	if task := look(ends); !moment(task.UpdatedTime).Equal(moment(task.EndTime)) || !moment(task.EndTime).After(moment(task.StartTime)) ||
+		*task.ErrorInfo != "" {
 		t.Errorf("after its end: %+v", task)
 	}
 

@@ -151,18 +151,19 @@ func TestTencentRefusals(t *testing.T) {
 		ids      []string
 		want     string
 	}{
-		"malformed id":         {nil, true, newPassword, []string{"i-12345678"}, "InvalidInstanceId.Malformed"},
-		"unknown id":           {nil, true, newPassword, []string{"ins-zzzzzzzz"}, "InvalidInstanceId.NotFound"},
-		"no id":                {nil, true, newPassword, nil, "MissingParameter"},
-		"101 ids":              {nil, true, newPassword, many, "InvalidParameterValue.LimitExceeded"},
-		"no password":          {nil, true, "", []string{linux}, "MissingParameter"},
-		"short password":       {nil, true, "Ab1", []string{linux}, "InvalidParameterValue.InvalidPassword"},
-		"short for windows":    {nil, true, "Abcdef123-", []string{windows}, "InvalidParameterValue.InvalidPassword"},
-		"running":              {nil, false, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateRunning"},
-		"rebooting":            {state(model.StateRebooting), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateRebooting"},
-		"pending":              {state(model.StatePending), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStatePending"},
-		"rescue mode":          {state("rescue_mode"), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateRescueMode"},
-		"live migration":       {state("service_live_migrate"), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateServiceLiveMigrate"},
+		"malformed id":      {nil, true, newPassword, []string{"i-12345678"}, "InvalidInstanceId.Malformed"},
+		"unknown id":        {nil, true, newPassword, []string{"ins-zzzzzzzz"}, "InvalidInstanceId.NotFound"},
+		"no id":             {nil, true, newPassword, nil, "MissingParameter"},
+		"101 ids":           {nil, true, newPassword, many, "InvalidParameterValue.LimitExceeded"},
+		"no password":       {nil, true, "", []string{linux}, "MissingParameter"},
+		"short password":    {nil, true, "Ab1", []string{linux}, "InvalidParameterValue.InvalidPassword"},
+		"short for windows": {nil, true, "Abcdef123-", []string{windows}, "InvalidParameterValue.InvalidPassword"},
+		"running":           {nil, false, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateRunning"},
+		"rebooting":         {state(model.StateRebooting), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateRebooting"},
+		"pending":           {state(model.StatePending), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStatePending"},
+		"rescue mode":       {state("rescue_mode"), true, newPassword, []string{linux}, "UnsupportedOperation.InstanceStateRescueMode"},
+		"live migration": {state("service_live_migrate"), true, newPassword, []string{linux},
+			"UnsupportedOperation.InstanceStateServiceLiveMigrate"},
 		"one of two malformed": {nil, true, newPassword, []string{windows, "x"}, "InvalidInstanceId.Malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -272,7 +273,8 @@ func TestTencentCommonRequests(t *testing.T) {
 			"Filters": []any{map[string]any{"Name": "tag:app", "Values": []string{"other"}}},
 		}, "", `"TotalCount":0`},
 		"two filters, one met": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
-			map[string]any{"Name": "zone", "Values": []string{e.creds.Region + "-1"}}, map[string]any{"Name": "instance-name", "Values": []string{"nobody"}},
+			map[string]any{"Name": "zone", "Values": []string{e.creds.Region + "-1"}},
+			map[string]any{"Name": "instance-name", "Values": []string{"nobody"}},
 		}}, "", `"TotalCount":0`},
 		"created since": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
 			map[string]any{"Name": "creation-start-time", "Values": []string{"2020-01-01 00:00:00"}},
@@ -292,19 +294,24 @@ func TestTencentCommonRequests(t *testing.T) {
 		"malformed vpc": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"Filters": []any{
 			map[string]any{"Name": "vpc-id", "Values": []string{"x"}},
 		}}, "InvalidParameterValue.VpcIdMalformed", ""},
-		"blanks in a description": {"cam", "2019-01-16", "CreateAccessKey", map[string]any{"Description": "two words"}, "InvalidParameter.ParamError", ""},
-		"key of nobody":           {"cam", "2019-01-16", "ListAccessKeys", map[string]any{"TargetUin": 1}, "InvalidParameter.UserNotExist", ""},
-		"no such key":             {"cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": "AKIDnone"}, "ResourceNotFound.SecretNotExist", ""},
-		"no key":                  {"cam", "2019-01-16", "DeleteAccessKey", nil, "MissingParameter", ""},
-		"key in use":              {"cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": e.creds.AccessKey}, "FailedOperation.Accesskey", ""},
-		"no status":               {"cam", "2019-01-16", "UpdateAccessKey", map[string]any{"AccessKeyId": e.creds.AccessKey}, "MissingParameter", ""},
-		"no session name":         {"sts", "2018-08-13", "AssumeRole", map[string]any{"RoleArn": e.creds.RoleARN}, "MissingParameter", ""},
+		"blanks in a description": {"cam", "2019-01-16", "CreateAccessKey", map[string]any{"Description": "two words"},
+			"InvalidParameter.ParamError", ""},
+		"key of nobody": {"cam", "2019-01-16", "ListAccessKeys", map[string]any{"TargetUin": 1}, "InvalidParameter.UserNotExist", ""},
+		"no such key": {"cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": "AKIDnone"},
+			"ResourceNotFound.SecretNotExist", ""},
+		"no key": {"cam", "2019-01-16", "DeleteAccessKey", nil, "MissingParameter", ""},
+		"key in use": {"cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": e.creds.AccessKey},
+			"FailedOperation.Accesskey", ""},
+		"no status": {"cam", "2019-01-16", "UpdateAccessKey", map[string]any{"AccessKeyId": e.creds.AccessKey}, "MissingParameter",
+			""},
+		"no session name": {"sts", "2018-08-13", "AssumeRole", map[string]any{"RoleArn": e.creds.RoleARN}, "MissingParameter", ""},
 		"too long a session": {"sts", "2018-08-13", "AssumeRole", map[string]any{
 			"RoleArn": e.creds.RoleARN, "RoleSessionName": "me", "DurationSeconds": 43201,
 		}, "InvalidParameter.OverTimeError", ""},
 		"unknown id": {"cvm", "2017-03-12", "DescribeInstances", map[string]any{"InstanceIds": []string{"ins-zzzzzzzz"}}, "", `"InstanceSet":[]`},
 		"a new key":  {"cam", "2019-01-16", "CreateAccessKey", map[string]any{"Description": "d"}, "", `"SecretAccessKey":"`},
-		"wrong role": {"sts", "2018-08-13", "AssumeRole", map[string]any{"RoleArn": "qcs::cam::uin/1:roleName/x", "RoleSessionName": "me"}, "ResourceNotFound.RoleNotFound", ""},
+		"wrong role": {"sts", "2018-08-13", "AssumeRole", map[string]any{"RoleArn": "qcs::cam::uin/1:roleName/x", "RoleSessionName": "me"},
+			"ResourceNotFound.RoleNotFound", ""},
 		"role": {"sts", "2018-08-13", "AssumeRole", map[string]any{
 			"RoleArn": e.creds.RoleARN, "RoleSessionName": "me", "ExternalId": e.creds.ExternalID,
 		}, "", `"TmpSecretId":"AKID`},
@@ -341,7 +348,8 @@ func TestTencentRateLimit(t *testing.T) {
 	}
 	for i := range 6 {
 		_, err := e.call(t, "cam", "2019-01-16", "DeleteAccessKey", map[string]any{"AccessKeyId": "AKIDnone"})
-		if throttled := code(err) == "RequestLimitExceeded"; throttled != (i == 5) || throttled && !strings.Contains(err.Error(), "`5` times per second") {
+		if throttled := code(err) == "RequestLimitExceeded"; throttled != (i == 5) || throttled &&
+			!strings.Contains(err.Error(), "`5` times per second") {
 			t.Errorf("call %d of an action with another limit: %v", i, err)
 		}
 	}
@@ -375,7 +383,8 @@ func TestTencentAnswerIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := startTencent(t, cloudsim.Options{Options: model.Options{OperationTime: time.Millisecond}})
 			w, id := e.sim.World(), e.creds.Servers["linux-1"]
-			if _, err := w.AddFault(model.Fault{Kind: c.kind, Action: "ResetInstancesPassword", Count: 1, Delay: 300 * time.Millisecond}); err != nil {
+			if _, err := w.AddFault(model.Fault{Kind: c.kind, Action: "ResetInstancesPassword", Count: 1,
+				Delay: 300 * time.Millisecond}); err != nil {
 				t.Fatal(err)
 			}
 			_, err := e.reset(t, true, newPassword, id)

@@ -25,7 +25,8 @@ import (
 // is refused with the wrong secret, token or time.
 func TestTencentWaysToSign(t *testing.T) {
 	now := time.Now()
-	e := startTencent(t, cloudsim.Options{Options: model.Options{Now: func() time.Time { return now }, RateLimits: map[string]int{}, OperationTime: time.Hour}})
+	e := startTencent(t, cloudsim.Options{Options: model.Options{Now: func() time.Time { return now }, RateLimits: map[string]int{},
+		OperationTime: time.Hour}})
 	temporary := e.sim.World().AddAccessKey(model.AccessKey{
 		Cloud: model.TencentCloud, AccountID: e.creds.AccountID, UserID: e.creds.UserID, Token: "token+/=", Expires: now.Add(time.Hour),
 	})
@@ -59,7 +60,8 @@ func TestTencentWaysToSign(t *testing.T) {
 				}
 				reset := cvm.NewResetInstancesPasswordRequest()
 				reset.InstanceIds = common.StringPtrs([]string{e.creds.Servers["linux-1"], e.creds.Servers["windows-1"]})
-				reset.Password, reset.UserName, reset.ForceStop = common.StringPtr("a+B /%&=#1`'(|)2"), common.StringPtr("Administrator"), common.BoolPtr(false)
+				reset.Password, reset.UserName, reset.ForceStop = common.StringPtr("a+B /%&=#1`'(|)2"), common.StringPtr("Administrator"),
+					common.BoolPtr(false)
 				if _, err := good.ResetInstancesPassword(reset); code(err) != "UnsupportedOperation.InstanceStateRunning" {
 					t.Errorf("a reset without ForceStop: %v", err)
 				}
@@ -155,7 +157,8 @@ func (e *tencentEnv) signed(t *testing.T, service, action, version, body string,
 func TestTencentWireForms(t *testing.T) {
 	e := startTencent(t, cloudsim.Options{Options: model.Options{RateLimits: map[string]int{}}})
 	const version = "2017-03-12"
-	old := "Action=DescribeInstances&Version=" + version + "&Region=" + e.creds.Region + "&Nonce=1&SecretId=" + e.creds.AccessKey + "&Signature=x&Language=en-US"
+	old := "Action=DescribeInstances&Version=" + version + "&Region=" + e.creds.Region + "&Nonce=1&SecretId=" + e.creds.AccessKey +
+		"&Signature=x&Language=en-US"
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	for name, c := range map[string]struct {
 		method, path, body string
@@ -164,27 +167,38 @@ func TestTencentWireForms(t *testing.T) {
 	}{
 		"lower-case values": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", nil), "", ""},
 		"empty body":        {"POST", "/", "", e.signed(t, "cvm", "DescribeInstances", version, "", nil), "", ""},
-		"changed body":      {"POST", "/", "{ }", e.signed(t, "cvm", "DescribeInstances", version, "{}", nil), "AuthFailure.SignatureFailure", ""},
-		"changed action": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Action": "ResetInstancesPassword"}),
+		"changed body": {"POST", "/", "{ }", e.signed(t, "cvm", "DescribeInstances", version, "{}", nil), "AuthFailure.SignatureFailure",
+			""},
+		"changed action": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}",
+			map[string]string{"X-TC-Action": "ResetInstancesPassword"}),
 			"AuthFailure.SignatureFailure", ""},
-		"another service": {"POST", "/", "{}", e.signed(t, "cam", "DescribeInstances", version, "{}", nil), "AuthFailure.InvalidAuthorization", "`Service` in Credential not valid"},
+		"another service": {"POST", "/", "{}", e.signed(t, "cam", "DescribeInstances", version, "{}", nil), "AuthFailure.InvalidAuthorization",
+			"`Service` in Credential not valid"},
 		"no signature": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"Authorization": "-"}),
 			"AuthFailure.InvalidAuthorization", ""},
-		"no timestamp": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Timestamp": "-"}), "MissingParameter", "`Timestamp`"},
-		"no action":    {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Action": "-"}), "MissingParameter", "`Action`"},
-		"no version":   {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Version": "-"}), "MissingParameter", "`Version`"},
+		"no timestamp": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Timestamp": "-"}),
+			"MissingParameter", "`Timestamp`"},
+		"no action": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Action": "-"}),
+			"MissingParameter", "`Action`"},
+		"no version": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Version": "-"}),
+			"MissingParameter", "`Version`"},
 		"empty region": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Region": ""}),
 			"InvalidParameterValue", "`X-TC-Region`"},
-		"timestamp in words": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"X-TC-Timestamp": "now"}), "InvalidParameter", "`Timestamp`"},
-		"form with v3": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}),
+		"timestamp in words": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}",
+			map[string]string{"X-TC-Timestamp": "now"}), "InvalidParameter", "`Timestamp`"},
+		"form with v3": {"POST", "/", "{}", e.signed(t, "cvm", "DescribeInstances", version, "{}",
+			map[string]string{"Content-Type": "application/x-www-form-urlencoded"}),
 			"InvalidParameter", "Content-Type"},
-		"not JSON":        {"POST", "/", "[]", e.signed(t, "cvm", "DescribeInstances", version, "[]", nil), "InvalidParameter", ""},
-		"two objects":     {"POST", "/", "{}{}", e.signed(t, "cvm", "DescribeInstances", version, "{}{}", nil), "InvalidParameter", ""},
-		"text for number": {"POST", "/", `{"Limit":"1"}`, e.signed(t, "cvm", "DescribeInstances", version, `{"Limit":"1"}`, nil), "InvalidParameter", "The value type of parameter `Limit` is not valid."},
-		"fraction":        {"POST", "/", `{"Limit":1.5}`, e.signed(t, "cvm", "DescribeInstances", version, `{"Limit":1.5}`, nil), "InvalidParameter", "`Limit`"},
-		"null":            {"POST", "/", `{"Limit":null}`, e.signed(t, "cvm", "DescribeInstances", version, `{"Limit":null}`, nil), "", ""},
+		"not JSON":    {"POST", "/", "[]", e.signed(t, "cvm", "DescribeInstances", version, "[]", nil), "InvalidParameter", ""},
+		"two objects": {"POST", "/", "{}{}", e.signed(t, "cvm", "DescribeInstances", version, "{}{}", nil), "InvalidParameter", ""},
+		"text for number": {"POST", "/", `{"Limit":"1"}`, e.signed(t, "cvm", "DescribeInstances", version, `{"Limit":"1"}`, nil),
+			"InvalidParameter", "The value type of parameter `Limit` is not valid."},
+		"fraction": {"POST", "/", `{"Limit":1.5}`, e.signed(t, "cvm", "DescribeInstances", version, `{"Limit":1.5}`, nil),
+			"InvalidParameter", "`Limit`"},
+		"null": {"POST", "/", `{"Limit":null}`, e.signed(t, "cvm", "DescribeInstances", version, `{"Limit":null}`, nil), "", ""},
 		"name in lower case": {"POST", "/", `{"Filters":[{"name":"zone","Values":["x"]}]}`,
-			e.signed(t, "cvm", "DescribeInstances", version, `{"Filters":[{"name":"zone","Values":["x"]}]}`, nil), "UnknownParameter", "`Filters.0.name`"},
+			e.signed(t, "cvm", "DescribeInstances", version, `{"Filters":[{"name":"zone","Values":["x"]}]}`, nil), "UnknownParameter",
+			"`Filters.0.name`"},
 		"nothing at all":   {"GET", "/", "", nil, "MissingParameter", ""},
 		"JSON without v3":  {"POST", "/", "{}", http.Header{"Content-Type": {"application/json"}}, "MissingParameter", ""},
 		"PUT":              {"PUT", "/", "{}", nil, "UnsupportedProtocol", ""},
@@ -194,8 +208,10 @@ func TestTencentWireForms(t *testing.T) {
 			"InvalidParameterValue", "The value `MD5` specified in the parameter `SignatureMethod` is not valid."},
 		"v1, expired":      {"GET", "/?" + old + "&Timestamp=1465185768", "", nil, "AuthFailure.SignatureExpire", ""},
 		"v1, list and not": {"GET", "/?" + old + "&InstanceIds=x&InstanceIds.0=y&Timestamp=" + now, "", nil, "InvalidParameter", "`InstanceIds"},
-		"long query":       {"GET", "/?" + old + "&Timestamp=" + now + "&X=" + strings.Repeat("x", 32<<10), "", nil, "RequestSizeLimitExceeded", ""},
-		"long form":        {"POST", "/", old + "&Timestamp=" + now + "&X=" + strings.Repeat("x", 1<<20), nil, "AuthFailure.SignatureFailure", "TC3-HMAC-SHA256"},
+		"long query": {"GET", "/?" + old + "&Timestamp=" + now + "&X=" + strings.Repeat("x", 32<<10), "", nil, "RequestSizeLimitExceeded",
+			""},
+		"long form": {"POST", "/", old + "&Timestamp=" + now + "&X=" + strings.Repeat("x", 1<<20), nil, "AuthFailure.SignatureFailure",
+			"TC3-HMAC-SHA256"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, message := e.raw(t, c.method, c.path, c.body, c.header)

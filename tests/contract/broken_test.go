@@ -28,7 +28,8 @@ type breakage struct {
 }
 
 // onError changes the error of a reset.
-func onError(change func(*cloud.Error, cloud.Reset) error) func(context.Context, cloud.PasswordResetter, cloud.Reset) (cloud.ResetStarted, error) {
+func onError(change func(*cloud.Error, cloud.Reset) error) func(context.Context, cloud.PasswordResetter, cloud.Reset) (cloud.ResetStarted,
+	error) {
 	return func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
 		started, err := r.StartReset(ctx, reset)
 		var e *cloud.Error
@@ -44,7 +45,8 @@ func ofKind(kind cloud.Kind) func(context.Context, cloud.PasswordResetter, cloud
 }
 
 // onRecord changes each record.
-func onRecord(change func(cloud.ResetRef, *cloud.ResetRecord)) func(context.Context, cloud.PasswordResetter, []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+func onRecord(change func(cloud.ResetRef, *cloud.ResetRecord)) func(context.Context, cloud.PasswordResetter,
+	[]cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
 	return func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
 		records, err := r.ResetRecords(ctx, refs)
 		if err != nil {
@@ -107,7 +109,8 @@ var breakages = []breakage{
 			reset.InstanceIDs = reset.InstanceIDs[:1]
 			return r.StartReset(ctx, reset)
 		}},
-	{name: "said to be serial", check: "a reset may be repeated while it goes on", method: cloud.MethodCommand, traits: func(t *cloud.ResetTraits) { t.Serial = true }},
+	{name: "said to be serial", check: "a reset may be repeated while it goes on", method: cloud.MethodCommand,
+		traits: func(t *cloud.ResetTraits) { t.Serial = true }},
 	{name: "asks before it sends", check: "the password travels once to Linux and stays nowhere",
 		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
 			if _, err := r.ResetRecords(ctx, []cloud.ResetRef{{InstanceID: reset.InstanceIDs[0]}}); err != nil {
@@ -115,7 +118,8 @@ var breakages = []breakage{
 			}
 			return r.StartReset(ctx, reset)
 		}},
-	{name: "stops a server unsaid", check: "a running server is stopped only where the descriptor says so", mayStop: true, method: cloud.MethodCommand},
+	{name: "stops a server unsaid", check: "a running server is stopped only where the descriptor says so", mayStop: true,
+		method: cloud.MethodCommand},
 	{name: "tries again by itself", check: "lost on the way to the cloud", start: sendTwice},
 	{name: "tries again by itself, throttled", check: "throttled", start: sendTwice},
 	{name: "a lost answer is a refusal", check: "answer lost", start: ofKind(cloud.Refused)},
@@ -123,7 +127,8 @@ var breakages = []breakage{
 	{name: "an abandoned call is unsent", check: "abandoned while the answer is awaited", start: ofKind(cloud.Unavailable)},
 	{name: "no connection is in doubt", check: "connection refused", start: ofKind(cloud.Unknown)},
 	{name: "denied is refused", check: "permission missing", start: ofKind(cloud.Refused)},
-	{name: "an error without a kind", check: "wrong credentials", start: onError(func(*cloud.Error, cloud.Reset) error { return errors.New("no") })},
+	{name: "an error without a kind", check: "wrong credentials",
+		start: onError(func(*cloud.Error, cloud.Reset) error { return errors.New("no") })},
 	{name: "the password in an error", check: "refused in the cloud's words",
 		start: onError(func(e *cloud.Error, r cloud.Reset) error { e.Message += r.Password; return e })},
 	{name: "the password in the error below", check: "answer lost",
@@ -151,7 +156,8 @@ var breakages = []breakage{
 			r.Kind = cloud.Refused
 		}
 	})},
-	{name: "a failure is nobody's", check: "failed and not applied", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.OperationID = "" })},
+	{name: "a failure is nobody's", check: "failed and not applied",
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.OperationID = "" })},
 	{name: "a failure is a success", check: "an unknown user of the guest", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
 		if r.State == cloud.OperationFailed {
 			r.State, r.Message = cloud.OperationSuccess, ""

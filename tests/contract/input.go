@@ -132,7 +132,8 @@ func goneInstance(t *testing.T, s *scene) {
 			t.Fatal(err)
 		}
 		s.settle()
-		if got, _ := s.look(t, r.InstanceIDs[0], started.RequestID, r.Password); got.State == cloud.OperationSuccess && got.OperationID == started.RequestID {
+		if got, _ := s.look(t, r.InstanceIDs[0], started.RequestID, r.Password); got.State == cloud.OperationSuccess &&
+			got.OperationID == started.RequestID {
 			t.Errorf("%s during its reset: %+v", name, got)
 		}
 		if got, ok := s.look(t, r.InstanceIDs[0], ""); ok && !got.Gone {
@@ -154,7 +155,8 @@ func unknownUser(t *testing.T, s *scene) {
 	s.settle()
 	if err != nil {
 		s.wantKind(t, err, append(certain, cloud.Unknown), r.Password)
-	} else if got, _ := s.look(t, r.InstanceIDs[0], started.RequestID, r.Password); got.State != cloud.OperationFailed || got.OperationID != started.RequestID {
+	} else if got, _ := s.look(t, r.InstanceIDs[0], started.RequestID, r.Password); got.State != cloud.OperationFailed ||
+		got.OperationID != started.RequestID {
 		t.Errorf("%+v, want a failure", got)
 	}
 	s.checkApplied(t, good, false)

@@ -17,7 +17,8 @@ func traits(t *testing.T, s *scene) {
 	if got != s.method.ResetTraits() {
 		t.Error("the traits are not constant")
 	}
-	if got.Action == "" || got.BatchSize < 1 || got.PollBatch < 0 || got.SignatureLifetime <= 0 || got.LongestOperation <= 0 || got.PollInterval <= 0 {
+	if got.Action == "" || got.BatchSize < 1 || got.PollBatch < 0 || got.SignatureLifetime <= 0 || got.LongestOperation <= 0 ||
+		got.PollInterval <= 0 {
 		t.Errorf("%+v", got)
 	}
 	// A record that is not there yet must be looked at once more before the reset is taken for lost.

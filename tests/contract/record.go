@@ -41,7 +41,8 @@ func fails(t *testing.T, s *scene, kind model.FaultKind, applied bool) {
 	if got.Kind != "" {
 		t.Errorf("%+v claims that nothing was changed", got)
 	}
-	if got, ok := s.look(t, r.InstanceIDs[0], "", r.Password); !ok || got.State != cloud.OperationNone && (got.OperationID != started.RequestID || got.State != cloud.OperationFailed) {
+	if got, ok := s.look(t, r.InstanceIDs[0], "", r.Password); !ok || got.State != cloud.OperationNone &&
+		(got.OperationID != started.RequestID || got.State != cloud.OperationFailed) {
 		t.Errorf("latest operation: %+v, %t; want the failed one, or none", got, ok)
 	}
 }
@@ -84,7 +85,8 @@ func stuck(t *testing.T, s *scene) {
 			t.Fatal(err)
 		}
 		s.world.Advance(operationTime)
-		if got, _ := s.look(t, r.InstanceIDs[0], started.RequestID); got != (cloud.ResetRecord{OperationID: started.RequestID, State: cloud.OperationRunning}) {
+		if got, _ := s.look(t, r.InstanceIDs[0], started.RequestID); got != (cloud.ResetRecord{OperationID: started.RequestID,
+			State: cloud.OperationRunning}) {
 			t.Errorf("%+v, want running", got)
 		}
 	}

@@ -33,7 +33,8 @@ func (s *scene) checkSucceeded(t *testing.T, r cloud.Reset, started cloud.ResetS
 		if started.Done {
 			continue
 		}
-		if got, _ := s.look(t, id, started.RequestID, r.Password); got != (cloud.ResetRecord{OperationID: started.RequestID, State: cloud.OperationSuccess}) {
+		if got, _ := s.look(t, id, started.RequestID, r.Password); got != (cloud.ResetRecord{OperationID: started.RequestID,
+			State: cloud.OperationSuccess}) {
 			t.Errorf("record after the reset: %+v, want success under %s", got, started.RequestID)
 		}
 	}
@@ -237,7 +238,8 @@ func together(t *testing.T, s *scene) {
 	all(func(i int) error {
 		id := resets[i].InstanceIDs[0]
 		records, err := s.method.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: id, RequestID: started[i].RequestID}})
-		if got := records[id]; err == nil && !started[i].Done && (got.State != cloud.OperationSuccess || got.OperationID != started[i].RequestID) {
+		if got := records[id]; err == nil && !started[i].Done &&
+			(got.State != cloud.OperationSuccess || got.OperationID != started[i].RequestID) {
 			err = fmt.Errorf("record of %s: %+v", id, got)
 		}
 		return err

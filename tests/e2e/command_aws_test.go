@@ -38,7 +38,8 @@ func TestAWSCommandsUnderLeases(t *testing.T) {
 			const leases = 3
 			secret := e.first(t, server)
 			if secret.Source != c.source || secret.Version != 1 || secret.lease == "" {
-				t.Fatalf("version %d of source %s under lease %q, want version 1 of source %s under a lease", secret.Version, secret.Source, secret.lease, c.source)
+				t.Fatalf("version %d of source %s under lease %q, want version 1 of source %s under a lease", secret.Version, secret.Source,
+					secret.lease, c.source)
 			}
 			values := []string{secret.Password}
 			for range leases {

@@ -105,7 +105,8 @@ func TestPluginKilledBetweenRequests(t *testing.T) {
 		return err
 	})
 	if again.Version != held.Version || again.Password != held.Password {
-		t.Errorf("version %d after the kill, the same password: %v; want version %d", again.Version, again.Password == held.Password, held.Version)
+		t.Errorf("version %d after the kill, the same password: %v; want version %d", again.Version, again.Password == held.Password,
+			held.Version)
 	}
 	if e.PluginPID(t) == pid {
 		t.Error("the process was not replaced")

@@ -92,25 +92,27 @@ var badFields = map[string]map[string]badField{
 		"allowed_connections": {"generate", []any{object, true}},
 	},
 	"POST roles/{name}": {
-		"connection":                 {"leased", []any{"", "none", "a/b", control, object}},
-		"instance_ids":               {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
-		"instance_tags":              {"tags", badPairs},
-		"username":                   {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", " a", "a\u200bb", "1000", "@builtin-administrator", strings.Repeat("a", 33), tooLong, object}},
-		"mode":                       {"leased", []any{"dynamic", control}},
-		"source":                     {"leased", []any{"initial", "import", control}},
-		"key":                        {"initial", []any{"none", "a/b", tooLong}},
-		"password_policy":            {"leased", []any{"none"}},
-		"checkout":                   {"leased", []any{"mine", control}},
-		"ttl":                        {"leased", append([]any{"25h"}, badTimes...)},
-		"max_ttl":                    {"leased", append([]any{"30m", "200000h"}, badTimes...)},
-		"reset_method":               {"leased", []any{"magic", control, object}},
-		"force_stop":                 {"leased", []any{"", "perhaps", false}},
-		"min_reset_interval":         {"leased", append([]any{"200000h"}, badTimes...)},
-		"clear_initial":              {"initial", []any{true, "perhaps"}},
-		"skip_import_rotation":       {"static", badFlags[:1]},
-		"shared_password":            {"static", badFlags[:1]},
-		"rotation_period":            {"static", append([]any{"1s", "200000h"}, badTimes...)},
-		"rotation_schedule":          {"static", []any{"daily", "61 * * * *", "* * * * * *", "CRON_TZ=UTC 0 3 * * *", "0 0 30 2 *", tooLong, control}},
+		"connection":    {"leased", []any{"", "none", "a/b", control, object}},
+		"instance_ids":  {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
+		"instance_tags": {"tags", badPairs},
+		"username": {"leased", []any{`CORP\x`, "a@b", "a..b", "a/b", "-a", " a", "a\u200bb", "1000", "@builtin-administrator",
+			strings.Repeat("a", 33), tooLong, object}},
+		"mode":                 {"leased", []any{"dynamic", control}},
+		"source":               {"leased", []any{"initial", "import", control}},
+		"key":                  {"initial", []any{"none", "a/b", tooLong}},
+		"password_policy":      {"leased", []any{"none"}},
+		"checkout":             {"leased", []any{"mine", control}},
+		"ttl":                  {"leased", append([]any{"25h"}, badTimes...)},
+		"max_ttl":              {"leased", append([]any{"30m", "200000h"}, badTimes...)},
+		"reset_method":         {"leased", []any{"magic", control, object}},
+		"force_stop":           {"leased", []any{"", "perhaps", false}},
+		"min_reset_interval":   {"leased", append([]any{"200000h"}, badTimes...)},
+		"clear_initial":        {"initial", []any{true, "perhaps"}},
+		"skip_import_rotation": {"static", badFlags[:1]},
+		"shared_password":      {"static", badFlags[:1]},
+		"rotation_period":      {"static", append([]any{"1s", "200000h"}, badTimes...)},
+		"rotation_schedule": {"static", []any{"daily", "61 * * * *", "* * * * * *", "CRON_TZ=UTC 0 3 * * *", "0 0 30 2 *", tooLong,
+			control}},
 		"rotation_timezone":          {"schedule", []any{"Mars/Olympus", "../../etc/passwd", "Local", control, tooLong}},
 		"rotation_window":            {"schedule", append([]any{"1s", "200000h"}, badTimes...)},
 		"rotate_on_read":             {"static", badFlags[:1]},
@@ -130,15 +132,16 @@ var badFields = map[string]map[string]badField{
 	},
 	"POST versions/{connection}/{instance_id}/{username}/{version}/restore": {"skip_import_rotation": {values: badFlags[:1]}},
 	"POST accounts/{connection}/{instance_id}/{username}/move":              {"role": {values: []any{"", tooLong, control}}},
-	"POST take-over/{role}":                     {"from": {values: []any{tooLong, control}}, "connection": {values: []any{tooLong, control}}},
-	"POST place/{name}":                         {"trust": {values: []any{"none", control}}, "forget": {values: []any{"none", control}}, "claim": {values: []any{"none", control}}},
-	"LIST config/":                              badPages,
-	"LIST keys/":                                badPages,
-	"LIST roles/":                               badPages,
-	"LIST instances/{role}/":                    badPages,
-	"LIST accounts/":                            badPages,
-	"LIST accounts/{connection}/":               badPages,
-	"LIST accounts/{connection}/{instance_id}/": badPages,
+	"POST take-over/{role}": {"from": {values: []any{tooLong, control}}, "connection": {values: []any{tooLong, control}}},
+	"POST place/{name}": {"trust": {values: []any{"none", control}}, "forget": {values: []any{"none", control}},
+		"claim": {values: []any{"none", control}}},
+	"LIST config/":                badPages,
+	"LIST keys/":                  badPages,
+	"LIST roles/":                 badPages,
+	"LIST instances/{role}/":      badPages,
+	"LIST accounts/":              badPages,
+	"LIST accounts/{connection}/": badPages,
+	"LIST accounts/{connection}/{instance_id}/":             badPages,
 	"DELETE accounts/{connection}/{instance_id}/{username}": {"force": {values: []any{"perhaps"}}},
 	"GET accounts/{connection}/{instance_id}/{username}":    {"force": {values: []any{"perhaps"}}},
 }
@@ -173,7 +176,8 @@ func (e *env) base(t *testing.T, path, on string) map[string]any {
 	case "leased":
 		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true}
 	case "static":
-		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true, "mode": "static"}
+		return map[string]any{"connection": "tencentcloud", "instance_ids": id(model.TencentCloud, "linux-1"), "force_stop": true,
+			"mode": "static"}
 	case "schedule", "onread":
 		request := e.base(t, path, "static")
 		if on == "onread" {
@@ -212,7 +216,8 @@ func TestBadInputForEveryField(t *testing.T) {
 			if slices.Contains(unchecked, field) {
 				continue
 			}
-			path := strings.NewReplacer("config/tencentcloud", "config/new", "keys/pair", "keys/new", "roles/web", "roles/new").Replace(e.sample(t, c.path))
+			path := strings.NewReplacer("config/tencentcloud", "config/new", "keys/pair", "keys/new", "roles/web",
+				"roles/new").Replace(e.sample(t, c.path))
 			for _, value := range bad.values {
 				request := e.base(t, c.path, bad.on)
 				request[field] = value

@@ -68,7 +68,8 @@ func startHostile(t *testing.T, readable ...string) *hostile {
 	for _, role := range readable {
 		reader.WriteString(strings.ReplaceAll(policies[0], "/web", "/"+role))
 	}
-	h.reader, h.operator, h.admin = honest.as(t, "reader", reader.String()), honest.as(t, "operator", policies[1]), honest.as(t, "administrator", policies[2])
+	h.reader, h.operator, h.admin = honest.as(t, "reader", reader.String()), honest.as(t, "operator", policies[1]),
+		honest.as(t, "administrator", policies[2])
 	for _, cloud := range []model.Cloud{model.AWS, model.TencentCloud} {
 		h.falseAccount[cloud] = h.claimAccount(t, cloud)
 	}

@@ -59,7 +59,8 @@ func (h *hostile) decoy(t *testing.T) {
 	h.double(t, server, "")
 	h.admin.Write(t, "cloudpw/roles/decoy", with(resets, map[string]any{"connection": "decoy", "instance_ids": server.ID}))
 	secret := h.rogue.first(t, "decoy")
-	if leaks := harness.FindLeaks(t, []harness.Secret{{Name: "the decoy's password", Value: secret.Password}}, h.record.path); len(leaks) == 0 {
+	if leaks := harness.FindLeaks(t, []harness.Secret{{Name: "the decoy's password", Value: secret.Password}},
+		h.record.path); len(leaks) == 0 {
 		t.Fatal("the false cloud set a password, which is not in the record of its requests")
 	}
 	h.reaches(t, "decoy", server.ID)
@@ -70,7 +71,8 @@ func (h *hostile) decoy(t *testing.T) {
 func (h *hostile) refusals(t *testing.T) {
 	h.admin.Write(t, "cloudpw/config/guarded", h.honestly(model.TencentCloud))
 	noWrites := []string{"config/guarded", "config/new", "keys/new", "roles/new"}
-	forEmergencies := []string{"place/guarded", "rotate-root/guarded", "take-over/b", "rotate-connection/guarded", "import/guarded/ins-00000000/root"}
+	forEmergencies := []string{"place/guarded", "rotate-root/guarded", "take-over/b", "rotate-connection/guarded",
+		"import/guarded/ins-00000000/root"}
 	for persona, c := range map[string]struct {
 		e     *env
 		paths []string
@@ -189,7 +191,8 @@ func (h *hostile) pending(t *testing.T, a ledAway) {
 	harness.Eventually(t, rotatesWithin, "an account that waits for its own place", func() error {
 		a := h.operator.accountAt(t, first)
 		if a.Believed || a.WaitingFor != "settle_window" || a.State == "gone" {
-			return fmt.Errorf("the account is %s, believes its place: %v, waits for %q; last error: %q", a.State, a.Believed, a.WaitingFor, a.LastError)
+			return fmt.Errorf("the account is %s, believes its place: %v, waits for %q; last error: %q", a.State, a.Believed, a.WaitingFor,
+				a.LastError)
 		}
 		return nil
 	})
@@ -299,7 +302,8 @@ func (h *hostile) joiner(t *testing.T) {
 		ids = append(ids, h.server(t, model.Server{Cloud: model.TencentCloud, Platform: model.Linux}).ID)
 	}
 	intruder := ids[2]
-	h.admin.Write(t, "cloudpw/roles/mine", with(resets, map[string]any{"connection": "fleet", "shared_password": true, "instance_ids": strings.Join(ids[:2], ",")}))
+	h.admin.Write(t, "cloudpw/roles/mine",
+		with(resets, map[string]any{"connection": "fleet", "shared_password": true, "instance_ids": strings.Join(ids[:2], ",")}))
 	first := h.ofAll(t, ids[:2])
 	h.admin.Write(t, "cloudpw/roles/mine", map[string]any{"instance_ids": strings.Join(ids, ",")})
 	if answer, err := h.reader.TryRead(t.Context(), "cloudpw/creds/mine/"+intruder); err == nil && answer.Data["password"] == first.Password {

@@ -64,7 +64,8 @@ func TestInitialPasswordThatIsNotThereYet(t *testing.T) {
 func TestInitialPasswordIsReadOnce(t *testing.T) {
 	t.Parallel()
 	e := start(t)
-	for cloud, clear := range map[model.Cloud]bool{model.AWS: false, model.HuaweiCloud: true, model.OpenTelekomCloud: true, model.OpenStack: true} {
+	for cloud, clear := range map[model.Cloud]bool{model.AWS: false, model.HuaweiCloud: true, model.OpenTelekomCloud: true,
+		model.OpenStack: true} {
 		e.connect(t, cloud)
 		var more map[string]any
 		if clear {
@@ -83,7 +84,8 @@ func TestInitialPasswordIsReadOnce(t *testing.T) {
 		}
 		before := e.sim.LastEntry(t)
 		if two := e.issue(t, string(cloud)); two.Password != one.Password || two.Version != 1 || two.Source != "initial" {
-			t.Errorf("%s: the second read gave version %d of source %s, same password: %v", cloud, two.Version, two.Source, two.Password == one.Password)
+			t.Errorf("%s: the second read gave version %d of source %s, same password: %v", cloud, two.Version, two.Source,
+				two.Password == one.Password)
 		}
 		if calls := e.sim.Since(t, before); len(calls) != 0 {
 			t.Errorf("%s: the second read made %d cloud calls", cloud, len(calls))

@@ -40,8 +40,9 @@ func checkGrants(attempts []model.Attempt, grants []grant) []string {
 		}
 		for _, a := range applied[before:] {
 			if a.Password != g.password && (g.until.IsZero() || a.Applied.Before(g.until)) {
-				faults = append(faults, fmt.Sprintf("version %d was leased from %s (lease %s), and the server got another password at %s, before the lease was given back",
-					g.version, clock(g.from), g.lease, clock(a.Applied)))
+				faults = append(faults,
+					fmt.Sprintf("version %d was leased from %s (lease %s), and the server got another password at %s, before the lease was given back",
+						g.version, clock(g.from), g.lease, clock(a.Applied)))
 				break
 			}
 		}

@@ -19,11 +19,13 @@ func TestLoopbackIsClosedByDefault(t *testing.T) {
 	v := harness.StartVault(t, bin, harness.WithoutLoopbackHTTP)
 	v.RegisterAndMount(t)
 	connection := map[string]any{
-		"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "not-a-real-key", "verify_connection": false,
-		"endpoints": map[string]string{"ec2": v.Address},
+		"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "not-a-real-key",
+		"verify_connection": false,
+		"endpoints":         map[string]string{"ec2": v.Address},
 	}
 	_, err := v.Client.Logical().WriteWithContext(t.Context(), "cloudpw/config/here", connection)
-	if text := harness.Refused(t, err, http.StatusBadRequest); !strings.Contains(text, "endpoints.ec2") || !strings.Contains(text, "CLOUDPW_ALLOW_LOOPBACK_HTTP") {
+	if text := harness.Refused(t, err, http.StatusBadRequest); !strings.Contains(text, "endpoints.ec2") ||
+		!strings.Contains(text, "CLOUDPW_ALLOW_LOOPBACK_HTTP") {
 		t.Errorf("the write is refused with %q", text)
 	}
 	sum := harness.Checksum(t, bin.Plugin)

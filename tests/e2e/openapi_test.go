@@ -152,7 +152,8 @@ func TestUnknownFieldsAreRefusedButInReads(t *testing.T) {
 			}
 			continue
 		}
-		if harness.Status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "surprise") || !strings.Contains(err.Error(), "unknown field") {
+		if harness.Status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "surprise") ||
+			!strings.Contains(err.Error(), "unknown field") {
 			t.Errorf("%s with a field that it does not know: %v", c, err)
 		}
 	}

@@ -76,7 +76,8 @@ func TestTheAgentOfThePage(t *testing.T) {
 	if out, err := e.shell(t, "set -e\n"+commands, e.Address, e.Client.Token()); err != nil {
 		t.Fatalf("the page's commands: %v\n%s", err, out)
 	}
-	template := regexp.MustCompile(`(?s)contents\s+= <<T\n(.*?)\nT\n`).FindStringSubmatch(block(t, "consumers/vault-agent.md", "hcl", "auto_auth"))
+	template := regexp.MustCompile(`(?s)contents\s+= <<T\n(.*?)\nT\n`).FindStringSubmatch(block(t, "consumers/vault-agent.md", "hcl",
+		"auto_auth"))
 	agent := e.StartAgent(t, "", template[1])
 	harness.Eventually(t, rotatesWithin, "a rendered password that logs in", func() error {
 		text, err := agent.Rendered()

@@ -33,7 +33,8 @@ func documentedPolicies(t *testing.T) []string {
 		policies = append(policies, block[1])
 	}
 	if len(policies) != 6 {
-		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator, keeper, mover and emergency", len(policies))
+		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator, keeper, mover and emergency",
+			len(policies))
 	}
 	return policies
 }
@@ -96,7 +97,8 @@ func TestDocumentedPolicies(t *testing.T) {
 			t.Errorf("renew: %v", err)
 		}
 		e.CLI(t, "lease", "revoke", secret.lease)
-		if _, err := e.Client.Logical().Write("sys/leases/revoke", map[string]any{"lease_id": held.lease}); harness.Status(err) != http.StatusForbidden {
+		if _, err := e.Client.Logical().Write("sys/leases/revoke",
+			map[string]any{"lease_id": held.lease}); harness.Status(err) != http.StatusForbidden {
 			t.Errorf("revoke another's lease by its id in the body: %v", err)
 		}
 		if _, err := e.TryRead(t.Context(), "cloudpw/creds/other"); harness.Status(err) != http.StatusForbidden {
@@ -175,7 +177,8 @@ func TestDocumentedPolicies(t *testing.T) {
 			}
 		}
 		for _, c := range calls {
-			if c.sudo && !strings.Contains(c.path, "rotate-root") && !strings.Contains(c.path, "take-over") && !slices.Contains(e.allowed(t, root, calls), c.String()) {
+			if c.sudo && !strings.Contains(c.path, "rotate-root") && !strings.Contains(c.path, "take-over") &&
+				!slices.Contains(e.allowed(t, root, calls), c.String()) {
 				t.Errorf("the policy for emergencies lacks %s", c)
 			}
 		}

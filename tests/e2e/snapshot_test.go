@@ -106,7 +106,8 @@ func (e *env) restoreStatic(t *testing.T) {
 
 	e.record(t, "versions/"+accountPath(one)+"/1/restore", map[string]any{"skip_import_rotation": true}, 3, "")
 	if three := e.issue(t, "db"); three.Password != one.Password || three.Version != 3 {
-		t.Errorf("version %d after the restore, with the password of version 1: %v; want version 3 with it", three.Version, three.Password == one.Password)
+		t.Errorf("version %d after the restore, with the password of version 1: %v; want version 3 with it", three.Version,
+			three.Password == one.Password)
 	}
 	e.Write(t, "cloudpw/rotate-role/db", map[string]any{"wait": "30s"})
 	e.eventuallyVersion(t, "db", 4)
@@ -260,7 +261,8 @@ func (r recorder) holdPasswordsOnlyWhereTheyBelong(t *testing.T, e *env) {
 		}
 	}
 	for _, call := range []string{
-		"list accounts", "read accounts", "list versions", "list instances", "list discover", "list roles", "read roles", "read config", "read status",
+		"list accounts", "read accounts", "list versions", "list instances", "list discover", "list roles", "read roles", "read config",
+		"read status",
 		"update rotate-role", "update versions", "update import",
 	} {
 		if !silent[call] {

@@ -116,7 +116,8 @@ func (b *beginner) deny(name, permission string) {
 	b.t.Helper()
 	account := b.sim.Info.Seeded[model.AWS]
 	var key model.AccessKey
-	b.admin("/v1/access-keys", model.AccessKey{Cloud: model.AWS, AccountID: account.AccountID, UserID: account.UserID, Deny: []string{permission}}, &key)
+	b.admin("/v1/access-keys", model.AccessKey{Cloud: model.AWS, AccountID: account.AccountID, UserID: account.UserID,
+		Deny: []string{permission}}, &key)
 	b.connection(name, model.AWS, map[string]any{"access_key": key.ID, "secret_key": key.Secret})
 }
 
@@ -172,7 +173,8 @@ var wrongTurns = []wrongTurn{
 		name: "wrong clock", row: "the clock of this host",
 		setup: func(b *beginner) {
 			b.connection("clock", model.AWS, nil)
-			b.sim.Fault(b.t, model.Fault{Cloud: model.AWS, Action: "DescribeInstances", Kind: model.FaultRefuse, Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest, Count: 1})
+			b.sim.Fault(b.t, model.Fault{Cloud: model.AWS, Action: "DescribeInstances", Kind: model.FaultRefuse, Code: "RequestExpired",
+				Message: "Request has expired.", Status: http.StatusBadRequest, Count: 1})
 		},
 		types: "vault list $MOUNT/discover/clock",
 		next:  "timedatectl set-ntp true", unrun: true,
@@ -189,8 +191,9 @@ var wrongTurns = []wrongTurn{
 			b.file("secret.txt", expired.Secret)
 			b.vars["ID"], b.vars["KEYSTONE"] = expired.ID, b.sim.Info.Endpoints[model.OpenStack]["identity"]
 		},
-		types: "vault write $MOUNT/config/private provider=openstack auth_url=$KEYSTONE/v3 application_credential_id=$ID application_credential_secret=@secret.txt",
-		next:  "openstack application credential create --unrestricted cloudpw", unrun: true,
+		types: "vault write $MOUNT/config/private provider=openstack auth_url=$KEYSTONE/v3 application_credential_id=$ID " +
+			"application_credential_secret=@secret.txt",
+		next: "openstack application credential create --unrestricted cloudpw", unrun: true,
 	},
 	{
 		name: "plain http", row: "plain http is allowed to loopback addresses only",
@@ -198,8 +201,10 @@ var wrongTurns = []wrongTurn{
 			b.file("access-key.txt", "AKIAEXAMPLE")
 			b.file("secret-key.txt", "a-secret-of-more-than-14")
 		},
-		types: "vault write $MOUNT/config/lab provider=aws region=eu-central-1 endpoints=ec2=http://ec2.example.com access_key=@access-key.txt secret_key=@secret-key.txt",
-		next:  "vault write $MOUNT/config/lab access_key=@access-key.txt provider=aws region=eu-central-1 secret_key=@secret-key.txt endpoints=ec2=https://ec2.example.com",
+		types: "vault write $MOUNT/config/lab provider=aws region=eu-central-1 endpoints=ec2=http://ec2.example.com " +
+			"access_key=@access-key.txt secret_key=@secret-key.txt",
+		next: "vault write $MOUNT/config/lab access_key=@access-key.txt provider=aws region=eu-central-1 secret_key=@secret-key.txt " +
+			"endpoints=ec2=https://ec2.example.com",
 		unrun: true, // there is no such host
 	},
 	{
@@ -248,20 +253,23 @@ var wrongTurns = []wrongTurn{
 		setup: func(b *beginner) {
 			account := b.sim.Info.Seeded[model.AWS]
 			b.connection("blank", model.AWS, nil)
-			b.admin("/v1/key-pairs", map[string]any{"cloud": "aws", "account_id": account.AccountID, "region": account.Region, "name": "ops key", "pem": account.PrivateKey}, nil)
+			b.admin("/v1/key-pairs", map[string]any{"cloud": "aws", "account_id": account.AccountID, "region": account.Region, "name": "ops key",
+				"pem": account.PrivateKey}, nil)
 			b.server("ID", model.AWS, model.Server{KeyName: "ops key"})
 		},
 		types:  "vault write $MOUNT/roles/blank connection=blank instance_ids=$ID",
 		next:   "vault write $MOUNT/keys/ops-key private_key=@ops-key.pem",
 		before: rightKey("ops-key.pem"),
-		then:   "vault write $MOUNT/roles/blank connection=blank instance_ids=$ID key=ops-key && vault read $MOUNT/creds/blank", prints: "password",
+		then:   "vault write $MOUNT/roles/blank connection=blank instance_ids=$ID key=ops-key && vault read $MOUNT/creds/blank",
+		prints: "password",
 	},
 	{
 		name: "wrong private key", row: "initial password cannot be decrypted with this key",
 		setup: func(b *beginner) {
 			account := b.sim.Info.Seeded[model.AWS]
 			b.connection("wrongkey", model.AWS, nil)
-			b.admin("/v1/key-pairs", map[string]any{"cloud": "aws", "account_id": account.AccountID, "region": account.Region, "name": "launch-key", "pem": account.PrivateKey}, nil)
+			b.admin("/v1/key-pairs", map[string]any{"cloud": "aws", "account_id": account.AccountID, "region": account.Region, "name": "launch-key",
+				"pem": account.PrivateKey}, nil)
 			b.server("ID", model.AWS, model.Server{KeyName: "launch-key"})
 			b.file("other.pem", encryptedKey(b.t, "other"))
 			b.file("other.txt", "other")

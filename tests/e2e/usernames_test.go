@@ -21,7 +21,8 @@ func TestUserNamesOfAnyScript(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Write(t, "cloudpw/roles/"+server.ID, map[string]any{"connection": "tencentcloud", "instance_ids": server.ID, "username": user, "force_stop": true, "min_reset_interval": 0})
+		e.Write(t, "cloudpw/roles/"+server.ID, map[string]any{"connection": "tencentcloud", "instance_ids": server.ID, "username": user,
+			"force_stop": true, "min_reset_interval": 0})
 		got := e.first(t, server.ID)
 		if got.Username != user {
 			t.Errorf("%s is called %s", user, got.Username)

@@ -71,7 +71,8 @@ func Config(file map[string]string, environment func(string) string) (cloud.Conf
 		Gate:           cloud.NoGate{},
 		Values: cloud.Values{
 			"region": get("OS_REGION_NAME"), "auth_url": get("OS_AUTH_URL"),
-			"application_credential_id": get("OS_APPLICATION_CREDENTIAL_ID"), "application_credential_secret": get("OS_APPLICATION_CREDENTIAL_SECRET"),
+			"application_credential_id":     get("OS_APPLICATION_CREDENTIAL_ID"),
+			"application_credential_secret": get("OS_APPLICATION_CREDENTIAL_SECRET"),
 		},
 	}
 	if cfg.Values["application_credential_id"] == "" {

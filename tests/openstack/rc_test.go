@@ -52,14 +52,16 @@ func TestConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Values["username"] != "demo" || cfg.Values["password"] != "pw" || cfg.Values["user_domain_name"] != "Default" || cfg.Values["project_name"] != "demo" ||
+	if cfg.Values["username"] != "demo" || cfg.Values["password"] != "pw" || cfg.Values["user_domain_name"] != "Default" ||
+		cfg.Values["project_name"] != "demo" ||
 		cfg.Values["project_domain_name"] != "other" || cfg.Values["region"] != "RegionOne" || cfg.HTTPClient == nil {
 		t.Errorf("connection is %+v", cfg)
 	}
 	cfg, err = Config(user, func(name string) string {
 		return map[string]string{"OS_PASSWORD": "typed", "OS_PROJECT_ID": "abc"}[name]
 	})
-	if err != nil || cfg.Values["password"] != "typed" || cfg.Values["project_id"] != "abc" || cfg.Values["project_name"] != "" || cfg.Values["project_domain_name"] != "" {
+	if err != nil || cfg.Values["password"] != "typed" || cfg.Values["project_id"] != "abc" || cfg.Values["project_name"] != "" ||
+		cfg.Values["project_domain_name"] != "" {
 		t.Errorf("with the environment it is %+v, %v", cfg, err)
 	}
 	delete(user, "OS_PASSWORD")
@@ -68,7 +70,8 @@ func TestConfig(t *testing.T) {
 	}
 	user["OS_APPLICATION_CREDENTIAL_ID"], user["OS_APPLICATION_CREDENTIAL_SECRET"] = "id", "secret"
 	cfg, err = Config(user, none)
-	if err != nil || cfg.Values["application_credential_id"] != "id" || cfg.Values["application_credential_secret"] != "secret" || cfg.Values["username"] != "" {
+	if err != nil || cfg.Values["application_credential_id"] != "id" || cfg.Values["application_credential_secret"] != "secret" ||
+		cfg.Values["username"] != "" {
 		t.Errorf("with an application credential it is %+v, %v", cfg, err)
 	}
 	user["OS_CACERT"] = "/nonexistent/ca.pem"

@@ -94,7 +94,8 @@ func bind(t *testing.T, v *harness.Vault, world *model.World, account cloudsim.C
 	t.Helper()
 	role := fmt.Sprintf("role-%d", n)
 	for range roleSize {
-		_, err := world.AddServer(model.Server{Cloud: cloud, AccountID: account.AccountID, Region: account.Region, Tags: map[string]string{"role": role}})
+		_, err := world.AddServer(model.Server{Cloud: cloud, AccountID: account.AccountID, Region: account.Region,
+			Tags: map[string]string{"role": role}})
 		if err != nil {
 			t.Fatal(err)
 		}

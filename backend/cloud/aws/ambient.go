@@ -99,7 +99,8 @@ func (a *ambient) load(ctx context.Context) (sdk.Config, error) {
 // addGate makes the requests of a client wait for the connection's gate.
 func (a *ambient) addGate(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("cloudpwGate",
-		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput,
+			middleware.Metadata, error) {
 			if err := a.cfg.Gate.Wait(ctx, actionAmbient); err != nil {
 				return middleware.InitializeOutput{}, middleware.Metadata{}, err
 			}
@@ -110,7 +111,8 @@ func (a *ambient) addGate(stack *middleware.Stack) error {
 // addBounds holds the answers of a client to the bounds of all others. It comes last, so it sees them first.
 func addBounds(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("cloudpwBounds",
-		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput,
+			middleware.Metadata, error) {
 			out, metadata, err := next.HandleDeserialize(ctx, in)
 			if answer, ok := out.RawResponse.(*smithyhttp.Response); ok && err == nil {
 				err = cloud.ReadBounded(answer.Response)
@@ -125,7 +127,8 @@ func ambientError(err error) *cloud.Error {
 	if own := cloud.AsError(err); own != nil {
 		return own
 	}
-	const what = "use_ambient_credentials: the environment of the Vault server (variables, shared files, web identity, container and instance role) gives no AWS credentials"
+	const what = "use_ambient_credentials: the environment of the Vault server (variables, shared files, web identity, container and " +
+		"instance role) gives no AWS credentials"
 	var file *fs.PathError
 	var profile config.SharedConfigProfileNotExistError
 	var api smithy.APIError
@@ -136,11 +139,13 @@ func ambientError(err error) *cloud.Error {
 	case errors.As(err, &profile):
 		return cloud.Errorf(cloud.Unavailable, "%s: AWS_PROFILE names a profile that its shared files do not have", what)
 	case errors.As(err, &api):
-		return &cloud.Error{Kind: cloud.Denied, Code: text.Name(api.ErrorCode(), cloud.MaxCode), Message: what + ": a service refused what it offers: " + clean(api.ErrorMessage())}
+		return &cloud.Error{Kind: cloud.Denied, Code: text.Name(api.ErrorCode(), cloud.MaxCode), Message: what +
+			": a service refused what it offers: " + clean(api.ErrorMessage())}
 	case errors.As(err, &network), errors.Is(err, context.Canceled), errors.Is(err, cloud.ErrAnswer):
 		reason := cloud.Transport(what, err)
 		reason.Kind = cloud.Unavailable
 		return reason
 	}
-	return cloud.Errorf(cloud.Unavailable, "%s; to see why, run aws sts get-caller-identity as the Vault server's user in its environment", what)
+	return cloud.Errorf(cloud.Unavailable, "%s; to see why, run aws sts get-caller-identity as the Vault server's user in its environment",
+		what)
 }

@@ -56,9 +56,11 @@ func startAmbient(t *testing.T) *simulated {
 // temporary adds a key as an instance or a task would get it, and returns it as metadata services print it.
 func (s *simulated) temporary(expires time.Time) (model.AccessKey, string) {
 	key := s.sim.World().AddAccessKey(model.AccessKey{
-		Cloud: model.AWS, AccountID: s.creds.AccountID, RoleARN: s.creds.RoleARN, SessionName: "i-1234abcd", Token: s.sim.World().NewHex(40), Expires: expires,
+		Cloud: model.AWS, AccountID: s.creds.AccountID, RoleARN: s.creds.RoleARN, SessionName: "i-1234abcd", Token: s.sim.World().NewHex(40),
+		Expires: expires,
 	})
-	text, _ := json.Marshal(map[string]string{"Code": "Success", "AccessKeyId": key.ID, "SecretAccessKey": key.Secret, "Token": key.Token, "Expiration": expires.UTC().Format(time.RFC3339)})
+	text, _ := json.Marshal(map[string]string{"Code": "Success", "AccessKeyId": key.ID, "SecretAccessKey": key.Secret, "Token": key.Token,
+		"Expiration": expires.UTC().Format(time.RFC3339)})
 	return key, string(text)
 }
 
@@ -87,12 +89,15 @@ func TestSimulatedAmbientSources(t *testing.T) {
 			return key.ID
 		},
 		"shared credentials file": func(t *testing.T, s *simulated, dir string) string {
-			write(t, filepath.Join(dir, "credentials"), fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", s.creds.AccessKey, s.creds.SecretKey))
+			write(t, filepath.Join(dir, "credentials"), fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+				s.creds.AccessKey, s.creds.SecretKey))
 			return s.creds.AccessKey
 		},
 		"profile with a role": func(t *testing.T, s *simulated, dir string) string {
-			write(t, filepath.Join(dir, "credentials"), fmt.Sprintf("[base]\naws_access_key_id = %s\naws_secret_access_key = %s\n", s.creds.AccessKey, s.creds.SecretKey))
-			write(t, filepath.Join(dir, "config"), fmt.Sprintf("[profile team]\nrole_arn = %s\nexternal_id = %s\nsource_profile = base\n", s.creds.RoleARN, s.creds.ExternalID))
+			write(t, filepath.Join(dir, "credentials"), fmt.Sprintf("[base]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+				s.creds.AccessKey, s.creds.SecretKey))
+			write(t, filepath.Join(dir, "config"), fmt.Sprintf("[profile team]\nrole_arn = %s\nexternal_id = %s\nsource_profile = base\n",
+				s.creds.RoleARN, s.creds.ExternalID))
 			t.Setenv("AWS_PROFILE", "team")
 			t.Setenv("AWS_ENDPOINT_URL_STS", s.sim.URL(model.AWS, "sts"))
 			t.Setenv("AWS_CA_BUNDLE", write(t, filepath.Join(dir, "ca.pem"), s.sim.CAPEM()))
@@ -162,7 +167,8 @@ func TestAmbientWebIdentityKeepsItsToken(t *testing.T) {
 	var exchanges atomic.Int32
 	t.Setenv("AWS_ENDPOINT_URL_STS", serve(t, func(w http.ResponseWriter, r *http.Request) {
 		exchanges.Add(1)
-		if r.FormValue("Action") != "AssumeRoleWithWebIdentity" || r.FormValue("WebIdentityToken") != "jwt" || r.FormValue("RoleArn") != testRole {
+		if r.FormValue("Action") != "AssumeRoleWithWebIdentity" || r.FormValue("WebIdentityToken") != "jwt" ||
+			r.FormValue("RoleArn") != testRole {
 			failSTS(w, http.StatusForbidden, "AccessDenied", "no")
 			return
 		}
@@ -184,7 +190,8 @@ func TestAmbientWebIdentityKeepsItsToken(t *testing.T) {
 	if asked := s.requests(); slices.Contains(asked, "AssumeRoleWithWebIdentity") {
 		t.Errorf("the token went to endpoints.sts: %v", asked)
 	}
-	if passed := s.gate.passed(); !slices.Equal(passed, []string{actionAmbient, "DescribeInstances", "DescribeInstances", "DescribeInstances"}) {
+	if passed := s.gate.passed(); !slices.Equal(passed, []string{actionAmbient, "DescribeInstances", "DescribeInstances",
+		"DescribeInstances"}) {
 		t.Errorf("the gate was waited for as %v", passed)
 	}
 }
@@ -202,7 +209,8 @@ func TestSimulatedAmbientKeysAssumeTheRole(t *testing.T) {
 		t.Errorf("AssumeRole was signed by %v", got)
 	}
 	cfg := s.withRole(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) })
-	wantFailure(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied, "AccessDenied", "the user or role of the ambient credentials may not assume it")
+	wantFailure(t, newTestProvider(t, cfg).Verify(t.Context()), cloud.Denied, "AccessDenied",
+		"the user or role of the ambient credentials may not assume it")
 }
 
 // Keys that a shared file replaces are seen after the cloud refused the old ones.
@@ -302,7 +310,8 @@ func TestAmbientFailures(t *testing.T) {
 			cfg := testConfig(t, "http://127.0.0.1:1")
 			cfg.Values = cfg.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 			_, err := newTestProvider(t, cfg).FindInstances(t.Context(), nil)
-			if cloud.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) || !strings.HasPrefix(err.Error(), "use_ambient_credentials: ") {
+			if cloud.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) ||
+				!strings.HasPrefix(err.Error(), "use_ambient_credentials: ") {
 				t.Errorf("kind %q, %v; want kind %q and %q", cloud.KindOf(err), err, c.kind, c.text)
 			}
 			if strings.Contains(fmt.Sprintf("%+v %#v", err, err), secret) {

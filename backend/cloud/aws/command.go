@@ -126,7 +126,8 @@ func commandInput(instance string, script guest.Script, purpose guest.Purpose) *
 // commandID reads the id of an accepted command.
 func commandID(instance string, out *ssm.SendCommandOutput) (string, error) {
 	if out.Command == nil || !commandForm.MatchString(sdk.ToString(out.Command.CommandId)) {
-		return "", cloud.Errorf(cloud.Unknown, "%s: the answer names no command, so its outcome cannot be followed; check endpoints.ssm", sendCommand(instance))
+		return "", cloud.Errorf(cloud.Unknown, "%s: the answer names no command, so its outcome cannot be followed; check endpoints.ssm",
+			sendCommand(instance))
 	}
 	return *out.Command.CommandId, nil
 }

@@ -71,9 +71,11 @@ func (i *invocation) state() guest.State {
 func (i *invocation) reason() string {
 	switch {
 	case i.details == "deliverytimedout":
-		return "the instance's SSM Agent has not reported that it ran the command; see that the instance runs and that the agent reaches Systems Manager"
+		return "the instance's SSM Agent has not reported that it ran the command; see that the instance runs and that the agent reaches " +
+			"Systems Manager"
 	case i.details == "executiontimedout":
-		return fmt.Sprintf("the command did not end within %.0f minutes on the instance; see whether the server is overloaded or in trouble", executionTimeout.Minutes())
+		return fmt.Sprintf("the command did not end within %.0f minutes on the instance; see whether the server is overloaded or in trouble",
+			executionTimeout.Minutes())
 	case i.details == "undeliverable":
 		return "the command could not be delivered; see that the instance runs and that its SSM Agent reaches Systems Manager"
 	case strings.EqualFold(i.status, "cancelled"):

@@ -28,7 +28,8 @@ func (c command) Ready(ctx context.Context, ids []string) (map[string]cloud.Rese
 		case cloud.StateRunning:
 			live = append(live, i.ID)
 		default:
-			return nil, cloud.Errorf(cloud.Refused, "instance %s is %s, and commands run on running instances only; start it, or wait until it runs", i.ID, i.CloudState)
+			return nil, cloud.Errorf(cloud.Refused, "instance %s is %s, and commands run on running instances only; start it, or wait until it runs",
+				i.ID, i.CloudState)
 		}
 	}
 	managed, err := c.managed(ctx, live)
@@ -83,14 +84,16 @@ func (c command) managed(ctx context.Context, ids []string) (map[string]types.In
 func checkManaged(id string, i types.InstanceInformation) error {
 	switch {
 	case sdk.ToString(i.InstanceId) == "":
-		return cloud.Errorf(cloud.Refused, "instance %s is not managed by Systems Manager; it needs the SSM Agent, an instance profile with the policy AmazonSSMManagedInstanceCore "+
-			"(or Default Host Management Configuration), and a way to the endpoints ssm and ssmmessages of its region", id)
+		return cloud.Errorf(cloud.Refused, "instance %s is not managed by Systems Manager; it needs the SSM Agent, an instance profile with "+
+			"the policy AmazonSSMManagedInstanceCore (or Default Host Management Configuration), and a way to the endpoints ssm and ssmmessages "+
+			"of its region", id)
 	case i.PingStatus != types.PingStatusOnline:
 		seen := ""
 		if i.LastPingDateTime != nil {
 			seen = ", last seen at " + i.LastPingDateTime.UTC().Format(time.RFC3339)
 		}
-		return cloud.Errorf(cloud.Refused, "the SSM Agent of instance %s is not online (%s%s); start the agent, and see that its instance profile and its way to Systems Manager are still there",
+		return cloud.Errorf(cloud.Refused, "the SSM Agent of instance %s is not online (%s%s); start the agent, and see that its instance "+
+			"profile and its way to Systems Manager are still there",
 			id, text.Name(string(i.PingStatus), cloud.MaxCode), seen)
 	case i.PlatformType == types.PlatformTypeMacos:
 		return cloud.Errorf(cloud.Refused, "instance %s runs macOS, and cloudpw has commands for Linux and Windows only", id)

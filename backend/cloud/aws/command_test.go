@@ -141,14 +141,16 @@ func TestCommandNeedsARunningAgent(t *testing.T) {
 			_, err := s.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: c.id}})
 			wantFailure(t, err, cloud.Refused, "", c.id, c.text)
 			// What the cloud itself says to a command.
-			_, err = s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{c.id}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux})
+			_, err = s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{c.id}, Username: "root", Password: "Xy-12345678",
+				Platform: cloud.Linux})
 			wantFailure(t, err, cloud.Refused, "InvalidInstanceId", "SSM Agent", c.id)
 		})
 	}
 	if r := s.look(t, gone, ""); !r.Gone {
 		t.Errorf("terminated: %+v", r)
 	}
-	records, err := s.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "i-00000000"}, {InstanceID: s.creds.Servers["linux-1"]}, {InstanceID: s.creds.Servers["windows-1"]}})
+	records, err := s.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "i-00000000"}, {InstanceID: s.creds.Servers["linux-1"]},
+		{InstanceID: s.creds.Servers["windows-1"]}})
 	if _, known := records["i-00000000"]; err != nil || known || len(records) != 2 {
 		t.Errorf("records %+v, %v; want the two that exist", records, err)
 	}
@@ -185,14 +187,19 @@ func TestCommandOutcomes(t *testing.T) {
 		text    string
 		applied bool
 	}{
-		"no such user":       {user: "nobody-here", state: cloud.OperationFailed, kind: cloud.Refused, text: "no such user"},
-		"agent without root": {guest: model.Guest{Conditions: guestos.Conditions{NotRoot: true}}, state: cloud.OperationFailed, kind: cloud.Refused, text: "root"},
-		"no chpasswd":        {guest: model.Guest{Conditions: guestos.Conditions{NoChpasswd: true}}, state: cloud.OperationFailed, kind: cloud.Refused, text: "chpasswd"},
-		"chpasswd fails":     {guest: model.Guest{Conditions: guestos.Conditions{ChpasswdFails: true}}, state: cloud.OperationFailed, text: "/etc/shadow"},
-		"stuck":              {fault: model.FaultStuck, state: cloud.OperationFailed, text: "did not end within 5 minutes"},
-		"agent lost":         {after: lose, state: cloud.OperationFailed, text: "has not reported"},
-		"terminated":         {after: func(w *model.World, id, _ string) { _ = w.Terminate(id) }, state: cloud.OperationFailed, text: "could not be delivered"},
-		"cancelled":          {after: func(w *model.World, _, request string) { w.CancelCommand(request) }, state: cloud.OperationFailed, text: "cancelled"},
+		"no such user": {user: "nobody-here", state: cloud.OperationFailed, kind: cloud.Refused, text: "no such user"},
+		"agent without root": {guest: model.Guest{Conditions: guestos.Conditions{NotRoot: true}}, state: cloud.OperationFailed,
+			kind: cloud.Refused, text: "root"},
+		"no chpasswd": {guest: model.Guest{Conditions: guestos.Conditions{NoChpasswd: true}}, state: cloud.OperationFailed,
+			kind: cloud.Refused, text: "chpasswd"},
+		"chpasswd fails": {guest: model.Guest{Conditions: guestos.Conditions{ChpasswdFails: true}}, state: cloud.OperationFailed,
+			text: "/etc/shadow"},
+		"stuck":      {fault: model.FaultStuck, state: cloud.OperationFailed, text: "did not end within 5 minutes"},
+		"agent lost": {after: lose, state: cloud.OperationFailed, text: "has not reported"},
+		"terminated": {after: func(w *model.World, id, _ string) { _ = w.Terminate(id) }, state: cloud.OperationFailed,
+			text: "could not be delivered"},
+		"cancelled": {after: func(w *model.World, _, request string) { w.CancelCommand(request) }, state: cloud.OperationFailed,
+			text: "cancelled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startCommanded(t)
@@ -219,7 +226,8 @@ func TestCommandOutcomes(t *testing.T) {
 			if c.state == cloud.OperationNone {
 				request = "" // as before the command
 			}
-			if got.State != c.state || got.Kind != c.kind || got.OperationID != request || !strings.Contains(got.Message, c.text) || (got.Message == "") != (c.text == "") {
+			if got.State != c.state || got.Kind != c.kind || got.OperationID != request || !strings.Contains(got.Message, c.text) ||
+				(got.Message == "") != (c.text == "") {
 				t.Errorf("%+v, want %s, kind %q, %q", got, c.state, c.kind, c.text)
 			}
 			if applied := s.accepts(r); applied != c.applied {
@@ -345,7 +353,8 @@ func TestCommandIsOneRequest(t *testing.T) {
 	}
 	got := maps.Clone(found[0].Params)
 	var parameters map[string][]string
-	if err := json.Unmarshal([]byte(got["Parameters"]), &parameters); err != nil || !slices.Equal(parameters["executionTimeout"], []string{"300"}) ||
+	if err := json.Unmarshal([]byte(got["Parameters"]), &parameters); err != nil ||
+		!slices.Equal(parameters["executionTimeout"], []string{"300"}) ||
 		!slices.Contains(parameters["commands"], "user='root'") {
 		t.Errorf("parameters %s, %v", got["Parameters"], err)
 	}
@@ -439,7 +448,8 @@ func TestInvocationStates(t *testing.T) {
 		"terminated":            {invocation{status: "Failed", details: "terminated", exitCode: -1}, guest.CutOff, cloud.Unknown},
 		"never run":             {invocation{status: "Failed", details: "failed", exitCode: -1}, guest.CutOff, cloud.Unknown},
 		"timed out with blanks": {invocation{status: "TimedOut", details: "deliverytimedout", exitCode: 81}, guest.CutOff, cloud.Unknown},
-		"no such user":          {invocation{status: "Failed", details: "failed", exitCode: 82, interpreter: guest.Shell}, guest.Exited, cloud.Refused},
+		"no such user": {invocation{status: "Failed", details: "failed", exitCode: 82, interpreter: guest.Shell}, guest.Exited,
+			cloud.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := c.i.run()
@@ -479,7 +489,8 @@ func TestCommandStaysOutOfErrors(t *testing.T) {
 	prepared := b64(key.N.Bytes()) + " " + b64(big.NewInt(int64(key.E)).Bytes())
 	for platform, after := range map[cloud.Platform]string{cloud.Linux: "hash='", cloud.Windows: "$sealed = '"} {
 		_, err := newTestProvider(t, cfg).Resetter(cloud.MethodCommand).StartReset(t.Context(), cloud.Reset{
-			InstanceIDs: []string{"i-0123456789abcdef0"}, Username: "admin", Platform: platform, Password: "Fresh-1-Horse-Battery", Prepared: prepared,
+			InstanceIDs: []string{"i-0123456789abcdef0"}, Username: "admin", Platform: platform, Password: "Fresh-1-Horse-Battery",
+			Prepared: prepared,
 		})
 		if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "cannot take "+after+"[redacted]'") {
 			t.Errorf("%s: %v", platform, err)

@@ -33,19 +33,23 @@ func TestValidate(t *testing.T) {
 		"region with slash":       {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "x/eu-central-1"}) }, "region: "},
 		"region with newline":     {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-central-1\n"}) }, "region: "},
 		"availability zone":       {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "eu-central-1a"}) }, "region: "},
-		"no keys":                 {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "", "secret_key": ""}) }, "access_key, secret_key: required"},
-		"no access key":           {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": ""}) }, "access_key: required"},
-		"no secret key":           {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": ""}) }, "secret_key: required"},
-		"key of a session":        {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "ASIAIOSFODNN7EXAMPLE"}) }, "access_key: belongs to a session (ASIA...)"},
-		"secret in access_key":    {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": testSecretKey}) }, "access_key: not an access key id"},
-		"endpoint":                {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "https://ec2.example"} }, ""},
+		"no keys": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "", "secret_key": ""}) },
+			"access_key, secret_key: required"},
+		"no access key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": ""}) }, "access_key: required"},
+		"no secret key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": ""}) }, "secret_key: required"},
+		"key of a session": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "ASIAIOSFODNN7EXAMPLE"}) },
+			"access_key: belongs to a session (ASIA...)"},
+		"secret in access_key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": testSecretKey}) },
+			"access_key: not an access key id"},
+		"endpoint": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "https://ec2.example"} }, ""},
 		"all endpoints": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"sts": "https://a.example", "iam": "https://b.example", "ssm": "https://c.example"}
 		}, ""},
 		"ambient": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 		}, ""},
-		"ambient and a key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"use_ambient_credentials": "true"}) }, "use_ambient_credentials: contradicts access_key and secret_key"},
+		"ambient and a key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"use_ambient_credentials": "true"}) },
+			"use_ambient_credentials: contradicts access_key and secret_key"},
 		"ambient and a secret": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": "", "use_ambient_credentials": "true"})
 		}, "use_ambient_credentials: contradicts"},
@@ -78,19 +82,24 @@ func TestValidate(t *testing.T) {
 		"external id": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": `a+=,.@:/\-_9`})
 		}, ""},
-		"external id alone": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "vault"}) }, "external_id: only used together with role_arn"},
-		"short external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a"}) }, "external_id: must be"},
+		"external id alone": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "vault"}) },
+			"external_id: only used together with role_arn"},
+		"short external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a"}) },
+			"external_id: must be"},
 		"long external id": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": strings.Repeat("a", 1225)})
 		}, "external_id: must be"},
-		"blank in external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a b"}) }, "external_id: must be"},
+		"blank in external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole, "external_id": "a b"}) },
+			"external_id: must be"},
 		"role, own ec2 only": {func(c *cloud.Config) {
 			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"ec2": "https://ec2.example"}
 		}, "endpoints.sts: required together with role_arn"},
 		"role, own ec2 and sts": {func(c *cloud.Config) {
-			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"ec2": "https://ec2.example", "sts": "https://sts.example"}
+			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"ec2": "https://ec2.example",
+				"sts": "https://sts.example"}
 		}, ""},
-		"endpoint of another cloud":  {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "https://cvm.example"} }, `endpoints: the provider has no service "cvm"`},
+		"endpoint of another cloud": {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "https://cvm.example"} },
+			`endpoints: the provider has no service "cvm"`},
 		"plain http to far endpoint": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "http://ec2.example"} }, "endpoints.ec2: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,18 +172,22 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 // the SDK's service/iam/endpoints.go, and docs.aws.amazon.com/general/latest/gr/iam-service.html.
 func TestHostsDeriveFromRegion(t *testing.T) {
 	for region, want := range map[string]struct{ partition, ec2, sts, iam string }{
-		"eu-central-1":    {"aws", "ec2.eu-central-1.amazonaws.com", "sts.eu-central-1.amazonaws.com", "iam.amazonaws.com"},
-		"us-east-1":       {"aws", "ec2.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com", "iam.amazonaws.com"},
-		"cn-north-1":      {"aws-cn", "ec2.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn"},
-		"cn-northwest-1":  {"aws-cn", "ec2.cn-northwest-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn"},
-		"us-gov-west-1":   {"aws-us-gov", "ec2.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
-		"us-gov-east-1":   {"aws-us-gov", "ec2.us-gov-east-1.amazonaws.com", "sts.us-gov-east-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
-		"us-iso-east-1":   {"aws-iso", "ec2.us-iso-east-1.c2s.ic.gov", "sts.us-iso-east-1.c2s.ic.gov", "iam.us-iso-east-1.c2s.ic.gov"},
-		"us-isob-east-1":  {"aws-iso-b", "ec2.us-isob-east-1.sc2s.sgov.gov", "sts.us-isob-east-1.sc2s.sgov.gov", "iam.us-isob-east-1.sc2s.sgov.gov"},
-		"eu-isoe-west-1":  {"aws-iso-e", "ec2.eu-isoe-west-1.cloud.adc-e.uk", "sts.eu-isoe-west-1.cloud.adc-e.uk", "iam.eu-isoe-west-1.cloud.adc-e.uk"},
-		"us-isof-south-1": {"aws-iso-f", "ec2.us-isof-south-1.csp.hci.ic.gov", "sts.us-isof-south-1.csp.hci.ic.gov", "iam.us-isof-south-1.csp.hci.ic.gov"},
-		"eusc-de-east-1":  {"aws-eusc", "ec2.eusc-de-east-1.amazonaws.eu", "sts.eusc-de-east-1.amazonaws.eu", "iam.eusc-de-east-1.amazonaws.eu"},
-		"xx-future-1":     {"aws", "ec2.xx-future-1.amazonaws.com", "sts.xx-future-1.amazonaws.com", "iam.amazonaws.com"},
+		"eu-central-1": {"aws", "ec2.eu-central-1.amazonaws.com", "sts.eu-central-1.amazonaws.com", "iam.amazonaws.com"},
+		"us-east-1":    {"aws", "ec2.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com", "iam.amazonaws.com"},
+		"cn-north-1":   {"aws-cn", "ec2.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn"},
+		"cn-northwest-1": {"aws-cn", "ec2.cn-northwest-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn",
+			"iam.cn-north-1.amazonaws.com.cn"},
+		"us-gov-west-1": {"aws-us-gov", "ec2.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
+		"us-gov-east-1": {"aws-us-gov", "ec2.us-gov-east-1.amazonaws.com", "sts.us-gov-east-1.amazonaws.com", "iam.us-gov.amazonaws.com"},
+		"us-iso-east-1": {"aws-iso", "ec2.us-iso-east-1.c2s.ic.gov", "sts.us-iso-east-1.c2s.ic.gov", "iam.us-iso-east-1.c2s.ic.gov"},
+		"us-isob-east-1": {"aws-iso-b", "ec2.us-isob-east-1.sc2s.sgov.gov", "sts.us-isob-east-1.sc2s.sgov.gov",
+			"iam.us-isob-east-1.sc2s.sgov.gov"},
+		"eu-isoe-west-1": {"aws-iso-e", "ec2.eu-isoe-west-1.cloud.adc-e.uk", "sts.eu-isoe-west-1.cloud.adc-e.uk",
+			"iam.eu-isoe-west-1.cloud.adc-e.uk"},
+		"us-isof-south-1": {"aws-iso-f", "ec2.us-isof-south-1.csp.hci.ic.gov", "sts.us-isof-south-1.csp.hci.ic.gov",
+			"iam.us-isof-south-1.csp.hci.ic.gov"},
+		"eusc-de-east-1": {"aws-eusc", "ec2.eusc-de-east-1.amazonaws.eu", "sts.eusc-de-east-1.amazonaws.eu", "iam.eusc-de-east-1.amazonaws.eu"},
+		"xx-future-1":    {"aws", "ec2.xx-future-1.amazonaws.com", "sts.xx-future-1.amazonaws.com", "iam.amazonaws.com"},
 	} {
 		if got := partitionOf(region); got != want.partition {
 			t.Errorf("%s: partition %s, want %s", region, got, want.partition)

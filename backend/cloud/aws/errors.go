@@ -45,23 +45,30 @@ type meaning struct {
 
 // Advice that several codes share.
 var (
-	wrongCredentials = meaning{cloud.Denied, "the credentials are wrong, deleted or inactive; check {keys}, and that the region belongs to their partition", true}
-	expired          = meaning{cloud.Denied, "the request counts as expired; check the clock of this host (timedatectl set-ntp true), or renew {keys}", true}
-	notAllowed       = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of {principal}, and look for a policy that denies it; for the text to add: {check}", false}
-	account          = meaning{cloud.Denied, "the AWS account may not use this service or region now; its owner must settle that with AWS", false}
-	unsuitable       = meaning{cloud.Refused, "the cloud does not accept the request; check the region and {endpoint} of the connection", false}
-	wrongState       = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
-	throttled        = meaning{cloud.Throttled, "the account sends too many requests to this region; retry later, or lower max_requests_per_second of the connection", false}
-	broken           = meaning{cloud.Unknown, "the cloud has a fault of its own; retry later", false}
-	fullUp           = meaning{cloud.Refused, "a quota of the account is used up; have it raised", false}
-	cutShort         = meaning{cloud.Unknown, "the connection was lost in the middle of the answer; retry later", true}
+	wrongCredentials = meaning{cloud.Denied,
+		"the credentials are wrong, deleted or inactive; check {keys}, and that the region belongs to their partition", true}
+	expired = meaning{cloud.Denied,
+		"the request counts as expired; check the clock of this host (timedatectl set-ntp true), or renew {keys}", true}
+	notAllowed = meaning{cloud.Denied, "the credentials lack the permission {permission}; allow it in the IAM policies of " +
+		"{principal}, and look for a policy that denies it; for the text to add: {check}", false}
+	account = meaning{cloud.Denied, "the AWS account may not use this service or region now; its owner must settle that with AWS",
+		false}
+	unsuitable = meaning{cloud.Refused, "the cloud does not accept the request; check the region and {endpoint} of the connection",
+		false}
+	wrongState = meaning{cloud.Refused, "the instance is in a state in which the cloud does not do this; wait until it runs", false}
+	throttled  = meaning{cloud.Throttled,
+		"the account sends too many requests to this region; retry later, or lower max_requests_per_second of the connection", false}
+	broken   = meaning{cloud.Unknown, "the cloud has a fault of its own; retry later", false}
+	fullUp   = meaning{cloud.Refused, "a quota of the account is used up; have it raised", false}
+	cutShort = meaning{cloud.Unknown, "the connection was lost in the middle of the answer; retry later", true}
 )
 
 // meanings has every code that the EC2 API documents as common to all actions or for the actions
 // that this package calls, the common errors of STS, those of the IAM actions, and the throttling codes that the SDK knows
 // (sources in the package's comment).
 var meanings = map[string]meaning{
-	"InvalidInstanceID.NotFound":  {cloud.NotFound, "no such instance in this account and region; a new one can take some seconds to appear", false},
+	"InvalidInstanceID.NotFound": {cloud.NotFound, "no such instance in this account and region; a new one can take some seconds to appear",
+		false},
 	"InvalidKeyPair.NotFound":     {cloud.NotFound, "no such key pair in this account and region", false},
 	"InvalidInstanceID":           {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
 	"InvalidInstanceID.Malformed": {cloud.Refused, "the cloud does not accept the instance id; check instance_ids of the role", false},
@@ -156,10 +163,13 @@ var notAccepted = meaning{cloud.Refused, "the cloud does not accept the request;
 // commandMeanings has the codes that the API reference of Systems Manager documents for the actions that this
 // package calls, where they are not those of all services or mean something else there.
 var commandMeanings = map[string]meaning{
-	codeUnreachable: {cloud.Refused, "Systems Manager cannot run commands on the instance: it is stopped or terminated, its SSM Agent does not run or has not registered " +
-		"(instance profile with AmazonSSMManagedInstanceCore, way to the endpoints ssm and ssmmessages), or the credentials may not use it", false},
-	codeNoInvocation:          {cloud.NotFound, "Systems Manager does not show the command", false},
-	"InvalidDocument":         {cloud.Refused, "Systems Manager has no such document here; cloudpw needs AWS-RunShellScript and AWS-RunPowerShellScript", false},
+	codeUnreachable: {cloud.Refused,
+		"Systems Manager cannot run commands on the instance: it is stopped or terminated, its SSM Agent does not run or has not registered " +
+			"(instance profile with AmazonSSMManagedInstanceCore, way to the endpoints ssm and ssmmessages), or the credentials may not use it",
+		false},
+	codeNoInvocation: {cloud.NotFound, "Systems Manager does not show the command", false},
+	"InvalidDocument": {cloud.Refused,
+		"Systems Manager has no such document here; cloudpw needs AWS-RunShellScript and AWS-RunPowerShellScript", false},
 	"UnsupportedPlatformType": {cloud.Refused, "the instance's operating system is not the one that EC2 reports; check the image", false},
 
 	"DuplicateInstanceId":                   notAccepted,
@@ -188,16 +198,19 @@ func meaningOf(service, code string, status int) meaning {
 	case strings.HasSuffix(code, ".NotFound"):
 		return meaning{cloud.NotFound, "the cloud does not know what the call was about", false}
 	case status >= 300 && status < 400:
-		return meaning{cloud.Unknown, fmt.Sprintf("the endpoint answered with a redirect (HTTP %d), and redirects are not followed; check {endpoint} of the connection", status), true}
+		return meaning{cloud.Unknown, fmt.Sprintf("the endpoint answered with a redirect (HTTP %d), and redirects are not followed; check "+
+			"{endpoint} of the connection", status), true}
 	case code == "" && (status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return meaning{cloud.Denied, fmt.Sprintf("HTTP %d without an AWS error code, maybe from a proxy; check the credentials, {endpoint} and the way to it", status), true}
+		return meaning{cloud.Denied,
+			fmt.Sprintf("HTTP %d without an AWS error code, maybe from a proxy; check the credentials, {endpoint} and the way to it", status), true}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return notAllowed
 	case status == http.StatusTooManyRequests:
 		return throttled
 	case code == "" && status == http.StatusRequestTimeout:
 		// From something between here and AWS, which may have passed the request on.
-		return meaning{cloud.Unknown, fmt.Sprintf("HTTP %d without an AWS error code, maybe from a proxy; check {endpoint} and the way to it", status), true}
+		return meaning{cloud.Unknown, fmt.Sprintf("HTTP %d without an AWS error code, maybe from a proxy; check {endpoint} and the way to it",
+			status), true}
 	case code == "" && status >= 400 && status < 500:
 		return meaning{cloud.Refused, fmt.Sprintf("HTTP %d without an AWS error code; check {endpoint} of the connection", status), true}
 	case status >= 400 && status < 500:
@@ -205,7 +218,8 @@ func meaningOf(service, code string, status int) meaning {
 	case status >= 500:
 		return broken
 	}
-	return meaning{cloud.Unknown, fmt.Sprintf("the answer (HTTP %d) cannot be read as one of AWS; check {endpoint} of the connection", status), true}
+	return meaning{cloud.Unknown, fmt.Sprintf("the answer (HTTP %d) cannot be read as one of AWS; check {endpoint} of the connection", status),
+		true}
 }
 
 // translate turns an SDK error into one of cloud's kinds. from is where the keys of the request came

@@ -18,21 +18,25 @@ import (
 )
 
 // documented are the codes of the EC2 error page that any action or the actions of this package may
-// answer, the common errors of STS, and those that the SDK's iam package lists for access keys, each with the kind the rotation core must see.
+// answer, the common errors of STS, and those that the SDK's iam package lists for access keys, each with the kind the rotation core
+// must see.
 var documented = map[cloud.Kind][]string{
 	cloud.NotFound: {"InvalidInstanceID.NotFound", "InvalidKeyPair.NotFound", "NoSuchEntity"},
 	cloud.Denied: {
 		"AuthFailure", "Blocked", "IncompleteSignature", "IncompleteSignatureException", "InvalidClientTokenId", "MissingAuthenticationToken",
 		"MissingAuthenticationTokenException", "OptInRequired",
 		"PendingVerification", "RequestExpired", "UnauthorizedOperation", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException",
-		"AccessDenied", "AccessDeniedException", "NotAuthorized", "RegionDisabledException", "InvalidAccessKeyId", "UnrecognizedClientException", "InvalidSignatureException",
+		"AccessDenied", "AccessDeniedException", "NotAuthorized", "RegionDisabledException", "InvalidAccessKeyId", "UnrecognizedClientException",
+		"InvalidSignatureException",
 	},
 	cloud.Refused: {
 		"DryRunOperation", "IdempotentParameterMismatch", "InvalidAction", "InvalidCharacter", "InvalidPaginationToken", "InvalidParameter",
 		"InvalidParameterCombination", "InvalidParameterDependency", "InvalidParameterValue", "InvalidQueryParameter", "MalformedQueryString",
 		"MissingAction", "MissingParameter", "UnknownParameter", "UnsupportedInstanceAttribute", "UnsupportedOperation", "UnsupportedProtocol",
-		"ValidationError", "InvalidInstanceID", "InvalidInstanceId", "InvalidInstanceID.Malformed", "IncorrectInstanceState", "IncorrectState", "Unsupported",
-		"FilterLimitExceeded", "InvalidFilter", "InvalidInput", "InvalidNextToken", "NoSuchVersion", "RequestResourceCountExceeded", "LimitExceeded",
+		"ValidationError", "InvalidInstanceID", "InvalidInstanceId", "InvalidInstanceID.Malformed", "IncorrectInstanceState", "IncorrectState",
+		"Unsupported",
+		"FilterLimitExceeded", "InvalidFilter", "InvalidInput", "InvalidNextToken", "NoSuchVersion", "RequestResourceCountExceeded",
+		"LimitExceeded",
 	},
 	cloud.Throttled: {"RequestLimitExceeded", "Throttling", "ThrottlingException"},
 	cloud.Unknown: {
@@ -110,7 +114,8 @@ func TestEveryDocumentedCommandCodeHasItsKind(t *testing.T) {
 	for kind, codes := range documentedCommands {
 		for _, code := range codes {
 			known[code] = true
-			if _, err := s.world.AddFault(model.Fault{Service: "ssm", Kind: model.FaultRefuse, Code: code, Count: 1, Message: "the text, with chpasswd"}); err != nil {
+			if _, err := s.world.AddFault(model.Fault{Service: "ssm", Kind: model.FaultRefuse, Code: code, Count: 1,
+				Message: "the text, with chpasswd"}); err != nil {
 				t.Fatal(err)
 			}
 			_, err := s.StartReset(t.Context(), reset)
@@ -155,19 +160,22 @@ func TestAnswersWithoutKnownCode(t *testing.T) {
 		text   string // part of the message
 	}{
 		"unknown code, 400": {func(w http.ResponseWriter, _ url.Values) { fail(w, 400, "SomethingNew", "a reason") }, cloud.Refused, "a reason"},
-		"unknown code, 403": {func(w http.ResponseWriter, _ url.Values) { fail(w, 403, "SomethingNew", "a reason") }, cloud.Denied, "ec2:GetPasswordData"},
+		"unknown code, 403": {func(w http.ResponseWriter, _ url.Values) { fail(w, 403, "SomethingNew", "a reason") }, cloud.Denied,
+			"ec2:GetPasswordData"},
 		"unknown code, 500": {func(w http.ResponseWriter, _ url.Values) { fail(w, 500, "SomethingNew", "a reason") }, cloud.Unknown, "a reason"},
-		"unknown thing":     {func(w http.ResponseWriter, _ url.Values) { fail(w, 400, "InvalidThing.NotFound", "") }, cloud.NotFound, "does not know"},
-		"status 429":        {func(w http.ResponseWriter, _ url.Values) { w.WriteHeader(429) }, cloud.Throttled, "max_requests_per_second"},
-		"proxy says 403":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "blocked", 403) }, cloud.Denied, "HTTP 403"},
-		"proxy says 404":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "<html>", 404) }, cloud.Refused, "endpoints.ec2"},
-		"proxy says 408":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "too slow", 408) }, cloud.Unknown, "HTTP 408"},
-		"proxy says 502":    {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "bad gateway", 502) }, cloud.Unknown, "retry"},
+		"unknown thing": {func(w http.ResponseWriter, _ url.Values) { fail(w, 400, "InvalidThing.NotFound", "") }, cloud.NotFound,
+			"does not know"},
+		"status 429":     {func(w http.ResponseWriter, _ url.Values) { w.WriteHeader(429) }, cloud.Throttled, "max_requests_per_second"},
+		"proxy says 403": {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "blocked", 403) }, cloud.Denied, "HTTP 403"},
+		"proxy says 404": {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "<html>", 404) }, cloud.Refused, "endpoints.ec2"},
+		"proxy says 408": {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "too slow", 408) }, cloud.Unknown, "HTTP 408"},
+		"proxy says 502": {func(w http.ResponseWriter, _ url.Values) { http.Error(w, "bad gateway", 502) }, cloud.Unknown, "retry"},
 		"redirect": {func(w http.ResponseWriter, _ url.Values) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")
 			w.WriteHeader(307)
 		}, cloud.Unknown, "redirect"},
-		"200 that is no XML": {func(w http.ResponseWriter, _ url.Values) { _, _ = w.Write([]byte("welcome < to the portal")) }, cloud.Unknown, "endpoints.ec2"},
+		"200 that is no XML": {func(w http.ResponseWriter, _ url.Values) { _, _ = w.Write([]byte("welcome < to the portal")) }, cloud.Unknown,
+			"endpoints.ec2"},
 		"lost in mid-answer": {func(w http.ResponseWriter, _ url.Values) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte("<GetPasswordDataResponse><instanceId>i-12"))

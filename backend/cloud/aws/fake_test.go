@@ -124,7 +124,8 @@ func (f *fakeEC2) verify(r *http.Request, body []byte) error {
 	}
 	hash := sha256.Sum256(body)
 	credentials := sdk.Credentials{AccessKeyID: testAccessKey, SecretAccessKey: f.secretKey}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, again, hex.EncodeToString(hash[:]), service, testRegion, at); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, again, hex.EncodeToString(hash[:]), service, testRegion,
+		at); err != nil {
 		return err
 	}
 	if want := again.Header.Get("Authorization"); got != want {

@@ -56,8 +56,9 @@ func (*Provider) InitialPasswordDelay() time.Duration { return initialPasswordDe
 // WhyNoInitialPassword implements cloud.InitialPasswordExplainer. The agent in the guest posts a password when it
 // is set up to make one at the first boot, and encrypts it for the key pair of the launch, which must be RSA.
 func (*Provider) WhyNoInitialPassword() string {
-	return "the image was made without Sysprep or EC2Launch (EC2Config), or these were not told to make a random password at the next boot; the instance was launched without a key " +
-		"pair, or with one that is not RSA (an ED25519 key never gets a password); or the instance does not run Windows, or never reached its metadata service"
+	return "the image was made without Sysprep or EC2Launch (EC2Config), or these were not told to make a random password at the next " +
+		"boot; the instance was launched without a key pair, or with one that is not RSA (an ED25519 key never gets a password); or the " +
+		"instance does not run Windows, or never reached its metadata service"
 }
 
 // KeyFingerprint implements cloud.InitialPasswordReader by ec2 DescribeKeyPairs. The fingerprint only

@@ -25,7 +25,8 @@ func TestInitialPassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeEC2(t)
 			f.on("GetPasswordData", func(w http.ResponseWriter, form url.Values) {
-				answer(w, "GetPasswordData", "<instanceId>"+form.Get("InstanceId")+"</instanceId><timestamp>2026-11-01T08:36:00.000Z</timestamp><passwordData>"+tc.data+"</passwordData>")
+				answer(w, "GetPasswordData", "<instanceId>"+form.Get("InstanceId")+
+					"</instanceId><timestamp>2026-11-01T08:36:00.000Z</timestamp><passwordData>"+tc.data+"</passwordData>")
 			})
 			cfg := testConfig(t, f.URL)
 			got, err := newTestProvider(t, cfg).InitialPassword(context.Background(), "i-0123456789abcdef0")
@@ -87,8 +88,10 @@ func TestCheckInitialPasswordIsADryRun(t *testing.T) {
 func TestDenialIsReadable(t *testing.T) {
 	f := newFakeEC2(t)
 	f.on("GetPasswordData", func(w http.ResponseWriter, _ url.Values) {
-		fail(w, http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/vault is not "+
-			"authorized to perform: ec2:GetPasswordData because no identity-based policy allows it. Encoded authorization failure message: 8kX-9vNotForPeople")
+		fail(w, http.StatusForbidden, "UnauthorizedOperation",
+			"You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/vault is not "+
+				"authorized to perform: ec2:GetPasswordData because no identity-based policy allows it. Encoded authorization failure message: "+
+				"8kX-9vNotForPeople")
 	})
 	err := newTestProvider(t, testConfig(t, f.URL)).CheckInitialPassword(context.Background(), "i-1234abcd")
 	if err == nil || !strings.Contains(err.Error(), "no identity-based policy allows it") || strings.Contains(err.Error(), "NotForPeople") {
@@ -114,7 +117,8 @@ func TestKeyFingerprint(t *testing.T) {
 	const fingerprint = "1f:51:ae:28:bf:89:e9:d8:1f:25:5d:37:2d:7d:b8:ca:9f:f5:f1:6f"
 	pair := func(name string) func(http.ResponseWriter, url.Values) {
 		return func(w http.ResponseWriter, _ url.Values) {
-			answer(w, "DescribeKeyPairs", "<keySet><item><keyName>"+name+"</keyName><keyFingerprint>"+fingerprint+"</keyFingerprint></item></keySet>")
+			answer(w, "DescribeKeyPairs", "<keySet><item><keyName>"+name+"</keyName><keyFingerprint>"+fingerprint+
+				"</keyFingerprint></item></keySet>")
 		}
 	}
 	refuse := func(code string, status int) func(http.ResponseWriter, url.Values) {

@@ -31,7 +31,8 @@ type origin struct {
 
 var (
 	originStatic  = origin{keys: "access_key and secret_key of the connection", principal: "the access key's user"}
-	originAmbient = origin{keys: "the ambient credentials of the Vault server (use_ambient_credentials)", principal: "the user or role of the ambient credentials"}
+	originAmbient = origin{keys: "the ambient credentials of the Vault server (use_ambient_credentials)",
+		principal: "the user or role of the ambient credentials"}
 )
 
 // keySource gives the keys that sign a connection's requests: static ones, those of the environment,
@@ -112,7 +113,8 @@ type assumedRole struct {
 // fetch makes one AssumeRole request. Whoever needs the keys repeats it, if it was throttled.
 func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, error) {
 	c := call{endpointSTS, "AssumeRole", r.cfg.Text(cloud.RoleARN)}
-	in := &sts.AssumeRoleInput{RoleArn: sdk.String(r.cfg.Text(cloud.RoleARN)), RoleSessionName: sdk.String(sessionName), DurationSeconds: sdk.Int32(int32(sessionLife / time.Second))}
+	in := &sts.AssumeRoleInput{RoleArn: sdk.String(r.cfg.Text(cloud.RoleARN)), RoleSessionName: sdk.String(sessionName),
+		DurationSeconds: sdk.Int32(int32(sessionLife / time.Second))}
 	if r.cfg.Text(cloud.ExternalID) != "" {
 		in.ExternalId = sdk.String(r.cfg.Text(cloud.ExternalID))
 	}
@@ -145,7 +147,8 @@ func (r *assumedRole) explain(c call, err error) error {
 		return err
 	}
 	out := *cloud.AsError(err)
-	out.Message = c.String() + ": " + r.base.origin.principal + " may not assume it; check role_arn, allow sts:AssumeRole on it in their policies, " +
+	out.Message = c.String() + ": " + r.base.origin.principal +
+		" may not assume it; check role_arn, allow sts:AssumeRole on it in their policies, " +
 		"name them as principal in the role's trust policy"
 	if r.cfg.Text(cloud.ExternalID) == "" {
 		out.Message += ", and if that asks for an external id, set external_id"

@@ -123,22 +123,29 @@ func TestSimulatedRoleRefusals(t *testing.T) {
 	w := s.sim.World()
 	untrusting := w.AddRole(model.Role{Cloud: model.AWS, AccountID: s.creds.AccountID, Name: "other", Trusted: []string{"AIDAX"}})
 	powerless := w.AddRole(model.Role{Cloud: model.AWS, AccountID: s.creds.AccountID, Name: "powerless", Deny: []string{"ec2:*"}})
-	limited := w.AddAccessKey(model.AccessKey{Cloud: model.AWS, AccountID: s.creds.AccountID, UserID: s.creds.UserID, Deny: []string{"sts:AssumeRole"}})
+	limited := w.AddAccessKey(model.AccessKey{Cloud: model.AWS, AccountID: s.creds.AccountID, UserID: s.creds.UserID,
+		Deny: []string{"sts:AssumeRole"}})
 	who := "the access key's user may not assume it"
 	for name, c := range map[string]struct {
 		change func(*cloud.Config)
 		code   string
 		texts  []string
 	}{
-		"wrong external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) }, "AccessDenied", []string{who, "compare external_id"}},
-		"no external id":    {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": ""}) }, "AccessDenied", []string{who, "set external_id"}},
-		"unknown role":      {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole}) }, "AccessDenied", []string{who, "check role_arn", testRole}},
-		"untrusting role":   {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": untrusting.ARN}) }, "AccessDenied", []string{who, "trust policy"}},
+		"wrong external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) }, "AccessDenied",
+			[]string{who, "compare external_id"}},
+		"no external id": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": ""}) }, "AccessDenied",
+			[]string{who, "set external_id"}},
+		"unknown role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole}) }, "AccessDenied",
+			[]string{who, "check role_arn", testRole}},
+		"untrusting role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": untrusting.ARN}) }, "AccessDenied",
+			[]string{who, "trust policy"}},
 		"no permission": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
 		}, "AccessDenied", []string{who, "allow sts:AssumeRole"}},
-		"wrong secret":   {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) }, "SignatureDoesNotMatch", []string{"access_key and secret_key"}},
-		"powerless role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": powerless.ARN, "external_id": ""}) }, "UnauthorizedOperation", []string{"IAM policies of the role " + powerless.ARN, "ec2:DescribeInstances"}},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) },
+			"SignatureDoesNotMatch", []string{"access_key and secret_key"}},
+		"powerless role": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": powerless.ARN, "external_id": ""}) },
+			"UnauthorizedOperation", []string{"IAM policies of the role " + powerless.ARN, "ec2:DescribeInstances"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := newTestProvider(t, s.withRole(c.change)).FindInstances(t.Context(), nil)
@@ -183,7 +190,8 @@ func TestSimulatedRoleFaultsLeaveNothingSent(t *testing.T) {
 // A session that is about to end is not used, and an answer without a session is not believed.
 func TestRoleAnswers(t *testing.T) {
 	session := func(life time.Duration) string {
-		return fmt.Sprintf("<Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>%s</Expiration></Credentials>",
+		return fmt.Sprintf("<Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>"+
+			"<SessionToken>t</SessionToken><Expiration>%s</Expiration></Credentials>",
 			testAccessKey, testSecretKey, time.Now().Add(life).UTC().Format(time.RFC3339))
 	}
 	for name, c := range map[string]struct {
@@ -203,7 +211,8 @@ func TestRoleAnswers(t *testing.T) {
 			assumed := 0
 			f.on("AssumeRole", func(w http.ResponseWriter, form url.Values) {
 				assumed++
-				if form.Get("RoleArn") != testRole || form.Get("RoleSessionName") != "cloudpw" || form.Get("DurationSeconds") != "3600" || form.Get("ExternalId") != "vault" {
+				if form.Get("RoleArn") != testRole || form.Get("RoleSessionName") != "cloudpw" || form.Get("DurationSeconds") != "3600" ||
+					form.Get("ExternalId") != "vault" {
 					t.Errorf("AssumeRole %v", form)
 				}
 				w.Header().Set("Content-Type", "text/xml")

@@ -76,15 +76,18 @@ func (p *Provider) allUntried(why string) []cloud.Permission {
 }
 
 func (p *Provider) checkEC2(ctx context.Context, some *cloud.Instance, findErr error) []cloud.Permission {
-	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
+	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances,
+		&ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
 	instances := tried("ec2:DescribeInstances", forInstances, true, "*", err)
-	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs, &ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
+	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs,
+		&ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
 	pairs := tried("ec2:DescribeKeyPairs", forFingerprint, false, "*", err)
 
 	var password cloud.Permission
 	switch {
 	case findErr != nil:
-		password = untried("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and finding one failed: "+findErr.Error())
+		password = untried("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and finding one failed: "+
+			findErr.Error())
 	case some == nil:
 		password = untried("ec2:GetPasswordData", forPassword, true, "*", "it can only be tried on an instance, and there is none in this region")
 	default:
@@ -117,14 +120,16 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	if permissionMissing(err) && strings.Contains(deniedResource(err), id) {
 		// A policy for tagged instances denies the others; one without the document names that.
 		run.Verdict = cloud.PermissionUnknown
-		run.Message = "it is denied on instance " + id + ", which says nothing of the others if the policy is limited to tagged instances: " + run.Message
+		run.Message = "it is denied on instance " + id + ", which says nothing of the others if the policy is limited to tagged instances: " +
+			run.Message
 	} else if some != nil {
 		run.Message = strings.TrimSpace("tried on " + id + ". " + run.Message)
 	}
 	_, err = send(ctx, p, call{endpointSSM, "GetCommandInvocation", id}, p.ssm.getCommandInvocation,
 		&ssm.GetCommandInvocationInput{CommandId: sdk.String(noSuchCommand), InstanceId: &id})
 	outcome := tried("ssm:GetCommandInvocation", forOutcome, false, "*", err, codeNoInvocation, "InvalidCommandId", codeUnreachable)
-	_, err = send(ctx, p, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation, &ssm.DescribeInstanceInformationInput{})
+	_, err = send(ctx, p, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation,
+		&ssm.DescribeInstanceInformationInput{})
 	agent := tried("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
 	return []cloud.Permission{run, outcome, agent}
 }
@@ -157,7 +162,8 @@ func (p *Provider) commandPermission(out cloud.Permission) cloud.Permission {
 		{"Allow", out.Action, []string{
 			partition + ":ssm:" + p.region + "::document/" + shellDocument, partition + ":ssm:" + p.region + "::document/" + powerShellDocument,
 		}, nil},
-		{"Allow", out.Action, partition + ":ec2:" + p.region + ":*:instance/*", map[string]map[string]string{"StringEquals": {"ssm:resourceTag/cloudpw": "true"}}},
+		{"Allow", out.Action, partition + ":ec2:" + p.region + ":*:instance/*",
+			map[string]map[string]string{"StringEquals": {"ssm:resourceTag/cloudpw": "true"}}},
 	}})
 	return out
 }
@@ -198,7 +204,8 @@ func (p *Provider) checkIAM(ctx context.Context) []cloud.Permission {
 	_, err = p.ownKeys(ctx, user)
 	list := tried("iam:ListAccessKeys", forRotateRoot, false, user, err)
 	create := untried("iam:CreateAccessKey", forRotateRoot, false, user, "IAM offers no way to try it without making a key")
-	_, err = send(ctx, p, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})
+	_, err = send(ctx, p, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey,
+		&iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})
 	remove := tried("iam:DeleteAccessKey", forRotateRoot, false, user, err)
 	return []cloud.Permission{list, create, remove}
 }

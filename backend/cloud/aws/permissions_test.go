@@ -61,16 +61,18 @@ func TestSimulatedPermissions(t *testing.T) {
 		"no instance": {seed: cloudsim.SeedOptions{NoServers: true}, commands: commands(yes, yes, yes), want: map[string]cloud.Verdict{
 			"ec2:DescribeInstances": yes, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": yes,
 			"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": yes}},
-		"some": {deny: []string{"ec2:GetPasswordData", "iam:DeleteAccessKey", "ssm:SendCommand"}, commands: commands(no, yes, yes), want: map[string]cloud.Verdict{
-			"ec2:DescribeInstances": yes, "ec2:GetPasswordData": no, "ec2:DescribeKeyPairs": yes,
-			"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": no}},
+		"some": {deny: []string{"ec2:GetPasswordData", "iam:DeleteAccessKey", "ssm:SendCommand"}, commands: commands(no, yes, yes),
+			want: map[string]cloud.Verdict{
+				"ec2:DescribeInstances": yes, "ec2:GetPasswordData": no, "ec2:DescribeKeyPairs": yes,
+				"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": no}},
 		"none": {deny: []string{"ec2:*", "iam:*", "ssm:*"}, commands: commands(no, no, no), want: map[string]cloud.Verdict{
 			"ec2:DescribeInstances": no, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": no,
 			"iam:ListAccessKeys": no, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": no}},
 		"role": {role: true, commands: commands(yes, yes, yes), want: map[string]cloud.Verdict{
 			"sts:AssumeRole": yes, "ec2:DescribeInstances": yes, "ec2:GetPasswordData": yes, "ec2:DescribeKeyPairs": yes}},
-		"role out of reach": {role: true, deny: []string{"sts:AssumeRole"}, commands: commands(unknown, unknown, unknown), want: map[string]cloud.Verdict{
-			"sts:AssumeRole": no, "ec2:DescribeInstances": unknown, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": unknown}},
+		"role out of reach": {role: true, deny: []string{"sts:AssumeRole"}, commands: commands(unknown, unknown, unknown),
+			want: map[string]cloud.Verdict{
+				"sts:AssumeRole": no, "ec2:DescribeInstances": unknown, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startSimulated(t, c.seed)
@@ -112,7 +114,8 @@ func TestPermissionPoliciesNameTheUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range all {
-		if own := `"Resource":"arn:aws:iam::` + s.creds.AccountID + `:user/cloudpw"`; strings.HasPrefix(p.Action, "iam:") != strings.Contains(p.Policy, own) {
+		if own := `"Resource":"arn:aws:iam::` + s.creds.AccountID + `:user/cloudpw"`; strings.HasPrefix(p.Action,
+			"iam:") != strings.Contains(p.Policy, own) {
 			t.Errorf("%s: %s", p.Action, p.Policy)
 		}
 	}
@@ -138,8 +141,10 @@ func TestPermissionsOfDeadKeysAreAnError(t *testing.T) {
 
 func TestCommandPermissionOnTaggedInstances(t *testing.T) {
 	s := startSimulated(t, cloudsim.SeedOptions{})
-	if _, err := s.sim.World().AddFault(model.Fault{Action: "SendCommand", Kind: model.FaultRefuse, Code: "AccessDeniedException", Status: http.StatusBadRequest,
-		Message: "User: arn:aws:iam::1:user/x is not authorized to perform: ssm:SendCommand on resource: arn:aws:ec2:eu-central-1:1:instance/" + s.creds.Servers["windows-1"]}); err != nil {
+	if _, err := s.sim.World().AddFault(model.Fault{Action: "SendCommand", Kind: model.FaultRefuse, Code: "AccessDeniedException",
+		Status: http.StatusBadRequest,
+		Message: "User: arn:aws:iam::1:user/x is not authorized to perform: ssm:SendCommand on resource: arn:aws:ec2:eu-central-1:1:instance/" +
+			s.creds.Servers["windows-1"]}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := newTestProvider(t, s.cfg).CheckPermissions(t.Context())
@@ -148,7 +153,8 @@ func TestCommandPermissionOnTaggedInstances(t *testing.T) {
 	}
 	for _, p := range all {
 		if p.Action == "ssm:SendCommand" && (p.Verdict != cloud.PermissionUnknown || !strings.Contains(p.Message, "tagged") ||
-			!strings.Contains(p.Policy, "arn:aws:ssm:eu-central-1::document/AWS-RunShellScript") || !strings.Contains(p.Policy, "ssm:resourceTag/cloudpw")) {
+			!strings.Contains(p.Policy, "arn:aws:ssm:eu-central-1::document/AWS-RunShellScript") ||
+			!strings.Contains(p.Policy, "ssm:resourceTag/cloudpw")) {
 			t.Errorf("%+v", p)
 		}
 	}

@@ -120,11 +120,13 @@ func sendOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, req
 
 // sendAtOnce makes exactly one request, for a caller who has waited for the gate himself. No error repeats
 // one of the secrets, which the request may hold.
-func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, secrets ...string) (Out, error) {
+func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In,
+	secrets ...string) (Out, error) {
 	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.NoGate{}.Wait(ctx, c.String()) }, secrets...)
 }
 
-func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In, wait func(context.Context) error, secrets ...string) (Out, error) {
+func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In,
+	wait func(context.Context) error, secrets ...string) (Out, error) {
 	var none Out
 	ctx, used, err := p.keys.pin(ctx)
 	if err != nil {

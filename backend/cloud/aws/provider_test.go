@@ -23,7 +23,8 @@ import (
 
 func TestVerifyAsksTheConfiguredService(t *testing.T) {
 	identity := func(w http.ResponseWriter, _ url.Values) {
-		_, _ = io.WriteString(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/vault</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		_, _ = io.WriteString(w,
+			`<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/vault</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`)
 	}
 	empty := func(w http.ResponseWriter, _ url.Values) { answer(w, "DescribeInstances", "<reservationSet/>") }
 	for name, tc := range map[string]struct {
@@ -31,7 +32,8 @@ func TestVerifyAsksTheConfiguredService(t *testing.T) {
 		toEC2     []string
 		toSTS     []string
 	}{
-		"both":     {func(ec2, sts string) map[string]string { return map[string]string{"ec2": ec2, "sts": sts} }, nil, []string{"GetCallerIdentity"}},
+		"both": {func(ec2, sts string) map[string]string { return map[string]string{"ec2": ec2, "sts": sts} }, nil,
+			[]string{"GetCallerIdentity"}},
 		"only ec2": {func(ec2, _ string) map[string]string { return map[string]string{"ec2": ec2} }, []string{"DescribeInstances"}, nil},
 		"only sts": {func(_, sts string) map[string]string { return map[string]string{"sts": sts} }, nil, []string{"GetCallerIdentity"}},
 	} {
@@ -92,7 +94,8 @@ func TestWrongKeyIsDenied(t *testing.T) {
 func TestEnvironmentIsIgnored(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config")
-	if err := os.WriteFile(file, []byte("[default]\nregion = us-east-1\naws_access_key_id = AKIAAMBIENT\naws_secret_access_key = ambient\nendpoint_url = http://127.0.0.1:1\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("[default]\nregion = us-east-1\naws_access_key_id = AKIAAMBIENT\naws_secret_access_key = "+
+		"ambient\nendpoint_url = http://127.0.0.1:1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{

@@ -54,7 +54,8 @@ func (p *Provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 		return nil, p.tooManyKeys(ctx, user, cloud.AsError(err))
 	case cloud.KindOf(err) == cloud.Unknown:
 		failure := *cloud.AsError(err)
-		failure.Message += fmt.Sprintf("; IAM may have made an access key all the same: see what aws iam list-access-keys says of %s, and delete one that is not in use", user)
+		failure.Message += fmt.Sprintf(
+			"; IAM may have made an access key all the same: see what aws iam list-access-keys says of %s, and delete one that is not in use", user)
 		return nil, &failure
 	case err != nil:
 		return nil, err
@@ -81,8 +82,10 @@ func (p *Provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Er
 		if id == p.keys.static {
 			continue
 		}
-		out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, aws iam delete-access-key --access-key-id %s",
-			text.Name(id, cloud.MaxCode), strings.ToLower(text.Name(string(k.Status), cloud.MaxCode)), sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), text.Name(id, cloud.MaxCode))
+		out.Message += fmt.Sprintf(
+			"; this connection does not use %s (%s, made %s): if nothing else does either, aws iam delete-access-key --access-key-id %s",
+			text.Name(id, cloud.MaxCode), strings.ToLower(text.Name(string(k.Status), cloud.MaxCode)),
+			sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), text.Name(id, cloud.MaxCode))
 	}
 	return &out
 }
@@ -135,11 +138,13 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 		return "", cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
 			"rotate the access key with a connection that has it without role_arn", p.keys.assumes)
 	case p.keys.static == "":
-		return "", cloud.Errorf(cloud.Refused, "use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
+		return "", cloud.Errorf(cloud.Refused,
+			"use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
 	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ec2 to find out whose access key this is")
 	case p.mayNotAsk(endpointIAM):
-		return "", cloud.Errorf(cloud.Refused, "endpoints.iam: required next to endpoints.ec2 to rotate the access key; for Amazon's own IAM it is https://iam.amazonaws.com")
+		return "", cloud.Errorf(cloud.Refused,
+			"endpoints.iam: required next to endpoints.ec2 to rotate the access key; for Amazon's own IAM it is https://iam.amazonaws.com")
 	}
 	arn, err := p.identity(ctx)
 	if err != nil {
@@ -151,9 +156,11 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 	case strings.HasPrefix(resource, "user/"):
 		return arn, nil
 	case resource == "root":
-		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to the account's root user (%s), whose keys cloudpw neither makes nor deletes; make an IAM user for the connection", arn)
+		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to the account's root user (%s), whose keys cloudpw neither makes nor "+
+			"deletes; make an IAM user for the connection", arn)
 	}
-	return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no IAM user, so it has no access keys to rotate", text.Name(arn, 128))
+	return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no IAM user, so it has no access keys to rotate",
+		text.Name(arn, 128))
 }
 
 // identity returns the ARN of who signs.

@@ -35,7 +35,8 @@ func TestSimulatedRotateKey(t *testing.T) {
 
 	// The limit: nothing is made, and the error names the key that can go.
 	_, err = next.CreateCredential(t.Context())
-	wantFailure(t, err, cloud.Refused, "LimitExceeded", "2 access keys already", "aws iam delete-access-key --access-key-id "+s.creds.AccessKey)
+	wantFailure(t, err, cloud.Refused, "LimitExceeded", "2 access keys already", "aws iam delete-access-key --access-key-id "+
+		s.creds.AccessKey)
 	if strings.Contains(err.Error(), made["access_key"]) {
 		t.Errorf("the error offers the key in use: %v", err)
 	}
@@ -93,8 +94,10 @@ func TestSimulatedRotateRefusals(t *testing.T) {
 		"no permission": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
 		}, cloud.Denied, "AccessDenied", "iam:"},
-		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) }, cloud.Denied, "SignatureDoesNotMatch", "secret_key"},
-		"own ec2 only": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": c.Endpoints["ec2"]} }, cloud.Refused, "", "endpoints.sts: "},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not-" + c.Text(cloud.SecretKey)}) }, cloud.Denied,
+			"SignatureDoesNotMatch", "secret_key"},
+		"own ec2 only": {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": c.Endpoints["ec2"]} }, cloud.Refused, "",
+			"endpoints.sts: "},
 		"no own iam": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"ec2": c.Endpoints["ec2"], "sts": c.Endpoints["sts"]}
 		}, cloud.Refused, "", "endpoints.iam: "},

@@ -15,6 +15,7 @@ import (
 type freshSigner struct{}
 
 // SignHTTP implements the HTTPSignerV4 of each service's client.
-func (freshSigner) SignHTTP(ctx context.Context, keys sdk.Credentials, r *http.Request, payloadHash, service, region string, at time.Time, options ...func(*v4.SignerOptions)) error {
+func (freshSigner) SignHTTP(ctx context.Context, keys sdk.Credentials, r *http.Request, payloadHash, service, region string, at time.Time,
+	options ...func(*v4.SignerOptions)) error {
 	return v4.NewSigner().SignHTTP(ctx, keys, r, payloadHash, service, region, at, options...)
 }

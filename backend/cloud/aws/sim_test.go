@@ -146,7 +146,8 @@ func TestSimulatedFindFollowsPages(t *testing.T) {
 		if n >= marked {
 			tags["team"] = "ab" // what the value would match as a pattern
 		}
-		if _, err := s.sim.World().AddServer(model.Server{Cloud: model.AWS, AccountID: s.creds.AccountID, Region: s.creds.Region, Name: fmt.Sprintf("web-%d", n), Tags: tags}); err != nil {
+		if _, err := s.sim.World().AddServer(model.Server{Cloud: model.AWS, AccountID: s.creds.AccountID, Region: s.creds.Region,
+			Name: fmt.Sprintf("web-%d", n), Tags: tags}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -219,7 +220,8 @@ func TestSimulatedRefusals(t *testing.T) {
 				return
 			}
 			var failure *cloud.Error
-			if !errors.As(tc.err, &failure) || failure.Kind != tc.kind || failure.Code != tc.code || failure.RequestID == "" || !strings.Contains(failure.Message, tc.text) {
+			if !errors.As(tc.err, &failure) || failure.Kind != tc.kind || failure.Code != tc.code || failure.RequestID == "" ||
+				!strings.Contains(failure.Message, tc.text) {
 				t.Errorf("error %v, want %s of kind %q with %q and a request id", tc.err, tc.code, tc.kind, tc.text)
 			}
 			for _, secret := range []string{s.creds.SecretKey, denied.Secret} {
@@ -240,9 +242,10 @@ func TestSimulatedFaults(t *testing.T) {
 		kind  cloud.Kind
 		text  string
 	}{
-		"throttled":          {model.Fault{Kind: model.FaultThrottle}, cloud.Throttled, "max_requests_per_second"},
-		"internal error":     {model.Fault{Kind: model.FaultServerError}, cloud.Unknown, "retry"},
-		"own code":           {model.Fault{Kind: model.FaultRefuse, Code: "OptInRequired", Message: "not subscribed", Status: http.StatusForbidden}, cloud.Denied, "not subscribed"},
+		"throttled":      {model.Fault{Kind: model.FaultThrottle}, cloud.Throttled, "max_requests_per_second"},
+		"internal error": {model.Fault{Kind: model.FaultServerError}, cloud.Unknown, "retry"},
+		"own code": {model.Fault{Kind: model.FaultRefuse, Code: "OptInRequired", Message: "not subscribed",
+			Status: http.StatusForbidden}, cloud.Denied, "not subscribed"},
 		"dropped before":     {model.Fault{Kind: model.FaultDropBefore}, cloud.Unknown, "no answer"},
 		"dropped after":      {model.Fault{Kind: model.FaultDropAfter}, cloud.Unknown, "no answer"},
 		"held until timeout": {model.Fault{Kind: model.FaultHoldBefore}, cloud.Unknown, "request_timeout"},

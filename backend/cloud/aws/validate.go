@@ -28,11 +28,13 @@ func validateRole(cfg cloud.Config) error {
 	region := cfg.Text(cloud.Region)
 	switch partition, own := partitionOfRole(cfg.Text(cloud.RoleARN)), partitionOf(region); {
 	case partition != own:
-		return fmt.Errorf("role_arn: a role of partition %s cannot be used in region %s, which belongs to partition %s; name a role of that (arn:%s:iam::...)",
+		return fmt.Errorf("role_arn: a role of partition %s cannot be used in region %s, which belongs to partition %s; name a role of that "+
+			"(arn:%s:iam::...)",
 			partition, region, own, own)
 	case cloud.EndpointMissing(cfg.Endpoints, endpointEC2, endpointSTS):
-		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.ec2, as credentials for one's own EC2 endpoint are not taken to Amazon's STS "+
-			"unasked; if they are meant for that, set it to https://sts.%s.amazonaws.com or its like in the region's partition", region)
+		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.ec2, as credentials for one's own EC2 endpoint are "+
+			"not taken to Amazon's STS unasked; if they are meant for that, set it to https://sts.%s.amazonaws.com or its like in the region's "+
+			"partition", region)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ func TestHash(t *testing.T) {
 		want         string
 	}{
 		{"Hello world!", "saltstringsaltst", 10000, "OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v."},
-		{"This is just a test", "toolongsaltstrin", 5000, "lQ8jolhgVRVhY4b5pZKaysCLi0QBxGoNeKQzQ3glMhwllF7oGDZxUhx1yxdYcz/e1JSbq3y6JMxxl8audkUEm0"},
+		{"This is just a test", "toolongsaltstrin", 5000,
+			"lQ8jolhgVRVhY4b5pZKaysCLi0QBxGoNeKQzQ3glMhwllF7oGDZxUhx1yxdYcz/e1JSbq3y6JMxxl8audkUEm0"},
 	} {
 		if got := hashWith(v.secret, []byte(v.salt), v.rounds); !strings.HasSuffix(got, "$"+v.salt+"$"+v.want) {
 			t.Errorf("%q: got %s", v.secret, got)

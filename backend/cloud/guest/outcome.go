@@ -40,18 +40,24 @@ type verdict struct {
 // script left before it changed anything, or, for a refused password, the one call that could have was
 // refused.
 var verdicts = map[Interpreter]map[int]verdict{Shell: {
-	exitNotRoot:        {cloud.Refused, "the agent ran the command without the rights of root; let the cloud's agent run as root"},
-	exitNoUser:         {cloud.Refused, "the server has no such user; check the role's username, or create the user"},
-	exitNoChpasswd:     {cloud.Refused, "the server has no chpasswd in the agent's PATH; install shadow-utils (package passwd on Debian and Ubuntu)"},
-	exitChpasswdFailed: {cloud.Unknown, "chpasswd failed on the server; it sets passwords of local accounts only (not LDAP or SSSD) and needs a writable /etc/shadow"},
+	exitNotRoot: {cloud.Refused, "the agent ran the command without the rights of root; let the cloud's agent run as root"},
+	exitNoUser:  {cloud.Refused, "the server has no such user; check the role's username, or create the user"},
+	exitNoChpasswd: {cloud.Refused,
+		"the server has no chpasswd in the agent's PATH; install shadow-utils (package passwd on Debian and Ubuntu)"},
+	exitChpasswdFailed: {cloud.Unknown,
+		"chpasswd failed on the server; it sets passwords of local accounts only (not LDAP or SSSD) and needs a writable /etc/shadow"},
 }, PowerShell: {
-	exitFailedBefore:     {cloud.Refused, "the command failed on the server before it could do anything; run it there by hand to see why"},
-	exitNotAdministrator: {cloud.Refused, "the agent ran the command without the rights of an administrator; let the cloud's agent run as SYSTEM"},
-	exitDomainController: {cloud.Refused, "the server is a domain controller, which has no local accounts; passwords of a domain are not for cloudpw"},
-	exitNoWindowsUser:    {cloud.Refused, "the server has no such local user; check the role's username, or create the user"},
-	exitNeedsKey:         {cloud.Refused, "the server does not have the key pair that the password was encrypted for; the next attempt makes a new one"},
-	exitPasswordRefused:  {cloud.PasswordRefused, "Windows refused the password; compare password_policy with the server's own password policy (length, complexity)"},
-	exitFailed:           {cloud.Unknown, "Windows reported a failure while the password was set"},
+	exitFailedBefore: {cloud.Refused, "the command failed on the server before it could do anything; run it there by hand to see why"},
+	exitNotAdministrator: {cloud.Refused,
+		"the agent ran the command without the rights of an administrator; let the cloud's agent run as SYSTEM"},
+	exitDomainController: {cloud.Refused,
+		"the server is a domain controller, which has no local accounts; passwords of a domain are not for cloudpw"},
+	exitNoWindowsUser: {cloud.Refused, "the server has no such local user; check the role's username, or create the user"},
+	exitNeedsKey: {cloud.Refused,
+		"the server does not have the key pair that the password was encrypted for; the next attempt makes a new one"},
+	exitPasswordRefused: {cloud.PasswordRefused,
+		"Windows refused the password; compare password_policy with the server's own password policy (length, complexity)"},
+	exitFailed: {cloud.Unknown, "Windows reported a failure while the password was set"},
 }}
 
 // errNeedsKey marks the errors that NeedsKey finds.
@@ -101,7 +107,8 @@ func Prepared(exitCode int, output string) (PublicKey, error) {
 func failure(interpreter Interpreter, exitCode int, output string) *cloud.Error {
 	v, known := verdicts[interpreter][exitCode]
 	if !known {
-		return cloud.Errorf(cloud.Unknown, "the command ended with exit code %d, which is none of cloudpw's%s", exitCode, detail(interpreter, output))
+		return cloud.Errorf(cloud.Unknown, "the command ended with exit code %d, which is none of cloudpw's%s", exitCode,
+			detail(interpreter, output))
 	}
 	e := cloud.Errorf(v.kind, "%s%s", v.advice, detail(interpreter, output))
 	if exitCode == exitNeedsKey { // a code of PowerShell's scripts only

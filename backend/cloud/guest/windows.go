@@ -50,7 +50,8 @@ func WindowsSet(username, secret string, key PublicKey) (Script, error) {
 		return Script{}, cloud.Errorf(cloud.Refused, "passwords of Windows servers cannot be set by a command under GODEBUG=fips140=only: "+
 			"Windows decrypts them with RSA-OAEP and SHA-1, which that mode forbids; run the plugin with fips140=on or fips140=off")
 	}
-	raw, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key.rsa, []byte(secret), nil) //nolint:gosec // Sound for OAEP, see the package's documentation.
+	//nolint:gosec // SHA-1 is sound for OAEP, see the package's documentation.
+	raw, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key.rsa, []byte(secret), nil)
 	if err != nil {
 		// The only cause left: a message too long for the key, at 214 bytes for 2048 bits.
 		return Script{}, cloud.Errorf(cloud.PasswordRefused, "the password is too long for the server's key")

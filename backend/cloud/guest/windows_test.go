@@ -24,7 +24,8 @@ var private = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Gener
 
 // printed is what the preparation prints for a key.
 func printed(n *big.Int, e int64) string {
-	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\n", base64.StdEncoding.EncodeToString(n.Bytes()), base64.StdEncoding.EncodeToString(big.NewInt(e).Bytes()))
+	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\n", base64.StdEncoding.EncodeToString(n.Bytes()),
+		base64.StdEncoding.EncodeToString(big.NewInt(e).Bytes()))
 }
 
 func testKey(t *testing.T) PublicKey {
@@ -221,7 +222,8 @@ func TestUnderStrictFIPS(t *testing.T) {
 		if _, err := Linux("root", secret); err != nil {
 			t.Errorf("Linux: %v", err)
 		}
-		if _, err := WindowsSet("Administrator", secret, testKey(t)); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "fips140=only") {
+		if _, err := WindowsSet("Administrator", secret, testKey(t)); cloud.KindOf(err) != cloud.Refused ||
+			!strings.Contains(err.Error(), "fips140=only") {
 			t.Errorf("Windows: %v", err)
 		}
 		return

@@ -75,8 +75,8 @@ func (p *provider) resetPermissions(ctx context.Context, sample server) []cloud.
 		properties, err := p.imageProperties(ctx, sample.Image.ID)
 		image = verdictOf(err)
 		if err == nil && properties == nil {
-			image = untried("the image of a server cannot be read; Nova shows what matters of it from microversion 2.98 on, else say it on the server: " +
-				"openstack server set --property os_admin_user=USER SERVER")
+			image = untried("the image of a server cannot be read; Nova shows what matters of it from microversion 2.98 on, else say it on the " +
+				"server: openstack server set --property os_admin_user=USER SERVER")
 		}
 	}
 	p.describe(&image, actionImage, "", "tell whose password Nova sets, for reset_method=api", false)
@@ -87,10 +87,11 @@ func (p *provider) resetPermissions(ctx context.Context, sample server) []cloud.
 // first page has such; the zero server if there is none.
 func (p *provider) sampleServer(ctx context.Context) (server, error) {
 	var listed page
-	err := p.withMicroversion(ctx, call{action: actionList, permission: permissionList}, func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
-		listed, err = readPage(ctx, servers.List(client, servers.ListOpts{Limit: pageSize}))
-		return err
-	})
+	err := p.withMicroversion(ctx, call{action: actionList, permission: permissionList},
+		func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
+			listed, err = readPage(ctx, servers.List(client, servers.ListOpts{Limit: pageSize}))
+			return err
+		})
 	var sample server
 	for _, s := range listed.servers {
 		if p.ValidateInstanceID(s.ID) != nil {
@@ -144,5 +145,6 @@ func verdictOf(err error) cloud.Permission {
 // token is a new one.
 func (p *provider) forbidden(err error) bool {
 	a, answered := answerOf(err)
-	return cloud.KindOf(err) == cloud.Denied && answered && (a.status == http.StatusForbidden || a.status == http.StatusUnauthorized && p.applicationCredential != "")
+	return cloud.KindOf(err) == cloud.Denied && answered && (a.status == http.StatusForbidden || a.status == http.StatusUnauthorized &&
+		p.applicationCredential != "")
 }

@@ -66,11 +66,12 @@ func TestCheckPermissions(t *testing.T) {
 			policies[actionClear]: unknown, policies[actionKeypair]: granted, policies[actionChange]: unknown, policies[actionImage]: granted,
 			policies[actionListApplication]: granted, rotateOpenStack: unknown,
 		}},
-		{"no passwords", "openstack user", false, []string{"ShowServerPassword", "ListApplicationCredentials", "ShowImage"}, map[string]cloud.Verdict{
-			policies[actionList]: granted, policies[actionShow]: granted, policies[actionPassword]: denied,
-			policies[actionClear]: unknown, policies[actionKeypair]: granted, policies[actionChange]: unknown, policies[actionImage]: unknown,
-			policies[actionListApplication]: denied, rotateOpenStack: unknown,
-		}},
+		{"no passwords", "openstack user", false, []string{"ShowServerPassword", "ListApplicationCredentials", "ShowImage"},
+			map[string]cloud.Verdict{
+				policies[actionList]: granted, policies[actionShow]: granted, policies[actionPassword]: denied,
+				policies[actionClear]: unknown, policies[actionKeypair]: granted, policies[actionChange]: unknown, policies[actionImage]: unknown,
+				policies[actionListApplication]: denied, rotateOpenStack: unknown,
+			}},
 	} {
 		t.Run(test.access+", "+test.name, func(t *testing.T) {
 			s := simulate(t, accessNamed(t, test.access), novaapi.Options{})
@@ -88,7 +89,8 @@ func TestCheckPermissions(t *testing.T) {
 					t.Errorf("%s: %+v, want %s", action, got[action], want)
 				}
 			}
-			for _, action := range []string{actionClear, actionChange, actionCreateKey, actionDeleteKey, actionCreateApplication, actionDeleteApplication} {
+			for _, action := range []string{actionClear, actionChange, actionCreateKey, actionDeleteKey, actionCreateApplication,
+				actionDeleteApplication} {
 				if n := s.requests(action); n != 0 {
 					t.Errorf("%s was sent %d times by a check", action, n)
 				}

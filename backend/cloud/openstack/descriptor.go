@@ -25,7 +25,8 @@ const (
 const (
 	defaultRequestsPerSecond = 10
 	rateSourcePlain          = "conservative: Nova has no limit of its own, operators set one in front of it or none"
-	rateSource               = "conservative: the API gateway allows 200 requests a second for one API (API Request Signing Guide, APIGW.0308), ECS publishes no limit of its own"
+	rateSource               = "conservative: the API gateway allows 200 requests a second for one API (API Request Signing Guide, " +
+		"APIGW.0308), ECS publishes no limit of its own"
 )
 
 // initialPasswordDelay is the upper end of the "5 to 10 minutes" after start that both vendors'

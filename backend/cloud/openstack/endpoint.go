@@ -134,11 +134,14 @@ func catalogued(catalog tokens.ServiceCatalog, key, region, projectID string) (s
 	known := func() string { return text.Line(strings.Join(slices.Sorted(maps.Keys(regions)), ", "), cloud.MaxText) }
 	switch {
 	case len(regions) == 0:
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog show compute; or set endpoints.%s", actionToken, key)
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint for this project; see: openstack catalog "+
+			"show compute; or set endpoints.%s", actionToken, key)
 	case region == "" && len(regions) > 1:
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s", actionToken, known())
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has compute endpoints in several regions; set region to one of: %s",
+			actionToken, known())
 	case found == "":
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or set endpoints.%s", actionToken, region, known(), key)
+		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue has no public compute endpoint in region %s; set region to one of: %s; or "+
+			"set endpoints.%s", actionToken, region, known(), key)
 	}
 	// The catalogue comes from the cloud, but the token goes where it points: the same rules as for
 	// a URL that an operator configures.

@@ -41,10 +41,11 @@ type meaning struct {
 }
 
 const (
-	hintSupport    = "the cloud reports a fault of its own; try again later, then ask its support with the request id"
-	hintEndpoint   = "no such API at this address; check endpoints.ecs and region"
-	hintProject    = "the project does not fit the credentials; check project_id and region"
-	hintKeys       = "the cloud does not accept the credentials; check access_key, secret_key and region, signature_style (direct or scoped), and this host's clock, which may be off by at most 15 minutes"
+	hintSupport  = "the cloud reports a fault of its own; try again later, then ask its support with the request id"
+	hintEndpoint = "no such API at this address; check endpoints.ecs and region"
+	hintProject  = "the project does not fit the credentials; check project_id and region"
+	hintKeys     = "the cloud does not accept the credentials; check access_key, secret_key and region, signature_style (direct or " +
+		"scoped), and this host's clock, which may be off by at most 15 minutes"
 	hintClock      = "the cloud takes a signature for 15 minutes and finds this one expired; set this host's clock right (NTP)"
 	hintToken      = "the cloud does not accept the token; check project_id, region and whether the user is still enabled"
 	hintThrottled  = "too many requests; lower the connection's max_requests_per_second"
@@ -53,9 +54,11 @@ const (
 	hintState      = "the instance's state does not allow this now; try again when it runs"
 	hintRequest    = "the cloud does not accept the request"
 	hintAddress    = "the cloud does not accept requests from this host's address; check its access control"
-	hintAccessKeys = "the user may not manage his own access keys; the account's administrator allows it in the console under IAM, Security Settings, Access Key Management"
-	hintRestricted = "the application credential is restricted, and Keystone lets only unrestricted ones make and delete others; make one: openstack application credential create --unrestricted cloudpw; then write its id and secret to the connection"
-	hintOutcome    = "the cloud cannot say whether the request took effect; try again later"
+	hintAccessKeys = "the user may not manage his own access keys; the account's administrator allows it in the console under IAM, " +
+		"Security Settings, Access Key Management"
+	hintRestricted = "the application credential is restricted, and Keystone lets only unrestricted ones make and delete others; make one: " +
+		"openstack application credential create --unrestricted cloudpw; then write its id and secret to the connection"
+	hintOutcome = "the cloud cannot say whether the request took effect; try again later"
 )
 
 // codeMeanings gives every code of the gateway ("API Request Signing Guide", table of error codes)
@@ -163,7 +166,8 @@ func statusMeaning(status int) meaning {
 	case status == http.StatusNotImplemented:
 		return meaning{cloud.Refused, "the cloud does not offer this call"}
 	case status >= 300 && status < 400:
-		return meaning{cloud.Refused, "the endpoint redirects to another address, which is not followed because the request carries credentials; set endpoints.ecs (auth_url for the token) to the final URL"}
+		return meaning{cloud.Refused, "the endpoint redirects to another address, which is not followed because the request carries " +
+			"credentials; set endpoints.ecs (auth_url for the token) to the final URL"}
 	case status >= 400 && status < 500:
 		return meaning{cloud.Refused, hintRequest}
 	}
@@ -230,7 +234,8 @@ func (a answer) unknownApplicationCredential(c call) bool {
 
 // deniedHint tells wrong credentials from a missing permission, as far as the cloud does.
 func (a answer) deniedHint(c call) string {
-	permission := a.status == http.StatusForbidden || strings.HasPrefix(a.code, "Ecs.0003") || strings.HasPrefix(a.code, "Ecs.0110") || a.code == "Pdp.0001"
+	permission := a.status == http.StatusForbidden || strings.HasPrefix(a.code, "Ecs.0003") || strings.HasPrefix(a.code, "Ecs.0110") ||
+		a.code == "Pdp.0001"
 	reason := strings.ToLower(a.reason)
 	login := c.identity && c.action == actionToken
 	switch {
@@ -264,23 +269,28 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 	case login && c.applicationCredential != "":
 		return hintApplicationCredential(c)
 	case login:
-		return "Keystone does not accept the user for this project; check username, password, user_domain_name, project_id or project_name, and the user's roles: openstack role assignment list --names --user USER --project PROJECT"
+		return "Keystone does not accept the user for this project; check username, password, user_domain_name, project_id or project_name, " +
+			"and the user's roles: openstack role assignment list --names --user USER --project PROJECT"
 	case permission && strings.Contains(reason, "managing additional application credentials"):
 		return hintRestricted
 	case permission && c.permission != "" && c.applicationCredential != "":
-		return "the credentials lack the permission " + c.permission + " in this project; an application credential has the roles that it was made with, so make another, of a user who has a role with the permission: " +
+		return "the credentials lack the permission " + c.permission + " in this project; an application credential has the roles that it was " +
+			"made with, so make another, of a user who has a role with the permission: " +
 			createWithRoles + "; for all that is missing: " + c.check.String()
 	case permission && c.permission != "":
-		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role add --user USER --project PROJECT member; for all that is missing: " + c.check.String()
+		return "the credentials lack the permission " + c.permission + " in this project; give the user a role that has it: openstack role " +
+			"add --user USER --project PROJECT member; for all that is missing: " + c.check.String()
 	case permission:
 		return "the credentials may not do this in this project; see: " + c.check.String()
 	}
-	hint := "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack catalog show compute"
+	hint := "the cloud does not accept the token that auth_url gave; check that the compute endpoint belongs to the same cloud: openstack " +
+		"catalog show compute"
 	if c.applicationCredential != "" {
 		// keystonemiddleware answers 401 to what the access rules do not name, and to everything where there are
 		// rules and the service's configuration has no service_type (auth_token/__init__.py,
 		// validate_allowed_request).
-		hint += "; or the application credential's access rules leave this call out: openstack application credential show " + c.applicationCredential
+		hint += "; or the application credential's access rules leave this call out: openstack application credential show " +
+			c.applicationCredential
 	}
 	return hint
 }
@@ -290,7 +300,8 @@ func plainDeniedHint(c call, permission bool, reason string) string {
 const createWithRoles = "openstack application credential create --unrestricted --role member --role reader cloudpw"
 
 func hintApplicationCredential(c call) string {
-	return "Keystone does not accept the application credential: it has ended or was deleted, its secret is wrong, or its user was disabled; see: openstack application credential show " +
+	return "Keystone does not accept the application credential: it has ended or was deleted, its secret is wrong, or its user was " +
+		"disabled; see: openstack application credential show " +
 		c.applicationCredential + "; for another one: openstack application credential create --unrestricted cloudpw"
 }
 

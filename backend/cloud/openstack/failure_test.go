@@ -29,8 +29,10 @@ func TestFaultsOfACall(t *testing.T) {
 		{"server error", model.Fault{Kind: model.FaultServerError}, cloud.Unknown, "request id"},
 		{"answer lost, nothing done", model.Fault{Kind: model.FaultDropBefore}, cloud.Unknown, "no answer"},
 		{"answer lost, done", model.Fault{Kind: model.FaultDropAfter}, cloud.Unknown, "no answer"},
-		{"wrong state", model.Fault{Kind: model.FaultRefuse, Status: 409, Code: "conflictingRequest", Message: "building"}, cloud.Refused, "state"},
-		{"gone on the way", model.Fault{Kind: model.FaultRefuse, Status: 404, Code: "itemNotFound", Message: "no"}, cloud.NotFound, "no such instance"},
+		{"wrong state", model.Fault{Kind: model.FaultRefuse, Status: 409, Code: "conflictingRequest", Message: "building"}, cloud.Refused,
+			"state"},
+		{"gone on the way", model.Fault{Kind: model.FaultRefuse, Status: 404, Code: "itemNotFound", Message: "no"}, cloud.NotFound,
+			"no such instance"},
 	} {
 		for _, name := range []string{"huawei signed", "otc token by project id"} {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
@@ -314,7 +316,8 @@ func TestEchoedSecrets(t *testing.T) {
 				return
 			}
 			w.Header().Set("X-Subject-Token", token)
-			answerJSON(w, http.StatusCreated, `{"token":{"issued_at":"2026-01-01T00:00:00.000000Z","expires_at":"2026-01-02T00:00:00.000000Z","project":{"id":"p1"}}}`)
+			answerJSON(w, http.StatusCreated,
+				`{"token":{"issued_at":"2026-01-01T00:00:00.000000Z","expires_at":"2026-01-02T00:00:00.000000Z","project":{"id":"p1"}}}`)
 		}))
 		defer server.Close()
 		check(t, providerFor(t, userConfig(func(c *cloud.Config) {

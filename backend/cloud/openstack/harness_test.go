@@ -39,7 +39,8 @@ type access struct {
 
 func useToken(c *cloud.Config) {
 	c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "project_id": ""})
-	c.Values = c.With(cloud.Values{"username": testUser, "password": testPassword, "user_domain_name": testDomain, "project_name": testProject})
+	c.Values = c.With(cloud.Values{"username": testUser, "password": testPassword, "user_domain_name": testDomain,
+		"project_name": testProject})
 }
 
 // usePlain leaves everything but Keystone's address to the catalogue.
@@ -51,13 +52,15 @@ func usePlain(c *cloud.Config) {
 func usePlainUser(c *cloud.Config) {
 	usePlain(c)
 	c.Values = c.With(cloud.Values{"application_credential_id": "", "application_credential_secret": ""})
-	c.Values = c.With(cloud.Values{"username": testUser, "password": testPassword, "user_domain_name": testDomain, "project_name": testProject})
+	c.Values = c.With(cloud.Values{"username": testUser, "password": testPassword, "user_domain_name": testDomain,
+		"project_name": testProject})
 }
 
 var accesses = []access{
 	{name: "huawei signed", family: huawei(), cloud: model.HuaweiCloud},
 	{name: "otc signed", family: telekom(), cloud: model.OpenTelekomCloud},
-	{name: "otc signed, v2", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
+	{name: "otc signed, v2", family: telekom(), cloud: model.OpenTelekomCloud,
+		change: func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
 	{name: "otc token by project name", family: telekom(), cloud: model.OpenTelekomCloud, change: useToken},
 	{name: "otc token by project id", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
 		id := c.Text(fieldProjectID)

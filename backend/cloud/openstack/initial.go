@@ -47,8 +47,9 @@ func (p *provider) InitialPasswordDelay() time.Duration { return initialPassword
 // WhyNoInitialPassword implements cloud.InitialPasswordExplainer. The guest posts once, to an empty slot: Nova answers
 // 409 to a second post (nova/api/metadata/password.py).
 func (p *provider) WhyNoInitialPassword() string {
-	causes := "the image was made without Sysprep or Cloudbase-Init (or its plugin for passwords is off), or runs Linux; the server was launched without a key pair, or with one that is " +
-		"not RSA, under which no password is encrypted; the slot was cleared after the guest had posted, or was not cleared before the server was rebuilt, so that the new system could not post"
+	causes := "the image was made without Sysprep or Cloudbase-Init (or its plugin for passwords is off), or runs Linux; the server was " +
+		"launched without a key pair, or with one that is not RSA, under which no password is encrypted; the slot was cleared after the guest " +
+		"had posted, or was not cleared before the server was rebuilt, so that the new system could not post"
 	if p.family.plain {
 		causes += "; or the key has more than 6000 bits"
 	}
@@ -115,15 +116,16 @@ func segmentName(name string) bool {
 // keyPair returns the fingerprint of a key pair.
 func (p *provider) keyPair(ctx context.Context, name string) (string, error) {
 	var fingerprint string
-	err := p.do(ctx, call{action: actionKeypair, permission: permissionKeypair}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		pair, err := keypairs.Get(ctx, client, url.PathEscape(name), nil).Extract()
-		if err != nil {
-			return err
-		}
-		if pair != nil {
-			fingerprint = text.Name(pair.Fingerprint, cloud.MaxCode)
-		}
-		return nil
-	})
+	err := p.do(ctx, call{action: actionKeypair, permission: permissionKeypair},
+		func(ctx context.Context, client *gophercloud.ServiceClient) error {
+			pair, err := keypairs.Get(ctx, client, url.PathEscape(name), nil).Extract()
+			if err != nil {
+				return err
+			}
+			if pair != nil {
+				fingerprint = text.Name(pair.Fingerprint, cloud.MaxCode)
+			}
+			return nil
+		})
 	return fingerprint, err
 }

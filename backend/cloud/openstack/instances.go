@@ -89,19 +89,21 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 
 func (p *provider) show(ctx context.Context, id string) (server, error) {
 	var s server
-	err := p.withMicroversion(ctx, call{action: actionShow, instance: id, permission: permissionShow}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		s = server{}
-		if err := servers.Get(ctx, client, id).ExtractInto(&s); err != nil {
-			return err
-		}
-		if s.ID != id {
-			return fmt.Errorf("%w: another server than the one asked for", errAnswerForm)
-		}
-		if s.cellDown() {
-			return cloud.Errorf(cloud.Unknown, "%s of instance %s: the cloud cannot reach the database that holds the instance, so it tells nothing of it; try again later", actionShow, id)
-		}
-		return nil
-	})
+	err := p.withMicroversion(ctx, call{action: actionShow, instance: id, permission: permissionShow},
+		func(ctx context.Context, client *gophercloud.ServiceClient) error {
+			s = server{}
+			if err := servers.Get(ctx, client, id).ExtractInto(&s); err != nil {
+				return err
+			}
+			if s.ID != id {
+				return fmt.Errorf("%w: another server than the one asked for", errAnswerForm)
+			}
+			if s.cellDown() {
+				return cloud.Errorf(cloud.Unknown, "%s of instance %s: the cloud cannot reach the database that holds the instance, so it tells "+
+					"nothing of it; try again later", actionShow, id)
+			}
+			return nil
+		})
 	return s, err
 }
 
@@ -119,10 +121,11 @@ func (p *provider) eachServer(ctx context.Context, visit func(server) bool) erro
 	options := servers.ListOpts{Limit: pageSize}
 	for {
 		var listed page
-		err := p.withMicroversion(ctx, call{action: actionList, permission: permissionList}, func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
-			listed, err = readPage(ctx, servers.List(client, options))
-			return err
-		})
+		err := p.withMicroversion(ctx, call{action: actionList, permission: permissionList},
+			func(ctx context.Context, client *gophercloud.ServiceClient) (err error) {
+				listed, err = readPage(ctx, servers.List(client, options))
+				return err
+			})
 		if err != nil {
 			return err
 		}

@@ -24,22 +24,29 @@ func TestPlainRefusals(t *testing.T) {
 		kind         cloud.Kind
 		texts        []string
 	}{
-		{"wrong password", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": "wrong-password"}) }, cloud.Denied,
+		{"wrong password", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": "wrong-password"}) },
+			cloud.Denied,
 			[]string{"check username, password", "openstack role assignment list"}},
-		{"unknown project", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "nowhere"}) }, cloud.Denied, []string{"project_name"}},
-		{"unknown domain", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": "nowhere"}) }, cloud.Denied, []string{"user_domain_name"}},
+		{"unknown project", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "nowhere"}) },
+			cloud.Denied, []string{"project_name"}},
+		{"unknown domain", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": "nowhere"}) },
+			cloud.Denied, []string{"user_domain_name"}},
 		{"wrong secret", "openstack application credential", nil, func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"application_credential_secret": "wrong-secret"})
 		}, cloud.Denied,
 			[]string{"openstack application credential show ", "openstack application credential create --unrestricted"}},
-		{"unknown application credential", "openstack application credential", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"application_credential_id": "0123"}) }, cloud.Denied,
+		{"unknown application credential", "openstack application credential", nil,
+			func(c *cloud.Config) { c.Values = c.With(cloud.Values{"application_credential_id": "0123"}) }, cloud.Denied,
 			[]string{"openstack application credential show 0123"}},
 		{"ended application credential", "openstack application credential", func(s *simulation) {
 			s.app.Expires = time.Now().Add(-time.Minute)
 			s.AddAppCredential(s.app)
 		}, nil, cloud.Denied, []string{"it has ended"}},
-		{"another project's id", "openstack application credential", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc"}) }, cloud.Refused, []string{"project_id is not the project"}},
-		{"another region", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "RegionTwo"}) }, cloud.Refused, []string{"region RegionTwo", "one of: eu-de", "endpoints.compute"}},
+		{"another project's id", "openstack application credential", nil,
+			func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc"}) }, cloud.Refused,
+			[]string{"project_id is not the project"}},
+		{"another region", "openstack user", nil, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": "RegionTwo"}) }, cloud.Refused,
+			[]string{"region RegionTwo", "one of: eu-de", "endpoints.compute"}},
 		{"project in the endpoint", "openstack user", nil, func(c *cloud.Config) {
 			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/v2.1/0123456789abcdef"}
 		}, cloud.Denied, []string{"check project_id"}},
@@ -48,7 +55,8 @@ func TestPlainRefusals(t *testing.T) {
 		{"role of an application credential", "openstack application credential", func(s *simulation) {
 			s.app.Roles = []string{"member"}
 			s.AddAppCredential(s.app)
-		}, nil, cloud.Denied, []string{"os_compute_api:servers:index", "openstack application credential create --unrestricted --role member --role reader"}},
+		}, nil, cloud.Denied,
+			[]string{"os_compute_api:servers:index", "openstack application credential create --unrestricted --role member --role reader"}},
 		{"no such path", "openstack user", nil, func(c *cloud.Config) {
 			c.Endpoints = map[string]string{endpointCompute: c.Endpoints["x"] + "/elsewhere"}
 		}, cloud.Refused, []string{"endpoints.compute"}},
@@ -114,7 +122,8 @@ func TestAccessRules(t *testing.T) {
 	p := s.provider(t, nil)
 	got := verdicts(t, p)
 	for action, want := range map[string]cloud.Verdict{
-		policies[actionList]: cloud.PermissionDenied, policies[actionKeypair]: cloud.PermissionDenied, policies[actionPassword]: cloud.PermissionUnknown,
+		policies[actionList]: cloud.PermissionDenied, policies[actionKeypair]: cloud.PermissionDenied,
+		policies[actionPassword]: cloud.PermissionUnknown,
 	} {
 		if got[action].Verdict != want || want == cloud.PermissionDenied && !strings.Contains(got[action].Policy, "access rules") {
 			t.Errorf("%s: %+v, want %s", action, got[action], want)
@@ -196,11 +205,17 @@ func TestCatalogue(t *testing.T) {
 		{"region without an id, project in the path", two, "Two", "https://two.example/compute/v2.1/p1/", ""},
 		{"no region among several", two, "", "", "one of: One, Two"},
 		{"unknown region", two, "Three", "", "one of: One, Two"},
-		{"no region needed", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://one.example:8774/"}]}]}`, "", "https://one.example:8774/v2.1/p1/", ""},
+		{"no region needed",
+			`{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://one.example:8774/"}]}]}`, "",
+			"https://one.example:8774/v2.1/p1/", ""},
 		{"no compute service", `{"catalog":[]}`, "One", "", "openstack catalog show compute"},
-		{"internal only", `{"catalog":[{"type":"compute","endpoints":[{"interface":"internal","region_id":"One","url":"https://one.example"}]}]}`, "One", "", "no public compute endpoint"},
-		{"without TLS", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"http://one.example/v2.1"}]}]}`, "One", "", "set endpoints.compute"},
-		{"metadata service", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://169.254.169.254/v2.1"}]}]}`, "One", "", "link-local"},
+		{"internal only", `{"catalog":[{"type":"compute","endpoints":[{"interface":"internal","region_id":"One","url":"https://one.example"}]}]}`,
+			"One", "", "no public compute endpoint"},
+		{"without TLS", `{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"http://one.example/v2.1"}]}]}`,
+			"One", "", "set endpoints.compute"},
+		{"metadata service",
+			`{"catalog":[{"type":"compute","endpoints":[{"interface":"public","region_id":"One","url":"https://169.254.169.254/v2.1"}]}]}`, "One",
+			"", "link-local"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := catalogued(catalogOf(t, test.catalog), endpointCompute, test.region, "p1")

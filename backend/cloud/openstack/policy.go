@@ -7,8 +7,9 @@ import (
 )
 
 // policies name what OpenStack's own services check for each call (nova/policies/servers.py,
-// server_password.py, admin_password.py and keypairs.py; glance/policies/image.py; keystone/common/policies/application_credential.py). Releases
-// before 21.0 (Ussuri) of Nova know os-server-password as one policy without a suffix.
+// server_password.py, admin_password.py and keypairs.py; glance/policies/image.py;
+// keystone/common/policies/application_credential.py). Releases before 21.0 (Ussuri) of Nova know
+// os-server-password as one policy without a suffix.
 var policies = map[string]string{
 	actionVerify:            "os_compute_api:servers:index",
 	actionList:              "os_compute_api:servers:detail",
@@ -29,7 +30,8 @@ var policies = map[string]string{
 // for clouds whose operators changed the defaults, the line of Nova's policy.yaml.
 func (f family) policyText(permission string) string {
 	if f.plain {
-		return fmt.Sprintf("openstack role add --user USER --project PROJECT member\n# or in Nova's policy.yaml:\n%q: \"role:member and project_id:%%(project_id)s\"", permission)
+		return fmt.Sprintf("openstack role add --user USER --project PROJECT member\n# or in Nova's policy.yaml:\n%q: \"role:member and "+
+			"project_id:%%(project_id)s\"", permission)
 	}
 	type statement struct {
 		Effect string

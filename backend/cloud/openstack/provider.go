@@ -200,16 +200,18 @@ func withTimeout(ctx context.Context, limit time.Duration) (context.Context, con
 // Verify implements cloud.Provider. Listing one server checks the credentials, the region and the
 // project at once.
 func (p *provider) Verify(ctx context.Context) error {
-	return p.do(ctx, call{action: actionVerify, permission: permissionList}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		_, err := readPage(ctx, servers.ListSimple(client, servers.ListOpts{Limit: 1}))
-		return err
-	})
+	return p.do(ctx, call{action: actionVerify, permission: permissionList},
+		func(ctx context.Context, client *gophercloud.ServiceClient) error {
+			_, err := readPage(ctx, servers.ListSimple(client, servers.ListOpts{Limit: 1}))
+			return err
+		})
 }
 
 // ValidateInstanceID implements cloud.Provider: instance ids are lower-case UUIDs.
 func (p *provider) ValidateInstanceID(id string) error {
 	if !instanceIDForm.MatchString(id) {
-		return cloud.Errorf(cloud.Refused, "instance id: must be a lower-case UUID such as 05184ba3-00ba-4fbc-b7a2-03b62b884931; the cloud's console shows it as the server's ID")
+		return cloud.Errorf(cloud.Refused,
+			"instance id: must be a lower-case UUID such as 05184ba3-00ba-4fbc-b7a2-03b62b884931; the cloud's console shows it as the server's ID")
 	}
 	return nil
 }

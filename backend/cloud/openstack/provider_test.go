@@ -247,17 +247,24 @@ func TestWrongCredentials(t *testing.T) {
 		change       func(*cloud.Config)
 		text         string
 	}{
-		{"secret key, direct", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "wrong-secret-key"}) }, "APIGW.0301"},
-		{"secret key, scoped", "otc signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "wrong-secret-key"}) }, "APIGW.0301"},
+		{"secret key, direct", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "wrong-secret-key"}) },
+			"APIGW.0301"},
+		{"secret key, scoped", "otc signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "wrong-secret-key"}) },
+			"APIGW.0301"},
 		{"access key", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "UNKNOWN"}) }, "APIGW.0301"},
-		{"dialect", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"signature_style": signatureScoped}) }, "signature_style"},
+		{"dialect", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"signature_style": signatureScoped}) },
+			"signature_style"},
 		{"project of the access key", "otc signed", func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"project_id": "0123456789abcdef0123456789abcdef"})
 		}, "project"},
-		{"password", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": "wrong-password"}) }, "check username, password"},
-		{"user", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"username": "nobody"}) }, "check username, password"},
-		{"domain", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": "nowhere"}) }, "user_domain_name"},
-		{"project name", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "nowhere"}) }, "CreateToken"},
+		{"password", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"password": "wrong-password"}) },
+			"check username, password"},
+		{"user", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"username": "nobody"}) },
+			"check username, password"},
+		{"domain", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"user_domain_name": "nowhere"}) },
+			"user_domain_name"},
+		{"project name", "otc token by project name", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": "nowhere"}) },
+			"CreateToken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := simulate(t, accessNamed(t, test.access), novaapi.Options{})

@@ -74,8 +74,9 @@ func (changePassword) CheckReset(i cloud.Instance, username string) error {
 }
 
 func wrongUser(instance, admin, username string) *cloud.Error {
-	return cloud.Errorf(cloud.Refused, "username: Nova sets the password of %s on instance %s, and of no other user, not of %s; use username=%s, "+
-		"or an image with the property os_admin_user=%s", admin, instance, username, admin, username)
+	return cloud.Errorf(cloud.Refused,
+		"username: Nova sets the password of %s on instance %s, and of no other user, not of %s; use username=%s, "+
+			"or an image with the property os_admin_user=%s", admin, instance, username, admin, username)
 }
 
 // Prepares implements cloud.ResetPreparer.
@@ -99,8 +100,9 @@ func (c changePassword) PrepareReset(ctx context.Context, reset cloud.Reset) (st
 	case err != nil:
 		return "", err
 	case admin == "":
-		return "", cloud.Errorf(cloud.Refused, "%s of instance %s: the cloud does not tell which user's password it would set, as the image cannot be read; "+
-			"say it: openstack server set --property %s=USER %s", actionChange, id, propertyAdminUser, id)
+		return "", cloud.Errorf(cloud.Refused,
+			"%s of instance %s: the cloud does not tell which user's password it would set, as the image cannot be read; "+
+				"say it: openstack server set --property %s=USER %s", actionChange, id, propertyAdminUser, id)
 	case admin != reset.Username:
 		return "", wrongUser(id, admin, reset.Username)
 	}
@@ -145,7 +147,8 @@ func (c changePassword) check(reset cloud.Reset) error {
 	case len(reset.InstanceIDs) != 1:
 		return cloud.Errorf(cloud.Refused, "%s: %d instances given; one request takes one", actionChange, len(reset.InstanceIDs))
 	case reset.Prepared == "" || reset.Prepared != reset.Username:
-		return cloud.Errorf(cloud.Refused, "%s: it was not found out that the password of %s is the one that Nova sets", actionChange, reset.Username)
+		return cloud.Errorf(cloud.Refused, "%s: it was not found out that the password of %s is the one that Nova sets", actionChange,
+			reset.Username)
 	case reset.Password == "":
 		return cloud.Errorf(cloud.PasswordRefused, "%s: the password is empty", actionChange)
 	}
@@ -200,22 +203,28 @@ func (a answer) changeMeaning(c call) (m meaning, ok bool) {
 	switch {
 	case a.status == http.StatusNotImplemented:
 		// libvirt's agent did not answer, or stopped answering; or the hypervisor has no such call.
-		return meaning{cloud.Unknown, "the server's guest agent does not answer; start qemu-guest-agent in it (QEMU Guest Agent on Windows); hypervisors other than libvirt's cannot set passwords"}, true
+		return meaning{cloud.Unknown, "the server's guest agent does not answer; start qemu-guest-agent in it (QEMU Guest Agent on Windows); " +
+			"hypervisors other than libvirt's cannot set passwords"}, true
 	case a.status != http.StatusConflict:
 		return m, false
 	case says("agent is not enabled"):
-		return meaning{cloud.Refused, "the server's image does not say that there is a guest agent; install qemu-guest-agent, set hw_qemu_guest_agent=yes on the image (openstack image set --property hw_qemu_guest_agent=yes IMAGE), and recreate the server from it"}, true
+		return meaning{cloud.Refused, "the server's image does not say that there is a guest agent; install qemu-guest-agent, set " +
+				"hw_qemu_guest_agent=yes on the image (openstack image set --property hw_qemu_guest_agent=yes IMAGE), and recreate the server from it"},
+			true
 	case says("not supported"):
-		return meaning{cloud.Refused, "the server's hypervisor cannot set passwords; a role with source=initial and without reset_method works"}, true
+		return meaning{cloud.Refused, "the server's hypervisor cannot set passwords; a role with source=initial and without reset_method works"},
+			true
 	case says("is not running"), says("in vm_state"), says("in power_state"):
 		return meaning{cloud.Refused, "the server must run for it; start it: openstack server start " + c.instance}, true
 	case says("task_state updating_password"):
-		return meaning{cloud.Refused, "the cloud is still at an earlier change of this password; if that never ends, its operator must free the server: openstack server set --state active " + c.instance}, true
+		return meaning{cloud.Refused, "the cloud is still at an earlier change of this password; if that never ends, its operator must free " +
+			"the server: openstack server set --state active " + c.instance}, true
 	case says("in task_state"):
 		return meaning{cloud.Refused, hintState}, true
 	case says("in an invalid state for 'changePassword'"):
 		return meaning{cloud.Refused, "the server is locked; unlock it: openstack server unlock " + c.instance}, true
 	}
 	// "error setting admin password" may come after the guest has set it, as may what is unknown here.
-	return meaning{cloud.Unknown, "the hypervisor reports an error, which does not say whether the password was set; the reason is in the log of nova-compute. It may be that the user does not exist in the server, or that the guest's own rules refuse the password"}, true
+	return meaning{cloud.Unknown, "the hypervisor reports an error, which does not say whether the password was set; the reason is in the " +
+		"log of nova-compute. It may be that the user does not exist in the server, or that the guest's own rules refuse the password"}, true
 }

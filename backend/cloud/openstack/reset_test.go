@@ -95,13 +95,16 @@ func TestResetRefusals(t *testing.T) {
 		kind   cloud.Kind
 		text   string
 	}{
-		{"stopped", nil, func(s *simulation, m model.Server) { _ = s.SetState(m.ID, model.StateStopped) }, cloud.Refused, "openstack server start "},
-		{"starting", nil, func(s *simulation, m model.Server) { _ = s.SetState(m.ID, model.StateStarting) }, cloud.Refused, "try again when it runs"},
+		{"stopped", nil, func(s *simulation, m model.Server) { _ = s.SetState(m.ID, model.StateStopped) }, cloud.Refused,
+			"openstack server start "},
+		{"starting", nil, func(s *simulation, m model.Server) { _ = s.SetState(m.ID, model.StateStarting) }, cloud.Refused,
+			"try again when it runs"},
 		{"deleted", nil, func(s *simulation, m model.Server) { _ = s.Terminate(m.ID) }, cloud.NotFound, "no such instance"},
 		{"locked", func(m *model.Server) { m.Locked = true }, nil, cloud.Refused, "openstack server unlock "},
 		{"no agent in the image", func(m *model.Server) { m.ImageProperties = off }, nil, cloud.Refused, "hw_qemu_guest_agent=yes"},
 		{"agent does not answer", func(m *model.Server) { m.Guest.Agent = model.AgentOffline }, nil, cloud.Unknown, "start qemu-guest-agent"},
-		{"no such user in the guest", func(m *model.Server) { m.InitialUser, m.Logins = "Admin", map[string]string{"Admin": "x"} }, nil, cloud.Unknown, "log of nova-compute"},
+		{"no such user in the guest", func(m *model.Server) { m.InitialUser, m.Logins = "Admin", map[string]string{"Admin": "x"} }, nil,
+			cloud.Unknown, "log of nova-compute"},
 		{"no permission", nil, func(s *simulation, _ model.Server) { s.deny(actionChange) }, cloud.Denied, "os_compute_api:os-admin-password"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -174,7 +177,8 @@ func TestWhosePasswordNovaSets(t *testing.T) {
 		{"nothing", 60, windows, nil, "", true, ""},
 		{"booted from a volume, nothing", 98, windows, nil, model.NoImage, false, ""},
 		{"Nova shows it", 98, windows, nil, "", true, "Administrator"},
-		{"Nova shows another user", 98, map[string]string{model.ImageAdminUser: "debian"}, map[string]string{"os_admin_user": "x"}, "", true, "debian"},
+		{"Nova shows another user", 98, map[string]string{model.ImageAdminUser: "debian"}, map[string]string{"os_admin_user": "x"}, "", true,
+			"debian"},
 		{"Nova shows no os_type", 98, map[string]string{}, nil, "", true, "root"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -205,14 +209,16 @@ func TestPrepareResetReportsOutages(t *testing.T) {
 	s.fault(t, model.Fault{Kind: model.FaultServerError, Action: actionImage})
 	_, err := r.(cloud.ResetPreparer).PrepareReset(t.Context(), resetOf(server, "Administrator"))
 	s.checkError(t, err, cloud.Unknown, "ShowImage")
-	if _, err := r.(cloud.ResetPreparer).PrepareReset(t.Context(), cloud.Reset{InstanceIDs: []string{unknownID}}); cloud.KindOf(err) != cloud.NotFound {
+	if _, err := r.(cloud.ResetPreparer).PrepareReset(t.Context(),
+		cloud.Reset{InstanceIDs: []string{unknownID}}); cloud.KindOf(err) != cloud.NotFound {
 		t.Errorf("an unknown instance: %v", err)
 	}
 }
 
 func TestCheckReset(t *testing.T) {
 	check := changePassword{}.CheckReset
-	if err := check(cloud.Instance{ID: unknownID, LoginUser: "debian"}, "root"); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "username=debian") {
+	if err := check(cloud.Instance{ID: unknownID, LoginUser: "debian"}, "root"); cloud.KindOf(err) != cloud.Refused ||
+		!strings.Contains(err.Error(), "username=debian") {
 		t.Errorf("another user: %v", err)
 	}
 	for _, i := range []cloud.Instance{{LoginUser: "root"}, {}} {

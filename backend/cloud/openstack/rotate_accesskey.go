@@ -80,7 +80,8 @@ func (a *accessKeys) list(ctx context.Context) ([]accessKey, string, error) {
 	keys := *answer.Credentials
 	i := slices.IndexFunc(keys, func(k accessKey) bool { return k.Access == a.used })
 	if i < 0 || !userForm.MatchString(keys[i].UserID) {
-		return nil, "", cloud.Errorf(cloud.Refused, "%s: IAM does not list the connection's access_key among the caller's permanent ones, so it cannot be replaced; temporary keys cannot, either", actionListKeys)
+		return nil, "", cloud.Errorf(cloud.Refused, "%s: IAM does not list the connection's access_key among the caller's permanent ones, so "+
+			"it cannot be replaced; temporary keys cannot, either", actionListKeys)
 	}
 	user := keys[i].UserID
 	// An administrator may see others' keys; those are none of this connection's business.
@@ -121,7 +122,8 @@ func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
 			others = append(others, text.Name(k.Access, cloud.MaxCode))
 		}
 	}
-	e := cloud.Errorf(cloud.Refused, "%s: the user has as many access keys as the cloud allows; delete one that nobody uses, in the console under My Credentials, Access Keys: %s",
+	e := cloud.Errorf(cloud.Refused, "%s: the user has as many access keys as the cloud allows; delete one that nobody uses, in the "+
+		"console under My Credentials, Access Keys: %s",
 		actionCreateKey, strings.Join(others, ", "))
 	e.Code = reasonKeyLimit
 	var translated *cloud.Error
@@ -199,6 +201,7 @@ func (a *accessKeys) permissions(ctx context.Context) []cloud.Permission {
 		Action:  "POST, DELETE /v3.0/OS-CREDENTIAL/credentials",
 		Purpose: "make and delete the user's own access keys, for rotate-root",
 		Verdict: cloud.PermissionUnknown,
-		Message: "the cloud asks no permission for this and has no way to try it; the account's administrator may have forbidden it in the console under IAM, Security Settings, Access Key Management",
+		Message: "the cloud asks no permission for this and has no way to try it; the account's administrator may have forbidden it in the " +
+			"console under IAM, Security Settings, Access Key Management",
 	}}
 }

@@ -161,12 +161,14 @@ func (a *applicationCredentials) remove(ctx context.Context, id string) error {
 func (a *applicationCredentials) session(ctx context.Context) (session, error) {
 	s, err := a.provider.sessions.get(ctx)
 	if err == nil && s.userID == "" {
-		err = cloud.Errorf(cloud.Refused, "%s: Keystone's token names no user, so that his application credentials cannot be managed", actionToken)
+		err = cloud.Errorf(cloud.Refused, "%s: Keystone's token names no user, so that his application credentials cannot be managed",
+			actionToken)
 	}
 	return s, err
 }
 
-func (a *applicationCredentials) do(ctx context.Context, action string, send func(context.Context, *gophercloud.ServiceClient) error) error {
+func (a *applicationCredentials) do(ctx context.Context, action string,
+	send func(context.Context, *gophercloud.ServiceClient) error) error {
 	return a.provider.do(ctx, call{action: action, identity: true}, send)
 }
 

@@ -172,7 +172,8 @@ func TestRotationRefused(t *testing.T) {
 		{"two access keys, OTC", "otc signed", func(s *simulation) {
 			s.AddAccessKey(model.AccessKey{Cloud: s.access.cloud, ID: "SECONDKEY", AccountID: s.account.ID, UserID: s.user.ID})
 		}, cloud.Refused, reasonKeyLimit},
-		{"access keys managed by the administrator", "huawei signed", func(s *simulation) { s.deny(actionCreateKey) }, cloud.Denied, "Access Key Management"},
+		{"access keys managed by the administrator", "huawei signed", func(s *simulation) { s.deny(actionCreateKey) }, cloud.Denied,
+			"Access Key Management"},
 		{"restricted application credential", "openstack application credential", func(s *simulation) {
 			s.app.Unrestricted = false
 			s.AddAppCredential(s.app)
@@ -194,8 +195,10 @@ func TestRotationRefused(t *testing.T) {
 
 // TestRestrictedSinceTheToken: Keystone's own refusal says the same as the look at the token.
 func TestRestrictedSinceTheToken(t *testing.T) {
-	refused := refusal(403, `{"error":{"code":403,"title":"Forbidden","message":"You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.."}}`, nil)
-	e := translate(call{action: actionDeleteApplication, identity: true, plain: true, permission: policies[actionDeleteApplication]}, refused, nil)
+	refused := refusal(403,
+		`{"error":{"code":403,"title":"Forbidden","message":"You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.."}}`, nil)
+	e := translate(call{action: actionDeleteApplication, identity: true, plain: true, permission: policies[actionDeleteApplication]}, refused,
+		nil)
 	if e.Kind != cloud.Denied || !strings.Contains(e.Message, hintRestricted) {
 		t.Errorf("got %q: %v", e.Kind, e)
 	}
@@ -203,7 +206,8 @@ func TestRestrictedSinceTheToken(t *testing.T) {
 
 // TestLostAnswerLeavesAKnownOrphan: an unclear creation is Unknown, and what it left is listed.
 func TestLostAnswerLeavesAKnownOrphan(t *testing.T) {
-	for name, action := range map[string]string{"huawei signed": actionCreateKey, "openstack application credential": actionCreateApplication} {
+	for name, action := range map[string]string{"huawei signed": actionCreateKey,
+		"openstack application credential": actionCreateApplication} {
 		t.Run(name, func(t *testing.T) {
 			s := simulate(t, accessNamed(t, name), novaapi.Options{})
 			p := s.provider(t, nil)

@@ -112,7 +112,8 @@ func TestTokenIsNotSentToAnotherCloud(t *testing.T) {
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(elsewhere.Close)
 	for _, target := range []string{
-		"https://ecs.eu-de.otc.t-systems.com/v2.1", "https://ecs.eu-de.otc.t-systems.com/v2/", "https://nova.example.org/v2.1", "https://198.51.100.7:8774/v2.1",
+		"https://ecs.eu-de.otc.t-systems.com/v2.1", "https://ecs.eu-de.otc.t-systems.com/v2/", "https://nova.example.org/v2.1",
+		"https://198.51.100.7:8774/v2.1",
 		"https://10.0.0.7/v2.1", strings.Replace(elsewhere.URL, "127.0.0.1", "evil.example", 1),
 	} {
 		for _, a := range []access{

@@ -194,12 +194,14 @@ func (t *tokenSessions) read(answer tokens.CreateResult) (session, time.Duration
 	s := session{token: id, projectID: t.projectID, restricted: fields.ApplicationCredential.Restricted}
 	switch {
 	case t.login.applicationCredential != "" && t.projectID != "" && t.projectID != fields.Project.ID:
-		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: project_id is not the project of the application credential; remove project_id, or use an application credential made in that project", actionToken)
+		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: project_id is not the project of the application credential; remove project_id, "+
+			"or use an application credential made in that project", actionToken)
 	case s.projectID == "":
 		s.projectID = fields.Project.ID
 	}
 	if !projectForm.MatchString(s.projectID) {
-		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: the token is not for a project; check project_name and project_domain_name", actionToken)
+		return session{}, 0, cloud.Errorf(cloud.Refused, "%s: the token is not for a project; check project_name and project_domain_name",
+			actionToken)
 	}
 	if userForm.MatchString(fields.User.ID) {
 		s.userID = fields.User.ID
@@ -226,8 +228,10 @@ func (t *tokenSessions) endpointFor(catalog tokens.ServiceCatalog, projectID str
 		return "", err
 	}
 	if !t.family.sameCloud(t.identity, found) {
-		return "", cloud.Errorf(cloud.Refused, "%s: the catalogue of %s says that compute is at %s, which is another cloud's, so the token is not sent there; "+
-			"if it is right, set endpoints.%s to that URL", actionToken, hostOf(t.identity), text.Line(hostOf(found), cloud.MaxText), t.family.computeKey)
+		return "", cloud.Errorf(cloud.Refused,
+			"%s: the catalogue of %s says that compute is at %s, which is another cloud's, so the token is not sent there; "+
+				"if it is right, set endpoints.%s to that URL", actionToken, hostOf(t.identity), text.Line(hostOf(found), cloud.MaxText),
+			t.family.computeKey)
 	}
 	if t.family.plain {
 		return found, nil

@@ -215,7 +215,8 @@ func TestTokenScope(t *testing.T) {
 		session          string
 	}{
 		{"by name in the user's domain", nil, "", "eu-de_prod", "OTC-EU-DE-1", "from-token"},
-		{"by name in another domain", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_domain_name": "other"}) }, "", "eu-de_prod", "other", "from-token"},
+		{"by name in another domain", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_domain_name": "other"}) }, "", "eu-de_prod",
+			"other", "from-token"},
 		{"by id", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_id": "abc", "project_name": ""}) }, "abc", "", "", "abc"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

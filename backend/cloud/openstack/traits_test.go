@@ -21,7 +21,8 @@ func TestTraitsHoldWhatDelaysRequests(t *testing.T) {
 	const queued, answered, proxies = time.Minute, time.Minute, 2
 	traits := changePassword{}.ResetTraits()
 	if least := proxies * (queued + answered); traits.SignatureLifetime < 3*least {
-		t.Errorf("a request may reach Nova %v after it was sent, and later with other settings; the traits say %v", least, traits.SignatureLifetime)
+		t.Errorf("a request may reach Nova %v after it was sent, and later with other settings; the traits say %v", least,
+			traits.SignatureLifetime)
 	}
 	// Nova's call to the compute service ends after rpc_response_timeout, 60 seconds by default, and long_rpc_timeout
 	// is 1800; the hypervisor waits for the guest's agent beyond that.

@@ -53,17 +53,20 @@ func (f family) validateCredentials(cfg cloud.Config) error {
 	case hasApplication && !f.applicationCredentials:
 		return fmt.Errorf("application_credential_id: %s has no application credentials; give access_key and secret_key", f.title)
 	case hasKeys && !f.accessKeys:
-		return fmt.Errorf("access_key: not used by %s; give application_credential_id and application_credential_secret, or username and password", f.name)
+		return fmt.Errorf("access_key: not used by %s; give application_credential_id and application_credential_secret, or username and "+
+			"password", f.name)
 	case hasKeys && hasUser:
 		return errors.New("access_key, username: give either access_key and secret_key, or username and password, not both")
 	case hasApplication && hasUser:
-		return errors.New("application_credential_id, username: give either application_credential_id and application_credential_secret, or username and password, not both")
+		return errors.New("application_credential_id, username: give either application_credential_id and application_credential_secret, or " +
+			"username and password, not both")
 	case hasApplication:
 		return validateApplicationCredential(cfg)
 	case hasUser:
 		return f.validateUser(cfg)
 	case f.plain:
-		return errors.New("application_credential_id: required together with application_credential_secret, unless username and password are given")
+		return errors.New("application_credential_id: required together with application_credential_secret, unless username and password are " +
+			"given")
 	case !hasKeys && f.keystone:
 		return errors.New("access_key: required together with secret_key, unless username and password are given")
 	}
@@ -120,7 +123,8 @@ func validateApplicationCredential(cfg cloud.Config) error {
 	}
 	for _, unused := range []cloud.Field{fieldUserDomainName, fieldProjectName, fieldProjectDomainName} {
 		if cfg.Text(unused) != "" {
-			return fmt.Errorf("%s: only used with username and password; an application credential knows its user and project, so remove it", unused.Name)
+			return fmt.Errorf("%s: only used with username and password; an application credential knows its user and project, so remove it",
+				unused.Name)
 		}
 	}
 	return plainOpenStack().requireAuthURL(cfg)

@@ -47,7 +47,8 @@ const (
 	envFile      = common.EnvCredentialFile
 )
 
-const noAmbient = "use_ambient_credentials: the environment of the Vault server (variables, shared file, role of the CVM instance) gives no Tencent Cloud credentials"
+const noAmbient = "use_ambient_credentials: the environment of the Vault server (variables, shared file, role of the CVM instance) " +
+	"gives no Tencent Cloud credentials"
 
 // fetch asks the sources anew, so that changed variables and files are seen.
 func (a *ambient) fetch(ctx context.Context) (keys, time.Time, error) {
@@ -112,11 +113,14 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 	}
 	switch err := json.Unmarshal(raw, &answer); {
 	case err != nil:
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than keys for the role %s", noAmbient, name)
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than keys for the role %s",
+			noAmbient, name)
 	case answer.Code != "Success":
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name, text.Line(answer.Code, 64))
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name,
+			text.Line(answer.Code, 64))
 	case answer.TmpSecretID == "" || answer.TmpSecretKey == "" || answer.Token == "" || answer.ExpiredTime == 0:
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave incomplete keys for the role %s", noAmbient, name)
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave incomplete keys for the role %s", noAmbient,
+			name)
 	}
 	return keys{answer.TmpSecretID, answer.TmpSecretKey, answer.Token}, time.Unix(answer.ExpiredTime, 0), nil
 }

@@ -127,7 +127,8 @@ func TestAmbientFailures(t *testing.T) {
 		handler http.HandlerFunc
 		text    string
 	}{
-		"half a pair of variables": {func(t *testing.T, _ string) { t.Setenv(envSecretID, testAccessKey) }, nil, "both a SecretId and a SecretKey"},
+		"half a pair of variables": {func(t *testing.T, _ string) { t.Setenv(envSecretID, testAccessKey) }, nil,
+			"both a SecretId and a SecretKey"},
 		"line break in a variable": {func(t *testing.T, _ string) {
 			t.Setenv(envSecretID, testAccessKey)
 			t.Setenv(envSecretKey, testSecretKey+"\n")
@@ -135,7 +136,8 @@ func TestAmbientFailures(t *testing.T) {
 		"broken file": {func(t *testing.T, home string) {
 			write(t, filepath.Join(home, ".tencentcloud", "credentials"), "[default]\n"+testSecretKey+"\n")
 		}, nil, "shared credentials file"},
-		"absent named file":   {func(t *testing.T, home string) { t.Setenv(envFile, filepath.Join(home, "absent")) }, nil, "shared credentials file"},
+		"absent named file": {func(t *testing.T, home string) { t.Setenv(envFile, filepath.Join(home, "absent")) }, nil,
+			"shared credentials file"},
 		"no metadata service": {nil, nil, "cannot be reached"},
 		"no role":             {nil, http.NotFound, "bind one to the instance"},
 		"empty role":          {nil, func(http.ResponseWriter, *http.Request) {}, "bind one to the instance"},
@@ -144,7 +146,8 @@ func TestAmbientFailures(t *testing.T) {
 		}, "names no role"},
 		"server error": {nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "HTTP 500"},
 		"redirect":     {nil, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "HTTP 302"},
-		"no JSON":      {nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("instance-role")) }, "something else than keys"},
+		"no JSON": {nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("instance-role")) },
+			"something else than keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := emptyEnvironment(t)

@@ -149,12 +149,18 @@ func TestTaskRecords(t *testing.T) {
 		{status: "SUCCESS", output: done, want: cloud.ResetRecord{State: cloud.OperationSuccess}},
 		{status: "SUCCESS", output: "", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "without confirming"}},
 		{status: "FAILED", code: 82, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "no such user"}},
-		{status: "FAILED", code: 84, output: "chpasswd: full\n", want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "chpasswd: full"}},
-		{status: "FAILED", code: 95, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.PasswordRefused, Message: "password_policy"}},
-		{status: "FAILED", code: 94, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "key pair"}},
-		{status: "START_FAILED", reason: "DirectoryNotExists", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "DirectoryNotExists"}},
-		{status: "START_FAILED", kind: "POWERSHELL", reason: testPassword, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "could not start"}},
-		{status: "CANCELLED", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused, Message: "cancelled before"}},
+		{status: "FAILED", code: 84, output: "chpasswd: full\n", want: cloud.ResetRecord{State: cloud.OperationFailed,
+			Message: "chpasswd: full"}},
+		{status: "FAILED", code: 95, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.PasswordRefused,
+			Message: "password_policy"}},
+		{status: "FAILED", code: 94, kind: "POWERSHELL", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused,
+			Message: "key pair"}},
+		{status: "START_FAILED", reason: "DirectoryNotExists", want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused,
+			Message: "DirectoryNotExists"}},
+		{status: "START_FAILED", kind: "POWERSHELL", reason: testPassword, want: cloud.ResetRecord{State: cloud.OperationFailed,
+			Kind: cloud.Refused, Message: "could not start"}},
+		{status: "CANCELLED", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Kind: cloud.Refused,
+			Message: "cancelled before"}},
 		{status: "DELIVER_FAILED", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "could not deliver"}},
 		{status: "TIMEOUT", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "in time"}},
 		{status: "TASK_TIMEOUT", output: done, want: cloud.ResetRecord{State: cloud.OperationFailed, Message: "did not report"}},
@@ -171,9 +177,12 @@ func TestTaskRecords(t *testing.T) {
 					"CommandDocument": map[string]any{"CommandType": kind},
 					"TaskResult":      map[string]any{"ExitCode": tc.code, "Output": base64.StdEncoding.EncodeToString([]byte(tc.output))},
 				}
-				reply(w, map[string]any{"TotalCount": 1, "InvocationTaskSet": []any{shown, map[string]any{"InvocationId": "inv-others00", "InstanceId": "ins-00000001", "TaskStatus": "SUCCESS"}, nil}})
+				reply(w, map[string]any{"TotalCount": 1,
+					"InvocationTaskSet": []any{shown, map[string]any{"InvocationId": "inv-others00", "InstanceId": "ins-00000001",
+						"TaskStatus": "SUCCESS"}, nil}})
 			})
-			got, err := testCommand(t, f).Resetter.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "ins-00000001", RequestID: testInvocation}, {InstanceID: "ins-00000002", RequestID: testInvocation}})
+			got, err := testCommand(t, f).Resetter.ResetRecords(t.Context(),
+				[]cloud.ResetRef{{InstanceID: "ins-00000001", RequestID: testInvocation}, {InstanceID: "ins-00000002", RequestID: testInvocation}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -226,7 +235,8 @@ func TestTasksAreReadInPages(t *testing.T) {
 
 func TestCommandTraits(t *testing.T) {
 	traits := methodOf(newTestProvider(t, testConfig(t, ""))).Resetter.ResetTraits()
-	if traits.Action != "RunCommand" || traits.BatchSize != 100 || traits.PollBatch != 5 || traits.Serial || traits.LongestOperation < 10*time.Minute {
+	if traits.Action != "RunCommand" || traits.BatchSize != 100 || traits.PollBatch != 5 || traits.Serial ||
+		traits.LongestOperation < 10*time.Minute {
 		t.Errorf("%+v", traits)
 	}
 	if traits.SignatureLifetime < 2*timestampWindow || traits.VisibilityGrace <= traits.PollInterval {
@@ -242,7 +252,8 @@ func (s *simulated) start(t *testing.T, id, user, secret string) (method, cloud.
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d instances, %v", len(found), err)
 	}
-	started, err := c.Resetter.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, Platform: found[0].Platform})
+	started, err := c.Resetter.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret,
+		Platform: found[0].Platform})
 	return c, started, err
 }
 
@@ -326,10 +337,11 @@ func TestSimCommandRefusals(t *testing.T) {
 		kind   cloud.Kind
 		code   string
 	}{
-		"stopped":    {model.Server{State: model.StateStopped}, cloud.Refused, "ResourceUnavailable.InstanceStateNotRunning"},
-		"no agent":   {model.Server{Guest: model.Guest{Agent: model.AgentAbsent}}, cloud.Refused, "ResourceUnavailable.AgentNotInstalled"},
-		"offline":    {model.Server{Guest: model.Guest{Agent: model.AgentOffline}}, cloud.Refused, "ResourceUnavailable.AgentStatusNotOnline"},
-		"mislabeled": {model.Server{Platform: model.Windows, OSName: "CentOS"}, cloud.Refused, "InvalidParameterValue.AgentUnsupportedCommandType"},
+		"stopped":  {model.Server{State: model.StateStopped}, cloud.Refused, "ResourceUnavailable.InstanceStateNotRunning"},
+		"no agent": {model.Server{Guest: model.Guest{Agent: model.AgentAbsent}}, cloud.Refused, "ResourceUnavailable.AgentNotInstalled"},
+		"offline":  {model.Server{Guest: model.Guest{Agent: model.AgentOffline}}, cloud.Refused, "ResourceUnavailable.AgentStatusNotOnline"},
+		"mislabeled": {model.Server{Platform: model.Windows, OSName: "CentOS"}, cloud.Refused,
+			"InvalidParameterValue.AgentUnsupportedCommandType"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := s.start(t, s.add(t, tc.server), "root", secret)

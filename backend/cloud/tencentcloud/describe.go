@@ -82,7 +82,8 @@ func (p *provider) describeBatch(ctx context.Context, ids []string) ([]*cvm.Inst
 }
 
 // describeInstances makes one DescribeInstances call.
-func (p *provider) describeInstances(ctx context.Context, request *cvm.DescribeInstancesRequest) (*cvm.DescribeInstancesResponseParams, error) {
+func (p *provider) describeInstances(ctx context.Context, request *cvm.DescribeInstancesRequest) (*cvm.DescribeInstancesResponseParams,
+	error) {
 	var answer *cvm.DescribeInstancesResponseParams
 	err := p.ask(ctx, describeInstances, func(ctx context.Context, s *session) error {
 		response, err := s.describeInstances(ctx, request)

@@ -45,7 +45,8 @@ var instanceIDForm = regexp.MustCompile(`^ins-[0-9a-z]{8}$`)
 
 func validateInstanceID(id string) error {
 	if !instanceIDForm.MatchString(id) {
-		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy", text.Line(id, 64))
+		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy",
+			text.Line(id, 64))
 	}
 	return nil
 }

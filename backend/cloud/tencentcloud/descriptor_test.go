@@ -40,7 +40,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		"ambient": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": "", "secret_key": "", "use_ambient_credentials": "true"})
 		}, ""},
-		"ambient and a key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"use_ambient_credentials": "true"}) }, "use_ambient_credentials"},
+		"ambient and a key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"use_ambient_credentials": "true"}) },
+			"use_ambient_credentials"},
 		"ambient and a secret": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": "", "use_ambient_credentials": "true"})
 		}, "use_ambient_credentials"},
@@ -79,10 +80,12 @@ func TestValidateNamesTheField(t *testing.T) {
 			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"cvm": "https://a.example"}
 		}, "endpoints.sts"},
 		"role, own cvm and sts": {func(c *cloud.Config) {
-			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"cvm": "https://a.example", "sts": "https://a.example"}
+			c.Values, c.Endpoints = c.With(cloud.Values{"role_arn": testRole}), map[string]string{"cvm": "https://a.example",
+				"sts": "https://a.example"}
 		}, ""},
 		"every endpoint": {func(c *cloud.Config) {
-			c.Endpoints = map[string]string{"cvm": "https://a.example", "sts": "https://a.example", "cam": "https://a.example", "tat": "https://a.example"}
+			c.Endpoints = map[string]string{"cvm": "https://a.example", "sts": "https://a.example", "cam": "https://a.example",
+				"tat": "https://a.example"}
 		}, ""},
 		"foreign endpoint":    {func(c *cloud.Config) { c.Endpoints = map[string]string{"ec2": "https://a.example"} }, "endpoints"},
 		"plain http endpoint": {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": "http://a.example"} }, "endpoints.cvm"},
@@ -111,7 +114,8 @@ func TestValidateInstanceID(t *testing.T) {
 	for id, ok := range map[string]bool{
 		"ins-r8hr2upy": true, "ins-12345678": true,
 		"": false, "ins-": false, "ins-1234567": false, "ins-123456789": false, "INS-12345678": false, "ins-R8HR2UPY": false,
-		"i-12345678": false, "ins-1234567\n": false, "ins-12345678\n": false, "ins-12345/78": false, " ins-12345678": false, "ins-1234567é": false,
+		"i-12345678": false, "ins-1234567\n": false, "ins-12345678\n": false, "ins-12345/78": false, " ins-12345678": false,
+		"ins-1234567é": false,
 	} {
 		if err := p.ValidateInstanceID(id); (err == nil) != ok {
 			t.Errorf("%q: %v", id, err)

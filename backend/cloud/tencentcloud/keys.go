@@ -112,7 +112,8 @@ var (
 		keys: "the ambient credentials of the Vault server (use_ambient_credentials)", id: "the SecretId of the ambient credentials",
 		mismatch: "the SecretKey of the ambient credentials does not belong to their SecretId; correct it where the Vault server finds them " +
 			"(variables, shared file, role of the CVM instance), the next call reads them again",
-		ended:     "the ambient credentials of the Vault server were revoked or have expired, or their token is missing; the next call reads them again",
+		ended: "the ambient credentials of the Vault server were revoked or have expired, or their token is missing; the next call reads " +
+			"them again",
 		principal: "the user or role of the ambient credentials",
 	}
 )
@@ -121,7 +122,8 @@ var (
 func originRole(arn string, check hint.Hint) origin {
 	return origin{
 		keys: "the role " + arn + " and its sessions", id: "the SecretId of the role's session",
-		mismatch:  "the cloud does not accept the signature of a session of the role " + arn + "; the next call assumes it again; check endpoints.sts if this continues",
+		mismatch: "the cloud does not accept the signature of a session of the role " + arn +
+			"; the next call assumes it again; check endpoints.sts if this continues",
 		ended:     "the session of the role " + arn + " was revoked or has expired; the next call assumes the role again",
 		principal: "the role " + arn, check: check,
 	}
@@ -221,7 +223,8 @@ func (r *assumedRole) fetch(ctx context.Context) (keys, time.Time, error) {
 	}
 	if answer == nil || answer.Credentials == nil || answer.ExpiredTime == nil || value(answer.Credentials.TmpSecretId) == "" ||
 		value(answer.Credentials.TmpSecretKey) == "" || value(answer.Credentials.Token) == "" {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s for %s: the answer holds no session; check endpoints.sts", assumeRole, r.cfg.Text(cloud.RoleARN))
+		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s for %s: the answer holds no session; check endpoints.sts", assumeRole,
+			r.cfg.Text(cloud.RoleARN))
 	}
 	// Our clock and the cloud's may differ: what ends first counts.
 	end := asked.Add(sessionLife)

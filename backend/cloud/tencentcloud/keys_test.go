@@ -125,23 +125,29 @@ func TestSimRoleRefusals(t *testing.T) {
 	_, asked := s.role(model.Role{Name: "asking", ExternalID: "vault"})
 	_, untrusting := s.role(model.Role{Name: "untrusting", Trusted: []string{"200000000009"}})
 	powerlessRole, powerless := s.role(model.Role{Name: "powerless", Deny: []string{"cvm:*"}})
-	limited := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", UserID: "200000000001", Deny: []string{"sts:AssumeRole"}})
+	limited := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", UserID: "200000000001",
+		Deny: []string{"sts:AssumeRole"}})
 	for name, c := range map[string]struct {
 		cfg    cloud.Config
 		change func(*cloud.Config)
 		code   string
 		texts  []string
 	}{
-		"wrong external id": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) }, "UnauthorizedOperation", []string{"the user of access_key may not assume", "compare external_id"}},
-		"no external id":    {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": ""}) }, "UnauthorizedOperation", []string{"set external_id"}},
-		"untrusting role":   {untrusting, nil, "UnauthorizedOperation", []string{"let the role trust"}},
+		"wrong external id": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": "guess"}) }, "UnauthorizedOperation",
+			[]string{"the user of access_key may not assume", "compare external_id"}},
+		"no external id": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"external_id": ""}) }, "UnauthorizedOperation",
+			[]string{"set external_id"}},
+		"untrusting role": {untrusting, nil, "UnauthorizedOperation", []string{"let the role trust"}},
 		// Never "not found": that would be taken for news about the instance.
-		"unknown role": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole + "-none"}) }, "ResourceNotFound.RoleNotFound", []string{"check role_arn"}},
+		"unknown role": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"role_arn": testRole + "-none"}) },
+			"ResourceNotFound.RoleNotFound", []string{"check role_arn"}},
 		"no permission": {asked, func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
 		}, "UnauthorizedOperation", []string{"allow sts:AssumeRole"}},
-		"wrong secret": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not" + c.Text(cloud.SecretKey)}) }, "AuthFailure.SignatureFailure", []string{"secret_key"}},
-		"powerless":    {powerless, nil, "UnauthorizedOperation", []string{"CAM policies of the role " + powerlessRole.ARN, "cvm:DescribeInstances"}},
+		"wrong secret": {asked, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not" + c.Text(cloud.SecretKey)}) },
+			"AuthFailure.SignatureFailure", []string{"secret_key"}},
+		"powerless": {powerless, nil, "UnauthorizedOperation", []string{"CAM policies of the role " + powerlessRole.ARN,
+			"cvm:DescribeInstances"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.change != nil {
@@ -150,7 +156,8 @@ func TestSimRoleRefusals(t *testing.T) {
 			p := newTestProvider(t, c.cfg)
 			_, err := p.DescribeInstances(t.Context(), []string{"ins-12345678"})
 			wantFailure(t, err, cloud.Denied, c.code, c.texts...)
-			if _, err := p.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{"ins-12345678"}, Username: "root", Password: testPassword}); cloud.KindOf(err) != cloud.Denied {
+			if _, err := p.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{"ins-12345678"}, Username: "root",
+				Password: testPassword}); cloud.KindOf(err) != cloud.Denied {
 				t.Errorf("reset: %v", err)
 			}
 		})
@@ -216,7 +223,8 @@ func TestRoleAnswers(t *testing.T) {
 					reply(w, map[string]any{"TotalCount": 0, "InstanceSet": []any{}})
 					return
 				}
-				if body["RoleArn"] != testRole || body["RoleSessionName"] != "cloudpw" || body["DurationSeconds"] != float64(7200) || body["ExternalId"] != "vault" {
+				if body["RoleArn"] != testRole || body["RoleSessionName"] != "cloudpw" || body["DurationSeconds"] != float64(7200) ||
+					body["ExternalId"] != "vault" {
 					t.Errorf("%s %v", action, body)
 				}
 				reply(w, c.answer)
@@ -249,8 +257,10 @@ func TestRoleAnswers(t *testing.T) {
 // instance is a metadata service of an instance with a role, at the returned URL.
 func (s *simulated) instance(t *testing.T, change func(map[string]any)) (url string, key model.AccessKey) {
 	t.Helper()
-	key = s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", Token: s.world.NewHex(40), Expires: time.Now().Add(time.Hour)})
-	answer := map[string]any{"Code": "Success", "TmpSecretId": key.ID, "TmpSecretKey": key.Secret, "Token": key.Token, "ExpiredTime": key.Expires.Unix()}
+	key = s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", Token: s.world.NewHex(40),
+		Expires: time.Now().Add(time.Hour)})
+	answer := map[string]any{"Code": "Success", "TmpSecretId": key.ID, "TmpSecretKey": key.Secret, "Token": key.Token,
+		"ExpiredTime": key.Expires.Unix()}
 	if change != nil {
 		change(answer)
 	}

@@ -22,7 +22,8 @@ func byAction(t *testing.T, all []cloud.Permission) map[string]cloud.Verdict {
 			}
 		}
 		if err := json.Unmarshal([]byte(p.Policy), &policy); err != nil || policy.Version != "2.0" || len(policy.Statement) != 1 ||
-			policy.Statement[0].Effect != "allow" || strings.Join(policy.Statement[0].Action, " ") != p.Action || len(policy.Statement[0].Resource) != 1 {
+			policy.Statement[0].Effect != "allow" || strings.Join(policy.Statement[0].Action, " ") != p.Action ||
+			len(policy.Statement[0].Resource) != 1 {
 			t.Errorf("%s: policy %s, %v", p.Action, p.Policy, err)
 		}
 		if p.Purpose == "" || p.Verdict != cloud.PermissionGranted && p.Message == "" {
@@ -45,21 +46,27 @@ func TestSimPermissions(t *testing.T) {
 		want   map[string]cloud.Verdict
 	}{
 		"all": {want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "tat:RunCommand": yes, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes,
-			"cam:ListAccessKeys": yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": yes}},
+			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "tat:RunCommand": yes, "tat:DescribeInvocationTasks": yes,
+			"sts:GetCallerIdentity": yes,
+			"cam:ListAccessKeys":    yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": yes}},
 		"some": {deny: []string{"cvm:ResetInstancesPassword", "tat:RunCommand", "cam:DeleteAccessKey"}, want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": no, "tat:RunCommand": no, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes,
-			"cam:ListAccessKeys": yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": no}},
+			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": no, "tat:RunCommand": no, "tat:DescribeInvocationTasks": yes,
+			"sts:GetCallerIdentity": yes,
+			"cam:ListAccessKeys":    yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": no}},
 		"none": {deny: []string{"cvm:*", "cam:*", "tat:*"}, want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": no, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": no, "sts:GetCallerIdentity": yes,
-			"cam:ListAccessKeys": no, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": no, "cam:DeleteAccessKey": no}},
+			"cvm:DescribeInstances": no, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": no,
+			"sts:GetCallerIdentity": yes,
+			"cam:ListAccessKeys":    no, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": no, "cam:DeleteAccessKey": no}},
 		"the id exists": {server: probeInstance, want: map[string]cloud.Verdict{
-			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes,
-			"cam:ListAccessKeys": yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": yes}},
+			"cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": yes,
+			"sts:GetCallerIdentity": yes,
+			"cam:ListAccessKeys":    yes, "cam:CreateAccessKey": unknown, "cam:UpdateAccessKey": yes, "cam:DeleteAccessKey": yes}},
 		"role": {role: true, want: map[string]cloud.Verdict{
-			"sts:AssumeRole": yes, "cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "tat:RunCommand": yes, "tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes}},
+			"sts:AssumeRole": yes, "cvm:DescribeInstances": yes, "cvm:ResetInstancesPassword": yes, "tat:RunCommand": yes,
+			"tat:DescribeInvocationTasks": yes, "sts:GetCallerIdentity": yes}},
 		"role out of reach": {role: true, deny: []string{"sts:AssumeRole"}, want: map[string]cloud.Verdict{
-			"sts:AssumeRole": no, "cvm:DescribeInstances": unknown, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown, "tat:DescribeInvocationTasks": unknown, "sts:GetCallerIdentity": unknown}},
+			"sts:AssumeRole": no, "cvm:DescribeInstances": unknown, "cvm:ResetInstancesPassword": unknown, "tat:RunCommand": unknown,
+			"tat:DescribeInvocationTasks": unknown, "sts:GetCallerIdentity": unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulated(t, model.Options{})

@@ -39,13 +39,16 @@ func TestVerify(t *testing.T) {
 		kind     cloud.Kind
 		calls    []string
 	}{
-		"keys work":                  {false, ok, nil, "", []string{"GetCallerIdentity"}},
-		"keys are wrong":             {false, no("AuthFailure.SecretIdNotFound"), nil, cloud.Denied, []string{"GetCallerIdentity"}},
-		"STS fails":                  {false, no("InternalError"), nil, cloud.Unknown, []string{"GetCallerIdentity"}},
-		"STS not permitted, CVM is":  {false, no("AuthFailure.UnauthorizedOperation"), ok, "", []string{"GetCallerIdentity", "DescribeInstances"}},
-		"nothing permitted":          {false, no("UnauthorizedOperation.X"), no("UnauthorizedOperation"), cloud.Denied, []string{"GetCallerIdentity", "DescribeInstances"}},
-		"STS lacks the region":       {false, no("UnsupportedRegion"), ok, "", []string{"GetCallerIdentity", "DescribeInstances"}},
-		"no service has the region":  {false, no("UnsupportedRegion"), no("UnsupportedRegion"), cloud.Refused, []string{"GetCallerIdentity", "DescribeInstances"}},
+		"keys work":      {false, ok, nil, "", []string{"GetCallerIdentity"}},
+		"keys are wrong": {false, no("AuthFailure.SecretIdNotFound"), nil, cloud.Denied, []string{"GetCallerIdentity"}},
+		"STS fails":      {false, no("InternalError"), nil, cloud.Unknown, []string{"GetCallerIdentity"}},
+		"STS not permitted, CVM is": {false, no("AuthFailure.UnauthorizedOperation"), ok, "",
+			[]string{"GetCallerIdentity", "DescribeInstances"}},
+		"nothing permitted": {false, no("UnauthorizedOperation.X"), no("UnauthorizedOperation"), cloud.Denied,
+			[]string{"GetCallerIdentity", "DescribeInstances"}},
+		"STS lacks the region": {false, no("UnsupportedRegion"), ok, "", []string{"GetCallerIdentity", "DescribeInstances"}},
+		"no service has the region": {false, no("UnsupportedRegion"), no("UnsupportedRegion"), cloud.Refused,
+			[]string{"GetCallerIdentity", "DescribeInstances"}},
 		"only endpoints.cvm":         {true, nil, ok, "", []string{"DescribeInstances"}},
 		"only endpoints.cvm, denied": {true, nil, no("AuthFailure.SignatureFailure"), cloud.Denied, []string{"DescribeInstances"}},
 	} {

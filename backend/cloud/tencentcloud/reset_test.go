@@ -260,7 +260,8 @@ func TestOperationIDsCompareWithoutCase(t *testing.T) {
 			return
 		}
 		reply(w, map[string]any{"TotalCount": 1, "InstanceSet": []any{map[string]any{
-			"InstanceId": "ins-r8hr2upy", "InstanceState": "RUNNING", "LatestOperationState": "SUCCESS", "LatestOperationRequestId": strings.ToLower(id),
+			"InstanceId": "ins-r8hr2upy", "InstanceState": "RUNNING", "LatestOperationState": "SUCCESS",
+			"LatestOperationRequestId": strings.ToLower(id),
 		}}})
 	})
 	p := newTestProvider(t, testConfig(t, f.URL))

@@ -73,7 +73,8 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 		return nil, p.tooManyKeys(ctx, user, failure)
 	case failure != nil && failure.Kind == cloud.Unknown:
 		out := *failure
-		out.Message += fmt.Sprintf("; CAM may have made a key all the same: look at the API keys of %s in the CAM console, and delete one that is not in use", user)
+		out.Message += fmt.Sprintf(
+			"; CAM may have made a key all the same: look at the API keys of %s in the CAM console, and delete one that is not in use", user)
 		return nil, &out
 	}
 	return nil, err
@@ -90,7 +91,8 @@ func (p *provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Er
 	}
 	for _, k := range list {
 		if id := value(k.AccessKeyId); id != p.source.static {
-			out.Message += fmt.Sprintf("; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (CAM console, API keys)",
+			out.Message += fmt.Sprintf(
+				"; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (CAM console, API keys)",
 				text.Line(id, 64), strings.ToLower(text.Line(value(k.Status), 16)), text.Line(value(k.CreateTime), 32))
 		}
 	}
@@ -177,11 +179,13 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 		return "", cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
 			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
 	case p.source.static == "":
-		return "", cloud.Errorf(cloud.Refused, "use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
+		return "", cloud.Errorf(cloud.Refused,
+			"use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
 	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
 	case p.mayNotAsk(endpointCAM):
-		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Text(cloud.Region)))
+		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's "+
+			"own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Text(cloud.Region)))
 	}
 	who, err := p.identity(ctx)
 	if err != nil {
@@ -191,7 +195,8 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 	case value(who.UserId) == "" || strings.Contains(value(who.UserId), ":"):
 		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to %s, which is no CAM user, so it has no access keys to rotate", name)
 	case value(who.UserId) == value(who.AccountId):
-		return "", cloud.Errorf(cloud.Refused, "access_key: belongs to the main account (%s), whose keys cloudpw neither makes nor deletes; make a CAM user for the connection", name)
+		return "", cloud.Errorf(cloud.Refused,
+			"access_key: belongs to the main account (%s), whose keys cloudpw neither makes nor deletes; make a CAM user for the connection", name)
 	default:
 		return name, nil
 	}

@@ -77,7 +77,8 @@ func TestSimRotateRefusals(t *testing.T) {
 	s := newSimulated(t, model.Options{})
 	role, _ := s.role(model.Role{Name: "cloudpw"})
 	root := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001"})
-	limited := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", UserID: "200000000001", Deny: []string{"cam:*"}})
+	limited := s.world.AddAccessKey(model.AccessKey{Cloud: model.TencentCloud, AccountID: "100000000001", UserID: "200000000001",
+		Deny: []string{"cam:*"}})
 	for name, c := range map[string]struct {
 		change func(*cloud.Config)
 		kind   cloud.Kind
@@ -94,8 +95,10 @@ func TestSimRotateRefusals(t *testing.T) {
 		"no permission": {func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"access_key": limited.ID, "secret_key": limited.Secret})
 		}, cloud.Denied, "UnauthorizedOperation", "cam:"},
-		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not" + c.Text(cloud.SecretKey)}) }, cloud.Denied, "AuthFailure.SignatureFailure", "secret_key"},
-		"own cvm only": {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"]} }, cloud.Refused, "", "endpoints.sts: "},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "not" + c.Text(cloud.SecretKey)}) }, cloud.Denied,
+			"AuthFailure.SignatureFailure", "secret_key"},
+		"own cvm only": {func(c *cloud.Config) { c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"]} }, cloud.Refused, "",
+			"endpoints.sts: "},
 		"no own cam": {func(c *cloud.Config) {
 			c.Endpoints = map[string]string{"cvm": c.Endpoints["cvm"], "sts": c.Endpoints["sts"]}
 		}, cloud.Refused, "", "endpoints.cam: "},

@@ -128,14 +128,16 @@ func TestSimRefusals(t *testing.T) {
 		kind  cloud.Kind
 		code  string
 	}{
-		"running":       {cloud.Reset{InstanceIDs: []string{running}}, cloud.Refused, "UnsupportedOperation.InstanceStateRunning"},
-		"one of two":    {cloud.Reset{InstanceIDs: []string{stopped, running}}, cloud.Refused, "UnsupportedOperation.InstanceStateRunning"},
-		"unknown":       {cloud.Reset{InstanceIDs: []string{"ins-00000000"}, ForceStop: true}, cloud.NotFound, "InvalidInstanceId.NotFound"},
-		"not charged":   {cloud.Reset{InstanceIDs: []string{free}}, cloud.Refused, "UnsupportedOperation.StoppedModeStopCharging"},
-		"expired":       {cloud.Reset{InstanceIDs: []string{expired}, ForceStop: true}, cloud.Refused, "UnsupportedOperation.InstanceStateFreezing"},
-		"rescue mode":   {cloud.Reset{InstanceIDs: []string{rescue}, ForceStop: true}, cloud.Refused, ""},
-		"busy":          {cloud.Reset{InstanceIDs: []string{busy}, ForceStop: true}, cloud.Refused, "MutexOperation.TaskRunning"},
-		"weak password": {cloud.Reset{InstanceIDs: []string{stopped}, Password: "alllowercase"}, cloud.PasswordRefused, "InvalidParameterValue.InvalidPassword"},
+		"running":     {cloud.Reset{InstanceIDs: []string{running}}, cloud.Refused, "UnsupportedOperation.InstanceStateRunning"},
+		"one of two":  {cloud.Reset{InstanceIDs: []string{stopped, running}}, cloud.Refused, "UnsupportedOperation.InstanceStateRunning"},
+		"unknown":     {cloud.Reset{InstanceIDs: []string{"ins-00000000"}, ForceStop: true}, cloud.NotFound, "InvalidInstanceId.NotFound"},
+		"not charged": {cloud.Reset{InstanceIDs: []string{free}}, cloud.Refused, "UnsupportedOperation.StoppedModeStopCharging"},
+		"expired": {cloud.Reset{InstanceIDs: []string{expired}, ForceStop: true}, cloud.Refused,
+			"UnsupportedOperation.InstanceStateFreezing"},
+		"rescue mode": {cloud.Reset{InstanceIDs: []string{rescue}, ForceStop: true}, cloud.Refused, ""},
+		"busy":        {cloud.Reset{InstanceIDs: []string{busy}, ForceStop: true}, cloud.Refused, "MutexOperation.TaskRunning"},
+		"weak password": {cloud.Reset{InstanceIDs: []string{stopped}, Password: "alllowercase"}, cloud.PasswordRefused,
+			"InvalidParameterValue.InvalidPassword"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.reset.Username = "root"
@@ -161,7 +163,8 @@ func TestSimDescribeAndFind(t *testing.T) {
 	for i := range 130 {
 		web = append(web, s.add(t, model.Server{Name: fmt.Sprintf("web-%d", i), Tags: map[string]string{"tier": "web", "env": "prod"}}))
 	}
-	db := s.add(t, model.Server{Name: "db", Platform: model.Windows, State: model.StateStopped, PublicIP: "203.0.113.7", Tags: map[string]string{"env": "prod"}})
+	db := s.add(t, model.Server{Name: "db", Platform: model.Windows, State: model.StateStopped, PublicIP: "203.0.113.7",
+		Tags: map[string]string{"env": "prod"}})
 	gone := s.add(t, model.Server{Tags: map[string]string{"tier": "web", "env": "prod"}})
 	if err := s.world.Terminate(gone); err != nil {
 		t.Fatal(err)
@@ -204,8 +207,9 @@ func TestSimVerify(t *testing.T) {
 		change func(*cloud.Config)
 		code   string
 	}{
-		"unknown key":  {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKIDUNKNOWN"}) }, "AuthFailure.SecretIdNotFound"},
-		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": c.Text(cloud.SecretKey) + "x"}) }, "AuthFailure.SignatureFailure"},
+		"unknown key": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "AKIDUNKNOWN"}) }, "AuthFailure.SecretIdNotFound"},
+		"wrong secret": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": c.Text(cloud.SecretKey) + "x"}) },
+			"AuthFailure.SignatureFailure"},
 		"no such form": {func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "nonsense"}) }, "AuthFailure.InvalidSecretId"},
 		"CVM not allowed": {func(c *cloud.Config) {
 			delete(c.Endpoints, "sts")

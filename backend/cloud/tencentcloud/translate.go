@@ -75,7 +75,8 @@ func refusal(from origin, a action, api *tcerr.TencentCloudSDKError, secrets []s
 	v := judge(a.service, api.Code)
 	reason := text.Line(api.Message, cloud.MaxText, secrets...)
 	advice := strings.NewReplacer("{permission}", a.service+":"+a.name, "{endpoint}", "endpoints."+a.service,
-		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{ended}", from.ended, "{principal}", from.principal, "{check}", from.check.String()).Replace(v.advice)
+		"{keys}", from.keys, "{id}", from.id, "{mismatch}", from.mismatch, "{ended}", from.ended, "{principal}", from.principal, "{check}",
+		from.check.String()).Replace(v.advice)
 	e := &cloud.Error{
 		Kind:      v.kind,
 		Code:      text.Line(api.Code, cloud.MaxCode, secrets...),

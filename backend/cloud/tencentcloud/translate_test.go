@@ -21,7 +21,8 @@ func TestTranslateKeepsTheChain(t *testing.T) {
 	}
 	api := tcerr.NewTencentCloudSDKError("MutexOperation.TaskRunning", "text", "id")
 	var sdk *tcerr.TencentCloudSDKError
-	if got := translate(originStatic, resetInstancesPassword, api); !errors.As(got, &sdk) || sdk.Code != "MutexOperation.TaskRunning" || sdk.RequestId != "id" {
+	if got := translate(originStatic, resetInstancesPassword, api); !errors.As(got, &sdk) || sdk.Code != "MutexOperation.TaskRunning" ||
+		sdk.RequestId != "id" {
 		t.Errorf("%v does not lead to the SDK's error", got)
 	}
 	// The SDK puts the whole answer into such an error, so it must not be kept.

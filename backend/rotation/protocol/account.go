@@ -406,7 +406,8 @@ func DecodeAccount(raw []byte) (*Account, error) {
 		return nil, fmt.Errorf("the account's record cannot be read: %w", err)
 	}
 	if a.Schema > SchemaVersion {
-		return nil, fmt.Errorf("the account's record has schema %d, newer than %d: run the newer plugin version that wrote it", a.Schema, SchemaVersion)
+		return nil, fmt.Errorf("the account's record has schema %d, newer than %d: run the newer plugin version that wrote it", a.Schema,
+			SchemaVersion)
 	}
 	a.timetable = a.Settings.Timetable()
 	return &a, nil

@@ -36,7 +36,8 @@ func (e RotationStarted) apply(a *Account) error {
 		}
 	}
 	// The server may have a value that was a candidate, whatever becomes of it now.
-	next := Pending{Uncertain: taken, Password: e.Password, Batch: e.Batch, Place: e.Attempt.Place, Created: e.Attempt.Started, Attempts: []Attempt{e.Attempt}, Tried: 1}
+	next := Pending{Uncertain: taken, Password: e.Password, Batch: e.Batch, Place: e.Attempt.Place, Created: e.Attempt.Started,
+		Attempts: []Attempt{e.Attempt}, Tried: 1}
 	if p := a.Pending; p != nil && !a.Misplaced() { // what the cloud did not show of the value before counts on
 		next.Brake, next.Spent = p.Brake, p.Spent
 	}

@@ -24,16 +24,23 @@ func TestABindingBringsAnAccountBack(t *testing.T) {
 		{"the role that it has", gone, RoleBound{Role: "web", Settings: leasedSettings(), At: at}, nil, back},
 		{"the role that it has, with other settings", gone, RoleBound{Role: "web", Settings: hourly, At: at}, nil, back},
 		{"the role that it had", both(left(leasedSettings()), gone), RoleBound{Role: "web", Settings: leasedSettings(), At: at}, nil, back},
-		{"another one on an operator's word", both(gone, func(a *Account) { a.MoveTo = "db" }), RoleBound{Role: "db", Settings: leasedSettings(), At: at}, nil, back},
-		{"a due account stays due", both(due(DueRevoked), gone), RoleBound{Role: "web", Settings: leasedSettings(), At: at}, nil, func(t *testing.T, a *Account) {
-			back(t, a)
-			is(t, "reason", a.Due.Reason, DueRevoked)
-		}},
-		{"a role written anew takes up its period, at once where that is over", left(hourly), RoleBound{Role: "web", Settings: hourly, At: at}, nil, next(at)},
-		{"and where it is not, counted from the last rotation", left(hourly), RoleBound{Role: "web", Settings: hourly, At: t0.Add(-time.Minute)}, nil, next(t0)},
-		{"and its times", left(weekly), RoleBound{Role: "web", Settings: weekly, At: at}, nil, next(time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC))},
-		{"of an account that was never rotated", both(left(hourly), func(a *Account) { a.LastRotation = time.Time{} }), RoleBound{Role: "web", Settings: hourly, At: at}, nil, next(at.Add(time.Hour))},
-		{"another role of the same schedule too", both(left(hourly), func(a *Account) { a.LastRole = "" }), RoleBound{Role: "db", Settings: hourly, At: at}, nil, next(at)},
+		{"another one on an operator's word", both(gone, func(a *Account) { a.MoveTo = "db" }), RoleBound{Role: "db", Settings: leasedSettings(),
+			At: at}, nil, back},
+		{"a due account stays due", both(due(DueRevoked), gone), RoleBound{Role: "web", Settings: leasedSettings(), At: at}, nil,
+			func(t *testing.T, a *Account) {
+				back(t, a)
+				is(t, "reason", a.Due.Reason, DueRevoked)
+			}},
+		{"a role written anew takes up its period, at once where that is over", left(hourly), RoleBound{Role: "web", Settings: hourly, At: at},
+			nil, next(at)},
+		{"and where it is not, counted from the last rotation", left(hourly), RoleBound{Role: "web", Settings: hourly, At: t0.Add(-time.Minute)},
+			nil, next(t0)},
+		{"and its times", left(weekly), RoleBound{Role: "web", Settings: weekly, At: at}, nil,
+			next(time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC))},
+		{"of an account that was never rotated", both(left(hourly), func(a *Account) { a.LastRotation = time.Time{} }),
+			RoleBound{Role: "web", Settings: hourly, At: at}, nil, next(at.Add(time.Hour))},
+		{"another role of the same schedule too", both(left(hourly), func(a *Account) { a.LastRole = "" }),
+			RoleBound{Role: "db", Settings: hourly, At: at}, nil, next(at)},
 		{"none for a member of a group", left(shared), RoleBound{Role: "web", Settings: shared, At: at}, nil, next(time.Time{})},
 		{"the same role again leaves the stored time alone", func(a *Account) { a.Settings, a.NextRotation = hourly, t0.Add(time.Minute) },
 			RoleBound{Role: "web", Settings: with(hourly, func(s *Settings) { s.MaxVersions = 3 }), At: at}, nil, next(t0.Add(time.Minute))},

@@ -84,7 +84,8 @@ func (a *Account) release(at time.Time) bool {
 // whyBraked is for people.
 func (a *Account) whyBraked(now time.Time) hint.Text {
 	b := a.Pending.Brake
-	text := hint.Textf("account %s is braked: the cloud did not show the outcome of %d attempts to set its password; last: %s", a.ID, b.Unshown, b.Shown)
+	text := hint.Textf("account %s is braked: the cloud did not show the outcome of %d attempts to set its password; last: %s", a.ID,
+		b.Unshown, b.Shown)
 	if left := a.brakedUntil(now).Sub(now).Round(time.Second); left > 0 {
 		text = text.Add(hint.Textf(". The same password is sent again in %s; to send it at once: %s", left, a.rotateHint()))
 	}

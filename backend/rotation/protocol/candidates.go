@@ -33,6 +33,6 @@ func (a *Account) takeBack(password string) bool {
 
 // TooManyCandidates is what a member of a group says that cannot be given one more value of its group.
 func (a *Account) TooManyCandidates() error {
-	return Errorf(Conflict, "account %s has %d passwords that its server may have, since that many resets failed, the most that it may, and is not sent another one of its role; "+
-		"it goes its own way once it does not belong to the role any more", a.ID, a.candidatesHere())
+	return Errorf(Conflict, "account %s has %d passwords that its server may have, since that many resets failed, the most that it may, "+
+		"and is not sent another one of its role; it goes its own way once it does not belong to the role any more", a.ID, a.candidatesHere())
 }

@@ -63,7 +63,8 @@ func TestCandidatesAreBoundedAndKept(t *testing.T) {
 				t.Fatalf("seed %d, step %d: %v: %s", seed, i, err, describe(a))
 			}
 			for value := range may {
-				if value != "one" && a.Pending.Password != value && !slices.ContainsFunc(a.Candidates, func(c Candidate) bool { return c.Password == value }) {
+				if value != "one" && a.Pending.Password != value &&
+					!slices.ContainsFunc(a.Candidates, func(c Candidate) bool { return c.Password == value }) {
 					t.Fatalf("seed %d, step %d: the server may have %s, which is lost: %s", seed, i, value, describe(a))
 				}
 			}

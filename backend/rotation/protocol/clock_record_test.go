@@ -118,16 +118,21 @@ func TestRenewalsEndWithTheDisclosure(t *testing.T) {
 		refused               bool
 		expires, maxTTLAtMost time.Duration
 	}{
-		{name: "the clocks agree", disclosed: time.Minute, issued: time.Minute, increment: time.Hour, expires: 9 * time.Minute, maxTTLAtMost: 10 * time.Minute},
-		{name: "disclosed by a clock that was ahead", disclosed: -2 * time.Hour, issued: -2 * time.Hour, increment: 5 * time.Minute, expires: 5 * time.Minute, maxTTLAtMost: 10 * time.Minute},
+		{name: "the clocks agree", disclosed: time.Minute, issued: time.Minute, increment: time.Hour, expires: 9 * time.Minute,
+			maxTTLAtMost: 10 * time.Minute},
+		{name: "disclosed by a clock that was ahead", disclosed: -2 * time.Hour, issued: -2 * time.Hour, increment: 5 * time.Minute,
+			expires: 5 * time.Minute, maxTTLAtMost: 10 * time.Minute},
 		{name: "and for longer than that", disclosed: -2 * time.Hour, issued: -2 * time.Hour, increment: time.Hour, refused: true},
-		{name: "Vault's clock is ahead now", disclosed: time.Minute, issued: time.Minute, skew: 2 * time.Hour, increment: time.Hour, expires: 9 * time.Minute, maxTTLAtMost: 10*time.Minute + 2*time.Hour},
-		{name: "Vault's clock is behind now", disclosed: time.Minute, issued: -2*time.Hour + time.Minute, skew: -2 * time.Hour, increment: 5 * time.Minute, expires: 5 * time.Minute, maxTTLAtMost: 10 * time.Minute},
+		{name: "Vault's clock is ahead now", disclosed: time.Minute, issued: time.Minute, skew: 2 * time.Hour, increment: time.Hour,
+			expires: 9 * time.Minute, maxTTLAtMost: 10*time.Minute + 2*time.Hour},
+		{name: "Vault's clock is behind now", disclosed: time.Minute, issued: -2*time.Hour + time.Minute, skew: -2 * time.Hour,
+			increment: 5 * time.Minute, expires: 5 * time.Minute, maxTTLAtMost: 10 * time.Minute},
 	} {
 		a := leasedAccount()
 		both(readAgo(c.disclosed), holding("n", 1, time.Minute))(a)
 		var grant Grant
-		next, err := Transition(a, LeaseRenewed{Lease: LeaseRef{Version: 1, Nonce: "n"}, Issued: t0.Add(-c.issued), Increment: c.increment, At: t0, Skew: c.skew, Grant: &grant})
+		next, err := Transition(a, LeaseRenewed{Lease: LeaseRef{Version: 1, Nonce: "n"}, Issued: t0.Add(-c.issued), Increment: c.increment,
+			At: t0, Skew: c.skew, Grant: &grant})
 		if (err != nil) != c.refused {
 			t.Fatalf("%s: %v", c.name, err)
 		}

@@ -96,7 +96,8 @@ func (e VersionDisclosed) check(a *Account) error {
 // case of a static account.
 func (e VersionDisclosed) NothingNew(a *Account) bool {
 	cur := a.Current()
-	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && !a.wantsRotationOnRead(e.At) && e.check(a) == nil
+	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && !a.wantsRotationOnRead(e.At) &&
+		e.check(a) == nil
 }
 
 // wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
@@ -154,7 +155,8 @@ func (a *Account) CheckReadable(now time.Time) error {
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten && !a.Believed():
 		return a.NotProvenError()
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
-		return &Error{Kind: NotReadable, Message: hint.Textf("the initial password of account %s has not been read yet", a.ID), RetryAfter: time.Minute}
+		return &Error{Kind: NotReadable, Message: hint.Textf("the initial password of account %s has not been read yet", a.ID),
+			RetryAfter: time.Minute}
 	case cur == nil:
 		return &Error{Kind: NotReadable, Idle: true, Message: hint.Textf(
 			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateHint())}
@@ -171,7 +173,8 @@ func (a *Account) CheckReadable(now time.Time) error {
 func (a *Account) tooLate(version int, until, now time.Time) error {
 	wait := max(until.Add(Slack).Sub(now), time.Second).Round(time.Second)
 	return &Error{Kind: NotReadable, RetryAfter: wait, Message: hint.Textf(
-		"version %d of account %s has reached its max_ttl; the account rotates when its last lease ends, in %s at the latest", version, a.ID, wait)}
+		"version %d of account %s has reached its max_ttl; the account rotates when its last lease ends, in %s at the latest", version, a.ID,
+		wait)}
 }
 
 // CheckNotCheckedOut is nil unless a lease of any version lives.
@@ -185,8 +188,9 @@ func (a *Account) CheckNotCheckedOut(now time.Time) error {
 	if !held {
 		return nil
 	}
-	return Errorf(Conflict, "account %s is checked out exclusively, until %s at the latest; wait, or revoke that lease: %s; if Vault has no such lease any more, "+
-		"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeHint(), a.rotateHint())
+	return Errorf(Conflict,
+		"account %s is checked out exclusively, until %s at the latest; wait, or revoke that lease: %s; if Vault has no such lease any more, "+
+			"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeHint(), a.rotateHint())
 }
 
 func (a *Account) lastError() hint.Text {
@@ -205,7 +209,8 @@ func (a *Account) Unreadable(w Waiting, now time.Time) *Error {
 	case a.Pending != nil:
 		e.Message = hint.Textf("account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), w.says(a, now))
 	default:
-		e.Message = hint.Textf("account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339), w.says(a, now))
+		e.Message = hint.Textf("account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339),
+			w.says(a, now))
 	}
 	return e
 }
@@ -231,7 +236,8 @@ func (e LeaseRenewed) apply(a *Account) error {
 	case !ok:
 		return Errorf(Invalid, "the lease is not known to account %s any more; read a new password", a.ID)
 	case cur == nil || l.Version != cur.Number:
-		return Errorf(Invalid, "version %d of account %s is not its current one any more, so its lease cannot be renewed; read a new password", l.Version, a.ID)
+		return Errorf(Invalid, "version %d of account %s is not its current one any more, so its lease cannot be renewed; read a new password",
+			l.Version, a.ID)
 	case a.Pending != nil || a.Due != nil && a.Due.Reason.ForbidsReading():
 		return Errorf(Invalid, "account %s is being rotated, so its lease cannot be renewed; read a new password", a.ID)
 	}
@@ -241,7 +247,8 @@ func (e LeaseRenewed) apply(a *Account) error {
 		maxTTL = left // Vault has issued the lease by a clock that was ahead: its cap cannot bind, and need not
 	}
 	if left <= 0 || maxTTL <= 0 {
-		return Errorf(Invalid, "version %d of account %s has reached its max_ttl, so its lease cannot be renewed; read a new password", l.Version, a.ID)
+		return Errorf(Invalid, "version %d of account %s has reached its max_ttl, so its lease cannot be renewed; read a new password", l.Version,
+			a.ID)
 	}
 	ttl := min(a.Settings.TTL, left)
 	if l.TTL > 0 {
@@ -357,7 +364,8 @@ func (a *Account) CheckSettled() error {
 	case len(a.OldUnresolved) > 0:
 		return Errorf(Conflict, "account %s has an earlier reset whose outcome is not settled yet; wait, see: %s", a.ID, a.inspectHint())
 	case a.candidatesHere() > 0:
-		return Errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s", a.ID, a.inspectHint())
+		return Errorf(Conflict, "account %s has passwords that the server may have from failed resets; wait for a successful rotation, see: %s",
+			a.ID, a.inspectHint())
 	}
 	return nil
 }
@@ -375,7 +383,8 @@ func (e PasswordRecorded) apply(a *Account) error {
 	if err := a.CheckSettled(); err != nil {
 		return err
 	}
-	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Verified: true, Disclosed: e.At, Roles: RoleSet(a.Owner())}
+	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Verified: true, Disclosed: e.At,
+		Roles: RoleSet(a.Owner())}
 	if a.Settings.Mode == Leased {
 		v.Until = e.At.Add(a.Settings.MaxTTL)
 	}

@@ -34,7 +34,8 @@ func TestRule11Reads(t *testing.T) {
 		}},
 		{"with under a tenth of ttl left it is not given out", readAgo(10*time.Minute - 11*time.Second), read, NotReadable, nil},
 		{"with a tenth left it is", readAgo(10*time.Minute - 12*time.Second), read, nil, nil},
-		{"with a short ttl a whole second must be left", both(func(a *Account) { a.Settings.TTL = 5 * time.Second }, readAgo(10*time.Minute-900*time.Millisecond)), read, NotReadable, nil},
+		{"with a short ttl a whole second must be left", both(func(a *Account) { a.Settings.TTL = 5 * time.Second },
+			readAgo(10*time.Minute-900*time.Millisecond)), read, NotReadable, nil},
 		{"not with a pending", rotating(), read, NotReadable, nil},
 		{"not while due for a reason that forbids it", due(DueDeadline), read, NotReadable, nil},
 		{"while due for another reason", due(DueManual), read, nil, nil},
@@ -44,8 +45,10 @@ func TestRule11Reads(t *testing.T) {
 		{"exclusive: not while any version's lease lives", both(exclusive, holding("old", 1, time.Minute), second), read, Conflict, nil},
 		{"exclusive: freely otherwise", exclusive, read, nil, nil},
 		{"rotate_on_read: not within the cooldown", rotatedOnRead(-59 * time.Minute), read, ErrNoChange, nil},
-		{"rotate_on_read: after it", rotatedOnRead(-time.Hour), read, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRead) }},
-		{"rotate_on_read: a reset to come speaks of a clock that was set back", rotatedOnRead(24 * time.Hour), read, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRead) }},
+		{"rotate_on_read: after it", rotatedOnRead(-time.Hour), read, nil,
+			func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRead) }},
+		{"rotate_on_read: a reset to come speaks of a clock that was set back", rotatedOnRead(24 * time.Hour), read, nil,
+			func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRead) }},
 		{"12: at most maxLeases live nonces", func(a *Account) {
 			for i := range maxLeases {
 				holding(fmt.Sprint(i), 1, time.Minute)(a)
@@ -55,7 +58,8 @@ func TestRule11Reads(t *testing.T) {
 			is(t, "disclosed", a.Current().Disclosed, t0)
 			is(t, "leases", len(a.Leases), 0)
 		}},
-		{"static: a further read changes nothing", both(func(a *Account) { a.Settings = staticSettings() }, readAgo(time.Hour)), read, ErrNoChange, nil},
+		{"static: a further read changes nothing", both(func(a *Account) { a.Settings = staticSettings() }, readAgo(time.Hour)), read,
+			ErrNoChange, nil},
 	})
 }
 
@@ -71,11 +75,13 @@ func TestWhatAReaderIsTold(t *testing.T) {
 		in   time.Duration
 	}{
 		{"due", due(DueRevoked), "", retryInterval},
-		{"due, the window is shut", both(nightly, due(DueRevoked)), "which the rotation window allows from 2026-03-02T03:00:00Z on", 15 * time.Hour},
+		{"due, the window is shut", both(nightly, due(DueRevoked)), "which the rotation window allows from 2026-03-02T03:00:00Z on",
+			15 * time.Hour},
 		{"due, an operator has overridden it", both(nightly, due(DueRevoked), forced), "", retryInterval},
 		{"due, too soon after the last reset", both(spaced, due(DueRevoked)), "which min_reset_interval allows in 50m0s", 50 * time.Minute},
 		{"rotating", both(nightly, rotating(acknowledged("a", "op"))), "", retryInterval},
-		{"rotating, the next try waits", both(nightly, rotating(sent("a"))), "the rotation window allows the next try from 2026-03-02T03:00:00Z on", 15 * time.Hour},
+		{"rotating, the next try waits", both(nightly, rotating(sent("a"))),
+			"the rotation window allows the next try from 2026-03-02T03:00:00Z on", 15 * time.Hour},
 		{"rotating, an operator has overridden it", both(nightly, rotating(sent("a")), forced), "", retryInterval},
 	} {
 		a := leasedAccount()
@@ -123,46 +129,55 @@ func TestRule12Renewals(t *testing.T) {
 
 func TestRule12Deadlines(t *testing.T) {
 	runTransitions(t, []transitionCase{
-		{"a lease that Vault lost ends after its slack, and the account is due", both(readAgo(time.Minute), holding("n", 1, -Slack)), LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "leases", len(a.Leases), 0)
-			is(t, "reason", a.Due.Reason, DueDeadline)
-		}},
+		{"a lease that Vault lost ends after its slack, and the account is due", both(readAgo(time.Minute), holding("n", 1, -Slack)),
+			LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "leases", len(a.Leases), 0)
+				is(t, "reason", a.Due.Reason, DueDeadline)
+			}},
 		{"not before", both(readAgo(time.Minute), holding("n", 1, -Slack+time.Nanosecond)), LeasesExpired{t0}, ErrNoChange, nil},
-		{"a version ends after max_ttl and slack, whatever leases live", both(readAgo(12*time.Minute), holding("n", 1, time.Minute)), LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "leases", len(a.Leases), 1)
-			is(t, "reason", a.Due.Reason, DueDeadline)
-		}},
+		{"a version ends after max_ttl and slack, whatever leases live", both(readAgo(12*time.Minute), holding("n", 1, time.Minute)),
+			LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "leases", len(a.Leases), 1)
+				is(t, "reason", a.Due.Reason, DueDeadline)
+			}},
 		{"not before", readAgo(12*time.Minute - time.Nanosecond), LeasesExpired{t0}, ErrNoChange, nil},
 		{"an account that is due already stays so", both(readAgo(time.Hour), due(DueRevoked)), LeasesExpired{t0}, ErrNoChange, nil},
-		{"a lost lease of an older version ends quietly", both(holding("n", 1, -Slack), second), LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "leases", len(a.Leases), 0)
-			is(t, "due", a.Due, nil)
-		}},
+		{"a lost lease of an older version ends quietly", both(holding("n", 1, -Slack), second), LeasesExpired{t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "leases", len(a.Leases), 0)
+				is(t, "due", a.Due, nil)
+			}},
 	})
 }
 
 func TestRule13Revocations(t *testing.T) {
 	runTransitions(t, []transitionCase{
-		{"the last lease of the current version makes the account due", both(readAgo(time.Minute), holding("n", 1, time.Minute)), LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "leases", len(a.Leases), 0)
-			is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
-		}},
-		{"another one of it does not", both(holding("n", 1, time.Minute), holding("m", 1, time.Minute)), LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "leases", len(a.Leases), 1)
-			is(t, "due", a.Due, nil)
-		}},
-		{"one of an older version does not", both(holding("n", 1, time.Minute), second), LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
-		{"a lease of an older version does not keep the current one", both(holding("old", 1, time.Minute), second, holding("n", 2, time.Minute)), LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "reason", a.Due.Reason, DueRevoked)
-		}},
+		{"the last lease of the current version makes the account due", both(readAgo(time.Minute), holding("n", 1, time.Minute)),
+			LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "leases", len(a.Leases), 0)
+				is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
+			}},
+		{"another one of it does not", both(holding("n", 1, time.Minute), holding("m", 1, time.Minute)), LeaseRevoked{"n", t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "leases", len(a.Leases), 1)
+				is(t, "due", a.Due, nil)
+			}},
+		{"one of an older version does not", both(holding("n", 1, time.Minute), second), LeaseRevoked{"n", t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
+		{"a lease of an older version does not keep the current one", both(holding("old", 1, time.Minute), second, holding("n", 2, time.Minute)),
+			LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "reason", a.Due.Reason, DueRevoked)
+			}},
 		{"an unknown nonce changes nothing", holding("n", 1, time.Minute), LeaseRevoked{"m", t0}, ErrNoChange, nil},
-		{"during a rotation too", both(rotating(sent("a")), holding("n", 1, time.Minute)), LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "leases", len(a.Leases), 0)
-			is(t, "pending", a.Pending.Password, "two")
-		}},
-		{"it turns a reason that allows reading into one that does not", both(due(DueManual), holding("n", 1, time.Minute)), LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "reason", a.Due.Reason, DueRevoked)
-		}},
+		{"during a rotation too", both(rotating(sent("a")), holding("n", 1, time.Minute)), LeaseRevoked{"n", t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "leases", len(a.Leases), 0)
+				is(t, "pending", a.Pending.Password, "two")
+			}},
+		{"it turns a reason that allows reading into one that does not", both(due(DueManual), holding("n", 1, time.Minute)),
+			LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "reason", a.Due.Reason, DueRevoked)
+			}},
 	})
 }
 
@@ -170,14 +185,17 @@ func TestRule14Corrections(t *testing.T) {
 	imported := PasswordRecorded{Password: "by hand", Source: FromImport, MakeDue: true, At: t0}
 	runTransitions(t, []transitionCase{
 		{"a new, disclosed version, and due", nil, imported, nil, func(t *testing.T, a *Account) {
-			is(t, "version", *a.Current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Verified: true, Disclosed: t0, Until: t0.Add(10 * time.Minute), Roles: "web"})
+			is(t, "version", *a.Current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Verified: true, Disclosed: t0,
+				Until: t0.Add(10 * time.Minute), Roles: "web"})
 			is(t, "due", *a.Due, Due{Since: t0, Reason: DueImport})
 		}},
-		{"not due on the operator's word", nil, PasswordRecorded{Password: "by hand", Source: FromImport, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
+		{"not due on the operator's word", nil, PasswordRecorded{Password: "by hand", Source: FromImport, At: t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
 		{"not while a pending exists", rotating(), imported, Conflict, nil},
 		{"not while old_unresolved is set", func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }, imported, Conflict, nil},
 		{"not while candidates exist", func(a *Account) { a.Candidates = []Candidate{{Password: "x"}} }, imported, Conflict, nil},
-		{"an instance that was gone is back", func(a *Account) { a.Gone = t0 }, imported, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
+		{"an instance that was gone is back", func(a *Account) { a.Gone = t0 }, imported, nil,
+			func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
 	})
 }
 

@@ -53,12 +53,12 @@
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
 //     also while nonces do.
 //  15. Binding is create-if-absent under one lock, unique over provider, instance and user among the
-//     connections to the cloud's own hosts, and among those that name the same hosts themselves. The account carries what its rotation needs. An
-//     instance that is terminated, or that the cloud does not know twice in a row, retires the account,
-//     and its leases still end. A first or scheduled rotation that has not begun when the account loses
-//     its role is not made: only the role's readers had use for it. One that has been retired for as long
-//     as its connection says is deleted as by an operator, if it has no role, no lease, nothing open and no
-//     password of a place that is not believed, once the cloud has said again that there is no such server.
+//     connections to the cloud's own hosts, and among those that name the same hosts themselves. The account
+//     carries what its rotation needs. An instance that is terminated, or that two looks miss which are five
+//     minutes or more apart, retires the account, and its leases still end. A first or scheduled rotation that
+//     has not begun when the account loses its role is not made: only the role's readers had use for it. One
+//     that has been retired for as long as its connection says is deleted as by an operator, if it has no role,
+//     no lease, nothing open and no password of a place that is not believed, once the cloud has said again that there is no such server.
 //  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
 //     the batch (id and value), which is written there first and copied to each account before it is
 //     sent. The members queue like any account, with the group's record as the source of their value;

@@ -174,7 +174,8 @@ func (a *Account) CheckMemberReadable(g *Account, now time.Time) error {
 		return nil
 	case !a.LeftOut.IsZero():
 		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.backsOff(now).Sub(now)), Poll: RolloutInterval, Message: hint.Textf(
-			"account %s does not have the password of role %s and is left out since %s: %s", a.ID, g.Role, a.LeftOut.UTC().Format(time.RFC3339), a.WhyLeftOut())}
+			"account %s does not have the password of role %s and is left out since %s: %s", a.ID, g.Role, a.LeftOut.UTC().Format(time.RFC3339),
+			a.WhyLeftOut())}
 	case a.WaitsToJoin(g):
 		return g.waitsForNext(a, now)
 	}

@@ -16,7 +16,8 @@ func owned(owner string, n int, left time.Duration) func(*Account) {
 			a.Leases = map[string]Lease{}
 		}
 		for i := range n {
-			a.Leases[fmt.Sprint(owner, i, left)] = Lease{Version: 1, Issued: t0.Add(-time.Minute), Expires: t0.Add(left + time.Duration(i)*time.Second), Owner: owner}
+			a.Leases[fmt.Sprint(owner, i, left)] = Lease{Version: 1, Issued: t0.Add(-time.Minute),
+				Expires: t0.Add(left + time.Duration(i)*time.Second), Owner: owner}
 		}
 	}
 }
@@ -85,7 +86,8 @@ func TestALeaseThatNobodyWasGivenIsTakenBack(t *testing.T) {
 		{"several are taken back", both(granted, other, after(LeaseWithdrawn{"n", t0})), LeaseWithdrawn{"m", t0}, nil, undisclosed},
 		{"somebody had one that has ended", both(granted, other, after(LeaseRevoked{"m", t0})), LeaseWithdrawn{"n", t0}, nil, due},
 		{"somebody was given it before", both(granted, readAgo(time.Hour)), LeaseWithdrawn{"n", t0}, nil, due},
-		{"an operator has recorded the version", both(granted, func(a *Account) { a.Versions[0].Created = issued }), LeaseWithdrawn{"n", t0}, nil, due},
+		{"an operator has recorded the version", both(granted, func(a *Account) { a.Versions[0].Created = issued }), LeaseWithdrawn{"n", t0}, nil,
+			due},
 		{"a version that is not current any more", both(granted, second), LeaseWithdrawn{"n", t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "leases", len(a.Leases), 0)
 			is(t, "due", a.Due, nil)
@@ -130,13 +132,14 @@ func TestAnOperatorsRotationEndsTheLeasesOfOlderVersions(t *testing.T) {
 	forced := func(a *Account) { a.Due.Forced = true }
 	lost := holding("lost", 1, 24*time.Hour)
 	runTransitions(t, []transitionCase{
-		{"that an operator has asked for", both(exclusive, lost, rotating(acknowledged("a", "op")), forced), rotated, nil, func(t *testing.T, a *Account) {
-			is(t, "version", a.Current().Number, 2)
-			is(t, "leases", len(a.Leases), 0)
-			if err := a.CheckNotCheckedOut(t0); err != nil {
-				t.Error(err)
-			}
-		}},
+		{"that an operator has asked for", both(exclusive, lost, rotating(acknowledged("a", "op")), forced), rotated, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "version", a.Current().Number, 2)
+				is(t, "leases", len(a.Leases), 0)
+				if err := a.CheckNotCheckedOut(t0); err != nil {
+					t.Error(err)
+				}
+			}},
 		{"that nobody has asked for", both(exclusive, lost, rotating(acknowledged("a", "op"))), rotated, nil, func(t *testing.T, a *Account) {
 			is(t, "leases", len(a.Leases), 1)
 		}},
@@ -166,7 +169,8 @@ func TestWhenAnExclusiveLeaseEndsAtTheLatest(t *testing.T) {
 		a := leasedAccount()
 		both(exclusive, c.from)(a)
 		err := a.CheckNotCheckedOut(t0)
-		if err == nil || !strings.Contains(err.Error(), "until "+t0.Add(c.want).Format(time.RFC3339)+" at the latest") || !strings.Contains(err.Error(), "rotate-role/web") {
+		if err == nil || !strings.Contains(err.Error(), "until "+t0.Add(c.want).Format(time.RFC3339)+" at the latest") ||
+			!strings.Contains(err.Error(), "rotate-role/web") {
 			t.Errorf("%s: %v, want %s", c.name, err, t0.Add(c.want))
 		}
 	}

@@ -66,7 +66,8 @@ func (a *Account) checkMoved() error {
 		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: hint.Textf(
 			"account %s came from another role, whose readers know its password, and is to be rotated first", a.ID)}
 	}
-	return Errorf(Conflict, "the password of account %s was given to readers of role %s, and role %s cannot have another one set: change it inside the server, then record it: %s",
+	return Errorf(Conflict, "the password of account %s was given to readers of role %s, and role %s cannot have another one set: change "+
+		"it inside the server, then record it: %s",
 		a.ID, strings.Join(others, " and "), a.Role, a.ImportHint())
 }
 

@@ -7,7 +7,8 @@ import (
 
 // WhyNoInitialPassword names the causes and the ways out.
 func (a *Account) WhyNoInitialPassword(provider cloud.Provider) hint.Text {
-	causes := "the image makes no password (Linux, or a Windows image without the cloud's agent), or the instance was launched without an RSA key pair"
+	causes := "the image makes no password (Linux, or a Windows image without the cloud's agent), or the instance was launched without an " +
+		"RSA key pair"
 	if e, ok := provider.(cloud.InitialPasswordExplainer); ok {
 		causes = e.WhyNoInitialPassword()
 	}

@@ -216,7 +216,8 @@ func (a *Account) failed(i int, b Backoff) {
 func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
 	a.closeAttempt(attempt)
-	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.Believes(p.Place), Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
+	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.Believes(p.Place),
+		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
 	if a.Due != nil && a.Due.Forced {
 		a.endOlderLeases()
 	}

@@ -133,7 +133,8 @@ type PlaceChanged struct {
 
 // Changes reports whether there is anything to note.
 func (e PlaceChanged) Changes(a *Account) bool {
-	return a.Place == "" && e.Place != "" || !e.Place.Same(a.Place) || e.Place.tells(a.Place) || e.Doubted != a.Doubted || e.Trusted && !a.trusts(e.Place)
+	return a.Place == "" && e.Place != "" || !e.Place.Same(a.Place) || e.Place.tells(a.Place) || e.Doubted != a.Doubted || e.Trusted &&
+		!a.trusts(e.Place)
 }
 
 func (e PlaceChanged) apply(a *Account) error {
@@ -325,7 +326,8 @@ func (a *Account) NoRoomForValue() bool {
 
 // TooManyPlaces is what a crowded account says.
 func (a *Account) TooManyPlaces() error {
-	return Errorf(Conflict, "account %s keeps passwords of %d places to which its connection has led, the most that it may, and is not rotated at another one; forget places that do not exist any more: %s",
+	return Errorf(Conflict, "account %s keeps passwords of %d places to which its connection has led, the most that it may, and is not "+
+		"rotated at another one; forget places that do not exist any more: %s",
 		a.ID, len(a.Places()), a.placeHint())
 }
 
@@ -361,7 +363,8 @@ func (e PlaceForgotten) apply(a *Account) error {
 func (a *Account) whyElsewhere() hint.Text {
 	out := hint.Plain("; it is rotated there")
 	if !a.Settings.CanReset {
-		out = hint.Textf(", and nothing can set another one there. If the server has an older version: %s; or record what it has: %s", a.VersionsHint(), a.ImportHint())
+		out = hint.Textf(", and nothing can set another one there. If the server has an older version: %s; or record what it has: %s",
+			a.VersionsHint(), a.ImportHint())
 	}
 	return hint.Textf("the current version of account %s is not that of the place to which connection %s leads now%s", a.ID, a.Connection, out)
 }
@@ -412,6 +415,7 @@ func (a *Account) PlaceViews() []PlaceView {
 // NotProvenError is what an account answers that would have to believe the connection's place.
 func (a *Account) NotProvenError() error {
 	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: hint.Textf(
-		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: what it says about existing servers is not believed. See: %s",
+		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: "+
+			"what it says about existing servers is not believed. See: %s",
 		a.Connection, a.ID, a.placeHint())}
 }

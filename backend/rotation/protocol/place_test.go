@@ -43,20 +43,28 @@ func TestRule18Places(t *testing.T) {
 		a.Candidates = []Candidate{{Password: "here", Place: genuine}, {Password: "there", Place: lying}}
 	}
 	runTransitions(t, []transitionCase{
-		{"pending is not sent again where the connection leads now", both(rotating(sentTo(genuine, "a")), placed(genuine), led(lying)), AttemptRepeated{sentTo(lying, "b")}, ErrStale, nil},
-		{"nor is one whose attempts are all refused: the value is made for a place", both(refusedAll, led(lying)), AttemptRepeated{sentTo(lying, "b")}, ErrStale, nil},
-		{"nor is an attempt recorded for a place that the connection has left", both(refusedAll, led(lying)), AttemptRepeated{sentTo(genuine, "b")}, ErrStale, nil},
-		{"nor a new value", both(due(DueRevoked), placed(genuine), led(lying)), RotationStarted{Password: "two", Attempt: sentTo(genuine, "b")}, ErrStale, nil},
-		{"what another place says of an attempt closes nothing", both(atReal, led(lying)), OperationObserved{Record: success, At: t0, Place: lying}, ErrNoChange, nil},
-		{"nor that it was overwritten", both(atReal, led(lying)), OperationObserved{Record: cloud.ResetRecord{OperationID: "other"}, GraceOver: true, At: t0, Place: lying}, ErrNoChange, nil},
-		{"an answer of its own place that comes late still counts", both(atReal, led(lying)), OperationObserved{Record: success, At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) {
-			is(t, "current", a.Current().Password, "two")
-			is(t, "its place", a.Current().Place, genuine)
-		}},
-		{"a confirmation drops the candidates of its place only", both(atReal, candidates), OperationObserved{Record: success, At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) {
-			is(t, "candidates", len(a.Candidates), 1)
-			is(t, "candidate", a.Candidates[0].Password, "there")
-		}},
+		{"pending is not sent again where the connection leads now", both(rotating(sentTo(genuine, "a")), placed(genuine), led(lying)),
+			AttemptRepeated{sentTo(lying, "b")}, ErrStale, nil},
+		{"nor is one whose attempts are all refused: the value is made for a place", both(refusedAll, led(lying)),
+			AttemptRepeated{sentTo(lying, "b")}, ErrStale, nil},
+		{"nor is an attempt recorded for a place that the connection has left", both(refusedAll, led(lying)),
+			AttemptRepeated{sentTo(genuine, "b")}, ErrStale, nil},
+		{"nor a new value", both(due(DueRevoked), placed(genuine), led(lying)), RotationStarted{Password: "two", Attempt: sentTo(genuine, "b")},
+			ErrStale, nil},
+		{"what another place says of an attempt closes nothing", both(atReal, led(lying)),
+			OperationObserved{Record: success, At: t0, Place: lying}, ErrNoChange, nil},
+		{"nor that it was overwritten", both(atReal, led(lying)), OperationObserved{Record: cloud.ResetRecord{OperationID: "other"},
+			GraceOver: true, At: t0, Place: lying}, ErrNoChange, nil},
+		{"an answer of its own place that comes late still counts", both(atReal, led(lying)),
+			OperationObserved{Record: success, At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) {
+				is(t, "current", a.Current().Password, "two")
+				is(t, "its place", a.Current().Place, genuine)
+			}},
+		{"a confirmation drops the candidates of its place only", both(atReal, candidates),
+			OperationObserved{Record: success, At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) {
+				is(t, "candidates", len(a.Candidates), 1)
+				is(t, "candidate", a.Candidates[0].Password, "there")
+			}},
 		{"the version of another place is kept whatever max_versions says", both(due(DueManual), placed(genuine), led(lying), func(a *Account) {
 			a.Settings.MaxVersions = 1
 			a.Pending = &Pending{Password: "two", Place: lying, Attempts: []Attempt{sentTo(lying, "x")}}
@@ -77,32 +85,42 @@ func TestRule18Places(t *testing.T) {
 			is(t, "the other's", a.Versions[0].Password, "two")
 			is(t, "current", a.Current().Password, "three")
 		}},
-		{"a new value waits for the attempts of the old place", both(rotating(sentTo(genuine, "a")), placed(genuine), led(lying)), RotationStarted{Password: "three", Attempt: sentTo(lying, "b")}, ErrStale, nil},
-		{"a change of the place is a barrier", both(rotating(sentTo(genuine, "a")), placed(genuine)), PlaceChanged{Place: lying, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "barriers", len(a.OldUnresolved), 1)
-			is(t, "is one", a.OldUnresolved[0].IsFence, true)
-			is(t, "its window", a.OldUnresolved[0].Window, 2*time.Minute)
-		}},
-		{"also for what only the settle window closed", both(placed(genuine), func(a *Account) { a.ClosedByTimeout, a.TimeoutFence = true, time.Hour }), PlaceChanged{Place: lying, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "its window", a.OldUnresolved[0].Window, time.Hour)
-			is(t, "loose", a.ClosedByTimeout, false)
-		}},
-		{"an account at rest has nothing to wait for", placed(genuine), PlaceChanged{Place: lying, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
-		{"once all is closed pending becomes a candidate of its place, and the next value is new", both(rotating(), placed(genuine), func(a *Account) { a.Pending.Uncertain = true }, led(lying)),
+		{"a new value waits for the attempts of the old place", both(rotating(sentTo(genuine, "a")), placed(genuine), led(lying)),
+			RotationStarted{Password: "three", Attempt: sentTo(lying, "b")}, ErrStale, nil},
+		{"a change of the place is a barrier", both(rotating(sentTo(genuine, "a")), placed(genuine)), PlaceChanged{Place: lying, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "barriers", len(a.OldUnresolved), 1)
+				is(t, "is one", a.OldUnresolved[0].IsFence, true)
+				is(t, "its window", a.OldUnresolved[0].Window, 2*time.Minute)
+			}},
+		{"also for what only the settle window closed",
+			both(placed(genuine), func(a *Account) { a.ClosedByTimeout, a.TimeoutFence = true, time.Hour }), PlaceChanged{Place: lying, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "its window", a.OldUnresolved[0].Window, time.Hour)
+				is(t, "loose", a.ClosedByTimeout, false)
+			}},
+		{"an account at rest has nothing to wait for", placed(genuine), PlaceChanged{Place: lying, At: t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
+		{"once all is closed pending becomes a candidate of its place, and the next value is new",
+			both(rotating(), placed(genuine), func(a *Account) { a.Pending.Uncertain = true }, led(lying)),
 			RotationStarted{Password: "three", Attempt: sentTo(lying, "b")}, nil, func(t *testing.T, a *Account) {
 				is(t, "candidate", a.Candidates[0], Candidate{Password: "two", Created: t0, Place: genuine})
 				is(t, "pending", a.Pending.Password, "three")
 				is(t, "its place", a.Pending.Place, lying)
 			}},
-		{"one that was certainly refused is forgotten", both(refusedAll, led(lying)), RotationStarted{Password: "three", Attempt: sentTo(lying, "b")}, nil, func(t *testing.T, a *Account) { is(t, "candidates", len(a.Candidates), 0) }},
-		{"if the place comes back pending goes on", both(atReal, led(lying), led(genuine)), OperationObserved{Record: success, At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) {
-			is(t, "current", a.Current().Password, "two")
-			is(t, "old_unresolved", len(a.OldUnresolved), 0)
-		}},
-		{"and is sent again at once", both(rotating(sentTo(genuine, "a")), placed(genuine), led(lying), led(genuine)), AttemptRepeated{sentTo(genuine, "b")}, nil, func(t *testing.T, a *Account) {
-			is(t, "open attempts", len(a.Pending.Attempts), 2)
-			is(t, "loose", a.ClosedByTimeout, true)
-		}},
+		{"one that was certainly refused is forgotten", both(refusedAll, led(lying)),
+			RotationStarted{Password: "three", Attempt: sentTo(lying, "b")}, nil,
+			func(t *testing.T, a *Account) { is(t, "candidates", len(a.Candidates), 0) }},
+		{"if the place comes back pending goes on", both(atReal, led(lying), led(genuine)),
+			OperationObserved{Record: success, At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) {
+				is(t, "current", a.Current().Password, "two")
+				is(t, "old_unresolved", len(a.OldUnresolved), 0)
+			}},
+		{"and is sent again at once", both(rotating(sentTo(genuine, "a")), placed(genuine), led(lying), led(genuine)),
+			AttemptRepeated{sentTo(genuine, "b")}, nil, func(t *testing.T, a *Account) {
+				is(t, "open attempts", len(a.Pending.Attempts), 2)
+				is(t, "loose", a.ClosedByTimeout, true)
+			}},
 		{"a barrier of another method stays", both(rotating(sentTo(genuine, "a")), placed(genuine), func(a *Account) {
 			a.OldUnresolved = []Attempt{{ID: "barrier/api/x", IsFence: true, Place: genuine, Method: "api"}}
 		}, led(lying), led(genuine)), AttemptRepeated{sentTo(genuine, "b")}, ErrStale, nil},
@@ -113,9 +131,11 @@ func TestRule18Places(t *testing.T) {
 			is(t, "due", a.Due.Reason, DuePlace)
 			is(t, "readable", wanted(a.CheckReadable(t0), NotReadable), true)
 		}},
-		{"where it has a candidate of its own too", both(placed(genuine), func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: lying}} }), PlaceChanged{Place: lying, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "due", a.Due.Reason, DuePlace)
-		}},
+		{"where it has a candidate of its own too",
+			both(placed(genuine), func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: lying}} }),
+			PlaceChanged{Place: lying, At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "due", a.Due.Reason, DuePlace)
+			}},
 		{"where it has none another's is readable", placed(genuine), PlaceChanged{Place: lying, At: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "due", a.Due, nil)
 			is(t, "elsewhere", a.CurrentElsewhere(), true)
@@ -133,16 +153,21 @@ func TestRule18Places(t *testing.T) {
 			is(t, "due", a.Due, nil)
 			is(t, "readable", wanted(a.CheckReadable(t0), NotReadable), true)
 		}},
-		{"candidates of another place forbid no import", both(placed(genuine), func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: lying}} }), PasswordRecorded{Password: "two", Source: FromImport, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "place", a.Current().Place, genuine)
-			is(t, "candidates", len(a.Candidates), 1)
-		}},
-		{"those of this one do", both(placed(genuine), func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: genuine}} }), PasswordRecorded{Password: "two", Source: FromImport, At: t0}, Conflict, nil},
-		{"what may no longer be remembered is not begun", both(due(DueManual), placed(genuine), crowd(maxPlaces-1), led(lying)), RotationStarted{Password: "two", Attempt: sentTo(lying, "b")}, Conflict, nil},
-		{"an operator forgets a place", both(placed(genuine), crowd(3)), PlaceForgotten{Place: numbered(1), At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "places", len(a.Places()), 3)
-			is(t, "candidates", len(a.Candidates), 2)
-		}},
+		{"candidates of another place forbid no import",
+			both(placed(genuine), func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: lying}} }),
+			PasswordRecorded{Password: "two", Source: FromImport, At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "place", a.Current().Place, genuine)
+				is(t, "candidates", len(a.Candidates), 1)
+			}},
+		{"those of this one do", both(placed(genuine), func(a *Account) { a.Candidates = []Candidate{{Password: "x", Place: genuine}} }),
+			PasswordRecorded{Password: "two", Source: FromImport, At: t0}, Conflict, nil},
+		{"what may no longer be remembered is not begun", both(due(DueManual), placed(genuine), crowd(maxPlaces-1), led(lying)),
+			RotationStarted{Password: "two", Attempt: sentTo(lying, "b")}, Conflict, nil},
+		{"an operator forgets a place", both(placed(genuine), crowd(3)), PlaceForgotten{Place: numbered(1), At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "places", len(a.Places()), 3)
+				is(t, "candidates", len(a.Candidates), 2)
+			}},
 		{"not the one where the connection is", placed(genuine), PlaceForgotten{Place: genuine, At: t0}, Conflict, nil},
 	})
 }
@@ -165,20 +190,29 @@ func TestWhatANewPlaceSaysOfExistingServersIsNotBelieved(t *testing.T) {
 	runTransitions(t, []transitionCase{
 		{"that one is gone", both(placed(genuine), led(lying)), InstanceGone{At: t0, Place: lying}, ErrNoChange, nil},
 		{"which the old place said before the change", both(placed(genuine), led(lying)), InstanceGone{At: t0, Place: genuine}, ErrNoChange, nil},
-		{"which initial password it has", both(fresh, placed(genuine), led(lying)), InitialPasswordRead{Password: "x", At: t0, Place: lying}, ErrStale, nil},
+		{"which initial password it has", both(fresh, placed(genuine), led(lying)), InitialPasswordRead{Password: "x", At: t0, Place: lying},
+			ErrStale, nil},
 		{"that the cloud's copy is cleared", both(placed(genuine), led(lying)), InitialPasswordCleared{At: t0, Place: lying}, ErrStale, nil},
 		{"its addresses", both(placed(genuine), led(lying)), InstanceDescribed{facts}, ErrNoChange, nil},
-		{"nor when the role is written", both(placed(genuine), led(lying)), RoleBound{Role: "web", Settings: leasedSettings(), Facts: facts, At: t0}, ErrNoChange, nil},
-		{"the place at which it was made is believed", placed(genuine), InstanceGone{At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
-		{"one that comes back is", both(placed(genuine), led(lying), led(genuine)), InstanceGone{At: t0, Place: genuine}, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
-		{"one that is proven to be the same account is", both(placed(proven("a")), led(proven("b"))), InstanceGone{At: t0, Place: proven("b")}, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
-		{"one that only says so is not", both(placed(proven("a")), led(PlaceOf([]string{"b"}, "100", false))), InstanceGone{At: t0, Place: PlaceOf([]string{"b"}, "100", false)}, ErrNoChange, nil},
-		{"another account at the same hosts is not", both(placed(proven("a")), led(PlaceOf([]string{"a"}, "200", true))), InstanceGone{At: t0, Place: PlaceOf([]string{"a"}, "200", true)}, ErrNoChange, nil},
-		{"credentials that may be another account's are not", both(placed(genuine), func(a *Account) { a.Doubted = true }), InstanceGone{At: t0, Place: genuine}, ErrNoChange, nil},
-		{"an operator's word is believed", both(placed(genuine), led(lying)), PlaceChanged{Place: lying, Trusted: true, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "believed", a.Believed(), true)
-			is(t, "the old place too", a.Believes(genuine), true)
-		}},
+		{"nor when the role is written", both(placed(genuine), led(lying)), RoleBound{Role: "web", Settings: leasedSettings(), Facts: facts,
+			At: t0}, ErrNoChange, nil},
+		{"the place at which it was made is believed", placed(genuine), InstanceGone{At: t0, Place: genuine}, nil,
+			func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
+		{"one that comes back is", both(placed(genuine), led(lying), led(genuine)), InstanceGone{At: t0, Place: genuine}, nil,
+			func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
+		{"one that is proven to be the same account is", both(placed(proven("a")), led(proven("b"))), InstanceGone{At: t0, Place: proven("b")},
+			nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
+		{"one that only says so is not", both(placed(proven("a")), led(PlaceOf([]string{"b"}, "100", false))),
+			InstanceGone{At: t0, Place: PlaceOf([]string{"b"}, "100", false)}, ErrNoChange, nil},
+		{"another account at the same hosts is not", both(placed(proven("a")), led(PlaceOf([]string{"a"}, "200", true))),
+			InstanceGone{At: t0, Place: PlaceOf([]string{"a"}, "200", true)}, ErrNoChange, nil},
+		{"credentials that may be another account's are not", both(placed(genuine), func(a *Account) { a.Doubted = true }),
+			InstanceGone{At: t0, Place: genuine}, ErrNoChange, nil},
+		{"an operator's word is believed", both(placed(genuine), led(lying)), PlaceChanged{Place: lying, Trusted: true, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "believed", a.Believed(), true)
+				is(t, "the old place too", a.Believes(genuine), true)
+			}},
 	})
 }
 

@@ -107,7 +107,8 @@ func second(a *Account) {
 func exclusive(a *Account) { a.Settings.Checkout = Exclusive }
 
 func leasedSettings() Settings {
-	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10, CanReset: true}
+	return Settings{Mode: Leased, Source: FromReset, Checkout: Shared, TTL: 2 * time.Minute, MaxTTL: 10 * time.Minute, MaxVersions: 10,
+		CanReset: true}
 }
 
 func with(s Settings, change func(*Settings)) Settings {

@@ -12,23 +12,28 @@ import (
 
 func TestRules1To3RecordingAttempts(t *testing.T) {
 	runTransitions(t, []transitionCase{
-		{"1: pending and its first attempt are one change", due(DueRevoked), RotationStarted{Password: "two", Attempt: sent("a")}, nil, func(t *testing.T, a *Account) {
-			is(t, "pending", a.Pending.Password, "two")
-			is(t, "open attempts", len(a.Pending.Attempts), 1)
-			is(t, "tried", a.Pending.Tried, 1)
-			is(t, "last reset", a.LastReset, t0)
-			is(t, "reason", a.Due.Reason, DueRevoked)
-		}},
+		{"1: pending and its first attempt are one change", due(DueRevoked), RotationStarted{Password: "two", Attempt: sent("a")}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "pending", a.Pending.Password, "two")
+				is(t, "open attempts", len(a.Pending.Attempts), 1)
+				is(t, "tried", a.Pending.Tried, 1)
+				is(t, "last reset", a.LastReset, t0)
+				is(t, "reason", a.Due.Reason, DueRevoked)
+			}},
 		{"2: nothing is begun that is not due", nil, RotationStarted{Password: "two", Attempt: sent("a")}, ErrStale, nil},
-		{"2: nothing is begun on an instance that is gone", both(due(DueRevoked), func(a *Account) { a.Gone = t0 }), RotationStarted{Password: "two", Attempt: sent("a")}, ErrStale, nil},
+		{"2: nothing is begun on an instance that is gone", both(due(DueRevoked), func(a *Account) { a.Gone = t0 }),
+			RotationStarted{Password: "two", Attempt: sent("a")}, ErrStale, nil},
 		{"2: a retry is one more open attempt", rotating(sent("a")), AttemptRepeated{sent("b")}, nil, func(t *testing.T, a *Account) {
 			is(t, "open attempts", len(a.Pending.Attempts), 2)
 			is(t, "tried", a.Pending.Tried, 2)
 		}},
-		{"2: no retry while an accepted attempt may still be shown", rotating(acknowledged("a", "op")), AttemptRepeated{sent("b")}, ErrStale, nil},
+		{"2: no retry while an accepted attempt may still be shown", rotating(acknowledged("a", "op")), AttemptRepeated{sent("b")}, ErrStale,
+			nil},
 		{"2: no retry without a pending", due(DueRevoked), AttemptRepeated{sent("b")}, ErrStale, nil},
-		{"3: another value is not begun over a pending", rotating(sent("a")), RotationStarted{Password: "three", Attempt: sent("b")}, ErrStale, nil},
-		{"3: a retry keeps the value", rotating(sent("a")), AttemptRepeated{sent("b")}, nil, func(t *testing.T, a *Account) { is(t, "pending", a.Pending.Password, "two") }},
+		{"3: another value is not begun over a pending", rotating(sent("a")), RotationStarted{Password: "three", Attempt: sent("b")}, ErrStale,
+			nil},
+		{"3: a retry keeps the value", rotating(sent("a")), AttemptRepeated{sent("b")}, nil,
+			func(t *testing.T, a *Account) { is(t, "pending", a.Pending.Password, "two") }},
 		{"3: the request id is stored on acceptance", rotating(sent("a")), AttemptAccepted{"a", "op"}, nil, func(t *testing.T, a *Account) {
 			is(t, "request id", a.Pending.Attempts[0].RequestID, "op")
 		}},
@@ -39,56 +44,72 @@ func TestRules1To3RecordingAttempts(t *testing.T) {
 func TestRules4And5ClosingAttempts(t *testing.T) {
 	b := Backoff{Failures: 1, NotBefore: t0.Add(time.Minute), LastError: hint.Plain("why")}
 	runTransitions(t, []transitionCase{
-		{"4a: a refusal closes that very attempt only", rotating(sent("a"), sent("b")), AttemptRefused{Attempt: "a", Backoff: b}, nil, func(t *testing.T, a *Account) {
-			is(t, "open attempts", len(a.Pending.Attempts), 1)
-			is(t, "the open one", a.Pending.Attempts[0].ID, "b")
-			is(t, "uncertain", a.Pending.Uncertain, false)
-			is(t, "last error", a.Backoff.LastError.String(), "why")
-		}},
+		{"4a: a refusal closes that very attempt only", rotating(sent("a"), sent("b")), AttemptRefused{Attempt: "a", Backoff: b}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "open attempts", len(a.Pending.Attempts), 1)
+				is(t, "the open one", a.Pending.Attempts[0].ID, "b")
+				is(t, "uncertain", a.Pending.Uncertain, false)
+				is(t, "last error", a.Backoff.LastError.String(), "why")
+			}},
 		{"4a: a refusal of a closed attempt is stale", rotating(sent("a")), AttemptRefused{Attempt: "b", Backoff: b}, ErrStale, nil},
-		{"4a: an attempt that was never sent closes without a trace", rotating(sent("a")), AttemptNotSent{"a"}, nil, func(t *testing.T, a *Account) {
-			is(t, "open attempts", len(a.Pending.Attempts), 0)
-			is(t, "tried", a.Pending.Tried, 0)
-			is(t, "backoff", a.Backoff, nil)
-		}},
-		{"4b: a failure under its own id closes the attempt", rotating(acknowledged("a", "op"), sent("b")), OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed}, Backoff: b, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "the open one", a.Pending.Attempts[0].ID, "b")
-			is(t, "failures", a.Pending.Failures, 1)
-			is(t, "uncertain", a.Pending.Uncertain, true)
-		}},
-		{"4c: the settle window closes, without certainty", rotating(sent("a"), sent("b")), AttemptsSettled{Attempts: []string{"a"}}, nil, func(t *testing.T, a *Account) {
-			is(t, "open attempts", len(a.Pending.Attempts), 1)
-			is(t, "uncertain", a.Pending.Uncertain, true)
-			is(t, "loose", a.ClosedByTimeout, true)
-		}},
+		{"4a: an attempt that was never sent closes without a trace", rotating(sent("a")), AttemptNotSent{"a"}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "open attempts", len(a.Pending.Attempts), 0)
+				is(t, "tried", a.Pending.Tried, 0)
+				is(t, "backoff", a.Backoff, nil)
+			}},
+		{"4b: a failure under its own id closes the attempt", rotating(acknowledged("a", "op"), sent("b")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed}, Backoff: b, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "the open one", a.Pending.Attempts[0].ID, "b")
+				is(t, "failures", a.Pending.Failures, 1)
+				is(t, "uncertain", a.Pending.Uncertain, true)
+			}},
+		{"4c: the settle window closes, without certainty", rotating(sent("a"), sent("b")), AttemptsSettled{Attempts: []string{"a"}}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "open attempts", len(a.Pending.Attempts), 1)
+				is(t, "uncertain", a.Pending.Uncertain, true)
+				is(t, "loose", a.ClosedByTimeout, true)
+			}},
 		{"4c: nothing to settle", rotating(sent("a")), AttemptsSettled{Attempts: []string{"b"}}, ErrNoChange, nil},
 		{"4: an unknown outcome closes nothing", rotating(sent("a")), OutcomeUnknown{"a", b}, nil, func(t *testing.T, a *Account) {
 			is(t, "open attempts", len(a.Pending.Attempts), 1)
 			is(t, "pending", a.Pending.Password, "two")
 		}},
-		{"5: the operation seen before the call means not visible yet", rotating(acknowledged("a", "op")), OperationObserved{Record: cloud.ResetRecord{OperationID: "before", State: cloud.OperationSuccess}, At: t0}, ErrNoChange, nil},
-		{"4a: a record may show that the attempt did nothing", rotating(sent("x"), acknowledged("a", "op")), OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed, Kind: cloud.Refused}, Backoff: b, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "open attempts", len(a.Pending.Attempts), 1)
-			is(t, "uncertain", a.Pending.Uncertain, false)
-			is(t, "failures", a.Pending.Failures, 0)
-			is(t, "backoff", *a.Backoff, b)
-		}},
-		{"4a: or that the guest refuses the password", rotating(acknowledged("a", "op")), OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed, Kind: cloud.PasswordRefused}, Backoff: b, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "rejected", a.Pending.Rejected, true)
-			is(t, "uncertain", a.Pending.Uncertain, false)
-		}},
-		{"2: an attempt by another method than the account's is not begun", due(DueManual), RotationStarted{Password: "two", Attempt: Attempt{ID: "a", Method: "api"}}, ErrStale, nil},
+		{"5: the operation seen before the call means not visible yet", rotating(acknowledged("a", "op")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "before", State: cloud.OperationSuccess}, At: t0}, ErrNoChange, nil},
+		{"4a: a record may show that the attempt did nothing", rotating(sent("x"), acknowledged("a", "op")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed, Kind: cloud.Refused}, Backoff: b, At: t0},
+			nil, func(t *testing.T, a *Account) {
+				is(t, "open attempts", len(a.Pending.Attempts), 1)
+				is(t, "uncertain", a.Pending.Uncertain, false)
+				is(t, "failures", a.Pending.Failures, 0)
+				is(t, "backoff", *a.Backoff, b)
+			}},
+		{"4a: or that the guest refuses the password", rotating(acknowledged("a", "op")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed, Kind: cloud.PasswordRefused}, Backoff: b,
+				At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "rejected", a.Pending.Rejected, true)
+				is(t, "uncertain", a.Pending.Uncertain, false)
+			}},
+		{"2: an attempt by another method than the account's is not begun", due(DueManual),
+			RotationStarted{Password: "two", Attempt: Attempt{ID: "a", Method: "api"}}, ErrStale, nil},
 		{"3: nor repeated", rotating(sent("a")), AttemptRepeated{Attempt{ID: "b", Method: "api"}}, ErrStale, nil},
-		{"5: after the grace it means overwritten", rotating(acknowledged("a", "op")), OperationObserved{Record: cloud.ResetRecord{OperationID: "before"}, GraceOver: true, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "overwritten", a.Pending.Attempts[0].Overwritten, true)
-		}},
-		{"5: another id means overwritten, and the attempt stays open", rotating(acknowledged("a", "op")), OperationObserved{Record: cloud.ResetRecord{OperationID: "foreign", State: cloud.OperationSuccess}, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "open attempts", len(a.Pending.Attempts), 1)
-			is(t, "polled", a.Pending.AnyPolled(), false)
-			is(t, "current", a.Current().Password, "one")
-		}},
-		{"5: a running operation changes nothing", rotating(acknowledged("a", "op")), OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationRunning}, At: t0}, ErrNoChange, nil},
-		{"5: a look without an accepted attempt is stale", rotating(sent("a")), OperationObserved{Record: cloud.ResetRecord{OperationID: "op"}, At: t0}, ErrStale, nil},
+		{"5: after the grace it means overwritten", rotating(acknowledged("a", "op")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "before"}, GraceOver: true, At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "overwritten", a.Pending.Attempts[0].Overwritten, true)
+			}},
+		{"5: another id means overwritten, and the attempt stays open", rotating(acknowledged("a", "op")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "foreign", State: cloud.OperationSuccess}, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "open attempts", len(a.Pending.Attempts), 1)
+				is(t, "polled", a.Pending.AnyPolled(), false)
+				is(t, "current", a.Current().Password, "one")
+			}},
+		{"5: a running operation changes nothing", rotating(acknowledged("a", "op")),
+			OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationRunning}, At: t0}, ErrNoChange, nil},
+		{"5: a look without an accepted attempt is stale", rotating(sent("a")), OperationObserved{Record: cloud.ResetRecord{OperationID: "op"},
+			At: t0}, ErrStale, nil},
 	})
 }
 
@@ -106,20 +127,24 @@ func TestRule6Confirmation(t *testing.T) {
 				t.Errorf("left over: %s", encoded(t, a))
 			}
 		}},
-		{"attempts that are still open become old_unresolved", rotating(sent("x"), acknowledged("a", "op"), sent("y")), success, nil, func(t *testing.T, a *Account) {
-			is(t, "old_unresolved", len(a.OldUnresolved), 2)
-		}},
-		{"an answer that is itself the proof promotes", rotating(sent("a")), AttemptConfirmed{"a", t0}, nil, func(t *testing.T, a *Account) { is(t, "current", a.Current().Password, "two") }},
+		{"attempts that are still open become old_unresolved", rotating(sent("x"), acknowledged("a", "op"), sent("y")), success, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "old_unresolved", len(a.OldUnresolved), 2)
+			}},
+		{"an answer that is itself the proof promotes", rotating(sent("a")), AttemptConfirmed{"a", t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "current", a.Current().Password, "two") }},
 		{"the proof of a closed attempt is stale", rotating(sent("a")), AttemptConfirmed{"b", t0}, ErrStale, nil},
-		{"old versions are pruned, the current one never", both(rotating(acknowledged("a", "op")), func(a *Account) { a.Settings.MaxVersions = 1 }), success, nil, func(t *testing.T, a *Account) {
-			is(t, "versions", len(a.Versions), 1)
-			is(t, "current", a.Current().Number, 2)
-		}},
+		{"old versions are pruned, the current one never",
+			both(rotating(acknowledged("a", "op")), func(a *Account) { a.Settings.MaxVersions = 1 }), success, nil, func(t *testing.T, a *Account) {
+				is(t, "versions", len(a.Versions), 1)
+				is(t, "current", a.Current().Number, 2)
+			}},
 	})
 }
 
 func TestRules7And8RefusalsAndFailures(t *testing.T) {
-	failed := OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed}, Backoff: Backoff{Failures: 3}, At: t0}
+	failed := OperationObserved{Record: cloud.ResetRecord{OperationID: "op", State: cloud.OperationFailed}, Backoff: Backoff{Failures: 3},
+		At: t0}
 	rejected := func(uncertain bool, open ...Attempt) func(*Account) {
 		return both(rotating(open...), func(a *Account) { a.Pending.Rejected, a.Pending.Uncertain = true, uncertain })
 	}
@@ -129,23 +154,28 @@ func TestRules7And8RefusalsAndFailures(t *testing.T) {
 			is(t, "reason", a.Due.Reason, DueRevoked)
 			is(t, "rejected", a.Pending.Rejected, false)
 		}},
-		{"8: the third failure rejects", both(rotating(acknowledged("a", "op")), func(a *Account) { a.Pending.Failures = 2 }), failed, nil, func(t *testing.T, a *Account) {
-			is(t, "rejected", a.Pending.Rejected, true)
-			is(t, "pending", a.Pending.Password, "two")
-		}},
+		{"8: the third failure rejects", both(rotating(acknowledged("a", "op")), func(a *Account) { a.Pending.Failures = 2 }), failed, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "rejected", a.Pending.Rejected, true)
+				is(t, "pending", a.Pending.Password, "two")
+			}},
 		{"8: with a full set of candidates the pending is kept instead", both(rotating(acknowledged("a", "op")), func(a *Account) {
 			a.Pending.Failures = 2
 			a.Candidates = make([]Candidate, maxCandidates)
 		}), failed, nil, func(t *testing.T, a *Account) { is(t, "rejected", a.Pending.Rejected, false) }},
-		{"8: a refused password rejects", rotating(sent("a")), AttemptRefused{Attempt: "a", PasswordRefused: true}, nil, func(t *testing.T, a *Account) { is(t, "rejected", a.Pending.Rejected, true) }},
+		{"8: a refused password rejects", rotating(sent("a")), AttemptRefused{Attempt: "a", PasswordRefused: true}, nil,
+			func(t *testing.T, a *Account) { is(t, "rejected", a.Pending.Rejected, true) }},
 		{"8: a rejected value is not sent again", rejected(false), AttemptRepeated{sent("b")}, ErrStale, nil},
-		{"8: it is not replaced while an attempt is open", rejected(false, sent("a")), RotationStarted{Password: "three", Attempt: sent("b")}, ErrStale, nil},
-		{"8: certainly refused, it is forgotten", rejected(false), RotationStarted{Password: "three", Attempt: sent("b")}, nil, func(t *testing.T, a *Account) { is(t, "candidates", len(a.Candidates), 0) }},
-		{"8: otherwise it becomes a candidate", rejected(true), RotationStarted{Password: "three", Attempt: sent("b")}, nil, func(t *testing.T, a *Account) {
-			is(t, "candidates", len(a.Candidates), 1)
-			is(t, "candidate", a.Candidates[0].Password, "two")
-			is(t, "pending", a.Pending.Password, "three")
-		}},
+		{"8: it is not replaced while an attempt is open", rejected(false, sent("a")), RotationStarted{Password: "three", Attempt: sent("b")},
+			ErrStale, nil},
+		{"8: certainly refused, it is forgotten", rejected(false), RotationStarted{Password: "three", Attempt: sent("b")}, nil,
+			func(t *testing.T, a *Account) { is(t, "candidates", len(a.Candidates), 0) }},
+		{"8: otherwise it becomes a candidate", rejected(true), RotationStarted{Password: "three", Attempt: sent("b")}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "candidates", len(a.Candidates), 1)
+				is(t, "candidate", a.Candidates[0].Password, "two")
+				is(t, "pending", a.Pending.Password, "three")
+			}},
 		{"8: candidates do not count as versions", both(rejected(true), func(a *Account) {
 			a.Settings.MaxVersions = 1
 			a.Candidates = []Candidate{{Password: "x"}, {Password: "y"}}
@@ -169,11 +199,14 @@ func TestRule9NoNewValueWhileOldOnesAreOpen(t *testing.T) {
 
 func TestDue(t *testing.T) {
 	runTransitions(t, []transitionCase{
-		{"an account becomes due", nil, RotationRequested{Reason: DueRevoked, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked}) }},
-		{"a reason that forbids reading takes over, the time stays", due(DueSchedule), RotationRequested{Reason: DueRevoked, At: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
-			is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
-		}},
-		{"an operator who says it twice changes nothing", both(due(DueManual), func(a *Account) { a.Due.Forced = true }), RotationRequested{Reason: DueManual, At: t0}, ErrNoChange, nil},
+		{"an account becomes due", nil, RotationRequested{Reason: DueRevoked, At: t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked}) }},
+		{"a reason that forbids reading takes over, the time stays", due(DueSchedule),
+			RotationRequested{Reason: DueRevoked, At: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
+				is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
+			}},
+		{"an operator who says it twice changes nothing", both(due(DueManual), func(a *Account) { a.Due.Forced = true }),
+			RotationRequested{Reason: DueManual, At: t0}, ErrNoChange, nil},
 		{"nor the second time after failures", both(due(DueManual), func(a *Account) {
 			a.Due.Forced, a.Backoff = true, &Backoff{LastErrorTime: t0.Add(-time.Hour), NotBefore: t0}
 		}), RotationRequested{Reason: DueManual, At: t0}, ErrNoChange, nil},
@@ -188,7 +221,8 @@ func TestDue(t *testing.T) {
 			is(t, "gone", a.Gone.IsZero(), true)
 		}},
 	})
-	for reason, forbids := range map[Reason]bool{DueFirst: true, DueRevoked: true, DueDeadline: true, DueLeaver: true, DueSchedule: false, DueManual: false, DueImport: false, DueRead: false} {
+	for reason, forbids := range map[Reason]bool{DueFirst: true, DueRevoked: true, DueDeadline: true, DueLeaver: true, DueSchedule: false,
+		DueManual: false, DueImport: false, DueRead: false} {
 		is(t, string(reason)+" forbids reading", reason.ForbidsReading(), forbids)
 	}
 }
@@ -202,68 +236,90 @@ func TestRule15Binding(t *testing.T) {
 	runTransitions(t, []transitionCase{
 		{"the same role again changes nothing", nil, RoleBound{Role: "web", Settings: s, At: t0}, ErrNoChange, nil},
 		{"another role is refused", nil, RoleBound{Role: "db", Settings: s, At: t0}, Conflict, nil},
-		{"an unbound account may be taken", func(a *Account) { a.Role = "" }, RoleBound{Role: "db", Settings: s, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "role", a.Role, "db") }},
-		{"a schedule counts from the last rotation", nil, RoleBound{Role: "web", Settings: static, At: t0.Add(-time.Minute)}, nil, func(t *testing.T, a *Account) {
-			is(t, "next rotation", a.NextRotation, t0)
-		}},
-		{"a schedule is never in the past", nil, RoleBound{Role: "web", Settings: static, At: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
-			is(t, "next rotation", a.NextRotation, t0.Add(time.Hour))
-		}},
-		{"a change of the reset method waits for what the old one may still do", func(a *Account) { a.ClosedByTimeout, a.Settings.ResetMethod = true, "api" }, RoleBound{Role: "web", Settings: byCommand, At: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
-			is(t, "barriers", len(a.OldUnresolved), 1)
-			is(t, "its method", a.OldUnresolved[0].Method, "api")
-			is(t, "is one", a.OldUnresolved[0].IsFence, true)
-			is(t, "loose", a.ClosedByTimeout, false)
-		}},
-		{"and for what it has open", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod = "api" }), RoleBound{Role: "web", Settings: byCommand, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 1) }},
-		{"a role that sets no passwords any more lets a rotation end", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod, a.Settings.ForceStop = "api", true }), RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "can reset", a.Settings.CanReset, true)
-			is(t, "method", a.Settings.ResetMethod, "api")
-			is(t, "force_stop", a.Settings.ForceStop, true)
-			is(t, "source", a.Settings.Source, FromInitial)
-			is(t, "barriers", len(a.OldUnresolved), 0)
-		}},
-		{"and one that is owed to a revoked lease", due(DueRevoked), RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "can reset", a.Settings.CanReset, true)
-			is(t, "reason", a.Due.Reason, DueRevoked)
-		}},
-		{"and one that is owed at the end of a lease", both(readAgo(time.Minute), holding("n", 1, time.Minute)), RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "can reset", a.Settings.CanReset, true)
-			a, err := Transition(a, LeaseRevoked{"n", t0})
-			if err != nil {
-				t.Fatal(err)
-			}
-			st, _ := a.Plan(PlanInput{Now: t0})
-			is(t, "after the lease's end", st, StepBegin)
-		}},
-		{"but none for a lease of an older version", both(readAgo(time.Minute), holding("n", 1, time.Minute), second), RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "can reset", a.Settings.CanReset, false)
-		}},
+		{"an unbound account may be taken", func(a *Account) { a.Role = "" }, RoleBound{Role: "db", Settings: s, At: t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "role", a.Role, "db") }},
+		{"a schedule counts from the last rotation", nil, RoleBound{Role: "web", Settings: static, At: t0.Add(-time.Minute)}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "next rotation", a.NextRotation, t0)
+			}},
+		{"a schedule is never in the past", nil, RoleBound{Role: "web", Settings: static, At: t0.Add(time.Hour)}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "next rotation", a.NextRotation, t0.Add(time.Hour))
+			}},
+		{"a change of the reset method waits for what the old one may still do",
+			func(a *Account) { a.ClosedByTimeout, a.Settings.ResetMethod = true, "api" },
+			RoleBound{Role: "web", Settings: byCommand, At: t0.Add(time.Hour)}, nil, func(t *testing.T, a *Account) {
+				is(t, "barriers", len(a.OldUnresolved), 1)
+				is(t, "its method", a.OldUnresolved[0].Method, "api")
+				is(t, "is one", a.OldUnresolved[0].IsFence, true)
+				is(t, "loose", a.ClosedByTimeout, false)
+			}},
+		{"and for what it has open", both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod = "api" }),
+			RoleBound{Role: "web", Settings: byCommand, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 1) }},
+		{"a role that sets no passwords any more lets a rotation end",
+			both(rotating(sent("a")), func(a *Account) { a.Settings.ResetMethod, a.Settings.ForceStop = "api", true }),
+			RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "can reset", a.Settings.CanReset, true)
+				is(t, "method", a.Settings.ResetMethod, "api")
+				is(t, "force_stop", a.Settings.ForceStop, true)
+				is(t, "source", a.Settings.Source, FromInitial)
+				is(t, "barriers", len(a.OldUnresolved), 0)
+			}},
+		{"and one that is owed to a revoked lease", due(DueRevoked), RoleBound{Role: "web", Settings: reading, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "can reset", a.Settings.CanReset, true)
+				is(t, "reason", a.Due.Reason, DueRevoked)
+			}},
+		{"and one that is owed at the end of a lease", both(readAgo(time.Minute), holding("n", 1, time.Minute)),
+			RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "can reset", a.Settings.CanReset, true)
+				a, err := Transition(a, LeaseRevoked{"n", t0})
+				if err != nil {
+					t.Fatal(err)
+				}
+				st, _ := a.Plan(PlanInput{Now: t0})
+				is(t, "after the lease's end", st, StepBegin)
+			}},
+		{"but none for a lease of an older version", both(readAgo(time.Minute), holding("n", 1, time.Minute), second),
+			RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
+				is(t, "can reset", a.Settings.CanReset, false)
+			}},
 		{"but none that nobody needs", due(DueManual), RoleBound{Role: "web", Settings: reading, At: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "can reset", a.Settings.CanReset, false)
 			if a.Due != nil {
 				t.Errorf("due: %+v", a.Due)
 			}
 		}},
-		{"a retry waits as well", both(rotating(sent("a")), func(a *Account) { a.OldUnresolved = []Attempt{{ID: "b", IsFence: true}} }), AttemptRepeated{sent("c")}, ErrStale, nil},
-		{"where the end of everything is known there is nothing to wait for", func(a *Account) { a.LastReset, a.Settings.ResetMethod = t0, "api" }, RoleBound{Role: "web", Settings: byCommand, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
-		{"a role's end takes the schedule, and nothing else", func(a *Account) { a.NextRotation = t0 }, RoleUnbound{"web"}, nil, func(t *testing.T, a *Account) {
-			is(t, "role", a.Role, "")
-			is(t, "next rotation", a.NextRotation.IsZero(), true)
-			is(t, "current", a.Current().Password, "one")
-		}},
+		{"a retry waits as well", both(rotating(sent("a")), func(a *Account) { a.OldUnresolved = []Attempt{{ID: "b", IsFence: true}} }),
+			AttemptRepeated{sent("c")}, ErrStale, nil},
+		{"where the end of everything is known there is nothing to wait for", func(a *Account) {
+			a.LastReset, a.Settings.ResetMethod = t0,
+				"api"
+		}, RoleBound{Role: "web", Settings: byCommand, At: t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "barriers", len(a.OldUnresolved), 0) }},
+		{"a role's end takes the schedule, and nothing else", func(a *Account) { a.NextRotation = t0 }, RoleUnbound{"web"}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "role", a.Role, "")
+				is(t, "next rotation", a.NextRotation.IsZero(), true)
+				is(t, "current", a.Current().Password, "one")
+			}},
 		{"another role's end changes nothing", nil, RoleUnbound{"db"}, ErrNoChange, nil},
-		{"a role's end takes a first rotation that has not begun", both(due(DueFirst), func(a *Account) { a.Versions = nil }), RoleUnbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, false) }},
+		{"a role's end takes a first rotation that has not begun", both(due(DueFirst), func(a *Account) { a.Versions = nil }), RoleUnbound{"web"},
+			nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, false) }},
 		{"and a scheduled one", due(DueSchedule), RoleUnbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, false) }},
-		{"but not what somebody asked for", both(due(DueSchedule), func(a *Account) { a.Due.Forced = true }), RoleUnbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, true) }},
-		{"nor what is owed to a revoked lease", due(DueRevoked), RoleUnbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRevoked) }},
-		{"nor what has begun", both(rotating(sent("a")), func(a *Account) { a.Versions, a.Due.Reason = nil, DueFirst }), RoleUnbound{"web"}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueFirst) }},
+		{"but not what somebody asked for", both(due(DueSchedule), func(a *Account) { a.Due.Forced = true }), RoleUnbound{"web"}, nil,
+			func(t *testing.T, a *Account) { is(t, "due", a.Due != nil, true) }},
+		{"nor what is owed to a revoked lease", due(DueRevoked), RoleUnbound{"web"}, nil,
+			func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueRevoked) }},
+		{"nor what has begun", both(rotating(sent("a")), func(a *Account) { a.Versions, a.Due.Reason = nil, DueFirst }), RoleUnbound{"web"}, nil,
+			func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueFirst) }},
 		{"an instance that is gone retires the account, due is kept", due(DueRevoked), InstanceGone{At: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "gone", a.Gone, t0)
 			is(t, "reason", a.Due.Reason, DueRevoked)
 		}},
 		{"it is gone once", func(a *Account) { a.Gone = t0 }, InstanceGone{At: t0.Add(time.Hour)}, ErrNoChange, nil},
-		{"an instance that is described is back", func(a *Account) { a.Gone = t0 }, InstanceDescribed{}, nil, func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
+		{"an instance that is described is back", func(a *Account) { a.Gone = t0 }, InstanceDescribed{}, nil,
+			func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
 	})
 }
 
@@ -275,13 +331,16 @@ func TestRule17InitialPassword(t *testing.T) {
 		}},
 		{"not over an existing version", nil, InitialPasswordRead{Password: "first", At: t0}, ErrStale, nil},
 		{"not while a first reset is due", both(fresh, due(DueFirst)), InitialPasswordRead{Password: "first", At: t0}, ErrStale, nil},
-		{"nobody is given what others know to be overwritten", fresh, InitialPasswordRead{Overwritten: true, At: t0}, nil, func(t *testing.T, a *Account) {
-			if len(a.Versions) != 0 || !a.InitialOverwritten {
-				t.Error("a version without a password is recorded")
-			}
-		}},
-		{"not once it is known to be overwritten", both(fresh, func(a *Account) { a.InitialOverwritten = true }), InitialPasswordRead{Password: "first", At: t0}, ErrStale, nil},
-		{"the cloud's copy is cleared", nil, InitialPasswordCleared{At: t0}, nil, func(t *testing.T, a *Account) { is(t, "cleared", a.InitialCleared, t0) }},
+		{"nobody is given what others know to be overwritten", fresh, InitialPasswordRead{Overwritten: true, At: t0}, nil,
+			func(t *testing.T, a *Account) {
+				if len(a.Versions) != 0 || !a.InitialOverwritten {
+					t.Error("a version without a password is recorded")
+				}
+			}},
+		{"not once it is known to be overwritten", both(fresh, func(a *Account) { a.InitialOverwritten = true }),
+			InitialPasswordRead{Password: "first", At: t0}, ErrStale, nil},
+		{"the cloud's copy is cleared", nil, InitialPasswordCleared{At: t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "cleared", a.InitialCleared, t0) }},
 	})
 }
 
@@ -297,17 +356,22 @@ func TestScheduledTimes(t *testing.T) {
 			is(t, "next", a.NextRotation, t0.Add(time.Hour))
 		}},
 		{"not before", hourly, RotationScheduled{t0.Add(-time.Second)}, ErrNoChange, nil},
-		{"missed times are one rotation, and the schedule does not shift", hourly, RotationScheduled{t0.Add(150 * time.Minute)}, nil, func(t *testing.T, a *Account) {
-			is(t, "next", a.NextRotation, t0.Add(3*time.Hour))
-		}},
-		{"an account that is due already keeps its reason", both(hourly, due(DueManual)), RotationScheduled{t0}, nil, func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueManual) }},
+		{"missed times are one rotation, and the schedule does not shift", hourly, RotationScheduled{t0.Add(150 * time.Minute)}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "next", a.NextRotation, t0.Add(3*time.Hour))
+			}},
+		{"an account that is due already keeps its reason", both(hourly, due(DueManual)), RotationScheduled{t0}, nil,
+			func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueManual) }},
 		{"no schedule, no rotation", nil, RotationScheduled{t0}, ErrNoChange, nil},
-		{"a time that a clock far ahead has stored is stored anew", both(hourly, func(a *Account) { a.NextRotation = t0.Add(9 * 8766 * time.Hour) }), RotationScheduled{t0}, nil, func(t *testing.T, a *Account) {
-			is(t, "due", a.Due, nil)
-			is(t, "next", a.NextRotation, t0.Add(time.Hour))
-		}},
+		{"a time that a clock far ahead has stored is stored anew",
+			both(hourly, func(a *Account) { a.NextRotation = t0.Add(9 * 8766 * time.Hour) }), RotationScheduled{t0}, nil,
+			func(t *testing.T, a *Account) {
+				is(t, "due", a.Due, nil)
+				is(t, "next", a.NextRotation, t0.Add(time.Hour))
+			}},
 		{"a schedule that begins does not count from a rotation to come", func(a *Account) { a.LastRotation = t0.Add(time.Hour) },
-			RoleBound{Role: "web", Settings: with(staticSettings(), func(s *Settings) { s.Period = time.Hour }), At: t0}, nil, func(t *testing.T, a *Account) {
+			RoleBound{Role: "web", Settings: with(staticSettings(), func(s *Settings) { s.Period = time.Hour }), At: t0}, nil,
+			func(t *testing.T, a *Account) {
 				is(t, "next", a.NextRotation, t0.Add(time.Hour))
 			}},
 	})

@@ -39,7 +39,8 @@ func (s Schedule) parse() (*cron.SpecSchedule, error) {
 	// The parser is asked for exactly the five fields, without descriptors such as @daily.
 	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(sundaysAsZero(s.Cron))
 	if err != nil {
-		return nil, fmt.Errorf("rotation_schedule: %q: %w; give five fields (minute, hour, day of the month, month, weekday), as in \"0 3 * * SAT\"", s.Cron, err)
+		return nil, fmt.Errorf(
+			"rotation_schedule: %q: %w; give five fields (minute, hour, day of the month, month, weekday), as in \"0 3 * * SAT\"", s.Cron, err)
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {

@@ -17,15 +17,20 @@ func TestScheduleAfter(t *testing.T) {
 		want string
 	}{
 		{"period counts from its last time", Schedule{Period: time.Hour}, "2026-01-01T10:20:00Z", "2026-01-01T08:15:00Z", "2026-01-01T11:15:00Z"},
-		{"a time of the schedule is not after itself", Schedule{Period: time.Hour}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"},
+		{"a time of the schedule is not after itself", Schedule{Period: time.Hour}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z",
+			"2026-01-01T11:00:00Z"},
 		{"cron in UTC by default", Schedule{Cron: "30 3 * * *"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-02T03:30:00Z"},
 		{"day names", Schedule{Cron: "0 3 * * SAT"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-03T03:00:00Z"},
-		{"time zone in winter", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "2026-01-02T02:30:00Z"},
-		{"time zone in summer", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z", "2026-07-02T01:30:00Z"},
+		{"time zone in winter", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z",
+			"2026-01-02T02:30:00Z"},
+		{"time zone in summer", Schedule{Cron: "30 3 * * *", Timezone: "Europe/Berlin"}, "2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z",
+			"2026-07-02T01:30:00Z"},
 		// Clocks go forward on 2026-03-29 at 02:00 in Berlin: 02:30 does not exist that day.
-		{"a time that the clock change leaves out is skipped", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-03-28T12:00:00Z", "2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z"},
+		{"a time that the clock change leaves out is skipped", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-03-28T12:00:00Z",
+			"2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z"},
 		// Clocks go back on 2026-10-25 at 03:00 in Berlin: 02:30 happens twice, first at 00:30 UTC.
-		{"a time that the clock change repeats", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-10-24T12:00:00Z", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"},
+		{"a time that the clock change repeats", Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, "2026-10-24T12:00:00Z",
+			"2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"},
 		{"nothing", Schedule{}, "2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,9 +103,11 @@ func TestParseSchedule(t *testing.T) {
 // TestMissedWindow: a scheduled time whose window passed while nobody was there counts as missed, and
 // the next one makes the account due.
 func TestMissedWindow(t *testing.T) {
-	a := &Account{Settings: Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}, NextRotation: at(t, "2026-01-01T03:00:00Z")}
+	a := &Account{Settings: Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}},
+		NextRotation: at(t, "2026-01-01T03:00:00Z")}
 	a, err := Transition(a, RotationScheduled{At: at(t, "2026-01-01T09:00:00Z")})
-	if err != nil || a.Due != nil || !a.MissedRotation.Equal(at(t, "2026-01-01T03:00:00Z")) || !a.NextRotation.Equal(at(t, "2026-01-02T03:00:00Z")) {
+	if err != nil || a.Due != nil || !a.MissedRotation.Equal(at(t, "2026-01-01T03:00:00Z")) ||
+		!a.NextRotation.Equal(at(t, "2026-01-02T03:00:00Z")) {
 		t.Fatalf("%v: due %v, missed %s, next %s", err, a.Due, a.MissedRotation, a.NextRotation)
 	}
 	a, err = Transition(a, RotationScheduled{At: at(t, "2026-01-02T03:30:00Z")})
@@ -159,12 +166,14 @@ func TestReplacedAt(t *testing.T) {
 		account Account
 		want    time.Time
 	}{
-		"not due":                        {Account{Settings: nightly}, next},
-		"due":                            {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now.Add(retryInterval)},
-		"due, held back by a limit":      {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)}, now.Add(59 * time.Minute)},
-		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)}, now.Add(retryInterval)},
-		"due, the window is shut":        {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
-		"due, the window is overridden":  {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now.Add(retryInterval)},
+		"not due": {Account{Settings: nightly}, next},
+		"due":     {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now.Add(retryInterval)},
+		"due, held back by a limit": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)},
+			now.Add(59 * time.Minute)},
+		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)},
+			now.Add(retryInterval)},
+		"due, the window is shut":       {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
+		"due, the window is overridden": {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now.Add(retryInterval)},
 	} {
 		c.account.NextRotation = next
 		if got := c.account.ReplacedAt(c.account.WaitsFor(PlanInput{Now: now}), now); !got.Equal(c.want) {

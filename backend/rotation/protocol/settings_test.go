@@ -9,7 +9,8 @@ import (
 // TestAdjustedSettings: other settings of a role need no look at the instance, and pretend none.
 func TestAdjustedSettings(t *testing.T) {
 	at := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
-	base := Account{ID: ID{"prod", "srv-1", "root"}, Role: "web", Settings: Settings{Mode: Static, CanReset: true, MaxVersions: 3}, Facts: Facts{Name: "web-1"}}
+	base := Account{ID: ID{"prod", "srv-1", "root"}, Role: "web", Settings: Settings{Mode: Static, CanReset: true, MaxVersions: 3},
+		Facts: Facts{Name: "web-1"}}
 	next := base.Settings
 	next.MaxVersions, next.Period = 5, time.Hour
 	for name, test := range map[string]struct {
@@ -31,7 +32,8 @@ func TestAdjustedSettings(t *testing.T) {
 			if !errors.Is(err, test.err) {
 				t.Fatalf("error %v, want %v", err, test.err)
 			}
-			if err == nil && (got.Settings != next || got.Facts != a.Facts || !got.Gone.Equal(a.Gone) || got.Role != "web" || got.NextRotation.IsZero()) {
+			if err == nil && (got.Settings != next || got.Facts != a.Facts || !got.Gone.Equal(a.Gone) || got.Role != "web" ||
+				got.NextRotation.IsZero()) {
 				t.Errorf("the account is %+v", got)
 			}
 		})

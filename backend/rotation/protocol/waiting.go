@@ -138,7 +138,8 @@ func (w Waiting) says(a *Account, now time.Time) hint.Text {
 	}
 	switch w.Cause {
 	case ForWindow:
-		return hint.Textf(allows, "the rotation window", "from "+w.Until.UTC().Format(time.RFC3339)+" on (rotate-role overrides it)").Add(a.lastError())
+		return hint.Textf(allows, "the rotation window", "from "+w.Until.UTC().Format(time.RFC3339)+
+			" on (rotate-role overrides it)").Add(a.lastError())
 	case ForInterval:
 		return hint.Textf(allows, "min_reset_interval", "in "+in.String()).Add(a.lastError())
 	case ForSettling:
@@ -148,10 +149,12 @@ func (w Waiting) says(a *Account, now time.Time) hint.Text {
 	case ForBackoff, ForOperation:
 		return hint.Textf(starts, "is to be made in "+in.String()).Add(a.lastError())
 	case ForConnection:
-		return hint.Textf(starts, "waits for connection "+a.Connection+": it does not work at the moment and is tried again in "+in.String()).Add(a.lastError())
+		return hint.Textf(starts, "waits for connection "+a.Connection+": it does not work at the moment and is tried again in "+
+			in.String()).Add(a.lastError())
 	case ForConnectionBrake:
-		return hint.Textf(starts, hint.Textf("does not start while the cloud does not show what became of the resets of several accounts of connection %s; see: %s; "+
-			"rotate-role overrides it", a.Connection, hint.New("read", "status")))
+		return hint.Textf(starts,
+			hint.Textf("does not start while the cloud does not show what became of the resets of several accounts of connection %s; see: %s; "+
+				"rotate-role overrides it", a.Connection, hint.New("read", "status")))
 	}
 	return a.lastError()
 }

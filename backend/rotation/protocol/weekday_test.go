@@ -10,8 +10,10 @@ import (
 func TestScheduleTakesSundayAsSeven(t *testing.T) {
 	for field, want := range map[string]string{
 		"7": "[Sun]", "0": "[Sun]", "SUN": "[Sun]", "sun": "[Sun]", "1,7": "[Sun Mon]", "7,0": "[Sun]",
-		"5-7": "[Sun Fri Sat]", "0-7": "[Sun Mon Tue Wed Thu Fri Sat]", "1-7": "[Sun Mon Tue Wed Thu Fri Sat]", "6-7": "[Sun Sat]", "7-7": "[Sun]",
-		"1-7/2": "[Sun Mon Wed Fri]", "1-7/3": "[Sun Mon Thu]", "0-7/7": "[Sun]", "FRI-SUN": "[Sun Fri Sat]", "Fri-0": "[Sun Fri Sat]", "SAT-7": "[Sun Sat]",
+		"5-7": "[Sun Fri Sat]", "0-7": "[Sun Mon Tue Wed Thu Fri Sat]", "1-7": "[Sun Mon Tue Wed Thu Fri Sat]", "6-7": "[Sun Sat]",
+		"7-7":   "[Sun]",
+		"1-7/2": "[Sun Mon Wed Fri]", "1-7/3": "[Sun Mon Thu]", "0-7/7": "[Sun]", "FRI-SUN": "[Sun Fri Sat]", "Fri-0": "[Sun Fri Sat]",
+		"SAT-7":   "[Sun Sat]",
 		"MON-FRI": "[Mon Tue Wed Thu Fri]", "*": "[Sun Mon Tue Wed Thu Fri Sat]", "*/7": "[Sun]", "1-5,7": "[Sun Mon Tue Wed Thu Fri]",
 	} {
 		s := Schedule{Cron: "0 3 * * " + field}

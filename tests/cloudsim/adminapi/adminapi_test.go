@@ -92,7 +92,8 @@ func TestFaultsAndFigures(t *testing.T) {
 	if err := c.ClearFaults(ctx); err != nil || len(sim.World().Faults()) != 0 {
 		t.Errorf("clear: %v, left %d", err, len(sim.World().Faults()))
 	}
-	sim.World().Begin(model.Call{Cloud: model.TencentCloud, Service: "cvm", Action: "A", Account: "1", Instances: []string{"ins-1"}, Password: "p"})
+	sim.World().Begin(model.Call{Cloud: model.TencentCloud, Service: "cvm", Action: "A", Account: "1", Instances: []string{"ins-1"},
+		Password: "p"})
 	log, err := c.Log(ctx, 0)
 	if err != nil || len(log) != 1 || log[0].Password != "p" {
 		t.Errorf("log %+v, %v", log, err)
@@ -130,7 +131,8 @@ func TestInfoAndKeyPairs(t *testing.T) {
 	if err := c.Do(ctx, http.MethodGet, "/v1/info", nil, &info); err != nil {
 		t.Fatal(err)
 	}
-	if info.Endpoints[model.TencentCloud]["cvm"] != sim.URL(model.TencentCloud, "cvm") || info.Seeded[model.TencentCloud].AccessKey != creds.AccessKey {
+	if info.Endpoints[model.TencentCloud]["cvm"] != sim.URL(model.TencentCloud, "cvm") ||
+		info.Seeded[model.TencentCloud].AccessKey != creds.AccessKey {
 		t.Errorf("info %+v", info)
 	}
 	var made struct {

@@ -42,7 +42,8 @@ func TestCommands(t *testing.T) {
 	}
 	run("second")
 	history, err := c.Commands(ctx, s.ID)
-	if err != nil || len(history) != 2 || history[0].State != model.CommandFailed || history[1].State != model.CommandSucceeded || history[1].Text != script.Text {
+	if err != nil || len(history) != 2 || history[0].State != model.CommandFailed || history[1].State != model.CommandSucceeded ||
+		history[1].Text != script.Text {
 		t.Errorf("%+v, %v", history, err)
 	}
 	if err := sshd.Login(ctx, s.SSHAddr, "root", "by command"); err != nil {

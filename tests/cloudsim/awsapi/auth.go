@@ -94,8 +94,9 @@ func (a *API) checkTime(s *service, sig *signature, key model.AccessKey) *failur
 	case sig.time.After(now.Add(maxSkew)) && ec2:
 		return &failure{http.StatusUnauthorized, "AuthFailure", textInvalid}
 	case sig.time.After(now.Add(maxSkew)):
-		return &failure{http.StatusForbidden, "SignatureDoesNotMatch", fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)",
-			sig.stamp, now.Add(maxSkew).UTC().Format(stampFormat), now.UTC().Format(stampFormat))}
+		return &failure{http.StatusForbidden, "SignatureDoesNotMatch",
+			fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)",
+				sig.stamp, now.Add(maxSkew).UTC().Format(stampFormat), now.UTC().Format(stampFormat))}
 	}
 	return nil
 }

@@ -76,6 +76,7 @@ func refusal(s *service, r *model.Refusal) *failure {
 	case s.name == "ec2":
 		return &failure{http.StatusInternalServerError, "InternalError", "An internal error has occurred"}
 	default:
-		return &failure{http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error, exception or failure."}
+		return &failure{http.StatusInternalServerError, "InternalFailure",
+			"The request processing has failed because of an unknown error, exception or failure."}
 	}
 }

@@ -73,7 +73,8 @@ func filters(form url.Values) ([]filter, *failure) {
 			return nil, fail("InvalidParameterValue", "The filter '"+f.name+"' has no values")
 		}
 		if total += len(f.values); total > maxFilterValues {
-			return nil, fail("FilterLimitExceeded", fmt.Sprintf("The maximum number of filter values specified on a single call is %d", maxFilterValues))
+			return nil, fail("FilterLimitExceeded", fmt.Sprintf("The maximum number of filter values specified on a single call is %d",
+				maxFilterValues))
 		}
 		if slices.ContainsFunc(f.values, func(v string) bool { return utf8.RuneCountInString(v) > maxFilterLength }) {
 			return nil, fail("FilterLimitExceeded", fmt.Sprintf("The maximum length for a filter value is %d characters", maxFilterLength))
@@ -109,9 +110,11 @@ func page[T any](form url.Values, all []T, least, most int) (part []T, next stri
 		case err != nil:
 			return nil, "", fail("InvalidParameterValue", "Invalid value '"+text+"' for maxResults. Expecting an integer.")
 		case n < least:
-			return nil, "", fail("InvalidParameterValue", fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", n, least))
+			return nil, "", fail("InvalidParameterValue",
+				fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", n, least))
 		case n > most:
-			return nil, "", fail("InvalidParameterValue", fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", n, most))
+			return nil, "", fail("InvalidParameterValue",
+				fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", n, most))
 		}
 		size = n
 	}

@@ -94,7 +94,8 @@ func (a *API) runSSM(name string, r *request, body []byte) (any, *failure) {
 	}
 	if !a.world.Allowed(r.caller.key, ssm.name, name) {
 		return nil, fail("AccessDeniedException", "User: "+r.caller.arn(a.world)+" is not authorized to perform: ssm:"+name+
-			" on resource: arn:aws:ssm:"+r.caller.region+":"+r.caller.key.AccountID+":* because no identity-based policy allows the ssm:"+name+" action")
+			" on resource: arn:aws:ssm:"+r.caller.region+":"+r.caller.key.AccountID+":* because no identity-based policy allows the ssm:"+name+
+			" action")
 	}
 	return run(r, body)
 }

@@ -54,7 +54,8 @@ const (
 )
 
 // oldInformationKeys are those of InstanceInformationFilterList.
-var oldInformationKeys = []string{"InstanceIds", "AgentVersion", "PingStatus", "PlatformTypes", "ActivationIds", "IamRole", "ResourceType", "AssociationStatus"}
+var oldInformationKeys = []string{"InstanceIds", "AgentVersion", "PingStatus", "PlatformTypes", "ActivationIds", "IamRole", "ResourceType",
+	"AssociationStatus"}
 
 // describeInstanceInformation lists the instances whose agent has registered. A stopped instance stays in
 // the list, with its connection lost, and a terminated one is taken off it.
@@ -63,7 +64,8 @@ func describeInstanceInformation(r *request, in *informationInput) (any, *failur
 		return nil, fail("ValidationException", "Use either Filters or InstanceInformationFilterList, not both")
 	}
 	for i, f := range in.InstanceInformationFilterList {
-		if bad := invalid(f.Key, fmt.Sprintf("instanceInformationFilterList.%d.member.key", i+1), oneOf(f.Key, oldInformationKeys...)); bad != nil {
+		if bad := invalid(f.Key, fmt.Sprintf("instanceInformationFilterList.%d.member.key", i+1),
+			oneOf(f.Key, oldInformationKeys...)); bad != nil {
 			return nil, bad
 		}
 		in.Filters = append(in.Filters, informationFilter{f.Key, f.ValueSet})

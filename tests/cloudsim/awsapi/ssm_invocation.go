@@ -387,7 +387,8 @@ func listCommandInvocations(r *request, in *listCommandsInput) (any, *failure) {
 		status, details := r.status(i)
 		v := invocationView{
 			CommandId: i.CommandID, InstanceId: i.ServerID, Comment: i.Labels[labelComment], DocumentName: i.Labels[labelDocument],
-			DocumentVersion: version(i.Labels), RequestedDateTime: epoch(i.Queued), Status: status, StatusDetails: details, CommandPlugins: []pluginView{},
+			DocumentVersion: version(i.Labels), RequestedDateTime: epoch(i.Queued), Status: status, StatusDetails: details,
+			CommandPlugins: []pluginView{},
 		}
 		if in.Details {
 			v.CommandPlugins = append(v.CommandPlugins, pluginView{

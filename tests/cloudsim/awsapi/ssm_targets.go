@@ -84,7 +84,8 @@ func (r *request) targets(in *sendCommandInput) ([]string, *failure) {
 		}
 	}
 	if len(ids) == 0 {
-		return nil, fail("ValidationException", "the simulator: no managed node has these tags; the cloud accepts such a command and ends it with NoInstancesInTag")
+		return nil, fail("ValidationException",
+			"the simulator: no managed node has these tags; the cloud accepts such a command and ends it with NoInstancesInTag")
 	}
 	return ids, nil
 }

@@ -95,8 +95,9 @@ func assumeRole(r *request) (any, *failure) {
 	}
 	if !ok {
 		// STS does not tell an unknown role from one that trusts others.
-		return nil, &failure{http.StatusForbidden, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s",
-			r.caller.arn(r.world), arn)}
+		return nil, &failure{http.StatusForbidden, "AccessDenied",
+			fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s",
+				r.caller.arn(r.world), arn)}
 	}
 	return assumeRoleResponse{
 		Namespace: stsNamespace, ARN: caller{key: key}.arn(r.world), RoleID: role.ID + ":" + name, RequestID: r.id,

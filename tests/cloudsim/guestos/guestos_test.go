@@ -35,7 +35,8 @@ func TestShellIsShutIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Fields(r.Output)
-	if len(lines) != 3 || lines[0] != "id" || lines[1] != "chpasswd" || !strings.HasSuffix(lines[2], "/bin") || strings.Contains(lines[2], ":") {
+	if len(lines) != 3 || lines[0] != "id" || lines[1] != "chpasswd" || !strings.HasSuffix(lines[2], "/bin") ||
+		strings.Contains(lines[2], ":") {
 		t.Errorf("got %q", lines)
 	}
 }

@@ -81,7 +81,8 @@ func TestCommandOnLinux(t *testing.T) {
 		if w.TryLogin(s.ID, "ubuntu", s.InitialPassword) || w.TryLogin(s.ID, "ubuntu", "") || w.TryLogin(s.ID, "root", newSecret) {
 			t.Error("another login works")
 		}
-		if err := w.SetLogin(s.ID, "ubuntu", "by hand"); err != nil || !w.TryLogin(s.ID, "ubuntu", "by hand") || w.TryLogin(s.ID, "ubuntu", newSecret) {
+		if err := w.SetLogin(s.ID, "ubuntu", "by hand"); err != nil || !w.TryLogin(s.ID, "ubuntu", "by hand") ||
+			w.TryLogin(s.ID, "ubuntu", newSecret) {
 			t.Error("a password set by hand does not replace the hash")
 		}
 		for _, i := range w.Invocations(nil) {
@@ -102,12 +103,13 @@ func TestCommandRefusals(t *testing.T) {
 			guest   Guest
 			code    int
 		}{
-			"not root":           {user: "ubuntu", guest: Guest{Conditions: guestos.Conditions{NotRoot: true}}, code: 81},
-			"no such user":       {user: "nobody", code: 82},
-			"no chpasswd":        {user: "ubuntu", guest: Guest{Conditions: guestos.Conditions{NoChpasswd: true}}, code: 83},
-			"chpasswd fails":     {user: "ubuntu", guest: Guest{Conditions: guestos.Conditions{ChpasswdFails: true}}, code: 84},
-			"not administrator":  {windows: true, user: "Administrator", guest: Guest{Conditions: guestos.Conditions{NotRoot: true}}, code: 91},
-			"domain controller":  {windows: true, user: "Administrator", guest: Guest{Conditions: guestos.Conditions{DomainController: true}}, code: 92},
+			"not root":          {user: "ubuntu", guest: Guest{Conditions: guestos.Conditions{NotRoot: true}}, code: 81},
+			"no such user":      {user: "nobody", code: 82},
+			"no chpasswd":       {user: "ubuntu", guest: Guest{Conditions: guestos.Conditions{NoChpasswd: true}}, code: 83},
+			"chpasswd fails":    {user: "ubuntu", guest: Guest{Conditions: guestos.Conditions{ChpasswdFails: true}}, code: 84},
+			"not administrator": {windows: true, user: "Administrator", guest: Guest{Conditions: guestos.Conditions{NotRoot: true}}, code: 91},
+			"domain controller": {windows: true, user: "Administrator", guest: Guest{Conditions: guestos.Conditions{DomainController: true}},
+				code: 92},
 			"no such local user": {windows: true, user: "nobody", code: 93},
 			"another key":        {windows: true, user: "Administrator", code: 94},
 		} {
@@ -217,7 +219,8 @@ func TestAgents(t *testing.T) {
 	bubble(t, func(t *testing.T, w *World) {
 		s := tencent(t, w, StateRunning)
 		start := func(id string) error {
-			return w.StartCommand(nil, Command{ID: id, ServerIDs: []string{s.ID}, Interpreter: "shell", Text: linux(t, "ubuntu").Text, DeliveryTimeout: time.Hour})
+			return w.StartCommand(nil, Command{ID: id, ServerIDs: []string{s.ID}, Interpreter: "shell", Text: linux(t, "ubuntu").Text,
+				DeliveryTimeout: time.Hour})
 		}
 		if err := w.StartCommand(nil, Command{ID: "c", ServerIDs: []string{s.ID, "ins-unknown0"}}); !errors.Is(err, ErrNoServer) {
 			t.Errorf("an unknown server: %v", err)
@@ -267,10 +270,14 @@ func TestCommandFaults(t *testing.T) {
 		end     CommandState
 		atEnd   bool // applied at the end
 	}{
-		"late":                {Fault{Kind: FaultLateApply, Delay: time.Minute}, false, CommandRunning, func(w *World, _ string) { w.Advance(time.Minute) }, CommandSucceeded, true},
-		"late and too long":   {Fault{Kind: FaultLateApply, Delay: time.Hour}, false, CommandRunning, func(w *World, _ string) { w.Advance(2 * time.Hour) }, CommandTimedOut, false},
-		"stuck":               {Fault{Kind: FaultStuck}, false, CommandRunning, func(w *World, id string) { _, _ = w.Release(id) }, CommandSucceeded, true},
-		"stuck for ever":      {Fault{Kind: FaultStuck}, false, CommandRunning, func(w *World, _ string) { w.Advance(2 * time.Hour) }, CommandTimedOut, false},
+		"late": {Fault{Kind: FaultLateApply, Delay: time.Minute}, false, CommandRunning,
+			func(w *World, _ string) { w.Advance(time.Minute) }, CommandSucceeded, true},
+		"late and too long": {Fault{Kind: FaultLateApply, Delay: time.Hour}, false, CommandRunning,
+			func(w *World, _ string) { w.Advance(2 * time.Hour) }, CommandTimedOut, false},
+		"stuck": {Fault{Kind: FaultStuck}, false, CommandRunning, func(w *World, id string) { _, _ = w.Release(id) },
+			CommandSucceeded, true},
+		"stuck for ever": {Fault{Kind: FaultStuck}, false, CommandRunning, func(w *World, _ string) { w.Advance(2 * time.Hour) },
+			CommandTimedOut, false},
 		"failed, applied":     {Fault{Kind: FaultFailedApplied}, true, CommandFailed, nil, CommandFailed, true},
 		"failed, not applied": {Fault{Kind: FaultFailedNotApplied}, false, CommandFailed, nil, CommandFailed, false},
 		"another server's":    {Fault{Kind: FaultStuck, Instance: "ins-other000"}, true, CommandSucceeded, nil, CommandSucceeded, true},

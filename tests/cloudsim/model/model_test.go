@@ -24,7 +24,8 @@ func bubble(t *testing.T, f func(t *testing.T, w *World)) {
 // tencent adds a Tencent server in a state.
 func tencent(t *testing.T, w *World, s State) Server {
 	t.Helper()
-	out, err := w.AddServer(Server{Cloud: TencentCloud, AccountID: "100000000001", Region: "eu", State: s, OSName: "Ubuntu Server 22.04 LTS 64bit"})
+	out, err := w.AddServer(Server{Cloud: TencentCloud, AccountID: "100000000001", Region: "eu", State: s,
+		OSName: "Ubuntu Server 22.04 LTS 64bit"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,8 @@ func reset(w *World, id, requestID, password string) error {
 	if r := x.Before(); r != nil {
 		return errors.New(string(r.Kind))
 	}
-	return w.StartReset(x, Reset{RequestID: requestID, ServerIDs: []string{id}, Password: password, ForceStop: true, Action: "ResetInstancesPassword"})
+	return w.StartReset(x, Reset{RequestID: requestID, ServerIDs: []string{id}, Password: password, ForceStop: true,
+		Action: "ResetInstancesPassword"})
 }
 
 // look checks a server's state, record and ubuntu's password.
@@ -323,7 +325,8 @@ func TestInitialPasswordAppearsAndIsCleared(t *testing.T) {
 			t.Fatal(err)
 		}
 		add := func(platform string) Server {
-			s, err := w.AddServer(Server{Cloud: AWS, AccountID: "100000000002", Region: "eu", Platform: platform, KeyName: "k", ReadyAfter: 4 * time.Minute})
+			s, err := w.AddServer(Server{Cloud: AWS, AccountID: "100000000002", Region: "eu", Platform: platform, KeyName: "k",
+				ReadyAfter: 4 * time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,7 +34,8 @@ var ErrNoSnapshot = errors.New("no such snapshot of this server")
 func (w *World) Snapshot(id, name string) (Snapshot, error) {
 	var taken Snapshot
 	err := w.change(id, func(s *server) {
-		taken = Snapshot{ID: cmp.Or(name, "snap-"+w.random(base36, 8)), ServerID: id, Logins: s.Logins, Hashes: s.Hashes, guestKey: s.guestKey}.clone()
+		taken = Snapshot{ID: cmp.Or(name, "snap-"+w.random(base36, 8)), ServerID: id, Logins: s.Logins, Hashes: s.Hashes,
+			guestKey: s.guestKey}.clone()
 		if s.snapshots == nil {
 			s.snapshots = map[string]Snapshot{}
 		}

@@ -108,7 +108,8 @@ func keystoneError(status int, message string) *answer {
 // with the same words.
 func malformed(message string) *answer {
 	return keystoneError(http.StatusBadRequest, message+
-		" The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.")
+		" The server could not comply with the request since it is either malformed or otherwise incorrect. "+
+		"The client is assumed to be in error.")
 }
 
 // ecsError is an error of the /v1 API of Huawei Cloud and Open Telekom Cloud.

@@ -43,7 +43,8 @@ func TestApplicationCredentialsMakeOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Secret == "" || first.ProjectID != f.project.ID || !first.Unrestricted || !first.ExpiresAt.Equal(ends) || len(first.AccessRules) != 1 {
+	if first.Secret == "" || first.ProjectID != f.project.ID || !first.Unrestricted || !first.ExpiresAt.Equal(ends) ||
+		len(first.AccessRules) != 1 {
 		t.Errorf("made %+v", first)
 	}
 
@@ -80,7 +81,8 @@ func TestApplicationCredentialsMakeOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	pages, err := applicationcredentials.List(restricted, f.user.ID, nil).AllPages(ctx)
-	if !gophercloud.ResponseCodeIs(err, http.StatusNotFound) || !strings.Contains(err.Error(), "Could not find Application Credential: "+second.ID) {
+	if !gophercloud.ResponseCodeIs(err, http.StatusNotFound) ||
+		!strings.Contains(err.Error(), "Could not find Application Credential: "+second.ID) {
 		t.Errorf("the token of a deleted credential works: %v, %v", pages, err)
 	}
 	if pages, err = applicationcredentials.List(unrestricted, f.user.ID, nil).AllPages(ctx); err != nil {
@@ -116,7 +118,8 @@ func TestAccessKeysMakeOthers(t *testing.T) {
 			again := f.signer(dialect)
 			again.project, again.access, again.secret = "", fmt.Sprint(made.at("credential/access")), fmt.Sprint(made.at("credential/secret"))
 			get(t, s, "GET", url+"/"+again.access).want(t, 200, "credential/description", "test")
-			send(t, again, "PUT", url+"/"+f.key.ID, `{"credential":{"status":"inactive","description":"off"}}`).want(t, 200, "credential/status", "inactive")
+			send(t, again, "PUT", url+"/"+f.key.ID, `{"credential":{"status":"inactive","description":"off"}}`).want(t, 200, "credential/status",
+				"inactive")
 			get(t, again, "GET", url+"/"+f.key.ID).want(t, 200, "credential/description", "off")
 			get(t, s, "GET", url).want(t, 401, "error_code", "APIGW.0301")
 			send(t, again, "PUT", url+"/"+f.key.ID, `{"credential":{"status":"active"}}`).want(t, 200, "credential/description", "off")

@@ -10,7 +10,8 @@ import (
 func TestCloudServersOfHuawei(t *testing.T) {
 	f := newFixture(t, model.HuaweiCloud, nil)
 	win := f.windows(t)
-	plain := f.server(t, model.Server{Name: "plain", Metadata: map[string]string{metadataNoResetPlugin: "1"}, Tags: map[string]string{"env": "prod"}})
+	plain := f.server(t, model.Server{Name: "plain", Metadata: map[string]string{metadataNoResetPlugin: "1"},
+		Tags: map[string]string{"env": "prod"}})
 	by := f.signer(DialectDirect)
 	base := f.compute + "/v1/" + f.project.ID + "/cloudservers/"
 

@@ -57,8 +57,10 @@ func TestGatewayRefusesBadSignatures(t *testing.T) {
 			{"inactive key", func(s *signer) { s.access, s.secret = inactive.ID, inactive.Secret }, "inactive"},
 			{"temporary key without its token", func(s *signer) { s.access, s.secret = temporary.ID, temporary.Secret }, "securitytoken"},
 			{"the other dialect", func(s *signer) { s.dialect = otherDialect }, "not accepted"},
-			{"clock 16 minutes slow", func(s *signer) { s.now = func() time.Time { return f.now().Add(-16 * time.Minute) } }, "signature expired, signature time:"},
-			{"clock 16 minutes fast", func(s *signer) { s.now = func() time.Time { return f.now().Add(16 * time.Minute) } }, "signature expired, signature time:"},
+			{"clock 16 minutes slow", func(s *signer) { s.now = func() time.Time { return f.now().Add(-16 * time.Minute) } },
+				"signature expired, signature time:"},
+			{"clock 16 minutes fast", func(s *signer) { s.now = func() time.Time { return f.now().Add(16 * time.Minute) } },
+				"signature expired, signature time:"},
 		} {
 			t.Run(string(name)+"/"+c.name, func(t *testing.T) {
 				by := f.signer(dialect)

@@ -89,7 +89,8 @@ func (c *Cloud) noSuchIdentityAPI() *answer {
 	if !c.plain() {
 		return keystoneError(http.StatusNotFound, "The resource could not be found.")
 	}
-	a := &answer{status: http.StatusNotFound, code: "404", text: "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"}
+	a := &answer{status: http.StatusNotFound, code: "404",
+		text: "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"}
 	return a.with("Content-Type", "text/html; charset=utf-8")
 }
 

@@ -194,7 +194,8 @@ func (c *Cloud) appCredentialOf(r *request, given appCredentialRequest) (model.A
 		made.AccessRules = append(made.AccessRules, c.ruleOf(r, rule))
 	}
 	if _, taken := c.world.AppCredentialByName(r.caller.user.ID, given.Name); taken {
-		return none, keystoneError(http.StatusConflict, "Conflict occurred attempting to store application_credential - Duplicate entry found with name "+given.Name+".")
+		return none, keystoneError(http.StatusConflict,
+			"Conflict occurred attempting to store application_credential - Duplicate entry found with name "+given.Name+".")
 	}
 	return made, nil
 }

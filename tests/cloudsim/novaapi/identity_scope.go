@@ -11,7 +11,8 @@ import (
 func (c *Cloud) scope(r *request, in *authScope, t *token) *answer {
 	if t.appCredential != nil {
 		if in != nil {
-			return c.badIdentity(r, "Error authenticating with application credential: Application credentials cannot request a scope.", map[string]any{})
+			return c.badIdentity(r, "Error authenticating with application credential: Application credentials cannot request a scope.",
+				map[string]any{})
 		}
 		if t.appCredential.ProjectID == "" { // made with an unscoped token
 			return nil

@@ -60,8 +60,9 @@ func (c *Cloud) rolesOf(a *model.AppCredential) []named {
 // tokenBody shows a token as POST and GET /v3/auth/tokens do.
 func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 	body := map[string]any{
-		"methods":    t.methods,
-		"user":       map[string]any{"id": t.user.ID, "name": t.user.Name, "domain": named{t.userDomain.ID, t.userDomain.Name}, "password_expires_at": nil},
+		"methods": t.methods,
+		"user": map[string]any{"id": t.user.ID, "name": t.user.Name, "domain": named{t.userDomain.ID, t.userDomain.Name},
+			"password_expires_at": nil},
 		"audit_ids":  []string{t.audit},
 		"issued_at":  t.issued.UTC().Format(keystoneTime),
 		"expires_at": t.expires.UTC().Format(keystoneTime),
@@ -259,7 +260,8 @@ func (c *Cloud) showProject(r *request) *answer {
 }
 
 func (c *Cloud) domainView(r *request) map[string]any {
-	return c.resource(r, "domains", r.caller.account.ID, true, map[string]any{"name": r.caller.account.Name, "enabled": true, "description": ""})
+	return c.resource(r, "domains", r.caller.account.ID, true, map[string]any{"name": r.caller.account.Name, "enabled": true,
+		"description": ""})
 }
 
 // listDomains lists the domains that the caller gets tokens for.

@@ -83,7 +83,8 @@ func (c *Cloud) readMicroversion(r *http.Request) (microversion, *answer) {
 	}
 	parts := versionForm.FindStringSubmatch(text)
 	if parts == nil {
-		return microversion{}, novaFault(http.StatusBadRequest, fmt.Sprintf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text))
+		return microversion{},
+			novaFault(http.StatusBadRequest, fmt.Sprintf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text))
 	}
 	v.major, _ = strconv.Atoi(parts[1])
 	v.minor, _ = strconv.Atoi(parts[2])

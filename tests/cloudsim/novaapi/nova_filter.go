@@ -97,7 +97,8 @@ func regexpFilter(name string, field func(model.Server) string) func(*request, s
 	return func(_ *request, pattern string) (serverFilter, *answer) {
 		re, err := regexp.Compile("(?i)" + pattern)
 		if err != nil {
-			return nil, novaFault(http.StatusBadRequest, fmt.Sprintf("Invalid input for query parameters %[1]s. Value: %[2]s. '%[2]s' is not a 'regex'", name, pattern))
+			return nil, novaFault(http.StatusBadRequest,
+				fmt.Sprintf("Invalid input for query parameters %[1]s. Value: %[2]s. '%[2]s' is not a 'regex'", name, pattern))
 		}
 		return func(s model.Server) bool { return re.MatchString(field(s)) }, nil
 	}

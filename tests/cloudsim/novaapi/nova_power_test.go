@@ -16,7 +16,8 @@ func TestStatesThatRefuseAPassword(t *testing.T) {
 	}
 	act := func(id, body string) reply {
 		t.Helper()
-		return send(t, nil, "POST", f.compute+"/v2.1/servers/"+id+"/action", body, headerToken, client.Token(), "Content-Type", "application/json")
+		return send(t, nil, "POST", f.compute+"/v2.1/servers/"+id+"/action", body, headerToken, client.Token(), "Content-Type",
+			"application/json")
 	}
 	const change = `{"changePassword":{"adminPass":"Changed-Pa55word"}}`
 	refused := func(body, text string) {

@@ -51,7 +51,8 @@ func count(value string) string {
 
 // dateForms are the forms of ISO 8601 that clients use; Nova's parser takes
 // more. A time without a zone is in UTC.
-var dateForms = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05.999999", "2006-01-02T15:04", "2006-01-02", "2006-01"}
+var dateForms = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05.999999", "2006-01-02T15:04", "2006-01-02",
+	"2006-01"}
 
 func parseDate(value string) (time.Time, bool) {
 	for _, form := range dateForms {

@@ -156,10 +156,12 @@ func TestKeypairsAndFlavors(t *testing.T) {
 	ask("2.35", "os-keypairs?limit=1").want(t, 200, "keypairs_links/0/href", next)
 	ask("2.35", "os-keypairs?marker=none").want(t, 400, "badRequest/message", "Marker none could not be found.")
 	ask("2.9", "os-keypairs/ops?user_id=other").want(t, 200, "keypair/name", "ops")
-	ask("2.10", "os-keypairs/ops?user_id=other").want(t, 403, "forbidden/message", "Policy doesn't allow os_compute_api:os-keypairs:show to be performed.")
+	ask("2.10", "os-keypairs/ops?user_id=other").want(t, 403, "forbidden/message",
+		"Policy doesn't allow os_compute_api:os-keypairs:show to be performed.")
 	ask("2.10", "os-keypairs?user_id="+f.user.ID).want(t, 200, "keypairs/0/keypair/name", "ops")
 	ask("2.74", "os-keypairs?nonsense=1").want(t, 200, "", "")
-	ask("2.75", "os-keypairs?nonsense=1").want(t, 400, "badRequest/message", "Additional properties are not allowed ('nonsense' was unexpected)")
+	ask("2.75", "os-keypairs?nonsense=1").want(t, 400, "badRequest/message",
+		"Additional properties are not allowed ('nonsense' was unexpected)")
 	ask("2.75", "os-keypairs/ops?nonsense=1").want(t, 400, "", "")
 
 	ask("2.1", "flavors?limit=1").want(t, 200, "flavors_links/0/rel", "next")

@@ -33,7 +33,8 @@ func TestListsArePaged(t *testing.T) {
 			for limit, pages := range map[int]int{0: (60 + defaultPage - 1) / defaultPage, 20: 4, 59: 2} {
 				var got []string
 				count := 0
-				err := servers.List(client, servers.ListOpts{Limit: limit}).EachPage(t.Context(), func(_ context.Context, page pagination.Page) (bool, error) {
+				err := servers.List(client, servers.ListOpts{Limit: limit}).EachPage(t.Context(), func(_ context.Context, page pagination.Page) (bool,
+					error) {
 					list, err := servers.ExtractServers(page)
 					for _, s := range list {
 						got = append(got, s.ID)
@@ -273,7 +274,8 @@ func TestTheLogNamesCallerAndServer(t *testing.T) {
 	s := f.windows(t)
 	get(t, f.signer(DialectDirect), "GET", f.compute+"/v2.1/"+f.project.ID+"/servers/"+s.ID+"/os-server-password").want(t, 200, "", "")
 	log := f.world.Log(0)
-	if len(log) != 1 || log[0].AccessKey != f.key.ID || log[0].Source != "127.0.0.1" || !slices.Equal(log[0].Instances, []string{s.ID}) || log[0].Status != 200 ||
+	if len(log) != 1 || log[0].AccessKey != f.key.ID || log[0].Source != "127.0.0.1" || !slices.Equal(log[0].Instances, []string{s.ID}) ||
+		log[0].Status != 200 ||
 		log[0].Region != "eu-de" || !strings.HasPrefix(log[0].RequestID, "req-") {
 		t.Errorf("log: %+v", log)
 	}
@@ -312,17 +314,20 @@ func TestPlainNovaStandsBehindKeystone(t *testing.T) {
 	}
 	get(t, nil, "GET", f.compute+"/v2.1/nosuch", headerToken, "forged").want(t, 401, "error/code", "401")
 	password := "servers/" + s.ID + "/os-server-password"
-	for _, r := range []reply{of("GET", "nosuch"), of("PUT", password), of("HEAD", password), of("GET", password+"/"), of("GET", "foo/servers")} {
+	for _, r := range []reply{of("GET", "nosuch"), of("PUT", password), of("HEAD", password), of("GET", password+"/"),
+		of("GET", "foo/servers")} {
 		if r.status != 404 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") || r.header.Get(headerNovaVersion) != "" {
 			t.Errorf("an unknown path or method: %v", r)
 		}
 	}
 	of("GET", f.other.ID+"/servers").want(t, 400, "badRequest/code", "400")
-	of("GET", password, headerNovaVersion, "2.01").want(t, 400, "badRequest/message", "API Version String 2.01 is of invalid format. Must be of format MajorNum.MinorNum.")
+	of("GET", password, headerNovaVersion, "2.01").want(t, 400, "badRequest/message",
+		"API Version String 2.01 is of invalid format. Must be of format MajorNum.MinorNum.")
 	if r := of("GET", password, headerNovaVersion, "2.999"); r.status != 406 || r.header.Get(headerNovaVersion) != "2.999" {
 		t.Errorf("an unknown version: %v", r)
 	}
-	if r := of("GET", "servers/none"); r.header.Get("Content-Type") != "application/json; charset=UTF-8" || r.header.Get("X-Request-Id") != "" {
+	if r := of("GET", "servers/none"); r.header.Get("Content-Type") != "application/json; charset=UTF-8" ||
+		r.header.Get("X-Request-Id") != "" {
 		t.Errorf("a fault: %v", r)
 	}
 }
@@ -374,7 +379,8 @@ func TestChangePassword(t *testing.T) {
 	}
 	act := func(id, body string) reply {
 		t.Helper()
-		return send(t, nil, "POST", f.compute+"/v2.1/servers/"+id+"/action", body, headerToken, client.Token(), "Content-Type", "application/json")
+		return send(t, nil, "POST", f.compute+"/v2.1/servers/"+id+"/action", body, headerToken, client.Token(), "Content-Type",
+			"application/json")
 	}
 	for body, text := range map[string]string{
 		"{": "Malformed request body", "{}": "Malformed request body", "": "Malformed request body",
@@ -400,14 +406,16 @@ func TestChangePassword(t *testing.T) {
 		t.Errorf("the server has other logins: %+v", now.Logins)
 	}
 	// libvirt's driver keeps what it set as the server's password, for the launch key pair.
-	get(t, nil, "GET", f.compute+"/v2.1/servers/"+s.ID+"/os-server-password", headerToken, client.Token()).want(t, 200, "password", now.Ciphertext)
+	get(t, nil, "GET", f.compute+"/v2.1/servers/"+s.ID+"/os-server-password", headerToken, client.Token()).want(t, 200, "password",
+		now.Ciphertext)
 
 	if _, err := f.world.AddFault(model.Fault{Action: actionChange, Kind: model.FaultStuck, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
 	act(s.ID, change).want(t, 500, "computeFault/code", "500")
 	get(t, nil, "GET", f.compute+"/v2.1/servers/"+s.ID, headerToken, client.Token()).want(t, 200, "server/status", "PASSWORD")
-	act(s.ID, change).want(t, 409, "conflictingRequest/message", "Cannot 'changePassword' instance "+s.ID+" while it is in task_state updating_password")
+	act(s.ID, change).want(t, 409, "conflictingRequest/message", "Cannot 'changePassword' instance "+s.ID+
+		" while it is in task_state updating_password")
 
 	for _, name := range []model.Cloud{model.HuaweiCloud, model.OpenTelekomCloud} {
 		v := newFixture(t, name, nil)

@@ -107,5 +107,6 @@ func internalError(shape api) *answer {
 
 // unexpected is Nova's text for an exception that it did not expect.
 func unexpected(exception string) string {
-	return "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible.\n<class '" + exception + "'>"
+	return "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible.\n<class '" +
+		exception + "'>"
 }

@@ -127,12 +127,14 @@ func password(user string) string {
 }
 
 // malformedEnd ends Keystone's messages about a request's form.
-const malformedEnd = " The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error."
+const malformedEnd = " The server could not comply with the request since it is either malformed or otherwise incorrect. The client is " +
+	"assumed to be in error."
 
 // TestTokenRequests holds what the Keystone 22 of Debian answered to the same requests.
 func TestTokenRequests(t *testing.T) {
 	f := newFixture(t, model.OpenStack, nil)
-	f.world.AddUser(model.User{Cloud: model.OpenStack, Name: "administrator", AccountID: f.account.ID, Password: "user-Secret.1", DomainRole: true})
+	f.world.AddUser(model.User{Cloud: model.OpenStack, Name: "administrator", AccountID: f.account.ID, Password: "user-Secret.1",
+		DomainRole: true})
 	stranger := f.world.AddAccount(model.Account{Cloud: model.OpenStack, Name: "stranger", Regions: []string{"eu-de"}})
 	theirs := f.world.AddProject(model.Project{Cloud: model.OpenStack, Name: "theirs", AccountID: stranger.ID, Region: "eu-de"})
 	domain := fmt.Sprintf(`"domain":{"name":%q}`, f.account.Name)
@@ -145,15 +147,18 @@ func TestTokenRequests(t *testing.T) {
 	}{
 		{"by names", right, `{"project":{"name":"eu-de",` + domain + `}}`, 201, "token/project/id", f.project.ID},
 		{"by ids", byID, fmt.Sprintf(`{"project":{"id":%q}}`, f.project.ID), 201, "token/project/name", "eu-de"},
-		{"domain by id", password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"id":%q}`, f.account.ID)), "", 201, "token/user/id", f.user.ID},
+		{"domain by id", password(fmt.Sprintf(`"name":"vault","password":"user-Secret.1","domain":{"id":%q}`, f.account.ID)), "", 201,
+			"token/user/id", f.user.ID},
 		{"without a scope there is no catalogue", right, "", 201, "token/catalog", "<nil>"},
 		{"unscoped on purpose", right, `"unscoped"`, 201, "token/project", "<nil>"},
 		{"unscoped in an older form", right, `{"unscoped":{}}`, 201, "token/project", "<nil>"},
 		{"domain scope without a role", right, `{` + domain + `}`, 401, "error/code", "401"},
-		{"domain scope", password(`"name":"administrator","password":"user-Secret.1",` + domain), `{` + domain + `}`, 201, "token/domain/name", f.account.Name},
+		{"domain scope", password(`"name":"administrator","password":"user-Secret.1",` + domain), `{` + domain + `}`, 201, "token/domain/name",
+			f.account.Name},
 		{"system scope", right, `{"system":{"all":true}}`, 401, "error/code", "401"},
 		{"a trust", right, `{"OS-TRUST:trust":{"id":"x"}}`, 401, "error/code", "401"},
-		{"no scope that there is", right, `"everything"`, 400, "error/message", "Expecting to find system, project, domain, OS-TRUST:trust or unscoped in scope." + malformedEnd},
+		{"no scope that there is", right, `"everything"`, 400, "error/message",
+			"Expecting to find system, project, domain, OS-TRUST:trust or unscoped in scope." + malformedEnd},
 		{"empty scope", right, `{}`, 400, "error/code", "400"},
 		{"null scope", right, `null`, 400, "error/message", "Invalid input for field 'scope': None is not of type 'object', 'string'"},
 		{"nameless project", right, `{"project":{}}`, 400, "error/message", "Invalid input for field scope/project: id or name must be present."},
@@ -164,7 +169,8 @@ func TestTokenRequests(t *testing.T) {
 		{"nobody", `{"methods":["password"],"password":{}}`, "", 400, "error/code", "400"},
 		{"unsupported method", `{"methods":["totp"],"totp":{}}`, "", 401, "error/identity/methods/0", "password"},
 		{"a token that is none", `{"methods":["token"],"token":{"id":"x"}}`, "", 404, "error/message", "Could not recognize Fernet token"},
-		{"a token without an id", `{"methods":["token"],"token":{}}`, "", 400, "error/message", "Invalid input for field 'identity/token': 'id' is a required property"},
+		{"a token without an id", `{"methods":["token"],"token":{}}`, "", 400, "error/message",
+			"Invalid input for field 'identity/token': 'id' is a required property"},
 		{"wrong password", password(`"name":"vault","password":"wrong",` + domain), "", 401, "error/title", "Unauthorized"},
 		{"unknown user", password(`"name":"nobody","password":"user-Secret.1",` + domain), "", 401, "error/code", "401"},
 		{"unknown domain", password(`"name":"vault","password":"user-Secret.1","domain":{"name":"none"}`), "", 401, "error/code", "401"},
@@ -239,7 +245,8 @@ func TestApplicationCredentials(t *testing.T) {
 		})
 	}
 	identity := fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`, good.ID)
-	tokenRequest(t, f, identity, `{"project":{"id":"x"}}`).want(t, 401, "error/message", "Error authenticating with application credential: Application credentials cannot request a scope.")
+	tokenRequest(t, f, identity, `{"project":{"id":"x"}}`).want(t, 401, "error/message",
+		"Error authenticating with application credential: Application credentials cannot request a scope.")
 }
 
 func TestTokensAreShownAndRevoked(t *testing.T) {
@@ -254,8 +261,10 @@ func TestTokensAreShownAndRevoked(t *testing.T) {
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, "none").want(t, 404, "error/code", "404")
 	get(t, nil, "GET", url, headerToken, id).want(t, 403, "error/code", "403")
 	get(t, nil, "GET", f.identity+"/v3/auth/projects", headerToken, id).want(t, 200, "projects/0/id", f.project.ID)
-	get(t, nil, "GET", f.identity+"/v3/projects?name=none", headerToken, id).want(t, 403, "error/message", notAuthorized+"identity:list_projects.")
-	get(t, nil, "GET", f.identity+"/v3/projects/"+f.other.ID, headerToken, id).want(t, 403, "error/message", notAuthorized+"identity:get_project.")
+	get(t, nil, "GET", f.identity+"/v3/projects?name=none", headerToken, id).want(t, 403, "error/message", notAuthorized+
+		"identity:list_projects.")
+	get(t, nil, "GET", f.identity+"/v3/projects/"+f.other.ID, headerToken, id).want(t, 403, "error/message", notAuthorized+
+		"identity:get_project.")
 	get(t, nil, "GET", f.identity+"/v3/users/"+f.user.ID+"/projects", headerToken, id).want(t, 200, "projects/0/tags", "[]")
 	get(t, nil, "GET", f.identity+"/v3/auth/domains", headerToken, id).want(t, 200, "domains", "[]")
 	get(t, nil, "GET", f.identity+"/v3/regions/eu-de", headerToken, id).want(t, 200, "region/id", "eu-de")
@@ -266,7 +275,8 @@ func TestTokensAreShownAndRevoked(t *testing.T) {
 	get(t, nil, "DELETE", url, headerToken, id).want(t, 403, "error/message", notAuthorized+"identity:revoke_token.")
 	get(t, nil, "DELETE", url, headerToken, id, headerSubjectToken, other).want(t, 204, "", "")
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, other).want(t, 404, "error/message", "Failed to validate token")
-	tokenRequest(t, f, fmt.Sprintf(`{"methods":["token"],"token":{"id":%q}}`, other), "").want(t, 404, "error/message", "Failed to validate token")
+	tokenRequest(t, f, fmt.Sprintf(`{"methods":["token"],"token":{"id":%q}}`, other), "").want(t, 404, "error/message",
+		"Failed to validate token")
 	get(t, nil, "DELETE", url, headerToken, id, headerSubjectToken, id).want(t, 204, "", "")
 	get(t, nil, "GET", url, headerToken, id, headerSubjectToken, id).want(t, 401, "error/code", "401")
 }
@@ -284,7 +294,8 @@ func TestKeystoneReadsJSON(t *testing.T) {
 			t.Errorf("%q: %v, want %d", media, r, status)
 		}
 	}
-	send(t, nil, "POST", f.identity+"/v3/auth/tokens", "", "Content-Type", "").want(t, 400, "error/message", "Expecting to find auth in request body."+malformedEnd)
+	send(t, nil, "POST", f.identity+"/v3/auth/tokens", "", "Content-Type", "").want(t, 400, "error/message",
+		"Expecting to find auth in request body."+malformedEnd)
 }
 
 // TestApplicationCredentialRequests holds what the Keystone 22 of Debian answered to the same requests.
@@ -303,12 +314,16 @@ func TestApplicationCredentialRequests(t *testing.T) {
 		`{"name":"x","unknown":1}`:  "'unknown' is an invalid keyword argument for ApplicationCredentialModel",
 		`{"name":"x","roles":"x"}`:  "Invalid input for field 'roles': 'x' is not of type 'array'",
 		`{"name":"x","roles":[{}]}`: "Invalid input for field 'roles/0': {} does not have enough properties",
-		`{"name":"x","roles":[{"name":"admin"}]}`:                                            "Invalid application credential: Cannot create an application credential with unassigned role",
-		`{"name":"x","expires_at":"soon"}`:                                                   "Timestamp not in expected format." + malformedEnd,
-		`{"name":"x","expires_at":"2020-01-01T00:00:00"}`:                                    "The 'expires_at' must not be before now." + malformedEnd,
-		`{"name":"x","access_rules":[{"path":"x","method":"GET","service":"compute"}]}`:      `Invalid input for field 'access_rules/0/path': 'x' does not match '^\\/.*'`,
-		`{"name":"x","access_rules":[{"path":"/x","method":"TRACE","service":"compute"}]}`:   "Invalid input for field 'access_rules/0/method': 'TRACE' does not match '^(POST|GET|HEAD|PATCH|PUT|DELETE)$'",
-		`{"name":"x","access_rules":[{"path":"/x","method":"GET","service":"x","other":1}]}`: "Invalid input for field 'access_rules/0': Additional properties are not allowed ('other' was unexpected)",
+		`{"name":"x","roles":[{"name":"admin"}]}`: "Invalid application credential: Cannot create " +
+			"an application credential with unassigned role",
+		`{"name":"x","expires_at":"soon"}`: "Timestamp not in expected format." + malformedEnd,
+		`{"name":"x","expires_at":"2020-01-01T00:00:00"}`: "The 'expires_at' must not be before now." +
+			malformedEnd,
+		`{"name":"x","access_rules":[{"path":"x","method":"GET","service":"compute"}]}`: `Invalid input for field 'access_rules/0/path': 'x' does not match '^\\/.*'`,
+		`{"name":"x","access_rules":[{"path":"/x","method":"TRACE","service":"compute"}]}`: "Invalid input for field " +
+			"'access_rules/0/method': 'TRACE' does not match '^(POST|GET|HEAD|PATCH|PUT|DELETE)$'",
+		`{"name":"x","access_rules":[{"path":"/x","method":"GET","service":"x","other":1}]}`: "Invalid input for field 'access_rules/0': " +
+			"Additional properties are not allowed ('other' was unexpected)",
 	} {
 		create(body).want(t, 400, "error/message", want)
 	}
@@ -332,7 +347,8 @@ func TestApplicationCredentialRequests(t *testing.T) {
 	login(`"secret":"x"`).want(t, 400, "error/message", "Expecting to find name or ID in application credential."+malformedEnd)
 	login(`"name":"first","secret":"x"`).want(t, 400, "error/message", "Expecting to find user in application credential."+malformedEnd)
 	login(fmt.Sprintf(`"name":"none","secret":"x","user":{"id":%q}`, f.user.ID)).want(t, 401, "error/code", "401")
-	login(fmt.Sprintf(`"name":"first","secret":"x","user":{"name":"none","domain":{"name":%q}}`, f.account.Name)).want(t, 404, "error/message", "Could not find user: none.")
+	login(fmt.Sprintf(`"name":"first","secret":"x","user":{"name":"none","domain":{"name":%q}}`, f.account.Name)).want(t, 404, "error/message",
+		"Could not find user: none.")
 	login(`"id":"none","secret":"x"`).want(t, 404, "error/message", "Could not find Application Credential: none.")
 	got := login(fmt.Sprintf(`"id":%q,"secret":%q`, first.at("application_credential/id"), first.at("application_credential/secret")))
 	got.want(t, 201, "token/application_credential/restricted", "true")
@@ -367,7 +383,8 @@ func TestRolesOfApplicationCredentials(t *testing.T) {
 		{[]string{"reader", "member"}, 200, 200, 204},
 	} {
 		made := f.world.AddAppCredential(model.AppCredential{Secret: "app-Secret", UserID: f.user.ID, ProjectID: f.project.ID, Roles: test.roles})
-		r := tokenRequest(t, f, fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`, made.ID), "")
+		r := tokenRequest(t, f, fmt.Sprintf(`{"methods":["application_credential"],"application_credential":{"id":%q,"secret":"app-Secret"}}`,
+			made.ID), "")
 		roles, _ := r.at("token/roles").([]any)
 		if want := cmp.Or(len(test.roles), 2); len(roles) != want {
 			t.Errorf("%v: the token has %v", test.roles, roles)

@@ -142,11 +142,13 @@ func (a *API) authenticate(s *service, c claim) (model.AccessKey, *failure) {
 	case !known, key.Inactive:
 		return model.AccessKey{}, fail("AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that your SecretId is correct.")
 	case c.time.Before(now.Add(-maxSkew)), c.time.After(now.Add(maxSkew)):
-		return model.AccessKey{}, fail("AuthFailure.SignatureExpire", "The provided credentials have expired: the timestamp is more than five minutes off.")
+		return model.AccessKey{},
+			fail("AuthFailure.SignatureExpire", "The provided credentials have expired: the timestamp is more than five minutes off.")
 	case c.service != "" && c.service != s.name:
 		return model.AccessKey{}, fail("AuthFailure.InvalidAuthorization", errService.Error()+".")
 	case !c.verify(key.Secret):
-		return model.AccessKey{}, fail("AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct.")
+		return model.AccessKey{},
+			fail("AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct.")
 	case subtle.ConstantTimeCompare([]byte(key.Token), []byte(c.token)) != 1,
 		!key.Expires.IsZero() && now.After(key.Expires):
 		return model.AccessKey{}, fail("AuthFailure.TokenFailure", "The token is invalid or has expired.")

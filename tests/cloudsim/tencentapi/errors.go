@@ -85,7 +85,8 @@ func refusal(action string, r *model.Refusal) *failure {
 	case model.Coded:
 		return fail(r.Code, cmp.Or(r.Message, "The request was refused."))
 	case model.Throttled:
-		return fail("RequestLimitExceeded", "Your current request times exceeds the limit of `"+strconv.Itoa(cmp.Or(r.Limit, 10))+"` times per second for action `"+action+"`, please retry later.")
+		return fail("RequestLimitExceeded", "Your current request times exceeds the limit of `"+strconv.Itoa(cmp.Or(r.Limit, 10))+
+			"` times per second for action `"+action+"`, please retry later.")
 	default:
 		return fail("InternalError", "An internal error has occurred. Retry your request, but if the problem persists, contact us.")
 	}

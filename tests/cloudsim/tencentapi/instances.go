@@ -209,7 +209,8 @@ func describeInstances(r *request, params any) (any, *failure) {
 	case len(p.InstanceIds) > maxInstanceIDs:
 		return nil, fail("InvalidParameterValue.LimitExceeded", fmt.Sprintf("The number of InstanceIds exceeds %d.", maxInstanceIDs))
 	case limit < 1 || limit > maxLimit:
-		return nil, fail("InvalidParameterValue", fmt.Sprintf("The value `%d` of parameter `Limit` is not in the range [1, %d].", limit, maxLimit))
+		return nil, fail("InvalidParameterValue", fmt.Sprintf("The value `%d` of parameter `Limit` is not in the range [1, %d].", limit,
+			maxLimit))
 	case offset < 0:
 		return nil, fail("InvalidParameterValue", "The value of parameter `Offset` is negative.")
 	}

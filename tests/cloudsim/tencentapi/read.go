@@ -123,7 +123,8 @@ func (a *arrival) readV1(r *http.Request, body []byte) *failure {
 		return f
 	}
 	if len(body) > maxBodyV1 {
-		return fail("AuthFailure.SignatureFailure", "The provided credentials could not be validated because of exceeding request size limit, please use new signature method `TC3-HMAC-SHA256`.")
+		return fail("AuthFailure.SignatureFailure", "The provided credentials could not be validated because of exceeding request size limit, "+
+			"please use new signature method `TC3-HMAC-SHA256`.")
 	}
 	return a.readForm(text)
 }

@@ -134,7 +134,8 @@ func checkCommand(p *runCommandParams) (script string, f *failure) {
 		return "", fail("InvalidParameterValue.InvalidCommandName", "CommandName is invalid.")
 	case utf8.RuneCountInString(or(p.Description, "")) > maxDescription:
 		return "", fail("InvalidParameterValue.TooLong", "Description is longer than 120 characters.")
-	case or(p.EnableParameter, false) || p.DefaultParameters != nil || p.OutputCOSBucketUrl != nil || p.OutputCOSKeyPrefix != nil || len(p.Tags) > 0:
+	case or(p.EnableParameter, false) || p.DefaultParameters != nil || p.OutputCOSBucketUrl != nil || p.OutputCOSKeyPrefix != nil ||
+		len(p.Tags) > 0:
 		return "", fail("UnsupportedOperation", "The simulator knows no parameters in commands, no COS and no tags of commands.")
 	case p.Parameters != nil:
 		return "", fail("InvalidParameterValue.SupportParametersOnlyIfEnableParameter", "Parameters need EnableParameter.")
@@ -170,7 +171,8 @@ func checkTarget(r *request, s model.Server, known bool, id, kind string) *failu
 	case s.AgentState() != model.AgentOnline:
 		return fail("ResourceUnavailable.AgentStatusNotOnline", "The agent of instance `"+id+"` is not online.")
 	case s.IsWindows() != (kind == "POWERSHELL"):
-		return fail("InvalidParameterValue.AgentUnsupportedCommandType", "The agent of instance `"+id+"` does not support commands of type "+kind+".")
+		return fail("InvalidParameterValue.AgentUnsupportedCommandType", "The agent of instance `"+id+"` does not support commands of type "+kind+
+			".")
 	}
 	return nil
 }

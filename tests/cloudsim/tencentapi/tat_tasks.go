@@ -100,10 +100,13 @@ type taskField struct {
 }
 
 var taskFields = map[string]taskField{
-	"invocation-id":      {func(i model.Invocation) string { return i.CommandID }, regexp.MustCompile(`^inv-[0-9a-z]{8}$`), "InvalidParameterValue.InvalidInvocationId"},
-	"invocation-task-id": {func(i model.Invocation) string { return i.Labels["task/"+i.ServerID] }, taskID, "InvalidParameterValue.InvalidInvocationTaskId"},
-	"instance-id":        {func(i model.Invocation) string { return i.ServerID }, instanceID, "InvalidParameterValue.InvalidInstanceId"},
-	"command-id":         {func(i model.Invocation) string { return i.Labels["command"] }, regexp.MustCompile(`^cmd-[0-9a-z]{8}$`), "InvalidParameterValue.InvalidCommandId"},
+	"invocation-id": {func(i model.Invocation) string { return i.CommandID }, regexp.MustCompile(`^inv-[0-9a-z]{8}$`),
+		"InvalidParameterValue.InvalidInvocationId"},
+	"invocation-task-id": {func(i model.Invocation) string { return i.Labels["task/"+i.ServerID] }, taskID,
+		"InvalidParameterValue.InvalidInvocationTaskId"},
+	"instance-id": {func(i model.Invocation) string { return i.ServerID }, instanceID, "InvalidParameterValue.InvalidInstanceId"},
+	"command-id": {func(i model.Invocation) string { return i.Labels["command"] }, regexp.MustCompile(`^cmd-[0-9a-z]{8}$`),
+		"InvalidParameterValue.InvalidCommandId"},
 }
 
 var taskID = regexp.MustCompile(`^invt-[0-9a-z]{8}$`)

@@ -92,14 +92,20 @@ func TestParseSignatureRefuses(t *testing.T) {
 		header, stamp string
 		want          error
 	}{
-		"no header":        {"", "1551113065", errNoAuth},
-		"old algorithm":    {"HmacSHA1 Credential=AKIDx/2019-02-25/cvm/tc3_request", "1551113065", errBadAuth},
-		"short scope":      {"TC3-HMAC-SHA256 Credential=AKIDx/cvm/tc3_request, SignedHeaders=content-type;host, Signature=00", "1551113065", errBadAuth},
-		"no signature":     {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/tc3_request, SignedHeaders=content-type;host", "1551113065", errBadAuth},
-		"no timestamp":     {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/tc3_request, SignedHeaders=content-type;host, Signature=00", "", errTimestamp},
-		"another date":     {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-26/cvm/tc3_request, SignedHeaders=content-type;host, Signature=00", "1551113065", errDate},
-		"host not signed":  {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/tc3_request, SignedHeaders=content-type, Signature=00", "1551113065", errSigned},
-		"wrong last piece": {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/aws4_request, SignedHeaders=content-type;host, Signature=00", "1551113065", errBadAuth},
+		"no header":     {"", "1551113065", errNoAuth},
+		"old algorithm": {"HmacSHA1 Credential=AKIDx/2019-02-25/cvm/tc3_request", "1551113065", errBadAuth},
+		"short scope": {"TC3-HMAC-SHA256 Credential=AKIDx/cvm/tc3_request, SignedHeaders=content-type;host, Signature=00", "1551113065",
+			errBadAuth},
+		"no signature": {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/tc3_request, SignedHeaders=content-type;host", "1551113065",
+			errBadAuth},
+		"no timestamp": {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/tc3_request, SignedHeaders=content-type;host, Signature=00", "",
+			errTimestamp},
+		"another date": {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-26/cvm/tc3_request, SignedHeaders=content-type;host, Signature=00",
+			"1551113065", errDate},
+		"host not signed": {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/tc3_request, SignedHeaders=content-type, Signature=00",
+			"1551113065", errSigned},
+		"wrong last piece": {"TC3-HMAC-SHA256 Credential=AKIDx/2019-02-25/cvm/aws4_request, SignedHeaders=content-type;host, Signature=00",
+			"1551113065", errBadAuth},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", nil)

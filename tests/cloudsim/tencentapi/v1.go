@@ -33,7 +33,8 @@ func (a *arrival) claimV1(r *http.Request, values url.Values) *failure {
 	}
 	method, known := methodsV1[values.Get("SignatureMethod")]
 	if !known {
-		return fail("InvalidParameterValue", "The value `"+values.Get("SignatureMethod")+"` specified in the parameter `SignatureMethod` is not valid.")
+		return fail("InvalidParameterValue", "The value `"+values.Get("SignatureMethod")+
+			"` specified in the parameter `SignatureMethod` is not valid.")
 	}
 	a.claim = claim{
 		secretID: values.Get("SecretId"), token: values.Get("Token"), time: time.Unix(seconds, 0),

@@ -9,7 +9,8 @@ import (
 
 // The example of the page on Signature v1, with its fictitious key (tencentcloud.com/document/product/213/30654).
 const (
-	knownV1       = "Action=DescribeInstances&InstanceIds.0=ins-09dx96dg&Limit=20&Nonce=11886&Offset=0&Region=ap-guangzhou&SecretId=AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE&Timestamp=1465185768&Version=2017-03-12"
+	knownV1 = "Action=DescribeInstances&InstanceIds.0=ins-09dx96dg&Limit=20&Nonce=11886&Offset=0" +
+		"&Region=ap-guangzhou&SecretId=AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE&Timestamp=1465185768&Version=2017-03-12"
 	knownV1Secret = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"
 	knownV1Answer = "EliP9YW3pW28FpsEdkXt/+WcGeI="
 )

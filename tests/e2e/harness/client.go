@@ -203,7 +203,8 @@ func (v *Vault) Shell(tb testing.TB, dir, line string, env ...string) (output st
 	}
 	cmd := exec.CommandContext(tb.Context(), "/bin/sh", "-c", line)
 	cmd.Dir = dir
-	cmd.Env = environment(v.Dir, append(env, "PATH="+programs+":"+os.Getenv("PATH"), "VAULT_ADDR="+v.Address, "VAULT_TOKEN="+v.token, "VAULT_MAX_RETRIES=0")...)
+	cmd.Env = environment(v.Dir, append(env, "PATH="+programs+":"+os.Getenv("PATH"), "VAULT_ADDR="+v.Address, "VAULT_TOKEN="+v.token,
+		"VAULT_MAX_RETRIES=0")...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -65,7 +65,8 @@ func FindLeaks(tb testing.TB, secrets []Secret, files ...string) []Leak {
 // findSecret returns the first place where content holds the secret, or nil.
 func findSecret(content []byte, secret Secret) (*Leak, error) {
 	if len(secret.Value) < shortestSecret {
-		return nil, fmt.Errorf("%s has %d bytes, too few to be told from chance; use one of at least %d", secret.Name, len(secret.Value), shortestSecret)
+		return nil, fmt.Errorf("%s has %d bytes, too few to be told from chance; use one of at least %d", secret.Name, len(secret.Value),
+			shortestSecret)
 	}
 	values := []string{secret.Value}
 	for line := range strings.Lines(secret.Value) {
