@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ var alias = PlaceOf([]string{"the same under another name"}, "", false)
 // checks I15: no value is ever sent to two places.
 type simPlaces struct {
 	w    *world
+	mu   sync.Mutex
 	at   Place
 	sent map[string]Place // by value
 	ids  int
@@ -30,7 +32,9 @@ func newSimPlaces(w *world) *simPlaces {
 
 // lead leads the connection to a place.
 func (p *simPlaces) lead(to Place) {
+	p.mu.Lock()
 	p.at = to
+	p.mu.Unlock()
 	p.w.tracef("the connection leads to %s", to)
 	p.w.node.core.ForgetConnection(simConnection)
 }
@@ -40,16 +44,47 @@ func (*simPlaces) draw(r *rand.Rand) Place { return []Place{genuine, genuine, ly
 
 // send notes that a value leaves for a place.
 func (p *simPlaces) send(value string, to Place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if before, ok := p.sent[value]; ok && before != to {
 		p.w.violation("I15", "%s, which was sent to %s, is sent to %s", value, before, to)
 	}
 	p.sent[value] = to
 }
 
+// sentTo is the place that a value was sent to.
+func (p *simPlaces) sentTo(value string) Place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent[value]
+}
+
+// now is the place that the connection leads to.
+func (p *simPlaces) now() Place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
+// nextLie makes the id of one more operation that the lying place invents.
+func (p *simPlaces) nextLie() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids++
+	return fmt.Sprintf("lie-%d", p.ids)
+}
+
+// lies is how many operations the lying place has invented.
+func (p *simPlaces) lies() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ids
+}
+
 // connect makes the connection that leads to the place of now.
 func (p *simPlaces) connect(honest *Connection) *Connection {
 	live := *honest
-	live.Place = p.at
+	live.Place = p.now()
 	live.Provider = &placedProvider{honest.Provider.(*simProvider), p, live.Place}
 	return &live
 }
@@ -82,8 +117,7 @@ func (r placedResetter) StartReset(ctx context.Context, reset cloud.Reset) (clou
 	if r.p.at != lying {
 		return r.PasswordResetter.StartReset(ctx, reset)
 	}
-	r.p.places.ids++
-	return cloud.ResetStarted{RequestID: fmt.Sprintf("lie-%d", r.p.places.ids)}, nil
+	return cloud.ResetStarted{RequestID: r.p.places.nextLie()}, nil
 }
 
 // ResetRecords implements cloud.PasswordResetter. A lie is that another operation was last, that all went well, that it
@@ -99,7 +133,7 @@ func (r placedResetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef)
 			{OperationID: ref.RequestID, State: cloud.OperationSuccess},
 			{OperationID: ref.RequestID, State: cloud.OperationFailed},
 			{OperationID: ref.RequestID, Gone: true},
-		}[(r.p.places.ids+i)%4]
+		}[(r.p.places.lies()+i)%4]
 	}
 	return out, nil
 }
@@ -196,7 +230,7 @@ func TestAResetOfThePlaceThatWasLeftIsWaitedFor(t *testing.T) {
 			has, _, _ := w.server(id)
 			a := w.record(id)
 			switch {
-			case a.Current().Place != alias || w.places.sent[has] != alias:
+			case a.Current().Place != alias || w.places.sentTo(has) != alias:
 				w.violation("I8", "the server has %s, and nothing was set through the new place: %s", has, describe(a))
 			case a.Current().Password != has:
 				w.violation("I2", "%s is current, and the server has %s", a.Current().Password, has)
