@@ -350,10 +350,10 @@ func TestChangedConnectionIsUsedAtOnce(t *testing.T) {
 	h.write(t, "config/prod", map[string]any{"secret_key": "changed"})
 	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
 	last := h.cloud.configs[len(h.cloud.configs)-1]
-	if last.Values["secret_key"] != "changed" || last.Gate == nil || last.HTTPClient == nil {
+	if last.Values["secret_key"] != "changed" || last.Limiter == nil || last.HTTPClient == nil {
 		t.Errorf("the rotation used %q", last.Values["secret_key"])
 	}
-	if _, ok := last.Gate.(cloud.NoGate); ok {
+	if _, ok := last.Limiter.(cloud.Unlimited); ok {
 		t.Error("the core's provider is not paced")
 	}
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // connect makes the provider of a stored connection for the core. It sends nothing.
-func (b *backend) connect(ctx context.Context, name string, gate cloud.Gate) (*rotation.Connection, error) {
+func (b *backend) connect(ctx context.Context, name string, limiter cloud.Limiter) (*rotation.Connection, error) {
 	c, d, err := b.connectionOf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	provider, err := newProvider(name, c, d, gate, b.answers)
+	provider, err := newProvider(name, c, d, limiter, b.answers)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +54,8 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 	return c, d, nil
 }
 
-// newProvider makes a connection's provider, whose calls wait for the gate and whose answers count among the mount's.
-func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate, answers *cloud.Answers) (cloud.Provider, error) {
+// newProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's.
+func newProvider(name string, c *connection, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers) (cloud.Provider, error) {
 	if err := d.Check(c.cloudConfig()); err != nil {
 		return nil, invalidf("%s", err)
 	}
@@ -66,7 +66,7 @@ func newProvider(name string, c *connection, d cloud.Descriptor, gate cloud.Gate
 	answers.Limit(client)
 	config := c.cloudConfig()
 	config.HTTPClient = client
-	config.Gate = gate
+	config.Limiter = limiter
 	config.Connection = name
 	return d.New(config)
 }

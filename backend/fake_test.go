@@ -184,7 +184,7 @@ type fakeProvider struct {
 // call counts a call and returns the failure that is planned for it.
 func (p *fakeProvider) call(ctx context.Context, method string) error {
 	if method != "StartReset" {
-		if err := p.config.Gate.Wait(ctx, method); err != nil {
+		if err := p.config.Limiter.Wait(ctx, method); err != nil {
 			return err
 		}
 	}

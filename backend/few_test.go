@@ -152,7 +152,7 @@ func BenchmarkWorstAnswersAtOnce(b *testing.B) {
 			for n := range 50 {
 				name := fmt.Sprintf("c-%d", n/fewAtOnce)
 				c := falseConnection(w.provider, url)
-				p, err := newProvider(name, c, providers()[w.provider], cloud.NoGate{}, answers)
+				p, err := newProvider(name, c, providers()[w.provider], cloud.Unlimited{}, answers)
 				if err != nil {
 					b.Fatal(err)
 				}

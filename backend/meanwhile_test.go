@@ -177,15 +177,15 @@ func TestVerificationIsPaced(t *testing.T) {
 	h.write(t, "config/c", map[string]any{"secret_key": "again"})
 	h.cloud.launch(cloud.Instance{ID: "srv-1", Platform: cloud.Linux})
 	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_ids": "srv-1", "force_stop": true})
-	gates := map[cloud.Gate]bool{}
+	limiters := map[cloud.Limiter]bool{}
 	for _, config := range h.cloud.configs {
-		if _, ok := config.Gate.(cloud.NoGate); ok || config.Gate == nil {
+		if _, ok := config.Limiter.(cloud.Unlimited); ok || config.Limiter == nil {
 			t.Error("a provider's calls are not paced")
 		}
-		gates[config.Gate] = true
+		limiters[config.Limiter] = true
 	}
-	if len(h.cloud.configs) < 3 || len(gates) != 1 {
-		t.Errorf("%d providers wait for %d limiters", len(h.cloud.configs), len(gates))
+	if len(h.cloud.configs) < 3 || len(limiters) != 1 {
+		t.Errorf("%d providers wait for %d limiters", len(h.cloud.configs), len(limiters))
 	}
 }
 

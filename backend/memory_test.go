@@ -99,7 +99,7 @@ func falseProvider(tb testing.TB, name, url string) cloud.Provider {
 	if err := d.Check(c.cloudConfig()); err != nil {
 		tb.Fatal(err)
 	}
-	p, err := newProvider("false", c, d, cloud.NoGate{}, cloud.NewAnswers(answersAtOnce))
+	p, err := newProvider("false", c, d, cloud.Unlimited{}, cloud.NewAnswers(answersAtOnce))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -255,7 +255,7 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 // works reports whether a connection's credential works: for the cheap call that verifies it and, since
 // a cloud's services do not learn of it at the same moment, for describing an instance if there is one.
 func (w *rootWork) works(ctx context.Context, c *connection) error {
-	provider, err := newProvider(w.name, c, w.d, cloud.NoGate{}, w.b.answers)
+	provider, err := newProvider(w.name, c, w.d, cloud.Unlimited{}, w.b.answers)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// HTTPClient is the guarded client of NewHTTPClient. Providers use no other one.
 	HTTPClient *http.Client
-	// Gate is waited for before each request.
-	Gate Gate
+	// Limiter is waited for before each request.
+	Limiter Limiter
 }
 
 // CheckHint is what to type to see which permissions the connection's credentials have. Messages of missing
@@ -33,18 +33,18 @@ func (c Config) CheckHint() hint.Hint { return CheckHint(cmp.Or(c.Connection, "C
 // CheckHint is Config.CheckHint for a connection's name.
 func CheckHint(connection string) hint.Hint { return hint.New("read", "check/"+connection) }
 
-// Gate paces the requests of one connection.
-type Gate interface {
+// Limiter paces the requests of one connection.
+type Limiter interface {
 	// Wait blocks until a request of the API action may be sent. Its error is an *Error of kind
 	// Unavailable: nothing was sent.
 	Wait(ctx context.Context, action string) error
 }
 
-// NoGate never waits. It is for tests and for one-off calls.
-type NoGate struct{}
+// Unlimited never waits. It is for tests and for one-off calls.
+type Unlimited struct{}
 
-// Wait implements Gate.
-func (NoGate) Wait(ctx context.Context, action string) error {
+// Wait implements Limiter.
+func (Unlimited) Wait(ctx context.Context, action string) error {
 	if err := ctx.Err(); err != nil {
 		return &Error{Kind: Unavailable, Message: action + ": abandoned before it was sent", Err: err}
 	}
@@ -53,7 +53,7 @@ func (NoGate) Wait(ctx context.Context, action string) error {
 
 type interactiveKey struct{}
 
-// WithInteractive marks the calls of a context as made for a waiting client: a Gate lets them pass
+// WithInteractive marks the calls of a context as made for a waiting client: a Limiter lets them pass
 // before background calls.
 func WithInteractive(ctx context.Context) context.Context {
 	return context.WithValue(ctx, interactiveKey{}, true)

@@ -193,13 +193,13 @@ func TestDialTimeoutIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestNoGate(t *testing.T) {
-	if err := (NoGate{}).Wait(t.Context(), "DescribeInstances"); err != nil {
+func TestUnlimited(t *testing.T) {
+	if err := (Unlimited{}).Wait(t.Context(), "DescribeInstances"); err != nil {
 		t.Errorf("it waits: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (NoGate{}).Wait(ctx, "DescribeInstances"); KindOf(err) != Unavailable || !errors.Is(err, context.Canceled) {
+	if err := (Unlimited{}).Wait(ctx, "DescribeInstances"); KindOf(err) != Unavailable || !errors.Is(err, context.Canceled) {
 		t.Errorf("a canceled context passed: %v", err)
 	}
 }

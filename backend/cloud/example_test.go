@@ -12,12 +12,12 @@ import (
 
 // lab is the smallest provider that can set passwords. Its cloud has one server, and sets a password before it answers.
 type lab struct {
-	gate     cloud.Gate
+	limiter  cloud.Limiter
 	password string // that the server has
 }
 
 func (l *lab) DescribeInstances(ctx context.Context, ids []string) ([]cloud.Instance, error) {
-	if err := l.gate.Wait(ctx, "Show"); err != nil {
+	if err := l.limiter.Wait(ctx, "Show"); err != nil {
 		return nil, err
 	}
 	var found []cloud.Instance
@@ -36,7 +36,7 @@ func (l *lab) FindInstances(ctx context.Context, tags map[string]string) ([]clou
 	return l.DescribeInstances(ctx, []string{"server-1"})
 }
 
-func (l *lab) Verify(ctx context.Context) error { return l.gate.Wait(ctx, "Show") }
+func (l *lab) Verify(ctx context.Context) error { return l.limiter.Wait(ctx, "Show") }
 
 func (l *lab) ValidateInstanceID(id string) error {
 	if id != "server-1" {
@@ -89,11 +89,11 @@ func Example() {
 	descriptor := cloud.Descriptor{
 		Name: "lab", Title: "Lab", ResetMethods: []cloud.ResetMethod{{Name: cloud.MethodAPI}},
 		New: func(cfg cloud.Config) (cloud.Provider, error) {
-			server.gate = cfg.Gate
+			server.limiter = cfg.Limiter
 			return &server, nil
 		},
 	}
-	provider, err := descriptor.New(cloud.Config{Gate: cloud.NoGate{}})
+	provider, err := descriptor.New(cloud.Config{Limiter: cloud.Unlimited{}})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,7 +8,7 @@ import (
 )
 
 // Provider is one connection to one cloud account in one region. Implementations are safe for
-// concurrent use, honour the context, never retry a call by themselves, call Config.Gate before
+// concurrent use, honour the context, never retry a call by themselves, call Config.Limiter before
 // every request except those of StartReset (see PasswordResetter), and return *Error values.
 type Provider interface {
 	// DescribeInstances returns those of the given instances that exist, in any order. An id that
@@ -113,7 +113,7 @@ type PasswordResetter interface {
 	// ResetTraits are constants of the reset method.
 	ResetTraits() ResetTraits
 	// StartReset asks the cloud to set the password. It sends exactly one request, at once: the
-	// rotation core has waited for the gate already, and the time of signing must be the time of
+	// rotation core has waited for the limiter already, and the time of signing must be the time of
 	// sending. A nil error means that the cloud accepted the request.
 	StartReset(ctx context.Context, reset Reset) (ResetStarted, error)
 	// ResetRecords returns what the cloud shows of each reset reference: of the reset that it names,
@@ -195,7 +195,7 @@ type ResetRecord struct {
 
 // ResetTraits are the constants of a reset method that the rotation core needs.
 type ResetTraits struct {
-	// Action is the gate's name for the reset request, normally the API action.
+	// Action is the limiter's name for the reset request, normally the API action.
 	Action string
 	// BatchSize is how many instances one request may name.
 	BatchSize int

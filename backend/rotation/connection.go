@@ -270,7 +270,7 @@ const limiterTimeout = 30 * time.Second
 
 // Gate is the limiter of a connection, for calls that are made before its configuration is stored: they count like
 // all others. requestsPerSecond is the limit of a connection that is not in use yet.
-func (c *Core) Gate(name string, requestsPerSecond float64) cloud.Gate {
+func (c *Core) Gate(name string, requestsPerSecond float64) cloud.Limiter {
 	n := c.connection(name)
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -26,7 +26,7 @@ type Options struct {
 	Storage logical.Storage
 	Logger  hclog.Logger
 	// Connect makes the provider of a connection, whose calls wait for the limiter; nil: there are none.
-	Connect func(ctx context.Context, connection string, gate cloud.Gate) (*Connection, error)
+	Connect func(ctx context.Context, connection string, gate cloud.Limiter) (*Connection, error)
 	// Generate makes a password by a policy ("": the built-in generator) that keeps to the rules.
 	Generate func(ctx context.Context, policy string, rules password.Rules, username string) (string, error)
 	// Decrypt decrypts the ciphertext of an initial password with the key that the settings name, or
@@ -110,7 +110,7 @@ func New(o Options) *Core {
 		o.NewID = randomID
 	}
 	if o.Connect == nil {
-		o.Connect = func(context.Context, string, cloud.Gate) (*Connection, error) {
+		o.Connect = func(context.Context, string, cloud.Limiter) (*Connection, error) {
 			return nil, protocol.Errorf(Unavailable, "there are no connections")
 		}
 	}

@@ -21,7 +21,7 @@ const month = 720 * time.Hour
 func forgetful(t *testing.T, s logical.Storage, at Place, after time.Duration) *Core {
 	t.Helper()
 	live := &Connection{ProviderName: "sim", RequestsPerSecond: 1, RequestTimeout: time.Second, Place: at, ForgetGoneAfter: after}
-	c := New(Options{Storage: s, Connect: func(context.Context, string, cloud.Gate) (*Connection, error) { return live, nil }})
+	c := New(Options{Storage: s, Connect: func(context.Context, string, cloud.Limiter) (*Connection, error) { return live, nil }})
 	t.Cleanup(c.Stop)
 	return c
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // limiter paces the requests of one connection: each API action has its own limiter with a burst of 1,
-// and interactive callers pass before background ones. It implements cloud.Gate.
+// and interactive callers pass before background ones. It implements cloud.Limiter.
 type limiter struct {
 	mu    sync.Mutex
 	limit rate.Limit
@@ -65,7 +65,7 @@ type actionQueue struct {
 	serving     bool
 }
 
-// Wait implements cloud.Gate.
+// Wait implements cloud.Limiter.
 func (g *limiter) Wait(ctx context.Context, action string) error {
 	g.mu.Lock()
 	l := g.lanes[action]

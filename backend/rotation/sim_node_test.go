@@ -96,7 +96,7 @@ func (w *world) start() {
 		Now:     w.now,
 		Random:  func() float64 { return 0.5 },
 		NewID:   n.newID,
-		Connect: func(_ context.Context, name string, gate cloud.Gate) (*Connection, error) {
+		Connect: func(_ context.Context, name string, gate cloud.Limiter) (*Connection, error) {
 			live := &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate,
 				RequestTimeout: simTimeout}
 			if w.places != nil {

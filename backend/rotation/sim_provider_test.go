@@ -12,7 +12,7 @@ import (
 // simProvider is one node's way to the cloud.
 type simProvider struct {
 	n    *simNode
-	gate cloud.Gate
+	gate cloud.Limiter
 	// connection is its name: each has a limit of its own.
 	connection string
 }

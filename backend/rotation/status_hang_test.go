@@ -53,7 +53,7 @@ func TestNobodyWaitsForAConnectionThatIsBeingMadeToSeeTheStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	reached, release := make(chan struct{}, 10), make(chan struct{})
-	c := New(Options{Storage: s, Now: func() time.Time { return t0 }, Connect: func(context.Context, string, cloud.Gate) (*Connection, error) {
+	c := New(Options{Storage: s, Now: func() time.Time { return t0 }, Connect: func(context.Context, string, cloud.Limiter) (*Connection, error) {
 		reached <- struct{}{}
 		<-release
 		return &Connection{RequestsPerSecond: 7}, nil
@@ -95,7 +95,7 @@ func TestNobodyWaitsForAConnectionThatIsBeingMadeToSeeTheStatus(t *testing.T) {
 // TestAConnectionThatChangesWhileItIsBeingMadeIsMadeAnew: what was made of the earlier configuration is not used.
 func TestAConnectionThatChangesWhileItIsBeingMadeIsMadeAnew(t *testing.T) {
 	reached, goOn := make(chan struct{}, 10), make(chan Place)
-	c := New(Options{Storage: &slowStorage{}, Connect: func(context.Context, string, cloud.Gate) (*Connection, error) {
+	c := New(Options{Storage: &slowStorage{}, Connect: func(context.Context, string, cloud.Limiter) (*Connection, error) {
 		reached <- struct{}{}
 		return &Connection{RequestsPerSecond: 1, Place: <-goOn}, nil
 	}})

@@ -63,7 +63,7 @@ func (s *oneServer) ResetRecords(_ context.Context, refs []cloud.ResetRef) (map[
 func (s *oneServer) core(storage logical.Storage) *Core {
 	return New(Options{
 		Storage: storage,
-		Connect: func(context.Context, string, cloud.Gate) (*Connection, error) {
+		Connect: func(context.Context, string, cloud.Limiter) (*Connection, error) {
 			return &Connection{Provider: s, ProviderName: "sim", RequestsPerSecond: 100, RequestTimeout: simTimeout}, nil
 		},
 		Generate: func(_ context.Context, _ string, r password.Rules, username string) (string, error) {

@@ -36,7 +36,7 @@ type scene struct {
 	world    *model.World
 	creds    cloudsim.Credentials
 	cfg      cloud.Config
-	gate     *countingGate
+	limiter  *countingLimiter
 	provider cloud.Provider
 	method   cloud.PasswordResetter
 	action   string // of the request that carries the password
@@ -44,7 +44,7 @@ type scene struct {
 
 func newScene(t *testing.T, subject Subject) *scene {
 	t.Helper()
-	s := &scene{subject: subject, cloud: cmp.Or(subject.Plays, model.Cloud(subject.Descriptor.Name)), gate: &countingGate{}}
+	s := &scene{subject: subject, cloud: cmp.Or(subject.Plays, model.Cloud(subject.Descriptor.Name)), limiter: &countingLimiter{}}
 	s.sim = cloudsim.Start(t, cloudsim.Options{TLS: true, Options: model.Options{OperationTime: operationTime, RateLimits: map[string]int{}}})
 	s.world = s.sim.World()
 	seeded, err := s.sim.Seed(cloudsim.SeedOptions{NoServers: true})
@@ -58,7 +58,7 @@ func newScene(t *testing.T, subject Subject) *scene {
 			"region": s.creds.Region, "access_key": s.creds.AccessKey, "secret_key": s.creds.SecretKey,
 			"application_credential_id": s.creds.AppCredentialID, "application_credential_secret": s.creds.AppCredential,
 		},
-		Endpoints: map[string]string{}, RequestTimeout: 30 * time.Second, HTTPClient: newClient(t, s.sim.CAPEM()), Gate: s.gate,
+		Endpoints: map[string]string{}, RequestTimeout: 30 * time.Second, HTTPClient: newClient(t, s.sim.CAPEM()), Limiter: s.limiter,
 	}
 	if identity := s.sim.URL(s.cloud, "identity"); identity != "" {
 		s.cfg.Values = s.cfg.With(cloud.Values{"auth_url": identity + "/v3"}) // the catalogue there tells the rest
@@ -367,29 +367,29 @@ func until(t *testing.T, done func() bool) {
 	}
 }
 
-// countingGate counts the waits by action.
-type countingGate struct {
+// countingLimiter counts the waits by action.
+type countingLimiter struct {
 	mu    sync.Mutex
 	waits map[string]int
 }
 
-// Wait implements cloud.Gate.
-func (g *countingGate) Wait(ctx context.Context, action string) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waits == nil {
-		g.waits = map[string]int{}
+// Wait implements cloud.Limiter.
+func (l *countingLimiter) Wait(ctx context.Context, action string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waits == nil {
+		l.waits = map[string]int{}
 	}
-	g.waits[action]++
-	return cloud.NoGate{}.Wait(ctx, action)
+	l.waits[action]++
+	return cloud.Unlimited{}.Wait(ctx, action)
 }
 
 // total is the number of waits.
-func (g *countingGate) total() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (l *countingLimiter) total() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	n := 0
-	for _, waits := range g.waits {
+	for _, waits := range l.waits {
 		n += waits
 	}
 	return n

@@ -72,23 +72,23 @@ func sets(t *testing.T, s *scene, platform string) {
 // travels counts the requests of a reset, and looks for its password in everything that the cloud keeps.
 func travels(t *testing.T, s *scene, platform string) {
 	r := s.reset(t, platform)
-	mark, waits := s.mark(), s.gate.total()
+	mark, waits := s.mark(), s.limiter.total()
 	started := s.start(t, r)
 	log := s.world.Log(mark)
 	if len(log) != 1 || log[0].Action != s.action {
 		t.Errorf("a reset sent %+v, want one %s", log, s.action)
 	}
-	if n := s.gate.total() - waits; n != 0 {
-		t.Errorf("the gate was waited for %d times; the caller has done that", n)
+	if n := s.limiter.total() - waits; n != 0 {
+		t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 	}
 	s.checkSucceeded(t, r, started)
 
-	mark, waits = s.mark(), s.gate.total()
+	mark, waits = s.mark(), s.limiter.total()
 	s.look(t, r.InstanceIDs[0], "")
 	s.look(t, r.InstanceIDs[0], started.RequestID)
 	log = s.world.Log(mark)
-	if len(log) == 0 || s.gate.total()-waits != len(log) {
-		t.Errorf("looking at records took %d requests, and the gate was waited for %d times", len(log), s.gate.total()-waits)
+	if len(log) == 0 || s.limiter.total()-waits != len(log) {
+		t.Errorf("looking at records took %d requests, and the limiter was waited for %d times", len(log), s.limiter.total()-waits)
 	}
 
 	for _, e := range s.world.Log(0) {

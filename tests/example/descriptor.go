@@ -16,7 +16,7 @@ func Descriptor(connect func(cfg cloud.Config) API) cloud.Descriptor {
 		Name:  Name,
 		Title: "Example",
 		New: func(cfg cloud.Config) (cloud.Provider, error) {
-			return &provider{api: connect(cfg), gate: cfg.Gate, secret: cfg.Text(cloud.SecretKey)}, nil
+			return &provider{api: connect(cfg), limiter: cfg.Limiter, secret: cfg.Text(cloud.SecretKey)}, nil
 		},
 		// Fields that other providers have as well are taken from package cloud; package ownfields shows fields that no other has.
 		Fields:                   []cloud.Field{cloud.Region, cloud.AccessKey, cloud.SecretKey},

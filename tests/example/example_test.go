@@ -17,7 +17,7 @@ func Example() {
 
 	descriptor := example.Descriptor(func(cloud.Config) example.API { return memory })
 	provider, err := descriptor.New(cloud.Config{
-		Values: cloud.Values{"region": "eu-1", "access_key": "id", "secret_key": "key of the connection"}, Gate: cloud.NoGate{},
+		Values: cloud.Values{"region": "eu-1", "access_key": "id", "secret_key": "key of the connection"}, Limiter: cloud.Unlimited{},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// Actions of the API: names for the gate, for messages and for permissions.
+// Actions of the API: names for the limiter, for messages and for permissions.
 const (
 	listServers = "ListServers"
 	setPassword = "SetPassword"
@@ -37,9 +37,9 @@ type Server struct {
 
 // provider is one connection. It has no state of its own, so that it may be used by many goroutines at once.
 type provider struct {
-	api    API
-	gate   cloud.Gate
-	secret string // the connection's own, for keeping it out of messages
+	api     API
+	limiter cloud.Limiter
+	secret  string // the connection's own, for keeping it out of messages
 }
 
 // The compiler checks what the descriptor promises. Optional interfaces of package cloud follow in the same way.
@@ -49,9 +49,9 @@ var (
 	_ cloud.PasswordResetter  = (*provider)(nil)
 )
 
-// list asks for servers, once the gate lets it.
+// list asks for servers, once the limiter lets it.
 func (p *provider) list(ctx context.Context, ids []string) ([]Server, error) {
-	if err := p.gate.Wait(ctx, listServers); err != nil {
+	if err := p.limiter.Wait(ctx, listServers); err != nil {
 		return nil, err
 	}
 	found, err := p.api.ListServers(ctx, ids)

@@ -33,7 +33,7 @@ func (p *provider) ResetTraits() cloud.ResetTraits {
 	}
 }
 
-// StartReset implements cloud.PasswordResetter: it sends exactly one request. The engine has waited for the gate already, and it
+// StartReset implements cloud.PasswordResetter: it sends exactly one request. The engine has waited for the limiter already, and it
 // is the engine that tries again.
 func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
 	if err := p.checkIDs(setPassword, reset.InstanceIDs, maxServers); err != nil {

@@ -68,7 +68,7 @@ func Config(file map[string]string, environment func(string) string) (cloud.Conf
 	cfg := cloud.Config{
 		Provider:       "openstack",
 		RequestTimeout: requestTimeout,
-		Gate:           cloud.NoGate{},
+		Limiter:        cloud.Unlimited{},
 		Values: cloud.Values{
 			"region": get("OS_REGION_NAME"), "auth_url": get("OS_AUTH_URL"),
 			"application_credential_id":     get("OS_APPLICATION_CREDENTIAL_ID"),

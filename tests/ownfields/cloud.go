@@ -73,7 +73,7 @@ func (c *Cloud) Descriptor() cloud.Descriptor {
 		Name:  Name,
 		Title: "Nimbus",
 		New: func(cfg cloud.Config) (cloud.Provider, error) {
-			return &provider{cloud: c, client: cfg.Text(fieldClient), token: cfg.Text(fieldToken), gate: cfg.Gate}, nil
+			return &provider{cloud: c, client: cfg.Text(fieldClient), token: cfg.Text(fieldToken), limiter: cfg.Limiter}, nil
 		},
 		Fields: []cloud.Field{fieldClient, fieldToken},
 		Validate: func(cfg cloud.Config) error {
@@ -93,7 +93,7 @@ func (c *Cloud) Descriptor() cloud.Descriptor {
 type provider struct {
 	cloud         *Cloud
 	client, token string
-	gate          cloud.Gate
+	limiter       cloud.Limiter
 }
 
 var (
@@ -105,7 +105,7 @@ var (
 
 // call makes one request with the connection's token.
 func (p *provider) call(ctx context.Context, action string) error {
-	if err := p.gate.Wait(ctx, action); err != nil {
+	if err := p.limiter.Wait(ctx, action); err != nil {
 		return err
 	}
 	if !p.cloud.Accepts(p.client, p.token) {

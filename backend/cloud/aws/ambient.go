@@ -23,7 +23,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// actionAmbient is the gate's name for a request to a service that turns something of the environment
+// actionAmbient is the limiter's name for a request to a service that turns something of the environment
 // (a web identity token, a shared profile) into keys.
 const actionAmbient = "AmbientCredentials"
 
@@ -91,17 +91,17 @@ func (a *ambient) load(ctx context.Context) (sdk.Config, error) {
 	}
 	instance := imds.NewFromConfig(plain, func(o *imds.Options) { o.HTTPClient = a.metadata })
 	return config.LoadDefaultConfig(ctx, common,
-		config.WithAPIOptions([]func(*middleware.Stack) error{a.addGate, addBounds}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{a.addLimiter, addBounds}),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = instance }),
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient, o.APIOptions = a.metadata, nil }))
 }
 
-// addGate makes the requests of a client wait for the connection's gate.
-func (a *ambient) addGate(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("cloudpwGate",
+// addLimiter makes the requests of a client wait for the connection's limiter.
+func (a *ambient) addLimiter(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("cloudpwLimiter",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput,
 			middleware.Metadata, error) {
-			if err := a.cfg.Gate.Wait(ctx, actionAmbient); err != nil {
+			if err := a.cfg.Limiter.Wait(ctx, actionAmbient); err != nil {
 				return middleware.InitializeOutput{}, middleware.Metadata{}, err
 			}
 			return next.HandleInitialize(ctx, in)

@@ -151,8 +151,8 @@ func TestSimulatedAmbientSources(t *testing.T) {
 			if len(signers) != 2 || signers[0] != signers[1] || want != "" && signers[0] != want {
 				t.Errorf("signed by %v, want twice %q", signers, want)
 			}
-			if asked, passed := s.requests(), s.gate.passed(); len(asked) != len(passed) {
-				t.Errorf("requests %v, but the gate was waited for as %v", asked, passed)
+			if asked, passed := s.requests(), s.limiter.passed(); len(asked) != len(passed) {
+				t.Errorf("requests %v, but the limiter was waited for as %v", asked, passed)
 			}
 		})
 	}
@@ -190,9 +190,9 @@ func TestAmbientWebIdentityKeepsItsToken(t *testing.T) {
 	if asked := s.requests(); slices.Contains(asked, "AssumeRoleWithWebIdentity") {
 		t.Errorf("the token went to endpoints.sts: %v", asked)
 	}
-	if passed := s.gate.passed(); !slices.Equal(passed, []string{actionAmbient, "DescribeInstances", "DescribeInstances",
+	if passed := s.limiter.passed(); !slices.Equal(passed, []string{actionAmbient, "DescribeInstances", "DescribeInstances",
 		"DescribeInstances"}) {
-		t.Errorf("the gate was waited for as %v", passed)
+		t.Errorf("the limiter was waited for as %v", passed)
 	}
 }
 

@@ -156,7 +156,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	for name, change := range map[string]func(*cloud.Config){
 		"invalid":        func(c *cloud.Config) { c.Values = c.With(cloud.Values{"region": ""}) },
 		"no HTTP client": func(c *cloud.Config) { c.HTTPClient = nil },
-		"no gate":        func(c *cloud.Config) { c.Gate = nil },
+		"no limiter":     func(c *cloud.Config) { c.Limiter = nil },
 	} {
 		cfg := good
 		change(&cfg)

@@ -165,24 +165,24 @@ func instanceXML(id, state, extra string) string {
 		id, state, extra)
 }
 
-// countingGate counts how often each action was waited for.
-type countingGate struct {
+// countingLimiter counts how often each action was waited for.
+type countingLimiter struct {
 	mu      sync.Mutex
 	actions []string
 	refuse  error
 }
 
-func (g *countingGate) Wait(_ context.Context, action string) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.actions = append(g.actions, action)
-	return g.refuse
+func (l *countingLimiter) Wait(_ context.Context, action string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.actions = append(l.actions, action)
+	return l.refuse
 }
 
-func (g *countingGate) passed() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.actions)
+func (l *countingLimiter) passed() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.actions)
 }
 
 // testConfig is a connection to a fake by its ec2 endpoint.
@@ -199,7 +199,7 @@ func testConfig(t *testing.T, ec2URL string) cloud.Config {
 		Endpoints:      map[string]string{endpointEC2: ec2URL},
 		RequestTimeout: 10 * time.Second,
 		HTTPClient:     client,
-		Gate:           &countingGate{},
+		Limiter:        &countingLimiter{},
 	}
 }
 

@@ -40,8 +40,8 @@ func TestInitialPassword(t *testing.T) {
 			if len(sent) != 1 || sent[0].Get("InstanceId") != "i-0123456789abcdef0" || sent[0].Get("DryRun") == "true" {
 				t.Errorf("requests %v", sent)
 			}
-			if passed := cfg.Gate.(*countingGate).passed(); !slices.Equal(passed, []string{"GetPasswordData"}) {
-				t.Errorf("gate was waited for %v", passed)
+			if passed := cfg.Limiter.(*countingLimiter).passed(); !slices.Equal(passed, []string{"GetPasswordData"}) {
+				t.Errorf("limiter was waited for %v", passed)
 			}
 		})
 	}
@@ -77,8 +77,8 @@ func TestCheckInitialPasswordIsADryRun(t *testing.T) {
 			if sent := f.sent(); len(sent) != 1 || sent[0].Get("DryRun") != "true" {
 				t.Errorf("requests %v, want one dry run", sent)
 			}
-			if n := len(cfg.Gate.(*countingGate).passed()); n != 1 {
-				t.Errorf("gate was waited for %d times", n)
+			if n := len(cfg.Limiter.(*countingLimiter).passed()); n != 1 {
+				t.Errorf("limiter was waited for %d times", n)
 			}
 		})
 	}
@@ -147,7 +147,7 @@ func TestKeyFingerprint(t *testing.T) {
 				t.Errorf("%q, %v; want %q and kind %q", got, err, tc.want, tc.kind)
 			}
 			sent := f.sent()
-			if len(sent) != tc.sent || len(cfg.Gate.(*countingGate).passed()) != tc.sent {
+			if len(sent) != tc.sent || len(cfg.Limiter.(*countingLimiter).passed()) != tc.sent {
 				t.Fatalf("%d requests, want %d", len(sent), tc.sent)
 			}
 			if tc.sent > 0 && sent[0].Get("KeyName.1") != tc.key {

@@ -131,7 +131,7 @@ func TestDescribeInstancesInBatchesAndPages(t *testing.T) {
 		answer(w, "DescribeInstances", body)
 	})
 	cfg := testConfig(t, f.URL)
-	gate := cfg.Gate.(*countingGate)
+	limiter := cfg.Limiter.(*countingLimiter)
 	got, err := newTestProvider(t, cfg).DescribeInstances(context.Background(), append(ids, ids[:7]...))
 	if err != nil {
 		t.Fatal(err)
@@ -149,8 +149,8 @@ func TestDescribeInstancesInBatchesAndPages(t *testing.T) {
 	if n := len(f.sent()); n != 5 {
 		t.Errorf("%d requests, want 5", n)
 	}
-	if passed := gate.passed(); !slices.Equal(passed, slices.Repeat([]string{"DescribeInstances"}, 5)) {
-		t.Errorf("gate was waited for %v, want once a request", passed)
+	if passed := limiter.passed(); !slices.Equal(passed, slices.Repeat([]string{"DescribeInstances"}, 5)) {
+		t.Errorf("limiter was waited for %v, want once a request", passed)
 	}
 }
 
@@ -211,8 +211,8 @@ func TestFindInstancesByTags(t *testing.T) {
 			t.Errorf("filters %v\nwant    %v", got, want)
 		}
 	}
-	if passed := cfg.Gate.(*countingGate).passed(); len(passed) != 2 {
-		t.Errorf("gate was waited for %v", passed)
+	if passed := cfg.Limiter.(*countingLimiter).passed(); len(passed) != 2 {
+		t.Errorf("limiter was waited for %v", passed)
 	}
 }
 
@@ -258,7 +258,7 @@ func TestGateRefusalSendsNothing(t *testing.T) {
 	f := newFakeEC2(t)
 	cfg := testConfig(t, f.URL)
 	refusal := cloud.Errorf(cloud.Unavailable, "breaker open")
-	cfg.Gate = &countingGate{refuse: refusal}
+	cfg.Limiter = &countingLimiter{refuse: refusal}
 	p := newTestProvider(t, cfg)
 	ctx := context.Background()
 	for name, do := range map[string]func() error{
@@ -270,7 +270,7 @@ func TestGateRefusalSendsNothing(t *testing.T) {
 		"fingerprint": func() error { _, err := p.KeyFingerprint(ctx, "key"); return err },
 	} {
 		if err := do(); !errors.Is(err, refusal) {
-			t.Errorf("%s: %v, want the gate's refusal", name, err)
+			t.Errorf("%s: %v, want the limiter's refusal", name, err)
 		}
 	}
 	if n := len(f.sent()); n != 0 {

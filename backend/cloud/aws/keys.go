@@ -119,7 +119,7 @@ func (r *assumedRole) fetch(ctx context.Context) (sdk.Credentials, time.Time, er
 		in.ExternalId = sdk.String(r.cfg.Text(cloud.ExternalID))
 	}
 	asked := time.Now()
-	sender := &Provider{gate: r.cfg.Gate, timeout: r.cfg.RequestTimeout, keys: r.base}
+	sender := &Provider{limiter: r.cfg.Limiter, timeout: r.cfg.RequestTimeout, keys: r.base}
 	out, err := sendOnce(ctx, sender, c, r.sts.assumeRole, in)
 	if err != nil {
 		return sdk.Credentials{}, time.Time{}, r.explain(c, err)

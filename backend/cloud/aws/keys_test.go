@@ -73,8 +73,8 @@ func TestSimulatedRoleSessionIsAssumedOnce(t *testing.T) {
 			t.Errorf("a request was signed by %s, the key of role %q, session %q", id, key.RoleARN, key.SessionName)
 		}
 	}
-	if asked, passed := s.requests(), s.gate.passed(); !slices.Equal(asked, passed) {
-		t.Errorf("requests %v, but the gate was waited for as %v", asked, passed)
+	if asked, passed := s.requests(), s.limiter.passed(); !slices.Equal(asked, passed) {
+		t.Errorf("requests %v, but the limiter was waited for as %v", asked, passed)
 	}
 }
 

@@ -26,7 +26,7 @@ type Provider struct {
 	iam     iamOperations
 	ssm     ssmOperations
 	region  string
-	gate    cloud.Gate
+	limiter cloud.Limiter
 	timeout time.Duration
 	keys    *keySource
 	// guests are the public keys of Windows servers.
@@ -51,8 +51,8 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 	if err := Descriptor().Check(cfg); err != nil {
 		return nil, err
 	}
-	if cfg.HTTPClient == nil || cfg.Gate == nil {
-		return nil, errors.New("provider aws: the connection has no HTTP client or no gate")
+	if cfg.HTTPClient == nil || cfg.Limiter == nil {
+		return nil, errors.New("provider aws: the connection has no HTTP client or no limiter")
 	}
 	keys := newKeySource(cfg)
 	return &Provider{
@@ -61,7 +61,7 @@ func New(cfg cloud.Config) (cloud.Provider, error) {
 		iam:       newIAM(cfg, keys),
 		ssm:       newSSM(cfg, keys),
 		region:    cfg.Text(cloud.Region),
-		gate:      cfg.Gate,
+		limiter:   cfg.Limiter,
 		timeout:   cfg.RequestTimeout,
 		keys:      keys,
 		guests:    &guest.Keys{},
@@ -84,7 +84,7 @@ func override(cfg cloud.Config, service string) *string {
 	return nil
 }
 
-// call names one request, for the gate and for error messages.
+// call names one request, for the limiter and for error messages.
 type call struct {
 	service string // endpoint key
 	action  string // API action
@@ -102,7 +102,7 @@ func (c call) String() string {
 type request[In, Out, Option any] = func(context.Context, In, ...Option) (Out, error)
 
 // send makes one request, and repeats only one that the cloud throttled while a client waits: it gets the
-// keys to sign with, waits for the gate, bounds the exchange by the request timeout and translates the
+// keys to sign with, waits for the limiter, bounds the exchange by the request timeout and translates the
 // SDK's error. Fetching or renewing temporary keys takes a request of its own, before it.
 func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
 	var out Out
@@ -115,14 +115,14 @@ func send[In, Out, Option any](ctx context.Context, p *Provider, c call, request
 
 // sendOnce is send for a request that is not repeated when throttled.
 func sendOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In) (Out, error) {
-	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return p.gate.Wait(ctx, c.action) })
+	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return p.limiter.Wait(ctx, c.action) })
 }
 
-// sendAtOnce makes exactly one request, for a caller who has waited for the gate himself. No error repeats
+// sendAtOnce makes exactly one request, for a caller who has waited for the limiter himself. No error repeats
 // one of the secrets, which the request may hold.
 func sendAtOnce[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In,
 	secrets ...string) (Out, error) {
-	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.NoGate{}.Wait(ctx, c.String()) }, secrets...)
+	return exchange(ctx, p, c, request, in, func(ctx context.Context) error { return cloud.Unlimited{}.Wait(ctx, c.String()) }, secrets...)
 }
 
 func exchange[In, Out, Option any](ctx context.Context, p *Provider, c call, request request[In, Out, Option], in In,

@@ -58,8 +58,8 @@ func TestVerifyAsksTheConfiguredService(t *testing.T) {
 					t.Errorf("asked %v, want %v", got, side.want)
 				}
 			}
-			if passed := cfg.Gate.(*countingGate).passed(); !slices.Equal(passed, append(tc.toEC2, tc.toSTS...)) {
-				t.Errorf("gate was waited for %v", passed)
+			if passed := cfg.Limiter.(*countingLimiter).passed(); !slices.Equal(passed, append(tc.toEC2, tc.toSTS...)) {
+				t.Errorf("limiter was waited for %v", passed)
 			}
 		})
 	}

@@ -51,8 +51,8 @@ func TestSimulatedRotateKey(t *testing.T) {
 	if _, there := w.AccessKey(model.AWS, s.creds.AccessKey); there {
 		t.Error("the old key is still there")
 	}
-	if asked, passed := s.requests(), s.gate.passed(); !slices.Equal(asked, passed) {
-		t.Errorf("requests %v, but the gate was waited for as %v", asked, passed)
+	if asked, passed := s.requests(), s.limiter.passed(); !slices.Equal(asked, passed) {
+		t.Errorf("requests %v, but the limiter was waited for as %v", asked, passed)
 	}
 }
 

@@ -17,10 +17,10 @@ import (
 
 // simulated is a provider whose cloud is the simulator, over TLS.
 type simulated struct {
-	sim   *cloudsim.Sim
-	creds cloudsim.Credentials
-	cfg   cloud.Config
-	gate  *countingGate
+	sim     *cloudsim.Sim
+	creds   cloudsim.Credentials
+	cfg     cloud.Config
+	limiter *countingLimiter
 }
 
 func startSimulated(t *testing.T, seed cloudsim.SeedOptions) *simulated {
@@ -40,14 +40,14 @@ func startSimulatedWith(t *testing.T, options cloudsim.Options, seed cloudsim.Se
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	s := &simulated{sim: sim, creds: seeded[model.AWS], gate: &countingGate{}}
+	s := &simulated{sim: sim, creds: seeded[model.AWS], limiter: &countingLimiter{}}
 	s.cfg = cloud.Config{
 		Provider: Name, Values: cloud.Values{"region": s.creds.Region, "access_key": s.creds.AccessKey, "secret_key": s.creds.SecretKey},
 		Endpoints: map[string]string{
 			endpointEC2: sim.URL(model.AWS, "ec2"), endpointSTS: sim.URL(model.AWS, "sts"), endpointIAM: sim.URL(model.AWS, "iam"),
 			endpointSSM: sim.URL(model.AWS, "ssm"),
 		},
-		RequestTimeout: 30 * time.Second, HTTPClient: client, Gate: s.gate,
+		RequestTimeout: 30 * time.Second, HTTPClient: client, Limiter: s.limiter,
 	}
 	return s
 }
@@ -103,8 +103,8 @@ func TestSimulatedInitialPassword(t *testing.T) {
 	if _, err := p.InitialPassword(ctx, s.creds.Servers["linux-1"]); cloud.KindOf(err) != cloud.NotReady {
 		t.Errorf("linux: %v", err)
 	}
-	if asked, passed := s.requests(), s.gate.passed(); len(asked) != len(passed) {
-		t.Errorf("%d requests %v, but the gate was waited for %d times", len(asked), asked, len(passed))
+	if asked, passed := s.requests(), s.limiter.passed(); len(asked) != len(passed) {
+		t.Errorf("%d requests %v, but the limiter was waited for %d times", len(asked), asked, len(passed))
 	}
 }
 
@@ -160,8 +160,8 @@ func TestSimulatedFindFollowsPages(t *testing.T) {
 	if err != nil || len(got) != marked || len(seen) != marked {
 		t.Errorf("%d instances, %d different, error %v; want %d", len(got), len(seen), err, marked)
 	}
-	if n := len(s.gate.passed()); n != 3 {
-		t.Errorf("gate was waited for %d times, want once for each of 3 pages", n)
+	if n := len(s.limiter.passed()); n != 3 {
+		t.Errorf("limiter was waited for %d times, want once for each of 3 pages", n)
 	}
 	const two = maxFilterValues + 5 // batches
 	var ids []string
@@ -287,15 +287,15 @@ func TestSimulatedThrottledPageIsAskedForAgain(t *testing.T) {
 	if _, err := s.sim.World().AddFault(model.Fault{Action: "DescribeInstances", Kind: model.FaultThrottle, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
-	gate := &countingGate{}
+	limiter := &countingLimiter{}
 	cfg := s.cfg
-	cfg.Gate = gate
+	cfg.Limiter = limiter
 	found, err := newTestProvider(t, cfg).FindInstances(cloud.WithInteractive(t.Context()), nil)
 	if err != nil || len(found) != len(want) {
 		t.Errorf("%d instances, %v; want %d", len(found), err, len(want))
 	}
-	if passed := gate.passed(); len(passed) != 2 {
-		t.Errorf("through the gate: %v; want two, since the second try waits for its turn, too", passed)
+	if passed := limiter.passed(); len(passed) != 2 {
+		t.Errorf("through the limiter: %v; want two, since the second try waits for its turn, too", passed)
 	}
 }
 

@@ -41,7 +41,7 @@ type Purpose string
 
 // Purposes.
 const (
-	// SetPassword: an attempt of the rotation core, which has waited for the gate already.
+	// SetPassword: an attempt of the rotation core, which has waited for the limiter already.
 	SetPassword Purpose = "set the password of an account"
 	// ShowKey: the preparation of a Windows server.
 	ShowKey Purpose = "show the public key for passwords, made unless it is there"
@@ -60,7 +60,7 @@ type Command struct {
 }
 
 // AtOnce reports whether exactly one request is to be sent, at once. Any other command waits for the connection's
-// gate, and may be sent again where the cloud refused it as one request too many.
+// limiter, and may be sent again where the cloud refused it as one request too many.
 func (c Command) AtOnce() bool { return c.Purpose == SetPassword }
 
 // State is how far a command is on one instance.

@@ -13,9 +13,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
-// call names a request for the gate and for messages.
+// call names a request for the limiter and for messages.
 type call struct {
-	action     string // the gate's name
+	action     string // the limiter's name
 	instance   string // the instance it is about; empty if it is about none
 	permission string // the IAM permission or Nova's policy it needs
 	identity   bool   // it goes to the identity endpoint

@@ -217,7 +217,7 @@ func TestTransportErrors(t *testing.T) {
 		{"empty answer", io.EOF, cloud.Unknown, "cannot be read"},
 		{"no JSON", &json.SyntaxError{}, cloud.Unknown, "cannot be read"},
 		{"other JSON", errAnswerForm, cloud.Unknown, "cannot be read"},
-		{"translated already", &cloud.Error{Kind: cloud.Throttled, Message: "gate"}, cloud.Throttled, "gate"},
+		{"translated already", &cloud.Error{Kind: cloud.Throttled, Message: "limiter"}, cloud.Throttled, "limiter"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := translate(passwordCall, test.err, nil)

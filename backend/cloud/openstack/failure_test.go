@@ -44,7 +44,7 @@ func TestFaultsOfACall(t *testing.T) {
 				s.fault(t, fault)
 				s.checkError(t, p.ClearInitialPassword(context.Background(), server.ID), test.kind, test.text)
 				// net/http never repeats a DELETE, and neither does the provider.
-				if sent, waits := s.requests(actionClear), s.gate.counts()[actionClear]; sent != 1 || waits != 1 {
+				if sent, waits := s.requests(actionClear), s.limiter.counts()[actionClear]; sent != 1 || waits != 1 {
 					t.Errorf("%d requests and %d waits, want 1 and 1", sent, waits)
 				}
 			})
@@ -92,9 +92,9 @@ func TestNothingSent(t *testing.T) {
 	cancel()
 	s.checkError(t, p.ClearInitialPassword(canceled, server.ID), cloud.Unavailable, "abandoned")
 
-	s.gate.err = &cloud.Error{Kind: cloud.Unavailable, Message: "the gate is closed"}
-	s.checkError(t, p.ClearInitialPassword(context.Background(), server.ID), cloud.Unavailable, "the gate is closed")
-	s.gate.err = nil
+	s.limiter.err = &cloud.Error{Kind: cloud.Unavailable, Message: "the limiter is closed"}
+	s.checkError(t, p.ClearInitialPassword(context.Background(), server.ID), cloud.Unavailable, "the limiter is closed")
+	s.limiter.err = nil
 
 	s.compute.Close()
 	s.checkError(t, p.ClearInitialPassword(context.Background(), server.ID), cloud.Unavailable, "cannot be reached")
@@ -123,7 +123,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *provider {
 func providerFor(t *testing.T, cfg cloud.Config) *provider {
 	t.Helper()
 	// A client that follows redirects, to show that the provider does not leave that to it.
-	cfg.HTTPClient, cfg.Gate, cfg.RequestTimeout = &http.Client{}, cloud.NoGate{}, requestTimeout
+	cfg.HTTPClient, cfg.Limiter, cfg.RequestTimeout = &http.Client{}, cloud.Unlimited{}, requestTimeout
 	p, err := newProvider(telekom(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestThrottledPageIsAskedForAgain(t *testing.T) {
 			if err != nil || len(found) != 1 || found[0].ID != server.ID {
 				t.Errorf("%v, %v; want the one server", found, err)
 			}
-			if sent, waits := s.requests(actionList), s.gate.counts()[actionList]; sent != 2 || waits != 2 {
+			if sent, waits := s.requests(actionList), s.limiter.counts()[actionList]; sent != 2 || waits != 2 {
 				t.Errorf("%d requests and %d waits, want 2 and 2: the second try waits for its turn, too", sent, waits)
 			}
 		})

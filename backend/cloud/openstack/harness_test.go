@@ -129,7 +129,7 @@ type simulation struct {
 	key     model.AccessKey     // none on OpenStack
 	app     model.AppCredential // on OpenStack only
 	private *password.PrivateKey
-	gate    *recordingGate
+	limiter *recordingLimiter
 	cfg     cloud.Config
 }
 
@@ -148,7 +148,7 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &simulation{World: world, access: a, cloud: sim, gate: &recordingGate{}}
+	s := &simulation{World: world, access: a, cloud: sim, limiter: &recordingLimiter{}}
 	computeURL = func() string { return s.compute.URL }
 	s.compute = httptest.NewServer(sim.Compute())
 	t.Cleanup(s.compute.Close)
@@ -184,7 +184,7 @@ func simulate(t *testing.T, a access, options novaapi.Options) *simulation {
 			"application_credential_id": s.app.ID, "application_credential_secret": s.app.Secret,
 		},
 		Endpoints:      map[string]string{endpointECS: s.compute.URL, endpointIAM: identity.URL},
-		RequestTimeout: requestTimeout, HTTPClient: client, Gate: s.gate,
+		RequestTimeout: requestTimeout, HTTPClient: client, Limiter: s.limiter,
 	}
 	if a.change != nil {
 		a.change(&s.cfg)
@@ -254,30 +254,30 @@ func (s *simulation) requests(action string) int {
 	return n
 }
 
-// recordingGate counts waits by action, and fails them once err is set.
-type recordingGate struct {
+// recordingLimiter counts waits by action, and fails them once err is set.
+type recordingLimiter struct {
 	mu    sync.Mutex
 	waits map[string]int
 	err   error
 }
 
-func (g *recordingGate) Wait(ctx context.Context, action string) error {
-	if err := (cloud.NoGate{}).Wait(ctx, action); err != nil {
+func (l *recordingLimiter) Wait(ctx context.Context, action string) error {
+	if err := (cloud.Unlimited{}).Wait(ctx, action); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waits == nil {
-		g.waits = map[string]int{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waits == nil {
+		l.waits = map[string]int{}
 	}
-	g.waits[action]++
-	return g.err
+	l.waits[action]++
+	return l.err
 }
 
-func (g *recordingGate) counts() map[string]int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return maps.Clone(g.waits)
+func (l *recordingLimiter) counts() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.waits)
 }
 
 // checkError checks kind and part of the text of an error, and that it tells none of the secrets.

@@ -252,7 +252,7 @@ func TestVersionOf(t *testing.T) {
 func TestApplicationCredentialBody(t *testing.T) {
 	i := &identity{life: time.Hour, project: "p1", header: true}
 	cfg := applicationConfig(func(c *cloud.Config) {
-		c.HTTPClient, c.Gate, c.RequestTimeout = &http.Client{Transport: i}, cloud.NoGate{}, requestTimeout
+		c.HTTPClient, c.Limiter, c.RequestTimeout = &http.Client{Transport: i}, cloud.Unlimited{}, requestTimeout
 		c.Endpoints = map[string]string{endpointCompute: "https://nova.example.com"}
 	})
 	p, err := newProvider(plainOpenStack(), cfg)

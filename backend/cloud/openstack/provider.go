@@ -15,7 +15,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
-// The gate's names of the requests, after the API's own operations.
+// The limiter's names of the requests, after the API's own operations.
 const (
 	actionToken    = "CreateToken"
 	actionVerify   = "ListServers"
@@ -45,7 +45,7 @@ type provider struct {
 	identityBase string // ends in /v3
 	sessions     sessions
 	rotator      rotator
-	gate         cloud.Gate
+	limiter      cloud.Limiter
 	timeout      time.Duration
 	secrets      redactor
 	// applicationCredential is the id of the one in use; empty if there is none.
@@ -69,15 +69,15 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 	if err := f.descriptor().Check(cfg); err != nil {
 		return nil, err
 	}
-	if cfg.HTTPClient == nil || cfg.Gate == nil {
-		return nil, errors.New("openstack: a provider needs an HTTP client and a gate")
+	if cfg.HTTPClient == nil || cfg.Limiter == nil {
+		return nil, errors.New("openstack: a provider needs an HTTP client and a limiter")
 	}
 	p := &provider{
 		family:       f,
 		compute:      apiClient(cfg.HTTPClient),
 		identity:     apiClient(cfg.HTTPClient),
 		identityBase: f.identityBase(cfg),
-		gate:         cfg.Gate,
+		limiter:      cfg.Limiter,
 		timeout:      cfg.RequestTimeout,
 		secrets:      redactor{cfg.Text(cloud.SecretKey), cfg.Text(fieldPassword), cfg.Text(fieldApplicationCredentialSecret)},
 
@@ -131,7 +131,7 @@ func transportOf(client *http.Client) http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// do runs one request: session, gate, time limit, translation. send must make exactly one request
+// do runs one request: session, limiter, time limit, translation. send must make exactly one request
 // with the context and client it is given. A token that the cloud answers 401 to is renewed, and the
 // request sent again, once; so is one that the cloud throttled, while a client waits.
 func (p *provider) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
@@ -167,7 +167,7 @@ func (p *provider) named(c call) call {
 }
 
 func (p *provider) once(ctx context.Context, c call, s session, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	if err := p.gate.Wait(ctx, c.action); err != nil {
+	if err := p.limiter.Wait(ctx, c.action); err != nil {
 		return err
 	}
 	return p.exchange(ctx, c, s, send)

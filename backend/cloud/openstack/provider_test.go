@@ -59,8 +59,8 @@ func TestInitialPassword(t *testing.T) {
 			for _, entry := range s.Log(0) {
 				logged[entry.Action]++
 			}
-			if waits := s.gate.counts(); !maps.Equal(waits, logged) {
-				t.Errorf("the gate saw %v, the cloud %v", waits, logged)
+			if waits := s.limiter.counts(); !maps.Equal(waits, logged) {
+				t.Errorf("the limiter saw %v, the cloud %v", waits, logged)
 			}
 		})
 	}
@@ -77,7 +77,7 @@ func TestInvalidIDsAreNotSent(t *testing.T) {
 	s.checkError(t, p.ClearInitialPassword(ctx, id), cloud.Refused, "instance id")
 	_, err = p.DescribeInstances(ctx, []string{unknownID, id})
 	s.checkError(t, err, cloud.Refused, "instance id")
-	if len(s.Log(0)) != 0 || len(s.gate.counts()) != 0 {
+	if len(s.Log(0)) != 0 || len(s.limiter.counts()) != 0 {
 		t.Errorf("requests were made: %v", s.Log(0))
 	}
 }

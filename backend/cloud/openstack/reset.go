@@ -122,7 +122,7 @@ func (c changePassword) StartReset(ctx context.Context, reset cloud.Reset) (clou
 		if err != nil {
 			return cloud.ResetStarted{}, err
 		}
-		if err := (cloud.NoGate{}).Wait(ctx, what.String()); err != nil {
+		if err := (cloud.Unlimited{}).Wait(ctx, what.String()); err != nil {
 			return cloud.ResetStarted{}, err
 		}
 		err = p.exchange(ctx, what, s, func(ctx context.Context, client *gophercloud.ServiceClient) error {

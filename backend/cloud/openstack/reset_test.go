@@ -53,8 +53,8 @@ func TestResetIsDoneWhenItIsAnswered(t *testing.T) {
 			if n := s.requests(actionChange); n != 1 {
 				t.Errorf("%d requests for one reset", n)
 			}
-			if n := s.gate.counts()[actionChange]; n != 0 {
-				t.Errorf("the gate was waited for %d times; the caller has done that", n)
+			if n := s.limiter.counts()[actionChange]; n != 0 {
+				t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 			}
 			records, err := r.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: server.ID}, {InstanceID: unknownID}})
 			if err != nil || len(records) != 1 || records[server.ID] != (cloud.ResetRecord{}) {
@@ -263,7 +263,7 @@ func TestResetWithForeignAnswers(t *testing.T) {
 			}))
 			defer nova.Close()
 			p := &provider{
-				family: plainOpenStack(), compute: apiClient(&http.Client{}), gate: cloud.NoGate{},
+				family: plainOpenStack(), compute: apiClient(&http.Client{}), limiter: cloud.Unlimited{},
 				sessions: signedSession{projectID: "p", endpoint: nova.URL + "/v2.1/"},
 			}
 			_, err := p.Resetter(cloud.MethodAPI).StartReset(context.Background(), resetOf(model.Server{ID: unknownID}, "root"))

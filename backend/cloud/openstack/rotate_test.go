@@ -88,8 +88,8 @@ func TestRotation(t *testing.T) {
 			if name != rotating[3] { // the signature of a deleted key is refused before it is logged
 				logged[actionVerify]++
 			}
-			if waits := s.gate.counts(); !maps.Equal(waits, logged) {
-				t.Errorf("the gate saw %v, the cloud %v", waits, logged)
+			if waits := s.limiter.counts(); !maps.Equal(waits, logged) {
+				t.Errorf("the limiter saw %v, the cloud %v", waits, logged)
 			}
 		})
 	}

@@ -34,7 +34,7 @@ type tokenSessions struct {
 	// where that has none.
 	region, computeBase, ownBase string
 	login                        call
-	gate                         cloud.Gate
+	limiter                      cloud.Limiter
 	timeout                      time.Duration
 	secrets                      redactor
 
@@ -64,7 +64,7 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 			applicationCredential: cfg.Text(fieldApplicationCredentialID),
 			check:                 cfg.CheckHint(),
 		},
-		gate:    cfg.Gate,
+		limiter: cfg.Limiter,
 		timeout: cfg.RequestTimeout,
 		secrets: redactor{cfg.Text(fieldPassword), cfg.Text(fieldApplicationCredentialSecret)},
 		turn:    make(chan struct{}, 1),
@@ -140,7 +140,7 @@ func (t *tokenSessions) renewable(used session) bool {
 }
 
 func (t *tokenSessions) fetch(ctx context.Context) (session, error) {
-	if err := t.gate.Wait(ctx, actionToken); err != nil {
+	if err := t.limiter.Wait(ctx, actionToken); err != nil {
 		return session{}, err
 	}
 	ctx, cancel := withTimeout(ctx, t.timeout)

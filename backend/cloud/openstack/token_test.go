@@ -74,7 +74,7 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000
 func (i *identity) sessions(t *testing.T, change func(*cloud.Config)) sessions {
 	t.Helper()
 	cfg := userConfig(change)
-	cfg.HTTPClient, cfg.Gate, cfg.RequestTimeout = &http.Client{Transport: i}, cloud.NoGate{}, requestTimeout
+	cfg.HTTPClient, cfg.Limiter, cfg.RequestTimeout = &http.Client{Transport: i}, cloud.Unlimited{}, requestTimeout
 	p, err := newProvider(telekom(), cfg)
 	if err != nil {
 		t.Fatal(err)

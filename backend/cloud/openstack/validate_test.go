@@ -240,7 +240,7 @@ func TestDescriptors(t *testing.T) {
 			if d.Name == nameOpenStack {
 				cfg = applicationConfig(nil)
 			}
-			cfg.HTTPClient, cfg.Gate = &http.Client{}, cloud.NoGate{}
+			cfg.HTTPClient, cfg.Limiter = &http.Client{}, cloud.Unlimited{}
 			p, err := d.New(cfg)
 			if err != nil {
 				t.Fatal(err)

@@ -69,8 +69,8 @@ func TestCommandIsOneRequest(t *testing.T) {
 	if strings.Contains(text.Line(string(content), 8000, testPassword), "[redacted]") {
 		t.Error("the script holds the password")
 	}
-	if n := c.gate.(*countGate).count("RunCommand"); n != 0 {
-		t.Errorf("the gate was waited for %d times; the caller has done that", n)
+	if n := c.limiter.(*countLimiter).count("RunCommand"); n != 0 {
+		t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 	}
 }
 
@@ -293,8 +293,8 @@ func TestSimCommandOnWindows(t *testing.T) {
 		}
 	}
 	prepare()
-	if n := c.gate.(*countGate).count("RunCommand"); n != 1 {
-		t.Errorf("the gate was waited for %d times by the preparation", n)
+	if n := c.limiter.(*countLimiter).count("RunCommand"); n != 1 {
+		t.Errorf("the limiter was waited for %d times by the preparation", n)
 	}
 	if r, _ := set(); r.State != cloud.OperationSuccess || !s.accepts(id, user, secret) {
 		t.Errorf("%+v", r)

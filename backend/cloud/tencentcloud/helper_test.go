@@ -137,27 +137,27 @@ func reply(w http.ResponseWriter, fields map[string]any) {
 	json.NewEncoder(w).Encode(map[string]any{"Response": fields})
 }
 
-// countGate counts the requests that were let through, by action.
-type countGate struct {
+// countLimiter counts the requests that were let through, by action.
+type countLimiter struct {
 	mu     sync.Mutex
 	waited map[string]int
 }
 
-// Wait implements cloud.Gate.
-func (g *countGate) Wait(ctx context.Context, action string) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waited == nil {
-		g.waited = map[string]int{}
+// Wait implements cloud.Limiter.
+func (l *countLimiter) Wait(ctx context.Context, action string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waited == nil {
+		l.waited = map[string]int{}
 	}
-	g.waited[action]++
-	return cloud.NoGate{}.Wait(ctx, action)
+	l.waited[action]++
+	return cloud.Unlimited{}.Wait(ctx, action)
 }
 
-func (g *countGate) count(action string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.waited[action]
+func (l *countLimiter) count(action string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waited[action]
 }
 
 // testConfig is a valid connection to the endpoint, or to the public cloud if that is "".
@@ -170,7 +170,7 @@ func testConfig(t *testing.T, endpoint string) cloud.Config {
 	t.Cleanup(client.CloseIdleConnections)
 	cfg := cloud.Config{
 		Provider: Name, Values: cloud.Values{"region": "ap-guangzhou", "access_key": testAccessKey, "secret_key": testSecretKey},
-		RequestTimeout: 10 * time.Second, HTTPClient: client, Gate: &countGate{},
+		RequestTimeout: 10 * time.Second, HTTPClient: client, Limiter: &countLimiter{},
 	}
 	if endpoint != "" {
 		cfg.Endpoints = map[string]string{"cvm": endpoint}

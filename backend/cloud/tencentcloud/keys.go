@@ -157,7 +157,7 @@ func newKeySource(cfg cloud.Config, environment *ambient) (*keySource, error) {
 	if cfg.Text(cloud.RoleARN) == "" {
 		return base, nil
 	}
-	role := &assumedRole{cfg, sender{cfg.Gate, cfg.RequestTimeout, base}}
+	role := &assumedRole{cfg, sender{cfg.Limiter, cfg.RequestTimeout, base}}
 	return &keySource{
 		renewed: cloud.NewRenewed(sessions(cfg, role.fetch)),
 		origin:  originRole(cfg.Text(cloud.RoleARN), cfg.CheckHint()),

@@ -78,8 +78,8 @@ func TestSimRoleSessionIsAssumedOnce(t *testing.T) {
 			t.Errorf("a request was signed by %s, the key of role %q, session %q", id, key.RoleARN, key.SessionName)
 		}
 	}
-	if n := cfg.Gate.(*countGate).count("AssumeRole"); n != 1 {
-		t.Errorf("%d AssumeRole through the gate", n)
+	if n := cfg.Limiter.(*countLimiter).count("AssumeRole"); n != 1 {
+		t.Errorf("%d AssumeRole through the limiter", n)
 	}
 }
 

@@ -91,7 +91,7 @@ func (p *provider) tryReset(ctx context.Context, why string) cloud.Permission {
 	if err != nil {
 		return untried(resetInstancesPassword, forReset, true, "no password could be made to try it with: "+err.Error())
 	}
-	if err := p.gate.Wait(ctx, resetInstancesPassword.name); err != nil {
+	if err := p.limiter.Wait(ctx, resetInstancesPassword.name); err != nil {
 		return untried(resetInstancesPassword, forReset, true, err.Error())
 	}
 	_, err = p.StartReset(ctx, cloud.Reset{InstanceIDs: []string{probeInstance}, Username: "root", Password: secret})

@@ -40,25 +40,25 @@ func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
 	if cfg.HTTPClient == nil {
 		return nil, errors.New("tencentcloud: no HTTP client given")
 	}
-	if cfg.Gate == nil {
-		cfg.Gate = cloud.NoGate{}
+	if cfg.Limiter == nil {
+		cfg.Limiter = cloud.Unlimited{}
 	}
 	source, err := newKeySource(cfg, environment)
 	if err != nil {
 		return nil, err
 	}
-	return &provider{sender{cfg.Gate, cfg.RequestTimeout, source}, cfg, pollInterval}, nil
+	return &provider{sender{cfg.Limiter, cfg.RequestTimeout, source}, cfg, pollInterval}, nil
 }
 
 // sender sends requests that are signed with the keys of a source.
 type sender struct {
-	gate    cloud.Gate
+	limiter cloud.Limiter
 	timeout time.Duration
 	source  *keySource
 }
 
 // ask makes one call, and repeats only one that the cloud throttled while a client waits: it waits for the
-// gate, bounds the exchange and translates its error.
+// limiter, bounds the exchange and translates its error.
 func (d *sender) ask(ctx context.Context, a action, send func(context.Context, *session) error, secrets ...string) error {
 	return cloud.RetryThrottled(ctx, func() error { return d.askOnce(ctx, a, send, secrets...) })
 }
@@ -69,7 +69,7 @@ func (d *sender) askOnce(ctx context.Context, a action, send func(context.Contex
 	if err != nil {
 		return err
 	}
-	if err := d.gate.Wait(ctx, a.name); err != nil {
+	if err := d.limiter.Wait(ctx, a.name); err != nil {
 		return err
 	}
 	return d.exchange(ctx, a, s, send, secrets...)

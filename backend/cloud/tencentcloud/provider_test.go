@@ -74,8 +74,8 @@ func TestVerify(t *testing.T) {
 				t.Errorf("calls %v, want %v", got, c.calls)
 			}
 			for _, call := range c.calls {
-				if n := cfg.Gate.(*countGate).count(call); n != 1 {
-					t.Errorf("%s: %d times through the gate", call, n)
+				if n := cfg.Limiter.(*countLimiter).count(call); n != 1 {
+					t.Errorf("%s: %d times through the limiter", call, n)
 				}
 			}
 		})
@@ -97,15 +97,15 @@ func TestWrongKeysAreDenied(t *testing.T) {
 	}
 }
 
-type closedGate struct{ err error }
+type closedLimiter struct{ err error }
 
-func (g closedGate) Wait(context.Context, string) error { return g.err }
+func (l closedLimiter) Wait(context.Context, string) error { return l.err }
 
 func TestNothingPassesAClosedGate(t *testing.T) {
 	f := newFakeCloud(t, newFleet(1).answer)
 	cfg := testConfig(t, f.URL)
 	closed := cloud.Errorf(cloud.Unavailable, "breaker open")
-	cfg.Gate = closedGate{closed}
+	cfg.Limiter = closedLimiter{closed}
 	p := newTestProvider(t, cfg)
 	ctx := t.Context()
 	_, describe := p.DescribeInstances(ctx, []string{"ins-00000000"})
@@ -113,7 +113,7 @@ func TestNothingPassesAClosedGate(t *testing.T) {
 	_, records := p.ResetRecords(ctx, []cloud.ResetRef{{InstanceID: "ins-00000000"}})
 	for name, err := range map[string]error{"describe": describe, "find": find, "records": records, "verify": p.Verify(ctx)} {
 		if !errors.Is(err, closed) {
-			t.Errorf("%s: %v, want the gate's error", name, err)
+			t.Errorf("%s: %v, want the limiter's error", name, err)
 		}
 	}
 	if n := len(f.seen()); n != 0 {

@@ -51,8 +51,8 @@ func TestStartResetSendsOneRequest(t *testing.T) {
 	if n := len(f.seen()); n != 2 {
 		t.Errorf("%d requests for 2 resets", n)
 	}
-	if n := cfg.Gate.(*countGate).count("ResetInstancesPassword"); n != 0 {
-		t.Errorf("the gate was waited for %d times; the caller has done that", n)
+	if n := cfg.Limiter.(*countLimiter).count("ResetInstancesPassword"); n != 0 {
+		t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 	}
 }
 

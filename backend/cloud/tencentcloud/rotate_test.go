@@ -53,10 +53,10 @@ func TestSimRotateKey(t *testing.T) {
 	if _, there := s.world.AccessKey(model.TencentCloud, testAccessKey); there {
 		t.Error("the old key is still there")
 	}
-	gate := s.cfg.Gate.(*countGate)
+	limiter := s.cfg.Limiter.(*countLimiter)
 	for _, action := range []string{"CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "ListAccessKeys", "GetCallerIdentity"} {
-		if asked := len(s.signers(action)); asked == 0 || asked != gate.count(action) {
-			t.Errorf("%s: %d requests, %d through the gate", action, asked, gate.count(action))
+		if asked := len(s.signers(action)); asked == 0 || asked != limiter.count(action) {
+			t.Errorf("%s: %d requests, %d through the limiter", action, asked, limiter.count(action))
 		}
 	}
 }

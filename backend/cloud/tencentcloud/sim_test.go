@@ -193,8 +193,8 @@ func TestSimDescribeAndFind(t *testing.T) {
 			requests++
 		}
 	}
-	if waited := s.cfg.Gate.(*countGate).count("DescribeInstances"); requests != 4 || waited != 4 {
-		t.Errorf("%d requests, %d times through the gate, want 4 and 4", requests, waited)
+	if waited := s.cfg.Limiter.(*countLimiter).count("DescribeInstances"); requests != 4 || waited != 4 {
+		t.Errorf("%d requests, %d times through the limiter, want 4 and 4", requests, waited)
 	}
 }
 
@@ -247,7 +247,7 @@ func TestSimThrottledPageIsAskedForAgain(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].ID != id {
 		t.Errorf("%v, %v; want the one instance", found, err)
 	}
-	if waited := s.cfg.Gate.(*countGate).count(describeInstances.name); waited != 2 {
-		t.Errorf("%d times through the gate, want 2: the second try waits for its turn, too", waited)
+	if waited := s.cfg.Limiter.(*countLimiter).count(describeInstances.name); waited != 2 {
+		t.Errorf("%d times through the limiter, want 2: the second try waits for its turn, too", waited)
 	}
 }
