@@ -40,7 +40,7 @@ func accountData(v *rotation.View) map[string]any {
 		"last_role":           v.LastRole,
 		"move_to":             v.MoveTo,
 	}
-	data["place"], data["place_believed"] = string(v.Place), v.Believed
+	data["place"], data["place_trusted"] = string(v.Place), v.PlaceTrusted
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
 		data["due_since"] = timestamp(v.Due.Since)
@@ -107,7 +107,7 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 			"version":      v.Number,
 			"source":       string(v.Source),
 			"created_time": timestamp(v.Created),
-			"verified":     v.Verified,
+			"confirmed":    v.Confirmed,
 			"current":      v.Current,
 			"place":        string(v.Place),
 			"roles":        orNone(v.Roles),
@@ -183,7 +183,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"key_name":        text("Name of the instance's key pair in the cloud."),
 		"current_version": number("Number of the current version; 0: none yet."),
 		"versions": field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, "+
-			"created_time, verified, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time."),
+			"created_time, confirmed, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time."),
 		"leases":   field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
 		"attempts": number("Attempts of the running rotation."),
 		"unshown_attempts": number(
@@ -203,8 +203,8 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"left_out_time": moment(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
 		"left_out_reason": field(framework.TypeString, false,
 			"Why they do not. cloudpw keeps trying it, and includes it again once it has confirmed their password."),
-		"place":          text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
-		"place_believed": flag("Whether what that place says about existing servers is trusted."),
+		"place":         text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
+		"place_trusted": flag("Whether what that place says about existing servers is trusted."),
 		"due_reason": field(framework.TypeString, false,
 			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
 		"due_since":       moment(false, "Since when a rotation is due"),

@@ -81,7 +81,7 @@ func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
 			"instance %s has no key pair in the cloud that would name its key, and without a key pair the cloud makes no initial password; "+
 				"if it was launched with one all the same, set the role's key", instanceID)
 	case !isName(keyPair):
-		return "", invalidf("instance %s: its key pair is called %.64q in the cloud, which is no name that Vault can use; "+
+		return "", invalidf("instance %s: its key pair is called %.64q in the cloud, a name that Vault cannot use; "+
 			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, writeKey(similarName(keyPair)),
 			similarName(keyPair))
 	}

@@ -50,7 +50,7 @@ func (b *backend) pathPlace() *framework.Path {
 					"unproven_accounts": {Type: framework.TypeInt, Required: true,
 						Description: "How many accounts do not trust what this place says about their servers."},
 					"places": {Type: framework.TypeSlice, Required: true, Description: "The places that accounts remember: place, " +
-						"account_id, current, accounts (that have a password of it), believing (accounts that trust it)."},
+						"account_id, current, accounts (that have a password of it), trusting (accounts that trust it)."},
 				}),
 			}),
 			logical.UpdateOperation: forwarded(framework.PathOperation{
@@ -93,7 +93,7 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 	for _, use := range uses {
 		id, _ := use.Place.Account()
 		places = append(places, map[string]any{"place": string(use.Place), "account_id": id, "current": use.Current, "accounts": use.Accounts,
-			"believing": use.Believing})
+			"trusting": use.Trusting})
 	}
 	return &logical.Response{Data: map[string]any{
 		"place": string(here), "account_id": account, "proven": proven, "trusted": trusted.has(here), "credentials_known": !c.Doubted,

@@ -60,7 +60,7 @@ func (b *backend) pathVersionsList() *framework.Path {
 				Responses: answers("The versions.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
-						Description: "By number: source, created_time, verified, current, roles, and, if they are known, disclosed_time, disclosed_until " +
+						Description: "By number: source, created_time, confirmed, current, roles, and, if they are known, disclosed_time, disclosed_until " +
 							"and ended_time."},
 				}),
 			}),
@@ -200,7 +200,7 @@ func versionAnswer(id rotation.ID, v *rotation.Version) map[string]any {
 		"version":      v.Number,
 		"source":       string(v.Source),
 		"created_time": timestamp(v.Created),
-		"verified":     v.Verified,
+		"confirmed":    v.Confirmed,
 		"current":      v.Ended.IsZero(),
 	}
 	setTime(data, "disclosed_time", timestamp(v.Disclosed))
@@ -224,7 +224,7 @@ func versionResponse() map[string]*framework.FieldSchema {
 		"version":      {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
 		"source":       text("Where the version comes from: initial, reset or import."),
 		"created_time": moment(true, "When the version was made"),
-		"verified": flag(
+		"confirmed": flag(
 			"Whether Vault knows that the server took it. False for an initial password: nobody outside can see whether the server still has it."),
 		"current":         flag("Whether it is the current version."),
 		"disclosed_time":  moment(false, "When a client was first given it"),

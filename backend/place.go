@@ -154,7 +154,7 @@ func (b *backend) settlePlace(ctx context.Context, name string, old, next *conne
 	}
 	return []hint.Text{hint.Textf("connection %s leads to another place than before, or with other credentials, and that it is the same "+
 		"account of the cloud is not proven: for %d accounts what it says about existing servers (that they are gone, their initial "+
-		"passwords, their addresses) is not believed, and passwords that were on their way are not sent there; to see the places, and to say "+
+		"passwords, their addresses) is not trusted, and passwords that were on their way are not sent there; to see the places, and to say "+
 		"that one is right: %s",
 		name, unproven, hint.New("read", placePrefix+name))}, nil
 }

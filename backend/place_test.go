@@ -177,7 +177,7 @@ func TestAnotherPlaceMakesNoServerGone(t *testing.T) {
 		look()
 		h.write(t, "rotate-role/web", nil)
 		h.pass(t, time.Hour)
-		if got := h.account(t, "srv-1"); got["gone_time"] != nil || got["place_believed"] != false {
+		if got := h.account(t, "srv-1"); got["gone_time"] != nil || got["place_trusted"] != false {
 			t.Fatalf("a place that nobody stands for has said that the server is gone: %v", got)
 		}
 		here := h.read(t, "place/prod")
@@ -188,12 +188,12 @@ func TestAnotherPlaceMakesNoServerGone(t *testing.T) {
 			"leads to", "place/prod")
 		h.refusedWrite(t, "place/prod", nil, "trust", "forget")
 		if got := h.write(t, "place/prod", map[string]any{"trust": here["place"]}).Data["accounts"]; got != 1 {
-			t.Errorf("%v accounts did not believe the place", got)
+			t.Errorf("%v accounts did not trust the place", got)
 		}
 		h.pass(t, time.Minute)
 		look()
 		if got := h.account(t, "srv-1"); got["gone_time"] == nil {
-			t.Error("an operator stands for the place, and it is not believed")
+			t.Error("an operator stands for the place, and it is not trusted")
 		}
 	})
 }

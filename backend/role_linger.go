@@ -18,7 +18,7 @@ import (
 //     the role; or at once where who writes the role sees it without the tags, or terminated;
 //   - and not while it exists and another role's tags match it: that role waits for an operator's word.
 //
-// Nobody who reads takes an instance from its role, and no place that is not believed (rule 18) does.
+// Nobody who reads takes an instance from its role, and no place that is not trusted (rule 18) does.
 
 // missApart is the least time between two looks that both miss an instance, for it to be believed.
 const missApart = rotation.MissApart
@@ -120,17 +120,17 @@ func (b *backend) lingerUnless(ctx context.Context, name string, l looked, writt
 		terminated := exists && i.State == cloud.StateGone
 		exists = exists && !terminated
 		rival := rivals.match(i, l.required)
-		leaves := view == nil || !view.Gone.IsZero() || view.Believed && (gone[instance] || written && terminated)
+		leaves := view == nil || !view.Gone.IsZero() || view.PlaceTrusted && (gone[instance] || written && terminated)
 		switch {
 		case leaves:
 		case exists && i.HasTags(l.wanted()): // the list was not complete
 		case exists && rival != "" && maps.Equal(l.old.InstanceTags, l.next.InstanceTags):
 			l.next.noteKept(l.old.account(instance), rival)
-		case exists && view.Believed && (written || untagged[instance]):
+		case exists && view.PlaceTrusted && (written || untagged[instance]):
 			leaves = true
 		}
 		if leaves {
-			if absent := gone[instance] || terminated; view != nil && view.Believed && absent {
+			if absent := gone[instance] || terminated; view != nil && view.PlaceTrusted && absent {
 				if err := b.core.Retire(ctx, l.old.account(instance), at); err != nil {
 					return nil, vaultError("", err)
 				}

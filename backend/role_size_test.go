@@ -63,7 +63,7 @@ func TestReservesAreLargeEnough(t *testing.T) {
 	for range maxVersionsBound {
 		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", maxImported),
 			Source: rotation.FromImport,
-			Batch:  strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Verified: true})
+			Batch:  strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Confirmed: true})
 	}
 	var conflicts role
 	for range maxConflicts {

@@ -124,7 +124,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("after the import's rotation: version %v from %v", got["version"], got["source"])
 		}
 		_, info := h.infos(t, webVersions)
-		if entry := info["2"].(map[string]any); entry["source"] != "import" || entry["verified"] != true || entry["disclosed_time"] == nil {
+		if entry := info["2"].(map[string]any); entry["source"] != "import" || entry["confirmed"] != true || entry["disclosed_time"] == nil {
 			t.Errorf("the imported version is %v", entry)
 		}
 	})
@@ -222,8 +222,8 @@ func TestImportOverAnInitialPassword(t *testing.T) {
 	if got := h.read(t, "creds/r"); got["password"] != "First-Boot-1" || got["source"] != "initial" || got["version"] != 3 {
 		t.Errorf("after the restore: version %v from %v", got["version"], got["source"])
 	}
-	if got := h.read(t, "versions/"+account+"/3"); got["verified"] != true || got["current"] != true {
-		t.Errorf("the restored version is verified %v", got["verified"])
+	if got := h.read(t, "versions/"+account+"/3"); got["confirmed"] != true || got["current"] != true {
+		t.Errorf("the restored version is confirmed %v", got["confirmed"])
 	}
 }
 

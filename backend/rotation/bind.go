@@ -124,7 +124,7 @@ func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 
 // Retire notes that an account's instance does not exist any more, as somebody has found who looked for
 // it, if there is such an account.
-// place is which one it asked: one that is not believed retires nothing.
+// place is which one it asked: one that is not trusted retires nothing.
 func (c *Core) Retire(ctx context.Context, id ID, place Place) error {
 	e := c.entry(id)
 	if err := c.locate(ctx, e); err != nil {

@@ -110,7 +110,7 @@ func (c *Core) rollOutElsewhere(ctx context.Context, e *entry, g *Account, plan 
 	return true, c.beginBatch(ctx, e, g, live, true)
 }
 
-// Unproven counts the accounts of a connection that would not believe what a place says about existing servers.
+// Unproven counts the accounts of a connection that would not trust what a place says about existing servers.
 func (c *Core) Unproven(ctx context.Context, connection string, place Place, trusted, doubted bool) (n int, err error) {
 	m := protocol.PlaceChanged{Place: place, Trusted: trusted, Doubted: doubted}
 	err = c.each(ctx, connection+"/", func(a *Account) {
@@ -118,7 +118,7 @@ func (c *Core) Unproven(ctx context.Context, connection string, place Place, tru
 		if err != nil { // it would change nothing
 			next = a
 		}
-		if a.Place != "" && !next.Believed() {
+		if a.Place != "" && !next.TrustsHere() {
 			n++
 		}
 	})
@@ -130,8 +130,8 @@ type PlaceUse struct {
 	Place Place
 	// Current is set for the place where the connection leads.
 	Current bool
-	// Accounts have a password of the place, Believing take its word about existing servers.
-	Accounts, Believing int
+	// Accounts have a password of the place, Trusting trust its word about existing servers.
+	Accounts, Trusting int
 }
 
 // Places lists the places that the accounts of a connection remember, that where it leads first.
@@ -148,8 +148,8 @@ func (c *Core) Places(ctx context.Context, connection string, here Place) ([]Pla
 			if slices.ContainsFunc(has, v.Place.Same) {
 				uses[i].Accounts++
 			}
-			if a.Believes(v.Place) {
-				uses[i].Believing++
+			if a.Trusts(v.Place) {
+				uses[i].Trusting++
 			}
 		}
 	})

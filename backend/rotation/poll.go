@@ -121,10 +121,10 @@ func (c *Core) warnUnshown(a *Account) {
 const MissApart = 5 * time.Minute
 
 // missing retires an account whose instance the cloud says is terminated, or does not know in two looks, MissApart or
-// more apart and with none in between that knows it. What place says is believed only where rule 18 says so.
+// more apart and with none in between that knows it. What place says is trusted only where rule 18 says so.
 func (c *Core) missing(ctx context.Context, e *entry, terminated bool, place Place) error {
 	e.mu.Lock()
-	if e.rec != nil && !(place.Same(e.rec.Place) && e.rec.Believed()) {
+	if e.rec != nil && !(place.Same(e.rec.Place) && e.rec.TrustsHere()) {
 		err := e.rec.NotProvenError()
 		e.mu.Unlock()
 		c.delay(e, err)

@@ -19,7 +19,7 @@ var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func leasedAccount() *Account {
 	return &Account{Schema: protocol.SchemaVersion, ID: ID{Connection: "conn", InstanceID: "i-1", Username: "root"}, Provider: "sim",
 		Role: "web", Settings: leasedSettings(),
-		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Verified: true}},
+		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Confirmed: true}},
 		LastVersion: 1, LastRotation: t0.Add(-time.Hour), LastReset: t0.Add(-time.Hour), InitialOverwritten: true}
 }
 

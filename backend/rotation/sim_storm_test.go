@@ -24,7 +24,7 @@ func (w *world) crowd(t *testing.T, size int, s Settings) []*simLease {
 		nonce := "nonce of " + id.InstanceID
 		a := &Account{Schema: protocol.SchemaVersion, ID: id, Provider: "sim", Role: "role", Settings: s, LastVersion: 1, LastRotation: now,
 			InitialOverwritten: true,
-			Versions: []Version{{Number: 1, Password: value, Source: FromReset, Created: now, Verified: true, Disclosed: now,
+			Versions: []Version{{Number: 1, Password: value, Source: FromReset, Created: now, Confirmed: true, Disclosed: now,
 				Until: now.Add(s.MaxTTL)}},
 			Leases: map[string]Lease{nonce: {Version: 1, Issued: now, Expires: now.Add(s.TTL)}}}
 		w.put(t, a)

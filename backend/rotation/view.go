@@ -20,11 +20,11 @@ type View struct {
 	// Shown are the facts that may stand beside the current version: those of its place.
 	Shown    Facts
 	Versions []VersionView
-	// Place is where the connection led when that was noted last, Believed whether its word about existing servers
-	// counts, and Places all of which the account has a password or believes the word.
-	Place    Place
-	Believed bool
-	Places   []protocol.PlaceView
+	// Place is where the connection led when that was noted last, PlaceTrusted whether its word about existing servers
+	// counts, and Places all of which the account has a password or trusts the word.
+	Place        Place
+	PlaceTrusted bool
+	Places       []protocol.PlaceView
 	// State is one of "ready", "due", "rotating", "braked", "settling", "gone" and "empty".
 	State          string
 	Due            *protocol.Due
@@ -68,7 +68,7 @@ type VersionView struct {
 	Disclosed time.Time
 	Until     time.Time
 	Ended     time.Time
-	Verified  bool
+	Confirmed bool
 	Current   bool
 	Place     Place
 	Roles     []string // to whose readers it was given
@@ -145,7 +145,7 @@ func (c *Core) view(e *entry) *View {
 	v := &View{
 		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts,
 		Shown: a.FactsFor(a.Current()), State: a.State(),
-		Place: a.Place, Believed: a.Believed(), Places: a.PlaceViews(),
+		Place: a.Place, PlaceTrusted: a.TrustsHere(), Places: a.PlaceViews(),
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
@@ -175,7 +175,8 @@ func (c *Core) view(e *entry) *View {
 	}
 	for i, ver := range a.Versions {
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
-			Until: ver.Until, Ended: ver.Ended, Verified: ver.Verified, Roles: ver.Roles.Names(), Current: i == len(a.Versions)-1, Place: ver.Place})
+			Until: ver.Until, Ended: ver.Ended, Confirmed: ver.Confirmed, Roles: ver.Roles.Names(),
+			Current: i == len(a.Versions)-1, Place: ver.Place})
 	}
 	for _, l := range a.Leases {
 		v.Leases = append(v.Leases, l)

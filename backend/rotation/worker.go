@@ -102,7 +102,7 @@ func (c *Core) apply(ctx context.Context, e *entry, ev protocol.Event) error {
 // simply tries again.
 func (c *Core) delay(e *entry, err error) { c.delayFor(e, protocol.ForBackoff, err) }
 
-// delayFor is hold with what is waited for.
+// delayFor is delay with what is waited for.
 func (c *Core) delayFor(e *entry, cause protocol.Cause, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

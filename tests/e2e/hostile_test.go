@@ -190,8 +190,8 @@ func (h *hostile) pending(t *testing.T, a ledAway) {
 	h.operator.Write(t, "cloudpw/rotate-role/"+id, nil)
 	harness.Eventually(t, rotatesWithin, "an account that waits for its own place", func() error {
 		a := h.operator.accountAt(t, first)
-		if a.Believed || a.WaitingFor != "settle_window" || a.State == "gone" {
-			return fmt.Errorf("the account is %s, believes its place: %v, waits for %q; last error: %q", a.State, a.Believed, a.WaitingFor,
+		if a.Trusted || a.WaitingFor != "settle_window" || a.State == "gone" {
+			return fmt.Errorf("the account is %s, trusts its place: %v, waits for %q; last error: %q", a.State, a.Trusted, a.WaitingFor,
 				a.LastError)
 		}
 		return nil
@@ -253,8 +253,8 @@ func (h *hostile) gone(t *testing.T) {
 		}
 		return nil
 	})
-	if a := h.operator.accountAt(t, first); a.State == "gone" || a.Gone != "" || a.Believed {
-		t.Errorf("the account is %s since %q, and its place is believed: %v", a.State, a.Gone, a.Believed)
+	if a := h.operator.accountAt(t, first); a.State == "gone" || a.Gone != "" || a.Trusted {
+		t.Errorf("the account is %s since %q, and its place is trusted: %v", a.State, a.Gone, a.Trusted)
 	}
 	h.sim.Accepts(t, id, first.Username, first.Password)
 	h.back(t, id, model.TencentCloud)
@@ -407,7 +407,7 @@ func (h *hostile) retagged(t *testing.T) {
 // placed is what accounts/ shows of an account's place, and of what it waits for.
 type placed struct {
 	State      string `json:"state"`
-	Believed   bool   `json:"place_believed"`
+	Trusted    bool   `json:"place_trusted"`
 	Gone       string `json:"gone_time"`
 	WaitingFor string `json:"waiting_for"`
 	LastError  string `json:"last_error"`

@@ -249,7 +249,7 @@ var wrongTurns = []wrongTurn{
 		then:   "vault write $MOUNT/roles/nokey connection=nokey instance_ids=$ID && vault read $MOUNT/creds/nokey", prints: "password",
 	},
 	{
-		name: "key pair with a blank", row: "which is no name that Vault can use",
+		name: "key pair with a blank", row: "a name that Vault cannot use",
 		setup: func(b *beginner) {
 			account := b.sim.Info.Seeded[model.AWS]
 			b.connection("blank", model.AWS, nil)

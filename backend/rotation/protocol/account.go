@@ -146,9 +146,9 @@ type Version struct {
 	Password string    `json:"password"`
 	Source   Source    `json:"source"`
 	Created  time.Time `json:"created"`
-	// Verified is false for an initial password: a change made by hand inside the server cannot be
+	// Confirmed is false for an initial password: a change made by hand inside the server cannot be
 	// seen from outside.
-	Verified bool `json:"verified,omitempty"`
+	Confirmed bool `json:"confirmed,omitempty"`
 	// Disclosed is when a client was first given it; zero: never.
 	Disclosed time.Time `json:"disclosed,omitzero"`
 	// Until is the end of the disclosure of a leased version, Disclosed + max_ttl as it was then.
@@ -320,7 +320,7 @@ type Account struct {
 	TimeoutFence time.Duration `json:"timeout_fence,omitempty"`
 
 	// Place is where the connection led when that was noted last (rule 18). Trusted are the places whose word
-	// about existing servers is believed, the oldest first; Doubted is set while it is not known whether the
+	// about existing servers is trusted, the oldest first; Doubted is set while it is not known whether the
 	// connection's credentials are those of the same cloud account as before.
 	Place   Place   `json:"place,omitempty"`
 	Trusted []Place `json:"trusted,omitempty"`

@@ -13,9 +13,9 @@ type RoleBound struct {
 	At       time.Time
 }
 
-// believe returns the facts that count: a place that is not believed says nothing about an existing server.
-func (a *Account) believe(f Facts) Facts {
-	if !f.Place.Same(a.Place) || !a.Believed() {
+// trustedFacts returns the facts that count: a place that is not trusted says nothing about an existing server.
+func (a *Account) trustedFacts(f Facts) Facts {
+	if !f.Place.Same(a.Place) || !a.TrustsHere() {
 		return a.Facts
 	}
 	return f
@@ -29,7 +29,7 @@ func (e RoleBound) apply(a *Account) error {
 		// The role sets no passwords any more. What has begun still needs its end, by the means it had.
 		e.Settings.CanReset, e.Settings.ResetMethod, e.Settings.ForceStop = true, a.Settings.ResetMethod, a.Settings.ForceStop
 	}
-	e.Facts = a.believe(e.Facts)
+	e.Facts = a.trustedFacts(e.Facts)
 	if a.Role == e.Role && a.Settings == e.Settings && a.Facts == e.Facts && a.Gone.IsZero() {
 		return ErrNoChange
 	}
@@ -92,7 +92,7 @@ func (a *Account) nobodyNeeds() bool {
 type InstanceDescribed struct{ Facts Facts }
 
 func (e InstanceDescribed) apply(a *Account) error {
-	if !e.Facts.Place.Same(a.Place) || !a.Believed() {
+	if !e.Facts.Place.Same(a.Place) || !a.TrustsHere() {
 		return ErrNoChange
 	}
 	if a.Facts == e.Facts && a.Gone.IsZero() {
@@ -110,7 +110,7 @@ type InstanceGone struct {
 }
 
 func (e InstanceGone) apply(a *Account) error {
-	if !e.Place.Same(a.Place) || !a.Believed() || !a.Gone.IsZero() {
+	if !e.Place.Same(a.Place) || !a.TrustsHere() || !a.Gone.IsZero() {
 		return ErrNoChange
 	}
 	a.Gone = e.At

@@ -6,7 +6,7 @@ import (
 )
 
 // TestABindingBringsAnAccountBack: whoever binds an account has just looked at its instance, and its schedule begins
-// anew where the role takes it up.
+// again where the role takes it up.
 func TestABindingBringsAnAccountBack(t *testing.T) {
 	hourly := with(staticSettings(), func(s *Settings) { s.Period = time.Hour })
 	weekly := with(staticSettings(), func(s *Settings) { s.Cron = "0 12 * * SAT" })
@@ -31,7 +31,7 @@ func TestABindingBringsAnAccountBack(t *testing.T) {
 				back(t, a)
 				is(t, "reason", a.Due.Reason, DueRevoked)
 			}},
-		{"a role written anew takes up its period, at once where that is over", left(hourly), RoleBound{Role: "web", Settings: hourly, At: at},
+		{"a role written again takes up its period, at once where that is over", left(hourly), RoleBound{Role: "web", Settings: hourly, At: at},
 			nil, next(at)},
 		{"and where it is not, counted from the last rotation", left(hourly), RoleBound{Role: "web", Settings: hourly, At: t0.Add(-time.Minute)},
 			nil, next(t0)},

@@ -2,7 +2,7 @@ package protocol
 
 import "time"
 
-// StartHold is how long nothing lapses after a start: the process has no history then by which to
+// StartHold is how long nothing expires after a start: the process has no history then by which to
 // judge the wall clock. It is no longer than the slack of leases.
 const StartHold = Slack
 
@@ -16,7 +16,7 @@ type ClockReading struct {
 	Now time.Time
 	// Wall is what the wall clock says: the same, unless a step is being watched.
 	Wall time.Time
-	// QuietUntil is the believed time until which nothing lapses.
+	// QuietUntil is the believed time until which nothing expires.
 	QuietUntil time.Time
 }
 
@@ -28,7 +28,7 @@ type BelievedStep struct {
 	From, To time.Time
 }
 
-// Earliest is the time by which something may lapse: both clocks must say that its time has come.
+// Earliest is the time by which something may expire: both clocks must say that its time has come.
 func (r ClockReading) Earliest() time.Time {
 	if r.Wall.Before(r.Now) {
 		return r.Wall
@@ -39,7 +39,7 @@ func (r ClockReading) Earliest() time.Time {
 // Latest is the time by which a stored time is ahead: both clocks must say that it is to come.
 func (r ClockReading) Latest() time.Time { return Latest(r.Now, r.Wall) }
 
-// ExpiredAt is when a step may be made whose time is at: not while nothing lapses, and not before both clocks
+// ExpiredAt is when a step may be made whose time is at: not while nothing expires, and not before both clocks
 // say that its time has come. Where they disagree it is looked at again and again.
 func (r ClockReading) ExpiredAt(at time.Time) time.Time {
 	if behind := r.Now.Sub(r.Earliest()); behind > 0 && at.Add(behind).After(r.Now) {

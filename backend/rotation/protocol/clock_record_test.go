@@ -20,7 +20,7 @@ func TestWhatMayLapse(t *testing.T) {
 		{"the wall clock is a little behind", now(-10 * time.Second), -5 * time.Second, 5 * time.Second},
 		{"past by both", now(-2 * time.Hour), -3 * time.Hour, -3 * time.Hour},
 		{"to come by both", now(-2 * time.Hour), 5 * time.Hour, 5 * time.Hour},
-		{"nothing lapses for a while", ClockReading{Now: t0, Wall: t0, QuietUntil: t0.Add(time.Minute)}, -time.Hour, time.Minute},
+		{"nothing expires for a while", ClockReading{Now: t0, Wall: t0, QuietUntil: t0.Add(time.Minute)}, -time.Hour, time.Minute},
 	} {
 		is(t, c.name, c.r.ExpiredAt(t0.Add(c.at)), t0.Add(c.want))
 	}

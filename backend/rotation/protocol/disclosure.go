@@ -152,7 +152,7 @@ func (a *Account) CheckReadable(now time.Time) error {
 		return a.Unreadable(a.WaitsFor(PlanInput{Now: now}), now)
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
 		return a.Unreadable(a.WaitsFor(PlanInput{Now: now}), now)
-	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten && !a.Believed():
+	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten && !a.TrustsHere():
 		return a.NotProvenError()
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
 		return &Error{Kind: NotReadable, Message: hint.Textf("the initial password of account %s has not been read yet", a.ID),
@@ -338,7 +338,7 @@ func (a *Account) overdue(now time.Time) bool {
 	return cur != nil && a.Settings.Mode == Leased && !cur.Until.IsZero() && !now.Before(cur.Until.Add(Slack))
 }
 
-// NextExpiry is when lapsed will have something to do; zero: never.
+// NextExpiry is when LeasesExpired will have something to do; zero: never.
 func (a *Account) NextExpiry() time.Time {
 	var at time.Time
 	earlier := func(t time.Time) {
@@ -383,7 +383,7 @@ func (e PasswordRecorded) apply(a *Account) error {
 	if err := a.CheckSettled(); err != nil {
 		return err
 	}
-	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Verified: true, Disclosed: e.At,
+	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Confirmed: true, Disclosed: e.At,
 		Roles: RoleSet(a.Owner())}
 	if a.Settings.Mode == Leased {
 		v.Until = e.At.Add(a.Settings.MaxTTL)
@@ -421,7 +421,7 @@ func (a *Account) ReplacedAt(w Waiting, now time.Time) time.Time {
 // WantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
 func (a *Account) WantsInitial() bool {
 	return len(a.Versions) == 0 && a.Settings.Source == FromInitial && !a.InitialOverwritten &&
-		a.Pending == nil && a.Due == nil && a.Gone.IsZero() && a.Believed()
+		a.Pending == nil && a.Due == nil && a.Gone.IsZero() && a.TrustsHere()
 }
 
 // WantsFirst reports whether a read is to start the account's first reset.

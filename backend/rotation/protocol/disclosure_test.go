@@ -185,7 +185,7 @@ func TestRule14Corrections(t *testing.T) {
 	imported := PasswordRecorded{Password: "by hand", Source: FromImport, MakeDue: true, At: t0}
 	runTransitions(t, []transitionCase{
 		{"a new, disclosed version, and due", nil, imported, nil, func(t *testing.T, a *Account) {
-			is(t, "version", *a.Current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Verified: true, Disclosed: t0,
+			is(t, "version", *a.Current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Confirmed: true, Disclosed: t0,
 				Until: t0.Add(10 * time.Minute), Roles: "web"})
 			is(t, "due", *a.Due, Due{Since: t0, Reason: DueImport})
 		}},
@@ -215,7 +215,7 @@ func TestNextLapse(t *testing.T) {
 			if c.from != nil {
 				c.from(a)
 			}
-			is(t, "next lapse", a.NextExpiry(), c.want)
+			is(t, "next expiry", a.NextExpiry(), c.want)
 		})
 	}
 }

@@ -42,7 +42,7 @@
 //  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first
 //     disclosure + max_ttl + slack the account becomes due by itself. What happens by the time of day is
 //     decided by two clocks (rotation/clock.go): a step of the wall clock against the monotonic one is not acted upon
-//     before it has held for 5 minutes. Nothing lapses before both say that its time has come, nor in the
+//     before it has held for 5 minutes. Nothing expires before both say that its time has come, nor in the
 //     first 2 minutes of a process, nor in the minute after a step is believed. A stored time that lies in the future
 //     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
 //  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
@@ -58,7 +58,7 @@
 //     minutes or more apart, retires the account, and its leases still end. A first or scheduled rotation that
 //     has not begun when the account loses its role is not made: only the role's readers had use for it. One
 //     that has been retired for as long as its connection says is deleted as by an operator, if it has no role,
-//     no lease, nothing open and no password of a place that is not believed, once the cloud has said again that there is no such server.
+//     no lease, nothing open and no password of a place that is not trusted, once the cloud has said again that there is no such server.
 //  16. Accounts that share a password keep their own records. Their group's record holds leases, due and
 //     the batch (id and value), which is written there first and copied to each account before it is
 //     sent. The members queue like any account, with the group's record as the source of their value;
@@ -77,7 +77,7 @@
 //     member, so it may have it without costing the others another reset; were it a joiner, a server
 //     that hangs and recovers could have all others reset again and again. Only an operator's word
 //     forgives refusals, for a member that refuses every other value could do the same.
-//  17. The initial password is readable but not verified; the cloud's copy is cleared only after the
+//  17. The initial password is readable but not confirmed; the cloud's copy is cleared only after the
 //     version is stored.
 //  18. A value is made for one place. Pending, candidates, versions, attempts and facts carry the fingerprint
 //     of their place: names and the cloud account, never keys. Fingerprint and client come from one
@@ -87,11 +87,11 @@
 //     on. Else it is given up once all are closed (rule 8), and the next value is new. A change of place is
 //     a barrier as a change of method is (rule 10). A confirmation drops the candidates of its place only,
 //     and the newest version of every other place is kept whatever max_versions says. A version is current
-//     for its place: where the connection's place has a version or candidate of its own, or is believed and
+//     for its place: where the connection's place has a version or candidate of its own, or is trusted and
 //     the version's is not, another place's is not readable and the account is due; else a read says that
 //     it is not confirmed here. "Candidates" of rule 14 are those of the connection's place. A group's
 //     value is such a value. What a place says about existing servers (gone, initial password, addresses) is
-//     believed where the account was bound, where it is proven to be the same account of the cloud, or at
+//     trusted where the account was bound, where it is proven to be the same account of the cloud, or at
 //     an operator's word.
 //  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
 //     of the group's role, an import or a restore as given to those of the role that the account has then. A
@@ -109,7 +109,7 @@
 //     to a day. Pending and the count stay in the record; a value that replaces a rejected one goes on with
 //     the count. The account is braked: it is not readable, and goes on by itself with the same value, or at
 //     an operator's word at once. An attempt that may have reset the server to no avail also lets
-//     min_reset_interval count anew. Timeouts and refusals do not count: they have their backoff. A
+//     min_reset_interval start again. Timeouts and refusals do not count: they have their backoff. A
 //     connection with 3 braked accounts begins no new rotation until one of them ends well or an operator
 //     says so; those that have begun go on.
 //

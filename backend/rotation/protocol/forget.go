@@ -7,11 +7,11 @@ import (
 
 // forgettable reports whether the record may go once its server has been gone for long enough: it has no role, no
 // client has a lease, nothing is open that may still set a password, and no password of it is another place's, whose
-// word about the server is not believed.
+// word about the server is not trusted.
 func (a *Account) forgettable() bool {
 	return !a.IsGroup() && !a.Gone.IsZero() && a.Role == "" && a.Pending == nil &&
 		len(a.Leases)+len(a.OldUnresolved)+len(a.Candidates) == 0 &&
-		a.Believed() && !slices.ContainsFunc(a.Places(), func(p Place) bool { return !a.Believes(p) })
+		a.TrustsHere() && !slices.ContainsFunc(a.Places(), func(p Place) bool { return !a.Trusts(p) })
 }
 
 // ForgottenAt is when the account is forgotten whose server is gone, the connection forgetting those after a time; zero:
@@ -23,5 +23,5 @@ func (a *Account) ForgottenAt(after time.Duration) time.Time {
 	return a.Gone.Add(after)
 }
 
-// Passed reports whether a time has come, by both clocks, outside of the times in which nothing lapses.
+// Passed reports whether a time has come, by both clocks, outside of the times in which nothing expires.
 func (r ClockReading) Passed(at time.Time) bool { return !r.ExpiredAt(at).After(r.Now) }

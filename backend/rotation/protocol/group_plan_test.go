@@ -299,7 +299,7 @@ func TestJoinersAreGivenNoOlderValue(t *testing.T) {
 		may    bool
 	}{
 		{name: "a new record", from: &Account{ID: ID{"conn", "a", "root"}}, events: []Event{bind}},
-		{name: "bound anew", from: sharing("a", func(a *Account) { a.Role = "" }), events: []Event{bind}},
+		{name: "bound again", from: sharing("a", func(a *Account) { a.Role = "" }), events: []Event{bind}},
 		{name: "its role was made shared", from: sharing("a", func(a *Account) { a.Settings = apart }), events: []Event{bind}},
 		{name: "left and came back", from: sharing("a"), events: []Event{MemberLeft{Role: "role", At: t0}, bind}},
 		{name: "unbound and bound", from: sharing("a"), events: []Event{RoleUnbound{Role: "role"}, bind}},

@@ -216,7 +216,7 @@ func (a *Account) failed(i int, b Backoff) {
 func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
 	a.closeAttempt(attempt)
-	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Verified: a.Believes(p.Place),
+	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Confirmed: a.Trusts(p.Place),
 		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
 	if a.Due != nil && a.Due.Forced {
 		a.endOlderLeases()
@@ -228,8 +228,8 @@ func (a *Account) promote(attempt string, at time.Time) {
 	a.Pending, a.Due, a.Backoff = nil, nil, nil
 	a.LastRotation = at
 	a.LeftOut = time.Time{}
-	// What a place says that is not believed overwrites no initial password.
-	a.InitialOverwritten = a.InitialOverwritten || a.Believes(p.Place)
+	// What a place says that is not trusted overwrites no initial password.
+	a.InitialOverwritten = a.InitialOverwritten || a.Trusts(p.Place)
 	if p.Batch != "" && !a.Settings.SharedPassword {
 		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
 	}

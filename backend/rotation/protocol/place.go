@@ -112,13 +112,13 @@ func (p Place) tells(o Place) bool {
 // FactsFor are the facts that may stand beside a version: another place's addresses would send its password there.
 func (a *Account) FactsFor(v *Version) Facts {
 	f := a.Facts
-	if v == nil || v.Place.Same(f.Place) || a.trusts(v.Place) && a.trusts(f.Place) {
+	if v == nil || v.Place.Same(f.Place) || a.hasTrusted(v.Place) && a.hasTrusted(f.Place) {
 		return f
 	}
 	return Facts{Platform: f.Platform, Place: f.Place}
 }
 
-// maxPlaces is how many places an account remembers passwords of, and how many it believes.
+// maxPlaces is how many places an account remembers passwords of, and how many it trusts.
 const maxPlaces = 8
 
 // PlaceChanged notes where the account's connection leads now, and who stands for it: an operator's word that this is
@@ -134,7 +134,7 @@ type PlaceChanged struct {
 // Changes reports whether there is anything to note.
 func (e PlaceChanged) Changes(a *Account) bool {
 	return a.Place == "" && e.Place != "" || !e.Place.Same(a.Place) || e.Place.tells(a.Place) || e.Doubted != a.Doubted || e.Trusted &&
-		!a.trusts(e.Place)
+		!a.hasTrusted(e.Place)
 }
 
 func (e PlaceChanged) apply(a *Account) error {
@@ -157,7 +157,7 @@ func (e PlaceChanged) apply(a *Account) error {
 		a.Place = e.Place
 		a.returned()
 	}
-	if e.Trusted || a.Believed() {
+	if e.Trusted || a.TrustsHere() {
 		a.trust(e.Place)
 	}
 	a.notHere(e.At)
@@ -202,12 +202,12 @@ func (a *Account) returned() {
 	}
 }
 
-// trusts reports whether what this place says about existing servers has been believed.
-func (a *Account) trusts(p Place) bool {
+// hasTrusted reports whether what this place says about existing servers has been trusted.
+func (a *Account) hasTrusted(p Place) bool {
 	return slices.ContainsFunc(a.Trusted, p.Same)
 }
 
-// trust remembers a place that is believed. The oldest ones are forgotten first.
+// trust remembers a place that is trusted. The oldest ones are forgotten first.
 func (a *Account) trust(p Place) {
 	if p == "" || slices.Contains(a.Trusted, p) {
 		return
@@ -217,16 +217,16 @@ func (a *Account) trust(p Place) {
 	a.Trusted = trusted[max(0, len(trusted)-maxPlaces):]
 }
 
-// Believed reports whether what the connection's place says about existing servers is believed: that one is gone,
+// TrustsHere reports whether what the connection's place says about existing servers is trusted: that one is gone,
 // or which initial password it has. It is the place at which the account was bound, or is proven to be the same
 // account of the cloud, or an operator said so.
-func (a *Account) Believed() bool {
-	return !a.Doubted && a.Believes(a.Place)
+func (a *Account) TrustsHere() bool {
+	return !a.Doubted && a.Trusts(a.Place)
 }
 
-// Believes is believed for a place that the connection may have left.
-func (a *Account) Believes(p Place) bool {
-	return len(a.Trusted) == 0 || a.trusts(p) || slices.ContainsFunc(a.Trusted, p.sameAccount)
+// Trusts is TrustsHere for a place that the connection may have left.
+func (a *Account) Trusts(p Place) bool {
+	return len(a.Trusted) == 0 || a.hasTrusted(p) || slices.ContainsFunc(a.Trusted, p.sameAccount)
 }
 
 // Misplaced reports whether pending was made for another place than the connection has now: it is neither sent
@@ -259,9 +259,9 @@ func (a *Account) CurrentElsewhere() bool {
 }
 
 // unfit reports whether the current version must not be handed out at the connection's place: it is another
-// place's, and this one has its own, or is the believed one of the two.
+// place's, and this one has its own, or is the trusted one of the two.
 func (a *Account) unfit() bool {
-	return a.CurrentElsewhere() && (a.hasOwn() || a.Believed() && !a.Believes(a.Current().Place))
+	return a.CurrentElsewhere() && (a.hasOwn() || a.TrustsHere() && !a.Trusts(a.Current().Place))
 }
 
 // notHere makes an account due whose current version does not fit the connection's place. A member's group says
@@ -332,7 +332,7 @@ func (a *Account) TooManyPlaces() error {
 }
 
 // PlaceForgotten drops what an account remembers of a place, on an operator's word: its candidates, its versions, and
-// that it was believed.
+// that it was trusted.
 type PlaceForgotten struct {
 	Place Place
 	At    time.Time
@@ -377,8 +377,8 @@ func (a *Account) WasReset() bool {
 // PlaceView is what an account remembers of a place.
 type PlaceView struct {
 	Place Place
-	// Current is set for the connection's place, Believed where its word about existing servers counts.
-	Current, Believed bool
+	// Current is set for the connection's place, Trusted where its word about existing servers counts.
+	Current, Trusted bool
 	// Version is the number of the newest version that the place has confirmed; 0: none.
 	Version    int
 	Candidates int
@@ -393,7 +393,7 @@ func (a *Account) PlaceViews() []PlaceView {
 	}
 	out := make([]PlaceView, 0, len(all))
 	for _, p := range all {
-		v := PlaceView{Place: p, Current: p.Same(a.Place), Believed: a.Believes(p)}
+		v := PlaceView{Place: p, Current: p.Same(a.Place), Trusted: a.Trusts(p)}
 		for _, ver := range a.Versions {
 			if ver.Place.Same(p) {
 				v.Version = ver.Number
@@ -405,17 +405,17 @@ func (a *Account) PlaceViews() []PlaceView {
 			}
 		}
 		if v.Current {
-			v.Believed = a.Believed()
+			v.Trusted = a.TrustsHere()
 		}
 		out = append(out, v)
 	}
 	return out
 }
 
-// NotProvenError is what an account answers that would have to believe the connection's place.
+// NotProvenError is what an account answers that would have to trust the connection's place.
 func (a *Account) NotProvenError() error {
 	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: hint.Textf(
 		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: "+
-			"what it says about existing servers is not believed. See: %s",
+			"what it says about existing servers is not trusted. See: %s",
 		a.Connection, a.ID, a.placeHint())}
 }

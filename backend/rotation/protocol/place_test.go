@@ -73,7 +73,7 @@ func TestRule18Places(t *testing.T) {
 			is(t, "versions", len(a.Versions), 2)
 			is(t, "the real place's", a.Versions[0].Password, "one")
 			is(t, "current", a.Current().Password, "two")
-			is(t, "believed", a.Current().Verified, false)
+			is(t, "confirmed", a.Current().Confirmed, false)
 		}},
 		{"until that place confirms a later one", both(due(DueManual), placed(genuine), func(a *Account) {
 			a.Settings.MaxVersions = 1
@@ -141,7 +141,7 @@ func TestRule18Places(t *testing.T) {
 			is(t, "elsewhere", a.CurrentElsewhere(), true)
 			is(t, "readable", a.CheckReadable(t0), nil)
 		}},
-		{"but not that of a place which was never believed", both(placed(genuine), func(a *Account) {
+		{"but not that of a place which was never trusted", both(placed(genuine), func(a *Account) {
 			a.Versions = []Version{{Number: 1, Password: "one", Place: lying}}
 			a.Place = lying
 		}), PlaceChanged{Place: genuine, At: t0}, nil, func(t *testing.T, a *Account) { is(t, "due", a.Due.Reason, DuePlace) }},
@@ -183,7 +183,7 @@ func crowd(n int) func(*Account) {
 	}
 }
 
-func TestWhatANewPlaceSaysOfExistingServersIsNotBelieved(t *testing.T) {
+func TestWhatANewPlaceSaysOfExistingServersIsNotTrusted(t *testing.T) {
 	fresh := func(a *Account) { a.Versions, a.LastVersion, a.InitialOverwritten = nil, 0, false }
 	proven := func(names string) Place { return PlaceOf([]string{names}, "100", true) }
 	facts := Facts{PrivateIP: "192.0.2.66", Place: lying}
@@ -196,7 +196,7 @@ func TestWhatANewPlaceSaysOfExistingServersIsNotBelieved(t *testing.T) {
 		{"its addresses", both(placed(genuine), led(lying)), InstanceDescribed{facts}, ErrNoChange, nil},
 		{"nor when the role is written", both(placed(genuine), led(lying)), RoleBound{Role: "web", Settings: leasedSettings(), Facts: facts,
 			At: t0}, ErrNoChange, nil},
-		{"the place at which it was made is believed", placed(genuine), InstanceGone{At: t0, Place: genuine}, nil,
+		{"the place at which it was made is trusted", placed(genuine), InstanceGone{At: t0, Place: genuine}, nil,
 			func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
 		{"one that comes back is", both(placed(genuine), led(lying), led(genuine)), InstanceGone{At: t0, Place: genuine}, nil,
 			func(t *testing.T, a *Account) { is(t, "gone", a.Gone, t0) }},
@@ -208,10 +208,10 @@ func TestWhatANewPlaceSaysOfExistingServersIsNotBelieved(t *testing.T) {
 			InstanceGone{At: t0, Place: PlaceOf([]string{"a"}, "200", true)}, ErrNoChange, nil},
 		{"credentials that may be another account's are not", both(placed(genuine), func(a *Account) { a.Doubted = true }),
 			InstanceGone{At: t0, Place: genuine}, ErrNoChange, nil},
-		{"an operator's word is believed", both(placed(genuine), led(lying)), PlaceChanged{Place: lying, Trusted: true, At: t0}, nil,
+		{"an operator's word is trusted", both(placed(genuine), led(lying)), PlaceChanged{Place: lying, Trusted: true, At: t0}, nil,
 			func(t *testing.T, a *Account) {
-				is(t, "believed", a.Believed(), true)
-				is(t, "the old place too", a.Believes(genuine), true)
+				is(t, "trusted", a.TrustsHere(), true)
+				is(t, "the old place too", a.Trusts(genuine), true)
 			}},
 	})
 }

@@ -13,7 +13,7 @@ const (
 	StepNone     Step = iota
 	StepExpire        // end leases and versions past their deadline, and correct times that a wrong clock has stored
 	StepSchedule      // the stored rotation time has come
-	StepPlace         // the connection leads elsewhere, or is believed now
+	StepPlace         // the connection leads elsewhere, or is trusted now
 	StepSettle        // close attempts whose settle window has passed
 	StepRollout       // look at a group's members, and do what needs no cloud
 	StepBegin         // record a new pending with its first attempt, and send it
@@ -28,7 +28,7 @@ func (s Step) CallsCloud() bool { return s >= StepBegin }
 
 // String is for logs and traces.
 func (s Step) String() string {
-	return [...]string{"none", "lapse", "schedule", "place", "settle", "roll", "begin", "retry", "poll", "joint", "clear"}[s]
+	return [...]string{"none", "expire", "schedule", "place", "settle", "rollout", "begin", "retry", "poll", "joint", "clear"}[s]
 }
 
 // PlanInput is what a plan depends on besides the record.
@@ -101,7 +101,7 @@ func (a *Account) Plan(s PlanInput) (Step, time.Time) {
 	if st, w := a.planRotation(s); st != StepNone {
 		consider(st, w.and(s.Held).Until)
 	}
-	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.Believed() {
+	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.TrustsHere() {
 		consider(StepClear, s.Held.Until)
 	}
 	return best, bestAt
@@ -113,7 +113,7 @@ func (a *Account) scheduledAt(s PlanInput) time.Time {
 	at, clock := a.NextRotation, s.Clock
 	switch every := a.Settings.Period; {
 	case a.Timetable().TooFarAhead(at, Latest(s.Now, clock.Latest())):
-		return Latest(s.Now, clock.QuietUntil) // it is stored anew
+		return Latest(s.Now, clock.QuietUntil) // it is stored again
 	case s.OwnSchedule:
 		clock.QuietUntil = time.Time{}
 	case a.Settings.Window > 0 && at.Add(a.Settings.Window).After(s.Now) && !at.Add(a.Settings.Window).After(clock.QuietUntil):

@@ -18,7 +18,7 @@ var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // leasedAccount is a leased account at rest that nobody has read yet.
 func leasedAccount() *Account {
 	return &Account{Schema: SchemaVersion, ID: ID{"conn", "i-1", "root"}, Provider: "sim", Role: "web", Settings: leasedSettings(),
-		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Verified: true}},
+		Versions:    []Version{{Number: 1, Password: "one", Source: FromReset, Created: t0.Add(-time.Hour), Confirmed: true}},
 		LastVersion: 1, LastRotation: t0.Add(-time.Hour), LastReset: t0.Add(-time.Hour), InitialOverwritten: true}
 }
 
@@ -101,7 +101,7 @@ func holding(nonce string, version int, left time.Duration) func(*Account) {
 
 // second gives an account version 2, so that version 1 is not the current one any more.
 func second(a *Account) {
-	a.Add(Version{Password: "two", Source: FromReset, Created: t0, Verified: true})
+	a.Add(Version{Password: "two", Source: FromReset, Created: t0, Confirmed: true})
 }
 
 func exclusive(a *Account) { a.Settings.Checkout = Exclusive }

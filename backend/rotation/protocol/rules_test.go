@@ -120,7 +120,7 @@ func TestRule6Confirmation(t *testing.T) {
 			a.Candidates = []Candidate{{Password: "failed"}}
 			a.Backoff = &Backoff{Failures: 2}
 		}), success, nil, func(t *testing.T, a *Account) {
-			is(t, "current", *a.Current(), Version{Number: 2, Password: "two", Source: FromReset, Created: t0.Add(time.Minute), Verified: true})
+			is(t, "current", *a.Current(), Version{Number: 2, Password: "two", Source: FromReset, Created: t0.Add(time.Minute), Confirmed: true})
 			is(t, "end of version 1", a.Versions[0].Ended, t0.Add(time.Minute))
 			is(t, "last rotation", a.LastRotation, t0.Add(time.Minute))
 			if a.Pending != nil || a.Candidates != nil || a.Due != nil || a.Backoff != nil || a.OldUnresolved != nil {
@@ -326,7 +326,7 @@ func TestRule15Binding(t *testing.T) {
 func TestRule17InitialPassword(t *testing.T) {
 	fresh := func(a *Account) { a.Versions, a.LastVersion, a.InitialOverwritten = nil, 0, false }
 	runTransitions(t, []transitionCase{
-		{"it becomes version 1, not verified", fresh, InitialPasswordRead{Password: "first", At: t0}, nil, func(t *testing.T, a *Account) {
+		{"it becomes version 1, not confirmed", fresh, InitialPasswordRead{Password: "first", At: t0}, nil, func(t *testing.T, a *Account) {
 			is(t, "version", *a.Current(), Version{Number: 1, Password: "first", Source: FromInitial, Created: t0})
 		}},
 		{"not over an existing version", nil, InitialPasswordRead{Password: "first", At: t0}, ErrStale, nil},
@@ -363,7 +363,7 @@ func TestScheduledTimes(t *testing.T) {
 		{"an account that is due already keeps its reason", both(hourly, due(DueManual)), RotationScheduled{t0}, nil,
 			func(t *testing.T, a *Account) { is(t, "reason", a.Due.Reason, DueManual) }},
 		{"no schedule, no rotation", nil, RotationScheduled{t0}, ErrNoChange, nil},
-		{"a time that a clock far ahead has stored is stored anew",
+		{"a time that a clock far ahead has stored is stored again",
 			both(hourly, func(a *Account) { a.NextRotation = t0.Add(9 * 8766 * time.Hour) }), RotationScheduled{t0}, nil,
 			func(t *testing.T, a *Account) {
 				is(t, "due", a.Due, nil)

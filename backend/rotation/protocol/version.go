@@ -56,7 +56,7 @@ type InitialPasswordRead struct {
 }
 
 func (e InitialPasswordRead) apply(a *Account) error {
-	if !e.Place.Same(a.Place) || !a.Believed() {
+	if !e.Place.Same(a.Place) || !a.TrustsHere() {
 		return ErrStale
 	}
 	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
@@ -78,7 +78,7 @@ type InitialPasswordCleared struct {
 }
 
 func (e InitialPasswordCleared) apply(a *Account) error {
-	if !e.Place.Same(a.Place) || !a.Believed() {
+	if !e.Place.Same(a.Place) || !a.TrustsHere() {
 		return ErrStale
 	}
 	a.InitialCleared = e.At
