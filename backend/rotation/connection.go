@@ -3,7 +3,6 @@ package rotation
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -116,33 +115,6 @@ func (n *connectionState) requestsPerSecond() float64 {
 	return 1
 }
 
-// resetter returns one of the connection's reset methods.
-func (v *Connection) resetter(method string) (cloud.PasswordResetter, error) {
-	if p, ok := v.Provider.(cloud.PasswordResetters); ok {
-		if r := p.Resetter(method); r != nil {
-			return r, nil
-		}
-	}
-	return nil, fmt.Errorf("provider %s cannot reset passwords by the method %q", v.ProviderName, method)
-}
-
-// traits returns the constants of one of the connection's reset methods, or nil if it has none of that
-// name.
-func (v *Connection) traits(method string) *cloud.ResetTraits {
-	r, err := v.resetter(method)
-	if err != nil {
-		return nil
-	}
-	t := r.ResetTraits()
-	return &t
-}
-
-// joint reports whether the account's reset method takes it in one request with others.
-func (v *Connection) joint(a *Account) bool {
-	r, err := v.resetter(a.Settings.ResetMethod)
-	return err == nil && joint(r, a)
-}
-
 // look is one account's question for an operation record.
 type look struct {
 	ref      cloud.ResetRef
@@ -160,8 +132,8 @@ type lookAnswer struct {
 // record asks for the operation record of one instance. Questions that come while a request is under
 // way or waits for the limiter go out together, in the cloud's batches; where the cloud takes one at a time
 // they go out side by side.
-func (c *Core) record(ctx context.Context, n *connectionState, r cloud.PasswordResetter, timeout time.Duration,
-	ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
+func (c *Core) record(ctx context.Context, to session, ref cloud.ResetRef) (cloud.ResetRecord, bool, error) {
+	n, r, timeout := to.state, to.reset, to.RequestTimeout
 	if pollBatch(r) == 1 {
 		call, cancel := context.WithTimeout(ctx, timeout+limiterTimeout)
 		defer cancel()

@@ -43,6 +43,11 @@ func (r *recorder) ResetRecords(_ context.Context, refs []cloud.ResetRef) (map[s
 	return out, r.err
 }
 
+// looking is a session of a connection whose requests may take a minute.
+func looking(n *connectionState, r cloud.PasswordResetter) session {
+	return session{Connection: &Connection{RequestTimeout: time.Minute}, state: n, reset: r}
+}
+
 // TestSingleLooksGoOutSideBySide: where the cloud takes one instance a request, none waits for another's
 // answer.
 func TestSingleLooksGoOutSideBySide(t *testing.T) {
@@ -53,7 +58,7 @@ func TestSingleLooksGoOutSideBySide(t *testing.T) {
 		for i := range 50 {
 			wg.Go(func() {
 				id := fmt.Sprintf("i-%d", i)
-				if rec, found, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: id}); err != nil || !found ||
+				if rec, found, err := c.record(t.Context(), looking(n, r), cloud.ResetRef{InstanceID: id}); err != nil || !found ||
 					rec.OperationID != "of "+id {
 					t.Errorf("%s: got %+v, %v, %v", id, rec, found, err)
 				}
@@ -72,7 +77,7 @@ func TestLooksGoOutTogether(t *testing.T) {
 		var wg sync.WaitGroup
 		look := func(instance, request string) {
 			wg.Go(func() {
-				rec, found, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: instance, RequestID: request})
+				rec, found, err := c.record(t.Context(), looking(n, r), cloud.ResetRef{InstanceID: instance, RequestID: request})
 				if err != nil || found != (instance != "gone") || found && (rec.OperationID != "of "+instance || rec.Message != request) {
 					t.Errorf("%s: got %+v, %v, %v", instance, rec, found, err)
 				}
@@ -111,7 +116,7 @@ func TestLooksFailTogether(t *testing.T) {
 		c, r := New(Options{}), &recorder{err: cloud.Errorf(cloud.Throttled, "slow down")}
 		n := c.connection("conn")
 		for range breakerThreshold {
-			_, _, err := c.record(t.Context(), n, r, time.Minute, cloud.ResetRef{InstanceID: "i-1"})
+			_, _, err := c.record(t.Context(), looking(n, r), cloud.ResetRef{InstanceID: "i-1"})
 			is(t, "kind", cloud.KindOf(err), cloud.Throttled)
 		}
 		if open, _, _ := n.breaker.state(time.Now()); !open {
@@ -125,7 +130,7 @@ func TestALookIsNotWaitedForLongerThanItsCaller(t *testing.T) {
 		c, r := New(Options{}), &recorder{latency: time.Minute}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _, err := c.record(ctx, c.connection("conn"), r, time.Minute, cloud.ResetRef{InstanceID: "i-1"})
+		_, _, err := c.record(ctx, looking(c.connection("conn"), r), cloud.ResetRef{InstanceID: "i-1"})
 		is(t, "kind", cloud.KindOf(err), cloud.Unavailable)
 		c.wg.Wait()
 	})

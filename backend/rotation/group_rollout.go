@@ -72,7 +72,7 @@ func (c *Core) pokeGroup(a *Account) {
 }
 
 // beginBatch makes a group's new value, which every member's rules allow, and records it.
-func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Connection, replace bool) error {
+func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, to session, replace bool) error {
 	members, err := c.members(ctx, g)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 		c.delay(e, fmt.Errorf("role %s has no instance", g.Role))
 		return nil
 	}
-	value, err := c.sharedPassword(ctx, members, live)
+	value, err := c.sharedPassword(ctx, members, to)
 	if err != nil {
 		c.delay(e, err)
 		return nil
@@ -98,7 +98,7 @@ func (c *Core) beginBatch(ctx context.Context, e *entry, g *Account, live *Conne
 		return err
 	}
 	c.clearDelay(e)
-	return c.apply(ctx, e, protocol.BatchStarted{ID: id, Password: value, Replace: replace, At: c.opts.Now(), Place: live.Place})
+	return c.apply(ctx, e, protocol.BatchStarted{ID: id, Password: value, Replace: replace, At: c.opts.Now(), Place: to.Place})
 }
 
 // invite tells the members for which a batch is about to be made that they may be sent it. The others of the
@@ -132,21 +132,16 @@ const inviters = 16
 const SharedTries = 50
 
 // sharedPassword makes a value that every member's rules allow.
-func (c *Core) sharedPassword(ctx context.Context, members []*Account, live *Connection) (string, error) {
+func (c *Core) sharedPassword(ctx context.Context, members []*Account, to session) (string, error) {
 	users := make([]password.User, len(members))
 	for i, m := range members {
-		users[i] = password.User{Host: m.InstanceID, Name: m.Username, Rules: live.Provider.PasswordRules(m.Facts.Instance(m.InstanceID))}
+		users[i] = password.User{Host: m.InstanceID, Name: m.Username, Rules: to.Provider.PasswordRules(m.Facts.Instance(m.InstanceID))}
 	}
-	value, err := password.Fit(SharedTries, func() (string, error) { return c.newPassword(ctx, members[0], live) }, users)
+	value, err := password.Fit(SharedTries, func() (string, error) { return c.newPassword(ctx, members[0], to) }, users)
 	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
 		return "", fmt.Errorf("no password fits the rules of all instances (%w); set a password_policy that does, or split the role", misfit)
 	}
 	return value, err
-}
-
-// joint reports whether a reset method takes the account in one request with others.
-func joint(r cloud.PasswordResetter, a *Account) bool {
-	return r.ResetTraits().BatchSize > 1 && !prepares(r, a)
 }
 
 // rollout looks at a group's members and decides what its worker is to do.
@@ -175,24 +170,23 @@ func (c *Core) rollOut(ctx context.Context, e *entry, g *Account) error {
 	changes := e.changes.Load() // before the look, so that a change during it is not lost
 	now := c.opts.Now()
 	e.looking(now)
-	_, live, err := c.connect(ctx, e.id.Connection)
+	to, err := c.session(ctx, e.id.Connection)
 	if err != nil {
 		c.delay(e, err)
 		return nil
 	}
-	if m := live.moved(now); m.Changes(g) {
+	if m := to.moved(now); m.Changes(g) {
 		return c.relocate(ctx, e, m)
 	}
-	r, err := live.resetter(g.Settings.ResetMethod)
-	if err != nil {
+	if to, err = to.with(g.Settings.ResetMethod); err != nil {
 		c.delay(e, err)
 		return nil
 	}
-	plan, err := c.rollout(ctx, g, r)
+	plan, err := c.rollout(ctx, g, to.reset)
 	if err != nil {
 		return err
 	}
-	if done, err := c.rollOutElsewhere(ctx, e, g, plan, live); done || err != nil {
+	if done, err := c.rollOutElsewhere(ctx, e, g, plan, to); done || err != nil {
 		e.looked(changes, protocol.Rollout{Next: now.Add(protocol.RolloutInterval), Awaited: 1})
 		return err
 	}
@@ -212,7 +206,7 @@ func (c *Core) rollOut(ctx context.Context, e *entry, g *Account) error {
 	e.looked(changes, plan)
 	switch {
 	case plan.Replace:
-		return c.beginBatch(ctx, e, g, live, true)
+		return c.beginBatch(ctx, e, g, to, true)
 	case plan.Agree:
 		c.clearDelay(e)
 		return c.apply(ctx, e, protocol.BatchConfirmed{Batch: batch, At: now})
@@ -248,15 +242,14 @@ func (e *entry) nextLook() time.Time {
 }
 
 // sendTogether sends a group's value in one joint request to as many members as that takes.
-func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connectionState, live *Connection,
-	r cloud.PasswordResetter) error {
-	plan, err := c.rollout(ctx, g, r)
+func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, to session) error {
+	plan, err := c.rollout(ctx, g, to.reset)
 	if err != nil {
 		return err
 	}
 	next := plan.Together
 	if len(next) > 0 {
-		next = sameReset(next, r.ResetTraits().BatchSize)
+		next = sameReset(next, to.reset.ResetTraits().BatchSize)
 	}
 	o := g.Offers()
 	defer func() {
@@ -265,14 +258,13 @@ func (c *Core) sendTogether(ctx context.Context, e *entry, g *Account, n *connec
 		e.together = len(next) < len(plan.Together)
 		e.pollAt = c.opts.Now().Add(protocol.RolloutInterval) // some may be held back, which changes no record
 	}()
-	return c.sendBatch(ctx, next, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place},
-		g.Settings.ResetMethod, n, live, r)
+	join := protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place}
+	return c.sendBatch(ctx, next, join, to)
 }
 
 // sendMember sends its group's value to one member, which has come to its turn in the connection's queue.
-func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, n *connectionState, live *Connection,
-	r cloud.PasswordResetter) error {
-	if joint(r, rec) && rec.Backoff == nil {
+func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID, to session) error {
+	if joint(to.reset, rec) && rec.Backoff == nil {
 		return nil // the connection was not known when this was planned
 	}
 	defer c.leaveTurn(e)
@@ -280,7 +272,7 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 		c.delay(e, rec.TooManyCandidates())
 		return nil
 	}
-	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
+	operation, prepared, ok, err := c.ready(ctx, e, rec, to)
 	if !ok {
 		return err
 	}
@@ -292,7 +284,7 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 	if o.Batch == "" || rec.Standing(o.Batch) != protocol.IsReady {
 		return nil // it is another value by now
 	}
-	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
+	t, err := c.newAttempt(operation, to)
 	if err != nil {
 		return err
 	}
@@ -304,7 +296,7 @@ func (c *Core) sendMember(ctx context.Context, e *entry, rec *Account, group ID,
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, e, next, t, prepared, n, live, r)
+	return c.send(ctx, e, next, t, prepared, to)
 }
 
 // sameReset takes the accounts that fit into one request with the first: same user, same force_stop, same
@@ -333,8 +325,7 @@ type part struct {
 // sendBatch looks at each account's instance, then records the value and an attempt in each account, and
 // only then sends one request for those that were recorded. What is known of the request then is
 // recorded in each of them. All looks come before the first record, since an attempt may not wait long.
-func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.MemberJoined, method string, n *connectionState,
-	live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.MemberJoined, to session) error {
 	defer func() {
 		for _, m := range members {
 			c.leaveTurn(c.entry(m.ID))
@@ -345,10 +336,10 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.Me
 		parts[i] = &part{entry: c.entry(m.ID), rec: m}
 	}
 	ready, failed := c.sideBySide(ctx, parts, func(p *part) (ok bool, err error) {
-		p.operation, p.prepared, ok, err = c.ready(ctx, p.entry, p.rec, n, live, r)
+		p.operation, p.prepared, ok, err = c.ready(ctx, p.entry, p.rec, to)
 		return ok, err
 	})
-	parts, err := c.sideBySide(ctx, ready, func(p *part) (bool, error) { return c.join(ctx, p, ev, method, live) })
+	parts, err := c.sideBySide(ctx, ready, func(p *part) (bool, error) { return c.join(ctx, p, ev, to) })
 	if err != nil {
 		failed = err
 	}
@@ -364,9 +355,9 @@ func (c *Core) sendBatch(ctx context.Context, members []*Account, ev protocol.Me
 			sendBy = p.attempt.sendBy
 		}
 	}
-	out := c.call(ctx, n, live, r, reset, sendBy)
+	out := c.call(ctx, to, reset, sendBy)
 	for _, p := range parts {
-		if err := c.conclude(ctx, p.entry, p.rec, p.attempt.Attempt, out, len(parts) > 1, live, r); err != nil {
+		if err := c.conclude(ctx, p.entry, p.rec, p.attempt.Attempt, out, len(parts) > 1, to); err != nil {
 			failed = err
 		}
 	}
@@ -401,8 +392,8 @@ func (c *Core) sideBySide(ctx context.Context, parts []*part, do func(*part) (bo
 
 // join records the value and an attempt in one account. It does not where that is not to be sent now, as
 // while the role's reset method is being changed and the account does not have the group's yet.
-func (c *Core) join(ctx context.Context, p *part, ev protocol.MemberJoined, method string, live *Connection) (ok bool, err error) {
-	if p.attempt, err = c.newAttempt(method, p.operation, live); err != nil {
+func (c *Core) join(ctx context.Context, p *part, ev protocol.MemberJoined, to session) (ok bool, err error) {
+	if p.attempt, err = c.newAttempt(p.operation, to); err != nil {
 		return false, err
 	}
 	ev.Attempt = p.attempt.Attempt

@@ -85,7 +85,7 @@ func (c *Core) Connected(ctx context.Context, name string) (*Connection, error) 
 // rollOutElsewhere sees to a group's value that was made for another place than the connection has now (rule 18): it
 // is given up once no member has an open attempt of it, and who lacks it is not given it. done is set where there
 // is nothing else to do.
-func (c *Core) rollOutElsewhere(ctx context.Context, e *entry, g *Account, plan protocol.Rollout, live *Connection) (done bool, err error) {
+func (c *Core) rollOutElsewhere(ctx context.Context, e *entry, g *Account, plan protocol.Rollout, to session) (done bool, err error) {
 	now := c.opts.Now()
 	switch {
 	case plan.Agree:
@@ -107,7 +107,7 @@ func (c *Core) rollOutElsewhere(ctx context.Context, e *entry, g *Account, plan 
 	if opens := g.Timetable().NextAllowed(now); opens.After(now) && (g.Due == nil || !g.Due.Forced) {
 		return true, nil
 	}
-	return true, c.beginBatch(ctx, e, g, live, true)
+	return true, c.beginBatch(ctx, e, g, to, true)
 }
 
 // Unproven counts the accounts of a connection that would not trust what a place says about existing servers.

@@ -77,22 +77,22 @@ func TestWhenARequestIsSentAtTheLatest(t *testing.T) {
 		defer c.Stop()
 		w := newWorld(t, 1, commandMethod, odds{})
 		live := &Connection{Provider: &simProvider{n: &simNode{w: w}}, ProviderName: "sim", RequestsPerSecond: 0.1, RequestTimeout: simTimeout}
-		draft, err := c.newAttempt(string(commandMethod), "", live)
+		n := c.connection("conn")
+		to, err := session{Connection: live, state: n}.with(string(commandMethod))
+		if err != nil {
+			t.Fatal(err)
+		}
+		draft, err := c.newAttempt("", to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		is(t, "time to send", time.Until(draft.sendBy), sendPatience(live))
-		r, err := live.resetter(string(commandMethod))
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := c.connection("conn")
 		n.limiter.setRate(0.001) // the first request passes, and the next one would for long not
-		if err := n.limiter.Wait(t.Context(), r.ResetTraits().Action); err != nil {
+		if err := n.limiter.Wait(t.Context(), to.reset.ResetTraits().Action); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		out := c.call(t.Context(), n, live, r, cloud.Reset{InstanceIDs: []string{"i-1"}}, draft.sendBy)
+		out := c.call(t.Context(), to, cloud.Reset{InstanceIDs: []string{"i-1"}}, draft.sendBy)
 		is(t, "sent", out.sent, false)
 		is(t, "given up after", time.Since(began), sendPatience(live))
 		pass(time.Hour) // the limiter's own turn ends

@@ -14,22 +14,22 @@ import (
 
 // seenBefore looks at the instance before an attempt: what the cloud shows as its latest operation,
 // and whether the attempt makes sense now. The caller ends the account's turn with leaveTurn.
-func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, live *Connection, r cloud.PasswordResetter) (operation string,
+func (c *Core) seenBefore(ctx context.Context, e *entry, to session) (operation string,
 	ok bool, err error) {
 	// The turn begins before the look, so that no other account's reset comes between the look and the attempt.
-	if ok, err := c.takeTurn(ctx, e, r.ResetTraits().Serial); !ok {
+	if ok, err := c.takeTurn(ctx, e, to.reset.ResetTraits().Serial); !ok {
 		return "", false, err // the end of the other's is planned for
 	}
-	rec, found, err := c.record(ctx, n, r, live.RequestTimeout, cloud.ResetRef{InstanceID: e.id.InstanceID})
+	rec, found, err := c.record(ctx, to, cloud.ResetRef{InstanceID: e.id.InstanceID})
 	if err != nil {
 		c.delay(e, err)
 		return "", false, nil
 	}
 	if !found || rec.Gone {
-		return "", false, c.missing(ctx, e, found, live.Place)
+		return "", false, c.missing(ctx, e, found, to.Place)
 	}
 	c.present(e)
-	if rec.State == cloud.OperationRunning && r.ResetTraits().Serial {
+	if rec.State == cloud.OperationRunning && to.reset.ResetTraits().Serial {
 		c.delayFor(e, protocol.ForOperation, cloud.Errorf(cloud.Refused, "another operation runs on instance %s; its end is waited for",
 			e.id.InstanceID))
 		return "", false, nil
@@ -38,14 +38,14 @@ func (c *Core) seenBefore(ctx context.Context, e *entry, n *connectionState, liv
 }
 
 // poll looks at the cloud's record of the pending's accepted attempt.
-func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
-	traits := r.ResetTraits()
+func (c *Core) poll(ctx context.Context, e *entry, rec *Account, to session) error {
+	traits := to.reset.ResetTraits()
 	ref := cloud.ResetRef{InstanceID: e.id.InstanceID}
 	graceOver := false
 	e.mu.Lock()
 	e.pollAt = c.opts.Now().Add(traits.PollInterval)
 	for _, t := range rec.Pending.Attempts {
-		if t.Polled() && t.Place.Same(live.Place) {
+		if t.Polled() && t.Place.Same(to.Place) {
 			ref.RequestID = t.RequestID
 			if first, ok := e.shown[t.ID]; ok && time.Since(first) > traits.VisibilityGrace {
 				graceOver = true
@@ -53,14 +53,14 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connectionSt
 		}
 	}
 	e.mu.Unlock()
-	record, found, err := c.record(ctx, n, r, live.RequestTimeout, ref)
+	record, found, err := c.record(ctx, to, ref)
 	if err != nil {
 		c.delay(e, err)
 		return nil
 	}
 	c.clearDelay(e)
 	if !found || record.Gone {
-		return c.missing(ctx, e, found, live.Place)
+		return c.missing(ctx, e, found, to.Place)
 	}
 	c.present(e)
 	message := text.Line(record.Message, cloud.MaxText, rec.Pending.Password)
@@ -69,7 +69,7 @@ func (c *Core) poll(ctx context.Context, e *entry, rec *Account, n *connectionSt
 	}
 	before := rec.LastVersion
 	next, err := c.update(ctx, e, protocol.OperationObserved{
-		Record: record, GraceOver: graceOver, At: c.opts.Now(), Place: live.Place,
+		Record: record, GraceOver: graceOver, At: c.opts.Now(), Place: to.Place,
 		Backoff: c.backoff(rec, errors.New(message), false),
 		Lost:    c.backoff(rec, errors.New(shownInstead(record, ref.RequestID, rec.Pending.Password)), false),
 	})

@@ -12,24 +12,24 @@ import (
 )
 
 // begin makes a new value, records it with its first attempt, and only then sends it.
-func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) begin(ctx context.Context, e *entry, rec *Account, to session) error {
 	defer c.leaveTurn(e)
 	if rec.NoRoomForValue() {
 		c.delay(e, rec.TooManyPlaces())
 		return nil
 	}
-	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
+	operation, prepared, ok, err := c.ready(ctx, e, rec, to)
 	if !ok {
 		return err
 	}
 	value := rec.CandidateToResend()
 	if value == "" {
-		if value, err = c.newPassword(ctx, rec, live); err != nil {
+		if value, err = c.newPassword(ctx, rec, to); err != nil {
 			c.delay(e, err)
 			return nil
 		}
 	}
-	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
+	t, err := c.newAttempt(operation, to)
 	if err != nil {
 		return err
 	}
@@ -40,17 +40,17 @@ func (c *Core) begin(ctx context.Context, e *entry, rec *Account, n *connectionS
 		}
 		return err
 	}
-	return c.send(ctx, e, next, t, prepared, n, live, r)
+	return c.send(ctx, e, next, t, prepared, to)
 }
 
 // retry records another attempt of the same value, and sends it.
-func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection, r cloud.PasswordResetter) error {
+func (c *Core) retry(ctx context.Context, e *entry, rec *Account, to session) error {
 	defer c.leaveTurn(e)
-	operation, prepared, ok, err := c.ready(ctx, e, rec, n, live, r)
+	operation, prepared, ok, err := c.ready(ctx, e, rec, to)
 	if !ok {
 		return err
 	}
-	t, err := c.newAttempt(rec.Settings.ResetMethod, operation, live)
+	t, err := c.newAttempt(operation, to)
 	if err != nil {
 		return err
 	}
@@ -61,28 +61,21 @@ func (c *Core) retry(ctx context.Context, e *entry, rec *Account, n *connectionS
 		}
 		return err
 	}
-	return c.send(ctx, e, next, t, prepared, n, live, r)
+	return c.send(ctx, e, next, t, prepared, to)
 }
 
 // ready finds out whether an attempt makes sense now, and gets what it needs: the operation that the cloud
 // shows before it, and what the reset method asked for. The caller ends the account's turn with leaveTurn.
-func (c *Core) ready(ctx context.Context, e *entry, rec *Account, n *connectionState, live *Connection,
-	r cloud.PasswordResetter) (operation, prepared string, ok bool, err error) {
-	if operation, ok, err = c.seenBefore(ctx, e, n, live, r); !ok {
+func (c *Core) ready(ctx context.Context, e *entry, rec *Account, to session) (operation, prepared string, ok bool, err error) {
+	if operation, ok, err = c.seenBefore(ctx, e, to); !ok {
 		return "", "", false, err
 	}
-	prepared, ok = c.prepared(ctx, e, rec, r)
+	prepared, ok = c.prepared(ctx, e, rec, to.reset)
 	return operation, prepared, ok, nil
 }
 
 // prepareTimeout bounds what a reset method needs to ask before it can send a password.
 const prepareTimeout = 2 * time.Minute
-
-// prepares reports whether a reset method needs to ask for something before it can reset an account.
-func prepares(r cloud.PasswordResetter, a *Account) bool {
-	p, ok := r.(cloud.ResetPreparer)
-	return ok && p.Prepares(a.Facts.Platform)
-}
 
 // prepared asks for what the reset method needs before an attempt can be made; ok is false if the
 // account is to wait.
@@ -109,20 +102,19 @@ type draft struct {
 	sendBy time.Time
 }
 
-func (c *Core) newAttempt(method, operation string, live *Connection) (draft, error) {
+func (c *Core) newAttempt(operation string, to session) (draft, error) {
 	id, err := c.opts.NewID()
 	if err != nil {
 		return draft{}, err
 	}
-	t := protocol.Attempt{ID: id, Started: c.opts.Now(), Method: method, SeenOperation: operation, Place: live.Place}
-	if traits := live.traits(method); traits != nil {
-		t.Window = settleWindow(*traits, false, live)
-		t.FenceWindow = settleWindow(*traits, true, live)
-		t.Serial = traits.Serial
-	}
+	t := protocol.Attempt{ID: id, Started: c.opts.Now(), Method: to.method, SeenOperation: operation, Place: to.Place}
+	traits := to.reset.ResetTraits()
+	t.Window = settleWindow(traits, false, to.Connection)
+	t.FenceWindow = settleWindow(traits, true, to.Connection)
+	t.Serial = traits.Serial
 	return draft{
 		Attempt: t,
-		sendBy:  time.Now().Add(sendPatience(live)),
+		sendBy:  time.Now().Add(sendPatience(to.Connection)),
 	}, nil
 }
 
@@ -136,12 +128,12 @@ func sendPatience(v *Connection) time.Duration {
 	return patience
 }
 
-func (c *Core) newPassword(ctx context.Context, rec *Account, live *Connection) (string, error) {
+func (c *Core) newPassword(ctx context.Context, rec *Account, to session) (string, error) {
 	policy := rec.Settings.PasswordPolicy
 	if policy == "" {
-		policy = live.PasswordPolicy
+		policy = to.PasswordPolicy
 	}
-	value, err := c.opts.Generate(ctx, policy, live.Provider.PasswordRules(rec.Facts.Instance(rec.InstanceID)), rec.Username)
+	value, err := c.opts.Generate(ctx, policy, to.Provider.PasswordRules(rec.Facts.Instance(rec.InstanceID)), rec.Username)
 	if err != nil {
 		return "", fmt.Errorf("no password could be made: %w", err)
 	}
@@ -154,9 +146,8 @@ func resetOf(a *Account, value, prepared string) cloud.Reset {
 }
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
-func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, n *connectionState, live *Connection,
-	r cloud.PasswordResetter) error {
-	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, n, live, r, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, live, r)
+func (c *Core) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, to session) error {
+	return c.conclude(ctx, e, rec, t.Attempt, c.call(ctx, to, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, to)
 }
 
 // outcome is what is known of a reset request when its call returns.
@@ -167,28 +158,26 @@ type outcome struct {
 }
 
 // call waits for the limiter and sends one reset request, signed then. Past sendBy it sends nothing.
-func (c *Core) call(ctx context.Context, n *connectionState, live *Connection, r cloud.PasswordResetter, reset cloud.Reset,
-	sendBy time.Time) outcome {
+func (c *Core) call(ctx context.Context, to session, reset cloud.Reset, sendBy time.Time) outcome {
 	ctx = cloud.WithSendDeadline(ctx, sendBy)
 	wait, cancel := context.WithDeadline(ctx, sendBy)
-	err := n.limiter.Wait(wait, r.ResetTraits().Action)
+	err := to.state.limiter.Wait(wait, to.reset.ResetTraits().Action)
 	cancel()
 	if err != nil || cloud.SendDeadlinePassed(ctx) {
 		return outcome{}
 	}
-	call, cancel := context.WithTimeout(ctx, live.RequestTimeout)
+	call, cancel := context.WithTimeout(ctx, to.RequestTimeout)
 	defer cancel()
 	// A panic may have come after the request was sent: its outcome is unknown.
-	started, err := guard.Get(c.opts.Logger, "a reset at connection "+n.name,
-		func() (cloud.ResetStarted, error) { return r.StartReset(call, reset) })
-	n.breaker.reportCall(ctx, c.opts.Now(), err)
+	started, err := guard.Get(c.opts.Logger, "a reset at connection "+to.state.name,
+		func() (cloud.ResetStarted, error) { return to.reset.StartReset(call, reset) })
+	to.state.breaker.reportCall(ctx, c.opts.Now(), err)
 	return outcome{sent: true, started: started, err: err}
 }
 
 // conclude records what is known of an account's attempt. shared says that the request named other
 // accounts too, so that a refusal may be about one of those.
-func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.Attempt, o outcome, shared bool, live *Connection,
-	r cloud.PasswordResetter) error {
+func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.Attempt, o outcome, shared bool, to session) error {
 	if !o.sent {
 		return c.recordOutcome(ctx, e, protocol.AttemptNotSent{Attempt: t.ID})
 	}
@@ -203,7 +192,7 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.
 		return c.recordOutcome(ctx, e, protocol.AttemptConfirmed{Attempt: t.ID, At: c.opts.Now()})
 	case err == nil:
 		e.mu.Lock()
-		e.pollAt = c.opts.Now().Add(r.ResetTraits().PollInterval)
+		e.pollAt = c.opts.Now().Add(to.reset.ResetTraits().PollInterval)
 		e.mu.Unlock()
 		return c.recordOutcome(ctx, e, protocol.AttemptAccepted{Attempt: t.ID, RequestID: started.RequestID})
 	case !kind.CertainlyNothingDone():
@@ -217,7 +206,7 @@ func (c *Core) conclude(ctx context.Context, e *entry, rec *Account, t protocol.
 			return err
 		}
 		if kind == cloud.NotFound && !shared {
-			return c.missing(ctx, e, false, live.Place)
+			return c.missing(ctx, e, false, to.Place)
 		}
 		return nil
 	}

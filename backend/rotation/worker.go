@@ -43,38 +43,37 @@ func (c *Core) work(ctx context.Context, e *entry, remote bool) error {
 		return c.relocate(ctx, e, s.Place)
 	}
 
-	n, live, err := c.connect(ctx, e.id.Connection)
+	to, err := c.session(ctx, e.id.Connection)
 	if err != nil {
 		c.delay(e, err)
 		return nil
 	}
-	if m := live.moved(s.Now); m.Changes(rec) {
+	if m := to.moved(s.Now); m.Changes(rec) {
 		return c.relocate(ctx, e, m)
 	}
 	if st == protocol.StepClear {
-		return c.clearInitial(ctx, e, n, live)
+		return c.clearInitial(ctx, e, to)
 	}
-	r, err := live.resetter(rec.Method(st))
-	if err != nil {
+	if to, err = to.with(rec.Method(st)); err != nil {
 		c.delay(e, err)
 		return nil
 	}
 	group, member := rec.Group()
 	switch {
 	case st == protocol.StepJoint:
-		return c.sendTogether(ctx, e, rec, n, live, r)
+		return c.sendTogether(ctx, e, rec, to)
 	case st == protocol.StepBegin && rec.IsGroup():
-		return c.beginBatch(ctx, e, rec, live, false)
+		return c.beginBatch(ctx, e, rec, to, false)
 	case st == protocol.StepBegin && member:
-		return c.sendMember(ctx, e, rec, group, n, live, r)
+		return c.sendMember(ctx, e, rec, group, to)
 	}
 	switch st {
 	case protocol.StepBegin:
-		return c.begin(ctx, e, rec, n, live, r)
+		return c.begin(ctx, e, rec, to)
 	case protocol.StepRetry:
-		return c.retry(ctx, e, rec, n, live, r)
+		return c.retry(ctx, e, rec, to)
 	case protocol.StepPoll:
-		return c.poll(ctx, e, rec, n, live, r)
+		return c.poll(ctx, e, rec, to)
 	}
 	return nil
 }
@@ -146,20 +145,20 @@ func (c *Core) backoff(a *Account, err error, certain bool) protocol.Backoff {
 }
 
 // clearInitial deletes the cloud's copy of an initial password that is safely stored (rule 17).
-func (c *Core) clearInitial(ctx context.Context, e *entry, n *connectionState, live *Connection) error {
-	clearer, ok := live.Provider.(cloud.InitialPasswordClearer)
+func (c *Core) clearInitial(ctx context.Context, e *entry, to session) error {
+	clearer, ok := to.Provider.(cloud.InitialPasswordClearer)
 	if !ok {
-		c.delay(e, fmt.Errorf("provider %s cannot clear initial passwords", live.ProviderName))
+		c.delay(e, fmt.Errorf("provider %s cannot clear initial passwords", to.ProviderName))
 		return nil
 	}
-	call, cancel := context.WithTimeout(ctx, live.RequestTimeout+limiterTimeout)
+	call, cancel := context.WithTimeout(ctx, to.RequestTimeout+limiterTimeout)
 	err := clearer.ClearInitialPassword(call, e.id.InstanceID)
 	cancel()
-	n.breaker.reportCall(ctx, c.opts.Now(), err)
+	to.state.breaker.reportCall(ctx, c.opts.Now(), err)
 	if err != nil && cloud.KindOf(err) != cloud.NotFound {
 		c.delay(e, err)
 		return nil
 	}
 	c.clearDelay(e)
-	return c.apply(ctx, e, protocol.InitialPasswordCleared{At: c.opts.Now(), Place: live.Place})
+	return c.apply(ctx, e, protocol.InitialPasswordCleared{At: c.opts.Now(), Place: to.Place})
 }
