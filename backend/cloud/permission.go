@@ -32,8 +32,8 @@ func PolicyText(policy any) string {
 }
 
 // EndpointMissing reports whether an operator has given a connection an endpoint of its own for its main service and
-// none for this one: requests that are signed with keys of a private or simulated cloud must not be taken to the
-// public one unasked.
+// none for this one: requests that are signed with keys of a private or simulated cloud must not be sent to the
+// public one unless the operator says so.
 func EndpointMissing(endpoints map[string]string, main, service string) bool {
 	return endpoints[main] != "" && endpoints[service] == ""
 }

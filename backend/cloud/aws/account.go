@@ -16,7 +16,7 @@ func (p *Provider) CloudAccount(ctx context.Context) (string, error) {
 	if p.mayNotAsk(endpointSTS) {
 		return "", nil
 	}
-	out, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})
+	out, err := send(ctx, p.sender, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return "", err
 	}

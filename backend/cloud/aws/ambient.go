@@ -54,7 +54,7 @@ func newAmbient(cfg cloud.Config) *ambient {
 	return &ambient{cfg: cfg, metadata: cloud.NewMetadataClient(metadataAddresses...)}
 }
 
-// fetch runs the chain anew, so that changed variables and files are seen.
+// fetch runs the whole chain again each time, so that changed variables and files are seen.
 func (a *ambient) fetch(ctx context.Context) (sdk.Credentials, time.Time, error) {
 	if a.cfg.RequestTimeout > 0 {
 		var cancel context.CancelFunc

@@ -49,9 +49,8 @@ const (
 	// five minutes for most services ("Signing AWS API requests"); the longer time is the safe one.
 	requestLifetime = 30 * time.Minute
 
-	// visibilityGrace and pollInterval are ours: a command is normally visible within a second.
+	// visibilityGrace is ours: a command is normally visible within a second.
 	visibilityGrace = 2 * time.Minute
-	pollInterval    = 2 * time.Second
 )
 
 // commentPrefix begins a command's comment, which the cloud's history shows: at most 100 characters.
@@ -78,8 +77,8 @@ func (c command) Limits() guest.Limits {
 	}
 	if c.mayNotAsk(endpointSSM) {
 		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, "+
-			"as commands for one's own EC2 endpoint are not taken to Amazon's Systems Manager unasked; "+
-			"if they are meant for that, set it to https://ssm.%s.amazonaws.com or its like in the region's partition",
+			"as commands for your own EC2 endpoint are not sent to Amazon's Systems Manager by default; "+
+			"to send them there, set it to https://ssm.%s.amazonaws.com, or to the host of Systems Manager in the region's partition",
 			cloud.MethodCommand, c.region)
 	}
 	return limits
@@ -92,9 +91,9 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 	var out *ssm.SendCommandOutput
 	var err error
 	if wanted.AtOnce() {
-		out, err = sendAtOnce(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, in, wanted.Secrets...)
+		out, err = sendAtOnce(ctx, c.sender, sendCommand(instance), c.ssm.sendCommand, in, wanted.Secrets...)
 	} else {
-		out, err = send(ctx, c.Provider, sendCommand(instance), c.ssm.sendCommand, in)
+		out, err = send(ctx, c.sender, sendCommand(instance), c.ssm.sendCommand, in)
 	}
 	if err != nil {
 		return "", err

@@ -26,7 +26,7 @@ type invocation struct {
 // it (yet).
 func (c command) invocation(ctx context.Context, id, instance string) (*invocation, error) {
 	asked := call{endpointSSM, "GetCommandInvocation", instance}
-	out, err := send(ctx, c.Provider, asked, c.ssm.getCommandInvocation, &ssm.GetCommandInvocationInput{CommandId: &id, InstanceId: &instance})
+	out, err := send(ctx, c.sender, asked, c.ssm.getCommandInvocation, &ssm.GetCommandInvocationInput{CommandId: &id, InstanceId: &instance})
 	switch {
 	case cloud.CodeOf(err) == codeNoInvocation:
 		return nil, nil

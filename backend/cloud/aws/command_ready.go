@@ -61,7 +61,7 @@ func (c command) managed(ctx context.Context, ids []string) (map[string]types.In
 			if pages > maxManagedIDs {
 				return nil, cloud.Errorf(cloud.Unknown, "%s: the listing does not end; check endpoints.ssm", asked)
 			}
-			out, err := send(ctx, c.Provider, asked, c.ssm.describeInstanceInformation, in)
+			out, err := send(ctx, c.sender, asked, c.ssm.describeInstanceInformation, in)
 			if err != nil {
 				return nil, err
 			}

@@ -154,7 +154,7 @@ func TestCommandNeedsARunningAgent(t *testing.T) {
 	if _, known := records["i-00000000"]; err != nil || known || len(records) != 2 {
 		t.Errorf("records %+v, %v; want the two that exist", records, err)
 	}
-	if asked, passed := len(s.requests())-s.sent("SendCommand"), len(s.simulated.limiter.passed()); asked != passed {
+	if asked, passed := len(s.requests())-s.sent("SendCommand"), len(s.limiter.passed()); asked != passed {
 		t.Errorf("%d requests besides SendCommand, but the limiter was waited for %d times", asked, passed)
 	}
 }

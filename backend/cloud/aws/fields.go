@@ -8,6 +8,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
+// Name is the value of a connection's provider field.
+const Name = "aws"
+
 // fields are the provider's own fields of a connection.
 func fields() []cloud.Field {
 	return []cloud.Field{
@@ -54,8 +57,8 @@ func checkRegion(region string) error {
 func checkAccessKey(id string) error {
 	switch {
 	case sessionKeyForm.MatchString(id):
-		return errors.New("belongs to a session (ASIA...) and is worth nothing without its token, " +
-			"which cloudpw does not take as it ends within hours; " +
+		return errors.New("belongs to a session (ASIA...) and does not work without its token, " +
+			"which cloudpw does not accept, since it ends within hours; " +
 			"use the access key of an IAM user (AKIA...), or use_ambient_credentials=true where the Vault server has a role")
 	case !accessKeyForm.MatchString(id):
 		return errors.New("not an access key id; it has only letters and digits, for example AKIAIOSFODNN7EXAMPLE")

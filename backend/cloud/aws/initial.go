@@ -12,6 +12,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
+// initialPasswordDelay is the wait that the API reference of GetPasswordData advises after a launch.
+const initialPasswordDelay = 15 * time.Minute
+
 // InitialPassword implements cloud.InitialPasswordReader by ec2 GetPasswordData. The cloud answers
 // an empty string both before the password exists and for instances that will never have one; both
 // are of kind NotReady, and the message names the cases.
@@ -20,7 +23,7 @@ func (p *Provider) InitialPassword(ctx context.Context, instanceID string) (stri
 		return "", err
 	}
 	c := call{endpointEC2, "GetPasswordData", instanceID}
-	out, err := send(ctx, p, c, p.ec2.getPasswordData, &ec2.GetPasswordDataInput{InstanceId: &instanceID})
+	out, err := send(ctx, p.sender, c, p.ec2.getPasswordData, &ec2.GetPasswordDataInput{InstanceId: &instanceID})
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +45,7 @@ func (p *Provider) CheckInitialPassword(ctx context.Context, instanceID string) 
 	if err := validateInstanceID(instanceID); err != nil {
 		return err
 	}
-	_, err := send(ctx, p, call{endpointEC2, "GetPasswordData", instanceID}, p.ec2.getPasswordData,
+	_, err := send(ctx, p.sender, call{endpointEC2, "GetPasswordData", instanceID}, p.ec2.getPasswordData,
 		&ec2.GetPasswordDataInput{InstanceId: &instanceID, DryRun: sdk.Bool(true)})
 	if cloud.CodeOf(err) == codeDryRun {
 		return nil
@@ -67,7 +70,7 @@ func (p *Provider) KeyFingerprint(ctx context.Context, keyName string) (string, 
 	if keyName == "" {
 		return "", nil
 	}
-	out, err := send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs,
+	out, err := send(ctx, p.sender, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs,
 		&ec2.DescribeKeyPairsInput{KeyNames: []string{keyName}})
 	switch cloud.KindOf(err) {
 	case "":

@@ -84,7 +84,7 @@ func (p *Provider) eachInstance(ctx context.Context, filters []types.Filter, vis
 	c := call{service: endpointEC2, action: "DescribeInstances"}
 	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: sdk.Int32(pageSize)}
 	for range maxPages {
-		out, err := send(ctx, p, c, p.ec2.describeInstances, in)
+		out, err := send(ctx, p.sender, c, p.ec2.describeInstances, in)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,10 @@ import (
 // paths' help), so a client in a field would bring its code for all of the service's actions: those of
 // EC2 alone were more than half of the plugin. An end-to-end test looks for them in the binary.
 
+// appID is shown in the User-Agent of every request, so that an account's owner can tell them apart
+// in CloudTrail.
+const appID = "cloudpw"
+
 // operation is one action of a service.
 type operation[In, Out, Options any] func(context.Context, *In, ...func(*Options)) (*Out, error)
 
@@ -87,4 +91,13 @@ func newSSM(cfg cloud.Config, keys sdk.CredentialsProvider) ssmOperations {
 		o.HTTPSignerV4, o.BaseEndpoint = freshSigner{}, override(cfg, endpointSSM)
 	})
 	return ssmOperations{client.DescribeInstanceInformation, client.GetCommandInvocation, client.SendCommand}
+}
+
+// override returns the operator's URL of a service, or nil for the SDK's own rule, which derives
+// the host name from the region: ec2.{region}.amazonaws.com, in China ec2.{region}.amazonaws.com.cn.
+func override(cfg cloud.Config, service string) *string {
+	if u := cfg.Endpoints[service]; u != "" {
+		return &u
+	}
+	return nil
 }

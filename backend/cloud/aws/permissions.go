@@ -76,10 +76,10 @@ func (p *Provider) allUntried(why string) []cloud.Permission {
 }
 
 func (p *Provider) checkEC2(ctx context.Context, some *cloud.Instance, findErr error) []cloud.Permission {
-	_, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances,
+	_, err := send(ctx, p.sender, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances,
 		&ec2.DescribeInstancesInput{DryRun: sdk.Bool(true)})
 	instances := tried("ec2:DescribeInstances", forInstances, true, "*", err)
-	_, err = send(ctx, p, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs,
+	_, err = send(ctx, p.sender, call{endpointEC2, "DescribeKeyPairs", ""}, p.ec2.describeKeyPairs,
 		&ec2.DescribeKeyPairsInput{DryRun: sdk.Bool(true)})
 	pairs := tried("ec2:DescribeKeyPairs", forFingerprint, false, "*", err)
 
@@ -115,7 +115,8 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 		}
 	}
 	// Both documents require the parameter commands, so that this runs nothing, wherever it gets to.
-	_, err := send(ctx, p, sendCommand(id), p.ssm.sendCommand, &ssm.SendCommandInput{DocumentName: &document, InstanceIds: []string{id}})
+	_, err := send(ctx, p.sender, sendCommand(id), p.ssm.sendCommand,
+		&ssm.SendCommandInput{DocumentName: &document, InstanceIds: []string{id}})
 	run := p.commandPermission(tried("ssm:SendCommand", forCommand, false, "*", err, "InvalidParameters", codeUnreachable))
 	if permissionMissing(err) && strings.Contains(deniedResource(err), id) {
 		// A policy for tagged instances denies the others; one without the document names that.
@@ -125,10 +126,10 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	} else if some != nil {
 		run.Message = strings.TrimSpace("tried on " + id + ". " + run.Message)
 	}
-	_, err = send(ctx, p, call{endpointSSM, "GetCommandInvocation", id}, p.ssm.getCommandInvocation,
+	_, err = send(ctx, p.sender, call{endpointSSM, "GetCommandInvocation", id}, p.ssm.getCommandInvocation,
 		&ssm.GetCommandInvocationInput{CommandId: sdk.String(noSuchCommand), InstanceId: &id})
 	outcome := tried("ssm:GetCommandInvocation", forOutcome, false, "*", err, codeNoInvocation, "InvalidCommandId", codeUnreachable)
-	_, err = send(ctx, p, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation,
+	_, err = send(ctx, p.sender, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation,
 		&ssm.DescribeInstanceInformationInput{})
 	agent := tried("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
 	return []cloud.Permission{run, outcome, agent}
@@ -170,7 +171,7 @@ func (p *Provider) commandPermission(out cloud.Permission) cloud.Permission {
 
 // someInstance returns an instance that lives, a Windows one if there is one on the first page, or nil.
 func (p *Provider) someInstance(ctx context.Context) (*cloud.Instance, error) {
-	out, err := send(ctx, p, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{
+	out, err := send(ctx, p.sender, call{endpointEC2, "DescribeInstances", ""}, p.ec2.describeInstances, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{{Name: sdk.String("instance-state-name"), Values: livingStates}}, MaxResults: sdk.Int32(pageSize),
 	})
 	if err != nil {
@@ -204,7 +205,7 @@ func (p *Provider) checkIAM(ctx context.Context) []cloud.Permission {
 	_, err = p.ownKeys(ctx, user)
 	list := tried("iam:ListAccessKeys", forRotateRoot, false, user, err)
 	create := untried("iam:CreateAccessKey", forRotateRoot, false, user, "IAM offers no way to try it without making a key")
-	_, err = send(ctx, p, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey,
+	_, err = send(ctx, p.sender, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey,
 		&iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})
 	remove := tried("iam:DeleteAccessKey", forRotateRoot, false, user, err)
 	return []cloud.Permission{list, create, remove}

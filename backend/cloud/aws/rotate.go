@@ -48,7 +48,7 @@ func (p *Provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 		return nil, err
 	}
 	c := call{endpointIAM, "CreateAccessKey", user}
-	out, err := send(ctx, p, c, p.iam.createAccessKey, &iam.CreateAccessKeyInput{})
+	out, err := send(ctx, p.sender, c, p.iam.createAccessKey, &iam.CreateAccessKeyInput{})
 	switch {
 	case cloud.CodeOf(err) == "LimitExceeded":
 		return nil, p.tooManyKeys(ctx, user, cloud.AsError(err))
@@ -104,7 +104,7 @@ func (p *Provider) DeleteCredential(ctx context.Context, id string) error {
 		return err
 	}
 	c := call{endpointIAM, "DeleteAccessKey", id + " of " + user}
-	_, err = send(ctx, p, c, p.iam.deleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: &id})
+	_, err = send(ctx, p.sender, c, p.iam.deleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: &id})
 	if cloud.KindOf(err) == cloud.NotFound {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (p *Provider) ownKeys(ctx context.Context, user string) ([]types.AccessKeyM
 	in := &iam.ListAccessKeysInput{}
 	var keys []types.AccessKeyMetadata
 	for range maxKeyPages {
-		out, err := send(ctx, p, c, p.iam.listAccessKeys, in)
+		out, err := send(ctx, p.sender, c, p.iam.listAccessKeys, in)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 			"rotate the access key with a connection that has it without role_arn", p.keys.assumes)
 	case p.keys.static == "":
 		return "", cloud.Errorf(cloud.Refused,
-			"use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
+			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
 	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ec2 to find out whose access key this is")
 	case p.mayNotAsk(endpointIAM):
@@ -165,7 +165,7 @@ func (p *Provider) ownUser(ctx context.Context) (string, error) {
 
 // identity returns the ARN of who signs.
 func (p *Provider) identity(ctx context.Context) (string, error) {
-	out, err := send(ctx, p, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})
+	out, err := send(ctx, p.sender, call{endpointSTS, "GetCallerIdentity", ""}, p.sts.getCallerIdentity, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,7 @@ func validate(cfg cloud.Config) error {
 	if err := cfg.CheckAccessKey("the access key of an IAM user"); err != nil {
 		return err
 	}
-	if err := cfg.CheckEndpoints(Descriptor().EndpointKeys); err != nil {
+	if err := cfg.CheckEndpoints(endpointKeys); err != nil {
 		return err
 	}
 	return validateRole(cfg)
@@ -32,9 +32,9 @@ func validateRole(cfg cloud.Config) error {
 			"(arn:%s:iam::...)",
 			partition, region, own, own)
 	case cloud.EndpointMissing(cfg.Endpoints, endpointEC2, endpointSTS):
-		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.ec2, as credentials for one's own EC2 endpoint are "+
-			"not taken to Amazon's STS unasked; if they are meant for that, set it to https://sts.%s.amazonaws.com or its like in the region's "+
-			"partition", region)
+		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.ec2, as credentials for your own EC2 endpoint are "+
+			"not sent to Amazon's STS by default; to send them there, set it to https://sts.%s.amazonaws.com, or to the host of STS in the "+
+			"region's partition", region)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (c command) Limits() guest.Limits {
 	}
 	if c.mayNotAsk(endpointTAT) {
 		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.tat: required together with endpoints.cvm and reset_method=%s, "+
-			"as commands for one's own CVM endpoint are not taken to Tencent Cloud's TAT unasked; if they are meant for that, set it to https://%s",
+			"as commands for your own CVM endpoint are not sent to Tencent Cloud's TAT by default; to send them there, set it to https://%s",
 			cloud.MethodCommand, defaultHost(endpointTAT, c.cfg.Text(cloud.Region)))
 	}
 	return limits

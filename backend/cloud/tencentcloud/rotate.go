@@ -180,7 +180,7 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
 	case p.source.static == "":
 		return "", cloud.Errorf(cloud.Refused,
-			"use_ambient_credentials: the connection has no access key of its own to rotate; whoever supplies the ambient credentials rotates them")
+			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
 	case p.mayNotAsk(endpointSTS):
 		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
 	case p.mayNotAsk(endpointCAM):

@@ -26,8 +26,8 @@ func validate(cfg cloud.Config) error {
 func validateRole(cfg cloud.Config) error {
 	if cfg.Text(cloud.RoleARN) != "" && cloud.EndpointMissing(cfg.Endpoints, endpointCVM, endpointSTS) {
 		return fmt.Errorf("endpoints.sts: required together with role_arn and endpoints.cvm, "+
-			"as keys for one's own CVM endpoint are not taken to Tencent Cloud's STS unasked; "+
-			"if they are meant for that, set it to https://%s", defaultHost(endpointSTS, cfg.Text(cloud.Region)))
+			"as keys for your own CVM endpoint are not sent to Tencent Cloud's STS by default; "+
+			"to send them there, set it to https://%s", defaultHost(endpointSTS, cfg.Text(cloud.Region)))
 	}
 	return nil
 }
