@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
-	"unicode"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -59,14 +58,6 @@ func DecryptInitial(key *PrivateKey, ciphertext string) (string, error) {
 		return "", ErrDecrypt
 	}
 	return string(plaintext), nil
-}
-
-// dropSpace is a strings.Map function that removes white space.
-func dropSpace(c rune) rune {
-	if unicode.IsSpace(c) {
-		return -1
-	}
-	return c
 }
 
 // isPassword reports whether a decrypted text may be handed out as a password.

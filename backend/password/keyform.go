@@ -1,10 +1,6 @@
 package password
 
 import (
-	"bytes"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"encoding/pem"
 	"errors"
 	"regexp"
 	"strings"
@@ -51,10 +47,6 @@ var foreignForms = []struct {
 			"if in PKCS#12: openssl pkcs12 -in key.pfx -nocerts -nodes -out key.pem"},
 }
 
-// needsRSA ends what is said of a key of another kind. Such a key cannot be converted.
-const needsRSA = "clouds encrypt initial passwords under RSA keys only: use the RSA key pair of the instance; if it was launched with " +
-	"this one, its initial password cannot be had. A new pair for the next launch: ssh-keygen -t rsa -b 2048 -m PEM -f key.pem"
-
 // foreignForm tells what a text or a binary file is; nil if nothing is known.
 func foreignForm(text string) error {
 	if raw, ok := fromBase64(text); ok {
@@ -81,161 +73,4 @@ func binaryForm(raw []byte) error {
 		}
 	}
 	return nil
-}
-
-// Object identifiers of algorithms: RFC 8017, 8410, 5480 and 3279, and NIST's list of its CSOR.
-var (
-	oidRSA    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
-	oidRSAPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
-)
-
-var algorithms = map[string]string{
-	"1.2.840.113549.1.1.7":    "an RSA-OAEP",
-	"1.3.101.110":             "an X25519",
-	"1.3.101.111":             "an X448",
-	"1.3.101.112":             "an Ed25519",
-	"1.3.101.113":             "an Ed448",
-	"1.2.840.10045.2.1":       "an ECDSA",
-	"1.2.840.10040.4.1":       "a DSA",
-	"1.2.840.113549.1.3.1":    "a Diffie-Hellman",
-	"2.16.840.1.101.3.4.3.17": "an ML-DSA",
-	"2.16.840.1.101.3.4.3.18": "an ML-DSA",
-	"2.16.840.1.101.3.4.3.19": "an ML-DSA",
-}
-
-// errPSS is the answer to a key that OpenSSL has made for signatures. The numbers are those of any RSA key.
-var errPSS = errors.New("private_key is an RSA-PSS key, which is for signatures only; make an ordinary RSA key of it with: " +
-	"openssl rsa -in key.pem -traditional | sed 's/RSA-PSS/RSA/' > new.pem")
-
-// pkcs8Info is PrivateKeyInfo of RFC 5208 as far as it is looked at.
-type pkcs8Info struct {
-	Version    int
-	Algorithm  pkix.AlgorithmIdentifier
-	PrivateKey []byte
-	Attributes asn1.RawValue `asn1:"optional"`
-	PublicKey  asn1.RawValue `asn1:"optional"`
-}
-
-// otherAlgorithm says of PKCS#8 that is readable and holds no RSA key what it holds; nil for all else.
-func otherAlgorithm(der []byte) error {
-	var info pkcs8Info
-	if !decodes(der, &info) {
-		return nil
-	}
-	switch oid := info.Algorithm.Algorithm; {
-	case oid.Equal(oidRSA):
-		return nil
-	case oid.Equal(oidRSAPSS):
-		return errPSS
-	case algorithms[oid.String()] != "":
-		return notRSA(algorithms[oid.String()])
-	}
-	return notRSA("another kind of")
-}
-
-func decodes(der []byte, into any) bool {
-	_, err := asn1.Unmarshal(der, into)
-	return err == nil
-}
-
-// derLabel is the PEM label of a key, certificate or public key in DER; "" for anything else.
-func derLabel(raw []byte) string {
-	var whole asn1.RawValue
-	if rest, err := asn1.Unmarshal(raw, &whole); err != nil || len(rest) > 0 || whole.Tag != asn1.TagSequence {
-		return ""
-	}
-	var tags []int
-	var first asn1.RawValue
-	for rest := whole.Bytes; len(rest) > 0; {
-		var element asn1.RawValue
-		var err error
-		if rest, err = asn1.Unmarshal(rest, &element); err != nil {
-			return ""
-		}
-		if tags = append(tags, element.Tag); len(tags) == 1 {
-			first = element
-		}
-	}
-	begins := func(want ...int) bool {
-		if len(tags) < len(want) {
-			return false
-		}
-		for i := range want {
-			if tags[i] != want[i] {
-				return false
-			}
-		}
-		return true
-	}
-	small := first.Tag == asn1.TagInteger && len(first.Bytes) == 1 && first.Bytes[0] <= 1
-	switch {
-	case small && begins(asn1.TagInteger, asn1.TagSequence, asn1.TagOctetString):
-		return typePKCS8
-	case small && len(tags) >= 9 && begins(asn1.TagInteger, asn1.TagInteger):
-		return typePKCS1
-	case small && len(tags) == 6 && begins(asn1.TagInteger, asn1.TagInteger):
-		return "DSA PRIVATE KEY"
-	case small && begins(asn1.TagInteger, asn1.TagOctetString):
-		return "EC PRIVATE KEY"
-	case len(tags) == 2 && begins(asn1.TagSequence, asn1.TagOctetString):
-		return typeEncryptedPKCS8
-	case len(tags) == 2 && begins(asn1.TagSequence, asn1.TagBitString):
-		return "PUBLIC KEY"
-	case len(tags) == 2 && begins(asn1.TagInteger, asn1.TagInteger):
-		return "RSA PUBLIC KEY"
-	case len(tags) == 3 && begins(asn1.TagSequence, asn1.TagSequence, asn1.TagBitString):
-		return "CERTIFICATE"
-	}
-	return ""
-}
-
-// openSSHMagic begins the inside of OpenSSH's format (PROTOCOL.key of OpenSSH).
-const openSSHMagic = "openssh-key-v1\x00"
-
-// openSSHKinds are the key types of OpenSSH that are not RSA.
-var openSSHKinds = []struct{ begins, kind string }{
-	{"ssh-ed25519", "an Ed25519"}, {"ssh-dss", "a DSA"}, {"ecdsa-sha2-", "an ECDSA"}, {"sk-", "a FIDO security"}, {"ssh-ed448", "an Ed448"},
-}
-
-// otherOpenSSH says of a key in OpenSSH's format, also an encrypted one, that it is no RSA key: the public half
-// stands before it in clear.
-func otherOpenSSH(block *pem.Block) error {
-	rest, ok := bytes.CutPrefix(block.Bytes, []byte(openSSHMagic))
-	if !ok {
-		return nil
-	}
-	for range 3 { // cipher, key derivation and its options
-		if _, rest, ok = sshString(rest); !ok {
-			return nil
-		}
-	}
-	if len(rest) < 4 {
-		return nil
-	}
-	public, _, ok := sshString(rest[4:]) // after the number of keys
-	if !ok {
-		return nil
-	}
-	kind, _, ok := sshString(public)
-	if !ok {
-		return nil
-	}
-	for _, k := range openSSHKinds {
-		if strings.HasPrefix(string(kind), k.begins) {
-			return notRSA(k.kind)
-		}
-	}
-	return nil
-}
-
-// sshString reads a string of SSH's wire format (RFC 4251).
-func sshString(data []byte) (value, rest []byte, ok bool) {
-	if len(data) < 4 {
-		return nil, nil, false
-	}
-	n := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
-	if n < 0 || n > len(data)-4 {
-		return nil, nil, false
-	}
-	return data[4 : 4+n], data[4+n:], true
 }

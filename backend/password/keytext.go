@@ -63,6 +63,14 @@ func plainText(text string) string {
 // isBlank is white space, and what looks like none at all.
 func isBlank(c rune) bool { return unicode.IsSpace(c) || c == 0 || unicode.Is(unicode.Cf, c) }
 
+// dropSpace is a strings.Map function that removes white space.
+func dropSpace(c rune) rune {
+	if unicode.IsSpace(c) {
+		return -1
+	}
+	return c
+}
+
 // isUTF16 reports whether every other one of the first characters is a NUL.
 func isUTF16(text string) bool {
 	head := []rune(strings.TrimLeft(text[:min(len(text), 256)], "\ufffd"))

@@ -16,31 +16,6 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-var (
-	// ErrPassphraseMissing says that a private key is encrypted and came without
-	// its passphrase.
-	ErrPassphraseMissing = errors.New("private_key is encrypted: give its passphrase in the field passphrase")
-
-	// ErrPassphraseWrong says that a passphrase does not open its private key. A
-	// damaged file cannot be told from it.
-	ErrPassphraseWrong = errors.New("passphrase does not open private_key: it is wrong, or the key file is damaged")
-
-	errPassphraseUnneeded = errors.New("private_key is not encrypted: leave out the field passphrase")
-	errUnreadableKey      = errors.New(
-		"private_key cannot be read: the key is damaged or cut short; paste the whole file, or use private_key=@key.pem")
-	errInconsistentKey = errors.New("private_key is not a valid RSA key: its numbers do not fit together")
-
-	// ErrEncryption says that a private key is encrypted in a way that is not supported. Its way out makes
-	// new.pem, which has a passphrase.
-	ErrEncryption = errors.New("private_key is encrypted in a way that is not supported; " +
-		"rewrite it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -out new.pem")
-
-	// ErrEncryptedUnderFIPS says that this process may not open encrypted keys. Its way out makes new.pem,
-	// which has no passphrase.
-	ErrEncryptedUnderFIPS = errors.New("private_key is encrypted, which GODEBUG=fips140=only does not let this plugin open; " +
-		"decrypt it first with: openssl pkey -in key.pem -out new.pem")
-)
-
 // maxKeyText is the longest text, in bytes, that is parsed as a private key. A
 // key of 8192 bits takes less than half of it; more would only buy a hostile
 // client a lot of our arithmetic.
@@ -103,12 +78,6 @@ func passphraseText(passphrase []byte) []byte {
 	}
 	return []byte(strings.TrimRight(strings.TrimPrefix(text, "\ufeff"), "\r\n"))
 }
-
-func notRSA(kind string) error {
-	return fmt.Errorf("private_key is %s key; %s", kind, needsRSA)
-}
-
-var errMoreKeys = errors.New("private_key holds more than one private key: give one")
 
 // findPrivateKey picks the one PEM block that holds a private key, or tells what
 // was sent instead.
@@ -199,13 +168,6 @@ func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 	return parseEncrypted(block, passphrase)
 }
 
-const (
-	typePKCS1          = "RSA PRIVATE KEY"
-	typePKCS8          = "PRIVATE KEY"
-	typeEncryptedPKCS8 = "ENCRYPTED PRIVATE KEY"
-	typeOpenSSH        = "OPENSSH PRIVATE KEY"
-)
-
 // isEncrypted tells whether a private key needs a passphrase.
 func isEncrypted(block *pem.Block) bool {
 	switch block.Type {
@@ -218,25 +180,6 @@ func isEncrypted(block *pem.Block) bool {
 	default:
 		return strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED")
 	}
-}
-
-// otherKind says what a private key is that no passphrase and no parser makes an RSA key of.
-func otherKind(block *pem.Block) error {
-	switch block.Type {
-	case typePKCS8:
-		return otherAlgorithm(block.Bytes)
-	case typeOpenSSH:
-		return otherOpenSSH(block)
-	case "EC PRIVATE KEY":
-		return notRSA("an ECDSA")
-	case "DSA PRIVATE KEY":
-		return notRSA("a DSA")
-	case "RSA-PSS PRIVATE KEY":
-		return errPSS
-	case "SSH2 ENCRYPTED PRIVATE KEY":
-		return errors.New("private_key is a key of the SSH.com program; convert it with: ssh-keygen -i -f key.ssh2 > key.pem")
-	}
-	return nil
 }
 
 // parseClear reads a private key that is not encrypted.
