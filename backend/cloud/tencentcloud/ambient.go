@@ -30,7 +30,7 @@ var roleName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 
 // ambient gets keys from the environment of the Vault server, in the order of the SDK's default chain:
 // variables, shared file, role of the CVM instance. The SDK's own source for the last knows neither
-// time limit nor context, so it is written anew.
+// time limit nor context, so this package has its own.
 type ambient struct {
 	url    string
 	client *http.Client
@@ -50,7 +50,7 @@ const (
 const noAmbient = "use_ambient_credentials: the environment of the Vault server (variables, shared file, role of the CVM instance) " +
 	"gives no Tencent Cloud credentials"
 
-// fetch asks the sources anew, so that changed variables and files are seen.
+// fetch asks the sources each time, so that changed variables and files are seen.
 func (a *ambient) fetch(ctx context.Context) (keys, time.Time, error) {
 	if os.Getenv(envSecretID) != "" || os.Getenv(envSecretKey) != "" {
 		k, err := fixed(common.DefaultEnvProvider(), envSecretID+" and "+envSecretKey)

@@ -35,7 +35,7 @@ func (p *provider) DescribeInstances(ctx context.Context, ids []string) ([]cloud
 }
 
 // describe returns what the cloud knows of the given ids, each once.
-func (p *provider) describe(ctx context.Context, ids []string) ([]*cvm.Instance, error) {
+func (d *sender) describe(ctx context.Context, ids []string) ([]*cvm.Instance, error) {
 	for _, id := range ids {
 		if err := validateInstanceID(id); err != nil {
 			return nil, cloud.Errorf(cloud.Refused, "%v", err)
@@ -44,7 +44,7 @@ func (p *provider) describe(ctx context.Context, ids []string) ([]*cvm.Instance,
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	var found []*cvm.Instance
 	for batch := range slices.Chunk(ids, maxInstanceIDs) {
-		set, err := p.describeBatch(ctx, batch)
+		set, err := d.describeBatch(ctx, batch)
 		if err != nil {
 			return nil, err
 		}
@@ -56,21 +56,21 @@ func (p *provider) describe(ctx context.Context, ids []string) ([]*cvm.Instance,
 // describeBatch describes at most maxInstanceIDs instances. The API leaves unknown ids out, and
 // InvalidInstanceId.NotFound is not among the documented codes of DescribeInstances; should it
 // come nevertheless, halving the batch finds the ids that exist.
-func (p *provider) describeBatch(ctx context.Context, ids []string) ([]*cvm.Instance, error) {
+func (d *sender) describeBatch(ctx context.Context, ids []string) ([]*cvm.Instance, error) {
 	request := cvm.NewDescribeInstancesRequest()
 	request.InstanceIds = common.StringPtrs(ids)
 	request.Limit = common.Int64Ptr(pageSize) // else 20
-	answer, err := p.describeInstances(ctx, request)
+	answer, err := d.describeInstances(ctx, request)
 	if cloud.KindOf(err) == cloud.NotFound {
 		if len(ids) == 1 {
 			return nil, nil
 		}
 		half := len(ids) / 2
-		first, err := p.describeBatch(ctx, ids[:half])
+		first, err := d.describeBatch(ctx, ids[:half])
 		if err != nil {
 			return nil, err
 		}
-		second, err := p.describeBatch(ctx, ids[half:])
+		second, err := d.describeBatch(ctx, ids[half:])
 		return append(first, second...), err
 	}
 	if err != nil {
@@ -82,10 +82,10 @@ func (p *provider) describeBatch(ctx context.Context, ids []string) ([]*cvm.Inst
 }
 
 // describeInstances makes one DescribeInstances call.
-func (p *provider) describeInstances(ctx context.Context, request *cvm.DescribeInstancesRequest) (*cvm.DescribeInstancesResponseParams,
+func (d *sender) describeInstances(ctx context.Context, request *cvm.DescribeInstancesRequest) (*cvm.DescribeInstancesResponseParams,
 	error) {
 	var answer *cvm.DescribeInstancesResponseParams
-	err := p.ask(ctx, describeInstances, func(ctx context.Context, s *session) error {
+	err := d.ask(ctx, describeInstances, func(ctx context.Context, s *session) error {
 		response, err := s.describeInstances(ctx, request)
 		if err != nil {
 			return err
@@ -125,7 +125,7 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 }
 
 // listInto reads all pages once. It reports whether the list held still meanwhile.
-func (p *provider) listInto(ctx context.Context, filters []*cvm.Filter, seen map[string]cloud.Instance, kept *cloud.Tally) (bool, error) {
+func (d *sender) listInto(ctx context.Context, filters []*cvm.Filter, seen map[string]cloud.Instance, kept *cloud.Tally) (bool, error) {
 	pass := map[string]bool{}
 	var total *int64
 	steady := true
@@ -134,7 +134,7 @@ func (p *provider) listInto(ctx context.Context, filters []*cvm.Filter, seen map
 		request.Filters = filters
 		request.Offset = common.Int64Ptr(offset)
 		request.Limit = common.Int64Ptr(pageSize)
-		answer, err := p.describeInstances(ctx, request)
+		answer, err := d.describeInstances(ctx, request)
 		if err != nil {
 			return false, err
 		}

@@ -1,22 +1,9 @@
 package tencentcloud
 
 import (
-	"fmt"
-	"regexp"
+	"errors"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
-)
-
-// Name is the value of a connection's provider field.
-const Name = "tencentcloud"
-
-// Keys of the endpoints field.
-const (
-	endpointCVM = "cvm"
-	endpointSTS = "sts"
-	endpointCAM = "cam"
-	endpointTAT = "tat"
 )
 
 // requestsPerSecond is the documented limit of each API action that the provider calls (page
@@ -31,7 +18,7 @@ func Descriptor() cloud.Descriptor {
 		New:                      New,
 		Fields:                   fields(),
 		Validate:                 validate,
-		EndpointKeys:             []string{endpointCVM, endpointSTS, endpointCAM, endpointTAT},
+		EndpointKeys:             endpointKeys,
 		DefaultRequestsPerSecond: requestsPerSecond,
 		RateSource:               "tencentcloud.com/document/product/213/33240: at most 10 requests a second for each API action",
 		LinkLocalDomains:         []string{rootDomain},
@@ -39,14 +26,24 @@ func Descriptor() cloud.Descriptor {
 	}
 }
 
-// instanceIDForm is the form of CVM instance ids: "ins-" and eight lower-case letters or digits
-// (API pages: ins-r8hr2upy, ins-5d8a23rs).
-var instanceIDForm = regexp.MustCompile(`^ins-[0-9a-z]{8}$`)
+// New makes the provider of a validated connection. It sends nothing.
+func New(cfg cloud.Config) (cloud.Provider, error) {
+	return newProvider(cfg, newAmbient())
+}
 
-func validateInstanceID(id string) error {
-	if !instanceIDForm.MatchString(id) {
-		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy",
-			text.Line(id, 64))
+func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
+	if err := Descriptor().Check(cfg); err != nil {
+		return nil, err
 	}
-	return nil
+	if cfg.HTTPClient == nil {
+		return nil, errors.New("tencentcloud: no HTTP client given")
+	}
+	if cfg.Limiter == nil {
+		cfg.Limiter = cloud.Unlimited{}
+	}
+	source, err := newKeySource(cfg, environment)
+	if err != nil {
+		return nil, err
+	}
+	return &provider{sender{cfg.Limiter, cfg.RequestTimeout, source}, cfg, pollInterval}, nil
 }

@@ -28,7 +28,7 @@
 // Requests are signed with the connection's access key or, with use_ambient_credentials, with what is
 // found where Vault runs: variables, the SDK's shared file, the CAM role of the CVM instance. With
 // role_arn, the role's session signs, which lasts two hours and is renewed five minutes before its
-// end. Temporary keys that the cloud no longer accepts are fetched anew by the next call. A failure to
+// end. Temporary keys that the cloud no longer accepts are replaced: the next call fetches others. A failure to
 // get keys proves that the call which needed them was not sent.
 //
 // Where only endpoints.cvm is overridden, nothing is sent to the public STS, CAM and TAT: role_arn,

@@ -8,6 +8,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
+// Name is the value of a connection's provider field.
+const Name = "tencentcloud"
+
 // fields are the provider's own fields of a connection.
 func fields() []cloud.Field {
 	secretID := cloud.AccessKey.CheckedBy(checkSecretID)

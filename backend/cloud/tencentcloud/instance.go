@@ -1,12 +1,15 @@
 package tencentcloud
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // instance maps the cloud's description.
@@ -94,4 +97,16 @@ func first(list []*string) string {
 		}
 	}
 	return ""
+}
+
+// instanceIDForm is the form of CVM instance ids: "ins-" and eight lower-case letters or digits
+// (API pages: ins-r8hr2upy, ins-5d8a23rs).
+var instanceIDForm = regexp.MustCompile(`^ins-[0-9a-z]{8}$`)
+
+func validateInstanceID(id string) error {
+	if !instanceIDForm.MatchString(id) {
+		return fmt.Errorf("instance id %q: Tencent Cloud ids are ins- and eight lower-case letters or digits, such as ins-r8hr2upy",
+			text.Line(id, 64))
+	}
+	return nil
 }

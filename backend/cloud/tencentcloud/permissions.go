@@ -75,7 +75,7 @@ func (p *provider) tryResets(ctx context.Context) []cloud.Permission {
 	why := ""
 	switch {
 	case err != nil:
-		why = "it is only tried where the instance " + probeInstance + " surely does not exist, and looking for it failed: " + err.Error()
+		why = "it is only tried where the instance " + probeInstance + " certainly does not exist, and looking for it failed: " + err.Error()
 	case len(found) > 0:
 		why = "it would be tried on the id " + probeInstance + ", but there is such an instance"
 	}

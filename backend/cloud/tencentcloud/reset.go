@@ -21,18 +21,6 @@ const (
 	maxResetIDs = 100
 	maxUsername = 64
 
-	// timestampWindow is how far a request's timestamp may be from the cloud's clock
-	// (AuthFailure.SignatureExpire, page 213/33281: five minutes).
-	timestampWindow = 5 * time.Minute
-	// clockSkew is how far ahead of the cloud our clock may be for the request to be taken at all.
-	// Signed so, a request stays acceptable for that much longer than the window.
-	clockSkew = timestampWindow
-
-	// visibilityGrace and pollInterval are ours, no page states such figures. A reset repeated too
-	// early may cost the server a second shutdown, a late one only time: hence the patience.
-	visibilityGrace = time.Minute
-	pollInterval    = 2 * time.Second
-
 	// longestReset is ours, too: no page states how long a shutdown, a reset and a start may take.
 	longestReset = time.Hour
 

@@ -8,7 +8,6 @@ import (
 
 	cam "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cam/v20190116"
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
-	sts "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/sts/v20180813"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
@@ -200,20 +199,4 @@ func (p *provider) ownUser(ctx context.Context) (string, error) {
 	default:
 		return name, nil
 	}
-}
-
-// identity asks STS who signs.
-func (p *provider) identity(ctx context.Context) (*sts.GetCallerIdentityResponseParams, error) {
-	var who *sts.GetCallerIdentityResponseParams
-	err := p.ask(ctx, getCallerIdentity, func(ctx context.Context, s *session) error {
-		response, err := s.getCallerIdentity(ctx, sts.NewGetCallerIdentityRequest())
-		if err == nil && response.Response == nil {
-			err = cloud.Errorf(cloud.Unknown, "%s: the answer names nobody; check endpoints.sts", getCallerIdentity)
-		}
-		if err == nil {
-			who = response.Response
-		}
-		return err
-	})
-	return who, err
 }

@@ -12,39 +12,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// action is an API action.
-type action struct {
-	service, name string
-	// reads is set where a call changes nothing, so that even an unclear refusal harms nobody.
-	reads bool
-}
-
-// String is the action's name in messages.
-func (a action) String() string { return a.service + " " + a.name }
-
-var (
-	describeInstances       = action{"cvm", "DescribeInstances", true}
-	resetInstancesPassword  = action{"cvm", "ResetInstancesPassword", false}
-	runCommand              = action{"tat", "RunCommand", false}
-	describeInvocationTasks = action{"tat", "DescribeInvocationTasks", true}
-	getCallerIdentity       = action{"sts", "GetCallerIdentity", true}
-	assumeRole              = action{"sts", "AssumeRole", true}
-	listAccessKeys          = action{"cam", "ListAccessKeys", true}
-	createAccessKey         = action{"cam", "CreateAccessKey", false}
-	updateAccessKey         = action{"cam", "UpdateAccessKey", false}
-	deleteAccessKey         = action{"cam", "DeleteAccessKey", false}
-)
-
 // clientErrors is the prefix of codes that the SDK makes itself.
 const clientErrors = "ClientError."
-
-// outcomeOpen ends the message about a call whose outcome the error leaves open.
-func (a action) outcomeOpen() string {
-	if a == resetInstancesPassword || a == runCommand {
-		return "; whether the reset took effect is not known yet"
-	}
-	return "; whether the call took effect is not known"
-}
 
 // translate makes the error of a call that was signed with keys of that origin. secrets are kept
 // out of it even where the cloud repeats them.

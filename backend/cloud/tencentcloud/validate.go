@@ -16,7 +16,7 @@ func validate(cfg cloud.Config) error {
 	if err := cfg.CheckAccessKey("the SecretId and the SecretKey of an API key (CAM console, API keys)"); err != nil {
 		return err
 	}
-	if err := cfg.CheckEndpoints(Descriptor().EndpointKeys); err != nil {
+	if err := cfg.CheckEndpoints(endpointKeys); err != nil {
 		return err
 	}
 	return validateRole(cfg)

@@ -1,0 +1,97 @@
+package tencentcloud
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	tat "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/tat/v20201028"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+)
+
+const (
+	// tasksPage is the greatest Limit of DescribeInvocationTasks (models.go, DescribeInvocationTasksRequestParams).
+	tasksPage = 100
+	// maxTaskPages bounds a listing: maxInvocations commands on maxCommandIDs instances each, and one page
+	// more that is empty.
+	maxTaskPages = maxInvocations*maxCommandIDs/tasksPage + 1
+)
+
+// tasks returns the tasks of commands. Those that the cloud does not show (yet) are missing.
+func (c command) tasks(ctx context.Context, invocations []string) ([]task, error) {
+	var found []task
+	for batch := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(invocations))), maxInvocations) {
+		set, err := c.tasksOf(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, set...)
+	}
+	return found, nil
+}
+
+// tasksOf lists the tasks of at most maxInvocations commands, page by page.
+func (c command) tasksOf(ctx context.Context, invocations []string) ([]task, error) {
+	var found []task
+	for page := range uint64(maxTaskPages) {
+		request := tat.NewDescribeInvocationTasksRequest()
+		request.Filters = []*tat.Filter{{Name: common.StringPtr("invocation-id"), Values: common.StringPtrs(invocations)}}
+		request.HideOutput = common.BoolPtr(false)
+		request.Limit = common.Uint64Ptr(tasksPage)
+		request.Offset = common.Uint64Ptr(page * tasksPage)
+		var answer *tat.DescribeInvocationTasksResponseParams
+		err := c.ask(ctx, describeInvocationTasks, func(ctx context.Context, s *session) error {
+			response, err := s.describeInvocationTasks(ctx, request)
+			if err == nil {
+				answer = response.Response
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range answer.InvocationTaskSet {
+			if t != nil && slices.Contains(invocations, value(t.InvocationId)) {
+				found = append(found, readTask(t))
+			}
+		}
+		if len(answer.InvocationTaskSet) < tasksPage {
+			break
+		}
+	}
+	return found, nil
+}
+
+// Look implements guest.Service. TAT keeps a record of each command.
+func (c command) Look(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]guest.Run, error) {
+	invocations := make([]string, len(refs))
+	for i, ref := range refs {
+		invocations[i] = ref.RequestID
+	}
+	tasks, err := c.tasks(ctx, invocations)
+	if err != nil {
+		return nil, err
+	}
+	runs := make(map[cloud.ResetRef]guest.Run, len(tasks))
+	for _, t := range tasks {
+		runs[cloud.ResetRef{InstanceID: t.instance, RequestID: t.invocation}] = t.run()
+	}
+	return runs, nil
+}
+
+// Ready implements guest.Service. Of an instance it is told whether it exists; TAT itself looks at its state and its
+// agent before it takes a command.
+func (c command) Ready(ctx context.Context, ids []string) (map[string]cloud.ResetRecord, error) {
+	set, err := c.describe(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string]cloud.ResetRecord, len(set))
+	for _, i := range set {
+		s, _ := state(value(i.InstanceState), value(i.RestrictState))
+		records[value(i.InstanceId)] = cloud.ResetRecord{Gone: s == cloud.StateGone}
+	}
+	return records, nil
+}
