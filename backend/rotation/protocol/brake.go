@@ -17,18 +17,6 @@ const (
 	maxBrake = 24 * time.Hour
 )
 
-// Brake counts the attempts of a rotation whose outcome the cloud did not show. It outlives the value that
-// they sent: one that replaces a rejected value goes on with it.
-type Brake struct {
-	Unshown int `json:"unshown"`
-	// Last is when the last of them was given up.
-	Last time.Time `json:"last"`
-	// NotBefore is until when nothing is sent because of them; zero: they are too few.
-	NotBefore time.Time `json:"not_before,omitzero"`
-	// Shown is what the cloud showed instead, for people; it holds no secret.
-	Shown hint.Text `json:"shown"`
-}
-
 // unshown notes that an attempt's outcome will not be shown. shown is the failure for people, with the
 // ordinary pause until the next attempt.
 func (a *Account) unshown(t Attempt, shown Backoff, at time.Time) {
@@ -91,7 +79,3 @@ func (a *Account) whyBraked(now time.Time) hint.Text {
 	}
 	return text
 }
-
-// ClockSkew is how far the clocks of this machine and of the cloud may differ, beyond what the
-// signature's lifetime already contains: a request stamped by a clock that is ahead lives longer.
-const ClockSkew = 5 * time.Minute

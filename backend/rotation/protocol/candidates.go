@@ -36,3 +36,36 @@ func (a *Account) TooManyCandidates() error {
 	return Errorf(Conflict, "account %s has %d passwords that its server may have, since that many resets failed, the most that it may, "+
 		"and is not sent another one of its role; it goes its own way once it does not belong to the role any more", a.ID, a.candidatesHere())
 }
+
+// candidatesHere counts the candidates of the connection's place.
+func (a *Account) candidatesHere() (n int) {
+	for _, c := range a.Candidates {
+		if c.Place.Same(a.Place) {
+			n++
+		}
+	}
+	return n
+}
+
+// dropCandidates drops those of one place, which has confirmed a later value.
+func (a *Account) dropCandidates(p Place) {
+	a.Candidates = slices.DeleteFunc(a.Candidates, func(c Candidate) bool { return c.Place.Same(p) })
+	if len(a.Candidates) == 0 {
+		a.Candidates = nil
+	}
+}
+
+// NoRoomForValue reports whether a value for the connection's place would be one place too many, or one candidate.
+func (a *Account) NoRoomForValue() bool {
+	if places := a.Places(); len(places) >= maxPlaces && !slices.ContainsFunc(places, a.Place.Same) {
+		return true
+	}
+	return a.Misplaced() && a.Pending.Uncertain && len(a.Candidates) >= maxCandidates
+}
+
+// TooManyPlaces is what a crowded account says.
+func (a *Account) TooManyPlaces() error {
+	return Errorf(Conflict, "account %s keeps passwords of %d places to which its connection has led, the most that it may, and is not "+
+		"rotated at another one; forget places that do not exist any more: %s",
+		a.ID, len(a.Places()), a.placeHint())
+}

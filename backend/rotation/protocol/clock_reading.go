@@ -1,5 +1,7 @@
 package protocol
 
+// What the clocks say, and what may be done by it (rule 12).
+
 import "time"
 
 // StartHold is how long nothing expires after a start: the process has no history then by which to
@@ -23,7 +25,7 @@ type ClockReading struct {
 // BelievedStep is a step of the wall clock that has held.
 type BelievedStep struct {
 	By time.Duration
-	// From and to are the believed times, before the step was believed, between which the clocks
+	// From and To are the believed times, before the step was believed, between which the clocks
 	// disagreed: what was stored then was stored by the time before the step.
 	From, To time.Time
 }
@@ -54,3 +56,10 @@ func (r ClockReading) ExpiredAt(at time.Time) time.Time {
 // ExpiryRecheck is how often an account is looked at whose time has come by one of two clocks that
 // disagree.
 const ExpiryRecheck = 30 * time.Second
+
+// Passed reports whether a time has come, by both clocks, outside of the times in which nothing expires.
+func (r ClockReading) Passed(at time.Time) bool { return !r.ExpiredAt(at).After(r.Now) }
+
+// ClockSkew is how far the clocks of this machine and of the cloud may differ, beyond what the
+// signature's lifetime already contains: a request stamped by a clock that is ahead lives longer.
+const ClockSkew = 5 * time.Minute

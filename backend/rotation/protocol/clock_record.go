@@ -2,10 +2,7 @@ package protocol
 
 // What a wrong clock has stored in a record, and its correction.
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // TimesDelayed moves on what was stored while the wall clock had stepped ahead and was not believed yet: it was
 // stored by the time before the step, and would end too early by it.
@@ -66,20 +63,6 @@ func (e TimesDelayed) apply(a *Account) error {
 	return nil
 }
 
-// withinDisclosure ends a lease at the latest with the disclosure of its version.
-func (a *Account) withinDisclosure(l Lease) Lease {
-	until := time.Time{}
-	if v := a.Version(l.Version); v != nil {
-		until = v.Until
-	} else if a.Pending != nil && l.Version == a.LastVersion+1 {
-		until = a.Pending.Until
-	}
-	if !until.IsZero() && l.Expires.After(until) {
-		l.Expires = until
-	}
-	return l
-}
-
 // Ahead reports whether the record holds a time that is to come though it tells of something that has
 // happened: a clock that was ahead has stored it.
 func (a *Account) Ahead(now time.Time) bool {
@@ -103,7 +86,7 @@ func (a *Account) Ahead(now time.Time) bool {
 	return false
 }
 
-// TimesCorrected sets right what a clock that was ahead has stored. by is how far it was ahead, as a negative
+// TimesCorrected sets right what a clock that was ahead has stored. By is how far it was ahead, as a negative
 // step, if that is known; else what has happened counts as happened now. What follows from a time moves
 // with it, so that no lease and no disclosure becomes longer than it was meant to be.
 type TimesCorrected struct {
@@ -163,17 +146,3 @@ func (e TimesCorrected) apply(a *Account) error {
 	}
 	return nil
 }
-
-// end is when the disclosure of a version ends that was disclosed until until. A disclosure that is still
-// to come was stored by a clock that was ahead: it counts from now.
-func end(disclosed, until, now time.Time) time.Time {
-	if until.IsZero() || !disclosed.After(now) {
-		return until
-	}
-	return until.Add(now.Sub(disclosed))
-}
-
-// end is when the version's disclosure ends; zero: it is not disclosed, or in static mode.
-func (v *Version) end(now time.Time) time.Time { return end(v.Disclosed, v.Until, now) }
-
-func IsNoChange(err error) bool { return errors.Is(err, ErrNoChange) || errors.Is(err, ErrStale) }

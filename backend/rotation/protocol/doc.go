@@ -3,6 +3,59 @@
 // [PlanRollout]). All of it is pure: nothing here reads a clock or storage, waits, or calls a cloud, so that every decision can be
 // tested as a table and replayed. Package rotation does what is decided, and stores each next record in one write before it acts.
 //
+// # Where what is
+//
+// The files are layers. Each one needs only files that stand before it in this list, so they can be read in this order.
+//
+// What a record consists of:
+//
+//	id.go, role_set.go, place.go        names: of accounts, sets of roles, places (rule 18)
+//	weekday.go, schedule.go             when scheduled rotations happen
+//	settings.go                         what an account carries of its role and its instance
+//	reason.go                           why an account is due
+//	pending.go                          the value on its way, its attempts, candidates
+//	account.go, encode.go               the record, and its stored form
+//	errors.go, hint.go                  what the package's errors say, and what to type then
+//
+// Questions about a record, and the small changes of it that events share:
+//
+//	deadline.go, clock_reading.go       when leases and disclosures end, and by which clock (rule 12)
+//	lease.go                            which leases live, and whether there is room for another one
+//	version.go                          the next version, and which old ones go
+//	account_place.go, candidates.go     which places are trusted, what was made for which one (rules 8, 18)
+//	backoff.go, brake.go                the pauses between attempts (rule 25)
+//	fence.go                            what a change of method or place has to wait for (rules 10, 18)
+//	group.go                            shared passwords: groups, members, and what a group offers (rule 16)
+//	state.go, forget.go                 the state in a word; when the record may go (rule 15)
+//
+// Events, by subject:
+//
+//	transition.go                       what an event is
+//	due.go                              a rotation is asked for, or its time has come
+//	clock_record.go                     times that a wrong clock has stored
+//	place_change.go                     the connection leads elsewhere (rule 18)
+//	attempt.go                          a value, and attempts to set it (rules 1 to 3, 8, 9)
+//	lease_end.go, withdrawal.go         the ends of leases (rules 12, 13)
+//	move.go                             from one role to another (rule 23)
+//	settled.go                          import, restore, delete (rule 14)
+//	initial_password.go                 the cloud's first-boot password (rule 17)
+//	group_member.go                     joining, leaving and failing members of a group (rule 16)
+//	binding.go                          the account's role and instance (rule 15)
+//	outcome.go                          what is known of attempts (rules 3 to 8, 10)
+//	group_batch.go                      the values of a group (rule 16)
+//
+// What is to be done next:
+//
+//	waiting.go, step.go                 what can be waited for, and what can be done
+//	plan_rotation.go, plan.go           an account's next step
+//	group_plan.go                       a group's rollout
+//
+// Reads, which say what the plan waits for:
+//
+//	readable.go                         whether a version may be handed out (rule 11)
+//	disclosure.go                       handing it out, and renewing its lease (rules 11, 12)
+//	group_read.go                       the same for a shared password
+//
 // # The rules
 //
 //  1. The account records pending, the attempts that are not closed, candidates, due and leases. Every

@@ -1,8 +1,11 @@
 package protocol
 
+// The record as it is stored.
+
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -89,3 +92,20 @@ func appendLease(out []byte, nonce string, l Lease) ([]byte, error) {
 // escaped reports whether a character may not stand in a JSON string as it is; some that may are told
 // so too. Nonces that this package makes have none.
 func escaped(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
+
+// SchemaVersion of Account records. A record of a newer schema is refused, not guessed at.
+const SchemaVersion = 1
+
+// DecodeAccount reads a record, and parses its schedule once.
+func DecodeAccount(raw []byte) (*Account, error) {
+	var a Account
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return nil, fmt.Errorf("the account's record cannot be read: %w", err)
+	}
+	if a.Schema > SchemaVersion {
+		return nil, fmt.Errorf("the account's record has schema %d, newer than %d: run the newer plugin version that wrote it", a.Schema,
+			SchemaVersion)
+	}
+	a.timetable = a.Settings.Timetable()
+	return &a, nil
+}

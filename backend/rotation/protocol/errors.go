@@ -61,3 +61,9 @@ var ErrNoChange = errors.New("no change")
 
 // ErrStale is returned by a transition whose precondition another caller has changed meanwhile.
 var ErrStale = errors.New("the account has changed meanwhile")
+
+// retryInterval is when another try of a read makes sense while a rotation is under way.
+const retryInterval = 10 * time.Second
+
+// IsNoChange reports whether a transition had nothing to do, or nothing any more.
+func IsNoChange(err error) bool { return errors.Is(err, ErrNoChange) || errors.Is(err, ErrStale) }

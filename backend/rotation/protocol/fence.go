@@ -1,8 +1,12 @@
 package protocol
 
-import "time"
-
 // What a change of an account's reset method, or its end, has to wait for or to leave alone (rule 10).
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // MustRotate reports whether the account is on its way to a new value, or somebody knows the present one
 // who must not any more, or not when a lease has ended.
@@ -56,4 +60,42 @@ func (a *Account) Fenced() bool {
 		}
 	}
 	return false
+}
+
+// leavePlace raises a barrier for what was sent to the place that the connection leaves: another place need not
+// order its operations with those of this one (rules 10, 18).
+func (a *Account) leavePlace(at time.Time) {
+	open, fence := a.ClosedByTimeout, a.TimeoutFence
+	note := func(t Attempt) {
+		if !t.IsFence && t.Place.Same(a.Place) {
+			open, fence = true, max(fence, t.FenceWindow)
+		}
+	}
+	for _, t := range a.OldUnresolved {
+		note(t)
+	}
+	if a.Pending != nil {
+		for _, t := range a.Pending.Attempts {
+			note(t)
+		}
+	}
+	if open {
+		a.ClosedByTimeout, a.TimeoutFence = false, 0
+		a.addFence(placeFence, at, fence)
+	}
+}
+
+// returned takes back the barriers of the place that the connection leads to again. While they stood nothing was
+// sent to another one, so it is as if the connection had never left.
+func (a *Account) returned() {
+	a.OldUnresolved = slices.DeleteFunc(a.OldUnresolved, func(t Attempt) bool {
+		back := t.IsFence && strings.HasPrefix(t.ID, placeFence) && t.Place.Same(a.Place) && t.Method == a.Settings.ResetMethod
+		if back {
+			a.ClosedByTimeout, a.TimeoutFence = true, max(a.TimeoutFence, t.FenceWindow)
+		}
+		return back
+	})
+	if len(a.OldUnresolved) == 0 {
+		a.OldUnresolved = nil
+	}
 }

@@ -1,5 +1,7 @@
 package protocol
 
+// When an account is forgotten whose server is gone (rule 15).
+
 import (
 	"slices"
 	"time"
@@ -22,6 +24,3 @@ func (a *Account) ForgottenAt(after time.Duration) time.Time {
 	}
 	return a.Gone.Add(after)
 }
-
-// Passed reports whether a time has come, by both clocks, outside of the times in which nothing expires.
-func (r ClockReading) Passed(at time.Time) bool { return !r.ExpiredAt(at).After(r.Now) }

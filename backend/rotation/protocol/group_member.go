@@ -3,6 +3,7 @@ package protocol
 // What a member of a group keeps of its membership (rule 16).
 
 import (
+	"errors"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
@@ -26,28 +27,11 @@ func (a *Account) joins() {
 	a.Joining, a.LeftOut, a.Refusals = Rejoins, time.Time{}, 0
 }
 
-// may reports whether a batch may be sent to the member: it was made for it, or sent to it already.
-func (a *Account) may(batch string) bool {
-	return a.Joining == "" || a.Joining == batch || a.Pending != nil && a.Pending.Batch == batch
-}
-
 // refuses counts a batch that this very member, and no other of its request, has refused.
 func (a *Account) refuses(shared bool) {
 	if _, member := a.Group(); member && a.Pending.Batch != "" && !shared {
 		a.Refusals++
 	}
-}
-
-// WaitsToJoin reports whether the member waits for a value that is made for it. The one that it has already,
-// because it has left and come back meanwhile, is as good.
-func (a *Account) WaitsToJoin(g *Account) bool {
-	if a.Joining == "" {
-		return false
-	}
-	if o := g.Offers(); o.Batch != "" {
-		return !a.Confirmed(o.Batch) && !a.may(o.Batch)
-	}
-	return true
 }
 
 // MemberInvited says that the batch of that id, which is about to be made, is made for the member. It is written
@@ -62,6 +46,65 @@ func (e MemberInvited) apply(a *Account) error {
 		return ErrNoChange
 	}
 	a.Joining = e.Batch
+	return nil
+}
+
+// MemberJoined gives a member the group's value: as a new pending, or as another attempt of the same one
+// (rules 2, 3, 8, 9).
+type MemberJoined struct {
+	Role            string
+	Password, Batch string
+	Reason          Reason
+	Attempt         Attempt
+	Place           Place // for which the value was made
+}
+
+func (e MemberJoined) apply(a *Account) error {
+	if a.Role != e.Role || !a.Settings.SharedPassword {
+		return ErrStale // it has left meanwhile
+	}
+	if !e.Place.Same(e.Attempt.Place) {
+		return ErrStale // rule 18
+	}
+	if !a.may(e.Batch) {
+		return ErrStale // it joined after that was made
+	}
+	if a.Joining == e.Batch {
+		a.Joining = ""
+	}
+	if p := a.Pending; p != nil && p.Batch == e.Batch && !p.Rejected {
+		return AttemptRepeated{Attempt: e.Attempt}.apply(a)
+	}
+	if a.Due == nil {
+		a.Due = &Due{Since: e.Attempt.Started, Reason: e.Reason}
+	}
+	if err := (RotationStarted{Password: e.Password, Batch: e.Batch, Attempt: e.Attempt}).apply(a); err != nil {
+		return err
+	}
+	a.Pending.Roles = a.Pending.Roles.With(e.Role) // who reads another member knows it
+	return nil
+}
+
+// MemberLeft takes a member out of its group. It keeps the group's password, which clients know or will be
+// given for the others, so it goes its own way and becomes due.
+type MemberLeft struct {
+	Role string
+	At   time.Time
+}
+
+func (e MemberLeft) apply(a *Account) error {
+	if a.Role != e.Role || !a.Settings.SharedPassword {
+		return ErrNoChange
+	}
+	a.parted()
+	a.Settings.SharedPassword = false
+	a.Joining, a.LeftOut, a.Refusals = "", time.Time{}, 0
+	if !a.Settings.CanReset || a.Pending == nil && a.Current() == nil {
+		return nil
+	}
+	if err := (RotationRequested{Reason: DueLeaver, At: e.At}).apply(a); err != nil && !errors.Is(err, ErrNoChange) {
+		return err
+	}
 	return nil
 }
 
@@ -99,112 +142,4 @@ func (a *Account) WhyLeftOut() hint.Text {
 		return hint.Textf("it has refused %d passwords; an operator's rotate-role/ gives it another chance", a.Refusals)
 	}
 	return hint.Textf("it has not confirmed a password within %s%s", LaggardPatience, a.lastError())
-}
-
-// standing is where a member is on its way to a value.
-type standing int
-
-const (
-	hasIt      standing = iota // it has confirmed it, and nothing else is under way
-	hasRefused                 // its cloud or guest has refused it
-	isJoining                  // it must not be given it
-	underWay                   // an attempt's outcome is awaited
-	isObsolete                 // it has another value under way, which is to be given up
-	isBlocked                  // something may still arrive, rules 9 and 10
-	IsReady                    // it may be sent
-)
-
-// Standing is where the member is on its way to a batch.
-func (a *Account) Standing(batch string) standing {
-	p := a.Pending
-	switch {
-	case a.Confirmed(batch):
-		return hasIt
-	case p != nil && p.Batch == batch && p.Rejected:
-		return hasRefused
-	case !a.may(batch):
-		return isJoining
-	case p != nil && p.AnyPolled():
-		return underWay
-	case p != nil && p.Batch != batch && !p.Rejected:
-		return isObsolete
-	case p != nil && p.Batch != batch && len(p.Attempts) > 0, len(a.OldUnresolved) > 0:
-		return isBlocked
-	}
-	return IsReady
-}
-
-// offer is the value that a group's members are to have: its batch, or the current version.
-type offer struct {
-	Role, Password, Batch string
-	Reason                Reason
-	Forced                bool
-	settings              Settings
-	Place                 Place // for which it was made
-}
-
-// Offers returns what a group offers; a batch of "" is none.
-func (g *Account) Offers() offer {
-	o := offer{Role: g.Role, settings: g.Settings, Reason: DueManual, Forced: g.Due != nil && g.Due.Forced}
-	switch cur := g.Current(); {
-	case g.Pending != nil:
-		o.Password, o.Batch, o.Place = g.Pending.Password, g.Pending.Batch, g.Pending.Place
-		if g.Due != nil {
-			o.Reason = g.Due.Reason
-		}
-	case cur != nil:
-		o.Password, o.Batch, o.Place = cur.Password, cur.Batch, cur.Place
-	}
-	return o
-}
-
-// opens is when the group's rotation window lets members be reset.
-func (o offer) opens(now time.Time) time.Time {
-	if o.Forced {
-		return now
-	}
-	return o.settings.Timetable().NextAllowed(now)
-}
-
-// CheckMemberReadable says why a member has no password of the group to hand out now; nil: it has one.
-func (a *Account) CheckMemberReadable(g *Account, now time.Time) error {
-	cur, shared := a.Current(), g.Current()
-	switch {
-	case a.Pending == nil && cur != nil && cur.Batch != "" && (cur.Batch == g.Offers().Batch || shared != nil && cur.Batch == shared.Batch):
-		return nil
-	case !a.LeftOut.IsZero():
-		return &Error{Kind: NotReadable, RetryAfter: max(retryInterval, a.backsOff(now).Sub(now)), Poll: RolloutInterval, Message: hint.Textf(
-			"account %s does not have the password of role %s and is left out since %s: %s", a.ID, g.Role, a.LeftOut.UTC().Format(time.RFC3339),
-			a.WhyLeftOut())}
-	case a.WaitsToJoin(g):
-		return g.waitsForNext(a, now)
-	}
-	if err := a.CheckReadable(now); err != nil {
-		return err
-	}
-	return g.NotAgreedError()
-}
-
-// waitsForNext says that a joiner waits for the group's next value, and for what that waits.
-func (g *Account) waitsForNext(a *Account, now time.Time) error {
-	e := &Error{Kind: NotReadable, RetryAfter: retryInterval, Poll: RolloutInterval, Message: hint.Textf(
-		"account %s has joined role %s and is not given the password that the others have: it waits for the next one", a.ID, g.Role)}
-	switch {
-	case g.Pending != nil:
-		e.Message = e.Message.Add(hint.Plain(", which is made once the others have the one that is under way"))
-	case g.Due != nil && g.waitsForHolder():
-		e.Message = e.Message.Add(hint.Plain(", which is made when the exclusive lease of the present one has ended"))
-		e.RetryAfter = time.Minute
-	case g.Due != nil:
-		w := g.WaitsFor(PlanInput{Now: now})
-		e.Message = e.Message.Add(w.says(g, now))
-		e.RetryAfter = max(retryInterval, w.Until.Sub(now))
-	}
-	return e
-}
-
-// waitsForHolder reports whether a group's rotation is only for a joiner, and waits because somebody has the
-// present password for himself alone.
-func (g *Account) waitsForHolder() bool {
-	return g.IsGroup() && g.Due != nil && g.Due.Reason == DueJoiner && !g.Due.Forced && g.Settings.Checkout == Exclusive && len(g.Leases) > 0
 }

@@ -1,12 +1,12 @@
 package protocol
 
+// Messages end with what to type next, as hints: this package does not know where the mount is.
+
 import (
 	"cmp"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
-
-// Messages end with what to type next, as hints: this package does not know where the mount is.
 
 // unknownRole stands for the role of an account that is bound to none.
 const unknownRole = "ROLE"

@@ -1,9 +1,61 @@
 package protocol
 
+// The initial password, which the cloud keeps (rule 17).
+
 import (
+	"time"
+
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
+
+// WantsInitial reports whether version 1 is to be the cloud's initial password and is not there yet.
+func (a *Account) WantsInitial() bool {
+	return len(a.Versions) == 0 && a.Settings.Source == FromInitial && !a.InitialOverwritten &&
+		a.Pending == nil && a.Due == nil && a.Gone.IsZero() && a.TrustsHere()
+}
+
+// InitialPasswordRead stores the decrypted initial password as version 1 (rule 17).
+type InitialPasswordRead struct {
+	Password string
+	At       time.Time
+	Place    Place // which one was asked
+	// Given are the roles to whose readers it was given by accounts that have left this place's marker, or this
+	// account's (rule 23).
+	Given RoleSet
+	// Overwritten says that these know it not to be the server's any more. Then there is no password.
+	Overwritten bool
+}
+
+func (e InitialPasswordRead) apply(a *Account) error {
+	if !e.Place.Same(a.Place) || !a.TrustsHere() {
+		return ErrStale
+	}
+	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
+		return ErrStale
+	}
+	if e.Overwritten {
+		a.InitialOverwritten = true
+		return nil
+	}
+	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: a.InitialRoles.With(e.Given.Names()...)})
+	a.owesMove(e.At)
+	return nil
+}
+
+// InitialPasswordCleared notes that the cloud's copy is deleted.
+type InitialPasswordCleared struct {
+	At    time.Time
+	Place Place
+}
+
+func (e InitialPasswordCleared) apply(a *Account) error {
+	if !e.Place.Same(a.Place) || !a.TrustsHere() {
+		return ErrStale
+	}
+	a.InitialCleared = e.At
+	return nil
+}
 
 // WhyNoInitialPassword names the causes and the ways out.
 func (a *Account) WhyNoInitialPassword(provider cloud.Provider) hint.Text {

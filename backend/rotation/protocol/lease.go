@@ -1,10 +1,16 @@
 package protocol
 
+// The leases of an account: how many there may be, and what lives (rules 12, 13).
+
 import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
+
+// maxLeases bounds the live nonces of an account, so that its record stays far below the storage's
+// entry limit (rule 12).
+const maxLeases = 1000
 
 // maxLeasesOfOwner bounds the live leases that one entity or token has of an account, so that one reader
 // cannot use up what there is for all.
@@ -43,18 +49,6 @@ func (a *Account) CheckServes(role string) error {
 		a.ID, role, rebindHint(role))
 }
 
-// endsBy is when a lease ends at the latest: what may still be renewed lasts as long as its version.
-func (a *Account) endsBy(l Lease, now time.Time) time.Time {
-	ends := l.Expires
-	if cur := a.Current(); cur != nil && l.Version == cur.Number && now.Before(l.Expires) && a.Pending == nil &&
-		!(a.Due != nil && a.Due.Reason.ForbidsReading()) {
-		ends = Latest(ends, cur.end(now))
-	} else if p := a.Pending; p != nil && l.Version == a.LastVersion+1 {
-		ends = Latest(ends, end(p.Disclosed, p.Until, now))
-	}
-	return ends.Add(Slack)
-}
-
 // NoteKnown notes that a client knows a version, whose lease has ended.
 func (a *Account) NoteKnown(version int) {
 	if v := a.Version(version); v != nil {
@@ -72,4 +66,30 @@ func (a *Account) endOlderLeases() {
 			delete(a.Leases, nonce)
 		}
 	}
+}
+
+// leased reports whether a lease of the version lives.
+func (a *Account) leased(version int) bool {
+	for _, l := range a.Leases {
+		if l.Version == version {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckNotCheckedOut is nil unless a lease of any version lives.
+func (a *Account) CheckNotCheckedOut(now time.Time) error {
+	var latest time.Time
+	held := false
+	for _, l := range a.Leases {
+		held = true
+		latest = Latest(latest, a.endsBy(l, now))
+	}
+	if !held {
+		return nil
+	}
+	return Errorf(Conflict,
+		"account %s is checked out exclusively, until %s at the latest; wait, or revoke that lease: %s; if Vault has no such lease any more, "+
+			"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeHint(), a.rotateHint())
 }

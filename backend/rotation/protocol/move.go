@@ -4,37 +4,11 @@ package protocol
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
-
-// RoleSet is a set of roles, sorted and parted by commas, which no name has.
-type RoleSet string
-
-func (s RoleSet) Names() []string {
-	if s == "" {
-		return nil
-	}
-	return strings.Split(string(s), ",")
-}
-
-func (s RoleSet) has(role string) bool { return slices.Contains(s.Names(), role) }
-
-// With is the set with more roles; "" is none.
-func (s RoleSet) With(roles ...string) RoleSet {
-	names := slices.Concat(s.Names(), roles)
-	names = slices.DeleteFunc(names, func(role string) bool { return role == "" })
-	slices.Sort(names)
-	return RoleSet(strings.Join(slices.Compact(names), ","))
-}
-
-// without are the roles but that one.
-func (s RoleSet) without(role string) []string {
-	return slices.DeleteFunc(s.Names(), func(other string) bool { return other == role })
-}
 
 // Owner is the role that the account belongs to or, without one, last belonged to; "" for none.
 func (a *Account) Owner() string { return cmp.Or(a.Role, a.LastRole) }

@@ -1,5 +1,7 @@
 package protocol
 
+// When scheduled rotations happen.
+
 import (
 	"fmt"
 	"strings"
@@ -78,14 +80,6 @@ func (s Schedule) Timetable() Timetable {
 		t.spec, _ = s.parse()
 	}
 	return t
-}
-
-// Timetable is that of the account's settings. It is parsed when the record is decoded or its settings change.
-func (a *Account) Timetable() Timetable {
-	if a.timetable.Schedule == a.Settings.Schedule {
-		return a.timetable
-	}
-	return a.Settings.Timetable()
 }
 
 // scheduled reports whether the schedule makes accounts due.

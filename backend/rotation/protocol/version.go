@@ -2,10 +2,7 @@ package protocol
 
 // The versions of an account.
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // defaultMaxVersions applies where the settings name none.
 const defaultMaxVersions = 10
@@ -41,46 +38,4 @@ func (a *Account) prune() {
 		}
 	}
 	a.Versions = kept
-}
-
-// InitialPasswordRead stores the decrypted initial password as version 1 (rule 17).
-type InitialPasswordRead struct {
-	Password string
-	At       time.Time
-	Place    Place // which one was asked
-	// Given are the roles to whose readers it was given by accounts that have left this place's marker, or this
-	// account's (rule 23).
-	Given RoleSet
-	// Overwritten says that these know it not to be the server's any more. Then there is no password.
-	Overwritten bool
-}
-
-func (e InitialPasswordRead) apply(a *Account) error {
-	if !e.Place.Same(a.Place) || !a.TrustsHere() {
-		return ErrStale
-	}
-	if len(a.Versions) > 0 || a.Pending != nil || a.Due != nil || a.InitialOverwritten {
-		return ErrStale
-	}
-	if e.Overwritten {
-		a.InitialOverwritten = true
-		return nil
-	}
-	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: a.InitialRoles.With(e.Given.Names()...)})
-	a.owesMove(e.At)
-	return nil
-}
-
-// InitialPasswordCleared notes that the cloud's copy is deleted.
-type InitialPasswordCleared struct {
-	At    time.Time
-	Place Place
-}
-
-func (e InitialPasswordCleared) apply(a *Account) error {
-	if !e.Place.Same(a.Place) || !a.TrustsHere() {
-		return ErrStale
-	}
-	a.InitialCleared = e.At
-	return nil
 }

@@ -1,7 +1,7 @@
 package protocol
 
 // The one answer to "not before, and why" for an account. What an account waits for is in its record
-// (backoff, brake, min_reset_interval, rotation window, open attempts), in the process (holds, turns) or with
+// (backoff, brake, min_reset_interval, rotation window, open attempts), in the process (delays, turns) or with
 // its connection (breaker, brake). planRotation puts them together, for the queue as for people.
 
 import (
@@ -54,68 +54,6 @@ func (w Waiting) Over(now time.Time) Waiting {
 	return Waiting{}
 }
 
-// What was stored at a time that is still to come speaks of a clock that has been set back since: waiting
-// for it could take as long as that step, so it counts as past.
-
-// backsOff is until when the account is held back after failures; a time that has passed, or zero: it is
-// not.
-func (a *Account) backsOff(now time.Time) time.Time {
-	if b := a.Backoff; b != nil && !now.Before(b.LastErrorTime) {
-		return b.NotBefore
-	}
-	return time.Time{}
-}
-
-// nextReset is when min_reset_interval allows the next value to be begun; a time that has passed, or zero:
-// now.
-func (a *Account) nextReset(now time.Time) time.Time {
-	return a.spaced(a.LastReset, now)
-}
-
-// nextAttempt is when min_reset_interval allows the next attempt after one that may have reset the server to
-// no avail.
-func (a *Account) nextAttempt(now time.Time) time.Time {
-	if a.Pending == nil {
-		return time.Time{}
-	}
-	return a.spaced(a.Pending.Spent, now)
-}
-
-func (a *Account) spaced(last, now time.Time) time.Time {
-	if every := a.Settings.MinResetInterval; every > 0 && !last.IsZero() && !now.Before(last) {
-		return last.Add(every)
-	}
-	return time.Time{}
-}
-
-// held is what keeps a due account from its next attempt, whichever that is: the longest of its waits.
-func (a *Account) held(s PlanInput) Waiting {
-	w := Waiting{a.nextAttempt(s.Now), ForInterval}.Over(s.Now).
-		and(Waiting{a.backsOff(s.Now), ForBackoff}.Over(s.Now)).
-		and(Waiting{a.brakedUntil(s.Now), ForBrake}.Over(s.Now)).
-		and(Waiting{s.Turn, ForServer}.Over(s.Now))
-	if _, member := a.Group(); !member && a.Due != nil && !a.Due.Forced { // a member's window is the group's
-		w = w.and(Waiting{a.Timetable().NextAllowed(s.Now), ForWindow}.Over(s.Now))
-	}
-	return w
-}
-
-// WaitsFor is what the account's rotation waits for at the moment; the zero value if none is due.
-func (a *Account) WaitsFor(s PlanInput) Waiting {
-	if a.Due == nil || !a.Gone.IsZero() || !a.Settings.CanReset {
-		return Waiting{}
-	}
-	st, w := a.planRotation(s)
-	w = w.and(s.Held)
-	if st.CallsCloud() {
-		w = w.and(s.Breaker)
-	}
-	if w.Cause == ForNothing {
-		w.Cause = ForItsTurn
-	}
-	return w
-}
-
 // AllowedSince is since when the role's own limits have let a due rotation go on; a time to come: they do not yet.
 // What is late counts from then.
 func (a *Account) AllowedSince(now time.Time) time.Time {
@@ -157,4 +95,23 @@ func (w Waiting) says(a *Account, now time.Time) hint.Text {
 				"rotate-role overrides it", a.Connection, hint.New("read", "status")))
 	}
 	return a.lastError()
+}
+
+// ReplacedAt is when the current version of a scheduled account is to be replaced: at the next scheduled
+// time, or before that as soon as a rotation that is due already may go on. Who reads the password until then
+// must know, or would take it for good until the time after. Unless it is the role that says until when
+// nothing happens, that is a while at least: how long a cloud takes that does not answer is not known, and a
+// consumer that asks at every short try would ask all the time.
+func (a *Account) ReplacedAt(w Waiting, now time.Time) time.Time {
+	if a.Due == nil || a.NextRotation.IsZero() {
+		return a.NextRotation
+	}
+	next := w.Until
+	if w.Cause != ForWindow && w.Cause != ForInterval {
+		next = Latest(next, now.Add(retryInterval))
+	}
+	if next.After(a.NextRotation) {
+		return a.NextRotation
+	}
+	return next
 }

@@ -1,13 +1,13 @@
 package protocol
 
+// Cron's weekday field, in which Sunday is 0 and, at the end of a range too, 7 (crontab(5)). The parser knows
+// 0 to 6 only.
+
 import (
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// Cron's weekday field, in which Sunday is 0 and, at the end of a range too, 7 (crontab(5)). The parser knows
-// 0 to 6 only.
 
 var weekdayNames = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 

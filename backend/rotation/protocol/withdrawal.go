@@ -1,5 +1,7 @@
 package protocol
 
+// Leases whose answer nobody was given (rule 13).
+
 import (
 	"errors"
 	"time"

@@ -1,0 +1,102 @@
+package protocol
+
+// The value that is on its way to a server, the attempts to set it, and the values that it has replaced.
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+)
+
+// Attempt is one cloud call that may set a password and that has not been closed.
+type Attempt struct {
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
+	// Method is the reset method that it used.
+	Method string `json:"method,omitempty"`
+	// RequestID is the cloud's id of the accepted request; empty: not known to be accepted.
+	RequestID string `json:"request_id,omitempty"`
+	// SeenOperation is the operation id that the cloud showed before the call.
+	SeenOperation string `json:"seen_operation,omitempty"`
+	// Overwritten is set when the cloud's record shows another operation instead: this attempt's
+	// outcome will never be shown.
+	Overwritten bool `json:"overwritten,omitempty"`
+	// IsFence marks no call of its own. It stands in OldUnresolved for all that calls of an earlier
+	// reset method may still do when the method is changed: each cloud orders at most the operations
+	// of one method, so that a late one of the old could follow one of the new.
+	IsFence bool `json:"is_fence,omitempty"`
+	// Place is where it was sent.
+	Place Place `json:"place,omitempty"`
+	// Window is its settle window, and Fence that of a barrier for it, as they were when it was recorded: what
+	// the connection says later does not shorten them. 0: the connection tells.
+	Window      time.Duration `json:"window,omitempty"`
+	FenceWindow time.Duration `json:"fence_window,omitempty"`
+	// Serial is set where the cloud orders it with the next one, so that its window does not contain its end.
+	Serial bool `json:"serial,omitempty"`
+}
+
+// Polled reports whether the cloud may still show the attempt's outcome.
+func (t Attempt) Polled() bool { return t.RequestID != "" && !t.Overwritten }
+
+// Pending is the next version before the cloud has confirmed it.
+type Pending struct {
+	Password string    `json:"password"`
+	Created  time.Time `json:"created"`
+	// Attempts are the attempts that are not closed.
+	Attempts []Attempt `json:"attempts,omitempty"`
+	// Tried counts all attempts.
+	Tried int `json:"tried,omitempty"`
+	// Failures counts the attempts that the cloud reported as failed.
+	Failures int `json:"failures,omitempty"`
+	// Uncertain is set when an attempt was closed without the certainty that it changed nothing.
+	Uncertain bool `json:"uncertain,omitempty"`
+	// Brake counts the attempts whose outcome the cloud did not show (rule 25).
+	Brake Brake `json:"brake,omitzero"`
+	// Spent is when the newest attempt began that may have reset the server to no avail; zero: none did, or
+	// an operator has let the next one go.
+	Spent time.Time `json:"spent,omitzero"`
+	// Rejected is set when the value is not sent any more.
+	Rejected bool `json:"rejected,omitempty"`
+	// Batch is the id of the group's batch that the value comes from; empty: none.
+	Batch string `json:"batch,omitempty"`
+	// Place is for which the value was made; it is sent nowhere else (rule 18).
+	Place Place `json:"place,omitempty"`
+	// Disclosed and Until are those of a group's batch that was handed out for an instance which has
+	// it already, before all have it.
+	Disclosed time.Time `json:"disclosed,omitzero"`
+	Until     time.Time `json:"until,omitzero"`
+	// Known is set when a lease of it has ended: a client knows it.
+	Known bool `json:"known,omitempty"`
+	// Roles are the roles to whose readers the value may have been given already: it is a group's.
+	Roles RoleSet `json:"roles,omitempty"`
+}
+
+// AnyPolled reports whether any attempt's outcome may still be shown.
+func (p *Pending) AnyPolled() bool {
+	for _, t := range p.Attempts {
+		if t.Polled() {
+			return true
+		}
+	}
+	return false
+}
+
+// Brake counts the attempts of a rotation whose outcome the cloud did not show. It outlives the value that
+// they sent: one that replaces a rejected value goes on with it.
+type Brake struct {
+	Unshown int `json:"unshown"`
+	// Last is when the last of them was given up.
+	Last time.Time `json:"last"`
+	// NotBefore is until when nothing is sent because of them; zero: they are too few.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Shown is what the cloud showed instead, for people; it holds no secret.
+	Shown hint.Text `json:"shown"`
+}
+
+// Candidate is a replaced pending that the server may have.
+type Candidate struct {
+	Password string    `json:"password"`
+	Created  time.Time `json:"created"`
+	// Place is where the server may have it.
+	Place Place `json:"place,omitempty"`
+}

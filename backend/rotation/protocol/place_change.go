@@ -1,0 +1,93 @@
+package protocol
+
+// What happens when the connection leads to another place, or an operator has one forgotten (rule 18).
+
+import (
+	"slices"
+	"time"
+)
+
+// PlaceChanged notes where the account's connection leads now, and who stands for it: an operator's word that this is
+// the cloud of the existing accounts (trusted), or doubt whether the credentials are still those of the same
+// account.
+type PlaceChanged struct {
+	Place   Place
+	Trusted bool
+	Doubted bool
+	At      time.Time
+}
+
+// Changes reports whether there is anything to note.
+func (e PlaceChanged) Changes(a *Account) bool {
+	return a.Place == "" && e.Place != "" || !e.Place.Same(a.Place) || e.Place.tells(a.Place) || e.Doubted != a.Doubted || e.Trusted &&
+		!a.hasTrusted(e.Place)
+}
+
+func (e PlaceChanged) apply(a *Account) error {
+	if !e.Changes(a) {
+		return ErrNoChange
+	}
+	a.Doubted = e.Doubted
+	switch {
+	case a.Place == "":
+		a.Place = e.Place
+		if len(a.Trusted) == 0 {
+			a.trust(e.Place)
+		}
+	case e.Place.Same(a.Place):
+		if e.Place.tells(a.Place) {
+			a.Place = e.Place
+		}
+	default:
+		a.leavePlace(e.At)
+		a.Place = e.Place
+		a.returned()
+	}
+	if e.Trusted || a.TrustsHere() {
+		a.trust(e.Place)
+	}
+	a.notHere(e.At)
+	return nil
+}
+
+// PlaceForgotten drops what an account remembers of a place, on an operator's word: its candidates, its versions, and
+// that it was trusted.
+type PlaceForgotten struct {
+	Place Place
+	At    time.Time
+}
+
+func (e PlaceForgotten) apply(a *Account) error {
+	switch {
+	case e.Place.Same(a.Place):
+		return Errorf(Conflict, "account %s: the connection leads to that place now; only others can be forgotten", a.ID)
+	case a.Pending != nil && a.Pending.Place.Same(e.Place):
+		return Errorf(Conflict, "account %s has a rotation under way at that place; wait until that has ended, see: %s", a.ID, a.inspectHint())
+	}
+	before := len(a.Candidates) + len(a.Versions) + len(a.Trusted)
+	a.dropCandidates(e.Place)
+	a.Versions = slices.DeleteFunc(a.Versions, func(v Version) bool { return v.Place.Same(e.Place) })
+	a.Trusted = slices.DeleteFunc(a.Trusted, e.Place.Same)
+	if len(a.Candidates)+len(a.Versions)+len(a.Trusted) == before {
+		return ErrNoChange
+	}
+	if cur := a.Current(); cur != nil {
+		cur.Ended = time.Time{}
+	}
+	a.notHere(e.At)
+	return nil
+}
+
+// notHere makes an account due whose current version does not fit the connection's place. A member's group says
+// for it what is due.
+func (a *Account) notHere(at time.Time) {
+	if _, member := a.Group(); member || !a.Settings.CanReset || !a.unfit() {
+		return
+	}
+	switch {
+	case a.Due == nil:
+		a.Due = &Due{Since: at, Reason: DuePlace}
+	case !a.Due.Reason.ForbidsReading():
+		a.Due.Reason = DuePlace
+	}
+}

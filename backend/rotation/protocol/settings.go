@@ -1,0 +1,90 @@
+package protocol
+
+// What an account carries of its role and of its instance.
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// Mode of a role: how its passwords are handed out.
+type Mode string
+
+// Modes.
+const (
+	Leased Mode = "leased" // every answer has a lease, and its end rotates the account
+	Static Mode = "static" // never a lease
+)
+
+// Source of a version.
+type Source string
+
+// Sources.
+const (
+	FromInitial Source = "initial" // the cloud's first-boot password, decrypted
+	FromReset   Source = "reset"   // set through the cloud's reset API
+	FromImport  Source = "import"  // recorded by an operator
+)
+
+// Checkout of a leased role.
+type Checkout string
+
+// Checkouts.
+const (
+	Shared    Checkout = "shared"
+	Exclusive Checkout = "exclusive"
+)
+
+// Settings are what the rotation of an account needs of its role. The account carries them, so that
+// a role may be changed or deleted while leases exist.
+type Settings struct {
+	Mode     Mode     `json:"mode"`
+	Source   Source   `json:"source"`
+	Checkout Checkout `json:"checkout,omitempty"`
+	// TTL and MaxTTL are those of leases; both are positive in leased mode.
+	TTL    time.Duration `json:"ttl,omitempty"`
+	MaxTTL time.Duration `json:"max_ttl,omitempty"`
+	// Key names the private key for the initial password; empty: the instance's own key-pair name.
+	Key              string        `json:"key,omitempty"`
+	PasswordPolicy   string        `json:"password_policy,omitempty"`
+	ForceStop        bool          `json:"force_stop,omitempty"`
+	MinResetInterval time.Duration `json:"min_reset_interval,omitempty"`
+	MaxVersions      int           `json:"max_versions,omitempty"`
+	ClearInitial     bool          `json:"clear_initial,omitempty"`
+	// CanReset is whether passwords may be reset: the provider can, and the role has it do so.
+	CanReset bool `json:"can_reset,omitempty"`
+	// ResetMethod names the way in which passwords are set; see cloud.Descriptor.
+	ResetMethod string `json:"reset_method,omitempty"`
+	// SharedPassword makes the account a member of its role's group (rule 16).
+	SharedPassword bool `json:"shared_password,omitempty"`
+	Schedule
+	// RotateOnRead makes a static account due when it is read, at most once per RotateOnReadCooldown.
+	RotateOnRead         bool          `json:"rotate_on_read,omitempty"`
+	RotateOnReadCooldown time.Duration `json:"rotate_on_read_cooldown,omitempty"`
+}
+
+// Facts are what an answer tells about the instance, as last described by the cloud.
+type Facts struct {
+	Name       string         `json:"name,omitempty"`
+	Platform   cloud.Platform `json:"platform,omitempty"`
+	OSName     string         `json:"os_name,omitempty"`
+	PrivateIP  string         `json:"private_ip,omitempty"`
+	PublicIP   string         `json:"public_ip,omitempty"`
+	KeyName    string         `json:"key_name,omitempty"`
+	LaunchTime time.Time      `json:"launch_time,omitzero"`
+	// Place is where the cloud described it so.
+	Place Place `json:"place,omitempty"`
+}
+
+// FactsOf takes an instance's facts.
+func FactsOf(i cloud.Instance) Facts {
+	return Facts{Name: i.Name, Platform: i.Platform, OSName: i.OSName, PrivateIP: i.PrivateIP,
+		PublicIP: i.PublicIP, KeyName: i.KeyName, LaunchTime: i.LaunchTime}
+}
+
+// Instance is the inverse of FactsOf, for the provider's pure methods.
+func (f Facts) Instance(id string) cloud.Instance {
+	return cloud.Instance{ID: id, Name: f.Name, Platform: f.Platform, OSName: f.OSName, PrivateIP: f.PrivateIP,
+		PublicIP: f.PublicIP, KeyName: f.KeyName, LaunchTime: f.LaunchTime}
+}

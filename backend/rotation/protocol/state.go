@@ -1,0 +1,22 @@
+package protocol
+
+// An account's state for people.
+
+// State is the account's state in one word.
+func (a *Account) State() string {
+	switch {
+	case !a.Gone.IsZero():
+		return "gone"
+	case a.Braked() && !a.Pending.AnyPolled():
+		return "braked"
+	case a.Pending != nil:
+		return "rotating"
+	case a.Due != nil:
+		return "due"
+	case len(a.OldUnresolved) > 0:
+		return "settling"
+	case len(a.Versions) == 0:
+		return "empty"
+	}
+	return "ready"
+}
