@@ -27,7 +27,8 @@ type Version struct {
 	Known bool `json:"known,omitempty"`
 	// Batch is the id of the group's batch that the version comes from; empty: none.
 	Batch string `json:"batch,omitempty"`
-	// Place is for which it is current (rule 18): that which confirmed it, or at which it was recorded.
+	// Place is the one for which it is current (rule 18): it confirmed the version, or was that of the connection
+	// when the version was recorded.
 	Place Place `json:"place,omitempty"`
 	// Roles are the roles to whose readers it was given. A recorded one counts as given to those of the
 	// role that the account had then.
@@ -95,9 +96,9 @@ type Account struct {
 	// TimeoutFence is the longest fence of those attempts.
 	TimeoutFence time.Duration `json:"timeout_fence,omitempty"`
 
-	// Place is where the connection led when that was noted last (rule 18). Trusted are the places whose word
-	// about existing servers is trusted, the oldest first; Doubted is set while it is not known whether the
-	// connection's credentials are those of the same cloud account as before.
+	// Place is where the connection led when that was last noted (rule 18). Trusted are the places that are
+	// trusted in what they say about existing servers, the oldest first. Doubted is set while it is not known
+	// whether the connection's credentials are those of the same cloud account as before.
 	Place   Place   `json:"place,omitempty"`
 	Trusted []Place `json:"trusted,omitempty"`
 	Doubted bool    `json:"doubted,omitempty"`

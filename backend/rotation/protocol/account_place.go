@@ -1,15 +1,16 @@
 package protocol
 
-// What an account knows of places: of which it has passwords, which it trusts, and where its connection leads (rule 18).
+// What an account knows of places: which of them its passwords are for, which it trusts, and where its connection leads
+// (rule 18).
 
 import "slices"
 
-// hasTrusted reports whether what this place says about existing servers has been trusted.
+// hasTrusted reports whether the place itself is among the trusted ones.
 func (a *Account) hasTrusted(p Place) bool {
 	return slices.ContainsFunc(a.Trusted, p.Same)
 }
 
-// trust remembers a place that is trusted. The oldest ones are forgotten first.
+// trust adds a place to the trusted ones. The oldest ones are forgotten first.
 func (a *Account) trust(p Place) {
 	if p == "" || slices.Contains(a.Trusted, p) {
 		return
@@ -19,14 +20,14 @@ func (a *Account) trust(p Place) {
 	a.Trusted = trusted[max(0, len(trusted)-maxPlaces):]
 }
 
-// TrustsHere reports whether what the connection's place says about existing servers is trusted: that one is gone,
-// or which initial password it has. It is the place at which the account was bound, or is proven to be the same
-// account of the cloud, or an operator said so.
+// TrustsHere reports whether the connection's place is trusted in what it says about existing servers: that one is
+// gone, or which initial password it has. So it is if the account was bound there, if it is proven to be the same
+// account of the cloud, or if an operator said so.
 func (a *Account) TrustsHere() bool {
 	return !a.Doubted && a.Trusts(a.Place)
 }
 
-// Trusts is TrustsHere for a place that the connection may have left.
+// Trusts is like TrustsHere, for any place.
 func (a *Account) Trusts(p Place) bool {
 	return len(a.Trusted) == 0 || a.hasTrusted(p) || slices.ContainsFunc(a.Trusted, p.sameAccount)
 }
@@ -37,8 +38,8 @@ func (a *Account) Misplaced() bool {
 	return a.Pending != nil && !a.Pending.Place.Same(a.Place)
 }
 
-// valueIsFor reports whether pending may be sent to a place: to that for which it was made, and only while the
-// connection leads there.
+// valueIsFor reports whether pending may be sent to a place: only to the one for which it was made, and only while
+// the connection leads there.
 func (a *Account) valueIsFor(p Place) bool {
 	return p.Same(a.Place) && !a.Misplaced()
 }
@@ -61,12 +62,13 @@ func (a *Account) hasOwn() bool {
 }
 
 // unfit reports whether the current version must not be handed out at the connection's place: it is another
-// place's, and this one has its own, or is the trusted one of the two.
+// place's, and either this one has passwords of its own, or only this one is trusted.
 func (a *Account) unfit() bool {
 	return a.CurrentElsewhere() && (a.hasOwn() || a.TrustsHere() && !a.Trusts(a.Current().Place))
 }
 
-// FactsFor are the facts that may stand beside a version: another place's addresses would send its password there.
+// FactsFor are the facts that may be shown with a version. With the addresses of another place, people would send its
+// password there.
 func (a *Account) FactsFor(v *Version) Facts {
 	f := a.Facts
 	if v == nil || v.Place.Same(f.Place) || a.hasTrusted(v.Place) && a.hasTrusted(f.Place) {
@@ -75,10 +77,10 @@ func (a *Account) FactsFor(v *Version) Facts {
 	return Facts{Platform: f.Platform, Place: f.Place}
 }
 
-// maxPlaces is how many places an account remembers passwords of, and how many it trusts.
+// maxPlaces is for how many places an account keeps passwords, and how many it trusts.
 const maxPlaces = 8
 
-// Places are those of which the account has a password.
+// Places are those for which the account has a password.
 func (a *Account) Places() []Place {
 	var all []Place
 	add := func(p Place) {
@@ -113,7 +115,7 @@ type PlaceView struct {
 	Candidates int
 }
 
-// PlaceViews are all places of which the account has a password or that it trusts, and the connection's.
+// PlaceViews are all places that the account has a password for or trusts, and the connection's.
 func (a *Account) PlaceViews() []PlaceView {
 	all := a.Places()
 	for _, p := range append(append([]Place(nil), a.Trusted...), a.Place) {

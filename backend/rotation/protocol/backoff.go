@@ -1,6 +1,6 @@
 package protocol
 
-// The pauses between the attempts of an account: after failures, and by its role's least time between resets.
+// The pauses between an account's attempts: after failures, and by its role's min_reset_interval.
 
 import (
 	"time"
@@ -28,11 +28,10 @@ func BackoffDelay(failures int, most time.Duration, random float64) time.Duratio
 	return d - time.Duration(random*float64(d)/5)
 }
 
-// What was stored at a time that is still to come speaks of a clock that has been set back since: waiting
-// for it could take as long as that step, so it counts as past.
+// A pause that was stored at a time which is still to come was stored before the clock was set back. Waiting for
+// it could take as long as that step, so it counts as over.
 
-// backsOff is until when the account is held back after failures; a time that has passed, or zero: it is
-// not.
+// backsOff is when the pause after failures ends; a time that has passed, or zero: there is none.
 func (a *Account) backsOff(now time.Time) time.Time {
 	if b := a.Backoff; b != nil && !now.Before(b.LastErrorTime) {
 		return b.NotBefore
@@ -40,6 +39,7 @@ func (a *Account) backsOff(now time.Time) time.Time {
 	return time.Time{}
 }
 
+// lastError continues a sentence with the last failure, if there is one.
 func (a *Account) lastError() hint.Text {
 	if a.Backoff == nil || a.Backoff.LastError.IsZero() {
 		return hint.Text{}
@@ -53,8 +53,8 @@ func (a *Account) nextReset(now time.Time) time.Time {
 	return a.spaced(a.LastReset, now)
 }
 
-// nextAttempt is when min_reset_interval allows the next attempt after one that may have reset the server to
-// no avail.
+// nextAttempt is when min_reset_interval allows another attempt after one that may have reset the server without
+// success.
 func (a *Account) nextAttempt(now time.Time) time.Time {
 	if a.Pending == nil {
 		return time.Time{}
@@ -62,6 +62,7 @@ func (a *Account) nextAttempt(now time.Time) time.Time {
 	return a.spaced(a.Pending.Spent, now)
 }
 
+// spaced is when min_reset_interval has passed since a time; zero: now.
 func (a *Account) spaced(last, now time.Time) time.Time {
 	if every := a.Settings.MinResetInterval; every > 0 && !last.IsZero() && !now.Before(last) {
 		return last.Add(every)

@@ -49,7 +49,7 @@ func (e RoleBound) apply(a *Account) error {
 		a.fenceMethod(e.At)
 	}
 	if e.Settings.SharedPassword && (a.Role != e.Role || !a.Settings.SharedPassword) {
-		a.joins()
+		a.join()
 	}
 	if a.MoveTo == e.Role {
 		a.MoveTo = ""
@@ -57,7 +57,7 @@ func (e RoleBound) apply(a *Account) error {
 	a.Role, a.LastRole, a.Settings, a.Facts = e.Role, "", e.Settings, e.Facts
 	a.timetable = a.Settings.Timetable()
 	a.Gone = time.Time{}
-	a.owesMove(e.At)
+	a.dueForMove(e.At)
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (e RoleUnbound) apply(a *Account) error {
 	if a.Role != e.Role || a.Role == "" {
 		return ErrNoChange
 	}
-	a.parted()
+	a.leaveRole()
 	a.NextRotation = time.Time{}
 	a.LeftOut = time.Time{}
 	if a.nobodyNeeds() {
@@ -79,8 +79,8 @@ func (e RoleUnbound) apply(a *Account) error {
 	return nil
 }
 
-// nobodyNeeds reports whether a rotation is due that has not begun and that only the role's readers had use
-// for: a first one, whose password nobody could read without the role, or a scheduled one.
+// nobodyNeeds reports whether the rotation that is due has not begun and was only of use to the role's readers: a
+// first one, since nobody could read its password without the role, or a scheduled one.
 func (a *Account) nobodyNeeds() bool {
 	if a.Due == nil || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 {
 		return false

@@ -30,7 +30,7 @@ func (a *Account) unshown(t Attempt, shown Backoff, at time.Time) {
 	a.spend(t)
 }
 
-// spend notes that an attempt may have reset the server to no avail: min_reset_interval counts from it, too.
+// spend notes that an attempt may have reset the server without success: min_reset_interval counts from it, too.
 func (a *Account) spend(t Attempt) {
 	a.Pending.Spent = t.Started
 }
@@ -40,7 +40,7 @@ func (a *Account) Braked() bool {
 	return a.Pending != nil && a.Pending.Brake.Unshown >= MaxUnshown && a.Gone.IsZero() && !a.Misplaced()
 }
 
-// brakedUntil is until when the brake holds the account; a time that has passed, or zero: it does not.
+// brakedUntil is when the brake lets the account go on; a time that has passed, or zero: it does not stop it.
 func (a *Account) brakedUntil(now time.Time) time.Time {
 	if !a.Braked() || now.Add(ClockSkew).Before(a.Pending.Brake.Last) {
 		return time.Time{}
@@ -69,7 +69,7 @@ func (a *Account) release(at time.Time) bool {
 	return changed
 }
 
-// whyBraked is for people.
+// whyBraked tells people what the cloud showed instead, and when the account goes on.
 func (a *Account) whyBraked(now time.Time) hint.Text {
 	b := a.Pending.Brake
 	text := hint.Textf("account %s is braked: the cloud did not show the outcome of %d attempts to set its password; last: %s", a.ID,

@@ -4,8 +4,8 @@ package protocol
 
 import "time"
 
-// StartHold is how long nothing expires after a start: the process has no history then by which to
-// judge the wall clock. It is no longer than the slack of leases.
+// StartHold is how long nothing expires after a start: the process cannot judge the wall clock yet, since it has
+// not watched it. It is no longer than the slack of leases.
 const StartHold = Slack
 
 // aheadTolerance is how far a stored time may be ahead before it counts as wrong: the clocks of two
@@ -41,8 +41,8 @@ func (r ClockReading) Earliest() time.Time {
 // Latest is the time by which a stored time is ahead: both clocks must say that it is to come.
 func (r ClockReading) Latest() time.Time { return Latest(r.Now, r.Wall) }
 
-// ExpiredAt is when a step may be made whose time is at: not while nothing expires, and not before both clocks
-// say that its time has come. Where they disagree it is looked at again and again.
+// ExpiredAt is when a step that is planned for a time may be made: not while nothing expires, and not before both
+// clocks say that its time has come. While they disagree it is looked at again every ExpiryRecheck.
 func (r ClockReading) ExpiredAt(at time.Time) time.Time {
 	if behind := r.Now.Sub(r.Earliest()); behind > 0 && at.Add(behind).After(r.Now) {
 		again := Latest(at, r.Now.Add(ExpiryRecheck))
@@ -53,8 +53,7 @@ func (r ClockReading) ExpiredAt(at time.Time) time.Time {
 	return Latest(at, r.QuietUntil)
 }
 
-// ExpiryRecheck is how often an account is looked at whose time has come by one of two clocks that
-// disagree.
+// ExpiryRecheck is how often an account is looked at while its time has come by only one of the two clocks.
 const ExpiryRecheck = 30 * time.Second
 
 // Passed reports whether a time has come, by both clocks, outside of the times in which nothing expires.

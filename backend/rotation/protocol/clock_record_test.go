@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestWhatMayLapse: both clocks must say that a time has come.
-func TestWhatMayLapse(t *testing.T) {
+// TestWhatMayExpire: both clocks must say that a time has come.
+func TestWhatMayExpire(t *testing.T) {
 	now := func(wall time.Duration) ClockReading { return ClockReading{Now: t0, Wall: t0.Add(wall)} }
 	for _, c := range []struct {
 		name string

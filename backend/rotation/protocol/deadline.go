@@ -9,8 +9,8 @@ import "time"
 // run by default (90 s, max_request_duration of the listener) plus the time to register the lease.
 const Slack = 2 * time.Minute
 
-// end is when the disclosure of a version ends that was disclosed until until. A disclosure that is still
-// to come was stored by a clock that was ahead: it counts from now.
+// end is when a disclosure ends that was to end at until. One that begins in the future was stored by a clock that
+// was ahead: it counts from now.
 func end(disclosed, until, now time.Time) time.Time {
 	if until.IsZero() || !disclosed.After(now) {
 		return until

@@ -127,95 +127,36 @@ func TestRule12Renewals(t *testing.T) {
 	})
 }
 
-func TestRule12Deadlines(t *testing.T) {
-	runTransitions(t, []transitionCase{
-		{"a lease that Vault lost ends after its slack, and the account is due", both(readAgo(time.Minute), holding("n", 1, -Slack)),
-			LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
-				is(t, "leases", len(a.Leases), 0)
-				is(t, "reason", a.Due.Reason, DueDeadline)
-			}},
-		{"not before", both(readAgo(time.Minute), holding("n", 1, -Slack+time.Nanosecond)), LeasesExpired{t0}, ErrNoChange, nil},
-		{"a version ends after max_ttl and slack, whatever leases live", both(readAgo(12*time.Minute), holding("n", 1, time.Minute)),
-			LeasesExpired{t0}, nil, func(t *testing.T, a *Account) {
-				is(t, "leases", len(a.Leases), 1)
-				is(t, "reason", a.Due.Reason, DueDeadline)
-			}},
-		{"not before", readAgo(12*time.Minute - time.Nanosecond), LeasesExpired{t0}, ErrNoChange, nil},
-		{"an account that is due already stays so", both(readAgo(time.Hour), due(DueRevoked)), LeasesExpired{t0}, ErrNoChange, nil},
-		{"a lost lease of an older version ends quietly", both(holding("n", 1, -Slack), second), LeasesExpired{t0}, nil,
-			func(t *testing.T, a *Account) {
-				is(t, "leases", len(a.Leases), 0)
-				is(t, "due", a.Due, nil)
-			}},
-	})
-}
-
-func TestRule13Revocations(t *testing.T) {
-	runTransitions(t, []transitionCase{
-		{"the last lease of the current version makes the account due", both(readAgo(time.Minute), holding("n", 1, time.Minute)),
-			LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-				is(t, "leases", len(a.Leases), 0)
-				is(t, "due", *a.Due, Due{Since: t0, Reason: DueRevoked})
-			}},
-		{"another one of it does not", both(holding("n", 1, time.Minute), holding("m", 1, time.Minute)), LeaseRevoked{"n", t0}, nil,
-			func(t *testing.T, a *Account) {
-				is(t, "leases", len(a.Leases), 1)
-				is(t, "due", a.Due, nil)
-			}},
-		{"one of an older version does not", both(holding("n", 1, time.Minute), second), LeaseRevoked{"n", t0}, nil,
-			func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
-		{"a lease of an older version does not keep the current one", both(holding("old", 1, time.Minute), second, holding("n", 2, time.Minute)),
-			LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-				is(t, "reason", a.Due.Reason, DueRevoked)
-			}},
-		{"an unknown nonce changes nothing", holding("n", 1, time.Minute), LeaseRevoked{"m", t0}, ErrNoChange, nil},
-		{"during a rotation too", both(rotating(sent("a")), holding("n", 1, time.Minute)), LeaseRevoked{"n", t0}, nil,
-			func(t *testing.T, a *Account) {
-				is(t, "leases", len(a.Leases), 0)
-				is(t, "pending", a.Pending.Password, "two")
-			}},
-		{"it turns a reason that allows reading into one that does not", both(due(DueManual), holding("n", 1, time.Minute)),
-			LeaseRevoked{"n", t0}, nil, func(t *testing.T, a *Account) {
-				is(t, "reason", a.Due.Reason, DueRevoked)
-			}},
-	})
-}
-
-func TestRule14Corrections(t *testing.T) {
-	imported := PasswordRecorded{Password: "by hand", Source: FromImport, MakeDue: true, At: t0}
-	runTransitions(t, []transitionCase{
-		{"a new, disclosed version, and due", nil, imported, nil, func(t *testing.T, a *Account) {
-			is(t, "version", *a.Current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Confirmed: true, Disclosed: t0,
-				Until: t0.Add(10 * time.Minute), Roles: "web"})
-			is(t, "due", *a.Due, Due{Since: t0, Reason: DueImport})
-		}},
-		{"not due on the operator's word", nil, PasswordRecorded{Password: "by hand", Source: FromImport, At: t0}, nil,
-			func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
-		{"not while a pending exists", rotating(), imported, Conflict, nil},
-		{"not while old_unresolved is set", func(a *Account) { a.OldUnresolved = []Attempt{sent("a")} }, imported, Conflict, nil},
-		{"not while candidates exist", func(a *Account) { a.Candidates = []Candidate{{Password: "x"}} }, imported, Conflict, nil},
-		{"an instance that was gone is back", func(a *Account) { a.Gone = t0 }, imported, nil,
-			func(t *testing.T, a *Account) { is(t, "gone", a.Gone.IsZero(), true) }},
-	})
-}
-
-func TestNextLapse(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		from func(*Account)
-		want time.Time
-	}{
-		{"nothing is disclosed", nil, time.Time{}},
-		{"the version's deadline", readAgo(0), t0.Add(10*time.Minute + Slack)},
-		{"the earliest lease", both(readAgo(0), holding("n", 1, 3*time.Minute), holding("m", 1, time.Minute)), t0.Add(time.Minute + Slack)},
-		{"no deadline once the account is due", both(readAgo(0), due(DueRevoked)), time.Time{}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			a := leasedAccount()
-			if c.from != nil {
-				c.from(a)
+// TestAnAccountThatLeavesItsRoleIsNotReadThroughIt: also if it leaves between the path's look and the write.
+func TestAnAccountThatLeavesItsRoleIsNotReadThroughIt(t *testing.T) {
+	for name, settings := range map[string]Settings{"leased": leasedSettings(), "static": staticSettings()} {
+		a := leasedAccount()
+		a.Settings = settings
+		readAgo(time.Minute)(a)
+		read := VersionDisclosed{Nonce: "n", At: t0, Grant: &Grant{}}
+		for role, allowed := range map[string]bool{"": true, a.Role: true, "other": false} {
+			read.Role = role
+			_, err := Transition(a, read)
+			if refused := err != nil && !IsNoChange(err); refused == allowed {
+				t.Errorf("%s, through %q: %v", name, role, err)
 			}
-			is(t, "next expiry", a.NextExpiry(), c.want)
-		})
+			is(t, name+" nothing new through "+role, read.NothingNew(a), allowed && name == "static")
+		}
+	}
+}
+
+// TestALeaseOfAnOlderVersionIsNotRenewed: not after the next version is disclosed either, whose end is later.
+func TestALeaseOfAnOlderVersionIsNotRenewed(t *testing.T) {
+	a := leasedAccount()
+	both(readAgo(time.Minute), holding("old", 1, time.Minute), second, func(a *Account) {
+		cur := a.Current()
+		cur.Disclosed, cur.Until = t0, t0.Add(a.Settings.MaxTTL)
+	}, holding("new", 2, time.Minute))(a)
+	for nonce, renewable := range map[string]bool{"old": false, "new": true} {
+		var grant Grant
+		_, err := Transition(a, LeaseRenewed{Lease: LeaseRef{Nonce: nonce}, Issued: t0.Add(-time.Minute), At: t0, Grant: &grant})
+		if (err == nil) != renewable {
+			t.Errorf("%s: %v", nonce, err)
+		}
 	}
 }

@@ -116,11 +116,11 @@
 //     the batch (id and value), which is written there first and copied to each account before it is
 //     sent. The members queue like any account, with the group's record as the source of their value;
 //     where the cloud takes many in one request, the group's worker sends those that have not failed.
-//     A value is sent only to those for whom it was made: who were members, at an instance that
-//     existed, when it was made. Their own records say so before it is written (group_member.go). Who
-//     joins, comes back, or has lost its record waits, and makes the group due for another value, which
-//     does not begin while somebody has the present one exclusively. A leaver keeps a password that
-//     clients know, so it goes its own way and becomes due.
+//     A value is sent only to the members for which it was made: those that were members, at an instance
+//     that existed, when it was made. Their own records say so before it is written (group_member.go). A
+//     member that joins, comes back, or has lost its record waits, and makes the group due for another value,
+//     which does not begin while the present one is checked out exclusively. A member that leaves keeps a
+//     password that clients know, so it goes its own way and becomes due.
 //     One member's reported failures never replace the batch, which would reset all others: only a
 //     refused password does, and each member's first two refusals at most. The group agrees without
 //     a member that has refused three passwords by itself, or that has not confirmed within five

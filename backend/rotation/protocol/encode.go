@@ -89,8 +89,8 @@ func appendLease(out []byte, nonce string, l Lease) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// escaped reports whether a character may not stand in a JSON string as it is; some that may are told
-// so too. Nonces that this package makes have none.
+// escaped reports whether a character must be escaped in a JSON string; for some that need not be it says so
+// as well. Nonces that this package makes have none.
 func escaped(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
 // SchemaVersion of Account records. A record of a newer schema is refused, not guessed at.

@@ -1,6 +1,6 @@
 package protocol
 
-// What a change of an account's reset method, or its end, has to wait for or to leave alone (rule 10).
+// Barriers: what a change of an account's reset method or place has to wait for (rules 10, 18).
 
 import (
 	"slices"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// MustRotate reports whether the account is on its way to a new value, or somebody knows the present one
-// who must not any more, or not when a lease has ended.
+// MustRotate reports whether the account is on its way to a new value, or its present one is known to clients who
+// must not know it any more, or must not once their lease has ended.
 func (a *Account) MustRotate() bool {
 	if a.Pending != nil {
 		return true
@@ -85,9 +85,9 @@ func (a *Account) leavePlace(at time.Time) {
 	}
 }
 
-// returned takes back the barriers of the place that the connection leads to again. While they stood nothing was
+// returnToPlace takes back the barriers of the place that the connection leads to again. While they stood nothing was
 // sent to another one, so it is as if the connection had never left.
-func (a *Account) returned() {
+func (a *Account) returnToPlace() {
 	a.OldUnresolved = slices.DeleteFunc(a.OldUnresolved, func(t Attempt) bool {
 		back := t.IsFence && strings.HasPrefix(t.ID, placeFence) && t.Place.Same(a.Place) && t.Method == a.Settings.ResetMethod
 		if back {

@@ -44,18 +44,18 @@ func (g *Account) NumberOf(batch string) int {
 	return g.LastVersion + 1
 }
 
-// offer is the value that a group's members are to have: its batch, or the current version.
-type offer struct {
+// Offer is the value that a group's members are to have: its batch, or the current version.
+type Offer struct {
 	Role, Password, Batch string
 	Reason                Reason
 	Forced                bool
 	settings              Settings
-	Place                 Place // for which it was made
+	Place                 Place // the one for which it was made
 }
 
 // Offers returns what a group offers; a batch of "" is none.
-func (g *Account) Offers() offer {
-	o := offer{Role: g.Role, settings: g.Settings, Reason: DueManual, Forced: g.Due != nil && g.Due.Forced}
+func (g *Account) Offers() Offer {
+	o := Offer{Role: g.Role, settings: g.Settings, Reason: DueManual, Forced: g.Due != nil && g.Due.Forced}
 	switch cur := g.Current(); {
 	case g.Pending != nil:
 		o.Password, o.Batch, o.Place = g.Pending.Password, g.Pending.Batch, g.Pending.Place
@@ -69,23 +69,23 @@ func (g *Account) Offers() offer {
 }
 
 // opens is when the group's rotation window lets members be reset.
-func (o offer) opens(now time.Time) time.Time {
+func (o Offer) opens(now time.Time) time.Time {
 	if o.Forced {
 		return now
 	}
 	return o.settings.Timetable().NextAllowed(now)
 }
 
-// may reports whether a batch may be sent to the member: it was made for it, or sent to it already.
-func (a *Account) may(batch string) bool {
+// mayBeSent reports whether a batch may be sent to the member: it was made for it, or sent to it already.
+func (a *Account) mayBeSent(batch string) bool {
 	return a.Joining == "" || a.Joining == batch || a.Pending != nil && a.Pending.Batch == batch
 }
 
-// standing is where a member is on its way to a value.
-type standing int
+// Standing is how far a member is on its way to a value.
+type Standing int
 
 const (
-	hasIt      standing = iota // it has confirmed it, and nothing else is under way
+	hasIt      Standing = iota // it has confirmed it, and nothing else is under way
 	hasRefused                 // its cloud or guest has refused it
 	isJoining                  // it must not be given it
 	underWay                   // an attempt's outcome is awaited
@@ -94,15 +94,15 @@ const (
 	IsReady                    // it may be sent
 )
 
-// Standing is where the member is on its way to a batch.
-func (a *Account) Standing(batch string) standing {
+// Standing is how far the member is on its way to a batch.
+func (a *Account) Standing(batch string) Standing {
 	p := a.Pending
 	switch {
 	case a.Confirmed(batch):
 		return hasIt
 	case p != nil && p.Batch == batch && p.Rejected:
 		return hasRefused
-	case !a.may(batch):
+	case !a.mayBeSent(batch):
 		return isJoining
 	case p != nil && p.AnyPolled():
 		return underWay
@@ -114,20 +114,20 @@ func (a *Account) Standing(batch string) standing {
 	return IsReady
 }
 
-// WaitsToJoin reports whether the member waits for a value that is made for it. The one that it has already,
-// because it has left and come back meanwhile, is as good.
+// WaitsToJoin reports whether the member waits for a value that is made for it. If it has left and come back
+// meanwhile, the value that it has already will do.
 func (a *Account) WaitsToJoin(g *Account) bool {
 	if a.Joining == "" {
 		return false
 	}
 	if o := g.Offers(); o.Batch != "" {
-		return !a.Confirmed(o.Batch) && !a.may(o.Batch)
+		return !a.Confirmed(o.Batch) && !a.mayBeSent(o.Batch)
 	}
 	return true
 }
 
-// waitsForHolder reports whether a group's rotation is only for a joiner, and waits because somebody has the
-// present password for himself alone.
+// waitsForHolder reports whether a group's rotation is only for a joiner, and waits because the present password
+// is checked out exclusively.
 func (g *Account) waitsForHolder() bool {
 	return g.IsGroup() && g.Due != nil && g.Due.Reason == DueJoiner && !g.Due.Forced && g.Settings.Checkout == Exclusive && len(g.Leases) > 0
 }

@@ -34,7 +34,7 @@ type BatchStarted struct {
 	Password string
 	Replace  bool
 	At       time.Time
-	Place    Place // for which it is made
+	Place    Place // the one for which it is made
 }
 
 func (e BatchStarted) apply(a *Account) error {

@@ -14,28 +14,28 @@ import (
 // made for it, and empty once it has been given that.
 const Rejoins = "*"
 
-// MaxRefusals is how many passwords a member may refuse by itself before the group goes on without it. Two
-// of them replace the batch, which resets all others again; the third does not.
+// MaxRefusals is how many passwords a member may refuse by itself before the group goes on without it. The first
+// two refusals replace the batch, which resets all others again; the third does not.
 const MaxRefusals = 3
 
-// LaggardPatience is how long the others wait for a member which does not confirm. It is longer than what a
-// healthy server takes, and short against the life of a lease. The member's own tries go on.
+// LaggardPatience is how long the others wait for a member that does not confirm. It is longer than a healthy
+// server takes, and short compared with a lease. The member's own attempts go on.
 const LaggardPatience = 5 * time.Minute
 
-// joins begins a membership.
-func (a *Account) joins() {
+// join begins a membership.
+func (a *Account) join() {
 	a.Joining, a.LeftOut, a.Refusals = Rejoins, time.Time{}, 0
 }
 
-// refuses counts a batch that this very member, and no other of its request, has refused.
-func (a *Account) refuses(shared bool) {
+// noteRefusal counts a batch that this very member, and no other of its request, has refused.
+func (a *Account) noteRefusal(shared bool) {
 	if _, member := a.Group(); member && a.Pending.Batch != "" && !shared {
 		a.Refusals++
 	}
 }
 
 // MemberInvited says that the batch of that id, which is about to be made, is made for the member. It is written
-// before the batch: one without it is never sent to who joined too late for it.
+// before the batch, so that a member which joined too late for a batch is never sent it.
 type MemberInvited struct{ Role, Batch string }
 
 func (e MemberInvited) apply(a *Account) error {
@@ -56,7 +56,7 @@ type MemberJoined struct {
 	Password, Batch string
 	Reason          Reason
 	Attempt         Attempt
-	Place           Place // for which the value was made
+	Place           Place // the one for which the value was made
 }
 
 func (e MemberJoined) apply(a *Account) error {
@@ -66,7 +66,7 @@ func (e MemberJoined) apply(a *Account) error {
 	if !e.Place.Same(e.Attempt.Place) {
 		return ErrStale // rule 18
 	}
-	if !a.may(e.Batch) {
+	if !a.mayBeSent(e.Batch) {
 		return ErrStale // it joined after that was made
 	}
 	if a.Joining == e.Batch {
@@ -81,7 +81,7 @@ func (e MemberJoined) apply(a *Account) error {
 	if err := (RotationStarted{Password: e.Password, Batch: e.Batch, Attempt: e.Attempt}).apply(a); err != nil {
 		return err
 	}
-	a.Pending.Roles = a.Pending.Roles.With(e.Role) // who reads another member knows it
+	a.Pending.Roles = a.Pending.Roles.With(e.Role) // readers of other members know it
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (e MemberLeft) apply(a *Account) error {
 	if a.Role != e.Role || !a.Settings.SharedPassword {
 		return ErrNoChange
 	}
-	a.parted()
+	a.leaveRole()
 	a.Settings.SharedPassword = false
 	a.Joining, a.LeftOut, a.Refusals = "", time.Time{}, 0
 	if !a.Settings.CanReset || a.Pending == nil && a.Current() == nil {
@@ -109,7 +109,7 @@ func (e MemberLeft) apply(a *Account) error {
 }
 
 // MemberForgiven is an operator's word that the role be rotated: each member is tried again at once, and may refuse
-// passwords again. One that was left out is not waited for until it confirms, all the same.
+// passwords again. A member that was left out is still not waited for until it confirms.
 type MemberForgiven struct{ At time.Time }
 
 func (e MemberForgiven) apply(a *Account) error {
@@ -124,8 +124,8 @@ func (e MemberForgiven) apply(a *Account) error {
 	return nil
 }
 
-// MemberLeftOut says that the others do not wait for the member any more. It stays a member: it is tried on, with
-// whatever the group's value is then, until it has that.
+// MemberLeftOut says that the others do not wait for the member any more. It stays a member: attempts go on, with
+// the group's newest value, until it has that.
 type MemberLeftOut struct{ At time.Time }
 
 func (e MemberLeftOut) apply(a *Account) error {

@@ -18,7 +18,7 @@ type GroupMember struct {
 
 // Rollout is what a group's worker is to do now.
 type Rollout struct {
-	// Supersede are members whose value under way is not the group's any more.
+	// Supersede are members with a value under way that is not the group's any more.
 	Supersede []*Account
 	// LeaveOut are members for which the others wait no longer.
 	LeaveOut []*Account
@@ -106,11 +106,11 @@ func PlanRollout(g *Account, members []GroupMember, now time.Time) Rollout {
 		}
 	}
 	if have == 0 {
-		// Nobody has it: it is the value, the connection or the cloud. There is nobody to be readable without them.
+		// No member has it: the value, the connection or the cloud is to blame. None could be read without the others.
 		r.Awaited += len(r.LeaveOut)
 		r.LeaveOut = nil
 		if hopeful == 0 {
-			// So it is if all for whom the batch was made have left since.
+			// The same if all members for which the batch was made have left since.
 			replaced = replaced || (refused || joining > 0) && !again.After(now)
 			look(again)
 		}
@@ -130,7 +130,7 @@ func PlanRollout(g *Account, members []GroupMember, now time.Time) Rollout {
 
 // waitedForUntil is when the others stop waiting for a member that has not confirmed; zero: not while it
 // waits for nothing but its turn in the queue, or for the rotation window.
-func (m GroupMember) waitedForUntil(g *Account, st standing, now time.Time, shut bool) time.Time {
+func (m GroupMember) waitedForUntil(g *Account, st Standing, now time.Time, shut bool) time.Time {
 	var since time.Time
 	switch p := m.Pending; {
 	case p != nil && p.Batch == g.Offers().Batch:

@@ -39,7 +39,7 @@ func (e InitialPasswordRead) apply(a *Account) error {
 		return nil
 	}
 	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: a.InitialRoles.With(e.Given.Names()...)})
-	a.owesMove(e.At)
+	a.dueForMove(e.At)
 	return nil
 }
 

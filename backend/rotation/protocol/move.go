@@ -13,7 +13,7 @@ import (
 // Owner is the role that the account belongs to or, without one, last belonged to; "" for none.
 func (a *Account) Owner() string { return cmp.Or(a.Role, a.LastRole) }
 
-// otherReaders are the roles but the account's own to whose readers the current version was given.
+// otherReaders are the other roles whose readers were given the current version.
 func (a *Account) otherReaders() []string {
 	cur := a.Current()
 	if cur == nil || a.Role == "" {
@@ -22,9 +22,9 @@ func (a *Account) otherReaders() []string {
 	return cur.Roles.without(a.Role)
 }
 
-// owesMove makes the account due whose current version readers of another role know, where a password can
-// be set. Where a rotation is under way, its end looks again.
-func (a *Account) owesMove(at time.Time) {
+// dueForMove makes the account due if readers of another role know its current version and a password can be set.
+// While a rotation is under way nothing is done: its end looks again.
+func (a *Account) dueForMove(at time.Time) {
 	if a.Pending == nil && a.Settings.CanReset && len(a.otherReaders()) > 0 {
 		_ = RotationRequested{Reason: DueMoved, At: at}.apply(a) // due already for a reason that forbids reading
 	}
@@ -45,8 +45,8 @@ func (a *Account) checkMoved() error {
 		a.ID, strings.Join(others, " and "), a.Role, a.ImportHint())
 }
 
-// mayBind is nil if a role may have the account: if that is its own or last one or, on the word of
-// somebody who may write the account, another one.
+// mayBind is nil if a role may have the account: its own or last role may, and another one if somebody who may
+// write the account has said so.
 func (a *Account) mayBind(role string) error {
 	switch {
 	case a.Role == role, a.MoveTo == role:
@@ -67,8 +67,8 @@ func (a *Account) mayBind(role string) error {
 	return nil
 }
 
-// parted takes the role away and remembers it, unless nobody can know anything of the account.
-func (a *Account) parted() {
+// leaveRole takes the role away. It is remembered, unless nobody can know a password of the account.
+func (a *Account) leaveRole() {
 	a.LastRole = ""
 	if len(a.Versions)+len(a.Candidates)+len(a.OldUnresolved) > 0 || a.Pending != nil || a.InitialRoles != "" {
 		a.LastRole = a.Role

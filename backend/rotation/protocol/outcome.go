@@ -57,7 +57,7 @@ func (e AttemptRefused) apply(a *Account) error {
 	}
 	if e.PasswordRefused {
 		a.Pending.Rejected = true
-		a.refuses(e.Shared)
+		a.noteRefusal(e.Shared)
 	}
 	b := e.Backoff
 	a.Backoff = &b
@@ -77,7 +77,7 @@ func (e AttemptNotSent) apply(a *Account) error {
 }
 
 // maxQuick is after how many attempts with an unknown outcome the next ones keep to min_reset_interval: one
-// lost answer is no reason to wait for so long.
+// lost answer is no reason to wait that long.
 const maxQuick = 3
 
 // OutcomeUnknown is an attempt whose outcome nobody can tell: it stays open (rule 4).
@@ -162,7 +162,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 			if t.ID == id {
 				a.OldUnresolved = append(a.OldUnresolved[:i:i], a.OldUnresolved[i+1:]...)
 				if !t.IsFence {
-					a.loosen(t)
+					a.noteTimeout(t)
 				}
 				changed = true
 				break
@@ -172,7 +172,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 			if t.Polled() && t.Place.Same(a.Place) {
 				a.unshown(*t, e.Lost, e.At)
 			}
-			a.loosen(*t)
+			a.noteTimeout(*t)
 			a.closeAttempt(id)
 			a.Pending.Uncertain = true
 			changed = true
@@ -187,9 +187,9 @@ func (e AttemptsSettled) apply(a *Account) error {
 	return nil
 }
 
-// loosen notes that the settle window alone has closed an attempt. What was sent to a place that the connection
+// noteTimeout notes that the settle window alone has closed an attempt. What was sent to a place that the connection
 // has left is behind that place's barrier already.
-func (a *Account) loosen(t Attempt) {
+func (a *Account) noteTimeout(t Attempt) {
 	if t.Place.Same(a.Place) {
 		a.ClosedByTimeout, a.TimeoutFence = true, max(a.TimeoutFence, t.FenceWindow)
 	}
@@ -231,9 +231,9 @@ func (a *Account) promote(attempt string, at time.Time) {
 	// What a place says that is not trusted overwrites no initial password.
 	a.InitialOverwritten = a.InitialOverwritten || a.Trusts(p.Place)
 	if p.Batch != "" && !a.Settings.SharedPassword {
-		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group whose password it was given last
+		a.Due = &Due{Since: at, Reason: DueLeaver} // it has left the group, but has the group's password
 	}
-	a.notHere(at)  // the connection may lead elsewhere meanwhile
-	a.owesMove(at) // it may have come from another role meanwhile
+	a.dueForPlace(at) // the connection may lead elsewhere meanwhile
+	a.dueForMove(at)  // it may have come from another role meanwhile
 	a.prune()
 }

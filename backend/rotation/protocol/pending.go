@@ -21,14 +21,14 @@ type Attempt struct {
 	// Overwritten is set when the cloud's record shows another operation instead: this attempt's
 	// outcome will never be shown.
 	Overwritten bool `json:"overwritten,omitempty"`
-	// IsFence marks no call of its own. It stands in OldUnresolved for all that calls of an earlier
-	// reset method may still do when the method is changed: each cloud orders at most the operations
-	// of one method, so that a late one of the old could follow one of the new.
+	// IsFence is set for a barrier, which is no call of its own. It stands in OldUnresolved for all that calls
+	// of an earlier reset method may still do after the method was changed: a cloud orders at most the
+	// operations of one method, so a late one of the old method could follow one of the new.
 	IsFence bool `json:"is_fence,omitempty"`
 	// Place is where it was sent.
 	Place Place `json:"place,omitempty"`
-	// Window is its settle window, and Fence that of a barrier for it, as they were when it was recorded: what
-	// the connection says later does not shorten them. 0: the connection tells.
+	// Window is its settle window, and FenceWindow that of a barrier for it, both as they were when the attempt
+	// was recorded: later changes of the connection do not shorten them. 0: the connection tells.
 	Window      time.Duration `json:"window,omitempty"`
 	FenceWindow time.Duration `json:"fence_window,omitempty"`
 	// Serial is set where the cloud orders it with the next one, so that its window does not contain its end.
@@ -52,17 +52,17 @@ type Pending struct {
 	Uncertain bool `json:"uncertain,omitempty"`
 	// Brake counts the attempts whose outcome the cloud did not show (rule 25).
 	Brake Brake `json:"brake,omitzero"`
-	// Spent is when the newest attempt began that may have reset the server to no avail; zero: none did, or
-	// an operator has let the next one go.
+	// Spent is the start of the newest attempt that may have reset the server without success; zero: none did,
+	// or an operator has let the next one go.
 	Spent time.Time `json:"spent,omitzero"`
 	// Rejected is set when the value is not sent any more.
 	Rejected bool `json:"rejected,omitempty"`
 	// Batch is the id of the group's batch that the value comes from; empty: none.
 	Batch string `json:"batch,omitempty"`
-	// Place is for which the value was made; it is sent nowhere else (rule 18).
+	// Place is the one for which the value was made; it is sent nowhere else (rule 18).
 	Place Place `json:"place,omitempty"`
-	// Disclosed and Until are those of a group's batch that was handed out for an instance which has
-	// it already, before all have it.
+	// Disclosed and Until are set for a group's batch that was handed out for an instance which has it
+	// already, before all instances have it.
 	Disclosed time.Time `json:"disclosed,omitzero"`
 	Until     time.Time `json:"until,omitzero"`
 	// Known is set when a lease of it has ended: a client knows it.

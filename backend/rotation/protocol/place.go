@@ -46,13 +46,14 @@ func PlaceOf(names []string, account string, proven bool) Place {
 	return Place(place)
 }
 
-// isAccountID reports whether a cloud's word for an account may be kept: it is foreign text.
+// isAccountID reports whether the id that a cloud gave for an account may be kept: it is text from outside.
 func isAccountID(s string) bool {
 	return s != "" && len(s) <= maxAccountID && !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_' || r == '.' || r == ':')
 	})
 }
 
+// split takes a fingerprint apart.
 func (p Place) split() (names, account string, proven bool) {
 	s := string(p)
 	if i := strings.IndexAny(s, toldMark+provenMark); i >= 0 {
@@ -67,12 +68,12 @@ func (p Place) Account() (id string, proven bool) {
 	return id, proven && id != ""
 }
 
-// MayTell reports whether who asks from this place may be told about an account of another: one account of the cloud
-// has no secrets of this kind from itself.
+// MayTell reports whether those who ask from this place may be told about an account of another place: they may if
+// both are the same account of the cloud.
 func (p Place) MayTell(o Place) bool { return p == o || p.sameAccount(o) }
 
-// Realm is within which an account is unique over provider, instance id and user name: "" for the cloud's own hosts,
-// where nobody sees another's server; else the hosts that a connection names, which may claim to have any.
+// Realm is where an account is unique by provider, instance id and user name: "" for the cloud's own hosts, which
+// show nobody another customer's server; else the hosts that a connection names, which may claim to have any server.
 func (p Place) Realm() string {
 	names, _, own := p.split()
 	if own {
@@ -98,7 +99,7 @@ func (p Place) sameAccount(o Place) bool {
 	return proven && too && id == other
 }
 
-// tells reports whether the fingerprint tells more of the same place than another does.
+// tells reports whether the fingerprint says more about the same place than another does.
 func (p Place) tells(o Place) bool {
 	id, proven := p.Account()
 	other, too := o.Account()

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// PlaceChanged notes where the account's connection leads now, and who stands for it: an operator's word that this is
-// the cloud of the existing accounts (trusted), or doubt whether the credentials are still those of the same
-// account.
+// PlaceChanged notes where the account's connection leads now, and whether that can be trusted: Trusted is an
+// operator's word that this is the cloud of the existing accounts, Doubted says that the credentials may be those of
+// another account of the cloud.
 type PlaceChanged struct {
 	Place   Place
 	Trusted bool
@@ -41,12 +41,12 @@ func (e PlaceChanged) apply(a *Account) error {
 	default:
 		a.leavePlace(e.At)
 		a.Place = e.Place
-		a.returned()
+		a.returnToPlace()
 	}
 	if e.Trusted || a.TrustsHere() {
 		a.trust(e.Place)
 	}
-	a.notHere(e.At)
+	a.dueForPlace(e.At)
 	return nil
 }
 
@@ -74,13 +74,13 @@ func (e PlaceForgotten) apply(a *Account) error {
 	if cur := a.Current(); cur != nil {
 		cur.Ended = time.Time{}
 	}
-	a.notHere(e.At)
+	a.dueForPlace(e.At)
 	return nil
 }
 
-// notHere makes an account due whose current version does not fit the connection's place. A member's group says
-// for it what is due.
-func (a *Account) notHere(at time.Time) {
+// dueForPlace makes the account due if its current version does not fit the connection's place. A member of a group
+// is never due for that itself: its group is.
+func (a *Account) dueForPlace(at time.Time) {
 	if _, member := a.Group(); member || !a.Settings.CanReset || !a.unfit() {
 		return
 	}

@@ -19,7 +19,7 @@ func (a *Account) planRotation(s PlanInput) (Step, Waiting) {
 		return StepNone, Waiting{}
 	case a.IsGroup() && p != nil:
 		return StepNone, Waiting{s.Look, ForMembers}
-	case a.waitsForHolder(): // whoever has it for himself keeps it until the lease ends
+	case a.waitsForHolder(): // an exclusive check-out lasts until its lease ends
 		return StepNone, Waiting{Cause: ForLease}
 	case a.asksFor(p):
 		return StepPoll, Waiting{s.NextPoll, ForOutcome}

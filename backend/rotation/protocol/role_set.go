@@ -1,6 +1,6 @@
 package protocol
 
-// The roles to whose readers a version was given (rule 23).
+// Sets of roles: those whose readers were given a version (rule 23).
 
 import (
 	"slices"
@@ -28,7 +28,7 @@ func (s RoleSet) With(roles ...string) RoleSet {
 	return RoleSet(strings.Join(slices.Compact(names), ","))
 }
 
-// without are the roles but that one.
+// without are all roles except one.
 func (s RoleSet) without(role string) []string {
 	return slices.DeleteFunc(s.Names(), func(other string) bool { return other == role })
 }

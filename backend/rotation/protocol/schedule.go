@@ -196,7 +196,7 @@ func (s Timetable) IntervalRange(t time.Time) (least, greatest time.Duration) {
 	return least, greatest
 }
 
-// opened returns since when resets may be sent, or when the next window opens; zero: there is no window.
+// opened returns when the present window opened, or when the next one will; zero: there is no window.
 func (s Timetable) opened(now time.Time) time.Time {
 	if s.Window <= 0 || s.Cron == "" {
 		return time.Time{}

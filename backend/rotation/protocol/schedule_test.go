@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestScheduleAfter(t *testing.T) {
+func TestNextScheduledTime(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		s    Schedule
@@ -41,7 +41,7 @@ func TestScheduleAfter(t *testing.T) {
 	}
 }
 
-func TestScheduleEvery(t *testing.T) {
+func TestInterval(t *testing.T) {
 	for _, c := range []struct {
 		s    Schedule
 		t    string
@@ -62,7 +62,7 @@ func TestScheduleEvery(t *testing.T) {
 	}
 }
 
-func TestScheduleOpens(t *testing.T) {
+func TestNextAllowed(t *testing.T) {
 	s := Schedule{Cron: "0 3 * * *", Window: 2 * time.Hour}
 	for _, c := range []struct{ now, want string }{
 		{"2026-01-01T02:59:59Z", "2026-01-01T03:00:00Z"},
@@ -100,23 +100,7 @@ func TestParseSchedule(t *testing.T) {
 	}
 }
 
-// TestMissedWindow: a scheduled time whose window passed while nobody was there counts as missed, and
-// the next one makes the account due.
-func TestMissedWindow(t *testing.T) {
-	a := &Account{Settings: Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}},
-		NextRotation: at(t, "2026-01-01T03:00:00Z")}
-	a, err := Transition(a, RotationScheduled{At: at(t, "2026-01-01T09:00:00Z")})
-	if err != nil || a.Due != nil || !a.MissedRotation.Equal(at(t, "2026-01-01T03:00:00Z")) ||
-		!a.NextRotation.Equal(at(t, "2026-01-02T03:00:00Z")) {
-		t.Fatalf("%v: due %v, missed %s, next %s", err, a.Due, a.MissedRotation, a.NextRotation)
-	}
-	a, err = Transition(a, RotationScheduled{At: at(t, "2026-01-02T03:30:00Z")})
-	if err != nil || a.Due == nil || a.Due.Reason != DueSchedule || !a.NextRotation.Equal(at(t, "2026-01-03T03:00:00Z")) {
-		t.Fatalf("%v: due %v, next %s", err, a.Due, a.NextRotation)
-	}
-}
-
-func TestScheduleAround(t *testing.T) {
+func TestNeighbors(t *testing.T) {
 	for _, c := range []struct {
 		s                 Schedule
 		t, previous, next string
@@ -134,7 +118,7 @@ func TestScheduleAround(t *testing.T) {
 	}
 }
 
-func TestScheduleDistances(t *testing.T) {
+func TestIntervalRange(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
 		s               Schedule
@@ -154,39 +138,8 @@ func TestScheduleDistances(t *testing.T) {
 	}
 }
 
-// TestReplacedAt: who reads a password that is about to be replaced is told so, and not to come back
-// at the schedule's next time.
-func TestReplacedAt(t *testing.T) {
-	now, next := at(t, "2026-01-01T10:00:00Z"), at(t, "2026-01-02T03:00:00Z")
-	nightly := Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *"}}
-	held, windowed := nightly, nightly
-	held.MinResetInterval = time.Hour
-	windowed.Window = time.Hour
-	for name, c := range map[string]struct {
-		account Account
-		want    time.Time
-	}{
-		"not due": {Account{Settings: nightly}, next},
-		"due":     {Account{Settings: nightly, Due: &Due{Reason: DueSchedule}}, now.Add(retryInterval)},
-		"due, held back by a limit": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(-time.Minute)},
-			now.Add(59 * time.Minute)},
-		"due, and the clock is set back": {Account{Settings: held, Due: &Due{Reason: DueManual, Forced: true}, LastReset: now.Add(time.Minute)},
-			now.Add(retryInterval)},
-		"due, the window is shut":       {Account{Settings: windowed, Due: &Due{Reason: DueImport}}, next},
-		"due, the window is overridden": {Account{Settings: windowed, Due: &Due{Reason: DueManual, Forced: true}}, now.Add(retryInterval)},
-	} {
-		c.account.NextRotation = next
-		if got := c.account.ReplacedAt(c.account.WaitsFor(PlanInput{Now: now}), now); !got.Equal(c.want) {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
-	}
-	if got := (&Account{Due: &Due{Reason: DueManual}}).ReplacedAt(Waiting{}, now); !got.IsZero() {
-		t.Errorf("an account without a schedule is replaced at %s", got)
-	}
-}
-
-// TestBeyond: a stored time that no clock which is right can have stored.
-func TestBeyond(t *testing.T) {
+// TestTooFarAhead: a stored time that no clock which is right can have stored.
+func TestTooFarAhead(t *testing.T) {
 	now := at(t, "2026-03-01T10:00:00Z")
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -210,42 +163,6 @@ func TestBeyond(t *testing.T) {
 	} {
 		if got := c.s.Timetable().TooFarAhead(c.next, now); got != c.want {
 			t.Errorf("%+v at %s: %v, want %v", c.s, c.next, got, c.want)
-		}
-	}
-}
-
-// TestScheduleOfAGroup: a group has the schedule, its members have none of their own.
-func TestScheduleOfAGroup(t *testing.T) {
-	now := at(t, "2026-01-01T10:00:00Z")
-	s := Settings{Mode: Static, CanReset: true, SharedPassword: true, Schedule: Schedule{Period: time.Hour}}
-	member := &Account{ID: ID{"c", "i", "root"}}
-	if got := firstRotation(member, s, now); !got.IsZero() {
-		t.Errorf("the member's next rotation is %s", got)
-	}
-	group := &Account{ID: GroupID("c", "r")}
-	if got := firstRotation(group, s, now); !got.Equal(now.Add(time.Hour)) {
-		t.Errorf("the group's next rotation is %s", got)
-	}
-}
-
-// TestOperatorsWord: an operator who asks for the first rotation of an account overrides its window.
-func TestOperatorsWord(t *testing.T) {
-	now := at(t, "2026-01-01T10:00:00Z")
-	settings := Settings{Mode: Static, CanReset: true, Schedule: Schedule{Cron: "0 3 * * *", Window: time.Hour}}
-	for name, c := range map[string]struct {
-		ev   RotationRequested
-		want time.Time
-	}{
-		"asked":    {RotationRequested{Reason: DueFirst, Forced: true, At: now}, now},
-		"manual":   {RotationRequested{Reason: DueManual, At: now}, now},
-		"schedule": {RotationRequested{Reason: DueSchedule, At: now}, at(t, "2026-01-02T03:00:00Z")},
-	} {
-		a, err := Transition(&Account{Settings: settings}, c.ev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if step, when := a.Plan(PlanInput{Now: now}); step != StepBegin || !when.Equal(c.want) {
-			t.Errorf("%s: %s at %s, want it to begin at %s", name, step, when, c.want)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 package protocol
 
-// What is only done with an account of which nothing is open: import, restore, delete (rule 14).
+// What may only be done while nothing is open: import, restore, delete (rule 14).
 
 import "time"
 

@@ -17,10 +17,9 @@ func (a *Account) Add(v Version) {
 	a.Versions = append(a.Versions, v)
 }
 
-// prune drops the oldest versions past max_versions. A version that may be live is never pruned: the
-// current one, and while a pending or a candidate exists the one that the server had before it, which
-// is the current one too. Nor is the newest one of another place (rule 18). Candidates are no versions and do not
-// count (rule 8).
+// prune drops the oldest versions past max_versions. A version that may be live is never dropped: that is the
+// current one, also while a pending or a candidate exists. Nor is the newest version of another place (rule 18).
+// Candidates are not versions and do not count (rule 8).
 func (a *Account) prune() {
 	keep := a.Settings.MaxVersions
 	if keep <= 0 {

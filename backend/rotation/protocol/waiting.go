@@ -98,10 +98,10 @@ func (w Waiting) says(a *Account, now time.Time) hint.Text {
 }
 
 // ReplacedAt is when the current version of a scheduled account is to be replaced: at the next scheduled
-// time, or before that as soon as a rotation that is due already may go on. Who reads the password until then
-// must know, or would take it for good until the time after. Unless it is the role that says until when
-// nothing happens, that is a while at least: how long a cloud takes that does not answer is not known, and a
-// consumer that asks at every short try would ask all the time.
+// time, or before that as soon as a rotation that is due already may go on. Readers of the password must know
+// this, or they would use it until the scheduled time after that. Unless the role itself sets the time, it is at
+// least a few seconds away: nobody knows how long a cloud will not answer, and a consumer that came back for
+// every short pause would ask all the time.
 func (a *Account) ReplacedAt(w Waiting, now time.Time) time.Time {
 	if a.Due == nil || a.NextRotation.IsZero() {
 		return a.NextRotation

@@ -1,14 +1,14 @@
 package protocol
 
-// Leases whose answer nobody was given (rule 13).
+// Leases whose answer reached nobody (rule 13).
 
 import (
 	"errors"
 	"time"
 )
 
-// LeaseWithdrawn takes a lease back whose answer nobody was given. If nobody was given its version at all, that is
-// undisclosed again; else this is the end of a lease (rule 13).
+// LeaseWithdrawn takes back a lease whose answer reached nobody. If nobody was given its version at all, the version
+// is undisclosed again; else this is the end of a lease (rule 13).
 type LeaseWithdrawn struct {
 	Nonce string
 	At    time.Time
