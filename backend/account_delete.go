@@ -11,7 +11,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // deleteAnyway ends every refusal to delete an account. Whoever only wants another role or connection for a
@@ -35,32 +37,32 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 	force := data.Get("force").(bool)
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil || view == nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	if !force {
 		if err := b.checkUnneeded(ctx, view); err != nil {
-			return nil, withWayOut(err, deleteAnyway(id))
+			return nil, request.WithWayOut(err, deleteAnyway(id))
 		}
 	}
 	// A role's writer holds the connection's lock for reading, so from here on no role comes to be bound.
-	defer lock(b.connectionLocks, id.Connection)()
+	defer b.connectionLocks.Lock(id.Connection)()
 	if !force {
 		now, err := b.core.Inspect(ctx, id)
 		if err != nil || now == nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 		if err := b.checkUnbound(ctx, now); err != nil {
-			return nil, withWayOut(err, deleteAnyway(id))
+			return nil, request.WithWayOut(err, deleteAnyway(id))
 		}
 		if neverHadPassword(view) && !neverHadPassword(now) {
-			return nil, conflictf("account %s %s and has a password now; see accounts/%s", id, errMeanwhile, id)
+			return nil, request.Conflictf("account %s %s and has a password now; see accounts/%s", id, store.ErrChanged, id)
 		}
 	}
 	if err := b.core.Delete(ctx, id, force); err != nil {
 		if isConflict(err) {
-			return nil, withWayOut(err, deleteAnyway(id))
+			return nil, request.WithWayOut(err, deleteAnyway(id))
 		}
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	b.missed.seen(id)
 	b.Logger().Warn("an account and its passwords were deleted", "account", id.String(), "forced", force,
@@ -73,12 +75,12 @@ func (b *backend) checkUnbound(ctx context.Context, view *rotation.View) error {
 	if view.Role == "" {
 		return nil
 	}
-	r, err := b.roles.get(ctx, view.Role)
+	r, err := b.roles.Get(ctx, view.Role)
 	if err != nil {
 		return err
 	}
 	if r.mapsTo(view.ID) {
-		return conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
+		return request.Conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
 	}
 	return nil
 }
@@ -93,12 +95,13 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 	}
 	instance, err := b.instanceOf(ctx, view.ID)
 	if err != nil {
-		return vaultError("it cannot be told whether instance "+view.ID.InstanceID+" still exists", err)
+		return request.VaultError("it cannot be told whether instance "+view.ID.InstanceID+" still exists", err)
 	}
 	switch {
 	case instance != nil && instance.State != cloud.StateGone:
 		b.missed.seen(view.ID)
-		return conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first", instance.ID,
+		return request.Conflictf("instance %s exists (%s), and the password that it has may be recorded nowhere else; terminate it first",
+			instance.ID,
 			instance.CloudState)
 	case instance != nil || !view.Gone.IsZero(): // the cloud says that it is terminated, or earlier looks have missed it, too
 		return nil
@@ -107,7 +110,7 @@ func (b *backend) checkUnneeded(ctx context.Context, view *rotation.View) error 
 		return err
 	}
 	if left := b.missed.again(view.ID, b.clock.now()); left > 0 {
-		return conflictf("the cloud does not show instance %s now; since its list may be incomplete for some time, it is asked again: "+
+		return request.Conflictf("the cloud does not show instance %s now; since its list may be incomplete for some time, it is asked again: "+
 			"repeat this in %s, and the account is forgotten if the cloud does not show the instance then either", view.ID.InstanceID,
 			left.Round(time.Second))
 	}

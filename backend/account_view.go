@@ -3,6 +3,7 @@ package backend
 import (
 	"github.com/hashicorp/vault/sdk/framework"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -43,7 +44,7 @@ func accountData(v *rotation.View) map[string]any {
 	data["place"], data["place_trusted"] = string(v.Place), v.PlaceTrusted
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
-		data["due_since"] = timestamp(v.Due.Since)
+		data["due_since"] = request.Timestamp(v.Due.Since)
 	}
 	if v.WaitingFor != rotation.ForNothing {
 		data["waiting_for"] = string(v.WaitingFor)
@@ -51,21 +52,21 @@ func accountData(v *rotation.View) map[string]any {
 	if !v.ShownInstead.IsZero() {
 		data["shown_instead"] = v.ShownInstead
 	}
-	setTime(data, "launch_time", timestamp(v.Shown.LaunchTime))
-	setTime(data, "pending_since", timestamp(v.PendingSince))
-	setTime(data, "last_error_time", timestamp(v.LastErrorTime))
-	setTime(data, "next_try", timestamp(v.NextTry))
-	setTime(data, "last_vault_rotation", timestamp(v.LastRotation))
-	setTime(data, "next_vault_rotation", timestamp(v.NextRotation))
-	setTime(data, "missed_vault_rotation", timestamp(v.MissedRotation))
-	setTime(data, "initial_cleared_time", timestamp(v.InitialCleared))
-	setTime(data, "gone_time", timestamp(v.Gone))
-	setTime(data, "forgotten_time", timestamp(v.Forgotten))
+	setTime(data, "launch_time", request.Timestamp(v.Shown.LaunchTime))
+	setTime(data, "pending_since", request.Timestamp(v.PendingSince))
+	setTime(data, "last_error_time", request.Timestamp(v.LastErrorTime))
+	setTime(data, "next_try", request.Timestamp(v.NextTry))
+	setTime(data, "last_vault_rotation", request.Timestamp(v.LastRotation))
+	setTime(data, "next_vault_rotation", request.Timestamp(v.NextRotation))
+	setTime(data, "missed_vault_rotation", request.Timestamp(v.MissedRotation))
+	setTime(data, "initial_cleared_time", request.Timestamp(v.InitialCleared))
+	setTime(data, "gone_time", request.Timestamp(v.Gone))
+	setTime(data, "forgotten_time", request.Timestamp(v.Forgotten))
 	if v.Joining {
 		data["joining"] = true
 	}
 	if !v.LeftOut.IsZero() {
-		data["left_out_time"], data["left_out_reason"] = timestamp(v.LeftOut), v.LeftOutReason
+		data["left_out_time"], data["left_out_reason"] = request.Timestamp(v.LeftOut), v.LeftOutReason
 	}
 	return data
 }
@@ -106,15 +107,15 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 		data := map[string]any{
 			"version":      v.Number,
 			"source":       string(v.Source),
-			"created_time": timestamp(v.Created),
+			"created_time": request.Timestamp(v.Created),
 			"confirmed":    v.Confirmed,
 			"current":      v.Current,
 			"place":        string(v.Place),
 			"roles":        orNone(v.Roles),
 		}
-		setTime(data, "disclosed_time", timestamp(v.Disclosed))
-		setTime(data, "disclosed_until", timestamp(v.Until))
-		setTime(data, "ended_time", timestamp(v.Ended))
+		setTime(data, "disclosed_time", request.Timestamp(v.Disclosed))
+		setTime(data, "disclosed_until", request.Timestamp(v.Until))
+		setTime(data, "ended_time", request.Timestamp(v.Ended))
 		out = append(out, data)
 	}
 	return out
@@ -133,8 +134,8 @@ func leasesData(leases []rotation.Lease) []map[string]any {
 	for _, l := range leases {
 		out = append(out, map[string]any{
 			"version":     l.Version,
-			"issue_time":  timestamp(l.Issued),
-			"expire_time": timestamp(l.Expires),
+			"issue_time":  request.Timestamp(l.Issued),
+			"expire_time": request.Timestamp(l.Expires),
 		})
 	}
 	return out
@@ -200,29 +201,29 @@ func accountResponse() map[string]*framework.FieldSchema {
 			"and further fields, as here, of the password that the role's accounts share."),
 		"joining": field(framework.TypeBool, false, "Only with shared_password: true while the account waits for the next "+
 			"password of its role. It does not get the one that the others have."),
-		"left_out_time": moment(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
+		"left_out_time": request.TimeField(false, "Only with shared_password: since when the role's other accounts do not wait for this one"),
 		"left_out_reason": field(framework.TypeString, false,
 			"Why they do not. cloudpw keeps trying it, and includes it again once it has confirmed their password."),
 		"place":         text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
 		"place_trusted": flag("Whether what that place says about existing servers is trusted."),
 		"due_reason": field(framework.TypeString, false,
 			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
-		"due_since":       moment(false, "Since when a rotation is due"),
-		"launch_time":     moment(false, "When the instance was launched"),
-		"pending_since":   moment(false, "When the running rotation began"),
-		"last_error_time": moment(false, "When the last failure happened"),
-		"next_try":        moment(false, "Only while a rotation is due: when it continues, at the earliest"),
+		"due_since":       request.TimeField(false, "Since when a rotation is due"),
+		"launch_time":     request.TimeField(false, "When the instance was launched"),
+		"pending_since":   request.TimeField(false, "When the running rotation began"),
+		"last_error_time": request.TimeField(false, "When the last failure happened"),
+		"next_try":        request.TimeField(false, "Only while a rotation is due: when it continues, at the earliest"),
 		"waiting_for": field(framework.TypeString, false, "Only while a rotation is due: what it waits for until next_try. "+
 			waitingForWords),
 		"shown_instead": field(framework.TypeString, false,
 			"Only if unshown_attempts is above 0: what the cloud showed instead of the last one's outcome."),
-		"last_vault_rotation": moment(false, "When Vault last rotated the account"),
-		"next_vault_rotation": moment(false, "When the next scheduled rotation is"),
-		"missed_vault_rotation": moment(false,
+		"last_vault_rotation": request.TimeField(false, "When Vault last rotated the account"),
+		"next_vault_rotation": request.TimeField(false, "When the next scheduled rotation is"),
+		"missed_vault_rotation": request.TimeField(false,
 			"The last scheduled time whose rotation_window passed without a rotation, for example while Vault was sealed"),
-		"initial_cleared_time": moment(false, "When the cloud's copy of the initial password was deleted"),
-		"gone_time":            moment(false, "When the cloud said that the instance no longer exists"),
-		"forgotten_time": moment(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when "+
+		"initial_cleared_time": request.TimeField(false, "When the cloud's copy of the initial password was deleted"),
+		"gone_time":            request.TimeField(false, "When the cloud said that the instance no longer exists"),
+		"forgotten_time": request.TimeField(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when "+
 			"it is forgotten, see the connection's forget_gone_after"),
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // Version is the plugin's version, set at build time. Vault requires that it is semantic and equal to
@@ -39,17 +40,18 @@ type backend struct {
 	registry cloud.Registry
 	core     *rotation.Core
 
-	connections *cache[connection]
-	places      *cache[trustedPlaces]
-	roles       *cache[role]
+	connections *store.Cache[connection]
+	places      *store.Cache[trustedPlaces]
+	roles       *store.Cache[role]
 
 	// Writers of one thing exclude each other. A role's writer also holds its connection's lock for
 	// reading, so that the connection stays while the role is checked against it. The order is role
 	// before connection.
-	connectionLocks []*locksutil.LockEntry
-	keyLocks        []*locksutil.LockEntry
-	roleLocks       []*locksutil.LockEntry
+	connectionLocks store.Locks
+	keyLocks        store.Locks
+	roleLocks       store.Locks
 
+	policies    policy.Generator
 	resolutions resolutions
 	distances   distances
 	discoveries discoveries
@@ -101,22 +103,23 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 	b := &backend{
 		storage:         conf.StorageView,
 		registry:        registry,
-		connectionLocks: locksutil.CreateLocks(),
-		keyLocks:        locksutil.CreateLocks(),
-		roleLocks:       locksutil.CreateLocks(),
+		connectionLocks: store.NewLocks(),
+		keyLocks:        store.NewLocks(),
+		roleLocks:       store.NewLocks(),
 		rounds:          newRounds(),
 		clock:           wallClock(),
 		answers:         cloud.NewAnswers(answersAtOnce),
 		statusLooks:     make(chan struct{}, statusLooks),
 	}
-	b.connections = newCache(conf.StorageView, configPrefix, decodeConnection)
-	b.places = newCache(conf.StorageView, placePrefix, decodePlaces)
-	b.roles = newCache(conf.StorageView, rolePrefix, decodeRole)
+	b.connections = store.NewCache(conf.StorageView, configPrefix, decodeConnection)
+	b.places = store.NewCache(conf.StorageView, placePrefix, decodePlaces)
+	b.roles = store.NewCache(conf.StorageView, rolePrefix, decodeRole)
+	b.policies = policy.New(conf.System)
 	b.core = rotation.New(rotation.Options{
 		Storage:  conf.StorageView,
 		Logger:   conf.Logger,
 		Connect:  b.connect,
-		Generate: b.generate,
+		Generate: b.policies.Generate,
 		Decrypt:  b.decrypt,
 	})
 	b.Backend = &framework.Backend{
@@ -201,29 +204,15 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	switch {
 	case strings.HasPrefix(key, configPrefix):
 		name := strings.TrimPrefix(key, configPrefix)
-		b.connections.drop(name)
+		b.connections.Drop(name)
 		b.core.ForgetConnection(name)
 	case strings.HasPrefix(key, placePrefix):
 		name := strings.TrimPrefix(key, placePrefix)
-		b.places.drop(name)
+		b.places.Drop(name)
 		b.core.ForgetConnection(name)
 	case strings.HasPrefix(key, rolePrefix):
-		b.roles.drop(strings.TrimPrefix(key, rolePrefix))
+		b.roles.Drop(strings.TrimPrefix(key, rolePrefix))
 	default:
 		b.core.Invalidate(key)
 	}
-}
-
-// lock locks one thing for writing and returns the unlock function.
-func lock(locks []*locksutil.LockEntry, name string) func() {
-	l := locksutil.LockForKey(locks, name)
-	l.Lock()
-	return l.Unlock
-}
-
-// readLock locks one thing for reading and returns the unlock function.
-func readLock(locks []*locksutil.LockEntry, name string) func() {
-	l := locksutil.LockForKey(locks, name)
-	l.RLock()
-	return l.RUnlock
 }

@@ -1,12 +1,9 @@
 package backend
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 func TestFactory(t *testing.T) {
@@ -28,22 +25,5 @@ func TestMountsAreSeparate(t *testing.T) {
 	one, two := leasedRole(t, nil), leasedRole(t, map[string]any{"ttl": "2h"})
 	if a, b := one.read(t, "roles/web")["ttl"], two.read(t, "roles/web")["ttl"]; a != int64(3600) || b != int64(7200) {
 		t.Errorf("ttl %v and %v", a, b)
-	}
-}
-
-func TestSomeOf(t *testing.T) {
-	names := strings.Split("a b c d e f g h i j k l", " ")
-	if got := someOf(names[:10]); got != "a, b, c, d, e, f, g, h, i, j" {
-		t.Error(got)
-	}
-	if got := someOf(names); got != "a, b, c, d, e, f, g, h, i, j and 2 more" {
-		t.Error(got)
-	}
-	var warnings []hint.Text
-	for _, name := range names {
-		warnings = append(warnings, hint.Plain(name))
-	}
-	if got := atMostTen(warnings); len(got) != 11 || got[10].String() != "and 2 warnings more" || warnings[10].String() != "k" {
-		t.Error(got)
 	}
 }

@@ -108,7 +108,7 @@ func BenchmarkCache(b *testing.B) {
 	b.Run("hit", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if r, err := m.roles.get(b.Context(), "web"); err != nil || r == nil {
+			if r, err := m.roles.Get(b.Context(), "web"); err != nil || r == nil {
 				b.Fatal("no role", err)
 			}
 		}
@@ -116,8 +116,8 @@ func BenchmarkCache(b *testing.B) {
 	b.Run("miss", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			m.roles.drop("web")
-			if r, err := m.roles.get(b.Context(), "web"); err != nil || r == nil {
+			m.roles.Drop("web")
+			if r, err := m.roles.Get(b.Context(), "web"); err != nil || r == nil {
 				b.Fatal("no role", err)
 			}
 		}

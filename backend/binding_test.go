@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -29,12 +28,10 @@ func TestARoleInItsWriteKeepsItsAccounts(t *testing.T) {
 				}
 				return
 			}
-			held := locksutil.LockForKey(h.roleLocks, "first")
-			if held == locksutil.LockForKey(h.roleLocks, "second") {
+			if h.roleLocks.Shared("first", "second") {
 				t.Fatal("the two names share a lock: choose others")
 			}
-			held.Lock()
-			defer held.Unlock()
+			defer h.roleLocks.Lock("first")()
 			h.refused(t, logical.UpdateOperation, "roles/second", baseRoles["leased"], http.StatusConflict, `"first"`)
 			if got := h.read(t, account)["role"]; got != "first" {
 				t.Errorf("the account belongs to %v", got)

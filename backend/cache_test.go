@@ -2,8 +2,6 @@ package backend
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -68,65 +66,5 @@ func TestInvalidate(t *testing.T) {
 	}
 	if got := h.lease(t, "creds/web").Secret.TTL.Hours(); got != 2 {
 		t.Errorf("a lease of %v hours after invalidation", got)
-	}
-}
-
-// A read of storage that a write overtakes must not bring the old value back.
-func TestCacheRace(t *testing.T) {
-	storage := &counted{Storage: new(logical.InmemStorage)}
-	c := newCache(storage, rolePrefix, decodeRole)
-	if err := c.put(t.Context(), "r", &role{Username: "old"}); err != nil {
-		t.Fatal(err)
-	}
-	c.drop("r")
-	overtaken := false
-	storage.onGet = func(string) {
-		if !overtaken {
-			overtaken = true
-			if err := c.put(t.Context(), "r", &role{Username: "new"}); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if _, err := c.get(t.Context(), "r"); err != nil {
-		t.Fatal(err)
-	}
-	r, err := c.get(t.Context(), "r")
-	if err != nil || r.Username != "new" {
-		t.Errorf("got %v, %v", r, err)
-	}
-}
-
-func TestCacheOfBrokenEntries(t *testing.T) {
-	storage := new(logical.InmemStorage)
-	c := newCache(storage, configPrefix, decodeConnection)
-	if err := storage.Put(t.Context(), &logical.StorageEntry{Key: "config/x", Value: []byte("{")}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.get(t.Context(), "x"); err == nil || !strings.Contains(err.Error(), "config/x") {
-		t.Errorf("a broken entry: %v", err)
-	}
-	if r, err := c.get(t.Context(), "../x"); r != nil || err != nil {
-		t.Errorf("an odd name: %v, %v", r, err)
-	}
-	storage.Underlying().FailGet(true)
-	if _, err := c.get(t.Context(), "y"); err == nil {
-		t.Error("a failed read is silent")
-	}
-	storage.Underlying().FailGet(false)
-	storage.Underlying().FailPut(true)
-	if err := c.put(t.Context(), "y", &connection{}); err == nil {
-		t.Error("a failed write is silent")
-	}
-	storage.Underlying().FailPut(false)
-	if r, err := c.get(t.Context(), "y"); r != nil || err != nil {
-		t.Errorf("a failed write is remembered: %v, %v", r, err)
-	}
-}
-
-func TestErrReadOnlyKeepsItsType(t *testing.T) {
-	//nolint:errorlint // Vault compares it so.
-	if err := storageError("write", "x", errors.Join(errors.New("other"), logical.ErrReadOnly)); err != logical.ErrReadOnly {
-		t.Errorf("%v", err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // Bounds and defaults of connection fields that every provider has.
@@ -37,7 +39,7 @@ const (
 
 // connection is one cloud account in one region and the credentials for it, as stored.
 type connection struct {
-	record
+	store.Header
 	Provider string `json:"provider"`
 	// Own are the provider's own fields, as its descriptor lists them; secrets are among them.
 	Own cloud.Values `json:"own,omitempty"`
@@ -67,7 +69,7 @@ type connection struct {
 }
 
 func decodeConnection(raw []byte) (*connection, error) {
-	if err := checkSchema(raw); err != nil {
+	if err := store.CheckSchema(raw); err != nil {
 		return nil, err
 	}
 	var c connection
@@ -149,10 +151,10 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 		"allowed_roles":           c.AllowedRoles,
 		"required_tags":           c.RequiredTags,
 		"max_requests_per_second": c.rate(d),
-		"request_timeout":         seconds(c.timeout()),
+		"request_timeout":         request.Seconds(c.timeout()),
 		"password_policy":         c.PasswordPolicy,
 		"verify_connection":       c.verifies(),
-		"forget_gone_after":       seconds(c.forgetsAfter()),
+		"forget_gone_after":       request.Seconds(c.forgetsAfter()),
 	}
 	if c.AllowedRoles == nil {
 		data["allowed_roles"] = []string{}

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // otherValues holds a second value for each field that binds the secrets, beside those of connectionCases.
@@ -50,8 +51,8 @@ func TestOwnFieldsAreNotThoseOfEveryProvider(t *testing.T) {
 		if own == (common[name] != nil) {
 			t.Errorf("field %s belongs to providers: %v, to all connections: %v", name, own, common[name] != nil)
 		}
-		if own && isSensitive(schema) != (uses[0].Kind == cloud.FieldSecret) {
-			t.Errorf("field %s of kind %s is sensitive: %v", name, uses[0].Kind, isSensitive(schema))
+		if own && request.IsSensitive(schema) != (uses[0].Kind == cloud.FieldSecret) {
+			t.Errorf("field %s of kind %s is sensitive: %v", name, uses[0].Kind, request.IsSensitive(schema))
 		}
 	}
 }
@@ -135,13 +136,13 @@ func TestBoundFieldsNeedTheSecretsOfRealProvidersToo(t *testing.T) {
 func TestRotatedSecretsAreNamed(t *testing.T) {
 	h := newHarness(t)
 	h.connection(t, "c", resetCloud)
-	c, err := h.connections.get(t.Context(), "c")
+	c, err := h.connections.Get(t.Context(), "c")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rotated := c.clone()
 	rotated.LastRootRotation = h.clock.now()
-	if err := h.connections.put(t.Context(), "c", rotated); err != nil {
+	if err := h.connections.Put(t.Context(), "c", rotated); err != nil {
 		t.Fatal(err)
 	}
 	h.refusedWrite(t, "config/c", map[string]any{"region": "r-2"}, "secret_key", "rotate-root", "make new ones")

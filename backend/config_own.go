@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // The fields of config/<name> that belong to the providers: their schema, and what it says of them, follow from the
@@ -50,10 +51,11 @@ func isWriteOnly(registry cloud.Registry, name string) bool {
 }
 
 // applyOwnFields takes over the fields of the connection's provider.
-func applyOwnFields(next *connection, in input, registry cloud.Registry, d cloud.Descriptor) error {
+func applyOwnFields(next *connection, in request.Fields, registry cloud.Registry, d cloud.Descriptor) error {
 	for _, name := range slices.Sorted(maps.Keys(ownFields(registry))) {
-		if _, own := d.Field(name); !own && in.gives(name) {
-			return invalidf("%s: provider %s does not use it; leave it out; its own fields are: %s", name, d.Name, strings.Join(fieldNames(d), ", "))
+		if _, own := d.Field(name); !own && in.Gives(name) {
+			return request.Invalidf("%s: provider %s does not use it; leave it out; its own fields are: %s", name, d.Name,
+				strings.Join(fieldNames(d), ", "))
 		}
 	}
 	written := cloud.Values{}
@@ -61,14 +63,14 @@ func applyOwnFields(next *connection, in input, registry cloud.Registry, d cloud
 		value := next.Own.Text(f)
 		switch {
 		case f.Type != cloud.FieldFlag:
-			in.text(f.Name, &value)
-		case in.empty(f.Name):
+			in.Text(f.Name, &value)
+		case in.Empty(f.Name):
 			value = ""
-		case in.has(f.Name):
-			value = strconv.FormatBool(in.data.Get(f.Name).(bool))
+		case in.Has(f.Name):
+			value = strconv.FormatBool(in.Data.Get(f.Name).(bool))
 		}
 		if len(value) > maxFieldLength {
-			return invalidf("%s: longer than %d bytes", f.Name, maxFieldLength)
+			return request.Invalidf("%s: longer than %d bytes", f.Name, maxFieldLength)
 		}
 		written[f.Name] = value
 	}
@@ -95,13 +97,13 @@ func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	for name, uses := range ownFields(registry) {
 		f := uses[0]
 		schema := &framework.FieldSchema{
-			Type: framework.TypeString, DisplayAttrs: labelled(f.Title()), Description: describe(uses, len(registry)),
+			Type: framework.TypeString, DisplayAttrs: request.DisplayName(f.Title()), Description: describe(uses, len(registry)),
 		}
 		switch {
 		case f.Type == cloud.FieldFlag:
 			schema.Type = framework.TypeBool
 		case f.Kind == cloud.FieldSecret:
-			schema.DisplayAttrs = secretly(f.Title())
+			schema.DisplayAttrs = request.SensitiveName(f.Title())
 		}
 		for _, use := range uses {
 			for _, value := range use.Allowed {

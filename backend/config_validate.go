@@ -9,28 +9,30 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // applyConnection makes the connection that a write asks for out of the stored one, which is nil for
 // a new one. It checks everything that can be checked without asking the cloud.
-func (b *backend) applyConnection(ctx context.Context, name string, old *connection, in input) (*connection, error) {
+func (b *backend) applyConnection(ctx context.Context, name string, old *connection, in request.Fields) (*connection, error) {
 	next := &connection{}
 	if old != nil {
 		next = old.clone()
 	}
-	next.Schema = schemaVersion
+	next.Schema = store.SchemaVersion
 	provider := next.Provider
-	in.text("provider", &provider)
+	in.Text("provider", &provider)
 	if old != nil && provider != old.Provider {
-		return nil, invalidf("provider: cannot be changed from %s; write another connection", old.Provider)
+		return nil, request.Invalidf("provider: cannot be changed from %s; write another connection", old.Provider)
 	}
 	descriptor, ok := b.registry[provider]
 	switch {
 	case provider == "":
-		return nil, invalidf("provider: required; one of %s", b.providerNames())
+		return nil, request.Invalidf("provider: required; one of %s", b.providerNames())
 	case !ok:
-		return nil, invalidf("provider: %.40q is unknown; use one of %s", provider, b.providerNames())
+		return nil, request.Invalidf("provider: %.40q is unknown; use one of %s", provider, b.providerNames())
 	}
 	next.Provider = provider
 	if err := applyOwnFields(next, in, b.registry, descriptor); err != nil {
@@ -43,7 +45,7 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 		return nil, invalidURL(in, descriptor, err)
 	}
 	if _, err := cloud.NewHTTPClient(next.CACertificate, next.timeout()); err != nil {
-		return nil, invalidf("%s", err)
+		return nil, request.Invalidf("%s", err)
 	}
 	if old == nil {
 		return next, b.checkLeftAccounts(ctx, name, provider)
@@ -55,56 +57,57 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 }
 
 // applyCommon takes over the fields that every provider has. isNew is set for a new connection.
-func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d cloud.Descriptor, isNew bool) error {
-	in.pairs("endpoints", &next.Endpoints)
+func (b *backend) applyCommon(ctx context.Context, next *connection, in request.Fields, d cloud.Descriptor, isNew bool) error {
+	in.Pairs("endpoints", &next.Endpoints)
 	for _, service := range slices.Sorted(maps.Keys(next.Endpoints)) {
 		if !slices.Contains(d.EndpointKeys, service) {
-			return invalidf("endpoints: provider %s has no service %.40q; it has %s", d.Name, service, strings.Join(d.EndpointKeys, ", "))
+			return request.Invalidf("endpoints: provider %s has no service %.40q; it has %s", d.Name, service, strings.Join(d.EndpointKeys, ", "))
 		}
 		if len(next.Endpoints[service]) > maxFieldLength {
-			return invalidf("endpoints.%s: longer than %d bytes", service, maxFieldLength)
+			return request.Invalidf("endpoints.%s: longer than %d bytes", service, maxFieldLength)
 		}
 		if err := cloud.ValidateURL("endpoints."+service, next.Endpoints[service]); err != nil {
 			return invalidURL(in, d, err)
 		}
 	}
-	in.text("ca_certificate", &next.CACertificate)
+	in.Text("ca_certificate", &next.CACertificate)
 	if len(next.CACertificate) > maxCertificateLength {
-		return invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
+		return request.Invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
 	}
-	in.allowList("allowed_roles", &next.AllowedRoles, isNew)
-	if err := checkList("allowed_roles", next.AllowedRoles, maxAllowedRoles, maxNameLength); err != nil {
+	in.AllowList("allowed_roles", &next.AllowedRoles, isNew)
+	if err := request.CheckList("allowed_roles", next.AllowedRoles, maxAllowedRoles, request.MaxNameLength); err != nil {
 		return err
 	}
-	in.pairs("required_tags", &next.RequiredTags)
-	if err := checkTags("required_tags", next.RequiredTags); err != nil {
+	in.Pairs("required_tags", &next.RequiredTags)
+	if err := request.CheckTags("required_tags", next.RequiredTags); err != nil {
 		return err
 	}
-	if err := in.real("max_requests_per_second", &next.MaxRequestsPerSecond); err != nil {
+	if err := in.Real("max_requests_per_second", &next.MaxRequestsPerSecond); err != nil {
 		return err
 	}
 	if r := next.MaxRequestsPerSecond; r != 0 && (r < minRequestsPerSecond || r > maxRequestsPerSecond) {
-		return invalidf("max_requests_per_second: must be %v to %v", minRequestsPerSecond, maxRequestsPerSecond)
+		return request.Invalidf("max_requests_per_second: must be %v to %v", minRequestsPerSecond, maxRequestsPerSecond)
 	}
-	if err := in.duration("request_timeout", &next.RequestTimeout); err != nil {
+	if err := in.Duration("request_timeout", &next.RequestTimeout); err != nil {
 		return err
 	}
 	if t := next.timeout(); t < minRequestTimeout || t > maxRequestTimeout {
-		return invalidf("request_timeout: must be %s to %s", inWords(minRequestTimeout), inWords(maxRequestTimeout))
+		return request.Invalidf("request_timeout: must be %s to %s", request.FormatDuration(minRequestTimeout),
+			request.FormatDuration(maxRequestTimeout))
 	}
-	if err := in.duration("forget_gone_after", &next.ForgetGoneAfter); err != nil {
+	if err := in.Duration("forget_gone_after", &next.ForgetGoneAfter); err != nil {
 		return err
 	}
 	if next.forgetsAfter() > maxForgetGoneAfter {
-		return invalidf("forget_gone_after: must be at most %s; 0 forgets nothing", inWords(maxForgetGoneAfter))
+		return request.Invalidf("forget_gone_after: must be at most %s; 0 forgets nothing", request.FormatDuration(maxForgetGoneAfter))
 	}
-	in.flag("verify_connection", &next.VerifyConnection)
-	in.text("password_policy", &next.PasswordPolicy)
-	if in.gives("password_policy") {
+	in.Flag("verify_connection", &next.VerifyConnection)
+	in.Text("password_policy", &next.PasswordPolicy)
+	if in.Gives("password_policy") {
 		if !d.CanReset() {
-			return invalidf("password_policy: provider %s cannot set passwords, so there is nothing to generate; leave it out", d.Name)
+			return request.Invalidf("password_policy: provider %s cannot set passwords, so there is nothing to generate; leave it out", d.Name)
 		}
-		if _, err := b.fromPolicy(ctx, next.PasswordPolicy); err != nil {
+		if _, err := b.policies.Sample(ctx, next.PasswordPolicy); err != nil {
 			return err
 		}
 	}
@@ -112,49 +115,36 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in input, d
 }
 
 // invalidURL refuses a write for a field of it, and tells how one with https instead of http looks.
-func invalidURL(in input, d cloud.Descriptor, err error) error {
-	refusal := invalidf("%s", err)
+func invalidURL(in request.Fields, d cloud.Descriptor, err error) error {
+	refusal := request.Invalidf("%s", err)
 	if !errors.Is(err, cloud.ErrPlainHTTP) {
 		return refusal
 	}
 	secure := func(url string) string { return strings.Replace(url, "http://", "https://", 1) }
 	var changed []string
-	if in.gives("endpoints") {
-		endpoints := in.data.Get("endpoints").(map[string]string)
+	if in.Gives("endpoints") {
+		endpoints := in.Data.Get("endpoints").(map[string]string)
 		for _, service := range slices.Sorted(maps.Keys(endpoints)) {
-			changed = append(changed, "endpoints="+commandValue(service+"="+secure(endpoints[service])))
+			changed = append(changed, "endpoints="+request.CommandValue(service+"="+secure(endpoints[service])))
 		}
 	}
 	for _, f := range d.Fields {
-		if f.Type == cloud.FieldURL && in.gives(f.Name) {
-			changed = append(changed, f.Name+"="+commandValue(secure(in.data.Get(f.Name).(string))))
+		if f.Type == cloud.FieldURL && in.Gives(f.Name) {
+			changed = append(changed, f.Name+"="+request.CommandValue(secure(in.Data.Get(f.Name).(string))))
 		}
 	}
-	return withWayOut(refusal, in.again("config/", changed...))
-}
-
-// checkTags checks tags that instances are chosen by.
-func checkTags(field string, tags map[string]string) error {
-	if len(tags) > maxTags {
-		return invalidf("%s: %d tags; give at most %d", field, len(tags), maxTags)
-	}
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		if err := checkPair(field, key, tags[key], maxTagKey, maxTagValue); err != nil {
-			return err
-		}
-	}
-	return nil
+	return request.WithWayOut(refusal, in.Again("config/", changed...))
 }
 
 // checkResent makes a write that changes where the secrets are sent, or in whose name they act, prove that
 // its author knows them: else whoever may write the connection could have the stored ones sent to himself,
 // or act with them as somebody else.
-func checkResent(d cloud.Descriptor, old, next *connection, in input) error {
+func checkResent(d cloud.Descriptor, old, next *connection, in request.Fields) error {
 	changed := changedFields(d, old, next, cloud.FieldKind.BindsSecrets)
 	if len(changed) == 0 {
 		return nil
 	}
-	missing := slices.DeleteFunc(secretFields(d, next), in.gives)
+	missing := slices.DeleteFunc(secretFields(d, next), in.Gives)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -162,7 +152,7 @@ func checkResent(d cloud.Descriptor, old, next *connection, in input) error {
 	if !old.LastRootRotation.IsZero() {
 		hint = ". If only Vault knows them, since rotate-root made them, make new ones at the cloud for it"
 	}
-	return invalidf("%s: a change decides where the stored secrets are sent, or as whom, so send them again in the same write: %s%s",
+	return request.Invalidf("%s: a change decides where the stored secrets are sent, or as whom, so send them again in the same write: %s%s",
 		strings.Join(changed, ", "), strings.Join(missing, ", "), hint)
 }
 
@@ -170,19 +160,20 @@ func checkResent(d cloud.Descriptor, old, next *connection, in input) error {
 func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) error {
 	instances, err := b.core.List(ctx, name+"/")
 	if err != nil || len(instances) == 0 {
-		return vaultError("", err)
+		return request.VaultError("", err)
 	}
 	users, err := b.core.List(ctx, name+"/"+instances[0]+"/")
 	if err != nil || len(users) == 0 {
-		return vaultError("", err)
+		return request.VaultError("", err)
 	}
 	view, err := b.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instances[0], Username: users[0]})
 	if err != nil {
-		return vaultError("", err)
+		return request.VaultError("", err)
 	}
 	if view != nil && view.Provider != provider {
-		return conflictf("provider: a connection %s that was deleted has left accounts of %s; write that provider, or another connection; for "+
-			"the accounts: %s",
+		return request.Conflictf(
+			"provider: a connection %s that was deleted has left accounts of %s; write that provider, or another connection; for "+
+				"the accounts: %s",
 			name, view.Provider, hint.New("list", "accounts/"+name))
 	}
 	return nil
@@ -197,11 +188,12 @@ func (b *backend) checkSameAccount(ctx context.Context, name string, d cloud.Des
 	}
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
-		return vaultError("", err)
+		return request.VaultError("", err)
 	}
 	if use.Accounts > 0 {
-		return conflictf("%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection for "+
-			"other servers, and leave this one to those accounts, whose passwords are kept with it",
+		return request.Conflictf(
+			"%s: cannot be changed while accounts of connection %s exist (%d, see accounts/%s/); write another connection for "+
+				"other servers, and leave this one to those accounts, whose passwords are kept with it",
 			strings.Join(changed, ", "), name, use.Accounts, name)
 	}
 	return nil

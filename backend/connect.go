@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -18,7 +19,7 @@ func (b *backend) connect(ctx context.Context, name string, limiter cloud.Limite
 	if err != nil {
 		return nil, err
 	}
-	trusted, err := b.places.get(ctx, name)
+	trusted, err := b.places.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -39,17 +40,17 @@ func (b *backend) connect(ctx context.Context, name string, limiter cloud.Limite
 
 // connectionOf returns a stored connection and its provider's descriptor.
 func (b *backend) connectionOf(ctx context.Context, name string) (*connection, cloud.Descriptor, error) {
-	c, err := b.connections.get(ctx, name)
+	c, err := b.connections.Get(ctx, name)
 	if err != nil {
 		return nil, cloud.Descriptor{}, err
 	}
 	if c == nil {
-		return nil, cloud.Descriptor{}, invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name,
+		return nil, cloud.Descriptor{}, request.Invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name,
 			hint.New("list", "config"))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {
-		return nil, d, invalidf("connection %s: this plugin version has no provider %s; it has %s", name, c.Provider, b.providerNames())
+		return nil, d, request.Invalidf("connection %s: this plugin version has no provider %s; it has %s", name, c.Provider, b.providerNames())
 	}
 	return c, d, nil
 }
@@ -57,7 +58,7 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 // newProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's.
 func newProvider(name string, c *connection, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers) (cloud.Provider, error) {
 	if err := d.Check(c.cloudConfig()); err != nil {
-		return nil, invalidf("%s", err)
+		return nil, request.Invalidf("%s", err)
 	}
 	client, err := cloud.NewHTTPClient(c.CACertificate, c.timeout(), d.LinkLocalDomains...)
 	if err != nil {
@@ -81,14 +82,14 @@ func (b *backend) verify(ctx context.Context, name string, c *connection, known 
 	d := b.registry[c.Provider]
 	provider, err := newProvider(name, c, d, b.core.Gate(name, c.rate(d)), b.answers)
 	if err != nil {
-		return "", invalidf("%s", err)
+		return "", request.Invalidf("%s", err)
 	}
 	// A provider may need two exchanges: one for a token, one for the call itself.
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
-		err = vaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
-		return "", withWayOut(err, hint.Textf("then write it again: %s (to store it all the same, add verify_connection=false)", again))
+		err = request.VaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
+		return "", request.WithWayOut(err, hint.Textf("then write it again: %s (to store it all the same, add verify_connection=false)", again))
 	}
 	account = tellAccount(ctx, provider)
 	if len(known) == 0 {
@@ -96,14 +97,15 @@ func (b *backend) verify(ctx context.Context, name string, c *connection, known 
 	}
 	found, err := provider.DescribeInstances(ctx, known)
 	if err != nil {
-		return "", vaultError("connection "+name+" was not stored: with these credentials "+d.Title+
+		return "", request.VaultError("connection "+name+" was not stored: with these credentials "+d.Title+
 			" does not describe the instances of its accounts", err)
 	}
 	if len(found) == 0 {
-		return "", conflictf("connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they "+
-			"seem to belong to another cloud account; write another connection for that, and leave this one to its accounts, whose passwords are "+
-			"kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see "+
-			"accounts/%s/", name, known[0], name)
+		return "", request.Conflictf(
+			"connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they "+
+				"seem to belong to another cloud account; write another connection for that, and leave this one to its accounts, whose passwords are "+
+				"kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see "+
+				"accounts/%s/", name, known[0], name)
 	}
 	return account, nil
 }
@@ -123,18 +125,18 @@ func (b *backend) knownInstances(ctx context.Context, name string, old, next *co
 	}
 	instances, err := b.core.List(ctx, name+"/")
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	var known []string
 	for _, instance := range instances[:min(len(instances), sampleLookups)] {
 		users, err := b.core.List(ctx, name+"/"+instance+"/")
 		if err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 		for _, user := range users {
 			view, err := b.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instance, Username: user})
 			if err != nil {
-				return nil, vaultError("", err)
+				return nil, request.VaultError("", err)
 			}
 			if view != nil && view.Gone.IsZero() {
 				known = append(known, instance)

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -25,14 +26,14 @@ func credsResponse() map[string]*framework.FieldSchema {
 		"platform":            text("windows or linux; empty if the cloud does not tell."),
 		"connection":          text("The connection that serves the instance."),
 		"source":              text("Where this version comes from: initial, reset or import."),
-		"created_time":        moment(true, "When this version was made"),
-		"last_vault_rotation": moment(true, "When Vault last rotated the account; for an unrotated version its creation time"),
+		"created_time":        request.TimeField(true, "When this version was made"),
+		"last_vault_rotation": request.TimeField(true, "When Vault last rotated the account; for an unrotated version its creation time"),
 		"version":             {Type: framework.TypeInt, Required: true, Description: "Number of the version, counted from 1."},
 	}
 	fields["confirmed_here"] = &framework.FieldSchema{Type: framework.TypeBool,
 		Description: "Only if the connection now leads to another place than when this version was confirmed: false."}
 	maps.Copy(fields, scheduleResponse())
-	fields["password"].DisplayAttrs = secretly("Password")
+	fields["password"].DisplayAttrs = request.SensitiveName("Password")
 	return fields
 }
 
@@ -58,8 +59,8 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 	data["connection"] = a.ID.Connection
 	data["source"] = string(a.Version.Source)
 	data["version"] = a.Version.Number
-	data["created_time"] = timestamp(a.Version.Created)
-	data["last_vault_rotation"] = timestamp(rotated)
+	data["created_time"] = request.Timestamp(a.Version.Created)
+	data["last_vault_rotation"] = request.Timestamp(rotated)
 	var resp *logical.Response
 	if a.Lease == nil {
 		b.scheduleAnswer(data, a, b.core.Now())
@@ -69,7 +70,7 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 	}
 	if a.Elsewhere {
 		data["confirmed_here"] = false
-		resp = warn(resp, hint.Textf(
+		resp = request.Warn(resp, hint.Textf(
 			"connection %s leads to another place now than when this password was confirmed; nothing there has confirmed it: %s",
 			a.ID.Connection, hint.New("read", placePrefix+a.ID.Connection)))
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -19,7 +20,8 @@ func scheduleResponse() map[string]*framework.FieldSchema {
 			Description: "Only for scheduled static roles: whole seconds between the previous and the next rotation, at least 1."},
 		"rotation_schedule": {Type: framework.TypeString,
 			Description: "Only for static roles with rotation_schedule: the cron expression."},
-		"next_vault_rotation": moment(false, "Only of scheduled static roles whose rotation is not disabled: when the next rotation is to begin"),
+		"next_vault_rotation": request.TimeField(false,
+			"Only of scheduled static roles whose rotation is not disabled: when the next rotation is to begin"),
 	}
 }
 
@@ -31,14 +33,14 @@ func (b *backend) scheduleAnswer(data map[string]any, a *rotation.Answer, now ti
 	if next.IsZero() {
 		next = a.Paused(now)
 	} else {
-		data["next_vault_rotation"] = timestamp(next)
+		data["next_vault_rotation"] = request.Timestamp(next)
 	}
 	if next.IsZero() {
 		return
 	}
 	schedule.Disabled = false
-	data["ttl"] = max(seconds(next.Sub(now)), 1)
-	data["rotation_period"] = max(seconds(b.distances.of(schedule, now)), 1)
+	data["ttl"] = max(request.Seconds(next.Sub(now)), 1)
+	data["rotation_period"] = max(request.Seconds(b.distances.of(schedule, now)), 1)
 	if cron := schedule.Cron; cron != "" {
 		data["rotation_schedule"] = cron
 	}

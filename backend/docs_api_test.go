@@ -15,6 +15,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // The pages below docs/api have what people write and what the code says. What stands below the headings
@@ -102,7 +104,7 @@ func TestReadablePath(t *testing.T) {
 		"config/?$": "config",
 		"creds/" + framework.GenericNameRegex("role") + "/" + framework.GenericNameRegex("instance_id") + "$": "creds/:role/:instance_id",
 		"accounts/" + framework.GenericNameRegex("connection") + "/?$":                                        "accounts/:connection",
-		"a/(?P<username>" + usernamePattern + ")$":                                                            "a/:username",
+		"a/(?P<username>" + request.UsernamePattern + ")$":                                                    "a/:username",
 	} {
 		if got := readable(pattern); got != want {
 			t.Errorf("%s: %q, want %q", pattern, got, want)
@@ -257,11 +259,11 @@ func (s *apiSection) parameters(operations map[served]operation) map[string]*fra
 	return all
 }
 
-// takes reports whether an operation takes a field. checkFields of strict.go decides the same; that force is
+// takes reports whether an operation takes a field. CheckFields of strict.go decides the same; that force is
 // for deletes is known to the handler alone.
 func takes(op served, path *framework.Path, name string) bool {
 	switch {
-	case inURL(path, name), op.method == http.MethodPost:
+	case request.InURL(path, name), op.method == http.MethodPost:
 		return true
 	case name == "force":
 		return op.method == http.MethodDelete
@@ -491,7 +493,7 @@ func TestDurationsInWords(t *testing.T) {
 		30 * time.Second: "30s", 10 * time.Minute: "10m", 90 * time.Second: "1m30s", time.Hour: "1h", 24 * time.Hour: "24h", 0: "0s",
 		time.Hour + 10*time.Minute: "1h10m",
 	} {
-		if got := inWords(d); got != want {
+		if got := request.FormatDuration(d); got != want {
 			t.Errorf("%s: %s, want %s", d, got, want)
 		}
 	}

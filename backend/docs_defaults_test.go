@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // The API pages take defaults from descriptions. The tests here hold descriptions against what a mount really does.
@@ -25,7 +26,7 @@ func inPage(field *framework.FieldSchema, value any) string {
 		if v.Int() == 0 {
 			return "0"
 		}
-		return inWords(time.Duration(v.Int()) * time.Second)
+		return request.FormatDuration(time.Duration(v.Int()) * time.Second)
 	case v.Kind() == reflect.Slice && v.Len() == 1:
 		return fmt.Sprint(v.Index(0).Interface())
 	case v.Kind() == reflect.Map && v.Len() == 0, v.Kind() == reflect.Slice && v.Len() == 0:

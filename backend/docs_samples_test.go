@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // The tests of this file run the samples of the pages against the schemas of the paths: their requests name paths and
@@ -71,7 +73,7 @@ func TestSamplePayloads(t *testing.T) {
 					continue
 				}
 				for name := range payload {
-					if o.path.Fields[name] == nil || inURL(o.path, name) {
+					if o.path.Fields[name] == nil || request.InURL(o.path, name) {
 						t.Errorf("%s: the payload of %q has the field %s, which %s does not take", s.page, s.title, name, op.path)
 					}
 				}
@@ -292,7 +294,7 @@ func TestRequestsOfPages(t *testing.T) {
 				if op.method == c.method && matches(op.path, c.path) {
 					path = o.path
 					for _, name := range c.fields {
-						if o.path.Fields[name] == nil || inURL(o.path, name) || !takes(op, o.path, name) {
+						if o.path.Fields[name] == nil || request.InURL(o.path, name) || !takes(op, o.path, name) {
 							t.Errorf("%s: %s %s does not take the field %s", page, c.method, c.path, name)
 						}
 					}
@@ -321,7 +323,7 @@ func TestPathHelpShowsRequests(t *testing.T) {
 				own = own || o.path.Pattern == path.Pattern
 				shown[op] = true
 				for _, name := range c.fields {
-					if o.path.Fields[name] == nil || inURL(o.path, name) || !takes(op, o.path, name) {
+					if o.path.Fields[name] == nil || request.InURL(o.path, name) || !takes(op, o.path, name) {
 						t.Errorf("the help of %s: %s %s does not take the field %s", path.Pattern, c.method, c.path, name)
 					}
 				}

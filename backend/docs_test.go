@@ -2,6 +2,7 @@ package backend
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,8 +13,10 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -235,7 +238,7 @@ func TestPathsOfPoliciesAreServed(t *testing.T) {
 }
 
 // makers are the functions that make errors, by the status that Vault answers with.
-var makers = map[string]string{"invalidf": "400", "conflictf": "409", "unavailablef": "503"}
+var makers = map[string]string{"Invalidf": "400", "Conflictf": "409", "Unavailablef": "503"}
 
 // TestPagesQuoteRealMessages checks the tables of messages: one that no code has is out of date, and one that the
 // backend makes with another status is wrong.
@@ -286,7 +289,10 @@ func statusesOf(code, message string) []string {
 		line := before[strings.LastIndexByte(before, '\n')+1:]
 		if m := call.FindStringSubmatch(line); m != nil {
 			if kind, ok := kindNames[m[2]]; ok && strings.EqualFold(m[1], "errorf") {
-				all = append(all, strconv.Itoa(rotationStatus(kind)))
+				var coded logical.HTTPCodedError
+				if errors.As(request.VaultError("", &rotation.Error{Kind: kind}), &coded) {
+					all = append(all, strconv.Itoa(coded.Code()))
+				}
 			} else if makers[m[1]] != "" && m[2] == "" {
 				all = append(all, makers[m[1]])
 			}

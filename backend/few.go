@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // What clients may start as often as they like, and what may cost a lot of memory, is bounded twice. Of each connection
@@ -45,7 +46,7 @@ func (f *few) enter(ctx context.Context, connection string) (asking context.Cont
 	case places.taken <- struct{}{}:
 	case <-wait.Done():
 		f.left(connection, places)
-		return nil, nil, unavailablef(
+		return nil, nil, request.Unavailablef(
 			"connection %s has %d verifications and listings of instances under way, which have not ended while this one waited; "+
 				"its cloud is slow, or does not answer: try again in a moment", connection, fewAtOnce)
 	}

@@ -6,8 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
-
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -76,13 +75,13 @@ func (b *backend) forgetBatch(ctx context.Context, connection string, ids []rota
 			facts := rotation.FactsOf(i)
 			facts.Place = at
 			if err := b.core.Describe(ctx, id, facts); err != nil {
-				return vaultError("", err)
+				return request.VaultError("", err)
 			}
 			continue
 		}
 		forgotten, err := b.core.Forget(ctx, id, at)
 		if err != nil {
-			return vaultError("", err)
+			return request.VaultError("", err)
 		}
 		if forgotten {
 			b.Logger().Info("an account was forgotten, with its passwords: its server has been gone for as long as forget_gone_after of its "+
@@ -102,13 +101,13 @@ func (b *backend) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotati
 		}
 		view, err := b.core.Inspect(ctx, id)
 		if err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 		if view == nil {
 			continue
 		}
 		if view.Role != "" {
-			if r, err := b.roles.get(ctx, view.Role); err != nil || r.mapsTo(id) || !b.freeLeftBehind(ctx, view) {
+			if r, err := b.roles.Get(ctx, view.Role); err != nil || r.mapsTo(id) || !b.freeLeftBehind(ctx, view) {
 				continue // a role that cannot be read keeps its accounts
 			}
 		}
@@ -122,13 +121,13 @@ func (b *backend) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotati
 func (b *backend) freeLeftBehind(ctx context.Context, view *rotation.View) bool {
 	// The holder may be in the middle of its own write, whose role is stored last. Waiting for its
 	// lock could wait for ourselves.
-	holder := locksutil.LockForKey(b.roleLocks, view.Role)
-	if !holder.TryLock() {
+	unlock := b.roleLocks.TryLock(view.Role)
+	if unlock == nil {
 		return false
 	}
-	defer holder.Unlock()
-	b.roles.drop(view.Role)
-	r, err := b.roles.get(ctx, view.Role)
+	defer unlock()
+	b.roles.Drop(view.Role)
+	r, err := b.roles.Get(ctx, view.Role)
 	if err != nil || r.mapsTo(view.ID) || b.leaveGroup(ctx, view, r) != nil {
 		return false
 	}

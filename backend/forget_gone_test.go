@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -85,7 +86,7 @@ func TestAccountsOfTerminatedServersAreForgotten(t *testing.T) {
 					}
 					return
 				}
-				if at := timestamp(gone.Add(c.after)); shown != at {
+				if at := request.Timestamp(gone.Add(c.after)); shown != at {
 					t.Errorf("forgotten_time %v, want %s", shown, at)
 				}
 				f.rounds(t, time.Until(gone.Add(c.after))-time.Minute)

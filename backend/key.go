@@ -13,13 +13,15 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // privateKey is a key as stored. Keys are used so rarely, once for each initial password, that they
 // are not kept in memory.
 type privateKey struct {
-	record
+	store.Header
 	// PEM is the private key, PKCS#8, not encrypted: the storage entry is.
 	PEM string `json:"pem"`
 	// Generated is set if the private half was made here and never existed elsewhere.
@@ -33,17 +35,17 @@ type privateKey struct {
 
 // loadKey returns a stored key, or nil if there is none of that name.
 func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *password.PrivateKey, error) {
-	if !isName(name) { // nothing is stored under it, and storage fails on ".."
+	if !request.IsName(name) { // nothing is stored under it, and storage fails on ".."
 		return nil, nil, nil
 	}
 	entry, err := b.storage.Get(ctx, keyPrefix+name)
 	if err != nil {
-		return nil, nil, storageError("read", keyPrefix+name, err)
+		return nil, nil, request.StorageError("read", keyPrefix+name, err)
 	}
 	if entry == nil {
 		return nil, nil, nil
 	}
-	if err := checkSchema(entry.Value); err != nil {
+	if err := store.CheckSchema(entry.Value); err != nil {
 		return nil, nil, fmt.Errorf("key/%s: %w", name, err)
 	}
 	var stored privateKey
@@ -65,7 +67,7 @@ func (b *backend) putKey(ctx context.Context, name string, key *privateKey) erro
 		return fmt.Errorf("key/%s cannot be encoded", name)
 	}
 	if err := b.storage.Put(ctx, &logical.StorageEntry{Key: keyPrefix + name, Value: raw, SealWrap: true}); err != nil {
-		return storageError("write", keyPrefix+name, err)
+		return request.StorageError("write", keyPrefix+name, err)
 	}
 	return nil
 }
@@ -77,11 +79,11 @@ func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
 	case roleKey != "":
 		return roleKey, nil
 	case keyPair == "":
-		return "", invalidf(
+		return "", request.Invalidf(
 			"instance %s has no key pair in the cloud that would name its key, and without a key pair the cloud makes no initial password; "+
 				"if it was launched with one all the same, set the role's key", instanceID)
-	case !isName(keyPair):
-		return "", invalidf("instance %s: its key pair is called %.64q in the cloud, a name that Vault cannot use; "+
+	case !request.IsName(keyPair):
+		return "", request.Invalidf("instance %s: its key pair is called %.64q in the cloud, a name that Vault cannot use; "+
 			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, writeKey(similarName(keyPair)),
 			similarName(keyPair))
 	}
@@ -99,13 +101,13 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 		return "", err
 	}
 	if stored == nil {
-		return "", invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key",
+		return "", request.Invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key",
 			c.ID.InstanceID, name, storeKey(name))
 	}
 	// A connection may name any instance, and a cloud of its own answers whatever it likes for one. So what is
 	// decrypted for it says whose key it may use, and not what is asked for.
 	if !stored.allows(c.ID.Connection) {
-		return "", invalidf("instance %s: %s", c.ID.InstanceID, keyRefused(name, stored, c.ID.Connection))
+		return "", request.Invalidf("instance %s: %s", c.ID.InstanceID, keyRefused(name, stored, c.ID.Connection))
 	}
 	earlier, err := stored.earlierKeys()
 	if err != nil {
@@ -117,7 +119,7 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 			return plain, nil
 		}
 		if errors.Is(err, password.ErrFIPS) {
-			return "", unavailablef("instance %s: %s", c.ID.InstanceID, err)
+			return "", request.Unavailablef("instance %s: %s", c.ID.InstanceID, err)
 		}
 	}
 	return "", b.undecryptable(ctx, c, name, key, len(earlier))
@@ -149,7 +151,7 @@ func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name
 	if earlier > 0 {
 		also = fmt.Sprintf(" and %d earlier keys of that name", earlier)
 	}
-	return invalidf("instance %s: %s. Used was keys/%s (fingerprints: SHA256 %s, MD5 %s, EC2 created %s, EC2 imported %s)%s; %s; %s",
+	return request.Invalidf("instance %s: %s. Used was keys/%s (fingerprints: SHA256 %s, MD5 %s, EC2 created %s, EC2 imported %s)%s; %s; %s",
 		c.ID.InstanceID, password.ErrDecrypt, name, prints.SHA256, prints.MD5, prints.AWSCreated, prints.AWSImported, also, launched, advice)
 }
 
@@ -175,11 +177,11 @@ var outsideNames = regexp.MustCompile(`[^\w-]+`)
 
 // similarName is a name that Vault can use, made of a key pair's name at the cloud.
 func similarName(keyPair string) string {
-	if isName(keyPair) {
+	if request.IsName(keyPair) {
 		return keyPair
 	}
 	name := strings.Trim(outsideNames.ReplaceAllString(keyPair, "-"), "-")
-	if !isName(name) {
+	if !request.IsName(name) {
 		return "my-key"
 	}
 	return name

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-secure-stdlib/strutil"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // Who may have something decrypted with a key. Roles of every connection of a mount may name every key of it, and
@@ -38,5 +39,5 @@ func (b *backend) excludedUsers(ctx context.Context, name string, k *privateKey)
 		return nil, err
 	}
 	return []string{fmt.Sprintf("%s leave out the connections of roles that name this key, which read no initial password any more: %s",
-		connectionsField, someOf(users))}, nil
+		connectionsField, request.Summarize(users))}, nil
 }

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // An earlier key is one that a write of keys/<name> has replaced. It is kept while an account of a role
@@ -66,7 +68,8 @@ func (k *privateKey) earlierData() ([]map[string]any, error) {
 	}
 	for i, e := range k.Earlier {
 		data = append(data, map[string]any{
-			"fingerprints": keys[i].Fingerprints().Map(), "created_time": timestamp(e.Created), "replaced_time": timestamp(e.Replaced),
+			"fingerprints": keys[i].Fingerprints().Map(), "created_time": request.Timestamp(e.Created),
+			"replaced_time": request.Timestamp(e.Replaced),
 		})
 	}
 	return data, nil
@@ -94,7 +97,7 @@ func (b *backend) dropEarlierKeys(ctx context.Context) error {
 	if !b.keyDrops.begin(b.clock.now()) {
 		return nil
 	}
-	names, err := listNames(ctx, b.storage, keyPrefix)
+	names, err := store.ListNames(ctx, b.storage, keyPrefix)
 	if err != nil {
 		return err
 	}
@@ -107,7 +110,7 @@ func (b *backend) dropEarlierKeys(ctx context.Context) error {
 }
 
 func (b *backend) dropEarlier(ctx context.Context, name string) error {
-	defer lock(b.keyLocks, name)()
+	defer b.keyLocks.Lock(name)()
 	stored, _, err := b.loadKey(ctx, name)
 	if err != nil || stored == nil {
 		return err
@@ -137,7 +140,7 @@ func (b *backend) awaitsKey(ctx context.Context, name string, key *privateKey) (
 		return nil, err
 	}
 	for _, user := range roles {
-		r, err := b.roles.get(ctx, user)
+		r, err := b.roles.Get(ctx, user)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +150,7 @@ func (b *backend) awaitsKey(ctx context.Context, name string, key *privateKey) (
 		for _, instance := range r.instances() {
 			view, err := b.core.Inspect(ctx, r.account(instance))
 			if err != nil {
-				return nil, vaultError("", err)
+				return nil, request.VaultError("", err)
 			}
 			if view != nil && awaits(view, name) {
 				return view, nil

@@ -9,11 +9,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // inCall has something done during each call of a method; nil: nothing.
@@ -48,10 +49,10 @@ func (f *fakeCloud) hang(method string) (begun <-chan struct{}, release func()) 
 }
 
 // neighbour is another name whose lock is the same.
-func neighbour(t *testing.T, locks []*locksutil.LockEntry, name string) string {
+func neighbour(t *testing.T, locks store.Locks, name string) string {
 	t.Helper()
 	for i := range 100_000 {
-		if other := fmt.Sprintf("n-%d", i); locksutil.LockForKey(locks, other) == locksutil.LockForKey(locks, name) {
+		if other := fmt.Sprintf("n-%d", i); locks.Shared(other, name) {
 			return other
 		}
 	}
@@ -147,8 +148,8 @@ func TestAWriteThatWasOvertakenAsksAnew(t *testing.T) {
 	if status, text := wait(); status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
 	}
-	c, err := h.connections.get(t.Context(), "prod")
-	if err != nil || c.Own["secret_key"] != "mine" || seconds(c.timeout()) != 17 || c.MaxRequestsPerSecond != 999 {
+	c, err := h.connections.Get(t.Context(), "prod")
+	if err != nil || c.Own["secret_key"] != "mine" || request.Seconds(c.timeout()) != 17 || c.MaxRequestsPerSecond != 999 {
 		t.Errorf("stored is %+v, %v", c, err)
 	}
 }
@@ -224,7 +225,7 @@ func TestARolesSettingsNeedNoCloud(t *testing.T) {
 		},
 		"its account is retired": func(h *harness) {
 			h.cloud.terminate("srv-2")
-			c, err := h.connections.get(context.Background(), "prod")
+			c, err := h.connections.Get(context.Background(), "prod")
 			if err == nil {
 				err = h.core.Retire(context.Background(), root("srv-2"), c.place(h.registry[c.Provider]))
 			}
@@ -260,7 +261,7 @@ func TestARolesSettingsNeedNoCloud(t *testing.T) {
 							continue
 						}
 						h.write(t, "roles/web", change)
-						r, err := h.roles.get(t.Context(), "web")
+						r, err := h.roles.Get(t.Context(), "web")
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -290,7 +291,7 @@ func TestASharedRolesSettingsNeedNoCloud(t *testing.T) {
 	calls := h.cloud.count()
 	for _, change := range []map[string]any{{"ttl": "20m"}, {"checkout": "exclusive"}, {"max_versions": 4}, {"min_reset_interval": "1h"}} {
 		h.write(t, "roles/web", change)
-		r, err := h.roles.get(t.Context(), "web")
+		r, err := h.roles.Get(t.Context(), "web")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,7 +70,7 @@ func TestOpenAPIHasEveryOperationUnderAnIDOfItsOwn(t *testing.T) {
 	}
 	ids := map[string]string{}
 	for name, op := range operations {
-		if !strings.HasPrefix(op.OperationID, operationPrefix+"-") {
+		if !strings.HasPrefix(op.OperationID, "cloudpw-") {
 			t.Errorf("%s: operation id %q", name, op.OperationID)
 		}
 		// The ids also name the schemas, of which the last one wins.

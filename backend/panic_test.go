@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 )
 
 // panicSecret is in the value of every panic on purpose.
@@ -145,7 +146,7 @@ func TestPanicOfAStepHoldsTheAccountBack(t *testing.T) {
 	h := leasedRole(t, nil)
 	var tries atomic.Int32
 	h.system.SetPasswordPolicy("boom", func() (string, error) {
-		if tries.Add(1) > policySamples+2 { // those of the write of the connection, which looks twice
+		if tries.Add(1) > policy.Samples+2 { // those of the write of the connection, which looks twice
 			return "", panics(t.Context())
 		}
 		return "Correct-Horse-7-Battery", nil

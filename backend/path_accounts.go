@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -15,7 +16,7 @@ import (
 var (
 	accountConnection = framework.GenericNameRegex("connection")
 	accountInstance   = framework.GenericNameRegex("instance_id")
-	accountUsername   = "(?P<username>" + usernamePattern + ")"
+	accountUsername   = "(?P<username>" + request.UsernamePattern + ")"
 )
 
 func (b *backend) pathAccountsConnections() *framework.Path {
@@ -27,7 +28,7 @@ func (b *backend) pathAccountsInstances() *framework.Path {
 	return b.pathAccountsList("accounts/"+accountConnection+"/?$", "account-instances",
 		"List the instances of a connection that have accounts.",
 		"The ids of the instances.", map[string]*framework.FieldSchema{
-			"connection": nameField("Name of the connection."),
+			"connection": request.NameField("Name of the connection."),
 		})
 }
 
@@ -35,22 +36,22 @@ func (b *backend) pathAccountsUsernames() *framework.Path {
 	return b.pathAccountsList("accounts/"+accountConnection+"/"+accountInstance+"/?$", "account-usernames",
 		"List the users of an instance that have accounts.",
 		"The user names.", map[string]*framework.FieldSchema{
-			"connection":  nameField("Name of the connection."),
-			"instance_id": nameField("Id of the instance."),
+			"connection":  request.NameField("Name of the connection."),
+			"instance_id": request.NameField("Id of the instance."),
 		})
 }
 
 func (b *backend) pathAccountsList(pattern, suffix, summary, listed string, captures map[string]*framework.FieldSchema) *framework.Path {
 	return &framework.Path{
 		Pattern:      pattern,
-		Fields:       pageFields(captures),
-		DisplayAttrs: displayed(suffix),
+		Fields:       request.PageFields(captures),
+		DisplayAttrs: request.DisplayAttrs(suffix),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback:    b.listAccounts,
 				Summary:     summary,
 				Description: "Lists from Vault's records, not from the cloud; sorted.",
-				Responses:   lists(listed),
+				Responses:   request.ListResponses(listed),
 			},
 		},
 		HelpSynopsis:    summary,
@@ -61,29 +62,29 @@ func (b *backend) pathAccountsList(pattern, suffix, summary, listed string, capt
 func (b *backend) pathAccount() *framework.Path {
 	return &framework.Path{
 		Pattern:      "accounts/" + accountConnection + "/" + accountInstance + "/" + accountUsername + "$",
-		DisplayAttrs: displayed("account"),
+		DisplayAttrs: request.DisplayAttrs("account"),
 		Fields: map[string]*framework.FieldSchema{
-			"connection":  nameField("Name of the connection."),
-			"instance_id": nameField("Id of the instance."),
-			"username":    nameField("The user."),
-			"force": {Type: framework.TypeBool, Query: true, DisplayAttrs: labelled("Force"),
+			"connection":  request.NameField("Name of the connection."),
+			"instance_id": request.NameField("Id of the instance."),
+			"username":    request.NameField("The user."),
+			"force": {Type: framework.TypeBool, Query: true, DisplayAttrs: request.DisplayName("Force"),
 				Description: "With DELETE: forget the account even if its instance exists or cannot be looked up, a role is bound to it, or its " +
 					"passwords may still be needed. They are then lost. Default: false."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: forwarded(framework.PathOperation{
+			logical.ReadOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.readAccount,
 				Summary:     "Read an account's state.",
 				Description: "Returns everything about the account except its passwords.",
-				Responses:   answers("The account.", accountResponse()),
+				Responses:   request.DataResponses("The account.", accountResponse()),
 				// Only the active node knows what its scheduler has tried.
 			}),
-			logical.DeleteOperation: forwarded(framework.PathOperation{
+			logical.DeleteOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.deleteAccount,
 				Summary:  "Forget an account and its passwords.",
 				Description: "Refused while its instance exists (unless it never had a password), a role is bound to it, it has leases, or a " +
 					"rotation is not settled; force=true deletes it in any case.",
-				Responses: deletes("Vault has no record of the account any more."),
+				Responses: request.DeleteResponses("Vault has no record of the account any more."),
 			}),
 		},
 		HelpSynopsis:    accountSynopsis,
@@ -96,7 +97,7 @@ func (b *backend) listAccounts(ctx context.Context, _ *logical.Request, data *fr
 	for _, capture := range []string{"connection", "instance_id"} {
 		if _, ok := data.Schema[capture]; ok {
 			name := data.Get(capture).(string)
-			if err := checkName(capture, name); err != nil {
+			if err := request.CheckName(capture, name); err != nil {
 				return nil, err
 			}
 			prefix += name + "/"
@@ -104,9 +105,9 @@ func (b *backend) listAccounts(ctx context.Context, _ *logical.Request, data *fr
 	}
 	names, err := b.core.List(ctx, prefix)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
-	return page(names, data)
+	return request.Page(names, data)
 }
 
 // accountID is the account that the path names; false: no account can have that name, and storage
@@ -125,18 +126,18 @@ func (b *backend) readAccount(ctx context.Context, _ *logical.Request, data *fra
 	if !ok {
 		return nil, nil
 	}
-	if (input{data: data}).has("force") {
-		return nil, invalidf("force: belongs to DELETE; leave it out")
+	if (request.Fields{Data: data}).Has("force") {
+		return nil, request.Invalidf("force: belongs to DELETE; leave it out")
 	}
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil || view == nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	shown := accountData(view)
 	if view.Role != "" && view.Settings.SharedPassword {
 		group, err := b.core.Inspect(ctx, rotation.GroupID(id.Connection, view.Role))
 		if err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 		if group != nil {
 			shown["group"] = groupData(group)

@@ -8,19 +8,21 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 func (b *backend) pathCheck() *framework.Path {
 	return &framework.Path{
-		Pattern:      "check/" + framework.GenericNameRegex("name") + "$",
-		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "check", OperationSuffix: "connection"},
+		Pattern: "check/" + framework.GenericNameRegex("name") + "$",
+		Fields:  map[string]*framework.FieldSchema{"name": request.NameField("Name of the connection.")},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "check",
+			OperationSuffix: "connection"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: forwarded(framework.PathOperation{
+			logical.ReadOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.readCheck,
 				Summary:     "Check which permissions a connection's credentials have.",
 				Description: "Tries, or asks about, each permission that cloudpw may need, and changes nothing. Calls the cloud.",
-				Responses: answers("What the credentials may do.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("What the credentials may do.", map[string]*framework.FieldSchema{
 					"verdict": {Type: framework.TypeString, Required: true, Description: "granted: all required permissions are there; denied: a " +
 						"required permission is missing; unknown: this cannot be determined."},
 					"missing": {Type: framework.TypeStringSlice, Required: true, Description: "The required permissions that are denied."},
@@ -43,16 +45,18 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 	}
 	provider, err := b.core.Provider(ctx, name)
 	if err != nil {
-		return nil, vaultError("connection "+name, err)
+		return nil, request.VaultError("connection "+name, err)
 	}
 	checker, ok := provider.(cloud.PermissionChecker)
 	if !ok {
-		return nil, invalidf("provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later "+
-			"denial names the missing permission", d.Name, name)
+		return nil, request.Invalidf(
+			"provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later "+
+				"denial names the missing permission", d.Name, name)
 	}
 	permissions, err := ask(ctx, &b.asking, name, checker.CheckPermissions)
 	if err != nil {
-		return nil, vaultError("connection "+name+": "+d.Title+" does not accept the credentials, so their permissions cannot be determined", err)
+		return nil, request.VaultError("connection "+name+": "+d.Title+
+			" does not accept the credentials, so their permissions cannot be determined", err)
 	}
 	return &logical.Response{Data: checkData(name, permissions)}, nil
 }

@@ -6,25 +6,26 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 func (b *backend) pathConfigList() *framework.Path {
 	return &framework.Path{
 		Pattern:      "config/?$",
-		Fields:       pageFields(nil),
-		DisplayAttrs: displayedItem("connections", "Connection"),
+		Fields:       request.PageFields(nil),
+		DisplayAttrs: request.DisplayItem("connections", "Connection"),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback:    b.listConfig,
 				Summary:     "List the connections.",
 				Description: "Lists the names of the connections, sorted.",
-				Responses:   lists("The names of the connections."),
+				Responses:   request.ListResponses("The names of the connections."),
 			},
 		},
 		HelpSynopsis:    configListSynopsis,
@@ -36,22 +37,22 @@ func (b *backend) pathConfig() *framework.Path {
 	return &framework.Path{
 		Pattern:        "config/" + framework.GenericNameRegex("name") + "$",
 		Fields:         configFields(b.registry),
-		DisplayAttrs:   displayedItem("connection", "Connection"),
+		DisplayAttrs:   request.DisplayItem("connection", "Connection"),
 		ExistenceCheck: b.configExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:    b.readConfig,
 				Summary:     "Read a connection.",
 				Description: "Returns everything except the secrets, with defaults filled in.",
-				Responses:   answers("The connection.", configResponse(b.registry)),
+				Responses:   request.DataResponses("The connection.", configResponse(b.registry)),
 			},
 			logical.CreateOperation: b.writeConfigOperation(),
 			logical.UpdateOperation: b.writeConfigOperation(),
-			logical.DeleteOperation: forwarded(framework.PathOperation{
+			logical.DeleteOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.deleteConfig,
 				Summary:     "Delete a connection.",
 				Description: "Refused while roles use it or accounts of it have leases.",
-				Responses:   writes("The connection is deleted."),
+				Responses:   request.WriteResponses("The connection is deleted."),
 			}),
 		},
 		HelpSynopsis:    configSynopsis,
@@ -60,32 +61,32 @@ func (b *backend) pathConfig() *framework.Path {
 }
 
 func (b *backend) writeConfigOperation() *framework.PathOperation {
-	return forwarded(framework.PathOperation{
+	return request.Forwarded(framework.PathOperation{
 		Callback: b.writeConfig,
 		Summary:  "Create or update a connection.",
 		Description: "Changes only the fields that it names; an empty value unsets a field. Verifies the credentials with one call to the " +
 			"cloud, unless verify_connection is false.",
-		Responses:    writes("The connection is stored."),
+		Responses:    request.WriteResponses("The connection is stored."),
 		DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
 	})
 }
 
 func (b *backend) listConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	names, err := b.connections.list(ctx)
+	names, err := b.connections.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return page(names, data)
+	return request.Page(names, data)
 }
 
 func (b *backend) configExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
-	c, err := b.connections.get(ctx, data.Get("name").(string))
+	c, err := b.connections.Get(ctx, data.Get("name").(string))
 	return c != nil, err
 }
 
 func (b *backend) readConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	c, err := b.connections.get(ctx, name)
+	c, err := b.connections.Get(ctx, name)
 	if err != nil || c == nil {
 		return nil, err
 	}
@@ -94,17 +95,17 @@ func (b *backend) readConfig(ctx context.Context, _ *logical.Request, data *fram
 
 func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if err := checkName("connection", name); err != nil {
+	if err := request.CheckName("connection", name); err != nil {
 		return nil, err
 	}
-	in := input{data: data, writeOnly: func(field string) bool { return isWriteOnly(b.registry, field) }}
-	for range writeTries {
+	in := request.Fields{Data: data, WriteOnly: func(field string) bool { return isWriteOnly(b.registry, field) }}
+	for range store.WriteTries {
 		resp, err := b.tryWriteConfig(ctx, name, in)
-		if !errors.Is(err, errMeanwhile) {
+		if !errors.Is(err, store.ErrChanged) {
 			return resp, err
 		}
 	}
-	return nil, conflictf("connection %s %s, several times; look at it, and write again: %s", name, errMeanwhile,
+	return nil, request.Conflictf("connection %s %s, several times; look at it, and write again: %s", name, store.ErrChanged,
 		hint.New("read", "config/"+name))
 }
 
@@ -116,11 +117,11 @@ type verified struct {
 }
 
 // verifyConfig asks the cloud about the connection that a write makes. No lock is held.
-func (b *backend) verifyConfig(ctx context.Context, name string, in input) (*verified, error) {
+func (b *backend) verifyConfig(ctx context.Context, name string, in request.Fields) (*verified, error) {
 	if b.rootRotations.isRunning(name) {
-		return nil, conflictf("rotate-root/%s is running; try again in a moment", name)
+		return nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
-	old, err := b.connections.get(ctx, name)
+	old, err := b.connections.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -136,27 +137,27 @@ func (b *backend) verifyConfig(ctx context.Context, name string, in input) (*ver
 		return nil, err
 	}
 	v.told, err = ask(ctx, &b.asking, name, func(ctx context.Context) (string, error) {
-		return b.verify(ctx, name, next, v.known, in.again("config/"))
+		return b.verify(ctx, name, next, v.known, in.Again("config/"))
 	})
 	return v, err
 }
 
-// tryWriteConfig makes a connection's write, or returns errMeanwhile.
-func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*logical.Response, error) {
+// tryWriteConfig makes a connection's write, or returns ErrChanged.
+func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fields) (*logical.Response, error) {
 	asked, err := b.verifyConfig(ctx, name, in)
 	if err != nil {
 		return nil, err
 	}
-	defer lock(b.connectionLocks, name)()
+	defer b.connectionLocks.Lock(name)()
 	if b.rootRotations.isRunning(name) {
-		return nil, conflictf("rotate-root/%s is running; try again in a moment", name)
+		return nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
-	old, err := b.connections.get(ctx, name)
+	old, err := b.connections.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if !same(old, asked.old) {
-		return nil, errMeanwhile
+	if !store.Same(old, asked.old) {
+		return nil, store.ErrChanged
 	}
 	next, err := b.applyConnection(ctx, name, old, in) // accounts may have come meanwhile
 	if err != nil {
@@ -172,7 +173,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*l
 			return nil, err
 		}
 		if !slices.Equal(known, asked.known) {
-			return nil, errMeanwhile
+			return nil, store.ErrChanged
 		}
 	}
 	served, err := b.settlePlace(ctx, name, old, next, asked.told)
@@ -180,7 +181,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*l
 		return nil, err
 	}
 	warnings = append(warnings, served...)
-	err = b.connections.put(ctx, name, next)
+	err = b.connections.Put(ctx, name, next)
 	b.core.ForgetConnection(name) // also after a failed write, which may have landed
 	if err != nil {
 		return nil, err
@@ -193,11 +194,11 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in input) (*l
 	if err != nil {
 		return nil, err
 	}
-	warnings = slices.Concat(warnings, excluded, unserved, b.policyWarnings(ctx, in, next.PasswordPolicy))
+	warnings = slices.Concat(warnings, excluded, unserved, b.policies.Warnings(ctx, in, next.PasswordPolicy))
 	if len(warnings) > 0 && old != nil && old.RootRotation != nil && next.RootRotation == nil {
 		b.Logger().Warn("an unfinished rotate-root was abandoned", "connection", name, "leftover_credentials", next.leftoverIDs())
 	}
-	return warned(warnings), nil
+	return request.Warned(warnings), nil
 }
 
 // unservedRoles warns of roles on which a change of required_tags does not act at once.
@@ -210,7 +211,7 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 		return nil, err
 	}
 	return []hint.Text{hint.Textf(
-		"required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", someOf(users),
+		"required_tags: roles with instance_ids keep their instances until they are looked up again: %s; that is: %s", request.Summarize(users),
 		hint.New("write -force", "roles/"+users[0]))}, nil
 }
 
@@ -225,13 +226,13 @@ func (b *backend) excludedRoles(ctx context.Context, name string, c *connection)
 		return nil, nil
 	}
 	return []hint.Text{hint.Textf("allowed_roles leaves out roles that use this connection, whose passwords can no longer be read: %s",
-		someOf(users))}, nil
+		request.Summarize(users))}, nil
 }
 
 func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	defer lock(b.connectionLocks, name)()
-	c, err := b.connections.get(ctx, name)
+	defer b.connectionLocks.Lock(name)()
+	c, err := b.connections.Get(ctx, name)
 	if err != nil || c == nil {
 		return nil, err
 	}
@@ -240,50 +241,42 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, someOf(users),
+		return nil, request.Conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, request.Summarize(users),
 			hint.New("delete", "roles/"+users[0]))
 	}
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	if use.Leases > 0 {
-		return nil, conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)", name,
+		return nil, request.Conflictf("accounts of connection %s have %d leases; revoke them first, or wait until they end (%d accounts: %s)",
+			name,
 			use.Leases, use.Accounts, hint.New("list", "accounts/"+name))
 	}
 	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
-		return nil, conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it", name,
+		return nil, request.Conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it",
+			name,
 			hint.New("write -force", rotateRootPrefix+name), name)
 	}
-	if err := b.connections.remove(ctx, name); err != nil {
+	if err := b.connections.Remove(ctx, name); err != nil {
 		return nil, err
 	}
 	b.core.ForgetConnection(name)
 	var warnings []hint.Text
 	if left := c.leftoverIDs(); len(left) > 0 {
 		warnings = append(warnings,
-			hint.Plain("failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+someOf(left)))
+			hint.Plain("failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+
+				request.Summarize(left)))
 	}
 	if use.Owed > 0 {
 		warnings = append(warnings, hint.Textf("accounts that were to be rotated, which does not happen without the connection: %d; clients "+
 			"whose leases have ended may still know their passwords; to let them be rotated, write the connection again: %s", use.Owed,
 			hint.New("list", "accounts/"+name)))
 	}
-	return warned(warnings), nil
+	return request.Warned(warnings), nil
 }
 
 // rolesOf lists the roles that use a connection.
 func (b *backend) rolesOf(ctx context.Context, connection string) ([]string, error) {
 	return b.rolesThat(ctx, func(r *role) bool { return r.Connection == connection })
-}
-
-// maxNamed is how many names an error lists.
-const maxNamed = 10
-
-// someOf lists names for a message: all, or the first ten and how many more there are.
-func someOf(names []string) string {
-	if len(names) <= maxNamed {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), len(names)-maxNamed)
 }

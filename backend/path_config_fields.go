@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // configFields is the schema of config/<name>: the fields that every provider has, and those of the providers.
@@ -25,34 +26,34 @@ func commonFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 		providers = append(providers, name)
 	}
 	return map[string]*framework.FieldSchema{
-		"name": nameField("Name of the connection."),
-		"provider": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Provider"), AllowedValues: providers,
+		"name": request.NameField("Name of the connection."),
+		"provider": {Type: framework.TypeString, Required: true, DisplayAttrs: request.DisplayName("Provider"), AllowedValues: providers,
 			Description: "The cloud: " + inList(names) + ". Cannot be changed. Required."},
-		"endpoints": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Endpoints"),
+		"endpoints": {Type: framework.TypeKVPairs, DisplayAttrs: request.DisplayName("Endpoints"),
 			Description: "URLs of services instead of the cloud's own, as service=URL: " + endpointsOf(registry) +
 				". They must be https; plain http to loopback only if the environment of the Vault server has CLOUDPW_ALLOW_LOOPBACK_HTTP=true. A " +
 				"change needs the secrets in the same write. Default: the cloud's own."},
 		"ca_certificate": {Type: framework.TypeString,
 			DisplayAttrs: &framework.DisplayAttributes{Name: "CA certificate", EditType: "file"},
 			Description:  "PEM certificates to trust instead of the system's. A change needs the secrets in the same write. Default: the system's."},
-		"allowed_roles": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed roles"), Default: []string{"*"},
+		"allowed_roles": {Type: framework.TypeCommaStringSlice, DisplayAttrs: request.DisplayName("Allowed roles"), Default: []string{"*"},
 			Description: "Names or globs of the roles that may use the connection. An empty list means none; * means all. Default: *."},
-		"required_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Required tags"),
+		"required_tags": {Type: framework.TypeKVPairs, DisplayAttrs: request.DisplayName("Required tags"),
 			Description: "Tags, all of which an instance must have for the connection to serve it, at most 20. Checked when a role is written " +
 				"and when tags are resolved, not at reads. Default: none."},
-		"max_requests_per_second": {Type: framework.TypeFloat, DisplayAttrs: labelled("Requests per second"),
+		"max_requests_per_second": {Type: framework.TypeFloat, DisplayAttrs: request.DisplayName("Requests per second"),
 			Description: fmt.Sprintf("Limit of requests per second for each API action, %v to %v. Default: %s.", minRequestsPerSecond,
 				maxRequestsPerSecond, ratesOf(registry))},
-		"request_timeout": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Request timeout"),
-			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", inWords(minRequestTimeout),
-				inWords(maxRequestTimeout), inWords(defaultRequestTimeout))},
-		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),
+		"request_timeout": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Request timeout"),
+			Description: fmt.Sprintf("Longest time for one request to the cloud, %s to %s. Default: %s.", request.FormatDuration(minRequestTimeout),
+				request.FormatDuration(maxRequestTimeout), request.FormatDuration(defaultRequestTimeout))},
+		"password_policy": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Password policy"),
 			Description: "If the provider can reset: Vault password policy for the roles of the connection. Default: the built-in generator."},
-		"forget_gone_after": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Forget gone after"),
+		"forget_gone_after": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Forget gone after"),
 			Description: fmt.Sprintf("Time after which accounts are forgotten with their passwords, if their instances no longer exist and no "+
 				"role has them, at most %s; 0 means never. An account with a lease or an unsettled reset is kept. Default: %s.",
-				inWords(maxForgetGoneAfter), inWords(defaultForgetGoneAfter))},
-		"verify_connection": {Type: framework.TypeBool, DisplayAttrs: labelled("Verify connection"), Default: true,
+				request.FormatDuration(maxForgetGoneAfter), request.FormatDuration(defaultForgetGoneAfter))},
+		"verify_connection": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Verify connection"), Default: true,
 			Description: "Make one authenticated call when the connection is written, and store it only if that succeeds. Default: true."},
 	}
 }
@@ -60,13 +61,13 @@ func commonFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 // configResponse is the schema of a read: the fields of the write without the name and what is never
 // read back. Which of the others there are depends on the provider.
 func configResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
-	fields := readBack(configFields(registry))
+	fields := request.ReadBack(configFields(registry))
 	for name, uses := range ownFields(registry) {
 		switch {
 		case !uses[0].ReadBack():
 			delete(fields, name)
 		case len(fields[name].AllowedValues) > 0:
-			orEmpty(fields[name]) // where the connection has no use for it
+			request.AllowEmpty(fields[name]) // where the connection has no use for it
 		}
 	}
 	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout",
@@ -77,6 +78,6 @@ func configResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
 		Description: "An unfinished rotate-root: step (creating, created or stored), started, old_credential_id, new_credential_id, last_error."}
 	fields["leftover_credentials"] = &framework.FieldSchema{Type: framework.TypeSlice,
 		Description: "Unused credentials that failed rotations left at the cloud: credential_id, since, reason. Delete them there."}
-	fields["last_root_rotation"] = moment(false, "When rotate-root last replaced the credential")
+	fields["last_root_rotation"] = request.TimeField(false, "When rotate-root last replaced the credential")
 	return fields
 }

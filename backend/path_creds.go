@@ -10,17 +10,18 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 func (b *backend) pathCredsRole() *framework.Path {
 	return &framework.Path{
 		Pattern:      "creds/" + framework.GenericNameRegex("role") + "$",
-		DisplayAttrs: displayed("credentials"),
+		DisplayAttrs: request.DisplayAttrs("credentials"),
 		Fields: map[string]*framework.FieldSchema{
-			"role": nameField("Name of the role."),
+			"role": request.NameField("Name of the role."),
 			"ttl":  leaseTTLField(),
-			"wait": waitField(),
+			"wait": request.WaitField(),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: b.readCredsOperation("Read the password of a role's only instance, or the one that its instances share.",
@@ -36,12 +37,12 @@ func (b *backend) pathCredsRole() *framework.Path {
 func (b *backend) pathCredsInstance() *framework.Path {
 	return &framework.Path{
 		Pattern:      "creds/" + framework.GenericNameRegex("role") + "/" + framework.GenericNameRegex("instance_id") + "$",
-		DisplayAttrs: displayed("instance-credentials"),
+		DisplayAttrs: request.DisplayAttrs("instance-credentials"),
 		Fields: map[string]*framework.FieldSchema{
-			"role":        nameField("Name of the role."),
-			"instance_id": nameField("Id of one of the role's instances."),
+			"role":        request.NameField("Name of the role."),
+			"instance_id": request.NameField("Id of one of the role's instances."),
 			"ttl":         leaseTTLField(),
-			"wait":        waitField(),
+			"wait":        request.WaitField(),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: b.readCredsOperation("Read the password of an instance.",
@@ -55,16 +56,16 @@ func (b *backend) pathCredsInstance() *framework.Path {
 // readCredsOperation is forwarded to the active node: a read issues leases, discloses versions and may
 // ask the cloud for an initial password.
 func (b *backend) readCredsOperation(summary, description string, response map[string]*framework.FieldSchema) *framework.PathOperation {
-	return forwarded(framework.PathOperation{
+	return request.Forwarded(framework.PathOperation{
 		Callback:    b.readCreds,
 		Summary:     summary,
 		Description: description + " Roles of mode leased answer with a lease.",
-		Responses:   answers("The password.", response),
+		Responses:   request.DataResponses("The password.", response),
 	})
 }
 
 func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	wait, err := waitOf(data)
+	wait, err := request.Wait(data)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	}
 	by := readerOf(req, name, r.Mode == rotation.Leased)
 	var warning string
-	if by.TTL, warning, err = leaseTTL(r, input{data: data}); err != nil {
+	if by.TTL, warning, err = leaseTTL(r, request.Fields{Data: data}); err != nil {
 		return nil, err
 	}
 	resp, err := b.readPassword(ctx, req.Path, by, r, data, wait)
@@ -126,11 +127,11 @@ func (b *backend) readGroup(ctx context.Context, path string, by rotation.Reader
 // told is what is said of cause.
 func worthWaiting(path string, cause, told error) error {
 	var failed *rotation.Error
-	if !errors.As(cause, &failed) || failed.Kind != rotation.NotReadable || failed.RetryAfter == 0 || failed.RetryAfter > maxWait {
+	if !errors.As(cause, &failed) || failed.Kind != rotation.NotReadable || failed.RetryAfter == 0 || failed.RetryAfter > request.MaxWait {
 		return told
 	}
-	return withWayOut(told,
-		hint.Textf("try again, or wait for it: %s", hint.New("read", path, fmt.Sprintf("wait=%ds", int(maxWait.Seconds())))))
+	return request.WithWayOut(told,
+		hint.Textf("try again, or wait for it: %s", hint.New("read", path, fmt.Sprintf("wait=%ds", int(request.MaxWait.Seconds())))))
 }
 
 // forgotten tells the way out where a role maps to an account, or has a group, of which there is no
@@ -142,29 +143,29 @@ func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, er
 			return noRecord(role)
 		}
 	}
-	return vaultError("", err)
+	return request.VaultError("", err)
 }
 
 func noRecord(role string) error {
-	return invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to "+
+	return request.Invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to "+
 		"recreate it: %s", role, hint.New("write -force", "roles/"+role))
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
 func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
-	r, err := b.roles.get(ctx, name)
+	r, err := b.roles.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
 		return nil, unknownRole(name)
 	}
-	c, err := b.connections.get(ctx, r.Connection)
+	c, err := b.connections.Get(ctx, r.Connection)
 	if err != nil {
 		return nil, err
 	}
 	if c != nil && !c.allows(name) {
-		return nil, invalidf("connection %s does not allow role %s any more; %s", r.Connection, name, c.allowing(r.Connection, name))
+		return nil, request.Invalidf("connection %s does not allow role %s any more; %s", r.Connection, name, c.allowing(r.Connection, name))
 	}
 	return r, nil
 }
@@ -179,7 +180,7 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		}
 		return id, b.checkBound(ctx, name, id)
 	}
-	if r.Users[instance] == "" && r.InstanceTags != nil && isName(instance) && b.resolutions.begin(name, b.clock.now()) {
+	if r.Users[instance] == "" && r.InstanceTags != nil && request.IsName(instance) && b.resolutions.begin(name, b.clock.now()) {
 		var err error
 		if r, _, err = b.refreshRole(ctx, name); err != nil {
 			return rotation.ID{}, err
@@ -189,7 +190,7 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		}
 	}
 	if r.Users[instance] == "" {
-		return rotation.ID{}, invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance,
+		return rotation.ID{}, request.Invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance,
 			hint.New("list", "instances/"+name))
 	}
 	id := r.account(instance)
@@ -202,12 +203,14 @@ func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) e
 	bound, found, err := b.core.RoleOf(ctx, id)
 	switch {
 	case err != nil:
-		return vaultError("", err)
+		return request.VaultError("", err)
 	case found && bound != name && bound != "":
-		return conflictf("account %s has moved to role %s; read it there: %s", id, bound, hint.New("read", "creds/"+bound+"/"+id.InstanceID))
+		return request.Conflictf("account %s has moved to role %s; read it there: %s", id, bound,
+			hint.New("read", "creds/"+bound+"/"+id.InstanceID))
 	case found && bound != name:
-		return conflictf("account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; "+
-			"or take the account back: %s",
+		return request.Conflictf(
+			"account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; "+
+				"or take the account back: %s",
 			id, name, hint.New("delete", "roles/"+name), hint.New("write -force", "roles/"+name))
 	}
 	return nil
@@ -222,15 +225,16 @@ func onlyAccount(name string, r *role) (rotation.ID, error) {
 	case 1:
 		return r.account(instances[0]), nil
 	}
-	return rotation.ID{}, invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name, len(instances),
-		hint.New("read", "creds/"+name+"/"+instances[0]), someOf(instances))
+	return rotation.ID{}, request.Invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name,
+		len(instances),
+		hint.New("read", "creds/"+name+"/"+instances[0]), request.Summarize(instances))
 }
 
 // noInstance refuses a request about a role that is bound to no instance.
 func noInstance(name string) error {
-	return invalidf("role %s has no instance at the moment; to look for them again: %s", name, hint.New("list", "instances/"+name))
+	return request.Invalidf("role %s has no instance at the moment; to look for them again: %s", name, hint.New("list", "instances/"+name))
 }
 
 func unknownRole(name string) error {
-	return invalidf("unknown role %s; write roles/%s first, or take one of: %s", name, name, hint.New("list", "roles"))
+	return request.Invalidf("unknown role %s; write roles/%s first, or take one of: %s", name, name, hint.New("list", "roles"))
 }

@@ -10,19 +10,21 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 func (b *backend) pathDiscover() *framework.Path {
 	return &framework.Path{
-		Pattern:      "discover/" + framework.GenericNameRegex("connection") + "/?$",
-		Fields:       pageFields(map[string]*framework.FieldSchema{"connection": nameField("Name of the connection.")}),
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "discover", OperationSuffix: "instances"},
+		Pattern: "discover/" + framework.GenericNameRegex("connection") + "/?$",
+		Fields:  request.PageFields(map[string]*framework.FieldSchema{"connection": request.NameField("Name of the connection.")}),
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "discover",
+			OperationSuffix: "instances"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: forwarded(framework.PathOperation{
+			logical.ListOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.discover,
 				Summary:     "List the instances that a connection can see.",
 				Description: "Asks the cloud for all instances that have the connection's required_tags, with or without a role.",
-				Responses: answers("The instances.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("The instances.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Required: true, Description: "Instance ids, sorted."},
 					"key_info": {Type: framework.TypeMap, Required: true,
 						Description: "By instance id: name, platform, state, cloud_state (in the cloud's own words), key_name, tags."},
@@ -46,13 +48,13 @@ func (b *backend) discover(ctx context.Context, _ *logical.Request, data *framew
 	}
 	found, err := b.discoveries.instances(ctx, b, name, c, age)
 	if err != nil {
-		return nil, vaultError("connection "+name+" cannot list its instances", err)
+		return nil, request.VaultError("connection "+name+" cannot list its instances", err)
 	}
 	ids := make([]string, 0, len(found))
 	for id := range found {
 		ids = append(ids, id)
 	}
-	if ids, err = paged(ids, data); err != nil {
+	if ids, err = request.PageOf(ids, data); err != nil {
 		return nil, err
 	}
 	info := make(map[string]any, len(ids))
@@ -107,7 +109,7 @@ func (d *discoveries) instances(ctx context.Context, b *backend, name string, c 
 	}
 	found := make(map[string]cloud.Instance, len(listed))
 	for _, i := range listed {
-		if i.State != cloud.StateGone && isName(i.ID) { // an id becomes part of paths
+		if i.State != cloud.StateGone && request.IsName(i.ID) { // an id becomes part of paths
 			found[i.ID] = i
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -20,20 +21,21 @@ const maxImported = 255
 
 func (b *backend) pathImport() *framework.Path {
 	fields := accountCaptures()
-	fields["password"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: secretly("Password"),
+	fields["password"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: request.SensitiveName("Password"),
 		Description: fmt.Sprintf("The password that the server has now, at most %d characters. Required.", maxImported)}
 	fields["skip_import_rotation"] = skipRotationField()
 	return &framework.Path{
-		Pattern:      importPrefix + accountPath + "$",
-		Fields:       fields,
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "import", OperationSuffix: "password"},
+		Pattern: importPrefix + accountPath + "$",
+		Fields:  fields,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "import",
+			OperationSuffix: "password"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
+			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.importPassword,
 				Summary:  "Record the password that a server has.",
 				Description: "Makes the password a new version, the current one, and the account due unless skip_import_rotation is set. It " +
 					"corrects Vault's record and sends nothing to the server. Needs sudo.",
-				Responses: answers("The state of the account.", recordedResponse()),
+				Responses: request.DataResponses("The state of the account.", recordedResponse()),
 			}),
 		},
 		HelpSynopsis:    importSynopsis,
@@ -57,7 +59,7 @@ func (b *backend) importPassword(ctx context.Context, _ *logical.Request, data *
 	warnings := b.importWarnings(ctx, view, value)
 	view, err = b.core.Import(ctx, view.ID, value, skip)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	b.Logger().Info("a password was imported", "account", view.ID.String(), "version", currentVersion(view))
 	return &logical.Response{Data: rotationState(view), Warnings: warnings}, nil
@@ -67,11 +69,11 @@ func (b *backend) importPassword(ctx context.Context, _ *logical.Request, data *
 func checkImported(value string) error {
 	switch {
 	case value == "":
-		return invalidf("password: required; give the password that the server has now")
+		return request.Invalidf("password: required; give the password that the server has now")
 	case utf8.RuneCountInString(value) > maxImported:
-		return invalidf("password: has more than %d characters", maxImported)
+		return request.Invalidf("password: has more than %d characters", maxImported)
 	}
-	return printable("password", value)
+	return request.CheckPrintable("password", value)
 }
 
 // importWarnings tells where the password is none that the cloud would set: that hints at a slip, and

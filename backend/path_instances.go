@@ -5,19 +5,21 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 func (b *backend) pathInstances() *framework.Path {
 	return &framework.Path{
 		Pattern:      "instances/" + framework.GenericNameRegex("role") + "/?$",
-		Fields:       pageFields(map[string]*framework.FieldSchema{"role": nameField("Name of the role.")}),
-		DisplayAttrs: displayed("instances"),
+		Fields:       request.PageFields(map[string]*framework.FieldSchema{"role": request.NameField("Name of the role.")}),
+		DisplayAttrs: request.DisplayAttrs("instances"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: forwarded(framework.PathOperation{
+			logical.ListOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.listInstances,
 				Summary:     "List the instances of a role.",
 				Description: "Lists the ids of the instances that the role has now. Resolves tags again, which asks the cloud.",
-				Responses: answers("The instances.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("The instances.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice,
 						Description: "Instance ids, sorted. Omitted if there are none and warnings say why; without warnings the answer is 404."},
 					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password. Omitted like keys."},
@@ -38,7 +40,7 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	if r == nil {
 		return nil, unknownRole(name)
 	}
-	ids, err := paged(r.instances(), data)
+	ids, err := request.PageOf(r.instances(), data)
 	if err != nil {
 		return nil, err
 	}
@@ -48,5 +50,5 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	}
 	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.
 	resp := logical.ListResponseWithInfo(ids, info)
-	return warn(resp, warnings...), nil
+	return request.Warn(resp, warnings...), nil
 }

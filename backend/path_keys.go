@@ -10,19 +10,21 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 func (b *backend) pathKeysList() *framework.Path {
 	return &framework.Path{
 		Pattern:      "keys/?$",
-		Fields:       pageFields(nil),
-		DisplayAttrs: displayedItem("keys", "Key"),
+		Fields:       request.PageFields(nil),
+		DisplayAttrs: request.DisplayItem("keys", "Key"),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback:    b.listKeys,
 				Summary:     "List the keys.",
 				Description: "Lists the names of the private keys, sorted.",
-				Responses:   lists("The names of the keys."),
+				Responses:   request.ListResponses("The names of the keys."),
 			},
 		},
 		HelpSynopsis:    keysListSynopsis,
@@ -33,23 +35,24 @@ func (b *backend) pathKeysList() *framework.Path {
 func (b *backend) pathKeys() *framework.Path {
 	return &framework.Path{
 		Pattern:        "keys/" + framework.GenericNameRegex("name") + "$",
-		DisplayAttrs:   displayedItem("key", "Key"),
+		DisplayAttrs:   request.DisplayItem("key", "Key"),
 		ExistenceCheck: b.keyExists,
 		Fields: map[string]*framework.FieldSchema{
-			"name": nameField("Name of the key; that of the key pair in the cloud, unless roles name their key."),
+			"name": request.NameField("Name of the key; that of the key pair in the cloud, unless roles name their key."),
 			"private_key": {Type: framework.TypeString,
 				DisplayAttrs: &framework.DisplayAttributes{Name: "Private key", Sensitive: true, EditType: "file"},
 				Description: "RSA private key of 1024 to 8192 bits, PEM: PKCS#1, PKCS#8 or OpenSSH, also on one line, in base64, or in the JSON of " +
 					"a cloud's response. Never read back. Required unless generate=true."},
-			"passphrase": {Type: framework.TypeString, DisplayAttrs: secretly("Passphrase"),
+			"passphrase": {Type: framework.TypeString, DisplayAttrs: request.SensitiveName("Passphrase"),
 				Description: "Passphrase of private_key, if it is encrypted. It is used once and not stored. A line break at the end is ignored. " +
 					"Default: none."},
-			"generate": {Type: framework.TypeBool, DisplayAttrs: labelled("Generate"),
+			"generate": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Generate"),
 				Description: "Generate a key pair here instead of importing private_key. Its private key never leaves Vault. Default: false."},
-			connectionsField: {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Allowed connections"), Default: []string{everybody},
+			connectionsField: {Type: framework.TypeCommaStringSlice, DisplayAttrs: request.DisplayName("Allowed connections"),
+				Default: []string{request.Everybody},
 				Description: "Names or globs of the connections whose initial passwords the key may decrypt. An empty list means none; * means all. " +
 					"It can be written without private_key. Default: *."},
-			"bits": {Type: framework.TypeInt, DisplayAttrs: labelled("Bits"), AllowedValues: []any{2048, 3072, 4096},
+			"bits": {Type: framework.TypeInt, DisplayAttrs: request.DisplayName("Bits"), AllowedValues: []any{2048, 3072, 4096},
 				Description: "Size of the key that generate makes: 2048, 3072 or 4096. Default: 2048."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -57,15 +60,15 @@ func (b *backend) pathKeys() *framework.Path {
 				Callback:    b.readKey,
 				Summary:     "Read a key's public key.",
 				Description: "Returns the public key and the fingerprints that clouds print, never the private key.",
-				Responses:   answers("The public half of the key.", keyResponse()),
+				Responses:   request.DataResponses("The public half of the key.", keyResponse()),
 			},
 			logical.CreateOperation: b.writeKeyOperation(),
 			logical.UpdateOperation: b.writeKeyOperation(),
-			logical.DeleteOperation: forwarded(framework.PathOperation{
+			logical.DeleteOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.deleteKey,
 				Summary:     "Delete a key.",
 				Description: "Refused while a role names it, or an account of a role waits for an initial password that only it decrypts.",
-				Responses:   deletes("The key is deleted."),
+				Responses:   request.DeleteResponses("The key is deleted."),
 			}),
 		},
 		HelpSynopsis:    keysSynopsis,
@@ -74,11 +77,11 @@ func (b *backend) pathKeys() *framework.Path {
 }
 
 func (b *backend) writeKeyOperation() *framework.PathOperation {
-	return forwarded(framework.PathOperation{
+	return request.Forwarded(framework.PathOperation{
 		Callback:    b.writeKey,
 		Summary:     "Import or generate a key.",
 		Description: "Answers like a read, so that you can import the public key into the cloud.",
-		Responses:   answers("The public half of the key.", keyResponse()),
+		Responses:   request.DataResponses("The public half of the key.", keyResponse()),
 	})
 }
 
@@ -89,7 +92,7 @@ func keyResponse() map[string]*framework.FieldSchema {
 			Description: "Public key as a line of authorized_keys, the form in which clouds import key pairs."},
 		"bits":         {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
 		"generated":    {Type: framework.TypeBool, Required: true, Description: "Whether the key was generated here."},
-		"created_time": moment(true, "When the key was stored"),
+		"created_time": request.TimeField(true, "When the key was stored"),
 		connectionsField: {Type: framework.TypeCommaStringSlice, Required: true,
 			Description: "Names or globs of the connections whose initial passwords the key may decrypt."},
 		"earlier_keys": {Type: framework.TypeSlice, Required: true,
@@ -110,18 +113,18 @@ func keyAnswer(stored *privateKey, key *password.PrivateKey) (map[string]any, er
 		"authorized_key": key.AuthorizedKey(),
 		"bits":           key.Bits(),
 		"generated":      stored.Generated,
-		"created_time":   timestamp(stored.Created),
+		"created_time":   request.Timestamp(stored.Created),
 		"fingerprints":   key.Fingerprints().Map(),
 		"earlier_keys":   earlier,
 	}, err
 }
 
 func (b *backend) listKeys(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	names, err := listNames(ctx, b.storage, keyPrefix)
+	names, err := store.ListNames(ctx, b.storage, keyPrefix)
 	if err != nil {
 		return nil, err
 	}
-	return page(names, data)
+	return request.Page(names, data)
 }
 
 func (b *backend) keyExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
@@ -143,16 +146,16 @@ func (b *backend) readKey(ctx context.Context, _ *logical.Request, data *framewo
 
 func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *framework.FieldData) (*logical.Response, error) {
 	name := fields.Get("name").(string)
-	if err := checkName("key", name); err != nil {
+	if err := request.CheckName("key", name); err != nil {
 		return nil, err
 	}
-	defer lock(b.keyLocks, name)()
+	defer b.keyLocks.Lock(name)()
 	old, oldKey, err := b.loadKey(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	in := input{data: fields}
-	if old != nil && in.has(connectionsField) && !in.gives("private_key") && !in.gives("generate") {
+	in := request.Fields{Data: fields}
+	if old != nil && in.Has(connectionsField) && !in.Gives("private_key") && !in.Gives("generate") {
 		return b.writeKeyAccess(ctx, name, in, old, oldKey)
 	}
 	key, generated, err := newKey(name, in, old)
@@ -163,25 +166,27 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	if old != nil {
 		connections = slices.Clone(old.AllowedConnections)
 	}
-	in.allowList(connectionsField, &connections, old == nil)
+	in.AllowList(connectionsField, &connections, old == nil)
 	same := old != nil && oldKey.AuthorizedKey() == key.AuthorizedKey()
 	if old != nil && old.Generated && !same {
-		return nil, conflictf(
+		return nil, request.Conflictf(
 			"private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
 	}
 	if !same {
 		now := b.clock.now().UTC()
 		earlier := old.replaced(key, now)
 		if len(earlier) > maxEarlierKeys {
-			return nil, conflictf("private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial "+
-				"passwords, and keeps no more; read those accounts first, or write another name", name, maxEarlierKeys)
+			return nil, request.Conflictf(
+				"private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial "+
+					"passwords, and keeps no more; read those accounts first, or write another name", name, maxEarlierKeys)
 		}
-		old = &privateKey{record: record{Schema: schemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now, Earlier: earlier,
+		old = &privateKey{Header: store.Header{Schema: store.SchemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now,
+			Earlier:            earlier,
 			AllowedConnections: connections}
 		if err := b.putKey(ctx, name, old); err != nil {
 			return nil, err
 		}
-	} else if in.has(connectionsField) {
+	} else if in.Has(connectionsField) {
 		old.AllowedConnections = connections
 		if err := b.putKey(ctx, name, old); err != nil {
 			return nil, err
@@ -191,14 +196,14 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 }
 
 // writeKeyAccess changes which connections may use a key, and leaves the key alone.
-func (b *backend) writeKeyAccess(ctx context.Context, name string, in input, stored *privateKey,
+func (b *backend) writeKeyAccess(ctx context.Context, name string, in request.Fields, stored *privateKey,
 	key *password.PrivateKey) (*logical.Response, error) {
 	for _, field := range []string{"passphrase", "bits"} {
-		if in.gives(field) {
-			return nil, invalidf("%s: belongs to a new key; leave it out to change %s alone", field, connectionsField)
+		if in.Gives(field) {
+			return nil, request.Invalidf("%s: belongs to a new key; leave it out to change %s alone", field, connectionsField)
 		}
 	}
-	in.allowList(connectionsField, &stored.AllowedConnections, false)
+	in.AllowList(connectionsField, &stored.AllowedConnections, false)
 	if err := b.putKey(ctx, name, stored); err != nil {
 		return nil, err
 	}
@@ -228,51 +233,52 @@ func refusedKey(name string, err error) error {
 	if encrypted || errors.Is(err, password.ErrPassphraseMissing) || errors.Is(err, password.ErrPassphraseWrong) {
 		fields = append(fields, "passphrase="+hint.File("passphrase"))
 	}
-	return invalidf("%s; then: %s", err, hint.New("write", "keys/"+name, fields...))
+	return request.Invalidf("%s; then: %s", err, hint.New("write", "keys/"+name, fields...))
 }
 
 // newKey makes the key that a write asks for.
-func newKey(name string, in input, old *privateKey) (key *password.PrivateKey, generated bool, err error) {
-	generate := in.gives("generate") && in.data.Get("generate").(bool)
+func newKey(name string, in request.Fields, old *privateKey) (key *password.PrivateKey, generated bool, err error) {
+	generate := in.Gives("generate") && in.Data.Get("generate").(bool)
 	switch {
-	case generate && in.gives("private_key"):
-		return nil, false, invalidf("generate: not together with private_key; give one of them")
-	case !generate && !in.gives("private_key"):
-		return nil, false, invalidf("private_key: required, unless generate=true: %s", writeKey(name))
-	case in.gives("passphrase") && generate:
-		return nil, false, invalidf("passphrase: belongs to private_key; leave it out with generate=true")
-	case in.gives("bits") && !generate:
-		return nil, false, invalidf("bits: belongs to generate=true; the size of private_key is given")
+	case generate && in.Gives("private_key"):
+		return nil, false, request.Invalidf("generate: not together with private_key; give one of them")
+	case !generate && !in.Gives("private_key"):
+		return nil, false, request.Invalidf("private_key: required, unless generate=true: %s", writeKey(name))
+	case in.Gives("passphrase") && generate:
+		return nil, false, request.Invalidf("passphrase: belongs to private_key; leave it out with generate=true")
+	case in.Gives("bits") && !generate:
+		return nil, false, request.Invalidf("bits: belongs to generate=true; the size of private_key is given")
 	}
 	if !generate {
-		passphrase, _ := in.data.Get("passphrase").(string)
-		key, err = password.ParsePrivateKey([]byte(in.data.Get("private_key").(string)), []byte(passphrase))
+		passphrase, _ := in.Data.Get("passphrase").(string)
+		key, err = password.ParsePrivateKey([]byte(in.Data.Get("private_key").(string)), []byte(passphrase))
 		if err != nil {
 			return nil, false, refusedKey(name, err)
 		}
 		return key, false, nil
 	}
 	if old != nil {
-		return nil, false, conflictf(
+		return nil, false, request.Conflictf(
 			"generate: keys/%s exists, and a new key could not decrypt what was encrypted for it; write another name, or delete it first", name)
 	}
 	bits := 0
-	in.number("bits", &bits)
+	in.Number("bits", &bits)
 	if key, err = password.GeneratePrivateKey(bits); err != nil {
-		return nil, false, invalidf("%s", err)
+		return nil, false, request.Invalidf("%s", err)
 	}
 	return key, true, nil
 }
 
 func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	defer lock(b.keyLocks, name)()
+	defer b.keyLocks.Lock(name)()
 	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == name })
 	if err != nil {
 		return nil, err
 	}
 	if len(users) > 0 {
-		return nil, conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name, someOf(users),
+		return nil, request.Conflictf("keys/%s is named as key by roles; change or delete them first: %s; that is: %s", name,
+			request.Summarize(users),
 			hint.New("write", "roles/"+users[0], "key=OTHER"))
 	}
 	stored, _, err := b.loadKey(ctx, name)
@@ -284,13 +290,14 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	if waiting != nil {
-		return nil, conflictf("keys/%s: account %s of role %s still waits for an initial password that only this key decrypts; read that "+
-			"first: %s; or delete the role: %s",
+		return nil, request.Conflictf(
+			"keys/%s: account %s of role %s still waits for an initial password that only this key decrypts; read that "+
+				"first: %s; or delete the role: %s",
 			name, waiting.ID, waiting.Role, hint.New("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID),
 			hint.New("delete", "roles/"+waiting.Role))
 	}
 	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
-		return nil, storageError("delete", keyPrefix+name, err)
+		return nil, request.StorageError("delete", keyPrefix+name, err)
 	}
 	return nil, nil
 }

@@ -7,10 +7,10 @@ import (
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -24,20 +24,20 @@ const takeOverPrefix = "take-over/"
 
 func (b *backend) pathAccountMove() *framework.Path {
 	fields := accountCaptures()
-	fields["role"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Role"),
+	fields["role"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: request.DisplayName("Role"),
 		Description: "The role that may have the account, of the same connection. It may be written later. The name of the role that the " +
 			"account has, or had last, cancels an earlier permission. Required."}
 	return &framework.Path{
 		Pattern:      "accounts/" + accountPath + "/move$",
 		Fields:       fields,
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "move", OperationSuffix: "account"},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "move", OperationSuffix: "account"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
+			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.moveAccount,
 				Summary:  "Let an account move to another role.",
 				Description: "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it " +
 					"has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
-				Responses: answers("The state of the account.", movedResponse()),
+				Responses: request.DataResponses("The state of the account.", movedResponse()),
 			}),
 		},
 		HelpSynopsis:    accountMoveSynopsis,
@@ -49,21 +49,21 @@ func (b *backend) pathTakeOver() *framework.Path {
 	return &framework.Path{
 		Pattern: takeOverPrefix + framework.GenericNameRegex("role") + "$",
 		Fields: map[string]*framework.FieldSchema{
-			"role": nameField("Name of the role that takes accounts over."),
-			"from": {Type: framework.TypeString, DisplayAttrs: labelled("From"),
+			"role": request.NameField("Name of the role that takes accounts over."),
+			"from": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("From"),
 				Description: "Name of the role that has the accounts, or had them last: only these may move. Default: any role's accounts on " +
 					"instances that the role's instance_tags match."},
-			"connection": {Type: framework.TypeString, DisplayAttrs: labelled("Connection"),
+			"connection": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Connection"),
 				Description: "With from, if neither of the roles exists: the connection of the accounts. Default: that of the role."},
 		},
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "take", OperationSuffix: "over"},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "take", OperationSuffix: "over"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
+			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.takeOverAccounts,
 				Summary:  "Let a role take over the accounts of other roles.",
 				Description: "Does what accounts/.../move does for one account: for all of another role, or for all that the role's instance_tags " +
 					"match. Needs sudo.",
-				Responses: answers("The accounts may move.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("The accounts may move.", map[string]*framework.FieldSchema{
 					"accounts": {Type: framework.TypeStringSlice, Required: true, Description: "The accounts that may move, or have moved, at most 100."},
 					"count":    {Type: framework.TypeInt, Required: true, Description: "How many they are, including those that are not listed."},
 				}),
@@ -96,7 +96,7 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 	}
 	before := view
 	if view, err = b.core.Move(ctx, id, name); err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	var warnings []hint.Text
 	if view.Role != name && r != nil && r.InstanceTags != nil {
@@ -105,7 +105,7 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 				hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", name, err))
 		}
 		if view, err = b.core.Inspect(ctx, id); err != nil || view == nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 	}
 	switch {
@@ -128,7 +128,7 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 			moved[field] = value
 		}
 	}
-	return warn(&logical.Response{Data: moved}, warnings...), nil
+	return request.Warn(&logical.Response{Data: moved}, warnings...), nil
 }
 
 // owner is the role that an account has, or had last.
@@ -142,25 +142,26 @@ func owner(v *rotation.View) string {
 // movesTo checks the role that an account is to move to, which it returns if there is one.
 func (b *backend) movesTo(ctx context.Context, connection, name string) (*role, error) {
 	if name == "" {
-		return nil, invalidf("role: required; name the role that may have the account")
+		return nil, request.Invalidf("role: required; name the role that may have the account")
 	}
-	if err := checkName("role", name); err != nil {
+	if err := request.CheckName("role", name); err != nil {
 		return nil, err
 	}
-	r, err := b.roles.get(ctx, name)
+	r, err := b.roles.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if r != nil && r.Connection != connection {
-		return nil, invalidf("role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection only, "+
-			"since its passwords are kept with it; write a role with connection=%s", name, r.Connection, connection, connection)
+		return nil, request.Invalidf(
+			"role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection only, "+
+				"since its passwords are kept with it; write a role with connection=%s", name, r.Connection, connection, connection)
 	}
-	c, err := b.connections.get(ctx, connection)
+	c, err := b.connections.Get(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
 	if c != nil && !c.allows(name) {
-		return nil, invalidf("role: connection %s does not allow role %s; %s", connection, name, c.allowing(connection, name))
+		return nil, request.Invalidf("role: connection %s does not allow role %s; %s", connection, name, c.allowing(connection, name))
 	}
 	return r, nil
 }
@@ -171,15 +172,15 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 		if given == "" {
 			continue
 		}
-		if err := checkName(field, given); err != nil {
+		if err := request.CheckName(field, given); err != nil {
 			return nil, err
 		}
 	}
-	r, err := b.roles.get(ctx, name)
+	r, err := b.roles.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	source, err := b.roles.get(ctx, from)
+	source, err := b.roles.Get(ctx, from)
 	switch {
 	case err != nil:
 		return nil, err
@@ -190,10 +191,12 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	}
 	switch {
 	case from == "" && (r == nil || r.InstanceTags == nil):
-		return nil, invalidf("from: required, unless there is a role %s that selects its instances by instance_tags; name the role that has "+
-			"the accounts, or had them last", name)
+		return nil, request.Invalidf(
+			"from: required, unless there is a role %s that selects its instances by instance_tags; name the role that has "+
+				"the accounts, or had them last", name)
 	case connection == "":
-		return nil, invalidf("connection: required, since there is neither a role %s nor a role %s; name that of the accounts", name, from)
+		return nil, request.Invalidf("connection: required, since there is neither a role %s nor a role %s; name that of the accounts", name,
+			from)
 	}
 	if r, err = b.movesTo(ctx, connection, name); err != nil {
 		return nil, err
@@ -202,7 +205,7 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	if from != "" {
 		ids, err := b.core.Owned(ctx, connection, from)
 		if err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 		for _, id := range ids {
 			if err := b.take(ctx, id, name, taken); err != nil {
@@ -222,7 +225,8 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	}
 	b.Logger().Warn("a role takes accounts over", "role", name, "from", from, "accounts", len(taken.ids))
 	accounts := taken.names()
-	return warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)], "count": len(accounts)}},
+	return request.Warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)],
+		"count": len(accounts)}},
 		warnings...), nil
 }
 
@@ -245,7 +249,7 @@ func (t *takenOver) names() []string {
 func (b *backend) take(ctx context.Context, id rotation.ID, role string, taken *takenOver) error {
 	view, err := b.core.Move(ctx, id, role)
 	if err != nil {
-		return vaultError("", err)
+		return request.VaultError("", err)
 	}
 	if view.MoveTo == role {
 		taken.mu.Lock()
@@ -258,17 +262,17 @@ func (b *backend) take(ctx context.Context, id rotation.ID, role string, taken *
 // letGo takes accounts that have moved to another role off the role that had them. held is the role whose
 // lock the caller holds; "" for none. Where the role is being written just now its next look does it.
 func (b *backend) letGo(ctx context.Context, held, name string) error {
-	if l := locksutil.LockForKey(b.roleLocks, name); held == "" {
-		l.Lock()
-		defer l.Unlock()
-	} else if l != locksutil.LockForKey(b.roleLocks, held) {
-		if !l.TryLock() { // waiting could wait for ourselves
+	if held == "" {
+		defer b.roleLocks.Lock(name)()
+	} else if !b.roleLocks.Shared(name, held) {
+		unlock := b.roleLocks.TryLock(name)
+		if unlock == nil { // waiting could wait for ourselves
 			return nil
 		}
-		defer l.Unlock()
+		defer unlock()
 	}
-	b.roles.drop(name)
-	old, err := b.roles.get(ctx, name)
+	b.roles.Drop(name)
+	old, err := b.roles.Get(ctx, name)
 	if err != nil || old == nil {
 		return err
 	}
@@ -276,7 +280,7 @@ func (b *backend) letGo(ctx context.Context, held, name string) error {
 	for _, instance := range old.instances() {
 		bound, found, err := b.core.RoleOf(ctx, old.account(instance))
 		if err != nil {
-			return vaultError("", err)
+			return request.VaultError("", err)
 		}
 		if !found || bound == "" || bound == name {
 			continue
@@ -288,15 +292,15 @@ func (b *backend) letGo(ctx context.Context, held, name string) error {
 	if len(next.Users) == len(old.Users) {
 		return nil
 	}
-	if err := b.roles.put(ctx, name, next); err != nil {
+	if err := b.roles.Put(ctx, name, next); err != nil {
 		return err
 	}
 	if !next.shared() {
 		return nil
 	}
-	c, err := b.connections.get(ctx, next.Connection)
+	c, err := b.connections.Get(ctx, next.Connection)
 	if err != nil || c == nil {
 		return err
 	}
-	return vaultError("", b.bindGroup(ctx, name, next, b.registry[c.Provider]))
+	return request.VaultError("", b.bindGroup(ctx, name, next, b.registry[c.Provider]))
 }

@@ -10,7 +10,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // placeForm is what a fingerprint of rotation.PlaceOf looks like.
@@ -20,7 +22,7 @@ func (b *backend) pathPlace() *framework.Path {
 	return &framework.Path{
 		Pattern: placePrefix + framework.GenericNameRegex("name") + "$",
 		Fields: map[string]*framework.FieldSchema{
-			"name": nameField("Name of the connection."),
+			"name": request.NameField("Name of the connection."),
 			"trust": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"},
 				Description: "The fingerprint of the place where the connection leads now, as read here. This confirms that it is the cloud account " +
 					"of the connection's existing servers, so that what it says about them is trusted. Default: none."},
@@ -31,13 +33,13 @@ func (b *backend) pathPlace() *framework.Path {
 				Description: "A user of an instance, as INSTANCE_ID/USERNAME, that belongs to this connection but has an account of another " +
 					"connection: that account loses its role. Default: none."},
 		},
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "place"},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationSuffix: "place"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: forwarded(framework.PathOperation{
+			logical.ReadOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.readPlace,
 				Summary:     "Read where a connection leads, and which places its accounts know.",
 				Description: "Asks no cloud. Needs sudo.",
-				Responses: answers("The places.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("The places.", map[string]*framework.FieldSchema{
 					"place": {Type: framework.TypeString, Required: true,
 						Description: "Fingerprint of where the connection's requests go and as whom."},
 					"account_id": {Type: framework.TypeString, Required: true,
@@ -53,11 +55,11 @@ func (b *backend) pathPlace() *framework.Path {
 						"account_id, current, accounts (that have a password of it), trusting (accounts that trust it)."},
 				}),
 			}),
-			logical.UpdateOperation: forwarded(framework.PathOperation{
+			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.writePlace,
 				Summary:     "Confirm that the place of a connection is that of its existing servers, or forget another one.",
 				Description: "An operator's confirmation instead of a proof. Needs sudo.",
-				Responses: answers("The confirmation is recorded.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("The confirmation is recorded.", map[string]*framework.FieldSchema{
 					"accounts": {Type: framework.TypeInt, Required: true,
 						Description: "How many accounts now trust the place, have forgotten the other one, or have lost their role."},
 				}),
@@ -75,7 +77,7 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 	if err != nil {
 		return nil, err
 	}
-	trusted, err := b.places.get(ctx, name)
+	trusted, err := b.places.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +85,11 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 	account, proven := here.Account()
 	unproven, err := b.core.Unproven(ctx, name, here, trusted.has(here), c.Doubted)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	uses, err := b.core.Places(ctx, name, here)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	places := make([]map[string]any, 0, len(uses))
 	for _, use := range uses {
@@ -111,15 +113,15 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		}
 	}
 	if given != 1 {
-		return nil, invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s",
+		return nil, request.Invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s",
 			hint.New("read", placePrefix+name))
 	}
 	for field, place := range map[string]string{"trust": trust, "forget": forget} {
 		if place != "" && !placeForm.MatchString(place) {
-			return nil, invalidf("%s: must be a fingerprint that this shows: %s", field, hint.New("read", placePrefix+name))
+			return nil, request.Invalidf("%s: must be a fingerprint that this shows: %s", field, hint.New("read", placePrefix+name))
 		}
 	}
-	defer lock(b.connectionLocks, name)()
+	defer b.connectionLocks.Lock(name)()
 	c, d, err := b.connectionOf(ctx, name)
 	if err != nil {
 		return nil, err
@@ -129,10 +131,10 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	case forget != "":
 		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
 		if err == nil && count == 0 {
-			return nil, invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget,
+			return nil, request.Invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget,
 				hint.New("read", placePrefix+name))
 		}
-		err = vaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
+		err = request.VaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
 	case claim != "":
 		count, err = b.takeOver(ctx, name, c, d, claim)
 	default:
@@ -150,32 +152,32 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 // that nobody can lead the connection elsewhere between the look and the word.
 func (b *backend) trustPlace(ctx context.Context, name string, c *connection, d cloud.Descriptor, place rotation.Place) (int, error) {
 	if here := c.place(d); place != here {
-		return 0, conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place),
+		return 0, request.Conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place),
 			hint.New("read", placePrefix+name))
 	}
-	old, err := b.places.get(ctx, name)
+	old, err := b.places.Get(ctx, name)
 	if err != nil {
 		return 0, err
 	}
 	count, err := b.core.Unproven(ctx, name, place, false, c.Doubted)
 	if err != nil {
-		return 0, vaultError("", err)
+		return 0, request.VaultError("", err)
 	}
 	if !old.has(place) {
-		next := &trustedPlaces{record: record{Schema: schemaVersion}}
+		next := &trustedPlaces{Header: store.Header{Schema: store.SchemaVersion}}
 		if old != nil {
 			next.Places = append(next.Places, old.Places...)
 		}
 		next.Places = append(next.Places, place)
 		next.Places = next.Places[max(0, len(next.Places)-maxTrustedPlaces):]
-		if err := b.places.put(ctx, name, next); err != nil {
+		if err := b.places.Put(ctx, name, next); err != nil {
 			return 0, err
 		}
 	}
 	if c.Doubted {
 		known := c.clone()
 		known.Doubted = false
-		if err := b.connections.put(ctx, name, known); err != nil {
+		if err := b.connections.Put(ctx, name, known); err != nil {
 			return 0, err
 		}
 	}
@@ -187,8 +189,8 @@ func (b *backend) trustPlace(ctx context.Context, name string, c *connection, d 
 func (b *backend) takeOver(ctx context.Context, name string, c *connection, d cloud.Descriptor, claim string) (int, error) {
 	id, err := rotation.ParseID(name + "/" + claim)
 	if err != nil {
-		return 0, invalidf("claim: must be INSTANCE_ID/USERNAME, as in the error that refused the role")
+		return 0, request.Invalidf("claim: must be INSTANCE_ID/USERNAME, as in the error that refused the role")
 	}
 	count, err := b.core.TakeOver(ctx, rotation.Binding{ID: id, Provider: c.Provider, Place: c.place(d)})
-	return count, vaultError("", err)
+	return count, request.VaultError("", err)
 }

@@ -11,20 +11,22 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 func (b *backend) pathRolesList() *framework.Path {
 	return &framework.Path{
 		Pattern:      "roles/?$",
-		Fields:       pageFields(nil),
-		DisplayAttrs: displayedItem("roles", "Role"),
+		Fields:       request.PageFields(nil),
+		DisplayAttrs: request.DisplayItem("roles", "Role"),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback:    b.listRoles,
 				Summary:     "List the roles.",
 				Description: "Lists the names of the roles, sorted.",
-				Responses:   lists("The names of the roles."),
+				Responses:   request.ListResponses("The names of the roles."),
 			},
 		},
 		HelpSynopsis:    rolesListSynopsis,
@@ -36,23 +38,23 @@ func (b *backend) pathRoles() *framework.Path {
 	return &framework.Path{
 		Pattern:        "roles/" + framework.GenericNameRegex("name") + "$",
 		Fields:         roleFields(b.registry),
-		DisplayAttrs:   displayedItem("role", "Role"),
+		DisplayAttrs:   request.DisplayItem("role", "Role"),
 		ExistenceCheck: b.roleExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:    b.readRole,
 				Summary:     "Read a role.",
 				Description: "Returns the role with defaults filled in; durations are whole seconds.",
-				Responses:   answers("The role.", roleResponse(b.registry)),
+				Responses:   request.DataResponses("The role.", roleResponse(b.registry)),
 			},
 			logical.CreateOperation: b.writeRoleOperation(),
 			logical.UpdateOperation: b.writeRoleOperation(),
-			logical.DeleteOperation: forwarded(framework.PathOperation{
+			logical.DeleteOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.deleteRole,
 				Summary:  "Delete a role.",
 				Description: "Frees its accounts for other roles and keeps their records. Leases continue to their end, which still rotates. With " +
 					"shared_password the leases end at once, and each account is rotated to a password of its own.",
-				Responses: deletes("The role is deleted."),
+				Responses: request.DeleteResponses("The role is deleted."),
 			}),
 		},
 		HelpSynopsis:    rolesSynopsis,
@@ -61,30 +63,30 @@ func (b *backend) pathRoles() *framework.Path {
 }
 
 func (b *backend) writeRoleOperation() *framework.PathOperation {
-	return forwarded(framework.PathOperation{
+	return request.Forwarded(framework.PathOperation{
 		Callback: b.writeRole,
 		Summary:  "Create or update a role.",
 		Description: "Changes only the fields that it names; an empty value unsets a field. A write that selects other instances, or has no " +
 			"fields, asks the cloud for them and refuses what does not fit; other fields are changed without the cloud.",
-		Responses: writes("The role is stored and its accounts are bound."),
+		Responses: request.WriteResponses("The role is stored and its accounts are bound."),
 	})
 }
 
 func (b *backend) listRoles(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	names, err := b.roles.list(ctx)
+	names, err := b.roles.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return page(names, data)
+	return request.Page(names, data)
 }
 
 func (b *backend) roleExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
-	r, err := b.roles.get(ctx, data.Get("name").(string))
+	r, err := b.roles.Get(ctx, data.Get("name").(string))
 	return r != nil, err
 }
 
 func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	r, err := b.roles.get(ctx, data.Get("name").(string))
+	r, err := b.roles.Get(ctx, data.Get("name").(string))
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 	if r.shared() {
 		leftOut, joining, err := b.core.Outside(ctx, r.Connection, data.Get("name").(string))
 		if err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 		if len(leftOut) > 0 {
 			shown["left_out"] = leftOut
@@ -110,22 +112,22 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 
 func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if err := checkName("role", name); err != nil {
+	if err := request.CheckName("role", name); err != nil {
 		return nil, err
 	}
-	in := input{data: data}
-	for range writeTries {
+	in := request.Fields{Data: data}
+	for range store.WriteTries {
 		resp, err := b.tryWriteRole(ctx, name, in)
-		if !errors.Is(err, errMeanwhile) {
+		if !errors.Is(err, store.ErrChanged) {
 			return resp, err
 		}
 	}
-	return nil, conflictf("role %s or its connection %s, several times; write it again", name, errMeanwhile)
+	return nil, request.Conflictf("role %s or its connection %s, several times; write it again", name, store.ErrChanged)
 }
 
-// tryWriteRole makes a role's write, or returns errMeanwhile. It holds no lock while it asks the cloud.
-func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*logical.Response, error) {
-	old, err := b.roles.get(ctx, name)
+// tryWriteRole makes a role's write, or returns ErrChanged. It holds no lock while it asks the cloud.
+func (b *backend) tryWriteRole(ctx context.Context, name string, in request.Fields) (*logical.Response, error) {
+	old, err := b.roles.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -144,14 +146,15 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*log
 	}
 	kept := next.Kept
 	if next.shared() && len(members) == 0 {
-		return nil, invalidf("shared_password: needs an instance to share the password of, and none carries these instance_tags at the moment")
+		return nil, request.Invalidf(
+			"shared_password: needs an instance to share the password of, and none carries these instance_tags at the moment")
 	}
 	unlock, err := b.lockRole(ctx, name, old, next.Connection, c)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	defer readLock(b.keyLocks, next.Key)()
+	defer b.keyLocks.RLock(next.Key)()
 	// What needs no cloud is checked once more, such as that the key is still there.
 	if next, _, d, err = b.applyRole(ctx, name, old, in); err != nil {
 		return nil, err
@@ -164,13 +167,13 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in input) (*log
 	if !adjust {
 		b.refreshes.ended(name, nil, b.clock.now())
 	}
-	return warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next), b.policyWarnings(ctx, in, next.PasswordPolicy))), nil
+	return request.Warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next), b.policies.Warnings(ctx, in, next.PasswordPolicy))), nil
 }
 
 // chooseMembers finds out which instances a role means. adjust tells that they are those of before, and that no
 // cloud was asked.
 func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor,
-	in input) (members []member, adjust bool, warnings []hint.Text, err error) {
+	in request.Fields) (members []member, adjust bool, warnings []hint.Text, err error) {
 	if needsCloud(old, next, in, d) {
 		members, warnings, err = b.lookUp(ctx, next, c, d)
 		return members, false, warnings, err
@@ -206,13 +209,14 @@ func (b *backend) mountWarnings(r *role) []hint.Text {
 		return nil
 	}
 	return []hint.Text{hint.Textf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: %s",
-		inWords(r.maxTTL()), inWords(limit), hint.New(fmt.Sprintf("secrets tune -max-lease-ttl=%ds", seconds(r.maxTTL())), ""))}
+		request.FormatDuration(r.maxTTL()), request.FormatDuration(limit),
+		hint.New(fmt.Sprintf("secrets tune -max-lease-ttl=%ds", request.Seconds(r.maxTTL())), ""))}
 }
 
 func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	defer lock(b.roleLocks, name)()
-	r, err := b.roles.get(ctx, name)
+	defer b.roleLocks.Lock(name)()
+	r, err := b.roles.Get(ctx, name)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -220,13 +224,13 @@ func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *fram
 	// account leaves that with its role.
 	if r.shared() {
 		if err := b.core.UnbindGroup(ctx, r.Connection, name); err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 	}
 	for _, instance := range r.instances() {
 		if err := b.core.Unbind(ctx, r.account(instance), name); err != nil {
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		}
 	}
-	return nil, b.roles.remove(ctx, name)
+	return nil, b.roles.Remove(ctx, name)
 }

@@ -9,102 +9,103 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // roleFields is the schema of roles/<name>.
 func roleFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"name": nameField("Name of the role."),
-		"connection": {Type: framework.TypeString, Required: true, DisplayAttrs: labelled("Connection"),
+		"name": request.NameField("Name of the role."),
+		"connection": {Type: framework.TypeString, Required: true, DisplayAttrs: request.DisplayName("Connection"),
 			Description: "Name of the connection, one of config/. Cannot be changed. Required."},
-		"instance_ids": {Type: framework.TypeCommaStringSlice, DisplayAttrs: labelled("Instance ids"),
+		"instance_ids": {Type: framework.TypeCommaStringSlice, DisplayAttrs: request.DisplayName("Instance ids"),
 			Description: fmt.Sprintf("Ids of the instances, at most %d. Each must exist. Required unless instance_tags is given.", maxInstances)},
-		"instance_tags": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Instance tags"),
+		"instance_tags": {Type: framework.TypeKVPairs, DisplayAttrs: request.DisplayName("Instance tags"),
 			Description: fmt.Sprintf("Tags, as key=value, all of which an instance must have, at most %d. On Huawei Cloud, Open Telekom Cloud "+
-				"and OpenStack metadata counts, too. Required unless instance_ids is given.", maxTags)},
-		"username": {Type: framework.TypeString, DisplayAttrs: labelled("User name"),
+				"and OpenStack metadata counts, too. Required unless instance_ids is given.", request.MaxTags)},
+		"username": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("User name"),
 			Description: "User whose password the role manages: a local one, with letters of any script and blanks inside, at most 20 characters " +
 				"on Windows and 32 on Linux. With reset_method=command, @builtin-administrator is the Windows account whose SID ends in -500, " +
 				"whatever its name. No domain accounts. Default: by platform: Administrator on Windows, ubuntu on Tencent Cloud's Ubuntu, else root."},
-		"mode": {Type: framework.TypeString, DisplayAttrs: labelled("Mode"), AllowedValues: []any{string(rotation.Leased),
+		"mode": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Mode"), AllowedValues: []any{string(rotation.Leased),
 			string(rotation.Static)},
 			Description: "leased: every read returns a lease; when the last one ends, the account is rotated; for providers that can reset. " +
 				"static: never a lease. Fixed when the role is created. Default: leased with source=reset, else static."},
-		"source": {Type: framework.TypeString, DisplayAttrs: labelled("Source"), AllowedValues: []any{string(rotation.FromInitial),
+		"source": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Source"), AllowedValues: []any{string(rotation.FromInitial),
 			string(rotation.FromReset)},
 			Description: "What version 1 is. initial: the password that the cloud generated at first boot, decrypted. reset: set by a reset. " +
 				"Default: initial if the cloud has one, else reset."},
-		"key": {Type: framework.TypeString, DisplayAttrs: labelled("Key"),
+		"key": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Key"),
 			Description: "With source=initial: name of the private key, one of keys/. Default: the name of the instance's key pair in the cloud."},
-		"password_policy": {Type: framework.TypeString, DisplayAttrs: labelled("Password policy"),
+		"password_policy": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Password policy"),
 			Description: "If the provider can reset: Vault password policy. Its passwords must follow the cloud's rules; this is checked when " +
 				"the role is written. Default: the connection's, else the built-in generator."},
-		"checkout": {Type: framework.TypeString, DisplayAttrs: labelled("Check-out"), AllowedValues: []any{string(rotation.Shared),
+		"checkout": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Check-out"), AllowedValues: []any{string(rotation.Shared),
 			string(rotation.Exclusive)},
 			Description: "Leased roles. shared: more readers get the same version under their own lease. exclusive: they are refused until the " +
 				"lease ends. Default: shared."},
-		"ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("TTL"),
-			Description: fmt.Sprintf("Leased roles: duration of a lease. Default: %s.", inWords(defaultTTL))},
-		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Maximum TTL"),
+		"ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("TTL"),
+			Description: fmt.Sprintf("Leased roles: duration of a lease. Default: %s.", request.FormatDuration(defaultTTL))},
+		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Maximum TTL"),
 			Description: fmt.Sprintf("Leased roles: longest time from the first disclosure of a version to its end, including renewals and "+
-				"further reads. Default: %s.", inWords(defaultMaxTTL))},
-		"reset_method": {Type: framework.TypeString, DisplayAttrs: labelled("Reset method"),
+				"further reads. Default: %s.", request.FormatDuration(defaultMaxTTL))},
+		"reset_method": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Reset method"),
 			AllowedValues: []any{cloud.MethodAPI, cloud.MethodCommand},
 			Description: "How passwords are set. api: by a call of the cloud's API with the password. command: by a command that an agent runs " +
 				"in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: " +
 				methodsOf(registry) + "; none in a static role with source=initial."},
-		"force_stop": {Type: framework.TypeBool, DisplayAttrs: labelled("Force stop"),
+		"force_stop": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Force stop"),
 			Description: forcesOf(registry)},
-		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Least reset interval"),
+		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Least reset interval"),
 			Description: fmt.Sprintf("If the provider can reset: minimum time between the starts of two rotations of one account. Default: %s "+
-				"with force_stop=true, else 0.", inWords(defaultForcedInterval))},
-		"clear_initial": {Type: framework.TypeBool, DisplayAttrs: labelled("Clear initial password"),
+				"with force_stop=true, else 0.", request.FormatDuration(defaultForcedInterval))},
+		"clear_initial": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Clear initial password"),
 			Description: strings.Join(clearersOf(registry), ", ") +
 				": delete the cloud's copy of the initial password after Vault has stored it. Default: false."},
-		"skip_import_rotation": {Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
+		"skip_import_rotation": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Skip import rotation"),
 			Description: "Static roles, if the provider can reset: keep the accounts' passwords when the role is written, instead of rotating " +
 				"them. Default: true with force_stop=true, else false."},
-		"shared_password": {Type: framework.TypeBool, DisplayAttrs: labelled("Shared password"),
+		"shared_password": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Shared password"),
 			Description: "With source=reset: all accounts of the role have one password and are rotated together, in the cloud's batches if it " +
 				"has them. If an instance joins, all of them rotate, since no server is sent a password that others already have; with " +
 				"force_stop=true each of them is shut down. An instance that leaves is rotated. Needs an instance. Fixed when the role is created. " +
 				"Default: false."},
-		"rotation_period": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Rotation period"),
+		"rotation_period": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Rotation period"),
 			Description: fmt.Sprintf("Static roles, if the provider can reset: time between two scheduled rotations, at least %s and "+
-				"min_reset_interval. Not together with rotation_schedule. Default: none.", inWords(minRotationPeriod))},
-		"rotation_schedule": {Type: framework.TypeString, DisplayAttrs: labelled("Rotation schedule"),
+				"min_reset_interval. Not together with rotation_schedule. Default: none.", request.FormatDuration(minRotationPeriod))},
+		"rotation_schedule": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Rotation schedule"),
 			Description: "If the provider can reset: cron expression with five fields (minute, hour, day of the month, month, weekday, in which " +
 				"Sunday is 0 or 7), such as 0 3 * * SAT. Static roles: when the accounts are rotated. Leased roles, with rotation_window: when " +
 				"resets may begin. Default: none."},
-		"rotation_timezone": {Type: framework.TypeString, DisplayAttrs: labelled("Rotation time zone"),
+		"rotation_timezone": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Rotation time zone"),
 			Description: "IANA name of the time zone of rotation_schedule, such as Europe/Berlin. Default: " + defaultTimezone + "."},
-		"rotation_window": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Rotation window"),
+		"rotation_window": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Rotation window"),
 			Description: fmt.Sprintf("How long after a time of rotation_schedule a reset may still begin, at least %s and less than the interval "+
-				"between these times. rotate-role overrides it. Default: none, which means at any time.", inWords(minRotationWindow))},
-		"rotate_on_read": {Type: framework.TypeBool, DisplayAttrs: labelled("Rotate on read"),
+				"between these times. rotate-role overrides it. Default: none, which means at any time.", request.FormatDuration(minRotationWindow))},
+		"rotate_on_read": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Rotate on read"),
 			Description: "Static roles, if the provider can reset: a read returns the password and makes the account due. Default: false."},
-		"rotate_on_read_cooldown": {Type: framework.TypeDurationSecond, DisplayAttrs: labelled("Rotate on read: cool-down"),
+		"rotate_on_read_cooldown": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Rotate on read: cool-down"),
 			Description: fmt.Sprintf("With rotate_on_read: minimum time after a rotation before a read makes the account due again. Default: %s.",
-				inWords(defaultReadCooldown))},
-		"disable_automated_rotation": {Type: framework.TypeBool, DisplayAttrs: labelled("Disable automated rotation"),
+				request.FormatDuration(defaultReadCooldown))},
+		"disable_automated_rotation": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Disable automated rotation"),
 			Description: "Static roles with rotation_period or rotation_schedule: keep the schedule, but let it make no account due. rotate-role " +
 				"still does. Default: false."},
-		"max_versions": {Type: framework.TypeInt, DisplayAttrs: labelled("Versions kept"),
+		"max_versions": {Type: framework.TypeInt, DisplayAttrs: request.DisplayName("Versions kept"),
 			Description: fmt.Sprintf("How many versions of a password to keep, 1 to %d. A version that may be in use is always kept. Default: %d.",
 				maxVersionsBound, defaultMaxVersions)},
-		"custom_metadata": {Type: framework.TypeKVPairs, DisplayAttrs: labelled("Custom metadata"),
+		"custom_metadata": {Type: framework.TypeKVPairs, DisplayAttrs: request.DisplayName("Custom metadata"),
 			Description: fmt.Sprintf("Pairs, as key=value, for your own use, at most %d. Not secret. Default: none.", maxMetadata)},
 	}
 }
 
 // roleResponse is the schema of a read. Which fields there are depends on mode, source and provider.
 func roleResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
-	fields := readBack(roleFields(registry))
+	fields := request.ReadBack(roleFields(registry))
 	fields["waiting"] = &framework.FieldSchema{Type: framework.TypeSlice,
 		Description: "With instance_tags: instances that the tags match but another role has, and those that this role keeps although its " +
 			"tags no longer match, each with the reason and what ends this: instance_id, username, reason. At most 100 of each."}
-	orEmpty(fields["reset_method"]) // where the role only reads initial passwords
+	request.AllowEmpty(fields["reset_method"]) // where the role only reads initial passwords
 	for _, name := range []string{"instance_ids", "instance_tags", "username", "mode", "source", "max_versions", "custom_metadata"} {
 		fields[name].Required = true
 	}

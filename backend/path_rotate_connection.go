@@ -6,6 +6,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // rotateConnectionPrefix begins a path that needs sudo.
@@ -17,7 +19,7 @@ func (b *backend) pathRotateConnection() *framework.Path {
 		Summary:  "Rotate the passwords of all accounts of a connection.",
 		Description: "Marks every account due, beginning with those whose password someone knows, and answers at once with their number. " +
 			"Needs sudo.",
-		Responses: answers("The accounts are due.", map[string]*framework.FieldSchema{
+		Responses: request.DataResponses("The accounts are due.", map[string]*framework.FieldSchema{
 			"accounts_due": {Type: framework.TypeInt, Required: true,
 				Description: "How many accounts are due now. Those of instances that are gone are not counted."},
 		}),
@@ -33,11 +35,11 @@ func (b *backend) rotateConnection(ctx context.Context, _ *logical.Request, data
 		return nil, err
 	}
 	if !d.CanReset() {
-		return nil, conflictf("provider %s cannot reset passwords, so no account of connection %s can be rotated", c.Provider, name)
+		return nil, request.Conflictf("provider %s cannot reset passwords, so no account of connection %s can be rotated", c.Provider, name)
 	}
 	count, err := b.core.RotateConnection(ctx, name)
 	if err != nil {
-		return nil, vaultError(fmt.Sprintf("%d accounts of connection %s were made due, then", count, name), err)
+		return nil, request.VaultError(fmt.Sprintf("%d accounts of connection %s were made due, then", count, name), err)
 	}
 	return &logical.Response{Data: map[string]any{"accounts_due": count}}, nil
 }

@@ -10,14 +10,15 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 func (b *backend) pathRotateRole() *framework.Path {
 	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"$", "role", rotateRoleSynopsis,
 		map[string]*framework.FieldSchema{
-			"role": nameField("Name of the role."),
-			"wait": waitField(),
+			"role": request.NameField("Name of the role."),
+			"wait": request.WaitField(),
 		},
 		map[string]*framework.FieldSchema{
 			"group": {Type: framework.TypeMap,
@@ -30,9 +31,9 @@ func (b *backend) pathRotateInstance() *framework.Path {
 	return b.pathRotate("rotate-role/"+framework.GenericNameRegex("role")+"/"+framework.GenericNameRegex("instance_id")+"$", "role-instance",
 		rotateInstanceSynopsis,
 		map[string]*framework.FieldSchema{
-			"role":        nameField("Name of the role."),
-			"instance_id": nameField("Id of one of the role's instances."),
-			"wait":        waitField(),
+			"role":        request.NameField("Name of the role."),
+			"instance_id": request.NameField("Id of one of the role's instances."),
+			"wait":        request.WaitField(),
 		},
 		map[string]*framework.FieldSchema{})
 }
@@ -44,13 +45,13 @@ func (b *backend) pathRotate(pattern, suffix, synopsis string, fields, response 
 	return &framework.Path{
 		Pattern:      pattern,
 		Fields:       fields,
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: suffix},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "rotate", OperationSuffix: suffix},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
+			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.rotateRole,
 				Summary:     "Rotate the passwords of a role, or of one of its instances.",
 				Description: "Marks the accounts due and answers with their state, at once or after waiting for the end.",
-				Responses:   answers("The state of the accounts.", response),
+				Responses:   request.DataResponses("The state of the accounts.", response),
 			}),
 		},
 		HelpSynopsis:    synopsis,
@@ -59,7 +60,7 @@ func (b *backend) pathRotate(pattern, suffix, synopsis string, fields, response 
 }
 
 func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	wait, err := waitOf(data)
+	wait, err := request.Wait(data)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 			return nil, err
 		}
 		if r.shared() {
-			return nil, conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name,
+			return nil, request.Conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name,
 				hint.New("write -force", "rotate-role/"+name))
 		}
 		view, err := b.core.Rotate(ctx, id, wait)
@@ -122,7 +123,7 @@ func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait ti
 		view, err := b.core.Inspect(ctx, id)
 		switch {
 		case err != nil:
-			return nil, vaultError("", err)
+			return nil, request.VaultError("", err)
 		case view == nil:
 			accounts[instance] = map[string]any{"username": id.Username, "error": hint.Of(noRecord(name))}
 		default:

@@ -5,6 +5,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // rotateRootPrefix begins a path that needs sudo.
@@ -16,7 +18,7 @@ func (b *backend) pathRotateRoot() *framework.Path {
 		Summary:  "Replace a connection's own credential.",
 		Description: "Creates a new credential with the present one, verifies it, stores it, and deletes the old one. If an earlier rotation " +
 			"is unfinished, finishes that instead. Needs sudo.",
-		Responses: answers("The credential is replaced.", map[string]*framework.FieldSchema{
+		Responses: request.DataResponses("The credential is replaced.", map[string]*framework.FieldSchema{
 			"credential_id": {Type: framework.TypeString, Required: true, Description: "Id of the credential that is now in use."},
 			"previous_credential_id": {Type: framework.TypeString, Required: true,
 				Description: "Id of the credential that it replaces, which is deleted; empty if that was a password."},
@@ -31,9 +33,9 @@ func (b *backend) pathRotateRoot() *framework.Path {
 func pathRotateOf(prefix, what string, op framework.PathOperation) *framework.Path {
 	return &framework.Path{
 		Pattern:      prefix + framework.GenericNameRegex("name") + "$",
-		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the connection.")},
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: what},
-		Operations:   map[logical.Operation]framework.OperationHandler{logical.UpdateOperation: forwarded(op)},
+		Fields:       map[string]*framework.FieldSchema{"name": request.NameField("Name of the connection.")},
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "rotate", OperationSuffix: what},
+		Operations:   map[logical.Operation]framework.OperationHandler{logical.UpdateOperation: request.Forwarded(op)},
 	}
 }
 
@@ -46,7 +48,7 @@ func (b *backend) rotateRoot(ctx context.Context, _ *logical.Request, data *fram
 	result, err := w.rotate(ctx)
 	b.rootRotations.tried(w.name, err, b.clock.now())
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	resp := &logical.Response{Data: map[string]any{
 		"credential_id": result.newID, "previous_credential_id": result.oldID, "resumed": result.resumed,
@@ -55,7 +57,8 @@ func (b *backend) rotateRoot(ctx context.Context, _ *logical.Request, data *fram
 		resp.AddWarning("the connection used a password before, which still is valid at the cloud")
 	}
 	if left := w.c.leftoverIDs(); len(left) > 0 {
-		resp.AddWarning("earlier rotations have left credentials behind, which nothing uses; delete them at the cloud: " + someOf(left))
+		resp.AddWarning("earlier rotations have left credentials behind, which nothing uses; delete them at the cloud: " +
+			request.Summarize(left))
 	}
 	return resp, nil
 }
@@ -63,12 +66,12 @@ func (b *backend) rotateRoot(ctx context.Context, _ *logical.Request, data *fram
 // finishRootRotations goes on with rotations that were cut short. It is called now and then, where
 // storage may be written.
 func (b *backend) finishRootRotations(ctx context.Context) error {
-	names, err := b.connections.list(ctx)
+	names, err := b.connections.List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		c, err := b.connections.get(ctx, name)
+		c, err := b.connections.Get(ctx, name)
 		if err != nil || c == nil || c.RootRotation == nil || !b.rootRotations.mayRetry(name, b.clock.now()) {
 			continue
 		}

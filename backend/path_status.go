@@ -5,18 +5,20 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 func (b *backend) pathStatus() *framework.Path {
 	return &framework.Path{
 		Pattern:      "status$",
-		DisplayAttrs: displayed("status"),
+		DisplayAttrs: request.DisplayAttrs("status"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: forwarded(framework.PathOperation{
+			logical.ReadOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.readStatus,
 				Summary:     "Read the state of the mount.",
 				Description: "Returns what the active node knows of accounts, rotations and connections. Calls no cloud, and contains no secret.",
-				Responses:   answers("The state.", statusResponse()),
+				Responses:   request.DataResponses("The state.", statusResponse()),
 				// Only the active node has a scheduler.
 			}),
 		},
@@ -41,13 +43,13 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"accounts":           field(framework.TypeMap, "Number of accounts by state, as in accounts/."),
 		"leases":             field(framework.TypeInt, "Number of live leases."),
 		"due":                field(framework.TypeInt, "Number of accounts whose rotation is due."),
-		"oldest_due":         moment(false, "Since when the longest waiting of them has been due"),
+		"oldest_due":         request.TimeField(false, "Since when the longest waiting of them has been due"),
 		"oldest_due_seconds": optional(framework.TypeInt, "How long ago that was, in seconds."),
 		"oldest_due_account": optional(framework.TypeString, "Which account that is."),
 		"oldest_due_role": optional(framework.TypeString,
 			"Instead of oldest_due_account: the role with shared_password that has waited longest."),
 		"oldest_due_waiting_for": optional(framework.TypeString, "What its rotation waits for, as waiting_for in accounts/."),
-		"oldest_due_next_try":    moment(false, "When it continues, at the earliest"),
+		"oldest_due_next_try":    request.TimeField(false, "When it continues, at the earliest"),
 		"late_seconds": field(framework.TypeInt, "The longest time, in seconds, for which a due rotation has been waiting although "+
 			"its role allows it. Times when min_reset_interval or rotation_window delay an account do not count."),
 		"queued": field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),

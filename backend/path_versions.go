@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -27,9 +28,9 @@ var (
 // accountCaptures are the fields that name an account in a path.
 func accountCaptures() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"connection":  nameField("Name of the connection."),
-		"instance_id": nameField("Id of the instance."),
-		"username":    nameField("The user."),
+		"connection":  request.NameField("Name of the connection."),
+		"instance_id": request.NameField("Id of the instance."),
+		"username":    request.NameField("The user."),
 	}
 }
 
@@ -42,7 +43,7 @@ func versionCaptures() map[string]*framework.FieldSchema {
 
 // skipRotationField is the operator's word that a recorded password may stay.
 func skipRotationField() *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeBool, DisplayAttrs: labelled("Skip import rotation"),
+	return &framework.FieldSchema{Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Skip import rotation"),
 		Description: "Let the server keep this password, instead of making the account due. Refused with shared_password. If the provider " +
 			"cannot reset passwords, the account never becomes due. Default: false."}
 }
@@ -51,13 +52,13 @@ func (b *backend) pathVersionsList() *framework.Path {
 	return &framework.Path{
 		Pattern:      versionsPrefix + accountPath + "/?$",
 		Fields:       accountCaptures(),
-		DisplayAttrs: displayed("versions"),
+		DisplayAttrs: request.DisplayAttrs("versions"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: forwarded(framework.PathOperation{
+			logical.ListOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.listVersions,
 				Summary:     "List the versions of an account's password.",
 				Description: "Lists their numbers, oldest first, with their times and without the passwords. Needs sudo.",
-				Responses: answers("The versions.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("The versions.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
 						Description: "By number: source, created_time, confirmed, current, roles, and, if they are known, disclosed_time, disclosed_until " +
@@ -74,14 +75,14 @@ func (b *backend) pathVersion() *framework.Path {
 	return &framework.Path{
 		Pattern:      versionsPrefix + accountPath + "/" + versionCapture + "$",
 		Fields:       versionCaptures(),
-		DisplayAttrs: displayed("version"),
+		DisplayAttrs: request.DisplayAttrs("version"),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: forwarded(framework.PathOperation{
+			logical.ReadOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.readVersion,
 				Summary:  "Read one version with its password.",
 				Description: "Returns the password that the account had then. The current version of a leased account is handed out under a lease " +
 					"only, by creds/. Needs sudo.",
-				Responses: answers("The version.", versionResponse()),
+				Responses: request.DataResponses("The version.", versionResponse()),
 			}),
 		},
 		HelpSynopsis:    versionSynopsis,
@@ -93,16 +94,17 @@ func (b *backend) pathVersionRestore() *framework.Path {
 	fields := versionCaptures()
 	fields["skip_import_rotation"] = skipRotationField()
 	return &framework.Path{
-		Pattern:      versionsPrefix + accountPath + "/" + versionCapture + "/restore$",
-		Fields:       fields,
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "restore", OperationSuffix: "version"},
+		Pattern: versionsPrefix + accountPath + "/" + versionCapture + "/restore$",
+		Fields:  fields,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "restore",
+			OperationSuffix: "version"},
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: forwarded(framework.PathOperation{
+			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.restoreVersion,
 				Summary:  "Record that the server has the password of an older version again.",
 				Description: "Makes that password a new version, the current one, and the account due unless skip_import_rotation is set. It " +
 					"corrects Vault's record and sends nothing to the server. Needs sudo.",
-				Responses: answers("The state of the account.", recordedResponse()),
+				Responses: request.DataResponses("The state of the account.", recordedResponse()),
 			}),
 		},
 		HelpSynopsis:    versionRestoreSynopsis,
@@ -133,7 +135,7 @@ func (b *backend) readVersion(ctx context.Context, _ *logical.Request, data *fra
 	}
 	version, err := b.core.Password(ctx, view.ID, data.Get("version").(int))
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	return &logical.Response{Data: versionAnswer(view.ID, version)}, nil
 }
@@ -145,7 +147,7 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	}
 	number := data.Get("version").(int)
 	if number == currentVersion(view) {
-		return nil, conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID,
+		return nil, request.Conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID,
 			hint.New("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
 	}
 	skip, err := skipsRotation(view, data)
@@ -154,7 +156,7 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	}
 	view, err = b.core.Restore(ctx, view.ID, number, skip)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	b.Logger().Info("an older version was recorded as the current one", "account", view.ID.String(), "restored", number, "version",
 		currentVersion(view))
@@ -165,14 +167,15 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (*rotation.View, error) {
 	id, ok := accountID(data)
 	if !ok {
-		return nil, invalidf("%q is no account: names do not contain \"..\" or characters that cannot be printed", text.Name(id.String(), 200))
+		return nil, request.Invalidf("%q is no account: names do not contain \"..\" or characters that cannot be printed",
+			text.Name(id.String(), 200))
 	}
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	if view == nil {
-		return nil, invalidf("there is no account %s; list the accounts with: %s; or write its role first", id,
+		return nil, request.Invalidf("there is no account %s; list the accounts with: %s; or write its role first", id,
 			hint.New("list", "accounts/"+id.Connection))
 	}
 	return view, nil
@@ -183,8 +186,9 @@ func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (
 func skipsRotation(view *rotation.View, data *framework.FieldData) (bool, error) {
 	skip := data.Get("skip_import_rotation").(bool)
 	if skip && view.Settings.SharedPassword && view.Role != "" {
-		return false, invalidf("skip_import_rotation: account %s shares its password with the others of role %s, and is brought back to that; "+
-			"leave it out, or take the instance off the role",
+		return false, request.Invalidf(
+			"skip_import_rotation: account %s shares its password with the others of role %s, and is brought back to that; "+
+				"leave it out, or take the instance off the role",
 			view.ID, view.Role)
 	}
 	return skip, nil
@@ -199,13 +203,13 @@ func versionAnswer(id rotation.ID, v *rotation.Version) map[string]any {
 		"password":     v.Password,
 		"version":      v.Number,
 		"source":       string(v.Source),
-		"created_time": timestamp(v.Created),
+		"created_time": request.Timestamp(v.Created),
 		"confirmed":    v.Confirmed,
 		"current":      v.Ended.IsZero(),
 	}
-	setTime(data, "disclosed_time", timestamp(v.Disclosed))
-	setTime(data, "disclosed_until", timestamp(v.Until))
-	setTime(data, "ended_time", timestamp(v.Ended))
+	setTime(data, "disclosed_time", request.Timestamp(v.Disclosed))
+	setTime(data, "disclosed_until", request.Timestamp(v.Until))
+	setTime(data, "ended_time", request.Timestamp(v.Ended))
 	return data
 }
 
@@ -223,15 +227,15 @@ func versionResponse() map[string]*framework.FieldSchema {
 		"password":     text("The password of that version."),
 		"version":      {Type: framework.TypeInt, Required: true, Description: "Number of the version."},
 		"source":       text("Where the version comes from: initial, reset or import."),
-		"created_time": moment(true, "When the version was made"),
+		"created_time": request.TimeField(true, "When the version was made"),
 		"confirmed": flag(
 			"Whether Vault knows that the server took it. False for an initial password: nobody outside can see whether the server still has it."),
 		"current":         flag("Whether it is the current version."),
-		"disclosed_time":  moment(false, "When a client was first given it"),
-		"disclosed_until": moment(false, "When its disclosure under leases ended or will end"),
-		"ended_time":      moment(false, "When a newer version replaced it"),
+		"disclosed_time":  request.TimeField(false, "When a client was first given it"),
+		"disclosed_until": request.TimeField(false, "When its disclosure under leases ended or will end"),
+		"ended_time":      request.TimeField(false, "When a newer version replaced it"),
 	}
-	fields["password"].DisplayAttrs = secretly("Password")
+	fields["password"].DisplayAttrs = request.SensitiveName("Password")
 	return fields
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 func textOf(v any) string { return fmt.Sprintf("%v", v) }
@@ -16,7 +18,7 @@ func textOf(v any) string { return fmt.Sprintf("%v", v) }
 // samplePaths is one request path for each pattern.
 func samplePaths() map[string]string {
 	n := func(name string) string { return framework.GenericNameRegex(name) }
-	user := "(?P<username>" + usernamePattern + ")"
+	user := "(?P<username>" + request.UsernamePattern + ")"
 	samples := map[string]string{
 		"config/?$":                      "config",
 		"config/" + n("name") + "$":      "config/prod",
@@ -110,7 +112,7 @@ func TestPathsAreDocumented(t *testing.T) {
 	h := newHarness(t)
 	ids, synopses := map[string]string{}, map[string]string{}
 	for _, p := range h.Paths {
-		if p.HelpSynopsis == "" || p.HelpDescription == "" || p.DisplayAttrs == nil || p.DisplayAttrs.OperationPrefix != operationPrefix ||
+		if p.HelpSynopsis == "" || p.HelpDescription == "" || p.DisplayAttrs == nil || p.DisplayAttrs.OperationPrefix != "cloudpw" ||
 			p.DisplayAttrs.OperationSuffix == "" {
 			t.Errorf("%s: help or display attributes are missing", p.Pattern)
 		}
@@ -122,7 +124,7 @@ func TestPathsAreDocumented(t *testing.T) {
 			if f.Description == "" {
 				t.Errorf("%s: field %s has no description", p.Pattern, name)
 			}
-			if !inURL(p, name) && !f.Query && f.DisplayAttrs == nil {
+			if !request.InURL(p, name) && !f.Query && f.DisplayAttrs == nil {
 				t.Errorf("%s: field %s has no display attributes", p.Pattern, name)
 			}
 		}

@@ -14,7 +14,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // What the background does besides rotating.
@@ -135,7 +137,7 @@ func (r *refreshes) failures() map[string]failedLook {
 // accounts tell about their instances is brought up to date, and accounts whose instance does not exist
 // any more are retired.
 func (b *backend) refreshRoles(ctx context.Context) error {
-	names, err := b.roles.list(ctx)
+	names, err := b.roles.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,8 +155,8 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 		if b.clock.now().Sub(started) > refreshBudget {
 			break
 		}
-		r, err := b.roles.get(ctx, name)
-		if isUnreadable(err) { // the others are looked at all the same
+		r, err := b.roles.Get(ctx, name)
+		if store.IsUnreadable(err) { // the others are looked at all the same
 			b.refreshes.done(name, b.clock.now())
 			b.refreshes.ended(name, err, b.clock.now())
 			b.Logger().Error("a role cannot be read", "role", name, "error", err)
@@ -193,8 +195,8 @@ func (b *backend) lookAt(ctx context.Context, name string, r *role, share bool) 
 func (b *backend) taggedConnections(ctx context.Context, names []string) (map[string]int, error) {
 	count := map[string]int{}
 	for _, name := range names {
-		r, err := b.roles.get(ctx, name)
-		if err != nil && !isUnreadable(err) {
+		r, err := b.roles.Get(ctx, name)
+		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
 		if r != nil && r.InstanceTags != nil {
@@ -253,7 +255,7 @@ func (b *backend) refreshListed(ctx context.Context, name string, r *role) error
 			continue
 		}
 		if err := b.core.Retire(ctx, r.account(id), at); err != nil {
-			return vaultError("", err)
+			return request.VaultError("", err)
 		}
 	}
 	return nil
@@ -263,7 +265,7 @@ func (b *backend) refreshListed(ctx context.Context, name string, r *role) error
 func (b *backend) existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
 	live, err := b.core.Connected(ctx, connection)
 	if err != nil {
-		return nil, "", vaultError("connection "+connection, err)
+		return nil, "", request.VaultError("connection "+connection, err)
 	}
 	described, err := b.asking.describe(ctx, connection, live.Provider, instances)
 	if err != nil {

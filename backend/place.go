@@ -9,7 +9,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
@@ -22,12 +24,12 @@ const maxTrustedPlaces = 8
 
 // trustedPlaces are an operator's words about the places of one connection.
 type trustedPlaces struct {
-	record
+	store.Header
 	Places []rotation.Place `json:"places"`
 }
 
 func decodePlaces(raw []byte) (*trustedPlaces, error) {
-	if err := checkSchema(raw); err != nil {
+	if err := store.CheckSchema(raw); err != nil {
 		return nil, err
 	}
 	var p trustedPlaces
@@ -133,7 +135,7 @@ func tellAccount(ctx context.Context, p cloud.Provider) string {
 func (b *backend) settlePlace(ctx context.Context, name string, old, next *connection, told string) ([]hint.Text, error) {
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	d := b.registry[next.Provider]
 	next.settleIdentity(d, old, told, next.verifies(), use.Accounts > 0)
@@ -141,13 +143,13 @@ func (b *backend) settlePlace(ctx context.Context, name string, old, next *conne
 		return nil, nil
 	}
 	place := next.place(d)
-	trusted, err := b.places.get(ctx, name)
+	trusted, err := b.places.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	unproven, err := b.core.Unproven(ctx, name, place, trusted.has(place), next.Doubted)
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	if unproven == 0 {
 		return nil, nil

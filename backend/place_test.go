@@ -162,7 +162,7 @@ func TestAnotherPlaceMakesNoServerGone(t *testing.T) {
 		if len(warned) == 0 || !strings.Contains(warned[0], "place/prod") {
 			t.Errorf("the writer is warned: %v", warned)
 		}
-		role, err := h.roles.get(t.Context(), "web")
+		role, err := h.roles.Get(t.Context(), "web")
 		if err != nil {
 			t.Fatal(err)
 		}

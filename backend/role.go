@@ -10,7 +10,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // Defaults of role fields.
@@ -25,7 +27,7 @@ const (
 // role says which instances, which user, and how passwords are made, leased and rotated, as stored.
 // Fields that the operator left out are zero; the methods below fill in the defaults.
 type role struct {
-	record
+	store.Header
 	Connection   string            `json:"connection"`
 	InstanceIDs  []string          `json:"instance_ids,omitempty"`
 	InstanceTags map[string]string `json:"instance_tags,omitempty"`
@@ -80,7 +82,7 @@ func (c roleConflict) equal(other roleConflict) bool {
 }
 
 func decodeRole(raw []byte) (*role, error) {
-	if err := checkSchema(raw); err != nil {
+	if err := store.CheckSchema(raw); err != nil {
 		return nil, err
 	}
 	var r role
@@ -166,11 +168,11 @@ func (r *role) maxVersions() int {
 	return r.MaxVersions
 }
 
-func (r *role) ttl() time.Duration    { return orDefault(r.TTL, defaultTTL) }
-func (r *role) maxTTL() time.Duration { return orDefault(r.MaxTTL, defaultMaxTTL) }
+func (r *role) ttl() time.Duration    { return request.ValueOr(r.TTL, defaultTTL) }
+func (r *role) maxTTL() time.Duration { return request.ValueOr(r.MaxTTL, defaultMaxTTL) }
 
 // shared reports whether the role's accounts have one password.
-func (r *role) shared() bool { return orDefault(r.SharedPassword, false) }
+func (r *role) shared() bool { return request.ValueOr(r.SharedPassword, false) }
 
 // skipImportRotation is whether writing the role leaves new accounts alone: by default where a reset
 // may stop the server.
@@ -179,13 +181,6 @@ func (r *role) skipImportRotation() bool {
 		return *r.SkipImportRotation
 	}
 	return r.forceStop()
-}
-
-func orDefault[T any](value *T, otherwise T) T {
-	if value == nil {
-		return otherwise
-	}
-	return *value
 }
 
 // settings are what the role's accounts need to know of it.
@@ -199,7 +194,7 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 		ForceStop:        r.forceStop(),
 		MinResetInterval: r.minResetInterval(),
 		MaxVersions:      r.maxVersions(),
-		ClearInitial:     orDefault(r.ClearInitial, false),
+		ClearInitial:     request.ValueOr(r.ClearInitial, false),
 		CanReset:         resets,
 		ResetMethod:      method.Name,
 		SharedPassword:   r.shared(),
@@ -254,13 +249,13 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 	}
 	if r.Mode == rotation.Leased {
 		data["checkout"] = string(r.checkout())
-		data["ttl"] = seconds(r.ttl())
-		data["max_ttl"] = seconds(r.maxTTL())
+		data["ttl"] = request.Seconds(r.ttl())
+		data["max_ttl"] = request.Seconds(r.maxTTL())
 	}
 	if r.source(d) == rotation.FromInitial {
 		data["key"] = r.Key
 		if d.CanClearInitial {
-			data["clear_initial"] = orDefault(r.ClearInitial, false)
+			data["clear_initial"] = request.ValueOr(r.ClearInitial, false)
 		}
 	}
 	method, resets := r.resetMethod(d)
@@ -269,7 +264,7 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 	}
 	if resets {
 		data["password_policy"] = r.PasswordPolicy
-		data["min_reset_interval"] = seconds(r.minResetInterval())
+		data["min_reset_interval"] = request.Seconds(r.minResetInterval())
 		data["shared_password"] = r.shared()
 		if r.Mode == rotation.Static {
 			data["skip_import_rotation"] = r.skipImportRotation()
@@ -294,13 +289,13 @@ func (r *role) waiting() []map[string]any {
 
 // rolesThat lists the roles with a property, sorted.
 func (b *backend) rolesThat(ctx context.Context, has func(*role) bool) ([]string, error) {
-	names, err := b.roles.list(ctx)
+	names, err := b.roles.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, name := range names {
-		r, err := b.roles.get(ctx, name)
+		r, err := b.roles.Get(ctx, name)
 		if err != nil {
 			return nil, err
 		}

@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -53,20 +49,20 @@ func (c *change) apply(ctx context.Context, members []member) error {
 	for _, bound := range c.bound {
 		c.next.Users[bound.InstanceID] = bound.Username
 	}
-	if err := c.b.roles.put(ctx, c.name, c.next); err != nil {
+	if err := c.b.roles.Put(ctx, c.name, c.next); err != nil {
 		c.undo(ctx)
 		return err
 	}
 	if err := c.bindGroup(ctx); err != nil {
-		return vaultError("the role was written, but its accounts do not share their password yet; write it again", err)
+		return request.VaultError("the role was written, but its accounts do not share their password yet; write it again", err)
 	}
 	for loser := range c.losers {
 		if err := c.b.letGo(ctx, c.name, loser); err != nil {
-			return vaultError("the role was written, but role "+loser+" still names instances that have moved; write that again", err)
+			return request.VaultError("the role was written, but role "+loser+" still names instances that have moved; write that again", err)
 		}
 	}
 	if err := c.release(ctx); err != nil {
-		return vaultError("the role was written, but instances that left it are still bound to it; write it again", err)
+		return request.VaultError("the role was written, but instances that left it are still bound to it; write it again", err)
 	}
 	c.startFirst(ctx)
 	return nil
@@ -82,7 +78,7 @@ func (c *change) bind(ctx context.Context, members []member) error {
 	views := make([]*rotation.View, len(bindings))
 	c.losers = map[string]bool{}
 	var mu sync.Mutex
-	err = inParallel(c.b.Logger(), len(bindings), func(i int) (err error) {
+	err = request.InParallel(c.b.Logger(), len(bindings), func(i int) (err error) {
 		mu.Lock()
 		c.bound = append(c.bound, bindings[i])
 		mu.Unlock()
@@ -99,14 +95,14 @@ func (c *change) bind(ctx context.Context, members []member) error {
 		return err
 	})
 	if err != nil {
-		return vaultError("", err)
+		return request.VaultError("", err)
 	}
 	for i, binding := range bindings {
 		if !c.next.shared() && c.wantsRotation(views[i], c.had(binding.ID)) {
 			c.fresh = append(c.fresh, binding.ID)
 		}
 	}
-	c.warnings = atMostTen(c.warnings)
+	c.warnings = request.TruncateWarnings(c.warnings)
 	return nil
 }
 
@@ -133,12 +129,12 @@ func (c *change) bindOne(ctx context.Context, binding rotation.Binding) (*rotati
 // check returns the bindings that can be made. Of two roles whose tags match, the older binding wins.
 func (c *change) check(ctx context.Context, members []member) ([]rotation.Binding, error) {
 	checked := make([]error, len(members))
-	err := inParallel(c.b.Logger(), len(members), func(i int) error {
+	err := request.InParallel(c.b.Logger(), len(members), func(i int) error {
 		checked[i] = c.b.core.CheckBinding(ctx, c.binding(members[i]))
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, vaultError("", err)
+		return nil, request.VaultError("", err)
 	}
 	var bindings []rotation.Binding
 	var conflict error
@@ -159,16 +155,17 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 		case err == nil:
 			bindings = append(bindings, binding)
 		case c.next.InstanceTags == nil || !isConflict(err):
-			return nil, withWayOut(err, c.freeAccount(err))
+			return nil, request.WithWayOut(err, c.freeAccount(err))
 		default:
 			conflict = err
-			reason := hint.Of(withWayOut(err, c.freeAccount(err)))
+			reason := hint.Of(request.WithWayOut(err, c.freeAccount(err)))
 			c.next.noteConflict(binding.ID, reason)
 			c.warnings = append(c.warnings, hint.Textf("left out: %s", reason))
 		}
 	}
 	if len(bindings) == 0 && conflict != nil && !c.refresh {
-		return nil, withWayOut(vaultError("instance_tags: every instance belongs to another role", conflict), c.freeAccount(conflict))
+		return nil, request.WithWayOut(request.VaultError("instance_tags: every instance belongs to another role", conflict),
+			c.freeAccount(conflict))
 	}
 	return bindings, nil
 }
@@ -268,7 +265,7 @@ func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.D
 func (c *change) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	_ = inParallel(c.b.Logger(), len(c.bound), func(i int) error {
+	_ = request.InParallel(c.b.Logger(), len(c.bound), func(i int) error {
 		bound := c.bound[i]
 		var err error
 		if c.had(bound.ID) {
@@ -295,13 +292,13 @@ func (c *change) release(ctx context.Context) error {
 			left = append(left, id)
 		}
 	}
-	return inParallel(c.b.Logger(), len(left), func(i int) error { return c.b.core.Unbind(ctx, left[i], c.name) })
+	return request.InParallel(c.b.Logger(), len(left), func(i int) error { return c.b.core.Unbind(ctx, left[i], c.name) })
 }
 
 // startFirst makes accounts due that the write is to rotate.
 func (c *change) startFirst(ctx context.Context) {
 	var mu sync.Mutex
-	_ = inParallel(c.b.Logger(), len(c.fresh), func(i int) error {
+	_ = request.InParallel(c.b.Logger(), len(c.fresh), func(i int) error {
 		id := c.fresh[i]
 		if err := c.b.core.RotateNew(ctx, id); err != nil {
 			mu.Lock()
@@ -310,7 +307,7 @@ func (c *change) startFirst(ctx context.Context) {
 		}
 		return nil // a warning is enough
 	})
-	c.warnings = atMostTen(c.warnings)
+	c.warnings = request.TruncateWarnings(c.warnings)
 }
 
 // checkBinding reports the conflict that binding would meet. An account whose role does not exist, or
@@ -345,32 +342,4 @@ func (b *backend) leaveGroup(ctx context.Context, view *rotation.View, r *role) 
 func isConflict(err error) bool {
 	var failed *rotation.Error
 	return errors.As(err, &failed) && failed.Kind == rotation.Conflict
-}
-
-// bindWorkers is how many accounts of a role are written at a time: storage takes some milliseconds
-// for each.
-const bindWorkers = 16
-
-// inParallel calls do for 0 to n-1, several at a time. After an error it begins no more calls, and
-// returns the first.
-func inParallel(log hclog.Logger, n int, do func(i int) error) error {
-	var group errgroup.Group
-	var failed atomic.Bool
-	group.SetLimit(bindWorkers)
-	for i := range n {
-		if failed.Load() {
-			break
-		}
-		group.Go(func() error {
-			if failed.Load() {
-				return nil // it has waited for one that failed
-			}
-			err := guard.Do(log, "work side by side", func() error { return do(i) })
-			if err != nil {
-				failed.Store(true)
-			}
-			return err
-		})
-	}
-	return group.Wait()
 }

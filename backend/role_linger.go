@@ -8,7 +8,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // What becomes of instances that a role has and that its tags do not find any more. A cloud's list may be
@@ -67,7 +69,7 @@ func (b *backend) unseen(ctx context.Context, old *role, instance string) (membe
 	id := old.account(instance)
 	view, err := b.core.Inspect(ctx, id)
 	if err != nil {
-		return member{}, nil, vaultError("", err)
+		return member{}, nil, request.VaultError("", err)
 	}
 	m := member{instance: cloud.Instance{ID: instance}, username: id.Username, unseen: true}
 	if view != nil {
@@ -132,7 +134,7 @@ func (b *backend) lingerUnless(ctx context.Context, name string, l looked, writt
 		if leaves {
 			if absent := gone[instance] || terminated; view != nil && view.PlaceTrusted && absent {
 				if err := b.core.Retire(ctx, l.old.account(instance), at); err != nil {
-					return nil, vaultError("", err)
+					return nil, request.VaultError("", err)
 				}
 			}
 			continue
@@ -160,14 +162,14 @@ func (r rivals) match(i cloud.Instance, required map[string]string) string {
 }
 
 func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, error) {
-	names, err := b.roles.list(ctx)
+	names, err := b.roles.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found := rivals{}
 	for _, other := range names {
-		r, err := b.roles.get(ctx, other)
-		if err != nil && !isUnreadable(err) {
+		r, err := b.roles.Get(ctx, other)
+		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
 		if r != nil && other != name && r.Connection == connection && r.InstanceTags != nil {
@@ -193,11 +195,11 @@ func (b *backend) shown(ctx context.Context, connection string, instances []stri
 	}
 	live, err := b.core.Connected(ctx, connection)
 	if err != nil {
-		return nil, "", vaultError("connection "+connection, err)
+		return nil, "", request.VaultError("connection "+connection, err)
 	}
 	described, err := b.asking.describe(ctx, connection, live.Provider, instances)
 	if err != nil {
-		return nil, "", vaultError("connection "+connection+" cannot describe the instances", err)
+		return nil, "", request.VaultError("connection "+connection+" cannot describe the instances", err)
 	}
 	shown := make(map[string]cloud.Instance, len(described))
 	for _, i := range described {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // resolutions remembers when the tags of a role were last resolved, so that reads of unknown
@@ -58,7 +60,7 @@ type refresh struct {
 }
 
 func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []hint.Text, error) {
-	old, err := b.roles.get(ctx, name)
+	old, err := b.roles.Get(ctx, name)
 	if err != nil || old == nil || old.InstanceTags == nil {
 		return old, nil, err
 	}
@@ -83,9 +85,9 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 		return nil, nil, err
 	}
 	unlock, err := b.lockRole(ctx, name, old, old.Connection, c)
-	if errors.Is(err, errMeanwhile) {
+	if errors.Is(err, store.ErrChanged) {
 		// Whoever was faster has looked himself, or the next look comes soon.
-		r, err := b.roles.get(ctx, name)
+		r, err := b.roles.Get(ctx, name)
 		return r, nil, err
 	}
 	if err != nil {
@@ -104,7 +106,7 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 
 // describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
 func (b *backend) describeMembers(ctx context.Context, r *role, members []member) error {
-	return vaultError("", inParallel(b.Logger(), len(members), func(i int) error {
+	return request.VaultError("", request.InParallel(b.Logger(), len(members), func(i int) error {
 		m := members[i]
 		if m.unseen {
 			return nil

@@ -1,20 +1,18 @@
 package backend
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // refreshMount is a mount whose clock the test moves, with servers that carry tags.
@@ -49,7 +47,7 @@ func (m *refreshMount) round(t *testing.T) {
 // bound are the instances that the role is bound to, without asking the cloud.
 func (m *refreshMount) bound(t *testing.T, name string) string {
 	t.Helper()
-	r, err := m.roles.get(t.Context(), name)
+	r, err := m.roles.Get(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,12 +198,12 @@ func TestStatusShowsFailedLooks(t *testing.T) {
 	}
 	m.cloud.fail("FindInstances", cloud.Errorf(cloud.Denied, "no permission to list"))
 	m.round(t)
-	since := timestamp(m.time.now)
+	since := request.Timestamp(m.time.now)
 	m.round(t)
 	got := failing()
 	if len(got) != 1 || got[0]["role"] != "r" || got[0]["connection"] != "c" ||
 		!strings.Contains(got[0]["last_error"].(string), "no permission to list") ||
-		got[0]["since"] != since || got[0]["last_error_time"] != timestamp(m.time.now) {
+		got[0]["since"] != since || got[0]["last_error_time"] != request.Timestamp(m.time.now) {
 		t.Errorf("failing roles %v, since %s", got, since)
 	}
 	m.cloud.fail("FindInstances", nil)
@@ -284,33 +282,6 @@ func TestNoRefreshOnSecondaries(t *testing.T) {
 	m.round(t)
 	if m.cloud.count() != asked {
 		t.Error("a standby asked the cloud")
-	}
-}
-
-func TestInParallel(t *testing.T) {
-	var done [100]atomic.Int64
-	if err := inParallel(hclog.NewNullLogger(), len(done), func(i int) error { done[i].Add(1); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	for i := range done {
-		if n := done[i].Load(); n != 1 {
-			t.Errorf("%d was done %d times", i, n)
-		}
-	}
-	planned := errors.New("planned")
-	var calls atomic.Int64
-	err := inParallel(hclog.NewNullLogger(), 10_000, func(i int) error {
-		calls.Add(1)
-		if i >= 50 {
-			return planned
-		}
-		return nil
-	})
-	if n := calls.Load(); !errors.Is(err, planned) || n > 50+bindWorkers {
-		t.Errorf("error %v after %d calls", err, n)
-	}
-	if err := inParallel(hclog.NewNullLogger(), 0, func(int) error { return planned }); err != nil {
-		t.Error(err)
 	}
 }
 

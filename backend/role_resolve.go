@@ -11,6 +11,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -54,7 +55,7 @@ type policyCheck struct {
 func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d cloud.Descriptor) (*resolver, error) {
 	live, err := b.core.Connected(ctx, r.Connection)
 	if err != nil {
-		return nil, vaultError("connection "+r.Connection, err)
+		return nil, request.VaultError("connection "+r.Connection, err)
 	}
 	find := func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
 		return b.asking.find(ctx, r.Connection, live.Provider, tags)
@@ -102,15 +103,7 @@ func (v *resolver) resolve(ctx context.Context) ([]member, []hint.Text, error) {
 	if err := v.checkShared(ctx, members); err != nil {
 		return nil, nil, err
 	}
-	return members, atMostTen(warnings), nil
-}
-
-// atMostTen keeps a response readable when a whole fleet is left out.
-func atMostTen(warnings []hint.Text) []hint.Text {
-	if len(warnings) <= maxNamed {
-		return warnings
-	}
-	return append(warnings[:maxNamed:maxNamed], hint.Textf("and %d warnings more", len(warnings)-maxNamed))
+	return members, request.TruncateWarnings(warnings), nil
 }
 
 // instances describes what the role's mapping means.
@@ -121,20 +114,20 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 			return nil, err
 		}
 		if len(found) > maxInstances {
-			return nil, invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles",
+			return nil, request.Invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles",
 				len(found), maxInstances)
 		}
 		// An id becomes part of paths; one that cannot is not this API's.
-		return slices.DeleteFunc(found, func(i cloud.Instance) bool { return i.State == cloud.StateGone || !isName(i.ID) }), nil
+		return slices.DeleteFunc(found, func(i cloud.Instance) bool { return i.State == cloud.StateGone || !request.IsName(i.ID) }), nil
 	}
 	for _, id := range v.role.InstanceIDs {
 		if err := v.provider.ValidateInstanceID(id); err != nil {
-			return nil, invalidf("instance_ids: %s", err)
+			return nil, request.Invalidf("instance_ids: %s", err)
 		}
 	}
 	found, err := v.b.asking.describe(ctx, v.role.Connection, v.provider, v.role.InstanceIDs)
 	if err != nil {
-		return nil, vaultError(v.asked("instance_ids"), err)
+		return nil, request.VaultError(v.asked("instance_ids"), err)
 	}
 	states := make(map[string]cloud.State, len(found))
 	for _, i := range found {
@@ -150,17 +143,19 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, invalidf("instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account. "+
-			"For those that it sees: %s",
-			v.role.Connection, v.place(), someOf(missing), hint.New("list -detailed", "discover/"+v.role.Connection))
+		return nil, request.Invalidf(
+			"instance_ids: connection %s (%s) knows no instance %s; check the ids, and the connection's region and account. "+
+				"For those that it sees: %s",
+			v.role.Connection, v.place(), request.Summarize(missing), hint.New("list -detailed", "discover/"+v.role.Connection))
 	}
 	if unserved := v.unserved(found); len(unserved) > 0 {
-		return nil, invalidf("instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; "+
-			"tag them, or take them off the list",
-			v.role.Connection, tagText(v.conn.RequiredTags), someOf(unserved))
+		return nil, request.Invalidf(
+			"instance_ids: connection %s serves only instances that carry its required_tags (%s), which these do not: %s; "+
+				"tag them, or take them off the list",
+			v.role.Connection, tagText(v.conn.RequiredTags), request.Summarize(unserved))
 	}
 	if len(gone) > 0 {
-		return nil, invalidf("instance_ids: terminated: %s; take them off the list", someOf(gone))
+		return nil, request.Invalidf("instance_ids: terminated: %s; take them off the list", request.Summarize(gone))
 	}
 	return found, nil
 }
@@ -170,14 +165,15 @@ func (v *resolver) tagged(ctx context.Context) ([]cloud.Instance, error) {
 	tags := maps.Clone(v.role.InstanceTags)
 	for key, required := range v.conn.RequiredTags {
 		if wanted, ok := tags[key]; ok && wanted != required {
-			return nil, invalidf("instance_tags: %.40q contradicts required_tags of connection %s, which serves only instances with %s", key+"="+
+			return nil, request.Invalidf("instance_tags: %.40q contradicts required_tags of connection %s, which serves only instances with %s", key+
+				"="+
 				wanted, v.role.Connection, key+"="+required)
 		}
 		tags[key] = required
 	}
 	found, err := v.find(ctx, tags)
 	if err != nil {
-		return nil, vaultError(v.asked("instance_tags"), err)
+		return nil, request.VaultError(v.asked("instance_tags"), err)
 	}
 	return found, nil
 }
@@ -200,7 +196,7 @@ func tagText(tags map[string]string) string {
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		pairs = append(pairs, key+"="+tags[key])
 	}
-	return someOf(pairs)
+	return request.Summarize(pairs)
 }
 
 // asked begins the message of a failed question to the cloud.
@@ -225,7 +221,7 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 	if username == "" {
 		username = v.provider.DefaultUsername(i)
 		if err := checkUsername(username); err != nil {
-			return "", invalidf("instance %s: its default user %.40q cannot be used; set the role's username", i.ID, username)
+			return "", request.Invalidf("instance %s: its default user %.40q cannot be used; set the role's username", i.ID, username)
 		}
 	}
 	method, resets := v.role.resetMethod(v.cloud)
@@ -239,7 +235,8 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			if v.cloud.CanReset() {
 				out = fmt.Sprintf("use source=%s, log in with the instance's key pair", rotation.FromReset)
 			}
-			return "", invalidf("instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s",
+			return "", request.Invalidf(
+				"instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s",
 				i.ID, v.cloud.Title, out, hint.New("list -detailed", "discover/"+v.role.Connection))
 		}
 		if err := v.checkKey(ctx, i); err != nil {
@@ -252,12 +249,12 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 	if p, ok := v.provider.(cloud.PasswordResetters); ok {
 		if checker, ok := p.Resetter(method.Name).(cloud.ResetChecker); ok {
 			if err := checker.CheckReset(i, username); err != nil {
-				return "", invalidf("instance %s: %v", i.ID, err)
+				return "", request.Invalidf("instance %s: %v", i.ID, err)
 			}
 		}
 	}
 	if method.MayStop && !v.role.forceStop() && v.role.Mode == rotation.Leased && i.State != cloud.StateStopped && i.State != "" {
-		return "", invalidf(
+		return "", request.Invalidf(
 			"force_stop: false, but instance %s is %s, and the password of a running server cannot be reset at the end of a lease "+
 				"without shutting it down; set force_stop=true, or use mode=%s", i.ID, i.CloudState, rotation.Static)
 	}
@@ -268,11 +265,12 @@ func (v *resolver) fit(ctx context.Context, i cloud.Instance) (string, error) {
 // the guest, which alone can find the built-in administrator.
 func checkUser(i cloud.Instance, username string, byCommand bool) error {
 	if err := cloud.CheckUsername(i.Platform, username); err != nil {
-		return invalidf("instance %s: %v", i.ID, err)
+		return request.Invalidf("instance %s: %v", i.ID, err)
 	}
 	if username == cloud.BuiltinAdministrator && !byCommand {
-		return invalidf("instance %s: username: %s is found by a command in the server only; use reset_method=%s where the provider has that, "+
-			"or give the account's name", i.ID, username, cloud.MethodCommand)
+		return request.Invalidf(
+			"instance %s: username: %s is found by a command in the server only; use reset_method=%s where the provider has that, "+
+				"or give the account's name", i.ID, username, cloud.MethodCommand)
 	}
 	return nil
 }
@@ -289,11 +287,12 @@ func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
 	}
 	stored, _, err := v.b.loadKey(ctx, name)
 	if err == nil && stored == nil {
-		err = invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID, i.KeyName,
+		err = request.Invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID,
+			i.KeyName,
 			name, storeKey(name))
 	}
 	if err == nil && !stored.allows(v.role.Connection) {
-		err = invalidf("key: instance %s: %s", i.ID, keyRefused(name, stored, v.role.Connection))
+		err = request.Invalidf("key: instance %s: %s", i.ID, keyRefused(name, stored, v.role.Connection))
 	}
 	v.keys[name] = err
 	return err
@@ -305,9 +304,9 @@ func (v *resolver) checkPolicy(ctx context.Context, i cloud.Instance, username s
 	if err, done := v.policies[check]; done {
 		return err
 	}
-	_, err := v.b.generate(ctx, v.policy(), check.rules, username)
+	_, err := v.b.policies.Generate(ctx, v.policy(), check.rules, username)
 	if err != nil {
-		err = vaultError("instance "+i.ID, err)
+		err = request.VaultError("instance "+i.ID, err)
 	}
 	v.policies[check] = err
 	return err
@@ -324,13 +323,15 @@ func (v *resolver) checkShared(ctx context.Context, members []member) error {
 		users[i] = password.User{Host: m.instance.ID, Name: m.username, Rules: v.provider.PasswordRules(m.instance)}
 	}
 	first := users[0]
-	_, err := password.Fit(rotation.SharedTries, func() (string, error) { return v.b.generate(ctx, v.policy(), first.Rules, first.Name) },
+	_, err := password.Fit(rotation.SharedTries,
+		func() (string, error) { return v.b.policies.Generate(ctx, v.policy(), first.Rules, first.Name) },
 		users)
 	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
-		return invalidf("shared_password: no password fits all instances, not %s: %s; set a password_policy that fits, or write several roles",
+		return request.Invalidf(
+			"shared_password: no password fits all instances, not %s: %s; set a password_policy that fits, or write several roles",
 			misfit.User.Host, misfit.Err)
 	}
-	return vaultError("instance "+first.Host, err)
+	return request.VaultError("instance "+first.Host, err)
 }
 
 // policy is the password policy in force.
@@ -357,7 +358,7 @@ func (v *resolver) checkPermission(ctx context.Context, members []member) error 
 			return nil, reader.CheckInitialPassword(ctx, m.instance.ID)
 		})
 		if err != nil {
-			return vaultError("connection "+v.role.Connection+" cannot read initial passwords", err)
+			return request.VaultError("connection "+v.role.Connection+" cannot read initial passwords", err)
 		}
 	}
 	return nil

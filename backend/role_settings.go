@@ -7,7 +7,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // Only the cloud can tell which instances a new selection means and whether a role fits them. Everything else
@@ -15,9 +17,9 @@ import (
 // of the servers is gone, must be able to. The accounts that are bound already get the new settings.
 
 // needsCloud reports whether a write of a role has to ask the cloud. A write that names no field asks for just that.
-func needsCloud(old, next *role, in input, d cloud.Descriptor) bool {
+func needsCloud(old, next *role, in request.Fields, d cloud.Descriptor) bool {
 	named := 0
-	for field := range in.data.Raw {
+	for field := range in.Data.Raw {
 		if field != "name" {
 			named++
 		}
@@ -27,7 +29,7 @@ func needsCloud(old, next *role, in input, d cloud.Descriptor) bool {
 
 // changesNothing reports whether a write leaves the role as it is, as one does that is repeated to have the
 // instances looked at anew. It need not succeed in that.
-func changesNothing(old, next *role) bool { return same(old, next) }
+func changesNothing(old, next *role) bool { return store.Same(old, next) }
 
 // sameSelection reports whether two roles mean the same instances and users.
 func sameSelection(a, b *role) bool {
@@ -41,7 +43,7 @@ func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]mem
 	instances := r.instances()
 	members := make([]member, len(instances))
 	whole := make([]bool, len(instances))
-	err := inParallel(b.Logger(), len(instances), func(i int) error {
+	err := request.InParallel(b.Logger(), len(instances), func(i int) error {
 		id := r.account(instances[i])
 		view, err := b.core.Inspect(ctx, id)
 		if err != nil {
@@ -56,7 +58,7 @@ func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]mem
 		}
 		return nil
 	})
-	return members, !slices.Contains(whole, false), vaultError("", err)
+	return members, !slices.Contains(whole, false), request.VaultError("", err)
 }
 
 // refit checks what a write changes of how passwords are made against the instances as they are known. It needs no
@@ -96,7 +98,7 @@ func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d c
 	if err := v.checkShared(ctx, members); err != nil {
 		return nil, err
 	}
-	return atMostTen(warnings), nil
+	return request.TruncateWarnings(warnings), nil
 }
 
 // seeStates asks the cloud for the states of members.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -52,5 +53,5 @@ func (c *change) tooLarge(members int) error {
 	if c.next.InstanceTags != nil {
 		field = "instance_tags"
 	}
-	return invalidf("%s: Vault's storage takes no entry as large as one with these %d instances; write several roles", field, members)
+	return request.Invalidf("%s: Vault's storage takes no entry as large as one with these %d instances; write several roles", field, members)
 }

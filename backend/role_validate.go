@@ -6,22 +6,19 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // Bounds of role fields.
 const (
 	// maxInstances keeps a role's stored mapping below what Vault's storage takes, unless names are long or the
 	// password is shared (see checkSize).
-	maxInstances     = 10_000
-	maxTags          = 20
-	maxTagKey        = 128 // characters; EC2 allows most, see its user guide on tags
-	maxTagValue      = 256
+	maxInstances     = request.MaxElements
 	maxVersionsBound = 100
 	maxMetadata      = 64 // pairs, as in Vault's KV engine
 	maxMetadataKey   = 128
@@ -32,46 +29,47 @@ const (
 
 // applyRole makes the role that a write asks for out of the stored one, which is nil for a new one.
 // It checks everything that can be checked without asking the cloud.
-func (b *backend) applyRole(ctx context.Context, name string, old *role, in input) (*role, *connection, cloud.Descriptor, error) {
+func (b *backend) applyRole(ctx context.Context, name string, old *role, in request.Fields) (*role, *connection, cloud.Descriptor, error) {
 	next := &role{}
 	if old != nil {
 		next = old.clone()
 	}
-	next.Schema = schemaVersion
+	next.Schema = store.SchemaVersion
 	refuse := func(err error) (*role, *connection, cloud.Descriptor, error) {
 		return nil, nil, cloud.Descriptor{}, err
 	}
-	in.text("connection", &next.Connection)
+	in.Text("connection", &next.Connection)
 	switch {
 	case next.Connection == "":
-		return refuse(invalidf("connection: required; name one of: %s", hint.New("list", "config")))
+		return refuse(request.Invalidf("connection: required; name one of: %s", hint.New("list", "config")))
 	case old != nil && next.Connection != old.Connection:
-		return refuse(invalidf("connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other "+
-			"servers write another role. To reach the same servers with other credentials or endpoints, write these to that connection: %s",
+		return refuse(request.Invalidf(
+			"connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other "+
+				"servers write another role. To reach the same servers with other credentials or endpoints, write these to that connection: %s",
 			old.Connection,
 			hint.New("read", "config/"+old.Connection)))
-	case !isName(next.Connection):
-		return refuse(invalidf("connection: %.40q is no name of a connection", next.Connection))
+	case !request.IsName(next.Connection):
+		return refuse(request.Invalidf("connection: %.40q is no name of a connection", next.Connection))
 	}
-	c, err := b.connections.get(ctx, next.Connection)
+	c, err := b.connections.Get(ctx, next.Connection)
 	if err != nil {
 		return refuse(err)
 	}
 	if c == nil {
-		return refuse(invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection,
+		return refuse(request.Invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection,
 			next.Connection, hint.New("list", "config")))
 	}
 	if !c.allows(name) {
-		return refuse(invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.allowing(next.Connection, name)))
+		return refuse(request.Invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.allowing(next.Connection, name)))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {
-		return refuse(invalidf("connection: this plugin version has no provider %s", c.Provider))
+		return refuse(request.Invalidf("connection: this plugin version has no provider %s", c.Provider))
 	}
 	if err := readRoleFields(next, in); err != nil {
 		return refuse(err)
 	}
-	for _, check := range []func(*role, *role, input, cloud.Descriptor) error{
+	for _, check := range []func(*role, *role, request.Fields, cloud.Descriptor) error{
 		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, b.checkSchedule, checkSharedPassword, checkInitialFields,
 		checkOtherFields,
 	} {
@@ -86,40 +84,40 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in inpu
 			return refuse(err)
 		}
 		if stored == nil {
-			return refuse(invalidf("key: there is no key keys/%s; %s", next.Key, storeKey(next.Key)))
+			return refuse(request.Invalidf("key: there is no key keys/%s; %s", next.Key, storeKey(next.Key)))
 		}
 		if !stored.allows(next.Connection) {
-			return refuse(invalidf("key: %s", keyRefused(next.Key, stored, next.Connection)))
+			return refuse(request.Invalidf("key: %s", keyRefused(next.Key, stored, next.Connection)))
 		}
 	}
 	return next, c, d, nil
 }
 
 // readRoleFields takes over what the write names.
-func readRoleFields(r *role, in input) error {
-	in.list("instance_ids", &r.InstanceIDs)
-	in.pairs("instance_tags", &r.InstanceTags)
-	in.text("username", &r.Username)
-	in.text("key", &r.Key)
-	in.text("password_policy", &r.PasswordPolicy)
-	in.text("source", (*string)(&r.Source))
-	in.text("checkout", (*string)(&r.Checkout))
-	in.text("reset_method", &r.ResetMethod)
-	in.flag("force_stop", &r.ForceStop)
-	in.flag("clear_initial", &r.ClearInitial)
-	in.flag("skip_import_rotation", &r.SkipImportRotation)
-	in.flag("shared_password", &r.SharedPassword)
-	in.flag("rotate_on_read", &r.RotateOnRead)
-	in.flag("disable_automated_rotation", &r.DisableAutomatedRotation)
-	in.trimmed("rotation_schedule", &r.RotationSchedule)
-	in.trimmed("rotation_timezone", &r.RotationTimezone)
-	in.number("max_versions", &r.MaxVersions)
-	in.pairs("custom_metadata", &r.CustomMetadata)
+func readRoleFields(r *role, in request.Fields) error {
+	in.List("instance_ids", &r.InstanceIDs)
+	in.Pairs("instance_tags", &r.InstanceTags)
+	in.Text("username", &r.Username)
+	in.Text("key", &r.Key)
+	in.Text("password_policy", &r.PasswordPolicy)
+	in.Text("source", (*string)(&r.Source))
+	in.Text("checkout", (*string)(&r.Checkout))
+	in.Text("reset_method", &r.ResetMethod)
+	in.Flag("force_stop", &r.ForceStop)
+	in.Flag("clear_initial", &r.ClearInitial)
+	in.Flag("skip_import_rotation", &r.SkipImportRotation)
+	in.Flag("shared_password", &r.SharedPassword)
+	in.Flag("rotate_on_read", &r.RotateOnRead)
+	in.Flag("disable_automated_rotation", &r.DisableAutomatedRotation)
+	in.Trimmed("rotation_schedule", &r.RotationSchedule)
+	in.Trimmed("rotation_timezone", &r.RotationTimezone)
+	in.Number("max_versions", &r.MaxVersions)
+	in.Pairs("custom_metadata", &r.CustomMetadata)
 	for field, at := range map[string]**time.Duration{
 		"ttl": &r.TTL, "max_ttl": &r.MaxTTL, "min_reset_interval": &r.MinResetInterval,
 		"rotation_period": &r.RotationPeriod, "rotation_window": &r.RotationWindow, "rotate_on_read_cooldown": &r.RotateOnReadCooldown,
 	} {
-		if err := in.duration(field, at); err != nil {
+		if err := in.Duration(field, at); err != nil {
 			return err
 		}
 	}
@@ -133,21 +131,21 @@ func readRoleFields(r *role, in input) error {
 }
 
 // checkMapping checks which instances and which user.
-func checkMapping(r, _ *role, _ input, _ cloud.Descriptor) error {
+func checkMapping(r, _ *role, _ request.Fields, _ cloud.Descriptor) error {
 	switch {
 	case len(r.InstanceIDs) > 0 && len(r.InstanceTags) > 0:
-		return invalidf("instance_tags: not together with instance_ids; give one of them, and an empty value to drop the other")
+		return request.Invalidf("instance_tags: not together with instance_ids; give one of them, and an empty value to drop the other")
 	case len(r.InstanceIDs) == 0 && len(r.InstanceTags) == 0:
-		return invalidf("instance_ids: required, unless instance_tags is given")
+		return request.Invalidf("instance_ids: required, unless instance_tags is given")
 	case len(r.InstanceIDs) > maxInstances:
-		return invalidf("instance_ids: %d ids; a role has at most %d, so write several roles", len(r.InstanceIDs), maxInstances)
+		return request.Invalidf("instance_ids: %d ids; a role has at most %d, so write several roles", len(r.InstanceIDs), maxInstances)
 	}
 	for _, id := range r.InstanceIDs {
-		if !isName(id) {
-			return invalidf("instance_ids: %.40q is no instance id", id)
+		if !request.IsName(id) {
+			return request.Invalidf("instance_ids: %.40q is no instance id", id)
 		}
 	}
-	if err := checkTags("instance_tags", r.InstanceTags); err != nil {
+	if err := request.CheckTags("instance_tags", r.InstanceTags); err != nil {
 		return err
 	}
 	return checkUsername(r.Username)
@@ -159,84 +157,74 @@ func checkUsername(name string) error {
 		return nil
 	}
 	if err := cloud.CheckUsername("", name); err != nil {
-		return invalidf("%v", err)
-	}
-	return nil
-}
-
-// checkPair checks a key and value that reach a cloud or storage.
-func checkPair(field, key, value string, maxKey, maxValue int) error {
-	switch {
-	case key == "":
-		return invalidf("%s: a pair without a key", field)
-	case utf8.RuneCountInString(key) > maxKey || utf8.RuneCountInString(value) > maxValue:
-		return invalidf("%s: %.40q: the key may have at most %d characters, the value %d", field, key, maxKey, maxValue)
-	case text.Check(key+value) != nil:
-		return invalidf("%s: %.40q: must be printable text: %s", field, key, text.Check(key+value))
+		return request.Invalidf("%v", err)
 	}
 	return nil
 }
 
 // checkSourceAndMode checks what the provider can do, and settles the mode of a new role.
-func checkSourceAndMode(r, old *role, in input, d cloud.Descriptor) error {
+func checkSourceAndMode(r, old *role, in request.Fields, d cloud.Descriptor) error {
 	source := r.source(d)
 	switch {
 	case source != rotation.FromInitial && source != rotation.FromReset:
-		return invalidf("source: %.40q is unknown; use %s or %s", source, rotation.FromInitial, rotation.FromReset)
+		return request.Invalidf("source: %.40q is unknown; use %s or %s", source, rotation.FromInitial, rotation.FromReset)
 	case source == rotation.FromInitial && !d.HasInitialPassword:
-		return invalidf("source: %s keeps no initial passwords; use source=%s", d.Title, rotation.FromReset)
+		return request.Invalidf("source: %s keeps no initial passwords; use source=%s", d.Title, rotation.FromReset)
 	case source == rotation.FromReset && !d.CanReset():
-		return invalidf("source: provider %s cannot reset passwords; use source=%s", d.Name, rotation.FromInitial)
+		return request.Invalidf("source: provider %s cannot reset passwords; use source=%s", d.Name, rotation.FromInitial)
 	}
 	mode := defaultMode(source)
 	if old != nil {
 		mode = old.Mode
 	}
-	if in.gives("mode") {
-		mode = rotation.Mode(in.data.Get("mode").(string))
+	if in.Gives("mode") {
+		mode = rotation.Mode(in.Data.Get("mode").(string))
 	}
 	switch {
 	case mode != rotation.Leased && mode != rotation.Static:
-		return invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
+		return request.Invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
-		return invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, in.deleteRole())
+		return request.Invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, deleteRoleHint(in))
 	case mode == rotation.Leased && !d.CanReset():
-		return invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name, rotation.Static,
-			in.again("roles/", "mode=static"))
+		return request.Invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name,
+			rotation.Static,
+			in.Again("roles/", "mode=static"))
 	}
 	r.Mode = mode
 	return nil
 }
 
-// deleteRole is the command that deletes the role which is written.
-func (n input) deleteRole() hint.Hint {
-	return hint.New("delete", "roles/"+n.data.Get("name").(string))
+// deleteRoleHint is the command that deletes the role which is written.
+func deleteRoleHint(in request.Fields) hint.Hint {
+	return hint.New("delete", "roles/"+in.Data.Get("name").(string))
 }
 
 // checkLeaseFields checks the fields of leased roles.
-func checkLeaseFields(r, _ *role, in input, _ cloud.Descriptor) error {
+func checkLeaseFields(r, _ *role, in request.Fields, _ cloud.Descriptor) error {
 	if r.Mode != rotation.Leased {
 		for _, field := range []string{"checkout", "ttl", "max_ttl"} {
-			if in.gives(field) {
-				return invalidf("%s: belongs to leased roles, and this one is %s; leave it out", field, r.Mode)
+			if in.Gives(field) {
+				return request.Invalidf("%s: belongs to leased roles, and this one is %s; leave it out", field, r.Mode)
 			}
 		}
 		return nil
 	}
-	if in.gives("skip_import_rotation") {
-		return invalidf("skip_import_rotation: belongs to static roles; writing a leased role resets nothing, so leave it out")
+	if in.Gives("skip_import_rotation") {
+		return request.Invalidf("skip_import_rotation: belongs to static roles; writing a leased role resets nothing, so leave it out")
 	}
 	switch {
 	case r.checkout() != rotation.Shared && r.checkout() != rotation.Exclusive:
-		return invalidf("checkout: %.40q is unknown; use %s or %s", r.Checkout, rotation.Shared, rotation.Exclusive)
+		return request.Invalidf("checkout: %.40q is unknown; use %s or %s", r.Checkout, rotation.Shared, rotation.Exclusive)
 	case r.maxTTL() > longestTTL:
-		return invalidf("max_ttl: must be at most %dh", int(longestTTL.Hours()))
+		return request.Invalidf("max_ttl: must be at most %dh", int(longestTTL.Hours()))
 	case r.ttl() > r.maxTTL() && r.MaxTTL == nil:
-		return invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", inWords(r.ttl()), inWords(r.maxTTL()))
+		return request.Invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", request.FormatDuration(r.ttl()),
+			request.FormatDuration(r.maxTTL()))
 	case r.ttl() > r.maxTTL() && r.TTL == nil:
-		return invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", inWords(r.maxTTL()), inWords(r.ttl()))
+		return request.Invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", request.FormatDuration(r.maxTTL()),
+			request.FormatDuration(r.ttl()))
 	case r.ttl() > r.maxTTL():
-		return invalidf("ttl: %s is above max_ttl, which is %s", inWords(r.ttl()), inWords(r.maxTTL()))
+		return request.Invalidf("ttl: %s is above max_ttl, which is %s", request.FormatDuration(r.ttl()), request.FormatDuration(r.maxTTL()))
 	}
 	return nil
 }
@@ -262,35 +250,37 @@ func (r *role) resetField() string {
 }
 
 // checkResetFields checks the fields about resets.
-func checkResetFields(r, _ *role, in input, d cloud.Descriptor) error {
+func checkResetFields(r, _ *role, in request.Fields, d cloud.Descriptor) error {
 	method, resets := r.resetMethod(d)
 	switch {
 	case r.ResetMethod != "" && !d.CanReset():
-		return invalidf("reset_method: provider %s cannot reset passwords; leave it out", d.Name)
+		return request.Invalidf("reset_method: provider %s cannot reset passwords; leave it out", d.Name)
 	case r.ResetMethod != "" && !resets:
-		return invalidf("reset_method: provider %s has no %.40q; use %s", d.Name, r.ResetMethod, strings.Join(d.ResetMethodNames(), " or "))
+		return request.Invalidf("reset_method: provider %s has no %.40q; use %s", d.Name, r.ResetMethod,
+			strings.Join(d.ResetMethodNames(), " or "))
 	case !resets:
 		return checkNoResetFields(r, in, d)
 	case method.MayStop && r.ForceStop == nil:
-		return invalidf("force_stop: required with provider %s, which resets the password of a running server by shutting it down: "+
-			"true allows that, false resets only stopped servers. Decide it: %s", d.Name, in.again("roles/", "force_stop=true"))
+		return request.Invalidf("force_stop: required with provider %s, which resets the password of a running server by shutting it down: "+
+			"true allows that, false resets only stopped servers. Decide it: %s", d.Name, in.Again("roles/", "force_stop=true"))
 	case !method.MayStop && r.ForceStop != nil:
-		return invalidf("force_stop: provider %s stops no server with reset_method=%s; leave it out, or give an empty value to drop it", d.Name,
+		return request.Invalidf("force_stop: provider %s stops no server with reset_method=%s; leave it out, or give an empty value to drop it",
+			d.Name,
 			method.Name)
 	case r.minResetInterval() > longestTTL:
-		return invalidf("min_reset_interval: must be at most %dh", int(longestTTL.Hours()))
+		return request.Invalidf("min_reset_interval: must be at most %dh", int(longestTTL.Hours()))
 	}
 	return nil
 }
 
 // checkNoResetFields refuses what has no use in a role that sets no passwords.
-func checkNoResetFields(r *role, in input, d cloud.Descriptor) error {
+func checkNoResetFields(r *role, in request.Fields, d cloud.Descriptor) error {
 	field := r.resetField()
 	for _, f := range resetFields {
 		if f == "shared_password" && d.CanReset() {
 			continue // checkSharedPassword has the better reason
 		}
-		if field == "" && in.gives(f) {
+		if field == "" && in.Gives(f) {
 			field = f
 		}
 	}
@@ -301,54 +291,56 @@ func checkNoResetFields(r *role, in input, d cloud.Descriptor) error {
 	case field == "":
 		return nil
 	case !d.CanReset():
-		return invalidf("%s: provider %s cannot reset passwords, so nothing rotates; leave it out", field, d.Name)
+		return request.Invalidf("%s: provider %s cannot reset passwords, so nothing rotates; leave it out", field, d.Name)
 	}
-	return invalidf("%s: this role only reads initial passwords and sets none; give reset_method=%s too, or an empty value to drop the field",
+	return request.Invalidf(
+		"%s: this role only reads initial passwords and sets none; give reset_method=%s too, or an empty value to drop the field",
 		field, d.ResetMethods[0].Name)
 }
 
 // checkSharedPassword checks shared_password. A change would have to merge or to part passwords that
 // clients hold under leases, so it takes the end of the role.
-func checkSharedPassword(r, old *role, in input, d cloud.Descriptor) error {
+func checkSharedPassword(r, old *role, in request.Fields, d cloud.Descriptor) error {
 	switch {
 	case old != nil && r.shared() != old.shared():
-		return invalidf("shared_password: cannot be changed from %t; delete the role and write it again: %s", old.shared(), in.deleteRole())
+		return request.Invalidf("shared_password: cannot be changed from %t; delete the role and write it again: %s", old.shared(),
+			deleteRoleHint(in))
 	case r.shared() && r.source(d) != rotation.FromReset:
-		return invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
+		return request.Invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
 	}
 	return nil
 }
 
 // checkInitialFields checks the fields about initial passwords.
-func checkInitialFields(r, _ *role, in input, d cloud.Descriptor) error {
+func checkInitialFields(r, _ *role, in request.Fields, d cloud.Descriptor) error {
 	if r.source(d) != rotation.FromInitial {
 		for _, field := range []string{"key", "clear_initial"} {
-			if in.gives(field) {
-				return invalidf("%s: belongs to source=%s, and this role has source=%s; leave it out", field, rotation.FromInitial, r.source(d))
+			if in.Gives(field) {
+				return request.Invalidf("%s: belongs to source=%s, and this role has source=%s; leave it out", field, rotation.FromInitial, r.source(d))
 			}
 		}
 		r.Key, r.ClearInitial = "", nil
 		return nil
 	}
-	if orDefault(r.ClearInitial, false) && !d.CanClearInitial {
-		return invalidf("clear_initial: %s cannot delete its copy of an initial password; leave it out", d.Title)
+	if request.ValueOr(r.ClearInitial, false) && !d.CanClearInitial {
+		return request.Invalidf("clear_initial: %s cannot delete its copy of an initial password; leave it out", d.Title)
 	}
-	if r.Key != "" && !isName(r.Key) {
-		return invalidf("key: %.40q is not the name of a key in keys/; list them with: %s", r.Key, hint.New("list", "keys"))
+	if r.Key != "" && !request.IsName(r.Key) {
+		return request.Invalidf("key: %.40q is not the name of a key in keys/; list them with: %s", r.Key, hint.New("list", "keys"))
 	}
 	return nil
 }
 
 // checkOtherFields checks what belongs nowhere else.
-func checkOtherFields(r, _ *role, _ input, _ cloud.Descriptor) error {
+func checkOtherFields(r, _ *role, _ request.Fields, _ cloud.Descriptor) error {
 	if r.MaxVersions < 0 || r.MaxVersions > maxVersionsBound {
-		return invalidf("max_versions: must be 1 to %d", maxVersionsBound)
+		return request.Invalidf("max_versions: must be 1 to %d", maxVersionsBound)
 	}
 	if len(r.CustomMetadata) > maxMetadata {
-		return invalidf("custom_metadata: %d pairs; at most %d are kept", len(r.CustomMetadata), maxMetadata)
+		return request.Invalidf("custom_metadata: %d pairs; at most %d are kept", len(r.CustomMetadata), maxMetadata)
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.CustomMetadata)) {
-		if err := checkPair("custom_metadata", key, r.CustomMetadata[key], maxMetadataKey, maxMetadataValue); err != nil {
+		if err := request.CheckPair("custom_metadata", key, r.CustomMetadata[key], maxMetadataKey, maxMetadataValue); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -104,7 +105,7 @@ func TestScheduledAnswer(t *testing.T) {
 		if got, want := first["ttl"], int64(3600-60); got != want {
 			t.Errorf("ttl %v (%T), want %v", got, got, want)
 		}
-		if first["rotation_period"] != int64(3600) || first["next_vault_rotation"] != timestamp(start.Add(59*time.Minute)) ||
+		if first["rotation_period"] != int64(3600) || first["next_vault_rotation"] != request.Timestamp(start.Add(59*time.Minute)) ||
 			first["version"] != 1 {
 			t.Errorf("the answer is %v", first)
 		}
@@ -121,7 +122,7 @@ func TestScheduledAnswer(t *testing.T) {
 			h.resets() != 2 {
 			t.Errorf("after the rotation: version %v, %d resets", second["version"], h.resets())
 		}
-		if second["next_vault_rotation"] != timestamp(start.Add(119*time.Minute)) {
+		if second["next_vault_rotation"] != request.Timestamp(start.Add(119*time.Minute)) {
 			t.Errorf("the next rotation is at %v", second["next_vault_rotation"])
 		}
 		account := h.account(t, "srv-1")
@@ -146,7 +147,8 @@ func TestCronAnswer(t *testing.T) {
 			h.pass(t, want.pass)
 			for range 2 { // the second is answered from memory
 				got := h.read(t, "creds/web")
-				if got["ttl"] != seconds(want.ttl) || got["rotation_period"] != seconds(want.period) || got["next_vault_rotation"] != want.next ||
+				if got["ttl"] != request.Seconds(want.ttl) || got["rotation_period"] != request.Seconds(want.period) ||
+					got["next_vault_rotation"] != want.next ||
 					got["rotation_schedule"] != "30 4 * * MON,SAT" {
 					t.Errorf("after %s the answer is %v", want.pass, got)
 				}
@@ -195,7 +197,7 @@ func TestScheduleChangeTakesEffectAtOnce(t *testing.T) {
 	inBubble(t, map[string]any{"rotation_period": "100h"}, func(t *testing.T, h *harness) {
 		h.pass(t, 2*time.Hour)
 		h.write(t, "roles/web", map[string]any{"rotation_period": "3h"})
-		if got := h.read(t, "creds/web"); got["ttl"] != seconds(59*time.Minute) || got["rotation_period"] != int64(10800) {
+		if got := h.read(t, "creds/web"); got["ttl"] != request.Seconds(59*time.Minute) || got["rotation_period"] != int64(10800) {
 			t.Errorf("after the change: ttl %v, rotation_period %v", got["ttl"], got["rotation_period"])
 		}
 		h.write(t, "roles/web", map[string]any{"rotation_period": "1h"}) // the last rotation is longer ago

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // rootStep is how far the replacement of a connection's credential has come. Each step is stored
@@ -87,7 +88,8 @@ func (c *connection) abandon(name string, now time.Time) string {
 	reason := hint.Plain("config/ was written while rotate-root was unfinished")
 	switch r.Step {
 	case rootCreating:
-		return "an unfinished rotate-root/" + name + " of " + timestamp(r.Started) + " was abandoned; it may have made a credential next to " +
+		return "an unfinished rotate-root/" + name + " of " + request.Timestamp(r.Started) +
+			" was abandoned; it may have made a credential next to " +
 			r.OldID + ": look for it at the cloud, and delete it"
 	case rootCreated:
 		c.leave(r.NewID, reason, now)
@@ -102,19 +104,19 @@ func (c *connection) rootData() map[string]any {
 	data := map[string]any{}
 	if r := c.RootRotation; r != nil {
 		data["root_rotation"] = map[string]any{
-			"step": string(r.Step), "started": timestamp(r.Started), "old_credential_id": r.OldID,
+			"step": string(r.Step), "started": request.Timestamp(r.Started), "old_credential_id": r.OldID,
 			"new_credential_id": r.NewID, "last_error": r.LastError,
 		}
 	}
 	if len(c.Leftovers) > 0 {
 		left := make([]map[string]any, 0, len(c.Leftovers))
 		for _, l := range c.Leftovers {
-			left = append(left, map[string]any{"credential_id": l.ID, "since": timestamp(l.Since), "reason": l.Reason})
+			left = append(left, map[string]any{"credential_id": l.ID, "since": request.Timestamp(l.Since), "reason": l.Reason})
 		}
 		data["leftover_credentials"] = left
 	}
 	if !c.LastRootRotation.IsZero() {
-		data["last_root_rotation"] = timestamp(c.LastRootRotation)
+		data["last_root_rotation"] = request.Timestamp(c.LastRootRotation)
 	}
 	return data
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -54,10 +55,10 @@ type rootResult struct {
 func (b *backend) beginRoot(ctx context.Context, name string) (*rootWork, func(), error) {
 	end, ok := b.rootRotations.begin(name)
 	if !ok {
-		return nil, nil, conflictf("rotate-root/%s is running; try again in a moment", name)
+		return nil, nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
 	// A write of the connection that is under way is waited for; later ones are refused.
-	defer readLock(b.connectionLocks, name)()
+	defer b.connectionLocks.RLock(name)()
 	c, d, err := b.connectionOf(ctx, name)
 	if err != nil {
 		end()
@@ -105,7 +106,7 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 	r := w.c.RootRotation
 	own, err := w.own(ctx)
 	if err != nil {
-		return vaultError("an earlier rotate-root/"+w.name+" may have made a credential, which could not be looked for", err)
+		return request.VaultError("an earlier rotate-root/"+w.name+" may have made a credential, which could not be looked for", err)
 	}
 	var unknown []string
 	for _, o := range own {
@@ -114,7 +115,8 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 		}
 	}
 	if wait := r.Started.Add(w.c.timeout() + creationGrace).Sub(w.b.clock.now()); len(unknown) == 0 && wait > 0 {
-		return unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s", w.name,
+		return request.Unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s",
+			w.name,
 			int(math.Ceil(wait.Seconds())))
 	}
 	return w.save(ctx, func(c *connection) {
@@ -129,7 +131,7 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 func (w *rootWork) create(ctx context.Context) error {
 	own, err := w.own(ctx)
 	if err != nil {
-		return vaultError("connection "+w.name+" cannot list its own credentials", err)
+		return request.VaultError("connection "+w.name+" cannot list its own credentials", err)
 	}
 	known := make([]string, 0, len(own))
 	oldID := ""
@@ -140,8 +142,9 @@ func (w *rootWork) create(ctx context.Context) error {
 		}
 	}
 	if oldID == "" && (w.d.CredentialID(w.c.Own) != "" || len(secretFields(w.d, w.c)) == 0) {
-		return conflictf("connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the "+
-			"cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
+		return request.Conflictf(
+			"connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the "+
+				"cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
 	}
 	rotator, err := w.rotator(ctx)
 	if err != nil {
@@ -162,7 +165,7 @@ func (w *rootWork) create(ctx context.Context) error {
 		return w.notCreated(ctx, cloud.Errorf(cloud.Unknown, "%s made a credential without an id", w.d.Title))
 	}
 	if err := w.checkMade(made); err != nil {
-		return w.discard(ctx, newID, invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
+		return w.discard(ctx, newID, request.Invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
 	}
 	record := *w.c.RootRotation
 	record.Step, record.New, record.NewID = rootCreated, made, newID
@@ -184,12 +187,12 @@ func (w *rootWork) checkMade(made cloud.Values) error {
 
 // notCreated reports that the cloud made no credential, or that nobody knows whether it did.
 func (w *rootWork) notCreated(ctx context.Context, cause error) error {
-	err := vaultError("connection "+w.name+" keeps its credential", cause)
+	err := request.VaultError("connection "+w.name+" keeps its credential", cause)
 	if left := w.c.leftoverIDs(); len(left) > 0 {
-		err = withWayOut(err, "earlier rotations have left behind "+someOf(left)+", which nothing uses")
+		err = request.WithWayOut(err, "earlier rotations have left behind "+request.Summarize(left)+", which nothing uses")
 	}
 	if !cloud.KindOf(cause).CertainlyNothingDone() {
-		return withWayOut(err, "the cloud may have made one all the same: write rotate-root/"+w.name+" again, which looks for it")
+		return request.WithWayOut(err, "the cloud may have made one all the same: write rotate-root/"+w.name+" again, which looks for it")
 	}
 	if saveErr := w.save(ctx, func(c *connection) { c.RootRotation = nil }); saveErr != nil {
 		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
@@ -214,7 +217,8 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 		reason = hint.Textf("made by rotate-root, of no use, and could not be deleted: %s", err)
 		w.b.Logger().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id,
 			"error", err)
-		cause = withWayOut(cause, hint.Textf("the new credential %s is not used and could not be deleted (%s): delete it at the cloud", id, err))
+		cause = request.WithWayOut(cause, hint.Textf("the new credential %s is not used and could not be deleted (%s): delete it at the cloud",
+			id, err))
 	}
 	if saveErr := w.save(ctx, func(c *connection) {
 		c.RootRotation = nil
@@ -234,11 +238,11 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 	next := w.c.withCredential(r.New)
 	err := w.patiently(ctx, provingPatience, func(ctx context.Context) error { return w.works(ctx, next) })
 	if err != nil {
-		failed := vaultError("the new credential "+r.NewID+" was made, and "+w.d.Title+" does not accept it yet", err)
+		failed := request.VaultError("the new credential "+r.NewID+" was made, and "+w.d.Title+" does not accept it yet", err)
 		if cloud.KindOf(err) == cloud.Denied && w.b.clock.now().Sub(r.Started) >= uselessAfter {
-			return nil, w.discard(ctx, r.NewID, withWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
+			return nil, w.discard(ctx, r.NewID, request.WithWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
 		}
-		return nil, withWayOut(w.noting(ctx, failed), "connection "+w.name+
+		return nil, request.WithWayOut(w.noting(ctx, failed), "connection "+w.name+
 			" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
 	}
 	err = w.save(ctx, func(c *connection) {
@@ -247,7 +251,7 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 	})
 	w.b.core.ForgetConnection(w.name) // also after a failed write, which may have landed
 	if err != nil {
-		return nil, withWayOut(err, "write rotate-root/"+w.name+" again to finish the rotation")
+		return nil, request.WithWayOut(err, "write rotate-root/"+w.name+" again to finish the rotation")
 	}
 	return w.deleteOld(ctx)
 }
@@ -284,15 +288,16 @@ func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
 			return rotator.DeleteCredential(ctx, old)
 		})
 		if err != nil {
-			failed := vaultError("connection "+w.name+" works with the new credential "+now+" now, but the old one, "+old+", could not be deleted",
+			failed := request.VaultError("connection "+w.name+" works with the new credential "+now+" now, but the old one, "+old+
+				", could not be deleted",
 				err)
-			return nil, withWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
+			return nil, request.WithWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
 		}
 	}
 	if err := w.save(ctx, func(c *connection) {
 		c.RootRotation, c.LastRootRotation = nil, w.b.clock.now().UTC()
 	}); err != nil {
-		return nil, withWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
+		return nil, request.WithWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
 	}
 	return &rootResult{newID: now, oldID: old}, nil
 }
@@ -330,17 +335,17 @@ func (w *rootWork) patiently(ctx context.Context, patience time.Duration, call f
 
 // save changes the stored connection.
 func (w *rootWork) save(ctx context.Context, change func(*connection)) error {
-	defer lock(w.b.connectionLocks, w.name)()
-	stored, err := w.b.connections.get(ctx, w.name)
+	defer w.b.connectionLocks.Lock(w.name)()
+	stored, err := w.b.connections.Get(ctx, w.name)
 	if err != nil {
 		return err
 	}
 	if stored == nil {
-		return conflictf("connection %s was deleted meanwhile", w.name)
+		return request.Conflictf("connection %s was deleted meanwhile", w.name)
 	}
 	next := stored.clone()
 	change(next)
-	if err := w.b.connections.put(ctx, w.name, next); err != nil {
+	if err := w.b.connections.Put(ctx, w.name, next); err != nil {
 		return err
 	}
 	w.c = next
@@ -364,7 +369,7 @@ func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error)
 	}
 	rotator, ok := provider.(cloud.CredentialRotator)
 	if !ok {
-		return nil, invalidf("provider %s cannot replace its credentials; make a new one at the cloud and write it to config/%s, with %s",
+		return nil, request.Invalidf("provider %s cannot replace its credentials; make a new one at the cloud and write it to config/%s, with %s",
 			w.d.Name, w.name, strings.Join(w.secrets(), ", "))
 	}
 	return rotator, nil

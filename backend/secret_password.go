@@ -2,12 +2,15 @@ package backend
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -27,7 +30,7 @@ func (b *backend) passwordSecret() *framework.Secret {
 		Type: passwordType,
 		Fields: map[string]*framework.FieldSchema{
 			"username": {Type: framework.TypeString, Description: "User to log in as."},
-			"password": {Type: framework.TypeString, Description: "The password.", DisplayAttrs: secretly("Password")},
+			"password": {Type: framework.TypeString, Description: "The password.", DisplayAttrs: request.SensitiveName("Password")},
 		},
 		Renew:  b.renewPassword,
 		Revoke: b.revokePassword,
@@ -87,7 +90,7 @@ func refusedRenewal(err error) (*logical.Response, error) {
 	if errors.As(err, &failed) && failed.Kind != rotation.Unavailable {
 		return &logical.Response{Data: map[string]any{"error": failed.Message}}, nil // logical.ErrorResponse takes a string
 	}
-	return nil, vaultError("", err)
+	return nil, request.VaultError("", err)
 }
 
 // revokePassword ends a lease. It never calls the cloud: the core records that the account is due and
@@ -97,5 +100,23 @@ func (b *backend) revokePassword(ctx context.Context, req *logical.Request, _ *f
 	if err != nil {
 		return nil, err
 	}
-	return nil, vaultError("", b.core.Revoke(ctx, lease))
+	return nil, request.VaultError("", b.core.Revoke(ctx, lease))
+}
+
+// intOf reads a number that has crossed to Vault and back as JSON.
+func intOf(v any) (int, error) {
+	switch n := v.(type) {
+	case int:
+		return n, nil
+	case int64:
+		return int(n), nil
+	case float64:
+		return int(n), nil
+	case json.Number:
+		i, err := strconv.Atoi(n.String())
+		return i, err
+	case string:
+		return strconv.Atoi(n)
+	}
+	return 0, fmt.Errorf("a %T is no number", v)
 }

@@ -56,13 +56,13 @@ func shortKeysAreRefused(t *testing.T) {
 		if status, message := statusOf(resp, err); status < 400 || strings.Contains(message, "panic") {
 			t.Errorf("%s with a long key: %d %q", name, status, message)
 		}
-		stored, err := h.connections.get(t.Context(), name)
+		stored, err := h.connections.Get(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		short := stored.clone()
 		short.Own = short.Own.With(cloud.Values{"secret_key": "abcde"})
-		if err := h.connections.put(t.Context(), name, short); err != nil {
+		if err := h.connections.Put(t.Context(), name, short); err != nil {
 			t.Fatal(err)
 		}
 		h.core.ForgetConnection(name)

@@ -9,7 +9,9 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // accountStates is the part of status that tells about accounts.
@@ -23,15 +25,15 @@ func accountStates(s rotation.Status, now time.Time) map[string]any {
 		"queued":        s.Queued,
 		"failing":       failingData(s.Failing),
 		"failing_count": s.FailingCount,
-		"late_seconds":  seconds(s.Late),
+		"late_seconds":  request.Seconds(s.Late),
 	}
 	if !s.OldestDue.IsZero() {
-		data["oldest_due"] = timestamp(s.OldestDue)
-		data["oldest_due_seconds"] = seconds(max(now.Sub(s.OldestDue), 0))
+		data["oldest_due"] = request.Timestamp(s.OldestDue)
+		data["oldest_due_seconds"] = request.Seconds(max(now.Sub(s.OldestDue), 0))
 		name, value := named(s.Oldest.ID)
 		data["oldest_due_"+name] = value
 		data["oldest_due_waiting_for"] = string(s.Oldest.WaitingFor)
-		setTime(data, "oldest_due_next_try", timestamp(s.Oldest.NextTry))
+		setTime(data, "oldest_due_next_try", request.Timestamp(s.Oldest.NextTry))
 	}
 	return data
 }
@@ -45,7 +47,7 @@ func failingData(failing []rotation.Failing) []map[string]any {
 		if f.WaitingFor != rotation.ForNothing {
 			data["waiting_for"] = string(f.WaitingFor)
 		}
-		setTime(data, "next_try", timestamp(f.NextTry))
+		setTime(data, "next_try", request.Timestamp(f.NextTry))
 		out = append(out, data)
 	}
 	return out
@@ -131,10 +133,10 @@ func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 	failures := b.refreshes.failures()
 	listed := make([]map[string]any, 0, len(failures))
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
-		r, err := b.roles.get(ctx, name)
+		r, err := b.roles.Get(ctx, name)
 		connection := ""
 		switch {
-		case isUnreadable(err):
+		case store.IsUnreadable(err):
 		case err != nil:
 			return nil, err
 		case r == nil:
@@ -148,21 +150,21 @@ func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 }
 
 func failingRole(name, connection string, f failedLook) map[string]any {
-	return map[string]any{"role": name, "connection": connection, "last_error": f.cause, "last_error_time": timestamp(f.at),
-		"since": timestamp(f.since)}
+	return map[string]any{"role": name, "connection": connection, "last_error": f.cause, "last_error_time": request.Timestamp(f.at),
+		"since": request.Timestamp(f.since)}
 }
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left
 // that have something to do. known is what the core has used since its start.
 func (b *backend) connectionStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (map[string]any, error) {
-	names, err := b.connections.list(ctx)
+	names, err := b.connections.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	states := make(map[string]any, len(names))
 	for _, name := range names {
-		c, err := b.connections.get(ctx, name)
-		if err != nil && !isUnreadable(err) {
+		c, err := b.connections.Get(ctx, name)
+		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
 		state := known[name]
@@ -203,14 +205,14 @@ func connectionState(s rotation.ConnectionStatus) map[string]any {
 
 // conflicts lists the instances that roles were not bound to when their tags were last resolved.
 func (b *backend) conflicts(ctx context.Context) (listed []map[string]any, count int, err error) {
-	names, err := b.roles.list(ctx)
+	names, err := b.roles.List(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	listed = []map[string]any{}
 	for _, name := range names {
-		r, err := b.roles.get(ctx, name)
-		if err != nil && !isUnreadable(err) { // that is among the failing roles
+		r, err := b.roles.Get(ctx, name)
+		if err != nil && !store.IsUnreadable(err) { // that is among the failing roles
 			return nil, 0, err
 		}
 		if r == nil {

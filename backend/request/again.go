@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"encoding/json"
@@ -13,13 +13,13 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// again is what to type for this write with some fields changed or added, as name=value. Secrets stand as
+// Again is what to type for this write with some fields changed or added, as name=value. Secrets stand as
 // files to read them from.
-func (n input) again(prefix string, changed ...string) hint.Hint {
+func (n Fields) Again(prefix string, changed ...string) hint.Hint {
 	fields := map[string][]string{}
-	for name, value := range n.data.Raw {
-		if field := n.data.Schema[name]; field != nil && value != nil && name != "name" { // that is in the path
-			if isSensitive(field) || n.writeOnly != nil && n.writeOnly(name) {
+	for name, value := range n.Data.Raw {
+		if field := n.Data.Schema[name]; field != nil && value != nil && name != "name" { // that is in the path
+			if IsSensitive(field) || n.WriteOnly != nil && n.WriteOnly(name) {
 				fields[name] = []string{hint.File(name)}
 				continue
 			}
@@ -36,7 +36,7 @@ func (n input) again(prefix string, changed ...string) hint.Hint {
 			words = append(words, name+"="+value)
 		}
 	}
-	name, _ := n.data.Get("name").(string)
+	name, _ := n.Data.Get("name").(string)
 	return hint.New("write", prefix+name, append(words, changed...)...)
 }
 
@@ -52,7 +52,7 @@ func commandValues(kind framework.FieldType, value any) []string {
 	case map[string]any:
 		var pairs []string
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			pairs = append(pairs, commandValue(fmt.Sprintf("%s=%v", key, v[key])))
+			pairs = append(pairs, CommandValue(fmt.Sprintf("%s=%v", key, v[key])))
 		}
 		return pairs
 	case []any:
@@ -61,20 +61,20 @@ func commandValues(kind framework.FieldType, value any) []string {
 			elements = append(elements, fmt.Sprint(element))
 		}
 		if kind != framework.TypeKVPairs {
-			return []string{commandValue(strings.Join(elements, ","))}
+			return []string{CommandValue(strings.Join(elements, ","))}
 		}
 		for i := range elements {
-			elements[i] = commandValue(elements[i])
+			elements[i] = CommandValue(elements[i])
 		}
 		return elements
 	case json.Number:
-		return []string{commandValue(v.String())}
+		return []string{CommandValue(v.String())}
 	}
-	return []string{commandValue(fmt.Sprint(value))}
+	return []string{CommandValue(fmt.Sprint(value))}
 }
 
-// commandValue leaves out what is too long, what no line can hold, and URLs that may hold a password.
-func commandValue(value string) string {
+// CommandValue leaves out what is too long, what no line can hold, and URLs that may hold a password.
+func CommandValue(value string) string {
 	if len(value) > longestValue || text.Check(value) != nil || strings.Contains(value, "://") && strings.Contains(value, "@") {
 		return leftOut
 	}

@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"context"
@@ -16,20 +16,20 @@ import (
 // Errors cross to Vault by their type, and a wrapped one loses it: handlers return what this file
 // makes, as it is.
 
-// codedError is a message for clients with its HTTP status.
-type codedError struct {
+// Error is a message for clients with its HTTP status.
+type Error struct {
 	code    int
 	message hint.Text
 }
 
 // Error implements error: without the mount's path, as a log line has it.
-func (e *codedError) Error() string { return e.message.String() }
+func (e *Error) Error() string { return e.message.String() }
 
 // Code implements logical.HTTPCodedError.
-func (e *codedError) Code() int { return e.code }
+func (e *Error) Code() int { return e.code }
 
 // Text is the message with its hints.
-func (e *codedError) Text() hint.Text { return e.message }
+func (e *Error) Text() hint.Text { return e.message }
 
 // hintedError is a failure without a status whose message may hold hints.
 type hintedError struct{ message hint.Text }
@@ -40,36 +40,36 @@ func (e *hintedError) Error() string { return e.message.String() }
 // Text is the message with its hints.
 func (e *hintedError) Text() hint.Text { return e.message }
 
-// invalidf refuses a request that is wrong in itself.
-func invalidf(format string, args ...any) error {
-	return &codedError{http.StatusBadRequest, hint.Textf(format, args...)}
+// Invalidf refuses a request that is wrong in itself.
+func Invalidf(format string, args ...any) error {
+	return &Error{http.StatusBadRequest, hint.Textf(format, args...)}
 }
 
-// conflictf refuses a request that the present state forbids.
-func conflictf(format string, args ...any) error {
-	return &codedError{http.StatusConflict, hint.Textf(format, args...)}
+// Conflictf refuses a request that the present state forbids.
+func Conflictf(format string, args ...any) error {
+	return &Error{http.StatusConflict, hint.Textf(format, args...)}
 }
 
-// unavailablef answers a request that may succeed later.
-func unavailablef(format string, args ...any) error {
-	return &codedError{http.StatusServiceUnavailable, hint.Textf(format, args...)}
+// Unavailablef answers a request that may succeed later.
+func Unavailablef(format string, args ...any) error {
+	return &Error{http.StatusServiceUnavailable, hint.Textf(format, args...)}
 }
 
-// storageError wraps a failure of Vault's storage. The bare errors by which Vault routes a request to
+// StorageError wraps a failure of Vault's storage. The bare errors by which Vault routes a request to
 // another node keep their type.
-func storageError(what, key string, err error) error {
+func StorageError(what, key string, err error) error {
 	if errors.Is(err, logical.ErrReadOnly) {
 		return logical.ErrReadOnly
 	}
 	return fmt.Errorf("storage: cannot %s %s: %w", what, key, err)
 }
 
-// vaultError translates an error of the core or of a cloud. what says what was tried; it may be
+// VaultError translates an error of the core or of a cloud. what says what was tried; it may be
 // empty where the message says it already.
 //
 // A missing account or instance is a 400, as unknown roles are in Vault's own engines, and no 404:
 // the vault command prints "No value found" for any 404 and drops the message.
-func vaultError(what string, err error) error {
+func VaultError(what string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -86,21 +86,21 @@ func vaultError(what string, err error) error {
 	}
 	var failed *rotation.Error
 	if errors.As(err, &failed) {
-		return &codedError{rotationStatus(failed.Kind), message}
+		return &Error{rotationStatus(failed.Kind), message}
 	}
 	var refused *cloud.Error
 	if errors.As(err, &refused) {
-		return &codedError{cloudStatus(refused.Kind), message}
+		return &Error{cloudStatus(refused.Kind), message}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return &codedError{http.StatusServiceUnavailable, message}
+		return &Error{http.StatusServiceUnavailable, message}
 	}
 	return &hintedError{message}
 }
 
-// withWayOut appends to an error what can be done about it, a string, hint or text, and keeps its status.
-func withWayOut(err error, way any) error {
-	err = vaultError("", err)
+// WithWayOut appends to an error what can be done about it, a string, hint or text, and keeps its status.
+func WithWayOut(err error, way any) error {
+	err = VaultError("", err)
 	if errors.Is(err, logical.ErrReadOnly) {
 		return err
 	}
@@ -108,7 +108,7 @@ func withWayOut(err error, way any) error {
 	if !errors.As(err, &coded) {
 		return &hintedError{hint.Textf("%s; %s", err, way)}
 	}
-	return &codedError{coded.Code(), hint.Textf("%s; %s", coded, way)}
+	return &Error{coded.Code(), hint.Textf("%s; %s", coded, way)}
 }
 
 // rotationStatus is the HTTP status of a core's error kind.

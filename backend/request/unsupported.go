@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"cmp"
@@ -13,10 +13,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
-// unsupported refuses an operation that a path does not have, and says what to use. The framework's own
-// answer says only that it is unsupported.
-func (b *backend) unsupported(req *logical.Request) error {
-	path := b.Route(req.Path)
+// Unsupported refuses an operation that a path does not have, and says what to use. The framework's own
+// answer says only that it is unsupported. path is nil where there is none; what WriteOnly holds for is repeated in no text.
+func Unsupported(path *framework.Path, req *logical.Request, writeOnly func(field string) bool) error {
 	if path == nil {
 		return logical.ErrUnsupportedPath
 	}
@@ -32,7 +31,7 @@ func (b *backend) unsupported(req *logical.Request) error {
 	switch {
 	case req.Operation == logical.PatchOperation && slices.Contains(verbs, "write"):
 		text = text.Add(hint.Textf(". A write changes only the fields that it names, so use: %s",
-			hint.New("write", req.Path, b.requestWords(path, req)...)))
+			hint.New("write", req.Path, requestWords(path, req, writeOnly)...)))
 	case slices.Contains(verbs, "read"):
 		text = hint.Textf("%s: %s", text, hint.New("read", req.Path))
 	case slices.Contains(verbs, "list"):
@@ -40,20 +39,20 @@ func (b *backend) unsupported(req *logical.Request) error {
 	case slices.Contains(verbs, "write"):
 		text = hint.Textf("%s: %s", text, hint.New("write -force", req.Path))
 	}
-	return &codedError{http.StatusMethodNotAllowed, text}
+	return &Error{http.StatusMethodNotAllowed, text}
 }
 
 // requestWords are the fields of a request as a command line has them. Secrets stand as files to read them
-// from, and fields that the path does not know are left out.
-func (b *backend) requestWords(path *framework.Path, req *logical.Request) []string {
+// from, what WriteOnly holds for too, and fields that the path does not know are left out.
+func requestWords(path *framework.Path, req *logical.Request, writeOnly func(field string) bool) []string {
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(req.Data)) {
 		field := path.Fields[name]
 		switch value := req.Data[name]; {
-		case field == nil || inURL(path, name):
+		case field == nil || InURL(path, name):
 		case value == nil:
 			words = append(words, name+"=")
-		case isSensitive(field) || isWriteOnly(b.registry, name):
+		case IsSensitive(field) || writeOnly(name):
 			words = append(words, name+"="+hint.File(name))
 		default:
 			for _, of := range commandValues(field.Type, value) {

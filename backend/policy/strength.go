@@ -1,39 +1,40 @@
-package backend
+package policy
 
 import (
 	"context"
 	"math"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 const (
-	// policySamples is how many passwords of a policy are looked at, and weakPolicy how many bits they should
+	// Samples is how many passwords of a policy are looked at, and weakBits how many bits they should
 	// have at least. Passwords of servers are not tried offline unless somebody has their hashes, and then 60
 	// bits cost more than the server is worth.
-	policySamples = 20
-	weakPolicy    = 60
+	Samples  = 20
+	weakBits = 60
 )
 
-// policyWarnings warns of a policy whose passwords can be guessed, when somebody names it.
-func (b *backend) policyWarnings(ctx context.Context, in input, policy string) []hint.Text {
-	if policy == "" || !in.gives("password_policy") {
+// Warnings warns of a policy whose passwords can be guessed, when somebody names it.
+func (p Generator) Warnings(ctx context.Context, in request.Fields, policy string) []hint.Text {
+	if policy == "" || !in.Gives("password_policy") {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var samples []string
-	for range policySamples {
-		sample, err := b.fromPolicy(ctx, policy)
+	for range Samples {
+		sample, err := p.Sample(ctx, policy)
 		if err != nil {
 			return nil // it made one a moment ago; what it makes now tells nothing of its strength
 		}
 		samples = append(samples, sample)
 	}
-	if bits := strength(samples); bits < weakPolicy {
+	if bits := strength(samples); bits < weakBits {
 		return []hint.Text{hint.Textf("password_policy: passwords of policy %s have about %d bits (estimated from %d), which can be guessed; "+
 			"let it have more characters, or more kinds of them: at least %d bits",
-			policy, int(bits), policySamples, weakPolicy)}
+			policy, int(bits), Samples, weakBits)}
 	}
 	return nil
 }

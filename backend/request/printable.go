@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"maps"
@@ -13,7 +13,8 @@ import (
 
 // Bounds of lists and pairs, whatever the field: each field has its own besides.
 const (
-	maxElements      = maxInstances
+	// MaxElements is also how many instances a role may have.
+	MaxElements      = 10_000
 	maxPairs         = 1000
 	maxElementLength = 4096 // characters
 )
@@ -29,7 +30,7 @@ func checkText(name string, field *framework.FieldSchema, value any) error {
 	case string:
 		if isList(field) {
 			elements := strings.Split(v, ",")
-			return checkElements(name, len(elements), maxElements, func(yield func(string) bool) {
+			return checkElements(name, len(elements), MaxElements, func(yield func(string) bool) {
 				for _, element := range elements {
 					if !yield(strings.Trim(element, around)) {
 						return
@@ -37,11 +38,11 @@ func checkText(name string, field *framework.FieldSchema, value any) error {
 				}
 			})
 		}
-		return printable(name, v)
+		return CheckPrintable(name, v)
 	case []string:
-		return checkElements(name, len(v), maxElements, slices.Values(v))
+		return checkElements(name, len(v), MaxElements, slices.Values(v))
 	case []any:
-		return checkElements(name, len(v), maxElements, func(yield func(string) bool) {
+		return checkElements(name, len(v), MaxElements, func(yield func(string) bool) {
 			for _, element := range v {
 				s, ok := element.(string)
 				if isList(field) {
@@ -88,36 +89,36 @@ func isFile(field *framework.FieldSchema) bool {
 
 func checkElements(name string, count, most int, elements func(func(string) bool)) (err error) {
 	if count > most {
-		return invalidf("%s: has more than %d elements", name, most)
+		return Invalidf("%s: has more than %d elements", name, most)
 	}
 	for s := range elements {
 		if utf8.RuneCountInString(s) > maxElementLength {
-			return invalidf("%s: an element is longer than %d characters", name, maxElementLength)
+			return Invalidf("%s: an element is longer than %d characters", name, maxElementLength)
 		}
-		if err := printable(name, s); err != nil {
+		if err := CheckPrintable(name, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// printable refuses text with a character that is not printable. The error holds nothing else of the text, which
+// CheckPrintable refuses text with a character that is not printable. The error holds nothing else of the text, which
 // may be a secret.
-func printable(name, value string) error {
+func CheckPrintable(name, value string) error {
 	if err := text.Check(value); err != nil {
-		return invalidf("%s: must be printable text: %s", name, err)
+		return Invalidf("%s: must be printable text: %s", name, err)
 	}
 	return nil
 }
 
-// checkList bounds a list of names that the framework has made, which may come from one text with commas.
-func checkList(name string, list []string, most, longest int) error {
+// CheckList bounds a list of names that the framework has made, which may come from one text with commas.
+func CheckList(name string, list []string, most, longest int) error {
 	if len(list) > most {
-		return invalidf("%s: %d elements; give at most %d", name, len(list), most)
+		return Invalidf("%s: %d elements; give at most %d", name, len(list), most)
 	}
 	for _, element := range list {
 		if utf8.RuneCountInString(element) > longest {
-			return invalidf("%s: %.40q is longer than %d characters", name, element, longest)
+			return Invalidf("%s: %.40q is longer than %d characters", name, element, longest)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"cmp"
@@ -18,8 +18,8 @@ const documentedMount = "cloudpw/"
 // warningsField holds an answer's warnings, as []hint.Text, until they are rendered: logical.Response takes strings only.
 const warningsField = "\x00warnings"
 
-// warn adds warnings that may hold hints to an answer, which may be nil.
-func warn(resp *logical.Response, warnings ...hint.Text) *logical.Response {
+// Warn adds warnings that may hold hints to an answer, which may be nil.
+func Warn(resp *logical.Response, warnings ...hint.Text) *logical.Response {
 	if len(warnings) == 0 {
 		return resp
 	}
@@ -34,8 +34,8 @@ func warn(resp *logical.Response, warnings ...hint.Text) *logical.Response {
 	return resp
 }
 
-// atMount renders what a request is answered.
-func atMount(req *logical.Request, resp *logical.Response, err error) (*logical.Response, error) {
+// AtMount renders what a request is answered.
+func AtMount(req *logical.Request, resp *logical.Response, err error) (*logical.Response, error) {
 	mount := cmp.Or(req.MountPoint, documentedMount)
 	return responseAt(mount, resp), errorAt(mount, err)
 }
@@ -48,7 +48,7 @@ func errorAt(mount string, err error) error {
 	message := hint.Of(err).At(mount)
 	var coded logical.HTTPCodedError
 	isCoded := errors.As(err, &coded)
-	var own *codedError
+	var own *Error
 	switch {
 	case errors.As(err, &own) || isCoded && message != err.Error():
 		return logical.CodedError(coded.Code(), message)

@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"encoding/json"
@@ -8,13 +8,13 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// keepReferences makes the OpenAPI document in the answer to a help request fit for Vault's own. For
+// KeepReferences makes the OpenAPI document in the answer to a help request fit for Vault's own. For
 // sys/internal/specs/openapi Vault decodes the documents of external plugins by the names of Go's
 // fields where no other is given, and none is for $ref (framework.NewOASDocumentFromMap,
 // framework.OASSchema.Ref): it would lose all references, and with them the schemas of all requests and
 // responses. Beside each $ref, a ref therefore says the same. Other readers ignore it: OpenAPI 3.0.2
 // (Reference Object) has them ignore whatever stands beside a $ref.
-func keepReferences(resp *logical.Response) error {
+func KeepReferences(resp *logical.Response) error {
 	if resp == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package backend
+package request
 
 import (
 	"encoding/json"
@@ -37,24 +37,24 @@ func asWritten(name string, field *framework.FieldSchema, value any) (any, error
 	case framework.TypeString:
 		text, ok := textAsWritten(value)
 		if !ok {
-			return nil, invalidf("%s: must be a string; put the value in quotes", name)
+			return nil, Invalidf("%s: must be a string; put the value in quotes", name)
 		}
 		return text, nil
 	case framework.TypeBool:
 		if !isFlag(value) {
-			return nil, invalidf("%s: must be true or false", name)
+			return nil, Invalidf("%s: must be true or false", name)
 		}
 	case framework.TypeInt:
 		if !isWholeNumber(value) {
-			return nil, invalidf("%s: must be a whole number", name)
+			return nil, Invalidf("%s: must be a whole number", name)
 		}
 	case framework.TypeFloat:
 		if !isNumber(value) {
-			return nil, invalidf("%s: must be a number", name)
+			return nil, Invalidf("%s: must be a number", name)
 		}
 	case framework.TypeDurationSecond:
 		if !isDuration(value) {
-			return nil, invalidf("%s: must be a whole number of seconds, or a duration such as 90s, 15m or 24h", name)
+			return nil, Invalidf("%s: must be a whole number of seconds, or a duration such as 90s, 15m or 24h", name)
 		}
 	case framework.TypeCommaStringSlice:
 		return listAsWritten(name, value)
@@ -155,12 +155,12 @@ func listAsWritten(name string, value any) (any, error) {
 	for _, element := range elements {
 		text, ok := textAsWritten(element)
 		if !ok {
-			return nil, invalidf("%s: every element must be a string; put it in quotes", name)
+			return nil, Invalidf("%s: every element must be a string; put it in quotes", name)
 		}
 		list = append(list, text)
 	}
 	if elements == nil {
-		return nil, invalidf("%s: must be a list of strings, or one string with commas between them", name)
+		return nil, Invalidf("%s: must be a list of strings, or one string with commas between them", name)
 	}
 	return list, nil
 }
@@ -168,7 +168,7 @@ func listAsWritten(name string, value any) (any, error) {
 // pairsAsWritten takes an object, or texts of the form key=value.
 func pairsAsWritten(name string, value any) (any, error) {
 	refused := func() (any, error) {
-		return nil, invalidf("%s: must be an object of strings, or key=value; an empty value drops all pairs", name)
+		return nil, Invalidf("%s: must be an object of strings, or key=value; an empty value drops all pairs", name)
 	}
 	switch v := value.(type) {
 	case map[string]any:
@@ -179,7 +179,7 @@ func pairsAsWritten(name string, value any) (any, error) {
 				text, ok = strconv.FormatBool(flag), true
 			}
 			if !ok {
-				return nil, invalidf("%s: the value of %.40q must be a string; put it in quotes", name, key)
+				return nil, Invalidf("%s: the value of %.40q must be a string; put it in quotes", name, key)
 			}
 			pairs[key] = text
 		}
@@ -213,10 +213,10 @@ func pairList(name string, list []string) (any, error) {
 	for _, text := range list {
 		key, of, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
-			return nil, invalidf("%s: each pair must be key=value; this one has no key or no =", name)
+			return nil, Invalidf("%s: each pair must be key=value; this one has no key or no =", name)
 		}
 		if _, twice := pairs[key]; twice {
-			return nil, invalidf("%s: %.40q is given twice", name, key)
+			return nil, Invalidf("%s: %.40q is given twice", name, key)
 		}
 		pairs[key] = of
 	}

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // Every operation of every path refuses a field that it does not know.
@@ -43,7 +44,7 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 	fields := 0
 	for _, path := range h.Paths {
 		for name, field := range path.Fields {
-			if !isSensitive(field) {
+			if !request.IsSensitive(field) {
 				continue
 			}
 			fields++
@@ -77,30 +78,5 @@ func TestExistenceCheckIgnoresTheBody(t *testing.T) {
 		if err != nil || !found || exists != want {
 			t.Errorf("%s: found %v, exists %v, %v", name, found, exists, err)
 		}
-	}
-}
-
-func TestInputForms(t *testing.T) {
-	schema := map[string]*framework.FieldSchema{"l": {Type: framework.TypeCommaStringSlice}, "s": {Type: framework.TypeString}}
-	for name, c := range map[string]struct {
-		raw   map[string]any
-		field string
-		has   bool
-		empty bool
-	}{
-		"absent":       {map[string]any{}, "s", false, false},
-		"empty text":   {map[string]any{"s": ""}, "s", true, true},
-		"null":         {map[string]any{"s": nil}, "s", true, true},
-		"text":         {map[string]any{"s": "x"}, "s", true, false},
-		"empty list":   {map[string]any{"l": []any{}}, "l", true, true},
-		"list":         {map[string]any{"l": []any{"x"}}, "l", true, false},
-		"empty object": {map[string]any{"l": map[string]any{}}, "l", true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			in := input{data: &framework.FieldData{Raw: c.raw, Schema: schema}}
-			if in.has(c.field) != c.has || in.empty(c.field) != c.empty || in.gives(c.field) != (c.has && !c.empty) {
-				t.Errorf("has %v, empty %v, gives %v", in.has(c.field), in.empty(c.field), in.gives(c.field))
-			}
-		})
 	}
 }
