@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 )
 
 // Registry names of the family's clouds.
@@ -62,7 +63,7 @@ func huawei() family {
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
 		accessKeys:            true,
-		defaultSignatureStyle: signatureDirect,
+		defaultSignatureStyle: signing.Direct,
 	}
 }
 
@@ -101,7 +102,7 @@ func telekom() family {
 		identityKey:           endpointIAM,
 		accessKeys:            true,
 		keystone:              true,
-		defaultSignatureStyle: signatureScoped,
+		defaultSignatureStyle: signing.Scoped,
 	}
 }
 

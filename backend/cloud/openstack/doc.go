@@ -31,7 +31,7 @@
 //
 // # Credentials
 //
-// Access keys sign every request with SDK-HMAC-SHA256, in one of two dialects (see signer). A user
+// Access keys sign every request with SDK-HMAC-SHA256, in one of two styles (see package signing). A user
 // name and password, or on plain OpenStack an application credential, are exchanged for a Keystone
 // token, which is used until shortly before its end and renewed once when the cloud answers 401.
 // The vendors' references have no application credentials, so they are refused there.

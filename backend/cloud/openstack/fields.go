@@ -7,12 +7,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-)
-
-// The dialects of SDK-HMAC-SHA256, in which requests are signed with an access key.
-const (
-	signatureDirect = "direct"
-	signatureScoped = "scoped"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 )
 
 // The family's own fields of a connection, as all of its clouds have them; see family.fields for what differs.
@@ -47,7 +42,7 @@ var (
 		Description: "Domain of project_name.",
 	}
 	fieldSignatureStyle = cloud.Field{
-		Name: "signature_style", Kind: cloud.FieldSetting, Allowed: []string{signatureDirect, signatureScoped},
+		Name: "signature_style", Kind: cloud.FieldSetting, Allowed: []string{signing.Direct, signing.Scoped},
 		Description: "How requests are signed with access_key: direct or scoped.",
 	}
 	fieldApplicationCredentialID = cloud.Field{

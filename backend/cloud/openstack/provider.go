@@ -11,6 +11,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
@@ -93,14 +94,14 @@ func newProvider(f family, cfg cloud.Config) (*provider, error) {
 		return p, nil
 	}
 	style := cfg.InForce(f.signatureStyle())
-	signWith := func(projectID string) *signer {
-		return &signer{
-			accessKey: cfg.Text(cloud.AccessKey),
-			secretKey: cfg.Text(cloud.SecretKey),
-			projectID: projectID,
-			style:     style,
-			next:      transportOf(cfg.HTTPClient),
-			now:       time.Now,
+	signWith := func(projectID string) *signing.Transport {
+		return &signing.Transport{
+			AccessKey: cfg.Text(cloud.AccessKey),
+			SecretKey: cfg.Text(cloud.SecretKey),
+			ProjectID: projectID,
+			Style:     style,
+			Next:      transportOf(cfg.HTTPClient),
+			Now:       time.Now,
 		}
 	}
 	p.compute.HTTPClient.Transport = signWith(cfg.Text(fieldProjectID))

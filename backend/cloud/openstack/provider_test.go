@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
@@ -252,7 +253,7 @@ func TestWrongCredentials(t *testing.T) {
 		{"secret key, scoped", "otc signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"secret_key": "wrong-secret-key"}) },
 			"APIGW.0301"},
 		{"access key", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"access_key": "UNKNOWN"}) }, "APIGW.0301"},
-		{"dialect", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"signature_style": signatureScoped}) },
+		{"dialect", "huawei signed", func(c *cloud.Config) { c.Values = c.With(cloud.Values{"signature_style": signing.Scoped}) },
 			"signature_style"},
 		{"project of the access key", "otc signed", func(c *cloud.Config) {
 			c.Values = c.With(cloud.Values{"project_id": "0123456789abcdef0123456789abcdef"})

@@ -13,6 +13,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
@@ -153,7 +154,7 @@ func (a *accessKeys) do(ctx context.Context, c call, send func(context.Context, 
 	c.identity = true
 	return a.provider.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
 		if domain != "" {
-			client.MoreHeaders = map[string]string{headerDomain: domain}
+			client.MoreHeaders = map[string]string{signing.HeaderDomain: domain}
 		}
 		return send(ctx, client)
 	})

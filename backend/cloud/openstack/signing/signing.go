@@ -1,4 +1,6 @@
-package openstack
+// Package signing signs requests with an access key by SDK-HMAC-SHA256, as Huawei Cloud and clouds of its kind want them.
+// It knows nothing else of these clouds.
+package signing
 
 import (
 	"bytes"
@@ -16,6 +18,12 @@ import (
 	"time"
 )
 
+// The two styles of SDK-HMAC-SHA256; see [Transport].
+const (
+	Direct = "direct"
+	Scoped = "scoped"
+)
+
 const (
 	signatureAlgorithm  = "SDK-HMAC-SHA256"
 	signatureTimeFormat = "20060102T150405Z"
@@ -24,28 +32,29 @@ const (
 
 	headerDate    = "X-Sdk-Date"
 	headerProject = "X-Project-Id"
-	headerDomain  = "X-Domain-Id"
+	// HeaderDomain names the domain of a request to the identity service. It is signed where it is set.
+	HeaderDomain = "X-Domain-Id"
 )
 
-// signer is a RoundTripper that signs each request with an access key at the moment it is sent.
+// Transport is a RoundTripper that signs each request with an access key at the moment it is sent.
 //
-// The two dialects of SDK-HMAC-SHA256 share the canonical request. "direct", Huawei's own, signs it
-// with the secret key itself; "scoped", that of OTC's Go SDK, derives a key from the secret key and
+// The two styles of SDK-HMAC-SHA256 share the canonical request. [Direct], Huawei's own, signs it
+// with the secret key itself; [Scoped], that of OTC's Go SDK, derives a key from the secret key and
 // a scope of date, region and service. OTC's SDK leaves region and service empty, so that is the
 // scope which the cloud is known to accept, and the one sent here.
 //
-// Signed are the host, so that a signature is worth nothing elsewhere, the date, and the project or
+// Signed are the host, so that a signature is of no use elsewhere, the date, and the project or
 // the domain; the query and the body are always part of what is signed.
-type signer struct {
-	accessKey, secretKey string
-	projectID            string // empty for the identity service, which knows domains instead
-	style                string // signatureDirect or signatureScoped
-	next                 http.RoundTripper
-	now                  func() time.Time
+type Transport struct {
+	AccessKey, SecretKey string
+	ProjectID            string // empty for the identity service, which knows domains instead
+	Style                string // Direct or Scoped
+	Next                 http.RoundTripper
+	Now                  func() time.Time
 }
 
 // RoundTrip implements http.RoundTripper. The request it is given stays unchanged.
-func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := bodyOf(r)
 	if err != nil {
 		return nil, err
@@ -54,18 +63,18 @@ func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if body != nil {
 		signed.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	if s.projectID != "" {
-		signed.Header.Set(headerProject, s.projectID)
+	if t.ProjectID != "" {
+		signed.Header.Set(headerProject, t.ProjectID)
 	}
-	signed.Header.Set(headerDate, s.now().UTC().Format(signatureTimeFormat))
+	signed.Header.Set(headerDate, t.Now().UTC().Format(signatureTimeFormat))
 	headers := []string{"host"}
-	for _, name := range []string{headerDomain, headerProject, headerDate} {
+	for _, name := range []string{HeaderDomain, headerProject, headerDate} {
 		if signed.Header.Get(name) != "" {
 			headers = append(headers, strings.ToLower(name))
 		}
 	}
-	signed.Header.Set("Authorization", s.authorization(signed, body, headers))
-	return s.next.RoundTrip(signed)
+	signed.Header.Set("Authorization", t.authorization(signed, body, headers))
+	return t.Next.RoundTrip(signed)
 }
 
 // bodyOf reads the request's body and closes it, as a RoundTripper must.
@@ -82,22 +91,22 @@ func bodyOf(r *http.Request) ([]byte, error) {
 
 // authorization computes the Authorization header for a request that carries X-Sdk-Date. headers
 // are the names to sign, in lower case and sorted.
-func (s *signer) authorization(r *http.Request, body []byte, headers []string) string {
+func (t *Transport) authorization(r *http.Request, body []byte, headers []string) string {
 	stamp := r.Header.Get(headerDate)
 	names := strings.Join(headers, ";")
 	hash := hexHash([]byte(canonicalRequest(r, body, headers)))
-	if s.style == signatureScoped {
+	if t.Style == Scoped {
 		date := stamp[:signatureDateLength]
 		scope := strings.Join([]string{date, "", "", scopeEnd}, "/")
-		key := []byte("SDK" + s.secretKey)
+		key := []byte("SDK" + t.SecretKey)
 		for _, part := range []string{date, "", "", scopeEnd} {
 			key = keyedHash(key, part)
 		}
 		sum := keyedHash(key, strings.Join([]string{signatureAlgorithm, stamp, scope, hash}, "\n"))
-		return fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, s.accessKey, scope, names, sum)
+		return fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, t.AccessKey, scope, names, sum)
 	}
-	sum := keyedHash([]byte(s.secretKey), strings.Join([]string{signatureAlgorithm, stamp, hash}, "\n"))
-	return fmt.Sprintf("%s Access=%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, s.accessKey, names, sum)
+	sum := keyedHash([]byte(t.SecretKey), strings.Join([]string{signatureAlgorithm, stamp, hash}, "\n"))
+	return fmt.Sprintf("%s Access=%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, t.AccessKey, names, sum)
 }
 
 // canonicalRequest writes the request in the one form that both sides hash.

@@ -1,4 +1,4 @@
-package openstack
+package signing
 
 import (
 	"bufio"
@@ -23,7 +23,7 @@ func TestSignatureKnownAnswer(t *testing.T) {
 	}
 	r.Header.Set(headerProject, vector["x-project-id"])
 	r.Header.Set(headerDate, vector["x-sdk-date"])
-	s := &signer{accessKey: vector["ak"], secretKey: vector["sk"], style: signatureDirect}
+	s := &Transport{AccessKey: vector["ak"], SecretKey: vector["sk"], Style: Direct}
 	got := s.authorization(r, nil, strings.Split(vector["signed headers"], ";"))
 	if want := vector["authorization"]; got != want || want == "" {
 		t.Errorf("authorization is\n %s, want\n %s", got, want)
@@ -56,7 +56,7 @@ func TestScopedSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set(headerDate, "20260101T000000Z")
-	s := &signer{accessKey: "AK", secretKey: "SK", style: signatureScoped}
+	s := &Transport{AccessKey: "AK", SecretKey: "SK", Style: Scoped}
 	got := s.authorization(r, nil, []string{"host", "x-sdk-date"})
 
 	key := keyedHash(keyedHash(keyedHash(keyedHash([]byte("SDKSK"), "20260101"), ""), ""), "sdk_request")
@@ -89,10 +89,10 @@ func TestCanonicalParts(t *testing.T) {
 func TestSignerLeavesTheRequestAlone(t *testing.T) {
 	var sent *http.Request
 	var sentBody []byte
-	s := &signer{
-		accessKey: "AK", secretKey: "SK", projectID: "p", style: signatureDirect,
-		now: func() time.Time { return time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)) },
-		next: roundTripper(func(r *http.Request) (*http.Response, error) {
+	s := &Transport{
+		AccessKey: "AK", SecretKey: "SK", ProjectID: "p", Style: Direct,
+		Now: func() time.Time { return time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)) },
+		Next: roundTripper(func(r *http.Request) (*http.Response, error) {
 			sent = r
 			sentBody, _ = io.ReadAll(r.Body)
 			return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
