@@ -3,7 +3,9 @@ package openstack
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -131,3 +133,18 @@ type redactor []string
 
 // line prepares the cloud's text for a message.
 func (r redactor) line(reason string) string { return text.Line(reason, cloud.MaxText, r...) }
+
+// unparsable reports whether an answer arrived whole and was no JSON of the expected form. A
+// connection that broke inside the body is not that.
+func unparsable(err error) bool {
+	var exchange *url.Error
+	if errors.As(err, &exchange) {
+		return false
+	}
+	var syntax *json.SyntaxError
+	var typed *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &typed) || errors.Is(err, io.EOF) || errors.Is(err, errAnswerForm)
+}
+
+// errAnswerForm is for an answer that is JSON but lacks what it must have.
+var errAnswerForm = errors.New("unexpected form of the answer")

@@ -1,24 +1,9 @@
 package openstack
 
 import (
-	"time"
+	"errors"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
-)
-
-// Registry names of the family's clouds.
-const (
-	nameHuawei    = "huaweicloud"
-	nameOTC       = "opentelekomcloud"
-	nameOpenStack = "openstack"
-)
-
-// Keys of Config.Endpoints.
-const (
-	endpointECS     = "ecs"
-	endpointIAM     = "iam"
-	endpointCompute = "compute"
 )
 
 // defaultRequestsPerSecond stays far below the only published figure, the API gateway's 200 requests
@@ -29,93 +14,6 @@ const (
 	rateSource               = "conservative: the API gateway allows 200 requests a second for one API (API Request Signing Guide, " +
 		"APIGW.0308), ECS publishes no limit of its own"
 )
-
-// initialPasswordDelay is the upper end of the "5 to 10 minutes" after start that both vendors'
-// pages on os-server-password name.
-const initialPasswordDelay = 10 * time.Minute
-
-// family is what tells one cloud of the family from another.
-type family struct {
-	name, title string
-	// computeURL and identityURL are the region's endpoints; identityURL ends in /v3. Plain OpenStack
-	// has neither: auth_url is given and the catalogue knows the rest.
-	computeURL  func(region string) string
-	identityURL func(region string) string
-	// computeKey is the compute service's key in Config.Endpoints, identityKey that of the identity
-	// service; empty if auth_url is its only address.
-	computeKey, identityKey string
-	// accessKeys, keystone and applicationCredentials say which credentials the cloud takes.
-	accessKeys, keystone, applicationCredentials bool
-	defaultSignatureStyle                        string
-	// domains are those of the cloud's own services; none where they are anybody's.
-	domains []string
-	// plain is OpenStack as it comes, without a vendor's gateway: Nova's policies decide, not IAM.
-	plain bool
-}
-
-func huawei() family {
-	return family{
-		name:                  nameHuawei,
-		title:                 "Huawei Cloud",
-		computeURL:            func(region string) string { return "https://ecs." + region + ".myhuaweicloud.com" },
-		identityURL:           huaweiIdentityURL,
-		domains:               []string{"myhuaweicloud.com", "myhuaweicloud.eu"},
-		computeKey:            endpointECS,
-		identityKey:           endpointIAM,
-		accessKeys:            true,
-		defaultSignatureStyle: signing.Direct,
-	}
-}
-
-// dublin is Huawei Cloud's European site, whose identity service answers below .eu while the region
-// table of Huawei's SDK keeps its ECS below .com.
-const dublin = "eu-west-101"
-
-func huaweiIdentityURL(region string) string {
-	if region == dublin {
-		return "https://iam.eu-west-101.myhuaweicloud.eu/v3"
-	}
-	return "https://iam." + region + ".myhuaweicloud.com/v3"
-}
-
-// swissOTC is the region of OTC's Swiss sister cloud, whose host names follow another pattern.
-const swissOTC = "eu-ch2"
-
-func telekom() family {
-	return family{
-		name:  nameOTC,
-		title: "Open Telekom Cloud",
-		computeURL: func(region string) string {
-			if region == swissOTC {
-				return "https://ecs.eu-ch2.sc.otc.t-systems.com"
-			}
-			return "https://ecs." + region + ".otc.t-systems.com"
-		},
-		identityURL: func(region string) string {
-			if region == swissOTC {
-				return "https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3"
-			}
-			return "https://iam." + region + ".otc.t-systems.com/v3"
-		},
-		domains:               []string{"otc.t-systems.com"},
-		computeKey:            endpointECS,
-		identityKey:           endpointIAM,
-		accessKeys:            true,
-		keystone:              true,
-		defaultSignatureStyle: signing.Scoped,
-	}
-}
-
-func plainOpenStack() family {
-	return family{
-		name:                   nameOpenStack,
-		title:                  "OpenStack",
-		computeKey:             endpointCompute,
-		keystone:               true,
-		applicationCredentials: true,
-		plain:                  true,
-	}
-}
 
 // Descriptors returns the providers of this package, for the registry.
 func Descriptors() []cloud.Descriptor {
@@ -147,10 +45,25 @@ func (f family) descriptor() cloud.Descriptor {
 	}
 }
 
-// endpointKeys lists the services whose URL may be overridden.
-func (f family) endpointKeys() []string {
-	if f.identityKey == "" {
-		return []string{f.computeKey}
+// newProvider makes a provider of the family. It sends nothing.
+func newProvider(f family, cfg cloud.Config) (*provider, error) {
+	if err := f.descriptor().Check(cfg); err != nil {
+		return nil, err
 	}
-	return []string{f.computeKey, f.identityKey}
+	if cfg.HTTPClient == nil || cfg.Limiter == nil {
+		return nil, errors.New("openstack: a provider needs an HTTP client and a limiter")
+	}
+	d := newSender(f, cfg)
+	return &provider{sender: d, rotator: newRotator(f, d, cfg)}, nil
+}
+
+// newRotator chooses how the connection's credentials are replaced.
+func newRotator(f family, d *sender, cfg cloud.Config) rotator {
+	switch {
+	case cfg.Text(cloud.AccessKey) != "":
+		return &accessKeys{sender: d, used: cfg.Text(cloud.AccessKey)}
+	case f.applicationCredentials:
+		return &applicationCredentials{sender: d, used: cfg.Text(fieldApplicationCredentialID)}
+	}
+	return noRotation{}
 }

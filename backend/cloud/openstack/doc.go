@@ -80,8 +80,8 @@
 //     nova/api/openstack/compute/server_password.py.
 //   - Setting passwords: github.com/openstack/nova, nova/api/openstack/compute/admin_password.py,
 //     nova/compute/api.py and rpcapi.py and manager.py, and nova/virt/libvirt/driver.py (all
-//     set_admin_password); oslo.messaging's impl_rabbit.py, where a call's message expires with its caller's
-//     patience. Tried on the Keystone and Nova of Debian 12, with the driver "fake".
+//     set_admin_password); oslo.messaging's impl_rabbit.py, where a call's message expires after its caller's
+//     timeout. Tried on the Keystone and Nova of Debian 12, with the driver "fake".
 //   - Nova's fault names and limits: github.com/openstack/nova, nova/api/openstack/wsgi.py and
 //     nova/api/metadata/password.py.
 package openstack

@@ -15,6 +15,10 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
+// initialPasswordDelay is the upper end of the "5 to 10 minutes" after start that both vendors'
+// pages on os-server-password name.
+const initialPasswordDelay = 10 * time.Minute
+
 // InitialPassword implements cloud.InitialPasswordReader. The cloud answers "not yet" and "never"
 // alike, with an empty password; both are NotReady.
 func (p *provider) InitialPassword(ctx context.Context, instanceID string) (string, error) {

@@ -52,6 +52,14 @@ func (s server) instance() cloud.Instance {
 	}.Shown()
 }
 
+// loginUser is the server's default user, where the cloud names it or its operating system; else "".
+func (s server) loginUser() string {
+	if s.Image.Properties[propertyAdminUser] != "" || s.Image.Properties[propertyOSType] != "" {
+		return adminOf(s.Image.Properties)
+	}
+	return s.Metadata[propertyAdminUser]
+}
+
 // platform reads os_type, which Huawei and OTC put into the metadata of each server and newer Novas show
 // among the image's properties, and falls back to the image's name.
 func (s server) platform() cloud.Platform {
@@ -137,3 +145,8 @@ func (s server) launchTime() time.Time {
 	}
 	return time.Time{}
 }
+
+// cellDown recognizes what Nova shows from microversion 2.69 on of a server whose cell does not answer:
+// its id, no name, and the status UNKNOWN (nova/api/openstack/compute/views/servers.py,
+// _show_from_down_cell). Lists leave such servers out.
+func (s server) cellDown() bool { return s.Name == "" && s.Status == "UNKNOWN" }

@@ -87,7 +87,7 @@ func TestPlatform(t *testing.T) {
 		if instance.Platform != test.want {
 			t.Errorf("platform of %q, %q is %q, want %q", test.osType, test.image, instance.Platform, test.want)
 		}
-		if got := (&provider{}).DefaultUsername(instance); got != test.user {
+		if got := (&provider{sender: &sender{}}).DefaultUsername(instance); got != test.user {
 			t.Errorf("default username of %q, %q is %q, want %q", test.osType, test.image, got, test.user)
 		}
 	}

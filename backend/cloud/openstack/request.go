@@ -3,6 +3,7 @@ package openstack
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 )
@@ -32,4 +33,29 @@ func done(resp *http.Response, err error) error {
 		_ = resp.Body.Close()
 	}
 	return err
+}
+
+const userAgent = "vault-plugin-secrets-cloudpw"
+
+// apiClient makes a gophercloud client that sends each request once: without RetryFunc,
+// RetryBackoffFunc and ReauthFunc it never repeats one.
+func apiClient(shared *http.Client) *gophercloud.ProviderClient {
+	client := &gophercloud.ProviderClient{HTTPClient: *shared}
+	client.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.UserAgent.Prepend(userAgent)
+	return client
+}
+
+func transportOf(client *http.Client) http.RoundTripper {
+	if client.Transport != nil {
+		return client.Transport
+	}
+	return http.DefaultTransport
+}
+
+func withTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
 }

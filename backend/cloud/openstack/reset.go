@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
-
-// actionChange is the server action changePassword, which only plain OpenStack has.
-const actionChange = "ChangePassword"
 
 const (
 	// requestLinger is how long after its sending a request may still reach Nova: a token has no time of
@@ -110,7 +106,7 @@ func (c changePassword) PrepareReset(ctx context.Context, reset cloud.Reset) (st
 }
 
 // StartReset implements cloud.PasswordResetter. A token that the cloud does not take any more is renewed,
-// and the request sent again: whoever answers 401 has not let it pass.
+// and the request sent again: what answers 401 has not let it pass.
 func (c changePassword) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
 	if err := c.check(reset); err != nil {
 		return cloud.ResetStarted{}, err
@@ -193,38 +189,4 @@ func translateChange(c call, err error, secrets redactor) *cloud.Error {
 // own reports whether an answer has the form of a refusal by Nova, or by Keystone's middleware before it.
 func (a answer) own() bool {
 	return novaFaults[a.fault] || a.status == http.StatusUnauthorized && a.keystone
-}
-
-// changeMeaning is what Nova's answers to changePassword mean (nova/api/openstack/compute/admin_password.py
-// and nova/compute/manager.py, set_admin_password); ok is false for those that mean what they do
-// everywhere. Only what Nova says before the driver is called proves that nothing was done.
-func (a answer) changeMeaning(c call) (m meaning, ok bool) {
-	says := func(text string) bool { return strings.Contains(a.reason, text) }
-	switch {
-	case a.status == http.StatusNotImplemented:
-		// libvirt's agent did not answer, or stopped answering; or the hypervisor has no such call.
-		return meaning{cloud.Unknown, "the server's guest agent does not answer; start qemu-guest-agent in it (QEMU Guest Agent on Windows); " +
-			"hypervisors other than libvirt's cannot set passwords"}, true
-	case a.status != http.StatusConflict:
-		return m, false
-	case says("agent is not enabled"):
-		return meaning{cloud.Refused, "the server's image does not say that there is a guest agent; install qemu-guest-agent, set " +
-				"hw_qemu_guest_agent=yes on the image (openstack image set --property hw_qemu_guest_agent=yes IMAGE), and recreate the server from it"},
-			true
-	case says("not supported"):
-		return meaning{cloud.Refused, "the server's hypervisor cannot set passwords; a role with source=initial and without reset_method works"},
-			true
-	case says("is not running"), says("in vm_state"), says("in power_state"):
-		return meaning{cloud.Refused, "the server must run for it; start it: openstack server start " + c.instance}, true
-	case says("task_state updating_password"):
-		return meaning{cloud.Refused, "the cloud is still at an earlier change of this password; if that never ends, its operator must free " +
-			"the server: openstack server set --state active " + c.instance}, true
-	case says("in task_state"):
-		return meaning{cloud.Refused, hintState}, true
-	case says("in an invalid state for 'changePassword'"):
-		return meaning{cloud.Refused, "the server is locked; unlock it: openstack server unlock " + c.instance}, true
-	}
-	// "error setting admin password" may come after the guest has set it, as may what is unknown here.
-	return meaning{cloud.Unknown, "the hypervisor reports an error, which does not say whether the password was set; the reason is in the " +
-		"log of nova-compute. It may be that the user does not exist in the server, or that the guest's own rules refuse the password"}, true
 }

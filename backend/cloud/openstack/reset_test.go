@@ -228,7 +228,7 @@ func TestCheckReset(t *testing.T) {
 	}
 	properties := map[string]string{propertyAdminUser: "debian"}
 	i := server{Image: serverImage{Properties: properties}}.instance()
-	if user := (&provider{family: plainOpenStack()}).DefaultUsername(i); user != "debian" {
+	if user := (&provider{sender: &sender{family: plainOpenStack()}}).DefaultUsername(i); user != "debian" {
 		t.Errorf("the default user of the image is debian, not %s", user)
 	}
 }
@@ -262,10 +262,10 @@ func TestResetWithForeignAnswers(t *testing.T) {
 				answer(w)
 			}))
 			defer nova.Close()
-			p := &provider{
+			p := &provider{sender: &sender{
 				family: plainOpenStack(), compute: apiClient(&http.Client{}), limiter: cloud.Unlimited{},
 				sessions: signedSession{projectID: "p", endpoint: nova.URL + "/v2.1/"},
-			}
+			}}
 			_, err := p.Resetter(cloud.MethodAPI).StartReset(context.Background(), resetOf(model.Server{ID: unknownID}, "root"))
 			if cloud.KindOf(err) != cloud.Unknown || strings.Contains(err.Error(), freshPassword) {
 				t.Errorf("kind %q: %v", cloud.KindOf(err), err)

@@ -17,26 +17,16 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-const (
-	actionDomains   = "ListDomains"
-	actionListKeys  = "ListPermanentAccessKeys"
-	actionCreateKey = "CreatePermanentAccessKey"
-	actionDeleteKey = "DeletePermanentAccessKey"
-)
-
 // reasonKeyLimit is what IAM answers, with status 400, to a user who has as many access keys as he may
 // (OTC: "Identity and Access Management API Reference", Creating a Permanent Access Key).
 const reasonKeyLimit = "akSkNumExceed"
-
-// accessKeyDescription is how the console shows which keys were made here.
-const accessKeyDescription = "made by cloudpw"
 
 // accessKeys rotates the access key of Huawei Cloud and OTC. Both let every user list, make and delete
 // his own keys without a permission, at /v3.0/OS-CREDENTIAL/credentials. A request to make one names
 // the user's id, which a connection does not know; the list of the caller's own keys tells it.
 type accessKeys struct {
-	provider *provider
-	used     string
+	sender *sender
+	used   string
 
 	mu     sync.Mutex
 	domain string
@@ -152,7 +142,7 @@ func (a *accessKeys) do(ctx context.Context, c call, send func(context.Context, 
 		return err
 	}
 	c.identity = true
-	return a.provider.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+	return a.sender.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
 		if domain != "" {
 			client.MoreHeaders = map[string]string{signing.HeaderDomain: domain}
 		}
@@ -176,7 +166,7 @@ func (a *accessKeys) domainID(ctx context.Context) (string, error) {
 		} `json:"domains"`
 	}
 	c := call{action: actionDomains, identity: true}
-	err := a.provider.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
+	err := a.sender.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
 		return getJSON(ctx, client, client.ServiceURL("auth", "domains"), &answer)
 	})
 	refused, answered := answerOf(err)

@@ -11,19 +11,12 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-const (
-	actionListApplication   = "ListApplicationCredentials"
-	actionShowApplication   = "ShowApplicationCredential"
-	actionCreateApplication = "CreateApplicationCredential"
-	actionDeleteApplication = "DeleteApplicationCredential"
-)
-
 // applicationCredentials rotates Keystone's application credentials. Making and deleting them takes a
 // user's password or an unrestricted application credential (keystone/api/users.py). They belong to a
 // user and a project; those of the user's other projects are not looked at.
 type applicationCredentials struct {
-	provider *provider
-	used     string // empty where the connection uses a password
+	sender *sender
+	used   string // empty where the connection uses a password
 }
 
 // applicationCredential is the part of Keystone's that is needed to make another like it. It is read
@@ -159,7 +152,7 @@ func (a *applicationCredentials) remove(ctx context.Context, id string) error {
 
 // session tells the user whose application credentials these are.
 func (a *applicationCredentials) session(ctx context.Context) (session, error) {
-	s, err := a.provider.sessions.get(ctx)
+	s, err := a.sender.sessions.get(ctx)
 	if err == nil && s.userID == "" {
 		err = cloud.Errorf(cloud.Refused, "%s: Keystone's token names no user, so that his application credentials cannot be managed",
 			actionToken)
@@ -169,7 +162,7 @@ func (a *applicationCredentials) session(ctx context.Context) (session, error) {
 
 func (a *applicationCredentials) do(ctx context.Context, action string,
 	send func(context.Context, *gophercloud.ServiceClient) error) error {
-	return a.provider.do(ctx, call{action: action, identity: true}, send)
+	return a.sender.do(ctx, call{action: action, identity: true}, send)
 }
 
 // applicationCredentialName makes a name, which must be unique for the user.

@@ -7,41 +7,10 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // A token opens the cloud whose Keystone made it. Its catalogue says where the services are, and is believed as
 // long as it points to the same cloud: a token must not be carried to another one, whatever an answer says.
-
-// asksCatalogue reports whether Keystone's catalogue says where compute is: where an operator names the
-// identity service and not the compute service. Else both are the cloud's own, by region.
-func (f family) asksCatalogue(cfg cloud.Config) bool {
-	switch {
-	case cfg.Endpoints[f.computeKey] != "":
-		return false
-	case f.computeURL == nil || cfg.Text(fieldAuthURL) != "":
-		return true
-	}
-	return f.identityKey != "" && cfg.Endpoints[f.identityKey] != ""
-}
-
-// tokenBase is the compute endpoint for requests with a token, like computeBase; "" where the catalogue knows.
-func (f family) tokenBase(cfg cloud.Config) string {
-	if f.asksCatalogue(cfg) {
-		return ""
-	}
-	return f.computeBase(cfg)
-}
-
-// ownBase is the cloud's own compute endpoint, where the identity service is the cloud's own, too: there it does
-// for a catalogue without one. Else it is "".
-func (f family) ownBase(cfg cloud.Config) string {
-	if f.computeURL == nil || !within(f.domains, hostOf(f.identityBase(cfg))) {
-		return ""
-	}
-	return f.computeBase(cfg)
-}
 
 // sameCloud reports whether a service's URL, as the catalogue has it, belongs to the cloud of an identity service.
 func (f family) sameCloud(identity, service string) bool {

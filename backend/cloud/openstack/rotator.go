@@ -1,0 +1,42 @@
+package openstack
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+// rotator makes and deletes credentials of the kind that the connection uses.
+type rotator interface {
+	own(ctx context.Context) ([]cloud.OwnCredential, error)
+	create(ctx context.Context) (cloud.Values, error)
+	remove(ctx context.Context, id string) error
+	// permissions tries what rotation needs, without changing anything.
+	permissions(ctx context.Context) []cloud.Permission
+}
+
+// noRotation belongs to connections whose secret the cloud's API cannot replace.
+type noRotation struct{}
+
+var errNoRotation = cloud.Errorf(cloud.Refused, "this connection uses username and password, which the cloud does not replace; "+
+	"write access_key and secret_key of the same user to the connection, or change the password in the console and write the new one")
+
+func (noRotation) own(context.Context) ([]cloud.OwnCredential, error) { return nil, errNoRotation }
+
+func (noRotation) create(context.Context) (cloud.Values, error) {
+	return nil, errNoRotation
+}
+
+func (noRotation) remove(context.Context, string) error { return errNoRotation }
+
+func (noRotation) permissions(context.Context) []cloud.Permission { return nil }
+
+// incomplete is for an answer that lacks what was made: the credential exists and nobody has its
+// secret.
+func incomplete(what string) error {
+	return fmt.Errorf("%w: a new %s without its id or secret", errAnswerForm, what)
+}
+
+// accessKeyDescription is how the console shows which keys were made here.
+const accessKeyDescription = "made by cloudpw"
