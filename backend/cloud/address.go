@@ -30,6 +30,10 @@ var (
 			"or, where only tests run, start the Vault server with %s=true in its environment", LoopbackHTTPVariable)
 )
 
+// errRefusedAddress is the refusal of an address like 169.254.169.254: a connection's endpoint must not be
+// usable to read a metadata service with somebody else's network position.
+var errRefusedAddress = errors.New("link-local addresses are refused, and so are those of clouds' metadata services")
+
 // metadataServices are the clouds' services for their own servers at addresses that are not link-local: they
 // take whoever asks for the server that Vault runs on.
 var metadataServices = []netip.Prefix{

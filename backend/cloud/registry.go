@@ -1,6 +1,9 @@
 package cloud
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -112,3 +115,36 @@ const (
 
 // Registry maps provider names to their descriptors.
 type Registry map[string]Descriptor
+
+// Check checks the fields of all descriptors. taken are the names of the fields that every provider has.
+func (r Registry) Check(taken []string) error {
+	var all []error
+	first := map[string]Field{}
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		d := r[name]
+		own := map[string]bool{}
+		for _, f := range d.Fields {
+			err := f.validate()
+			other, known := first[f.Name]
+			switch {
+			case err != nil:
+			case own[f.Name]:
+				err = fmt.Errorf("%s: is listed twice", f.Name)
+			case slices.Contains(taken, f.Name):
+				err = fmt.Errorf("%s: is a field of every provider", f.Name)
+			case known && !sameField(f, other):
+				err = fmt.Errorf("%s: another provider has a field of this name and of another kind, type or label", f.Name)
+			}
+			if err != nil {
+				all = append(all, fmt.Errorf("provider %s: field %w", name, err))
+			}
+			own[f.Name], first[f.Name] = true, f
+		}
+	}
+	return errors.Join(all...)
+}
+
+// sameField reports whether two providers mean the same by a name.
+func sameField(a, b Field) bool {
+	return a.Kind == b.Kind && a.Type == b.Type && a.Title() == b.Title() && a.ReadBack() == b.ReadBack()
+}

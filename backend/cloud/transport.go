@@ -16,10 +16,6 @@ import (
 	"time"
 )
 
-// errRefusedAddress is the refusal of an address like 169.254.169.254: a connection's endpoint must not be
-// usable to read a metadata service with somebody else's network position.
-var errRefusedAddress = errors.New("link-local addresses are refused, and so are those of clouds' metadata services")
-
 // ownRefusals are the reasons for which a request is refused here, before anything of it is sent.
 var ownRefusals = []error{errRefusedAddress, errStale, ErrPlainHTTP, errLoopbackHTTP, errNumberHost, errScheme}
 

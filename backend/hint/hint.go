@@ -25,9 +25,6 @@ func (h Hint) At(mount string) string { return "vault " + h.words(shellWord(moun
 // String is the command for a log line, which does not know where the mount is: it has neither the program nor the mount.
 func (h Hint) String() string { return h.words("") }
 
-// Text is a message of nothing but the hint.
-func (h Hint) Text() Text { return Text{parts: []part{{hint: &h}}} }
-
 // IsZero reports whether there is no hint.
 func (h Hint) IsZero() bool { return h.Verb == "" }
 

@@ -27,6 +27,9 @@ func Plain(words string) Text {
 	return Text{parts: []part{{words: words}}}
 }
 
+// Text is a message of nothing but the hint.
+func (h Hint) Text() Text { return Text{parts: []part{{hint: &h}}} }
+
 // Textf formats like fmt.Sprintf and keeps the hints of its arguments that are printed with %s or %v: a [Hint], a [Text]
 // or an error. The format uses no explicit argument indexes and no *.
 func Textf(format string, args ...any) Text {

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // redacted stands where a secret was.
@@ -14,9 +12,6 @@ const redacted = "[redacted]"
 
 // minSecret is the length in bytes below which a secret is not looked for: it would only shred the text.
 const minSecret = 4
-
-// span is a part of a text, in bytes.
-type span struct{ start, end int }
 
 // redact removes secrets from foreign text: as they are, with characters inserted that are blank or that no
 // screen shows, and in the forms in which servers repeat input: JSON, URL, HTML, two of these in one another,
@@ -116,34 +111,4 @@ func onlySeen(secret string) string {
 		}
 		return c
 	}, secret)
-}
-
-// isSeen reports whether a character is seen by itself: no blank, no mark, and printable.
-func isSeen(c rune) bool { return Printable(c) && !unicode.IsSpace(c) && !unicode.IsMark(c) }
-
-// view is one reading of a text: bytes, each with the part of the text that it was read from.
-type view struct {
-	bytes []byte
-	from  []span
-}
-
-func (v *view) add(b string, from span) {
-	for i := range len(b) {
-		v.bytes = append(v.bytes, b[i])
-		v.from = append(v.from, from)
-	}
-}
-
-// seen drops what is not seen.
-func (v view) seen() view {
-	var out view
-	for i := 0; i < len(v.bytes); {
-		c, n := utf8.DecodeRune(v.bytes[i:])
-		if isSeen(c) {
-			out.bytes = append(out.bytes, v.bytes[i:i+n]...)
-			out.from = append(out.from, v.from[i:i+n]...)
-		}
-		i += n
-	}
-	return out
 }
