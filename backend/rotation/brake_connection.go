@@ -119,7 +119,7 @@ func (c *Core) resume(n *connectionState) {
 	c.wg.Go(func() { c.replan(n.name) })
 }
 
-// replan puts a connection's accounts into the queue anew.
+// replan puts a connection's accounts into the queue again.
 func (c *Core) replan(connection string) {
 	c.opts.turn(c.ctx, ID{Connection: connection})
 	for _, e := range c.entriesOf(connection) {

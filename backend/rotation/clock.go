@@ -23,7 +23,7 @@ const (
 	clockInterval = 30 * time.Second
 	// stepHold is how long a step of the wall clock must hold before it is believed.
 	stepHold = 5 * time.Minute
-	// stepPause is how long nothing lapses after a step was believed, while what it concerns is corrected.
+	// stepPause is how long nothing expires after a step was believed, while what it concerns is corrected.
 	stepPause = time.Minute
 )
 
@@ -45,7 +45,7 @@ type clockState struct {
 	// seen; seen is zero while the clocks agree.
 	step time.Duration
 	seen time.Time
-	// quiet is the monotonic moment until which nothing lapses.
+	// quiet is the monotonic moment until which nothing expires.
 	quiet time.Time
 	// back is the last step that was believed, if it went back.
 	back time.Duration
@@ -90,10 +90,10 @@ func (k *clock) read() protocol.ClockReading {
 	}
 }
 
-// started begins the time after a start in which nothing lapses.
+// started begins the time after a start in which nothing expires.
 func (k *clock) started() { k.hush(protocol.StartHold) }
 
-// hush lets nothing lapse for a while.
+// hush lets nothing expire for a while.
 func (k *clock) hush(d time.Duration) {
 	for {
 		s := k.state.Load()

@@ -38,7 +38,7 @@ func TestAStepOfTheWallClockIsBelievedOnceItHasHeld(t *testing.T) {
 		}
 		is(t, "the time meanwhile", k.now(), t0.Add(c.mono))
 		r := k.read()
-		is(t, "what may lapse", r.Earliest(), t0.Add(c.mono+min(by, 0)))
+		is(t, "what may expire", r.Earliest(), t0.Add(c.mono+min(by, 0)))
 		is(t, "what is ahead", r.Latest(), t0.Add(c.mono+max(by, 0)))
 		steps := c.run(k, 2*clockInterval)
 		if len(steps) != 1 || steps[0].By != by {

@@ -87,7 +87,7 @@ func (n *connectionState) use(live *Connection, configs int) bool {
 }
 
 // ForgetConnection is to be called when a connection's configuration has changed or was deleted: the
-// next use connects anew. The limiter and the breaker's memory stay.
+// next use connects again. The limiter and the breaker's memory stay.
 func (c *Core) ForgetConnection(name string) {
 	n := c.connection(name)
 	n.mu.Lock()
@@ -96,7 +96,7 @@ func (c *Core) ForgetConnection(name string) {
 	n.mu.Unlock()
 	// Retry at once with the new credentials.
 	n.breaker.report(c.opts.Now(), nil)
-	// It is made anew at once, which sends nothing: its accounts see then whether it leads to another place.
+	// It is made again at once, which sends nothing: its accounts see then whether it leads to another place.
 	_, _, err := c.connect(c.ctx, name)
 	if err != nil {
 		c.opts.Logger.Debug("the connection cannot be used now", "connection", name, "error", err)

@@ -49,7 +49,7 @@ func (c *Core) forgive(ctx context.Context, group ID) error {
 	return nil
 }
 
-// pokeMembers has a group's members planned anew, and the group look at them, where it offers them another
+// pokeMembers has a group's members planned again, and the group look at them, if it offers them another
 // value now.
 func (c *Core) pokeMembers(e *entry, before, after *Account) {
 	if before != nil && before.Offers() == after.Offers() && slices.Equal(before.Members, after.Members) {

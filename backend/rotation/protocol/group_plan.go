@@ -2,7 +2,7 @@ package protocol
 
 // What a group's worker does next, as a pure function of the group's record and its members' (rule 16). It
 // sends nothing: the members queue in their connection's queue like any account, with the group's record as
-// the source of their value (plan.go), except where the cloud takes many of them in one request.
+// the source of their value (plan_rotation.go), except where the cloud takes many of them in one request.
 
 import "time"
 
