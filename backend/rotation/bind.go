@@ -29,7 +29,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 	claim := locksutil.LockForKey(c.bindings, b.key())
 	claim.Lock()
 	defer claim.Unlock()
-	known, err := c.claim(ctx, b)
+	overwritten, err := c.claim(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (c *Core) Bind(ctx context.Context, b Binding) (*View, error) {
 	ev := protocol.RoleBound{Role: b.Role, Settings: b.Settings, Facts: b.Facts, At: now}
 	base := e.rec
 	if base == nil {
-		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: known.InitialOverwritten, InitialRoles: known.InitialRoles}
+		base = &Account{ID: b.ID, Provider: b.Provider, InitialOverwritten: overwritten}
 		if b.Place != "" {
 			base.Place, base.Trusted = b.Place, []Place{b.Place}
 		}

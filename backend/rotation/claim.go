@@ -36,8 +36,6 @@ type claim struct {
 	// InitialOverwritten remembers, past a delete, that the cloud's initial password is not the
 	// server's any more, or that a client knows it whose lease has ended.
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
-	// InitialRoles are, past a delete, the roles to whose readers the initial password was given.
-	InitialRoles protocol.RoleSet `json:"initial_roles,omitempty"`
 	// Left are the connections whose accounts have left that here. For them it counts wherever they lead by now: the
 	// same server may have another name there.
 	Left []string `json:"left,omitempty"`
@@ -50,12 +48,6 @@ func (c *claim) leave(a *Account) {
 	given := a.Settings.Mode == Leased && cur != nil && !cur.Disclosed.IsZero()
 	c.InitialOverwritten = c.InitialOverwritten || a.InitialOverwritten || a.Pending != nil || len(a.Candidates)+len(a.OldUnresolved) > 0 ||
 		given || a.WasReset()
-	c.InitialRoles = c.InitialRoles.With(a.InitialRoles.Names()...)
-	for _, v := range a.Versions {
-		if v.Source == FromInitial {
-			c.InitialRoles = c.InitialRoles.With(v.Roles.Names()...)
-		}
-	}
 	c.Account, c.Linux = nil, a.Facts.Platform == cloud.Linux
 	if !slices.Contains(c.Left, a.Connection) {
 		c.Left = append(slices.Clone(c.Left), a.Connection)
@@ -112,31 +104,17 @@ func (c claim) sameUser(username string, b Binding) bool {
 	return cloud.FoldUsername(username) == cloud.FoldUsername(b.Username)
 }
 
-// claims are the marker's claims on the user that b means, its own name first.
-func (m binding) claims(b Binding) []claim {
-	var found []claim
-	for _, key := range slices.Sorted(maps.Keys(m.Claims)) {
-		c := m.Claims[key]
+// initialOverwritten reports whether the marker knows the initial password of the user that b means to be overwritten: by
+// a claim of the same realm or of the cloud's own hosts, or by one that the connection itself has left.
+func (m binding) initialOverwritten(b Binding) bool {
+	for key, c := range m.Claims {
 		username, realm := userOf(key)
-		switch {
-		case !c.sameUser(username, b) || realm != "" && realm != b.Place.Realm() && !slices.Contains(c.Left, b.Connection):
-		case key == b.claimKey():
-			found = append([]claim{c}, found...)
-		default:
-			found = append(found, c)
+		if c.InitialOverwritten && c.sameUser(username, b) &&
+			(realm == "" || realm == b.Place.Realm() || slices.Contains(c.Left, b.Connection)) {
+			return true
 		}
 	}
-	return found
-}
-
-// known is what the marker's claims know together of the user that b means, but for who holds them.
-func (m binding) known(b Binding) claim {
-	known := claim{Linux: b.linux()}
-	for _, c := range m.claims(b) {
-		known.InitialOverwritten = known.InitialOverwritten || c.InitialOverwritten
-		known.InitialRoles = known.InitialRoles.With(c.InitialRoles.Names()...)
-	}
-	return known
+	return false
 }
 
 // set replaces the claim on a user name.
@@ -188,22 +166,21 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 	return m, nil
 }
 
-// claim takes the marker for the account, and returns what it knew. The caller holds the binding's lock.
-func (c *Core) claim(ctx context.Context, b Binding) (claim, error) {
+// claim takes the marker for the account, and returns whether that knew the initial password to be overwritten. The
+// caller holds the binding's lock.
+func (c *Core) claim(ctx context.Context, b Binding) (overwritten bool, err error) {
 	m, err := c.checkClaim(ctx, b)
 	if err != nil {
-		return claim{}, err
+		return false, err
 	}
-	known := m.known(b)
+	overwritten = m.initialOverwritten(b)
 	id := b.ID
 	own := m.Claims[b.claimKey()]
 	if own.Account != nil && *own.Account == id && own.Linux == b.linux() {
-		return known, nil
+		return overwritten, nil
 	}
-	next := known
-	next.Account, next.Left = &id, own.Left
-	m.set(b.claimKey(), next)
-	return known, saveBinding(ctx, c.opts.Storage, b.key(), id, m)
+	m.set(b.claimKey(), claim{Account: &id, Linux: b.linux(), InitialOverwritten: overwritten, Left: own.Left})
+	return overwritten, saveBinding(ctx, c.opts.Storage, b.key(), id, m)
 }
 
 func loadBinding(ctx context.Context, s logical.Storage, key string, id ID) (binding, error) {
@@ -314,9 +291,10 @@ func (c *Core) loseRole(ctx context.Context, a *Account) error {
 	return c.Unbind(ctx, a.ID, a.Role)
 }
 
-// initialKnown is what is known of the initial password of an account at the place that it has noted, whoever left it.
-func (c *Core) initialKnown(ctx context.Context, a *Account) (claim, error) {
+// initialOverwritten reports whether the initial password of an account is known to be overwritten at the place that it has
+// noted, whoever left that.
+func (c *Core) initialOverwritten(ctx context.Context, a *Account) (bool, error) {
 	b := bindingOf(a)
 	m, err := loadBinding(ctx, c.opts.Storage, b.key(), a.ID)
-	return m.known(b), err
+	return m.initialOverwritten(b), err
 }

@@ -98,27 +98,23 @@ func TestATombstoneOutlivesWhatIsKnownOfThePlatform(t *testing.T) {
 // ownPlace is a place of hosts that a connection names itself.
 func ownPlace(name string) Place { return protocol.PlaceOf([]string{"endpoint", name}, "", false) }
 
-// knowing binds an account with source=initial at a place, as its role's readers have read it.
-func knowing(t *testing.T, c *Core, connection string, at Place) *Account {
+// overwriting binds an account with source=initial at a place, where its server is given another password.
+func overwriting(t *testing.T, c *Core, connection string, at Place) *Account {
 	t.Helper()
 	b := bindingOn(connection, "Administrator", cloud.Windows)
 	b.Settings.Source, b.Place = FromInitial, at
 	if _, err := c.Bind(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	e := c.entry(b.ID)
-	for _, ev := range []protocol.Event{protocol.InitialPasswordRead{Password: "first", At: t0, Place: at},
-		protocol.VersionDisclosed{Reader: Reader{Role: b.Role}, At: t0}} {
-		if _, err := c.update(t.Context(), e, ev); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := c.Import(t.Context(), b.ID, "by hand", true); err != nil {
+		t.Fatal(err)
 	}
-	return e.rec
+	return c.entry(b.ID).rec
 }
 
-// TestATombstoneOutlivesThePlace: to whose readers the initial password was given is remembered for the connection
-// wherever it leads by then, and for others at the same place; a connection elsewhere is told by the cloud's own hosts
-// only, for others may say what they like.
+// TestATombstoneOutlivesThePlace: that the initial password is overwritten is remembered for the connection wherever it
+// leads by then, and for others at the same place; a connection elsewhere is told by the cloud's own hosts only, for others
+// may say what they like.
 func TestATombstoneOutlivesThePlace(t *testing.T) {
 	proven := protocol.PlaceOf([]string{"region", "r"}, "", true)
 	for _, c := range []struct {
@@ -140,7 +136,7 @@ func TestATombstoneOutlivesThePlace(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			core := New(Options{Storage: &logical.InmemStorage{}, Now: func() time.Time { return t0 }})
 			defer core.Stop()
-			a := knowing(t, core, "one", c.from)
+			a := overwriting(t, core, "one", c.from)
 			if err := core.Delete(t.Context(), a.ID, true); err != nil {
 				t.Fatal(err)
 			}
@@ -149,16 +145,14 @@ func TestATombstoneOutlivesThePlace(t *testing.T) {
 			if _, err := core.Bind(t.Context(), b); err != nil {
 				t.Fatal(err)
 			}
-			if got := core.entry(b.ID).rec.InitialRoles; (got == "") != c.forgets || got != "" && got != "one" {
-				t.Errorf("the roles that know the password are %q", got)
-			}
+			is(t, "overwritten", core.entry(b.ID).rec.InitialOverwritten, !c.forgets)
 		})
 	}
 }
 
-// TestAnAccountThatMovesLearnsWhoKnows: an account that was bound before others had left their word where its
-// connection leads now reads the initial password as one that they gave.
-func TestAnAccountThatMovesLearnsWhoKnows(t *testing.T) {
+// TestAnAccountThatMovesLearnsWhatIsOverwritten: an account that was bound before others had left their word where its
+// connection leads now does not read the initial password.
+func TestAnAccountThatMovesLearnsWhatIsOverwritten(t *testing.T) {
 	core := New(Options{Storage: &logical.InmemStorage{}, Now: func() time.Time { return t0 }})
 	defer core.Stop()
 	b := bindingOn("one", "Administrator", cloud.Windows)
@@ -166,25 +160,28 @@ func TestAnAccountThatMovesLearnsWhoKnows(t *testing.T) {
 	if _, err := core.Bind(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	other := knowing(t, core, "two", ownPlace("b"))
+	other := overwriting(t, core, "two", ownPlace("b"))
 	if err := core.Delete(t.Context(), other.ID, true); err != nil {
 		t.Fatal(err)
 	}
 	e := core.entry(b.ID)
-	if _, err := core.update(t.Context(), e, protocol.PlaceChanged{Place: ownPlace("b"), Trusted: true, At: t0}); err != nil {
-		t.Fatal(err)
-	}
-	known, err := core.initialKnown(t.Context(), e.rec)
-	if err != nil || known.InitialRoles != "two" || known.InitialOverwritten {
-		t.Errorf("known is %+v, %v", known, err)
+	for _, led := range []bool{false, true} {
+		if led {
+			if _, err := core.update(t.Context(), e, protocol.PlaceChanged{Place: ownPlace("b"), Trusted: true, At: t0}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if overwritten, err := core.initialOverwritten(t.Context(), e.rec); err != nil || overwritten != led {
+			t.Errorf("led there %v: overwritten is %v, %v", led, overwritten, err)
+		}
 	}
 }
 
-// TestATakeOverRemembersWhoKnows: the readers of the account that loses the server know its password.
-func TestATakeOverRemembersWhoKnows(t *testing.T) {
+// TestATakeOverRemembersWhatIsOverwritten: what the account knows that loses the server.
+func TestATakeOverRemembersWhatIsOverwritten(t *testing.T) {
 	core := New(Options{Storage: &logical.InmemStorage{}, Now: func() time.Time { return t0 }})
 	defer core.Stop()
-	knowing(t, core, "one", ownPlace("a"))
+	overwriting(t, core, "one", ownPlace("a"))
 	b := bindingOn("two", "Administrator", cloud.Windows)
 	b.Settings.Source, b.Place = FromInitial, ownPlace("a")
 	if n, err := core.TakeOver(t.Context(), b); err != nil || n != 1 {
@@ -193,5 +190,5 @@ func TestATakeOverRemembersWhoKnows(t *testing.T) {
 	if _, err := core.Bind(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	is(t, "the roles that know the password", core.entry(b.ID).rec.InitialRoles, protocol.RoleSet("one"))
+	is(t, "overwritten", core.entry(b.ID).rec.InitialOverwritten, true)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
+	"github.com/hashicorp/vault/sdk/helper/salt"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -84,10 +85,14 @@ type Core struct {
 	conns    map[string]*connectionState
 	queues   map[string]*queue
 	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
+	initials []*locksutil.LockEntry // rule 23: see initial.go
 	turns    turns
 	running  bool
 	loading  bool
 	loadedAt time.Time
+
+	saltLock sync.Mutex
+	salt     *salt.Salt // nil: it has not been read yet
 
 	// ctx ends with Stop; background work runs under it.
 	ctx    context.Context
@@ -121,7 +126,7 @@ func New(o Options) *Core {
 	o.Now = clock.now
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Core{opts: o, clock: clock, entries: map[ID]*entry{}, conns: map[string]*connectionState{}, queues: map[string]*queue{},
-		bindings: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
+		bindings: locksutil.CreateLocks(), initials: locksutil.CreateLocks(), ctx: ctx, cancel: cancel}
 }
 
 func randomID() (string, error) {
@@ -381,6 +386,12 @@ func (c *Core) noteAttempts(e *entry) {
 
 // Invalidate drops what is cached under a storage key that another node has changed.
 func (c *Core) Invalidate(key string) {
+	if key == salt.DefaultLocation {
+		c.saltLock.Lock()
+		defer c.saltLock.Unlock()
+		c.salt = nil
+		return
+	}
 	id, ok := idOfKey(key)
 	if !ok {
 		return

@@ -15,6 +15,7 @@
 //	core.go, store.go        the accounts in memory and in storage; one write for each event
 //	coalesce.go              changes that several clients want at once share a write
 //	read.go, lease.go        reads, leases and their ends; group_read.go for shared passwords
+//	initial.go               which roles know an initial password, by its value (rule 23)
 //	operator.go, bind.go     what operators and roles ask for; claim.go: one account for each user of a server
 //	scheduler.go, worker.go  the queues, and the steps that an account's plan names
 //	send.go, poll.go         attempts, and what the cloud shows of them; settle.go: the windows after which they are over

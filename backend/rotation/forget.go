@@ -77,7 +77,7 @@ func (c *Core) Forget(ctx context.Context, id ID, place Place) (bool, error) {
 	if at.IsZero() || !c.clock.read().Passed(at) || !place.Same(e.rec.Place) || c.occupied(e) {
 		return false, nil
 	}
-	if err := c.erase(ctx, e); err != nil {
+	if err := c.erase(ctx, e, true); err != nil {
 		return false, err
 	}
 	c.drop(e)

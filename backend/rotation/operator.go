@@ -204,7 +204,8 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 			return err
 		}
 	}
-	return c.erase(ctx, e)
+	// Without force, the cloud has said that the server is gone, or there was no password.
+	return c.erase(ctx, e, !force || !e.rec.Gone.IsZero())
 }
 
 // CheckDeletable returns what keeps an account from being deleted without force, but for what the cloud says of its instance.
@@ -216,10 +217,11 @@ func (c *Core) CheckDeletable(ctx context.Context, id ID) error {
 	return a.CheckDeletable()
 }
 
-// erase leaves a tombstone in the account's place and deletes the record. The caller holds the binding's lock and e.mu,
-// and the record is loaded.
-func (c *Core) erase(ctx context.Context, e *entry) error {
-	if err := c.bury(ctx, e.rec); err != nil {
+// erase leaves a tombstone in the account's place and deletes the record. gone is whether its server does not exist any
+// more. The caller holds the binding's lock and e.mu, and the record is loaded.
+func (c *Core) erase(ctx context.Context, e *entry, gone bool) error {
+	a := e.rec
+	if err := c.bury(ctx, a); err != nil {
 		return err
 	}
 	if err := deleteRecord(ctx, c.opts.Storage, accountKey(e.id)); err != nil {
@@ -231,5 +233,10 @@ func (c *Core) erase(ctx context.Context, e *entry) error {
 	c.keepTurn(e)
 	e.notify()
 	c.unschedule(e)
+	if gone && a.InitialKey != "" {
+		if err := c.forgetInitial(ctx, a); err != nil { // it is remembered for longer
+			c.opts.Logger.Warn("what is known of an initial password was not forgotten with its account", "account", e.id.String(), "error", err)
+		}
+	}
 	return nil
 }

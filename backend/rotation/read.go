@@ -282,14 +282,16 @@ func (c *Core) fetchInitial(ctx context.Context, e *entry) error {
 	e.mu.Unlock()
 	var ev protocol.InitialPasswordRead
 	err := guard.Do(c.opts.Logger, "reading the initial password of account "+rec.String(), func() (err error) {
-		known, err := c.initialKnown(ctx, rec) // the account may have been bound elsewhere, where nobody knew it
-		if err != nil {
+		// The account may have been bound elsewhere, where nobody knew it.
+		if ev.Overwritten, err = c.initialOverwritten(ctx, rec); err != nil || ev.Overwritten {
+			ev.Place = rec.Place
 			return err
 		}
-		ev.Given, ev.Overwritten, ev.Place = known.InitialRoles, known.InitialOverwritten, rec.Place
-		if !ev.Overwritten {
-			ev.Password, ev.Place, err = c.initial(ctx, rec)
+		if ev.Password, ev.Place, err = c.initial(ctx, rec); err != nil {
+			return err
 		}
+		key, known, err := c.noteInitial(ctx, rec, ev.Password)
+		ev.Key, ev.Given, ev.Several = key, protocol.RoleSet(known.Role), known.Several
 		return err
 	})
 	e.mu.Lock()

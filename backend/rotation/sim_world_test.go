@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/salt"
 )
 
 // odds are the probabilities of faults, each per opportunity. All zero: nothing goes wrong.
@@ -76,6 +78,7 @@ func newWorld(t *testing.T, seed uint64, method simMethod, o odds) *world {
 		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, freed: newSimFreed(), burned: map[string]bool{},
 		expected: map[ID]int{}, ticks: map[ID]int{},
 		unbound: map[ID]bool{}, readers: newSimReaders(), words: map[ID]int{}, began: time.Now(), quiet: time.Now()}
+	w.disk.set(salt.DefaultLocation, []byte("salt")) // else it is a random one, and with it the names of what is stored
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
 	w.faulty.Store(o != odds{})

@@ -10,7 +10,7 @@ import (
 )
 
 // Storage prefixes. The records of accounts and groups are to be seal-wrapped by the backend;
-// bindings hold no secret.
+// bindings, and what is known of initial passwords, hold no secret.
 const (
 	AccountPrefix = "account/"
 	GroupPrefix   = "group/"

@@ -120,9 +120,8 @@ type Account struct {
 	InitialCleared time.Time `json:"initial_cleared,omitzero"`
 	// InitialOverwritten is set once the cloud's initial password is known not to be the server's.
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
-	// InitialRoles are the roles to whose readers the initial password was given by an account of this
-	// instance and user that was deleted.
-	InitialRoles RoleSet `json:"initial_roles,omitempty"`
+	// InitialKey is where the engine has stored what is known of the initial password that was read.
+	InitialKey string `json:"initial_key,omitempty"`
 	// Gone is when the cloud said that the instance does not exist any more; zero: it exists.
 	Gone time.Time `json:"gone,omitzero"`
 

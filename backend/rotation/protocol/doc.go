@@ -151,9 +151,11 @@
 //     version is readable only for a role that is the only one; else the account is due (moved), where a
 //     password can be set, and a read is refused where none can. An account that belongs, or last belonged,
 //     to another role is bound only on an operator's word, which stands in its record until it is used; the
-//     role that has it keeps it until then. Leases of the old role end with the move. A tombstone keeps to
-//     which roles the initial password was given: for its place, and for its connection wherever that leads by then. A
-//     take-over leaves one, too. It is looked at once more when the initial password is read.
+//     role that has it keeps it until then. Leases of the old role end with the move. An
+//     initial password is known by its value, whichever account reads it: the first role that does is noted before the
+//     account's record has it, and every version with that value counts as given to that role. In a leased role a second
+//     account with the value is due, since a lease of the first one ends without it. An account that is deleted, or
+//     taken over, leaves this behind; one that is forgotten since its server is gone does for a year.
 //  24. Turns on a server are taken by provider and instance id, not by connection, also after a restart. A
 //     turn begins before the look at the server and ends with the outcome, or at the latest when the
 //     attempt's window, with the longest operation, is over.

@@ -20,10 +20,12 @@ type InitialPasswordRead struct {
 	Password string
 	At       time.Time
 	Place    Place // which one was asked
-	// Given are the roles to whose readers it was given by accounts that have left this place's marker, or this
-	// account's (rule 23).
-	Given RoleSet
-	// Overwritten says that these know it not to be the server's any more. Then there is no password.
+	// Given are the roles to whose readers the same password was given, by whatever account, or is about to be by this one
+	// (rule 23). Several says that another account has read it too, and Key where that is stored.
+	Given   RoleSet
+	Several bool
+	Key     string
+	// Overwritten says that it is known not to be the server's any more. Then there is no password.
 	Overwritten bool
 }
 
@@ -38,8 +40,13 @@ func (e InitialPasswordRead) apply(a *Account) error {
 		a.InitialOverwritten = true
 		return nil
 	}
-	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: a.InitialRoles.With(e.Given.Names()...)})
+	a.Add(Version{Password: e.Password, Source: FromInitial, Created: e.At, Place: a.Place, Roles: e.Given})
+	a.InitialKey = e.Key
 	a.dueForMove(e.At)
+	if e.Several && a.Settings.Mode == Leased && a.Settings.CanReset {
+		// The end of its leases would not end those of the other account, or has not.
+		_ = RotationRequested{Reason: DueMoved, At: e.At}.apply(a)
+	}
 	return nil
 }
 

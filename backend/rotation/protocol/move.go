@@ -70,7 +70,7 @@ func (a *Account) mayBind(role string) error {
 // leaveRole takes the role away. It is remembered, unless nobody can know a password of the account.
 func (a *Account) leaveRole() {
 	a.LastRole = ""
-	if len(a.Versions)+len(a.Candidates)+len(a.OldUnresolved) > 0 || a.Pending != nil || a.InitialRoles != "" {
+	if len(a.Versions)+len(a.Candidates)+len(a.OldUnresolved) > 0 || a.Pending != nil {
 		a.LastRole = a.Role
 	}
 	a.Role = ""

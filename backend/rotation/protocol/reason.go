@@ -15,7 +15,7 @@ const (
 	DueDeadline Reason = "deadline"
 	DueLeaver   Reason = "leaver"
 	DueJoiner   Reason = "joiner"
-	DueMoved    Reason = "moved" // readers of another role know the current version (rule 23)
+	DueMoved    Reason = "moved" // readers of another role, or account, know the current version (rule 23)
 	DueSchedule Reason = "schedule"
 	DueManual   Reason = "manual"
 	DueImport   Reason = "import"
