@@ -16,6 +16,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
@@ -28,7 +29,6 @@ var Version = "v0.0.0-dev"
 // Storage prefixes of this package. Those of accounts belong to package rotation.
 const (
 	configPrefix = "config/"
-	keyPrefix    = "key/"
 	rolePrefix   = "role/"
 )
 
@@ -47,8 +47,8 @@ type backend struct {
 	// Writers of one thing exclude each other. A role's writer also holds its connection's lock for
 	// reading, so that the connection stays while the role is checked against it. The order is role
 	// before connection.
+	keys            *keypair.Store
 	connectionLocks store.Locks
-	keyLocks        store.Locks
 	roleLocks       store.Locks
 
 	policies    policy.Generator
@@ -104,7 +104,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		storage:         conf.StorageView,
 		registry:        registry,
 		connectionLocks: store.NewLocks(),
-		keyLocks:        store.NewLocks(),
+		keys:            keypair.NewStore(conf.StorageView),
 		roleLocks:       store.NewLocks(),
 		rounds:          newRounds(),
 		clock:           wallClock(),
@@ -120,7 +120,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Logger:   conf.Logger,
 		Connect:  b.connect,
 		Generate: b.policies.Generate,
-		Decrypt:  b.decrypt,
+		Decrypt:  b.keys.Decrypt,
 	})
 	b.Backend = &framework.Backend{
 		Help:           rootHelp,
@@ -136,7 +136,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*",
 				takeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
-			SealWrapStorage: []string{configPrefix, keyPrefix, rotation.AccountPrefix, rotation.GroupPrefix},
+			SealWrapStorage: []string{configPrefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
 		InitializeFunc: b.initialize,
 		PeriodicFunc:   b.periodic,

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 )
 
 func TestInitialPassword(t *testing.T) {
@@ -68,7 +69,7 @@ func TestDamagedCiphertext(t *testing.T) {
 // loseKey deletes a key from under those who need it, as a delete does that a role's write overtakes.
 func (h *harness) loseKey(t *testing.T, name string) {
 	t.Helper()
-	if err := h.storage.Delete(t.Context(), keyPrefix+name); err != nil {
+	if err := h.storage.Delete(t.Context(), keypair.Prefix+name); err != nil {
 		t.Fatal(err)
 	}
 }

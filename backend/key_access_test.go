@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 )
 
 // TestAnotherTeamsCiphertextIsNotDecrypted is the attack: a team has a connection of its own, to a cloud that
@@ -17,7 +18,7 @@ import (
 func TestAnotherTeamsCiphertextIsNotDecrypted(t *testing.T) {
 	h := newHarness(t)
 	key, text := rsaKey(t, keyOne)
-	h.write(t, "keys/ops", map[string]any{"private_key": text, connectionsField: "prod,prod-*"})
+	h.write(t, "keys/ops", map[string]any{"private_key": text, keypair.ConnectionsField: "prod,prod-*"})
 	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "ops"})
 	h.cloud.boot(t, "srv-1", "st0len-passw0rd", &key.PublicKey)
 	for _, name := range []string{"evil", "produce", "prod", "prod-eu"} {
@@ -26,15 +27,15 @@ func TestAnotherTeamsCiphertextIsNotDecrypted(t *testing.T) {
 	for _, how := range []map[string]any{{"key": "ops"}, {"key": nil}} { // by name, and by that of the key pair
 		for _, connection := range []string{"evil", "produce"} {
 			data := merged(map[string]any{"connection": connection, "instance_ids": "srv-1"}, how)
-			h.refusedWrite(t, "roles/theirs", data, "key: ", "keys/ops is not for connection "+connection, connectionsField,
+			h.refusedWrite(t, "roles/theirs", data, "key: ", "keys/ops is not for connection "+connection, keypair.ConnectionsField,
 				"vault write cloudpw/keys/ops 'allowed_connections=prod,prod-*,"+connection+"'")
 		}
 	}
 	data := map[string]any{"connection": "evil", "instance_ids": "srv-1", "key": "ops"}
-	h.write(t, "keys/ops", map[string]any{connectionsField: "*"})
+	h.write(t, "keys/ops", map[string]any{keypair.ConnectionsField: "*"})
 	h.write(t, "roles/theirs", data)
 	for _, list := range []any{"prod", "", []any{}, nil, ",", "[]"} {
-		resp := h.write(t, "keys/ops", map[string]any{connectionsField: list})
+		resp := h.write(t, "keys/ops", map[string]any{keypair.ConnectionsField: list})
 		if len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "theirs") {
 			t.Errorf("%v: the warnings are %v", list, resp.Warnings)
 		}
@@ -52,7 +53,7 @@ func TestAnotherTeamsCiphertextIsNotDecrypted(t *testing.T) {
 	h.delete(t, "roles/theirs")
 	h.refused(t, logical.UpdateOperation, "roles/own", map[string]any{"connection": "prod-eu", "instance_ids": "srv-1"}, http.StatusBadRequest,
 		"keys/ops is not for connection prod-eu")
-	h.write(t, "keys/ops", map[string]any{connectionsField: "evil"})
+	h.write(t, "keys/ops", map[string]any{keypair.ConnectionsField: "evil"})
 	h.write(t, "roles/theirs", map[string]any{"connection": "evil", "instance_ids": "srv-1"})
 	if got := h.read(t, "creds/theirs")["password"]; got != "st0len-passw0rd" {
 		t.Errorf("an allowed connection reads %v", got)
@@ -67,18 +68,18 @@ func TestAllowedConnectionsOfAKey(t *testing.T) {
 	_, two := rsaKey(t, keyTwo)
 	list := func() []string {
 		t.Helper()
-		got, ok := h.read(t, "keys/k")[connectionsField].([]string)
+		got, ok := h.read(t, "keys/k")[keypair.ConnectionsField].([]string)
 		if !ok {
 			t.Fatal("the list is not read back")
 		}
 		return got
 	}
-	h.refusedWrite(t, "keys/k", map[string]any{connectionsField: "a"}, "private_key: required")
+	h.refusedWrite(t, "keys/k", map[string]any{keypair.ConnectionsField: "a"}, "private_key: required")
 	h.write(t, "keys/k", map[string]any{"private_key": one})
 	if !slices.Equal(list(), []string{"*"}) {
 		t.Errorf("by default %v", list())
 	}
-	h.write(t, "keys/k", map[string]any{connectionsField: "a, b ,,a"})
+	h.write(t, "keys/k", map[string]any{keypair.ConnectionsField: "a, b ,,a"})
 	public := h.read(t, "keys/k")["public_key"]
 	if !slices.Equal(list(), []string{"a", "b"}) || public == "" {
 		t.Errorf("after a write of the list alone %v", list())
@@ -87,18 +88,18 @@ func TestAllowedConnectionsOfAKey(t *testing.T) {
 	if !slices.Equal(list(), []string{"a", "b"}) || h.read(t, "keys/k")["public_key"] == public {
 		t.Errorf("after another key %v", list())
 	}
-	h.write(t, "keys/k", map[string]any{"private_key": two, connectionsField: "c"}) // the same key
+	h.write(t, "keys/k", map[string]any{"private_key": two, keypair.ConnectionsField: "c"}) // the same key
 	if !slices.Equal(list(), []string{"c"}) {
 		t.Errorf("with the same key %v", list())
 	}
-	h.write(t, "keys/k", map[string]any{connectionsField: ""})
+	h.write(t, "keys/k", map[string]any{keypair.ConnectionsField: ""})
 	if got := list(); len(got) != 0 {
 		t.Errorf("emptied: %v", got)
 	}
-	h.refusedWrite(t, "keys/k", map[string]any{connectionsField: "a", "bits": 3072}, "bits: ")
-	h.write(t, "keys/made", map[string]any{"generate": true, connectionsField: []string{"p"}})
-	h.write(t, "keys/made", map[string]any{connectionsField: "q"})
-	if got := fmt.Sprint(h.read(t, "keys/made")[connectionsField]); got != "[q]" {
+	h.refusedWrite(t, "keys/k", map[string]any{keypair.ConnectionsField: "a", "bits": 3072}, "bits: ")
+	h.write(t, "keys/made", map[string]any{"generate": true, keypair.ConnectionsField: []string{"p"}})
+	h.write(t, "keys/made", map[string]any{keypair.ConnectionsField: "q"})
+	if got := fmt.Sprint(h.read(t, "keys/made")[keypair.ConnectionsField]); got != "[q]" {
 		t.Errorf("a generated key is for %s", got)
 	}
 }

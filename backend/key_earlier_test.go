@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 )
 
 func earlierOf(t *testing.T, h *harness, name string) []map[string]any {
@@ -80,7 +81,7 @@ func TestWhoAwaitsAKey(t *testing.T) {
 	check := func(pair, other bool) {
 		t.Helper()
 		for name, want := range map[string]bool{"pair": pair, "other": other, "none": false} {
-			if got, err := h.awaitsKey(t.Context(), name, &privateKey{AllowedConnections: []string{"*"}}); err != nil || (got != nil) != want {
+			if got, err := h.awaitsKey(t.Context(), name, &keypair.Record{AllowedConnections: []string{"*"}}); err != nil || (got != nil) != want {
 				t.Errorf("%s is awaited: %v, %v", name, got, err)
 			}
 		}
@@ -96,14 +97,14 @@ func TestEarlierKeysAreBounded(t *testing.T) {
 	h := roleMount(t)
 	_, one := rsaKey(t, keyOne)
 	_, two := rsaKey(t, keyTwo)
-	stored, _, err := h.loadKey(t.Context(), "pair")
+	stored, _, err := h.keys.Load(t.Context(), "pair")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range maxEarlierKeys {
-		stored.Earlier = append(stored.Earlier, earlierKey{PEM: one, Replaced: time.Now()})
+	for range 10 {
+		stored.Earlier = append(stored.Earlier, keypair.Earlier{PEM: one, Replaced: time.Now()})
 	}
-	if err := h.putKey(t.Context(), "pair", stored); err != nil {
+	if err := h.keys.Put(t.Context(), "pair", stored); err != nil {
 		t.Fatal(err)
 	}
 	h.refused(t, logical.UpdateOperation, "keys/pair", map[string]any{"private_key": two}, http.StatusConflict, "10 keys", "another name")

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 )
 
 func TestImportedKey(t *testing.T) {
@@ -64,7 +65,7 @@ func TestEncryptedKey(t *testing.T) {
 	h.refusedWrite(t, "keys/k", map[string]any{"private_key": text}, "passphrase")
 	h.refusedWrite(t, "keys/k", map[string]any{"private_key": text, "passphrase": "wrong"}, "passphrase")
 	h.write(t, "keys/k", map[string]any{"private_key": text, "passphrase": "open sesame"})
-	if strings.Contains(h.stored(t, keyPrefix), "open sesame") {
+	if strings.Contains(h.stored(t, keypair.Prefix), "open sesame") {
 		t.Error("the passphrase is stored")
 	}
 }
@@ -171,7 +172,7 @@ func TestAwaitedKeyStays(t *testing.T) {
 	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_ids": "srv-1"})
 	h.refused(t, logical.DeleteOperation, "keys/pair", nil, http.StatusConflict, "c/srv-1/Administrator", "vault read cloudpw/creds/r/srv-1",
 		"vault delete cloudpw/roles/r")
-	_, key, err := h.loadKey(t.Context(), "pair")
+	_, key, err := h.keys.Load(t.Context(), "pair")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 func (b *backend) pathKeysList() *framework.Path {
@@ -48,7 +48,7 @@ func (b *backend) pathKeys() *framework.Path {
 					"Default: none."},
 			"generate": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Generate"),
 				Description: "Generate a key pair here instead of importing private_key. Its private key never leaves Vault. Default: false."},
-			connectionsField: {Type: framework.TypeCommaStringSlice, DisplayAttrs: request.DisplayName("Allowed connections"),
+			keypair.ConnectionsField: {Type: framework.TypeCommaStringSlice, DisplayAttrs: request.DisplayName("Allowed connections"),
 				Default: []string{request.Everybody},
 				Description: "Names or globs of the connections whose initial passwords the key may decrypt. An empty list means none; * means all. " +
 					"It can be written without private_key. Default: *."},
@@ -93,7 +93,7 @@ func keyResponse() map[string]*framework.FieldSchema {
 		"bits":         {Type: framework.TypeInt, Required: true, Description: "Size of the key."},
 		"generated":    {Type: framework.TypeBool, Required: true, Description: "Whether the key was generated here."},
 		"created_time": request.TimeField(true, "When the key was stored"),
-		connectionsField: {Type: framework.TypeCommaStringSlice, Required: true,
+		keypair.ConnectionsField: {Type: framework.TypeCommaStringSlice, Required: true,
 			Description: "Names or globs of the connections whose initial passwords the key may decrypt."},
 		"earlier_keys": {Type: framework.TypeSlice, Required: true,
 			Description: "Replaced keys that are still tried, newest first: fingerprints, created_time, replaced_time. Each is kept for an hour, " +
@@ -104,23 +104,23 @@ func keyResponse() map[string]*framework.FieldSchema {
 	}
 }
 
-func keyAnswer(stored *privateKey, key *password.PrivateKey) (map[string]any, error) {
-	earlier, err := stored.earlierData()
+func keyAnswer(stored *keypair.Record, key *password.PrivateKey) (map[string]any, error) {
+	earlier, err := stored.EarlierData()
 	connections := append([]string{}, stored.AllowedConnections...)
 	return map[string]any{
-		connectionsField: connections,
-		"public_key":     key.PublicPEM(),
-		"authorized_key": key.AuthorizedKey(),
-		"bits":           key.Bits(),
-		"generated":      stored.Generated,
-		"created_time":   request.Timestamp(stored.Created),
-		"fingerprints":   key.Fingerprints().Map(),
-		"earlier_keys":   earlier,
+		keypair.ConnectionsField: connections,
+		"public_key":             key.PublicPEM(),
+		"authorized_key":         key.AuthorizedKey(),
+		"bits":                   key.Bits(),
+		"generated":              stored.Generated,
+		"created_time":           request.Timestamp(stored.Created),
+		"fingerprints":           key.Fingerprints().Map(),
+		"earlier_keys":           earlier,
 	}, err
 }
 
 func (b *backend) listKeys(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	names, err := store.ListNames(ctx, b.storage, keyPrefix)
+	names, err := b.keys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +128,12 @@ func (b *backend) listKeys(ctx context.Context, _ *logical.Request, data *framew
 }
 
 func (b *backend) keyExists(ctx context.Context, _ *logical.Request, data *framework.FieldData) (bool, error) {
-	stored, _, err := b.loadKey(ctx, data.Get("name").(string))
+	stored, _, err := b.keys.Load(ctx, data.Get("name").(string))
 	return stored != nil, err
 }
 
 func (b *backend) readKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	stored, key, err := b.loadKey(ctx, data.Get("name").(string))
+	stored, key, err := b.keys.Load(ctx, data.Get("name").(string))
 	if err != nil || stored == nil {
 		return nil, err
 	}
@@ -149,13 +149,13 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	if err := request.CheckName("key", name); err != nil {
 		return nil, err
 	}
-	defer b.keyLocks.Lock(name)()
-	old, oldKey, err := b.loadKey(ctx, name)
+	defer b.keys.Lock(name)()
+	old, oldKey, err := b.keys.Load(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	in := request.Fields{Data: fields}
-	if old != nil && in.Has(connectionsField) && !in.Gives("private_key") && !in.Gives("generate") {
+	if old != nil && in.Has(keypair.ConnectionsField) && !in.Gives("private_key") && !in.Gives("generate") {
 		return b.writeKeyAccess(ctx, name, in, old, oldKey)
 	}
 	key, generated, err := newKey(name, in, old)
@@ -166,29 +166,23 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	if old != nil {
 		connections = slices.Clone(old.AllowedConnections)
 	}
-	in.AllowList(connectionsField, &connections, old == nil)
+	in.AllowList(keypair.ConnectionsField, &connections, old == nil)
 	same := old != nil && oldKey.AuthorizedKey() == key.AuthorizedKey()
 	if old != nil && old.Generated && !same {
 		return nil, request.Conflictf(
 			"private_key: keys/%s was generated here and its private half exists nowhere else; write another name, or delete it first", name)
 	}
 	if !same {
-		now := b.clock.now().UTC()
-		earlier := old.replaced(key, now)
-		if len(earlier) > maxEarlierKeys {
-			return nil, request.Conflictf(
-				"private_key: keys/%s has replaced %d keys within the last hour, or while accounts wait for their initial "+
-					"passwords, and keeps no more; read those accounts first, or write another name", name, maxEarlierKeys)
-		}
-		old = &privateKey{Header: store.Header{Schema: store.SchemaVersion}, PEM: string(key.PEM()), Generated: generated, Created: now,
-			Earlier:            earlier,
-			AllowedConnections: connections}
-		if err := b.putKey(ctx, name, old); err != nil {
+		if old, err = keypair.Replace(name, old, key, b.clock.now().UTC()); err != nil {
 			return nil, err
 		}
-	} else if in.Has(connectionsField) {
+		old.Generated, old.AllowedConnections = generated, connections
+		if err := b.keys.Put(ctx, name, old); err != nil {
+			return nil, err
+		}
+	} else if in.Has(keypair.ConnectionsField) {
 		old.AllowedConnections = connections
-		if err := b.putKey(ctx, name, old); err != nil {
+		if err := b.keys.Put(ctx, name, old); err != nil {
 			return nil, err
 		}
 	}
@@ -196,22 +190,23 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 }
 
 // writeKeyAccess changes which connections may use a key, and leaves the key alone.
-func (b *backend) writeKeyAccess(ctx context.Context, name string, in request.Fields, stored *privateKey,
+func (b *backend) writeKeyAccess(ctx context.Context, name string, in request.Fields, stored *keypair.Record,
 	key *password.PrivateKey) (*logical.Response, error) {
 	for _, field := range []string{"passphrase", "bits"} {
 		if in.Gives(field) {
-			return nil, request.Invalidf("%s: belongs to a new key; leave it out to change %s alone", field, connectionsField)
+			return nil, request.Invalidf("%s: belongs to a new key; leave it out to change %s alone", field, keypair.ConnectionsField)
 		}
 	}
-	in.AllowList(connectionsField, &stored.AllowedConnections, false)
-	if err := b.putKey(ctx, name, stored); err != nil {
+	in.AllowList(keypair.ConnectionsField, &stored.AllowedConnections, false)
+	if err := b.keys.Put(ctx, name, stored); err != nil {
 		return nil, err
 	}
 	return b.writtenKey(ctx, name, stored, key)
 }
 
 // writtenKey is the answer to a write.
-func (b *backend) writtenKey(ctx context.Context, name string, stored *privateKey, key *password.PrivateKey) (*logical.Response, error) {
+func (b *backend) writtenKey(ctx context.Context, name string, stored *keypair.Record, key *password.PrivateKey) (*logical.Response,
+	error) {
 	data, err := keyAnswer(stored, key)
 	if err != nil {
 		return nil, err
@@ -237,13 +232,13 @@ func refusedKey(name string, err error) error {
 }
 
 // newKey makes the key that a write asks for.
-func newKey(name string, in request.Fields, old *privateKey) (key *password.PrivateKey, generated bool, err error) {
+func newKey(name string, in request.Fields, old *keypair.Record) (key *password.PrivateKey, generated bool, err error) {
 	generate := in.Gives("generate") && in.Data.Get("generate").(bool)
 	switch {
 	case generate && in.Gives("private_key"):
 		return nil, false, request.Invalidf("generate: not together with private_key; give one of them")
 	case !generate && !in.Gives("private_key"):
-		return nil, false, request.Invalidf("private_key: required, unless generate=true: %s", writeKey(name))
+		return nil, false, request.Invalidf("private_key: required, unless generate=true: %s", keypair.WriteHint(name))
 	case in.Gives("passphrase") && generate:
 		return nil, false, request.Invalidf("passphrase: belongs to private_key; leave it out with generate=true")
 	case in.Gives("bits") && !generate:
@@ -271,7 +266,7 @@ func newKey(name string, in request.Fields, old *privateKey) (key *password.Priv
 
 func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	defer b.keyLocks.Lock(name)()
+	defer b.keys.Lock(name)()
 	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == name })
 	if err != nil {
 		return nil, err
@@ -281,7 +276,7 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 			request.Summarize(users),
 			hint.New("write", "roles/"+users[0], "key=OTHER"))
 	}
-	stored, _, err := b.loadKey(ctx, name)
+	stored, _, err := b.keys.Load(ctx, name)
 	if err != nil || stored == nil {
 		return nil, err
 	}
@@ -296,8 +291,8 @@ func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *frame
 			name, waiting.ID, waiting.Role, hint.New("read", "creds/"+waiting.Role+"/"+waiting.ID.InstanceID),
 			hint.New("delete", "roles/"+waiting.Role))
 	}
-	if err := b.storage.Delete(ctx, keyPrefix+name); err != nil {
-		return nil, request.StorageError("delete", keyPrefix+name, err)
+	if err := b.keys.Remove(ctx, name); err != nil {
+		return nil, err
 	}
 	return nil, nil
 }

@@ -154,7 +154,7 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in request.Fiel
 		return nil, err
 	}
 	defer unlock()
-	defer b.keyLocks.RLock(next.Key)()
+	defer b.keys.RLock(next.Key)()
 	// What needs no cloud is checked once more, such as that the key is still there.
 	if next, _, d, err = b.applyRole(ctx, name, old, in); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -277,7 +278,7 @@ func checkUser(i cloud.Instance, username string, byCommand bool) error {
 
 // checkKey checks that the key for the instance's initial password is there.
 func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
-	name, err := keyNameFor(v.role.Key, i.ID, i.KeyName)
+	name, err := keypair.NameFor(v.role.Key, i.ID, i.KeyName)
 	if err != nil {
 		return err
 	}
@@ -285,14 +286,14 @@ func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
 	if checked {
 		return err
 	}
-	stored, _, err := v.b.loadKey(ctx, name)
+	stored, _, err := v.b.keys.Load(ctx, name)
 	if err == nil && stored == nil {
 		err = request.Invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID,
 			i.KeyName,
-			name, storeKey(name))
+			name, keypair.StoreHint(name))
 	}
-	if err == nil && !stored.allows(v.role.Connection) {
-		err = request.Invalidf("key: instance %s: %s", i.ID, keyRefused(name, stored, v.role.Connection))
+	if err == nil && !stored.Allows(v.role.Connection) {
+		err = request.Invalidf("key: instance %s: %s", i.ID, keypair.Refusal(name, stored, v.role.Connection))
 	}
 	v.keys[name] = err
 	return err

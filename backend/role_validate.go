@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
@@ -79,15 +80,15 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in requ
 	}
 	if next.Key != "" && next.source(d) == rotation.FromInitial &&
 		(old == nil || old.Key != next.Key || old.source(d) != rotation.FromInitial) {
-		stored, _, err := b.loadKey(ctx, next.Key)
+		stored, _, err := b.keys.Load(ctx, next.Key)
 		if err != nil {
 			return refuse(err)
 		}
 		if stored == nil {
-			return refuse(request.Invalidf("key: there is no key keys/%s; %s", next.Key, storeKey(next.Key)))
+			return refuse(request.Invalidf("key: there is no key keys/%s; %s", next.Key, keypair.StoreHint(next.Key)))
 		}
-		if !stored.allows(next.Connection) {
-			return refuse(request.Invalidf("key: %s", keyRefused(next.Key, stored, next.Connection)))
+		if !stored.Allows(next.Connection) {
+			return refuse(request.Invalidf("key: %s", keypair.Refusal(next.Key, stored, next.Connection)))
 		}
 	}
 	return next, c, d, nil

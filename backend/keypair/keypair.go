@@ -1,4 +1,6 @@
-package backend
+// Package keypair stores the private keys of a mount ([Store]), finds the one for an instance's initial password
+// ([NameFor]), decrypts that, and keeps keys that were replaced for as long as somebody may need them.
+package keypair
 
 import (
 	"context"
@@ -18,9 +20,21 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
-// privateKey is a key as stored. Keys are used so rarely, once for each initial password, that they
+// Prefix is where keys are stored.
+const Prefix = "key/"
+
+// Store stores the keys of a mount. Writers of one name hold its lock.
+type Store struct {
+	store.Locks
+	storage logical.Storage
+}
+
+// NewStore makes the store of the keys.
+func NewStore(storage logical.Storage) *Store { return &Store{store.NewLocks(), storage} }
+
+// Record is a key as stored. Keys are used so rarely, once for each initial password, that they
 // are not kept in memory.
-type privateKey struct {
+type Record struct {
 	store.Header
 	// PEM is the private key, PKCS#8, not encrypted: the storage entry is.
 	PEM string `json:"pem"`
@@ -30,17 +44,17 @@ type privateKey struct {
 	// AllowedConnections are names or globs; none means that no connection may use the key.
 	AllowedConnections []string `json:"allowed_connections"`
 	// Earlier are the keys that it has replaced, the newest first.
-	Earlier []earlierKey `json:"earlier,omitempty"`
+	Earlier []Earlier `json:"earlier,omitempty"`
 }
 
-// loadKey returns a stored key, or nil if there is none of that name.
-func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *password.PrivateKey, error) {
+// Load returns a stored key, or nil if there is none of that name.
+func (s *Store) Load(ctx context.Context, name string) (*Record, *password.PrivateKey, error) {
 	if !request.IsName(name) { // nothing is stored under it, and storage fails on ".."
 		return nil, nil, nil
 	}
-	entry, err := b.storage.Get(ctx, keyPrefix+name)
+	entry, err := s.storage.Get(ctx, Prefix+name)
 	if err != nil {
-		return nil, nil, request.StorageError("read", keyPrefix+name, err)
+		return nil, nil, request.StorageError("read", Prefix+name, err)
 	}
 	if entry == nil {
 		return nil, nil, nil
@@ -48,7 +62,7 @@ func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *passw
 	if err := store.CheckSchema(entry.Value); err != nil {
 		return nil, nil, fmt.Errorf("key/%s: %w", name, err)
 	}
-	var stored privateKey
+	var stored Record
 	if err := json.Unmarshal(entry.Value, &stored); err != nil {
 		// The cause could quote what it could not read.
 		return nil, nil, fmt.Errorf("key/%s: the stored entry cannot be decoded", name)
@@ -60,21 +74,34 @@ func (b *backend) loadKey(ctx context.Context, name string) (*privateKey, *passw
 	return &stored, parsed, nil
 }
 
-// putKey writes a key.
-func (b *backend) putKey(ctx context.Context, name string, key *privateKey) error {
+// Put writes a key.
+func (s *Store) Put(ctx context.Context, name string, key *Record) error {
 	raw, err := json.Marshal(key)
 	if err != nil {
 		return fmt.Errorf("key/%s cannot be encoded", name)
 	}
-	if err := b.storage.Put(ctx, &logical.StorageEntry{Key: keyPrefix + name, Value: raw, SealWrap: true}); err != nil {
-		return request.StorageError("write", keyPrefix+name, err)
+	if err := s.storage.Put(ctx, &logical.StorageEntry{Key: Prefix + name, Value: raw, SealWrap: true}); err != nil {
+		return request.StorageError("write", Prefix+name, err)
 	}
 	return nil
 }
 
-// keyNameFor is the name of the key for an instance's initial password: the role's, or else that of
+// Remove deletes a key.
+func (s *Store) Remove(ctx context.Context, name string) error {
+	if err := s.storage.Delete(ctx, Prefix+name); err != nil {
+		return request.StorageError("delete", Prefix+name, err)
+	}
+	return nil
+}
+
+// List returns the names of all keys, sorted.
+func (s *Store) List(ctx context.Context) ([]string, error) {
+	return store.ListNames(ctx, s.storage, Prefix)
+}
+
+// NameFor is the name of the key for an instance's initial password: the role's, or else that of
 // the instance's key pair in the cloud.
-func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
+func NameFor(roleKey, instanceID, keyPair string) (string, error) {
 	switch {
 	case roleKey != "":
 		return roleKey, nil
@@ -84,30 +111,30 @@ func keyNameFor(roleKey, instanceID, keyPair string) (string, error) {
 				"if it was launched with one all the same, set the role's key", instanceID)
 	case !request.IsName(keyPair):
 		return "", request.Invalidf("instance %s: its key pair is called %.64q in the cloud, a name that Vault cannot use; "+
-			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, writeKey(similarName(keyPair)),
+			"store its private key under another: %s; then give the role key=%s", instanceID, keyPair, WriteHint(similarName(keyPair)),
 			similarName(keyPair))
 	}
 	return keyPair, nil
 }
 
-// decrypt opens an initial password for the core.
-func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, error) {
-	name, err := keyNameFor(c.Key, c.ID.InstanceID, c.Facts.KeyName)
+// Decrypt opens an initial password for the core.
+func (s *Store) Decrypt(ctx context.Context, c rotation.Ciphertext) (string, error) {
+	name, err := NameFor(c.Key, c.ID.InstanceID, c.Facts.KeyName)
 	if err != nil {
 		return "", err
 	}
-	stored, key, err := b.loadKey(ctx, name)
+	stored, key, err := s.Load(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	if stored == nil {
 		return "", request.Invalidf("instance %s: there is no key keys/%s to decrypt its initial password with; %s; or set the role's key",
-			c.ID.InstanceID, name, storeKey(name))
+			c.ID.InstanceID, name, StoreHint(name))
 	}
 	// A connection may name any instance, and a cloud of its own answers whatever it likes for one. So what is
 	// decrypted for it says whose key it may use, and not what is asked for.
-	if !stored.allows(c.ID.Connection) {
-		return "", request.Invalidf("instance %s: %s", c.ID.InstanceID, keyRefused(name, stored, c.ID.Connection))
+	if !stored.Allows(c.ID.Connection) {
+		return "", request.Invalidf("instance %s: %s", c.ID.InstanceID, Refusal(name, stored, c.ID.Connection))
 	}
 	earlier, err := stored.earlierKeys()
 	if err != nil {
@@ -122,7 +149,7 @@ func (b *backend) decrypt(ctx context.Context, c rotation.Ciphertext) (string, e
 			return "", request.Unavailablef("instance %s: %s", c.ID.InstanceID, err)
 		}
 	}
-	return "", b.undecryptable(ctx, c, name, key, len(earlier))
+	return "", s.undecryptable(ctx, c, name, key, len(earlier))
 }
 
 // fingerprintTimeout bounds the question for a fingerprint, which only makes an error clearer.
@@ -130,7 +157,7 @@ const fingerprintTimeout = 10 * time.Second
 
 // undecryptable explains a failed decryption from the names and fingerprints of both keys. The failed
 // decryption itself tells nothing: its ciphertext is the guest's.
-func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name string, key *password.PrivateKey, earlier int) error {
+func (s *Store) undecryptable(ctx context.Context, c rotation.Ciphertext, name string, key *password.PrivateKey, earlier int) error {
 	prints := key.Fingerprints()
 	launched := "the instance names no key pair in the cloud"
 	advice := rightKey(name, c)
@@ -158,18 +185,18 @@ func (b *backend) undecryptable(ctx context.Context, c rotation.Ciphertext, name
 // rightKey is the way out where an instance's password was not encrypted for the key that was used.
 func rightKey(used string, c rotation.Ciphertext) hint.Text {
 	name := similarName(c.Facts.KeyName)
-	advice := hint.Textf("store the private key of the key pair that the instance was launched with: %s", writeKey(name))
+	advice := hint.Textf("store the private key of the key pair that the instance was launched with: %s", WriteHint(name))
 	if name != used || c.Key != "" {
 		return hint.Textf("%s; then give the role key=%s", advice, name)
 	}
 	return advice
 }
 
-// storeKey tells how to store the private key of a key pair under its name.
-func storeKey(name string) hint.Text { return hint.Textf("store it: %s", writeKey(name)) }
+// StoreHint tells how to store the private key of a key pair under its name.
+func StoreHint(name string) hint.Text { return hint.Textf("store it: %s", WriteHint(name)) }
 
-// writeKey stores a private key from a file that is called like it.
-func writeKey(name string) hint.Hint {
+// WriteHint stores a private key from a file that is called like it.
+func WriteHint(name string) hint.Hint {
 	return hint.New("write", "keys/"+name, "private_key=@"+name+".pem")
 }
 
