@@ -87,30 +87,6 @@ func BenchmarkReadLeased(b *testing.B) {
 	}
 }
 
-// BenchmarkSchedule puts an account into a queue of many, and takes the first one out.
-func BenchmarkSchedule(b *testing.B) {
-	for _, size := range []int{1000, 10000, 100000} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			c := New(Options{})
-			b.Cleanup(c.Stop)
-			entries := make([]*entry, size+1)
-			now := time.Now()
-			for i := range entries {
-				entries[i] = &entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "root"}}
-				c.scheduleAt(entries[i], protocol.StepBegin, now.Add(-time.Duration(i*7919%size)*time.Second))
-			}
-			q := c.queue("conn")
-			b.ReportAllocs()
-			for b.Loop() {
-				e, _, _ := c.take(q)
-				e.slot.busy = false
-				q.calling = 0
-				c.scheduleAt(e, protocol.StepBegin, time.Now())
-			}
-		})
-	}
-}
-
 // BenchmarkAccounts starts a core over 100,000 stored accounts: the time to the first read, to the
 // rebuilt schedule, and the heap that an account takes then.
 func BenchmarkAccounts(b *testing.B) {
@@ -145,12 +121,6 @@ func BenchmarkAccounts(b *testing.B) {
 		b.ReportMetric(float64(heapInUse()-before)/size, "B/account")
 		c.Stop()
 	}
-}
-
-func (c *Core) isLoading() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.loading
 }
 
 func heapInUse() int64 {

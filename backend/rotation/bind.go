@@ -3,11 +3,9 @@ package rotation
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -82,16 +80,6 @@ func (c *Core) CheckBinding(ctx context.Context, b Binding) error {
 	return err
 }
 
-// Unbind takes an account from a role that was deleted or does not map to it any more. Its leases go
-// on to their end, which still rotates it.
-func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
-	_, err := c.update(ctx, c.entry(id), protocol.RoleUnbound{Role: role})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
-		return nil
-	}
-	return err
-}
-
 // Move records an operator's word that an account may move to a role. The role that it has keeps it until
 // that one is bound to it; the word for the role that it has, or had last, takes back an earlier one.
 func (c *Core) Move(ctx context.Context, id ID, role string) (*View, error) {
@@ -135,107 +123,6 @@ func (c *Core) Retire(ctx context.Context, id ID, place Place) error {
 		return nil
 	}
 	return err
-}
-
-// RoleOf returns the role that an account is bound to; "" for none. found is false if there is no such account.
-func (c *Core) RoleOf(ctx context.Context, id ID) (role string, found bool, err error) {
-	a, err := c.get(ctx, id)
-	if err != nil || a == nil {
-		return "", false, err
-	}
-	return a.Role, true, nil
-}
-
-// Bound lists the accounts that belong to a role, below one connection.
-func (c *Core) Bound(ctx context.Context, connection, role string) ([]ID, error) {
-	var ids []ID
-	err := c.each(ctx, connection+"/", func(a *Account) {
-		if a.Role == role {
-			ids = append(ids, a.ID)
-		}
-	})
-	return ids, err
-}
-
-// Owned lists the accounts that belong, or last belonged, to a role, below one connection.
-func (c *Core) Owned(ctx context.Context, connection, role string) ([]ID, error) {
-	var ids []ID
-	err := c.each(ctx, connection+"/", func(a *Account) {
-		if a.Owner() == role {
-			ids = append(ids, a.ID)
-		}
-	})
-	return ids, err
-}
-
-// Use counts what needs a connection.
-type Use struct {
-	Accounts, Leases int
-	// Owed are the accounts that are on their way to a new password, or whose present one somebody knows who
-	// must not any more. Those of instances that are gone are left out.
-	Owed int
-}
-
-// ConnectionUse counts the accounts of a connection.
-func (c *Core) ConnectionUse(ctx context.Context, connection string) (Use, error) {
-	var use Use
-	err := c.each(ctx, connection+"/", func(a *Account) {
-		use.Accounts++
-		use.Leases += len(a.Leases)
-		if a.Gone.IsZero() && a.MustRotate() {
-			use.Owed++
-		}
-	})
-	return use, err
-}
-
-// each visits the records below a prefix of account names.
-func (c *Core) each(ctx context.Context, prefix string, visit func(*Account)) error {
-	return c.walk(ctx, prefix, func(id ID) error {
-		a, err := c.get(ctx, id)
-		if err == nil && a != nil {
-			visit(a)
-		}
-		return err
-	})
-}
-
-// get returns an account's record, which nobody may change, or nil. Asking for accounts that do not
-// exist takes no memory.
-func (c *Core) get(ctx context.Context, id ID) (*Account, error) {
-	c.mu.Lock()
-	e := c.entries[id]
-	c.mu.Unlock()
-	if e == nil {
-		if a, err := loadAccount(ctx, c.opts.Storage, id); err != nil || a == nil {
-			return nil, err
-		}
-		e = c.entry(id)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := c.load(ctx, e); err != nil {
-		return nil, err
-	}
-	return e.rec, nil
-}
-
-func isNotFound(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Kind == NotFound
-}
-
-// List returns the names below a prefix of account names, as storage lists them: connections for "",
-// instance ids for "<connection>/", user names for "<connection>/<instance_id>/".
-func (c *Core) List(ctx context.Context, prefix string) ([]string, error) {
-	names, err := c.opts.Storage.List(ctx, AccountPrefix+prefix)
-	if err != nil {
-		return nil, &Error{Kind: Unavailable, Message: hint.Textf("storage failed while listing accounts/%s: %v", prefix, err), Err: err}
-	}
-	for i, n := range names {
-		names[i] = strings.TrimSuffix(n, "/")
-	}
-	return names, nil
 }
 
 // Adjust gives an account other settings of the role that it is bound to. Unlike Bind it needs no look at the

@@ -5,13 +5,9 @@ package rotation
 // checked against the other here.
 
 import (
-	"context"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
@@ -136,71 +132,3 @@ func (k *clock) look() (protocol.BelievedStep, bool) {
 
 // back is the last step that was believed, if it went back.
 func (k *clock) back() time.Duration { return k.state.Load().back }
-
-// Now is the time of day that the core acts upon.
-func (c *Core) Now() time.Time { return c.opts.Now() }
-
-// watchClock compares the clocks regularly.
-func (c *Core) watchClock() {
-	defer c.wg.Done()
-	ticker := time.NewTicker(clockInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		c.lookAtClock()
-	}
-}
-
-// lookAtClock acts on a step of the clock that is believed now.
-func (c *Core) lookAtClock() {
-	defer guard.Recover(c.opts.Logger, "looking at the clock", nil)
-	step, ok := c.clock.look()
-	if !ok {
-		return
-	}
-	c.opts.Logger.Warn("the wall clock has been set and is believed now", "by", step.By.Round(time.Second).String())
-	c.stepped(c.ctx, step)
-}
-
-// stepped corrects what is in memory after a step that is believed, and asks for every account's plan.
-func (c *Core) stepped(ctx context.Context, step protocol.BelievedStep) {
-	c.mu.Lock()
-	entries, conns := c.listed()
-	c.mu.Unlock()
-	for _, n := range conns {
-		n.breaker.shift(step.By)
-	}
-	slices.SortFunc(entries, func(a, b *entry) int { return strings.Compare(a.id.String(), b.id.String()) })
-	for _, e := range entries {
-		if ctx.Err() != nil {
-			return
-		}
-		c.opts.turn(ctx, e.id)
-		c.shift(ctx, e, step)
-	}
-}
-
-// shift is stepped for one account.
-func (c *Core) shift(ctx context.Context, e *entry, step protocol.BelievedStep) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, t := range []*time.Time{&e.delayed.Until, &e.pollAt} {
-		if !t.IsZero() {
-			*t = t.Add(step.By)
-		}
-	}
-	if !e.loaded || e.rec == nil {
-		return
-	}
-	if step.By > 0 {
-		// A failed write is read again, and what it was to correct ends early then.
-		if _, err := c.updateLocked(ctx, e, protocol.TimesDelayed{Step: step}); err != nil && !protocol.IsNoChange(err) {
-			return
-		}
-	}
-	c.schedule(e)
-}

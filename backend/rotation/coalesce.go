@@ -11,9 +11,10 @@ package rotation
 
 import (
 	"context"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"sync"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // queuedEvent is one client's change that waits for the record.
@@ -21,63 +22,49 @@ type queuedEvent struct {
 	ctx context.Context
 	ev  protocol.Event
 
-	// The rest belongs to whoever holds the entry.
+	// The rest belongs to whoever holds the record.
 
 	done bool     // another caller's write has held the change
 	rec  *Account // the record right after the change
 	err  error    // of the write
 }
 
-// eventQueue are the clients that wait in line for one record.
+// eventQueue are the clients that wait in line for one record. It has a lock of its own, which nobody waits under; results are
+// guarded by the lock of the record.
 type eventQueue struct {
 	mu      sync.Mutex
 	waiting []*queuedEvent
 }
 
-// enqueue registers a change, before the caller waits for e.mu. Having got that, the caller asks
-// included.
-func (e *entry) enqueue(ctx context.Context, ev protocol.Event) *queuedEvent {
+// enqueue registers a change, before the caller waits for the record. Having got that, the caller asks
+// takeResult.
+func (q *eventQueue) enqueue(ctx context.Context, ev protocol.Event) *queuedEvent {
 	j := &queuedEvent{ctx: ctx, ev: ev}
-	e.line.mu.Lock()
-	defer e.line.mu.Unlock()
-	e.line.waiting = append(e.line.waiting, j)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, j)
 	return j
 }
 
 // takeResult reports whether the change is written, or could not be, by another caller. If not, it leaves
-// the line, and it is the caller's turn. The caller holds e.mu.
-func (e *entry) takeResult(j *queuedEvent) bool {
+// the line, and it is the caller's turn. The caller holds the record.
+func (q *eventQueue) takeResult(j *queuedEvent) bool {
 	if j.done {
 		return true
 	}
-	e.line.mu.Lock()
-	defer e.line.mu.Unlock()
-	e.line.waiting = slices.DeleteFunc(e.line.waiting, func(other *queuedEvent) bool { return other == j })
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = slices.DeleteFunc(q.waiting, func(other *queuedEvent) bool { return other == j })
 	return false
 }
 
-// updateCoalesced is update for a change that may share its write with those of other clients.
-func (c *Core) updateCoalesced(ctx context.Context, e *entry, ev protocol.Event) error {
-	j := e.enqueue(ctx, ev)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.takeResult(j) {
-		return j.err
-	}
-	_, err := c.updateLocked(ctx, e, ev)
-	return err
-}
-
 // coalesce makes the changes that wait in line to a record which is about to be written. A change that
-// is refused, or needs no write, stays in line: its caller shall see to it. The caller holds e.mu.
-func (c *Core) coalesce(e *entry, rec *Account) (*Account, []*queuedEvent) {
-	if !c.isLocated(e) {
-		return rec, nil // a reader has to see first whether the version fits the connection's place
-	}
-	e.line.mu.Lock()
-	defer e.line.mu.Unlock()
+// is refused, or needs no write, stays in line: its caller handles it. The caller holds the record.
+func (q *eventQueue) coalesce(rec *Account) (*Account, []*queuedEvent) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	var joined, left []*queuedEvent
-	for _, j := range e.line.waiting {
+	for _, j := range q.waiting {
 		if _, grants := j.ev.(protocol.VersionDisclosed); grants && j.ctx.Err() != nil {
 			left = append(left, j) // nobody waits for the answer
 			continue
@@ -91,11 +78,11 @@ func (c *Core) coalesce(e *entry, rec *Account) (*Account, []*queuedEvent) {
 		rec = next
 		joined = append(joined, j)
 	}
-	e.line.waiting = left
+	q.waiting = left
 	return rec, joined
 }
 
-// finish tells what became of a joint write. The caller holds e.mu.
+// finish tells what became of a joint write. The caller holds the record.
 func finish(joined []*queuedEvent, err error) {
 	for _, j := range joined {
 		j.done, j.err = true, err

@@ -107,7 +107,7 @@ func TestLooksGoOutTogether(t *testing.T) {
 		if fmt.Sprint(sizes) != "[1 100 100 52]" {
 			t.Errorf("requests of %v instances, want 1, then 252 in the cloud's batches", sizes)
 		}
-		is(t, "looking", n.looking, false)
+		is(t, "looking", n.looks.collecting, false)
 	})
 }
 

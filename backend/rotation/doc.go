@@ -12,18 +12,37 @@
 //
 // # Where what is
 //
-//	core.go, store.go        the accounts in memory and in storage; one write for each event
-//	coalesce.go              changes that several clients want at once share a write
-//	read.go, lease.go        reads, leases and their ends; group_read.go for shared passwords
-//	initial.go               which roles know an initial password, by its value (rule 23)
-//	operator.go, bind.go     what operators and roles ask for; claim.go: one account for each user of a server
-//	scheduler.go, worker.go  the queues, and the steps that an account's plan names
-//	send.go, poll.go         attempts, and what the cloud shows of them; settle.go: the windows after which they are over
-//	group_rollout.go         a shared password on its way to the members
-//	turns.go                 one reset at a time for each server (rule 24)
-//	limiter.go, breaker.go   what a connection's cloud is asked, and how often; brake_connection.go (rule 25)
-//	clock.go                 the time of day, by two clocks
-//	view.go, status.go       what people are shown
+// The engine stands in layers. Each knows those below it only; where a lower one has to tell an upper one something, it does so
+// through an interface of its own ([workqueue.Host], planning).
+//
+//	Core        what callers ask for
+//	              read.go, reader.go, not_yet.go, lease.go     reads, leases and their ends; group_read.go for shared passwords
+//	              initial.go                                   which roles know an initial password, by its value (rule 23)
+//	              bind.go, group_bind.go, unbind.go            which role has an account; claim.go: one account for each user of a server
+//	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
+//	              view.go, status.go, lookup.go                what people are shown
+//	              provider.go                                  connections, for the questions of others
+//	executor    the steps that plans name
+//	              serve.go, worker.go                          from the queue to the step, and back
+//	              ready.go, begin.go, send.go                  attempts, from the look before them to their record
+//	              poll.go, settle.go                           what the cloud shows of them, and the end of their windows
+//	              server_turn.go                               one reset at a time for each server (rule 24)
+//	              group_batch.go, group_send.go, group_rollout.go  a shared password on its way to the members
+//	planner     what is to be done next, and when
+//	              plan_input.go, schedule.go                   the present for the plan of a record, and its place in the queue
+//	              observe.go                                   what follows from a record that was read or written
+//	              locate.go                                    where the connection leads (rule 18)
+//	              load.go, clock_watch.go, delay.go            starts, steps of the clock, failures
+//	accountStore  the records
+//	              accounts.go, records.go, walk.go, store.go   in memory and in storage; one write for each event
+//	              coalesce.go                                  changes that several clients want at once share a write
+//	              entry.go                                     an account in memory, and whose each part of it is
+//	connections the providers
+//	              connections.go, connection.go, session.go    made once for each configuration; what one step uses of one
+//	              looks.go, look_queue.go                      one request for the looks of many accounts
+//	              limiter.go, breaker.go                       what a cloud is asked, and how often; brake_connection.go (rule 25)
+//	              settle_window.go                             how long a request can still take effect (rule 10)
+//	env         options.go, env.go; clock.go: the time of day, by two clocks
 //
 // # The invariants
 //

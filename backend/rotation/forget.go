@@ -22,14 +22,7 @@ func (c *Core) forgetAfter(ctx context.Context, connection string) time.Duration
 // left the account behind, which its owner knows. Nothing is waited for.
 func (c *Core) GoneLong(ctx context.Context) map[string][]ID {
 	clock := c.clock.read()
-	c.mu.Lock()
-	var gone []*Account
-	for _, e := range c.entries {
-		if a := e.snapshot.Load(); a != nil && !a.Gone.IsZero() {
-			gone = append(gone, a)
-		}
-	}
-	c.mu.Unlock()
+	gone := c.cached(func(a *Account) bool { return !a.Gone.IsZero() })
 	slices.SortFunc(gone, func(a, b *Account) int {
 		if d := a.Gone.Compare(b.Gone); d != 0 {
 			return d
@@ -86,20 +79,5 @@ func (c *Core) Forget(ctx context.Context, id ID, place Place) (bool, error) {
 
 // occupied reports whether a worker or a reader is in the middle of something with the account. The caller holds e.mu.
 func (c *Core) occupied(e *entry) bool {
-	q := c.queue(e.id.Connection)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return e.slot.busy || e.sending.Load() || e.fetching != nil
-}
-
-// drop frees the memory of an account that does not exist any more. Whoever still has the entry finds no account in it,
-// for ever, and can write none: an account that is made of this id again has an entry of its own. The caller holds e.mu,
-// and the binding's lock, without which nobody makes an account.
-func (c *Core) drop(e *entry) {
-	e.dropped = true
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries[e.id] == e {
-		delete(c.entries, e.id)
-	}
+	return c.queues.Busy(e.id.Connection, &e.slot) || e.turn.sending.Load() || e.fetching != nil
 }

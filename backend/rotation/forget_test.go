@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
 )
 
 // month is the time after which the connections of these tests forget.
@@ -138,13 +139,32 @@ func TestAForgottenAccountLeavesATombstone(t *testing.T) {
 	})
 }
 
+// hangingHost has queues whose workers end only when they are let go.
+type hangingHost struct {
+	queueHost
+	letGo chan struct{}
+}
+
+func (h hangingHost) Serve(_ string, _ *entry, _ bool, done func()) { <-h.letGo; done() }
+
+// hangInAStep gives an account to a worker that does not come back before the end of the test.
+func hangInAStep(t *testing.T, core *Core, e *entry) {
+	t.Helper()
+	host := hangingHost{queueHost{core.executor}, make(chan struct{})}
+	core.queues = workqueue.New(host, core.opts.Logger, time.Minute)
+	t.Cleanup(func() { close(host.letGo) })
+	core.queues.Start(t.Context())
+	core.scheduleAt(e, protocol.StepNone, core.Now())
+	synctest.Wait()
+}
+
 // TestAWorkerAtTheAccountKeepsIt: what is in the middle of a step, of a request or of the first read is not forgotten
 // under it.
 func TestAWorkerAtTheAccountKeepsIt(t *testing.T) {
-	for name, occupy := range map[string]func(*entry){
-		"a step":         func(e *entry) { e.slot.busy = true },
-		"a request":      func(e *entry) { e.sending.Store(true) },
-		"the first read": func(e *entry) { e.fetching = make(chan struct{}) },
+	for name, occupy := range map[string]func(*testing.T, *Core, *entry){
+		"a step":         hangInAStep,
+		"a request":      func(_ *testing.T, _ *Core, e *entry) { e.turn.sending.Store(true) },
+		"the first read": func(_ *testing.T, _ *Core, e *entry) { e.fetching = make(chan struct{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -154,7 +174,7 @@ func TestAWorkerAtTheAccountKeepsIt(t *testing.T) {
 				if err := saveAccount(t.Context(), s, a); err != nil {
 					t.Fatal(err)
 				}
-				occupy(core.entry(a.ID))
+				occupy(t, core, core.entry(a.ID))
 				if done, err := core.Forget(t.Context(), a.ID, genuine); done || err != nil {
 					t.Errorf("forgotten: %v, %v", done, err)
 				}

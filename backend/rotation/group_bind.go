@@ -3,9 +3,10 @@ package rotation
 import (
 	"context"
 	"errors"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // BindGroup makes or updates the group of a role whose accounts share their password. The accounts
@@ -47,7 +48,7 @@ func (c *Core) BindGroup(ctx context.Context, connection, provider, role string,
 			return err
 		}
 	}
-	e.changes.Add(1)
+	e.group.changes.Add(1)
 	c.schedule(e)
 	return nil
 }
@@ -66,21 +67,5 @@ func (c *Core) UnbindGroup(ctx context.Context, connection, role string) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := deleteRecord(ctx, c.opts.Storage, accountKey(e.id)); err != nil {
-		e.rec, e.loaded = nil, false
-		return storageError("deleting", e.id, err)
-	}
-	c.setRecord(e, nil)
-	e.notify()
-	c.unschedule(e)
-	return nil
-}
-
-// leave takes one account out of its group.
-func (c *Core) leave(ctx context.Context, role string, id ID) error {
-	_, err := c.update(ctx, c.entry(id), protocol.MemberLeft{Role: role, At: c.opts.Now()})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
-		return nil
-	}
-	return err
+	return c.remove(ctx, e)
 }

@@ -3,9 +3,10 @@ package rotation
 import (
 	"context"
 	"errors"
+	"time"
+
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
-	"time"
 )
 
 // ReadGroup is Read for the shared password of the reader's role: it answers once all accounts agree that are
@@ -13,7 +14,7 @@ import (
 func (c *Core) ReadGroup(ctx context.Context, connection string, by Reader, wait time.Duration) (*Answer, error) {
 	id := GroupID(connection, by.Role)
 	answer, err := c.waitFor(ctx, c.entry(id), wait, func(e *entry) (*Answer, <-chan struct{}, error) {
-		if e.disagree() {
+		if e.group.disagree() {
 			if err := c.agreeNow(ctx, e); err != nil {
 				e.mu.Lock()
 				defer e.mu.Unlock()
@@ -149,14 +150,6 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID, by Reader) (*
 	answer.Group = e.id
 	answer.Version.Number = e.rec.NumberOf(member.Current().Batch)
 	return answer, nil, nil
-}
-
-// viewMember is the part of view that tells of a membership. g is the group's record; nil: it is not known here.
-func (c *Core) viewMember(v *View, a, g *Account) {
-	v.Joining = a.Joining != "" && (g == nil || a.WaitsToJoin(g))
-	if !a.LeftOut.IsZero() {
-		v.LeftOut, v.LeftOutReason = a.LeftOut, a.WhyLeftOut()
-	}
 }
 
 // Outside tells which members of a role's group do not have its password: those that are left out, with the

@@ -27,7 +27,8 @@ func (e explaining) Resetter(method string) cloud.PasswordResetter {
 func TestMissingInitialPasswordIsExplainedByAge(t *testing.T) {
 	const usual = 15 * time.Minute
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	c := &Core{opts: Options{Now: func() time.Time { return now }}}
+	c := New(Options{Now: func() time.Time { return now }})
+	t.Cleanup(c.Stop)
 	for name, x := range map[string]struct {
 		launched  time.Time
 		canReset  bool

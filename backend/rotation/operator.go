@@ -2,111 +2,11 @@ package rotation
 
 import (
 	"context"
-	"errors"
-	"time"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
-
-// Rotate makes an account due on an operator's word and returns its state, after waiting for the
-// rotation's end for up to wait. An account that nothing can reset is a Conflict.
-func (c *Core) Rotate(ctx context.Context, id ID, wait time.Duration) (*View, error) {
-	return c.makeDue(ctx, id, protocol.DueManual, wait)
-}
-
-// RotateNew makes a static account due because its role was written: it has no version yet that
-// Vault made.
-func (c *Core) RotateNew(ctx context.Context, id ID) error {
-	a, err := c.get(ctx, id)
-	if err != nil {
-		return err
-	}
-	reason := protocol.DueFirst
-	if a != nil && a.Current() != nil {
-		reason = protocol.DueImport
-	}
-	_, err = c.makeDue(ctx, id, reason, 0)
-	return err
-}
-
-func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait time.Duration) (*View, error) {
-	a, err := c.get(ctx, id)
-	if err != nil {
-		return nil, err
-	} else if a == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
-	}
-	if reason == protocol.DueManual && id.IsGroup() {
-		if err := c.forgive(ctx, id); err != nil {
-			return nil, err
-		}
-	}
-	e := c.entry(id)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := c.load(ctx, e); err != nil {
-		return nil, err
-	}
-	switch {
-	case e.rec == nil:
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
-	case reason == protocol.DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !id.IsGroup():
-		return nil, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", id,
-			e.rec.Role)
-	case !e.rec.Settings.CanReset:
-		return nil, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset "+
-			"passwords; change it inside the server, then record it: %s", id, e.rec.Provider, id.ImportHint())
-	}
-	asked := reason == protocol.DueManual
-	if len(e.rec.Versions) == 0 {
-		reason = protocol.DueFirst
-	}
-	if asked {
-		e.delayed, e.delays, e.delayCause = protocol.Waiting{}, 0, hint.Text{}
-		c.liftBrake(e.rec)
-	}
-	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, At: c.opts.Now()})
-	switch {
-	case errors.Is(err, protocol.ErrNoChange):
-		c.schedule(e) // it may have been held back
-	case err != nil:
-		return nil, err
-	}
-	if wait > 0 {
-		c.hurry(e)
-	}
-	before := rec.LastVersion
-	for deadline := time.Now().Add(wait); e.rec != nil && e.rec.LastVersion == before && e.rec.Due != nil; {
-		left := min(time.Until(deadline), until(ctx))
-		if left <= 0 {
-			break
-		}
-		changed := e.nextChange()
-		e.mu.Unlock()
-		_ = awaitChange(ctx, changed, left) // an ended context is looked at below
-		c.opts.turn(ctx, id)
-		e.mu.Lock()
-		if err := c.load(ctx, e); err != nil {
-			return nil, err
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	if e.rec == nil {
-		return nil, protocol.Errorf(NotFound, "account %s was deleted meanwhile", id)
-	}
-	return c.view(e), nil
-}
-
-// liftBrake lets the connection of a braked account begin rotations again, on an operator's word for that.
-func (c *Core) liftBrake(a *Account) {
-	if n := c.connection(a.Connection); a.Braked() && n.brake.lift() {
-		c.resume(n)
-	}
-}
 
 // Import records, on an operator's word, the password that the server has (rule 14), and makes the
 // account due unless skipRotation or where nothing can reset.
@@ -224,15 +124,9 @@ func (c *Core) erase(ctx context.Context, e *entry, gone bool) error {
 	if err := c.bury(ctx, a); err != nil {
 		return err
 	}
-	if err := deleteRecord(ctx, c.opts.Storage, accountKey(e.id)); err != nil {
-		e.rec, e.loaded = nil, false
-		return storageError("deleting", e.id, err)
+	if err := c.remove(ctx, e); err != nil {
+		return err
 	}
-	c.setRecord(e, nil)
-	c.noteBrake(e, nil)
-	c.keepTurn(e)
-	e.notify()
-	c.unschedule(e)
 	if gone && a.InitialKey != "" {
 		if err := c.forgetInitial(ctx, a); err != nil { // it is remembered for longer
 			c.opts.Logger.Warn("what is known of an initial password was not forgotten with its account", "account", e.id.String(), "error", err)

@@ -37,11 +37,11 @@ func TestPausesGrowAndKeepToTheCloudsWish(t *testing.T) {
 	e := c.entry(ID{Connection: "conn", InstanceID: "i-1", Username: "root"})
 	for i, want := range []time.Duration{protocol.MinBackoff, 2 * protocol.MinBackoff, 4 * protocol.MinBackoff} {
 		c.delay(e, plain)
-		is(t, "the hold", e.delayed.Until.Sub(t0), want)
-		is(t, "holds", e.delays, i+1)
+		is(t, "the hold", e.delay.wait.Until.Sub(t0), want)
+		is(t, "holds", e.delay.failures, i+1)
 	}
 	c.delay(e, wish)
-	is(t, "a hold by the cloud's wish", e.delayed.Until.Sub(t0), wish.RetryAfter)
+	is(t, "a hold by the cloud's wish", e.delay.wait.Until.Sub(t0), wish.RetryAfter)
 }
 
 // TestTwoMissesInARowRetire: an instance that a listing misses now and then stays.
@@ -124,7 +124,7 @@ func TestHoldsAreReleased(t *testing.T) {
 				e := w.node.core.entry(id)
 				for { // until a pause has just begun
 					e.mu.Lock()
-					left := e.delayed.Until.Sub(w.node.core.Now())
+					left := e.delay.wait.Until.Sub(w.node.core.Now())
 					e.mu.Unlock()
 					if left > protocol.MaxBackoff/2 {
 						break

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Provider returns a connection's provider, whose calls wait for the connection's limiter like the
@@ -14,4 +15,35 @@ func (c *Core) Provider(ctx context.Context, name string) (cloud.Provider, error
 		return nil, err
 	}
 	return live.Provider, nil
+}
+
+// Connected returns a snapshot of a connection: its provider, whose calls wait for the connection's limiter like
+// the core's own, and the place to which these go.
+func (c *Core) Connected(ctx context.Context, name string) (*Connection, error) {
+	_, live, err := c.connect(ctx, name)
+	return live, err
+}
+
+// Gate is the limiter of a connection, for calls that are made before its configuration is stored: they count like
+// all others. requestsPerSecond is the limit of a connection that is not in use yet.
+func (c *Core) Gate(name string, requestsPerSecond float64) cloud.Limiter {
+	return c.connection(name).limiterFor(requestsPerSecond)
+}
+
+// ForgetConnection is to be called when a connection's configuration has changed or was deleted: the
+// next use connects again. The limiter and the breaker's memory stay.
+func (c *Core) ForgetConnection(name string) {
+	n := c.connection(name)
+	n.forget()
+	// Retry at once with the new credentials.
+	n.breaker.report(c.opts.Now(), nil)
+	// It is made again at once, which sends nothing: its accounts see then whether it leads to another place.
+	_, _, err := c.connect(c.ctx, name)
+	if err != nil {
+		c.opts.Logger.Debug("the connection cannot be used now", "connection", name, "error", err)
+	}
+	for _, e := range c.entriesOf(name) {
+		c.clearDelay(e)
+		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
+	}
 }

@@ -125,11 +125,11 @@ func (c *Core) tryRead(ctx context.Context, e *entry, by Reader) (*Answer, <-cha
 			return nil, nil, err
 		}
 		ev.Nonce = nonce
-		j = e.enqueue(ctx, ev)
+		j = e.line.enqueue(ctx, ev)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if j != nil && e.takeResult(j) {
+	if j != nil && e.line.takeResult(j) {
 		if j.err != nil {
 			return nil, e.nextChange(), j.err
 		}
@@ -211,8 +211,8 @@ func (c *Core) explain(e *entry, err error) error {
 	if not.Rotation {
 		not = e.rec.Unreadable(c.waits(e), c.opts.Now())
 	}
-	if !e.delayCause.IsZero() {
-		not.Message = not.Message.Add(hint.Textf("; last error: %s", e.delayCause))
+	if !e.delay.cause.IsZero() {
+		not.Message = not.Message.Add(hint.Textf("; last error: %s", e.delay.cause))
 	}
 	return not
 }

@@ -28,7 +28,7 @@ func TestASettleWindowIsThatOfItsRecording(t *testing.T) {
 	e := c.entry(ID{Connection: "conn", InstanceID: "i-1", Username: "root"})
 	recorded := sentTo(genuine, "a")
 	e.rec, e.loaded = leasedAccount(), true
-	e.seen = map[string]time.Time{"a": time.Now()}
+	e.attempts.seen = map[string]time.Time{"a": time.Now()}
 	s := c.planInput(e)
 	if left := s.Settles(recorded).Sub(t0); left < 50*time.Second || left > time.Minute {
 		t.Errorf("it ends in %s, want a minute, though no connection is known", left)

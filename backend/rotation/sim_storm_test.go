@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
 )
 
 // crowd makes accounts that one client each has read a while ago: version 1 and one lease, in storage.
@@ -170,7 +172,7 @@ func TestCloudOutage(t *testing.T) {
 				}
 				calls, _ := w.cloud.traffic()
 				calls -= before
-				if most := int(outage/breakerMaxOpen) + 2*callers(simRate); calls > most {
+				if most := int(outage/breakerMaxOpen) + 2*workqueue.Callers(simRate); calls > most {
 					t.Errorf("%d cloud calls during the outage, more than %d", calls, most)
 				}
 				w.quiet = time.Now()

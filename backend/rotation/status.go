@@ -1,9 +1,6 @@
 package rotation
 
 import (
-	"context"
-	"maps"
-	"slices"
 	"sort"
 	"time"
 
@@ -76,13 +73,8 @@ const maxFailing = 100
 
 // Status looks at what is in memory; it waits for no storage and calls no cloud.
 func (c *Core) Status() Status {
-	c.mu.Lock()
-	s := Status{Running: c.running && c.ctx.Err() == nil, Loading: c.loading, Accounts: map[string]int{},
-		Connections: map[string]ConnectionStatus{}}
-	entries, conns := c.listed()
-	c.mu.Unlock()
-
-	for _, e := range entries {
+	s := Status{Running: c.isRunning(), Loading: c.isLoading(), Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{}}
+	for _, e := range c.listed() {
 		if view := c.known(e); view != nil {
 			s.count(view, e.id.IsGroup())
 		}
@@ -92,11 +84,8 @@ func (c *Core) Status() Status {
 	s.Failing = s.Failing[:min(len(s.Failing), maxFailing)]
 
 	now := c.opts.Now()
-	for _, n := range conns {
-		q := c.queue(n.name)
-		q.mu.Lock()
-		queued, calling := len(q.local)+len(q.begun)+len(q.remote), q.calling
-		q.mu.Unlock()
+	for _, n := range c.all() {
+		queued, calling := c.queues.Counts(n.name)
 		s.Queued += queued
 		open, retry, cause := n.breaker.state(now)
 		braked, stopped := n.brake.state()
@@ -105,24 +94,6 @@ func (c *Core) Status() Status {
 			Queued: queued, BreakerOpen: open, RetryIn: retry, LastError: cause}
 	}
 	return s
-}
-
-// listed is what is in memory at this moment, in no order. The caller holds c.mu.
-func (c *Core) listed() ([]*entry, []*connectionState) {
-	return slices.Collect(maps.Values(c.entries)), slices.Collect(maps.Values(c.conns))
-}
-
-// entriesOf is what is in memory of a connection's accounts, in no order.
-func (c *Core) entriesOf(connection string) []*entry {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var entries []*entry
-	for id, e := range c.entries {
-		if id.Connection == connection {
-			entries = append(entries, e)
-		}
-	}
-	return entries
 }
 
 // known is the account as far as it is in memory, or nil.
@@ -158,43 +129,4 @@ func (s *Status) count(v *View, group bool) {
 		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, WaitingFor: v.WaitingFor,
 			NextTry: v.NextTry})
 	}
-}
-
-// RotateConnection makes every account of a connection due, those whose password somebody knows
-// first, and returns how many became so or were so already. Accounts that share a password become due
-// with their group. It is for the case that an older state of Vault's storage has been restored.
-func (c *Core) RotateConnection(ctx context.Context, connection string) (int, error) {
-	var known, unknown []ID
-	accounts := map[ID]int{} // how many accounts each of these stands for
-	err := c.each(ctx, connection+"/", func(a *Account) {
-		if !a.Settings.CanReset || !a.Gone.IsZero() {
-			return
-		}
-		id := a.ID
-		if group, ok := a.Group(); ok {
-			id = group
-		}
-		if accounts[id]++; accounts[id] > 1 {
-			return
-		}
-		if cur := a.Current(); cur != nil && (cur.Batch != "" || !cur.Disclosed.IsZero()) {
-			known = append(known, id)
-		} else {
-			unknown = append(unknown, id)
-		}
-	})
-	if err != nil {
-		return 0, err
-	}
-	count := 0
-	for _, id := range append(known, unknown...) {
-		if _, err := c.makeDue(ctx, id, protocol.DueManual, 0); err != nil {
-			if isNotFound(err) {
-				continue
-			}
-			return count, err
-		}
-		count += accounts[id]
-	}
-	return count, nil
 }

@@ -53,11 +53,12 @@ func TestNobodyWaitsForAConnectionThatIsBeingMadeToSeeTheStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	reached, release := make(chan struct{}, 10), make(chan struct{})
-	c := New(Options{Storage: s, Now: func() time.Time { return t0 }, Connect: func(context.Context, string, cloud.Limiter) (*Connection, error) {
+	connect := func(context.Context, string, cloud.Limiter) (*Connection, error) {
 		reached <- struct{}{}
 		<-release
 		return &Connection{RequestsPerSecond: 7}, nil
-	}})
+	}
+	c := New(Options{Storage: s, Now: func() time.Time { return t0 }, Connect: connect})
 	t.Cleanup(c.Stop)
 	e := c.entry(a.ID)
 	e.mu.Lock()

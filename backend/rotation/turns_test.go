@@ -172,7 +172,7 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		defer c.Stop()
 		other := c.entry(ID{Connection: "conn", InstanceID: "i-1", Username: "root"})
 		at := server{"sim", "i-1"}
-		is(t, "the other's turn", c.turns.take(at, other, time.Now().Add(stepTurn)), true)
+		is(t, "the other's turn", c.turns.take(at, other.id, &other.turn, time.Now().Add(stepTurn)), true)
 		ids := s.due(t, c, "ubuntu")
 		pass(time.Minute)
 		is(t, "looks out of turn", s.looks, 0)
@@ -182,7 +182,7 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		}
 		is(t, "it waits for", v.WaitingFor, protocol.ForServer)
 		is(t, "resets while the other's turn lasts", len(s.resets), 0)
-		for _, next := range c.turns.end(at, other) {
+		for _, next := range c.turns.end(at, &other.turn) {
 			c.scheduleAt(c.inMemory(next), protocol.StepNone, c.opts.Now())
 		}
 		pass(15 * time.Minute)
@@ -197,19 +197,19 @@ func TestTurnsEnd(t *testing.T) {
 		first, second, third := &entry{id: ID{Connection: "a", InstanceID: "i-1", Username: "u"}},
 			&entry{id: ID{Connection: "b", InstanceID: "i-1", Username: "v"}}, &entry{id: ID{Connection: "c", InstanceID: "i-1", Username: "w"}}
 		at := server{"sim", "i-1"}
-		is(t, "the first takes it", turns.take(at, first, time.Now().Add(time.Minute)), true)
-		is(t, "and may go on", turns.take(at, first, time.Now().Add(time.Hour)), true)
-		is(t, "the second waits", turns.take(at, second, time.Now().Add(time.Hour)), false)
-		is(t, "for as long", turns.taken(at, second), time.Now().Add(time.Hour))
-		is(t, "another server is free", turns.take(server{"sim", "i-2"}, second, time.Now().Add(time.Hour)), true)
-		is(t, "only the holder ends it", len(turns.end(at, third)), 0)
-		is(t, "those who wait are told", len(turns.end(at, first)), 1)
-		is(t, "the second takes it", turns.take(at, second, time.Now().Add(time.Minute)), true)
+		is(t, "the first takes it", turns.take(at, first.id, &first.turn, time.Now().Add(time.Minute)), true)
+		is(t, "and may go on", turns.take(at, first.id, &first.turn, time.Now().Add(time.Hour)), true)
+		is(t, "the second waits", turns.take(at, second.id, &second.turn, time.Now().Add(time.Hour)), false)
+		is(t, "for as long", turns.taken(at, second.id), time.Now().Add(time.Hour))
+		is(t, "another server is free", turns.take(server{"sim", "i-2"}, second.id, &second.turn, time.Now().Add(time.Hour)), true)
+		is(t, "only the holder ends it", len(turns.end(at, &third.turn)), 0)
+		is(t, "those who wait are told", len(turns.end(at, &first.turn)), 1)
+		is(t, "the second takes it", turns.take(at, second.id, &second.turn, time.Now().Add(time.Minute)), true)
 		pass(time.Minute)
-		is(t, "it has had it for too long", turns.taken(at, third), time.Time{})
-		is(t, "the third takes it", turns.take(at, third, time.Now().Add(time.Minute)), true)
-		is(t, "the second's end is not the third's", len(turns.end(at, second)), 0)
-		is(t, "the third has it", turns.take(at, first, time.Now().Add(time.Minute)), false)
+		is(t, "it has had it for too long", turns.taken(at, third.id), time.Time{})
+		is(t, "the third takes it", turns.take(at, third.id, &third.turn, time.Now().Add(time.Minute)), true)
+		is(t, "the second's end is not the third's", len(turns.end(at, &second.turn)), 0)
+		is(t, "the third has it", turns.take(at, first.id, &first.turn, time.Now().Add(time.Minute)), false)
 	})
 }
 

@@ -28,7 +28,7 @@ func TestLookingAtAnAccountMakesNoSecondOne(t *testing.T) {
 		e.snapshot.Store(e.rec)
 
 		other := &entry{id: ID{Connection: "elsewhere", InstanceID: id.InstanceID, Username: "other"}}
-		if !c.turns.take(serverOf(e.rec), other, time.Now().Add(time.Hour)) {
+		if !c.turns.take(serverOf(e.rec), other.id, &other.turn, time.Now().Add(time.Hour)) {
 			t.Fatal("the turn is taken")
 		}
 		for range 3 {
@@ -36,18 +36,18 @@ func TestLookingAtAnAccountMakesNoSecondOne(t *testing.T) {
 				t.Fatalf("the view of an account that waits for another's turn: %+v", v)
 			}
 		}
-		woken := c.turns.end(serverOf(e.rec), other)
+		woken := c.turns.end(serverOf(e.rec), &other.turn)
 		if len(woken) != 1 || c.inMemory(woken[0]) != e {
 			t.Errorf("the end of the turn wakes %v", woken)
 		}
 
-		if !c.turns.take(serverOf(e.rec), e, time.Now().Add(time.Hour)) {
+		if !c.turns.take(serverOf(e.rec), e.id, &e.turn, time.Now().Add(time.Hour)) {
 			t.Fatal("the turn is taken")
 		}
 		if v := c.viewSnapshot(e); v.WaitingFor == protocol.ForServer {
 			t.Error("an account that has the turn is shown as if another one had it")
 		}
-		if woken := c.turns.end(serverOf(e.rec), e); len(woken) != 0 {
+		if woken := c.turns.end(serverOf(e.rec), &e.turn); len(woken) != 0 {
 			t.Errorf("the end of the turn wakes %v", woken)
 		}
 	})

@@ -2,10 +2,11 @@ package rotation
 
 import (
 	"context"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"sort"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // View is everything about an account but its passwords.
@@ -83,7 +84,9 @@ func (c *Core) viewSnapshot(e *entry) *View {
 	if rec == nil {
 		return nil
 	}
-	return c.view(&entry{id: e.id, rec: rec, loaded: true})
+	shown := &entry{id: e.id}
+	shown.cache(rec)
+	return c.view(shown)
 }
 
 // hangs reports whether an account's record is held for longer than inspectPatience: storage hangs.
@@ -114,10 +117,7 @@ func (e *entry) hangs(ctx context.Context) bool {
 // Inspect returns an account's view, or nil if there is no such account. It waits for no write to storage that
 // hangs: it tells what was known before it.
 func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
-	c.mu.Lock()
-	known := c.entries[id]
-	c.mu.Unlock()
-	if known != nil && known.hangs(ctx) {
+	if known := c.inMemory(id); known != nil && known.hangs(ctx) {
 		if view := c.viewSnapshot(known); view != nil {
 			return view, nil
 		}
@@ -137,6 +137,14 @@ func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
 	return c.view(e), nil
 }
 
+// viewMember is the part of view that tells of a membership. g is the group's record; nil: it is not known here.
+func (c *Core) viewMember(v *View, a, g *Account) {
+	v.Joining = a.Joining != "" && (g == nil || a.WaitsToJoin(g))
+	if !a.LeftOut.IsZero() {
+		v.LeftOut, v.LeftOutReason = a.LeftOut, a.WhyLeftOut()
+	}
+}
+
 // view makes the view of a loaded account. It waits for no storage: of a connection that is not known yet it tells
 // what the record has noted. The caller holds e.mu.
 func (c *Core) view(e *entry) *View {
@@ -149,13 +157,13 @@ func (c *Core) view(e *entry) *View {
 		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
-		LastError: e.delayCause, Failures: e.delays,
+		LastError: e.delay.cause, Failures: e.delay.failures,
 	}
 	if !a.Gone.IsZero() && live != nil {
 		v.Forgotten = a.ForgottenAt(live.ForgetGoneAfter)
 	}
 	if id, member := a.Group(); member {
-		c.viewMember(v, a, c.entry(id).known.Load())
+		c.viewMember(v, a, c.entry(id).group.record.Load())
 	}
 	if a.Due != nil {
 		d := *a.Due
@@ -166,7 +174,7 @@ func (c *Core) view(e *entry) *View {
 		v.OpenAttempts += len(p.Attempts)
 		v.Unshown, v.ShownInstead = p.Brake.Unshown, p.Brake.Shown
 	}
-	if b := a.Backoff; b != nil && e.delayCause.IsZero() {
+	if b := a.Backoff; b != nil && e.delay.cause.IsZero() {
 		v.Failures, v.LastError, v.LastErrorTime = b.Failures, b.LastError, b.LastErrorTime
 	}
 	if w := c.waits(e); w.Cause != ForNothing {

@@ -1,11 +1,9 @@
 package rotation
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,63 +13,8 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
 )
-
-func TestCallers(t *testing.T) {
-	for rate, want := range map[float64]int{0.1: 4, 1: 4, 2.5: 10, 10: 40, 1000: 128} {
-		if got := callers(rate); got != want {
-			t.Errorf("%d workers at %v requests a second, want %d", got, rate, want)
-		}
-	}
-}
-
-func TestQueueOrder(t *testing.T) {
-	var h items
-	var urgent *entry
-	for i := range 200 {
-		e := &entry{slot: slot{at: t0.Add(time.Duration(rand.IntN(1000)) * time.Second)}}
-		if heap.Push(&h, e); i == 100 {
-			urgent = e
-		}
-	}
-	urgent.slot.urgent = true
-	heap.Fix(&h, urgent.slot.index)
-	heap.Remove(&h, h[50].slot.index)
-	if first := heap.Pop(&h).(*entry); first != urgent {
-		t.Error("the account that a client waits for is not the first")
-	}
-	for last := t0; len(h) > 0; {
-		e := heap.Pop(&h).(*entry)
-		if e.slot.at.Before(last) || e.slot.heap != nil {
-			t.Errorf("at %s, after %s; still in a heap: %v", e.slot.at, last, e.slot.heap != nil)
-		}
-		last = e.slot.at
-	}
-}
-
-// TestBegunPassOthers: rotations that have begun go on first, and leave others a turn after every few.
-func TestBegunPassOthers(t *testing.T) {
-	c := New(Options{})
-	t.Cleanup(c.Stop)
-	past := time.Now().Add(-time.Hour)
-	for i := range 3 * maxBegun {
-		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "begun"}}, protocol.StepPoll, past)
-	}
-	for i := range 2 {
-		// for longer
-		c.scheduleAt(&entry{id: ID{Connection: "conn", InstanceID: fmt.Sprint(i), Username: "other"}}, protocol.StepBegin, past.Add(-time.Hour))
-	}
-	q, others := c.queue("conn"), []int{}
-	for turn := range 3*maxBegun + 2 {
-		e, remote, _ := c.take(q)
-		is(t, "calls the cloud", remote, true)
-		if e.id.Username == "other" {
-			others = append(others, turn)
-		}
-		q.calling = 0
-	}
-	is(t, "turns of the others", fmt.Sprint(others), fmt.Sprint([]int{maxBegun, 2*maxBegun + 1}))
-}
 
 // brokenStorage fails all writes while it is broken, and holds lists until it is let go.
 type brokenStorage struct {
@@ -280,7 +223,7 @@ func TestDeadlinesOfACrowdDoNotFloodStorage(t *testing.T) {
 				t.Fatalf("not due in time: %s", describe(a))
 			}
 		}
-		if got := most.Load(); got > localWorkers {
+		if got := most.Load(); got > workqueue.LocalWorkers {
 			t.Errorf("%d writes at the same time", got)
 		}
 		w.node.core.Stop()

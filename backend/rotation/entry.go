@@ -1,0 +1,19 @@
+package rotation
+
+import "github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
+
+// entry is an account or group in memory: its record, and what this process knows beyond that. Each part has one owner in the
+// engine; by which lock it is guarded stands at its type.
+type entry struct {
+	id ID
+
+	cachedRecord
+	line     eventQueue     // of the account store: clients whose changes may share a write
+	attempts attemptClocks  // of the executor: what is known of open attempts
+	delay    transientDelay // of the executor: failures that the record does not know
+	group    groupLook      // of the group's rollout
+	turn     turnHolder     // of the turns on a server
+	fetching chan struct{}  // of reads: closed when the initial password's reader is done; guarded by mu
+
+	slot workqueue.Slot[*entry] // of the queues, which guard it
+}

@@ -1,0 +1,49 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
+)
+
+// schedule puts an account where its plan wants it. The caller holds e.mu and its record is loaded.
+func (p *planner) schedule(e *entry) {
+	if e.rec == nil {
+		p.unschedule(e)
+		return
+	}
+	st, at := e.rec.Plan(p.planInput(e))
+	if st == protocol.StepNone {
+		p.unschedule(e)
+		return
+	}
+	p.scheduleAt(e, st, at)
+}
+
+// scheduleAt puts an account into its queue, or moves it there. StepNone only asks for its plan.
+func (p *planner) scheduleAt(e *entry, st protocol.Step, at time.Time) {
+	class := workqueue.Local
+	switch {
+	case st == protocol.StepPoll || st == protocol.StepJoint:
+		class = workqueue.Begun
+	case st.CallsCloud():
+		class = workqueue.Remote
+	}
+	p.queues.Put(e.id.Connection, &e.slot, e, class, at)
+}
+
+func (p *planner) unschedule(e *entry) { p.queues.Remove(e.id.Connection, &e.slot) }
+
+// hurry moves a due account before others of its connection, because a client waits for it; with a group its
+// members.
+func (p *planner) hurry(e *entry) {
+	if g := e.group.record.Load(); g != nil {
+		for _, id := range g.Members {
+			p.hurryOne(p.entry(id))
+		}
+	}
+	p.hurryOne(e)
+}
+
+func (p *planner) hurryOne(e *entry) { p.queues.Hurry(e.id.Connection, &e.slot) }
