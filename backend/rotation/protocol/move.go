@@ -38,7 +38,7 @@ func (a *Account) checkMoved() error {
 		return nil
 	case a.Settings.CanReset:
 		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: hint.Textf(
-			"account %s came from another role, whose readers know its password, and is to be rotated first", a.ID)}
+			"readers of another role know the password of account %s, which is to be rotated first", a.ID)}
 	}
 	return Errorf(Conflict, "the password of account %s was given to readers of role %s, and role %s cannot have another one set: change "+
 		"it inside the server, then record it: %s",
