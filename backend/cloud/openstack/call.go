@@ -1,12 +1,13 @@
 package openstack
 
 import (
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
 // The requests, by the names of the API's own operations. The limiter counts them by these.
 const (
-	actionToken    = "CreateToken"
+	actionToken    = keystone.CreateToken
 	actionVerify   = "ListServers"
 	actionList     = "ListServersDetails"
 	actionShow     = "ShowServer"

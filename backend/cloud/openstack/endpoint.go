@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 )
 
 // computeBase is the compute endpoint up to and including its version, without a final slash. An
@@ -14,7 +15,7 @@ func (f family) computeBase(cfg cloud.Config) string {
 		base = f.computeURL(cfg.Text(cloud.Region))
 	}
 	base = strings.TrimRight(base, "/")
-	if version, _ := versionOf(base); base == "" || version != "" {
+	if version, _ := keystone.VersionOf(base); base == "" || version != "" {
 		return base
 	}
 	return base + "/v2.1"
@@ -31,7 +32,7 @@ func (f family) identityBase(cfg cloud.Config) string {
 		base = f.identityURL(cfg.Text(cloud.Region))
 	}
 	base = strings.TrimRight(base, "/")
-	if lastSegment(base) == "v3" {
+	if keystone.LastSegment(base) == "v3" {
 		return base
 	}
 	return base + "/v3"
@@ -60,8 +61,13 @@ func (f family) tokenBase(cfg cloud.Config) string {
 // ownBase is the cloud's own compute endpoint, where the identity service is the cloud's own, too: there it does
 // for a catalogue without one. Else it is "".
 func (f family) ownBase(cfg cloud.Config) string {
-	if f.computeURL == nil || !within(f.domains, hostOf(f.identityBase(cfg))) {
+	if f.computeURL == nil || !keystone.Within(f.domains, keystone.HostOf(f.identityBase(cfg))) {
 		return ""
 	}
 	return f.computeBase(cfg)
+}
+
+// sameCloud reports whether a service's URL, as the catalogue has it, belongs to the cloud of an identity service.
+func (f family) sameCloud(identity, service string) bool {
+	return keystone.SameCloud(f.domains, identity, service)
 }

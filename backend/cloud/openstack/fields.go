@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 )
 
@@ -172,7 +173,7 @@ func checkApplicationCredentialID(id string) error {
 }
 
 func checkAuthURL(url string) error {
-	if version := lastSegment(url); versionForm.MatchString(version) && version != "v3" {
+	if version := keystone.LastSegment(url); keystone.IsVersion(version) && version != "v3" {
 		return fmt.Errorf("version %s of the identity API is not supported; the URL must end in /v3", version)
 	}
 	return nil

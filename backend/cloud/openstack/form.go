@@ -14,6 +14,5 @@ var (
 	// applicationCredentialForm is that of Keystone's ids, 32 hexadecimal digits, and somewhat wider.
 	applicationCredentialForm = projectForm
 	// userForm is that of Keystone's user ids: 32 hexadecimal digits, 64 for users of a directory.
-	userForm    = projectForm
-	versionForm = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
+	userForm = projectForm
 )

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -169,7 +170,7 @@ func TestInstanceFields(t *testing.T) {
 				t.Errorf("launch time is off by %s", age)
 			}
 			// The /v2 form of the API knows no microversions and so no tags.
-			version, _ := versionOf(s.access.family.computeBase(s.cfg))
+			version, _ := keystone.VersionOf(s.access.family.computeBase(s.cfg))
 			// On plain OpenStack the simulator shows tags as metadata, too.
 			if wantTag := version != "v2" || a.family.plain; (got.Tags["env"] == "prod") != wantTag {
 				t.Errorf("tags are %v, want env=prod %v", got.Tags, wantTag)

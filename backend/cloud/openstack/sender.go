@@ -9,6 +9,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
@@ -49,7 +50,7 @@ func newSender(f family, cfg cloud.Config) *sender {
 		d.sessions = newTokenSessions(d.identityService(), f, cfg)
 		return d
 	}
-	style := cfg.InForce(f.signatureStyle())
+	style, project := cfg.InForce(f.signatureStyle()), cfg.Text(fieldProjectID)
 	signWith := func(projectID string) *signing.Transport {
 		return &signing.Transport{
 			AccessKey: cfg.Text(cloud.AccessKey),
@@ -60,9 +61,9 @@ func newSender(f family, cfg cloud.Config) *sender {
 			Now:       time.Now,
 		}
 	}
-	d.compute.HTTPClient.Transport = signWith(cfg.Text(fieldProjectID))
+	d.compute.HTTPClient.Transport = signWith(project)
 	d.identity.HTTPClient.Transport = signWith("")
-	d.sessions = signedSession{projectID: cfg.Text(fieldProjectID), endpoint: withProject(f.computeBase(cfg), cfg.Text(fieldProjectID))}
+	d.sessions = signedSession{projectID: project, endpoint: keystone.WithProject(f.computeBase(cfg), project)}
 	return d
 }
 
@@ -112,7 +113,7 @@ func (d *sender) once(ctx context.Context, c call, s session, send func(context.
 func (d *sender) exchange(ctx context.Context, c call, s session, send func(context.Context, *gophercloud.ServiceClient) error) error {
 	ctx, cancel := withTimeout(ctx, d.timeout)
 	defer cancel()
-	client := &gophercloud.ServiceClient{ProviderClient: d.compute, Endpoint: s.endpoint, Type: serviceCompute}
+	client := &gophercloud.ServiceClient{ProviderClient: d.compute, Endpoint: s.endpoint, Type: keystone.Compute}
 	switch {
 	case c.identity:
 		client = d.identityService()

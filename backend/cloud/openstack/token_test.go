@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 )
 
 // identity is a Keystone without a network, so that its time can be virtual.
@@ -97,10 +98,10 @@ func TestTokenLife(t *testing.T) {
 		life, ahead time.Duration
 		lasts       time.Duration // how long the token is used
 	}{
-		{"a day", 24 * time.Hour, 0, 24*time.Hour - tokenMargin},
+		{"a day", 24 * time.Hour, 0, 24*time.Hour - keystone.Margin},
 		{"short", 8 * time.Minute, 0, 6 * time.Minute},
-		{"the cloud's clock is ahead", time.Hour, 3 * time.Hour, time.Hour - tokenMargin},
-		{"the cloud's clock is behind", time.Hour, -3 * time.Hour, time.Hour - tokenMargin},
+		{"the cloud's clock is ahead", time.Hour, 3 * time.Hour, time.Hour - keystone.Margin},
+		{"the cloud's clock is behind", time.Hour, -3 * time.Hour, time.Hour - keystone.Margin},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -154,7 +155,7 @@ func TestDenialIsRemembered(t *testing.T) {
 			t.Errorf("a wrong password was tried %d times by 20 calls, want once", i.count())
 		}
 		i.answer(0)
-		time.Sleep(denialMemory)
+		time.Sleep(keystone.DenialMemory)
 		mustGet(t, s, "token-2")
 	})
 }

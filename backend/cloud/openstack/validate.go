@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 )
 
 // validate checks what a connection's fields are together. Errors name the field.
@@ -129,12 +130,12 @@ func (f family) validateEndpoint(key, raw string) error {
 	if err := cloud.ValidateURL(field, raw); err != nil {
 		return err
 	}
-	version := lastSegment(raw)
+	version := keystone.LastSegment(raw)
 	if key == f.computeKey {
-		version, _ = versionOf(raw)
+		version, _ = keystone.VersionOf(raw)
 	}
 	switch {
-	case !versionForm.MatchString(version):
+	case !keystone.IsVersion(version):
 		return nil
 	case key == f.computeKey && version != "v2" && version != "v2.1":
 		return fmt.Errorf("%s: version %s has no os-server-password call; end the URL in /v2.1 or /v2, or leave the version out", field, version)

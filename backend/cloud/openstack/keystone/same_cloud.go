@@ -1,4 +1,4 @@
-package openstack
+package keystone
 
 import (
 	"net/netip"
@@ -12,16 +12,17 @@ import (
 // A token opens the cloud whose Keystone made it. Its catalogue says where the services are, and is believed as
 // long as it points to the same cloud: a token must not be carried to another one, whatever an answer says.
 
-// sameCloud reports whether a service's URL, as the catalogue has it, belongs to the cloud of an identity service.
-func (f family) sameCloud(identity, service string) bool {
-	from, to := hostOf(identity), hostOf(service)
+// SameCloud reports whether a service's URL, as the catalogue has it, belongs to the cloud of an identity service. The
+// domains are those of the cloud's own services, if it has such.
+func SameCloud(domains []string, identity, service string) bool {
+	from, to := HostOf(identity), HostOf(service)
 	switch {
 	case from == "" || to == "":
 		return false
 	case from == to:
 		return true
-	case within(f.domains, from):
-		return within(f.domains, to)
+	case Within(domains, from):
+		return Within(domains, to)
 	}
 	fromIP, toIP := addressOf(from), addressOf(to)
 	if fromIP.IsValid() || toIP.IsValid() {
@@ -31,13 +32,13 @@ func (f family) sameCloud(identity, service string) bool {
 	return domainOf(from) == domainOf(to)
 }
 
-// within reports whether a host is in one of the domains.
-func within(domains []string, host string) bool {
+// Within reports whether a host is in one of the domains.
+func Within(domains []string, host string) bool {
 	return slices.ContainsFunc(domains, func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) })
 }
 
-// hostOf is the host of a URL in one spelling, "" if it has none.
-func hostOf(raw string) string {
+// HostOf is the host of a URL in one spelling, "" if it has none.
+func HostOf(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""
