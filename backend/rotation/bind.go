@@ -9,17 +9,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
-// Binding says that an account belongs to a role.
-type Binding struct {
-	ID
-	Provider string // the connection's provider: accounts are unique over provider, instance and user
-	Role     string
-	Settings Settings
-	Facts    Facts
-	// Place is where the instance was described: with that the account's history begins.
-	Place Place
-}
-
 // Bind makes the account if there is none, or updates its settings and facts. An account that
 // belongs to another role, or whose instance and user name another connection already serves, is a
 // Conflict. It asks for no rotation.

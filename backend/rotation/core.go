@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
-	"github.com/hashicorp/vault/sdk/helper/salt"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
@@ -20,10 +19,7 @@ type Core struct {
 	*executor
 
 	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
-	initials []*locksutil.LockEntry // rule 23: see initial.go
-
-	saltLock sync.Mutex
-	salt     *salt.Salt // nil: it has not been read yet
+	initials *initialPasswords      // rule 23
 
 	running   bool // guarded by lifecycle
 	lifecycle sync.Mutex
@@ -38,7 +34,7 @@ func New(o Options) *Core {
 	accounts.planning = p
 	x := &executor{planner: p}
 	p.queues = workqueue.New[*entry](queueHost{x}, base.opts.Logger, protocol.MinBackoff)
-	return &Core{executor: x, bindings: locksutil.CreateLocks(), initials: locksutil.CreateLocks()}
+	return &Core{executor: x, bindings: locksutil.CreateLocks(), initials: newInitialPasswords(base)}
 }
 
 // Start begins background work: it rebuilds the schedule from storage and rotates what is due. Reads

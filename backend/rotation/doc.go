@@ -16,9 +16,12 @@
 // through an interface of its own ([workqueue.Host], planning).
 //
 //	Core        what callers ask for
-//	              read.go, reader.go, not_yet.go, lease.go     reads, leases and their ends; group_read.go for shared passwords
+//	              read.go, wait.go, reader.go, answer.go       reads; group_read.go for shared passwords
+//	              read_initial.go, not_yet.go                  the first read of an initial password
 //	              initial.go                                   which roles know an initial password, by its value (rule 23)
-//	              bind.go, group_bind.go, unbind.go            which role has an account; claim.go: one account for each user of a server
+//	              lease.go                                     leases and their ends
+//	              bind.go, group_bind.go, unbind.go            which role has an account
+//	              claim.go, claim_marker.go                    one account for each user of a server
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
 //	              view.go, status.go, lookup.go                what people are shown
 //	              provider.go                                  connections, for the questions of others
@@ -36,9 +39,11 @@
 //	accountStore  the records
 //	              accounts.go, records.go, walk.go, store.go   in memory and in storage; one write for each event
 //	              coalesce.go                                  changes that several clients want at once share a write
-//	              entry.go                                     an account in memory, and whose each part of it is
+//	              entry.go                                     an account in memory, and whose each part of it is: cached_record.go,
+//	                                                           attempt_clocks.go, transient_delay.go, group_look.go, turns.go
 //	connections the providers
-//	              connections.go, connection.go, session.go    made once for each configuration; what one step uses of one
+//	              connections.go, connection_state.go          made once for each configuration
+//	              connection.go, session.go                    one snapshot of a configuration, and what one step uses of it
 //	              looks.go, look_queue.go                      one request for the looks of many accounts
 //	              limiter.go, breaker.go                       what a cloud is asked, and how often; brake_connection.go (rule 25)
 //	              settle_window.go                             how long a request can still take effect (rule 10)

@@ -11,8 +11,8 @@ import (
 
 // forgetAfter is after what time a connection forgets the accounts of servers that are gone; 0: never, or not known.
 func (c *Core) forgetAfter(ctx context.Context, connection string) time.Duration {
-	if _, live, err := c.connect(ctx, connection); err == nil {
-		return live.ForgetGoneAfter
+	if to, err := c.connect(ctx, connection); err == nil {
+		return to.ForgetGoneAfter
 	}
 	return 0
 }

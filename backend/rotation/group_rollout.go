@@ -35,7 +35,7 @@ func (x *executor) rollOut(ctx context.Context, e *entry, g *Account) error {
 	e.mu.Lock()
 	e.group.begun(now)
 	e.mu.Unlock()
-	to, err := x.session(ctx, e.id.Connection)
+	to, err := x.connect(ctx, e.id.Connection)
 	if err != nil {
 		x.delay(e, err)
 		return nil

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
@@ -77,76 +78,97 @@ func (p *initialPassword) forget(account string, now time.Time) bool {
 	return true
 }
 
-// initialKey is where it is stored what is known of an initial password: its folder, and the name in there.
-func (c *Core) initialKey(ctx context.Context, id ID, password string) (folder, name string, err error) {
-	c.saltLock.Lock()
-	defer c.saltLock.Unlock()
-	if c.salt == nil {
+// initialPasswords has what is stored of initial passwords. It asks nobody, and knows no record.
+type initialPasswords struct {
+	*env
+
+	folders []*locksutil.LockEntry // see lock; held over storage
+
+	mu   sync.Mutex // of salt; held over storage, while that is read for the first time
+	salt *salt.Salt // nil: it has not been read yet
+}
+
+func newInitialPasswords(base *env) *initialPasswords {
+	return &initialPasswords{env: base, folders: locksutil.CreateLocks()}
+}
+
+// forgetSalt has the mount's salt read again.
+func (i *initialPasswords) forgetSalt() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.salt = nil
+}
+
+// key is where it is stored what is known of an initial password: its folder, and the name in there.
+func (i *initialPasswords) key(ctx context.Context, id ID, password string) (folder, name string, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.salt == nil {
 		ctx, cancel := writeContext(ctx)
 		defer cancel()
-		c.salt, err = salt.NewSalt(ctx, c.opts.Storage, &salt.Config{HMAC: sha256.New, HMACType: "hmac-sha256"})
+		i.salt, err = salt.NewSalt(ctx, i.opts.Storage, &salt.Config{HMAC: sha256.New, HMACType: "hmac-sha256"})
 		if err != nil {
-			c.salt = nil
+			i.salt = nil
 			return "", "", storageError("reading the mount's salt for", id, err)
 		}
 	}
-	sum := c.salt.GetHMAC(password)
+	sum := i.salt.GetHMAC(password)
 	return initialPrefix + sum[:3] + "/", sum[3:], nil
 }
 
 // initialFolder is the folder of a key.
 func initialFolder(key string) string { return key[:len(initialPrefix)+4] }
 
-// lockInitial locks what is known of the initial passwords of a folder: of two accounts that read one at the same moment,
+// lock locks what is known of the initial passwords of a folder: of two accounts that read one at the same moment,
 // the second sees the first.
-func (c *Core) lockInitial(folder string) func() {
-	lock := locksutil.LockForKey(c.initials, folder)
+func (i *initialPasswords) lock(folder string) func() {
+	lock := locksutil.LockForKey(i.folders, folder)
 	lock.Lock()
 	return lock.Unlock
 }
 
-// noteInitial remembers that an account has read an initial password, and returns where, and what is known of it then.
+// note remembers that an account has read an initial password, and returns where, and what is known of it then.
 // That is durable before the account's record has the password: what a crash leaves behind is at most a role that was
 // never given it.
-func (c *Core) noteInitial(ctx context.Context, a *Account, password string) (key string, known initialPassword, err error) {
-	folder, name, err := c.initialKey(ctx, a.ID, password)
+func (i *initialPasswords) note(ctx context.Context, a *Account, password string) (key string, known initialPassword, err error) {
+	folder, name, err := i.key(ctx, a.ID, password)
 	if err != nil {
 		return "", known, err
 	}
-	defer c.lockInitial(folder)()
+	defer i.lock(folder)()
 	key = folder + name
-	known, err = loadInitial(ctx, c.opts.Storage, key, a.ID)
+	known, err = loadInitial(ctx, i.opts.Storage, key, a.ID)
 	if err == nil && known.read(a) {
-		err = saveInitial(ctx, c.opts.Storage, key, a.ID, known)
+		err = saveInitial(ctx, i.opts.Storage, key, a.ID, known)
 	}
 	return key, known, err
 }
 
-// forgetInitial notes that an account was forgotten whose server is gone. What was forgotten long ago is deleted, as far as
+// forget notes that an account was forgotten whose server is gone. What was forgotten long ago is deleted, as far as
 // it is in the same folder: so there is never much more than the servers of a year.
-func (c *Core) forgetInitial(ctx context.Context, a *Account) error {
+func (i *initialPasswords) forget(ctx context.Context, a *Account) error {
 	folder := initialFolder(a.InitialKey)
-	defer c.lockInitial(folder)()
-	known, err := loadInitial(ctx, c.opts.Storage, a.InitialKey, a.ID)
-	if err == nil && known.forget(a.String(), c.opts.Now()) {
-		err = saveInitial(ctx, c.opts.Storage, a.InitialKey, a.ID, known)
+	defer i.lock(folder)()
+	known, err := loadInitial(ctx, i.opts.Storage, a.InitialKey, a.ID)
+	if err == nil && known.forget(a.String(), i.opts.Now()) {
+		err = saveInitial(ctx, i.opts.Storage, a.InitialKey, a.ID, known)
 	}
 	if err != nil {
 		return err
 	}
-	names, err := c.opts.Storage.List(ctx, folder)
+	names, err := i.opts.Storage.List(ctx, folder)
 	if err != nil {
 		return storageError("listing what is known of initial passwords for", a.ID, err)
 	}
 	for _, name := range names {
-		known, err := loadInitial(ctx, c.opts.Storage, folder+name, a.ID)
+		known, err := loadInitial(ctx, i.opts.Storage, folder+name, a.ID)
 		if err != nil {
 			return err
 		}
-		if known.Forgotten.IsZero() || !c.clock.read().Passed(known.Forgotten.Add(initialKept)) {
+		if known.Forgotten.IsZero() || !i.clock.read().Passed(known.Forgotten.Add(initialKept)) {
 			continue
 		}
-		if err := deleteRecord(ctx, c.opts.Storage, folder+name); err != nil {
+		if err := deleteRecord(ctx, i.opts.Storage, folder+name); err != nil {
 			return storageError("deleting what is known of an initial password for", a.ID, err)
 		}
 	}

@@ -273,7 +273,7 @@ func TestInitialPasswordsAreRememberedForAYear(t *testing.T) {
 						pass(2 * time.Hour)
 					}
 					// Another account is forgotten that has read another password of the same folder.
-					if err := c.forgetInitial(t.Context(), &Account{ID: ID{InstanceID: "other"}, InitialKey: key + "0"}); err != nil {
+					if err := c.initials.forget(t.Context(), &Account{ID: ID{InstanceID: "other"}, InitialKey: key + "0"}); err != nil {
 						t.Fatal(err)
 					}
 					if known, err := loadInitial(t.Context(), s, key, id); err != nil || (known.Role == "one") != (x.forever || !over) {
@@ -291,7 +291,7 @@ func TestAnotherNodesSalt(t *testing.T) {
 	c := firstBoots(t, s, time.Now)
 	names := map[string]bool{}
 	for range 2 {
-		_, name, err := c.initialKey(t.Context(), ID{}, "x")
+		_, name, err := c.initials.key(t.Context(), ID{}, "x")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +300,7 @@ func TestAnotherNodesSalt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(names) == 1 {
-			if _, again, err := c.initialKey(t.Context(), ID{}, "x"); err != nil || again != name {
+			if _, again, err := c.initials.key(t.Context(), ID{}, "x"); err != nil || again != name {
 				t.Errorf("not kept: %v", err)
 			}
 		}

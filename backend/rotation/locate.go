@@ -11,13 +11,13 @@ import (
 // locate notes in an account's record where its connection leads now, if that has changed. It asks no cloud. A
 // connection that cannot be used leads nowhere, so that what was noted last holds. The caller does not hold e.mu.
 func (p *planner) locate(ctx context.Context, e *entry) error {
-	_, live, err := p.connect(ctx, e.id.Connection)
-	if err != nil || e.located.Load() == live {
+	to, err := p.connect(ctx, e.id.Connection)
+	if err != nil || e.located.Load() == to.Connection {
 		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return p.noteLocked(ctx, e, live)
+	return p.noteLocked(ctx, e, to.Connection)
 }
 
 // isLocated reports whether the record has noted where the connection leads, as far as that is known.

@@ -68,9 +68,7 @@ func (c *Core) List(ctx context.Context, prefix string) ([]string, error) { retu
 // Invalidate drops what is cached under a storage key that another node has changed.
 func (c *Core) Invalidate(key string) {
 	if key == salt.DefaultLocation {
-		c.saltLock.Lock()
-		defer c.saltLock.Unlock()
-		c.salt = nil
+		c.initials.forgetSalt()
 		return
 	}
 	id, ok := idOfKey(key)

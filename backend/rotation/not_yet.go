@@ -7,6 +7,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
+// initialPoll is how long a waiting read leaves between two looks for an initial password.
+const initialPoll = 5 * time.Second
+
 // overdueRetry is when another look makes sense for an initial password that should have come long ago: it
 // still does where the guest is repaired, or started for the first time.
 const overdueRetry = 10 * time.Minute

@@ -128,7 +128,7 @@ func (c *Core) erase(ctx context.Context, e *entry, gone bool) error {
 		return err
 	}
 	if gone && a.InitialKey != "" {
-		if err := c.forgetInitial(ctx, a); err != nil { // it is remembered for longer
+		if err := c.initials.forget(ctx, a); err != nil { // it is remembered for longer
 			c.opts.Logger.Warn("what is known of an initial password was not forgotten with its account", "account", e.id.String(), "error", err)
 		}
 	}

@@ -10,18 +10,18 @@ import (
 // Provider returns a connection's provider, whose calls wait for the connection's limiter like the
 // core's own: for the questions that are asked when a role is written or resolved.
 func (c *Core) Provider(ctx context.Context, name string) (cloud.Provider, error) {
-	_, live, err := c.connect(ctx, name)
+	to, err := c.connect(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return live.Provider, nil
+	return to.Provider, nil
 }
 
 // Connected returns a snapshot of a connection: its provider, whose calls wait for the connection's limiter like
 // the core's own, and the place to which these go.
 func (c *Core) Connected(ctx context.Context, name string) (*Connection, error) {
-	_, live, err := c.connect(ctx, name)
-	return live, err
+	to, err := c.connect(ctx, name)
+	return to.Connection, err
 }
 
 // Gate is the limiter of a connection, for calls that are made before its configuration is stored: they count like
@@ -38,7 +38,7 @@ func (c *Core) ForgetConnection(name string) {
 	// Retry at once with the new credentials.
 	n.breaker.report(c.opts.Now(), nil)
 	// It is made again at once, which sends nothing: its accounts see then whether it leads to another place.
-	_, _, err := c.connect(c.ctx, name)
+	_, err := c.connect(c.ctx, name)
 	if err != nil {
 		c.opts.Logger.Debug("the connection cannot be used now", "connection", name, "error", err)
 	}

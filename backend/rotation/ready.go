@@ -97,3 +97,9 @@ func (x *executor) present(e *entry) {
 	e.attempts.missedSince = time.Time{}
 	e.mu.Unlock()
 }
+
+// resetOf is what is asked of a reset method for an account.
+func resetOf(a *Account, value, prepared string) cloud.Reset {
+	return cloud.Reset{InstanceIDs: []string{a.InstanceID}, Username: a.Username, Password: value, ForceStop: a.Settings.ForceStop,
+		Platform: a.Facts.Platform, Prepared: prepared}
+}

@@ -46,11 +46,6 @@ func (x *executor) newPassword(ctx context.Context, rec *Account, to session) (s
 	return value, nil
 }
 
-func resetOf(a *Account, value, prepared string) cloud.Reset {
-	return cloud.Reset{InstanceIDs: []string{a.InstanceID}, Username: a.Username, Password: value, ForceStop: a.Settings.ForceStop,
-		Platform: a.Facts.Platform, Prepared: prepared}
-}
-
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
 func (x *executor) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, to session) error {
 	return x.conclude(ctx, e, rec, t.Attempt, x.call(ctx, to, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, to)

@@ -1,8 +1,6 @@
 package rotation
 
 import (
-	"context"
-
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
@@ -15,12 +13,6 @@ type session struct {
 	// sets no password.
 	method string
 	reset  cloud.PasswordResetter
-}
-
-// session returns a session of a connection, whose provider is made if need be.
-func (cs *connections) session(ctx context.Context, connection string) (session, error) {
-	n, live, err := cs.connect(ctx, connection)
-	return session{Connection: live, state: n}, err
 }
 
 // with is the session with a reset method.

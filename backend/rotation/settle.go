@@ -26,7 +26,7 @@ func (x *executor) settle(ctx context.Context, e *entry, rec *Account, s protoco
 		return x.apply(ctx, e, protocol.AttemptsSettled{Attempts: ids, At: s.Now, Lost: x.backoff(rec,
 			errors.New("the cloud has not shown how the reset ended for as long as it may take"), false)})
 	case s.Traits == nil:
-		if _, _, err := x.connect(ctx, e.id.Connection); err != nil {
+		if _, err := x.connect(ctx, e.id.Connection); err != nil {
 			x.delay(e, err)
 		} else {
 			x.clearDelay(e)

@@ -103,7 +103,7 @@ func TestAConnectionThatChangesWhileItIsBeingMadeIsMadeAnew(t *testing.T) {
 	t.Cleanup(c.Stop)
 	used := make(chan Place, 1)
 	go func() {
-		_, live, err := c.connect(t.Context(), "prod")
+		live, err := c.connect(t.Context(), "prod")
 		if err != nil {
 			t.Error(err)
 		}

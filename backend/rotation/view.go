@@ -125,7 +125,7 @@ func (c *Core) Inspect(ctx context.Context, id ID) (*View, error) {
 	if a, err := c.get(ctx, id); err != nil || a == nil {
 		return nil, err
 	}
-	if _, _, err := c.connect(ctx, id.Connection); err != nil { // it leads nowhere else, then
+	if _, err := c.connect(ctx, id.Connection); err != nil { // it leads nowhere else, then
 		c.opts.Logger.Trace("an account is shown whose connection cannot be used", "account", id.String(), "error", err)
 	}
 	e := c.entry(id)

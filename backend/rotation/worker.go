@@ -40,7 +40,7 @@ func (x *executor) work(ctx context.Context, e *entry, remote bool) error {
 		return x.relocate(ctx, e, s.Place)
 	}
 
-	to, err := x.session(ctx, e.id.Connection)
+	to, err := x.connect(ctx, e.id.Connection)
 	if err != nil {
 		x.delay(e, err)
 		return nil
