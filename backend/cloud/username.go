@@ -91,7 +91,7 @@ func notOnLinux(name string) string {
 	case digitsOnly.MatchString(name):
 		return "has digits only, which programs take for the number of a user"
 	case !linuxForm.MatchString(name):
-		return "is no user name of Linux; use letters, digits, blanks inside and . _ -, and a $ at the end only"
+		return "is not a Linux user name; use letters, digits, blanks inside and . _ -, and a $ at the end only"
 	}
 	return ""
 }

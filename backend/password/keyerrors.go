@@ -38,7 +38,7 @@ func notRSA(kind string) error {
 
 // needsRSA ends what is said of a key of another kind. Such a key cannot be converted.
 const needsRSA = "clouds encrypt initial passwords under RSA keys only: use the RSA key pair of the instance; if it was launched with " +
-	"this one, its initial password cannot be had. A new pair for the next launch: ssh-keygen -t rsa -b 2048 -m PEM -f key.pem"
+	"this one, its initial password cannot be decrypted. A new pair for the next launch: ssh-keygen -t rsa -b 2048 -m PEM -f key.pem"
 
 // errPSS is the answer to a key that OpenSSL has made for signatures. The numbers are those of any RSA key.
 var errPSS = errors.New("private_key is an RSA-PSS key, which is for signatures only; make an ordinary RSA key of it with: " +

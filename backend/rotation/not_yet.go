@@ -29,7 +29,7 @@ func (c *Core) notYet(rec *Account, provider cloud.Provider, usual time.Duration
 	age := max(c.opts.Now().Sub(launched), 0).Round(time.Second) // the cloud's clock may be ahead
 	not.Message = not.Message.Add(hint.Textf("; it was launched %s ago, and the cloud says that it may take %s", age, usual))
 	if age > 2*usual {
-		not.Message = not.Message.Add(hint.Textf(". To wait longer hardly helps: %s", rec.WhyNoInitialPassword(provider)))
+		not.Message = not.Message.Add(hint.Textf(". Waiting longer is unlikely to help: %s", rec.WhyNoInitialPassword(provider)))
 		not.RetryAfter = overdueRetry
 	}
 	return not

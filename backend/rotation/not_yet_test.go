@@ -41,7 +41,7 @@ func TestMissingInitialPasswordIsExplainedByAge(t *testing.T) {
 			[]string{"Sysprep", "import/"}, true},
 		"late": {now.Add(-29 * time.Minute), false, "", []string{"launched 29m0s ago"}, []string{"Sysprep"}, true},
 		"of three days, import only": {now.Add(-72 * time.Hour), false, "",
-			[]string{"launched 72h0m0s ago", "To wait longer hardly helps", "without Sysprep",
+			[]string{"launched 72h0m0s ago", "Waiting longer is unlikely to help", "without Sysprep",
 				"vault write m/import/conn/i-1/Administrator password=@password.txt"}, []string{"reset_method", "rotate-role"}, false},
 		"of three days, could reset": {now.Add(-72 * time.Hour), false, cloud.MethodCommand,
 			[]string{"without Sysprep", "import/", "vault write m/roles/win reset_method=command, then: vault write -force m/rotate-role/win/i-1"},

@@ -55,7 +55,7 @@ func (p *Provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	case cloud.KindOf(err) == cloud.Unknown:
 		failure := *cloud.AsError(err)
 		failure.Message += fmt.Sprintf(
-			"; IAM may have made an access key all the same: see what aws iam list-access-keys says of %s, and delete one that is not in use", user)
+			"; IAM may have made an access key nevertheless: see what aws iam list-access-keys says of %s, and delete one that is not in use", user)
 		return nil, &failure
 	case err != nil:
 		return nil, err

@@ -52,7 +52,7 @@ func newPublicKey(modulus, exponent string) (PublicKey, error) {
 	case bits < minKeyBits || bits > maxKeyBits:
 		return PublicKey{}, fmt.Errorf("the server's public key has %d bits; it must have %d to %d", bits, minKeyBits, maxKeyBits)
 	case n.Bit(0) == 0:
-		return PublicKey{}, errors.New("the server's public key is no RSA key: its modulus is even")
+		return PublicKey{}, errors.New("the server's public key is not an RSA key: its modulus is even")
 	case e.Bit(0) == 0 || e.BitLen() > 31 || e.Int64() < 3:
 		return PublicKey{}, errors.New("the server's public key has an exponent that is even, too small or too large")
 	}

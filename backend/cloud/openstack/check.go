@@ -75,8 +75,8 @@ func (p *provider) resetPermissions(ctx context.Context, sample server) []cloud.
 		properties, err := p.imageProperties(ctx, sample.Image.ID)
 		image = verdictOf(err)
 		if err == nil && properties == nil {
-			image = untried("the image of a server cannot be read; Nova shows what matters of it from microversion 2.98 on, else say it on the " +
-				"server: openstack server set --property os_admin_user=USER SERVER")
+			image = untried("the image of a server cannot be read; Nova shows what matters of it from microversion 2.98 on, otherwise name " +
+				"the user on the server: openstack server set --property os_admin_user=USER SERVER")
 		}
 	}
 	p.describe(&image, actionImage, "", "tell whose password Nova sets, for reset_method=api", false)

@@ -26,7 +26,7 @@ const (
 	hintState      = "the instance's state does not allow this now; try again when it runs"
 	hintRequest    = "the cloud does not accept the request"
 	hintAddress    = "the cloud does not accept requests from this host's address; check its access control"
-	hintAccessKeys = "the user may not manage his own access keys; the account's administrator allows it in the console under IAM, " +
+	hintAccessKeys = "the user may not manage their own access keys; the account's administrator allows it in the console under IAM, " +
 		"Security Settings, Access Key Management"
 	hintRestricted = "the application credential is restricted, and Keystone lets only unrestricted ones make and delete others; make one: " +
 		"openstack application credential create --unrestricted cloudpw; then write its id and secret to the connection"

@@ -98,7 +98,7 @@ func (c changePassword) PrepareReset(ctx context.Context, reset cloud.Reset) (st
 	case admin == "":
 		return "", cloud.Errorf(cloud.Refused,
 			"%s of instance %s: the cloud does not tell which user's password it would set, as the image cannot be read; "+
-				"say it: openstack server set --property %s=USER %s", actionChange, id, propertyAdminUser, id)
+				"name the user: openstack server set --property %s=USER %s", actionChange, id, propertyAdminUser, id)
 	case admin != reset.Username:
 		return "", wrongUser(id, admin, reset.Username)
 	}
@@ -143,7 +143,7 @@ func (c changePassword) check(reset cloud.Reset) error {
 	case len(reset.InstanceIDs) != 1:
 		return cloud.Errorf(cloud.Refused, "%s: %d instances given; one request takes one", actionChange, len(reset.InstanceIDs))
 	case reset.Prepared == "" || reset.Prepared != reset.Username:
-		return cloud.Errorf(cloud.Refused, "%s: it was not found out that the password of %s is the one that Nova sets", actionChange,
+		return cloud.Errorf(cloud.Refused, "%s: it was not checked that Nova sets the password of %s", actionChange,
 			reset.Username)
 	case reset.Password == "":
 		return cloud.Errorf(cloud.PasswordRefused, "%s: the password is empty", actionChange)

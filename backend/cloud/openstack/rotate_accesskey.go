@@ -72,7 +72,7 @@ func (a *accessKeys) list(ctx context.Context) ([]accessKey, string, error) {
 	i := slices.IndexFunc(keys, func(k accessKey) bool { return k.Access == a.used })
 	if i < 0 || !userForm.MatchString(keys[i].UserID) {
 		return nil, "", cloud.Errorf(cloud.Refused, "%s: IAM does not list the connection's access_key among the caller's permanent ones, so "+
-			"it cannot be replaced; temporary keys cannot, either", actionListKeys)
+			"it cannot be replaced; neither can temporary keys", actionListKeys)
 	}
 	user := keys[i].UserID
 	// An administrator may see others' keys; those are none of this connection's business.

@@ -154,7 +154,7 @@ func (a *applicationCredentials) remove(ctx context.Context, id string) error {
 func (a *applicationCredentials) session(ctx context.Context) (session, error) {
 	s, err := a.sender.sessions.get(ctx)
 	if err == nil && s.userID == "" {
-		err = cloud.Errorf(cloud.Refused, "%s: Keystone's token names no user, so that his application credentials cannot be managed",
+		err = cloud.Errorf(cloud.Refused, "%s: Keystone's token names no user, so the user's application credentials cannot be managed",
 			actionToken)
 	}
 	return s, err

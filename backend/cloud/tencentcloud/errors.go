@@ -30,10 +30,10 @@ const (
 	adviceBill     = "the instance is isolated or frozen for billing reasons; settle that in the cloud's console first"
 	adviceSlow     = "too many requests; lower max_requests_per_second if other programs use the same account"
 	adviceRescue   = "the instance is in rescue mode, or entering or leaving it; end that first"
-	adviceServer   = "the cloud failed inside"
+	adviceServer   = "the cloud had an internal failure"
 	adviceTags     = "the cloud does not accept a filter; check the role's instance_tags"
 	advicePassword = "the cloud does not accept the password; check password_policy against the rules for the instance's system"
-	adviceRole     = "the role cannot be assumed so; check role_arn"
+	adviceRole     = "the role cannot be assumed this way; check role_arn"
 	adviceNothing  = "the cloud does not do this for the instance or the account"
 )
 
@@ -222,7 +222,7 @@ var verdicts = map[string]verdict{
 	"RequestLimitExceeded.UinLimitExceeded":             {cloud.Throttled, adviceSlow},
 	"RequestSizeLimitExceeded":                          {cloud.Refused, adviceOurs},
 	"ResourceInUse":                                     {cloud.Unknown, "the cloud says that the resource is in use"},
-	"ResourceInsufficient":                              {cloud.Unknown, "the cloud lacks resources"},
+	"ResourceInsufficient":                              {cloud.Unknown, "the cloud is short of resources"},
 	"ResourceNotFound": {cloud.NotFound,
 		"no such resource in this region for these keys; check the instance id and the connection's region"},
 	"ResourceUnavailable":       {cloud.Unknown, "the resource is not available now"},

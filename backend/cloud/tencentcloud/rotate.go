@@ -73,7 +73,7 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	case failure != nil && failure.Kind == cloud.Unknown:
 		out := *failure
 		out.Message += fmt.Sprintf(
-			"; CAM may have made a key all the same: look at the API keys of %s in the CAM console, and delete one that is not in use", user)
+			"; CAM may have made a key nevertheless: look at the API keys of %s in the CAM console, and delete one that is not in use", user)
 		return nil, &out
 	}
 	return nil, err

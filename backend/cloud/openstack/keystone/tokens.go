@@ -176,7 +176,7 @@ func read(answer tokens.CreateResult) (Token, time.Duration, error) {
 	}
 	if err != nil || id == "" {
 		return Token{}, 0, cloud.Errorf(cloud.Unavailable,
-			"%s: the identity endpoint answered with something else than a token; check auth_url", CreateToken)
+			"%s: the identity endpoint answered, but not with a token; check auth_url", CreateToken)
 	}
 	issued := fields.IssuedAt
 	if issued.IsZero() {
