@@ -45,7 +45,7 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 		}
 	}
 	// A role's writer holds the connection's lock for reading, so from here on no role comes to be bound.
-	defer b.connectionLocks.Lock(id.Connection)()
+	defer b.connections.Lock(id.Connection)()
 	if !force {
 		now, err := b.core.Inspect(ctx, id)
 		if err != nil || now == nil {
@@ -158,7 +158,7 @@ func neverHadPassword(v *rotation.View) bool {
 
 // instanceOf asks the cloud for an account's instance. It returns nil if the cloud does not show it.
 func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instance, error) {
-	c, _, err := b.connectionOf(ctx, id.Connection)
+	c, _, err := b.connections.Find(ctx, id.Connection)
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +170,9 @@ func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instan
 		return nil, err
 	}
 	// One exchange for a token, one for the answer.
-	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
+	ctx, cancel := context.WithTimeout(ctx, 2*c.Timeout())
 	defer cancel()
-	found, err := b.asking.describe(ctx, id.Connection, provider, []string{id.InstanceID})
+	found, err := b.connections.DescribeInstances(ctx, id.Connection, provider, []string{id.InstanceID})
 	if err != nil {
 		return nil, err
 	}

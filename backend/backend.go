@@ -10,11 +10,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
@@ -28,8 +30,7 @@ var Version = "v0.0.0-dev"
 
 // Storage prefixes of this package. Those of accounts belong to package rotation.
 const (
-	configPrefix = "config/"
-	rolePrefix   = "role/"
+	rolePrefix = "role/"
 )
 
 // backend is one mount. A process serves many mounts, so everything that a mount needs hangs here.
@@ -40,26 +41,21 @@ type backend struct {
 	registry cloud.Registry
 	core     *rotation.Core
 
-	connections *store.Cache[connection]
-	places      *store.Cache[trustedPlaces]
+	connections *connection.Store
 	roles       *store.Cache[role]
 
 	// Writers of one thing exclude each other. A role's writer also holds its connection's lock for
 	// reading, so that the connection stays while the role is checked against it. The order is role
 	// before connection.
-	keys            *keypair.Store
-	connectionLocks store.Locks
-	roleLocks       store.Locks
+	keys      *keypair.Store
+	roleLocks store.Locks
 
 	policies    policy.Generator
 	resolutions resolutions
 	distances   distances
-	discoveries discoveries
 	refreshes   refreshes
 	missed      missedOnDelete
-	asking      few            // what clients ask clouds
-	answers     *cloud.Answers // what clouds answer
-	statusLooks chan struct{}  // those that read storage for status
+	statusLooks chan struct{} // those that read storage for status
 	keyDrops    keyDrops
 
 	rootRotations rootRotations
@@ -97,31 +93,29 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 	if conf == nil || conf.StorageView == nil {
 		return nil, errors.New("cloudpw: Vault passed no configuration or no storage")
 	}
-	if err := registry.Check(append(slices.Collect(maps.Keys(configResponse(nil))), "name")); err != nil {
+	if err := registry.Check(append(slices.Collect(maps.Keys(connection.ResponseSchemas(nil))), "name")); err != nil {
 		return nil, fmt.Errorf("cloudpw: %w", err)
 	}
 	b := &backend{
-		storage:         conf.StorageView,
-		registry:        registry,
-		connectionLocks: store.NewLocks(),
-		keys:            keypair.NewStore(conf.StorageView),
-		roleLocks:       store.NewLocks(),
-		rounds:          newRounds(),
-		clock:           wallClock(),
-		answers:         cloud.NewAnswers(answersAtOnce),
-		statusLooks:     make(chan struct{}, statusLooks),
+		storage:     conf.StorageView,
+		registry:    registry,
+		keys:        keypair.NewStore(conf.StorageView),
+		roleLocks:   store.NewLocks(),
+		rounds:      newRounds(),
+		clock:       wallClock(),
+		statusLooks: make(chan struct{}, statusLooks),
 	}
-	b.connections = store.NewCache(conf.StorageView, configPrefix, decodeConnection)
-	b.places = store.NewCache(conf.StorageView, placePrefix, decodePlaces)
 	b.roles = store.NewCache(conf.StorageView, rolePrefix, decodeRole)
 	b.policies = policy.New(conf.System)
+	b.connections = connection.NewStore(conf.StorageView, registry, b.policies, func() time.Time { return b.clock.now() })
 	b.core = rotation.New(rotation.Options{
 		Storage:  conf.StorageView,
 		Logger:   conf.Logger,
-		Connect:  b.connect,
+		Connect:  b.connections.Connect,
 		Generate: b.policies.Generate,
 		Decrypt:  b.keys.Decrypt,
 	})
+	b.connections.Use(b.core)
 	b.Backend = &framework.Backend{
 		Help:           rootHelp,
 		BackendType:    logical.TypeLogical,
@@ -133,10 +127,11 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			// of its credential ends what else uses it; versions show passwords without a lease, and
 			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", placePrefix + "*",
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", connection.PlacePrefix +
+				"*",
 				takeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
-			SealWrapStorage: []string{configPrefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
+			SealWrapStorage: []string{connection.Prefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
 		InitializeFunc: b.initialize,
 		PeriodicFunc:   b.periodic,
@@ -201,15 +196,11 @@ func (b *backend) initialize(context.Context, *logical.InitializationRequest) er
 
 // invalidate drops what is cached of a storage key that another node has changed.
 func (b *backend) invalidate(_ context.Context, key string) {
+	if connection := b.connections.Invalidate(key); connection != "" {
+		b.core.ForgetConnection(connection)
+		return
+	}
 	switch {
-	case strings.HasPrefix(key, configPrefix):
-		name := strings.TrimPrefix(key, configPrefix)
-		b.connections.Drop(name)
-		b.core.ForgetConnection(name)
-	case strings.HasPrefix(key, placePrefix):
-		name := strings.TrimPrefix(key, placePrefix)
-		b.places.Drop(name)
-		b.core.ForgetConnection(name)
 	case strings.HasPrefix(key, rolePrefix):
 		b.roles.Drop(strings.TrimPrefix(key, rolePrefix))
 	default:

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
@@ -22,14 +23,17 @@ var otherValues = map[string]any{
 	"endpoints":        "compute=https://three.example.com", "ca_certificate": testCA,
 }
 
+// boundFields are those fields that every provider has and that decide where the secrets are sent.
+var boundFields = []string{"endpoints", "ca_certificate"}
+
 // fieldsAndKinds are the fields of config/<name> in a mount with the clouds in memory, and what each decides.
 func fieldsAndKinds() map[string]cloud.FieldKind {
 	kinds := map[string]cloud.FieldKind{}
-	for name := range commonFields(nil) {
+	for name := range connection.CommonSchemas(nil) {
 		kinds[name] = cloud.FieldSetting
 	}
-	for _, f := range boundFields {
-		kinds[f.name] = cloud.FieldPlace
+	for _, name := range boundFields {
+		kinds[name] = cloud.FieldPlace
 	}
 	for _, f := range fakeFields() {
 		kinds[f.Name] = f.Kind
@@ -40,14 +44,14 @@ func fieldsAndKinds() map[string]cloud.FieldKind {
 
 // TestOwnFieldsAreNotThoseOfEveryProvider: a name has one meaning, and what is bound is a field.
 func TestOwnFieldsAreNotThoseOfEveryProvider(t *testing.T) {
-	common := commonFields(providers())
-	for _, f := range boundFields {
-		if common[f.name] == nil {
-			t.Errorf("%s binds the secrets and is no field", f.name)
+	common := connection.CommonSchemas(providers())
+	for _, name := range boundFields {
+		if common[name] == nil {
+			t.Errorf("%s binds the secrets and is no field", name)
 		}
 	}
-	for name, schema := range configFields(providers()) {
-		uses, own := ownFields(providers())[name]
+	for name, schema := range connection.Schemas(providers()) {
+		uses, own := connection.OwnFields(providers())[name]
 		if own == (common[name] != nil) {
 			t.Errorf("field %s belongs to providers: %v, to all connections: %v", name, own, common[name] != nil)
 		}
@@ -71,7 +75,7 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac",
 				applicationSecretField: "acs",
 			}))
-			stored := h.stored(t, configPrefix)
+			stored := h.stored(t, connection.Prefix)
 			if !kind.BindsSecrets() {
 				if kind == cloud.FieldSetting {
 					h.write(t, "config/c", map[string]any{field: connectionCases[field].set})
@@ -97,7 +101,7 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 					part[field] = value
 					h.refusedWrite(t, "config/c", part, field+": ", left)
 				}
-				if now := h.stored(t, configPrefix); now != stored {
+				if now := h.stored(t, connection.Prefix); now != stored {
 					t.Fatalf("a refused write of %v changed what is stored", value)
 				}
 			}
@@ -140,7 +144,7 @@ func TestRotatedSecretsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rotated := c.clone()
+	rotated := c.Clone()
 	rotated.LastRootRotation = h.clock.now()
 	if err := h.connections.Put(t.Context(), "c", rotated); err != nil {
 		t.Fatal(err)
@@ -187,7 +191,7 @@ func TestEmptyAllowedRolesMeansNobody(t *testing.T) {
 	if got := h.read(t, "config/c")["allowed_roles"].([]string); !slices.Equal(got, []string{"*"}) {
 		t.Errorf("a connection whose write does not name the list reads back %v", got)
 	}
-	if c, err := decodeConnection([]byte(`{"schema":1,"provider":"resetcloud"}`)); err != nil || c.allows("anybody") {
+	if c, err := connection.Decode([]byte(`{"schema":1,"provider":"resetcloud"}`)); err != nil || c.Allows("anybody") {
 		t.Errorf("a stored connection without the list lets roles in (%v)", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 )
 
 // Connections that each real provider accepts.
@@ -116,7 +117,7 @@ func TestUnusedConnectionFieldIsAnError(t *testing.T) {
 	h := newRealHarness(t)
 	for name, data := range realConnections {
 		provider := data["provider"].(string)
-		for field, uses := range ownFields(providers()) {
+		for field, uses := range connection.OwnFields(providers()) {
 			if _, own := providers()[provider].Field(field); own {
 				continue
 			}
@@ -126,7 +127,7 @@ func TestUnusedConnectionFieldIsAnError(t *testing.T) {
 			}
 			h.refusedWrite(t, "config/"+name, merged(data, map[string]any{"verify_connection": false, field: value}), field+": provider "+provider+
 				" does not use it; leave it out",
-				"its own fields are: "+strings.Join(fieldNames(providers()[provider]), ", "))
+				"its own fields are: "+strings.Join(connection.FieldNames(providers()[provider]), ", "))
 		}
 	}
 }
@@ -174,7 +175,7 @@ var connectionCases = map[string]struct {
 }
 
 func TestConnectionFields(t *testing.T) {
-	fields := configFields(newFakeCloud().registry())
+	fields := connection.Schemas(newFakeCloud().registry())
 	for name := range fields {
 		if _, ok := connectionCases[name]; !ok && name != "name" {
 			t.Errorf("field %s has no case", name)

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -72,7 +73,7 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 		data["confirmed_here"] = false
 		resp = request.Warn(resp, hint.Textf(
 			"connection %s leads to another place now than when this password was confirmed; nothing there has confirmed it: %s",
-			a.ID.Connection, hint.New("read", placePrefix+a.ID.Connection)))
+			a.ID.Connection, hint.New("read", connection.PlacePrefix+a.ID.Connection)))
 	}
 	return resp
 }

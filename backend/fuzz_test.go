@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
@@ -75,7 +76,7 @@ func askEverything(ctx context.Context, t *testing.T, p cloud.Provider, instance
 		}
 	}
 	shows(p.Verify(ctx))
-	shows(nil, tellAccount(ctx, p))
+	shows(nil, connection.TellAccount(ctx, p))
 	found, err := p.DescribeInstances(ctx, []string{instance})
 	shows(err)
 	for _, i := range found {

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
@@ -58,7 +59,7 @@ func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*lo
 	// A client waits for the answer, so its cloud calls go before those of the background.
 	resp, err := b.Backend.HandleRequest(cloud.WithInteractive(ctx), req)
 	if errors.Is(err, logical.ErrUnsupportedOperation) {
-		return nil, request.Unsupported(b.Route(req.Path), req, func(field string) bool { return isWriteOnly(b.registry, field) })
+		return nil, request.Unsupported(b.Route(req.Path), req, func(field string) bool { return connection.IsWriteOnly(b.registry, field) })
 	}
 	if resp != nil && err == nil {
 		resp = request.Warn(resp, ignored...)

@@ -3,14 +3,15 @@ package backend
 import (
 	"context"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // lockRole locks a role for writing, and its connection for reading, if both are still as they were read: else
 // ErrChanged.
-func (b *backend) lockRole(ctx context.Context, name string, r *role, connection string, c *connection) (unlock func(), err error) {
+func (b *backend) lockRole(ctx context.Context, name string, r *role, connection string, c *connection.Record) (unlock func(), err error) {
 	unlockRole := b.roleLocks.Lock(name)
-	unlockConnection := b.connectionLocks.RLock(connection)
+	unlockConnection := b.connections.RLock(connection)
 	unlock = func() {
 		unlockConnection()
 		unlockRole()

@@ -121,7 +121,7 @@ func TestAHungCloudHoldsNoLock(t *testing.T) {
 			// Others with the same locks, and others of the same connection and role, go on.
 			unverified := map[string]any{"verify_connection": false}
 			for _, other := range []string{"hung", "prod", "web", "tagged"} {
-				h.write(t, "config/"+neighbour(t, h.connectionLocks, other), merged(connectionData(resetCloud), unverified))
+				h.write(t, "config/"+neighbour(t, h.connections.Locks, other), merged(connectionData(resetCloud), unverified))
 			}
 			for _, other := range []string{"hung", "web", "tagged", "prod"} {
 				h.delete(t, "roles/"+neighbour(t, h.roleLocks, other))
@@ -149,7 +149,7 @@ func TestAWriteThatWasOvertakenAsksAnew(t *testing.T) {
 		t.Fatalf("%d %s", status, text)
 	}
 	c, err := h.connections.Get(t.Context(), "prod")
-	if err != nil || c.Own["secret_key"] != "mine" || request.Seconds(c.timeout()) != 17 || c.MaxRequestsPerSecond != 999 {
+	if err != nil || c.Own["secret_key"] != "mine" || request.Seconds(c.Timeout()) != 17 || c.MaxRequestsPerSecond != 999 {
 		t.Errorf("stored is %+v, %v", c, err)
 	}
 }
@@ -227,7 +227,7 @@ func TestARolesSettingsNeedNoCloud(t *testing.T) {
 			h.cloud.terminate("srv-2")
 			c, err := h.connections.Get(context.Background(), "prod")
 			if err == nil {
-				err = h.core.Retire(context.Background(), root("srv-2"), c.place(h.registry[c.Provider]))
+				err = h.core.Retire(context.Background(), root("srv-2"), c.Place(h.registry[c.Provider]))
 			}
 			if err != nil {
 				panic(err)

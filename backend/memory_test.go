@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 )
 
 // maxAnswerMemory is what the worst answer of an API may cost at its peak, in bytes.
@@ -66,8 +67,8 @@ func tokenEndpoint(url string) string {
 }
 
 // falseConnection is a connection to a false cloud.
-func falseConnection(provider, url string) *connection {
-	c := &connection{Provider: provider}
+func falseConnection(provider, url string) *connection.Record {
+	c := &connection.Record{Provider: provider}
 	switch provider {
 	case "aws":
 		c.Own = cloud.Values{"region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": strings.Repeat("abcd", 10)}
@@ -96,10 +97,10 @@ func falseProvider(tb testing.TB, name, url string) cloud.Provider {
 	d := providers()[name]
 	timeout := 20 * time.Second
 	c.RequestTimeout = &timeout
-	if err := d.Check(c.cloudConfig()); err != nil {
+	if err := d.Check(c.CloudConfig()); err != nil {
 		tb.Fatal(err)
 	}
-	p, err := newProvider("false", c, d, cloud.Unlimited{}, cloud.NewAnswers(answersAtOnce))
+	p, err := connection.NewProvider("false", c, d, cloud.Unlimited{}, cloud.NewAnswers(connection.AnswersAtOnce))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -176,7 +177,7 @@ var worst = map[string]worstAnswer{
 	"STS": {provider: "aws", head: "<GetCallerIdentityResponse><GetCallerIdentityResult>", unit: "<Arn>a</Arn>",
 		tail: "<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
 		ask: func(ctx context.Context, p cloud.Provider) (bool, error) {
-			return tellAccount(ctx, p) != "", p.Verify(ctx)
+			return connection.TellAccount(ctx, p) != "", p.Verify(ctx)
 		}},
 	"IAM": {provider: "aws", head: "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata>", unit: "<member/>",
 		tail: "<member><AccessKeyId>" + lastKey +

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
@@ -39,7 +40,7 @@ func (b *backend) pathCheck() *framework.Path {
 
 func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	_, d, err := b.connectionOf(ctx, name)
+	_, d, err := b.connections.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 			"provider %s cannot tell what credentials may do; a write of config/%s verifies that they work, and each later "+
 				"denial names the missing permission", d.Name, name)
 	}
-	permissions, err := ask(ctx, &b.asking, name, checker.CheckPermissions)
+	permissions, err := connection.Ask(ctx, b.connections, name, checker.CheckPermissions)
 	if err != nil {
 		return nil, request.VaultError("connection "+name+": "+d.Title+
 			" does not accept the credentials, so their permissions cannot be determined", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
@@ -36,7 +37,7 @@ func (b *backend) pathConfigList() *framework.Path {
 func (b *backend) pathConfig() *framework.Path {
 	return &framework.Path{
 		Pattern:        "config/" + framework.GenericNameRegex("name") + "$",
-		Fields:         configFields(b.registry),
+		Fields:         connection.Schemas(b.registry),
 		DisplayAttrs:   request.DisplayItem("connection", "Connection"),
 		ExistenceCheck: b.configExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -44,7 +45,7 @@ func (b *backend) pathConfig() *framework.Path {
 				Callback:    b.readConfig,
 				Summary:     "Read a connection.",
 				Description: "Returns everything except the secrets, with defaults filled in.",
-				Responses:   request.DataResponses("The connection.", configResponse(b.registry)),
+				Responses:   request.DataResponses("The connection.", connection.ResponseSchemas(b.registry)),
 			},
 			logical.CreateOperation: b.writeConfigOperation(),
 			logical.UpdateOperation: b.writeConfigOperation(),
@@ -56,7 +57,7 @@ func (b *backend) pathConfig() *framework.Path {
 			}),
 		},
 		HelpSynopsis:    configSynopsis,
-		HelpDescription: fmt.Sprintf(configDescription, helpOnFields(b.registry)),
+		HelpDescription: fmt.Sprintf(configDescription, connection.FieldHelp(b.registry)),
 	}
 }
 
@@ -90,7 +91,7 @@ func (b *backend) readConfig(ctx context.Context, _ *logical.Request, data *fram
 	if err != nil || c == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: c.read(b.registry[c.Provider])}, nil
+	return &logical.Response{Data: c.ResponseData(b.registry[c.Provider])}, nil
 }
 
 func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -98,7 +99,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 	if err := request.CheckName("connection", name); err != nil {
 		return nil, err
 	}
-	in := request.Fields{Data: data, WriteOnly: func(field string) bool { return isWriteOnly(b.registry, field) }}
+	in := request.Fields{Data: data, WriteOnly: func(field string) bool { return connection.IsWriteOnly(b.registry, field) }}
 	for range store.WriteTries {
 		resp, err := b.tryWriteConfig(ctx, name, in)
 		if !errors.Is(err, store.ErrChanged) {
@@ -111,7 +112,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 
 // verified is what a connection was when a write of it was verified.
 type verified struct {
-	old   *connection
+	old   *connection.Record
 	known []string // the instances of its accounts that were looked for
 	told  string   // what the cloud calls the account
 }
@@ -125,19 +126,19 @@ func (b *backend) verifyConfig(ctx context.Context, name string, in request.Fiel
 	if err != nil {
 		return nil, err
 	}
-	next, err := b.applyConnection(ctx, name, old, in)
+	next, err := b.connections.Apply(ctx, name, old, in)
 	if err != nil {
 		return nil, err
 	}
 	v := &verified{old: old}
-	if !next.verifies() {
+	if !next.Verifies() {
 		return v, nil
 	}
-	if v.known, err = b.knownInstances(ctx, name, old, next); err != nil {
+	if v.known, err = b.connections.KnownInstances(ctx, name, old, next); err != nil {
 		return nil, err
 	}
-	v.told, err = ask(ctx, &b.asking, name, func(ctx context.Context) (string, error) {
-		return b.verify(ctx, name, next, v.known, in.Again("config/"))
+	v.told, err = connection.Ask(ctx, b.connections, name, func(ctx context.Context) (string, error) {
+		return b.connections.Verify(ctx, name, next, v.known, in.Again("config/"))
 	})
 	return v, err
 }
@@ -148,7 +149,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 	if err != nil {
 		return nil, err
 	}
-	defer b.connectionLocks.Lock(name)()
+	defer b.connections.Lock(name)()
 	if b.rootRotations.isRunning(name) {
 		return nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
@@ -159,16 +160,16 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 	if !store.Same(old, asked.old) {
 		return nil, store.ErrChanged
 	}
-	next, err := b.applyConnection(ctx, name, old, in) // accounts may have come meanwhile
+	next, err := b.connections.Apply(ctx, name, old, in) // accounts may have come meanwhile
 	if err != nil {
 		return nil, err
 	}
 	var warnings []hint.Text
-	if old != nil && old.RootRotation != nil && !sameCredentials(b.registry[next.Provider], old, next) {
-		warnings = append(warnings, hint.Plain(next.abandon(name, b.clock.now())))
+	if old != nil && old.RootRotation != nil && !connection.SameCredentials(b.registry[next.Provider], old, next) {
+		warnings = append(warnings, hint.Plain(next.AbandonRotation(name, b.clock.now())))
 	}
-	if next.verifies() {
-		known, err := b.knownInstances(ctx, name, old, next)
+	if next.Verifies() {
+		known, err := b.connections.KnownInstances(ctx, name, old, next)
 		if err != nil {
 			return nil, err
 		}
@@ -176,7 +177,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 			return nil, store.ErrChanged
 		}
 	}
-	served, err := b.settlePlace(ctx, name, old, next, asked.told)
+	served, err := b.connections.SettlePlace(ctx, name, old, next, asked.told)
 	if err != nil {
 		return nil, err
 	}
@@ -196,13 +197,13 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 	}
 	warnings = slices.Concat(warnings, excluded, unserved, b.policies.Warnings(ctx, in, next.PasswordPolicy))
 	if len(warnings) > 0 && old != nil && old.RootRotation != nil && next.RootRotation == nil {
-		b.Logger().Warn("an unfinished rotate-root was abandoned", "connection", name, "leftover_credentials", next.leftoverIDs())
+		b.Logger().Warn("an unfinished rotate-root was abandoned", "connection", name, "leftover_credentials", next.LeftoverIDs())
 	}
 	return request.Warned(warnings), nil
 }
 
 // unservedRoles warns of roles on which a change of required_tags does not act at once.
-func (b *backend) unservedRoles(ctx context.Context, name string, old, next *connection) ([]hint.Text, error) {
+func (b *backend) unservedRoles(ctx context.Context, name string, old, next *connection.Record) ([]hint.Text, error) {
 	if old == nil || len(next.RequiredTags) == 0 || maps.Equal(old.RequiredTags, next.RequiredTags) {
 		return nil, nil
 	}
@@ -216,12 +217,12 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 }
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.
-func (b *backend) excludedRoles(ctx context.Context, name string, c *connection) ([]hint.Text, error) {
+func (b *backend) excludedRoles(ctx context.Context, name string, c *connection.Record) ([]hint.Text, error) {
 	users, err := b.rolesOf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	users = slices.DeleteFunc(users, c.allows)
+	users = slices.DeleteFunc(users, c.Allows)
 	if len(users) == 0 {
 		return nil, nil
 	}
@@ -231,7 +232,7 @@ func (b *backend) excludedRoles(ctx context.Context, name string, c *connection)
 
 func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	defer b.connectionLocks.Lock(name)()
+	defer b.connections.Lock(name)()
 	c, err := b.connections.Get(ctx, name)
 	if err != nil || c == nil {
 		return nil, err
@@ -263,7 +264,7 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 	}
 	b.core.ForgetConnection(name)
 	var warnings []hint.Text
-	if left := c.leftoverIDs(); len(left) > 0 {
+	if left := c.LeftoverIDs(); len(left) > 0 {
 		warnings = append(warnings,
 			hint.Plain("failed rotations of this connection's credential have left credentials behind; delete them at the cloud: "+
 				request.Summarize(left)))

@@ -164,8 +164,8 @@ func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c != nil && !c.allows(name) {
-		return nil, request.Invalidf("connection %s does not allow role %s any more; %s", r.Connection, name, c.allowing(r.Connection, name))
+	if c != nil && !c.Allows(name) {
+		return nil, request.Invalidf("connection %s does not allow role %s any more; %s", r.Connection, name, c.AllowHint(r.Connection, name))
 	}
 	return r, nil
 }

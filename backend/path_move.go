@@ -160,8 +160,8 @@ func (b *backend) movesTo(ctx context.Context, connection, name string) (*role, 
 	if err != nil {
 		return nil, err
 	}
-	if c != nil && !c.allows(name) {
-		return nil, request.Invalidf("role: connection %s does not allow role %s; %s", connection, name, c.allowing(connection, name))
+	if c != nil && !c.Allows(name) {
+		return nil, request.Invalidf("role: connection %s does not allow role %s; %s", connection, name, c.AllowHint(connection, name))
 	}
 	return r, nil
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // placeForm is what a fingerprint of rotation.PlaceOf looks like.
@@ -20,7 +20,7 @@ var placeForm = regexp.MustCompile(`^[0-9a-f]{16}([/=][0-9A-Za-z._:-]*)?$`)
 
 func (b *backend) pathPlace() *framework.Path {
 	return &framework.Path{
-		Pattern: placePrefix + framework.GenericNameRegex("name") + "$",
+		Pattern: connection.PlacePrefix + framework.GenericNameRegex("name") + "$",
 		Fields: map[string]*framework.FieldSchema{
 			"name": request.NameField("Name of the connection."),
 			"trust": {Type: framework.TypeString, DisplayAttrs: &framework.DisplayAttributes{Name: "Trust"},
@@ -73,17 +73,17 @@ func (b *backend) pathPlace() *framework.Path {
 
 func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	c, d, err := b.connectionOf(ctx, name)
+	c, d, err := b.connections.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	trusted, err := b.places.Get(ctx, name)
+	here := c.Place(d)
+	trusted, err := b.connections.IsTrusted(ctx, name, here)
 	if err != nil {
 		return nil, err
 	}
-	here := c.place(d)
 	account, proven := here.Account()
-	unproven, err := b.core.Unproven(ctx, name, here, trusted.has(here), c.Doubted)
+	unproven, err := b.core.Unproven(ctx, name, here, trusted, c.Doubted)
 	if err != nil {
 		return nil, request.VaultError("", err)
 	}
@@ -98,7 +98,7 @@ func (b *backend) readPlace(ctx context.Context, _ *logical.Request, data *frame
 			"trusting": use.Trusting})
 	}
 	return &logical.Response{Data: map[string]any{
-		"place": string(here), "account_id": account, "proven": proven, "trusted": trusted.has(here), "credentials_known": !c.Doubted,
+		"place": string(here), "account_id": account, "proven": proven, "trusted": trusted, "credentials_known": !c.Doubted,
 		"unproven_accounts": unproven, "places": places,
 	}}, nil
 }
@@ -114,15 +114,15 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	}
 	if given != 1 {
 		return nil, request.Invalidf("trust, forget, claim: give one of them; trust and forget with a fingerprint that this shows: %s",
-			hint.New("read", placePrefix+name))
+			hint.New("read", connection.PlacePrefix+name))
 	}
 	for field, place := range map[string]string{"trust": trust, "forget": forget} {
 		if place != "" && !placeForm.MatchString(place) {
-			return nil, request.Invalidf("%s: must be a fingerprint that this shows: %s", field, hint.New("read", placePrefix+name))
+			return nil, request.Invalidf("%s: must be a fingerprint that this shows: %s", field, hint.New("read", connection.PlacePrefix+name))
 		}
 	}
-	defer b.connectionLocks.Lock(name)()
-	c, d, err := b.connectionOf(ctx, name)
+	defer b.connections.Lock(name)()
+	c, d, err := b.connections.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -132,13 +132,13 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 		count, err = b.core.ForgetPlace(ctx, name, rotation.Place(forget))
 		if err == nil && count == 0 {
 			return nil, request.Invalidf("forget: no account of connection %s remembers a place %.80q; see: %s", name, forget,
-				hint.New("read", placePrefix+name))
+				hint.New("read", connection.PlacePrefix+name))
 		}
 		err = request.VaultError(fmt.Sprintf("%d accounts have forgotten the place, then", count), err)
 	case claim != "":
 		count, err = b.takeOver(ctx, name, c, d, claim)
 	default:
-		count, err = b.trustPlace(ctx, name, c, d, rotation.Place(trust))
+		count, err = b.connections.TrustPlace(ctx, name, c, d, rotation.Place(trust))
 	}
 	if err != nil {
 		return nil, err
@@ -148,49 +148,12 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	return &logical.Response{Data: map[string]any{"accounts": count}}, nil
 }
 
-// trustPlace notes that the place where a connection leads is that of its existing servers. It names the place, so
-// that nobody can lead the connection elsewhere between the look and the word.
-func (b *backend) trustPlace(ctx context.Context, name string, c *connection, d cloud.Descriptor, place rotation.Place) (int, error) {
-	if here := c.place(d); place != here {
-		return 0, request.Conflictf("trust: connection %s leads to %s now, and not to %.80q; look again: %s", name, here, string(place),
-			hint.New("read", placePrefix+name))
-	}
-	old, err := b.places.Get(ctx, name)
-	if err != nil {
-		return 0, err
-	}
-	count, err := b.core.Unproven(ctx, name, place, false, c.Doubted)
-	if err != nil {
-		return 0, request.VaultError("", err)
-	}
-	if !old.has(place) {
-		next := &trustedPlaces{Header: store.Header{Schema: store.SchemaVersion}}
-		if old != nil {
-			next.Places = append(next.Places, old.Places...)
-		}
-		next.Places = append(next.Places, place)
-		next.Places = next.Places[max(0, len(next.Places)-maxTrustedPlaces):]
-		if err := b.places.Put(ctx, name, next); err != nil {
-			return 0, err
-		}
-	}
-	if c.Doubted {
-		known := c.clone()
-		known.Doubted = false
-		if err := b.connections.Put(ctx, name, known); err != nil {
-			return 0, err
-		}
-	}
-	b.core.ForgetConnection(name)
-	return count, nil
-}
-
 // takeOver frees a user of an instance that another connection's account holds.
-func (b *backend) takeOver(ctx context.Context, name string, c *connection, d cloud.Descriptor, claim string) (int, error) {
+func (b *backend) takeOver(ctx context.Context, name string, c *connection.Record, d cloud.Descriptor, claim string) (int, error) {
 	id, err := rotation.ParseID(name + "/" + claim)
 	if err != nil {
 		return 0, request.Invalidf("claim: must be INSTANCE_ID/USERNAME, as in the error that refused the role")
 	}
-	count, err := b.core.TakeOver(ctx, rotation.Binding{ID: id, Provider: c.Provider, Place: c.place(d)})
+	count, err := b.core.TakeOver(ctx, rotation.Binding{ID: id, Provider: c.Provider, Place: c.Place(d)})
 	return count, request.VaultError("", err)
 }

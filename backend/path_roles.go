@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -90,7 +91,7 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 	if err != nil || r == nil {
 		return nil, err
 	}
-	_, d, err := b.connectionOf(ctx, r.Connection)
+	_, d, err := b.connections.Find(ctx, r.Connection)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +173,7 @@ func (b *backend) tryWriteRole(ctx context.Context, name string, in request.Fiel
 
 // chooseMembers finds out which instances a role means. adjust tells that they are those of before, and that no
 // cloud was asked.
-func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection, d cloud.Descriptor,
+func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection.Record, d cloud.Descriptor,
 	in request.Fields) (members []member, adjust bool, warnings []hint.Text, err error) {
 	if needsCloud(old, next, in, d) {
 		members, warnings, err = b.lookUp(ctx, next, c, d)
@@ -194,7 +195,7 @@ func (b *backend) chooseMembers(ctx context.Context, name string, old, next *rol
 }
 
 // lookUp asks the cloud for a role's instances.
-func (b *backend) lookUp(ctx context.Context, r *role, c *connection, d cloud.Descriptor) ([]member, []hint.Text, error) {
+func (b *backend) lookUp(ctx context.Context, r *role, c *connection.Record, d cloud.Descriptor) ([]member, []hint.Text, error) {
 	v, err := b.newResolver(ctx, r, c, d)
 	if err != nil {
 		return nil, nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -54,7 +55,7 @@ func roleFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 			AllowedValues: []any{cloud.MethodAPI, cloud.MethodCommand},
 			Description: "How passwords are set. api: by a call of the cloud's API with the password. command: by a command that an agent runs " +
 				"in the guest, without a shutdown. A static role with source=initial sets passwords only if it names one. Default: " +
-				methodsOf(registry) + "; none in a static role with source=initial."},
+				connection.ResetMethods(registry) + "; none in a static role with source=initial."},
 		"force_stop": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Force stop"),
 			Description: forcesOf(registry)},
 		"min_reset_interval": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Least reset interval"),
@@ -114,16 +115,6 @@ func roleResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
 	fields["joining"] = &framework.FieldSchema{Type: framework.TypeCommaStringSlice,
 		Description: "Only with shared_password: ids of instances that wait for the next password. Omitted if there are none."}
 	return fields
-}
-
-// methodsOf is the default of reset_method, by provider.
-func methodsOf(registry cloud.Registry) string {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].CanReset() })
-	var all []string
-	for _, g := range grouped(names, func(i int) string { return registry[names[i]].ResetMethods[0].Name }) {
-		all = append(all, g.text+" on "+strings.Join(g.providers, ", "))
-	}
-	return strings.Join(all, "; ")
 }
 
 // forcesOf describes force_stop, which is for those methods that shut running servers down.

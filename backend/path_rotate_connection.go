@@ -30,7 +30,7 @@ func (b *backend) pathRotateConnection() *framework.Path {
 
 func (b *backend) rotateConnection(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	c, d, err := b.connectionOf(ctx, name)
+	c, d, err := b.connections.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (b *backend) rotateRoot(ctx context.Context, _ *logical.Request, data *fram
 	if result.oldID == "" {
 		resp.AddWarning("the connection used a password before, which still is valid at the cloud")
 	}
-	if left := w.c.leftoverIDs(); len(left) > 0 {
+	if left := w.c.LeftoverIDs(); len(left) > 0 {
 		resp.AddWarning("earlier rotations have left credentials behind, which nothing uses; delete them at the cloud: " +
 			request.Summarize(left))
 	}
@@ -98,7 +98,7 @@ func (b *backend) finishRootRotation(ctx context.Context, name string) {
 		b.Logger().Info("an unfinished rotate-root was finished", "connection", name, "credential", done.newID, "deleted", done.oldID)
 	case len(w.c.Leftovers) > 0:
 		b.Logger().Warn("an unfinished rotate-root came to nothing; delete what it left behind at the cloud", "connection", name,
-			"leftover_credentials", w.c.leftoverIDs())
+			"leftover_credentials", w.c.LeftoverIDs())
 	default:
 		b.Logger().Info("an unfinished rotate-root came to nothing", "connection", name)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
@@ -43,7 +44,7 @@ func samplePaths() map[string]string {
 		"check/" + n("name") + "$":                                                "check/prod",
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
-		placePrefix + n("name") + "$":                                             "place/prod",
+		connection.PlacePrefix + n("name") + "$":                                  "place/prod",
 		"status$":                                                                 "status",
 		"accounts/" + accountPath + "/move$":                                      "accounts/prod/srv-1/root/move",
 		"take-over/" + n("role") + "$":                                            "take-over/web",

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
@@ -43,7 +44,7 @@ func (b *backend) round(ctx context.Context) error {
 	if !b.WriteSafeReplicationState() {
 		return nil
 	}
-	b.discoveries.expire(b.clock.now())
+	b.connections.ExpireListings()
 	part := func(what string, do func(context.Context) error) error {
 		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
 	}
@@ -211,12 +212,12 @@ func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share
 	var how refresh
 	if share {
 		how.find = func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
-			c, _, err := b.connectionOf(ctx, r.Connection)
+			c, _, err := b.connections.Find(ctx, r.Connection)
 			if err != nil {
 				return nil, err
 			}
-			found, err := b.discoveries.instances(ctx, b, r.Connection, c, discoveryAge)
-			return withTags(found, tags), err
+			found, err := b.connections.Instances(ctx, r.Connection, c, connection.ListingAge)
+			return connection.WithTags(found, tags), err
 		}
 	}
 	how.linger = b.lingerTwice(name)
@@ -267,7 +268,7 @@ func (b *backend) existing(ctx context.Context, connection string, instances []s
 	if err != nil {
 		return nil, "", request.VaultError("connection "+connection, err)
 	}
-	described, err := b.asking.describe(ctx, connection, live.Provider, instances)
+	described, err := b.connections.DescribeInstances(ctx, connection, live.Provider, instances)
 	if err != nil {
 		return nil, "", err
 	}

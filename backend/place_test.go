@@ -2,7 +2,6 @@ package backend
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -273,62 +272,6 @@ func TestAnInitialPasswordIsNotReadAtAnotherPlace(t *testing.T) {
 			t.Error("the initial password was not kept for the real place")
 		}
 	})
-}
-
-func TestNewCredentialsOfTheSamePlaceAreNoChange(t *testing.T) {
-	d := newFakeCloud().registry()[resetCloud]
-	a := &connection{Provider: "p", Endpoints: map[string]string{"x": "https://a/"},
-		Own: cloud.Values{"region": "r", "access_key": "one", "secret_key": "s", "role_arn": "arn:aws:iam::123456789012:role/a"}}
-	own := func(changes cloud.Values) func(*connection) {
-		return func(c *connection) { c.Own = c.Own.With(changes) }
-	}
-	for name, c := range map[string]struct {
-		change func(*connection)
-		same   bool
-	}{
-		"keys":                        {own(cloud.Values{"access_key": "two", "secret_key": "t"}), true},
-		"a user":                      {own(cloud.Values{"username": "u", "password": "p"}), true},
-		"a role of the same account":  {own(cloud.Values{"role_arn": "arn:aws:iam::123456789012:role/b"}), true},
-		"a final slash":               {func(c *connection) { c.Endpoints = map[string]string{"x": "https://a"} }, true},
-		"what is no place":            {func(c *connection) { c.AllowedRoles, c.MaxRequestsPerSecond = []string{"a"}, 3 }, true},
-		"a role of another account":   {own(cloud.Values{"role_arn": "arn:aws:iam::210987654321:role/a"}), false},
-		"another endpoint":            {func(c *connection) { c.Endpoints = map[string]string{"x": "https://b"} }, false},
-		"one more endpoint":           {func(c *connection) { c.Endpoints = map[string]string{"x": "https://a", "y": "https://a"} }, false},
-		"an endpoint of another name": {func(c *connection) { c.Endpoints = map[string]string{"y": "https://a"} }, false},
-		"another identity service":    {own(cloud.Values{"auth_url": "https://k"}), false},
-		"another region":              {own(cloud.Values{"region": "q"}), false},
-		"another project":             {own(cloud.Values{"project_id": "q"}), false},
-		"another project by name":     {own(cloud.Values{"project_name": "q"}), false},
-		"another domain":              {own(cloud.Values{"user_domain_name": "q"}), false},
-		"another account is told":     {func(c *connection) { c.AccountID = "2" }, false},
-	} {
-		told := a.clone()
-		told.AccountID = "1"
-		b := told.clone()
-		b.Endpoints = maps.Clone(a.Endpoints)
-		c.change(b)
-		if same := told.place(d) == b.place(d); same != c.same {
-			t.Errorf("%s: the same place is %v", name, same)
-		}
-	}
-}
-
-// TestOnlyTheCloudsOwnHostsProveAnAccount: an endpoint that the connection names may say anything.
-func TestOnlyTheCloudsOwnHostsProveAnAccount(t *testing.T) {
-	d := newFakeCloud().registry()[resetCloud]
-	for name, c := range map[string]struct {
-		connection connection
-		proven     bool
-	}{
-		"the cloud's own hosts": {connection{AccountID: "1"}, true},
-		"an endpoint":           {connection{AccountID: "1", Endpoints: map[string]string{"sts": "https://a"}}, false},
-		"an identity service":   {connection{AccountID: "1", Own: cloud.Values{"auth_url": "https://k"}}, false},
-		"no account told":       {connection{}, false},
-	} {
-		if _, proven := c.connection.place(d).Account(); proven != c.proven {
-			t.Errorf("%s: proven is %v", name, proven)
-		}
-	}
 }
 
 // claimed is a mount with a second connection, whose role binds the server first.

@@ -197,7 +197,7 @@ func (b *backend) shown(ctx context.Context, connection string, instances []stri
 	if err != nil {
 		return nil, "", request.VaultError("connection "+connection, err)
 	}
-	described, err := b.asking.describe(ctx, connection, live.Provider, instances)
+	described, err := b.connections.DescribeInstances(ctx, connection, live.Provider, instances)
 	if err != nil {
 		return nil, "", request.VaultError("connection "+connection+" cannot describe the instances", err)
 	}

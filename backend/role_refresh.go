@@ -64,7 +64,7 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 	if err != nil || old == nil || old.InstanceTags == nil {
 		return old, nil, err
 	}
-	c, d, err := b.connectionOf(ctx, old.Connection)
+	c, d, err := b.connections.Find(ctx, old.Connection)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
@@ -233,7 +234,7 @@ func TestStatusShowsFailedLooks(t *testing.T) {
 // TestAnEntryOfANewerVersionKeepsNobodyElseWaiting: after a downgrade, say.
 func TestAnEntryOfANewerVersionKeepsNobodyElseWaiting(t *testing.T) {
 	m := newRefreshMount(t)
-	for _, key := range []string{rolePrefix + "a-newer-one", configPrefix + "newer"} {
+	for _, key := range []string{rolePrefix + "a-newer-one", connection.Prefix + "newer"} {
 		if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(`{"schema": 99, "connection": 7}`)}); err != nil {
 			t.Fatal(err)
 		}

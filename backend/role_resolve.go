@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
@@ -33,7 +34,7 @@ type findFunc func(ctx context.Context, tags map[string]string) ([]cloud.Instanc
 type resolver struct {
 	b        *backend
 	role     *role
-	conn     *connection
+	conn     *connection.Record
 	cloud    cloud.Descriptor
 	provider cloud.Provider
 	// at is the place to which provider's requests go.
@@ -53,13 +54,13 @@ type policyCheck struct {
 	username string
 }
 
-func (b *backend) newResolver(ctx context.Context, r *role, c *connection, d cloud.Descriptor) (*resolver, error) {
+func (b *backend) newResolver(ctx context.Context, r *role, c *connection.Record, d cloud.Descriptor) (*resolver, error) {
 	live, err := b.core.Connected(ctx, r.Connection)
 	if err != nil {
 		return nil, request.VaultError("connection "+r.Connection, err)
 	}
 	find := func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
-		return b.asking.find(ctx, r.Connection, live.Provider, tags)
+		return b.connections.FindInstances(ctx, r.Connection, live.Provider, tags)
 	}
 	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: find, keys: map[string]error{},
 		policies: map[policyCheck]error{}}, nil
@@ -126,7 +127,7 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 			return nil, request.Invalidf("instance_ids: %s", err)
 		}
 	}
-	found, err := v.b.asking.describe(ctx, v.role.Connection, v.provider, v.role.InstanceIDs)
+	found, err := v.b.connections.DescribeInstances(ctx, v.role.Connection, v.provider, v.role.InstanceIDs)
 	if err != nil {
 		return nil, request.VaultError(v.asked("instance_ids"), err)
 	}
@@ -355,7 +356,7 @@ func (v *resolver) checkPermission(ctx context.Context, members []member) error 
 	}
 	members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return v.bound[m.instance.ID] != "" })
 	for _, m := range members[:min(len(members), checkedInstances)] {
-		_, err := ask(ctx, &v.b.asking, v.role.Connection, func(ctx context.Context) (any, error) {
+		_, err := connection.Ask(ctx, v.b.connections, v.role.Connection, func(ctx context.Context) (any, error) {
 			return nil, reader.CheckInitialPassword(ctx, m.instance.ID)
 		})
 		if err != nil {

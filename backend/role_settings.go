@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -63,7 +64,8 @@ func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]mem
 
 // refit checks what a write changes of how passwords are made against the instances as they are known. It needs no
 // cloud: only whether a server runs nobody knows without one, and where that is refused it is not believed to.
-func (b *backend) refit(ctx context.Context, old, next *role, c *connection, d cloud.Descriptor, members []member) ([]hint.Text, error) {
+func (b *backend) refit(ctx context.Context, old, next *role, c *connection.Record, d cloud.Descriptor, members []member) ([]hint.Text,
+	error) {
 	was, _ := old.resetMethod(d)
 	is, _ := next.resetMethod(d)
 	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() {
@@ -107,7 +109,7 @@ func (v *resolver) seeStates(ctx context.Context, members []member) error {
 	for i, m := range members {
 		ids[i] = m.instance.ID
 	}
-	found, err := v.b.asking.describe(ctx, v.role.Connection, v.provider, ids)
+	found, err := v.b.connections.DescribeInstances(ctx, v.role.Connection, v.provider, ids)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
@@ -30,13 +31,14 @@ const (
 
 // applyRole makes the role that a write asks for out of the stored one, which is nil for a new one.
 // It checks everything that can be checked without asking the cloud.
-func (b *backend) applyRole(ctx context.Context, name string, old *role, in request.Fields) (*role, *connection, cloud.Descriptor, error) {
+func (b *backend) applyRole(ctx context.Context, name string, old *role, in request.Fields) (*role, *connection.Record, cloud.Descriptor,
+	error) {
 	next := &role{}
 	if old != nil {
 		next = old.clone()
 	}
 	next.Schema = store.SchemaVersion
-	refuse := func(err error) (*role, *connection, cloud.Descriptor, error) {
+	refuse := func(err error) (*role, *connection.Record, cloud.Descriptor, error) {
 		return nil, nil, cloud.Descriptor{}, err
 	}
 	in.Text("connection", &next.Connection)
@@ -60,8 +62,8 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in requ
 		return refuse(request.Invalidf("connection: there is no connection %s; write config/%s first, or take one of: %s", next.Connection,
 			next.Connection, hint.New("list", "config")))
 	}
-	if !c.allows(name) {
-		return refuse(request.Invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.allowing(next.Connection, name)))
+	if !c.Allows(name) {
+		return refuse(request.Invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.AllowHint(next.Connection, name)))
 	}
 	d, ok := b.registry[c.Provider]
 	if !ok {

@@ -153,7 +153,7 @@ func TestLateCredential(t *testing.T) {
 	}
 	m.time.advance(5 * time.Minute)
 	m.finish(t)
-	if ids := m.storedConnection(t).leftoverIDs(); !slices.Equal(ids, []string{"AK-1"}) {
+	if ids := m.storedConnection(t).LeftoverIDs(); !slices.Equal(ids, []string{"AK-1"}) {
 		t.Errorf("leftovers %v", ids)
 	}
 }

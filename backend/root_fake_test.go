@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 )
 
 // rootCloud is a cloud in memory that knows access keys: it refuses calls by others, and lets an
@@ -329,13 +330,13 @@ func (m *rootMount) restart(t *testing.T) {
 }
 
 // stored is the connection as storage has it.
-func (m *rootMount) storedConnection(t *testing.T) *connection {
+func (m *rootMount) storedConnection(t *testing.T) *connection.Record {
 	t.Helper()
-	entry, err := m.inner.Get(t.Context(), configPrefix+"prod")
+	entry, err := m.inner.Get(t.Context(), connection.Prefix+"prod")
 	if err != nil || entry == nil {
 		t.Fatalf("the connection is not stored: %v", err)
 	}
-	c, err := decodeConnection(entry.Value)
+	c, err := connection.Decode(entry.Value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,8 +354,8 @@ func (m *rootMount) checkSound(t *testing.T, when string) {
 	for _, id := range m.keys.ids() {
 		r := c.RootRotation
 		switch {
-		case id == c.Own["access_key"], slices.Contains(c.leftoverIDs(), id):
-		case r != nil && (r.Step == rootCreating || r.OldID == id || r.NewID == id):
+		case id == c.Own["access_key"], slices.Contains(c.LeftoverIDs(), id):
+		case r != nil && (r.Step == connection.RootCreating || r.OldID == id || r.NewID == id):
 		default:
 			t.Fatalf("%s: nothing tells of the credential %s", when, id)
 		}

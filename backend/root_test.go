@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 )
 
 func TestRotateRoot(t *testing.T) {
@@ -170,7 +171,7 @@ func TestWritingAConnectionAbandonsItsRotation(t *testing.T) {
 			m.keys.slow = 1000
 			m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "yet")
 			resp := m.write(t, "config/prod", merged(c.write, map[string]any{"verify_connection": false}))
-			stored := m.stored(t, configPrefix)
+			stored := m.stored(t, connection.Prefix)
 			if !c.abandons {
 				if m.storedConnection(t).RootRotation == nil || !strings.Contains(stored, "s3cr3t-new-1") {
 					t.Error("the rotation is forgotten")
@@ -180,7 +181,7 @@ func TestWritingAConnectionAbandonsItsRotation(t *testing.T) {
 			if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "AK-1") || strings.Contains(stored, "s3cr3t-new-1") {
 				t.Errorf("answer %v, stored %s", resp, stored)
 			}
-			if ids := m.storedConnection(t).leftoverIDs(); !slices.Equal(ids, []string{"AK-1"}) {
+			if ids := m.storedConnection(t).LeftoverIDs(); !slices.Equal(ids, []string{"AK-1"}) {
 				t.Errorf("leftovers %v", ids)
 			}
 			resp = m.ok(t, logical.DeleteOperation, "config/prod", nil)
@@ -196,8 +197,8 @@ func TestAbandonedInOtherSteps(t *testing.T) {
 	m.keys.denied["DeleteCredential"] = cloud.Errorf(cloud.Denied, "no")
 	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "AK")
 	resp := m.write(t, "config/prod", map[string]any{"access_key": "AKX", "secret_key": "x", "verify_connection": false})
-	if len(resp.Warnings) != 1 || !slices.Equal(m.storedConnection(t).leftoverIDs(), []string{"AK"}) {
-		t.Errorf("warnings %v, leftovers %v", resp.Warnings, m.storedConnection(t).leftoverIDs())
+	if len(resp.Warnings) != 1 || !slices.Equal(m.storedConnection(t).LeftoverIDs(), []string{"AK"}) {
+		t.Errorf("warnings %v, leftovers %v", resp.Warnings, m.storedConnection(t).LeftoverIDs())
 	}
 	m = newRootMount(t)
 	m.keys.mishap.arm(5, false)
@@ -223,7 +224,7 @@ func TestRotateRootOfAPassword(t *testing.T) {
 	if data[applicationIDField] != "AK-1" || data["username"] != "" || data["user_domain_name"] != "" || data["project_name"] != "" {
 		t.Errorf("the connection reads %v", data)
 	}
-	if strings.Contains(m.stored(t, configPrefix+"user"), `"pw"`) {
+	if strings.Contains(m.stored(t, connection.Prefix+"user"), `"pw"`) {
 		t.Error("the password is kept")
 	}
 }

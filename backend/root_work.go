@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -41,7 +42,7 @@ const (
 type rootWork struct {
 	b    *backend
 	name string
-	c    *connection // as stored
+	c    *connection.Record // as stored
 	d    cloud.Descriptor
 }
 
@@ -58,8 +59,8 @@ func (b *backend) beginRoot(ctx context.Context, name string) (*rootWork, func()
 		return nil, nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
 	// A write of the connection that is under way is waited for; later ones are refused.
-	defer b.connectionLocks.RLock(name)()
-	c, d, err := b.connectionOf(ctx, name)
+	defer b.connections.RLock(name)()
+	c, d, err := b.connections.Find(ctx, name)
 	if err != nil {
 		end()
 		return nil, nil, err
@@ -87,9 +88,9 @@ func (w *rootWork) settle(ctx context.Context) (*rootResult, error) {
 	var done *rootResult
 	var err error
 	switch w.c.RootRotation.Step {
-	case rootCreated:
+	case connection.RootCreated:
 		done, err = w.prove(ctx)
-	case rootStored:
+	case connection.RootStored:
 		done, err = w.deleteOld(ctx)
 	default:
 		return nil, w.searchCreated(ctx)
@@ -114,14 +115,14 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 			unknown = append(unknown, o.ID)
 		}
 	}
-	if wait := r.Started.Add(w.c.timeout() + creationGrace).Sub(w.b.clock.now()); len(unknown) == 0 && wait > 0 {
+	if wait := r.Started.Add(w.c.Timeout() + creationGrace).Sub(w.b.clock.now()); len(unknown) == 0 && wait > 0 {
 		return request.Unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s",
 			w.name,
 			int(math.Ceil(wait.Seconds())))
 	}
-	return w.save(ctx, func(c *connection) {
+	return w.save(ctx, func(c *connection.Record) {
 		for _, id := range unknown {
-			c.leave(id, hint.Plain("made while rotate-root waited for an answer that was lost, and its secret with it"), w.b.clock.now())
+			c.Leave(id, hint.Plain("made while rotate-root waited for an answer that was lost, and its secret with it"), w.b.clock.now())
 		}
 		c.RootRotation = nil
 	})
@@ -141,7 +142,7 @@ func (w *rootWork) create(ctx context.Context) error {
 			oldID = o.ID
 		}
 	}
-	if oldID == "" && (w.d.CredentialID(w.c.Own) != "" || len(secretFields(w.d, w.c)) == 0) {
+	if oldID == "" && (w.d.CredentialID(w.c.Own) != "" || len(connection.SecretFields(w.d, w.c)) == 0) {
 		return request.Conflictf(
 			"connection %s: %s does not list the credential that the connection uses, so it cannot be replaced; make one at the "+
 				"cloud and write it to config/%s, with %s", w.name, w.d.Title, w.name, strings.Join(w.secrets(), ", "))
@@ -150,9 +151,9 @@ func (w *rootWork) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.save(ctx, func(c *connection) {
-		c.RootRotation = &rootRotation{Step: rootCreating, Started: w.b.clock.now().UTC(), OldID: oldID, Known: known}
-		c.Leftovers = slices.DeleteFunc(c.Leftovers, func(l leftover) bool { return !slices.Contains(known, l.ID) })
+	if err := w.save(ctx, func(c *connection.Record) {
+		c.RootRotation = &connection.RootRotation{Step: connection.RootCreating, Started: w.b.clock.now().UTC(), OldID: oldID, Known: known}
+		c.Leftovers = slices.DeleteFunc(c.Leftovers, func(l connection.Leftover) bool { return !slices.Contains(known, l.ID) })
 	}); err != nil {
 		return err
 	}
@@ -168,8 +169,8 @@ func (w *rootWork) create(ctx context.Context) error {
 		return w.discard(ctx, newID, request.Invalidf("%s made a credential that the connection cannot use: %s", w.d.Title, err))
 	}
 	record := *w.c.RootRotation
-	record.Step, record.New, record.NewID = rootCreated, made, newID
-	if err := w.save(ctx, func(c *connection) { c.RootRotation = &record }); err != nil {
+	record.Step, record.New, record.NewID = connection.RootCreated, made, newID
+	if err := w.save(ctx, func(c *connection.Record) { c.RootRotation = &record }); err != nil {
 		return w.discard(ctx, newID, err)
 	}
 	return nil
@@ -182,19 +183,19 @@ func (w *rootWork) checkMade(made cloud.Values) error {
 			return fmt.Errorf("%s: provider %s has no such field", name, w.d.Name)
 		}
 	}
-	return w.d.Check(w.c.withCredential(made).cloudConfig())
+	return w.d.Check(w.c.WithCredential(made).CloudConfig())
 }
 
 // notCreated reports that the cloud made no credential, or that nobody knows whether it did.
 func (w *rootWork) notCreated(ctx context.Context, cause error) error {
 	err := request.VaultError("connection "+w.name+" keeps its credential", cause)
-	if left := w.c.leftoverIDs(); len(left) > 0 {
+	if left := w.c.LeftoverIDs(); len(left) > 0 {
 		err = request.WithWayOut(err, "earlier rotations have left behind "+request.Summarize(left)+", which nothing uses")
 	}
 	if !cloud.KindOf(cause).CertainlyNothingDone() {
 		return request.WithWayOut(err, "the cloud may have made one all the same: write rotate-root/"+w.name+" again, which looks for it")
 	}
-	if saveErr := w.save(ctx, func(c *connection) { c.RootRotation = nil }); saveErr != nil {
+	if saveErr := w.save(ctx, func(c *connection.Record) { c.RootRotation = nil }); saveErr != nil {
 		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
 			"error", saveErr)
 	}
@@ -220,10 +221,10 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 		cause = request.WithWayOut(cause, hint.Textf("the new credential %s is not used and could not be deleted (%s): delete it at the cloud",
 			id, err))
 	}
-	if saveErr := w.save(ctx, func(c *connection) {
+	if saveErr := w.save(ctx, func(c *connection.Record) {
 		c.RootRotation = nil
 		if !reason.IsZero() {
-			c.leave(id, reason, w.b.clock.now())
+			c.Leave(id, reason, w.b.clock.now())
 		}
 	}); saveErr != nil {
 		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
@@ -235,7 +236,7 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 // prove waits until the cloud accepts the new credential, and puts it in place of the old one.
 func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 	r := w.c.RootRotation
-	next := w.c.withCredential(r.New)
+	next := w.c.WithCredential(r.New)
 	err := w.patiently(ctx, provingPatience, func(ctx context.Context) error { return w.works(ctx, next) })
 	if err != nil {
 		failed := request.VaultError("the new credential "+r.NewID+" was made, and "+w.d.Title+" does not accept it yet", err)
@@ -245,9 +246,9 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 		return nil, request.WithWayOut(w.noting(ctx, failed), "connection "+w.name+
 			" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
 	}
-	err = w.save(ctx, func(c *connection) {
-		*c = *c.withCredential(r.New)
-		c.RootRotation = &rootRotation{Step: rootStored, Started: r.Started, OldID: r.OldID, Known: r.Known, NewID: r.NewID}
+	err = w.save(ctx, func(c *connection.Record) {
+		*c = *c.WithCredential(r.New)
+		c.RootRotation = &connection.RootRotation{Step: connection.RootStored, Started: r.Started, OldID: r.OldID, Known: r.Known, NewID: r.NewID}
 	})
 	w.b.core.ForgetConnection(w.name) // also after a failed write, which may have landed
 	if err != nil {
@@ -258,12 +259,12 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 
 // works reports whether a connection's credential works: for the cheap call that verifies it and, since
 // a cloud's services do not learn of it at the same moment, for describing an instance if there is one.
-func (w *rootWork) works(ctx context.Context, c *connection) error {
-	provider, err := newProvider(w.name, c, w.d, cloud.Unlimited{}, w.b.answers)
+func (w *rootWork) works(ctx context.Context, c *connection.Record) error {
+	provider, err := connection.NewProvider(w.name, c, w.d, cloud.Unlimited{}, w.b.connections.Answers)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
+	ctx, cancel := context.WithTimeout(ctx, 2*c.Timeout())
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
 		return err
@@ -294,7 +295,7 @@ func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
 			return nil, request.WithWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
 		}
 	}
-	if err := w.save(ctx, func(c *connection) {
+	if err := w.save(ctx, func(c *connection.Record) {
 		c.RootRotation, c.LastRootRotation = nil, w.b.clock.now().UTC()
 	}); err != nil {
 		return nil, request.WithWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
@@ -308,7 +309,7 @@ func (w *rootWork) noting(ctx context.Context, failed error) error {
 	defer cancel()
 	record := *w.c.RootRotation
 	record.LastError = hint.Of(failed)
-	if err := w.save(ctx, func(c *connection) { c.RootRotation = &record }); err != nil {
+	if err := w.save(ctx, func(c *connection.Record) { c.RootRotation = &record }); err != nil {
 		w.b.Logger().Warn("the state of a rotation could not be stored", "connection", w.name, "error", err)
 	}
 	return failed
@@ -334,8 +335,8 @@ func (w *rootWork) patiently(ctx context.Context, patience time.Duration, call f
 }
 
 // save changes the stored connection.
-func (w *rootWork) save(ctx context.Context, change func(*connection)) error {
-	defer w.b.connectionLocks.Lock(w.name)()
+func (w *rootWork) save(ctx context.Context, change func(*connection.Record)) error {
+	defer w.b.connections.Lock(w.name)()
 	stored, err := w.b.connections.Get(ctx, w.name)
 	if err != nil {
 		return err
@@ -343,7 +344,7 @@ func (w *rootWork) save(ctx context.Context, change func(*connection)) error {
 	if stored == nil {
 		return request.Conflictf("connection %s was deleted meanwhile", w.name)
 	}
-	next := stored.clone()
+	next := stored.Clone()
 	change(next)
 	if err := w.b.connections.Put(ctx, w.name, next); err != nil {
 		return err

@@ -60,7 +60,7 @@ func shortKeysAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		short := stored.clone()
+		short := stored.Clone()
 		short.Own = short.Own.With(cloud.Values{"secret_key": "abcde"})
 		if err := h.connections.Put(t.Context(), name, short); err != nil {
 			t.Fatal(err)

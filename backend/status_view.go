@@ -173,7 +173,7 @@ func (b *backend) connectionStates(ctx context.Context, known map[string]rotatio
 			states[name] = connectionState(state)
 		}
 		if c != nil {
-			state.RequestsPerSecond = c.rate(b.registry[c.Provider]) // the core knows it after its first use
+			state.RequestsPerSecond = c.Rate(b.registry[c.Provider]) // the core knows it after its first use
 			states[name] = connectionState(state)
 		}
 	}

@@ -1,4 +1,4 @@
-package backend
+package connection
 
 import (
 	"fmt"
@@ -11,15 +11,15 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
-// configFields is the schema of config/<name>: the fields that every provider has, and those of the providers.
-func configFields(registry cloud.Registry) map[string]*framework.FieldSchema {
+// Schemas is the schema of config/<name>: the fields that every provider has, and those of the providers.
+func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	fields := ownSchemas(registry)
-	maps.Copy(fields, commonFields(registry))
+	maps.Copy(fields, CommonSchemas(registry))
 	return fields
 }
 
-// commonFields are the fields that every provider has.
-func commonFields(registry cloud.Registry) map[string]*framework.FieldSchema {
+// CommonSchemas are the fields that every provider has.
+func CommonSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	var providers []any
 	names := slices.Sorted(maps.Keys(registry))
 	for _, name := range names {
@@ -58,11 +58,11 @@ func commonFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 	}
 }
 
-// configResponse is the schema of a read: the fields of the write without the name and what is never
+// ResponseSchemas is the schema of a read: the fields of the write without the name and what is never
 // read back. Which of the others there are depends on the provider.
-func configResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
-	fields := request.ReadBack(configFields(registry))
-	for name, uses := range ownFields(registry) {
+func ResponseSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
+	fields := request.ReadBack(Schemas(registry))
+	for name, uses := range OwnFields(registry) {
 		switch {
 		case !uses[0].ReadBack():
 			delete(fields, name)

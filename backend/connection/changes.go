@@ -1,4 +1,4 @@
-package backend
+package connection
 
 import (
 	"maps"
@@ -6,17 +6,17 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// boundFields are those fields that every provider has and that decide where the secrets are sent.
-var boundFields = []struct {
+// placeFields are those fields that every provider has and that decide where the secrets are sent.
+var placeFields = []struct {
 	name string
-	same func(a, b *connection) bool
+	same func(a, b *Record) bool
 }{
-	{"endpoints", func(a, b *connection) bool { return maps.Equal(a.Endpoints, b.Endpoints) }},
-	{"ca_certificate", func(a, b *connection) bool { return a.CACertificate == b.CACertificate }},
+	{"endpoints", func(a, b *Record) bool { return maps.Equal(a.Endpoints, b.Endpoints) }},
+	{"ca_certificate", func(a, b *Record) bool { return a.CACertificate == b.CACertificate }},
 }
 
 // changedFields lists the fields of some kinds in which two connections of a provider differ.
-func changedFields(d cloud.Descriptor, old, next *connection, kind func(cloud.FieldKind) bool) []string {
+func changedFields(d cloud.Descriptor, old, next *Record, kind func(cloud.FieldKind) bool) []string {
 	var changed []string
 	for _, f := range d.Fields {
 		same := old.Own.Text(f) == next.Own.Text(f)
@@ -27,7 +27,7 @@ func changedFields(d cloud.Descriptor, old, next *connection, kind func(cloud.Fi
 			changed = append(changed, f.Name)
 		}
 	}
-	for _, f := range boundFields {
+	for _, f := range placeFields {
 		if kind(cloud.FieldPlace) && !f.same(old, next) {
 			changed = append(changed, f.name)
 		}
@@ -35,8 +35,8 @@ func changedFields(d cloud.Descriptor, old, next *connection, kind func(cloud.Fi
 	return changed
 }
 
-// secretFields lists the secrets that a connection has.
-func secretFields(d cloud.Descriptor, c *connection) []string {
+// SecretFields lists the secrets that a connection has.
+func SecretFields(d cloud.Descriptor, c *Record) []string {
 	var names []string
 	for _, f := range d.Fields {
 		if f.Kind == cloud.FieldSecret && c.Own.Text(f) != "" {
@@ -47,12 +47,12 @@ func secretFields(d cloud.Descriptor, c *connection) []string {
 }
 
 // sameIdentity reports whether two connections ask the cloud in the same name.
-func sameIdentity(d cloud.Descriptor, old, next *connection) bool {
+func sameIdentity(d cloud.Descriptor, old, next *Record) bool {
 	return len(changedFields(d, old, next, func(k cloud.FieldKind) bool { return k == cloud.FieldIdentity })) == 0
 }
 
-// sameCredentials reports whether two connections use the same secrets, in the same name and at the
+// SameCredentials reports whether two connections use the same secrets, in the same name and at the
 // same place.
-func sameCredentials(d cloud.Descriptor, old, next *connection) bool {
+func SameCredentials(d cloud.Descriptor, old, next *Record) bool {
 	return len(changedFields(d, old, next, func(k cloud.FieldKind) bool { return k == cloud.FieldSecret || k.BindsSecrets() })) == 0
 }

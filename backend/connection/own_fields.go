@@ -1,4 +1,4 @@
-package backend
+package connection
 
 import (
 	"fmt"
@@ -18,25 +18,25 @@ import (
 // The fields of config/<name> that belong to the providers: their schema, and what it says of them, follow from the
 // descriptors. A field that several providers have is one field of the path.
 
-// ownField is what a provider says of a field.
-type ownField struct {
-	provider string
+// OwnField is what a provider says of a field.
+type OwnField struct {
+	Provider string
 	cloud.Field
 }
 
-// ownFields are the fields of all providers by name, and what each provider says of one, by the provider's name.
-func ownFields(registry cloud.Registry) map[string][]ownField {
-	all := map[string][]ownField{}
+// OwnFields are the fields of all providers by name, and what each provider says of one, by the provider's name.
+func OwnFields(registry cloud.Registry) map[string][]OwnField {
+	all := map[string][]OwnField{}
 	for _, provider := range slices.Sorted(maps.Keys(registry)) {
 		for _, f := range registry[provider].Fields {
-			all[f.Name] = append(all[f.Name], ownField{provider, f})
+			all[f.Name] = append(all[f.Name], OwnField{provider, f})
 		}
 	}
 	return all
 }
 
-// fieldNames are the names of a provider's own fields, in its order.
-func fieldNames(d cloud.Descriptor) []string {
+// FieldNames are the names of a provider's own fields, in its order.
+func FieldNames(d cloud.Descriptor) []string {
 	names := make([]string, len(d.Fields))
 	for i, f := range d.Fields {
 		names[i] = f.Name
@@ -44,18 +44,18 @@ func fieldNames(d cloud.Descriptor) []string {
 	return names
 }
 
-// isWriteOnly reports whether a field of a connection is never read back.
-func isWriteOnly(registry cloud.Registry, name string) bool {
-	uses := ownFields(registry)[name]
+// IsWriteOnly reports whether a field of a connection is never read back.
+func IsWriteOnly(registry cloud.Registry, name string) bool {
+	uses := OwnFields(registry)[name]
 	return len(uses) > 0 && !uses[0].ReadBack()
 }
 
 // applyOwnFields takes over the fields of the connection's provider.
-func applyOwnFields(next *connection, in request.Fields, registry cloud.Registry, d cloud.Descriptor) error {
-	for _, name := range slices.Sorted(maps.Keys(ownFields(registry))) {
+func applyOwnFields(next *Record, in request.Fields, registry cloud.Registry, d cloud.Descriptor) error {
+	for _, name := range slices.Sorted(maps.Keys(OwnFields(registry))) {
 		if _, own := d.Field(name); !own && in.Gives(name) {
 			return request.Invalidf("%s: provider %s does not use it; leave it out; its own fields are: %s", name, d.Name,
-				strings.Join(fieldNames(d), ", "))
+				strings.Join(FieldNames(d), ", "))
 		}
 	}
 	written := cloud.Values{}
@@ -79,7 +79,7 @@ func applyOwnFields(next *connection, in request.Fields, registry cloud.Registry
 }
 
 // readOwnFields adds the fields of the connection's provider to what reading it returns.
-func (c *connection) readOwnFields(d cloud.Descriptor, data map[string]any) {
+func (c *Record) readOwnFields(d cloud.Descriptor, data map[string]any) {
 	for _, f := range d.Fields {
 		switch {
 		case !f.ReadBack():
@@ -94,7 +94,7 @@ func (c *connection) readOwnFields(d cloud.Descriptor, data map[string]any) {
 // ownSchemas are the schemas of the providers' fields.
 func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	schemas := map[string]*framework.FieldSchema{}
-	for name, uses := range ownFields(registry) {
+	for name, uses := range OwnFields(registry) {
 		f := uses[0]
 		schema := &framework.FieldSchema{
 			Type: framework.TypeString, DisplayAttrs: request.DisplayName(f.Title()), Description: describe(uses, len(registry)),
@@ -119,7 +119,7 @@ func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 
 // describe is what the schema says of a field: for which providers it means what, what follows from its kind, and what
 // goes without it. all is how many providers there are.
-func describe(uses []ownField, all int) string {
+func describe(uses []OwnField, all int) string {
 	var sentences []string
 	meanings := grouped(providersOf(uses), func(i int) string { return uses[i].Description })
 	for _, meaning := range meanings {
@@ -141,7 +141,7 @@ func describe(uses []ownField, all int) string {
 }
 
 // withoutIt is the sentence about a connection that does not have a field.
-func withoutIt(uses []ownField) string {
+func withoutIt(uses []OwnField) string {
 	defaults := grouped(providersOf(uses), func(i int) string { return uses[i].Default })
 	var words, conditions []string
 	for _, group := range defaults {
@@ -149,7 +149,7 @@ func withoutIt(uses []ownField) string {
 			words = append(words, group.text+on(group, len(defaults)))
 		}
 	}
-	needed := slices.DeleteFunc(slices.Clone(uses), func(f ownField) bool { return f.Required == "" })
+	needed := slices.DeleteFunc(slices.Clone(uses), func(f OwnField) bool { return f.Required == "" })
 	required := grouped(providersOf(needed), func(i int) string { return strings.TrimPrefix(needed[i].Required, cloud.RequiredAlways) })
 	slices.SortStableFunc(required, func(a, b group) int { return min(len(a.text), 1) - min(len(b.text), 1) })
 	for _, group := range required {
@@ -201,10 +201,10 @@ func grouped(providers []string, says func(i int) string) []group {
 }
 
 // providersOf are the providers that have a field.
-func providersOf(uses []ownField) []string {
+func providersOf(uses []OwnField) []string {
 	names := make([]string, len(uses))
 	for i, use := range uses {
-		names[i] = use.provider
+		names[i] = use.Provider
 	}
 	return names
 }
@@ -221,8 +221,8 @@ func uncapitalized(sentence string) string {
 // helpWidth is the longest line of the help.
 const helpWidth = 80
 
-// helpOnFields is a list of the providers with their own fields.
-func helpOnFields(registry cloud.Registry) string {
+// FieldHelp is a list of the providers with their own fields.
+func FieldHelp(registry cloud.Registry) string {
 	widest := 0
 	for name := range registry {
 		widest = max(widest, len(name))
@@ -230,7 +230,7 @@ func helpOnFields(registry cloud.Registry) string {
 	var help strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(registry)) {
 		line := fmt.Sprintf("  %-*s ", widest, name)
-		for i, field := range fieldNames(registry[name]) {
+		for i, field := range FieldNames(registry[name]) {
 			if i < len(registry[name].Fields)-1 {
 				field += ","
 			}
@@ -273,6 +273,16 @@ func ratesOf(registry cloud.Registry) string {
 	var all []string
 	for _, g := range rates {
 		all = append(all, g.text+on(g, len(rates)))
+	}
+	return strings.Join(all, "; ")
+}
+
+// ResetMethods is the default of reset_method, by provider.
+func ResetMethods(registry cloud.Registry) string {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].CanReset() })
+	var all []string
+	for _, g := range grouped(names, func(i int) string { return registry[names[i]].ResetMethods[0].Name }) {
+		all = append(all, g.text+" on "+strings.Join(g.providers, ", "))
 	}
 	return strings.Join(all, "; ")
 }

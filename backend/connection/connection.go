@@ -1,4 +1,6 @@
-package backend
+// Package connection has the connections of a mount to its clouds ([Store]): what is stored of one ([Record]), its fields and
+// their checks, the provider that is made of it, what may be asked of its cloud at a time, and the place where it leads.
+package connection
 
 import (
 	"encoding/json"
@@ -9,12 +11,64 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-secure-stdlib/strutil"
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
+
+// Prefix is where connections are stored.
+const Prefix = "config/"
+
+// Store are those of a mount: as stored, with the operators' words about their places, and with what they may ask
+// their clouds. Writers of one name hold its lock.
+type Store struct {
+	*store.Cache[Record]
+	store.Locks
+	places *store.Cache[trustedPlaces]
+
+	registry cloud.Registry
+	policies policy.Generator
+	core     *rotation.Core
+	Answers  *cloud.Answers // what clouds answer
+	asking   questions      // what clients ask clouds
+	listings listings
+	now      func() time.Time
+}
+
+// NewStore makes the connections of a mount. Before the first request, the engine is to be told of by use.
+func NewStore(storage logical.Storage, registry cloud.Registry, policies policy.Generator, now func() time.Time) *Store {
+	return &Store{
+		Cache:    store.NewCache(storage, Prefix, Decode),
+		Locks:    store.NewLocks(),
+		places:   store.NewCache(storage, PlacePrefix, decodePlaces),
+		registry: registry,
+		policies: policies,
+		Answers:  cloud.NewAnswers(AnswersAtOnce),
+		now:      now,
+	}
+}
+
+// Use tells of the engine, which is made with the connections.
+func (s *Store) Use(core *rotation.Core) { s.core = core }
+
+// Invalidate forgets what is cached of a storage key that another node has changed, and returns the name of the connection;
+// "" if the key is of none.
+func (s *Store) Invalidate(key string) (name string) {
+	if name, ok := strings.CutPrefix(key, Prefix); ok {
+		s.Drop(name)
+		return name
+	}
+	if name, ok := strings.CutPrefix(key, PlacePrefix); ok {
+		s.places.Drop(name)
+		return name
+	}
+	return ""
+}
 
 // Bounds and defaults of connection fields that every provider has.
 const (
@@ -37,8 +91,8 @@ const (
 	maxAllowedRoles = 1000
 )
 
-// connection is one cloud account in one region and the credentials for it, as stored.
-type connection struct {
+// Record is one cloud account in one region and the credentials for it, as stored.
+type Record struct {
 	store.Header
 	Provider string `json:"provider"`
 	// Own are the provider's own fields, as its descriptor lists them; secrets are among them.
@@ -63,24 +117,24 @@ type connection struct {
 	Doubted bool `json:"doubted,omitempty"`
 
 	// RootRotation is the replacement of the credential above that is under way; nil: none.
-	RootRotation     *rootRotation `json:"root_rotation,omitempty"`
-	Leftovers        []leftover    `json:"leftovers,omitempty"`
+	RootRotation     *RootRotation `json:"root_rotation,omitempty"`
+	Leftovers        []Leftover    `json:"leftovers,omitempty"`
 	LastRootRotation time.Time     `json:"last_root_rotation,omitzero"`
 }
 
-func decodeConnection(raw []byte) (*connection, error) {
+func Decode(raw []byte) (*Record, error) {
 	if err := store.CheckSchema(raw); err != nil {
 		return nil, err
 	}
-	var c connection
+	var c Record
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, fmt.Errorf("the stored connection cannot be decoded: %w", err)
 	}
 	return &c, nil
 }
 
-// clone is a copy that may be changed.
-func (c *connection) clone() *connection {
+// Clone is a copy that may be changed.
+func (c *Record) Clone() *Record {
 	n := *c
 	n.Own = maps.Clone(c.Own)
 	n.Endpoints = maps.Clone(c.Endpoints)
@@ -94,67 +148,67 @@ func (c *connection) clone() *connection {
 	return &n
 }
 
-// timeout is request_timeout as in force.
-func (c *connection) timeout() time.Duration {
+// Timeout is request_timeout as in force.
+func (c *Record) Timeout() time.Duration {
 	if c.RequestTimeout == nil {
 		return defaultRequestTimeout
 	}
 	return *c.RequestTimeout
 }
 
-// forgetsAfter is forget_gone_after as in force.
-func (c *connection) forgetsAfter() time.Duration {
+// ForgetsAfter is forget_gone_after as in force.
+func (c *Record) ForgetsAfter() time.Duration {
 	if c.ForgetGoneAfter == nil {
 		return defaultForgetGoneAfter
 	}
 	return *c.ForgetGoneAfter
 }
 
-// verifies is verify_connection as in force.
-func (c *connection) verifies() bool { return c.VerifyConnection == nil || *c.VerifyConnection }
+// Verifies is verify_connection as in force.
+func (c *Record) Verifies() bool { return c.VerifyConnection == nil || *c.VerifyConnection }
 
-// rate is max_requests_per_second as in force.
-func (c *connection) rate(d cloud.Descriptor) float64 {
+// Rate is max_requests_per_second as in force.
+func (c *Record) Rate(d cloud.Descriptor) float64 {
 	if c.MaxRequestsPerSecond == 0 {
 		return d.DefaultRequestsPerSecond
 	}
 	return c.MaxRequestsPerSecond
 }
 
-// allows reports whether a role may use the connection.
-func (c *connection) allows(role string) bool {
+// Allows reports whether a role may use the connection.
+func (c *Record) Allows(role string) bool {
 	return strutil.StrListContainsGlob(c.AllowedRoles, role)
 }
 
-// allowing is the command that adds a role to those that may use the connection.
-func (c *connection) allowing(name, role string) hint.Text {
+// AllowHint is the command that adds a role to those that may use the connection.
+func (c *Record) AllowHint(name, role string) hint.Text {
 	return hint.Textf("add it: %s", hint.New("write", "config/"+name, "allowed_roles="+strings.Join(append(slices.Clone(c.AllowedRoles), role),
 		",")))
 }
 
-// cloudConfig is the connection as its provider wants it, without what sends requests.
-func (c *connection) cloudConfig() cloud.Config {
+// CloudConfig is the connection as its provider wants it, without what sends requests.
+func (c *Record) CloudConfig() cloud.Config {
 	return cloud.Config{
 		Provider:       c.Provider,
 		Values:         maps.Clone(c.Own),
 		Endpoints:      maps.Clone(c.Endpoints),
-		RequestTimeout: c.timeout(),
+		RequestTimeout: c.Timeout(),
 	}
 }
 
-// read is what reading the connection returns: everything but secrets, with defaults filled in.
-func (c *connection) read(d cloud.Descriptor) map[string]any {
+// ResponseData is what reading the connection returns: everything but secrets, with defaults filled in.
+func (c *Record) ResponseData(d cloud.Descriptor) map[string]any {
 	data := map[string]any{
 		"provider":                c.Provider,
 		"endpoints":               c.Endpoints,
 		"ca_certificate":          c.CACertificate,
 		"allowed_roles":           c.AllowedRoles,
 		"required_tags":           c.RequiredTags,
-		"max_requests_per_second": c.rate(d),
-		"request_timeout":         request.Seconds(c.timeout()),
+		"max_requests_per_second": c.Rate(d),
+		"request_timeout":         request.Seconds(c.Timeout()),
 		"password_policy":         c.PasswordPolicy,
-		"verify_connection":       c.verifies(),
-		"forget_gone_after":       request.Seconds(c.forgetsAfter()),
+		"verify_connection":       c.Verifies(),
+		"forget_gone_after":       request.Seconds(c.ForgetsAfter()),
 	}
 	if c.AllowedRoles == nil {
 		data["allowed_roles"] = []string{}
@@ -170,6 +224,6 @@ func (c *connection) read(d cloud.Descriptor) map[string]any {
 }
 
 // providerNames lists the providers of this build, for messages.
-func (b *backend) providerNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(b.registry)), ", ")
+func (s *Store) providerNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(s.registry)), ", ")
 }

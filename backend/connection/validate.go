@@ -1,4 +1,4 @@
-package backend
+package connection
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
-// applyConnection makes the connection that a write asks for out of the stored one, which is nil for
+// Apply makes the connection that a write asks for out of the stored one, which is nil for
 // a new one. It checks everything that can be checked without asking the cloud.
-func (b *backend) applyConnection(ctx context.Context, name string, old *connection, in request.Fields) (*connection, error) {
-	next := &connection{}
+func (s *Store) Apply(ctx context.Context, name string, old *Record, in request.Fields) (*Record, error) {
+	next := &Record{}
 	if old != nil {
-		next = old.clone()
+		next = old.Clone()
 	}
 	next.Schema = store.SchemaVersion
 	provider := next.Provider
@@ -27,37 +27,37 @@ func (b *backend) applyConnection(ctx context.Context, name string, old *connect
 	if old != nil && provider != old.Provider {
 		return nil, request.Invalidf("provider: cannot be changed from %s; write another connection", old.Provider)
 	}
-	descriptor, ok := b.registry[provider]
+	descriptor, ok := s.registry[provider]
 	switch {
 	case provider == "":
-		return nil, request.Invalidf("provider: required; one of %s", b.providerNames())
+		return nil, request.Invalidf("provider: required; one of %s", s.providerNames())
 	case !ok:
-		return nil, request.Invalidf("provider: %.40q is unknown; use one of %s", provider, b.providerNames())
+		return nil, request.Invalidf("provider: %.40q is unknown; use one of %s", provider, s.providerNames())
 	}
 	next.Provider = provider
-	if err := applyOwnFields(next, in, b.registry, descriptor); err != nil {
+	if err := applyOwnFields(next, in, s.registry, descriptor); err != nil {
 		return nil, err
 	}
-	if err := b.applyCommon(ctx, next, in, descriptor, old == nil); err != nil {
+	if err := s.applyCommon(ctx, next, in, descriptor, old == nil); err != nil {
 		return nil, err
 	}
-	if err := descriptor.Check(next.cloudConfig()); err != nil {
+	if err := descriptor.Check(next.CloudConfig()); err != nil {
 		return nil, invalidURL(in, descriptor, err)
 	}
-	if _, err := cloud.NewHTTPClient(next.CACertificate, next.timeout()); err != nil {
+	if _, err := cloud.NewHTTPClient(next.CACertificate, next.Timeout()); err != nil {
 		return nil, request.Invalidf("%s", err)
 	}
 	if old == nil {
-		return next, b.checkLeftAccounts(ctx, name, provider)
+		return next, s.checkLeftAccounts(ctx, name, provider)
 	}
-	if err := b.checkSameAccount(ctx, name, descriptor, old, next); err != nil {
+	if err := s.checkSameAccount(ctx, name, descriptor, old, next); err != nil {
 		return nil, err
 	}
 	return next, checkResent(descriptor, old, next, in)
 }
 
 // applyCommon takes over the fields that every provider has. isNew is set for a new connection.
-func (b *backend) applyCommon(ctx context.Context, next *connection, in request.Fields, d cloud.Descriptor, isNew bool) error {
+func (s *Store) applyCommon(ctx context.Context, next *Record, in request.Fields, d cloud.Descriptor, isNew bool) error {
 	in.Pairs("endpoints", &next.Endpoints)
 	for _, service := range slices.Sorted(maps.Keys(next.Endpoints)) {
 		if !slices.Contains(d.EndpointKeys, service) {
@@ -91,14 +91,14 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in request.
 	if err := in.Duration("request_timeout", &next.RequestTimeout); err != nil {
 		return err
 	}
-	if t := next.timeout(); t < minRequestTimeout || t > maxRequestTimeout {
+	if t := next.Timeout(); t < minRequestTimeout || t > maxRequestTimeout {
 		return request.Invalidf("request_timeout: must be %s to %s", request.FormatDuration(minRequestTimeout),
 			request.FormatDuration(maxRequestTimeout))
 	}
 	if err := in.Duration("forget_gone_after", &next.ForgetGoneAfter); err != nil {
 		return err
 	}
-	if next.forgetsAfter() > maxForgetGoneAfter {
+	if next.ForgetsAfter() > maxForgetGoneAfter {
 		return request.Invalidf("forget_gone_after: must be at most %s; 0 forgets nothing", request.FormatDuration(maxForgetGoneAfter))
 	}
 	in.Flag("verify_connection", &next.VerifyConnection)
@@ -107,7 +107,7 @@ func (b *backend) applyCommon(ctx context.Context, next *connection, in request.
 		if !d.CanReset() {
 			return request.Invalidf("password_policy: provider %s cannot set passwords, so there is nothing to generate; leave it out", d.Name)
 		}
-		if _, err := b.policies.Sample(ctx, next.PasswordPolicy); err != nil {
+		if _, err := s.policies.Sample(ctx, next.PasswordPolicy); err != nil {
 			return err
 		}
 	}
@@ -139,12 +139,12 @@ func invalidURL(in request.Fields, d cloud.Descriptor, err error) error {
 // checkResent makes a write that changes where the secrets are sent, or in whose name they act, prove that
 // its author knows them: else whoever may write the connection could have the stored ones sent to himself,
 // or act with them as somebody else.
-func checkResent(d cloud.Descriptor, old, next *connection, in request.Fields) error {
+func checkResent(d cloud.Descriptor, old, next *Record, in request.Fields) error {
 	changed := changedFields(d, old, next, cloud.FieldKind.BindsSecrets)
 	if len(changed) == 0 {
 		return nil
 	}
-	missing := slices.DeleteFunc(secretFields(d, next), in.Gives)
+	missing := slices.DeleteFunc(SecretFields(d, next), in.Gives)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -157,16 +157,16 @@ func checkResent(d cloud.Descriptor, old, next *connection, in request.Fields) e
 }
 
 // checkLeftAccounts refuses to write a connection anew with another provider while it has accounts of before.
-func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) error {
-	instances, err := b.core.List(ctx, name+"/")
+func (s *Store) checkLeftAccounts(ctx context.Context, name, provider string) error {
+	instances, err := s.core.List(ctx, name+"/")
 	if err != nil || len(instances) == 0 {
 		return request.VaultError("", err)
 	}
-	users, err := b.core.List(ctx, name+"/"+instances[0]+"/")
+	users, err := s.core.List(ctx, name+"/"+instances[0]+"/")
 	if err != nil || len(users) == 0 {
 		return request.VaultError("", err)
 	}
-	view, err := b.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instances[0], Username: users[0]})
+	view, err := s.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instances[0], Username: users[0]})
 	if err != nil {
 		return request.VaultError("", err)
 	}
@@ -181,12 +181,12 @@ func (b *backend) checkLeftAccounts(ctx context.Context, name, provider string) 
 
 // checkSameAccount refuses to point a connection that has accounts at another cloud account, project
 // or region: the accounts would then mean other servers.
-func (b *backend) checkSameAccount(ctx context.Context, name string, d cloud.Descriptor, old, next *connection) error {
+func (s *Store) checkSameAccount(ctx context.Context, name string, d cloud.Descriptor, old, next *Record) error {
 	changed := changedFields(d, old, next, func(k cloud.FieldKind) bool { return k == cloud.FieldAccount })
 	if len(changed) == 0 {
 		return nil
 	}
-	use, err := b.core.ConnectionUse(ctx, name)
+	use, err := s.core.ConnectionUse(ctx, name)
 	if err != nil {
 		return request.VaultError("", err)
 	}

@@ -1,4 +1,4 @@
-package backend
+package connection
 
 import (
 	"context"
@@ -14,28 +14,28 @@ import (
 // up its own connection and no other. And of the whole mount only a few large answers are decoded at once (see
 // cloud.Answers), for which no network is waited.
 const (
-	// fewAtOnce is for one connection.
-	fewAtOnce = 4
-	// answersAtOnce is for the mount.
-	answersAtOnce = 4
+	// QuestionsAtOnce is for one connection.
+	QuestionsAtOnce = 4
+	// AnswersAtOnce is for the mount.
+	AnswersAtOnce = 4
 	// answerTime is kept of a request's own time for saying that it has waited in vain.
 	answerTime = 2 * time.Second
 )
 
-// few lets only so many questions of each connection pass at once.
-type few struct {
+// questions lets only so many questions of each connection pass at once.
+type questions struct {
 	mu sync.Mutex
-	by map[string]*fewPlaces
+	by map[string]*questionPlaces
 }
 
-type fewPlaces struct {
+type questionPlaces struct {
 	taken chan struct{}
 	users int // those that have a place or wait for one
 }
 
 // enter waits for a place and returns what gives it back, and the context of the question. Requests of clients that have
 // gone wait no longer.
-func (f *few) enter(ctx context.Context, connection string) (asking context.Context, leave func(), err error) {
+func (f *questions) enter(ctx context.Context, connection string) (asking context.Context, leave func(), err error) {
 	places := f.places(connection)
 	wait, cancel := ctx, func() {}
 	if end, ok := ctx.Deadline(); ok {
@@ -48,7 +48,7 @@ func (f *few) enter(ctx context.Context, connection string) (asking context.Cont
 		f.left(connection, places)
 		return nil, nil, request.Unavailablef(
 			"connection %s has %d verifications and listings of instances under way, which have not ended while this one waited; "+
-				"its cloud is slow, or does not answer: try again in a moment", connection, fewAtOnce)
+				"its cloud is slow, or does not answer: try again in a moment", connection, QuestionsAtOnce)
 	}
 	asking, done := cloud.Decoding(ctx)
 	return asking, func() {
@@ -58,15 +58,15 @@ func (f *few) enter(ctx context.Context, connection string) (asking context.Cont
 	}, nil
 }
 
-func (f *few) places(connection string) *fewPlaces {
+func (f *questions) places(connection string) *questionPlaces {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	places := f.by[connection]
 	if places == nil {
 		if f.by == nil {
-			f.by = map[string]*fewPlaces{}
+			f.by = map[string]*questionPlaces{}
 		}
-		places = &fewPlaces{taken: make(chan struct{}, fewAtOnce)}
+		places = &questionPlaces{taken: make(chan struct{}, QuestionsAtOnce)}
 		f.by[connection] = places
 	}
 	places.users++
@@ -74,7 +74,7 @@ func (f *few) places(connection string) *fewPlaces {
 }
 
 // left forgets a connection that nobody asks any more.
-func (f *few) left(connection string, places *fewPlaces) {
+func (f *questions) left(connection string, places *questionPlaces) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if places.users--; places.users == 0 {
@@ -82,9 +82,9 @@ func (f *few) left(connection string, places *fewPlaces) {
 	}
 }
 
-// ask asks the cloud of a connection a question, for which it waits for a place.
-func ask[T any](ctx context.Context, f *few, connection string, question func(context.Context) (T, error)) (answer T, err error) {
-	ctx, leave, err := f.enter(ctx, connection)
+// Ask asks the cloud of a connection a question, for which it waits for a place.
+func Ask[T any](ctx context.Context, s *Store, connection string, question func(context.Context) (T, error)) (answer T, err error) {
+	ctx, leave, err := s.asking.enter(ctx, connection)
 	if err != nil {
 		return answer, err
 	}
@@ -92,12 +92,12 @@ func ask[T any](ctx context.Context, f *few, connection string, question func(co
 	return question(ctx)
 }
 
-// describe is the question for instances by their ids.
-func (f *few) describe(ctx context.Context, connection string, p cloud.Provider, ids []string) ([]cloud.Instance, error) {
-	return ask(ctx, f, connection, func(ctx context.Context) ([]cloud.Instance, error) { return p.DescribeInstances(ctx, ids) })
+// DescribeInstances is the question for instances by their ids.
+func (s *Store) DescribeInstances(ctx context.Context, connection string, p cloud.Provider, ids []string) ([]cloud.Instance, error) {
+	return Ask(ctx, s, connection, func(ctx context.Context) ([]cloud.Instance, error) { return p.DescribeInstances(ctx, ids) })
 }
 
-// find is the question for instances by their tags.
-func (f *few) find(ctx context.Context, connection string, p cloud.Provider, tags map[string]string) ([]cloud.Instance, error) {
-	return ask(ctx, f, connection, func(ctx context.Context) ([]cloud.Instance, error) { return p.FindInstances(ctx, tags) })
+// FindInstances is the question for instances by their tags.
+func (s *Store) FindInstances(ctx context.Context, connection string, p cloud.Provider, tags map[string]string) ([]cloud.Instance, error) {
+	return Ask(ctx, s, connection, func(ctx context.Context) ([]cloud.Instance, error) { return p.FindInstances(ctx, tags) })
 }

@@ -1,4 +1,4 @@
-package backend
+package connection
 
 import (
 	"context"
@@ -9,38 +9,38 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
-// connect makes the provider of a stored connection for the core. It sends nothing.
-func (b *backend) connect(ctx context.Context, name string, limiter cloud.Limiter) (*rotation.Connection, error) {
-	c, d, err := b.connectionOf(ctx, name)
+// Connect makes the provider of a stored connection for the core. It sends nothing.
+func (s *Store) Connect(ctx context.Context, name string, limiter cloud.Limiter) (*rotation.Connection, error) {
+	c, d, err := s.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	provider, err := newProvider(name, c, d, limiter, b.answers)
+	provider, err := NewProvider(name, c, d, limiter, s.Answers)
 	if err != nil {
 		return nil, err
 	}
-	trusted, err := b.places.Get(ctx, name)
+	place := c.Place(d)
+	trusted, err := s.IsTrusted(ctx, name, place)
 	if err != nil {
 		return nil, err
 	}
-	place := c.place(d)
 	return &rotation.Connection{
 		Place:   place,
-		Trusted: trusted.has(place),
+		Trusted: trusted,
 		Doubted: c.Doubted,
 
 		Provider:          provider,
 		ProviderName:      c.Provider,
-		RequestsPerSecond: c.rate(d),
-		RequestTimeout:    c.timeout(),
+		RequestsPerSecond: c.Rate(d),
+		RequestTimeout:    c.Timeout(),
 		PasswordPolicy:    c.PasswordPolicy,
-		ForgetGoneAfter:   c.forgetsAfter(),
+		ForgetGoneAfter:   c.ForgetsAfter(),
 	}, nil
 }
 
-// connectionOf returns a stored connection and its provider's descriptor.
-func (b *backend) connectionOf(ctx context.Context, name string) (*connection, cloud.Descriptor, error) {
-	c, err := b.connections.Get(ctx, name)
+// Find returns a stored connection and its provider's descriptor.
+func (s *Store) Find(ctx context.Context, name string) (*Record, cloud.Descriptor, error) {
+	c, err := s.Get(ctx, name)
 	if err != nil {
 		return nil, cloud.Descriptor{}, err
 	}
@@ -48,50 +48,50 @@ func (b *backend) connectionOf(ctx context.Context, name string) (*connection, c
 		return nil, cloud.Descriptor{}, request.Invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name,
 			hint.New("list", "config"))
 	}
-	d, ok := b.registry[c.Provider]
+	d, ok := s.registry[c.Provider]
 	if !ok {
-		return nil, d, request.Invalidf("connection %s: this plugin version has no provider %s; it has %s", name, c.Provider, b.providerNames())
+		return nil, d, request.Invalidf("connection %s: this plugin version has no provider %s; it has %s", name, c.Provider, s.providerNames())
 	}
 	return c, d, nil
 }
 
-// newProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's.
-func newProvider(name string, c *connection, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers) (cloud.Provider, error) {
-	if err := d.Check(c.cloudConfig()); err != nil {
+// NewProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's.
+func NewProvider(name string, c *Record, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers) (cloud.Provider, error) {
+	if err := d.Check(c.CloudConfig()); err != nil {
 		return nil, request.Invalidf("%s", err)
 	}
-	client, err := cloud.NewHTTPClient(c.CACertificate, c.timeout(), d.LinkLocalDomains...)
+	client, err := cloud.NewHTTPClient(c.CACertificate, c.Timeout(), d.LinkLocalDomains...)
 	if err != nil {
 		return nil, err
 	}
 	answers.Limit(client)
-	config := c.cloudConfig()
+	config := c.CloudConfig()
 	config.HTTPClient = client
 	config.Limiter = limiter
 	config.Connection = name
 	return d.New(config)
 }
 
-// verify asks the cloud whether the credentials of a connection that is not stored yet work. Of the
+// Verify asks the cloud whether the credentials of a connection that is not stored yet work. Of the
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
 //
 // again repeats the write. The calls wait for the connection's limiter. It returns what the cloud
 // calls the account; "" where it does not tell.
-func (b *backend) verify(ctx context.Context, name string, c *connection, known []string, again hint.Hint) (account string, err error) {
-	d := b.registry[c.Provider]
-	provider, err := newProvider(name, c, d, b.core.Gate(name, c.rate(d)), b.answers)
+func (s *Store) Verify(ctx context.Context, name string, c *Record, known []string, again hint.Hint) (account string, err error) {
+	d := s.registry[c.Provider]
+	provider, err := NewProvider(name, c, d, s.core.Gate(name, c.Rate(d)), s.Answers)
 	if err != nil {
 		return "", request.Invalidf("%s", err)
 	}
 	// A provider may need two exchanges: one for a token, one for the call itself.
-	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout())
+	ctx, cancel := context.WithTimeout(ctx, 2*c.Timeout())
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
 		err = request.VaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
 		return "", request.WithWayOut(err, hint.Textf("then write it again: %s (to store it all the same, add verify_connection=false)", again))
 	}
-	account = tellAccount(ctx, provider)
+	account = TellAccount(ctx, provider)
 	if len(known) == 0 {
 		return account, nil
 	}
@@ -116,25 +116,25 @@ const (
 	sampleLookups    = 200
 )
 
-// knownInstances are some instances of a connection's accounts, none if the write leaves it to the
+// KnownInstances are some instances of a connection's accounts, none if the write leaves it to the
 // same identity. A connection that was deleted and is written anew may still have accounts. Instances that
 // are known to be gone prove nothing and are left out.
-func (b *backend) knownInstances(ctx context.Context, name string, old, next *connection) ([]string, error) {
-	if old != nil && sameIdentity(b.registry[next.Provider], old, next) {
+func (s *Store) KnownInstances(ctx context.Context, name string, old, next *Record) ([]string, error) {
+	if old != nil && sameIdentity(s.registry[next.Provider], old, next) {
 		return nil, nil
 	}
-	instances, err := b.core.List(ctx, name+"/")
+	instances, err := s.core.List(ctx, name+"/")
 	if err != nil {
 		return nil, request.VaultError("", err)
 	}
 	var known []string
 	for _, instance := range instances[:min(len(instances), sampleLookups)] {
-		users, err := b.core.List(ctx, name+"/"+instance+"/")
+		users, err := s.core.List(ctx, name+"/"+instance+"/")
 		if err != nil {
 			return nil, request.VaultError("", err)
 		}
 		for _, user := range users {
-			view, err := b.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instance, Username: user})
+			view, err := s.core.Inspect(ctx, rotation.ID{Connection: name, InstanceID: instance, Username: user})
 			if err != nil {
 				return nil, request.VaultError("", err)
 			}
