@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rootcred"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
@@ -58,9 +60,9 @@ type backend struct {
 	statusLooks chan struct{} // those that read storage for status
 	keyDrops    keyDrops
 
-	rootRotations rootRotations
-	rounds        *rounds
-	clock         clock
+	root   *rootcred.Rotator
+	rounds *rounds
+	clock  clock
 }
 
 var _ logical.Backend = (*backend)(nil)
@@ -116,6 +118,13 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Decrypt:  b.keys.Decrypt,
 	})
 	b.connections.Use(b.core)
+	b.root = rootcred.New(rootcred.Deps{
+		Connections: b.connections,
+		Core:        b.core,
+		Log:         func() hclog.Logger { return b.Logger() },
+		Now:         func() time.Time { return b.clock.now() },
+		Sleep:       func(ctx context.Context, d time.Duration) error { return b.clock.sleep(ctx, d) },
+	})
 	b.Backend = &framework.Backend{
 		Help:           rootHelp,
 		BackendType:    logical.TypeLogical,

@@ -31,7 +31,7 @@ var figures = []struct{ page, says, code string }{
 	{"clouds/README.md", "`iam.<region>.otc.t-systems.com`", `"https://iam." + region + ".otc.t-systems.com/v3"`},
 	{"clouds/README.md", "`ecs.eu-ch2.sc.otc.t-systems.com`, `iam-pub.eu-ch2.sc.otc.t-systems.com`",
 		`"https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3"`},
-	{"api/config.md", "at the latest after an hour", "lastRootRetry  = time.Hour"},
+	{"api/config.md", "at the latest after an hour", "lastRetry  = time.Hour"},
 	{"api/config.md", "does not accept within 15 minutes", "uselessAfter = 15 * time.Minute"},
 	{"api/config.md", "for up to 30 seconds", "const ListingAge = 30 * time.Second"},
 	{"api/keys.md", "at most 10 of them", "maxEarlierKeys = 10"},

@@ -119,7 +119,7 @@ type verified struct {
 
 // verifyConfig asks the cloud about the connection that a write makes. No lock is held.
 func (b *backend) verifyConfig(ctx context.Context, name string, in request.Fields) (*verified, error) {
-	if b.rootRotations.isRunning(name) {
+	if b.root.IsRunning(name) {
 		return nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
 	old, err := b.connections.Get(ctx, name)
@@ -150,7 +150,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 		return nil, err
 	}
 	defer b.connections.Lock(name)()
-	if b.rootRotations.isRunning(name) {
+	if b.root.IsRunning(name) {
 		return nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
 	old, err := b.connections.Get(ctx, name)
@@ -254,7 +254,7 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 			name,
 			use.Leases, use.Accounts, hint.New("list", "accounts/"+name))
 	}
-	if b.rootRotations.isRunning(name) || c.RootRotation != nil {
+	if b.root.IsRunning(name) || c.RootRotation != nil {
 		return nil, request.Conflictf("rotate-root/%s is not finished; finish it: %s; or write other credentials to config/%s to abandon it",
 			name,
 			hint.New("write -force", rotateRootPrefix+name), name)

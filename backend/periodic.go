@@ -48,7 +48,7 @@ func (b *backend) round(ctx context.Context) error {
 	part := func(what string, do func(context.Context) error) error {
 		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
 	}
-	return errors.Join(part("finishing rotations of credentials", b.finishRootRotations), part("dropping replaced keys", b.dropEarlierKeys),
+	return errors.Join(part("finishing rotations of credentials", b.root.FinishAll), part("dropping replaced keys", b.dropEarlierKeys),
 		part("looking at the instances of roles", b.refreshRoles), part("forgetting accounts of servers that are gone", b.forgetGone))
 }
 

@@ -88,7 +88,7 @@ func strike(t *testing.T, n int, crash, background bool) string {
 // finish is what Vault calls every minute.
 func (m *rootMount) finish(t *testing.T) {
 	t.Helper()
-	if err := m.finishRootRotations(t.Context()); err != nil {
+	if err := m.root.FinishAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -56,7 +56,7 @@ func TestRotateRootRefusals(t *testing.T) {
 	if r := m.storedConnection(t).RootRotation; r != nil {
 		t.Errorf("a refused rotation is under way: %v", r)
 	}
-	end, ok := m.rootRotations.begin("prod")
+	end, ok := m.root.Claim("prod")
 	if !ok {
 		t.Fatal("something runs")
 	}
@@ -83,7 +83,7 @@ func TestNewCredentialThatNeverWorks(t *testing.T) {
 	m.refused(t, logical.DeleteOperation, "config/prod", nil, http.StatusConflict, "rotate-root/prod", "not finished")
 	m.finish(t)
 	m.checkSound(t, "after a further try")
-	m.time.advance(uselessAfter)
+	m.time.advance(15 * time.Minute)
 	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusBadRequest, "given up", "keeps the old one")
 	if ids := m.keys.ids(); !slices.Equal(ids, []string{"AK"}) || m.storedConnection(t).RootRotation != nil {
 		t.Errorf("credentials %v, under way %v", ids, m.storedConnection(t).RootRotation)
@@ -135,7 +135,7 @@ func TestOldCredentialThatStays(t *testing.T) {
 	if len(m.keys.ids()) != 2 {
 		t.Error("the background did not wait between its tries")
 	}
-	m.time.advance(lastRootRetry)
+	m.time.advance(time.Hour)
 	m.finish(t)
 	if ids := m.keys.ids(); !slices.Equal(ids, []string{"AK-1"}) || m.storedConnection(t).RootRotation != nil {
 		t.Errorf("credentials %v", ids)

@@ -1,4 +1,4 @@
-package backend
+package rootcred
 
 import (
 	"context"
@@ -35,41 +35,58 @@ const (
 	tidyTimeout = 30 * time.Second
 )
 
-// rootWork replaces the credential of one connection. Its order is: note that a credential is asked
+// work replaces the credential of one connection. Its order is: note that a credential is asked
 // for, ask, store it beside the old one, prove that it works, store it in place of the old one, delete
 // the old one. The stored connection has a working credential at every moment, and every credential
 // that was made is stored, deleted or reported.
-type rootWork struct {
-	b    *backend
+type work struct {
+	r    *Rotator
 	name string
 	c    *connection.Record // as stored
 	d    cloud.Descriptor
 }
 
-// rootResult tells of a rotation that is complete.
-type rootResult struct {
-	newID, oldID string
-	resumed      bool // it was begun by an earlier request
+// Result tells of a rotation that is complete.
+type Result struct {
+	NewID, OldID string   // the old one is empty where it was a password
+	Resumed      bool     // it was begun by an earlier request
+	Left         []string // credentials that earlier rotations have left at the cloud
 }
 
-// beginRoot claims a connection for work on its credential.
-func (b *backend) beginRoot(ctx context.Context, name string) (*rootWork, func(), error) {
-	end, ok := b.rootRotations.begin(name)
+// start claims a connection for work on its credential.
+func (r *Rotator) start(ctx context.Context, name string) (*work, func(), error) {
+	end, ok := r.Claim(name)
 	if !ok {
 		return nil, nil, request.Conflictf("rotate-root/%s is running; try again in a moment", name)
 	}
 	// A write of the connection that is under way is waited for; later ones are refused.
-	defer b.connections.RLock(name)()
-	c, d, err := b.connections.Find(ctx, name)
+	defer r.Connections.RLock(name)()
+	c, d, err := r.Connections.Find(ctx, name)
 	if err != nil {
 		end()
 		return nil, nil, err
 	}
-	return &rootWork{b, name, c, d}, end, nil
+	return &work{r, name, c, d}, end, nil
+}
+
+// Rotate replaces the credential of a connection, or finishes an earlier rotation of it.
+func (r *Rotator) Rotate(ctx context.Context, name string) (*Result, error) {
+	w, end, err := r.start(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	result, err := w.rotate(ctx)
+	r.tried(name, err, r.Now())
+	if err != nil {
+		return nil, request.VaultError("", err)
+	}
+	result.Left = w.c.LeftoverIDs()
+	return result, nil
 }
 
 // rotate finishes what an earlier rotation left, or makes a new one.
-func (w *rootWork) rotate(ctx context.Context) (*rootResult, error) {
+func (w *work) rotate(ctx context.Context) (*Result, error) {
 	if w.c.RootRotation != nil {
 		done, err := w.settle(ctx)
 		if err != nil || done != nil {
@@ -84,8 +101,8 @@ func (w *rootWork) rotate(ctx context.Context) (*rootResult, error) {
 
 // settle finishes the rotation that the connection's entry tells of. Without an error and a result it
 // was one that came to nothing.
-func (w *rootWork) settle(ctx context.Context) (*rootResult, error) {
-	var done *rootResult
+func (w *work) settle(ctx context.Context) (*Result, error) {
+	var done *Result
 	var err error
 	switch w.c.RootRotation.Step {
 	case connection.RootCreated:
@@ -96,14 +113,14 @@ func (w *rootWork) settle(ctx context.Context) (*rootResult, error) {
 		return nil, w.searchCreated(ctx)
 	}
 	if done != nil {
-		done.resumed = true
+		done.Resumed = true
 	}
 	return done, err
 }
 
 // searchCreated looks for the credential that was asked for and whose answer was lost. Its secret is
 // lost with it; and somebody else may have made it, so it is reported and not deleted.
-func (w *rootWork) searchCreated(ctx context.Context) error {
+func (w *work) searchCreated(ctx context.Context) error {
 	r := w.c.RootRotation
 	own, err := w.own(ctx)
 	if err != nil {
@@ -115,21 +132,21 @@ func (w *rootWork) searchCreated(ctx context.Context) error {
 			unknown = append(unknown, o.ID)
 		}
 	}
-	if wait := r.Started.Add(w.c.Timeout() + creationGrace).Sub(w.b.clock.now()); len(unknown) == 0 && wait > 0 {
+	if wait := r.Started.Add(w.c.Timeout() + creationGrace).Sub(w.r.Now()); len(unknown) == 0 && wait > 0 {
 		return request.Unavailablef("an earlier rotate-root/%s may have made a credential that the cloud does not list yet; write again in %d s",
 			w.name,
 			int(math.Ceil(wait.Seconds())))
 	}
 	return w.save(ctx, func(c *connection.Record) {
 		for _, id := range unknown {
-			c.Leave(id, hint.Plain("made while rotate-root waited for an answer that was lost, and its secret with it"), w.b.clock.now())
+			c.Leave(id, hint.Plain("made while rotate-root waited for an answer that was lost, and its secret with it"), w.r.Now())
 		}
 		c.RootRotation = nil
 	})
 }
 
 // create makes the new credential and stores it beside the old one.
-func (w *rootWork) create(ctx context.Context) error {
+func (w *work) create(ctx context.Context) error {
 	own, err := w.own(ctx)
 	if err != nil {
 		return request.VaultError("connection "+w.name+" cannot list its own credentials", err)
@@ -152,7 +169,7 @@ func (w *rootWork) create(ctx context.Context) error {
 		return err
 	}
 	if err := w.save(ctx, func(c *connection.Record) {
-		c.RootRotation = &connection.RootRotation{Step: connection.RootCreating, Started: w.b.clock.now().UTC(), OldID: oldID, Known: known}
+		c.RootRotation = &connection.RootRotation{Step: connection.RootCreating, Started: w.r.Now().UTC(), OldID: oldID, Known: known}
 		c.Leftovers = slices.DeleteFunc(c.Leftovers, func(l connection.Leftover) bool { return !slices.Contains(known, l.ID) })
 	}); err != nil {
 		return err
@@ -177,7 +194,7 @@ func (w *rootWork) create(ctx context.Context) error {
 }
 
 // checkMade checks the connection's fields as a new credential changes them.
-func (w *rootWork) checkMade(made cloud.Values) error {
+func (w *work) checkMade(made cloud.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(made)) {
 		if _, own := w.d.Field(name); !own {
 			return fmt.Errorf("%s: provider %s has no such field", name, w.d.Name)
@@ -187,7 +204,7 @@ func (w *rootWork) checkMade(made cloud.Values) error {
 }
 
 // notCreated reports that the cloud made no credential, or that nobody knows whether it did.
-func (w *rootWork) notCreated(ctx context.Context, cause error) error {
+func (w *work) notCreated(ctx context.Context, cause error) error {
 	err := request.VaultError("connection "+w.name+" keeps its credential", cause)
 	if left := w.c.LeftoverIDs(); len(left) > 0 {
 		err = request.WithWayOut(err, "earlier rotations have left behind "+request.Summarize(left)+", which nothing uses")
@@ -196,14 +213,14 @@ func (w *rootWork) notCreated(ctx context.Context, cause error) error {
 		return request.WithWayOut(err, "the cloud may have made one all the same: write rotate-root/"+w.name+" again, which looks for it")
 	}
 	if saveErr := w.save(ctx, func(c *connection.Record) { c.RootRotation = nil }); saveErr != nil {
-		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
+		w.r.Log().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
 			"error", saveErr)
 	}
 	return err
 }
 
 // discard deletes a new credential that is of no use, because of cause, and ends the rotation.
-func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
+func (w *work) discard(ctx context.Context, id string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
 	err := func() error {
@@ -216,7 +233,7 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 	var reason hint.Text
 	if err != nil {
 		reason = hint.Textf("made by rotate-root, of no use, and could not be deleted: %s", err)
-		w.b.Logger().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id,
+		w.r.Log().Error("a new credential could neither be used nor deleted; delete it at the cloud", "connection", w.name, "credential", id,
 			"error", err)
 		cause = request.WithWayOut(cause, hint.Textf("the new credential %s is not used and could not be deleted (%s): delete it at the cloud",
 			id, err))
@@ -224,23 +241,23 @@ func (w *rootWork) discard(ctx context.Context, id string, cause error) error {
 	if saveErr := w.save(ctx, func(c *connection.Record) {
 		c.RootRotation = nil
 		if !reason.IsZero() {
-			c.Leave(id, reason, w.b.clock.now())
+			c.Leave(id, reason, w.r.Now())
 		}
 	}); saveErr != nil {
-		w.b.Logger().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
+		w.r.Log().Warn("the end of a rotation that came to nothing could not be stored; the next one finds that out", "connection", w.name,
 			"error", saveErr)
 	}
 	return cause
 }
 
 // prove waits until the cloud accepts the new credential, and puts it in place of the old one.
-func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
+func (w *work) prove(ctx context.Context) (*Result, error) {
 	r := w.c.RootRotation
 	next := w.c.WithCredential(r.New)
 	err := w.patiently(ctx, provingPatience, func(ctx context.Context) error { return w.works(ctx, next) })
 	if err != nil {
 		failed := request.VaultError("the new credential "+r.NewID+" was made, and "+w.d.Title+" does not accept it yet", err)
-		if cloud.KindOf(err) == cloud.Denied && w.b.clock.now().Sub(r.Started) >= uselessAfter {
+		if cloud.KindOf(err) == cloud.Denied && w.r.Now().Sub(r.Started) >= uselessAfter {
 			return nil, w.discard(ctx, r.NewID, request.WithWayOut(failed, "it was given up, and connection "+w.name+" keeps the old one"))
 		}
 		return nil, request.WithWayOut(w.noting(ctx, failed), "connection "+w.name+
@@ -250,7 +267,7 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 		*c = *c.WithCredential(r.New)
 		c.RootRotation = &connection.RootRotation{Step: connection.RootStored, Started: r.Started, OldID: r.OldID, Known: r.Known, NewID: r.NewID}
 	})
-	w.b.core.ForgetConnection(w.name) // also after a failed write, which may have landed
+	w.r.Core.ForgetConnection(w.name) // also after a failed write, which may have landed
 	if err != nil {
 		return nil, request.WithWayOut(err, "write rotate-root/"+w.name+" again to finish the rotation")
 	}
@@ -259,8 +276,8 @@ func (w *rootWork) prove(ctx context.Context) (*rootResult, error) {
 
 // works reports whether a connection's credential works: for the cheap call that verifies it and, since
 // a cloud's services do not learn of it at the same moment, for describing an instance if there is one.
-func (w *rootWork) works(ctx context.Context, c *connection.Record) error {
-	provider, err := connection.NewProvider(w.name, c, w.d, cloud.Unlimited{}, w.b.connections.Answers)
+func (w *work) works(ctx context.Context, c *connection.Record) error {
+	provider, err := connection.NewProvider(w.name, c, w.d, cloud.Unlimited{}, w.r.Connections.Answers)
 	if err != nil {
 		return err
 	}
@@ -269,7 +286,7 @@ func (w *rootWork) works(ctx context.Context, c *connection.Record) error {
 	if err := provider.Verify(ctx); err != nil {
 		return err
 	}
-	instances, err := w.b.core.List(ctx, w.name+"/")
+	instances, err := w.r.Core.List(ctx, w.name+"/")
 	if err != nil || len(instances) == 0 {
 		return err
 	}
@@ -278,7 +295,7 @@ func (w *rootWork) works(ctx context.Context, c *connection.Record) error {
 }
 
 // deleteOld deletes the replaced credential at the cloud, by the new one.
-func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
+func (w *work) deleteOld(ctx context.Context) (*Result, error) {
 	old, now := w.c.RootRotation.OldID, w.c.RootRotation.NewID
 	if old != "" {
 		err := w.patiently(ctx, deletingPatience, func(ctx context.Context) error {
@@ -296,28 +313,28 @@ func (w *rootWork) deleteOld(ctx context.Context) (*rootResult, error) {
 		}
 	}
 	if err := w.save(ctx, func(c *connection.Record) {
-		c.RootRotation, c.LastRootRotation = nil, w.b.clock.now().UTC()
+		c.RootRotation, c.LastRootRotation = nil, w.r.Now().UTC()
 	}); err != nil {
 		return nil, request.WithWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
 	}
-	return &rootResult{newID: now, oldID: old}, nil
+	return &Result{NewID: now, OldID: old}, nil
 }
 
 // noting stores the reason of a failure for who reads the connection, and returns it.
-func (w *rootWork) noting(ctx context.Context, failed error) error {
+func (w *work) noting(ctx context.Context, failed error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
 	record := *w.c.RootRotation
 	record.LastError = hint.Of(failed)
 	if err := w.save(ctx, func(c *connection.Record) { c.RootRotation = &record }); err != nil {
-		w.b.Logger().Warn("the state of a rotation could not be stored", "connection", w.name, "error", err)
+		w.r.Log().Warn("the state of a rotation could not be stored", "connection", w.name, "error", err)
 	}
 	return failed
 }
 
 // patiently repeats a call until it succeeds, fails for good, or patience or the context ends.
-func (w *rootWork) patiently(ctx context.Context, patience time.Duration, call func(context.Context) error) error {
-	end := w.b.clock.now().Add(patience)
+func (w *work) patiently(ctx context.Context, patience time.Duration, call func(context.Context) error) error {
+	end := w.r.Now().Add(patience)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := call(ctx)
 		switch cloud.KindOf(err) {
@@ -325,19 +342,19 @@ func (w *rootWork) patiently(ctx context.Context, patience time.Duration, call f
 			return err
 		}
 		var unusable *rotation.Error
-		if errors.As(err, &unusable) || w.b.clock.now().Add(pause).After(end) {
+		if errors.As(err, &unusable) || w.r.Now().Add(pause).After(end) {
 			return err
 		}
-		if w.b.clock.sleep(ctx, pause) != nil {
+		if w.r.Sleep(ctx, pause) != nil {
 			return err // the cause says more than the end of the context
 		}
 	}
 }
 
 // save changes the stored connection.
-func (w *rootWork) save(ctx context.Context, change func(*connection.Record)) error {
-	defer w.b.connections.Lock(w.name)()
-	stored, err := w.b.connections.Get(ctx, w.name)
+func (w *work) save(ctx context.Context, change func(*connection.Record)) error {
+	defer w.r.Connections.Lock(w.name)()
+	stored, err := w.r.Connections.Get(ctx, w.name)
 	if err != nil {
 		return err
 	}
@@ -346,7 +363,7 @@ func (w *rootWork) save(ctx context.Context, change func(*connection.Record)) er
 	}
 	next := stored.Clone()
 	change(next)
-	if err := w.b.connections.Put(ctx, w.name, next); err != nil {
+	if err := w.r.Connections.Put(ctx, w.name, next); err != nil {
 		return err
 	}
 	w.c = next
@@ -354,7 +371,7 @@ func (w *rootWork) save(ctx context.Context, change func(*connection.Record)) er
 }
 
 // own lists the credentials of the connection's identity.
-func (w *rootWork) own(ctx context.Context) ([]cloud.OwnCredential, error) {
+func (w *work) own(ctx context.Context) ([]cloud.OwnCredential, error) {
 	rotator, err := w.rotator(ctx)
 	if err != nil {
 		return nil, err
@@ -363,8 +380,8 @@ func (w *rootWork) own(ctx context.Context) ([]cloud.OwnCredential, error) {
 }
 
 // rotator is the provider with the credential that is in use.
-func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error) {
-	provider, err := w.b.core.Provider(ctx, w.name)
+func (w *work) rotator(ctx context.Context) (cloud.CredentialRotator, error) {
+	provider, err := w.r.Core.Provider(ctx, w.name)
 	if err != nil {
 		return nil, err
 	}
@@ -377,7 +394,7 @@ func (w *rootWork) rotator(ctx context.Context) (cloud.CredentialRotator, error)
 }
 
 // secrets are the fields that hold the provider's secrets.
-func (w *rootWork) secrets() []string {
+func (w *work) secrets() []string {
 	var names []string
 	for _, f := range w.d.Fields {
 		if f.Kind == cloud.FieldSecret {
@@ -385,4 +402,45 @@ func (w *rootWork) secrets() []string {
 		}
 	}
 	return names
+}
+
+// FinishAll goes on with rotations that were cut short. It is called now and then, where
+// storage may be written.
+func (r *Rotator) FinishAll(ctx context.Context) error {
+	names, err := r.Connections.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		c, err := r.Connections.Get(ctx, name)
+		if err != nil || c == nil || c.RootRotation == nil || !r.mayRetry(name, r.Now()) {
+			continue
+		}
+		r.finish(ctx, name)
+	}
+	return nil
+}
+
+func (r *Rotator) finish(ctx context.Context, name string) {
+	w, end, err := r.start(ctx, name)
+	if err != nil {
+		return // somebody is at it, or the connection is gone
+	}
+	defer end()
+	if w.c.RootRotation == nil {
+		return
+	}
+	done, err := w.settle(ctx)
+	r.tried(name, err, r.Now())
+	switch {
+	case err != nil:
+		r.Log().Warn("an unfinished rotate-root could not be finished; it is tried again", "connection", name, "error", err)
+	case done != nil:
+		r.Log().Info("an unfinished rotate-root was finished", "connection", name, "credential", done.NewID, "deleted", done.OldID)
+	case len(w.c.Leftovers) > 0:
+		r.Log().Warn("an unfinished rotate-root came to nothing; delete what it left behind at the cloud", "connection", name,
+			"leftover_credentials", w.c.LeftoverIDs())
+	default:
+		r.Log().Info("an unfinished rotate-root came to nothing", "connection", name)
+	}
 }
