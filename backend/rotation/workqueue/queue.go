@@ -54,10 +54,11 @@ func (q *queue[T]) poke() {
 func (q *queue[T]) put(s *Slot[T], item T, class Class, at, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s.item, s.at = item, at
+	s.at = at
 	if s.busy {
-		return
+		return // its worker reads the item, without the lock
 	}
+	s.item = item
 	if at.After(now) {
 		s.urgent = false // not due yet, so priority has no effect
 	}

@@ -111,6 +111,28 @@ func TestNoMoreCallersThanTheLimitNeeds(t *testing.T) {
 	})
 }
 
+// TestAnItemMayBePutWhileItIsServed: whoever puts it then does not disturb its worker.
+func TestAnItemMayBePutWhileItIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost()
+		qs, slot := running(t, h), &Slot[string]{}
+		var others sync.WaitGroup
+		for range 3 {
+			others.Go(func() {
+				for range 5 {
+					qs.Put("conn", slot, "it", Local, time.Now())
+					<-time.After(time.Second / 3)
+				}
+			})
+		}
+		others.Wait()
+		<-time.After(time.Minute)
+		if h.most != 1 || len(h.served) == 0 {
+			t.Errorf("served %d times, by %d workers at once", len(h.served), h.most)
+		}
+	})
+}
+
 // TestADispatcherGoesOnAfterAPanic, a while later.
 func TestADispatcherGoesOnAfterAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
