@@ -106,7 +106,7 @@ func (b *backend) readPassword(ctx context.Context, path string, by rotation.Rea
 		answer, err = b.core.Read(ctx, id, by, wait)
 	}
 	if err != nil {
-		return nil, worthWaiting(path, err, b.forgotten(ctx, by.Role, id, err))
+		return nil, worthWaiting(path, err, accountError(by.Role, id, err))
 	}
 	return b.credsAnswer(answer, accountAnswer(answer)), nil
 }
@@ -118,7 +118,7 @@ func (b *backend) readGroup(ctx context.Context, path string, by rotation.Reader
 	}
 	answer, err := b.core.ReadGroup(ctx, r.Connection, by, wait)
 	if err != nil {
-		return nil, worthWaiting(path, err, b.forgotten(ctx, by.Role, rotation.GroupID(r.Connection, by.Role), err))
+		return nil, worthWaiting(path, err, accountError(by.Role, rotation.GroupID(r.Connection, by.Role), err))
 	}
 	return b.credsAnswer(answer, groupAnswer(answer.Holders)), nil
 }
@@ -134,21 +134,37 @@ func worthWaiting(path string, cause, told error) error {
 		hint.Textf("try again, or wait for it: %s", hint.New("read", path, fmt.Sprintf("wait=%ds", int(request.MaxWait.Seconds())))))
 }
 
-// forgotten tells the way out where a role maps to an account, or has a group, of which there is no
-// record: a DELETE was forced, or a write of the role was cut short.
-func (b *backend) forgotten(ctx context.Context, role string, id rotation.ID, err error) error {
+// accountError says for a role's client why its account, or group, cannot be used.
+func accountError(role string, id rotation.ID, err error) error {
 	var failed *rotation.Error
-	if errors.As(err, &failed) && failed.Kind == rotation.NotFound {
-		if view, inspectErr := b.core.Inspect(ctx, id); inspectErr == nil && view == nil {
-			return noRecord(role)
-		}
+	switch {
+	case !errors.As(err, &failed):
+	case failed.Kind == rotation.NoRecord:
+		return noRecord(role)
+	case failed.Kind == rotation.Unbound:
+		return unbound(role, id, failed.HolderRole)
 	}
 	return request.VaultError("", err)
 }
 
+// noRecord tells the way out where a role maps to an account, or has a group, of which there is no
+// record: a DELETE was forced, or a write of the role was cut short.
 func noRecord(role string) error {
 	return request.Invalidf("role %s has lost its record of a password, as after a forced DELETE of accounts/; write the role again to "+
 		"recreate it: %s", role, hint.New("write -force", "roles/"+role))
+}
+
+// unbound tells the way out where a role maps to an account that is not bound to it any more, but to another one, or to none: a
+// delete of the role that was cut short has left that behind.
+func unbound(role string, id rotation.ID, holder string) error {
+	if holder != "" {
+		return request.Conflictf("account %s has moved to role %s; read it there: %s", id, holder,
+			hint.New("read", "creds/"+holder+"/"+id.InstanceID))
+	}
+	return request.Conflictf(
+		"account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; "+
+			"or take the account back: %s",
+		id, role, hint.New("delete", "roles/"+role), hint.New("write -force", "roles/"+role))
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
@@ -174,11 +190,7 @@ func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
 // A role's known instances are found without a storage round trip and without the cloud.
 func (b *backend) accountOf(ctx context.Context, name string, r *role, instance string) (rotation.ID, error) {
 	if instance == "" {
-		id, err := onlyAccount(name, r)
-		if err != nil {
-			return id, err
-		}
-		return id, b.checkBound(ctx, name, id)
+		return onlyAccount(name, r)
 	}
 	if r.Users[instance] == "" && r.InstanceTags != nil && request.IsName(instance) && b.resolutions.begin(name, b.clock.now()) {
 		var err error
@@ -193,27 +205,7 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		return rotation.ID{}, request.Invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance,
 			hint.New("list", "instances/"+name))
 	}
-	id := r.account(instance)
-	return id, b.checkBound(ctx, name, id)
-}
-
-// checkBound refuses an account that a role maps to and that is not bound to it any more, but free for, or
-// bound to, another role: a delete of the role that was cut short has left that behind.
-func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) error {
-	bound, found, err := b.core.RoleOf(ctx, id)
-	switch {
-	case err != nil:
-		return request.VaultError("", err)
-	case found && bound != name && bound != "":
-		return request.Conflictf("account %s has moved to role %s; read it there: %s", id, bound,
-			hint.New("read", "creds/"+bound+"/"+id.InstanceID))
-	case found && bound != name:
-		return request.Conflictf(
-			"account %s is not bound to role %s any more, as after a delete of the role that was cut short; delete it again: %s; "+
-				"or take the account back: %s",
-			id, name, hint.New("delete", "roles/"+name), hint.New("write -force", "roles/"+name))
-	}
-	return nil
+	return r.account(instance), nil
 }
 
 // onlyAccount is the account of a role with one instance.

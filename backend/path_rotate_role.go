@@ -75,13 +75,16 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 		if err != nil {
 			return nil, err
 		}
+		if err := b.checkBound(ctx, name, id); err != nil {
+			return nil, err
+		}
 		if r.shared() {
 			return nil, request.Conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name,
 				hint.New("write -force", "rotate-role/"+name))
 		}
 		view, err := b.core.Rotate(ctx, id, wait)
 		if err != nil {
-			return nil, b.forgotten(ctx, name, id, err)
+			return nil, accountError(name, id, err)
 		}
 		accounts[id.InstanceID] = rotationState(view)
 		return rotateAnswer(accounts), nil
@@ -96,7 +99,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 	var first error
 	for id, outcome := range b.rotateAll(ctx, name, r, wait) {
 		if outcome.err != nil {
-			failures, first = failures+1, b.forgotten(ctx, name, id, outcome.err)
+			failures, first = failures+1, accountError(name, id, outcome.err)
 			accounts[id.InstanceID] = map[string]any{"username": id.Username, "error": hint.Of(first)}
 			continue
 		}
@@ -113,7 +116,7 @@ func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait ti
 	id := rotation.GroupID(r.Connection, name)
 	view, err := b.core.Rotate(ctx, id, wait)
 	if err != nil {
-		return nil, b.forgotten(ctx, name, id, err)
+		return nil, accountError(name, id, err)
 	}
 	group := rotationState(view)
 	delete(group, "username") // the accounts', which may differ
@@ -138,6 +141,18 @@ func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait ti
 type rotateOutcome struct {
 	view *rotation.View
 	err  error
+}
+
+// checkBound refuses an account that a role maps to and that is not bound to it any more.
+func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) error {
+	bound, found, err := b.core.RoleOf(ctx, id)
+	switch {
+	case err != nil:
+		return request.VaultError("", err)
+	case found && bound != name:
+		return unbound(name, id, bound)
+	}
+	return nil
 }
 
 // rotateAll makes all accounts of a role due, and waits for all of them at the same time.

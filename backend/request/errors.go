@@ -114,9 +114,9 @@ func WithWayOut(err error, way any) error {
 // rotationStatus is the HTTP status of a core's error kind.
 func rotationStatus(kind rotation.ErrorKind) int {
 	switch kind {
-	case rotation.Invalid, rotation.NotFound:
+	case rotation.Invalid, rotation.NotFound, rotation.NoRecord:
 		return http.StatusBadRequest
-	case rotation.Conflict:
+	case rotation.Conflict, rotation.Unbound:
 		return http.StatusConflict
 	case rotation.NotReadable, rotation.Unavailable:
 		return http.StatusServiceUnavailable

@@ -38,6 +38,8 @@ const (
 	ForNothing  = protocol.ForNothing
 	Invalid     = protocol.Invalid
 	NotFound    = protocol.NotFound
+	NoRecord    = protocol.NoRecord
+	Unbound     = protocol.Unbound
 	NotReadable = protocol.NotReadable
 	Conflict    = protocol.Conflict
 	Unavailable = protocol.Unavailable

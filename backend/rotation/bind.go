@@ -75,7 +75,7 @@ func (c *Core) Move(ctx context.Context, id ID, role string) (*View, error) {
 	if a, err := c.get(ctx, id); err != nil {
 		return nil, err
 	} else if a == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, noRecord(id)
 	}
 	e := c.entry(id)
 	e.mu.Lock()
@@ -93,7 +93,7 @@ func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 		return err
 	}
 	_, err := c.update(ctx, e, protocol.InstanceDescribed{Facts: facts})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
+	if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 		return nil
 	}
 	return err
@@ -108,7 +108,7 @@ func (c *Core) Retire(ctx context.Context, id ID, place Place) error {
 		return err
 	}
 	_, err := c.update(ctx, e, protocol.InstanceGone{At: c.opts.Now(), Place: place})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
+	if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 		return nil
 	}
 	return err

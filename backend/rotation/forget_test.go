@@ -227,7 +227,7 @@ func TestAForgottenEntryWritesNothing(t *testing.T) {
 		if core.entry(a.ID) == stale {
 			t.Fatal("the old entry stands for the new account")
 		}
-		if _, err := core.update(ctx, stale, protocol.RotationRequested{Reason: protocol.DueManual, At: time.Now()}); !wanted(err, NotFound) {
+		if _, err := core.update(ctx, stale, protocol.RotationRequested{Reason: protocol.DueManual, At: time.Now()}); !wanted(err, NoRecord) {
 			t.Errorf("a change through the old entry: %v", err)
 		}
 		stale.mu.Lock()
@@ -284,7 +284,7 @@ func TestForgettingRacesWithBinding(t *testing.T) {
 				}
 			})
 			all.Go(func() {
-				if _, err := core.Import(ctx, b.ID, "by hand", true); err != nil && !wanted(err, NotFound) {
+				if _, err := core.Import(ctx, b.ID, "by hand", true); err != nil && !wanted(err, NoRecord) {
 					t.Error(err)
 				}
 			})

@@ -85,7 +85,10 @@ func (c *Core) ReadMember(ctx context.Context, id ID, by Reader, wait time.Durat
 		return nil, err
 	}
 	if member == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, noRecord(id)
+	}
+	if err := member.CheckServes(by.Role); err != nil {
+		return nil, err
 	}
 	groupID, ok := member.Group()
 	if !ok {
@@ -123,7 +126,7 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID, by Reader) (*
 		return nil, nil, err
 	}
 	if member == nil {
-		return nil, nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, nil, noRecord(id)
 	}
 	if group, ok := member.Group(); !ok || group != e.id { // it has left meanwhile
 		return nil, nil, protocol.Errorf(Conflict, "account %s does not share the password of role %s any more", id, e.rec.Role)

@@ -27,7 +27,7 @@ func (c *Core) Renew(ctx context.Context, lease LeaseRef, issued time.Time, incr
 // known any more, or whose account is gone, is success.
 func (c *Core) Revoke(ctx context.Context, lease LeaseRef) error {
 	err := c.updateCoalesced(ctx, c.entry(lease.ID), protocol.LeaseRevoked{Nonce: lease.Nonce, At: c.opts.Now()})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
+	if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 		return nil
 	}
 	return err

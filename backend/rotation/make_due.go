@@ -34,7 +34,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait 
 	if err != nil {
 		return nil, err
 	} else if a == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, noRecord(id)
 	}
 	if reason == protocol.DueManual && id.IsGroup() {
 		if err := c.forgive(ctx, id); err != nil {
@@ -61,7 +61,7 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 	}
 	switch {
 	case e.rec == nil:
-		return 0, protocol.Errorf(NotFound, "there is no account %s", e.id)
+		return 0, noRecord(e.id)
 	case reason == protocol.DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !e.id.IsGroup():
 		return 0, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", e.id,
 			e.rec.Role)
@@ -112,7 +112,7 @@ func (c *Core) viewUnless(ctx context.Context, e *entry, goesOn func(*Account) b
 	}
 	switch {
 	case e.rec == nil:
-		return nil, nil, protocol.Errorf(NotFound, "account %s was deleted meanwhile", e.id)
+		return nil, nil, protocol.Errorf(NoRecord, "account %s was deleted meanwhile", e.id)
 	case goesOn(e.rec):
 		return nil, e.nextChange(), nil
 	}
@@ -131,7 +131,7 @@ func (c *Core) forgive(ctx context.Context, group ID) error {
 		if m, err := c.get(ctx, id); err == nil && m != nil {
 			c.liftBrake(m)
 		}
-		if err := c.apply(ctx, e, protocol.MemberForgiven{At: c.opts.Now()}); err != nil && !isNotFound(err) {
+		if err := c.apply(ctx, e, protocol.MemberForgiven{At: c.opts.Now()}); err != nil && !isNoRecord(err) {
 			return err
 		}
 	}
@@ -174,7 +174,7 @@ func (c *Core) RotateConnection(ctx context.Context, connection string) (int, er
 	count := 0
 	for _, id := range append(known, unknown...) {
 		if _, err := c.makeDue(ctx, id, protocol.DueManual, 0); err != nil {
-			if isNotFound(err) {
+			if isNoRecord(err) {
 				continue
 			}
 			return count, err

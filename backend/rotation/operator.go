@@ -33,7 +33,7 @@ func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, valu
 	if a, err := c.get(ctx, id); err != nil {
 		return nil, err
 	} else if a == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, noRecord(id)
 	}
 	e := c.entry(id)
 	if err := c.locate(ctx, e); err != nil {
@@ -45,7 +45,7 @@ func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, valu
 		return nil, err
 	}
 	if e.rec == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, noRecord(id)
 	}
 	password, source, err := value(e.rec)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 		return nil, err
 	}
 	if a == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", id)
+		return nil, noRecord(id)
 	}
 	v := a.Version(version)
 	switch {

@@ -105,7 +105,7 @@ func TestWaitingForADeletedAccount(t *testing.T) {
 		}
 		for range 2 {
 			var e *Error
-			if err := <-answers; !errors.As(err, &e) || e.Kind != NotFound {
+			if err := <-answers; !errors.As(err, &e) || e.Kind != NoRecord {
 				t.Errorf("got %v, want that the account is not found", err)
 			}
 		}

@@ -64,7 +64,7 @@ func (c *Core) ForgetPlace(ctx context.Context, connection string, place Place) 
 			return err
 		}
 		_, err := c.update(ctx, e, protocol.PlaceForgotten{Place: place, At: c.opts.Now()})
-		if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
+		if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 			return nil
 		}
 		if err == nil {

@@ -82,7 +82,7 @@ func (c *Core) prepareRead(ctx context.Context, e *entry, live *Connection, by R
 		return err
 	}
 	if e.rec == nil {
-		return protocol.Errorf(NotFound, "there is no account %s", e.id)
+		return noRecord(e.id)
 	}
 	if err := e.rec.CheckServes(by.Role); err != nil {
 		return err

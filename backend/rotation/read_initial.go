@@ -89,7 +89,7 @@ func (c *Core) recordInitial(ctx context.Context, e *entry, f *initialFetch) err
 
 func (c *Core) stillThere(e *entry) error {
 	if e.rec == nil {
-		return protocol.Errorf(NotFound, "there is no account %s any more", e.id)
+		return protocol.Errorf(NoRecord, "there is no account %s any more", e.id)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (c *Core) withdraw(ctx context.Context, e *entry, nonce string) {
 	var err error
 	for range 3 {
 		err = c.updateCoalesced(ctx, e, protocol.LeaseWithdrawn{Nonce: nonce, At: c.opts.Now()})
-		if err == nil || protocol.IsNoChange(err) || isNotFound(err) {
+		if err == nil || protocol.IsNoChange(err) || isNoRecord(err) {
 			return
 		}
 	}

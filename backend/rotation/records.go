@@ -58,7 +58,7 @@ func (s *accountStore) updateLocked(ctx context.Context, e *entry, ev protocol.E
 		return nil, err
 	}
 	if e.rec == nil {
-		return nil, protocol.Errorf(NotFound, "there is no account %s", e.id)
+		return nil, noRecord(e.id)
 	}
 	next, err := protocol.Transition(e.rec, ev)
 	if err != nil {
@@ -150,7 +150,10 @@ func (s *accountStore) remove(ctx context.Context, e *entry) error {
 	return nil
 }
 
-func isNotFound(err error) bool {
+// noRecord says that there is no such account or group.
+func noRecord(id ID) error { return protocol.Errorf(NoRecord, "there is no account %s", id) }
+
+func isNoRecord(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Kind == NotFound
+	return errors.As(err, &e) && e.Kind == NoRecord
 }

@@ -11,7 +11,7 @@ import (
 // on to their end, which still rotates it.
 func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
 	_, err := c.update(ctx, c.entry(id), protocol.RoleUnbound{Role: role})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
+	if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 		return nil
 	}
 	return err
@@ -20,7 +20,7 @@ func (c *Core) Unbind(ctx context.Context, id ID, role string) error {
 // leave takes one account out of its group.
 func (c *Core) leave(ctx context.Context, role string, id ID) error {
 	_, err := c.update(ctx, c.entry(id), protocol.MemberLeft{Role: role, At: c.opts.Now()})
-	if errors.Is(err, protocol.ErrNoChange) || isNotFound(err) {
+	if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 		return nil
 	}
 	return err

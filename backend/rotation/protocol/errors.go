@@ -13,7 +13,9 @@ type ErrorKind string
 // Error kinds.
 const (
 	Invalid     ErrorKind = "invalid"     // the request itself is wrong
-	NotFound    ErrorKind = "not found"   // no such account, version, or instance
+	NotFound    ErrorKind = "not found"   // no such version or instance
+	NoRecord    ErrorKind = "no record"   // no such account or group
+	Unbound     ErrorKind = "not bound"   // the account does not belong to the role that it is read through
 	Conflict    ErrorKind = "conflict"    // the account's state forbids the operation
 	NotReadable ErrorKind = "not ready"   // no password may be handed out yet; try again
 	Unavailable ErrorKind = "unavailable" // storage, the cloud or the scheduler cannot serve this now
@@ -27,7 +29,7 @@ type Error struct {
 	RetryAfter time.Duration
 	Err        error
 	// Holder is, in a conflict over a binding, the account that is bound already, and HolderRole the role
-	// to which; empty for none.
+	// to which, or to which one is bound that is not the reader's; empty for none.
 	Holder     *ID
 	HolderRole string
 	// Waits is set where an operator's word that the account moves ends the conflict (see Core.Move).

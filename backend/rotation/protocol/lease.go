@@ -45,8 +45,10 @@ func (a *Account) CheckServes(role string) error {
 	if role == "" || a.Role == role {
 		return nil
 	}
-	return Errorf(Conflict, "account %s is not bound to role %s any more; read it through the role that it belongs to, or take it back: %s",
+	e := Errorf(Unbound, "account %s is not bound to role %s any more; read it through the role that it belongs to, or take it back: %s",
 		a.ID, role, rebindHint(role))
+	e.HolderRole = a.Role
+	return e
 }
 
 // NoteKnown notes that a client knows a version, whose lease has ended.
