@@ -142,8 +142,8 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 	for i, m := range members {
 		binding := c.binding(m)
 		err := checked[i]
-		if isConflict(err) {
-			err = c.b.checkBinding(ctx, binding)
+		if isConflict(err) && c.b.freeForBinding(ctx, binding) {
+			err = c.b.core.CheckBinding(ctx, binding)
 		}
 		if c.taken != nil && waits(err) {
 			if err := c.b.take(ctx, binding.ID, c.name, c.taken); err != nil {
@@ -261,7 +261,7 @@ func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.D
 }
 
 // undo takes back the bindings of a change that failed. What cannot be undone is harmless: the next
-// write of this role takes it up, and another role may claim it (see checkBinding).
+// write of this role takes it up, and another role may claim it (see freeForBinding).
 func (c *change) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
@@ -310,21 +310,11 @@ func (c *change) startFirst(ctx context.Context) {
 	c.warnings = request.TruncateWarnings(c.warnings)
 }
 
-// checkBinding reports the conflict that binding would meet. An account whose role does not exist, or
-// does not map to it, was left behind when a write of that role was cut short: it is freed.
-func (b *backend) checkBinding(ctx context.Context, binding rotation.Binding) error {
-	err := b.core.CheckBinding(ctx, binding)
-	if err == nil || !isConflict(err) {
-		return err
-	}
-	view, inspectErr := b.core.Inspect(ctx, binding.ID)
-	if inspectErr != nil || view == nil || view.Role == "" || view.Role == binding.Role {
-		return err
-	}
-	if !b.freeLeftBehind(ctx, view) {
-		return err
-	}
-	return b.core.CheckBinding(ctx, binding)
+// freeForBinding takes the account of a binding out of another role that does not exist, or does not map to it: a write of that
+// role was cut short and has left it behind. It reports whether it did.
+func (b *backend) freeForBinding(ctx context.Context, binding rotation.Binding) bool {
+	view, err := b.core.Inspect(ctx, binding.ID)
+	return err == nil && view != nil && view.Role != "" && view.Role != binding.Role && b.freeLeftBehind(ctx, view)
 }
 
 // leaveGroup takes an account out of the group of a role that does not map to it any more; r is that
