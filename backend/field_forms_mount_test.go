@@ -26,7 +26,7 @@ func TestValuesOfOtherFormsAreRefused(t *testing.T) {
 	h := leasedRole(t, nil)
 	h.write(t, "roles/web", map[string]any{"max_versions": 4, "custom_metadata": map[string]any{"a": "b"}})
 	for field, values := range map[string][]any{
-		"max_versions": {true, "true", 1.5, "010", "0x10", []any{1}, map[string]any{"a": 1}},
+		"max_versions": {0, "0", true, "true", 1.5, "010", "0x10", []any{1}, map[string]any{"a": 1}},
 		"ttl":          {true, 1.5, "1.5s", math.Inf(1), []any{"1h"}},
 		"custom_metadata": {map[string]any{"a": nil}, map[string]any{"a": 1.5}, map[string]any{"a": []any{"b"}},
 			map[string]any{"a": map[string]any{}}, true, 7, "a", []any{"=a"}, []any{"a=1", "a=2"}},
@@ -56,7 +56,8 @@ func TestPatchSaysWhatToUse(t *testing.T) {
 			"use: vault write cloudpw/config/prod access_key=@access-key.txt secret_key=@secret-key.txt"},
 		"keys/k":          {map[string]any{"private_key": "HUSH"}, "private_key=@private-key.txt"},
 		"creds/web":       {map[string]any{"ttl": "2h"}, "it takes read: vault read cloudpw/creds/web"},
-		"rotate-role/web": {nil, "use: vault write cloudpw/rotate-role/web"},
+		"rotate-role/web": {nil, "use: vault write -force cloudpw/rotate-role/web"},
+		"check/prod":      {map[string]any{"ttl": "2h"}, "it takes read: vault read cloudpw/check/prod"},
 		"roles":           {nil, "it takes list: vault list cloudpw/roles"},
 	} {
 		resp, err := h.HandleRequest(t.Context(), &logical.Request{Operation: logical.PatchOperation, Path: path, Data: c.data,

@@ -61,6 +61,9 @@ func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*lo
 	if errors.Is(err, logical.ErrUnsupportedOperation) {
 		return nil, request.Unsupported(b.Route(req.Path), req, func(field string) bool { return connection.IsWriteOnly(b.registry, field) })
 	}
+	if errors.Is(err, logical.ErrUnsupportedPath) {
+		return nil, request.UnsupportedPath(req.Path)
+	}
 	if resp != nil && err == nil {
 		resp = request.Warn(resp, ignored...)
 	}

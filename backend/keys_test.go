@@ -104,6 +104,7 @@ func TestRefusedKeys(t *testing.T) {
 		Type: "RSA PRIVATE KEY", Bytes: der, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED",
 			"DEK-Info": "CAMELLIA-256-CBC,00112233445566778899AABBCCDDEEFF"},
 	}))
+	signaturesOnly := string(pem.EncodeToMemory(&pem.Block{Type: "RSA-PSS PRIVATE KEY", Bytes: der}))
 	for name, c := range map[string]struct {
 		data map[string]any
 		says string
@@ -121,6 +122,7 @@ func TestRefusedKeys(t *testing.T) {
 		"not RSA":             {map[string]any{"private_key": ed}, "RSA"},
 		"odd encryption": {map[string]any{"private_key": camellia, "passphrase": "x"},
 			"vault write cloudpw/keys/k private_key=@new.pem passphrase=@passphrase.txt"},
+		"a key for signatures":  {map[string]any{"private_key": signaturesOnly}, "> new.pem; then: vault write cloudpw/keys/k private_key=@new.pem"},
 		"a map":                 {map[string]any{"private_key": map[string]any{"pem": text}}, "private_key"},
 		"a list":                {map[string]any{"private_key": []string{text}}, "private_key"},
 		"passphrase as a map":   {map[string]any{"private_key": text, "passphrase": map[string]any{"a": "hush"}}, "passphrase"},

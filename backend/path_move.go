@@ -117,9 +117,13 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 					"change it inside the server, then record it: %s", name, id.ImportHint()))
 		}
 	case view.Role != name && len(warnings) == 0:
+		how := hint.New("read", "roles/"+name)
+		if r == nil { // it is written with more fields, as its mode and the cloud want
+			how = hint.New("write", "roles/"+name, "connection="+id.Connection, "instance_ids="+id.InstanceID)
+		}
 		warnings = append(warnings,
 			hint.Textf("the account moves when role %s has its instance: write the role with instance_ids or instance_tags that match it: %s",
-				name, hint.New("read", "roles/"+name)))
+				name, how))
 	}
 	moved := map[string]any{}
 	all := accountData(view)
@@ -181,13 +185,18 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 		return nil, err
 	}
 	source, err := b.roles.Get(ctx, from)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case r != nil:
-		connection = r.Connection
-	case source != nil:
-		connection = source.Connection
+	}
+	known, of := r, name
+	if r == nil {
+		known, of = source, from
+	}
+	if known != nil {
+		if connection != "" && connection != known.Connection {
+			return nil, request.Invalidf("connection: role %s belongs to connection %s, not to %s; leave it out", of, known.Connection, connection)
+		}
+		connection = known.Connection
 	}
 	switch {
 	case from == "" && (r == nil || r.InstanceTags == nil):

@@ -153,6 +153,8 @@ func TestTakeOver(t *testing.T) {
 	}
 	m.write(t, "roles/new", map[string]any{"connection": "c", "instance_ids": "srv-1,srv-2", "force_stop": true})
 	m.refusedWrite(t, "take-over/nobody", nil, "from: required")
+	m.refusedWrite(t, "take-over/nobody", map[string]any{"from": "new", "connection": "other"}, "connection: ", "role new belongs to connection c")
+	m.refusedWrite(t, "take-over/new", map[string]any{"from": "b", "connection": "other"}, "connection: ", "role new belongs to connection c")
 }
 
 // TestMovesStayWithinAConnection says so in words.
@@ -164,6 +166,15 @@ func TestMovesStayWithinAConnection(t *testing.T) {
 	m.refusedWrite(t, "accounts/c/srv-1/root/move", map[string]any{"role": "there"}, "belongs to connection other", "of that connection only")
 	m.refusedWrite(t, "accounts/c/srv-1/root/move", nil, "role: required")
 	m.refusedWrite(t, "accounts/c/srv-7/root/move", map[string]any{"role": "b"}, "there is no account")
+}
+
+// TestAMoveToARoleToComeTellsHowToWriteIt, since there is nothing to read yet.
+func TestAMoveToARoleToComeTellsHowToWriteIt(t *testing.T) {
+	m := movedMount(t)
+	resp := m.write(t, "accounts/c/srv-1/root/move", map[string]any{"role": "later"})
+	if want := "vault write cloudpw/roles/later connection=c instance_ids=srv-1"; !strings.Contains(strings.Join(resp.Warnings, " "), want) {
+		t.Errorf("%v does not say %q", resp.Warnings, want)
+	}
 }
 
 // TestAMoveTakesAListedInstanceOffItsRole, so that the role can be written again.

@@ -115,6 +115,9 @@ func readRoleFields(r *role, in request.Fields) error {
 	in.Trimmed("rotation_schedule", &r.RotationSchedule)
 	in.Trimmed("rotation_timezone", &r.RotationTimezone)
 	in.Number("max_versions", &r.MaxVersions)
+	if r.MaxVersions == 0 && in.Has("max_versions") && !in.Empty("max_versions") { // 0 would stand for the default
+		return badMaxVersions()
+	}
 	in.Pairs("custom_metadata", &r.CustomMetadata)
 	for field, at := range map[string]**time.Duration{
 		"ttl": &r.TTL, "max_ttl": &r.MaxTTL, "min_reset_interval": &r.MinResetInterval,
@@ -334,10 +337,14 @@ func checkInitialFields(r, _ *role, in request.Fields, d cloud.Descriptor) error
 	return nil
 }
 
+func badMaxVersions() error {
+	return request.Invalidf("max_versions: must be 1 to %d; an empty value restores the default", maxVersionsBound)
+}
+
 // checkOtherFields checks what belongs nowhere else.
 func checkOtherFields(r, _ *role, _ request.Fields, _ cloud.Descriptor) error {
 	if r.MaxVersions < 0 || r.MaxVersions > maxVersionsBound {
-		return request.Invalidf("max_versions: must be 1 to %d", maxVersionsBound)
+		return badMaxVersions()
 	}
 	if len(r.CustomMetadata) > maxMetadata {
 		return request.Invalidf("custom_metadata: %d pairs; at most %d are kept", len(r.CustomMetadata), maxMetadata)

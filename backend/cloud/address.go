@@ -158,7 +158,10 @@ var (
 // looked at once more when they are resolved, see dialTo; through a proxy that is the proxy's to do.
 func checkTarget(u *url.URL) error {
 	host := u.Hostname()
-	ip, number := addressOf(host)
+	if err := checkPort(u); err != nil {
+		return err
+	}
+	ip, number := addressOf(fullStops.Replace(host))
 	if ip.IsValid() && refusedAddress(ip) {
 		if u.Scheme == "http" && ip.Unmap().IsUnspecified() {
 			return ErrPlainHTTP
@@ -182,6 +185,21 @@ func checkTarget(u *url.URL) error {
 		return nil
 	}
 	return errScheme
+}
+
+// fullStops makes dots of the characters that count as one in a host's name (IDNA, RFC 3490 section 3.1), so that
+// 169。254。169。254 is the address that it becomes before it is dialed, or asked of a proxy.
+var fullStops = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
+
+func checkPort(u *url.URL) error {
+	port := u.Port()
+	if port == "" {
+		return nil
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("port %.20s does not exist; give one from 1 to 65535, or none for the usual one", port)
+	}
+	return nil
 }
 
 func redactURL(raw string) string {

@@ -94,6 +94,8 @@ func TestDescriptorChecksValues(t *testing.T) {
 		{"chosen", `"a b"`, "character 1 is a quotation mark"},
 		{"chosen", "'a'", "character 1"}, {"chosen", "`a`", "character 1"}, {"chosen", "\u201ca\u201d", "character 1"},
 		{"made", "AKabc/+=", ""}, {"made", "a b", "character 2 is a blank"}, {"made", `ab"`, "character 3 is a quotation mark"},
+		{"made", "\u0410Kabc", "character 1 is U+0410, which is not ASCII"}, {"made", "AKab\uff23", "character 5 is U+FF23, which is not ASCII"},
+		{"chosen", "Пароль", ""},
 	} {
 		err := d.Check(Config{Values: Values{c.field: c.value}})
 		switch {

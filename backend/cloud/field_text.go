@@ -3,6 +3,7 @@ package cloud
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -12,8 +13,8 @@ import (
 // quotes are those of keyboards and of word processors.
 const quotes = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
-// checkCopied refuses a credential that has what is no part of it. One that is generated has no blank and no quote at
-// all; others are chosen by people, and may have both inside. The error names the character and its place, and shows
+// checkCopied refuses a credential that has what is no part of it. One that is generated has no blank, no quote and
+// nothing but ASCII; others are chosen by people, and may have both inside. The error names the character and its place, and shows
 // nothing else of the value.
 func checkCopied(value string, generated bool) error {
 	refuse := func(position int, c rune, where string) error {
@@ -25,7 +26,7 @@ func checkCopied(value string, generated bool) error {
 		position := 0
 		for _, c := range value {
 			position++
-			if c == ' ' || strings.ContainsRune(quotes, c) {
+			if c == ' ' || c > unicode.MaxASCII || strings.ContainsRune(quotes, c) {
 				return refuse(position, c, "which no such key has")
 			}
 		}
@@ -53,8 +54,11 @@ func enclosing(first, last rune) bool {
 }
 
 func characterName(c rune) string {
-	if c == ' ' {
+	switch {
+	case c == ' ':
 		return "a blank (U+0020)"
+	case !strings.ContainsRune(quotes, c):
+		return fmt.Sprintf("U+%04X, which is not ASCII, though it may look like it", c)
 	}
 	return fmt.Sprintf("a quotation mark (%c, U+%04X)", c, c)
 }

@@ -39,6 +39,18 @@ func TestValidateURL(t *testing.T) {
 		"https://[::ffff:a9fe:a9fe]":              "link-local",
 		"https://[ff02::1]":                       "link-local",
 		"https://224.0.0.251":                     "link-local",
+		// Dots of other scripts, which become dots before the host is dialed.
+		"https://169。254。169。254":  "link-local",
+		"https://169.254.169。254":  "link-local",
+		"https://168．63．129．16":    "link-local",
+		"https://100｡100｡100｡200｡": "link-local",
+		"https://127。0。0。1":        "usual form",
+		"http://127。0。0。1":         "plain http",
+		// Ports that do not exist.
+		"https://ecs.example.com:0":     "port 0 does not exist",
+		"https://ecs.example.com:65536": "port 65536 does not exist",
+		"https://ecs.example.com:99999": "port 99999 does not exist",
+		"https://ecs.example.com:65535": "",
 		// Parts that do not belong into an endpoint.
 		"https://user:hunter2@ecs.example.com": "user name or password",
 		"https://user@ecs.example.com":         "user name or password",

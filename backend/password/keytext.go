@@ -97,7 +97,13 @@ func unwrapped(text string) (string, error) {
 		return text[1 : len(text)-1], nil
 	}
 	if raw, ok := fromBase64(text); ok {
-		return fromBinary(raw), nil
+		if inner := fromBinary(raw); inner != "" {
+			return inner, nil
+		}
+		if _, again := fromBase64(string(raw)); again {
+			return string(raw), nil
+		}
+		return "", nil
 	}
 	return fromBinary([]byte(text)), nil
 }
@@ -231,8 +237,13 @@ func fromBinary(raw []byte) string {
 	if bytes.HasPrefix(raw, []byte(openSSHMagic)) {
 		return string(pem.EncodeToMemory(&pem.Block{Type: typeOpenSSH, Bytes: raw}))
 	}
-	if utf8.Valid(raw) && hasBoundary(string(raw)) {
-		return string(raw)
+	switch text := string(raw); {
+	case isUTF16(text): // of a file, or of base64 of one
+		if text = plainText(strings.ToValidUTF8(text, "")); hasBoundary(text) {
+			return text
+		}
+	case utf8.Valid(raw) && hasBoundary(text):
+		return text
 	}
 	return ""
 }

@@ -98,10 +98,16 @@ func TestParsePrivateKeyInOtherWrappings(t *testing.T) {
 		"base64 of the file":                   base64.StdEncoding.EncodeToString([]byte(pkcs1)),
 		"base64 of the file, wrapped":          wrap(base64.StdEncoding.EncodeToString([]byte(pkcs1)), 76),
 		"base64 of the answer":                 base64.StdEncoding.EncodeToString([]byte(inJSON(map[string]any{"KeyMaterial": pkcs1}))),
-		"base64url of the file":                base64.RawURLEncoding.EncodeToString([]byte(pkcs1)),
-		"the body alone, PKCS#1":               strings.Join(lines[1:len(lines)-1], "\n"),
-		"the body alone, PKCS#8":               base64.StdEncoding.EncodeToString(pkcs8Block.Bytes),
-		"PKCS#8 on one line":                   strings.ReplaceAll(string(pkcs8), "\n", " "),
+		"base64 twice":                         base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(pkcs1)))),
+		"base64 twice, each wrapped": wrap(base64.StdEncoding.EncodeToString(
+			[]byte(wrap(base64.StdEncoding.EncodeToString([]byte(pkcs1)), 76)+"\n")), 76),
+		"base64 of UTF-16":             base64.StdEncoding.EncodeToString(inUTF16(pkcs1, false, true)),
+		"base64 of UTF-16, big endian": base64.StdEncoding.EncodeToString(inUTF16(pkcs1, true, false)),
+		"UTF-16 of base64":             string(inUTF16(base64.StdEncoding.EncodeToString([]byte(pkcs1)), false, true)),
+		"base64url of the file":        base64.RawURLEncoding.EncodeToString([]byte(pkcs1)),
+		"the body alone, PKCS#1":       strings.Join(lines[1:len(lines)-1], "\n"),
+		"the body alone, PKCS#8":       base64.StdEncoding.EncodeToString(pkcs8Block.Bytes),
+		"PKCS#8 on one line":           strings.ReplaceAll(string(pkcs8), "\n", " "),
 	} {
 		t.Run(name, func(t *testing.T) { wantClearKey(t, viaCommand(t, []byte(text)), want) })
 	}

@@ -31,15 +31,57 @@ func Unsupported(path *framework.Path, req *logical.Request, writeOnly func(fiel
 	switch {
 	case req.Operation == logical.PatchOperation && slices.Contains(verbs, "write"):
 		text = text.Add(hint.Textf(". A write changes only the fields that it names, so use: %s",
-			hint.New("write", req.Path, requestWords(path, req, writeOnly)...)))
+			writeHint(req.Path, requestWords(path, req, writeOnly))))
 	case slices.Contains(verbs, "read"):
 		text = hint.Textf("%s: %s", text, hint.New("read", req.Path))
 	case slices.Contains(verbs, "list"):
 		text = hint.Textf("%s: %s", text, hint.New("list", strings.TrimSuffix(req.Path, "/")))
 	case slices.Contains(verbs, "write"):
-		text = hint.Textf("%s: %s", text, hint.New("write -force", req.Path))
+		text = hint.Textf("%s: %s", text, writeHint(req.Path, requiredWords(path)))
 	}
 	return &Error{http.StatusMethodNotAllowed, text}
+}
+
+// writeHint writes fields; the vault command takes a write without any only with -force.
+func writeHint(path string, words []string) hint.Hint {
+	if len(words) == 0 {
+		return hint.New("write -force", path)
+	}
+	return hint.New("write", path, words...)
+}
+
+// requiredWords are the fields that a write of a path must have: a secret's file, or the field's name in capitals.
+func requiredWords(path *framework.Path) []string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(path.Fields)) {
+		switch field := path.Fields[name]; {
+		case !field.Required || InURL(path, name):
+		case IsSensitive(field):
+			words = append(words, name+"="+hint.File(name))
+		default:
+			words = append(words, name+"="+strings.ToUpper(name))
+		}
+	}
+	return words
+}
+
+// namedThings is what the name after each of these is the name of.
+var namedThings = map[string]string{
+	"config": "connection", "check": "connection", "place": "connection", "discover": "connection", "accounts": "connection",
+	"import": "connection", "versions": "connection", "rotate-root": "connection", "rotate-connection": "connection",
+	"keys": "key", "roles": "role", "creds": "role", "instances": "role", "rotate-role": "role", "take-over": "role",
+}
+
+// UnsupportedPath refuses a path that does not exist. Where only the name in it is not one, it says so: the vault
+// command shows nothing but "No value found" of a path that a read does not find.
+func UnsupportedPath(path string) error {
+	parts := strings.Split(path, "/")
+	if thing := namedThings[parts[0]]; thing != "" && len(parts) > 1 && parts[1] != "" {
+		if err := CheckName(thing, parts[1]); err != nil {
+			return err
+		}
+	}
+	return logical.ErrUnsupportedPath
 }
 
 // requestWords are the fields of a request as a command line has them. Secrets stand as files to read them

@@ -9,9 +9,15 @@ import (
 
 // Printable reports whether a character may stand in text: letters, marks, numbers, punctuation, symbols and the
 // ASCII blank. Those of them that no screen shows, and U+FFFD, which stands where text was lost, may not.
-func Printable(c rune) bool {
-	return unicode.IsPrint(c) && c != utf8.RuneError && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, c)
+func Printable(c rune) bool { return unicode.IsPrint(c) && c != utf8.RuneError && !notVisible(c) }
+
+// notVisible reports whether a mark or symbol shows nothing by itself.
+func notVisible(c rune) bool {
+	return unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || c == braillePatternBlank
 }
+
+// braillePatternBlank is a Braille cell without a dot: a symbol to Unicode, a blank to the eye.
+const braillePatternBlank = 0x2800
 
 // Error says which character of a text is not printable. It holds nothing else of the text.
 type Error struct {
@@ -59,7 +65,7 @@ var names = map[rune]string{
 	0x202A: "left-to-right embedding", 0x202B: "right-to-left embedding", 0x202C: "pop directional formatting",
 	0x202D: "left-to-right override", 0x202E: "right-to-left override", 0x202F: "narrow no-break space", 0x2060: "word joiner",
 	0x2066: "left-to-right isolate", 0x2067: "right-to-left isolate", 0x2068: "first strong isolate", 0x2069: "pop directional isolate",
-	0x3000: "ideographic space", 0x3164: "Hangul filler", 0xFEFF: "byte order mark", 0xFFFD: "replacement character",
+	0x3000: "ideographic space", 0x2800: "Braille pattern blank", 0x3164: "Hangul filler", 0xFEFF: "byte order mark", 0xFFFD: "replacement character",
 }
 
 // name names a character that is not printable, or its kind.
@@ -78,7 +84,9 @@ func name(c rune) string {
 		return "private use"
 	case unicode.IsSpace(c) || unicode.Is(unicode.Zs, c):
 		return "a blank other than U+0020"
-	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, c):
+	case unicode.Is(unicode.Variation_Selector, c):
+		return "variation selector"
+	case notVisible(c):
 		return "not visible"
 	}
 	return "not assigned"
