@@ -51,12 +51,20 @@ func (a *Account) Unreadable(w Waiting, now time.Time) *Error {
 	case a.Braked() && !a.Pending.AnyPolled():
 		e.Message = a.whyBraked(now)
 	case a.Pending != nil:
-		e.Message = hint.Textf("account %s is being rotated since %s%s", a.ID, a.Pending.Created.UTC().Format(time.RFC3339), w.says(a, now))
+		e.Message = hint.Textf("%s is being rotated since %s%s", a.named(), a.Pending.Created.UTC().Format(time.RFC3339), w.says(a, now))
 	default:
-		e.Message = hint.Textf("account %s waits for its rotation (%s since %s)%s", a.ID, a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339),
+		e.Message = hint.Textf("%s waits for its rotation (%s since %s)%s", a.named(), a.Due.Reason, a.Due.Since.UTC().Format(time.RFC3339),
 			w.says(a, now))
 	}
 	return e
+}
+
+// named is what people call an account, or a group, whose name has a part that stands for no instance.
+func (a *Account) named() string {
+	if a.IsGroup() {
+		return "the shared password of role " + a.Username
+	}
+	return "account " + a.String()
 }
 
 // whyElsewhere says why a version is not handed out that another place has confirmed.

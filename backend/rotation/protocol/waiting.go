@@ -93,6 +93,8 @@ func (w Waiting) says(a *Account, now time.Time) hint.Text {
 		return hint.Textf(starts,
 			hint.Textf("does not start while the cloud does not show what became of the resets of several accounts of connection %s; see: %s; "+
 				"rotate-role overrides it", a.Connection, hint.New("read", "status")))
+	case ForMembers:
+		return hint.Textf("; it waits for accounts of the role; which of them fail, and why: %s", hint.New("read", "status"))
 	}
 	return a.lastError()
 }

@@ -35,3 +35,15 @@ func TestReplacedAt(t *testing.T) {
 		t.Errorf("an account without a schedule is replaced at %s", got)
 	}
 }
+
+// A reader of a shared password is told what it waits for in words, and not by the name of the group's record.
+func TestUnreadableGroupTellsWhereItsAccountsAreSeen(t *testing.T) {
+	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	g := &Account{ID: GroupID("prod", "fleet"), Role: "fleet", Pending: &Pending{Created: now}}
+	got := g.Unreadable(Waiting{Until: now.Add(time.Minute), Cause: ForMembers}, now.Add(time.Second)).Message.String()
+	want := "the shared password of role fleet is being rotated since 2026-03-01T09:00:00Z; it waits for accounts of the role; " +
+		"which of them fail, and why: read status"
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
