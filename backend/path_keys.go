@@ -167,7 +167,9 @@ func (b *backend) writeKey(ctx context.Context, _ *logical.Request, fields *fram
 	if old != nil {
 		connections = slices.Clone(old.AllowedConnections)
 	}
-	in.AllowList(keypair.ConnectionsField, &connections, old == nil)
+	if err := in.AllowList(keypair.ConnectionsField, &connections, old == nil); err != nil {
+		return nil, err
+	}
 	same := old != nil && oldKey.AuthorizedKey() == key.AuthorizedKey()
 	if old != nil && old.Generated && !same {
 		return nil, request.Conflictf(
@@ -198,7 +200,9 @@ func (b *backend) writeKeyAccess(ctx context.Context, name string, in request.Fi
 			return nil, request.Invalidf("%s: belongs to a new key; leave it out to change %s alone", field, keypair.ConnectionsField)
 		}
 	}
-	in.AllowList(keypair.ConnectionsField, &stored.AllowedConnections, false)
+	if err := in.AllowList(keypair.ConnectionsField, &stored.AllowedConnections, false); err != nil {
+		return nil, err
+	}
 	if err := b.keys.Put(ctx, name, stored); err != nil {
 		return nil, err
 	}

@@ -78,6 +78,8 @@ func TestTextOfEveryFieldIsPrintable(t *testing.T) {
 
 func TestListsAndPairsAreBounded(t *testing.T) {
 	h := leasedRole(t, nil)
+	_, key := rsaKey(t, keyOne)
+	h.write(t, "keys/k", map[string]any{"private_key": key})
 	many := func(n int) []any {
 		var list []any
 		for i := range n {
@@ -99,6 +101,14 @@ func TestListsAndPairsAreBounded(t *testing.T) {
 		{"config/prod", "allowed_roles", many(10_001), "more than 10000 elements"},
 		{"config/prod", "allowed_roles", long, "is longer than"},
 		{"config/prod", "allowed_roles", []any{strings.Repeat("x", 5000)}, "longer than 4096 characters"},
+		{"config/prod", "allowed_roles", "web-?", `"web-?" matches no name`},
+		{"config/prod", "allowed_roles", []any{"web,db"}, `"web,db" matches no name`},
+		{"config/prod", "allowed_roles", "w\u0435b", "matches no name"}, // a Cyrillic letter
+		{"config/prod", "allowed_roles", "db web", "matches no name"},
+		{"config/prod", "allowed_roles", `["web","db"]`, "a comma separates two names"}, // as the vault command sends an array
+		{"keys/k", "allowed_connections", "team-[ab]", "matches no name"},
+		{"keys/k", "allowed_connections", many(1001), "give at most 1000"},
+		{"keys/k", "allowed_connections", long, "is longer than"},
 		{"config/prod", "endpoints", map[string]any{"compute": "https://example.com/" + long}, "longer than 2048 bytes"},
 		{"config/prod", "endpoints", pairs, "more than 2000 elements"},
 		{"config/prod", "required_tags", pairs, "more than 2000 elements"},

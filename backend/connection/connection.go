@@ -87,8 +87,6 @@ const (
 	// maxFieldLength bounds, in bytes, each text of a connection but the certificates.
 	maxFieldLength       = 2048
 	maxCertificateLength = 256 << 10
-	// maxAllowedRoles bounds the names and globs of allowed_roles.
-	maxAllowedRoles = 1000
 )
 
 // Record is one cloud account in one region and the credentials for it, as stored.

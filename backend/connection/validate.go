@@ -74,8 +74,7 @@ func (s *Store) applyCommon(ctx context.Context, next *Record, in request.Fields
 	if len(next.CACertificate) > maxCertificateLength {
 		return request.Invalidf("ca_certificate: longer than %d bytes", maxCertificateLength)
 	}
-	in.AllowList("allowed_roles", &next.AllowedRoles, isNew)
-	if err := request.CheckList("allowed_roles", next.AllowedRoles, maxAllowedRoles, request.MaxNameLength); err != nil {
+	if err := in.AllowList("allowed_roles", &next.AllowedRoles, isNew); err != nil {
 		return err
 	}
 	in.Pairs("required_tags", &next.RequiredTags)

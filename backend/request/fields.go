@@ -82,7 +82,7 @@ const Everybody = "*"
 // AllowList sets *at to a list of names and globs. Empty means nobody, and everybody is said in words: a
 // list that was emptied by mistake, or by a template without values, must not open what it was to close.
 // A new thing whose write does not name the list is open to everybody.
-func (n Fields) AllowList(field string, at *[]string, isNew bool) {
+func (n Fields) AllowList(field string, at *[]string, isNew bool) error {
 	switch {
 	case n.Empty(field), n.Data.Raw[field] == "[]": // as the vault command is given an empty list
 		*at = []string{}
@@ -91,6 +91,10 @@ func (n Fields) AllowList(field string, at *[]string, isNew bool) {
 	case isNew:
 		*at = []string{Everybody}
 	}
+	if n.Has(field) {
+		return checkGlobs(field, *at)
+	}
+	return nil
 }
 
 func (n Fields) Pairs(field string, at *map[string]string) {

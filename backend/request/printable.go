@@ -123,3 +123,25 @@ func CheckList(name string, list []string, most, longest int) error {
 	}
 	return nil
 }
+
+// maxAllowed bounds the names and globs of a list of what is allowed.
+const maxAllowed = 1000
+
+// checkGlobs is CheckList for names and globs. What can match no name is refused: whoever wrote it meant others, and a list
+// that closes more than it was to is noticed late.
+func checkGlobs(name string, list []string) error {
+	if err := CheckList(name, list, maxAllowed, MaxNameLength); err != nil {
+		return err
+	}
+	for _, element := range list {
+		if strings.ContainsFunc(element, func(c rune) bool { return c != '*' && !inName(c) }) {
+			return Invalidf("%s: %.40q matches no name, which has letters, digits, dots, hyphens and underscores only; * stands for any of "+
+				"them, and a comma separates two names", name, element)
+		}
+	}
+	return nil
+}
+
+func inName(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c)
+}
