@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // accountData is what accounts/ shows: everything about an account but its passwords and the nonces
@@ -45,6 +46,7 @@ func accountData(v *rotation.View) map[string]any {
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
 		data["due_since"] = request.Timestamp(v.Due.Since)
+		setText(data, "due_requested_by", v.Due.By.DisplayName)
 	}
 	if v.WaitingFor != rotation.ForNothing {
 		data["waiting_for"] = string(v.WaitingFor)
@@ -116,9 +118,55 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 		setTime(data, "disclosed_time", request.Timestamp(v.Disclosed))
 		setTime(data, "disclosed_until", request.Timestamp(v.Until))
 		setTime(data, "ended_time", request.Timestamp(v.Ended))
+		addChange(data, v.Change)
 		out = append(out, data)
 	}
 	return out
+}
+
+// addChange adds why and how a version was made.
+func addChange(data map[string]any, c protocol.Change) {
+	if c.Reason == "" {
+		return // an initial password
+	}
+	data["reason"] = string(c.Reason)
+	setTime(data, "due_since", request.Timestamp(c.Since))
+	setText(data, "requested_by", c.By.DisplayName)
+	setText(data, "requested_by_entity_id", c.By.EntityID)
+	setTime(data, "begun_time", request.Timestamp(c.Begun))
+	if c.Attempts > 0 {
+		data["attempts"] = c.Attempts
+	}
+	setText(data, "request_id", c.RequestID)
+	if c.ForceStop {
+		data["force_stop"] = true
+	}
+}
+
+// changeResponse is the schema of addChange.
+func changeResponse() map[string]*framework.FieldSchema {
+	text := func(description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Description: description}
+	}
+	return map[string]*framework.FieldSchema{
+		"reason":    text("Why it was made: a due_reason of accounts/, or restore. Not for an initial password."),
+		"due_since": request.TimeField(false, "Since when the rotation was due"),
+		"requested_by": text("The display name of who asked for the rotation, import or restore; missing if nobody did. The rotation may " +
+			"have been due for another reason already."),
+		"requested_by_entity_id": text("The id of that client's entity in Vault."),
+		"begun_time":             request.TimeField(false, "When the password was made, before the cloud was asked to set it"),
+		"attempts": {Type: framework.TypeInt, Description: "How many times it was sent. Missing for an import, and for the password that " +
+			"a role's accounts share: each account has its own number."},
+		"request_id": text("The cloud's id of the request or command that set it; missing if the cloud gave none."),
+		"force_stop": {Type: framework.TypeBool,
+			Description: "Only if true: a request allowed the cloud to shut down the server, if that was running."},
+	}
+}
+
+func setText(data map[string]any, field, value string) {
+	if value != "" {
+		data[field] = value
+	}
 }
 
 // orNone is a list that is never null.
@@ -184,7 +232,9 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"key_name":        text("Name of the instance's key pair in the cloud."),
 		"current_version": number("Number of the current version; 0: none yet."),
 		"versions": field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, "+
-			"created_time, confirmed, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time."),
+			"created_time, confirmed, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time; and why "+
+			"and how it was made, as in versions/: reason, due_since, requested_by, requested_by_entity_id, begun_time, attempts, request_id, "+
+			"force_stop."),
 		"leases":   field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
 		"attempts": number("Attempts of the running rotation."),
 		"unshown_attempts": number(
@@ -208,7 +258,9 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"place_trusted": flag("Whether what that place says about existing servers is trusted."),
 		"due_reason": field(framework.TypeString, false,
 			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
-		"due_since":       request.TimeField(false, "Since when a rotation is due"),
+		"due_since": request.TimeField(false, "Since when a rotation is due"),
+		"due_requested_by": field(framework.TypeString, false,
+			"The display name of the client that last asked for the rotation that is due; missing if nobody did."),
 		"launch_time":     request.TimeField(false, "When the instance was launched"),
 		"pending_since":   request.TimeField(false, "When the running rotation began"),
 		"last_error_time": request.TimeField(false, "When the last failure happened"),

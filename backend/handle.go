@@ -12,6 +12,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // HandleRequest is the one wrapper around every path. It turns panics into errors, and refuses fields that a write does not know,
@@ -57,7 +59,11 @@ func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*lo
 		}
 	}
 	// A client waits for the answer, so its cloud calls go before those of the background.
-	resp, err := b.Backend.HandleRequest(cloud.WithInteractive(ctx), req)
+	ctx = cloud.WithInteractive(ctx)
+	if req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation {
+		ctx = rotation.WithRequester(ctx, requesterOf(req))
+	}
+	resp, err := b.Backend.HandleRequest(ctx, req)
 	if errors.Is(err, logical.ErrUnsupportedOperation) {
 		return nil, request.Unsupported(b.Route(req.Path), req, func(field string) bool { return connection.IsWriteOnly(b.registry, field) })
 	}
@@ -68,6 +74,14 @@ func (b *backend) handleStrictly(ctx context.Context, req *logical.Request) (*lo
 		resp = request.Warn(resp, ignored...)
 	}
 	return resp, err
+}
+
+// maxDisplayName is how many characters of a requester's name are kept. Vault makes it of names that people may choose.
+const maxDisplayName = 200
+
+// requesterOf is who makes a request, as far as Vault tells.
+func requesterOf(req *logical.Request) rotation.Requester {
+	return rotation.Requester{EntityID: text.Name(req.EntityID, maxDisplayName), DisplayName: text.Name(req.DisplayName, maxDisplayName)}
 }
 
 // HandleExistenceCheck asks only whether the thing in the URL exists. The body is left to

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // harness is a mount with clouds in memory. Every response that it gets is checked against the
@@ -24,6 +25,7 @@ type harness struct {
 	storage logical.Storage
 	system  *logical.StaticSystemView
 	cloud   *fakeCloud
+	by      rotation.Requester // who makes the requests, as Vault tells it
 }
 
 func newHarness(t *testing.T) *harness {
@@ -57,7 +59,7 @@ func newHarnessWith(t *testing.T, storage logical.Storage, fake *fakeCloud, regi
 // request sends a request as Vault does: with an existence check before writes.
 func (h *harness) request(t *testing.T, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	t.Helper()
-	req := &logical.Request{Operation: op, Path: path, Data: data, Storage: h.storage}
+	req := &logical.Request{Operation: op, Path: path, Data: data, Storage: h.storage, EntityID: h.by.EntityID, DisplayName: h.by.DisplayName}
 	if op == logical.UpdateOperation {
 		found, exists, err := h.HandleExistenceCheck(t.Context(), req)
 		if err != nil {

@@ -3,6 +3,7 @@ package backend
 import (
 	"cmp"
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -61,8 +62,8 @@ func (b *backend) pathVersionsList() *framework.Path {
 				Responses: request.DataResponses("The versions.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
-						Description: "By number: source, created_time, confirmed, current, roles, and, if they are known, disclosed_time, disclosed_until " +
-							"and ended_time."},
+						Description: "By number: source, created_time, confirmed, current, roles, disclosed_time, disclosed_until, ended_time; and why and " +
+							"how it was made, as in a read of the version."},
 				}),
 			}),
 		},
@@ -210,6 +211,7 @@ func versionAnswer(id rotation.ID, v *rotation.Version) map[string]any {
 	setTime(data, "disclosed_time", request.Timestamp(v.Disclosed))
 	setTime(data, "disclosed_until", request.Timestamp(v.Until))
 	setTime(data, "ended_time", request.Timestamp(v.Ended))
+	addChange(data, v.Change)
 	return data
 }
 
@@ -235,6 +237,7 @@ func versionResponse() map[string]*framework.FieldSchema {
 		"disclosed_until": request.TimeField(false, "When its disclosure under leases ended or will end"),
 		"ended_time":      request.TimeField(false, "When a newer version replaced it"),
 	}
+	maps.Copy(fields, changeResponse())
 	fields["password"].DisplayAttrs = request.SensitiveName("Password")
 	return fields
 }

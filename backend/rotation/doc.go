@@ -23,6 +23,7 @@
 //	              bind.go, group_bind.go, unbind.go            which role has an account
 //	              claim.go, claim_marker.go                    one account for each user of a server
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
+//	              requester.go                                 who asks
 //	              view.go, status.go, lookup.go                what people are shown
 //	              provider.go                                  connections, for the questions of others
 //	executor    the steps that plans name
@@ -79,6 +80,7 @@
 //   - I15: no value is ever sent to two places.
 //   - I16: no reader of one role is given a value that readers of another know, except on an operator's
 //     word about that value, and no account comes to another role without such a word.
+//   - I17: each version that the cloud set says why, since when it was due, and with how many attempts.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

@@ -28,7 +28,7 @@ func (x *executor) sendTogether(ctx context.Context, e *entry, g *Account, to se
 		e.group.together = len(next) < len(plan.Together)
 		e.group.next = x.opts.Now().Add(protocol.RolloutInterval) // some may be held back, which changes no record
 	}()
-	join := protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place}
+	join := protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Why: o.Why, Place: o.Place}
 	return x.sendBatch(ctx, next, join, to)
 }
 
@@ -58,8 +58,8 @@ func (x *executor) sendMember(ctx context.Context, e *entry, rec *Account, group
 	if err != nil {
 		return err
 	}
-	next, err := x.update(ctx, e, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Place: o.Place,
-		Attempt: t.Attempt})
+	next, err := x.update(ctx, e, protocol.MemberJoined{Role: o.Role, Password: o.Password, Batch: o.Batch, Reason: o.Reason, Why: o.Why,
+		Place: o.Place, Attempt: t.Attempt})
 	if errors.Is(err, protocol.ErrStale) {
 		return nil
 	}

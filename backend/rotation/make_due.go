@@ -77,7 +77,7 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 		e.delay.clear()
 		c.liftBrake(e.rec)
 	}
-	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, At: c.opts.Now()})
+	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, By: requester(ctx), At: c.opts.Now()})
 	switch {
 	case errors.Is(err, protocol.ErrNoChange):
 		c.schedule(e) // it may have been held back

@@ -6,12 +6,13 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // Import records, on an operator's word, the password that the server has (rule 14), and makes the
 // account due unless skipRotation or where nothing can reset.
 func (c *Core) Import(ctx context.Context, id ID, password string, skipRotation bool) (*View, error) {
-	return c.recordVersion(ctx, id, skipRotation, func(*Account) (string, Source, error) {
+	return c.recordVersion(ctx, id, protocol.DueImport, skipRotation, func(*Account) (string, Source, error) {
 		return password, FromImport, nil
 	})
 }
@@ -19,7 +20,7 @@ func (c *Core) Import(ctx context.Context, id ID, password string, skipRotation 
 // Restore makes an older version the current one, on an operator's word that the server has it again
 // (rule 14).
 func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation bool) (*View, error) {
-	return c.recordVersion(ctx, id, skipRotation, func(a *Account) (string, Source, error) {
+	return c.recordVersion(ctx, id, protocol.Restored, skipRotation, func(a *Account) (string, Source, error) {
 		v := a.Version(version)
 		if v == nil {
 			return "", "", protocol.Errorf(NotFound,
@@ -29,7 +30,9 @@ func (c *Core) Restore(ctx context.Context, id ID, version int, skipRotation boo
 	})
 }
 
-func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, value func(*Account) (string, Source, error)) (*View, error) {
+func (c *Core) recordVersion(ctx context.Context, id ID, reason protocol.Reason, skipRotation bool,
+	value func(*Account) (string, Source, error),
+) (*View, error) {
 	if a, err := c.get(ctx, id); err != nil {
 		return nil, err
 	} else if a == nil {
@@ -51,7 +54,8 @@ func (c *Core) recordVersion(ctx context.Context, id ID, skipRotation bool, valu
 	if err != nil {
 		return nil, err
 	}
-	ev := protocol.PasswordRecorded{Password: password, Source: source, MakeDue: e.rec.Settings.CanReset && !skipRotation, At: c.opts.Now()}
+	ev := protocol.PasswordRecorded{Password: password, Source: source, MakeDue: e.rec.Settings.CanReset && !skipRotation, At: c.opts.Now(),
+		Reason: reason, By: requester(ctx)}
 	if _, err := c.updateLocked(ctx, e, ev); err != nil {
 		return nil, err
 	}
@@ -77,6 +81,7 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 			a.ReadHint())
 	}
 	out := *v
+	out.Change.RequestID = text.Line(v.Change.RequestID, maxID, v.Password)
 	return &out, nil
 }
 

@@ -54,7 +54,7 @@ func (x *executor) poll(ctx context.Context, e *entry, rec *Account, to session)
 	case err == nil && next.Pending != nil && next.Pending.Brake.Unshown > rec.Pending.Brake.Unshown:
 		x.warnUnshown(next)
 	case err == nil && next.LastVersion > before:
-		x.opts.Logger.Info("account rotated", "account", e.id.String(), "version", next.LastVersion)
+		x.logRotated(next)
 	case err == nil && record.State == cloud.OperationFailed:
 		x.opts.Logger.Warn("the cloud reported a failed reset; the password is kept", "account", e.id.String(), "reason", message)
 	}

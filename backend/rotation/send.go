@@ -8,6 +8,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // draft is an attempt that is about to be recorded, and the time past which its request is not sent any
@@ -89,8 +90,11 @@ func (x *executor) conclude(ctx context.Context, e *entry, rec *Account, t proto
 	}
 	switch kind := cloud.KindOf(err); {
 	case err == nil && started.Done:
-		x.opts.Logger.Info("account rotated", "account", e.id.String())
-		return x.recordOutcome(ctx, e, protocol.AttemptConfirmed{Attempt: t.ID, At: x.opts.Now()})
+		err := x.recordOutcome(ctx, e, protocol.AttemptConfirmed{Attempt: t.ID, RequestID: started.RequestID, At: x.opts.Now()})
+		if next, gone := x.get(ctx, e.id); err == nil && gone == nil && next != nil && next.LastVersion > rec.LastVersion {
+			x.logRotated(next)
+		}
+		return err
 	case err == nil:
 		e.mu.Lock()
 		e.attempts.pollAt = x.opts.Now().Add(to.reset.ResetTraits().PollInterval)
@@ -123,4 +127,16 @@ func (x *executor) recordOutcome(ctx context.Context, e *entry, ev protocol.Even
 		}
 	}
 	return err
+}
+
+// logRotated is the one line that a finished rotation leaves in the log.
+func (x *executor) logRotated(a *Account) {
+	v := a.Current()
+	if v == nil {
+		return
+	}
+	how := v.Change
+	x.opts.Logger.Info("account rotated", "account", a.String(), "version", v.Number, "reason", string(how.Reason),
+		"due_since", how.Since.UTC().Format(time.RFC3339), "requested_by", how.By.DisplayName, "attempts", how.Attempts,
+		"request_id", text.Line(how.RequestID, maxID, v.Password), "force_stop", how.ForceStop)
 }

@@ -51,6 +51,7 @@ func (w *world) checkStored(id ID) {
 			}
 		}
 	}
+	w.checkChanges(id)
 	var has string
 	var excused bool
 	w.cloud.locked(func() {
@@ -68,6 +69,22 @@ func (w *world) checkStored(id ID) {
 	})
 	if !excused {
 		w.violation("I1", "server %s has %s, which is not in storage: %s", id.InstanceID, has, describe(a))
+	}
+}
+
+// checkChanges checks I17 for one account's versions.
+func (w *world) checkChanges(id ID) {
+	a := w.record(id)
+	if a == nil {
+		return
+	}
+	for _, v := range a.Versions {
+		if !strings.HasPrefix(v.Password, "pw") || v.Source != FromReset || v.Change.Reason == protocol.Restored {
+			continue // a test wrote it, or an operator recorded it
+		}
+		if c := v.Change; c.Reason == "" || c.Since.IsZero() || c.Begun.IsZero() || c.Attempts < 1 {
+			w.violation("I17", "version %d of %s does not say how it was made: %+v", v.Number, id, c)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // View is everything about an account but its passwords.
@@ -73,6 +74,7 @@ type VersionView struct {
 	Current   bool
 	Place     Place
 	Roles     []string // to whose readers it was given
+	Change    protocol.Change
 }
 
 // inspectPatience is how long Inspect waits for an account whose record is being written.
@@ -182,9 +184,10 @@ func (c *Core) view(e *entry) *View {
 		v.Late = c.opts.Now().Sub(a.AllowedSince(c.opts.Now()))
 	}
 	for i, ver := range a.Versions {
+		ver.Change.RequestID = text.Line(ver.Change.RequestID, maxID, ver.Password)
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
 			Until: ver.Until, Ended: ver.Ended, Confirmed: ver.Confirmed, Roles: ver.Roles.Names(),
-			Current: i == len(a.Versions)-1, Place: ver.Place})
+			Current: i == len(a.Versions)-1, Place: ver.Place, Change: ver.Change})
 	}
 	for _, l := range a.Leases {
 		v.Leases = append(v.Leases, l)

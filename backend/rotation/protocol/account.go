@@ -33,6 +33,8 @@ type Version struct {
 	// Roles are the roles to whose readers it was given. A recorded one counts as given to those of the
 	// role that the account had then.
 	Roles RoleSet `json:"roles,omitempty"`
+	// Change tells why and how it was made; zero: it is the initial password.
+	Change Change `json:"change,omitzero"`
 }
 
 // Lease is a nonce of a version.

@@ -37,7 +37,7 @@ func (e RotationStarted) apply(a *Account) error {
 	}
 	// The server may have a value that was a candidate, whatever becomes of it now.
 	next := Pending{Uncertain: taken, Password: e.Password, Batch: e.Batch, Place: e.Attempt.Place, Created: e.Attempt.Started,
-		Attempts: []Attempt{e.Attempt}, Tried: 1}
+		Why: *a.Due, ForceStop: a.Settings.ForceStop, Attempts: []Attempt{e.Attempt}, Tried: 1}
 	if p := a.Pending; p != nil && !a.Misplaced() { // what the cloud did not show of the value before counts on
 		next.Brake, next.Spent = p.Brake, p.Spent
 	}
@@ -63,6 +63,7 @@ func (e AttemptRepeated) apply(a *Account) error {
 	}
 	p.Attempts = append(p.Attempts, e.Attempt)
 	p.Tried++
+	p.ForceStop = p.ForceStop || a.Settings.ForceStop
 	a.LastReset = e.Attempt.Started
 	return nil
 }

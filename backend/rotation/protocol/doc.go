@@ -12,8 +12,9 @@
 //	id.go, role_set.go, place.go        names: of accounts, sets of roles, places (rule 18)
 //	weekday.go, schedule.go             when scheduled rotations happen
 //	settings.go                         what an account carries of its role and its instance
-//	reason.go                           why an account is due
+//	reason.go                           why an account is due, and who asked for it
 //	pending.go                          the value on its way, its attempts, candidates
+//	change.go                           how a version came to be
 //	account.go, encode.go               the record, and its stored form
 //	errors.go, hint.go                  what the package's errors say, and what to type then
 //

@@ -12,6 +12,7 @@ type RotationRequested struct {
 	// Forced is an operator's word, which DueManual is too: it waits for no window. An account that has
 	// no version yet is due for its first one whoever asks.
 	Forced bool
+	By     Requester // who asked
 }
 
 func (e RotationRequested) apply(a *Account) error {
@@ -29,6 +30,9 @@ func (e RotationRequested) apply(a *Account) error {
 		return ErrNoChange
 	}
 	a.Due.Forced = a.Due.Forced || asked
+	if e.By != (Requester{}) {
+		a.Due.By = e.By
+	}
 	return nil
 }
 

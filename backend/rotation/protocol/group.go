@@ -48,6 +48,7 @@ func (g *Account) NumberOf(batch string) int {
 type Offer struct {
 	Role, Password, Batch string
 	Reason                Reason
+	Why                   Due // what the value was made for
 	Forced                bool
 	settings              Settings
 	Place                 Place // the one for which it was made
@@ -59,11 +60,13 @@ func (g *Account) Offers() Offer {
 	switch cur := g.Current(); {
 	case g.Pending != nil:
 		o.Password, o.Batch, o.Place = g.Pending.Password, g.Pending.Batch, g.Pending.Place
+		o.Why = g.Pending.Why
 		if g.Due != nil {
 			o.Reason = g.Due.Reason
 		}
 	case cur != nil:
 		o.Password, o.Batch, o.Place = cur.Password, cur.Batch, cur.Place
+		o.Why = cur.Change.due()
 	}
 	return o
 }

@@ -50,7 +50,7 @@ func (e BatchStarted) apply(a *Account) error {
 	if !e.Place.Same(a.Place) {
 		return ErrStale
 	}
-	a.Pending = &Pending{Password: e.Password, Batch: e.ID, Place: e.Place, Created: e.At, Tried: 1}
+	a.Pending = &Pending{Password: e.Password, Batch: e.ID, Place: e.Place, Created: e.At, Why: *a.Due, Tried: 1}
 	a.LastReset = e.At
 	return nil
 }

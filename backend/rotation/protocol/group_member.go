@@ -55,6 +55,7 @@ type MemberJoined struct {
 	Role            string
 	Password, Batch string
 	Reason          Reason
+	Why             Due // what the group's value was made for
 	Attempt         Attempt
 	Place           Place // the one for which the value was made
 }
@@ -82,6 +83,7 @@ func (e MemberJoined) apply(a *Account) error {
 		return err
 	}
 	a.Pending.Roles = a.Pending.Roles.With(e.Role) // readers of other members know it
+	a.Pending.Why = e.Why
 	return nil
 }
 

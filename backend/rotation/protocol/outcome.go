@@ -32,11 +32,17 @@ func (e AttemptAccepted) apply(a *Account) error {
 type AttemptConfirmed struct {
 	Attempt string
 	At      time.Time
+	// RequestID is the id that the answer had; empty: none.
+	RequestID string
 }
 
 func (e AttemptConfirmed) apply(a *Account) error {
-	if a.attempt(e.Attempt) == nil {
+	t := a.attempt(e.Attempt)
+	if t == nil {
 		return ErrStale
+	}
+	if e.RequestID != "" {
+		t.RequestID = e.RequestID
 	}
 	a.promote(e.Attempt, e.At)
 	return nil
@@ -215,9 +221,10 @@ func (a *Account) failed(i int, b Backoff) {
 // promote makes pending the newest version, in one write (rule 6).
 func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
+	change := p.made(attempt)
 	a.closeAttempt(attempt)
 	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Confirmed: a.Trusts(p.Place),
-		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles})
+		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles, Change: change})
 	if a.Due != nil && a.Due.Forced {
 		a.endOlderLeases()
 	}

@@ -42,6 +42,10 @@ func (t Attempt) Polled() bool { return t.RequestID != "" && !t.Overwritten }
 type Pending struct {
 	Password string    `json:"password"`
 	Created  time.Time `json:"created"`
+	// Why is the due that the value was made for, as it was then.
+	Why Due `json:"why"`
+	// ForceStop is set once an attempt allowed the cloud to shut down a running server.
+	ForceStop bool `json:"force_stop,omitempty"`
 	// Attempts are the attempts that are not closed.
 	Attempts []Attempt `json:"attempts,omitempty"`
 	// Tried counts all attempts.

@@ -22,6 +22,8 @@ const (
 	DueRead     Reason = "read"
 	// DuePlace: the current version is another place's than the connection's (rule 18).
 	DuePlace Reason = "place"
+	// Restored is no reason to be due: it stands with a version that an operator has recorded from an older one.
+	Restored Reason = "restore"
 )
 
 // ForbidsReading reports whether the current version must not be handed out before the account has
@@ -34,10 +36,18 @@ func (r Reason) ForbidsReading() bool {
 	return false
 }
 
+// Requester is who asked for something, as far as Vault tells; zero: nobody did, or it is not known.
+type Requester struct {
+	EntityID    string `json:"entity_id,omitempty"`
+	DisplayName string `json:"display_name,omitempty"`
+}
+
 // Due says that a rotation should happen.
 type Due struct {
 	Since  time.Time `json:"since"`
 	Reason Reason    `json:"reason"`
 	// Forced is an operator's word not to wait for the rotation window.
 	Forced bool `json:"forced,omitempty"`
+	// By is who asked for it last.
+	By Requester `json:"by,omitzero"`
 }

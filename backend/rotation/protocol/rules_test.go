@@ -120,7 +120,8 @@ func TestRule6Confirmation(t *testing.T) {
 			a.Candidates = []Candidate{{Password: "failed"}}
 			a.Backoff = &Backoff{Failures: 2}
 		}), success, nil, func(t *testing.T, a *Account) {
-			is(t, "current", *a.Current(), Version{Number: 2, Password: "two", Source: FromReset, Created: t0.Add(time.Minute), Confirmed: true})
+			is(t, "current", *a.Current(), Version{Number: 2, Password: "two", Source: FromReset, Created: t0.Add(time.Minute), Confirmed: true,
+				Change: Change{Begun: t0, Attempts: 1, RequestID: "op"}})
 			is(t, "end of version 1", a.Versions[0].Ended, t0.Add(time.Minute))
 			is(t, "last rotation", a.LastRotation, t0.Add(time.Minute))
 			if a.Pending != nil || a.Candidates != nil || a.Due != nil || a.Backoff != nil || a.OldUnresolved != nil {
@@ -131,9 +132,9 @@ func TestRule6Confirmation(t *testing.T) {
 			func(t *testing.T, a *Account) {
 				is(t, "old_unresolved", len(a.OldUnresolved), 2)
 			}},
-		{"an answer that is itself the proof promotes", rotating(sent("a")), AttemptConfirmed{"a", t0}, nil,
+		{"an answer that is itself the proof promotes", rotating(sent("a")), AttemptConfirmed{Attempt: "a", At: t0}, nil,
 			func(t *testing.T, a *Account) { is(t, "current", a.Current().Password, "two") }},
-		{"the proof of a closed attempt is stale", rotating(sent("a")), AttemptConfirmed{"b", t0}, ErrStale, nil},
+		{"the proof of a closed attempt is stale", rotating(sent("a")), AttemptConfirmed{Attempt: "b", At: t0}, ErrStale, nil},
 		{"old versions are pruned, the current one never",
 			both(rotating(acknowledged("a", "op")), func(a *Account) { a.Settings.MaxVersions = 1 }), success, nil, func(t *testing.T, a *Account) {
 				is(t, "versions", len(a.Versions), 1)

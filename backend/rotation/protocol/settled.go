@@ -37,6 +37,8 @@ type PasswordRecorded struct {
 	Source   Source
 	MakeDue  bool // unless the operator said otherwise, or nothing can reset
 	At       time.Time
+	Reason   Reason // DueImport or Restored
+	By       Requester
 }
 
 func (e PasswordRecorded) apply(a *Account) error {
@@ -44,7 +46,7 @@ func (e PasswordRecorded) apply(a *Account) error {
 		return err
 	}
 	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Confirmed: true, Disclosed: e.At,
-		Roles: RoleSet(a.Owner())}
+		Roles: RoleSet(a.Owner()), Change: Change{Reason: e.Reason, Since: e.At, By: e.By}}
 	if a.Settings.Mode == Leased {
 		v.Until = e.At.Add(a.Settings.MaxTTL)
 	}
@@ -53,7 +55,7 @@ func (e PasswordRecorded) apply(a *Account) error {
 	a.Due = nil
 	a.Gone = time.Time{}
 	if e.MakeDue {
-		a.Due = &Due{Since: e.At, Reason: DueImport}
+		a.Due = &Due{Since: e.At, Reason: DueImport, By: e.By}
 	}
 	a.prune()
 	return nil

@@ -10,7 +10,7 @@ func TestRule14Corrections(t *testing.T) {
 	runTransitions(t, []transitionCase{
 		{"a new, disclosed version, and due", nil, imported, nil, func(t *testing.T, a *Account) {
 			is(t, "version", *a.Current(), Version{Number: 2, Password: "by hand", Source: FromImport, Created: t0, Confirmed: true, Disclosed: t0,
-				Until: t0.Add(10 * time.Minute), Roles: "web"})
+				Until: t0.Add(10 * time.Minute), Roles: "web", Change: Change{Since: t0}})
 			is(t, "due", *a.Due, Due{Since: t0, Reason: DueImport})
 		}},
 		{"not due on the operator's word", nil, PasswordRecorded{Password: "by hand", Source: FromImport, At: t0}, nil,
