@@ -63,7 +63,8 @@ func (b *backend) pathVersionsList() *framework.Path {
 					"keys": {Type: framework.TypeStringSlice, Description: "The numbers of the versions, oldest first."},
 					"key_info": {Type: framework.TypeMap,
 						Description: "By number: source, created_time, confirmed, current, roles, disclosed_time, disclosed_until, ended_time; and, " +
-							"as in a read of the version, reason, due_since, requested_by, requested_by_entity_id, begun_time, attempts, request_id, force_stop."},
+							"as in a read of the version, reason, due_since, requested_by, requested_by_entity_id, begun_time, attempts, request_id, " +
+							"force_stop."},
 				}),
 			}),
 		},
