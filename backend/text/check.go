@@ -65,7 +65,8 @@ var names = map[rune]string{
 	0x202A: "left-to-right embedding", 0x202B: "right-to-left embedding", 0x202C: "pop directional formatting",
 	0x202D: "left-to-right override", 0x202E: "right-to-left override", 0x202F: "narrow no-break space", 0x2060: "word joiner",
 	0x2066: "left-to-right isolate", 0x2067: "right-to-left isolate", 0x2068: "first strong isolate", 0x2069: "pop directional isolate",
-	0x3000: "ideographic space", 0x2800: "Braille pattern blank", 0x3164: "Hangul filler", 0xFEFF: "byte order mark", 0xFFFD: "replacement character",
+	0x2800: "Braille pattern blank", 0x3000: "ideographic space", 0x3164: "Hangul filler",
+	0xFEFF: "byte order mark", 0xFFFD: "replacement character",
 }
 
 // name names a character that is not printable, or its kind.
