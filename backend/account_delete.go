@@ -59,7 +59,7 @@ func (b *backend) deleteAccount(ctx context.Context, _ *logical.Request, data *f
 		}
 	}
 	if err := b.core.Delete(ctx, id, force); err != nil {
-		if isConflict(err) {
+		if request.IsConflict(err) {
 			return nil, request.WithWayOut(err, deleteAnyway(id))
 		}
 		return nil, request.VaultError("", err)
@@ -79,7 +79,7 @@ func (b *backend) checkUnbound(ctx context.Context, view *rotation.View) error {
 	if err != nil {
 		return err
 	}
-	if r.mapsTo(view.ID) {
+	if r.MapsTo(view.ID) {
 		return request.Conflictf("account %s belongs to role %s; take the instance out of the role, or delete the role", view.ID, view.Role)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -92,10 +93,10 @@ func TestDeleteAccountOfARole(t *testing.T) {
 	h.cloud.terminate("srv-1")
 	h.refused(t, logical.DeleteOperation, webAccount, nil, http.StatusConflict, "belongs to role web", "force=true")
 	// A binding whose role is not there was left behind by a write that was cut short.
-	if err := h.storage.Delete(t.Context(), rolePrefix+"web"); err != nil {
+	if err := h.storage.Delete(t.Context(), role.Prefix+"web"); err != nil {
 		t.Fatal(err)
 	}
-	h.InvalidateKey(t.Context(), rolePrefix+"web")
+	h.InvalidateKey(t.Context(), role.Prefix+"web")
 	h.delete(t, webAccount)
 	h.absent(t, webAccount)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -21,9 +20,9 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rootcred"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 // Version is the plugin's version, set at build time. Vault requires that it is semantic and equal to
@@ -31,9 +30,7 @@ import (
 var Version = "v0.0.0-dev"
 
 // Storage prefixes of this package. Those of accounts belong to package rotation.
-const (
-	rolePrefix = "role/"
-)
+const ()
 
 // backend is one mount. A process serves many mounts, so everything that a mount needs hangs here.
 type backend struct {
@@ -44,23 +41,16 @@ type backend struct {
 	core     *rotation.Core
 
 	connections *connection.Store
-	roles       *store.Cache[role]
-
-	// Writers of one thing exclude each other. A role's writer also holds its connection's lock for
-	// reading, so that the connection stays while the role is checked against it. The order is role
-	// before connection.
-	keys      *keypair.Store
-	roleLocks store.Locks
-
+	keys        *keypair.Store
+	roles       *role.Store
+	root        *rootcred.Rotator
 	policies    policy.Generator
-	resolutions resolutions
+
 	distances   distances
-	refreshes   refreshes
 	missed      missedOnDelete
 	statusLooks chan struct{} // those that read storage for status
 	keyDrops    keyDrops
 
-	root   *rootcred.Rotator
 	rounds *rounds
 	clock  clock
 }
@@ -102,12 +92,10 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		storage:     conf.StorageView,
 		registry:    registry,
 		keys:        keypair.NewStore(conf.StorageView),
-		roleLocks:   store.NewLocks(),
 		rounds:      newRounds(),
 		clock:       wallClock(),
 		statusLooks: make(chan struct{}, statusLooks),
 	}
-	b.roles = store.NewCache(conf.StorageView, rolePrefix, decodeRole)
 	b.policies = policy.New(conf.System)
 	b.connections = connection.NewStore(conf.StorageView, registry, b.policies, func() time.Time { return b.clock.now() })
 	b.core = rotation.New(rotation.Options{
@@ -118,6 +106,16 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Decrypt:  b.keys.Decrypt,
 	})
 	b.connections.Use(b.core)
+	b.roles = role.NewStore(role.Deps{
+		Storage:     conf.StorageView,
+		Registry:    registry,
+		Policies:    b.policies,
+		Connections: b.connections,
+		Keys:        b.keys,
+		Core:        b.core,
+		Log:         func() hclog.Logger { return b.Logger() },
+		Now:         func() time.Time { return b.clock.now() },
+	})
 	b.root = rootcred.New(rootcred.Deps{
 		Connections: b.connections,
 		Core:        b.core,
@@ -138,7 +136,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			// prefixes that end in *.
 			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", connection.PlacePrefix +
 				"*",
-				takeOverPrefix + "*"},
+				role.TakeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{connection.Prefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
@@ -209,10 +207,7 @@ func (b *backend) invalidate(_ context.Context, key string) {
 		b.core.ForgetConnection(connection)
 		return
 	}
-	switch {
-	case strings.HasPrefix(key, rolePrefix):
-		b.roles.Drop(strings.TrimPrefix(key, rolePrefix))
-	default:
+	if !b.roles.Invalidate(key) {
 		b.core.Invalidate(key)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 // BenchmarkLimit makes 100,000 accounts of a connection due and measures, over some seconds of real time, which share of
@@ -21,11 +22,11 @@ func BenchmarkLimit(b *testing.B) {
 	fake := newFakeCloud()
 	for n := range accounts {
 		fake.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", n), Platform: cloud.Linux,
-			Tags: map[string]string{"role": fmt.Sprint(n / maxInstances)}})
+			Tags: map[string]string{"role": fmt.Sprint(n / role.MaxInstances)}})
 	}
 	m := newBench(b, new(logical.InmemStorage), fake)
 	m.do(b, logical.CreateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"max_requests_per_second": limit}))
-	for n := range accounts / maxInstances {
+	for n := range accounts / role.MaxInstances {
 		m.do(b, logical.CreateOperation, fmt.Sprintf("roles/r%d", n), map[string]any{
 			"connection": "prod", "instance_tags": fmt.Sprintf("role=%d", n), "source": "reset", "reset_method": cloud.MethodCommand,
 			"mode": "static", "rotation_period": "1000h", "skip_import_rotation": true,

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 // TestARoleInItsWriteKeepsItsAccounts: a role is stored after its accounts are bound, so between the two it does not map
@@ -17,10 +18,10 @@ func TestARoleInItsWriteKeepsItsAccounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := roleMount(t)
 			h.write(t, "roles/first", baseRoles["leased"])
-			if err := h.storage.Delete(t.Context(), rolePrefix+"first"); err != nil {
+			if err := h.storage.Delete(t.Context(), role.Prefix+"first"); err != nil {
 				t.Fatal(err)
 			}
-			h.InvalidateKey(t.Context(), rolePrefix+"first")
+			h.InvalidateKey(t.Context(), role.Prefix+"first")
 			if !writing {
 				h.write(t, "roles/second", baseRoles["leased"])
 				if got := h.read(t, account)["role"]; got != "second" {
@@ -28,10 +29,10 @@ func TestARoleInItsWriteKeepsItsAccounts(t *testing.T) {
 				}
 				return
 			}
-			if h.roleLocks.Shared("first", "second") {
+			if h.roles.Locks.Shared("first", "second") {
 				t.Fatal("the two names share a lock: choose others")
 			}
-			defer h.roleLocks.Lock("first")()
+			defer h.roles.Locks.Lock("first")()
 			h.refused(t, logical.UpdateOperation, "roles/second", baseRoles["leased"], http.StatusConflict, `"first"`)
 			if got := h.read(t, account)["role"]; got != "first" {
 				t.Errorf("the account belongs to %v", got)
@@ -88,7 +89,7 @@ func TestWritingARoleBringsItsAccountsBack(t *testing.T) {
 func TestTerminatedInstancesDoNotExist(t *testing.T) {
 	m := newRefreshMount(t)
 	m.cloud.change("srv-2", func(i *cloud.Instance) { i.State = cloud.StateGone })
-	exist, _, err := m.existing(t.Context(), "c", []string{"srv-1", "srv-2"})
+	exist, _, err := m.roles.Existing(t.Context(), "c", []string{"srv-1", "srv-2"})
 	if _, terminated := exist["srv-2"]; err != nil || terminated || len(exist) != 1 {
 		t.Errorf("existing: %v, %v", exist, err)
 	}

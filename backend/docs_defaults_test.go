@@ -15,6 +15,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 // The API pages take defaults from descriptions. The tests here hold descriptions against what a mount really does.
@@ -91,12 +92,12 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 		t.Errorf("generate makes %v bits", bits)
 	}
 
-	leased := check("roles/leased", roleFields(providers()), map[string]any{"connection": "reset", "instance_ids": "srv-1",
+	leased := check("roles/leased", role.Schemas(providers()), map[string]any{"connection": "reset", "instance_ids": "srv-1",
 		"force_stop": true})
-	check("roles/initial", roleFields(providers()), map[string]any{"connection": "initial", "instance_ids": "srv-3"})
+	check("roles/initial", role.Schemas(providers()), map[string]any{"connection": "initial", "instance_ids": "srv-3"})
 	static := map[string]any{"connection": "reset", "instance_ids": "srv-2", "force_stop": false, "mode": "static", "rotation_period": "1h",
 		"rotate_on_read": true}
-	check("roles/static", roleFields(providers()), static)
+	check("roles/static", role.Schemas(providers()), static)
 	unforced := h.read(t, "roles/static")
 
 	for _, conditional := range []struct {
@@ -108,12 +109,12 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 		{"min_reset_interval", "10m with force_stop=true, else 0", []any{leased["min_reset_interval"], unforced["min_reset_interval"]}},
 	} {
 		compared[conditional.field] = true
-		_, documented := split(roleFields(providers())[conditional.field])
+		_, documented := split(role.Schemas(providers())[conditional.field])
 		values := conditional.value.([]any)
 		words := regexp.MustCompile(`^(\w+) .*else (\w+)$`).FindStringSubmatch(documented)
 		if documented != conditional.documented || words == nil ||
-			words[1] != inPage(roleFields(providers())[conditional.field], values[0]) ||
-			words[2] != inPage(roleFields(providers())[conditional.field], values[1]) {
+			words[1] != inPage(role.Schemas(providers())[conditional.field], values[0]) ||
+			words[2] != inPage(role.Schemas(providers())[conditional.field], values[1]) {
 			t.Errorf("%s: the default is said to be %q; it is %v or %v", conditional.field, documented, values[0], values[1])
 		}
 	}
@@ -135,7 +136,7 @@ func TestDocumentedDefaultsOfProviders(t *testing.T) {
 		if got := fmt.Sprint(d.DefaultRequestsPerSecond); got != rate {
 			t.Errorf("max_requests_per_second: the default is said to be %s; with %s it is %s", rate, name, got)
 		}
-		_, method := split(roleFields(providers())["reset_method"])
+		_, method := split(role.Schemas(providers())["reset_method"])
 		if d.CanReset() && !regexp.MustCompile(d.ResetMethods[0].Name+` on [^;]*\b`+name+`\b`).MatchString(method) {
 			t.Errorf("reset_method: the default is said to be %q; with %s it is %s", method, name, d.ResetMethods[0].Name)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -170,10 +171,10 @@ func TestAnAccountThatItsRoleLeftBehindIsForgotten(t *testing.T) {
 		if err := f.core.Retire(t.Context(), rotation.ID{Connection: "c", InstanceID: "srv-1", Username: "deploy"}, live.Place); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.storage.Delete(t.Context(), rolePrefix+"l"); err != nil {
+		if err := f.storage.Delete(t.Context(), role.Prefix+"l"); err != nil {
 			t.Fatal(err)
 		}
-		f.InvalidateKey(t.Context(), rolePrefix+"l")
+		f.InvalidateKey(t.Context(), role.Prefix+"l")
 		f.cloud.terminate("srv-1")
 		f.rounds(t, 800*time.Hour)
 		f.absent(t, "accounts/c/srv-1/deploy")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -58,7 +59,7 @@ func (b *backend) dropEarlierKeys(ctx context.Context) error {
 // awaitsKey returns an account of a role that waits for an initial password which keys/<name> is to decrypt and
 // may decrypt, or nil if there is none.
 func (b *backend) awaitsKey(ctx context.Context, name string, key *keypair.Record) (*rotation.View, error) {
-	roles, err := b.rolesThat(ctx, func(r *role) bool { return (r.Key == "" || r.Key == name) && key.Allows(r.Connection) })
+	roles, err := b.roles.With(ctx, func(r *role.Record) bool { return (r.Key == "" || r.Key == name) && key.Allows(r.Connection) })
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +71,8 @@ func (b *backend) awaitsKey(ctx context.Context, name string, key *keypair.Recor
 		if r == nil {
 			continue
 		}
-		for _, instance := range r.instances() {
-			view, err := b.core.Inspect(ctx, r.account(instance))
+		for _, instance := range r.Instances() {
+			view, err := b.core.Inspect(ctx, r.Account(instance))
 			if err != nil {
 				return nil, request.VaultError("", err)
 			}
@@ -95,7 +96,7 @@ func awaits(v *rotation.View, key string) bool {
 
 // excludedUsers warns of roles that name the key and whose connection may not use it.
 func (b *backend) excludedUsers(ctx context.Context, name string, k *keypair.Record) ([]string, error) {
-	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == name && !k.Allows(r.Connection) })
+	users, err := b.roles.With(ctx, func(r *role.Record) bool { return r.Key == name && !k.Allows(r.Connection) })
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -23,12 +24,12 @@ func leaseTTLField() *framework.FieldSchema {
 
 // leaseTTL reads ttl; 0: none is asked for. What it cannot do for the client, it says in a warning: clients add the field to
 // reads of every kind, and the password is what they need.
-func leaseTTL(r *role, in request.Fields) (asked time.Duration, warning string, err error) {
+func leaseTTL(r *role.Record, in request.Fields) (asked time.Duration, warning string, err error) {
 	var ttl *time.Duration
 	if err := in.Duration("ttl", &ttl); err != nil {
 		return 0, "", err
 	}
-	least := min(minLeaseTTL, r.ttl())
+	least := min(minLeaseTTL, r.EffectiveTTL())
 	switch {
 	case ttl == nil || *ttl == 0: // 0 is Vault's way to ask for the default
 	case r.Mode != rotation.Leased:
@@ -36,10 +37,10 @@ func leaseTTL(r *role, in request.Fields) (asked time.Duration, warning string, 
 	case *ttl < least:
 		return 0, "", request.Invalidf(
 			"ttl: must be at least %s, since the end of a lease resets the password of a server; leave it out for the "+
-				"role's ttl of %s", request.FormatDuration(least), request.FormatDuration(r.ttl()))
-	case *ttl > r.ttl():
+				"role's ttl of %s", request.FormatDuration(least), request.FormatDuration(r.EffectiveTTL()))
+	case *ttl > r.EffectiveTTL():
 		return 0, fmt.Sprintf("ttl: %s is above the role's ttl, so the lease has that: %s", request.FormatDuration(*ttl),
-			request.FormatDuration(r.ttl())), nil
+			request.FormatDuration(r.EffectiveTTL())), nil
 	default:
 		return *ttl, "", nil
 	}

@@ -124,7 +124,7 @@ func TestAHungCloudHoldsNoLock(t *testing.T) {
 				h.write(t, "config/"+neighbour(t, h.connections.Locks, other), merged(connectionData(resetCloud), unverified))
 			}
 			for _, other := range []string{"hung", "web", "tagged", "prod"} {
-				h.delete(t, "roles/"+neighbour(t, h.roleLocks, other))
+				h.delete(t, "roles/"+neighbour(t, h.roles.Locks, other))
 			}
 			h.write(t, "roles/tagged", map[string]any{"ttl": "10m"})
 			release()
@@ -265,9 +265,9 @@ func TestARolesSettingsNeedNoCloud(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						for _, instance := range r.instances() {
-							view, err := h.core.Inspect(t.Context(), r.account(instance))
-							if err != nil || view.Role != "web" || !reflect.DeepEqual(view.Settings, r.settings(h.registry[resetCloud])) {
+						for _, instance := range r.Instances() {
+							view, err := h.core.Inspect(t.Context(), r.Account(instance))
+							if err != nil || view.Role != "web" || !reflect.DeepEqual(view.Settings, r.Settings(h.registry[resetCloud])) {
 								t.Fatalf("after %v account %s has %+v, %v", change, instance, view, err)
 							}
 							if gone[instance] == view.Gone.IsZero() {
@@ -295,8 +295,8 @@ func TestASharedRolesSettingsNeedNoCloud(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := r.settings(h.registry[resetCloud])
-		for _, account := range append([]rotation.ID{rotation.GroupID(r.Connection, "web")}, r.account(r.instances()[0])) {
+		want := r.Settings(h.registry[resetCloud])
+		for _, account := range append([]rotation.ID{rotation.GroupID(r.Connection, "web")}, r.Account(r.Instances()[0])) {
 			if view, err := h.core.Inspect(t.Context(), account); err != nil || !reflect.DeepEqual(view.Settings, want) {
 				t.Errorf("after %v %s has %+v, %v", change, account, view, err)
 			}

@@ -175,8 +175,8 @@ func TestPanicInTheRegularWorkEndsOnlyItsPart(t *testing.T) {
 	if err := h.round(t.Context()); err != nil {
 		t.Errorf("the round: %v", err)
 	}
-	if f := h.refreshes.failures()["web"]; !strings.Contains(f.cause.String(), "internal error (panic: ") {
-		t.Errorf("the look failed with %q", f.cause)
+	if f := h.roles.Failures()["web"]; !strings.Contains(f.Cause.String(), "internal error (panic: ") {
+		t.Errorf("the look failed with %q", f.Cause)
 	}
 	log.wants(t)
 	// A round that panics as a whole does not keep the next from running.

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
@@ -207,7 +208,7 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 	if old == nil || len(next.RequiredTags) == 0 || maps.Equal(old.RequiredTags, next.RequiredTags) {
 		return nil, nil
 	}
-	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Connection == name && r.InstanceTags == nil })
+	users, err := b.roles.With(ctx, func(r *role.Record) bool { return r.Connection == name && r.InstanceTags == nil })
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
@@ -218,7 +219,7 @@ func (b *backend) unservedRoles(ctx context.Context, name string, old, next *con
 
 // excludedRoles warns of roles that use the connection and are not in its allowed_roles.
 func (b *backend) excludedRoles(ctx context.Context, name string, c *connection.Record) ([]hint.Text, error) {
-	users, err := b.rolesOf(ctx, name)
+	users, err := b.roles.Of(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +238,7 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 	if err != nil || c == nil {
 		return nil, err
 	}
-	users, err := b.rolesOf(ctx, name)
+	users, err := b.roles.Of(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -275,9 +276,4 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 			hint.New("list", "accounts/"+name)))
 	}
 	return request.Warned(warnings), nil
-}
-
-// rolesOf lists the roles that use a connection.
-func (b *backend) rolesOf(ctx context.Context, connection string) ([]string, error) {
-	return b.rolesThat(ctx, func(r *role) bool { return r.Connection == connection })
 }

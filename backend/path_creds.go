@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -87,12 +88,12 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 }
 
 // readPassword answers with the password of an account, or with the one that a role's accounts share.
-func (b *backend) readPassword(ctx context.Context, path string, by rotation.Reader, r *role, data *framework.FieldData,
+func (b *backend) readPassword(ctx context.Context, path string, by rotation.Reader, r *role.Record, data *framework.FieldData,
 	wait time.Duration) (*logical.Response, error) {
 	instance := ""
 	if _, ok := data.Schema["instance_id"]; ok {
 		instance = data.Get("instance_id").(string)
-	} else if r.shared() {
+	} else if r.Shared() {
 		return b.readGroup(ctx, path, by, r, wait)
 	}
 	id, err := b.accountOf(ctx, by.Role, r, instance)
@@ -100,7 +101,7 @@ func (b *backend) readPassword(ctx context.Context, path string, by rotation.Rea
 		return nil, err
 	}
 	var answer *rotation.Answer
-	if r.shared() {
+	if r.Shared() {
 		answer, err = b.core.ReadMember(ctx, id, by, wait)
 	} else {
 		answer, err = b.core.Read(ctx, id, by, wait)
@@ -112,7 +113,8 @@ func (b *backend) readPassword(ctx context.Context, path string, by rotation.Rea
 }
 
 // readGroup answers with the password that all accounts of a role share, once they agree.
-func (b *backend) readGroup(ctx context.Context, path string, by rotation.Reader, r *role, wait time.Duration) (*logical.Response, error) {
+func (b *backend) readGroup(ctx context.Context, path string, by rotation.Reader, r *role.Record, wait time.Duration) (*logical.Response,
+	error) {
 	if len(r.Users) == 0 {
 		return nil, noInstance(by.Role)
 	}
@@ -168,7 +170,7 @@ func unbound(role string, id rotation.ID, holder string) error {
 }
 
 // usableRole returns a role whose passwords may be read. It asks no storage and no cloud.
-func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
+func (b *backend) usableRole(ctx context.Context, name string) (*role.Record, error) {
 	r, err := b.roles.Get(ctx, name)
 	if err != nil {
 		return nil, err
@@ -188,13 +190,13 @@ func (b *backend) usableRole(ctx context.Context, name string) (*role, error) {
 
 // accountOf finds the account that a client means: of a role and, where it has several, an instance.
 // A role's known instances are found without a storage round trip and without the cloud.
-func (b *backend) accountOf(ctx context.Context, name string, r *role, instance string) (rotation.ID, error) {
+func (b *backend) accountOf(ctx context.Context, name string, r *role.Record, instance string) (rotation.ID, error) {
 	if instance == "" {
 		return onlyAccount(name, r)
 	}
-	if r.Users[instance] == "" && r.InstanceTags != nil && request.IsName(instance) && b.resolutions.begin(name, b.clock.now()) {
+	if r.Users[instance] == "" && r.InstanceTags != nil && request.IsName(instance) && b.roles.MayResolve(name) {
 		var err error
-		if r, _, err = b.refreshRole(ctx, name); err != nil {
+		if r, _, err = b.roles.Resolve(ctx, name); err != nil {
 			return rotation.ID{}, err
 		}
 		if r == nil {
@@ -205,17 +207,17 @@ func (b *backend) accountOf(ctx context.Context, name string, r *role, instance 
 		return rotation.ID{}, request.Invalidf("role %s has no instance %.64q; for those that it has: %s", name, instance,
 			hint.New("list", "instances/"+name))
 	}
-	return r.account(instance), nil
+	return r.Account(instance), nil
 }
 
 // onlyAccount is the account of a role with one instance.
-func onlyAccount(name string, r *role) (rotation.ID, error) {
-	instances := r.instances()
+func onlyAccount(name string, r *role.Record) (rotation.ID, error) {
+	instances := r.Instances()
 	switch len(instances) {
 	case 0:
 		return rotation.ID{}, noInstance(name)
 	case 1:
-		return r.account(instances[0]), nil
+		return r.Account(instances[0]), nil
 	}
 	return rotation.ID{}, request.Invalidf("role %s has %d instances; name one of them in the path, as in: %s; they are: %s", name,
 		len(instances),

@@ -33,20 +33,20 @@ func (b *backend) pathInstances() *framework.Path {
 
 func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("role").(string)
-	r, warnings, err := b.refreshRole(ctx, name)
+	r, warnings, err := b.roles.Resolve(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
 		return nil, unknownRole(name)
 	}
-	ids, err := request.PageOf(r.instances(), data)
+	ids, err := request.PageOf(r.Instances(), data)
 	if err != nil {
 		return nil, err
 	}
 	info := make(map[string]any, len(ids))
 	for _, id := range ids {
-		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.shared()}
+		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.Shared()}
 	}
 	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.
 	resp := logical.ListResponseWithInfo(ids, info)

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 func (b *backend) pathKeysList() *framework.Path {
@@ -272,7 +273,7 @@ func newKey(name string, in request.Fields, old *keypair.Record) (key *password.
 func (b *backend) deleteKey(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
 	defer b.keys.Lock(name)()
-	users, err := b.rolesThat(ctx, func(r *role) bool { return r.Key == name })
+	users, err := b.roles.With(ctx, func(r *role.Record) bool { return r.Key == name })
 	if err != nil {
 		return nil, err
 	}

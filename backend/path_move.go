@@ -2,25 +2,20 @@ package backend
 
 import (
 	"context"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // An account comes from one role to another on the word of somebody who may write the account, or of an
 // administrator who lets a role take over what its selection matches. Tags alone move nothing, since whoever
 // may write a tag at the cloud need not be one whom a Vault policy trusts.
-
-// takeOverPrefix begins a path that needs sudo. It is no field of roles/, since a policy cannot ask for sudo
-// for one field.
-const takeOverPrefix = "take-over/"
 
 func (b *backend) pathAccountMove() *framework.Path {
 	fields := accountCaptures()
@@ -47,7 +42,7 @@ func (b *backend) pathAccountMove() *framework.Path {
 
 func (b *backend) pathTakeOver() *framework.Path {
 	return &framework.Path{
-		Pattern: takeOverPrefix + framework.GenericNameRegex("role") + "$",
+		Pattern: role.TakeOverPrefix + framework.GenericNameRegex("role") + "$",
 		Fields: map[string]*framework.FieldSchema{
 			"role": request.NameField("Name of the role that takes accounts over."),
 			"from": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("From"),
@@ -100,7 +95,7 @@ func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *fra
 	}
 	var warnings []hint.Text
 	if view.Role != name && r != nil && r.InstanceTags != nil {
-		if _, _, err := b.refreshRole(ctx, name); err != nil {
+		if _, _, err := b.roles.Resolve(ctx, name); err != nil {
 			warnings = append(warnings,
 				hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", name, err))
 		}
@@ -144,7 +139,7 @@ func owner(v *rotation.View) string {
 }
 
 // movesTo checks the role that an account is to move to, which it returns if there is one.
-func (b *backend) movesTo(ctx context.Context, connection, name string) (*role, error) {
+func (b *backend) movesTo(ctx context.Context, connection, name string) (*role.Record, error) {
 	if name == "" {
 		return nil, request.Invalidf("role: required; name the role that may have the account")
 	}
@@ -210,106 +205,12 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 	if r, err = b.movesTo(ctx, connection, name); err != nil {
 		return nil, err
 	}
-	taken := &takenOver{}
-	if from != "" {
-		ids, err := b.core.Owned(ctx, connection, from)
-		if err != nil {
-			return nil, request.VaultError("", err)
-		}
-		for _, id := range ids {
-			if err := b.take(ctx, id, name, taken); err != nil {
-				return nil, err
-			}
-		}
+	accounts, warnings, err := b.roles.TakeOver(ctx, connection, name, from, r)
+	if err != nil {
+		return nil, err
 	}
-	var warnings []hint.Text
-	if r != nil && r.InstanceTags != nil {
-		how := refresh{linger: b.lingerAll}
-		if from == "" {
-			how.taken = taken
-		}
-		if _, warnings, err = b.refreshTags(ctx, name, how); err != nil {
-			return nil, err
-		}
-	}
-	b.Logger().Warn("a role takes accounts over", "role", name, "from", from, "accounts", len(taken.ids))
-	accounts := taken.names()
-	return request.Warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), maxConflicts)],
+	b.Logger().Warn("a role takes accounts over", "role", name, "from", from, "accounts", len(accounts))
+	return request.Warn(&logical.Response{Data: map[string]any{"accounts": accounts[:min(len(accounts), role.MaxConflicts)],
 		"count": len(accounts)}},
 		warnings...), nil
-}
-
-// takenOver are the accounts that an administrator lets a role take over.
-type takenOver struct {
-	mu  sync.Mutex
-	ids []rotation.ID
-}
-
-func (t *takenOver) names() []string {
-	names := make([]string, 0, len(t.ids))
-	for _, id := range t.ids {
-		names = append(names, id.String())
-	}
-	slices.Sort(names)
-	return names
-}
-
-// take lets one account move to a role.
-func (b *backend) take(ctx context.Context, id rotation.ID, role string, taken *takenOver) error {
-	view, err := b.core.Move(ctx, id, role)
-	if err != nil {
-		return request.VaultError("", err)
-	}
-	if view.MoveTo == role {
-		taken.mu.Lock()
-		taken.ids = append(taken.ids, id)
-		taken.mu.Unlock()
-	}
-	return nil
-}
-
-// letGo takes accounts that have moved to another role off the role that had them. held is the role whose
-// lock the caller holds; "" for none. Where the role is being written just now its next look does it.
-func (b *backend) letGo(ctx context.Context, held, name string) error {
-	if held == "" {
-		defer b.roleLocks.Lock(name)()
-	} else if !b.roleLocks.Shared(name, held) {
-		unlock := b.roleLocks.TryLock(name)
-		if unlock == nil { // waiting could wait for ourselves
-			return nil
-		}
-		defer unlock()
-	}
-	b.roles.Drop(name)
-	old, err := b.roles.Get(ctx, name)
-	if err != nil || old == nil {
-		return err
-	}
-	next := old.clone()
-	for _, instance := range old.instances() {
-		bound, found, err := b.core.RoleOf(ctx, old.account(instance))
-		if err != nil {
-			return request.VaultError("", err)
-		}
-		if !found || bound == "" || bound == name {
-			continue
-		}
-		delete(next.Users, instance)
-		next.InstanceIDs = slices.DeleteFunc(next.InstanceIDs, func(id string) bool { return id == instance })
-		next.Kept = slices.DeleteFunc(next.Kept, func(kept roleConflict) bool { return kept.InstanceID == instance })
-	}
-	if len(next.Users) == len(old.Users) {
-		return nil
-	}
-	if err := b.roles.Put(ctx, name, next); err != nil {
-		return err
-	}
-	if !next.shared() {
-		return nil
-	}
-	c, err := b.connections.Get(ctx, next.Connection)
-	if err != nil || c == nil {
-		return err
-	}
-	return request.VaultError("", b.bindGroup(ctx, name, next, b.registry[c.Provider]))
 }

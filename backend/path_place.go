@@ -148,7 +148,7 @@ func (b *backend) writePlace(ctx context.Context, req *logical.Request, data *fr
 	return &logical.Response{Data: map[string]any{"accounts": count}}, nil
 }
 
-// takeOver frees a user of an instance that another connection's account holds.
+// TakeOver frees a user of an instance that another connection's account holds.
 func (b *backend) takeOver(ctx context.Context, name string, c *connection.Record, d cloud.Descriptor, claim string) (int, error) {
 	id, err := rotation.ParseID(name + "/" + claim)
 	if err != nil {

@@ -2,19 +2,16 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
 func (b *backend) pathRolesList() *framework.Path {
@@ -38,7 +35,7 @@ func (b *backend) pathRolesList() *framework.Path {
 func (b *backend) pathRoles() *framework.Path {
 	return &framework.Path{
 		Pattern:        "roles/" + framework.GenericNameRegex("name") + "$",
-		Fields:         roleFields(b.registry),
+		Fields:         role.Schemas(b.registry),
 		DisplayAttrs:   request.DisplayItem("role", "Role"),
 		ExistenceCheck: b.roleExists,
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -46,7 +43,7 @@ func (b *backend) pathRoles() *framework.Path {
 				Callback:    b.readRole,
 				Summary:     "Read a role.",
 				Description: "Returns the role with defaults filled in; durations are whole seconds.",
-				Responses:   request.DataResponses("The role.", roleResponse(b.registry)),
+				Responses:   request.DataResponses("The role.", role.ResponseSchemas(b.registry)),
 			},
 			logical.CreateOperation: b.writeRoleOperation(),
 			logical.UpdateOperation: b.writeRoleOperation(),
@@ -95,8 +92,8 @@ func (b *backend) readRole(ctx context.Context, _ *logical.Request, data *framew
 	if err != nil {
 		return nil, err
 	}
-	shown := r.read(d)
-	if r.shared() {
+	shown := r.ResponseData(d)
+	if r.Shared() {
 		leftOut, joining, err := b.core.Outside(ctx, r.Connection, data.Get("name").(string))
 		if err != nil {
 			return nil, request.VaultError("", err)
@@ -117,121 +114,24 @@ func (b *backend) writeRole(ctx context.Context, _ *logical.Request, data *frame
 		return nil, err
 	}
 	in := request.Fields{Data: data}
-	for range store.WriteTries {
-		resp, err := b.tryWriteRole(ctx, name, in)
-		if !errors.Is(err, store.ErrChanged) {
-			return resp, err
-		}
-	}
-	return nil, request.Conflictf("role %s or its connection %s, several times; write it again", name, store.ErrChanged)
-}
-
-// tryWriteRole makes a role's write, or returns ErrChanged. It holds no lock while it asks the cloud.
-func (b *backend) tryWriteRole(ctx context.Context, name string, in request.Fields) (*logical.Response, error) {
-	old, err := b.roles.Get(ctx, name)
+	written, warnings, err := b.roles.Write(ctx, name, in)
 	if err != nil {
 		return nil, err
 	}
-	next, c, d, err := b.applyRole(ctx, name, old, in)
-	if err != nil {
-		return nil, err
-	}
-	members, adjust, warnings, err := b.chooseMembers(ctx, name, old, next, c, d, in)
-	if err != nil {
-		return nil, err
-	}
-	if !adjust && old != nil && next.InstanceTags != nil {
-		if members, err = b.lingerWritten(name)(ctx, looked{old, next, members, c.RequiredTags}); err != nil {
-			return nil, err
-		}
-	}
-	kept := next.Kept
-	if next.shared() && len(members) == 0 {
-		return nil, request.Invalidf(
-			"shared_password: needs an instance to share the password of, and none carries these instance_tags at the moment")
-	}
-	unlock, err := b.lockRole(ctx, name, old, next.Connection, c)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	defer b.keys.RLock(next.Key)()
-	// What needs no cloud is checked once more, such as that the key is still there.
-	if next, _, d, err = b.applyRole(ctx, name, old, in); err != nil {
-		return nil, err
-	}
-	next.Kept = kept
-	ch := &change{b: b, name: name, old: old, next: next, d: d, adjust: adjust}
-	if err := ch.apply(ctx, members); err != nil {
-		return nil, err
-	}
-	if !adjust {
-		b.refreshes.ended(name, nil, b.clock.now())
-	}
-	return request.Warned(slices.Concat(warnings, ch.warnings, b.mountWarnings(next), b.policies.Warnings(ctx, in, next.PasswordPolicy))), nil
-}
-
-// chooseMembers finds out which instances a role means. adjust tells that they are those of before, and that no
-// cloud was asked.
-func (b *backend) chooseMembers(ctx context.Context, name string, old, next *role, c *connection.Record, d cloud.Descriptor,
-	in request.Fields) (members []member, adjust bool, warnings []hint.Text, err error) {
-	if needsCloud(old, next, in, d) {
-		members, warnings, err = b.lookUp(ctx, next, c, d)
-		return members, false, warnings, err
-	}
-	bound, whole, err := b.boundMembers(ctx, name, old)
-	if err != nil {
-		return nil, false, nil, err
-	}
-	if whole && !changesNothing(old, next) {
-		warnings, err = b.refit(ctx, old, next, c, d, bound)
-		return bound, true, warnings, err
-	}
-	members, warnings, err = b.lookUp(ctx, next, c, d)
-	if err != nil && whole {
-		return bound, true, []hint.Text{hint.Textf("nothing has changed, and the instances could not be looked at: %s", err)}, nil
-	}
-	return members, false, warnings, err
-}
-
-// lookUp asks the cloud for a role's instances.
-func (b *backend) lookUp(ctx context.Context, r *role, c *connection.Record, d cloud.Descriptor) ([]member, []hint.Text, error) {
-	v, err := b.newResolver(ctx, r, c, d)
-	if err != nil {
-		return nil, nil, err
-	}
-	return v.resolve(ctx)
+	return request.Warned(slices.Concat(warnings, b.mountWarnings(written), b.policies.Warnings(ctx, in, written.PasswordPolicy))), nil
 }
 
 // mountWarnings tells where the mount's tuning cuts the role's leases short.
-func (b *backend) mountWarnings(r *role) []hint.Text {
+func (b *backend) mountWarnings(r *role.Record) []hint.Text {
 	limit := b.System().MaxLeaseTTL()
-	if r.Mode != rotation.Leased || limit <= 0 || r.maxTTL() <= limit {
+	if r.Mode != rotation.Leased || limit <= 0 || r.EffectiveMaxTTL() <= limit {
 		return nil
 	}
 	return []hint.Text{hint.Textf("max_ttl: %s is above the mount's max_lease_ttl of %s, to which Vault cuts leases; raise it: %s",
-		request.FormatDuration(r.maxTTL()), request.FormatDuration(limit),
-		hint.New(fmt.Sprintf("secrets tune -max-lease-ttl=%ds", request.Seconds(r.maxTTL())), ""))}
+		request.FormatDuration(r.EffectiveMaxTTL()), request.FormatDuration(limit),
+		hint.New(fmt.Sprintf("secrets tune -max-lease-ttl=%ds", request.Seconds(r.EffectiveMaxTTL())), ""))}
 }
 
 func (b *backend) deleteRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Get("name").(string)
-	defer b.roleLocks.Lock(name)()
-	r, err := b.roles.Get(ctx, name)
-	if err != nil || r == nil {
-		return nil, err
-	}
-	// The role goes last: a delete that was cut short can be repeated. Before it the group, since an
-	// account leaves that with its role.
-	if r.shared() {
-		if err := b.core.UnbindGroup(ctx, r.Connection, name); err != nil {
-			return nil, request.VaultError("", err)
-		}
-	}
-	for _, instance := range r.instances() {
-		if err := b.core.Unbind(ctx, r.account(instance), name); err != nil {
-			return nil, request.VaultError("", err)
-		}
-	}
-	return nil, b.roles.Remove(ctx, name)
+	return nil, b.roles.Delete(ctx, data.Get("name").(string))
 }

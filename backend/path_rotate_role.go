@@ -11,6 +11,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -78,7 +79,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 		if err := b.checkBound(ctx, name, id); err != nil {
 			return nil, err
 		}
-		if r.shared() {
+		if r.Shared() {
 			return nil, request.Conflictf("account %s shares its password with the others of role %s; rotate them together: %s", id, name,
 				hint.New("write -force", "rotate-role/"+name))
 		}
@@ -92,7 +93,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 	if len(r.Users) == 0 {
 		return nil, noInstance(name)
 	}
-	if r.shared() {
+	if r.Shared() {
 		return b.rotateGroup(ctx, name, r, wait)
 	}
 	var failures int
@@ -112,7 +113,7 @@ func (b *backend) rotateRole(ctx context.Context, _ *logical.Request, data *fram
 }
 
 // rotateGroup rotates the password that a role's accounts share.
-func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait time.Duration) (*logical.Response, error) {
+func (b *backend) rotateGroup(ctx context.Context, name string, r *role.Record, wait time.Duration) (*logical.Response, error) {
 	id := rotation.GroupID(r.Connection, name)
 	view, err := b.core.Rotate(ctx, id, wait)
 	if err != nil {
@@ -121,8 +122,8 @@ func (b *backend) rotateGroup(ctx context.Context, name string, r *role, wait ti
 	group := rotationState(view)
 	delete(group, "username") // the accounts', which may differ
 	accounts := make(map[string]any, len(r.Users))
-	for _, instance := range r.instances() {
-		id := r.account(instance)
+	for _, instance := range r.Instances() {
+		id := r.Account(instance)
 		view, err := b.core.Inspect(ctx, id)
 		switch {
 		case err != nil:
@@ -156,13 +157,13 @@ func (b *backend) checkBound(ctx context.Context, name string, id rotation.ID) e
 }
 
 // rotateAll makes all accounts of a role due, and waits for all of them at the same time.
-func (b *backend) rotateAll(ctx context.Context, name string, r *role, wait time.Duration) map[rotation.ID]rotateOutcome {
+func (b *backend) rotateAll(ctx context.Context, name string, r *role.Record, wait time.Duration) map[rotation.ID]rotateOutcome {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	outcomes := make(map[rotation.ID]rotateOutcome, len(r.Users))
-	for _, instance := range r.instances() {
+	for _, instance := range r.Instances() {
 		wg.Go(func() {
-			id := r.account(instance)
+			id := r.Account(instance)
 			view, err := guard.Get(b.Logger(), "rotating account "+id.String(), func() (*rotation.View, error) {
 				if err := b.checkBound(ctx, name, id); err != nil {
 					return nil, err

@@ -167,10 +167,10 @@ func TestAnotherPlaceMakesNoServerGone(t *testing.T) {
 		}
 		look := func() {
 			for range 3 {
-				if err := h.lookAt(t.Context(), "web", role, false); err != nil {
+				if err := h.roles.LookAt(t.Context(), "web", role, false); err != nil {
 					t.Fatal(err)
 				}
-				h.pass(t, missApart)
+				h.pass(t, rotation.MissApart)
 			}
 		}
 		look()

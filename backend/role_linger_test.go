@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // TestOneIncompleteListUnbindsNobody: however a role's tags come to be resolved, an instance that the list lacks
@@ -81,7 +82,7 @@ func TestWritersLetGoWhatTheySee(t *testing.T) {
 	}
 	m.cloud.hide("srv-2")
 	m.write(t, "roles/r", nil)
-	m.time.advance(missApart - time.Second)
+	m.time.advance(rotation.MissApart - time.Second)
 	m.write(t, "roles/r", nil)
 	if got := m.bound(t, "r"); got != "[srv-2]" {
 		t.Errorf("too soon: %s", got)
@@ -93,30 +94,6 @@ func TestWritersLetGoWhatTheySee(t *testing.T) {
 	}
 	if got := m.read(t, "accounts/c/srv-2/root"); got["state"] != "gone" {
 		t.Errorf("the account of an instance that is gone: %v", got["state"])
-	}
-}
-
-// TestMissesMustBeInARow: two looks that miss an instance count only if none between them has seen it.
-func TestMissesMustBeInARow(t *testing.T) {
-	var r refreshes
-	now := time.Now()
-	for i, look := range []struct {
-		missing  []string
-		after    time.Duration
-		believed bool
-	}{
-		{[]string{"x"}, 0, false},
-		{nil, missApart, false},
-		{[]string{"x"}, missApart, false},
-		{[]string{"x"}, missApart - 1, false},
-		{[]string{"x"}, 1, true},
-		{[]string{"x"}, -time.Hour, false}, // the clock was set back
-	} {
-		now = now.Add(look.after)
-		untagged, absent := r.lost("role", look.missing, nil, now)
-		if untagged["x"] != look.believed || len(absent) != 0 {
-			t.Errorf("look %d: %v %v", i, untagged, absent)
-		}
 	}
 }
 

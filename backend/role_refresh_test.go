@@ -3,7 +3,6 @@ package backend
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 // refreshMount is a mount whose clock the test moves, with servers that carry tags.
@@ -39,7 +39,7 @@ var taggedRole = map[string]any{"connection": "c", "instance_tags": "env=prod", 
 // round is the regular work, ten minutes after the last time.
 func (m *refreshMount) round(t *testing.T) {
 	t.Helper()
-	m.time.advance(refreshInterval)
+	m.time.advance(10 * time.Minute)
 	if err := m.backend.round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func (m *refreshMount) bound(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprint(r.instances())
+	return fmt.Sprint(r.Instances())
 }
 
 func TestNewInstancesAreBoundByThemselves(t *testing.T) {
@@ -234,7 +234,7 @@ func TestStatusShowsFailedLooks(t *testing.T) {
 // TestAnEntryOfANewerVersionKeepsNobodyElseWaiting: after a downgrade, say.
 func TestAnEntryOfANewerVersionKeepsNobodyElseWaiting(t *testing.T) {
 	m := newRefreshMount(t)
-	for _, key := range []string{rolePrefix + "a-newer-one", connection.Prefix + "newer"} {
+	for _, key := range []string{role.Prefix + "a-newer-one", connection.Prefix + "newer"} {
 		if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(`{"schema": 99, "connection": 7}`)}); err != nil {
 			t.Fatal(err)
 		}
@@ -251,28 +251,6 @@ func TestAnEntryOfANewerVersionKeepsNobodyElseWaiting(t *testing.T) {
 	}
 	if got := status["connections"].(map[string]any)["newer"].(map[string]any)["last_error"]; !strings.Contains(fmt.Sprint(got), "schema 99") {
 		t.Errorf("the connection's last error: %v", got)
-	}
-}
-
-func TestRoundsAreBounded(t *testing.T) {
-	var r refreshes
-	var names []string
-	for n := range refreshedAtOnce + 10 {
-		names = append(names, fmt.Sprintf("r%03d", n))
-	}
-	now := time.Now()
-	first := r.due(names, now)
-	if len(first) != refreshedAtOnce || first[0] != "r000" {
-		t.Fatalf("%d roles in a round, from %s", len(first), first[0])
-	}
-	for _, name := range first {
-		r.done(name, now)
-	}
-	if second := r.due(names, now.Add(time.Minute)); len(second) != 10 || slices.Contains(first, second[0]) {
-		t.Errorf("the next round has %v", second)
-	}
-	if third := r.due(names[:1], now.Add(refreshInterval)); !slices.Equal(third, names[:1]) || len(r.at) != 1 {
-		t.Errorf("later %v; %d roles are remembered, which are 1", third, len(r.at))
 	}
 }
 

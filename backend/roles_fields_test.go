@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 // roleMount is a mount with a connection to each in-memory cloud, named like it, and servers.
@@ -173,13 +174,13 @@ func TestResetMethodChanges(t *testing.T) {
 
 // Every field of the schema has its case here, or this fails.
 func TestEveryRoleFieldHasACase(t *testing.T) {
-	for name := range roleFields(providers()) {
+	for name := range role.Schemas(providers()) {
 		if _, ok := roleCases[name]; !ok && name != "name" {
 			t.Errorf("field %s of roles/ has no case", name)
 		}
 	}
 	for name, c := range roleCases {
-		if roleFields(providers())[name] == nil {
+		if role.Schemas(providers())[name] == nil {
 			t.Errorf("%s is no field", name)
 		}
 		switch {

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 func TestRoleNeedsItsConnection(t *testing.T) {
@@ -121,7 +122,7 @@ func (f *flaky) Put(ctx context.Context, e *logical.StorageEntry) error {
 }
 
 func TestFailedWriteLeavesNothingHalfWritten(t *testing.T) {
-	for name, prefix := range map[string]string{"role entry": rolePrefix, "second account": "account/"} {
+	for name, prefix := range map[string]string{"role entry": role.Prefix, "second account": "account/"} {
 		t.Run(name, func(t *testing.T) {
 			storage := &flaky{Storage: new(logical.InmemStorage)}
 			fake := newFakeCloud()
@@ -130,20 +131,20 @@ func TestFailedWriteLeavesNothingHalfWritten(t *testing.T) {
 				fake.launch(cloud.Instance{ID: id})
 			}
 			h.connection(t, "c", resetCloud)
-			role := map[string]any{"connection": "c", "instance_ids": "srv-1,srv-2", "force_stop": true}
+			data := map[string]any{"connection": "c", "instance_ids": "srv-1,srv-2", "force_stop": true}
 			storage.prefix, storage.after = prefix, 1
-			if prefix == rolePrefix {
+			if prefix == role.Prefix {
 				storage.after = 0
 			}
-			if resp, err := h.request(t, logical.UpdateOperation, "roles/a", role); err == nil && !resp.IsError() {
+			if resp, err := h.request(t, logical.UpdateOperation, "roles/a", data); err == nil && !resp.IsError() {
 				t.Fatal("the write succeeded")
 			}
 			storage.prefix = ""
 			h.absent(t, "roles/a")
-			h.write(t, "roles/b", role) // what a failed write has bound is free, or was freed
-			h.refused(t, logical.UpdateOperation, "roles/a", role, http.StatusConflict, `"b"`)
+			h.write(t, "roles/b", data) // what a failed write has bound is free, or was freed
+			h.refused(t, logical.UpdateOperation, "roles/a", data, http.StatusConflict, `"b"`)
 
-			storage.prefix, storage.after = rolePrefix, 0
+			storage.prefix, storage.after = role.Prefix, 0
 			if resp, err := h.request(t, logical.UpdateOperation, "roles/b", map[string]any{"ttl": "2h", "instance_ids": "srv-1"}); err == nil &&
 				!resp.IsError() {
 				t.Fatal("the update succeeded")
@@ -164,10 +165,10 @@ func TestFailedWriteLeavesNothingHalfWritten(t *testing.T) {
 func TestAbandonedBindingIsFreed(t *testing.T) {
 	h := roleMount(t)
 	h.write(t, "roles/ghost", baseRoles["leased"])
-	if err := h.storage.Delete(t.Context(), rolePrefix+"ghost"); err != nil {
+	if err := h.storage.Delete(t.Context(), role.Prefix+"ghost"); err != nil {
 		t.Fatal(err)
 	}
-	h.InvalidateKey(t.Context(), rolePrefix+"ghost")
+	h.InvalidateKey(t.Context(), role.Prefix+"ghost")
 	h.write(t, "roles/new", baseRoles["leased"])
 	if got := h.read(t, "accounts/"+resetCloud+"/srv-1/Administrator")["role"]; got != "new" {
 		t.Errorf("the account belongs to %v", got)

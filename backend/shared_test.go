@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
@@ -307,7 +308,7 @@ func TestSharedRoleWriteCutShort(t *testing.T) {
 	}
 	shared := h.lease(t, "creds/web").Data["password"]
 
-	failing(rolePrefix, map[string]any{"instance_ids": "srv-1,srv-4"})
+	failing(role.Prefix, map[string]any{"instance_ids": "srv-1,srv-4"})
 	if got := h.list(t, "instances/web"); !slices.Equal(got, []string{"srv-1", "srv-2", "srv-3"}) {
 		t.Errorf("after a failed write the role has %v", got)
 	}

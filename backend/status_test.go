@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 func TestStatus(t *testing.T) {
@@ -125,7 +126,7 @@ func TestManyConflictsAreCounted(t *testing.T) {
 	h := newHarness(t)
 	h.connection(t, "c", resetCloud)
 	var ids []string
-	for i := range maxConflicts + 20 {
+	for i := range role.MaxConflicts + 20 {
 		id := fmt.Sprintf("srv-%03d", i)
 		ids = append(ids, id)
 		h.cloud.launch(cloud.Instance{ID: id, Tags: map[string]string{"a": "b"}})
@@ -133,7 +134,7 @@ func TestManyConflictsAreCounted(t *testing.T) {
 	h.write(t, "roles/older", map[string]any{"connection": "c", "instance_ids": ids[1:], "force_stop": true})
 	h.write(t, "roles/tags", map[string]any{"connection": "c", "instance_tags": "a=b", "force_stop": true})
 	got := h.read(t, "status")
-	if listed := len(got["conflicts"].([]map[string]any)); listed != maxConflicts || got["conflict_count"] != maxConflicts+19 {
+	if listed := len(got["conflicts"].([]map[string]any)); listed != role.MaxConflicts || got["conflict_count"] != role.MaxConflicts+19 {
 		t.Errorf("%d listed, %v counted", listed, got["conflict_count"])
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
@@ -121,7 +122,7 @@ func (b *backend) statesInMemory(known map[string]rotation.ConnectionStatus) *st
 	for name, state := range known {
 		s.connections[name] = connectionState(state)
 	}
-	failures := b.refreshes.failures()
+	failures := b.roles.Failures()
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
 		s.failingRoles = append(s.failingRoles, failingRole(name, "", failures[name]))
 	}
@@ -130,7 +131,7 @@ func (b *backend) statesInMemory(known map[string]rotation.ConnectionStatus) *st
 
 // failingRoles lists the roles whose instances the background could not look at the last time.
 func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
-	failures := b.refreshes.failures()
+	failures := b.roles.Failures()
 	listed := make([]map[string]any, 0, len(failures))
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
 		r, err := b.roles.Get(ctx, name)
@@ -149,9 +150,9 @@ func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
 	return listed, nil
 }
 
-func failingRole(name, connection string, f failedLook) map[string]any {
-	return map[string]any{"role": name, "connection": connection, "last_error": f.cause, "last_error_time": request.Timestamp(f.at),
-		"since": request.Timestamp(f.since)}
+func failingRole(name, connection string, f role.FailedLook) map[string]any {
+	return map[string]any{"role": name, "connection": connection, "last_error": f.Cause, "last_error_time": request.Timestamp(f.At),
+		"since": request.Timestamp(f.Since)}
 }
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left

@@ -24,7 +24,7 @@ import (
 // Prefix is where connections are stored.
 const Prefix = "config/"
 
-// Store are those of a mount: as stored, with the operators' words about their places, and with what they may ask
+// Store has the connections of a mount: as stored, with the operators' words about their places, and with what they may ask
 // their clouds. Writers of one name hold its lock.
 type Store struct {
 	*store.Cache[Record]
@@ -120,6 +120,7 @@ type Record struct {
 	LastRootRotation time.Time     `json:"last_root_rotation,omitzero"`
 }
 
+// Decode reads a stored connection.
 func Decode(raw []byte) (*Record, error) {
 	if err := store.CheckSchema(raw); err != nil {
 		return nil, err

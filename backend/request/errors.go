@@ -135,3 +135,9 @@ func cloudStatus(kind cloud.Kind) int {
 	}
 	return http.StatusBadGateway
 }
+
+// IsConflict reports whether the engine refused something because of what somebody else has.
+func IsConflict(err error) bool {
+	var failed *rotation.Error
+	return errors.As(err, &failed) && failed.Kind == rotation.Conflict
+}

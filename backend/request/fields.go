@@ -70,6 +70,7 @@ func (n Fields) Trimmed(field string, at *string) {
 	*at = strings.TrimSpace(*at)
 }
 
+// List sets *at to the elements, without empty and repeated ones.
 func (n Fields) List(field string, at *[]string) {
 	if n.Has(field) {
 		*at = distinct(n.Data.Get(field).([]string))
@@ -97,6 +98,7 @@ func (n Fields) AllowList(field string, at *[]string, isNew bool) error {
 	return nil
 }
 
+// Pairs sets *at to nil for an empty value.
 func (n Fields) Pairs(field string, at *map[string]string) {
 	if n.Has(field) {
 		*at = nil

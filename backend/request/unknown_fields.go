@@ -103,6 +103,7 @@ func InURL(path *framework.Path, name string) bool {
 	return strings.Contains(path.Pattern, "(?P<"+name+">")
 }
 
+// IsSensitive reports whether the values of a field are secret.
 func IsSensitive(field *framework.FieldSchema) bool {
 	return field.DisplayAttrs != nil && field.DisplayAttrs.Sensitive
 }

@@ -61,6 +61,7 @@ func (r *Rotator) Claim(name string) (end func(), ok bool) {
 	}, true
 }
 
+// IsRunning reports whether this process works on the credential of a connection.
 func (r *Rotator) IsRunning(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

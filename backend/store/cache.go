@@ -72,8 +72,10 @@ type unreadable struct {
 	err error
 }
 
+// Error implements error.
 func (u *unreadable) Error() string { return u.key + ": " + u.err.Error() }
 
+// Unwrap returns the cause.
 func (u *unreadable) Unwrap() error { return u.err }
 
 // IsUnreadable reports whether an entry is there and cannot be decoded.

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -7,21 +7,22 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
-// lockRole locks a role for writing, and its connection for reading, if both are still as they were read: else
+// lockUnchanged locks a role for writing, and its connection for reading, if both are still as they were read: else
 // ErrChanged.
-func (b *backend) lockRole(ctx context.Context, name string, r *role, connection string, c *connection.Record) (unlock func(), err error) {
-	unlockRole := b.roleLocks.Lock(name)
-	unlockConnection := b.connections.RLock(connection)
+func (s *Store) lockUnchanged(ctx context.Context, name string, r *Record, connection string, c *connection.Record) (unlock func(),
+	err error) {
+	unlockRole := s.Lock(name)
+	unlockConnection := s.Connections.RLock(connection)
 	unlock = func() {
 		unlockConnection()
 		unlockRole()
 	}
-	role, err := b.roles.Get(ctx, name)
+	role, err := s.Get(ctx, name)
 	if err != nil {
 		unlock()
 		return nil, err
 	}
-	conn, err := b.connections.Get(ctx, connection)
+	conn, err := s.Connections.Get(ctx, connection)
 	if err != nil {
 		unlock()
 		return nil, err

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 // of the servers is gone, must be able to. The accounts that are bound already get the new settings.
 
 // needsCloud reports whether a write of a role has to ask the cloud. A write that names no field asks for just that.
-func needsCloud(old, next *role, in request.Fields, d cloud.Descriptor) bool {
+func needsCloud(old, next *Record, in request.Fields, d cloud.Descriptor) bool {
 	named := 0
 	for field := range in.Data.Raw {
 		if field != "name" {
@@ -30,23 +30,23 @@ func needsCloud(old, next *role, in request.Fields, d cloud.Descriptor) bool {
 
 // changesNothing reports whether a write leaves the role as it is, as one does that is repeated to have the
 // instances looked at anew. It need not succeed in that.
-func changesNothing(old, next *role) bool { return store.Same(old, next) }
+func changesNothing(old, next *Record) bool { return store.Same(old, next) }
 
 // sameSelection reports whether two roles mean the same instances and users.
-func sameSelection(a, b *role) bool {
+func sameSelection(a, b *Record) bool {
 	return a.Connection == b.Connection && a.Username == b.Username && maps.Equal(a.InstanceTags, b.InstanceTags) &&
 		slices.Equal(slices.Sorted(slices.Values(a.InstanceIDs)), slices.Sorted(slices.Values(b.InstanceIDs)))
 }
 
 // boundMembers are the role's members as their accounts know them. It is false if an account is missing or is not
 // the role's, as after a forced delete: then the role is to be bound anew.
-func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]member, bool, error) {
-	instances := r.instances()
+func (s *Store) boundMembers(ctx context.Context, name string, r *Record) ([]member, bool, error) {
+	instances := r.Instances()
 	members := make([]member, len(instances))
 	whole := make([]bool, len(instances))
-	err := request.InParallel(b.Logger(), len(instances), func(i int) error {
-		id := r.account(instances[i])
-		view, err := b.core.Inspect(ctx, id)
+	err := request.InParallel(s.Log(), len(instances), func(i int) error {
+		id := r.Account(instances[i])
+		view, err := s.Core.Inspect(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -64,14 +64,14 @@ func (b *backend) boundMembers(ctx context.Context, name string, r *role) ([]mem
 
 // refit checks what a write changes of how passwords are made against the instances as they are known. It needs no
 // cloud: only whether a server runs nobody knows without one, and where that is refused it is not believed to.
-func (b *backend) refit(ctx context.Context, old, next *role, c *connection.Record, d cloud.Descriptor, members []member) ([]hint.Text,
+func (s *Store) refit(ctx context.Context, old, next *Record, c *connection.Record, d cloud.Descriptor, members []member) ([]hint.Text,
 	error) {
 	was, _ := old.resetMethod(d)
 	is, _ := next.resetMethod(d)
 	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() {
 		return nil, nil
 	}
-	v, err := b.newResolver(ctx, next, c, d)
+	v, err := s.newResolver(ctx, next, c, d)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (v *resolver) seeStates(ctx context.Context, members []member) error {
 	for i, m := range members {
 		ids[i] = m.instance.ID
 	}
-	found, err := v.b.connections.DescribeInstances(ctx, v.role.Connection, v.provider, ids)
+	found, err := v.s.Connections.DescribeInstances(ctx, v.role.Connection, v.provider, ids)
 	if err != nil {
 		return err
 	}

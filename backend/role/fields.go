@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
-// roleFields is the schema of roles/<name>.
-func roleFields(registry cloud.Registry) map[string]*framework.FieldSchema {
+// Schemas is the schema of roles/<name>.
+func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name": request.NameField("Name of the role."),
 		"connection": {Type: framework.TypeString, Required: true, DisplayAttrs: request.DisplayName("Connection"),
 			Description: "Name of the connection, one of config/. Cannot be changed. Required."},
 		"instance_ids": {Type: framework.TypeCommaStringSlice, DisplayAttrs: request.DisplayName("Instance ids"),
-			Description: fmt.Sprintf("Ids of the instances, at most %d. Each must exist. Required unless instance_tags is given.", maxInstances)},
+			Description: fmt.Sprintf("Ids of the instances, at most %d. Each must exist. Required unless instance_tags is given.", MaxInstances)},
 		"instance_tags": {Type: framework.TypeKVPairs, DisplayAttrs: request.DisplayName("Instance tags"),
 			Description: fmt.Sprintf("Tags, as key=value, all of which an instance must have, at most %d. On Huawei Cloud, Open Telekom Cloud "+
 				"and OpenStack metadata counts, too. Required unless instance_ids is given.", request.MaxTags)},
@@ -100,9 +100,9 @@ func roleFields(registry cloud.Registry) map[string]*framework.FieldSchema {
 	}
 }
 
-// roleResponse is the schema of a read. Which fields there are depends on mode, source and provider.
-func roleResponse(registry cloud.Registry) map[string]*framework.FieldSchema {
-	fields := request.ReadBack(roleFields(registry))
+// ResponseSchemas is the schema of a read. Which fields there are depends on mode, source and provider.
+func ResponseSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
+	fields := request.ReadBack(Schemas(registry))
 	fields["waiting"] = &framework.FieldSchema{Type: framework.TypeSlice,
 		Description: "With instance_tags: instances that the tags match but another role has, and those that this role keeps although its " +
 			"tags no longer match, each with the reason and what ends this: instance_id, username, reason. At most 100 of each."}

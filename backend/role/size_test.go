@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"encoding/json"
@@ -32,14 +32,14 @@ func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
 		shared    bool
 		says      string // "": it is taken
 	}{
-		"most of a role's":             {maxInstances * 3 / 4, "Administrator", false, ""},
-		"with long names":              {maxInstances * 3 / 4, longestUsername, false, "instance_tags: "},
-		"with a shared password":       {maxInstances / 3, "root", true, "instance_tags: "},
-		"fewer of them, which share":   {maxInstances / 5, "Administrator", true, ""},
-		"fewer of them with long ones": {maxInstances / 5, longestUsername, true, "instance_tags: "},
+		"most of a role's":             {MaxInstances * 3 / 4, "Administrator", false, ""},
+		"with long names":              {MaxInstances * 3 / 4, longestUsername, false, "instance_tags: "},
+		"with a shared password":       {MaxInstances / 3, "root", true, "instance_tags: "},
+		"fewer of them, which share":   {MaxInstances / 5, "Administrator", true, ""},
+		"fewer of them with long ones": {MaxInstances / 5, longestUsername, true, "instance_tags: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ch := &change{name: "r", next: &role{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}}
+			ch := &change{name: "r", next: &Record{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}}
 			err := ch.checkSize(manyMembers(c.instances, c.username))
 			switch {
 			case c.says == "" && err != nil:
@@ -61,13 +61,13 @@ func TestReservesAreLargeEnough(t *testing.T) {
 			TTL: 720 * time.Hour}
 	}
 	for range maxVersionsBound {
-		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", maxImported),
+		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", 255),
 			Source: rotation.FromImport,
 			Batch:  strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Confirmed: true})
 	}
-	var conflicts role
-	for range maxConflicts {
-		conflicts.Conflicts = append(conflicts.Conflicts, roleConflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername,
+	var conflicts Record
+	for range MaxConflicts {
+		conflicts.Conflicts = append(conflicts.Conflicts, Conflict{InstanceID: strings.Repeat("i", 36), Username: longestUsername,
 			Reason: hint.Plain(strings.Repeat("r", 400))})
 	}
 	for name, c := range map[string]struct {

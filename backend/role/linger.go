@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const missApart = rotation.MissApart
 
 // looked is what a look at a role's instances found.
 type looked struct {
-	old, next *role
+	old, next *Record
 	members   []member
 	required  map[string]string // tags that the connection requires
 }
@@ -36,10 +36,10 @@ type looked struct {
 type lingerer func(ctx context.Context, l looked) ([]member, error)
 
 // lingerAll keeps them all, as where a client asks.
-func (b *backend) lingerAll(ctx context.Context, l looked) ([]member, error) {
+func (s *Store) lingerAll(ctx context.Context, l looked) ([]member, error) {
 	members := l.members
 	for _, instance := range l.lost() {
-		m, _, err := b.unseen(ctx, l.old, instance)
+		m, _, err := s.unseen(ctx, l.old, instance)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func (l looked) lost() []string {
 	for _, m := range l.members {
 		found[m.instance.ID] = true
 	}
-	return slices.DeleteFunc(l.old.instances(), func(instance string) bool { return found[instance] })
+	return slices.DeleteFunc(l.old.Instances(), func(instance string) bool { return found[instance] })
 }
 
 // wanted are the tags that the role's instances carry.
@@ -65,9 +65,9 @@ func (l looked) wanted() map[string]string {
 }
 
 // unseen is a role's instance as it was last seen; view is nil if there is no record of it.
-func (b *backend) unseen(ctx context.Context, old *role, instance string) (member, *rotation.View, error) {
-	id := old.account(instance)
-	view, err := b.core.Inspect(ctx, id)
+func (s *Store) unseen(ctx context.Context, old *Record, instance string) (member, *rotation.View, error) {
+	id := old.Account(instance)
+	view, err := s.Core.Inspect(ctx, id)
 	if err != nil {
 		return member{}, nil, request.VaultError("", err)
 	}
@@ -80,21 +80,21 @@ func (b *backend) unseen(ctx context.Context, old *role, instance string) (membe
 
 // lingerTwice keeps those that have not been missing long enough, and those that another role waits for.
 // It retires the accounts of those that do not exist any more.
-func (b *backend) lingerTwice(name string) lingerer {
+func (s *Store) lingerTwice(name string) lingerer {
 	return func(ctx context.Context, l looked) ([]member, error) {
-		return b.lingerUnless(ctx, name, l, false)
+		return s.lingerUnless(ctx, name, l, false)
 	}
 }
 
 // lingerWritten is lingerTwice where an operator writes the role: what the cloud shows without the role's
 // tags, or terminated, leaves it at once.
-func (b *backend) lingerWritten(name string) lingerer {
-	return func(ctx context.Context, l looked) ([]member, error) { return b.lingerUnless(ctx, name, l, true) }
+func (s *Store) lingerWritten(name string) lingerer {
+	return func(ctx context.Context, l looked) ([]member, error) { return s.lingerUnless(ctx, name, l, true) }
 }
 
-func (b *backend) lingerUnless(ctx context.Context, name string, l looked, written bool) ([]member, error) {
+func (s *Store) lingerUnless(ctx context.Context, name string, l looked, written bool) ([]member, error) {
 	lost := l.lost()
-	shown, at, err := b.shown(ctx, l.old.Connection, lost)
+	shown, at, err := s.shown(ctx, l.old.Connection, lost)
 	if err != nil {
 		return nil, err
 	}
@@ -106,15 +106,15 @@ func (b *backend) lingerUnless(ctx context.Context, name string, l looked, writt
 				absent = append(absent, instance)
 			}
 		}
-		if rivals, err = b.rivals(ctx, name, l.old.Connection); err != nil {
+		if rivals, err = s.rivals(ctx, name, l.old.Connection); err != nil {
 			return nil, err
 		}
 	}
-	untagged, gone := b.refreshes.lost(name, lost, absent, b.clock.now())
+	untagged, gone := s.refreshes.lost(name, lost, absent, s.Now())
 	members := l.members
 	l.next.Kept = nil
 	for _, instance := range lost {
-		m, view, err := b.unseen(ctx, l.old, instance)
+		m, view, err := s.unseen(ctx, l.old, instance)
 		if err != nil {
 			return nil, err
 		}
@@ -127,13 +127,13 @@ func (b *backend) lingerUnless(ctx context.Context, name string, l looked, writt
 		case leaves:
 		case exists && i.HasTags(l.wanted()): // the list was not complete
 		case exists && rival != "" && maps.Equal(l.old.InstanceTags, l.next.InstanceTags):
-			l.next.noteKept(l.old.account(instance), rival)
+			l.next.noteKept(l.old.Account(instance), rival)
 		case exists && view.PlaceTrusted && (written || untagged[instance]):
 			leaves = true
 		}
 		if leaves {
 			if absent := gone[instance] || terminated; view != nil && view.PlaceTrusted && absent {
-				if err := b.core.Retire(ctx, l.old.account(instance), at); err != nil {
+				if err := s.Core.Retire(ctx, l.old.Account(instance), at); err != nil {
 					return nil, request.VaultError("", err)
 				}
 			}
@@ -161,14 +161,14 @@ func (r rivals) match(i cloud.Instance, required map[string]string) string {
 	return found
 }
 
-func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, error) {
-	names, err := b.roles.List(ctx)
+func (s *Store) rivals(ctx context.Context, name, connection string) (rivals, error) {
+	names, err := s.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found := rivals{}
 	for _, other := range names {
-		r, err := b.roles.Get(ctx, other)
+		r, err := s.Get(ctx, other)
 		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
@@ -180,24 +180,24 @@ func (b *backend) rivals(ctx context.Context, name, connection string) (rivals, 
 }
 
 // noteKept keeps for who reads the role that an instance is the role's though its tags do not match.
-func (r *role) noteKept(id rotation.ID, rival string) {
-	if len(r.Kept) < maxConflicts {
-		r.Kept = append(r.Kept, roleConflict{InstanceID: id.InstanceID, Username: id.Username,
+func (r *Record) noteKept(id rotation.ID, rival string) {
+	if len(r.Kept) < MaxConflicts {
+		r.Kept = append(r.Kept, Conflict{InstanceID: id.InstanceID, Username: id.Username,
 			Reason: hint.Textf("its tags do not match any more, and those of role %s do; it stays until it is moved: %s", rival,
 				id.MoveHint(rival))})
 	}
 }
 
 // shown describes instances by id, those that are terminated too, and says at which place.
-func (b *backend) shown(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
+func (s *Store) shown(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
 	if len(instances) == 0 {
 		return nil, "", nil
 	}
-	live, err := b.core.Connected(ctx, connection)
+	live, err := s.Core.Connected(ctx, connection)
 	if err != nil {
 		return nil, "", request.VaultError("connection "+connection, err)
 	}
-	described, err := b.connections.DescribeInstances(ctx, connection, live.Provider, instances)
+	described, err := s.Connections.DescribeInstances(ctx, connection, live.Provider, instances)
 	if err != nil {
 		return nil, "", request.VaultError("connection "+connection+" cannot describe the instances", err)
 	}

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -19,24 +19,24 @@ const (
 	forgetBudget = 30 * time.Second
 )
 
-// forgetGone forgets the accounts of servers that have been gone for as long as their connection says and that no role
+// ForgetGone forgets the accounts of servers that have been gone for as long as their connection says and that no role
 // has. The cloud is asked once more before: a server that exists again is not forgotten.
-func (b *backend) forgetGone(ctx context.Context) error {
-	now := b.clock.now()
-	if !b.refreshes.mayForget(now) {
+func (s *Store) ForgetGone(ctx context.Context) error {
+	now := s.Now()
+	if !s.refreshes.mayForget(now) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, forgetBudget)
 	defer cancel()
-	gone := b.core.GoneLong(ctx)
+	gone := s.Core.GoneLong(ctx)
 	for _, connection := range slices.Sorted(maps.Keys(gone)) {
-		free, err := b.freeAccounts(ctx, gone[connection])
+		free, err := s.freeAccounts(ctx, gone[connection])
 		if err != nil {
 			return err
 		}
 		for batch := range slices.Chunk(free, askedAtOnce) {
-			if err := b.forgetBatch(ctx, connection, batch); err != nil {
-				b.Logger().Warn("accounts of servers that are gone could not be looked at; that is tried again", "connection", connection, "error", err)
+			if err := s.forgetBatch(ctx, connection, batch); err != nil {
+				s.Log().Warn("accounts of servers that are gone could not be looked at; that is tried again", "connection", connection, "error", err)
 				break // of this connection
 			}
 		}
@@ -60,13 +60,13 @@ func (r *refreshes) mayForget(now time.Time) bool {
 
 // forgetBatch looks at the instances of some accounts of a connection that are gone, and forgets the accounts or brings
 // them back.
-func (b *backend) forgetBatch(ctx context.Context, connection string, ids []rotation.ID) error {
+func (s *Store) forgetBatch(ctx context.Context, connection string, ids []rotation.ID) error {
 	var instances []string
 	for _, id := range ids {
 		instances = append(instances, id.InstanceID)
 	}
 	slices.Sort(instances)
-	exist, at, err := b.existing(ctx, connection, slices.Compact(instances))
+	exist, at, err := s.Existing(ctx, connection, slices.Compact(instances))
 	if err != nil {
 		return err
 	}
@@ -74,17 +74,17 @@ func (b *backend) forgetBatch(ctx context.Context, connection string, ids []rota
 		if i, ok := exist[id.InstanceID]; ok {
 			facts := rotation.FactsOf(i)
 			facts.Place = at
-			if err := b.core.Describe(ctx, id, facts); err != nil {
+			if err := s.Core.Describe(ctx, id, facts); err != nil {
 				return request.VaultError("", err)
 			}
 			continue
 		}
-		forgotten, err := b.core.Forget(ctx, id, at)
+		forgotten, err := s.Core.Forget(ctx, id, at)
 		if err != nil {
 			return request.VaultError("", err)
 		}
 		if forgotten {
-			b.Logger().Info("an account was forgotten, with its passwords: its server has been gone for as long as forget_gone_after of its "+
+			s.Log().Info("an account was forgotten, with its passwords: its server has been gone for as long as forget_gone_after of its "+
 				"connection says", "account", id.String())
 		}
 	}
@@ -93,13 +93,13 @@ func (b *backend) forgetBatch(ctx context.Context, connection string, ids []rota
 
 // freeAccounts are the first of the accounts that no role has. One that its role does not list was left behind by a write
 // of that role which was cut short, and is taken out of it.
-func (b *backend) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotation.ID, error) {
+func (s *Store) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotation.ID, error) {
 	var free []rotation.ID
 	for _, id := range ids {
 		if len(free) == forgottenAtOnce {
 			break
 		}
-		view, err := b.core.Inspect(ctx, id)
+		view, err := s.Core.Inspect(ctx, id)
 		if err != nil {
 			return nil, request.VaultError("", err)
 		}
@@ -107,7 +107,7 @@ func (b *backend) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotati
 			continue
 		}
 		if view.Role != "" {
-			if r, err := b.roles.Get(ctx, view.Role); err != nil || r.mapsTo(id) || !b.freeLeftBehind(ctx, view) {
+			if r, err := s.Get(ctx, view.Role); err != nil || r.MapsTo(id) || !s.freeLeftBehind(ctx, view) {
 				continue // a role that cannot be read keeps its accounts
 			}
 		}
@@ -118,18 +118,18 @@ func (b *backend) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotati
 
 // freeLeftBehind takes an account out of its role if that does not exist or does not map to it, and reports whether it
 // did.
-func (b *backend) freeLeftBehind(ctx context.Context, view *rotation.View) bool {
+func (s *Store) freeLeftBehind(ctx context.Context, view *rotation.View) bool {
 	// The holder may be in the middle of its own write, whose role is stored last. Waiting for its
 	// lock could wait for ourselves.
-	unlock := b.roleLocks.TryLock(view.Role)
+	unlock := s.TryLock(view.Role)
 	if unlock == nil {
 		return false
 	}
 	defer unlock()
-	b.roles.Drop(view.Role)
-	r, err := b.roles.Get(ctx, view.Role)
-	if err != nil || r.mapsTo(view.ID) || b.leaveGroup(ctx, view, r) != nil {
+	s.Drop(view.Role)
+	r, err := s.Get(ctx, view.Role)
+	if err != nil || r.MapsTo(view.ID) || s.leaveGroup(ctx, view, r) != nil {
 		return false
 	}
-	return b.core.Unbind(ctx, view.ID, view.Role) == nil
+	return s.Core.Unbind(ctx, view.ID, view.Role) == nil
 }

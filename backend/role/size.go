@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ const (
 )
 
 // checkSize refuses a role with so many instances that storage would not take its entry, or the record of its
-// shared password. maxInstances with long names, or one password, would be too many.
+// shared password. MaxInstances with long names, or one password, would be too many.
 func (c *change) checkSize(members []member) error {
 	sized := *c.next
 	sized.Conflicts, sized.Users = nil, make(map[string]string, len(members))
@@ -36,7 +36,7 @@ func (c *change) checkSize(members []member) error {
 	if len(entry) > maxEntry-roleReserve {
 		return c.tooLarge(len(members))
 	}
-	if !sized.shared() {
+	if !sized.Shared() {
 		return nil
 	}
 	if entry, err = json.Marshal(ids); err != nil {

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -18,9 +18,9 @@ import (
 
 // Bounds of role fields.
 const (
-	// maxInstances keeps a role's stored mapping below what Vault's storage takes, unless names are long or the
+	// MaxInstances keeps a role's stored mapping below what Vault's storage takes, unless names are long or the
 	// password is shared (see checkSize).
-	maxInstances     = request.MaxElements
+	MaxInstances     = request.MaxElements
 	maxVersionsBound = 100
 	maxMetadata      = 64 // pairs, as in Vault's KV engine
 	maxMetadataKey   = 128
@@ -29,16 +29,16 @@ const (
 	longestTTL = 10 * 365 * 24 * time.Hour
 )
 
-// applyRole makes the role that a write asks for out of the stored one, which is nil for a new one.
+// apply makes the role that a write asks for out of the stored one, which is nil for a new one.
 // It checks everything that can be checked without asking the cloud.
-func (b *backend) applyRole(ctx context.Context, name string, old *role, in request.Fields) (*role, *connection.Record, cloud.Descriptor,
+func (s *Store) apply(ctx context.Context, name string, old *Record, in request.Fields) (*Record, *connection.Record, cloud.Descriptor,
 	error) {
-	next := &role{}
+	next := &Record{}
 	if old != nil {
 		next = old.clone()
 	}
 	next.Schema = store.SchemaVersion
-	refuse := func(err error) (*role, *connection.Record, cloud.Descriptor, error) {
+	refuse := func(err error) (*Record, *connection.Record, cloud.Descriptor, error) {
 		return nil, nil, cloud.Descriptor{}, err
 	}
 	in.Text("connection", &next.Connection)
@@ -54,7 +54,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in requ
 	case !request.IsName(next.Connection):
 		return refuse(request.Invalidf("connection: %.40q is no name of a connection", next.Connection))
 	}
-	c, err := b.connections.Get(ctx, next.Connection)
+	c, err := s.Connections.Get(ctx, next.Connection)
 	if err != nil {
 		return refuse(err)
 	}
@@ -65,15 +65,15 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in requ
 	if !c.Allows(name) {
 		return refuse(request.Invalidf("connection: %s does not allow role %s; %s", next.Connection, name, c.AllowHint(next.Connection, name)))
 	}
-	d, ok := b.registry[c.Provider]
+	d, ok := s.Registry[c.Provider]
 	if !ok {
 		return refuse(request.Invalidf("connection: this plugin version has no provider %s", c.Provider))
 	}
-	if err := readRoleFields(next, in); err != nil {
+	if err := readFields(next, in); err != nil {
 		return refuse(err)
 	}
-	for _, check := range []func(*role, *role, request.Fields, cloud.Descriptor) error{
-		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, b.checkSchedule, checkSharedPassword, checkInitialFields,
+	for _, check := range []func(*Record, *Record, request.Fields, cloud.Descriptor) error{
+		checkMapping, checkSourceAndMode, checkLeaseFields, checkResetFields, s.checkSchedule, checkSharedPassword, checkInitialFields,
 		checkOtherFields,
 	} {
 		if err := check(next, old, in, d); err != nil {
@@ -82,7 +82,7 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in requ
 	}
 	if next.Key != "" && next.source(d) == rotation.FromInitial &&
 		(old == nil || old.Key != next.Key || old.source(d) != rotation.FromInitial) {
-		stored, _, err := b.keys.Load(ctx, next.Key)
+		stored, _, err := s.Keys.Load(ctx, next.Key)
 		if err != nil {
 			return refuse(err)
 		}
@@ -96,8 +96,8 @@ func (b *backend) applyRole(ctx context.Context, name string, old *role, in requ
 	return next, c, d, nil
 }
 
-// readRoleFields takes over what the write names.
-func readRoleFields(r *role, in request.Fields) error {
+// readFields takes over what the write names.
+func readFields(r *Record, in request.Fields) error {
 	in.List("instance_ids", &r.InstanceIDs)
 	in.Pairs("instance_tags", &r.InstanceTags)
 	in.Text("username", &r.Username)
@@ -137,14 +137,14 @@ func readRoleFields(r *role, in request.Fields) error {
 }
 
 // checkMapping checks which instances and which user.
-func checkMapping(r, _ *role, _ request.Fields, _ cloud.Descriptor) error {
+func checkMapping(r, _ *Record, _ request.Fields, _ cloud.Descriptor) error {
 	switch {
 	case len(r.InstanceIDs) > 0 && len(r.InstanceTags) > 0:
 		return request.Invalidf("instance_tags: not together with instance_ids; give one of them, and an empty value to drop the other")
 	case len(r.InstanceIDs) == 0 && len(r.InstanceTags) == 0:
 		return request.Invalidf("instance_ids: required, unless instance_tags is given")
-	case len(r.InstanceIDs) > maxInstances:
-		return request.Invalidf("instance_ids: %d ids; a role has at most %d, so write several roles", len(r.InstanceIDs), maxInstances)
+	case len(r.InstanceIDs) > MaxInstances:
+		return request.Invalidf("instance_ids: %d ids; a role has at most %d, so write several roles", len(r.InstanceIDs), MaxInstances)
 	}
 	for _, id := range r.InstanceIDs {
 		if !request.IsName(id) {
@@ -169,7 +169,7 @@ func checkUsername(name string) error {
 }
 
 // checkSourceAndMode checks what the provider can do, and settles the mode of a new role.
-func checkSourceAndMode(r, old *role, in request.Fields, d cloud.Descriptor) error {
+func checkSourceAndMode(r, old *Record, in request.Fields, d cloud.Descriptor) error {
 	source := r.source(d)
 	switch {
 	case source != rotation.FromInitial && source != rotation.FromReset:
@@ -190,7 +190,7 @@ func checkSourceAndMode(r, old *role, in request.Fields, d cloud.Descriptor) err
 	case mode != rotation.Leased && mode != rotation.Static:
 		return request.Invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
-		return request.Invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, deleteRoleHint(in))
+		return request.Invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, deleteHint(in))
 	case mode == rotation.Leased && !d.CanReset():
 		return request.Invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name,
 			rotation.Static,
@@ -200,13 +200,13 @@ func checkSourceAndMode(r, old *role, in request.Fields, d cloud.Descriptor) err
 	return nil
 }
 
-// deleteRoleHint is the command that deletes the role which is written.
-func deleteRoleHint(in request.Fields) hint.Hint {
+// deleteHint is the command that deletes the role which is written.
+func deleteHint(in request.Fields) hint.Hint {
 	return hint.New("delete", "roles/"+in.Data.Get("name").(string))
 }
 
 // checkLeaseFields checks the fields of leased roles.
-func checkLeaseFields(r, _ *role, in request.Fields, _ cloud.Descriptor) error {
+func checkLeaseFields(r, _ *Record, in request.Fields, _ cloud.Descriptor) error {
 	if r.Mode != rotation.Leased {
 		for _, field := range []string{"checkout", "ttl", "max_ttl"} {
 			if in.Gives(field) {
@@ -221,16 +221,17 @@ func checkLeaseFields(r, _ *role, in request.Fields, _ cloud.Descriptor) error {
 	switch {
 	case r.checkout() != rotation.Shared && r.checkout() != rotation.Exclusive:
 		return request.Invalidf("checkout: %.40q is unknown; use %s or %s", r.Checkout, rotation.Shared, rotation.Exclusive)
-	case r.maxTTL() > longestTTL:
+	case r.EffectiveMaxTTL() > longestTTL:
 		return request.Invalidf("max_ttl: must be at most %dh", int(longestTTL.Hours()))
-	case r.ttl() > r.maxTTL() && r.MaxTTL == nil:
-		return request.Invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", request.FormatDuration(r.ttl()),
-			request.FormatDuration(r.maxTTL()))
-	case r.ttl() > r.maxTTL() && r.TTL == nil:
-		return request.Invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", request.FormatDuration(r.maxTTL()),
-			request.FormatDuration(r.ttl()))
-	case r.ttl() > r.maxTTL():
-		return request.Invalidf("ttl: %s is above max_ttl, which is %s", request.FormatDuration(r.ttl()), request.FormatDuration(r.maxTTL()))
+	case r.EffectiveTTL() > r.EffectiveMaxTTL() && r.MaxTTL == nil:
+		return request.Invalidf("ttl: %s is above max_ttl, which is %s by default; set max_ttl too", request.FormatDuration(r.EffectiveTTL()),
+			request.FormatDuration(r.EffectiveMaxTTL()))
+	case r.EffectiveTTL() > r.EffectiveMaxTTL() && r.TTL == nil:
+		return request.Invalidf("max_ttl: %s is below ttl, which is %s by default; set ttl too", request.FormatDuration(r.EffectiveMaxTTL()),
+			request.FormatDuration(r.EffectiveTTL()))
+	case r.EffectiveTTL() > r.EffectiveMaxTTL():
+		return request.Invalidf("ttl: %s is above max_ttl, which is %s", request.FormatDuration(r.EffectiveTTL()),
+			request.FormatDuration(r.EffectiveMaxTTL()))
 	}
 	return nil
 }
@@ -239,7 +240,7 @@ func checkLeaseFields(r, _ *role, in request.Fields, _ cloud.Descriptor) error {
 var resetFields = slices.Concat([]string{"password_policy", "min_reset_interval", "force_stop", "shared_password"}, scheduleFields)
 
 // resetField returns a field of resetFields that the role still has a value for, or "".
-func (r *role) resetField() string {
+func (r *Record) resetField() string {
 	s := r.schedule()
 	for _, f := range []struct {
 		name string
@@ -256,7 +257,7 @@ func (r *role) resetField() string {
 }
 
 // checkResetFields checks the fields about resets.
-func checkResetFields(r, _ *role, in request.Fields, d cloud.Descriptor) error {
+func checkResetFields(r, _ *Record, in request.Fields, d cloud.Descriptor) error {
 	method, resets := r.resetMethod(d)
 	switch {
 	case r.ResetMethod != "" && !d.CanReset():
@@ -280,7 +281,7 @@ func checkResetFields(r, _ *role, in request.Fields, d cloud.Descriptor) error {
 }
 
 // checkNoResetFields refuses what has no use in a role that sets no passwords.
-func checkNoResetFields(r *role, in request.Fields, d cloud.Descriptor) error {
+func checkNoResetFields(r *Record, in request.Fields, d cloud.Descriptor) error {
 	field := r.resetField()
 	for _, f := range resetFields {
 		if f == "shared_password" && d.CanReset() {
@@ -306,19 +307,19 @@ func checkNoResetFields(r *role, in request.Fields, d cloud.Descriptor) error {
 
 // checkSharedPassword checks shared_password. A change would have to merge or to part passwords that
 // clients hold under leases, so it takes the end of the role.
-func checkSharedPassword(r, old *role, in request.Fields, d cloud.Descriptor) error {
+func checkSharedPassword(r, old *Record, in request.Fields, d cloud.Descriptor) error {
 	switch {
-	case old != nil && r.shared() != old.shared():
-		return request.Invalidf("shared_password: cannot be changed from %t; delete the role and write it again: %s", old.shared(),
-			deleteRoleHint(in))
-	case r.shared() && r.source(d) != rotation.FromReset:
+	case old != nil && r.Shared() != old.Shared():
+		return request.Invalidf("shared_password: cannot be changed from %t; delete the role and write it again: %s", old.Shared(),
+			deleteHint(in))
+	case r.Shared() && r.source(d) != rotation.FromReset:
 		return request.Invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
 	}
 	return nil
 }
 
 // checkInitialFields checks the fields about initial passwords.
-func checkInitialFields(r, _ *role, in request.Fields, d cloud.Descriptor) error {
+func checkInitialFields(r, _ *Record, in request.Fields, d cloud.Descriptor) error {
 	if r.source(d) != rotation.FromInitial {
 		for _, field := range []string{"key", "clear_initial"} {
 			if in.Gives(field) {
@@ -342,7 +343,7 @@ func badMaxVersions() error {
 }
 
 // checkOtherFields checks what belongs nowhere else.
-func checkOtherFields(r, _ *role, _ request.Fields, _ cloud.Descriptor) error {
+func checkOtherFields(r, _ *Record, _ request.Fields, _ cloud.Descriptor) error {
 	if r.MaxVersions < 0 || r.MaxVersions > maxVersionsBound {
 		return badMaxVersions()
 	}

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -18,10 +18,10 @@ const undoTimeout = 30 * time.Second
 // change is one change of a role: its accounts are bound first, then the role is stored, then what
 // left the role is unbound. A failure before the role is stored undoes the bindings.
 type change struct {
-	b    *backend
+	s    *Store
 	name string
-	old  *role // nil for a new role
-	next *role
+	old  *Record // nil for a new role
+	next *Record
 	d    cloud.Descriptor
 	// refresh is set where nobody wrote the role and only its tags are resolved anew.
 	refresh bool
@@ -49,7 +49,7 @@ func (c *change) apply(ctx context.Context, members []member) error {
 	for _, bound := range c.bound {
 		c.next.Users[bound.InstanceID] = bound.Username
 	}
-	if err := c.b.roles.Put(ctx, c.name, c.next); err != nil {
+	if err := c.s.Put(ctx, c.name, c.next); err != nil {
 		c.undo(ctx)
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *change) apply(ctx context.Context, members []member) error {
 		return request.VaultError("the role was written, but its accounts do not share their password yet; write it again", err)
 	}
 	for loser := range c.losers {
-		if err := c.b.letGo(ctx, c.name, loser); err != nil {
+		if err := c.s.letGo(ctx, c.name, loser); err != nil {
 			return request.VaultError("the role was written, but role "+loser+" still names instances that have moved; write that again", err)
 		}
 	}
@@ -78,11 +78,11 @@ func (c *change) bind(ctx context.Context, members []member) error {
 	views := make([]*rotation.View, len(bindings))
 	c.losers = map[string]bool{}
 	var mu sync.Mutex
-	err = request.InParallel(c.b.Logger(), len(bindings), func(i int) (err error) {
+	err = request.InParallel(c.s.Log(), len(bindings), func(i int) (err error) {
 		mu.Lock()
 		c.bound = append(c.bound, bindings[i])
 		mu.Unlock()
-		before, _, err := c.b.core.RoleOf(ctx, bindings[i].ID)
+		before, _, err := c.s.Core.RoleOf(ctx, bindings[i].ID)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (c *change) bind(ctx context.Context, members []member) error {
 		return request.VaultError("", err)
 	}
 	for i, binding := range bindings {
-		if !c.next.shared() && c.wantsRotation(views[i], c.had(binding.ID)) {
+		if !c.next.Shared() && c.wantsRotation(views[i], c.had(binding.ID)) {
 			c.fresh = append(c.fresh, binding.ID)
 		}
 	}
@@ -121,16 +121,16 @@ func (c *change) bindings(ctx context.Context, members []member) ([]rotation.Bin
 // bindOne binds an account to the role, or gives it the role's settings where it is bound.
 func (c *change) bindOne(ctx context.Context, binding rotation.Binding) (*rotation.View, error) {
 	if c.adjust {
-		return c.b.core.Adjust(ctx, binding.ID, c.name, binding.Settings)
+		return c.s.Core.Adjust(ctx, binding.ID, c.name, binding.Settings)
 	}
-	return c.b.core.Bind(ctx, binding)
+	return c.s.Core.Bind(ctx, binding)
 }
 
 // check returns the bindings that can be made. Of two roles whose tags match, the older binding wins.
 func (c *change) check(ctx context.Context, members []member) ([]rotation.Binding, error) {
 	checked := make([]error, len(members))
-	err := request.InParallel(c.b.Logger(), len(members), func(i int) error {
-		checked[i] = c.b.core.CheckBinding(ctx, c.binding(members[i]))
+	err := request.InParallel(c.s.Log(), len(members), func(i int) error {
+		checked[i] = c.s.Core.CheckBinding(ctx, c.binding(members[i]))
 		return ctx.Err()
 	})
 	if err != nil {
@@ -142,19 +142,19 @@ func (c *change) check(ctx context.Context, members []member) ([]rotation.Bindin
 	for i, m := range members {
 		binding := c.binding(m)
 		err := checked[i]
-		if isConflict(err) && c.b.freeForBinding(ctx, binding) {
-			err = c.b.core.CheckBinding(ctx, binding)
+		if request.IsConflict(err) && c.s.freeForBinding(ctx, binding) {
+			err = c.s.Core.CheckBinding(ctx, binding)
 		}
 		if c.taken != nil && waits(err) {
-			if err := c.b.take(ctx, binding.ID, c.name, c.taken); err != nil {
+			if err := c.s.take(ctx, binding.ID, c.name, c.taken); err != nil {
 				return nil, err
 			}
-			err = c.b.core.CheckBinding(ctx, binding)
+			err = c.s.Core.CheckBinding(ctx, binding)
 		}
 		switch {
 		case err == nil:
 			bindings = append(bindings, binding)
-		case c.next.InstanceTags == nil || !isConflict(err):
+		case c.next.InstanceTags == nil || !request.IsConflict(err):
 			return nil, request.WithWayOut(err, c.freeAccount(err))
 		default:
 			conflict = err
@@ -175,7 +175,7 @@ func (c *change) binding(m member) rotation.Binding {
 		ID:       rotation.ID{Connection: c.next.Connection, InstanceID: m.instance.ID, Username: m.username},
 		Provider: c.d.Name,
 		Role:     c.name,
-		Settings: c.next.settings(c.d),
+		Settings: c.next.Settings(c.d),
 		Facts:    rotation.FactsOf(m.instance),
 		Place:    m.at,
 	}
@@ -211,7 +211,7 @@ func (c *change) freeAccount(err error) hint.Text {
 			hint.New("read", "config/"+holder))
 	}
 	return hint.Textf("someone who may write the account can move it: %s; or, for all of that role: %s", failed.Holder.MoveHint(c.name),
-		hint.New("write", takeOverPrefix+c.name, "from="+failed.HolderRole))
+		hint.New("write", TakeOverPrefix+c.name, "from="+failed.HolderRole))
 }
 
 // waits reports whether a conflict ends with an operator's word that the account moves.
@@ -220,28 +220,28 @@ func waits(err error) bool {
 	return errors.As(err, &failed) && failed.Waits
 }
 
-// maxConflicts is how many conflicts a role's entry keeps; the others are only counted.
-const maxConflicts = 100
+// MaxConflicts is how many conflicts a role's entry keeps; the others are only counted.
+const MaxConflicts = 100
 
 // noteConflict keeps for status that the role was not bound to an account.
-func (r *role) noteConflict(id rotation.ID, reason hint.Text) {
+func (r *Record) noteConflict(id rotation.ID, reason hint.Text) {
 	r.ConflictCount++
-	if len(r.Conflicts) < maxConflicts {
-		r.Conflicts = append(r.Conflicts, roleConflict{InstanceID: id.InstanceID, Username: id.Username, Reason: reason})
+	if len(r.Conflicts) < MaxConflicts {
+		r.Conflicts = append(r.Conflicts, Conflict{InstanceID: id.InstanceID, Username: id.Username, Reason: reason})
 	}
 }
 
 // bindGroup makes the role's accounts share their password, where they are to. What has left the role
 // leaves the group here, and becomes due by that; so this comes before release.
 func (c *change) bindGroup(ctx context.Context) error {
-	if !c.next.shared() {
+	if !c.next.Shared() {
 		return nil
 	}
-	if err := c.b.bindGroup(ctx, c.name, c.next, c.d); err != nil {
+	if err := c.s.bindGroup(ctx, c.name, c.next, c.d); err != nil {
 		return err
 	}
 	id := rotation.GroupID(c.next.Connection, c.name)
-	view, err := c.b.core.Inspect(ctx, id)
+	view, err := c.s.Core.Inspect(ctx, id)
 	if err != nil || view == nil {
 		return err
 	}
@@ -252,12 +252,12 @@ func (c *change) bindGroup(ctx context.Context) error {
 }
 
 // bindGroup makes the accounts that a role is bound to the members of its group.
-func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.Descriptor) error {
+func (s *Store) bindGroup(ctx context.Context, name string, r *Record, d cloud.Descriptor) error {
 	members := make([]rotation.ID, 0, len(r.Users))
-	for _, instance := range r.instances() {
-		members = append(members, r.account(instance))
+	for _, instance := range r.Instances() {
+		members = append(members, r.Account(instance))
 	}
-	return b.core.BindGroup(ctx, r.Connection, d.Name, name, r.settings(d), members)
+	return s.Core.BindGroup(ctx, r.Connection, d.Name, name, r.Settings(d), members)
 }
 
 // undo takes back the bindings of a change that failed. What cannot be undone is harmless: the next
@@ -265,17 +265,17 @@ func (b *backend) bindGroup(ctx context.Context, name string, r *role, d cloud.D
 func (c *change) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	_ = request.InParallel(c.b.Logger(), len(c.bound), func(i int) error {
+	_ = request.InParallel(c.s.Log(), len(c.bound), func(i int) error {
 		bound := c.bound[i]
 		var err error
 		if c.had(bound.ID) {
-			bound.Settings = c.old.settings(c.d)
+			bound.Settings = c.old.Settings(c.d)
 			_, err = c.bindOne(ctx, bound)
 		} else {
-			err = c.b.core.Unbind(ctx, bound.ID, c.name)
+			err = c.s.Core.Unbind(ctx, bound.ID, c.name)
 		}
 		if err != nil {
-			c.b.Logger().Warn("a failed write of a role could not be undone", "role", c.name, "account", bound.String(), "error", err)
+			c.s.Log().Warn("a failed write of a role could not be undone", "role", c.name, "account", bound.String(), "error", err)
 		}
 		return nil // the others are still to be undone
 	})
@@ -287,20 +287,20 @@ func (c *change) release(ctx context.Context) error {
 		return nil
 	}
 	var left []rotation.ID
-	for _, instance := range c.old.instances() {
-		if id := c.old.account(instance); c.next.Users[instance] != id.Username {
+	for _, instance := range c.old.Instances() {
+		if id := c.old.Account(instance); c.next.Users[instance] != id.Username {
 			left = append(left, id)
 		}
 	}
-	return request.InParallel(c.b.Logger(), len(left), func(i int) error { return c.b.core.Unbind(ctx, left[i], c.name) })
+	return request.InParallel(c.s.Log(), len(left), func(i int) error { return c.s.Core.Unbind(ctx, left[i], c.name) })
 }
 
 // startFirst makes accounts due that the write is to rotate.
 func (c *change) startFirst(ctx context.Context) {
 	var mu sync.Mutex
-	_ = request.InParallel(c.b.Logger(), len(c.fresh), func(i int) error {
+	_ = request.InParallel(c.s.Log(), len(c.fresh), func(i int) error {
 		id := c.fresh[i]
-		if err := c.b.core.RotateNew(ctx, id); err != nil {
+		if err := c.s.Core.RotateNew(ctx, id); err != nil {
 			mu.Lock()
 			defer mu.Unlock()
 			c.warnings = append(c.warnings, hint.Textf("account %s was not made due, write rotate-role/%s: %s", id, c.name, err))
@@ -312,24 +312,19 @@ func (c *change) startFirst(ctx context.Context) {
 
 // freeForBinding takes the account of a binding out of another role that does not exist, or does not map to it: a write of that
 // role was cut short and has left it behind. It reports whether it did.
-func (b *backend) freeForBinding(ctx context.Context, binding rotation.Binding) bool {
-	view, err := b.core.Inspect(ctx, binding.ID)
-	return err == nil && view != nil && view.Role != "" && view.Role != binding.Role && b.freeLeftBehind(ctx, view)
+func (s *Store) freeForBinding(ctx context.Context, binding rotation.Binding) bool {
+	view, err := s.Core.Inspect(ctx, binding.ID)
+	return err == nil && view != nil && view.Role != "" && view.Role != binding.Role && s.freeLeftBehind(ctx, view)
 }
 
 // leaveGroup takes an account out of the group of a role that does not map to it any more; r is that
 // role, or nil if there is none. The caller holds the role's lock.
-func (b *backend) leaveGroup(ctx context.Context, view *rotation.View, r *role) error {
+func (s *Store) leaveGroup(ctx context.Context, view *rotation.View, r *Record) error {
 	if !view.Settings.SharedPassword {
 		return nil
 	}
-	if r == nil || !r.shared() || r.Connection != view.ID.Connection {
-		return b.core.UnbindGroup(ctx, view.ID.Connection, view.Role)
+	if r == nil || !r.Shared() || r.Connection != view.ID.Connection {
+		return s.Core.UnbindGroup(ctx, view.ID.Connection, view.Role)
 	}
-	return b.bindGroup(ctx, view.Role, r, b.registry[view.Provider])
-}
-
-func isConflict(err error) bool {
-	var failed *rotation.Error
-	return errors.As(err, &failed) && failed.Kind == rotation.Conflict
+	return s.bindGroup(ctx, view.Role, r, s.Registry[view.Provider])
 }

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -32,8 +32,8 @@ type findFunc func(ctx context.Context, tags map[string]string) ([]cloud.Instanc
 
 // resolver finds out which instances a role means and whether the role fits them.
 type resolver struct {
-	b        *backend
-	role     *role
+	s        *Store
+	role     *Record
 	conn     *connection.Record
 	cloud    cloud.Descriptor
 	provider cloud.Provider
@@ -54,15 +54,15 @@ type policyCheck struct {
 	username string
 }
 
-func (b *backend) newResolver(ctx context.Context, r *role, c *connection.Record, d cloud.Descriptor) (*resolver, error) {
-	live, err := b.core.Connected(ctx, r.Connection)
+func (s *Store) newResolver(ctx context.Context, r *Record, c *connection.Record, d cloud.Descriptor) (*resolver, error) {
+	live, err := s.Core.Connected(ctx, r.Connection)
 	if err != nil {
 		return nil, request.VaultError("connection "+r.Connection, err)
 	}
 	find := func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
-		return b.connections.FindInstances(ctx, r.Connection, live.Provider, tags)
+		return s.Connections.FindInstances(ctx, r.Connection, live.Provider, tags)
 	}
-	return &resolver{b: b, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: find, keys: map[string]error{},
+	return &resolver{s: s, role: r, conn: c, cloud: d, provider: live.Provider, at: live.Place, find: find, keys: map[string]error{},
 		policies: map[policyCheck]error{}}, nil
 }
 
@@ -115,9 +115,9 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > maxInstances {
+		if len(found) > MaxInstances {
 			return nil, request.Invalidf("instance_tags: %d instances carry these tags; a role has at most %d, so add tags and write several roles",
-				len(found), maxInstances)
+				len(found), MaxInstances)
 		}
 		// An id becomes part of paths; one that cannot is not this API's.
 		return slices.DeleteFunc(found, func(i cloud.Instance) bool { return i.State == cloud.StateGone || !request.IsName(i.ID) }), nil
@@ -127,7 +127,7 @@ func (v *resolver) instances(ctx context.Context) ([]cloud.Instance, error) {
 			return nil, request.Invalidf("instance_ids: %s", err)
 		}
 	}
-	found, err := v.b.connections.DescribeInstances(ctx, v.role.Connection, v.provider, v.role.InstanceIDs)
+	found, err := v.s.Connections.DescribeInstances(ctx, v.role.Connection, v.provider, v.role.InstanceIDs)
 	if err != nil {
 		return nil, request.VaultError(v.asked("instance_ids"), err)
 	}
@@ -287,7 +287,7 @@ func (v *resolver) checkKey(ctx context.Context, i cloud.Instance) error {
 	if checked {
 		return err
 	}
-	stored, _, err := v.b.keys.Load(ctx, name)
+	stored, _, err := v.s.Keys.Load(ctx, name)
 	if err == nil && stored == nil {
 		err = request.Invalidf("key: instance %s was launched with key pair %s, and there is no key keys/%s; %s; or set the role's key", i.ID,
 			i.KeyName,
@@ -306,7 +306,7 @@ func (v *resolver) checkPolicy(ctx context.Context, i cloud.Instance, username s
 	if err, done := v.policies[check]; done {
 		return err
 	}
-	_, err := v.b.policies.Generate(ctx, v.policy(), check.rules, username)
+	_, err := v.s.Policies.Generate(ctx, v.policy(), check.rules, username)
 	if err != nil {
 		err = request.VaultError("instance "+i.ID, err)
 	}
@@ -317,7 +317,7 @@ func (v *resolver) checkPolicy(ctx context.Context, i cloud.Instance, username s
 // checkShared makes, where the accounts are to share a password, one that the rules of all instances
 // allow, and throws it away.
 func (v *resolver) checkShared(ctx context.Context, members []member) error {
-	if !v.role.shared() || len(members) == 0 {
+	if !v.role.Shared() || len(members) == 0 {
 		return nil
 	}
 	users := make([]password.User, len(members))
@@ -326,7 +326,7 @@ func (v *resolver) checkShared(ctx context.Context, members []member) error {
 	}
 	first := users[0]
 	_, err := password.Fit(rotation.SharedTries,
-		func() (string, error) { return v.b.policies.Generate(ctx, v.policy(), first.Rules, first.Name) },
+		func() (string, error) { return v.s.Policies.Generate(ctx, v.policy(), first.Rules, first.Name) },
 		users)
 	if misfit := (*password.MisfitError)(nil); errors.As(err, &misfit) {
 		return request.Invalidf(
@@ -356,7 +356,7 @@ func (v *resolver) checkPermission(ctx context.Context, members []member) error 
 	}
 	members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return v.bound[m.instance.ID] != "" })
 	for _, m := range members[:min(len(members), checkedInstances)] {
-		_, err := connection.Ask(ctx, v.b.connections, v.role.Connection, func(ctx context.Context) (any, error) {
+		_, err := connection.Ask(ctx, v.s.Connections, v.role.Connection, func(ctx context.Context) (any, error) {
 			return nil, reader.CheckInitialPassword(ctx, m.instance.ID)
 		})
 		if err != nil {

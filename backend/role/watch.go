@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
@@ -20,7 +18,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
-// What the background does besides rotating.
 const (
 	// refreshInterval is how often the instances of a role are looked at.
 	refreshInterval = 10 * time.Minute
@@ -29,29 +26,6 @@ const (
 	refreshBudget   = 45 * time.Second
 )
 
-// periodic is called by Vault about every minute. It returns at once.
-func (b *backend) periodic(context.Context, *logical.Request) error {
-	b.rounds.start(func(ctx context.Context) { //nolint:contextcheck // it outlives Vault's call, and ends with the backend
-		if err := guard.Do(b.Logger(), "the regular work", func() error { return b.round(ctx) }); err != nil && ctx.Err() == nil {
-			b.Logger().Error("a part of the regular work failed and will be done again", "error", err)
-		}
-	})
-	return nil
-}
-
-// round is the regular work, on nodes that may write.
-func (b *backend) round(ctx context.Context) error {
-	if !b.WriteSafeReplicationState() {
-		return nil
-	}
-	b.connections.ExpireListings()
-	part := func(what string, do func(context.Context) error) error {
-		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
-	}
-	return errors.Join(part("finishing rotations of credentials", b.root.FinishAll), part("dropping replaced keys", b.dropEarlierKeys),
-		part("looking at the instances of roles", b.refreshRoles), part("forgetting accounts of servers that are gone", b.forgetGone))
-}
-
 // refreshes remember, on the active node, when roles were looked at, what was missing then, and which looks
 // failed.
 type refreshes struct {
@@ -59,14 +33,14 @@ type refreshes struct {
 	at               map[string]time.Time
 	forgot           time.Time             // when accounts to forget were last looked for
 	untagged, absent misses                // see lost
-	failed           map[string]failedLook // role -> its last look, if that failed
+	failed           map[string]FailedLook // role -> its last look, if that failed
 }
 
-// failedLook is why the instances of a role could not be looked at.
-type failedLook struct {
-	at    time.Time
-	since time.Time // of the first failure in a row
-	cause hint.Text
+// FailedLook is why the instances of a role could not be looked at.
+type FailedLook struct {
+	At    time.Time
+	Since time.Time // of the first failure in a row
+	Cause hint.Text
 }
 
 // due returns the roles to look at now, those first that have waited longest, and forgets roles that
@@ -76,7 +50,7 @@ func (r *refreshes) due(roles []string, now time.Time) []string {
 	defer r.mu.Unlock()
 	at := make(map[string]time.Time, len(roles))
 	untagged, absent := misses{}, misses{}
-	failed := make(map[string]failedLook)
+	failed := make(map[string]FailedLook)
 	var due []string
 	for _, name := range roles {
 		at[name] = r.at[name]
@@ -117,34 +91,37 @@ func (r *refreshes) ended(role string, err error, now time.Time) {
 		delete(r.failed, role)
 		return
 	}
-	f := failedLook{at: now, since: now, cause: hint.Of(err)}
+	f := FailedLook{At: now, Since: now, Cause: hint.Of(err)}
 	if before, ok := r.failed[role]; ok {
-		f.since = before.since
+		f.Since = before.Since
 	}
 	if r.failed == nil {
-		r.failed = map[string]failedLook{}
+		r.failed = map[string]FailedLook{}
 	}
 	r.failed[role] = f
 }
 
 // failures are the roles whose last look failed.
-func (r *refreshes) failures() map[string]failedLook {
+func (r *refreshes) failures() map[string]FailedLook {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.failed)
 }
 
-// refreshRoles looks at the instances of roles: what their tags match now is bound or unbound, what the
+// Failures are the roles whose last look failed.
+func (s *Store) Failures() map[string]FailedLook { return s.refreshes.failures() }
+
+// LookAtAll looks at the instances of roles: what their tags match now is bound or unbound, what the
 // accounts tell about their instances is brought up to date, and accounts whose instance does not exist
 // any more are retired.
-func (b *backend) refreshRoles(ctx context.Context) error {
-	names, err := b.roles.List(ctx)
+func (s *Store) LookAtAll(ctx context.Context) error {
+	names, err := s.List(ctx)
 	if err != nil {
 		return err
 	}
-	started := b.clock.now()
-	due := b.refreshes.due(names, started)
-	shared, err := b.taggedConnections(ctx, due)
+	started := s.Now()
+	due := s.refreshes.due(names, started)
+	shared, err := s.taggedConnections(ctx, due)
 	if err != nil {
 		return err
 	}
@@ -153,14 +130,14 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if b.clock.now().Sub(started) > refreshBudget {
+		if s.Now().Sub(started) > refreshBudget {
 			break
 		}
-		r, err := b.roles.Get(ctx, name)
+		r, err := s.Get(ctx, name)
 		if store.IsUnreadable(err) { // the others are looked at all the same
-			b.refreshes.done(name, b.clock.now())
-			b.refreshes.ended(name, err, b.clock.now())
-			b.Logger().Error("a role cannot be read", "role", name, "error", err)
+			s.refreshes.done(name, s.Now())
+			s.refreshes.ended(name, err, s.Now())
+			s.Log().Error("a role cannot be read", "role", name, "error", err)
 			continue
 		}
 		if err != nil {
@@ -169,34 +146,34 @@ func (b *backend) refreshRoles(ctx context.Context) error {
 		if r == nil || failing[r.Connection] {
 			continue
 		}
-		b.refreshes.done(name, b.clock.now())
-		failed := guard.Do(b.Logger(), "looking at the instances of role "+name,
-			func() error { return b.lookAt(ctx, name, r, shared[r.Connection] > 1) })
+		s.refreshes.done(name, s.Now())
+		failed := guard.Do(s.Log(), "looking at the instances of role "+name,
+			func() error { return s.LookAt(ctx, name, r, shared[r.Connection] > 1) })
 		if !errors.Is(ctx.Err(), context.Canceled) { // else the backend ends
-			b.refreshes.ended(name, failed, b.clock.now())
+			s.refreshes.ended(name, failed, s.Now())
 		}
 		if failed != nil {
 			failing[r.Connection] = true
-			b.Logger().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error",
+			s.Log().Warn("the instances of a role could not be looked at; that is tried again", "role", name, "connection", r.Connection, "error",
 				failed)
 		}
 	}
 	return nil
 }
 
-// lookAt looks at the instances of one role; share says whether there are others to share a list with.
-func (b *backend) lookAt(ctx context.Context, name string, r *role, share bool) error {
+// LookAt looks at the instances of one role; share says whether there are others to share a list with.
+func (s *Store) LookAt(ctx context.Context, name string, r *Record, share bool) error {
 	if r.InstanceTags == nil {
-		return b.refreshListed(ctx, name, r)
+		return s.refreshListed(ctx, name, r)
 	}
-	return b.refreshTagged(ctx, name, r, share)
+	return s.refreshTagged(ctx, name, r, share)
 }
 
 // taggedConnections counts, by connection, the roles with tags.
-func (b *backend) taggedConnections(ctx context.Context, names []string) (map[string]int, error) {
+func (s *Store) taggedConnections(ctx context.Context, names []string) (map[string]int, error) {
 	count := map[string]int{}
 	for _, name := range names {
-		r, err := b.roles.Get(ctx, name)
+		r, err := s.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {
 			return nil, err
 		}
@@ -208,33 +185,33 @@ func (b *backend) taggedConnections(ctx context.Context, names []string) (map[st
 }
 
 // refreshTagged resolves a role's tags anew. Roles of one connection share one list of its instances.
-func (b *backend) refreshTagged(ctx context.Context, name string, r *role, share bool) error {
+func (s *Store) refreshTagged(ctx context.Context, name string, r *Record, share bool) error {
 	var how refresh
 	if share {
 		how.find = func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
-			c, _, err := b.connections.Find(ctx, r.Connection)
+			c, _, err := s.Connections.Find(ctx, r.Connection)
 			if err != nil {
 				return nil, err
 			}
-			found, err := b.connections.Instances(ctx, r.Connection, c, connection.ListingAge)
+			found, err := s.Connections.Instances(ctx, r.Connection, c, connection.ListingAge)
 			return connection.WithTags(found, tags), err
 		}
 	}
-	how.linger = b.lingerTwice(name)
-	_, warnings, err := b.refreshTags(ctx, name, how)
+	how.linger = s.lingerTwice(name)
+	_, warnings, err := s.refreshTags(ctx, name, how)
 	if err != nil {
 		return err
 	}
 	for _, warning := range warnings {
-		b.Logger().Debug("resolved the tags of a role", "role", name, "warning", warning.String())
+		s.Log().Debug("resolved the tags of a role", "role", name, "warning", warning.String())
 	}
 	return nil
 }
 
 // refreshListed looks at the instances that a role lists.
-func (b *backend) refreshListed(ctx context.Context, name string, r *role) error {
-	instances := r.instances()
-	exist, at, err := b.existing(ctx, r.Connection, instances)
+func (s *Store) refreshListed(ctx context.Context, name string, r *Record) error {
+	instances := r.Instances()
+	exist, at, err := s.Existing(ctx, r.Connection, instances)
 	if err != nil {
 		return err
 	}
@@ -247,28 +224,28 @@ func (b *backend) refreshListed(ctx context.Context, name string, r *role) error
 			lost = append(lost, id)
 		}
 	}
-	if err := b.describeMembers(ctx, r, members); err != nil {
+	if err := s.describeMembers(ctx, r, members); err != nil {
 		return err
 	}
-	_, gone := b.refreshes.lost(name, nil, lost, b.clock.now())
+	_, gone := s.refreshes.lost(name, nil, lost, s.Now())
 	for _, id := range lost {
 		if !gone[id] {
 			continue
 		}
-		if err := b.core.Retire(ctx, r.account(id), at); err != nil {
+		if err := s.Core.Retire(ctx, r.Account(id), at); err != nil {
 			return request.VaultError("", err)
 		}
 	}
 	return nil
 }
 
-// existing describes those of the instances that exist, by id, and says at which place.
-func (b *backend) existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
-	live, err := b.core.Connected(ctx, connection)
+// Existing describes those of the instances that exist, by id, and says at which place.
+func (s *Store) Existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
+	live, err := s.Core.Connected(ctx, connection)
 	if err != nil {
 		return nil, "", request.VaultError("connection "+connection, err)
 	}
-	described, err := b.connections.DescribeInstances(ctx, connection, live.Provider, instances)
+	described, err := s.Connections.DescribeInstances(ctx, connection, live.Provider, instances)
 	if err != nil {
 		return nil, "", err
 	}

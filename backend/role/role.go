@@ -1,4 +1,7 @@
-package backend
+// Package role has the roles of a mount ([Store]): what is stored of one ([Record]), its fields and their checks, the instances
+// that it means and the accounts that it is bound to. It looks at the instances of all roles every ten minutes
+// ([Store.LookAtAll]), and forgets accounts of servers that are gone.
+package role
 
 import (
 	"context"
@@ -6,10 +9,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
@@ -24,9 +34,50 @@ const (
 	defaultForcedInterval = 10 * time.Minute
 )
 
-// role says which instances, which user, and how passwords are made, leased and rotated, as stored.
+// Prefix is where roles are stored.
+const Prefix = "role/"
+
+// Store has the roles of a mount: as stored, with what binds their accounts and looks at their instances. Writers of one
+// name hold its lock, and their connection's for reading, so that the connection stays while the role is checked against
+// it. The order is role before connection.
+type Store struct {
+	*store.Cache[Record]
+	store.Locks
+	Deps
+
+	resolutions resolutions
+	refreshes   refreshes
+}
+
+// Deps is what roles need of the mount.
+type Deps struct {
+	Storage     logical.Storage
+	Registry    cloud.Registry
+	Policies    policy.Generator
+	Connections *connection.Store
+	Keys        *keypair.Store
+	Core        *rotation.Core
+	Log         func() hclog.Logger
+	Now         func() time.Time
+}
+
+// NewStore makes the roles of a mount.
+func NewStore(deps Deps) *Store {
+	return &Store{Cache: store.NewCache(deps.Storage, Prefix, decode), Locks: store.NewLocks(), Deps: deps}
+}
+
+// Invalidate forgets what is cached of a storage key that another node has changed, and reports whether it is a role's.
+func (s *Store) Invalidate(key string) bool {
+	name, ok := strings.CutPrefix(key, Prefix)
+	if ok {
+		s.Drop(name)
+	}
+	return ok
+}
+
+// Record says which instances, which user, and how passwords are made, leased and rotated, as stored.
 // Fields that the operator left out are zero; the methods below fill in the defaults.
-type role struct {
+type Record struct {
 	store.Header
 	Connection   string            `json:"connection"`
 	InstanceIDs  []string          `json:"instance_ids,omitempty"`
@@ -63,29 +114,29 @@ type role struct {
 	Users map[string]string `json:"users"`
 	// Conflicts are the instances that the role's tags match and that were left out when they were
 	// last resolved, since they belong to an older binding. ConflictCount counts the unlisted too.
-	Conflicts     []roleConflict `json:"conflicts,omitempty"`
-	ConflictCount int            `json:"conflict_count,omitempty"`
+	Conflicts     []Conflict `json:"conflicts,omitempty"`
+	ConflictCount int        `json:"conflict_count,omitempty"`
 	// Kept are instances that stay though the role's tags do not match them any more, since another
 	// role's do, which waits for an operator's word.
-	Kept []roleConflict `json:"kept,omitempty"`
+	Kept []Conflict `json:"kept,omitempty"`
 }
 
-// roleConflict is an instance that a role was not bound to.
-type roleConflict struct {
+// Conflict is an instance that a role was not bound to.
+type Conflict struct {
 	InstanceID string    `json:"instance_id"`
 	Username   string    `json:"username"`
 	Reason     hint.Text `json:"reason"`
 }
 
-func (c roleConflict) equal(other roleConflict) bool {
+func (c Conflict) equal(other Conflict) bool {
 	return c.InstanceID == other.InstanceID && c.Username == other.Username && c.Reason.Equal(other.Reason)
 }
 
-func decodeRole(raw []byte) (*role, error) {
+func decode(raw []byte) (*Record, error) {
 	if err := store.CheckSchema(raw); err != nil {
 		return nil, err
 	}
-	var r role
+	var r Record
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return nil, fmt.Errorf("the stored role cannot be decoded: %w", err)
 	}
@@ -93,7 +144,7 @@ func decodeRole(raw []byte) (*role, error) {
 }
 
 // clone is a copy that may be changed.
-func (r *role) clone() *role {
+func (r *Record) clone() *Record {
 	n := *r
 	n.InstanceIDs = slices.Clone(r.InstanceIDs)
 	n.InstanceTags = maps.Clone(r.InstanceTags)
@@ -105,7 +156,7 @@ func (r *role) clone() *role {
 }
 
 // source is the role's source as in force with a provider.
-func (r *role) source(d cloud.Descriptor) rotation.Source {
+func (r *Record) source(d cloud.Descriptor) rotation.Source {
 	switch {
 	case r.Source != "":
 		return r.Source
@@ -126,7 +177,7 @@ func defaultMode(source rotation.Source) rotation.Mode {
 // resetMethod is the way in which the role has passwords set; false if it never does: where the provider
 // cannot, and in a static role about initial passwords unless it names a method. Reading what the cloud
 // has already must not need, or use, the right to change it. The role's mode is settled.
-func (r *role) resetMethod(d cloud.Descriptor) (cloud.ResetMethod, bool) {
+func (r *Record) resetMethod(d cloud.Descriptor) (cloud.ResetMethod, bool) {
 	switch {
 	case r.ResetMethod != "":
 		return d.ResetMethod(r.ResetMethod)
@@ -137,14 +188,14 @@ func (r *role) resetMethod(d cloud.Descriptor) (cloud.ResetMethod, bool) {
 }
 
 // resets reports whether the role ever has passwords set.
-func (r *role) resets(d cloud.Descriptor) bool {
+func (r *Record) resets(d cloud.Descriptor) bool {
 	_, ok := r.resetMethod(d)
 	return ok
 }
 
-func (r *role) forceStop() bool { return r.ForceStop != nil && *r.ForceStop }
+func (r *Record) forceStop() bool { return r.ForceStop != nil && *r.ForceStop }
 
-func (r *role) minResetInterval() time.Duration {
+func (r *Record) minResetInterval() time.Duration {
 	switch {
 	case r.MinResetInterval != nil:
 		return *r.MinResetInterval
@@ -154,37 +205,40 @@ func (r *role) minResetInterval() time.Duration {
 	return 0
 }
 
-func (r *role) checkout() rotation.Checkout {
+func (r *Record) checkout() rotation.Checkout {
 	if r.Checkout == "" {
 		return rotation.Shared
 	}
 	return r.Checkout
 }
 
-func (r *role) maxVersions() int {
+func (r *Record) maxVersions() int {
 	if r.MaxVersions == 0 {
 		return defaultMaxVersions
 	}
 	return r.MaxVersions
 }
 
-func (r *role) ttl() time.Duration    { return request.ValueOr(r.TTL, defaultTTL) }
-func (r *role) maxTTL() time.Duration { return request.ValueOr(r.MaxTTL, defaultMaxTTL) }
+// EffectiveTTL is ttl, as given or by default.
+func (r *Record) EffectiveTTL() time.Duration { return request.ValueOr(r.TTL, defaultTTL) }
 
-// shared reports whether the role's accounts have one password.
-func (r *role) shared() bool { return request.ValueOr(r.SharedPassword, false) }
+// EffectiveMaxTTL is max_ttl, as given or by default.
+func (r *Record) EffectiveMaxTTL() time.Duration { return request.ValueOr(r.MaxTTL, defaultMaxTTL) }
+
+// Shared reports whether the role's accounts have one password.
+func (r *Record) Shared() bool { return request.ValueOr(r.SharedPassword, false) }
 
 // skipImportRotation is whether writing the role leaves new accounts alone: by default where a reset
 // may stop the server.
-func (r *role) skipImportRotation() bool {
+func (r *Record) skipImportRotation() bool {
 	if r.SkipImportRotation != nil {
 		return *r.SkipImportRotation
 	}
 	return r.forceStop()
 }
 
-// settings are what the role's accounts need to know of it.
-func (r *role) settings(d cloud.Descriptor) rotation.Settings {
+// Settings are what the role's accounts need to know of it.
+func (r *Record) Settings(d cloud.Descriptor) rotation.Settings {
 	method, resets := r.resetMethod(d)
 	s := rotation.Settings{
 		Mode:             r.Mode,
@@ -197,7 +251,7 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 		ClearInitial:     request.ValueOr(r.ClearInitial, false),
 		CanReset:         resets,
 		ResetMethod:      method.Name,
-		SharedPassword:   r.shared(),
+		SharedPassword:   r.Shared(),
 		Schedule:         r.schedule(),
 		RotateOnRead:     r.rotateOnRead(),
 	}
@@ -205,27 +259,27 @@ func (r *role) settings(d cloud.Descriptor) rotation.Settings {
 		s.RotateOnReadCooldown = r.readCooldown()
 	}
 	if r.Mode == rotation.Leased {
-		s.Checkout, s.TTL, s.MaxTTL = r.checkout(), r.ttl(), r.maxTTL()
+		s.Checkout, s.TTL, s.MaxTTL = r.checkout(), r.EffectiveTTL(), r.EffectiveMaxTTL()
 	}
 	return s
 }
 
-// account is the account of one of the role's instances.
-func (r *role) account(instance string) rotation.ID {
+// Account is the account of one of the role's instances.
+func (r *Record) Account(instance string) rotation.ID {
 	return rotation.ID{Connection: r.Connection, InstanceID: instance, Username: r.Users[instance]}
 }
 
-// mapsTo reports whether the role, which may be nil, is bound to an account.
-func (r *role) mapsTo(id rotation.ID) bool {
+// MapsTo reports whether the role, which may be nil, is bound to an account.
+func (r *Record) MapsTo(id rotation.ID) bool {
 	return r != nil && r.Connection == id.Connection && r.Users[id.InstanceID] == id.Username
 }
 
-// instances are the ids of the instances that the role is bound to, sorted.
-func (r *role) instances() []string { return slices.Sorted(maps.Keys(r.Users)) }
+// Instances are the ids of the instances that the role is bound to, sorted.
+func (r *Record) Instances() []string { return slices.Sorted(maps.Keys(r.Users)) }
 
-// read is what reading the role returns, with defaults filled in. Fields of the other mode, and those
+// ResponseData is what reading the role returns, with defaults filled in. Fields of the other mode, and those
 // that the provider has no use for, are left out.
-func (r *role) read(d cloud.Descriptor) map[string]any {
+func (r *Record) ResponseData(d cloud.Descriptor) map[string]any {
 	data := map[string]any{
 		"connection":      r.Connection,
 		"instance_ids":    r.InstanceIDs,
@@ -249,8 +303,8 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 	}
 	if r.Mode == rotation.Leased {
 		data["checkout"] = string(r.checkout())
-		data["ttl"] = request.Seconds(r.ttl())
-		data["max_ttl"] = request.Seconds(r.maxTTL())
+		data["ttl"] = request.Seconds(r.EffectiveTTL())
+		data["max_ttl"] = request.Seconds(r.EffectiveMaxTTL())
 	}
 	if r.source(d) == rotation.FromInitial {
 		data["key"] = r.Key
@@ -265,7 +319,7 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 	if resets {
 		data["password_policy"] = r.PasswordPolicy
 		data["min_reset_interval"] = request.Seconds(r.minResetInterval())
-		data["shared_password"] = r.shared()
+		data["shared_password"] = r.Shared()
 		if r.Mode == rotation.Static {
 			data["skip_import_rotation"] = r.skipImportRotation()
 		}
@@ -279,7 +333,7 @@ func (r *role) read(d cloud.Descriptor) map[string]any {
 
 // waiting are the instances that the role's tags match and that it does not have, and those that it has only
 // until somebody has them moved.
-func (r *role) waiting() []map[string]any {
+func (r *Record) waiting() []map[string]any {
 	waiting := []map[string]any{}
 	for _, c := range slices.Concat(r.Conflicts, r.Kept) {
 		waiting = append(waiting, map[string]any{"instance_id": c.InstanceID, "username": c.Username, "reason": c.Reason})
@@ -287,15 +341,15 @@ func (r *role) waiting() []map[string]any {
 	return waiting
 }
 
-// rolesThat lists the roles with a property, sorted.
-func (b *backend) rolesThat(ctx context.Context, has func(*role) bool) ([]string, error) {
-	names, err := b.roles.List(ctx)
+// With lists the roles with a property, sorted.
+func (s *Store) With(ctx context.Context, has func(*Record) bool) ([]string, error) {
+	names, err := s.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, name := range names {
-		r, err := b.roles.Get(ctx, name)
+		r, err := s.Get(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -304,4 +358,9 @@ func (b *backend) rolesThat(ctx context.Context, has func(*role) bool) ([]string
 		}
 	}
 	return found, nil
+}
+
+// Of lists the roles that use a connection.
+func (s *Store) Of(ctx context.Context, connection string) ([]string, error) {
+	return s.With(ctx, func(r *Record) bool { return r.Connection == connection })
 }

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"context"
@@ -39,12 +39,15 @@ func (r *resolutions) begin(role string, now time.Time) bool {
 	return true
 }
 
-// refreshRole resolves a role's tags anew because a client asks, and binds what has come; nothing leaves the
+// MayResolve reports whether a read may have the role's tags resolved anew, and notes that it does.
+func (s *Store) MayResolve(name string) bool { return s.resolutions.begin(name, s.Now()) }
+
+// Resolve resolves a role's tags anew because a client asks, and binds what has come; nothing leaves the
 // role by that. It returns the role as it is then, or nil if there is none. Roles with listed instances mean what they meant.
-func (b *backend) refreshRole(ctx context.Context, name string) (*role, []hint.Text, error) {
-	r, warnings, err := b.refreshTags(ctx, name, refresh{linger: b.lingerAll})
+func (s *Store) Resolve(ctx context.Context, name string) (*Record, []hint.Text, error) {
+	r, warnings, err := s.refreshTags(ctx, name, refresh{linger: s.lingerAll})
 	if err == nil && r != nil && r.InstanceTags != nil {
-		b.refreshes.ended(name, nil, b.clock.now())
+		s.refreshes.ended(name, nil, s.Now())
 	}
 	return r, warnings, err
 }
@@ -59,17 +62,17 @@ type refresh struct {
 	taken *takenOver
 }
 
-func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*role, []hint.Text, error) {
-	old, err := b.roles.Get(ctx, name)
+func (s *Store) refreshTags(ctx context.Context, name string, how refresh) (*Record, []hint.Text, error) {
+	old, err := s.Get(ctx, name)
 	if err != nil || old == nil || old.InstanceTags == nil {
 		return old, nil, err
 	}
-	c, d, err := b.connections.Find(ctx, old.Connection)
+	c, d, err := s.Connections.Find(ctx, old.Connection)
 	if err != nil {
 		return nil, nil, err
 	}
 	next := old.clone()
-	v, err := b.newResolver(ctx, next, c, d)
+	v, err := s.newResolver(ctx, next, c, d)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,20 +87,20 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 	if members, err = how.linger(ctx, looked{old, next, members, c.RequiredTags}); err != nil {
 		return nil, nil, err
 	}
-	unlock, err := b.lockRole(ctx, name, old, old.Connection, c)
+	unlock, err := s.lockUnchanged(ctx, name, old, old.Connection, c)
 	if errors.Is(err, store.ErrChanged) {
 		// Whoever was faster has looked himself, or the next look comes soon.
-		r, err := b.roles.Get(ctx, name)
+		r, err := s.Get(ctx, name)
 		return r, nil, err
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	defer unlock()
-	if unchanged(old, members) && old.ConflictCount == 0 && how.taken == nil && slices.EqualFunc(old.Kept, next.Kept, roleConflict.equal) {
-		return old, warnings, b.describeMembers(ctx, old, members)
+	if unchanged(old, members) && old.ConflictCount == 0 && how.taken == nil && slices.EqualFunc(old.Kept, next.Kept, Conflict.equal) {
+		return old, warnings, s.describeMembers(ctx, old, members)
 	}
-	ch := &change{b: b, name: name, old: old, next: next, d: d, refresh: true, taken: how.taken}
+	ch := &change{s: s, name: name, old: old, next: next, d: d, refresh: true, taken: how.taken}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, nil, err
 	}
@@ -105,20 +108,20 @@ func (b *backend) refreshTags(ctx context.Context, name string, how refresh) (*r
 }
 
 // describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
-func (b *backend) describeMembers(ctx context.Context, r *role, members []member) error {
-	return request.VaultError("", request.InParallel(b.Logger(), len(members), func(i int) error {
+func (s *Store) describeMembers(ctx context.Context, r *Record, members []member) error {
+	return request.VaultError("", request.InParallel(s.Log(), len(members), func(i int) error {
 		m := members[i]
 		if m.unseen {
 			return nil
 		}
 		facts := rotation.FactsOf(m.instance)
 		facts.Place = m.at
-		return b.core.Describe(ctx, r.account(m.instance.ID), facts)
+		return s.Core.Describe(ctx, r.Account(m.instance.ID), facts)
 	}))
 }
 
 // unchanged reports whether the role is bound to exactly these members.
-func unchanged(r *role, members []member) bool {
+func unchanged(r *Record, members []member) bool {
 	if len(r.Users) != len(members) {
 		return false
 	}

@@ -1,4 +1,4 @@
-package backend
+package role
 
 import (
 	"time"
@@ -26,7 +26,7 @@ var scheduleFields = []string{
 }
 
 // schedule is when the role's accounts are rotated or, in leased mode, may be.
-func (r *role) schedule() rotation.Schedule {
+func (r *Record) schedule() rotation.Schedule {
 	return rotation.Schedule{
 		Period:   request.ValueOr(r.RotationPeriod, 0),
 		Cron:     r.RotationSchedule,
@@ -36,15 +36,15 @@ func (r *role) schedule() rotation.Schedule {
 	}
 }
 
-func (r *role) rotateOnRead() bool { return request.ValueOr(r.RotateOnRead, false) }
+func (r *Record) rotateOnRead() bool { return request.ValueOr(r.RotateOnRead, false) }
 
-func (r *role) readCooldown() time.Duration {
+func (r *Record) readCooldown() time.Duration {
 	return request.ValueOr(r.RotateOnReadCooldown, defaultReadCooldown)
 }
 
 // readSchedule is the part of what reading the role returns that is about its schedule. The provider
 // can reset passwords.
-func (r *role) readSchedule() map[string]any {
+func (r *Record) readSchedule() map[string]any {
 	s := r.schedule()
 	data := map[string]any{
 		"rotation_schedule": s.Cron,
@@ -65,7 +65,7 @@ func (r *role) readSchedule() map[string]any {
 
 // checkSchedule checks the fields about when accounts are rotated. That the role has passwords
 // set is checked before (see checkResetFields).
-func (b *backend) checkSchedule(r, _ *role, in request.Fields, d cloud.Descriptor) error {
+func (all *Store) checkSchedule(r, _ *Record, in request.Fields, d cloud.Descriptor) error {
 	if !r.resets(d) {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (b *backend) checkSchedule(r, _ *role, in request.Fields, d cloud.Descripto
 		return request.Invalidf("%s", err)
 	}
 	// In UTC: the two odd days of a zone that changes its clocks are nobody's mistake.
-	least, greatest := rotation.Schedule{Cron: s.Cron}.Timetable().IntervalRange(b.clock.now())
+	least, greatest := rotation.Schedule{Cron: s.Cron}.Timetable().IntervalRange(all.Now())
 	switch every := r.minResetInterval(); {
 	case s.Window > 0 && s.Window < minRotationWindow:
 		return request.Invalidf("rotation_window: must be at least %s, so that a reset can begin in it",
@@ -135,7 +135,7 @@ func checkLeasedSchedule(s rotation.Schedule, in request.Fields) error {
 }
 
 // checkStaticSchedule checks what only static roles have.
-func checkStaticSchedule(r *role, s rotation.Schedule) error {
+func checkStaticSchedule(r *Record, s rotation.Schedule) error {
 	switch every := r.minResetInterval(); {
 	case s.Period > 0 && s.Period < minRotationPeriod:
 		return request.Invalidf("rotation_period: must be at least %s", minRotationPeriod)
