@@ -30,6 +30,7 @@
 //	              serve.go, worker.go                          from the queue to the step, and back
 //	              ready.go, begin.go, send.go                  attempts, from the look before them to their record
 //	              poll.go, settle.go                           what the cloud shows of them, and the end of their windows
+//	              finished.go                                  the line in the log for a finished rotation
 //	              server_turn.go                               one reset at a time for each server (rule 24)
 //	              group_batch.go, group_send.go, group_rollout.go  a shared password on its way to the members
 //	planner     what is to be done next, and when

@@ -61,9 +61,6 @@ func (x *executor) poll(ctx context.Context, e *entry, rec *Account, to session)
 	return err
 }
 
-// maxID is how many characters of an id from a cloud are shown.
-const maxID = 100
-
 // shownInstead says what the cloud shows, for people who must find out why it is not an attempt's outcome.
 func shownInstead(r cloud.ResetRecord, requestID, secret string) string {
 	own := text.Line(requestID, maxID, secret)

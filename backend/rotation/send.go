@@ -8,7 +8,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // draft is an attempt that is about to be recorded, and the time past which its request is not sent any
@@ -127,16 +126,4 @@ func (x *executor) recordOutcome(ctx context.Context, e *entry, ev protocol.Even
 		}
 	}
 	return err
-}
-
-// logRotated is the one line that a finished rotation leaves in the log.
-func (x *executor) logRotated(a *Account) {
-	v := a.Current()
-	if v == nil {
-		return
-	}
-	how := v.Change
-	x.opts.Logger.Info("account rotated", "account", a.String(), "version", v.Number, "reason", string(how.Reason),
-		"due_since", how.Since.UTC().Format(time.RFC3339), "requested_by", how.By.DisplayName, "attempts", how.Attempts,
-		"request_id", text.Line(how.RequestID, maxID, v.Password), "force_stop", how.ForceStop)
 }
