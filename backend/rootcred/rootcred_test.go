@@ -31,9 +31,9 @@ func TestRetries(t *testing.T) {
 	if !r.mayRetry("prod", now) {
 		t.Error("what never failed waits")
 	}
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+	for i, minutes := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
 		r.tried("prod", errors.New("planned"), now)
-		want *= time.Minute
+		want := time.Duration(minutes) * time.Minute
 		if r.mayRetry("prod", now.Add(want-1)) || !r.mayRetry("prod", now.Add(want)) {
 			t.Errorf("failure %d: the next try is not after %s", i, want)
 		}
