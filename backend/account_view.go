@@ -5,7 +5,6 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // accountData is what accounts/ shows: everything about an account but its passwords and the nonces
@@ -125,7 +124,7 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 }
 
 // addChange adds why and how a version was made.
-func addChange(data map[string]any, c protocol.Change) {
+func addChange(data map[string]any, c rotation.Change) {
 	if c.Reason == "" {
 		return // an initial password
 	}

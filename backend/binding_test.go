@@ -29,10 +29,10 @@ func TestARoleInItsWriteKeepsItsAccounts(t *testing.T) {
 				}
 				return
 			}
-			if h.roles.Locks.Shared("first", "second") {
+			if h.roles.Shared("first", "second") {
 				t.Fatal("the two names share a lock: choose others")
 			}
-			defer h.roles.Locks.Lock("first")()
+			defer h.roles.Lock("first")()
 			h.refused(t, logical.UpdateOperation, "roles/second", baseRoles["leased"], http.StatusConflict, `"first"`)
 			if got := h.read(t, account)["role"]; got != "first" {
 				t.Errorf("the account belongs to %v", got)

@@ -211,6 +211,9 @@ func pairsAsWritten(name string, value any) (any, error) {
 func pairList(name string, list []string) (any, error) {
 	pairs := make(map[string]any, len(list))
 	for _, text := range list {
+		if text != "" && strings.ContainsRune("[{", rune(text[0])) && json.Valid([]byte(text)) {
+			return nil, Invalidf("%s: is JSON inside a text; give key=value, or the whole write as JSON: vault write PATH @FILE.json", name)
+		}
 		key, of, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
 			return nil, Invalidf("%s: each pair must be key=value; this one has no key or no =", name)

@@ -64,6 +64,21 @@ func TestValuesAreKeptAsWrittenOrRefused(t *testing.T) {
 	}
 }
 
+// TestJSONInsideATextIsNoPair: a shell's way to send an object is easy to get wrong, and the pair that came of it matched nothing.
+func TestJSONInsideATextIsNoPair(t *testing.T) {
+	field := &framework.FieldSchema{Type: framework.TypeKVPairs}
+	for _, value := range []any{`["a=b"]`, `{"a":"b=c"}`, `{"a=b":"c"}`, []any{`{"a":"b=c"}`}} {
+		if got, err := asWritten("tags", field, value); err == nil || !strings.Contains(err.Error(), "tags: is JSON inside a text") {
+			t.Errorf("%v: %v, %v", value, got, err)
+		}
+	}
+	for _, value := range []string{"[a]=b", "{a=b", "a={}"} {
+		if _, err := asWritten("tags", field, value); err != nil {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 // written is how a value that was not refused is printed by its type; it takes JSON's own view of it.
 func written(field *framework.FieldSchema, value any) string {
 	plain := func(v any) string {

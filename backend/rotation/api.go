@@ -18,6 +18,7 @@ type (
 	Facts     = protocol.Facts
 	Place     = protocol.Place
 	Version   = protocol.Version
+	Change    = protocol.Change
 	Candidate = protocol.Candidate
 	Lease     = protocol.Lease
 	LeaseRef  = protocol.LeaseRef

@@ -10,7 +10,7 @@
 //	packages: ./backend/rotation
 //	run: ^TestUnknownOutcomes$
 //	flags: -sim.runs=2000
-//	-- backend/rotation/outcome.go --
+//	-- backend/rotation/protocol/outcome.go --
 //	the old text, whole lines, which the file has exactly once
 //	-- becomes --
 //	the new text
