@@ -1,13 +1,11 @@
 package connection
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // ListingAge is how long a connection's list of instances serves further pages and further roles
@@ -26,48 +24,31 @@ type listing struct {
 	found map[string]cloud.Instance
 }
 
-// Instances returns, by id, all instances that the connection serves, as they were no longer than
-// maxAge ago. Nobody changes the map.
-func (s *Store) Instances(ctx context.Context, name string, c *Record, maxAge time.Duration) (map[string]cloud.Instance, error) {
-	d := &s.listings
-	d.mu.Lock()
-	known, ok := d.by[name]
-	d.mu.Unlock()
-	if ok && known.of == c && s.now().Sub(known.at) < maxAge {
-		return known.found, nil
-	}
-	provider, err := s.core.Provider(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	now := s.now()
-	listed, err := s.FindInstances(ctx, name, provider, c.RequiredTags)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]cloud.Instance, len(listed))
-	for _, i := range listed {
-		if i.State != cloud.StateGone && request.IsName(i.ID) { // an id becomes part of paths
-			found[i.ID] = i
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.by == nil {
-		d.by = map[string]listing{}
-	}
-	d.by[name] = listing{now, c, found}
-	return found, nil
+// of returns what a connection saw, if that is of its present configuration and no older than maxAge.
+func (l *listings) of(name string, c *Record, maxAge time.Duration, now time.Time) (found map[string]cloud.Instance, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, ok := l.by[name]
+	return known.found, ok && known.of == c && now.Sub(known.at) < maxAge
 }
 
-// ExpireListings forgets what is too old to be used.
-func (s *Store) ExpireListings() {
-	d, now := &s.listings, s.now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for name, known := range d.by {
+// remember keeps what a connection saw at a time.
+func (l *listings) remember(name string, seen listing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.by == nil {
+		l.by = map[string]listing{}
+	}
+	l.by[name] = seen
+}
+
+// expire forgets what is too old to be used.
+func (l *listings) expire(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, known := range l.by {
 		if now.Sub(known.at) >= ListingAge {
-			delete(d.by, name)
+			delete(l.by, name)
 		}
 	}
 }

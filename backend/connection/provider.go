@@ -38,23 +38,6 @@ func (s *Store) Connect(ctx context.Context, name string, limiter cloud.Limiter)
 	}, nil
 }
 
-// Find returns a stored connection and its provider's descriptor.
-func (s *Store) Find(ctx context.Context, name string) (*Record, cloud.Descriptor, error) {
-	c, err := s.Get(ctx, name)
-	if err != nil {
-		return nil, cloud.Descriptor{}, err
-	}
-	if c == nil {
-		return nil, cloud.Descriptor{}, request.Invalidf("connection %s does not exist; write config/%s, or take one of: %s", name, name,
-			hint.New("list", "config"))
-	}
-	d, ok := s.registry[c.Provider]
-	if !ok {
-		return nil, d, request.Invalidf("connection %s: this plugin version has no provider %s; it has %s", name, c.Provider, s.providerNames())
-	}
-	return c, d, nil
-}
-
 // NewProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's.
 func NewProvider(name string, c *Record, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers) (cloud.Provider, error) {
 	if err := d.Check(c.CloudConfig()); err != nil {

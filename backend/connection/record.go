@@ -1,5 +1,3 @@
-// Package connection has the connections of a mount to its clouds ([Store]): what is stored of one ([Record]), its fields and
-// their checks, the provider that is made of it, what may be asked of its cloud at a time, and the place where it leads.
 package connection
 
 import (
@@ -11,64 +9,11 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-secure-stdlib/strutil"
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
-
-// Prefix is where connections are stored.
-const Prefix = "config/"
-
-// Store has the connections of a mount: as stored, with the operators' words about their places, and with what they may ask
-// their clouds. Writers of one name hold its lock.
-type Store struct {
-	*store.Cache[Record]
-	store.Locks
-	places *store.Cache[trustedPlaces]
-
-	registry cloud.Registry
-	policies policy.Generator
-	core     *rotation.Core
-	Answers  *cloud.Answers // what clouds answer
-	asking   questions      // what clients ask clouds
-	listings listings
-	now      func() time.Time
-}
-
-// NewStore makes the connections of a mount. Before the first request, the engine is to be told of by use.
-func NewStore(storage logical.Storage, registry cloud.Registry, policies policy.Generator, now func() time.Time) *Store {
-	return &Store{
-		Cache:    store.NewCache(storage, Prefix, Decode),
-		Locks:    store.NewLocks(),
-		places:   store.NewCache(storage, PlacePrefix, decodePlaces),
-		registry: registry,
-		policies: policies,
-		Answers:  cloud.NewAnswers(AnswersAtOnce),
-		now:      now,
-	}
-}
-
-// Use tells of the engine, which is made with the connections.
-func (s *Store) Use(core *rotation.Core) { s.core = core }
-
-// Invalidate forgets what is cached of a storage key that another node has changed, and returns the name of the connection;
-// "" if the key is of none.
-func (s *Store) Invalidate(key string) (name string) {
-	if name, ok := strings.CutPrefix(key, Prefix); ok {
-		s.Drop(name)
-		return name
-	}
-	if name, ok := strings.CutPrefix(key, PlacePrefix); ok {
-		s.places.Drop(name)
-		return name
-	}
-	return ""
-}
 
 // Bounds and defaults of connection fields that every provider has.
 const (
@@ -193,36 +138,4 @@ func (c *Record) CloudConfig() cloud.Config {
 		Endpoints:      maps.Clone(c.Endpoints),
 		RequestTimeout: c.Timeout(),
 	}
-}
-
-// ResponseData is what reading the connection returns: everything but secrets, with defaults filled in.
-func (c *Record) ResponseData(d cloud.Descriptor) map[string]any {
-	data := map[string]any{
-		"provider":                c.Provider,
-		"endpoints":               c.Endpoints,
-		"ca_certificate":          c.CACertificate,
-		"allowed_roles":           c.AllowedRoles,
-		"required_tags":           c.RequiredTags,
-		"max_requests_per_second": c.Rate(d),
-		"request_timeout":         request.Seconds(c.Timeout()),
-		"password_policy":         c.PasswordPolicy,
-		"verify_connection":       c.Verifies(),
-		"forget_gone_after":       request.Seconds(c.ForgetsAfter()),
-	}
-	if c.AllowedRoles == nil {
-		data["allowed_roles"] = []string{}
-	}
-	for _, field := range []string{"endpoints", "required_tags"} {
-		if m, ok := data[field].(map[string]string); ok && m == nil {
-			data[field] = map[string]string{}
-		}
-	}
-	c.readOwnFields(d, data)
-	maps.Copy(data, c.rootData())
-	return data
-}
-
-// providerNames lists the providers of this build, for messages.
-func (s *Store) providerNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(s.registry)), ", ")
 }
