@@ -47,17 +47,6 @@ func (s *Store) ForgetGone(ctx context.Context) error {
 	return nil
 }
 
-// mayForget reports whether it is time to look for accounts to forget, and notes that it is done.
-func (r *refreshes) mayForget(now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if since := now.Sub(r.forgot); since >= 0 && since < refreshInterval {
-		return false
-	}
-	r.forgot = now
-	return true
-}
-
 // forgetBatch looks at the instances of some accounts of a connection that are gone, and forgets the accounts or brings
 // them back.
 func (s *Store) forgetBatch(ctx context.Context, connection string, ids []rotation.ID) error {
@@ -114,22 +103,4 @@ func (s *Store) freeAccounts(ctx context.Context, ids []rotation.ID) ([]rotation
 		free = append(free, id)
 	}
 	return free, nil
-}
-
-// freeLeftBehind takes an account out of its role if that does not exist or does not map to it, and reports whether it
-// did.
-func (s *Store) freeLeftBehind(ctx context.Context, view *rotation.View) bool {
-	// The holder may be in the middle of its own write, whose role is stored last. Waiting for its
-	// lock could wait for ourselves.
-	unlock := s.TryLock(view.Role)
-	if unlock == nil {
-		return false
-	}
-	defer unlock()
-	s.Drop(view.Role)
-	r, err := s.Get(ctx, view.Role)
-	if err != nil || r.MapsTo(view.ID) || s.leaveGroup(ctx, view, r) != nil {
-		return false
-	}
-	return s.Core.Unbind(ctx, view.ID, view.Role) == nil
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
@@ -21,9 +19,6 @@ import (
 //   - and not while it exists and another role's tags match it: that role waits for an operator's word.
 //
 // Nobody who reads takes an instance from its role, and no place that is not trusted (rule 18) does.
-
-// missApart is the least time between two looks that both miss an instance, for it to be believed.
-const missApart = rotation.MissApart
 
 // looked is what a look at a role's instances found.
 type looked struct {
@@ -177,62 +172,4 @@ func (s *Store) rivals(ctx context.Context, name, connection string) (rivals, er
 		}
 	}
 	return found, nil
-}
-
-// noteKept keeps for who reads the role that an instance is the role's though its tags do not match.
-func (r *Record) noteKept(id rotation.ID, rival string) {
-	if len(r.Kept) < MaxConflicts {
-		r.Kept = append(r.Kept, Conflict{InstanceID: id.InstanceID, Username: id.Username,
-			Reason: hint.Textf("its tags do not match any more, and those of role %s do; it stays until it is moved: %s", rival,
-				id.MoveHint(rival))})
-	}
-}
-
-// shown describes instances by id, those that are terminated too, and says at which place.
-func (s *Store) shown(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
-	if len(instances) == 0 {
-		return nil, "", nil
-	}
-	live, err := s.Core.Connected(ctx, connection)
-	if err != nil {
-		return nil, "", request.VaultError("connection "+connection, err)
-	}
-	described, err := s.Connections.DescribeInstances(ctx, connection, live.Provider, instances)
-	if err != nil {
-		return nil, "", request.VaultError("connection "+connection+" cannot describe the instances", err)
-	}
-	shown := make(map[string]cloud.Instance, len(described))
-	for _, i := range described {
-		shown[i.ID] = i
-	}
-	return shown, live.Place, nil
-}
-
-// misses are, by role and instance, since when every look has missed it.
-type misses map[string]map[string]time.Time
-
-// note returns those of the instances which are missing now that have been since a look that is missApart or
-// more ago, and forgets the role's others.
-func (m misses) note(role string, missing []string, now time.Time) map[string]bool {
-	before, since, believed := m[role], map[string]time.Time{}, map[string]bool{}
-	for _, id := range missing {
-		since[id] = now
-		if first, ok := before[id]; ok && !first.After(now) {
-			since[id] = first
-			believed[id] = now.Sub(first) >= missApart
-		}
-	}
-	m[role] = since
-	return believed
-}
-
-// lost notes which instances of a role its tags do not find now, and which of them the cloud does not show by
-// their ids either, and returns those of each kind that were missing before too.
-func (r *refreshes) lost(role string, untagged, absent []string, now time.Time) (believedUntagged, believedAbsent map[string]bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.untagged == nil {
-		r.untagged, r.absent = misses{}, misses{}
-	}
-	return r.untagged.note(role, untagged, now), r.absent.note(role, absent, now)
 }

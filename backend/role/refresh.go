@@ -3,41 +3,11 @@ package role
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
-
-// resolutions remembers when the tags of a role were last resolved, so that reads of unknown
-// instances cannot be used to flood the cloud.
-type resolutions struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
-
-// resolutionInterval is the least time between two resolutions that reads ask for.
-const resolutionInterval = 10 * time.Second
-
-// begin reports whether the role's tags may be resolved now, and notes that they are.
-func (r *resolutions) begin(role string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if last, ok := r.at[role]; ok && now.Sub(last) < resolutionInterval {
-		return false
-	}
-	if r.at == nil {
-		r.at = map[string]time.Time{}
-	}
-	maps.DeleteFunc(r.at, func(_ string, at time.Time) bool { return now.Sub(at) >= resolutionInterval })
-	r.at[role] = now
-	return true
-}
 
 // MayResolve reports whether a read may have the role's tags resolved anew, and notes that it does.
 func (s *Store) MayResolve(name string) bool { return s.resolutions.begin(name, s.Now()) }
@@ -100,24 +70,11 @@ func (s *Store) refreshTags(ctx context.Context, name string, how refresh) (*Rec
 	if unchanged(old, members) && old.ConflictCount == 0 && how.taken == nil && slices.EqualFunc(old.Kept, next.Kept, Conflict.equal) {
 		return old, warnings, s.describeMembers(ctx, old, members)
 	}
-	ch := &change{s: s, name: name, old: old, next: next, d: d, refresh: true, taken: how.taken}
+	ch := &change{intent: intent{s: s, name: name, old: old, next: next, d: d, refresh: true, taken: how.taken}}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, nil, err
 	}
 	return next, slices.Concat(warnings, ch.warnings), nil
-}
-
-// describeMembers brings what the accounts tell about their instances, such as addresses, up to date.
-func (s *Store) describeMembers(ctx context.Context, r *Record, members []member) error {
-	return request.VaultError("", request.InParallel(s.Log(), len(members), func(i int) error {
-		m := members[i]
-		if m.unseen {
-			return nil
-		}
-		facts := rotation.FactsOf(m.instance)
-		facts.Place = m.at
-		return s.Core.Describe(ctx, r.Account(m.instance.ID), facts)
-	}))
 }
 
 // unchanged reports whether the role is bound to exactly these members.

@@ -21,8 +21,8 @@ const (
 
 // checkSize refuses a role with so many instances that storage would not take its entry, or the record of its
 // shared password. MaxInstances with long names, or one password, would be too many.
-func (c *change) checkSize(members []member) error {
-	sized := *c.next
+func (r *Record) checkSize(name string, members []member) error {
+	sized := *r
 	sized.Conflicts, sized.Users = nil, make(map[string]string, len(members))
 	ids := make([]rotation.ID, 0, len(members))
 	for _, m := range members {
@@ -31,26 +31,26 @@ func (c *change) checkSize(members []member) error {
 	}
 	entry, err := json.Marshal(&sized)
 	if err != nil {
-		return fmt.Errorf("encode role %s: %w", c.name, err)
+		return fmt.Errorf("encode role %s: %w", name, err)
 	}
 	if len(entry) > maxEntry-roleReserve {
-		return c.tooLarge(len(members))
+		return r.tooLarge(len(members))
 	}
 	if !sized.Shared() {
 		return nil
 	}
 	if entry, err = json.Marshal(ids); err != nil {
-		return fmt.Errorf("encode role %s: %w", c.name, err)
+		return fmt.Errorf("encode role %s: %w", name, err)
 	}
 	if len(entry) > maxEntry-groupReserve {
-		return c.tooLarge(len(members))
+		return r.tooLarge(len(members))
 	}
 	return nil
 }
 
-func (c *change) tooLarge(members int) error {
+func (r *Record) tooLarge(members int) error {
 	field := "instance_ids"
-	if c.next.InstanceTags != nil {
+	if r.InstanceTags != nil {
 		field = "instance_tags"
 	}
 	return request.Invalidf("%s: Vault's storage takes no entry as large as one with these %d instances; write several roles", field, members)

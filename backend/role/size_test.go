@@ -39,8 +39,8 @@ func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
 		"fewer of them with long ones": {MaxInstances / 5, longestUsername, true, "instance_tags: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ch := &change{name: "r", next: &Record{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}}
-			err := ch.checkSize(manyMembers(c.instances, c.username))
+			r := &Record{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}
+			err := r.checkSize("r", manyMembers(c.instances, c.username))
 			switch {
 			case c.says == "" && err != nil:
 				t.Error(err)

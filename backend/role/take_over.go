@@ -2,32 +2,10 @@ package role
 
 import (
 	"context"
-	"slices"
-	"sync"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
-
-// TakeOverPrefix begins a path that needs sudo. It is no field of roles/, since a policy cannot ask for sudo
-// for one field.
-const TakeOverPrefix = "take-over/"
-
-// takenOver are the accounts that an administrator lets a role take over.
-type takenOver struct {
-	mu  sync.Mutex
-	ids []rotation.ID
-}
-
-func (t *takenOver) names() []string {
-	names := make([]string, 0, len(t.ids))
-	for _, id := range t.ids {
-		names = append(names, id.String())
-	}
-	slices.Sort(names)
-	return names
-}
 
 // TakeOver lets a role take over the accounts that another one has, or had last; from is "" for all that its tags match.
 // r is the role that takes, or nil if there is none yet. It returns the accounts that may move.
@@ -55,64 +33,4 @@ func (s *Store) TakeOver(ctx context.Context, connection, name, from string, r *
 		}
 	}
 	return taken.names(), warnings, nil
-}
-
-// take lets one account move to a role.
-func (s *Store) take(ctx context.Context, id rotation.ID, role string, taken *takenOver) error {
-	view, err := s.Core.Move(ctx, id, role)
-	if err != nil {
-		return request.VaultError("", err)
-	}
-	if view.MoveTo == role {
-		taken.mu.Lock()
-		taken.ids = append(taken.ids, id)
-		taken.mu.Unlock()
-	}
-	return nil
-}
-
-// letGo takes accounts that have moved to another role off the role that had them. held is the role whose
-// lock the caller holds; "" for none. Where the role is being written just now its next look does it.
-func (s *Store) letGo(ctx context.Context, held, name string) error {
-	if held == "" {
-		defer s.Lock(name)()
-	} else if !s.Shared(name, held) {
-		unlock := s.TryLock(name)
-		if unlock == nil { // waiting could wait for ourselves
-			return nil
-		}
-		defer unlock()
-	}
-	s.Drop(name)
-	old, err := s.Get(ctx, name)
-	if err != nil || old == nil {
-		return err
-	}
-	next := old.clone()
-	for _, instance := range old.Instances() {
-		bound, found, err := s.Core.RoleOf(ctx, old.Account(instance))
-		if err != nil {
-			return request.VaultError("", err)
-		}
-		if !found || bound == "" || bound == name {
-			continue
-		}
-		delete(next.Users, instance)
-		next.InstanceIDs = slices.DeleteFunc(next.InstanceIDs, func(id string) bool { return id == instance })
-		next.Kept = slices.DeleteFunc(next.Kept, func(kept Conflict) bool { return kept.InstanceID == instance })
-	}
-	if len(next.Users) == len(old.Users) {
-		return nil
-	}
-	if err := s.Put(ctx, name, next); err != nil {
-		return err
-	}
-	if !next.Shared() {
-		return nil
-	}
-	c, err := s.Connections.Get(ctx, next.Connection)
-	if err != nil || c == nil {
-		return err
-	}
-	return request.VaultError("", s.bindGroup(ctx, name, next, s.Registry[c.Provider]))
 }

@@ -3,110 +3,17 @@ package role
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
-const (
-	// refreshInterval is how often the instances of a role are looked at.
-	refreshInterval = 10 * time.Minute
-	// refreshedAtOnce and refreshBudget bound one round. Vault allows it 90 s.
-	refreshedAtOnce = 50
-	refreshBudget   = 45 * time.Second
-)
-
-// refreshes remember, on the active node, when roles were looked at, what was missing then, and which looks
-// failed.
-type refreshes struct {
-	mu               sync.Mutex
-	at               map[string]time.Time
-	forgot           time.Time             // when accounts to forget were last looked for
-	untagged, absent misses                // see lost
-	failed           map[string]FailedLook // role -> its last look, if that failed
-}
-
-// FailedLook is why the instances of a role could not be looked at.
-type FailedLook struct {
-	At    time.Time
-	Since time.Time // of the first failure in a row
-	Cause hint.Text
-}
-
-// due returns the roles to look at now, those first that have waited longest, and forgets roles that
-// do not exist.
-func (r *refreshes) due(roles []string, now time.Time) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	at := make(map[string]time.Time, len(roles))
-	untagged, absent := misses{}, misses{}
-	failed := make(map[string]FailedLook)
-	var due []string
-	for _, name := range roles {
-		at[name] = r.at[name]
-		if f, ok := r.failed[name]; ok {
-			failed[name] = f
-		}
-		if m := r.untagged[name]; m != nil {
-			untagged[name] = m
-		}
-		if m := r.absent[name]; m != nil {
-			absent[name] = m
-		}
-		if now.Sub(r.at[name]) >= refreshInterval {
-			due = append(due, name)
-		}
-	}
-	r.at, r.untagged, r.absent, r.failed = at, untagged, absent, failed
-	slices.SortStableFunc(due, func(a, b string) int {
-		if c := at[a].Compare(at[b]); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
-	})
-	return due[:min(len(due), refreshedAtOnce)]
-}
-
-func (r *refreshes) done(role string, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.at[role] = now
-}
-
-// ended notes how a look at a role's instances ended.
-func (r *refreshes) ended(role string, err error, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err == nil {
-		delete(r.failed, role)
-		return
-	}
-	f := FailedLook{At: now, Since: now, Cause: hint.Of(err)}
-	if before, ok := r.failed[role]; ok {
-		f.Since = before.Since
-	}
-	if r.failed == nil {
-		r.failed = map[string]FailedLook{}
-	}
-	r.failed[role] = f
-}
-
-// failures are the roles whose last look failed.
-func (r *refreshes) failures() map[string]FailedLook {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.failed)
-}
+// refreshBudget bounds, as refreshedAtOnce does, one round. Vault allows it 90 s.
+const refreshBudget = 45 * time.Second
 
 // Failures are the roles whose last look failed.
 func (s *Store) Failures() map[string]FailedLook { return s.refreshes.failures() }
@@ -237,23 +144,4 @@ func (s *Store) refreshListed(ctx context.Context, name string, r *Record) error
 		}
 	}
 	return nil
-}
-
-// Existing describes those of the instances that exist, by id, and says at which place.
-func (s *Store) Existing(ctx context.Context, connection string, instances []string) (map[string]cloud.Instance, rotation.Place, error) {
-	live, err := s.Core.Connected(ctx, connection)
-	if err != nil {
-		return nil, "", request.VaultError("connection "+connection, err)
-	}
-	described, err := s.Connections.DescribeInstances(ctx, connection, live.Provider, instances)
-	if err != nil {
-		return nil, "", err
-	}
-	exist := make(map[string]cloud.Instance, len(described))
-	for _, i := range described {
-		if i.State != cloud.StateGone {
-			exist[i.ID] = i
-		}
-	}
-	return exist, live.Place, nil
 }

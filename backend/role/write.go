@@ -58,7 +58,7 @@ func (s *Store) tryWrite(ctx context.Context, name string, in request.Fields) (*
 		return nil, nil, err
 	}
 	next.Kept = kept
-	ch := &change{s: s, name: name, old: old, next: next, d: d, adjust: adjust}
+	ch := &change{intent: intent{s: s, name: name, old: old, next: next, d: d, adjust: adjust}}
 	if err := ch.apply(ctx, members); err != nil {
 		return nil, nil, err
 	}
