@@ -261,3 +261,20 @@ func TestRoleDefaults(t *testing.T) {
 		})
 	}
 }
+
+// TestTheKeyGoesWithTheSource: a role whose source changes to reset has no key any more, also when it goes back.
+func TestTheKeyGoesWithTheSource(t *testing.T) {
+	h := roleMount(t)
+	h.write(t, "roles/r", merged(baseRoles["both"], map[string]any{"key": "other"}))
+	if key := h.read(t, "roles/r")["key"]; key != "other" {
+		t.Fatalf("the role has key %v", key)
+	}
+	h.write(t, "roles/r", map[string]any{"source": "reset"})
+	if got := h.stored(t, "role/"); strings.Contains(got, `"key":`) {
+		t.Errorf("a role with source=reset is stored with a key: %s", got)
+	}
+	h.write(t, "roles/r", map[string]any{"source": "initial"})
+	if key := h.read(t, "roles/r")["key"]; key != "" {
+		t.Errorf("the key %v has come back", key)
+	}
+}

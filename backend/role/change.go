@@ -56,7 +56,7 @@ func (c *change) apply(ctx context.Context, members []member) error {
 	return nil
 }
 
-// bind binds all members, or the first failure. Conflicts are looked for before anything is changed.
+// bind binds all members, or the first failure. Conflicts are looked for before any is bound.
 func (c *change) bind(ctx context.Context, members []member) error {
 	bindings := c.bindings(members)
 	if !c.adjust {
