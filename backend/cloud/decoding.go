@@ -31,6 +31,9 @@ const answersPatience = 15 * time.Second
 
 // enter waits for a place and returns what gives it back, once.
 func (a *Answers) enter(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil { // its call has ended, maybe in the middle of the answer
+		return nil, err
+	}
 	patience := time.NewTimer(answersPatience)
 	defer patience.Stop()
 	select {
