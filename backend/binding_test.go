@@ -41,7 +41,7 @@ func TestARoleInItsWriteKeepsItsAccounts(t *testing.T) {
 	}
 }
 
-// TestAnImportedAccountNeverReadsTheFirstPasswordAgain: it is forgotten and bound anew, and the cloud still has the
+// TestAnImportedAccountNeverReadsTheFirstPasswordAgain: it is forgotten and bound again, and the cloud still has the
 // password of the first boot, which the server has not any more.
 func TestAnImportedAccountNeverReadsTheFirstPasswordAgain(t *testing.T) {
 	h := roleMount(t)
@@ -80,7 +80,7 @@ func TestWritingARoleBringsItsAccountsBack(t *testing.T) {
 	}
 	h.write(t, "roles/web", map[string]any{"connection": "prod", "instance_ids": "srv-1"})
 	if got := h.read(t, webAccount)["state"]; got == "gone" {
-		t.Error("writing the role anew, which looks at its instances, leaves the account gone")
+		t.Error("writing the role again, which looks at its instances, leaves the account gone")
 	}
 	h.lease(t, "creds/web")
 }

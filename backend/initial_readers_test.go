@@ -38,7 +38,7 @@ func TestAFirstPasswordIsKeptFromAnotherRole(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, to    string // endpoints; "": the cloud's own
 		deleteFirst bool   // before the connection is led elsewhere
-		anew        bool   // the connection is deleted and written again
+		again        bool   // the connection is deleted and written again
 	}{
 		"where it was":                                    {"", "", true, false},
 		"from the cloud's own hosts":                      {"", oneName, true, false},
@@ -47,8 +47,8 @@ func TestAFirstPasswordIsKeptFromAnotherRole(t *testing.T) {
 		"to the cloud's own hosts, deleted there":         {oneName, "", false, false},
 		"from one name to another":                        {oneName, anotherName, true, false},
 		"from one name to another, deleted there":         {oneName, anotherName, false, false},
-		"from one name to another, the connection anew":   {oneName, anotherName, true, true},
-		"from the cloud's own hosts, the connection anew": {"", oneName, true, true},
+		"from one name to another, the connection again":   {oneName, anotherName, true, true},
+		"from the cloud's own hosts, the connection again": {"", oneName, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newLedAway(t, initialCloud, nil)
@@ -65,7 +65,7 @@ func TestAFirstPasswordIsKeptFromAnotherRole(t *testing.T) {
 			if c.deleteFirst {
 				gone(t, h)
 			}
-			if c.anew {
+			if c.again {
 				h.delete(t, "config/prod")
 			}
 			led(t, h, c.to)

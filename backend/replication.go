@@ -13,7 +13,7 @@ const viewAge = time.Second
 
 // mountView is Vault's view for one mount, which remembers what the framework asks before each operation: whether the
 // request must be forwarded. Each of these questions is a round trip from the plugin to Vault, as long as a whole read
-// without them. Vault sets a mount's backend up anew when its node takes another part in the cluster, so the answers do
+// without them. Vault sets a mount's backend up again when its node takes another part in the cluster, so the answers do
 // not change while a backend lives; viewAge bounds what would happen if they did, and a failed question's false answer.
 type mountView struct {
 	logical.SystemView

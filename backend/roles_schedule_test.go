@@ -262,7 +262,7 @@ func TestMissedTimeIsCaughtUpInItsWindow(t *testing.T) {
 		})
 }
 
-// The next rotation is stored: a start in the middle of a period neither begins the period anew nor rotates.
+// The next rotation is stored: a start in the middle of a period neither begins the period again nor rotates.
 func TestStartKeepsTheNextRotation(t *testing.T) {
 	inBubble(t, map[string]any{"rotation_period": "10h"}, func(t *testing.T, h *harness) {
 		before := h.account(t, "srv-1")

@@ -86,7 +86,7 @@ func TestStatusAnswersWhileReadsHang(t *testing.T) {
 	h.write(t, "roles/web", map[string]any{"connection": "prod", "instance_ids": "srv-1", "force_stop": true})
 	h.lease(t, "creds/web")
 	storage.hangsReading.Store(true)
-	// Another node has changed the connection, which is read anew.
+	// Another node has changed the connection, which is read again.
 	ctx, read := context.WithoutCancel(t.Context()), make(chan error, 1)
 	go h.invalidate(ctx, "config/prod")
 	<-storage.reached

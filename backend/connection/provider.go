@@ -100,7 +100,7 @@ const (
 )
 
 // KnownInstances are some instances of a connection's accounts, none if the write leaves it to the
-// same identity. A connection that was deleted and is written anew may still have accounts. Instances that
+// same identity. A connection that was deleted and is written again may still have accounts. Instances that
 // are known to be gone prove nothing and are left out.
 func (s *Store) KnownInstances(ctx context.Context, name string, old, next *Record) ([]string, error) {
 	if old != nil && sameIdentity(s.registry[next.Provider], old, next) {

@@ -155,7 +155,7 @@ func checkResent(d cloud.Descriptor, old, next *Record, in request.Fields) error
 		strings.Join(changed, ", "), strings.Join(missing, ", "), hint)
 }
 
-// checkLeftAccounts refuses to write a connection anew with another provider while it has accounts of before.
+// checkLeftAccounts refuses to write a connection again with another provider while it has accounts of before.
 func (s *Store) checkLeftAccounts(ctx context.Context, name, provider string) error {
 	instances, err := s.core.List(ctx, name+"/")
 	if err != nil || len(instances) == 0 {

@@ -17,9 +17,9 @@ type intent struct {
 	old  *Record // nil for a new role
 	next *Record
 	d    cloud.Descriptor
-	// refresh is set where nobody wrote the role and only its tags are resolved anew.
+	// refresh is set where nobody wrote the role and only its tags are resolved again.
 	refresh bool
-	// adjust is set where the write selects no instances anew: the members are the role's already.
+	// adjust is set where the write selects no instances again: the members are the role's already.
 	adjust bool
 	// taken receives the accounts of other roles that are to move to this one; nil: none is.
 	taken *takenOver

@@ -9,7 +9,7 @@
 //	              watch.go                          the look at the instances of all roles
 //	              take_over.go                      an administrator moves accounts of one role to another
 //	              forget_gone.go                    the end of accounts whose servers are gone
-//	refresh     refresh.go, describe.go             tags are resolved anew, and what accounts tell of their instances
+//	refresh     refresh.go, describe.go             tags are resolved again, and what accounts tell of their instances
 //	change      change.go                           binds the accounts of a role, stores it, and unbinds what has left it
 //	            bindings.go                         which accounts it can have
 //	            size.go                             whether storage takes it

@@ -9,10 +9,10 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
 )
 
-// MayResolve reports whether a read may have the role's tags resolved anew, and notes that it does.
+// MayResolve reports whether a read may have the role's tags resolved again, and notes that it does.
 func (s *Store) MayResolve(name string) bool { return s.resolutions.begin(name, s.Now()) }
 
-// Resolve resolves a role's tags anew because a client asks, and binds what has come; nothing leaves the
+// Resolve resolves a role's tags again because a client asks, and binds what has come; nothing leaves the
 // role by that. It returns the role as it is then, or nil if there is none. Roles with listed instances mean what they meant.
 func (s *Store) Resolve(ctx context.Context, name string) (*Record, []hint.Text, error) {
 	r, warnings, err := s.refreshTags(ctx, name, refresh{linger: s.lingerAll})
@@ -22,7 +22,7 @@ func (s *Store) Resolve(ctx context.Context, name string) (*Record, []hint.Text,
 	return r, warnings, err
 }
 
-// refresh says how a role's tags are resolved anew.
+// refresh says how a role's tags are resolved again.
 type refresh struct {
 	// find is what finds the instances; nil: the provider.
 	find findFunc

@@ -24,7 +24,7 @@ type resolver struct {
 	at rotation.Place
 	// find finds instances by tags: the provider's FindInstances, unless a refresh has asked already.
 	find findFunc
-	// bound are the accounts that the role has already, where it is only looked at anew: instance id ->
+	// bound are the accounts that the role has already, where it is only looked at again: instance id ->
 	// user name. They stay while the tags match, whatever else has changed.
 	bound map[string]string
 }

@@ -29,7 +29,7 @@ func needsCloud(old, next *Record, in request.Fields, d cloud.Descriptor) bool {
 }
 
 // changesNothing reports whether a write leaves the role as it is, as one does that is repeated to have the
-// instances looked at anew. It need not succeed in that.
+// instances looked at again. It need not succeed in that.
 func changesNothing(old, next *Record) bool { return store.Same(old, next) }
 
 // sameSelection reports whether two roles mean the same instances and users.
@@ -39,7 +39,7 @@ func sameSelection(a, b *Record) bool {
 }
 
 // boundMembers are the role's members as their accounts know them. It is false if an account is missing or is not
-// the role's, as after a forced delete: then the role is to be bound anew.
+// the role's, as after a forced delete: then the role is to be bound again.
 func (s *Store) boundMembers(ctx context.Context, name string, r *Record) ([]member, bool, error) {
 	instances := r.Instances()
 	members := make([]member, len(instances))

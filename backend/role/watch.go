@@ -91,7 +91,7 @@ func (s *Store) taggedConnections(ctx context.Context, names []string) (map[stri
 	return count, nil
 }
 
-// refreshTagged resolves a role's tags anew. Roles of one connection share one list of its instances.
+// refreshTagged resolves a role's tags again. Roles of one connection share one list of its instances.
 func (s *Store) refreshTagged(ctx context.Context, name string, r *Record, share bool) error {
 	var how refresh
 	if share {

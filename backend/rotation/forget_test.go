@@ -134,7 +134,7 @@ func TestAForgottenAccountLeavesATombstone(t *testing.T) {
 		}
 		view, err := core.Bind(ctx, Binding{ID: a.ID, Provider: a.Provider, Role: "db", Settings: a.Settings, Place: genuine})
 		if err != nil || !view.InitialOverwritten || len(view.Versions) != 0 {
-			t.Errorf("bound anew: %+v, %v", view, err)
+			t.Errorf("bound again: %+v, %v", view, err)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 // ErrChanged is returned where it is not.
 var ErrChanged = errors.New("was changed by others while the cloud was asked")
 
-// WriteTries is how often a write asks the cloud anew where somebody else was faster.
+// WriteTries is how often a write asks the cloud again where somebody else was faster.
 const WriteTries = 3
 
 // Same reports whether two entries hold the same; nil is no entry.

@@ -262,7 +262,7 @@ func revoke(t *testing.T, v *harness.Vault, name, prefix string, leases int) tim
 	return took
 }
 
-// startsMeasured is how often a plugin is started anew; the median counts.
+// startsMeasured is how often a plugin is started again; the median counts.
 const startsMeasured = 5
 
 // program measures a plugin's binary, its start and its memory.

@@ -38,7 +38,7 @@ func TestHostileCloud(t *testing.T) {
 		"the cloud works on it":                   api.meeting(model.FaultStuck),
 		"the answer is lost":                      api.meeting(model.FaultDropAfter),
 		"the credentials are verified there":      api.meeting(model.FaultDropAfter).by(h.leadVerified),
-		"the connection is deleted and made anew": api.meeting(model.FaultDropAfter).by(h.writeAnew),
+		"the connection is deleted and made again": api.meeting(model.FaultDropAfter).by(h.writeAnew),
 		"a command on Linux":                      command.meeting(model.FaultDropAfter),
 		"a command on Windows":                    windows.meeting(model.FaultDropAfter),
 	} {

@@ -37,7 +37,7 @@ func accounts(t *testing.T) int {
 	return n
 }
 
-// TestScale binds scheduled accounts to roles, has Vault start the plugin's process anew, and measures until the first
+// TestScale binds scheduled accounts to roles, has Vault start the plugin's process again, and measures until the first
 // password is served and until the schedule of all of them is loaded.
 func TestScale(t *testing.T) {
 	bin := harness.FindBinaries(t)

@@ -85,7 +85,7 @@ func (c *Cloud) showAccessKey(r *request) *answer {
 	return ok(map[string]any{"credential": accessKeyView(k)})
 }
 
-// updateAccessKey switches a key off or on, or describes it anew.
+// updateAccessKey switches a key off or on, or describes it again.
 func (c *Cloud) updateAccessKey(r *request) *answer {
 	k, refused := c.ownAccessKey(r)
 	if refused != nil {
