@@ -38,15 +38,15 @@ func TestAFirstPasswordIsKeptFromAnotherRole(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, to    string // endpoints; "": the cloud's own
 		deleteFirst bool   // before the connection is led elsewhere
-		again        bool   // the connection is deleted and written again
+		again       bool   // the connection is deleted and written again
 	}{
-		"where it was":                                    {"", "", true, false},
-		"from the cloud's own hosts":                      {"", oneName, true, false},
-		"from the cloud's own hosts, deleted there":       {"", oneName, false, false},
-		"to the cloud's own hosts":                        {oneName, "", true, false},
-		"to the cloud's own hosts, deleted there":         {oneName, "", false, false},
-		"from one name to another":                        {oneName, anotherName, true, false},
-		"from one name to another, deleted there":         {oneName, anotherName, false, false},
+		"where it was":                                     {"", "", true, false},
+		"from the cloud's own hosts":                       {"", oneName, true, false},
+		"from the cloud's own hosts, deleted there":        {"", oneName, false, false},
+		"to the cloud's own hosts":                         {oneName, "", true, false},
+		"to the cloud's own hosts, deleted there":          {oneName, "", false, false},
+		"from one name to another":                         {oneName, anotherName, true, false},
+		"from one name to another, deleted there":          {oneName, anotherName, false, false},
 		"from one name to another, the connection again":   {oneName, anotherName, true, true},
 		"from the cloud's own hosts, the connection again": {"", oneName, true, true},
 	} {

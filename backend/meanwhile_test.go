@@ -98,7 +98,7 @@ func TestAHungCloudHoldsNoLock(t *testing.T) {
 			map[string]any{"connection": "prod", "instance_ids": "srv-2", "force_stop": true}},
 		"a role looks for tags": {"FindInstances", logical.UpdateOperation, "roles/hung",
 			map[string]any{"connection": "prod", "instance_tags": "team=x", "force_stop": true}},
-		"an account is deleted":    {"DescribeInstances", logical.DeleteOperation, "accounts/prod/srv-3/root", nil},
+		"an account is deleted":     {"DescribeInstances", logical.DeleteOperation, "accounts/prod/srv-3/root", nil},
 		"tags are looked for again": {"FindInstances", logical.ReadOperation, "creds/tagged/srv-4", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

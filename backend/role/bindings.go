@@ -19,7 +19,7 @@ type intent struct {
 	d    cloud.Descriptor
 	// refresh is set where nobody wrote the role and only its tags are resolved again.
 	refresh bool
-	// adjust is set where the write selects no instances again: the members are the role's already.
+	// adjust is set where the write selects no other instances: the members are the role's already.
 	adjust bool
 	// taken receives the accounts of other roles that are to move to this one; nil: none is.
 	taken *takenOver

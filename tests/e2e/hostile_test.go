@@ -34,13 +34,13 @@ func TestHostileCloud(t *testing.T) {
 		fields: map[string]any{"source": "initial", "mode": "leased", "key": keyOf(model.AWS), "min_reset_interval": 0},
 	}
 	for name, a := range map[string]ledAway{
-		"the answer is held back":                 api.meeting(model.FaultHoldAfter),
-		"the cloud works on it":                   api.meeting(model.FaultStuck),
-		"the answer is lost":                      api.meeting(model.FaultDropAfter),
-		"the credentials are verified there":      api.meeting(model.FaultDropAfter).by(h.leadVerified),
+		"the answer is held back":                  api.meeting(model.FaultHoldAfter),
+		"the cloud works on it":                    api.meeting(model.FaultStuck),
+		"the answer is lost":                       api.meeting(model.FaultDropAfter),
+		"the credentials are verified there":       api.meeting(model.FaultDropAfter).by(h.leadVerified),
 		"the connection is deleted and made again": api.meeting(model.FaultDropAfter).by(h.writeAnew),
-		"a command on Linux":                      command.meeting(model.FaultDropAfter),
-		"a command on Windows":                    windows.meeting(model.FaultDropAfter),
+		"a command on Linux":                       command.meeting(model.FaultDropAfter),
+		"a command on Windows":                     windows.meeting(model.FaultDropAfter),
 	} {
 		t.Run("a reset is under way, "+name, func(t *testing.T) { h.pending(t, a) })
 	}
