@@ -56,7 +56,7 @@ func (r *Report) byHand(t *testing.T, v *harness.Vault, bin harness.Binaries, si
 		output, err := command.Output()
 		return strings.TrimSpace(string(output)), err
 	}
-	load := NewLoad(v.Address, v.RootToken(), 1)
+	load := NewLoad(v.Address, []string{v.RootToken()}, 1)
 	defer load.Close()
 	target := Target{Name: "the password over HTTP", Paths: []string{"cloudpw/creds/windows"}, Wants: []string{`"password":`}}
 	ways := []struct {

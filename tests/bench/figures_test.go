@@ -93,7 +93,7 @@ func TestRunReadsEveryPathInTurn(t *testing.T) {
 		fmt.Fprint(w, `{"password":"x"}`)
 	}))
 	defer server.Close()
-	load := NewLoad(server.URL, "token", 3)
+	load := NewLoad(server.URL, []string{"token"}, 3)
 	defer load.Close()
 	target := Target{Name: "t", Paths: []string{"a", "b"}, Wants: []string{`"password"`}}
 	for _, n := range []int{7, 3} {
@@ -123,7 +123,7 @@ func TestRunRefusesWrongAnswers(t *testing.T) {
 		fmt.Fprint(w, `{"password":"s3cr3t"}`)
 	}))
 	defer server.Close()
-	load := NewLoad(server.URL, "", 1)
+	load := NewLoad(server.URL, []string{""}, 1)
 	defer load.Close()
 	if _, err := load.Run(t.Context(), Target{Name: "t", Paths: []string{"broken"}}, 1, 1); err == nil ||
 		!strings.Contains(err.Error(), "503") {

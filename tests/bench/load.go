@@ -28,15 +28,17 @@ type Target struct {
 
 // Load is a client of one Vault that keeps its connections open.
 type Load struct {
-	Address, Token string
-	client         *http.Client
-	next           map[string]int // index of the path to read next, by target
+	Address string
+	// Tokens are used in turn: one reader may hold only so many leases of an account.
+	Tokens []string
+	client *http.Client
+	next   map[string]int // index of the path to read next, by target
 }
 
 // NewLoad makes a client for up to that many requests at once. Only one goroutine may use it.
-func NewLoad(address, token string, clients int) *Load {
+func NewLoad(address string, tokens []string, clients int) *Load {
 	transport := &http.Transport{MaxIdleConns: clients, MaxIdleConnsPerHost: clients, DisableCompression: true}
-	return &Load{Address: address, Token: token, client: &http.Client{Transport: transport}, next: map[string]int{}}
+	return &Load{Address: address, Tokens: tokens, client: &http.Client{Transport: transport}, next: map[string]int{}}
 }
 
 // Close closes the open connections.
@@ -65,7 +67,7 @@ func (l *Load) Run(ctx context.Context, t Target, clients, n int) (Sample, error
 		group.Go(func() {
 			for i := c; i < n; i += clients {
 				sent := time.Now()
-				if err := l.read(ctx, t.Paths[(first+i)%len(t.Paths)], t.Wants); err != nil {
+				if err := l.read(ctx, l.Tokens[(first+i)%len(l.Tokens)], t.Paths[(first+i)%len(t.Paths)], t.Wants); err != nil {
 					errs[c] = err
 					return
 				}
@@ -83,12 +85,12 @@ func (l *Load) Run(ctx context.Context, t Target, clients, n int) (Sample, error
 	return sample, nil
 }
 
-func (l *Load) read(ctx context.Context, path string, wants []string) error {
+func (l *Load) read(ctx context.Context, token, path string, wants []string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Address+"/v1/"+path, nil)
 	if err != nil {
 		return err
 	}
-	request.Header.Set("X-Vault-Token", l.Token)
+	request.Header.Set("X-Vault-Token", token)
 	response, err := l.client.Do(request)
 	if err != nil {
 		return err
