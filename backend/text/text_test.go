@@ -139,13 +139,16 @@ func FuzzLine(f *testing.F) {
 	f.Add("the password Correct-Horse-7 is refused", "Correct-Horse-7")
 	f.Add("%43orrect\\u002dHorse&#45;7", "Correct-Horse-7")
 	f.Add("\xff\u200B%", "aaaa")
+	f.Add("aaaaaaaaaaaaa%%", "aaa%")
 	f.Fuzz(func(t *testing.T, s, secret string) {
 		got := Line(s, 300, secret)
 		if err := Check(strings.ReplaceAll(got, "\uFFFD", "?")); err != nil || utf8.RuneCountInString(got) > 303 {
 			t.Errorf("%q: %v", got, err)
 		}
-		if rest := strings.ReplaceAll(got, redacted, ""); len(secret) >= minSecret && Check(secret) == nil && onlySeen(secret) == secret &&
-			strings.Contains(rest, secret) {
+		// What Line itself writes may complete a secret by chance: its mark (no secret has a line break) and its dots.
+		rest := strings.ReplaceAll(strings.TrimSuffix(got, "..."), redacted, "\n")
+		wanted := len(secret) >= minSecret && Check(secret) == nil && onlySeen(secret) == secret
+		if wanted && strings.Contains(rest, secret) {
 			t.Errorf("%q holds %q", got, secret)
 		}
 	})
