@@ -34,6 +34,9 @@ type Descriptor struct {
 	// ResetMethods are the ways in which the provider can set passwords, the default first; none if it
 	// cannot. The provider then implements PasswordResetters.
 	ResetMethods []ResetMethod
+	// CheckMethods are the names of the ways in which the provider can look which password a server has, the default
+	// first (CheckCommand); none if it cannot. The provider then implements PasswordCheckers.
+	CheckMethods []string
 	// LinkLocalDomains are the domains of the cloud's own whose hosts have link-local addresses inside its
 	// network. Connections are made to those only for such a host, on port 443, so by TLS.
 	LinkLocalDomains []string
@@ -73,6 +76,9 @@ func (d Descriptor) CredentialID(v Values) string {
 	}
 	return ""
 }
+
+// CanCheck reports whether the provider can look which password a server has at all.
+func (d Descriptor) CanCheck() bool { return len(d.CheckMethods) > 0 }
 
 // CanReset reports whether the provider can set passwords at all.
 func (d Descriptor) CanReset() bool { return len(d.ResetMethods) > 0 }

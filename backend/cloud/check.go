@@ -1,0 +1,89 @@
+package cloud
+
+import "context"
+
+// CheckCommand is the name of the check method that runs a command in the guest, by an agent and on the cloud's order.
+const CheckCommand = "command"
+
+// PasswordCheckers is implemented by providers that can look which password a server's user has, by one or more check
+// methods.
+type PasswordCheckers interface {
+	// Checker returns the check method with that name, one of Descriptor.CheckMethods, or nil if the provider has none
+	// of that name. What it returns is comparable, and equal for equal names.
+	Checker(method string) PasswordChecker
+}
+
+// PasswordChecker is one method of looking, without changing anything, whether a server's user has one of some passwords.
+type PasswordChecker interface {
+	// CheckAction is the limiter's name of the request that a check costs, normally the API action.
+	CheckAction() string
+	// CanCheck says, without asking the cloud, why the method cannot look at that user on that instance, and what to do
+	// instead; nil if it can, as far as can be told. It is asked when a role is written.
+	CanCheck(i Instance, username string) error
+	// CheckPassword looks. It may send several requests and wait for their end, within the context's deadline, and it
+	// waits for the limiter before each. It changes nothing on the server, whatever the outcome.
+	//
+	// An error means that nothing was seen: the cloud or the server did not answer, or not in time. It never means
+	// that the server has another password, and neither does a finding with Unknown. NotFound: the instance is gone.
+	CheckPassword(ctx context.Context, check PasswordCheck) (PasswordFinding, error)
+}
+
+// PasswordCheck is one look at one server.
+type PasswordCheck struct {
+	InstanceID string
+	Username   string
+	// Platform of the instance, as last described; "" if the cloud does not tell.
+	Platform Platform
+	// Values are the passwords to compare with, the most likely one first. Each may cost the time of a slow hash. They
+	// never leave this process, unless the method is a login.
+	Values []string
+}
+
+// String keeps the passwords out of logs that print values.
+func (c PasswordCheck) String() string { return "check of " + c.Username + " on " + c.InstanceID }
+
+// GoString does the same for %#v.
+func (c PasswordCheck) GoString() string { return c.String() }
+
+// NoMatch is PasswordFinding.Match where the server has none of the values, or where that could not be told.
+const NoMatch = -1
+
+// PasswordFinding is what a check saw. Of a finding the engine may conclude that the server has another password only
+// if it is a Different one.
+type PasswordFinding struct {
+	// Match is the index in PasswordCheck.Values of the password that the server has, or NoMatch.
+	Match int
+	// State is what keeps the user from logging in by password, whichever that is; "" if nothing is known to.
+	State UserState
+	// Detail says more of the State, as the end of a sentence: "the account expired on 2026-05-01"; "" without a State.
+	Detail string
+	// Unknown is why the password could not be compared at all, and what to do; "" if it was. Match is then NoMatch.
+	// The State may be known nevertheless.
+	Unknown string
+}
+
+// Different reports whether the check proves that the server has none of the values.
+func (f PasswordFinding) Different() bool { return f.Match == NoMatch && f.Unknown == "" }
+
+// NotCompared is the finding of a check that could not compare.
+func NotCompared(why string) PasswordFinding { return PasswordFinding{Match: NoMatch, Unknown: why} }
+
+// UserState is what keeps a server's user from logging in by password.
+type UserState string
+
+// States. Where several hold, the first one of this list is told.
+const (
+	// UserUsable: nothing is known that would.
+	UserUsable UserState = ""
+	// UserMissing: the server has no such user. Nothing matches.
+	UserMissing UserState = "no_user"
+	// UserWithoutPassword: the password is empty, so that the server may let anybody in who gives none. Nothing matches.
+	UserWithoutPassword UserState = "no_password"
+	// UserLocked: somebody has locked the password (passwd -l, usermod -L). The one below the lock is compared.
+	UserLocked UserState = "locked"
+	// UserExpired: the account has expired, or the password has, or must be changed at the next login.
+	UserExpired UserState = "expired"
+	// UserLoginOff: password login is switched off, for this user (no password was ever set) or by the server for all
+	// (sshd's PasswordAuthentication). In the latter case the password is compared.
+	UserLoginOff UserState = "login_off"
+)
