@@ -27,7 +27,7 @@
 //	w := model.NewWorld(model.Options{})
 //	w.AddAccount, AddProject, AddUser, AddAccessKey, AddAppCredential
 //	w.ImportKeyPair, CreateKeyPair, ImportPEM, KeyPair, KeyPairs
-//	w.AddServer, Server, Servers, SetTags, SetLogin, SetState, Terminate, Remove
+//	w.AddServer, Server, Servers, SetTags, SetLogin, RemoveLogin, SetState, Terminate, Remove
 //	w.Snapshot, RestoreSnapshot                      disks
 //	w.EncryptedPassword(id), ClearPassword(id)       initial passwords
 //	w.StartReset, Stop, Start, Overwrite, Release    operations

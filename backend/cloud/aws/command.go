@@ -26,6 +26,14 @@ func (p *Provider) Resetter(method string) cloud.PasswordResetter {
 	return nil
 }
 
+// Checker implements cloud.PasswordCheckers.
+func (p *Provider) Checker(method string) cloud.PasswordChecker {
+	if method == cloud.CheckCommand {
+		return guest.Checker{Service: command{p}, Hashing: p.hashing}
+	}
+	return nil
+}
+
 // The documents by which scripts are run, which every account and region has.
 const (
 	shellDocument      = "AWS-RunShellScript"
@@ -76,10 +84,11 @@ func (c command) Limits() guest.Limits {
 		History: "Run Command's history",
 	}
 	if c.mayNotAsk(endpointSSM) {
-		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.ssm: required together with endpoints.ec2 and reset_method=%s, "+
-			"as commands for your own EC2 endpoint are not sent to Amazon's Systems Manager by default; "+
-			"to send them there, set it to https://ssm.%s.amazonaws.com, or to the host of Systems Manager in the region's partition",
-			cloud.MethodCommand, c.region)
+		limits.Unavailable = cloud.Errorf(cloud.Refused,
+			"endpoints.ssm: required together with endpoints.ec2 and reset_method=%s or check_method=%s, "+
+				"as commands for your own EC2 endpoint are not sent to Amazon's Systems Manager by default; "+
+				"to send them there, set it to https://ssm.%s.amazonaws.com, or to the host of Systems Manager in the region's partition",
+			cloud.MethodCommand, cloud.CheckCommand, c.region)
 	}
 	return limits
 }

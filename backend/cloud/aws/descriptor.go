@@ -29,6 +29,7 @@ func Descriptor() cloud.Descriptor {
 		RateSource:               rateSource,
 		HasInitialPassword:       true,
 		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodCommand}},
+		CheckMethods:             []string{cloud.CheckCommand},
 		UsualInitialDelay:        initialPasswordDelay,
 	}
 }

@@ -7,9 +7,9 @@
 //	ec2 DescribeInstances            ec2:DescribeInstances            required
 //	ec2 GetPasswordData              ec2:GetPasswordData              initial passwords; checked with DryRun
 //	ec2 DescribeKeyPairs             ec2:DescribeKeyPairs             optional: a key's fingerprint in error messages
-//	ssm SendCommand                  ssm:SendCommand                  resets, on two documents and the instances
-//	ssm GetCommandInvocation         ssm:GetCommandInvocation         resets: what became of a command
-//	ssm DescribeInstanceInformation  ssm:DescribeInstanceInformation  resets: whether the agent is online
+//	ssm SendCommand                  ssm:SendCommand                  resets and checks, on two documents and the instances
+//	ssm GetCommandInvocation         ssm:GetCommandInvocation         resets and checks: what became of a command
+//	ssm DescribeInstanceInformation  ssm:DescribeInstanceInformation  resets and checks: whether the agent is online
 //	sts GetCallerIdentity            none                             verifies the credentials
 //	sts AssumeRole                   sts:AssumeRole                   with role_arn
 //	iam ListAccessKeys               iam:ListAccessKeys               rotate-root, on the user itself
@@ -19,7 +19,7 @@
 // Where an operator overrides the endpoint of ec2 but not that of sts, the credentials are verified
 // by an ec2 DescribeInstances of one short page instead: the credentials of a private or simulated
 // EC2 are never sent, as a signature, to Amazon's own STS. For the same reason role_arn,
-// rotate-root and resets then ask for the endpoints of sts, iam and ssm.
+// rotate-root, resets and checks then ask for the endpoints of sts, iam and ssm.
 //
 // An error of a client (HTTP 4xx) proves that nothing was done. Of the other failures of a call that only
 // reads, which are all but SendCommand and those of rotate-root, nothing needs to be known.
@@ -40,6 +40,12 @@
 // the commands that it has fetched on disk and, when it starts again within 48 hours, resumes them before it
 // fetches newer ones (agent/framework/processor/processor.go of amazon-ssm-agent). A newer password is
 // never sent to a server whose agent is not online, so that such a command comes before it.
+//
+// # Checks
+//
+// A check is one SendCommand with the read-only script of package guest, for Linux, and looks at what became of it. The
+// instance and its agent are only asked about if the command is refused. One that timed out or was cancelled has
+// shown nothing.
 //
 // # Credentials
 //

@@ -58,9 +58,10 @@ const (
 	forPassword    = "read initial passwords"
 	forFingerprint = "name the fingerprint of the right key when another one was given"
 	forRotateRoot  = "rotate the connection's own access key (rotate-root)"
-	forCommand     = "set passwords by a command in the server (reset_method=command); whoever has it is root on the instances it covers"
-	forOutcome     = "see what became of a command (reset_method=command)"
-	forAgent       = "see whether an instance's SSM Agent is online (reset_method=command)"
+	forCommand     = "set and check passwords by a command in the server (reset_method=command, check_method=command); " +
+		"whoever has it is root on the instances it covers"
+	forOutcome = "see what became of a command (reset_method=command, check_method=command)"
+	forAgent   = "see whether an instance's SSM Agent is online (reset_method=command, check_method=command)"
 )
 
 // allUntried lists the permissions of which nothing can be said.

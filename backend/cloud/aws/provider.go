@@ -26,6 +26,8 @@ type Provider struct {
 	region string
 	// guests are the public keys of Windows servers.
 	guests *guest.Keys
+	// hashing is for checks.
+	hashing *guest.Hashing
 	// poll is the time between two looks at a command. Tests shorten it.
 	poll time.Duration
 	// endpoints are the services' URLs that the operator has set.
@@ -36,6 +38,7 @@ var (
 	_ cloud.Provider              = (*Provider)(nil)
 	_ cloud.InitialPasswordReader = (*Provider)(nil)
 	_ cloud.PasswordResetters     = (*Provider)(nil)
+	_ cloud.PasswordCheckers      = (*Provider)(nil)
 	_ cloud.CredentialRotator     = (*Provider)(nil)
 	_ cloud.PermissionChecker     = (*Provider)(nil)
 )
@@ -50,6 +53,7 @@ func newProvider(cfg cloud.Config) *Provider {
 		ssm:       newSSM(cfg, keys),
 		region:    cfg.Text(cloud.Region),
 		guests:    &guest.Keys{},
+		hashing:   guest.NewHashing(),
 		poll:      pollInterval,
 		endpoints: cfg.Endpoints,
 	}

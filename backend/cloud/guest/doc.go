@@ -1,7 +1,7 @@
 // Package guest sets operating-system passwords by commands that a cloud's agent runs inside the server (AWS
-// Systems Manager, Tencent's TAT). It makes the scripts, judges their results, and implements what all such reset
-// methods share ([Resetter]). It knows no cloud: a provider supplies a [Service], which sends a [Command], asks for its
-// progress, and states its limits.
+// Systems Manager, Tencent's TAT), and looks at them. It makes the scripts, judges their results, and implements what all
+// such reset methods ([Resetter]) and check methods ([Checker]) share. It knows no cloud: a provider supplies a
+// [Service], which sends a [Command], asks for its progress, and states its limits.
 //
 // The password is the caller's own, so a command may be repeated: it sets the same value again. A clear
 // password never appears in a command, which clouds keep in their histories, in its
@@ -32,6 +32,26 @@
 //
 // The hash is as strong as the password: it has [Rounds] rounds, and anyone who can read the command
 // history can try passwords against it. Passwords of the built-in generator are too strong for that.
+//
+// # Checks of Linux
+//
+// A check looks which of some passwords a user has. Its script ([Look]) has no secret in it and writes nothing, not even
+// a temporary file. It reads the user's line in /etc/shadow and prints the scheme, the cost and the salt of the hash, and
+// a SHA-256 digest of a nonce, which the command carries, and the hash. The hash itself is never printed, nor an argument
+// of a process. Here crypt(3) is computed for each password, one at a time ([Hashing]), and the digests are compared: of
+// schemes $6$, $5$, $1$, $2a$, $2b$, $2y$ and $y$, as far as their cost is bounded. What the user's state is comes from
+// the line, too: locked, expired by the server's clock and the rules of pam_unix, empty. Where there is an sshd in
+// /usr/sbin, "sshd -T" is asked whether it takes the user's password, for a client that no Match block names.
+//
+//   - A password is compared below the mark that locks it.
+//   - Who can read the command's history can try passwords against the digest, at the price of the hash itself. The
+//     nonce keeps digests of different looks from being compared with each other.
+//   - It needs root, and a sha256sum, an openssl or a busybox in the agent's PATH.
+//   - Of a user of a directory (LDAP, SSSD) it is said that nothing is known.
+//   - Whether PAM has rules of its own (pam_access, pam_time, an account module of a directory) is not looked at.
+//   - Anybody who is root on the server can print a report of any kind. It says nothing of other servers.
+//
+// There is none for Windows.
 //
 // # Windows (experimental)
 //
@@ -71,5 +91,6 @@
 // in amazon-ssm-agent's agent/plugins/runscript and tat-agent's src/executor; PowerShell's
 // Microsoft.PowerShell.LocalAccounts for InvalidPasswordException; Microsoft's lmerr.h and winerror.h for
 // NERR_PasswordTooShort (2245) and ERROR_PASSWORD_RESTRICTION (1325); the crypt form in Ulrich Drepper's
-// "Unix crypt using SHA-256 and SHA-512".
+// "Unix crypt using SHA-256 and SHA-512"; Linux-PAM's modules/pam_unix/passverify.c (check_shadow_expiry) and shadow(5) for the
+// dates; sshd(8) and sshd_config(5) for -T, -C and the options.
 package guest

@@ -1,9 +1,12 @@
 package guest
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
@@ -25,6 +28,49 @@ func FuzzOutputs(f *testing.F) {
 		}
 		if _, err := Prepared(code, output); err != nil && len(err.Error()) > 4096 {
 			t.Errorf("%d bytes of error", len(err.Error()))
+		}
+	})
+}
+
+// FuzzReports takes anything that a guest may print for a report. None makes a match that it has not the digest for, none
+// costs more than a bounded time, and no sentence about it has anything but printable characters.
+func FuzzReports(f *testing.F) {
+	const l = "abc"
+	digest := look{nonce: l}.digest("$6$rounds=1000$saltsalt$x")
+	f.Add(0, reportOf("password=hash", "locked=yes", "setting=$6$rounds=1000$saltsalt", "digest="+digest))
+	f.Add(0, reportOf("password=hash", "setting=$6$rounds=999999999$saltsalt", "digest="+digest))
+	f.Add(0, reportOf("password=hash", "setting=$y$j75$salt", "digest="+digest))
+	f.Add(0, reportOf("password=hash", "setting=$2b$04$abcdefghijklmnopqrstuu", "digest="+digest))
+	f.Add(0, reportOf("password=hash", "setting=$1$", "digest="))
+	f.Add(0, reportOf("password=off", "now=99999999999", "changed=1", "max=999999999", "inactive=999999999", "expires=1"))
+	f.Add(0, reportOf("password=gy", "uid=0", "sshd passwordauthentication=yes", "sshd permitrootlogin=no"))
+	f.Add(0, "cloudpw: user=foreign\n"+checked+"\n")
+	f.Add(exitLookNotRoot, "cloudpw: not root\n")
+	f.Add(1, "\x1b[31m root:$6$abc$def\u202e")
+	f.Fuzz(func(t *testing.T, code int, output string) {
+		var texts []string
+		report, err := seen(code, output)
+		if err != nil {
+			if cloud.KindOf(err) != cloud.Refused {
+				t.Errorf("kind %s", cloud.KindOf(err))
+			}
+			texts = append(texts, err.Error())
+		} else {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			found, err := Checker{Service: newService(), Hashing: NewHashing()}.compare(ctx, look{nonce: l}, report, []string{"x"})
+			if err != nil || found.Match != cloud.NoMatch {
+				t.Errorf("%+v, %v", found, err)
+			}
+			if found.Unknown != "" && found.Different() || (found.State == "") != (found.Detail == "") {
+				t.Errorf("%+v", found)
+			}
+			texts = append(texts, found.Unknown, found.Detail)
+		}
+		for _, said := range texts {
+			if bad := text.Check(strings.ReplaceAll(said, "\uFFFD", "?")); said != "" && bad != nil {
+				t.Errorf("%q: %v", said, bad)
+			}
 		}
 	})
 }

@@ -2,11 +2,13 @@ package guest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -225,11 +227,36 @@ func scratch(t *testing.T) etc {
 	return etc(dir)
 }
 
+// write gives a file another text.
+func (e etc) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(string(e), name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // inside mounts $etc over /etc, in a namespace that nobody else sees, makes sure of that, and only then
 // goes on.
-const inside = `mount --bind "$etc" /etc && test -e /etc/cloudpw-scratch && grep -q '^web:!\|^web:\$6' /etc/shadow || exit 200
+const inside = `mount --bind "$etc" /etc && test -e /etc/cloudpw-scratch && grep -q '^web:' /etc/shadow || exit 200
 eval "$more"
 exec "$@"`
+
+// namespace are the arguments of unshare for a mount namespace.
+func namespace() []string {
+	arguments := []string{"--mount", "--propagation", "private"}
+	if os.Geteuid() != 0 {
+		arguments = append(arguments, "--map-root-user")
+	}
+	return arguments
+}
+
+// mountNamespace is why no mount namespace can be had here; nil if one can.
+var mountNamespace = sync.OnceValue(func() error {
+	if out, err := exec.Command("unshare", append(namespace(), "true")...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+})
 
 // run runs a script with the scratch directory for /etc, after more shell code, or skips where no mount
 // namespace can be had.
@@ -239,14 +266,10 @@ func (e etc) run(t *testing.T, shell []string, script Script, more string) (code
 	if err := os.WriteFile(file, []byte(script.Text), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	namespace := []string{"--mount", "--propagation", "private"}
-	if os.Geteuid() != 0 {
-		namespace = append(namespace, "--map-root-user")
+	if err := mountNamespace(); err != nil {
+		t.Skipf("no mount namespace can be had here (%v): the script was not run on accounts of its own", err)
 	}
-	if out, err := exec.Command("unshare", append(namespace, "true")...).CombinedOutput(); err != nil {
-		t.Skipf("no mount namespace can be had here (%v: %s): the script was not run with a real chpasswd", err, out)
-	}
-	args := append(append(namespace, "/bin/sh", "-c", inside, "sh"), shell...)
+	args := append(append(namespace(), "/bin/sh", "-c", inside, "sh"), shell...)
 	cmd := exec.Command("unshare", append(args, file)...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "etc=" + string(e), "more=" + more}
 	out, err := cmd.CombinedOutput()

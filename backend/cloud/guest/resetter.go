@@ -101,7 +101,7 @@ func (r Resetter) PrepareReset(ctx context.Context, reset cloud.Reset) (string, 
 	if err != nil {
 		return "", err
 	}
-	run, err := r.await(ctx, limits, cloud.ResetRef{InstanceID: instance, RequestID: id})
+	run, err := await(ctx, r.Service, cloud.ResetRef{InstanceID: instance, RequestID: id}, "the server has not shown its public key")
 	if err != nil {
 		return "", err
 	}
@@ -117,14 +117,15 @@ func (r Resetter) PrepareReset(ctx context.Context, reset cloud.Reset) (string, 
 	return string(text), nil
 }
 
-// await waits until a command has ended.
-func (r Resetter) await(ctx context.Context, limits Limits, ref cloud.ResetRef) (Run, error) {
+// await waits until a command has ended. unseen is what has not been seen if it does not end in time.
+func await(ctx context.Context, service Service, ref cloud.ResetRef, unseen string) (Run, error) {
+	limits := service.Limits()
 	for {
 		if err := cloud.Sleep(ctx, limits.PollInterval); err != nil {
 			return Run{}, &cloud.Error{Kind: cloud.Refused, Err: err,
-				Message: limits.Call + ": the server has not shown its public key in time; see command " + ref.RequestID + " in " + limits.History}
+				Message: limits.Call + ": " + unseen + " in time; see command " + ref.RequestID + " in " + limits.History}
 		}
-		runs, err := r.Service.Look(ctx, []cloud.ResetRef{ref})
+		runs, err := service.Look(ctx, []cloud.ResetRef{ref})
 		if err != nil {
 			return Run{}, err
 		}

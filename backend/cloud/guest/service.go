@@ -6,8 +6,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// Service is what a cloud has to give so that a [Resetter] can set passwords by its commands: it sends one, it looks
-// how far it is, and it says what its limits are.
+// Service is what a cloud has to give so that a [Resetter] can set passwords by its commands, and a [Checker] look at
+// them: it sends one, it looks how far it is, and it says what its limits are.
 type Service interface {
 	// Limits are those of the cloud's commands, and the words for them.
 	Limits() Limits
@@ -45,6 +45,8 @@ const (
 	SetPassword Purpose = "set the password of an account"
 	// ShowKey: the preparation of a Windows server.
 	ShowKey Purpose = "show the public key for passwords, made unless it is there"
+	// LookAtPassword: a check, which changes nothing.
+	LookAtPassword Purpose = "look whether the password of an account is still right"
 	// TryPermission: a command that does nothing.
 	TryPermission Purpose = "try the permission for commands"
 )
@@ -93,6 +95,16 @@ func (r Run) Outcome() error {
 		return Outcome(r.Interpreter, r.ExitCode, r.Output)
 	}
 	return r.failure()
+}
+
+// looked is what a check that is not Running has seen. It changes nothing, however it ended.
+func (r Run) looked() (report, error) {
+	if r.State == Exited {
+		return seen(r.ExitCode, r.Output)
+	}
+	refused := *r.failure()
+	refused.Kind = cloud.Refused
+	return report{}, &refused
 }
 
 // key is what a preparation that is not Running has shown. It sets no password, however it ended.

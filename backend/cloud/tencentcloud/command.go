@@ -17,6 +17,14 @@ type command struct{ *provider }
 
 var _ guest.Service = command{}
 
+// Checker implements cloud.PasswordCheckers.
+func (p *provider) Checker(method string) cloud.PasswordChecker {
+	if method == cloud.CheckCommand {
+		return guest.Checker{Service: command{p}, Hashing: p.hashing}
+	}
+	return nil
+}
+
 const (
 	// maxCommandIDs is the limit of InstanceIds (models.go, RunCommandRequestParams).
 	maxCommandIDs = 100
@@ -48,9 +56,10 @@ func (c command) Limits() guest.Limits {
 		Instead: "; use reset_method=" + cloud.MethodAPI,
 	}
 	if c.mayNotAsk(endpointTAT) {
-		limits.Unavailable = cloud.Errorf(cloud.Refused, "endpoints.tat: required together with endpoints.cvm and reset_method=%s, "+
-			"as commands for your own CVM endpoint are not sent to Tencent Cloud's TAT by default; to send them there, set it to https://%s",
-			cloud.MethodCommand, defaultHost(endpointTAT, c.cfg.Text(cloud.Region)))
+		limits.Unavailable = cloud.Errorf(cloud.Refused,
+			"endpoints.tat: required together with endpoints.cvm and reset_method=%s or check_method=%s, "+
+				"as commands for your own CVM endpoint are not sent to Tencent Cloud's TAT by default; to send them there, set it to https://%s",
+			cloud.MethodCommand, cloud.CheckCommand, defaultHost(endpointTAT, c.cfg.Text(cloud.Region)))
 	}
 	return limits
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 )
 
 // requestsPerSecond is the documented limit of each API action that the provider calls (page
@@ -23,6 +24,7 @@ func Descriptor() cloud.Descriptor {
 		RateSource:               "tencentcloud.com/document/product/213/33240: at most 10 requests a second for each API action",
 		LinkLocalDomains:         []string{rootDomain},
 		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}},
+		CheckMethods:             []string{cloud.CheckCommand},
 	}
 }
 
@@ -45,5 +47,5 @@ func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &provider{sender{cfg.Limiter, cfg.RequestTimeout, source}, cfg, pollInterval}, nil
+	return &provider{sender{cfg.Limiter, cfg.RequestTimeout, source}, cfg, guest.NewHashing(), pollInterval}, nil
 }

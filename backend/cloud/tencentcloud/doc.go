@@ -6,8 +6,8 @@
 //
 //	ResetInstancesPassword  CVM 2017-03-12  cvm:ResetInstancesPassword  StartReset
 //	DescribeInstances       CVM 2017-03-12  cvm:DescribeInstances       everything that reads
-//	RunCommand              TAT 2020-10-28  tat:RunCommand              with reset_method=command
-//	DescribeInvocationTasks TAT 2020-10-28  tat:DescribeInvocationTasks with reset_method=command
+//	RunCommand              TAT 2020-10-28  tat:RunCommand              with reset_method=command or check_method=command
+//	DescribeInvocationTasks TAT 2020-10-28  tat:DescribeInvocationTasks with reset_method=command or check_method=command
 //	GetCallerIdentity       STS 2018-08-13  sts:GetCallerIdentity       Verify (falls back to DescribeInstances), rotate-root
 //	AssumeRole              STS 2018-08-13  sts:AssumeRole              with role_arn
 //	ListAccessKeys          CAM 2019-01-16  cam:ListAccessKeys          rotate-root
@@ -21,7 +21,7 @@
 //	  "action": ["cvm:DescribeInstances", "cvm:ResetInstancesPassword", "sts:GetCallerIdentity"]}]}
 //
 // With reset_method=command, tat:RunCommand and tat:DescribeInvocationTasks take the place of
-// cvm:ResetInstancesPassword. tat:RunCommand on an instance amounts to root on it.
+// cvm:ResetInstancesPassword; with check_method=command they are needed, too. tat:RunCommand on an instance amounts to root on it.
 //
 // # Credentials
 //
@@ -32,7 +32,7 @@
 // get keys proves that the call which needed them was not sent.
 //
 // Where only endpoints.cvm is overridden, nothing is sent to the public STS, CAM and TAT: role_arn,
-// rotate-root and reset_method=command then ask for the endpoints of sts, cam and tat.
+// rotate-root, reset_method=command and check_method=command then ask for the endpoints of sts, cam and tat.
 //
 // # How a reset by the API works
 //
@@ -49,6 +49,11 @@
 // be: RunCommand refuses one that is not, or whose agent is offline. TAT keeps the command and its output
 // for a while; SaveCommand=false only leaves it out of the list of commands for reuse. A Windows server is
 // asked for its public key before, by a command of its own.
+//
+// # How a check by a command works
+//
+// RunCommand is given the read-only script of package guest, for Linux, and the outcome is that of its task. A task
+// that did not end by itself has shown nothing.
 //
 // # Traps
 //

@@ -27,7 +27,7 @@ const (
 const (
 	forInstances  = "find instances, read their state and follow resets"
 	forReset      = "set passwords"
-	forCommand    = "set passwords by a command in the guest (reset_method=command)"
+	forCommand    = "set and check passwords by a command in the guest (reset_method=command, check_method=command)"
 	forIdentity   = "verify the connection (else an instance is described instead), and rotate-root"
 	forRotateRoot = "rotate the connection's own access key (rotate-root)"
 )

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 )
 
@@ -19,6 +20,8 @@ const (
 type provider struct {
 	sender
 	cfg cloud.Config
+	// hashing is for checks.
+	hashing *guest.Hashing
 	// poll is the time between two looks at a command. Tests shorten it.
 	poll time.Duration
 }
@@ -26,6 +29,7 @@ type provider struct {
 var (
 	_ cloud.Provider          = (*provider)(nil)
 	_ cloud.PasswordResetters = (*provider)(nil)
+	_ cloud.PasswordCheckers  = (*provider)(nil)
 	_ cloud.PasswordResetter  = (*provider)(nil)
 	_ cloud.CredentialRotator = (*provider)(nil)
 	_ cloud.PermissionChecker = (*provider)(nil)

@@ -1,9 +1,10 @@
 // Package guestos is the inside of a simulated server, as far as commands go that a cloud's agent runs
 // there.
 //
-// The Linux script of cloudpw is really run, by the machine's own sh, in a scratch directory, with an
+// The Linux scripts of cloudpw are really run, by the machine's own sh, in a scratch directory, with an
 // empty environment and a PATH that has nothing but stand-ins for id and chpasswd. These act on the
-// simulated server's accounts; the machine's own are out of reach.
+// simulated server's accounts; the machine's own are out of reach. The script that looks at a password has
+// date and sha256sum as well, and reads a shadow file in the scratch directory.
 //
 // The Windows scripts are not run: there is no Windows to run them. For exactly the two scripts of
 // cloudpw, Go code plays what they should do, with a real RSA key. That shows that the protocol holds

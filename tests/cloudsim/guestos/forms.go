@@ -21,6 +21,10 @@ var forms = sync.OnceValue(func() map[string]kind {
 	if err != nil {
 		panic(err)
 	}
+	look, err := guest.Look("root")
+	if err != nil {
+		panic(err)
+	}
 	// Any public key does to see the form of the script.
 	sample, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
@@ -34,7 +38,8 @@ var forms = sync.OnceValue(func() map[string]kind {
 	if err != nil {
 		panic(err)
 	}
-	return map[string]kind{blank(linux.Text): linuxSet, blank(guest.WindowsPrepare().Text): windowsPrepare, blank(set.Text): windowsSet}
+	return map[string]kind{blank(linux.Text): linuxSet, blank(look.Text): linuxLook, blank(guest.WindowsPrepare().Text): windowsPrepare,
+		blank(set.Text): windowsSet}
 })
 
 // printed is what the preparation prints.

@@ -15,6 +15,9 @@ type System struct {
 	Accounts []string
 	// Administrator is the one of them whose SID ends in -500 (Windows); "" for none.
 	Administrator string
+	// Passwords (Linux) are those of accounts in clear, and Hashes those of accounts of which only a hash in the form of
+	// crypt(3) is known. An account in neither has no password.
+	Passwords, Hashes map[string]string
 	// Conditions under which the scripts refuse or fail.
 	Conditions
 	// Key is the key pair in the Windows machine key store; nil for none.
@@ -29,6 +32,16 @@ type Conditions struct {
 	NoChpasswd bool `json:"no_chpasswd,omitempty"`
 	// ChpasswdFails (Linux): chpasswd cannot write.
 	ChpasswdFails bool `json:"chpasswd_fails,omitempty"`
+	// NoDigest (Linux): there is no tool that makes a SHA-256.
+	NoDigest bool `json:"no_digest,omitempty"`
+	// Locked (Linux): the accounts whose password is locked. Setting a password unlocks it.
+	Locked []string `json:"locked,omitempty"`
+	// Expired (Linux): the accounts that have expired.
+	Expired []string `json:"expired,omitempty"`
+	// NoPasswordLogin (Linux): sshd takes no passwords.
+	NoPasswordLogin bool `json:"no_password_login,omitempty"`
+	// Directory (Linux): users of a directory (LDAP, SSSD), whom id knows and the shadow file does not.
+	Directory []string `json:"directory,omitempty"`
 	// DomainController (Windows): there are no local accounts.
 	DomainController bool `json:"domain_controller,omitempty"`
 	// RefusesPasswords (Windows): the password policy refuses every password.
@@ -56,6 +69,8 @@ func (s System) Run(interpreter, text string) (Result, error) {
 		return Result{ExitCode: 127, Output: interpreter + ": not found\n", Key: s.Key}, nil
 	case script == linuxSet && !s.Windows:
 		return s.runShell(text)
+	case script == linuxLook && !s.Windows:
+		return s.runLook(text)
 	case script == windowsPrepare && s.Windows:
 		return s.prepare()
 	case script == windowsSet && s.Windows:
@@ -77,13 +92,14 @@ type kind int
 const (
 	unknown kind = iota
 	linuxSet
+	linuxLook
 	windowsPrepare
 	windowsSet
 )
 
 // quoted finds the values of a script: assignments of one quoted word, with nothing in it that a shell or
 // PowerShell would care for.
-var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|hash|sealed) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
+var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|nonce|hash|sealed) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
 
 // recognize says which script a text is, and gives its values in their order.
 func recognize(text string) (kind, []string) {

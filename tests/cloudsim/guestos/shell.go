@@ -52,11 +52,14 @@ echo "chpasswd: line 1: user '${line%%:*}' does not exist" >&2
 exit 1
 `
 
+// here stands for the scratch directory in a script.
+const here = "@DIR@"
+
 // hashForm is what newer shadow-utils check a SHA-512 hash against before they store it.
 var hashForm = regexp.MustCompile(`^\$6\$(rounds=[1-9][0-9]{3,8}\$)?[^$:\n]{1,16}\$[./0-9A-Za-z]{86}$`)
 
-// runShell really runs cloudpw's Linux script.
-func (s System) runShell(text string) (Result, error) {
+// runShell really runs cloudpw's Linux script, with more files around it.
+func (s System) runShell(text string, more ...file) (Result, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		return Result{}, fmt.Errorf("the simulated server needs a sh on this machine: %w", err)
@@ -66,7 +69,7 @@ func (s System) runShell(text string) (Result, error) {
 		return Result{}, fmt.Errorf("a scratch directory for the simulated server: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	if err := s.furnish(dir, sh, text); err != nil {
+	if err := s.furnish(dir, sh, text, more); err != nil {
 		return Result{}, fmt.Errorf("a scratch directory for the simulated server: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shellTime)
@@ -92,8 +95,11 @@ func (s System) runShell(text string) (Result, error) {
 	return r, nil
 }
 
+// file is one that a script finds: its text may name the directory and the shell as the stand-ins do.
+type file struct{ name, text string }
+
 // furnish writes what the script finds around it.
-func (s System) furnish(dir, sh, text string) error {
+func (s System) furnish(dir, sh, text string, more []file) error {
 	if strings.Contains(dir, "'") {
 		return fmt.Errorf("%q: quotes in the path", dir)
 	}
@@ -103,12 +109,15 @@ func (s System) furnish(dir, sh, text string) error {
 	}
 	fill := strings.NewReplacer("@SH@", sh, "@DIR@", dir, "@UID@", uid, "@FAILS@", fmt.Sprint(s.ChpasswdFails)).Replace
 	files := map[string]string{
-		"_script.sh": text,
-		"accounts":   strings.Join(append(slices.Clone(s.Accounts), ""), "\n"),
+		"_script.sh": strings.ReplaceAll(text, here, dir),
+		"accounts":   strings.Join(append(slices.Concat(s.Accounts, s.Directory), ""), "\n"),
 		"bin/id":     fill(idStub), "bin/chpasswd": fill(chpasswdStub),
 	}
 	if s.NoChpasswd {
 		delete(files, "bin/chpasswd")
+	}
+	for _, f := range more {
+		files[f.name] = fill(f.text)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		return err

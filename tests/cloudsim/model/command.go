@@ -29,6 +29,11 @@ type Guest struct {
 	guestos.Conditions
 }
 
+// admits says whether a user whose password is right may log in.
+func (g Guest) admits(user string) bool {
+	return !g.NoPasswordLogin && !slices.Contains(g.Locked, user) && !slices.Contains(g.Expired, user)
+}
+
 // CommandState is the state of a command on one server.
 type CommandState string
 
@@ -224,6 +229,7 @@ func (w *World) execute(i *invocation) {
 	s := i.server
 	r, err := guestos.System{
 		Windows: s.IsWindows(), Accounts: sortedKeys(s.Logins), Administrator: s.InitialUser, Conditions: s.Guest.Conditions, Key: s.guestKey,
+		Passwords: s.Logins, Hashes: s.Hashes,
 	}.Run(i.Interpreter, i.Text)
 	if err != nil {
 		i.ExitCode, i.Output = 126, "cloudsim: "+err.Error()+"\n"
@@ -341,6 +347,7 @@ func (w *World) endCommands(s *server) {
 func (s *server) setLogin(name, password, hash string) {
 	s.Logins[name] = password
 	delete(s.Hashes, name)
+	s.Guest.Locked = slices.DeleteFunc(slices.Clone(s.Guest.Locked), func(locked string) bool { return locked == name })
 	if hash != "" {
 		if s.Hashes == nil {
 			s.Hashes = map[string]string{}

@@ -299,6 +299,16 @@ func (w *World) SetLogin(id, user, password string) error {
 	})
 }
 
+// RemoveLogin removes a user from the guest, as userdel would.
+func (w *World) RemoveLogin(id, user string) error {
+	return w.change(id, func(s *server) {
+		if name, _, ok := s.Login(user); ok {
+			delete(s.Logins, name)
+			delete(s.Hashes, name)
+		}
+	})
+}
+
 // SetState puts a server into a state at once, without an operation.
 func (w *World) SetState(id string, state State) error {
 	return w.change(id, func(s *server) { s.State = state })

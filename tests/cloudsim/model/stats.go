@@ -101,7 +101,7 @@ func (w *World) TryLogin(id, user, password string) bool {
 	s := w.servers[id]
 	ok := false
 	if s != nil && s.State == StateRunning {
-		ok = s.HasPassword(user, password)
+		ok = s.HasPassword(user, password) && s.Guest.admits(user)
 	}
 	if w.counters.logins == nil {
 		w.counters.logins = map[string]LoginCount{}
