@@ -118,6 +118,7 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 		setTime(data, "disclosed_until", request.Timestamp(v.Until))
 		setTime(data, "ended_time", request.Timestamp(v.Ended))
 		addChange(data, v.Change)
+		addReaders(data, v.Given)
 		out = append(out, data)
 	}
 	return out
@@ -176,14 +177,16 @@ func orNone(names []string) []string {
 	return names
 }
 
-func leasesData(leases []rotation.Lease) []map[string]any {
+func leasesData(leases []rotation.LeaseView) []map[string]any {
 	out := make([]map[string]any, 0, len(leases))
 	for _, l := range leases {
-		out = append(out, map[string]any{
+		data := map[string]any{
 			"version":     l.Version,
 			"issue_time":  request.Timestamp(l.Issued),
 			"expire_time": request.Timestamp(l.Expires),
-		})
+		}
+		addClient(data, l.Client)
+		out = append(out, data)
 	}
 	return out
 }
@@ -231,10 +234,12 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"key_name":        text("Name of the instance's key pair in the cloud."),
 		"current_version": number("Number of the current version; 0: none yet."),
 		"versions": field(framework.TypeSlice, true, "The versions without their passwords, oldest first: version, source, "+
-			"created_time, confirmed, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time; and why "+
+			"created_time, confirmed, current, roles (whose readers were given it), place, disclosed_time, disclosed_until, ended_time; why "+
 			"and how it was made, as in versions/: reason, due_since, requested_by, requested_by_entity_id, begun_time, attempts, request_id, "+
-			"force_stop."),
-		"leases":   field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time."),
+			"force_stop; and "+readersWords+"."),
+		"leases": field(framework.TypeSlice, true, "The live leases: version, issue_time, expire_time; and who "+
+			"has each of them, as far as Vault told: entity_id, display_name, remote_address. If more than 100 clients have leases, the others "+
+			"are not named."),
 		"attempts": number("Attempts of the running rotation."),
 		"unshown_attempts": number(
 			"Attempts of the running rotation whose outcome the cloud did not show; from 3 on, there are long pauses between them."),
@@ -256,7 +261,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"place":         text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
 		"place_trusted": flag("Whether what that place says about existing servers is trusted."),
 		"due_reason": field(framework.TypeString, false,
-			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read or place."),
+			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read, reader or place."),
 		"due_since": request.TimeField(false, "Since when a rotation is due"),
 		"due_requested_by": field(framework.TypeString, false,
 			"The display name of the client that last asked for the rotation that is due; missing if nobody did."),

@@ -26,6 +26,7 @@ type harness struct {
 	system  *logical.StaticSystemView
 	cloud   *fakeCloud
 	by      rotation.Requester // who makes the requests, as Vault tells it
+	from    string             // their address; empty: Vault does not tell it
 }
 
 func newHarness(t *testing.T) *harness {
@@ -60,6 +61,9 @@ func newHarnessWith(t *testing.T, storage logical.Storage, fake *fakeCloud, regi
 func (h *harness) request(t *testing.T, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	t.Helper()
 	req := &logical.Request{Operation: op, Path: path, Data: data, Storage: h.storage, EntityID: h.by.EntityID, DisplayName: h.by.DisplayName}
+	if h.from != "" {
+		req.Connection = &logical.Connection{RemoteAddr: h.from}
+	}
 	if op == logical.UpdateOperation {
 		found, exists, err := h.HandleExistenceCheck(t.Context(), req)
 		if err != nil {

@@ -146,10 +146,12 @@ func TestRenewals(t *testing.T) {
 // failingStorage fails its writes while it is told so.
 type failingStorage struct {
 	logical.Storage
-	fails atomic.Bool
+	fails  atomic.Bool
+	writes atomic.Int64
 }
 
 func (s *failingStorage) Put(ctx context.Context, e *logical.StorageEntry) error {
+	s.writes.Add(1)
 	if s.fails.Load() {
 		return errors.New("the planned failure of storage")
 	}

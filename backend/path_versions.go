@@ -64,7 +64,7 @@ func (b *backend) pathVersionsList() *framework.Path {
 					"key_info": {Type: framework.TypeMap,
 						Description: "By number: source, created_time, confirmed, current, roles, disclosed_time, disclosed_until, ended_time; and, " +
 							"as in a read of the version, reason, due_since, requested_by, requested_by_entity_id, begun_time, attempts, request_id, " +
-							"force_stop."},
+							"force_stop; and " + readersWords + "."},
 				}),
 			}),
 		},
@@ -130,12 +130,12 @@ func (b *backend) listVersions(ctx context.Context, _ *logical.Request, data *fr
 	return logical.ListResponseWithInfo(numbers, info), nil
 }
 
-func (b *backend) readVersion(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+func (b *backend) readVersion(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	view, err := b.accountNamed(ctx, data)
 	if err != nil {
 		return nil, err
 	}
-	version, err := b.core.Password(ctx, view.ID, data.Get("version").(int))
+	version, err := b.core.Password(ctx, view.ID, data.Get("version").(int), clientOf(req))
 	if err != nil {
 		return nil, request.VaultError("", err)
 	}

@@ -15,10 +15,11 @@ const ownerBytes = 9
 // readerOf is who reads through a role. Of a leased one, whose leases are counted, it is also the token's entity, or a token that
 // has none.
 func readerOf(req *logical.Request, role string, leased bool) rotation.Reader {
+	by := rotation.Reader{Role: role, Client: clientOf(req)}
 	var owner string
 	switch {
 	case !leased:
-		return rotation.Reader{Role: role}
+		return by
 	case req.EntityID != "":
 		owner = "entity " + req.EntityID
 	case req.ClientTokenAccessor != "":
@@ -26,8 +27,9 @@ func readerOf(req *logical.Request, role string, leased bool) rotation.Reader {
 	case req.ClientToken != "": // a batch token has no accessor; Vault passes tokens on as hashes
 		owner = "token " + req.ClientToken
 	default:
-		return rotation.Reader{Role: role}
+		return by
 	}
 	sum := sha256.Sum256([]byte(owner))
-	return rotation.Reader{Role: role, Owner: base64.RawURLEncoding.EncodeToString(sum[:ownerBytes])}
+	by.Owner = base64.RawURLEncoding.EncodeToString(sum[:ownerBytes])
+	return by
 }

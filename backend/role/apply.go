@@ -90,6 +90,7 @@ func readFields(r *Record, in request.Fields) error {
 	in.Text("password_policy", &r.PasswordPolicy)
 	in.Text("source", (*string)(&r.Source))
 	in.Text("checkout", (*string)(&r.Checkout))
+	in.Text("rotate_on_revoke", (*string)(&r.RotateOnRevoke))
 	in.Text("reset_method", &r.ResetMethod)
 	in.Flag("force_stop", &r.ForceStop)
 	in.Flag("clear_initial", &r.ClearInitial)

@@ -102,7 +102,7 @@ func deleteHint(in request.Fields) hint.Hint {
 // checkLeaseFields checks the fields of leased roles.
 func checkLeaseFields(r, _ *Record, in request.Fields, _ cloud.Descriptor) error {
 	if r.Mode != rotation.Leased {
-		for _, field := range []string{"checkout", "ttl", "max_ttl"} {
+		for _, field := range []string{"checkout", "rotate_on_revoke", "ttl", "max_ttl"} {
 			if in.Gives(field) {
 				return request.Invalidf("%s: belongs to leased roles, and this one is %s; leave it out", field, r.Mode)
 			}
@@ -115,6 +115,8 @@ func checkLeaseFields(r, _ *Record, in request.Fields, _ cloud.Descriptor) error
 	switch {
 	case r.checkout() != rotation.Shared && r.checkout() != rotation.Exclusive:
 		return request.Invalidf("checkout: %.40q is unknown; use %s or %s", r.Checkout, rotation.Shared, rotation.Exclusive)
+	case r.rotateOnRevoke() != rotation.LastLease && r.rotateOnRevoke() != rotation.AnyLease:
+		return request.Invalidf("rotate_on_revoke: %.40q is unknown; use %s or %s", r.RotateOnRevoke, rotation.LastLease, rotation.AnyLease)
 	case r.EffectiveMaxTTL() > longestTTL:
 		return request.Invalidf("max_ttl: must be at most %dh", int(longestTTL.Hours()))
 	case r.EffectiveTTL() > r.EffectiveMaxTTL() && r.MaxTTL == nil:

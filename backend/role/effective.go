@@ -74,6 +74,14 @@ func (r *Record) checkout() rotation.Checkout {
 	return r.Checkout
 }
 
+// rotateOnRevoke is which lease's end rotates.
+func (r *Record) rotateOnRevoke() rotation.RotateOnRevoke {
+	if r.RotateOnRevoke == "" {
+		return rotation.LastLease
+	}
+	return r.RotateOnRevoke
+}
+
 func (r *Record) maxVersions() int {
 	if r.MaxVersions == 0 {
 		return defaultMaxVersions
@@ -122,6 +130,7 @@ func (r *Record) Settings(d cloud.Descriptor) rotation.Settings {
 	}
 	if r.Mode == rotation.Leased {
 		s.Checkout, s.TTL, s.MaxTTL = r.checkout(), r.EffectiveTTL(), r.EffectiveMaxTTL()
+		s.RotateOnRevoke = r.rotateOnRevoke()
 	}
 	return s
 }

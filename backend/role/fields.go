@@ -46,6 +46,10 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 			string(rotation.Exclusive)},
 			Description: "Leased roles. shared: more readers get the same version under their own lease. exclusive: they are refused until the " +
 				"lease ends. Default: shared."},
+		"rotate_on_revoke": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Rotate on revoke"),
+			AllowedValues: []any{string(rotation.LastLease), string(rotation.AnyLease)},
+			Description: "Leased roles: which lease's end rotates. last: the last one of a version. any: the first one that ends; the other " +
+				"readers of the version cannot renew their leases, and must read again after the rotation. Default: last."},
 		"ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("TTL"),
 			Description: fmt.Sprintf("Leased roles: duration of a lease. Default: %s.", request.FormatDuration(defaultTTL))},
 		"max_ttl": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Maximum TTL"),

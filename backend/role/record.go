@@ -21,20 +21,21 @@ type Record struct {
 	InstanceTags map[string]string `json:"instance_tags,omitempty"`
 	Username     string            `json:"username,omitempty"`
 	// Mode is stored when the role is created and never changes.
-	Mode               rotation.Mode     `json:"mode"`
-	Source             rotation.Source   `json:"source,omitempty"`
-	Key                string            `json:"key,omitempty"`
-	PasswordPolicy     string            `json:"password_policy,omitempty"`
-	Checkout           rotation.Checkout `json:"checkout,omitempty"`
-	TTL                *time.Duration    `json:"ttl,omitempty"`
-	MaxTTL             *time.Duration    `json:"max_ttl,omitempty"`
-	ResetMethod        string            `json:"reset_method,omitempty"`
-	ForceStop          *bool             `json:"force_stop,omitempty"`
-	MinResetInterval   *time.Duration    `json:"min_reset_interval,omitempty"`
-	ClearInitial       *bool             `json:"clear_initial,omitempty"`
-	SkipImportRotation *bool             `json:"skip_import_rotation,omitempty"`
-	MaxVersions        int               `json:"max_versions,omitempty"`
-	CustomMetadata     map[string]string `json:"custom_metadata,omitempty"`
+	Mode               rotation.Mode           `json:"mode"`
+	Source             rotation.Source         `json:"source,omitempty"`
+	Key                string                  `json:"key,omitempty"`
+	PasswordPolicy     string                  `json:"password_policy,omitempty"`
+	Checkout           rotation.Checkout       `json:"checkout,omitempty"`
+	RotateOnRevoke     rotation.RotateOnRevoke `json:"rotate_on_revoke,omitempty"`
+	TTL                *time.Duration          `json:"ttl,omitempty"`
+	MaxTTL             *time.Duration          `json:"max_ttl,omitempty"`
+	ResetMethod        string                  `json:"reset_method,omitempty"`
+	ForceStop          *bool                   `json:"force_stop,omitempty"`
+	MinResetInterval   *time.Duration          `json:"min_reset_interval,omitempty"`
+	ClearInitial       *bool                   `json:"clear_initial,omitempty"`
+	SkipImportRotation *bool                   `json:"skip_import_rotation,omitempty"`
+	MaxVersions        int                     `json:"max_versions,omitempty"`
+	CustomMetadata     map[string]string       `json:"custom_metadata,omitempty"`
 	// SharedPassword is stored when the role is created and never changes.
 	SharedPassword *bool `json:"shared_password,omitempty"`
 

@@ -35,6 +35,7 @@ func (r *Record) ResponseData(d cloud.Descriptor) map[string]any {
 	}
 	if r.Mode == rotation.Leased {
 		data["checkout"] = string(r.checkout())
+		data["rotate_on_revoke"] = string(r.rotateOnRevoke())
 		data["ttl"] = request.Seconds(r.EffectiveTTL())
 		data["max_ttl"] = request.Seconds(r.EffectiveMaxTTL())
 	}

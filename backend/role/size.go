@@ -15,8 +15,9 @@ const (
 	maxEntry = 512 << 10
 	// roleReserve is for up to 100 conflicts with their reasons.
 	roleReserve = 64 << 10
-	// groupReserve is for 1,000 leases of about 150 bytes and 100 versions of up to 500.
-	groupReserve = 256 << 10
+	// groupReserve is for 1,000 leases of about 200 bytes, 100 clients of about 150, and 100 versions of up to 500, of which 3 have
+	// 20 readers.
+	groupReserve = 336 << 10
 )
 
 // checkSize refuses a role with so many instances that storage would not take its entry, or the record of its

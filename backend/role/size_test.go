@@ -10,6 +10,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // longestUsername has 32 characters of four bytes each.
@@ -35,8 +36,8 @@ func TestRolesThatStorageWouldNotTakeAreRefused(t *testing.T) {
 		"most of a role's":             {MaxInstances * 3 / 4, "Administrator", false, ""},
 		"with long names":              {MaxInstances * 3 / 4, longestUsername, false, "instance_tags: "},
 		"with a shared password":       {MaxInstances / 3, "root", true, "instance_tags: "},
-		"fewer of them, which share":   {MaxInstances / 5, "Administrator", true, ""},
-		"fewer of them with long ones": {MaxInstances / 5, longestUsername, true, "instance_tags: "},
+		"fewer of them, which share":   {MaxInstances / 7, "Administrator", true, ""},
+		"fewer of them with long ones": {MaxInstances / 7, longestUsername, true, "instance_tags: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Record{Connection: "prod-openstack", InstanceTags: tags, SharedPassword: &c.shared}
@@ -58,12 +59,22 @@ func TestReservesAreLargeEnough(t *testing.T) {
 	group := rotation.Account{Leases: map[string]rotation.Lease{}}
 	for n := range 1000 {
 		group.Leases[fmt.Sprintf("%032d", n)] = rotation.Lease{Version: maxVersionsBound, Issued: now, Expires: now, Renewed: now,
-			TTL: 720 * time.Hour}
+			TTL: 720 * time.Hour, Owner: strings.Repeat("o", 12), Client: 1 + n%100}
+	}
+	client := rotation.Client{Address: "2001:db8:1234:5678:9abc:def0:1234:5678"}
+	client.EntityID, client.DisplayName = "0f8fad5b-d9cb-469f-a165-70867728950e", strings.Repeat("n", 48)
+	for range 100 {
+		group.Clients = append(group.Clients, client)
 	}
 	for range maxVersionsBound {
 		group.Versions = append(group.Versions, rotation.Version{Number: 1 << 30, Password: strings.Repeat("p", 255),
 			Source: rotation.FromImport,
 			Batch:  strings.Repeat("b", 32), Created: now, Disclosed: now, Until: now, Ended: now, Confirmed: true})
+	}
+	for i := range 3 {
+		for range 20 {
+			group.Versions[i].Given.Readers = append(group.Versions[i].Given.Readers, protocol.KnownReader{Client: client, First: now, Last: now})
+		}
 	}
 	var conflicts Record
 	for range MaxConflicts {

@@ -66,6 +66,15 @@ func (c *Core) answer(e *entry, grant protocol.Grant) *Answer {
 	return r
 }
 
+// answerFrom is the version that a record hands out which another caller has written. The caller holds e.mu.
+func (c *Core) answerFrom(e *entry, rec *Account, grant protocol.Grant) *Answer {
+	r := answerOf(rec, grant)
+	if r.Lease == nil && e.rec != nil && e.rec.LastVersion == rec.LastVersion {
+		r.NextRotation = c.replacedAt(e)
+	}
+	return r
+}
+
 // ReplacedAt is Account.ReplacedAt, with all that the core knows. The caller holds e.mu.
 func (c *Core) replacedAt(e *entry) time.Time {
 	if e.rec.Due == nil || e.rec.NextRotation.IsZero() {

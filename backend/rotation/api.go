@@ -8,23 +8,26 @@ import (
 // The part of the protocol in which this package's own API speaks, so that its callers need one import. What each of
 // them is stands beside it in package protocol.
 type (
-	ID        = protocol.ID
-	Account   = protocol.Account
-	Settings  = protocol.Settings
-	Schedule  = protocol.Schedule
-	Mode      = protocol.Mode
-	Checkout  = protocol.Checkout
-	Source    = protocol.Source
-	Facts     = protocol.Facts
-	Place     = protocol.Place
-	Version   = protocol.Version
-	Change    = protocol.Change
-	Candidate = protocol.Candidate
-	Lease     = protocol.Lease
-	LeaseRef  = protocol.LeaseRef
-	Reader    = protocol.Reader
-	Error     = protocol.Error
-	ErrorKind = protocol.ErrorKind
+	ID             = protocol.ID
+	Account        = protocol.Account
+	Settings       = protocol.Settings
+	Schedule       = protocol.Schedule
+	Mode           = protocol.Mode
+	Checkout       = protocol.Checkout
+	Source         = protocol.Source
+	RotateOnRevoke = protocol.RotateOnRevoke
+	Facts          = protocol.Facts
+	Place          = protocol.Place
+	Version        = protocol.Version
+	Change         = protocol.Change
+	Candidate      = protocol.Candidate
+	Lease          = protocol.Lease
+	LeaseRef       = protocol.LeaseRef
+	Given          = protocol.Given
+	Client         = protocol.Client
+	Reader         = protocol.Reader
+	Error          = protocol.Error
+	ErrorKind      = protocol.ErrorKind
 )
 
 // The values of these types.
@@ -33,6 +36,8 @@ const (
 	Static      = protocol.Static
 	Shared      = protocol.Shared
 	Exclusive   = protocol.Exclusive
+	LastLease   = protocol.LastLease
+	AnyLease    = protocol.AnyLease
 	FromReset   = protocol.FromReset
 	FromInitial = protocol.FromInitial
 	FromImport  = protocol.FromImport

@@ -17,6 +17,7 @@
 //
 //	Core        what callers ask for
 //	              read.go, wait.go, reader.go, answer.go       reads; group_read.go for shared passwords
+//	              recent_reads.go                              reads that need no write
 //	              read_initial.go, not_yet.go                  the first read of an initial password
 //	              initial.go                                   which roles know an initial password, by its value (rule 23)
 //	              lease.go                                     leases and their ends
@@ -64,9 +65,9 @@
 //   - I4: no disclosed version stays live for more than 60 s past its deadline (rule 12), once the cloud
 //     answers and the settle windows have passed; 2 minutes more after a start of the process, and up to 7 more
 //     while the wall clock disagrees with the monotonic one.
-//   - I5: without faults, but with jumps of the wall clock of less than 5 minutes, each completed lease, first
-//     read, correction, scheduled time and operator's word causes exactly one reset, unless one was due
-//     already, and nothing else causes any.
+//   - I5: without faults, but with jumps of the wall clock of less than 5 minutes, each completed lease (with
+//     rotate_on_revoke=any: each end of a lease of the current version), first read, correction, scheduled time
+//     and operator's word causes exactly one reset, unless one was due already, and nothing else causes any.
 //   - I6: an account that is being rotated, or is due for a reason that forbids reading, is not handed out.
 //   - I7: no process sends more requests than its connection's limit allows, for any action.
 //   - I8: once faults stop, every account comes to rest: its server has the current version, nothing is
@@ -82,6 +83,7 @@
 //   - I16: no reader of one role is given a value that readers of another know, except on an operator's
 //     word about that value, and no account comes to another role without such a word.
 //   - I17: each version that the cloud set says why, since when it was due, and with how many attempts.
+//   - I18: an answer leaves only when storage shows to whom its version, and its lease, was given.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

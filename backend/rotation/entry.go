@@ -13,6 +13,7 @@ type entry struct {
 	delay    transientDelay // of the executor: failures that the record does not know
 	group    groupLook      // of the group's rollout
 	turn     turnHolder     // of the turns on a server
+	reads    recentReads    // of reads that needed no write; guarded by mu
 	fetching chan struct{}  // of reads: closed when the initial password's reader is done; guarded by mu
 
 	slot workqueue.Slot[*entry] // of the queues, which guard it

@@ -145,7 +145,12 @@ func (c *Core) tryReadMember(ctx context.Context, e *entry, id ID, by Reader) (*
 			return nil, nil, err
 		}
 	}
-	if _, err := c.updateLocked(ctx, e, ev); err != nil && !errors.Is(err, protocol.ErrNoChange) {
+	switch _, err := c.updateLocked(ctx, e, ev); {
+	case errors.Is(err, protocol.ErrNoChange):
+		if cur := e.rec.Current(); cur.Batch == ev.Batch {
+			e.reads.note(cur, by.Client, ev.At)
+		}
+	case err != nil:
 		return nil, e.nextChange(), err
 	}
 	answer := answerOf(member, grant)

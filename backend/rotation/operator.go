@@ -62,9 +62,9 @@ func (c *Core) recordVersion(ctx context.Context, id ID, reason protocol.Reason,
 	return c.view(e), nil
 }
 
-// Password returns a version with its password. The current version of a leased account is handed
-// out only under a lease.
-func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, error) {
+// Password returns a version with its password, and notes who was given it. The current version of a leased account is
+// handed out only under a lease.
+func (c *Core) Password(ctx context.Context, id ID, version int, to Client) (*Version, error) {
 	a, err := c.get(ctx, id)
 	if err != nil {
 		return nil, err
@@ -79,6 +79,9 @@ func (c *Core) Password(ctx context.Context, id ID, version int) (*Version, erro
 	case a.Settings.Mode == Leased && v.Number == a.Current().Number:
 		return nil, protocol.Errorf(Conflict, "version %d is the current one of a leased account: read it through creds/: %s", version,
 			a.ReadHint())
+	}
+	if err := c.apply(ctx, c.entry(id), protocol.VersionShown{Version: version, Client: to, At: c.opts.Now()}); err != nil {
+		return nil, err
 	}
 	out := *v
 	out.Change.RequestID = text.Line(v.Change.RequestID, maxID, v.Password)

@@ -22,7 +22,10 @@ func (c *Core) tryRead(ctx context.Context, e *entry, by Reader) (answer *Answer
 	to, _ := c.connect(ctx, e.id.Connection) // a connection that cannot be used leads nowhere else
 	ev := protocol.VersionDisclosed{Reader: by, At: c.opts.Now(), Grant: new(protocol.Grant)}
 	var j *queuedEvent
-	if e.leased.Load() {
+	switch {
+	case e.newReader(by):
+		j = e.line.enqueue(ctx, ev)
+	case e.leased.Load():
 		if ev.Nonce, err = c.opts.NewID(); err != nil {
 			return nil, nil, err
 		}
@@ -49,7 +52,7 @@ func (c *Core) readLocked(ctx context.Context, e *entry, live *Connection, j *qu
 			if j.err != nil {
 				return nil, e.nextChange(), nil, j.err
 			}
-			return answerOf(j.rec, *ev.Grant), nil, nil, nil
+			return c.answerFrom(e, j.rec, *ev.Grant), nil, nil, nil
 		}
 		if err := c.prepareRead(ctx, e, live, ev.Reader); err != nil {
 			return nil, nil, nil, err
@@ -116,6 +119,7 @@ func (c *Core) disclose(ctx context.Context, e *entry, ev protocol.VersionDisclo
 		ev.Nonce = nonce
 	}
 	if ev.NothingNew(e.rec) {
+		e.reads.note(e.rec.Current(), ev.Client, ev.At)
 		return c.answer(e, *ev.Grant), nil
 	}
 	if err := hungUp(ctx); err != nil {

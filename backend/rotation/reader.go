@@ -24,6 +24,15 @@ func (c *Core) withdraw(ctx context.Context, e *entry, nonce string) {
 	c.opts.Logger.Warn("a lease that nobody was given could not be taken back; it ends by its time", "account", e.id.String(), "error", err)
 }
 
+// newReader reports whether the record of a static account is to note a reader before it is read. It waits for nothing.
+func (e *entry) newReader(by Reader) bool {
+	if e.leased.Load() {
+		return false
+	}
+	rec := e.snapshot.Load()
+	return rec != nil && rec.Current() != nil && !rec.Current().Given.Knows(by.Client)
+}
+
 // hungUp is nil unless the caller of a read has gone.
 func hungUp(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

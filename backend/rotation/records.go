@@ -64,6 +64,7 @@ func (s *accountStore) updateLocked(ctx context.Context, e *entry, ev protocol.E
 	if err != nil {
 		return e.rec, err
 	}
+	e.reads.into(next)
 	var joined []*queuedEvent
 	if s.planning.isLocated(e) { // else a reader has to see first whether the version fits the connection's place
 		next, joined = e.line.coalesce(next)

@@ -26,12 +26,14 @@ func (w *world) read(ctx context.Context, id ID, wait time.Duration) (*simLease,
 	n := w.node
 	w.expectFirst(id)
 	role := w.roleOf(id)
-	answer, err := n.core.Read(w.client(ctx), id, Reader{Role: role}, wait)
+	by := Reader{Role: role, Client: w.someClient(id)}
+	answer, err := n.core.Read(w.client(ctx), id, by, wait)
 	if err != nil {
 		w.tracef("read %s: %v", id.InstanceID, err)
 		return nil, false
 	}
 	w.checkAnswer(n, answer)
+	w.checkNamed(n, answer, by.Client)
 	w.checkReaders(role, answer)
 	return w.register(n, answer), true
 }
@@ -111,7 +113,7 @@ func (w *world) revoke(ctx context.Context, l *simLease) {
 		return
 	}
 	w.tracef("revoked %s on %s", l.password, l.ref.ID.InstanceID)
-	if before != nil && before.Due == nil && lastOf(before, l.ref) {
+	if before != nil && before.Due == nil && rotatesOn(before, l.ref) {
 		w.expect(l.ref.ID)
 	}
 	w.revoked(l, w.record(l.ref.ID))
@@ -122,8 +124,9 @@ func (w *world) revoked(l *simLease, after *Account) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l.revoked = true
+	anyLease := after != nil && after.Settings.RotateOnRevoke == AnyLease
 	for _, o := range w.leases {
-		if o.password == l.password && !o.revoked && !o.lost {
+		if o.password == l.password && !o.revoked && !o.lost && !anyLease {
 			return
 		}
 	}
@@ -133,10 +136,14 @@ func (w *world) revoked(l *simLease, after *Account) {
 	}
 }
 
-// lastOf reports whether the nonce is the only one of the current version.
-func lastOf(a *Account, ref LeaseRef) bool {
+// rotatesOn reports whether the end of a lease asks for a reset: that of the only one of the current version, or, if the role
+// says so, of any of it.
+func rotatesOn(a *Account, ref LeaseRef) bool {
 	if l, ok := a.Leases[ref.Nonce]; !ok || a.Current() == nil || l.Version != a.Current().Number {
 		return false
+	}
+	if a.Settings.RotateOnRevoke == AnyLease {
+		return true
 	}
 	for nonce, l := range a.Leases {
 		if nonce != ref.Nonce && l.Version == a.Current().Number {

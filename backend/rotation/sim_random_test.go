@@ -74,7 +74,11 @@ func playRandom(t *testing.T, seed uint64) *world {
 		w.start()
 		draw := rand.New(rand.NewPCG(seed, 1))
 		for range 1 + draw.IntN(2) {
-			s := w.cloud.servers[w.bind(randomSettings(draw)).InstanceID]
+			settings := randomSettings(draw)
+			if seed%4 == 1 && settings.Mode == Leased {
+				settings.RotateOnRevoke = AnyLease
+			}
+			s := w.cloud.servers[w.bind(settings).InstanceID]
 			s.readyAt = w.began.Add(time.Duration(draw.IntN(3)) * 3 * time.Minute)
 		}
 		if shared {

@@ -49,11 +49,12 @@ func (w *world) readTogether(ctx context.Context, id ID, clients int) []*simLeas
 	n := w.node
 	w.expectFirst(id)
 	answers, errs := make([]*Answer, clients), make([]error, clients)
-	calls := make([]func(), clients)
+	calls, by := make([]func(), clients), make([]Reader, clients)
 	role := w.roleOf(id)
 	for i := range calls {
 		client := w.client(ctx)
-		calls[i] = func() { answers[i], errs[i] = n.core.Read(client, id, Reader{Role: role}, 0) }
+		by[i] = Reader{Role: role, Client: w.someClient(id)}
+		calls[i] = func() { answers[i], errs[i] = n.core.Read(client, id, by[i], 0) }
 	}
 	w.together(ctx, id, calls...)
 	var leases []*simLease
@@ -63,6 +64,7 @@ func (w *world) readTogether(ctx context.Context, id ID, clients int) []*simLeas
 			continue
 		}
 		w.checkAnswer(n, answer)
+		w.checkNamed(n, answer, by[i].Client)
 		w.checkReaders(role, answer)
 		if l := w.register(n, answer); l != nil {
 			leases = append(leases, l)

@@ -36,7 +36,7 @@ type View struct {
 	Candidates     int
 	OldUnresolved  bool
 	Rejected       bool
-	Leases         []Lease // without nonces
+	Leases         []LeaseView
 	LastRotation   time.Time
 	NextRotation   time.Time
 	MissedRotation time.Time
@@ -74,7 +74,14 @@ type VersionView struct {
 	Current   bool
 	Place     Place
 	Roles     []string // to whose readers it was given
+	Given     Given
 	Change    protocol.Change
+}
+
+// LeaseView is a lease without its nonce.
+type LeaseView struct {
+	Lease
+	Client Client
 }
 
 // inspectPatience is how long Inspect waits for an account whose record is being written.
@@ -187,10 +194,11 @@ func (c *Core) view(e *entry) *View {
 		ver.Change.RequestID = text.Line(ver.Change.RequestID, maxID, ver.Password)
 		v.Versions = append(v.Versions, VersionView{Number: ver.Number, Source: ver.Source, Created: ver.Created, Disclosed: ver.Disclosed,
 			Until: ver.Until, Ended: ver.Ended, Confirmed: ver.Confirmed, Roles: ver.Roles.Names(),
-			Current: i == len(a.Versions)-1, Place: ver.Place, Change: ver.Change})
+			Current: i == len(a.Versions)-1, Place: ver.Place, Change: ver.Change,
+			Given: e.reads.givenOf(ver)})
 	}
 	for _, l := range a.Leases {
-		v.Leases = append(v.Leases, l)
+		v.Leases = append(v.Leases, LeaseView{l, a.ClientOf(l)})
 	}
 	sort.Slice(v.Leases, func(i, j int) bool { return v.Leases[i].Expires.Before(v.Leases[j].Expires) })
 	return v

@@ -33,6 +33,8 @@ type Version struct {
 	// Roles are the roles to whose readers it was given. A recorded one counts as given to those of the
 	// role that the account had then.
 	Roles RoleSet `json:"roles,omitempty"`
+	// Given is to whom it was given.
+	Given Given `json:"given,omitzero"`
 	// Change tells why and how it was made; zero: it is the initial password.
 	Change Change `json:"change,omitzero"`
 }
@@ -49,6 +51,8 @@ type Lease struct {
 	TTL time.Duration `json:"ttl,omitempty"`
 	// Owner stands for the entity or token that has it; empty: not known.
 	Owner string `json:"owner,omitempty"`
+	// Client is who has it, as a number of Account.Clients from 1; 0: it is not known. See Account.ClientOf.
+	Client int `json:"client,omitempty"`
 }
 
 // Backoff keeps a failing account from being tried too often.
@@ -107,6 +111,8 @@ type Account struct {
 
 	Due    *Due             `json:"due,omitempty"`
 	Leases map[string]Lease `json:"leases,omitempty"` // by nonce
+	// Clients are those whom leases name, some perhaps for which no lease is left. Records share the slice.
+	Clients []Client `json:"clients,omitempty"`
 
 	Backoff *Backoff `json:"backoff,omitempty"`
 	// LastReset is when the newest pending was begun, for min_reset_interval.
@@ -159,6 +165,10 @@ func (a *Account) Clone() *Account {
 	if a.Pending != nil {
 		p := *a.Pending
 		p.Attempts = append([]Attempt(nil), a.Pending.Attempts...)
+		if p.Again != nil {
+			again := *p.Again
+			p.Again = &again
+		}
 		c.Pending = &p
 	}
 	if a.Due != nil {

@@ -35,6 +35,8 @@ type Reader struct {
 	Owner string
 	// TTL is the TTL that the client asked for, 0: none. It only shortens the lease.
 	TTL time.Duration
+	// Client is who is given the password.
+	Client Client
 }
 
 func (e VersionDisclosed) apply(a *Account) error {
@@ -45,6 +47,7 @@ func (e VersionDisclosed) apply(a *Account) error {
 	known := cur.Roles.With(a.Role)
 	change := cur.Roles != known
 	cur.Roles = known
+	change = cur.Given.note(e.Client, e.At) || change
 	if a.Settings.Mode != Leased {
 		change = change || cur.Disclosed.IsZero()
 		if cur.Disclosed.IsZero() {
@@ -82,8 +85,8 @@ func (e VersionDisclosed) check(a *Account) error {
 // case of a static account.
 func (e VersionDisclosed) NothingNew(a *Account) bool {
 	cur := a.Current()
-	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && !a.wantsRotationOnRead(e.At) &&
-		e.check(a) == nil
+	return cur != nil && a.Settings.Mode != Leased && !cur.Disclosed.IsZero() && cur.Roles.has(a.Role) && cur.Given.Knows(e.Client) &&
+		!a.wantsRotationOnRead(e.At) && e.check(a) == nil
 }
 
 // wantsRotationOnRead reports whether a read makes the account due, which it does at most once per
@@ -120,7 +123,32 @@ func (a *Account) lease(e VersionDisclosed, version int, until time.Time) error 
 	if a.Leases == nil {
 		a.Leases = map[string]Lease{}
 	}
-	a.Leases[e.Nonce] = Lease{Version: version, Issued: e.At, Expires: e.At.Add(ttl), TTL: asked, Owner: e.Owner}
+	a.Leases[e.Nonce] = Lease{Version: version, Issued: e.At, Expires: e.At.Add(ttl), TTL: asked, Owner: e.Owner,
+		Client: a.clientRef(e.Client)}
+	return nil
+}
+
+// VersionShown notes that an operator is shown a version with its password.
+type VersionShown struct {
+	Version int
+	Client  Client
+	At      time.Time
+}
+
+func (e VersionShown) apply(a *Account) error {
+	v := a.Version(e.Version)
+	switch {
+	case v == nil:
+		return ErrStale
+	case v.Given.Knows(e.Client):
+		return ErrNoChange
+	}
+	unnamed := v.Given.More && len(v.Given.Readers) == 0
+	v.Given.note(e.Client, e.At)
+	a.forgetReaders() // an old version keeps none by name
+	if unnamed && len(v.Given.Readers) == 0 {
+		return ErrNoChange
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@
 //	weekday.go, schedule.go             when scheduled rotations happen
 //	settings.go                         what an account carries of its role and its instance
 //	reason.go                           why an account is due, and who asked for it
+//	given.go                            who was given a password
 //	pending.go                          the value on its way, its attempts, candidates
 //	change.go                           how a version came to be
 //	account.go, encode.go               the record, and its stored form
@@ -22,6 +23,7 @@
 //
 //	deadline.go, clock_reading.go       when leases and disclosures end, and by which clock (rule 12)
 //	lease.go                            which leases live, and whether there is room for another one
+//	readers.go                          who was given the versions, and has the leases
 //	version.go                          the next version, and which old ones go
 //	account_place.go, candidates.go     which places are trusted, what was made for which one (rules 8, 18)
 //	backoff.go, brake.go                the pauses between attempts (rule 25)
@@ -92,15 +94,16 @@
 //     closed by (a) or (b). Meanwhile nothing is sent, a retry neither.
 //  11. A read needs no pending, no reason for being due that forbids reading, a current version, and an account
 //     that still belongs to the role that it was asked through.
-//     Nonce and disclosure are durable before the answer.
+//     Nonce, disclosure and the reader are durable before the answer. Each version keeps its first 20 readers by name, and whether
+//     there were more; a reader that it knows needs no write. The newest 3 versions keep them.
 //  12. A lease carries account, version and nonce; the account keeps nonce and latest expiry. Past first
 //     disclosure + max_ttl + slack the account becomes due by itself. What happens by the time of day is
 //     decided by two clocks (rotation/clock.go): a step of the wall clock against the monotonic one is not acted upon
 //     before it has held for 5 minutes. Nothing expires before both say that its time has come, nor in the
 //     first 2 minutes of a process, nor in the minute after a step is believed. A stored time that lies in the future
 //     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
-//  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due,
-//     in the same write. A rotation that an operator asked for ends the leases of older versions: Vault may not know them.
+//  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due, or, where
+//     the role says rotate_on_revoke=any, each nonce of it that ends after an answer, in the same write. A rotation that an operator asked for ends the leases of older versions: Vault may not know them.
 //     It does when it is confirmed, a group's when that agrees: no member that is checked out exclusively is handed out before.
 //     A nonce whose caller has gone before the answer is taken back; if nobody was given the version, it is
 //     undisclosed again.

@@ -13,6 +13,8 @@ type RotationRequested struct {
 	// no version yet is due for its first one whoever asks.
 	Forced bool
 	By     Requester // who asked
+	// Again says that the value which is on its way, if there is one, has to be replaced as well.
+	Again bool
 }
 
 func (e RotationRequested) apply(a *Account) error {
@@ -20,6 +22,10 @@ func (e RotationRequested) apply(a *Account) error {
 	changed := false
 	if asked {
 		changed = a.lookAgain(e.At) || a.Due != nil && !a.Due.Forced
+	}
+	if e.Again && a.Pending != nil && a.Pending.Again == nil {
+		a.Pending.Again = &Due{Since: e.At, Reason: e.Reason, Forced: asked, By: e.By}
+		changed = true
 	}
 	switch {
 	case a.Due == nil:

@@ -86,6 +86,10 @@ func appendLease(out []byte, nonce string, l Lease) ([]byte, error) {
 		out = append(out, `,"owner":`...)
 		out = append(out, quoted...)
 	}
+	if l.Client != 0 {
+		out = append(out, `,"client":`...)
+		out = strconv.AppendInt(out, int64(l.Client), 10)
+	}
 	return append(out, '}'), nil
 }
 

@@ -67,7 +67,9 @@ func (e BatchConfirmed) apply(a *Account) error {
 	}
 	a.promote("", e.At)
 	// It may have been handed out for an instance that had it early, and that lease may have ended.
-	if cur := a.Current(); a.Settings.Mode == Leased && !cur.Disclosed.IsZero() && !a.leased(cur.Number) {
+	cur := a.Current()
+	ended := !a.leased(cur.Number) || cur.Known && a.Settings.RotateOnRevoke == AnyLease
+	if a.Settings.Mode == Leased && !cur.Disclosed.IsZero() && ended {
 		a.Due = &Due{Since: e.At, Reason: DueRevoked}
 	}
 	return nil

@@ -66,6 +66,7 @@ func (e MemberDisclosed) apply(a *Account) error {
 	case a.Pending != nil && a.Pending.Batch == e.Batch:
 		p := a.Pending
 		p.Roles = p.Roles.With(a.Role)
+		p.Given.note(e.Client, e.At)
 		if p.Disclosed.IsZero() {
 			p.Disclosed = e.At
 			if a.Settings.Mode == Leased {

@@ -14,6 +14,15 @@ const unknownRole = "ROLE"
 // inspectHint shows the account's state.
 func (id ID) inspectHint() hint.Hint { return hint.New("read", "accounts/"+id.String()) }
 
+// leasesHint shows who has the leases of the account or group, to those who may see that. A plugin cannot ask Vault whether
+// a reader may.
+func (a *Account) leasesHint() hint.Hint {
+	if len(a.Members) > 0 {
+		return a.Members[0].inspectHint()
+	}
+	return a.inspectHint()
+}
+
 // VersionsHint lists the account's versions.
 func (id ID) VersionsHint() hint.Hint { return hint.New("list -detailed", "versions/"+id.String()) }
 

@@ -92,6 +92,7 @@ func (a *Account) CheckNotCheckedOut(now time.Time) error {
 		return nil
 	}
 	return Errorf(Conflict,
-		"account %s is checked out exclusively, until %s at the latest; wait, or revoke that lease: %s; if Vault has no such lease any more, "+
-			"a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.revokeHint(), a.rotateHint())
+		"account %s is checked out exclusively, until %s at the latest; wait, or see who has it: %s; or revoke that lease: %s; if Vault has "+
+			"no such lease any more, a rotation ends it: %s", a.ID, latest.Add(time.Second-1).UTC().Format(time.RFC3339), a.leasesHint(),
+		a.revokeHint(), a.rotateHint())
 }

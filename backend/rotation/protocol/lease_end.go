@@ -18,7 +18,7 @@ func (e LeaseRevoked) apply(a *Account) error {
 }
 
 // endLease removes a nonce, whatever its version; only the last nonce of the current version makes
-// the account due, in the same write.
+// the account due, or any nonce of it if the settings say so, in the same write.
 func (a *Account) endLease(nonce string, reason Reason, at time.Time) bool {
 	l, ok := a.Leases[nonce]
 	if !ok {
@@ -30,7 +30,7 @@ func (a *Account) endLease(nonce string, reason Reason, at time.Time) bool {
 	if cur == nil || l.Version != cur.Number {
 		return true
 	}
-	if a.leased(cur.Number) {
+	if a.leased(cur.Number) && a.Settings.RotateOnRevoke != AnyLease {
 		return true
 	}
 	if err := (RotationRequested{Reason: reason, At: at}).apply(a); err != nil {

@@ -224,7 +224,7 @@ func (a *Account) promote(attempt string, at time.Time) {
 	change := p.made(attempt)
 	a.closeAttempt(attempt)
 	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Confirmed: a.Trusts(p.Place),
-		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles, Change: change})
+		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles, Given: p.Given, Change: change})
 	if a.Due != nil && a.Due.Forced {
 		a.endOlderLeases()
 	}
@@ -233,6 +233,10 @@ func (a *Account) promote(attempt string, at time.Time) {
 	}
 	a.dropCandidates(p.Place)
 	a.Pending, a.Due, a.Backoff = nil, nil, nil
+	if p.Again != nil {
+		again := *p.Again
+		a.Due = &again
+	}
 	a.LastRotation = at
 	a.LeftOut = time.Time{}
 	// What a place says that is not trusted overwrites no initial password.

@@ -73,6 +73,10 @@ type Pending struct {
 	Known bool `json:"known,omitempty"`
 	// Roles are the roles to whose readers the value may have been given already: it is a group's.
 	Roles RoleSet `json:"roles,omitempty"`
+	// Given is to whom it was given before it is a version.
+	Given Given `json:"given,omitzero"`
+	// Again makes the account due once more when the value is confirmed: somebody knows it who must not any more.
+	Again *Due `json:"again,omitempty"`
 }
 
 // AnyPolled reports whether any attempt's outcome may still be shown.

@@ -20,6 +20,8 @@ const (
 	DueManual   Reason = "manual"
 	DueImport   Reason = "import"
 	DueRead     Reason = "read"
+	// DueReader: an operator has asked for it since somebody was given the current version who must not know it any more.
+	DueReader Reason = "reader"
 	// DuePlace: the current version is another place's than the connection's (rule 18).
 	DuePlace Reason = "place"
 	// Restored is no reason to be due: it stands with a version that an operator has recorded from an older one.

@@ -36,12 +36,23 @@ const (
 	Exclusive Checkout = "exclusive"
 )
 
+// RotateOnRevoke of a leased role.
+type RotateOnRevoke string
+
+// Which ends of leases of the current version make an account due.
+const (
+	LastLease RotateOnRevoke = "last"
+	AnyLease  RotateOnRevoke = "any"
+)
+
 // Settings are what the rotation of an account needs of its role. The account carries them, so that
 // a role may be changed or deleted while leases exist.
 type Settings struct {
 	Mode     Mode     `json:"mode"`
 	Source   Source   `json:"source"`
 	Checkout Checkout `json:"checkout,omitempty"`
+	// RotateOnRevoke is which lease's end makes a leased account due; empty: the last one's.
+	RotateOnRevoke RotateOnRevoke `json:"rotate_on_revoke,omitempty"`
 	// TTL and MaxTTL are those of leases; both are positive in leased mode.
 	TTL    time.Duration `json:"ttl,omitempty"`
 	MaxTTL time.Duration `json:"max_ttl,omitempty"`

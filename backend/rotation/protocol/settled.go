@@ -47,6 +47,10 @@ func (e PasswordRecorded) apply(a *Account) error {
 	}
 	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Confirmed: true, Disclosed: e.At,
 		Roles: RoleSet(a.Owner()), Change: Change{Reason: e.Reason, Since: e.At, By: e.By}}
+	v.Given = a.givenBefore(e.Password)
+	if e.Reason == DueImport {
+		v.Given.note(Client{Requester: e.By}, e.At) // who has typed it
+	}
 	if a.Settings.Mode == Leased {
 		v.Until = e.At.Add(a.Settings.MaxTTL)
 	}

@@ -21,6 +21,7 @@ func (a *Account) Add(v Version) {
 // current one, also while a pending or a candidate exists. Nor is the newest version of another place (rule 18).
 // Candidates are not versions and do not count (rule 8).
 func (a *Account) prune() {
+	a.forgetReaders()
 	keep := a.Settings.MaxVersions
 	if keep <= 0 {
 		keep = defaultMaxVersions

@@ -22,14 +22,20 @@ func (e LeaseWithdrawn) apply(a *Account) error {
 	delete(a.Leases, e.Nonce)
 	cur, p := a.Current(), a.Pending
 	if p != nil && l.Version == a.LastVersion+1 {
-		a.undisclose(l, p.Known, &p.Disclosed, &p.Until)
+		if a.undisclose(l, p.Known, &p.Disclosed, &p.Until) {
+			p.Given = Given{}
+		}
 		return nil
 	}
 	if cur == nil || l.Version != cur.Number {
 		return nil
 	}
 	recorded := !cur.Created.Before(cur.Disclosed) // by an operator, who knows it
-	if a.undisclose(l, cur.Known || recorded, &cur.Disclosed, &cur.Until) || a.leased(cur.Number) {
+	if a.undisclose(l, cur.Known || recorded, &cur.Disclosed, &cur.Until) {
+		cur.Given = Given{}
+		return nil
+	}
+	if a.leased(cur.Number) {
 		return nil
 	}
 	if err := (RotationRequested{Reason: DueRevoked, At: e.At}).apply(a); err != nil && !errors.Is(err, ErrNoChange) {
