@@ -189,6 +189,7 @@ func (b *backend) paths() []*framework.Path {
 		b.pathRotateConnection(),
 		b.pathPlace(),
 		b.pathStatus(),
+		b.pathReport(),
 	}
 }
 

@@ -307,4 +307,15 @@ whether its cloud answers. It calls no cloud.
 
   $ vault read -format=json cloudpw/status
 `
+
+	reportSynopsis    = "Find accounts of all connections: old passwords, what is due, what fails."
+	reportDescription = `
+Shows the accounts that all given filters match, sorted by name, with address, role,
+state, age of the password, why a rotation is due and what it waits for, the last
+error and the number of leases. It shows no password and calls no cloud. A long
+report comes in pages: limit, and after with the value of next.
+
+  $ vault read -format=json cloudpw/report connection=prod older_than=720h
+  $ vault read -field=csv cloudpw/report failing=true format=csv
+`
 )

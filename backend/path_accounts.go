@@ -21,13 +21,15 @@ var (
 
 func (b *backend) pathAccountsConnections() *framework.Path {
 	return b.pathAccountsList("accounts/?$", "account-connections", "List the connections that have accounts.",
-		"The names of the connections.", nil)
+		"The names of the connections.", "By connection: provider, accounts (how many it has), states (how many of them are in each state).",
+		nil)
 }
 
 func (b *backend) pathAccountsInstances() *framework.Path {
 	return b.pathAccountsList("accounts/"+accountConnection+"/?$", "account-instances",
 		"List the instances of a connection that have accounts.",
-		"The ids of the instances.", map[string]*framework.FieldSchema{
+		"The ids of the instances.", "By instance id: name, address, roles, accounts (how many it has), states (how many of them are in "+
+			"each state).", map[string]*framework.FieldSchema{
 			"connection": request.NameField("Name of the connection."),
 		})
 }
@@ -35,24 +37,28 @@ func (b *backend) pathAccountsInstances() *framework.Path {
 func (b *backend) pathAccountsUsernames() *framework.Path {
 	return b.pathAccountsList("accounts/"+accountConnection+"/"+accountInstance+"/?$", "account-usernames",
 		"List the users of an instance that have accounts.",
-		"The user names.", map[string]*framework.FieldSchema{
+		"The user names.", "By user name, as in report: "+strings.Join(rowFields, ", ")+".", map[string]*framework.FieldSchema{
 			"connection":  request.NameField("Name of the connection."),
 			"instance_id": request.NameField("Id of the instance."),
 		})
 }
 
-func (b *backend) pathAccountsList(pattern, suffix, summary, listed string, captures map[string]*framework.FieldSchema) *framework.Path {
+func (b *backend) pathAccountsList(pattern, suffix, summary, listed, info string, captures map[string]*framework.FieldSchema) *framework.Path {
 	return &framework.Path{
 		Pattern:      pattern,
 		Fields:       request.PageFields(captures),
 		DisplayAttrs: request.DisplayAttrs(suffix),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
+			logical.ListOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.listAccounts,
 				Summary:     summary,
 				Description: "Lists from Vault's records, not from the cloud; sorted.",
-				Responses:   request.ListResponses(listed),
-			},
+				Responses: request.DataResponses(listed, map[string]*framework.FieldSchema{
+					"keys":     {Type: framework.TypeStringSlice, Description: "The names, sorted."},
+					"key_info": infoField(info),
+				}),
+				// Only the active node has all accounts in memory.
+			}),
 		},
 		HelpSynopsis:    summary,
 		HelpDescription: accountsListDescription,
@@ -90,24 +96,6 @@ func (b *backend) pathAccount() *framework.Path {
 		HelpSynopsis:    accountSynopsis,
 		HelpDescription: accountDescription,
 	}
-}
-
-func (b *backend) listAccounts(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	prefix := ""
-	for _, capture := range []string{"connection", "instance_id"} {
-		if _, ok := data.Schema[capture]; ok {
-			name := data.Get(capture).(string)
-			if err := request.CheckName(capture, name); err != nil {
-				return nil, err
-			}
-			prefix += name + "/"
-		}
-	}
-	names, err := b.core.List(ctx, prefix)
-	if err != nil {
-		return nil, request.VaultError("", err)
-	}
-	return request.Page(names, data)
 }
 
 // accountID is the account that the path names; false: no account can have that name, and storage

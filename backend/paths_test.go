@@ -45,6 +45,7 @@ func samplePaths() map[string]string {
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
 		connection.PlacePrefix + n("name") + "$":                                  "place/prod",
+		"report$":                                                                 "report",
 		"status$":                                                                 "status",
 		"accounts/" + accountPath + "/move$":                                      "accounts/prod/srv-1/root/move",
 		"take-over/" + n("role") + "$":                                            "take-over/web",
@@ -93,7 +94,7 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
 		"place/prod": 1, "place/prod/": 0, "place": 0, "place/a/b": 0,
-		"status": 1, "status/": 0, "": 0,
+		"status": 1, "status/": 0, "": 0, "report": 1, "report/": 0, "report/x": 0,
 		"accounts/prod/i-1/root/move": 1, "accounts/prod/i-1/move": 1, "accounts/prod/i-1/root/move/": 0, "accounts/prod/i-1/move/move": 1,
 		"take-over/web": 1, "take-over/": 0, "take-over/a/b": 0,
 	} {
@@ -200,7 +201,6 @@ func (r replicated) ReplicationState() consts.ReplicationState { return r.state 
 func TestForwarding(t *testing.T) {
 	local := map[string]bool{ // what any node may answer from its own storage
 		"list config": true, "read config/prod": true, "list keys": true, "read keys/k": true, "list roles": true, "read roles/web": true,
-		"list accounts": true, "list accounts/prod": true, "list accounts/prod/srv-1": true,
 	}
 	for _, state := range []consts.ReplicationState{consts.ReplicationPerformanceStandby, consts.ReplicationPerformanceSecondary} {
 		h := leasedRole(t, nil)

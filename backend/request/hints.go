@@ -34,9 +34,12 @@ func Warn(resp *logical.Response, warnings ...hint.Text) *logical.Response {
 	return resp
 }
 
+// Mount is the path of the mount that the request came to.
+func Mount(req *logical.Request) string { return cmp.Or(req.MountPoint, documentedMount) }
+
 // AtMount renders what a request is answered.
 func AtMount(req *logical.Request, resp *logical.Response, err error) (*logical.Response, error) {
-	mount := cmp.Or(req.MountPoint, documentedMount)
+	mount := Mount(req)
 	return responseAt(mount, resp), errorAt(mount, err)
 }
 

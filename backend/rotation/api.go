@@ -69,3 +69,25 @@ func PlaceOf(names []string, account string, proven bool) Place {
 func ParseSchedule(expression, timezone string) error {
 	return protocol.ParseSchedule(expression, timezone)
 }
+
+// States are the values of View.State.
+func States() []string { return protocol.States() }
+
+// DueReasons are the reasons why an account can be due.
+func DueReasons() []string {
+	all := protocol.DueReasons()
+	names := make([]string, len(all))
+	for i, reason := range all {
+		names[i] = string(reason)
+	}
+	return names
+}
+
+// Reasons are due reasons by their names.
+func Reasons(names []string) []protocol.Reason {
+	reasons := make([]protocol.Reason, len(names))
+	for i, name := range names {
+		reasons[i] = protocol.Reason(name)
+	}
+	return reasons
+}

@@ -87,15 +87,17 @@ func BenchmarkReadLeased(b *testing.B) {
 	}
 }
 
-// BenchmarkAccounts starts a core over 100,000 stored accounts: the time to the first read, to the
-// rebuilt schedule, and the heap that an account takes then.
-func BenchmarkAccounts(b *testing.B) {
-	const size = 100000
+// fleetSize is how many accounts the design is to hold.
+const fleetSize = 100000
+
+// benchFleet stores that many accounts, and returns the last of them.
+func benchFleet(b *testing.B) (logical.Storage, *Account) {
+	b.Helper()
 	storage := &logical.InmemStorage{}
 	a := leasedAccount()
 	a.Facts = Facts{Name: "web-1", Platform: cloud.Linux, OSName: "Ubuntu Server 24.04 LTS 64bit", PrivateIP: "10.0.0.1",
 		PublicIP: "192.0.2.1", LaunchTime: t0}
-	for i := range size {
+	for i := range fleetSize {
 		a.InstanceID = fmt.Sprintf("ins-%08d", i)
 		raw, err := json.Marshal(a)
 		if err != nil {
@@ -105,6 +107,13 @@ func BenchmarkAccounts(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	return storage, a
+}
+
+// BenchmarkAccounts starts a core over 100,000 stored accounts: the time to the first read, to the
+// rebuilt schedule, and the heap that an account takes then.
+func BenchmarkAccounts(b *testing.B) {
+	storage, a := benchFleet(b)
 	for b.Loop() {
 		before := heapInUse()
 		began := time.Now()
@@ -118,8 +127,39 @@ func BenchmarkAccounts(b *testing.B) {
 			runtime.Gosched()
 		}
 		b.ReportMetric(time.Since(began).Seconds(), "s-to-schedule")
-		b.ReportMetric(float64(heapInUse()-before)/size, "B/account")
+		b.ReportMetric(float64(heapInUse()-before)/fleetSize, "B/account")
 		c.Stop()
+	}
+}
+
+// BenchmarkReport looks for the few, and for all, of 100,000 accounts that are in memory, and shows a page of them.
+func BenchmarkReport(b *testing.B) {
+	storage, a := benchFleet(b)
+	c := New(Options{Storage: storage, Now: func() time.Time { return t0 }})
+	c.Start()
+	b.Cleanup(c.Stop)
+	for c.isLoading() {
+		runtime.Gosched()
+	}
+	failing := true
+	for _, q := range []struct {
+		name  string
+		query ReportQuery
+		total int
+	}{
+		{"all", ReportQuery{Limit: 1000}, fleetSize},
+		{"old", ReportQuery{OlderThan: time.Minute, Name: "*web*", States: []string{"ready"}, Limit: 1000}, fleetSize},
+		{"failing", ReportQuery{Failing: &failing, Limit: 1000}, 0},
+		{"last", ReportQuery{Connection: a.Connection, After: a.ID, Limit: 1000}, fleetSize},
+	} {
+		b.Run(q.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if r := c.Report(q.query); r.Total != q.total {
+					b.Fatalf("%d accounts", r.Total)
+				}
+			}
+		})
 	}
 }
 

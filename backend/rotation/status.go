@@ -122,11 +122,8 @@ func (s *Status) count(v *View, group bool) {
 		}
 		s.Late = max(s.Late, v.Late)
 	}
-	if !v.LeftOut.IsZero() {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1),
-			LastError: hint.Textf("left out of role %s: %s", v.Role, v.LeftOutReason), WaitingFor: v.WaitingFor, NextTry: v.NextTry})
-	} else if !v.LastError.IsZero() {
-		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: v.Failures, LastError: v.LastError, WaitingFor: v.WaitingFor,
-			NextTry: v.NextTry})
+	if failed := v.Failed(); !failed.IsZero() {
+		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: failed,
+			WaitingFor: v.WaitingFor, NextTry: v.NextTry})
 	}
 }

@@ -28,6 +28,11 @@ const (
 	Restored Reason = "restore"
 )
 
+// DueReasons are all for which an account can be due.
+func DueReasons() []Reason {
+	return []Reason{DueFirst, DueRevoked, DueDeadline, DueLeaver, DueJoiner, DueMoved, DueSchedule, DueManual, DueImport, DueRead, DuePlace}
+}
+
 // ForbidsReading reports whether the current version must not be handed out before the account has
 // been rotated.
 func (r Reason) ForbidsReading() bool {

@@ -20,3 +20,8 @@ func (a *Account) State() string {
 	}
 	return "ready"
 }
+
+// States are all that State can say.
+func States() []string {
+	return []string{"ready", "due", "rotating", "braked", "settling", "empty", "gone"}
+}
