@@ -78,7 +78,7 @@ password() {
 # logins tells what sshd makes of passwords, where it says so itself.
 logins() {
 	[ -x "$sshd" ] || return 0
-	"$sshd" -T -C "user=$user,host=client.invalid,addr=192.0.2.1" 2>/dev/null | while read -r key value; do
+	"$sshd" -T -C "user=$user,host=client.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22" 2>/dev/null | while read -r key value; do
 		case $key in
 		passwordauthentication | kbdinteractiveauthentication | challengeresponseauthentication | usepam | permitrootlogin | \
 			authenticationmethods) say "sshd $key" "$value" ;;

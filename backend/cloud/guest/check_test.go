@@ -284,7 +284,7 @@ func tools(names ...string) string {
 func sshd(lines ...string) string {
 	return `cat >/etc/sshd <<'END'
 #!/bin/sh
-case "$*" in "-T -C user="*",host=client.invalid,addr=192.0.2.1") ;; *) exit 1 ;; esac
+case "$*" in "-T -C user="*",host=client.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22") ;; *) exit 1 ;; esac
 printf '%s\n' '` + strings.Join(lines, `' '`) + `'
 END
 chmod 700 /etc/sshd`

@@ -75,23 +75,24 @@ func New(o Options) http.Handler {
 	a := &api{o}
 	m := http.NewServeMux()
 	for pattern, h := range map[string]func(*http.Request) (any, error){
-		"GET /v1/info":                      func(*http.Request) (any, error) { return a.Info(), nil },
-		"GET /v1/servers":                   a.listServers,
-		"POST /v1/servers":                  a.addServer,
-		"GET /v1/servers/{id}":              a.getServer,
-		"DELETE /v1/servers/{id}":           a.deleteServer,
-		"POST /v1/servers/{id}/stop":        a.onServer(a.World.Stop),
-		"POST /v1/servers/{id}/start":       a.onServer(a.World.Start),
-		"POST /v1/servers/{id}/release":     a.release,
-		"POST /v1/servers/{id}/overwrite":   a.overwrite,
-		"PUT /v1/servers/{id}/state":        a.setState,
-		"PUT /v1/servers/{id}/tags":         a.setTags,
-		"PUT /v1/servers/{id}/login":        a.setLogin,
-		"GET /v1/servers/{id}/attempts":     a.attempts,
-		"PUT /v1/servers/{id}/guest":        a.setGuest,
-		"DELETE /v1/servers/{id}/guest-key": a.onServer(a.World.DeleteGuestKey),
-		"GET /v1/servers/{id}/commands":     a.commands,
-		"POST /v1/servers/{id}/snapshots":   a.snapshot,
+		"GET /v1/info":                         func(*http.Request) (any, error) { return a.Info(), nil },
+		"GET /v1/servers":                      a.listServers,
+		"POST /v1/servers":                     a.addServer,
+		"GET /v1/servers/{id}":                 a.getServer,
+		"DELETE /v1/servers/{id}":              a.deleteServer,
+		"POST /v1/servers/{id}/stop":           a.onServer(a.World.Stop),
+		"POST /v1/servers/{id}/start":          a.onServer(a.World.Start),
+		"POST /v1/servers/{id}/release":        a.release,
+		"POST /v1/servers/{id}/overwrite":      a.overwrite,
+		"PUT /v1/servers/{id}/state":           a.setState,
+		"PUT /v1/servers/{id}/tags":            a.setTags,
+		"PUT /v1/servers/{id}/login":           a.setLogin,
+		"DELETE /v1/servers/{id}/login/{user}": a.removeLogin,
+		"GET /v1/servers/{id}/attempts":        a.attempts,
+		"PUT /v1/servers/{id}/guest":           a.setGuest,
+		"DELETE /v1/servers/{id}/guest-key":    a.onServer(a.World.DeleteGuestKey),
+		"GET /v1/servers/{id}/commands":        a.commands,
+		"POST /v1/servers/{id}/snapshots":      a.snapshot,
 
 		"POST /v1/servers/{id}/snapshots/{snapshot}/restore": a.restoreSnapshot,
 
@@ -259,6 +260,10 @@ func (a *api) setLogin(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return nil, a.World.SetLogin(r.PathValue("id"), in.User, in.Password)
+}
+
+func (a *api) removeLogin(r *http.Request) (any, error) {
+	return nil, a.World.RemoveLogin(r.PathValue("id"), r.PathValue("user"))
 }
 
 func (a *api) snapshot(r *http.Request) (any, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/adminapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
 )
@@ -202,5 +203,46 @@ func TestSnapshots(t *testing.T) {
 	}
 	if err := c.RestoreSnapshot(ctx, s.ID, snapshot); err == nil || !strings.Contains(err.Error(), "409") {
 		t.Errorf("a restore while the server stops: %v", err)
+	}
+}
+
+// TestLogins shuts users out in the ways that a check tells apart.
+func TestLogins(t *testing.T) {
+	sim, creds, c := start(t)
+	ctx := t.Context()
+	s, err := c.AddServer(ctx, model.Server{Cloud: model.TencentCloud, AccountID: creds.AccountID, Region: creds.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := map[string]string{"user": "root", "password": "by hand"}
+	path := "/v1/servers/" + s.ID + "/login"
+	for name, conditions := range map[string]guestos.Conditions{
+		"locked": {Locked: []string{"root"}}, "expired": {Expired: []string{"root"}}, "no passwords": {NoPasswordLogin: true}, "usable": {},
+	} {
+		if err := c.Do(ctx, http.MethodPut, path, login, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetGuest(ctx, s.ID, model.Guest{Conditions: conditions}); err != nil {
+			t.Fatal(err)
+		}
+		if err := sshd.Login(ctx, s.SSHAddr, "root", "by hand"); errors.Is(err, sshd.ErrRefused) != (name != "usable") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Whoever sets a password unlocks it.
+	if err := c.SetGuest(ctx, s.ID, model.Guest{Conditions: guestos.Conditions{Locked: []string{"root", "else"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Do(ctx, http.MethodPut, path, login, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := sshd.Login(ctx, s.SSHAddr, "root", "by hand"); err != nil {
+		t.Error(err)
+	}
+	if err := c.Do(ctx, http.MethodDelete, path+"/root", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if server, _ := sim.World().Server(s.ID); server.HasPassword("root", "by hand") || len(server.Guest.Locked) != 1 {
+		t.Errorf("the user is still there: %+v", server.Guest)
 	}
 }

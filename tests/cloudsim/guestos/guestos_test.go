@@ -89,3 +89,51 @@ func TestPlainCommands(t *testing.T) {
 		t.Errorf("PowerShell: %+v, %v", r, err)
 	}
 }
+
+// TestLook shows that the script which looks at passwords is run on the simulated system's shadow file, and changes
+// nothing.
+func TestLook(t *testing.T) {
+	script, err := guest.Look("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := System{Accounts: []string{"root", "web"}, Passwords: map[string]string{"root": "x", "web": "by hand"}}
+	locked, expired, off, bare := set, set, set, set
+	locked.Locked, expired.Expired, off.NoPasswordLogin = []string{"web"}, []string{"web"}, true
+	bare.Passwords = nil
+	hashed := bare
+	hashed.Hashes = map[string]string{"web": "$6$saltstring$hash"}
+	foreign := System{Accounts: []string{"root"}, Conditions: Conditions{Directory: []string{"web"}}}
+	for name, c := range map[string]struct {
+		system System
+		lines  []string
+		code   int
+	}{
+		"set":       {set, []string{"user=local", "password=hash", "setting=$6$rounds=1000$cloudsim", "checked"}, 0},
+		"hashed":    {hashed, []string{"user=local", "password=hash", "setting=$6$saltstring", "checked"}, 0},
+		"locked":    {locked, []string{"locked=yes", "password=hash"}, 0},
+		"expired":   {expired, []string{"expires=1", "password=hash"}, 0},
+		"sshd":      {off, []string{"sshd passwordauthentication=no"}, 0},
+		"bare":      {bare, []string{"password=off"}, 0},
+		"directory": {foreign, []string{"user=foreign"}, 0},
+		"gone":      {System{Accounts: []string{"root"}}, []string{"user=none"}, 0},
+		"not root":  {System{Conditions: Conditions{NotRoot: true}}, []string{"not root"}, 101},
+	} {
+		r, err := c.system.Run("shell", script.Text)
+		if err != nil || r.ExitCode != c.code || r.User != "" || r.Hash != "" {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		for _, line := range c.lines {
+			if !strings.Contains(r.Output, "cloudpw: "+line+"\n") {
+				t.Errorf("%s: no line %q in %q", name, line, r.Output)
+			}
+		}
+	}
+	if r, err := (System{Windows: true}).Run("shell", script.Text); err != nil || r.ExitCode != 127 {
+		t.Errorf("Windows: %+v, %v", r, err)
+	}
+	// One that is cloudpw's but for another line is not run.
+	if r, err := set.Run("shell", strings.Replace(script.Text, "main\n", "rm -r /\nmain\n", 1)); err != nil || r.ExitCode != 126 {
+		t.Errorf("another script: %+v, %v", r, err)
+	}
+}
