@@ -51,8 +51,9 @@ type backend struct {
 	statusLooks chan struct{} // those that read storage for status
 	keyDrops    keyDrops
 
-	rounds *rounds
-	clock  clock
+	rounds     *rounds
+	rootRounds *rounds // of unattended rotations of credentials
+	clock      clock
 }
 
 var _ logical.Backend = (*backend)(nil)
@@ -92,7 +93,8 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		storage:     conf.StorageView,
 		registry:    registry,
 		keys:        keypair.NewStore(conf.StorageView),
-		rounds:      newRounds(),
+		rounds:      newRounds(roundLimit),
+		rootRounds:  newRounds(rootRoundLimit),
 		clock:       wallClock(),
 		statusLooks: make(chan struct{}, statusLooks),
 	}
@@ -145,6 +147,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Invalidate:     b.invalidate,
 		Clean: func(context.Context) {
 			b.rounds.stop()
+			b.rootRounds.stop()
 			b.core.Stop()
 		},
 	}

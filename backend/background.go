@@ -19,7 +19,20 @@ func (b *backend) periodic(context.Context, *logical.Request) error {
 			b.Logger().Error("a part of the regular work failed and will be done again", "error", err)
 		}
 	})
+	b.rootRounds.start(func(ctx context.Context) { //nolint:contextcheck // as above
+		if err := guard.Do(b.Logger(), "rotating credentials", func() error { return b.rootRound(ctx) }); err != nil && ctx.Err() == nil {
+			b.Logger().Error("the rotation of a credential could not be looked after and will be again", "error", err)
+		}
+	})
 	return nil
+}
+
+// rootRound replaces a credential whose rotation_period has passed, on nodes that may write.
+func (b *backend) rootRound(ctx context.Context) error {
+	if !b.WriteSafeReplicationState() {
+		return nil
+	}
+	return b.root.RotateDue(ctx)
 }
 
 // round is the regular work, on nodes that may write.
@@ -32,5 +45,6 @@ func (b *backend) round(ctx context.Context) error {
 		return guard.Do(b.Logger(), what, func() error { return do(ctx) })
 	}
 	return errors.Join(part("finishing rotations of credentials", b.root.FinishAll), part("dropping replaced keys", b.dropEarlierKeys),
-		part("looking at the instances of roles", b.roles.LookAtAll), part("forgetting accounts of servers that are gone", b.roles.ForgetGone))
+		part("looking at the instances of roles", b.roles.LookAtAll), part("forgetting accounts of servers that are gone", b.roles.ForgetGone),
+		part("asking what clouds tell of credentials", b.connections.AskAll))
 }

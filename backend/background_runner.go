@@ -9,10 +9,16 @@ import (
 // roundLimit bounds one round of background work, as Vault bounds what it calls itself.
 const roundLimit = 90 * time.Second
 
+// rootRoundLimit bounds the unattended replacement of one credential. It has rounds of its own, since a request for a credential that
+// is cut short leaves one behind which nobody has the secret of: the three requests until it is stored must fit in, each of which may
+// take as long as request_timeout allows.
+const rootRoundLimit = 8 * time.Minute
+
 // rounds runs the backend's regular background work, one round at a time, in a goroutine of its own:
 // Vault holds a mount while it waits for a request, and for what it calls every minute, so a round that
 // asks clouds would keep a plugin reload, and with it every other request, waiting.
 type rounds struct {
+	limit  time.Duration // of one round
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -21,8 +27,8 @@ type rounds struct {
 	wg      sync.WaitGroup
 }
 
-func newRounds() *rounds {
-	r := &rounds{}
+func newRounds(limit time.Duration) *rounds {
+	r := &rounds{limit: limit}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -36,7 +42,7 @@ func (r *rounds) start(round func(context.Context)) {
 	}
 	r.running = true
 	r.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(r.ctx, roundLimit)
+		ctx, cancel := context.WithTimeout(r.ctx, r.limit)
 		defer cancel()
 		defer r.ended()
 		round(ctx)

@@ -10,7 +10,7 @@ import (
 
 func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRounds()
+		r := newRounds(roundLimit)
 		var begun, ended atomic.Int64
 		round := func(ctx context.Context) { // one whose cloud does not answer
 			begun.Add(1)

@@ -170,6 +170,8 @@ var connectionCases = map[string]struct {
 		json.Number("20.5")}},
 	"forget_gone_after": {set: "48h", reads: int64(48 * 3600), unset: int64(720 * 3600),
 		refused: []any{"-1s", "1500ms", "never", "87601h", 1.5, json.Number("1e30")}},
+	"rotation_period": {set: "0", reads: int64(0), unset: int64(0),
+		refused: []any{"-1s", "1500ms", "never", "23h", "86399", "87601h", "48h"}},
 	"password_policy":   {set: "strong", unset: "", refused: []any{"none", "a\nb"}},
 	"verify_connection": {set: false, unset: true, refused: []any{"perhaps"}},
 }
@@ -190,15 +192,15 @@ func TestConnectionFields(t *testing.T) {
 			h := newHarness(t)
 			h.system.SetPasswordPolicy("strong", func() (string, error) { return "Correct-Horse-7-Battery", nil })
 			h.connection(t, "c", resetCloud)
-			before := h.read(t, "config/c")
+			before := h.settings(t, "config/c")
 			for _, bad := range c.refused {
 				h.refusedWrite(t, "config/c", merged(secrets, map[string]any{name: bad}), name, c.says)
-				if after := h.read(t, "config/c"); !reflect.DeepEqual(after, before) {
+				if after := h.settings(t, "config/c"); !reflect.DeepEqual(after, before) {
 					t.Fatalf("the refused %v changed %v to %v", bad, before, after)
 				}
 			}
 			h.write(t, "config/c", merged(secrets, map[string]any{name: c.set}))
-			after := h.read(t, "config/c")
+			after := h.settings(t, "config/c")
 			checkField(t, name, after, c.set, c.reads)
 			delete(before, name)
 			delete(after, name)
@@ -210,17 +212,27 @@ func TestConnectionFields(t *testing.T) {
 				return
 			}
 			h.write(t, "config/c", merged(secrets, map[string]any{name: ""}))
-			checkField(t, name, h.read(t, "config/c"), "", c.unset)
+			checkField(t, name, h.settings(t, "config/c"), "", c.unset)
 			if fields[name].Type == framework.TypeString {
 				h.write(t, "config/c", merged(secrets, map[string]any{name: c.set}))
 				h.write(t, "config/c", merged(secrets, map[string]any{name: " "}))
-				checkField(t, name, h.read(t, "config/c"), "", c.unset)
+				checkField(t, name, h.settings(t, "config/c"), "", c.unset)
 			}
 		})
 	}
 }
 
 // TestDeletedConnectionOwesRotations: a lease that has ended is only worth something once its password has.
+// settings is what reading a connection returns of what was written, without what is told of its credential.
+func (h *harness) settings(t *testing.T, path string) map[string]any {
+	t.Helper()
+	data := h.read(t, path)
+	for field := range connection.CredentialSchemas() {
+		delete(data, field)
+	}
+	return data
+}
+
 func TestDeletedConnectionOwesRotations(t *testing.T) {
 	h, lease := unboundAccount(t)
 	h.cloud.fail("StartReset", cloud.Errorf(cloud.Throttled, "later"))

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"maps"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -23,13 +24,13 @@ func (b *backend) pathCheck() *framework.Path {
 				Callback:    b.readCheck,
 				Summary:     "Check which permissions a connection's credentials have.",
 				Description: "Tries, or asks about, each permission that cloudpw may need, and changes nothing. Calls the cloud.",
-				Responses: request.DataResponses("What the credentials may do.", map[string]*framework.FieldSchema{
+				Responses: request.DataResponses("What the credentials may do.", withCredential(map[string]*framework.FieldSchema{
 					"verdict": {Type: framework.TypeString, Required: true, Description: "granted: all required permissions are there; denied: a " +
 						"required permission is missing; unknown: this cannot be determined."},
 					"missing": {Type: framework.TypeStringSlice, Required: true, Description: "The required permissions that are denied."},
 					"permissions": {Type: framework.TypeSlice, Required: true, Description: "The permissions: action, purpose, required, verdict " +
 						"(granted, denied or unknown), message, and policy, the text that grants it."},
-				}),
+				})),
 				// The nodes' calls share the limiter of the active one.
 			}),
 		},
@@ -40,7 +41,7 @@ func (b *backend) pathCheck() *framework.Path {
 
 func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	_, d, err := b.connections.Find(ctx, name)
+	c, d, err := b.connections.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,35 @@ func (b *backend) readCheck(ctx context.Context, _ *logical.Request, data *frame
 		return nil, request.VaultError("connection "+name+": "+d.Title+
 			" does not accept the credentials, so their permissions cannot be determined", err)
 	}
-	return &logical.Response{Data: checkData(name, permissions)}, nil
+	answer := checkData(name, permissions)
+	maps.Copy(answer, b.askedCredential(ctx, name, c, d, provider))
+	return &logical.Response{Data: answer}, nil
+}
+
+// withCredential adds the fields about the connection's credential.
+func withCredential(fields map[string]*framework.FieldSchema) map[string]*framework.FieldSchema {
+	maps.Copy(fields, connection.CredentialSchemas())
+	return fields
+}
+
+// askedCredential asks the cloud about the connection's credential, and keeps the answer where this node may.
+func (b *backend) askedCredential(ctx context.Context, name string, c *connection.Record, d cloud.Descriptor,
+	provider cloud.Provider) map[string]any {
+	told, err := connection.Ask(ctx, b.connections, name, func(ctx context.Context) (*connection.ToldCredential, error) {
+		return connection.AskCredential(ctx, provider, b.clock.now()), nil
+	})
+	if err == nil && told != nil && len(connection.SecretFields(d, c)) > 0 {
+		asked := c
+		c = c.Clone()
+		c.Tell(told)
+		if b.WriteSafeReplicationState() {
+			err = b.connections.StoreTold(ctx, name, asked, told)
+		}
+	}
+	if err != nil {
+		b.Logger().Warn("what the cloud tells of a credential could not be stored", "connection", name, "error", err)
+	}
+	return c.CredentialData(d, b.clock.now())
 }
 
 // checkData sums the permissions up.

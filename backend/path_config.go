@@ -92,7 +92,7 @@ func (b *backend) readConfig(ctx context.Context, _ *logical.Request, data *fram
 	if err != nil || c == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: c.ResponseData(b.registry[c.Provider])}, nil
+	return &logical.Response{Data: c.ResponseData(name, b.registry[c.Provider], b.clock.now())}, nil
 }
 
 func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -115,7 +115,7 @@ func (b *backend) writeConfig(ctx context.Context, _ *logical.Request, data *fra
 type verified struct {
 	old   *connection.Record
 	known []string // the instances of its accounts that were looked for
-	told  string   // what the cloud calls the account
+	told  connection.Told
 }
 
 // verifyConfig asks the cloud about the connection that a write makes. No lock is held.
@@ -138,7 +138,7 @@ func (b *backend) verifyConfig(ctx context.Context, name string, in request.Fiel
 	if v.known, err = b.connections.KnownInstances(ctx, name, old, next); err != nil {
 		return nil, err
 	}
-	v.told, err = connection.Ask(ctx, b.connections, name, func(ctx context.Context) (string, error) {
+	v.told, err = connection.Ask(ctx, b.connections, name, func(ctx context.Context) (connection.Told, error) {
 		return b.connections.Verify(ctx, name, next, v.known, in.Again("config/"))
 	})
 	return v, err
@@ -178,11 +178,15 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 			return nil, store.ErrChanged
 		}
 	}
-	served, err := b.connections.SettlePlace(ctx, name, old, next, asked.told)
+	served, err := b.connections.SettlePlace(ctx, name, old, next, asked.told.Account)
 	if err != nil {
 		return nil, err
 	}
 	warnings = append(warnings, served...)
+	if asked.told.Credential != nil {
+		next.Tell(asked.told.Credential)
+	}
+	warnings = append(warnings, next.CredentialWarnings(name, b.registry[next.Provider], b.clock.now())...)
 	err = b.connections.Put(ctx, name, next)
 	b.core.ForgetConnection(name) // also after a failed write, which may have landed
 	if err != nil {

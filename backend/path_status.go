@@ -64,7 +64,10 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"conflict_count": field(framework.TypeInt, "How many instances were left out, including those that are not listed."),
 		"connections": field(framework.TypeMap, "By connection: requests_per_second and waiting (requests that wait for the rate "+
 			"limit, by API action); working, queued; breaker_open, retry_in (seconds) and last_error of a connection whose cloud does not "+
-			"answer; braked_accounts, and braked if they are so many that no new rotation is begun."),
+			"answer; braked_accounts, and braked if they are so many that no new rotation is begun; of its own credential: credential_age "+
+			"(seconds), credential_expires, last_root_rotation, next_root_rotation, root_rotation_error."),
+		"warnings": field(framework.TypeStringSlice, "Credentials of connections that end within 30 days or have ended, and those whose "+
+			"unattended rotation fails."),
 	}
 }
 
@@ -81,6 +84,7 @@ func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framewo
 	}
 	data["failing_roles"] = stored.failingRoles
 	data["connections"] = stored.connections
+	data["warnings"] = stored.warnings
 	data["conflicts"], data["conflict_count"] = stored.conflicts, stored.conflictCount
 	resp := &logical.Response{Data: data}
 	if data["stale"] == true {

@@ -38,6 +38,9 @@ type fakeKeys struct {
 	checks    []cloud.Permission
 	spoil     cloud.Values // what is wrong in a new credential
 	passwords bool         // the connection uses a password, and Create makes application credentials
+	// told is what the cloud tells of credentials, by id; asked how often it was asked.
+	told  map[string]cloud.Credential
+	asked int
 }
 
 func newFakeKeys() *fakeKeys {
@@ -89,6 +92,7 @@ type fakeRotator struct {
 var (
 	_ cloud.CredentialRotator = (*fakeRotator)(nil)
 	_ cloud.PermissionChecker = (*fakeRotator)(nil)
+	_ cloud.CredentialTeller  = (*fakeRotator)(nil)
 )
 
 // authorize refuses a call by a key that does not exist, or not everywhere yet.
@@ -144,6 +148,25 @@ func (p *fakeRotator) OwnCredentials(context.Context) ([]cloud.OwnCredential, er
 		own = append(own, cloud.OwnCredential{ID: id, InUse: id == p.config.Text(cloud.AccessKey) || id == p.config.Values[applicationIDField]})
 	}
 	return own, nil
+}
+
+func (p *fakeRotator) Credential(context.Context) (cloud.Credential, error) {
+	p.keys.mu.Lock()
+	p.keys.asked++
+	id := p.config.Text(cloud.AccessKey)
+	told := p.keys.told[id]
+	p.keys.mu.Unlock()
+	told.ID = id
+	if err := p.authorize("Credential"); err != nil {
+		return cloud.Credential{ID: id}, err
+	}
+	return told, nil
+}
+
+func (p *fakeRotator) CheckRotation() error {
+	p.keys.mu.Lock()
+	defer p.keys.mu.Unlock()
+	return p.keys.denied["CheckRotation"]
 }
 
 func (p *fakeRotator) CreateCredential(context.Context) (cloud.Values, error) {

@@ -65,6 +65,7 @@ func TestCredentialsOfSimulatedClouds(t *testing.T) {
 			if got := h.list(t, "discover/"+name); len(got) < 2 {
 				t.Errorf("discovered %v", got)
 			}
+			checkTold(t, name, h.read(t, "config/"+name))
 			checked := h.read(t, "check/"+name)
 			if checked["verdict"] != "granted" {
 				t.Errorf("check: %v", checked)
@@ -81,6 +82,13 @@ func TestCredentialsOfSimulatedClouds(t *testing.T) {
 			if answer["previous_credential_id"] != previous || answer["credential_id"] == previous {
 				t.Errorf("answer %v, previous credential %s", answer, previous)
 			}
+			if read := h.read(t, "config/"+name); read["credential_id"] != answer["credential_id"] {
+				t.Errorf("after a rotation to %v the connection reads %v", answer["credential_id"], read)
+			}
+			if err := h.connections.AskAll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			checkTold(t, name, h.read(t, "config/"+name))
 			again := h.write(t, "rotate-root/"+name, nil).Data
 			if again["previous_credential_id"] != answer["credential_id"] {
 				t.Errorf("the second rotation answers %v after %v", again, answer)
@@ -97,5 +105,16 @@ func TestCredentialsOfSimulatedClouds(t *testing.T) {
 				t.Errorf("the connection reads %s", fmt.Sprint(read))
 			}
 		})
+	}
+}
+
+// checkTold checks what the simulated clouds tell, through the real SDKs, of the credential in use.
+func checkTold(t *testing.T, name string, read map[string]any) {
+	t.Helper()
+	_, created := read["credential_created"]
+	tells := map[string]bool{"aws": true, "tencent": true, "huawei": true, "otc": true}[name]
+	if created != tells || read["credential_error"] != nil || read["credential_age"] == nil ||
+		name != "assumed" && read["credential_id"] == nil {
+		t.Errorf("the connection reads %v", read)
 	}
 }

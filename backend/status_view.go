@@ -73,6 +73,7 @@ type storedStates struct {
 	failingRoles, conflicts []map[string]any
 	conflictCount           int
 	connections             map[string]any
+	warnings                []hint.Text
 }
 
 // lookUpStates reads that part, or returns nil where storage hangs: that is when people need status most. What hangs goes
@@ -106,7 +107,7 @@ func (b *backend) lookUpStates(ctx context.Context, known map[string]rotation.Co
 func (b *backend) readStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (*storedStates, error) {
 	var s storedStates
 	var err error
-	if s.connections, err = b.connectionStates(ctx, known); err != nil {
+	if s.connections, s.warnings, err = b.connectionStates(ctx, known); err != nil {
 		return nil, err
 	}
 	if s.conflicts, s.conflictCount, err = b.conflicts(ctx); err != nil {
@@ -118,7 +119,8 @@ func (b *backend) readStates(ctx context.Context, known map[string]rotation.Conn
 
 // statesInMemory is what is left of it without storage.
 func (b *backend) statesInMemory(known map[string]rotation.ConnectionStatus) *storedStates {
-	s := &storedStates{failingRoles: []map[string]any{}, conflicts: []map[string]any{}, connections: map[string]any{}}
+	s := &storedStates{failingRoles: []map[string]any{}, conflicts: []map[string]any{}, connections: map[string]any{},
+		warnings: []hint.Text{}}
 	for name, state := range known {
 		s.connections[name] = connectionState(state)
 	}
@@ -157,16 +159,16 @@ func failingRole(name, connection string, f role.FailedLook) map[string]any {
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left
 // that have something to do. known is what the core has used since its start.
-func (b *backend) connectionStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (map[string]any, error) {
+func (b *backend) connectionStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (map[string]any, []hint.Text, error) {
 	names, err := b.connections.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	states := make(map[string]any, len(names))
+	states, warnings := make(map[string]any, len(names)), []hint.Text{}
 	for _, name := range names {
 		c, err := b.connections.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {
-			return nil, err
+			return nil, nil, err
 		}
 		state := known[name]
 		if err != nil {
@@ -175,7 +177,11 @@ func (b *backend) connectionStates(ctx context.Context, known map[string]rotatio
 		}
 		if c != nil {
 			state.RequestsPerSecond = c.Rate(b.registry[c.Provider]) // the core knows it after its first use
-			states[name] = connectionState(state)
+			d, now := b.registry[c.Provider], b.clock.now()
+			data := connectionState(state)
+			maps.Copy(data, c.CredentialStatus(name, d, now))
+			states[name] = data
+			warnings = append(warnings, c.CredentialWarnings(name, d, now)...)
 		}
 	}
 	for name, state := range known {
@@ -183,7 +189,7 @@ func (b *backend) connectionStates(ctx context.Context, known map[string]rotatio
 			states[name] = connectionState(state)
 		}
 	}
-	return states, nil
+	return states, warnings, nil
 }
 
 func connectionState(s rotation.ConnectionStatus) map[string]any {

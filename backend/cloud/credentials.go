@@ -19,6 +19,34 @@ type CredentialRotator interface {
 	// DeleteCredential deletes one of the identity's credentials. Deleting one that does not exist
 	// succeeds.
 	DeleteCredential(ctx context.Context, id string) error
+	// CheckRotation says, without asking the cloud, why the connection's credential cannot be replaced; nil if it can, as far as can
+	// be told.
+	CheckRotation() error
+}
+
+// CredentialTeller is implemented by providers whose cloud tells how old the connection's credential is, or when it ends.
+type CredentialTeller interface {
+	// Credential asks what the cloud says of the credential that the connection uses. What it does not tell is zero. A cloud that
+	// refuses the question is an error, which changes nothing for the connection.
+	Credential(ctx context.Context) (Credential, error)
+}
+
+// Credential is what a cloud says of the credential that a connection uses.
+type Credential struct {
+	ID      string    // access key id, application credential id or user name; "" where the connection has none of its own
+	Created time.Time // zero if the cloud does not tell
+	Expires time.Time // zero if it does not tell, or the credential does not end
+}
+
+// CredentialOf finds, among the identity's credentials, the one that the connection uses.
+func CredentialOf(id string, own []OwnCredential) (Credential, error) {
+	for _, o := range own {
+		if o.InUse {
+			return Credential{ID: id, Created: o.Created}, nil
+		}
+	}
+	return Credential{ID: id}, Errorf(NotFound,
+		"the cloud does not list credential %s, which the connection uses, among those of its user", id)
 }
 
 // OwnCredential is a credential as the cloud lists it.

@@ -53,6 +53,11 @@ func CommonSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 			Description: fmt.Sprintf("Time after which accounts are forgotten with their passwords, if their instances no longer exist and no "+
 				"role has them, at most %s; 0 means never. An account with a lease or an unsettled reset is kept. Default: %s.",
 				request.FormatDuration(maxForgetGoneAfter), request.FormatDuration(defaultForgetGoneAfter))},
+		"rotation_period": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Rotation period"),
+			Description: fmt.Sprintf("Time after which the connection's own credential is replaced unattended, as rotate-root/ does it, %s to %s; "+
+				"0 means never. Counted from the last rotation, the last change of the credential, or the write that sets it; up to a tenth (at most "+
+				"%s) earlier. Default: 0.", request.FormatDuration(minRotationPeriod), request.FormatDuration(maxRotationPeriod),
+				request.FormatDuration(maxJitter))},
 		"verify_connection": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Verify connection"), Default: true,
 			Description: "Make one authenticated call when the connection is written, and store it only if that succeeds. Default: true."},
 	}
@@ -71,13 +76,34 @@ func ResponseSchemas(registry cloud.Registry) map[string]*framework.FieldSchema 
 		}
 	}
 	for _, name := range []string{"provider", "allowed_roles", "required_tags", "max_requests_per_second", "request_timeout",
-		"verify_connection", "forget_gone_after"} {
+		"verify_connection", "forget_gone_after", "rotation_period"} {
 		fields[name].Required = true
 	}
 	fields["root_rotation"] = &framework.FieldSchema{Type: framework.TypeMap,
 		Description: "An unfinished rotate-root: step (creating, created or stored), started, old_credential_id, new_credential_id, last_error."}
 	fields["leftover_credentials"] = &framework.FieldSchema{Type: framework.TypeSlice,
 		Description: "Unused credentials that failed rotations left at the cloud: credential_id, since, reason. Delete them there."}
+	fields["next_root_rotation"] = request.TimeField(false, "If rotation_period is set: when the credential is replaced next, at the earliest")
+	fields["root_rotation_error"] = &framework.FieldSchema{Type: framework.TypeString,
+		Description: "If the last unattended rotation failed: why."}
+	fields["root_rotation_error_time"] = request.TimeField(false, "When it failed")
+	maps.Copy(fields, CredentialSchemas())
 	fields["last_root_rotation"] = request.TimeField(false, "When rotate-root last replaced the credential")
+	return fields
+}
+
+// CredentialSchemas is the schema of what a read tells of the connection's credential.
+func CredentialSchemas() map[string]*framework.FieldSchema {
+	fields := map[string]*framework.FieldSchema{}
+	fields["credential_id"] = &framework.FieldSchema{Type: framework.TypeString,
+		Description: "Id of the credential in use: access key id, application credential id or user name. Not for ambient credentials."}
+	fields["credential_configured"] = request.TimeField(false, "When Vault was given the credential, or made it")
+	fields["credential_created"] = request.TimeField(false, "When the credential was made, if the cloud tells")
+	fields["credential_expires"] = request.TimeField(false, "When the credential ends, if it does and the cloud tells")
+	fields["credential_age"] = &framework.FieldSchema{Type: framework.TypeInt,
+		Description: "Seconds since credential_created, or else since credential_configured."}
+	fields["credential_checked"] = request.TimeField(false, "When the cloud was last asked about the credential")
+	fields["credential_error"] = &framework.FieldSchema{Type: framework.TypeString,
+		Description: "Why the cloud tells nothing of the credential, such as the permission that is missing."}
 	return fields
 }

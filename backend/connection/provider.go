@@ -55,42 +55,52 @@ func NewProvider(name string, c *Record, d cloud.Descriptor, limiter cloud.Limit
 	return d.New(config)
 }
 
+// Told is what a cloud said when a connection was verified.
+type Told struct {
+	Account    string          // what it calls the account; "" where it does not tell
+	Credential *ToldCredential // nil where it was not asked
+}
+
 // Verify asks the cloud whether the credentials of a connection that is not stored yet work. Of the
 // instances in known, which the connection serves already, they must see one: else they belong to
 // another cloud account.
 //
 // again repeats the write. The calls wait for the connection's limiter. It returns what the cloud
-// calls the account; "" where it does not tell.
-func (s *Store) Verify(ctx context.Context, name string, c *Record, known []string, again hint.Hint) (account string, err error) {
+// tells of the account and of the credential.
+func (s *Store) Verify(ctx context.Context, name string, c *Record, known []string, again hint.Hint) (says Told, err error) {
 	d := s.registry[c.Provider]
 	provider, err := NewProvider(name, c, d, s.core.Gate(name, c.Rate(d)), s.Answers)
 	if err != nil {
-		return "", request.Invalidf("%s", err)
+		return Told{}, request.Invalidf("%s", err)
 	}
 	// A provider may need two exchanges: one for a token, one for the call itself.
 	ctx, cancel := context.WithTimeout(ctx, 2*c.Timeout())
 	defer cancel()
 	if err := provider.Verify(ctx); err != nil {
 		err = request.VaultError("connection "+name+" was not stored: "+d.Title+" did not accept a call with it", err)
-		return "", request.WithWayOut(err, hint.Textf("then write it again: %s (to store it all the same, add verify_connection=false)", again))
+		return Told{}, request.WithWayOut(err,
+			hint.Textf("then write it again: %s (to store it all the same, add verify_connection=false)", again))
 	}
-	account = TellAccount(ctx, provider)
+	says.Account = TellAccount(ctx, provider)
+	if c.toAsk() {
+		says.Credential = AskCredential(ctx, provider, s.now())
+	}
 	if len(known) == 0 {
-		return account, nil
+		return says, nil
 	}
 	found, err := provider.DescribeInstances(ctx, known)
 	if err != nil {
-		return "", request.VaultError("connection "+name+" was not stored: with these credentials "+d.Title+
+		return Told{}, request.VaultError("connection "+name+" was not stored: with these credentials "+d.Title+
 			" does not describe the instances of its accounts", err)
 	}
 	if len(found) == 0 {
-		return "", request.Conflictf(
+		return Told{}, request.Conflictf(
 			"connection %s was not stored: these credentials see none of the instances of its accounts (such as %s), so they "+
 				"seem to belong to another cloud account; write another connection for that, and leave this one to its accounts, whose passwords are "+
 				"kept with it. If the instances do not exist any more, DELETE their accounts first (without force, which would lose passwords), see "+
 				"accounts/%s/", name, known[0], name)
 	}
-	return account, nil
+	return says, nil
 }
 
 // Bounds of the sample of instances by which changed credentials are checked.

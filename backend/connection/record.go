@@ -63,6 +63,16 @@ type Record struct {
 	RootRotation     *RootRotation `json:"root_rotation,omitempty"`
 	Leftovers        []Leftover    `json:"leftovers,omitempty"`
 	LastRootRotation time.Time     `json:"last_root_rotation,omitzero"`
+
+	// CredentialConfigured is when Vault was given the credential above, or made it; Told is what the cloud said of it, nil if it was
+	// not asked yet.
+	CredentialConfigured time.Time       `json:"credential_configured,omitzero"`
+	Told                 *ToldCredential `json:"told,omitempty"`
+	// RotationPeriod is after how long the credential is replaced unattended, nil: never; RotationSince when that was asked for.
+	RotationPeriod *time.Duration `json:"rotation_period,omitempty"`
+	RotationSince  time.Time      `json:"rotation_since,omitzero"`
+	// RootFailure is that of the last unattended rotation; nil if there was none, or it succeeded.
+	RootFailure *RootFailure `json:"root_failure,omitempty"`
 }
 
 // Decode reads a stored connection.

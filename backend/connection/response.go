@@ -2,13 +2,14 @@ package connection
 
 import (
 	"maps"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
 // ResponseData is what reading the connection returns: everything but secrets, with defaults filled in.
-func (c *Record) ResponseData(d cloud.Descriptor) map[string]any {
+func (c *Record) ResponseData(name string, d cloud.Descriptor, now time.Time) map[string]any {
 	data := map[string]any{
 		"provider":                c.Provider,
 		"endpoints":               c.Endpoints,
@@ -31,6 +32,8 @@ func (c *Record) ResponseData(d cloud.Descriptor) map[string]any {
 	}
 	c.readOwnFields(d, data)
 	maps.Copy(data, c.rootData())
+	maps.Copy(data, c.rotationData(name, now))
+	maps.Copy(data, c.CredentialData(d, now))
 	return data
 }
 

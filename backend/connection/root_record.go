@@ -15,7 +15,14 @@ import (
 func (c *Record) WithCredential(made cloud.Values) *Record {
 	n := c.Clone()
 	n.Own = c.Own.With(made)
+	n.Told = nil
 	return n
+}
+
+// UseCredential puts another credential in place of the present one.
+func (c *Record) UseCredential(made cloud.Values, now time.Time) {
+	*c = *c.WithCredential(made)
+	c.newCredential(now)
 }
 
 // uses reports whether the connection has the credential with that id.

@@ -44,8 +44,14 @@ func (s *Store) Apply(ctx context.Context, name string, old *Record, in request.
 	if err := descriptor.Check(next.CloudConfig()); err != nil {
 		return nil, invalidURL(in, descriptor, err)
 	}
+	if old == nil || !sameCredential(descriptor, old, next) {
+		next.newCredential(s.now())
+	}
 	if _, err := cloud.NewHTTPClient(next.CACertificate, next.Timeout()); err != nil {
 		return nil, request.Invalidf("%s", err)
+	}
+	if err := s.applyRotation(ctx, name, next, in, descriptor, old != nil && old.RotationPeriod != nil); err != nil {
+		return nil, err
 	}
 	if old == nil {
 		return next, s.checkLeftAccounts(ctx, name, provider)

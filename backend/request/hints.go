@@ -83,6 +83,12 @@ func dataAt(mount string, data map[string]any) {
 		switch v := value.(type) {
 		case hint.Text:
 			data[name] = v.At(mount)
+		case []hint.Text:
+			texts := make([]string, 0, len(v))
+			for _, text := range v {
+				texts = append(texts, text.At(mount))
+			}
+			data[name] = texts
 		case map[string]hint.Text:
 			texts := make(map[string]string, len(v))
 			for key, text := range v {

@@ -264,7 +264,7 @@ func (w *work) prove(ctx context.Context) (*Result, error) {
 			" works with the old one meanwhile. Vault tries again by itself; to try now, write rotate-root/"+w.name)
 	}
 	err = w.save(ctx, func(c *connection.Record) {
-		*c = *c.WithCredential(r.New)
+		c.UseCredential(r.New, w.r.Now())
 		c.RootRotation = &connection.RootRotation{Step: connection.RootStored, Started: r.Started, OldID: r.OldID, Known: r.Known, NewID: r.NewID}
 	})
 	w.r.Core.ForgetConnection(w.name) // also after a failed write, which may have landed
@@ -313,7 +313,7 @@ func (w *work) deleteOld(ctx context.Context) (*Result, error) {
 		}
 	}
 	if err := w.save(ctx, func(c *connection.Record) {
-		c.RootRotation, c.LastRootRotation = nil, w.r.Now().UTC()
+		c.RootRotation, c.LastRootRotation, c.RootFailure = nil, w.r.Now().UTC(), nil
 	}); err != nil {
 		return nil, request.WithWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
 	}

@@ -81,6 +81,7 @@ var badFields = map[string]map[string]badField{
 		"max_requests_per_second":       {"aws", []any{-1, 0, 1001, "fast"}},
 		"request_timeout":               {"aws", append([]any{"0s", "3m"}, badTimes...)},
 		"forget_gone_after":             {"aws", append([]any{"87601h"}, badTimes...)},
+		"rotation_period":               {"aws", append([]any{"23h", "87601h"}, badTimes...)},
 		"password_policy":               {"tencentcloud", []any{"none"}},
 		"verify_connection":             {"aws", badFlags[:1]},
 	},

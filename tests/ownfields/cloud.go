@@ -151,6 +151,8 @@ func (p *provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, e
 	return own, nil
 }
 
+func (p *provider) CheckRotation() error { return nil }
+
 func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	if err := p.call(ctx, "CreateClient"); err != nil {
 		return nil, err

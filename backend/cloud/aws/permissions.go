@@ -58,6 +58,7 @@ const (
 	forPassword    = "read initial passwords"
 	forFingerprint = "name the fingerprint of the right key when another one was given"
 	forRotateRoot  = "rotate the connection's own access key (rotate-root)"
+	forKeyAge      = "tell the age of the connection's own access key, and rotate it (rotate-root)"
 	forCommand     = "set and check passwords by a command in the server (reset_method=command, check_method=command); " +
 		"whoever has it is root on the instances it covers"
 	forOutcome = "see what became of a command (reset_method=command, check_method=command)"
@@ -199,12 +200,16 @@ func (p *Provider) checkIAM(ctx context.Context) []cloud.Permission {
 		resource := "arn:" + partitionOf(p.region) + ":iam::*:user/${aws:username}"
 		var all []cloud.Permission
 		for _, action := range []string{"iam:ListAccessKeys", "iam:CreateAccessKey", "iam:DeleteAccessKey"} {
-			all = append(all, untried(action, forRotateRoot, false, resource, err.Error()))
+			purpose := forRotateRoot
+			if action == "iam:ListAccessKeys" {
+				purpose = forKeyAge
+			}
+			all = append(all, untried(action, purpose, false, resource, err.Error()))
 		}
 		return all
 	}
 	_, err = p.ownKeys(ctx, user)
-	list := tried("iam:ListAccessKeys", forRotateRoot, false, user, err)
+	list := tried("iam:ListAccessKeys", forKeyAge, false, user, err)
 	create := untried("iam:CreateAccessKey", forRotateRoot, false, user, "IAM offers no way to try it without making a key")
 	_, err = send(ctx, p.sender, call{endpointIAM, "DeleteAccessKey", noSuchKey}, p.iam.deleteAccessKey,
 		&iam.DeleteAccessKeyInput{AccessKeyId: sdk.String(noSuchKey)})

@@ -22,6 +22,8 @@ const maxKeys = 2
 // a caller for ever.
 const maxKeyPages = 10
 
+var _ cloud.CredentialTeller = (*Provider)(nil)
+
 // OwnCredentials implements cloud.CredentialRotator by iam ListAccessKeys of the user who signs.
 func (p *Provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, error) {
 	user, err := p.ownUser(ctx)
@@ -130,21 +132,42 @@ func (p *Provider) ownKeys(ctx context.Context, user string) ([]types.AccessKeyM
 	return nil, cloud.Errorf(cloud.Unknown, "%s: the listing does not end after %d pages; check endpoints.iam", c, maxKeyPages)
 }
 
+// Credential implements cloud.CredentialTeller by iam ListAccessKeys, which tells when a key was made; access keys do not end by
+// themselves. Of the keys of a role, and of those of the surroundings, there is nothing to tell.
+func (p *Provider) Credential(ctx context.Context) (cloud.Credential, error) {
+	if p.keys.static == "" {
+		return cloud.Credential{}, nil
+	}
+	own, err := p.OwnCredentials(ctx)
+	if err != nil {
+		return cloud.Credential{ID: p.keys.static}, err
+	}
+	return cloud.CredentialOf(p.keys.static, own)
+}
+
+// CheckRotation implements cloud.CredentialRotator.
+func (p *Provider) CheckRotation() error {
+	switch {
+	case p.keys.assumes != "":
+		return cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
+			"rotate the access key with a connection that has it without role_arn", p.keys.assumes)
+	case p.keys.static == "":
+		return cloud.Errorf(cloud.Refused,
+			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
+	case p.mayNotAsk(endpointSTS):
+		return cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ec2 to find out whose access key this is")
+	case p.mayNotAsk(endpointIAM):
+		return cloud.Errorf(cloud.Refused,
+			"endpoints.iam: required next to endpoints.ec2 to rotate the access key; for Amazon's own IAM it is https://iam.amazonaws.com")
+	}
+	return nil
+}
+
 // ownUser returns the ARN of the IAM user whose access key the connection has, or says why there is
 // none whose keys could be rotated.
 func (p *Provider) ownUser(ctx context.Context) (string, error) {
-	switch {
-	case p.keys.assumes != "":
-		return "", cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
-			"rotate the access key with a connection that has it without role_arn", p.keys.assumes)
-	case p.keys.static == "":
-		return "", cloud.Errorf(cloud.Refused,
-			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
-	case p.mayNotAsk(endpointSTS):
-		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ec2 to find out whose access key this is")
-	case p.mayNotAsk(endpointIAM):
-		return "", cloud.Errorf(cloud.Refused,
-			"endpoints.iam: required next to endpoints.ec2 to rotate the access key; for Amazon's own IAM it is https://iam.amazonaws.com")
+	if err := p.CheckRotation(); err != nil {
+		return "", err
 	}
 	arn, err := p.identity(ctx)
 	if err != nil {

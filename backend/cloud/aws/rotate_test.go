@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
@@ -116,4 +117,36 @@ func TestSimulatedRotateRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What IAM tells of the key in use; and of keys that it tells nothing of, nothing is asked.
+func TestSimulatedCredential(t *testing.T) {
+	s := startSimulated(t, cloudsim.SeedOptions{NoServers: true})
+	w := s.sim.World()
+	made := time.Date(2024, 3, 1, 12, 30, 15, 0, time.UTC)
+	user, _ := w.AccessKey(model.AWS, s.creds.AccessKey)
+	old := w.AddAccessKey(model.AccessKey{Cloud: model.AWS, AccountID: user.AccountID, UserID: user.UserID, Created: made})
+	cfg := s.cfg
+	cfg.Values = cfg.With(cloud.Values{"access_key": old.ID, "secret_key": old.Secret})
+	p := newTestProvider(t, cfg)
+	if got, err := p.Credential(t.Context()); err != nil || got != (cloud.Credential{ID: old.ID, Created: made}) {
+		t.Errorf("told %+v, %v", got, err)
+	}
+	if err := p.CheckRotation(); err != nil {
+		t.Error(err)
+	}
+	old.Deny = []string{"iam:*"}
+	w.AddAccessKey(old)
+	got, err := p.Credential(t.Context())
+	wantFailure(t, err, cloud.Denied, "AccessDenied", "iam:ListAccessKeys")
+	if got != (cloud.Credential{ID: old.ID}) {
+		t.Errorf("told %+v though it was refused", got)
+	}
+	asked := len(s.requests())
+	cfg.Values = cfg.With(cloud.Values{"role_arn": s.creds.RoleARN, "external_id": s.creds.ExternalID})
+	p = newTestProvider(t, cfg)
+	if got, err := p.Credential(t.Context()); err != nil || got != (cloud.Credential{}) || len(s.requests()) != asked {
+		t.Errorf("of a role's keys: told %+v, %v, %d requests", got, err, len(s.requests())-asked)
+	}
+	wantFailure(t, p.CheckRotation(), cloud.Refused, "", "role_arn")
 }

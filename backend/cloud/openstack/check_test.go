@@ -64,7 +64,12 @@ func TestCheckPermissions(t *testing.T) {
 		{"all", "openstack application credential", false, nil, map[string]cloud.Verdict{
 			policies[actionList]: granted, policies[actionShow]: granted, policies[actionPassword]: granted,
 			policies[actionClear]: unknown, policies[actionKeypair]: granted, policies[actionChange]: unknown, policies[actionImage]: granted,
-			policies[actionListApplication]: granted, rotateOpenStack: unknown,
+			policies[actionListApplication]: granted, policies[actionShowApplication]: granted, rotateOpenStack: unknown,
+		}},
+		{"not its own end", "openstack application credential", true, []string{"ShowApplicationCredential"}, map[string]cloud.Verdict{
+			policies[actionList]: granted, policies[actionShow]: unknown, policies[actionPassword]: unknown,
+			policies[actionClear]: unknown, policies[actionKeypair]: granted, policies[actionChange]: unknown, policies[actionImage]: unknown,
+			policies[actionListApplication]: granted, policies[actionShowApplication]: denied, rotateOpenStack: unknown,
 		}},
 		{"no passwords", "openstack user", false, []string{"ShowServerPassword", "ListApplicationCredentials", "ShowImage"},
 			map[string]cloud.Verdict{

@@ -63,7 +63,7 @@ func newRotator(f family, d *sender, cfg cloud.Config) rotator {
 	case cfg.Text(cloud.AccessKey) != "":
 		return &accessKeys{sender: d, used: cfg.Text(cloud.AccessKey)}
 	case f.applicationCredentials:
-		return &applicationCredentials{sender: d, used: cfg.Text(fieldApplicationCredentialID)}
+		return &applicationCredentials{sender: d, used: cfg.Text(fieldApplicationCredentialID), user: cfg.Text(fieldUsername)}
 	}
-	return noRotation{}
+	return noRotation{sender: d, user: cfg.Text(fieldUsername)}
 }

@@ -23,6 +23,7 @@ var (
 	_ cloud.InitialPasswordClearer = (*provider)(nil)
 	_ cloud.CredentialRotator      = (*provider)(nil)
 	_ cloud.PermissionChecker      = (*provider)(nil)
+	_ cloud.CredentialTeller       = (*provider)(nil)
 )
 
 // Verify implements cloud.Provider. Listing one server checks the credentials, the region and the

@@ -12,6 +12,14 @@ func (p *provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, e
 	return p.rotator.own(ctx)
 }
 
+// Credential implements cloud.CredentialTeller.
+func (p *provider) Credential(ctx context.Context) (cloud.Credential, error) {
+	return p.rotator.tell(ctx)
+}
+
+// CheckRotation implements cloud.CredentialRotator.
+func (p *provider) CheckRotation() error { return p.rotator.check() }
+
 // CreateCredential implements cloud.CredentialRotator.
 func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 	return p.rotator.create(ctx)

@@ -124,6 +124,17 @@ func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
 	return e
 }
 
+func (a *accessKeys) check() error { return nil }
+
+// tell says when the access key was made. A permanent one does not end by itself.
+func (a *accessKeys) tell(ctx context.Context) (cloud.Credential, error) {
+	own, err := a.own(ctx)
+	if err != nil {
+		return cloud.Credential{ID: a.used}, err
+	}
+	return cloud.CredentialOf(a.used, own)
+}
+
 func (a *accessKeys) remove(ctx context.Context, id string) error {
 	return a.do(ctx, call{action: actionDeleteKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
 		return deleteAt(ctx, client, keysURL(client)+"/"+id)
@@ -187,7 +198,8 @@ func (a *accessKeys) domainID(ctx context.Context) (string, error) {
 func (a *accessKeys) permissions(ctx context.Context) []cloud.Permission {
 	_, _, err := a.list(ctx)
 	listed := verdictOf(err)
-	listed.Action, listed.Purpose = "GET /v3.0/OS-CREDENTIAL/credentials", "list the user's own access keys, for rotate-root"
+	listed.Action = "GET /v3.0/OS-CREDENTIAL/credentials"
+	listed.Purpose = "tell the age of the user's own access key, and list them for rotate-root"
 	return []cloud.Permission{listed, {
 		Action:  "POST, DELETE /v3.0/OS-CREDENTIAL/credentials",
 		Purpose: "make and delete the user's own access keys, for rotate-root",

@@ -9,6 +9,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/applicationcredentials"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/keystone"
 )
 
 // applicationCredentials rotates Keystone's application credentials. Making and deleting them takes a
@@ -17,6 +18,7 @@ import (
 type applicationCredentials struct {
 	sender *sender
 	used   string // empty where the connection uses a password
+	user   string // whose password that is
 }
 
 // applicationCredential is the part of Keystone's that is needed to make another like it. It is read
@@ -140,6 +142,23 @@ func (a *applicationCredentials) show(ctx context.Context, userID string) (appli
 	return shown.Credential, err
 }
 
+func (a *applicationCredentials) check() error { return nil }
+
+// tell says when the application credential, or the user's password, ends. Keystone keeps of neither when it was made
+// (keystone/application_credential/backends/sql.py). An application credential may read itself, restricted or not, unless its
+// access rules leave that out.
+func (a *applicationCredentials) tell(ctx context.Context) (cloud.Credential, error) {
+	if a.used == "" {
+		return tellPassword(ctx, a.sender, a.user)
+	}
+	s, err := a.session(ctx)
+	if err != nil {
+		return cloud.Credential{ID: a.used}, err
+	}
+	shown, err := a.show(ctx, s.userID)
+	return cloud.Credential{ID: a.used, Expires: keystone.Time(shown.ExpiresAt)}, err
+}
+
 func (a *applicationCredentials) remove(ctx context.Context, id string) error {
 	s, err := a.session(ctx)
 	if err != nil {
@@ -178,6 +197,13 @@ func (a *applicationCredentials) permissions(ctx context.Context) []cloud.Permis
 	_, err := a.own(ctx)
 	listed := verdictOf(err)
 	listed.Action, listed.Purpose = policies[actionListApplication], "list the user's own application credentials, for rotate-root"
+	all := []cloud.Permission{listed}
+	if a.used != "" {
+		_, err := a.tell(ctx)
+		shown := verdictOf(err)
+		shown.Action, shown.Purpose = policies[actionShowApplication], "tell when the application credential ends, and make another like it"
+		all = append(all, shown)
+	}
 	managed := cloud.Permission{
 		Action:  policies[actionCreateApplication] + ", " + policies[actionDeleteApplication],
 		Purpose: "make and delete the user's own application credentials, for rotate-root",
@@ -188,5 +214,5 @@ func (a *applicationCredentials) permissions(ctx context.Context) []cloud.Permis
 		managed.Verdict, managed.Message = cloud.PermissionDenied, hintRestricted
 		managed.Policy = "openstack application credential create --unrestricted cloudpw"
 	}
-	return []cloud.Permission{listed, managed}
+	return append(all, managed)
 }

@@ -281,3 +281,59 @@ func TestTemporaryAccessKey(t *testing.T) {
 		t.Errorf("%d keys were asked for", n)
 	}
 }
+
+// What the clouds tell of the credential in use: of keys when they were made, of passwords and application credentials when they end.
+func TestCredential(t *testing.T) {
+	made, ends := time.Date(2024, 3, 1, 12, 30, 15, 0, time.UTC), time.Now().Add(20*24*time.Hour).UTC().Truncate(time.Second)
+	for _, test := range []struct {
+		access  string
+		prepare func(*simulation)
+		want    func(*simulation) cloud.Credential
+		rotates bool
+		deny    string // what to forbid
+	}{
+		{"huawei signed", func(s *simulation) { s.key.Created = made; s.AddAccessKey(s.key) },
+			func(s *simulation) cloud.Credential { return cloud.Credential{ID: s.key.ID, Created: made} }, true, actionListKeys},
+		{"otc signed", func(s *simulation) { s.key.Created = made; s.AddAccessKey(s.key) },
+			func(s *simulation) cloud.Credential { return cloud.Credential{ID: s.key.ID, Created: made} }, true, actionListKeys},
+		{"otc token by project name", func(s *simulation) { s.user.PasswordExpires = ends; s.AddUser(s.user) },
+			func(*simulation) cloud.Credential { return cloud.Credential{ID: testUser, Expires: ends} }, false, ""},
+		{"openstack user", func(s *simulation) { s.user.PasswordExpires = ends; s.AddUser(s.user) },
+			func(*simulation) cloud.Credential { return cloud.Credential{ID: testUser, Expires: ends} }, true, ""},
+		{"openstack user", func(*simulation) {},
+			func(*simulation) cloud.Credential { return cloud.Credential{ID: testUser} }, true, ""},
+		{"openstack application credential", func(s *simulation) { s.app.Expires = ends; s.AddAppCredential(s.app) },
+			func(s *simulation) cloud.Credential { return cloud.Credential{ID: s.app.ID, Expires: ends} }, true, actionShowApplication},
+		{"openstack application credential", func(s *simulation) { s.app.Unrestricted = false; s.AddAppCredential(s.app) },
+			func(s *simulation) cloud.Credential { return cloud.Credential{ID: s.app.ID} }, true, ""},
+	} {
+		t.Run(test.access, func(t *testing.T) {
+			s := simulate(t, accessNamed(t, test.access), novaapi.Options{})
+			test.prepare(s)
+			p := s.provider(t, nil)
+			if got, err := p.Credential(t.Context()); err != nil || got != test.want(s) {
+				t.Errorf("told %+v, %v; want %+v", got, err, test.want(s))
+			}
+			if err := p.CheckRotation(); (err == nil) != test.rotates {
+				t.Errorf("rotation: %v", err)
+			}
+			if test.deny == "" {
+				return
+			}
+			s.deny(test.deny)
+			got, err := p.Credential(t.Context())
+			s.checkError(t, err, cloud.Denied, "")
+			if got != (cloud.Credential{ID: s.used()}) {
+				t.Errorf("told %+v though it was refused", got)
+			}
+		})
+	}
+}
+
+// A password that has ended opens nothing, and the error says why.
+func TestExpiredPassword(t *testing.T) {
+	s := simulate(t, accessNamed(t, "openstack user"), novaapi.Options{})
+	s.user.PasswordExpires = time.Now().Add(-time.Minute)
+	s.AddUser(s.user)
+	s.checkError(t, s.provider(t, nil).Verify(t.Context()), cloud.Denied, "password")
+}

@@ -12,12 +12,19 @@ type rotator interface {
 	own(ctx context.Context) ([]cloud.OwnCredential, error)
 	create(ctx context.Context) (cloud.Values, error)
 	remove(ctx context.Context, id string) error
+	// tell says what the cloud tells of the credential that the connection uses.
+	tell(ctx context.Context) (cloud.Credential, error)
+	// check says why the credential cannot be replaced, without asking the cloud.
+	check() error
 	// permissions tries what rotation needs, without changing anything.
 	permissions(ctx context.Context) []cloud.Permission
 }
 
 // noRotation belongs to connections whose secret the cloud's API cannot replace.
-type noRotation struct{}
+type noRotation struct {
+	sender *sender
+	user   string
+}
 
 var errNoRotation = cloud.Errorf(cloud.Refused, "this connection uses username and password, which the cloud does not replace; "+
 	"write access_key and secret_key of the same user to the connection, or change the password in the console and write the new one")
@@ -29,6 +36,21 @@ func (noRotation) create(context.Context) (cloud.Values, error) {
 }
 
 func (noRotation) remove(context.Context, string) error { return errNoRotation }
+
+func (noRotation) check() error { return errNoRotation }
+
+func (n noRotation) tell(ctx context.Context) (cloud.Credential, error) {
+	return tellPassword(ctx, n.sender, n.user)
+}
+
+// tellPassword is what Keystone's token says of the password that it was given for: when it ends, and not since when it is.
+func tellPassword(ctx context.Context, s *sender, user string) (cloud.Credential, error) {
+	session, err := s.sessions.get(ctx)
+	if err != nil {
+		return cloud.Credential{ID: user}, err
+	}
+	return cloud.Credential{ID: user, Expires: session.passwordExpires}, nil
+}
 
 func (noRotation) permissions(context.Context) []cloud.Permission { return nil }
 

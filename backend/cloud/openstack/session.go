@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"time"
 )
 
 // session is what a call needs besides its own data: where it goes and, with Keystone, a token.
@@ -12,6 +13,8 @@ type session struct {
 	imageEndpoint string
 	token         string // empty where requests are signed
 	userID        string // Keystone's id of the token's user
+	// passwordExpires is when that user's password ends; zero where Keystone does not say so, or it does not.
+	passwordExpires time.Time
 	// restricted is set where the token comes from an application credential that may manage no others.
 	restricted bool
 }

@@ -83,7 +83,8 @@ func (t *tokenSessions) renewable(used session) bool {
 
 // open makes the session of a token: its project, and where it is to be sent.
 func (t *tokenSessions) open(token keystone.Token) (session, error) {
-	s := session{token: token.ID, projectID: t.projectID, restricted: token.Restricted}
+	s := session{token: token.ID, projectID: t.projectID, restricted: token.Restricted,
+		passwordExpires: token.PasswordExpires}
 	switch {
 	case t.login.applicationCredential != "" && t.projectID != "" && t.projectID != token.ProjectID:
 		return session{}, cloud.Errorf(cloud.Refused, "%s: project_id is not the project of the application credential; remove project_id, "+

@@ -29,6 +29,7 @@ const (
 	forReset      = "set passwords"
 	forCommand    = "set and check passwords by a command in the guest (reset_method=command, check_method=command)"
 	forIdentity   = "verify the connection (else an instance is described instead), and rotate-root"
+	forKeyAge     = "tell the age of the connection's own access key, and rotate it (rotate-root)"
 	forRotateRoot = "rotate the connection's own access key (rotate-root)"
 )
 
@@ -140,12 +141,16 @@ func (p *provider) tryCAM(ctx context.Context) []cloud.Permission {
 	if _, err := p.ownUser(ctx); err != nil {
 		var all []cloud.Permission
 		for _, a := range []action{listAccessKeys, createAccessKey, updateAccessKey, deleteAccessKey} {
-			all = append(all, untried(a, forRotateRoot, false, err.Error()))
+			purpose := forRotateRoot
+			if a == listAccessKeys {
+				purpose = forKeyAge
+			}
+			all = append(all, untried(a, purpose, false, err.Error()))
 		}
 		return all
 	}
 	_, err := p.ownKeys(ctx)
-	list := tried(listAccessKeys, forRotateRoot, false, err)
+	list := tried(listAccessKeys, forKeyAge, false, err)
 	create := untried(createAccessKey, forRotateRoot, false, "CAM offers no way to try it without making a key")
 	return []cloud.Permission{
 		list, create,

@@ -16,6 +16,8 @@ import (
 // maxKeys is how many access keys a CAM user can have (cam errors.go, OperationDenied.AccessKeyOverLimit).
 const maxKeys = 2
 
+var _ cloud.CredentialTeller = (*provider)(nil)
+
 // OwnCredentials implements cloud.CredentialRotator by cam ListAccessKeys of the user who signs.
 func (p *provider) OwnCredentials(ctx context.Context) ([]cloud.OwnCredential, error) {
 	if _, err := p.ownUser(ctx); err != nil {
@@ -169,22 +171,43 @@ func (p *provider) ownKeys(ctx context.Context) ([]*cam.AccessKey, error) {
 	return list, err
 }
 
+// Credential implements cloud.CredentialTeller by cam ListAccessKeys, which tells when a key was made; access keys do not end by
+// themselves. Of the keys of a role, and of those of the surroundings, there is nothing to tell.
+func (p *provider) Credential(ctx context.Context) (cloud.Credential, error) {
+	if p.source.static == "" {
+		return cloud.Credential{}, nil
+	}
+	own, err := p.OwnCredentials(ctx)
+	if err != nil {
+		return cloud.Credential{ID: p.source.static}, err
+	}
+	return cloud.CredentialOf(p.source.static, own)
+}
+
+// CheckRotation implements cloud.CredentialRotator.
+func (p *provider) CheckRotation() error {
+	switch {
+	case p.source.assumes != "":
+		return cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
+			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
+	case p.source.static == "":
+		return cloud.Errorf(cloud.Refused,
+			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
+	case p.mayNotAsk(endpointSTS):
+		return cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
+	case p.mayNotAsk(endpointCAM):
+		return cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's "+
+			"own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Text(cloud.Region)))
+	}
+	return nil
+}
+
 // ownUser returns the name of the CAM user whose key the connection has, or says why there is none
 // whose keys could be rotated. That a UserId with a colon is a session and one that equals the account
 // is the main account is from models.go, GetCallerIdentityResponseParams.
 func (p *provider) ownUser(ctx context.Context) (string, error) {
-	switch {
-	case p.source.assumes != "":
-		return "", cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
-			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
-	case p.source.static == "":
-		return "", cloud.Errorf(cloud.Refused,
-			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
-	case p.mayNotAsk(endpointSTS):
-		return "", cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.cvm to find out whose access key this is")
-	case p.mayNotAsk(endpointCAM):
-		return "", cloud.Errorf(cloud.Refused, "endpoints.cam: required next to endpoints.cvm to rotate the access key; for Tencent Cloud's "+
-			"own CAM it is https://%s", defaultHost(endpointCAM, p.cfg.Text(cloud.Region)))
+	if err := p.CheckRotation(); err != nil {
+		return "", err
 	}
 	who, err := p.identity(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package tencentcloud
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -117,4 +118,33 @@ func TestSimRotateRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What CAM tells of the key in use.
+func TestSimCredential(t *testing.T) {
+	s := newSimulated(t, model.Options{})
+	made := time.Date(2024, 3, 1, 12, 30, 15, 0, time.UTC)
+	key := model.AccessKey{Cloud: model.TencentCloud, ID: testAccessKey, Secret: testSecretKey, AccountID: "100000000001",
+		UserID: "200000000001", Created: made}
+	s.world.AddAccessKey(key)
+	if got, err := s.Credential(t.Context()); err != nil || got != (cloud.Credential{ID: testAccessKey, Created: made}) {
+		t.Errorf("told %+v, %v", got, err)
+	}
+	if err := s.CheckRotation(); err != nil {
+		t.Error(err)
+	}
+	key.Deny = []string{"cam:*"}
+	s.world.AddAccessKey(key)
+	got, err := s.Credential(t.Context())
+	wantKind(t, err, cloud.Denied)
+	if got != (cloud.Credential{ID: testAccessKey}) {
+		t.Errorf("told %+v though it was refused", got)
+	}
+	cfg := s.cfg
+	cfg.Values = cfg.With(cloud.Values{"role_arn": "qcs::cam::uin/100000000001:roleName/cloudpw"})
+	p := newTestProvider(t, cfg)
+	if got, err := p.Credential(t.Context()); err != nil || got != (cloud.Credential{}) {
+		t.Errorf("of a role's keys: told %+v, %v", got, err)
+	}
+	wantFailure(t, p.CheckRotation(), cloud.Refused, "", "role_arn")
 }

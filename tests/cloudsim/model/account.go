@@ -58,6 +58,8 @@ type User struct {
 	Name      string `json:"name,omitempty"`
 	AccountID string `json:"account_id,omitempty"`
 	Password  string `json:"password,omitempty"`
+	// PasswordExpires is when Keystone takes the password no more; zero: it does not end.
+	PasswordExpires time.Time `json:"password_expires,omitzero"`
 	// ProjectIDs are the projects the user may work in; empty means all of
 	// the account's.
 	ProjectIDs []string `json:"project_ids,omitempty"`

@@ -203,6 +203,9 @@ func (c *Cloud) byPassword(r *request, in authUser, t *token) *answer {
 		}
 		return c.badLogin(r, text)
 	}
+	if !user.PasswordExpires.IsZero() && !c.world.Now().Before(user.PasswordExpires) {
+		return c.badLogin(r, "The password is expired and needs to be changed for user: "+user.ID+".") // keystone/exception.py, PasswordExpired
+	}
 	t.user = user
 	return nil
 }

@@ -62,7 +62,7 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 	body := map[string]any{
 		"methods": t.methods,
 		"user": map[string]any{"id": t.user.ID, "name": t.user.Name, "domain": named{t.userDomain.ID, t.userDomain.Name},
-			"password_expires_at": nil},
+			"password_expires_at": passwordEnd(t.user)},
 		"audit_ids":  []string{t.audit},
 		"issued_at":  t.issued.UTC().Format(keystoneTime),
 		"expires_at": t.expires.UTC().Format(keystoneTime),
@@ -91,6 +91,14 @@ func (c *Cloud) tokenBody(r *request, t *token) map[string]any {
 		body["catalog"] = c.catalog(r, t.userDomain, t.project)
 	}
 	return map[string]any{"token": body}
+}
+
+// passwordEnd is when a user's password ends: in UTC, which it does not say; null means never.
+func passwordEnd(u model.User) any {
+	if u.PasswordExpires.IsZero() {
+		return nil
+	}
+	return u.PasswordExpires.UTC().Format("2006-01-02T15:04:05.000000")
 }
 
 // catalog lists the endpoints that a scope reaches: those of the project's
@@ -289,7 +297,7 @@ func (c *Cloud) showUser(r *request) *answer {
 		"name": r.caller.user.Name, "domain_id": r.caller.user.AccountID, "enabled": true,
 	})
 	if c.plain() {
-		view["password_expires_at"] = nil
+		view["password_expires_at"] = passwordEnd(r.caller.user)
 	}
 	return ok(map[string]any{"user": view})
 }

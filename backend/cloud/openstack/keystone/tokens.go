@@ -29,7 +29,9 @@ type Token struct {
 	ProjectID, UserID string
 	// Restricted is set for one that comes from an application credential which may manage no others.
 	Restricted bool
-	Catalog    tokens.ServiceCatalog
+	// PasswordExpires is when the user's password ends; zero where Keystone does not say so, or it does not.
+	PasswordExpires time.Time
+	Catalog         tokens.ServiceCatalog
 }
 
 // Login is what a request for a token takes.
@@ -163,7 +165,8 @@ func read(answer tokens.CreateResult) (Token, time.Duration, error) {
 			ID string `json:"id"`
 		} `json:"project"`
 		User struct {
-			ID string `json:"id"`
+			ID              string `json:"id"`
+			PasswordExpires string `json:"password_expires_at"`
 		} `json:"user"`
 		ApplicationCredential struct {
 			Restricted bool `json:"restricted"`
@@ -185,6 +188,22 @@ func read(answer tokens.CreateResult) (Token, time.Duration, error) {
 	token := Token{
 		ID: id, ProjectID: fields.Project.ID, UserID: fields.User.ID,
 		Restricted: fields.ApplicationCredential.Restricted, Catalog: fields.ServiceCatalog,
+		PasswordExpires: Time(fields.User.PasswordExpires),
 	}
 	return token, max(0, fields.ExpiresAt.Sub(issued)), nil
+}
+
+// timeForms are those in which Keystone writes the end of a password and of an application credential: in UTC, and without saying so
+// (keystone/api-ref, "password_expires_at"; OTC's and Huawei Cloud's "UTC time when the password will expire"). With a zone it is
+// understood as well.
+var timeForms = []string{"2006-01-02T15:04:05", time.RFC3339}
+
+// Time reads such a time; zero where there is none, or one of another form.
+func Time(text string) time.Time {
+	for _, form := range timeForms {
+		if at, err := time.Parse(form, text); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
 }
