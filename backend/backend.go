@@ -17,8 +17,10 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/events"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/metrics"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rootcred"
@@ -45,6 +47,8 @@ type backend struct {
 	roles       *role.Store
 	root        *rootcred.Rotator
 	policies    policy.Generator
+	metrics     *metrics.Recorder
+	events      *events.Queue
 
 	distances   distances
 	missed      missedOnDelete
@@ -106,6 +110,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Connect:  b.connections.Connect,
 		Generate: b.policies.Generate,
 		Decrypt:  b.keys.Decrypt,
+		Monitor:  b.newMonitor(),
 	})
 	b.connections.Use(b.core)
 	b.roles = role.NewStore(role.Deps{
@@ -149,6 +154,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			b.rounds.stop()
 			b.rootRounds.stop()
 			b.core.Stop()
+			b.events.Stop()
 		},
 	}
 	viewed := *conf
@@ -193,6 +199,7 @@ func (b *backend) paths() []*framework.Path {
 		b.pathPlace(),
 		b.pathStatus(),
 		b.pathReport(),
+		b.pathMetrics(),
 	}
 }
 

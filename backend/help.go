@@ -318,4 +318,14 @@ report comes in pages: limit, and after with the value of next.
   $ vault read -format=json cloudpw/report connection=prod older_than=720h
   $ vault read -field=csv cloudpw/report failing=true format=csv
 `
+
+	metricsSynopsis    = "Read the metrics of the mount, as OpenMetrics text."
+	metricsDescription = `
+Returns counters of rotations, disclosures and cloud requests, and gauges of accounts,
+due rotations and connections, for Prometheus and other monitoring systems. Counters begin
+at zero when the plugin starts. The answer is text and no JSON:
+
+  $ vault read -format=raw cloudpw/metrics
+  $ curl --header "X-Vault-Token: $VAULT_TOKEN" "$VAULT_ADDR/v1/cloudpw/metrics"
+`
 )

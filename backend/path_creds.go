@@ -81,10 +81,14 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	resp, err := b.readPassword(ctx, req.Path, by, r, data, wait)
-	if err == nil && warning != "" {
+	if err != nil {
+		return nil, err
+	}
+	b.metrics.Disclosed(r.Connection, string(r.Mode))
+	if warning != "" {
 		resp.AddWarning(warning)
 	}
-	return resp, err
+	return resp, nil
 }
 
 // readPassword answers with the password of an account, or with the one that a role's accounts share.

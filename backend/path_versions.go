@@ -139,6 +139,7 @@ func (b *backend) readVersion(ctx context.Context, req *logical.Request, data *f
 	if err != nil {
 		return nil, request.VaultError("", err)
 	}
+	b.metrics.Disclosed(view.ID.Connection, "versions")
 	return &logical.Response{Data: versionAnswer(view.ID, version)}, nil
 }
 

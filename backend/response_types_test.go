@@ -17,7 +17,7 @@ import (
 // clients. The SDK's own check is content with what it can convert: with "5" for a number, or 5 for a text.
 func checkTypes(t *testing.T, path string, declared *framework.Response, resp *logical.Response) {
 	t.Helper()
-	if resp == nil || declared == nil {
+	if resp == nil || declared == nil || resp.Data[logical.HTTPRawBody] != nil { // no fields: it is text
 		return
 	}
 	raw, err := json.Marshal(resp.Data)

@@ -28,6 +28,7 @@ type (
 	Reader         = protocol.Reader
 	Error          = protocol.Error
 	ErrorKind      = protocol.ErrorKind
+	Reason         = protocol.Reason
 )
 
 // The values of these types.

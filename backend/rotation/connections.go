@@ -29,6 +29,7 @@ func (cs *connections) connection(name string) *connectionState {
 	n := cs.conns[name]
 	if n == nil {
 		n = &connectionState{name: name, limiter: newLimiter(1)}
+		n.limiter.monitor, n.limiter.connection = cs.opts.Monitor, name
 		cs.conns[name] = n
 	}
 	return n

@@ -25,7 +25,7 @@
 //	              claim.go, claim_marker.go                    one account for each user of a server
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
 //	              requester.go                                 who asks
-//	              view.go, status.go, lookup.go                what people are shown
+//	              view.go, status.go, lookup.go                what people are shown; figures.go: the gauges of metrics
 //	              provider.go                                  connections, for the questions of others
 //	executor    the steps that plans name
 //	              serve.go, worker.go                          from the queue to the step, and back
@@ -41,6 +41,7 @@
 //	              load.go, clock_watch.go, delay.go            starts, steps of the clock, failures
 //	accountStore  the records
 //	              accounts.go, records.go, walk.go, store.go   in memory and in storage; one write for each event
+//	              monitor.go                                   what a written record shows, for metrics and events
 //	              coalesce.go                                  changes that several clients want at once share a write
 //	              entry.go                                     an account in memory, and whose each part of it is: cached_record.go,
 //	                                                           attempt_clocks.go, transient_delay.go, group_look.go, turns.go

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -16,6 +17,9 @@ type limiter struct {
 	mu    sync.Mutex
 	limit rate.Limit
 	lanes map[string]*actionQueue
+	// monitor is told of waits and of requests; nil: nobody is.
+	monitor    Monitor
+	connection string
 }
 
 // pace is the share of a connection's limit that its requests take. Spaced by exactly the limit, a request
@@ -67,6 +71,22 @@ type actionQueue struct {
 
 // Wait implements cloud.Limiter.
 func (g *limiter) Wait(ctx context.Context, action string) error {
+	began := time.Now()
+	err := g.wait(ctx, action)
+	if g.monitor != nil {
+		g.monitor.LimiterWait(g.connection, time.Since(began))
+	}
+	return err
+}
+
+// Took implements cloud.Meter.
+func (g *limiter) Took(action string, took time.Duration, err error) {
+	if g.monitor != nil {
+		g.monitor.CloudRequest(g.connection, action, took, err)
+	}
+}
+
+func (g *limiter) wait(ctx context.Context, action string) error {
 	g.mu.Lock()
 	l := g.lanes[action]
 	if l == nil {

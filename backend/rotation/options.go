@@ -33,6 +33,8 @@ type Options struct {
 	Now func() time.Time
 	// Random feeds the jitter of retries, in [0,1); nil: math/rand.
 	Random func() float64
+	// Monitor is told what happens, for metrics and events; nil: nobody is.
+	Monitor Monitor
 	// NewID makes nonces and attempt ids; nil: 128 random bits.
 	NewID func() (string, error)
 
@@ -77,6 +79,9 @@ func (o Options) withDefaults() Options {
 		o.Connect = func(context.Context, string, cloud.Limiter) (*Connection, error) {
 			return nil, protocol.Errorf(Unavailable, "there are no connections")
 		}
+	}
+	if o.Monitor == nil {
+		o.Monitor = unmonitored{}
 	}
 	if o.turn == nil {
 		o.turn = func(context.Context, ID) {}

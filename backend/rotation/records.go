@@ -124,6 +124,7 @@ func (s *accountStore) put(ctx context.Context, e *entry, next *Account) error {
 	e.attempts.note(next)
 	s.planning.noted(e, before)
 	e.notify()
+	s.tell(before, next)
 	s.planning.memberChanged(next)
 	return nil
 }

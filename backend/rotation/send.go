@@ -83,6 +83,7 @@ func (x *executor) conclude(ctx context.Context, e *entry, rec *Account, t proto
 		return x.recordOutcome(ctx, e, protocol.AttemptNotSent{Attempt: t.ID})
 	}
 	x.clearDelay(e)
+	x.opts.Monitor.AttemptSent(e.id.Connection)
 	started, err := o.started, o.err
 	if err == nil && !started.Done && started.RequestID == "" {
 		err = cloud.Errorf(cloud.Unknown, "the cloud accepted the reset without an id under which it shows the outcome")

@@ -104,7 +104,14 @@ func (a *ambient) addLimiter(stack *middleware.Stack) error {
 			if err := a.cfg.Limiter.Wait(ctx, actionAmbient); err != nil {
 				return middleware.InitializeOutput{}, middleware.Metadata{}, err
 			}
-			return next.HandleInitialize(ctx, in)
+			began := time.Now()
+			out, metadata, err := next.HandleInitialize(ctx, in)
+			var failure error
+			if err != nil {
+				failure = ambientError(err)
+			}
+			cloud.Measured(a.cfg.Limiter, actionAmbient, began, failure)
+			return out, metadata, err
 		}), middleware.Before)
 }
 

@@ -56,11 +56,14 @@ func exchange[In, Out, Option any](ctx context.Context, s sender, c call, reques
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 	}
+	began := time.Now()
 	out, err := request(ctx, in)
 	if err != nil {
 		failure := translate(s.keys.origin, c, err, secrets...)
+		cloud.Measured(s.limiter, c.action, began, failure)
 		s.keys.refused(used, failure)
 		return none, failure
 	}
+	cloud.Measured(s.limiter, c.action, began, nil)
 	return out, nil
 }

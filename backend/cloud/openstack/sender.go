@@ -123,7 +123,14 @@ func (d *sender) exchange(ctx context.Context, c call, s session, send func(cont
 	if s.token != "" {
 		client.MoreHeaders = map[string]string{"X-Auth-Token": s.token}
 	}
-	return send(ctx, client)
+	began := time.Now()
+	err := send(ctx, client)
+	var failure error
+	if err != nil {
+		failure = translate(c, err, d.secrets)
+	}
+	cloud.Measured(d.limiter, c.action, began, failure)
+	return err
 }
 
 // identityService is a client of the identity service, for paths below /v3/.

@@ -52,10 +52,13 @@ func (d *sender) exchange(ctx context.Context, a action, s *session, send func(c
 		ctx, cancel = context.WithTimeout(ctx, d.timeout)
 		defer cancel()
 	}
+	began := time.Now()
 	if err := send(ctx, s); err != nil {
 		failure := translate(d.source.origin, a, err, append(secrets, s.keys.secret, s.keys.token)...)
+		cloud.Measured(d.limiter, a.name, began, failure)
 		d.source.refused(s, failure)
 		return failure
 	}
+	cloud.Measured(d.limiter, a.name, began, nil)
 	return nil
 }

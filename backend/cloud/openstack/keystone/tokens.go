@@ -125,8 +125,11 @@ func (t *Tokens[Session]) fetch(ctx context.Context) (Session, error) {
 	options := t.login.Options
 	answer := tokens.Create(ctx, t.login.Client, &options)
 	if answer.Err != nil {
-		return none, t.failed(answer.Err)
+		failure := t.failed(answer.Err)
+		cloud.Measured(t.login.Limiter, CreateToken, asked, failure)
+		return none, failure
 	}
+	cloud.Measured(t.login.Limiter, CreateToken, asked, nil)
 	token, lifetime, err := read(answer)
 	if err != nil {
 		return none, err

@@ -1,0 +1,128 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+)
+
+// Monitor is told what happens, for metrics and events. Its methods wait for nothing, since the account is held meanwhile, and
+// are safe for concurrent use.
+type Monitor interface {
+	// CloudRequest is told of a request that ended; err is nil for a success.
+	CloudRequest(connection, action string, took time.Duration, err error)
+	// LimiterWait is told how long a request waited for the connection's limit.
+	LimiterWait(connection string, took time.Duration)
+	// AttemptSent is told of each request that may set an account's password, once for each account that it names.
+	AttemptSent(connection string)
+	// Happened is told what the records of accounts show, after they are stored.
+	Happened(Happening)
+}
+
+// What happens to an account or, where its id is a group's, to the accounts of a role with shared_password.
+type HappeningKind string
+
+// Kinds of happenings.
+const (
+	Rotated        HappeningKind = "rotated"         // it has a new password that the cloud confirmed
+	Failed         HappeningKind = "failed"          // an attempt failed
+	UnknownOutcome HappeningKind = "unknown_outcome" // nobody can tell whether an attempt took effect
+	Disclosed      HappeningKind = "disclosed"       // a version was given to a reader for the first time, or under a lease
+	Gone           HappeningKind = "gone"            // the server does not exist any more
+)
+
+// Happening is something that a record shows beside the one that it replaced.
+type Happening struct {
+	Kind HappeningKind
+	ID   ID
+	Role string
+	// Version is the current version; 0: there is none.
+	Version int
+	// Reason is why the account is, or was, rotated.
+	Reason Reason
+	// First says of a failure that the try before it did not fail.
+	First bool
+}
+
+// tell tells the monitor what a stored record shows. before is nil where the account is new.
+func (s *accountStore) tell(before, after *Account) {
+	if before == nil {
+		return // a binding: nothing has happened to the account yet
+	}
+	for _, h := range happenings(before, after) {
+		s.opts.Monitor.Happened(h)
+	}
+}
+
+// happenings compares two records of an account. One write may hold the changes of several clients.
+func happenings(before, after *Account) []Happening {
+	var all []Happening
+	add := func(kind HappeningKind, reason Reason, first bool) {
+		all = append(all, Happening{Kind: kind, ID: after.ID, Role: after.Role, Version: after.LastVersion, Reason: reason, First: first})
+	}
+	if !after.IsGroup() {
+		if after.LastVersion > before.LastVersion && after.Current().Source == FromReset && !after.Current().Change.Begun.IsZero() {
+			add(Rotated, after.Current().Change.Reason, false)
+		}
+		if kind, failed := failure(before, after); failed {
+			add(kind, reasonOf(after), before.Backoff == nil)
+		}
+		if before.Gone.IsZero() && !after.Gone.IsZero() {
+			add(Gone, reasonOf(after), false)
+		}
+	}
+	if after.IsGroup() || !after.Settings.SharedPassword { // else the group's record tells who was given the password
+		for range disclosures(before, after) {
+			add(Disclosed, "", false)
+		}
+	}
+	return all
+}
+
+// failure says what a new failure of an account's attempts is.
+func failure(before, after *Account) (HappeningKind, bool) {
+	if after.Backoff == nil || before.Pending == nil || after.Pending == nil ||
+		before.Backoff != nil && after.Backoff.Failures <= before.Backoff.Failures {
+		return "", false
+	}
+	// What leaves the attempt open, or shows no outcome, is none.
+	if len(after.Pending.Attempts) >= len(before.Pending.Attempts) || after.Pending.Brake.Unshown > before.Pending.Brake.Unshown {
+		return UnknownOutcome, true
+	}
+	return Failed, true
+}
+
+// disclosures counts the leases that were issued, and versions that nobody was given before.
+func disclosures(before, after *Account) int {
+	n := 0
+	for nonce := range after.Leases {
+		if _, had := before.Leases[nonce]; !had {
+			n++
+		}
+	}
+	if now := after.Current(); n == 0 && now != nil && !now.Disclosed.IsZero() {
+		if was := before.Version(now.Number); was != nil && was.Disclosed.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// reasonOf is why an account is being rotated; "": it is not.
+func reasonOf(a *Account) protocol.Reason {
+	switch {
+	case a.Pending != nil:
+		return a.Pending.Why.Reason
+	case a.Due != nil:
+		return a.Due.Reason
+	}
+	return ""
+}
+
+// unmonitored is the Monitor of a core that nobody watches.
+type unmonitored struct{}
+
+func (unmonitored) CloudRequest(string, string, time.Duration, error) {}
+func (unmonitored) LimiterWait(string, time.Duration)                 {}
+func (unmonitored) AttemptSent(string)                                {}
+func (unmonitored) Happened(Happening)                                {}
