@@ -218,6 +218,9 @@ func TestLooks(t *testing.T) {
 			want: matches(cloud.UserLoginOff, "PermitRootLogin")},
 		"sshd fails": {shadow: sha, more: `printf '#!/bin/sh\nexit 255\n' >/etc/sshd; chmod 700 /etc/sshd`, want: matches("", "")},
 	}
+	if _, err := exec.LookPath("openssl"); err != nil {
+		delete(servers, "openssl") // not installed here: digests are made by sha256sum alone
+	}
 	for name, setting := range hashes {
 		given := setting
 		if !strings.HasPrefix(setting, "$2") {
