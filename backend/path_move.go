@@ -175,6 +175,10 @@ func (b *backend) takeOverAccounts(ctx context.Context, _ *logical.Request, data
 			return nil, err
 		}
 	}
+	if from == name {
+		return nil, request.Invalidf("from: is the role %s itself; name the role that has the accounts, or had them last, or leave it out for "+
+			"all that the role's instance_tags match", name)
+	}
 	r, err := b.roles.Get(ctx, name)
 	if err != nil {
 		return nil, err

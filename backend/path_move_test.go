@@ -153,6 +153,7 @@ func TestTakeOver(t *testing.T) {
 	}
 	m.write(t, "roles/new", map[string]any{"connection": "c", "instance_ids": "srv-1,srv-2", "force_stop": true})
 	m.refusedWrite(t, "take-over/nobody", nil, "from: required")
+	m.refusedWrite(t, "take-over/new", map[string]any{"from": "new"}, "from: is the role new itself")
 	m.refusedWrite(t, "take-over/nobody", map[string]any{"from": "new", "connection": "other"}, "connection: ",
 		"role new belongs to connection c")
 	m.refusedWrite(t, "take-over/new", map[string]any{"from": "b", "connection": "other"}, "connection: ", "role new belongs to connection c")

@@ -34,6 +34,26 @@ var (
 // usable to read a metadata service with somebody else's network position.
 var errRefusedAddress = errors.New("link-local addresses are refused, and so are those of clouds' metadata services")
 
+// errUnspecifiedAddress is the refusal of 0.0.0.0 and ::, which for connections mean the machine that makes them.
+var errUnspecifiedAddress error = unspecifiedAddress{}
+
+type unspecifiedAddress struct{}
+
+func (unspecifiedAddress) Error() string {
+	return "0.0.0.0 and :: are refused: they name no server, and stand for the machine that Vault runs on; give the service's own address " +
+		"or name"
+}
+
+func (unspecifiedAddress) Is(target error) bool { return target == errRefusedAddress }
+
+// refusalOf says why an address is refused.
+func refusalOf(ip netip.Addr) error {
+	if ip.Unmap().IsUnspecified() {
+		return errUnspecifiedAddress
+	}
+	return errRefusedAddress
+}
+
 // metadataServices are the clouds' services for their own servers at addresses that are not link-local: they
 // take whoever asks for the server that Vault runs on.
 var metadataServices = []netip.Prefix{
@@ -166,7 +186,7 @@ func checkTarget(u *url.URL) error {
 		if u.Scheme == "http" && ip.Unmap().IsUnspecified() {
 			return ErrPlainHTTP
 		}
-		return errRefusedAddress
+		return refusalOf(ip)
 	}
 	usual, err := netip.ParseAddr(host)
 	switch u.Scheme {

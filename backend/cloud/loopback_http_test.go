@@ -75,6 +75,22 @@ var metadataHosts = map[string][]string{
 	"unspecified":  {"0.0.0.0", "0", "0x0", "[::]", "[::ffff:0.0.0.0]", "[::0.0.0.0]"},
 }
 
+// The unspecified address is refused for what it is.
+func TestUnspecifiedAddressIsNotCalledLinkLocal(t *testing.T) {
+	client := newTestClient(t, "", time.Minute)
+	for of, hosts := range metadataHosts {
+		for _, host := range hosts {
+			_, _, asked := exchange(t.Context(), client, "https://"+host+"/")
+			for _, err := range []error{ValidateURL("endpoints.ec2", "https://"+host), asked} {
+				if err == nil || strings.Contains(err.Error(), "0.0.0.0 and :: are refused") != (of == "unspecified") ||
+					strings.Contains(err.Error(), "link-local") == (of == "unspecified") {
+					t.Errorf("%s: %s: %v", of, host, err)
+				}
+			}
+		}
+	}
+}
+
 func TestMetadataServicesAreRefusedInEveryNotation(t *testing.T) {
 	client := newTestClient(t, "", time.Minute)
 	for of, hosts := range metadataHosts {

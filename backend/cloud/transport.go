@@ -17,7 +17,7 @@ import (
 )
 
 // ownRefusals are the reasons for which a request is refused here, before anything of it is sent.
-var ownRefusals = []error{errRefusedAddress, errStale, ErrPlainHTTP, errLoopbackHTTP, errNumberHost, errScheme}
+var ownRefusals = []error{errUnspecifiedAddress, errRefusedAddress, errStale, ErrPlainHTTP, errLoopbackHTTP, errNumberHost, errScheme}
 
 // NewHTTPClient makes the only HTTP client that providers use. It verifies TLS against the system's
 // roots, or against caPEM instead if that is not empty; takes proxies from the environment; refuses
@@ -107,7 +107,7 @@ func refuse(address string, wrong func(netip.Addr) bool) error {
 		return err
 	}
 	if wrong(ip) {
-		return fmt.Errorf("%w: %s", errRefusedAddress, ip)
+		return fmt.Errorf("%w: %s", refusalOf(ip), ip)
 	}
 	return nil
 }

@@ -39,7 +39,11 @@ func (s Schedule) parse() (*cron.SpecSchedule, error) {
 		return nil, fmt.Errorf("rotation_schedule: %q: give five fields, as in \"0 3 * * SAT\"", s.Cron)
 	}
 	// The parser is asked for exactly the five fields, without descriptors such as @daily.
-	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(sundaysAsZero(s.Cron))
+	known := sundaysAsZero(s.Cron)
+	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(known)
+	if err != nil && unknownWeekday(known) {
+		return nil, fmt.Errorf("rotation_schedule: %q: a weekday must be a digit from 0 to 7 (0 and 7 are Sunday) or a name such as SAT", s.Cron)
+	}
 	if err != nil {
 		return nil, fmt.Errorf(
 			"rotation_schedule: %q: %w; give five fields (minute, hour, day of the month, month, weekday), as in \"0 3 * * SAT\"", s.Cron, err)

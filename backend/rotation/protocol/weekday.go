@@ -71,3 +71,21 @@ func weekday(text string) (int, bool) {
 	n, err := strconv.Atoi(text)
 	return n, err == nil && len(text) == 1 && n >= 0 && n <= 7
 }
+
+// unknownWeekday reports whether the weekday field of what sundaysAsZero returned has a number that is no day. The parser's own error
+// is about a field without a 7.
+func unknownWeekday(expression string) bool {
+	fields := strings.Fields(expression)
+	if len(fields) != 5 {
+		return false
+	}
+	for _, part := range strings.Split(fields[4], ",") {
+		span, _, _ := strings.Cut(part, "/")
+		for _, day := range strings.Split(span, "-") {
+			if n, err := strconv.Atoi(day); err == nil && n > 6 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -46,6 +47,22 @@ func TestScheduleTakesSundayAsSeven(t *testing.T) {
 	for _, expression := range []string{"0 24 * * 7", "0 3 * 0 7", "7 7 7 7 7 7"} {
 		if err := ParseSchedule(expression, ""); err == nil {
 			t.Errorf("%s is taken", expression)
+		}
+	}
+}
+
+// A weekday that is none is answered with what a weekday is; the parser, which knows no 7, would say 6.
+func TestUnknownWeekdayIsExplained(t *testing.T) {
+	for _, field := range []string{"8", "1-9", "MON,8", "8/2"} {
+		err := ParseSchedule("0 3 * * "+field, "")
+		if err == nil || !strings.Contains(err.Error(), "rotation_schedule") || !strings.Contains(err.Error(), "from 0 to 7") ||
+			strings.Contains(err.Error(), "maximum") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	for expression, says := range map[string]string{"0 24 * * 7": "(24) above maximum (23)", "0 3 * * SOL": "SOL", "0 3 * *": "five fields"} {
+		if err := ParseSchedule(expression, ""); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "0 to 7") {
+			t.Errorf("%s: %v", expression, err)
 		}
 	}
 }
