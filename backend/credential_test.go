@@ -69,7 +69,7 @@ func TestCredentialIsTold(t *testing.T) {
 		t.Errorf("after the end: %v", warnings)
 	}
 	m.askedTimes(t, 0, "by reads and a write that changes no credential")
-	state := m.read(t, "status")["connections"].(map[string]any)["prod"].(map[string]any)
+	state := m.statusDetails(t)["connections"].(map[string]any)["prod"].(map[string]any)
 	if state["credential_expires"] != data["credential_expires"] || state["credential_id"] != nil {
 		t.Errorf("status says %v", state)
 	}
@@ -143,7 +143,7 @@ func TestAmbientCredentialsAreNotTold(t *testing.T) {
 		}
 	}
 	if told := []string{"credential_age"}; slices.ContainsFunc(told, func(field string) bool {
-		return h.read(t, "status")["connections"].(map[string]any)["c"].(map[string]any)[field] != nil
+		return h.statusDetails(t)["connections"].(map[string]any)["c"].(map[string]any)[field] != nil
 	}) {
 		t.Error("status tells of them")
 	}

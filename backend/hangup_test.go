@@ -28,7 +28,7 @@ func TestClientsThatHangUpTellNothingOfTheCloud(t *testing.T) {
 		hangUp()
 	}
 	h.cloud.during = nil
-	connection := h.read(t, "status")["connections"].(map[string]any)[initialCloud].(map[string]any)
+	connection := h.statusDetails(t)["connections"].(map[string]any)[initialCloud].(map[string]any)
 	if connection["breaker_open"] != false || connection["last_error"] != "" {
 		t.Errorf("after clients that hung up: %v", connection)
 	}

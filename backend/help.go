@@ -300,12 +300,13 @@ forget= drops the passwords of a place that no longer exists. Needs sudo.
 
 	statusSynopsis    = "Read the state of the mount: accounts, rotations, conflicts and connections."
 	statusDescription = `
-Shows the number of accounts by state, what is due and since when, the accounts
-whose rotation fails and why, the roles whose instances could not be looked up, the
-instances that roles were not bound to, and for each connection its rate limit and
-whether its cloud answers. It calls no cloud.
+Shows the number of accounts by state, what is due and since when, and a summary
+for people: whether each connection works, why accounts fail, the roles, those whose
+instances could not be looked up, and conflicts. detailed=true adds the same as data
+for programs. It calls no cloud.
 
-  $ vault read -format=json cloudpw/status
+  $ vault read cloudpw/status
+  $ vault read -format=json cloudpw/status detailed=true
 `
 
 	reportSynopsis    = "Find accounts of all connections: old passwords, what is due, what fails."

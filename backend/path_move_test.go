@@ -61,7 +61,7 @@ func TestTagsAloneMoveNoAccount(t *testing.T) {
 			m.round(t)
 			m.round(t)
 			move := "vault write cloudpw/accounts/c/srv-1/root/move role=b"
-			for _, shown := range []any{m.read(t, "roles/a")["waiting"], m.read(t, "roles/b")["waiting"], m.read(t, "status")["conflicts"]} {
+			for _, shown := range []any{m.read(t, "roles/a")["waiting"], m.read(t, "roles/b")["waiting"], m.statusDetails(t)["conflicts"]} {
 				if !strings.Contains(fmt.Sprint(shown), move) {
 					t.Errorf("%v does not show what waits, with %q", shown, move)
 				}

@@ -13,6 +13,10 @@ func (b *backend) pathStatus() *framework.Path {
 	return &framework.Path{
 		Pattern:      "status$",
 		DisplayAttrs: request.DisplayAttrs("status"),
+		Fields: map[string]*framework.FieldSchema{
+			"detailed": {Type: framework.TypeBool, Query: true,
+				Description: "Also answer with details, which has everything for programs. Default: false."},
+		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.readStatus,
@@ -52,26 +56,31 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"oldest_due_next_try":    request.TimeField(false, "When it continues, at the earliest"),
 		"late_seconds": field(framework.TypeInt, "The longest time, in seconds, for which a due rotation has been waiting although "+
 			"its role allows it. Times when min_reset_interval or rotation_window delay an account do not count."),
-		"queued": field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
-		"failing": field(framework.TypeSlice, "Accounts whose last try failed, those with most failures first, at most 100: "+
-			"account (for a shared_password: role), state, failures, last_error, next_try, waiting_for."),
+		"queued":        field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
 		"failing_count": field(framework.TypeInt, "How many accounts fail, including those that are not listed."),
-		"failing_roles": field(framework.TypeSlice, "Roles whose instances could not be looked up, which is tried every 10 minutes, "+
-			"by name: role, connection, last_error, last_error_time, since. Meanwhile new instances are not bound, and deleted ones are not "+
-			"detected."),
-		"conflicts": field(framework.TypeSlice, "Instances that a role's instance_tags match, but that were left out when the "+
-			"tags were last resolved, since an older binding wins: role, connection, instance_id, username, reason. At most 100 for each role."),
-		"conflict_count": field(framework.TypeInt, "How many instances were left out, including those that are not listed."),
-		"connections": field(framework.TypeMap, "By connection: requests_per_second and waiting (requests that wait for the rate "+
-			"limit, by API action); working, queued; breaker_open, retry_in (seconds) and last_error of a connection whose cloud does not "+
-			"answer; braked_accounts, and braked if they are so many that no new rotation is begun; of its own credential: credential_age "+
-			"(seconds), credential_expires, last_root_rotation, next_root_rotation, root_rotation_error."),
 		"warnings": field(framework.TypeStringSlice, "Credentials of connections that end within 30 days or have ended, and those whose "+
 			"unattended rotation fails."),
+		"failing_role_count": field(framework.TypeInt, "How many roles' instances could not be looked up, which is tried every 10 minutes. "+
+			"Meanwhile new instances are not bound, and deleted ones are not detected."),
+		"conflict_count": field(framework.TypeInt, "How many instances roles' instance_tags match, but were left out when the tags were last "+
+			"resolved, since an older binding wins."),
+		"summary": field(framework.TypeString, "For people, a few lines of text: each connection, whether it works and what its accounts "+
+			"do; why accounts fail, summed up by cause; the roles; what could not be looked up, and conflicts."),
+		"details": optional(framework.TypeMap, "Only with detailed=true, for programs: "+
+			"connections (by name: requests_per_second; waiting, the requests that wait for the rate limit, by API action; working; queued; "+
+			"breaker_open, retry_in in seconds and last_error of one whose cloud does not answer; braked_accounts, and braked if they are so "+
+			"many that no new rotation is begun; of its own credential: credential_age in seconds, credential_expires, last_root_rotation, "+
+			"next_root_rotation, root_rotation_error), "+
+			"roles (by name: connection, accounts, states, leases, due, oldest_due, failing), "+
+			"failing (accounts whose last try failed, those with most failures first, at most 100: account, or role for a shared_password, "+
+			"state, failures, last_error, next_try, waiting_for), "+
+			"causes (of these and the others, at most 100: cause, accounts, example_account or example_role), "+
+			"failing_roles (role, connection, last_error, last_error_time, since) and "+
+			"conflicts (role, connection, instance_id, username, reason; at most 100 for each role)."),
 	}
 }
 
-func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) readStatus(ctx context.Context, req *logical.Request, fields *framework.FieldData) (*logical.Response, error) {
 	status := b.core.Status()
 	data := accountStates(status, b.core.Now())
 	stored, err := b.lookUpStates(ctx, status.Connections)
@@ -82,10 +91,13 @@ func (b *backend) readStatus(ctx context.Context, _ *logical.Request, _ *framewo
 		stored = b.statesInMemory(status.Connections)
 		data["stale"] = true
 	}
-	data["failing_roles"] = stored.failingRoles
-	data["connections"] = stored.connections
 	data["warnings"] = stored.warnings
-	data["conflicts"], data["conflict_count"] = stored.conflicts, stored.conflictCount
+	data["failing_role_count"], data["conflict_count"] = len(stored.failingRoles), stored.conflictCount
+	mount := request.Mount(req)
+	data["summary"] = statusSummary(mount, status, stored, b.core.Now())
+	if fields.Get("detailed").(bool) {
+		data["details"] = statusDetails(mount, status, stored)
+	}
 	resp := &logical.Response{Data: data}
 	if data["stale"] == true {
 		resp.AddWarning("Vault's storage does not answer at the moment: connections are those that were used since the start, conflicts are " +

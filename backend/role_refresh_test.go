@@ -193,7 +193,7 @@ func TestFailingCloudKeepsMappings(t *testing.T) {
 // TestStatusShowsFailedLooks: who may not see the log sees there that newcomers are not bound.
 func TestStatusShowsFailedLooks(t *testing.T) {
 	m := newRefreshMount(t)
-	failing := func() []map[string]any { return m.read(t, "status")["failing_roles"].([]map[string]any) }
+	failing := func() []map[string]any { return m.statusDetails(t)["failing_roles"].([]map[string]any) }
 	if got := failing(); len(got) != 0 {
 		t.Errorf("before the first look: %v", got)
 	}
@@ -244,7 +244,7 @@ func TestAnEntryOfANewerVersionKeepsNobodyElseWaiting(t *testing.T) {
 	if got := m.bound(t, "r"); got != "[srv-1 srv-2 srv-3]" {
 		t.Errorf("bound %s", got)
 	}
-	status := m.read(t, "status")
+	status := m.statusDetails(t)
 	failing := status["failing_roles"].([]map[string]any)
 	if len(failing) != 1 || failing[0]["role"] != "a-newer-one" || !strings.Contains(failing[0]["last_error"].(string), "schema 99") {
 		t.Errorf("failing roles %v", failing)

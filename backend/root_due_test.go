@@ -71,7 +71,7 @@ func TestRotationPeriod(t *testing.T) {
 		if last := timeOf(t, data, "last_root_rotation"); last.Before(begin.Add(-time.Second)) {
 			t.Errorf("last rotation at %s, want %s", last, begin)
 		}
-		state := m.read(t, "status")["connections"].(map[string]any)["prod"].(map[string]any)
+		state := m.statusDetails(t)["connections"].(map[string]any)["prod"].(map[string]any)
 		if state["last_root_rotation"] != data["last_root_rotation"] || state["next_root_rotation"] != data["next_root_rotation"] ||
 			strings.Contains(fmt.Sprint(state), id) {
 			t.Errorf("status says %v", state)
@@ -158,7 +158,7 @@ func TestUnattendedRotationThatFails(t *testing.T) {
 			t.Fatalf("try %d: the next comes %s later, want %s", i, next.Sub(failed), delay)
 		}
 		status := m.read(t, "status")
-		state := status["connections"].(map[string]any)["prod"].(map[string]any)
+		state := m.statusDetails(t)["connections"].(map[string]any)["prod"].(map[string]any)
 		warnings := fmt.Sprint(status["warnings"])
 		if state["root_rotation_error"] != data["root_rotation_error"] || !strings.Contains(warnings, "connection prod") ||
 			!strings.Contains(warnings, "lack the permission") || strings.Contains(warnings, "s3cr3t") {

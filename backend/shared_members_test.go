@@ -161,7 +161,7 @@ func TestMemberThatRefusesIsLeftOutAndShown(t *testing.T) {
 	if got := slices.Collect(maps.Keys(out)); !slices.Equal(got, []string{"srv-2"}) {
 		t.Errorf("the role shows %v", out)
 	}
-	failing := h.read(t, "status")["failing"].([]map[string]any)
+	failing := h.statusDetails(t)["failing"].([]map[string]any)
 	if len(failing) != 1 || failing[0]["account"] != "prod/srv-2/root" ||
 		!strings.Contains(failing[0]["last_error"].(string), "left out of role web") {
 		t.Errorf("status shows %v", failing)

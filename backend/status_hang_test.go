@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -95,8 +96,9 @@ func TestStatusAnswersWhileReadsHang(t *testing.T) {
 		read <- err
 	}()
 	for range statusLooks + 1 { // those before do not keep it from answering
-		got := h.read(t, "status")
-		if got["leases"] != 1 || got["stale"] != true || got["connections"].(map[string]any)["prod"] == nil {
+		got := h.read(t, "status", "detailed", true)
+		if got["leases"] != 1 || got["stale"] != true || got["details"].(map[string]any)["connections"].(map[string]any)["prod"] == nil ||
+			!strings.Contains(got["summary"].(string), "prod: ok, 1 account") {
 			t.Fatalf("status tells %v", got)
 		}
 	}

@@ -26,7 +26,7 @@ func TestStatus(t *testing.T) {
 	if _, ok := got["oldest_due"]; ok {
 		t.Error("nothing is due, and there is an oldest due")
 	}
-	connections := got["connections"].(map[string]any)
+	connections := h.statusDetails(t)["connections"].(map[string]any)
 	if len(connections) != 2 || connections["idle"].(map[string]any)["requests_per_second"] != 7.0 {
 		t.Errorf("connections %v", connections)
 	}
@@ -39,7 +39,7 @@ func TestStatus(t *testing.T) {
 	h.cloud.fail("StartReset", cloud.Errorf(cloud.Refused, "the server is moving house"))
 	h.revoke(t, lease)
 	got = h.waitFor(t, "status", func(s map[string]any) bool { return s["failing_count"] == 1 })
-	failing := got["failing"].([]map[string]any)[0]
+	failing := h.statusDetails(t)["failing"].([]map[string]any)[0]
 	if failing["account"] != "prod/srv-1/root" || failing["state"] != "rotating" || failing["next_try"] == nil ||
 		!strings.Contains(failing["last_error"].(string), "moving house") {
 		t.Errorf("failing %v", failing)
@@ -54,17 +54,21 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// statusDetails is what programs read of the status.
+func (h *harness) statusDetails(t *testing.T) map[string]any {
+	t.Helper()
+	return h.read(t, "status", "detailed", true)["details"].(map[string]any)
+}
+
 func TestStatusOfABrokenConnection(t *testing.T) {
 	h := leasedRole(t, nil)
 	h.cloud.fail("StartReset", cloud.Errorf(cloud.Unavailable, "the cloud is down"))
 	h.cloud.fail("ResetRecords", cloud.Errorf(cloud.Unavailable, "the cloud is down"))
 	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable)
-	state := func(s map[string]any) map[string]any {
-		return s["connections"].(map[string]any)["prod"].(map[string]any)
-	}
-	got := state(h.waitFor(t, "status", func(s map[string]any) bool {
-		return strings.Contains(fmt.Sprint(state(s)["last_error"]), "the cloud is down")
-	}))
+	h.waitFor(t, "status", func(s map[string]any) bool {
+		return strings.Contains(s["summary"].(string), "; last error: ") && strings.Contains(s["summary"].(string), "the cloud is down")
+	})
+	got := h.statusDetails(t)["connections"].(map[string]any)["prod"].(map[string]any)
 	if got["breaker_open"] == true && got["retry_in"].(int64) < 1 {
 		t.Errorf("an open breaker is tried again in %v s", got["retry_in"])
 	}
@@ -74,7 +78,7 @@ func TestStatusForgetsDeletedConnections(t *testing.T) {
 	h := newHarness(t)
 	h.connection(t, "gone", resetCloud)
 	h.delete(t, "config/gone")
-	if got := h.read(t, "status")["connections"]; fmt.Sprint(got) != "map[]" {
+	if got := h.statusDetails(t)["connections"]; fmt.Sprint(got) != "map[]" {
 		t.Errorf("connections %v", got)
 	}
 }
@@ -84,8 +88,8 @@ func TestStatusShowsConflicts(t *testing.T) {
 	h.write(t, "roles/older", merged(baseRoles["leased"], map[string]any{"instance_ids": "srv-2"}))
 	h.write(t, "roles/tags", map[string]any{"connection": resetCloud, "instance_tags": "env=prod", "force_stop": true})
 	conflicts := func() []map[string]any {
-		got := h.read(t, "status")
-		listed := got["conflicts"].([]map[string]any)
+		got := h.read(t, "status", "detailed", true)
+		listed := got["details"].(map[string]any)["conflicts"].([]map[string]any)
 		if got["conflict_count"] != len(listed) {
 			t.Errorf("%d conflicts listed, %v counted", len(listed), got["conflict_count"])
 		}
@@ -133,8 +137,8 @@ func TestManyConflictsAreCounted(t *testing.T) {
 	}
 	h.write(t, "roles/older", map[string]any{"connection": "c", "instance_ids": ids[1:], "force_stop": true})
 	h.write(t, "roles/tags", map[string]any{"connection": "c", "instance_tags": "a=b", "force_stop": true})
-	got := h.read(t, "status")
-	if listed := len(got["conflicts"].([]map[string]any)); listed != role.MaxConflicts || got["conflict_count"] != role.MaxConflicts+19 {
+	got := h.read(t, "status", "detailed", true)
+	if listed := len(got["details"].(map[string]any)["conflicts"].([]map[string]any)); listed != role.MaxConflicts || got["conflict_count"] != role.MaxConflicts+19 {
 		t.Errorf("%d listed, %v counted", listed, got["conflict_count"])
 	}
 }

@@ -24,7 +24,6 @@ func accountStates(s rotation.Status, now time.Time) map[string]any {
 		"leases":        s.Leases,
 		"due":           s.Due,
 		"queued":        s.Queued,
-		"failing":       failingData(s.Failing),
 		"failing_count": s.FailingCount,
 		"late_seconds":  request.Seconds(s.Late),
 	}
@@ -72,7 +71,8 @@ const (
 type storedStates struct {
 	failingRoles, conflicts []map[string]any
 	conflictCount           int
-	connections             map[string]any
+	connections             map[string]rotation.ConnectionStatus
+	credentials             map[string]map[string]any // of connections
 	warnings                []hint.Text
 }
 
@@ -107,7 +107,7 @@ func (b *backend) lookUpStates(ctx context.Context, known map[string]rotation.Co
 func (b *backend) readStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (*storedStates, error) {
 	var s storedStates
 	var err error
-	if s.connections, s.warnings, err = b.connectionStates(ctx, known); err != nil {
+	if s.connections, s.credentials, s.warnings, err = b.connectionStates(ctx, known); err != nil {
 		return nil, err
 	}
 	if s.conflicts, s.conflictCount, err = b.conflicts(ctx); err != nil {
@@ -119,17 +119,39 @@ func (b *backend) readStates(ctx context.Context, known map[string]rotation.Conn
 
 // statesInMemory is what is left of it without storage.
 func (b *backend) statesInMemory(known map[string]rotation.ConnectionStatus) *storedStates {
-	s := &storedStates{failingRoles: []map[string]any{}, conflicts: []map[string]any{}, connections: map[string]any{},
+	s := &storedStates{failingRoles: []map[string]any{}, conflicts: []map[string]any{}, connections: known,
 		warnings: []hint.Text{}}
-	for name, state := range known {
-		s.connections[name] = connectionState(state)
-	}
 	failures := b.roles.Failures()
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
 		s.failingRoles = append(s.failingRoles, failingRole(name, "", failures[name]))
 	}
 	return s
 }
+
+// statusDetails is what programs read of status.
+func statusDetails(mount string, s rotation.Status, stored *storedStates) map[string]any {
+	connections, roles, causes := map[string]any{}, map[string]any{}, []map[string]any{}
+	for name, state := range stored.connections {
+		of := connectionState(state)
+		maps.Copy(of, stored.credentials[name])
+		connections[name] = of
+	}
+	for name, tally := range s.ByRole {
+		of := map[string]any{"connection": tally.Connection, "accounts": tally.Accounts, "states": tally.States, "leases": tally.Leases,
+			"due": tally.Due, "failing": tally.Failing}
+		setTime(of, "oldest_due", request.Timestamp(tally.OldestDue))
+		roles[name] = of
+	}
+	for _, cause := range s.Causes[:min(len(s.Causes), maxCauses)] {
+		name, value := named(cause.Example)
+		causes = append(causes, map[string]any{"cause": cause.Words(mount), "accounts": cause.Accounts, "example_" + name: value})
+	}
+	return map[string]any{"connections": connections, "roles": roles, "causes": causes, "failing": failingData(s.Failing),
+		"failing_roles": stored.failingRoles, "conflicts": stored.conflicts}
+}
+
+// maxCauses is how many causes the details have.
+const maxCauses = 100
 
 // failingRoles lists the roles whose instances the background could not look at the last time.
 func (b *backend) failingRoles(ctx context.Context) ([]map[string]any, error) {
@@ -159,37 +181,39 @@ func failingRole(name, connection string, f role.FailedLook) map[string]any {
 
 // connectionStates tells about the connections that exist, and about those of which accounts are left
 // that have something to do. known is what the core has used since its start.
-func (b *backend) connectionStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (map[string]any, []hint.Text, error) {
+func (b *backend) connectionStates(ctx context.Context, known map[string]rotation.ConnectionStatus) (
+	map[string]rotation.ConnectionStatus, map[string]map[string]any, []hint.Text, error,
+) {
 	names, err := b.connections.List(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	states, warnings := make(map[string]any, len(names)), []hint.Text{}
+	states := make(map[string]rotation.ConnectionStatus, len(names))
+	credentials, warnings := make(map[string]map[string]any, len(names)), []hint.Text{}
 	for _, name := range names {
 		c, err := b.connections.Get(ctx, name)
 		if err != nil && !store.IsUnreadable(err) {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		state := known[name]
 		if err != nil {
 			state.LastError = hint.Of(err)
-			states[name] = connectionState(state)
+			states[name] = state
 		}
 		if c != nil {
 			state.RequestsPerSecond = c.Rate(b.registry[c.Provider]) // the core knows it after its first use
 			d, now := b.registry[c.Provider], b.clock.now()
-			data := connectionState(state)
-			maps.Copy(data, c.CredentialStatus(name, d, now))
-			states[name] = data
+			states[name] = state
+			credentials[name] = c.CredentialStatus(name, d, now)
 			warnings = append(warnings, c.CredentialWarnings(name, d, now)...)
 		}
 	}
 	for name, state := range known {
-		if states[name] == nil && state.Queued+state.Working > 0 {
-			states[name] = connectionState(state)
+		if _, exists := states[name]; !exists && state.Queued+state.Working > 0 {
+			states[name] = state
 		}
 	}
-	return states, warnings, nil
+	return states, credentials, warnings, nil
 }
 
 func connectionState(s rotation.ConnectionStatus) map[string]any {

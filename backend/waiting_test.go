@@ -54,8 +54,9 @@ func TestBrakedAccount(t *testing.T) {
 			t.Errorf("shown instead: %q", shown)
 		}
 		h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable, "is braked", "foreign", "rotate-role/web/srv-1")
-		status := h.read(t, "status")
-		failing := status["failing"].([]map[string]any)
+		status := h.read(t, "status", "detailed", true)
+		details := status["details"].(map[string]any)
+		failing := details["failing"].([]map[string]any)
 		if len(failing) != 1 || failing[0]["waiting_for"] != "brake" || failing[0]["next_try"] != account["next_try"] ||
 			failing[0]["state"] != "braked" {
 			t.Errorf("failing %v", failing)
@@ -64,7 +65,7 @@ func TestBrakedAccount(t *testing.T) {
 			status["oldest_due_waiting_for"] != "brake" {
 			t.Errorf("status %v", status)
 		}
-		if prod := status["connections"].(map[string]any)["prod"].(map[string]any); prod["braked_accounts"] != 1 || prod["braked"] != false {
+		if prod := details["connections"].(map[string]any)["prod"].(map[string]any); prod["braked_accounts"] != 1 || prod["braked"] != false {
 			t.Errorf("connection %v", prod)
 		}
 		if secret := h.cloud.password("srv-1"); strings.Contains(fmt.Sprint(account, status), secret) {
@@ -108,7 +109,7 @@ func TestBrakedConnection(t *testing.T) {
 		if h.resets() != before {
 			t.Error("a new rotation was begun")
 		}
-		prod := h.read(t, "status")["connections"].(map[string]any)["prod"].(map[string]any)
+		prod := h.statusDetails(t)["connections"].(map[string]any)["prod"].(map[string]any)
 		if prod["braked_accounts"] != 3 || prod["braked"] != true {
 			t.Errorf("connection %v", prod)
 		}

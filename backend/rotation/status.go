@@ -31,7 +31,11 @@ type Status struct {
 	// maxFailing of them.
 	Failing      []Failing
 	FailingCount int
-	Connections  map[string]ConnectionStatus
+	// Causes sum up why they fail, those of most accounts first.
+	Causes []FailureCause
+	// ByConnection and ByRole count the accounts of each.
+	ByConnection, ByRole map[string]*Tally
+	Connections          map[string]ConnectionStatus
 }
 
 // Waiting is an account whose rotation is due.
@@ -73,12 +77,18 @@ const maxFailing = 100
 
 // Status looks at what is in memory; it waits for no storage and calls no cloud.
 func (c *Core) Status() Status {
-	s := Status{Running: c.isRunning(), Loading: c.isLoading(), Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{}}
+	s := Status{Running: c.isRunning(), Loading: c.isLoading(), Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{},
+		ByConnection: map[string]*Tally{}, ByRole: map[string]*Tally{}}
+	summed := causes{}
 	for _, e := range c.listed() {
 		if view := c.known(e); view != nil {
 			s.count(view, e.id.IsGroup())
+			if failed := view.Failed(); !failed.IsZero() {
+				summed.add(view, failed)
+			}
 		}
 	}
+	s.Causes = summed.sorted()
 	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Failures > s.Failing[j].Failures })
 	s.FailingCount = len(s.Failing)
 	s.Failing = s.Failing[:min(len(s.Failing), maxFailing)]
@@ -110,6 +120,10 @@ func (c *Core) known(e *entry) *View {
 
 // count adds a record. A group has leases and can fail, but it is no account.
 func (s *Status) count(v *View, group bool) {
+	tallyOf(s.ByConnection, v.ID.Connection, v.ID.Connection).add(v, group)
+	if v.Role != "" {
+		tallyOf(s.ByRole, v.Role, v.ID.Connection).add(v, group)
+	}
 	s.Leases += len(v.Leases)
 	if !group {
 		s.Accounts[v.State]++
