@@ -137,11 +137,11 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Paths:          b.paths(),
 		Secrets:        []*framework.Secret{b.passwordSecret()},
 		PathsSpecial: &logical.Paths{
-			// For sudo only: the rotation of a whole connection may shut down all of its servers, and that
+			// For sudo only: the rotation of a whole connection, or of all that somebody was given, may shut down servers, and that
 			// of its credential ends what else uses it; versions show passwords without a lease, and
 			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", versionsPrefix + "*", importPrefix + "*", connection.PlacePrefix +
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", rotateReaderPath, versionsPrefix + "*", importPrefix + "*", connection.PlacePrefix +
 				"*",
 				role.TakeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
@@ -196,6 +196,7 @@ func (b *backend) paths() []*framework.Path {
 		b.pathVersionRestore(),
 		b.pathImport(),
 		b.pathRotateConnection(),
+		b.pathRotateReader(),
 		b.pathPlace(),
 		b.pathStatus(),
 		b.pathReport(),

@@ -283,6 +283,21 @@ Needs sudo: with force_stop it may shut down every server of the connection.
   $ vault write -f cloudpw/rotate-connection/prod
 `
 
+	rotateReaderSynopsis    = "Rotate the passwords that somebody was given."
+	rotateReaderDescription = `
+Marks every account due whose current password was given to an entity
+(entity_id) or to tokens with a display name (display_name), and answers with
+their number. Use it when somebody leaves, after their access to Vault has
+ended. An account whose password was also given to more readers than are kept
+by name is rotated as well, and counted apart. With dry_run=true nothing is
+rotated, and the answer names the accounts. The rotations run in the
+background, within the connections' rate limits; see status. Needs sudo: with
+force_stop it may shut down servers.
+
+  $ vault write cloudpw/rotate-reader entity_id=<id> dry_run=true
+  $ vault write cloudpw/rotate-reader entity_id=<id>
+`
+
 	placeSynopsis    = "Show where a connection's requests go, and confirm that this is the cloud of its servers."
 	placeDescription = `
 A password is made for one place: the hosts that get a connection's requests, its

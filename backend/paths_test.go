@@ -41,6 +41,7 @@ func samplePaths() map[string]string {
 		versionsPrefix + accountPath + "/" + versionCapture + "/restore$":         "versions/prod/srv-1/root/1/restore",
 		importPrefix + accountPath + "$":                                          "import/prod/srv-1/root",
 		"rotate-connection/" + n("name") + "$":                                    "rotate-connection/prod",
+		"rotate-reader$":                                                          "rotate-reader",
 		"check/" + n("name") + "$":                                                "check/prod",
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
@@ -92,6 +93,7 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"versions/prod/i-1/7/7": 1, "import": 0, "import/prod/i-1": 0, "import/prod/i-1/root": 1, "import/prod/i-1/root/": 0,
 		`import/prod/i-1/CORP\x`: 0,
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
+		"rotate-reader": 1, "rotate-reader/": 0, "rotate-reader/a": 0,
 		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
 		"place/prod": 1, "place/prod/": 0, "place": 0, "place/a/b": 0,
@@ -226,7 +228,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* versions/* import/* place/* take-over/*]" {
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* rotate-reader versions/* import/* place/* take-over/*]" {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

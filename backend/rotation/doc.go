@@ -24,7 +24,7 @@
 //	              bind.go, group_bind.go, unbind.go            which role has an account
 //	              claim.go, claim_marker.go                    one account for each user of a server
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
-//	              requester.go                                 who asks
+//	              requester.go, given_to.go                    who asks, and what somebody was given
 //	              view.go, status.go, lookup.go                what people are shown; figures.go: the gauges of metrics
 //	              provider.go                                  connections, for the questions of others
 //	executor    the steps that plans name

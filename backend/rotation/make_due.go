@@ -36,7 +36,7 @@ func (c *Core) makeDue(ctx context.Context, id ID, reason protocol.Reason, wait 
 	} else if a == nil {
 		return nil, noRecord(id)
 	}
-	if reason == protocol.DueManual && id.IsGroup() {
+	if reason.IsWord() && id.IsGroup() {
 		if err := c.forgive(ctx, id); err != nil {
 			return nil, err
 		}
@@ -62,14 +62,16 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 	switch {
 	case e.rec == nil:
 		return 0, noRecord(e.id)
-	case reason == protocol.DueManual && e.rec.Role != "" && e.rec.Settings.SharedPassword && !e.id.IsGroup():
+	case reason.IsWord() && e.rec.Role != "" && e.rec.Settings.SharedPassword && !e.id.IsGroup():
 		return 0, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", e.id,
 			e.rec.Role)
 	case !e.rec.Settings.CanReset:
 		return 0, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset "+
 			"passwords; change it inside the server, then record it: %s", e.id, e.rec.Provider, e.id.ImportHint())
 	}
-	asked := reason == protocol.DueManual
+	asked := reason.IsWord()
+	// What is on its way may have been given to the same reader.
+	again := reason == protocol.DueReader && e.rec.Pending != nil && !e.rec.Pending.Disclosed.IsZero()
 	if len(e.rec.Versions) == 0 {
 		reason = protocol.DueFirst
 	}
@@ -77,7 +79,8 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 		e.delay.clear()
 		c.liftBrake(e.rec)
 	}
-	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, By: requester(ctx), At: c.opts.Now()})
+	rec, err := c.updateLocked(ctx, e, protocol.RotationRequested{Reason: reason, Forced: asked, By: requester(ctx), At: c.opts.Now(),
+		Again: again})
 	switch {
 	case errors.Is(err, protocol.ErrNoChange):
 		c.schedule(e) // it may have been held back

@@ -9,7 +9,7 @@ import "time"
 type RotationRequested struct {
 	Reason Reason
 	At     time.Time
-	// Forced is an operator's word, which DueManual is too: it waits for no window. An account that has
+	// Forced is an operator's word, which DueManual and DueReader are too: it waits for no window. An account that has
 	// no version yet is due for its first one whoever asks.
 	Forced bool
 	By     Requester // who asked
@@ -18,7 +18,7 @@ type RotationRequested struct {
 }
 
 func (e RotationRequested) apply(a *Account) error {
-	asked := e.Forced || e.Reason == DueManual
+	asked := e.Forced || e.Reason.IsWord()
 	changed := false
 	if asked {
 		changed = a.lookAgain(e.At) || a.Due != nil && !a.Due.Forced

@@ -43,6 +43,9 @@ func (r Reason) ForbidsReading() bool {
 	return false
 }
 
+// IsWord reports whether it is an operator's word to rotate.
+func (r Reason) IsWord() bool { return r == DueManual || r == DueReader }
+
 // Requester is who asked for something, as far as Vault tells; zero: nobody did, or it is not known.
 type Requester struct {
 	EntityID    string `json:"entity_id,omitempty"`
