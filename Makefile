@@ -36,6 +36,7 @@ vet:
 	go vet ./...
 	go vet -tags e2e ./tests/e2e/...
 	go vet -tags e2e,ha ./tests/e2e/...
+	go vet -tags e2e,monitoring ./tests/e2e
 	go vet -tags bench ./tests/bench/... ./tests/scale
 	go vet -tags openapi ./tests/openapi
 	go vet -tags openstack ./tests/openstack/...
@@ -72,6 +73,13 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
+
+.PHONY: test-monitoring
+test-monitoring: build ## have a real Prometheus scrape a real Vault; test the alerts and the dashboard (needs prometheus and promtool)
+	cd examples/monitoring && promtool check rules rules.yml && promtool test rules rules_test.yml
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
+		go test -tags e2e,monitoring -count=1 -timeout 10m -v $(TESTFLAGS) -run '^TestMonitoring$$' ./tests/e2e
 
 .PHONY: test-ha
 test-ha: build build-next ## run a cluster of three Vault nodes through failures (ROUNDS=3 for more of them)
