@@ -62,8 +62,10 @@ func reportFields() map[string]*framework.FieldSchema {
 		"format": {Type: framework.TypeString, Query: true, AllowedValues: []any{"", formatCSV},
 			Description: "csv: the rows as one text, csv, instead of accounts. Default: none."},
 	})
-	fields["after"].Description = "Only accounts that come after this one, connection/instance_id/username: next of the page before. Default: none."
-	fields["limit"].Description = fmt.Sprintf("At most this many accounts, up to %d. Default: 0, which stands for %d.", maxReportLimit, reportLimit)
+	fields["after"].Description = "Only accounts that come after this one, connection/instance_id/username: next of the page before. " +
+		"Default: none."
+	fields["limit"].Description = fmt.Sprintf("At most this many accounts, up to %d. Default: 0, which stands for %d.", maxReportLimit,
+		reportLimit)
 	return fields
 }
 

@@ -34,7 +34,8 @@ func statusSummary(mount string, s rotation.Status, stored *storedStates, now ti
 	}
 	text.section("warnings:", lines, summaryOthers, len(lines))
 	if s.FailingCount > 0 {
-		text.section(fmt.Sprintf("failing: %d", s.FailingCount), causeLines(mount, s.Causes[:min(len(s.Causes), summaryCauses)]), summaryCauses, len(s.Causes))
+		text.section(fmt.Sprintf("failing: %d", s.FailingCount), causeLines(mount, s.Causes[:min(len(s.Causes), summaryCauses)]), summaryCauses,
+			len(s.Causes))
 	}
 	text.section("roles:", roleLines(s.ByRole, now), summaryRoles, len(s.ByRole))
 	lines = nil
@@ -44,7 +45,8 @@ func statusSummary(mount string, s rotation.Status, stored *storedStates, now ti
 	text.section("roles whose instances cannot be looked up:", lines, summaryOthers, len(lines))
 	lines = nil
 	for _, c := range stored.conflicts {
-		lines = append(lines, fmt.Sprintf("%s: %s/%s/%s: %s", c["role"], c["connection"], c["instance_id"], c["username"], at(mount, c["reason"])))
+		lines = append(lines, fmt.Sprintf("%s: %s/%s/%s: %s", c["role"], c["connection"], c["instance_id"], c["username"],
+			at(mount, c["reason"])))
 	}
 	text.section("instances that roles match, but do not have:", lines, summaryOthers, stored.conflictCount)
 	return text.String()

@@ -83,7 +83,8 @@ func TestSummaryOfABrokenConnection(t *testing.T) {
 		h.write(t, "rotate-role/web", nil)
 		h.pass(t, 10*time.Minute)
 		got := h.read(t, "status")["summary"].(string)
-		if !regexp.MustCompile(`(?m)^  prod: (trouble|its cloud does not answer \(asked again in \d+s\)), 1 account, 1 due, oldest due 10m .*last error: .*is down`).
+		if !regexp.MustCompile(
+			`(?m)^  prod: (trouble|its cloud does not answer \(asked again in \d+s\)), 1 account, 1 due, oldest due 10m .*last error: .*is down`).
 			MatchString(got) {
 			t.Errorf("the summary is\n%s", got)
 		}

@@ -11,7 +11,8 @@ import (
 // TestCausesAreSummedUp: failures of one cause are one, whatever they say of the account and of the request.
 func TestCausesAreSummedUp(t *testing.T) {
 	view := func(instance, name string) *View {
-		return &View{ID: ID{Connection: "prod", InstanceID: instance, Username: "root"}, Facts: Facts{Name: name, PrivateIP: "10.0.0." + name[1:]}}
+		return &View{ID: ID{Connection: "prod", InstanceID: instance, Username: "root"}, Facts: Facts{Name: name, PrivateIP: "10.0.0." +
+			name[1:]}}
 	}
 	summed := causes{}
 	for instance, name := range map[string]string{"i-0001": "a1", "i-0002": "b2", "i-0003": "c3"} {
