@@ -183,3 +183,47 @@ func TestRule13AnyLease(t *testing.T) {
 			func(t *testing.T, a *Account) { is(t, "due", a.Due, nil) }},
 	})
 }
+
+// TestAValueOnItsWayThatALeaverKnowsIsReplaced: it was handed out for a member that had it early.
+func TestAValueOnItsWayThatALeaverKnowsIsReplaced(t *testing.T) {
+	a := leasedAccount()
+	a.ID, a.Settings.SharedPassword = GroupID("conn", "web"), true
+	a.Due = &Due{Since: t0, Reason: DueRevoked}
+	a.Pending = &Pending{Password: "two", Batch: "b", Created: t0, Disclosed: t0}
+	by := Requester{DisplayName: "operator"}
+	holding("m", 2, time.Minute)(a) // somebody else holds it
+	a, err := Transition(a, RotationRequested{Reason: DueReader, At: t0, Forced: true, By: by, Again: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(t, "reason", a.Due.Reason, DueRevoked)
+	next, err := Transition(a, BatchConfirmed{Batch: "b", At: t0.Add(time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(t, "current", next.Current().Password, "two")
+	if next.Due == nil {
+		t.Fatal("the group is at rest with a value that must be replaced")
+	}
+	is(t, "due", *next.Due, Due{Since: t0, Reason: DueReader, Forced: true, By: by})
+}
+
+// TestAnEarlyBatchUnderAnyLease: one of its leases has ended before the group agreed, and another one lives.
+func TestAnEarlyBatchUnderAnyLease(t *testing.T) {
+	for which, want := range map[RotateOnRevoke]bool{AnyLease: true, LastLease: false} {
+		a := leasedAccount()
+		a.ID, a.Settings.SharedPassword, a.Settings.RotateOnRevoke = GroupID("conn", "web"), true, which
+		a.Due = &Due{Since: t0, Reason: DueRevoked}
+		a.Pending = &Pending{Password: "two", Batch: "b", Created: t0, Disclosed: t0, Until: t0.Add(time.Hour)}
+		holding("n", 2, time.Minute)(a)
+		holding("m", 2, time.Minute)(a)
+		for _, ev := range []Event{LeaseRevoked{"n", t0}, BatchConfirmed{Batch: "b", At: t0.Add(time.Second)}} {
+			next, err := Transition(a, ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a = next
+		}
+		is(t, string(which)+": due", a.Due != nil, want)
+	}
+}
