@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"maps"
+
 	"github.com/hashicorp/vault/sdk/framework"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
@@ -41,6 +43,7 @@ func accountData(v *rotation.View) map[string]any {
 		"last_role":           v.LastRole,
 		"move_to":             v.MoveTo,
 	}
+	maps.Copy(data, verifiedData(v))
 	data["place"], data["place_trusted"] = string(v.Place), v.PlaceTrusted
 	if v.Due != nil {
 		data["due_reason"] = string(v.Due.Reason)
@@ -138,6 +141,9 @@ func addChange(data map[string]any, c rotation.Change) {
 		data["attempts"] = c.Attempts
 	}
 	setText(data, "request_id", c.RequestID)
+	if c.Checked {
+		data["confirmed_by_check"] = true
+	}
 	if c.ForceStop {
 		data["force_stop"] = true
 	}
@@ -158,6 +164,8 @@ func changeResponse() map[string]*framework.FieldSchema {
 		"attempts": {Type: framework.TypeInt, Description: "How many times it was sent. Missing for an import, and for the password that " +
 			"a role's accounts share: each account has its own number."},
 		"request_id": text("The cloud's id of the request or command that set it; missing if the cloud gave none."),
+		"confirmed_by_check": {Type: framework.TypeBool,
+			Description: "Only if true: a check of the server was the proof, since the cloud did not show the outcome."},
 		"force_stop": {Type: framework.TypeBool,
 			Description: "Only if true: a request allowed the cloud to shut down the server, if that was running."},
 	}
@@ -213,7 +221,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 	flag := func(description string) *framework.FieldSchema {
 		return field(framework.TypeBool, true, description)
 	}
-	return map[string]*framework.FieldSchema{
+	all := map[string]*framework.FieldSchema{
 		"connection":  text("The connection that serves the instance."),
 		"instance_id": text("Id of the instance."),
 		"username":    text("The user."),
@@ -261,7 +269,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"place":         text("Fingerprint of the place where the connection leads, as last recorded; see place/."),
 		"place_trusted": flag("Whether what that place says about existing servers is trusted."),
 		"due_reason": field(framework.TypeString, false,
-			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read, reader or place."),
+			"Why a rotation is due: first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read, reader, place or drifted."),
 		"due_since": request.TimeField(false, "Since when a rotation is due"),
 		"due_requested_by": field(framework.TypeString, false,
 			"The display name of the client that last asked for the rotation that is due; missing if nobody did."),
@@ -282,4 +290,6 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"forgotten_time": request.TimeField(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when "+
 			"it is forgotten, see the connection's forget_gone_after"),
 	}
+	maps.Copy(all, verifiedResponse())
+	return all
 }

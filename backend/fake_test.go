@@ -42,6 +42,7 @@ type fakeCloud struct {
 	requests  int
 	refuses   map[string]bool     // instances whose guest refuses every password
 	sent      map[string][]string // the passwords that an instance was sent, in order
+	users     map[string]cloud.UserState
 }
 
 func newFakeCloud() *fakeCloud {
@@ -97,6 +98,7 @@ func (f *fakeCloud) registry() cloud.Registry {
 	initial.HasInitialPassword, initial.CanClearInitial = true, true
 	reset := describe(resetCloud, func(p *fakeProvider) cloud.Provider { return fakeReset{p} })
 	reset.ResetMethods = []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}}
+	reset.CheckMethods = []string{cloud.CheckCommand}
 	both := describe(bothCloud, func(p *fakeProvider) cloud.Provider { return fakeBoth{p, fakeInitial{p}, fakeReset{p}} })
 	both.ResetMethods, both.HasInitialPassword = []cloud.ResetMethod{{Name: cloud.MethodCommand}}, true
 	return cloud.Registry{initialCloud: initial, resetCloud: reset, bothCloud: both}
@@ -307,6 +309,35 @@ func (p fakeReset) Resetter(method string) cloud.PasswordResetter {
 		return p
 	}
 	return nil
+}
+
+// Checker implements cloud.PasswordCheckers.
+func (p fakeReset) Checker(method string) cloud.PasswordChecker {
+	if method == cloud.CheckCommand {
+		return fakeChecker{p.fakeProvider}
+	}
+	return nil
+}
+
+// fakeChecker knows what the servers accept.
+type fakeChecker struct{ *fakeProvider }
+
+func (fakeChecker) CheckAction() string { return "CheckPassword" }
+
+func (fakeChecker) CanCheck(i cloud.Instance, _ string) error {
+	if strings.HasPrefix(i.Name, "appliance") {
+		return cloud.Errorf(cloud.Refused, "an appliance cannot be looked at; use another check_method")
+	}
+	return nil
+}
+
+func (p fakeChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
+	if err := p.call(ctx, "CheckPassword"); err != nil {
+		return cloud.NotCompared(""), err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return cloud.PasswordFinding{Match: slices.Index(check.Values, p.passwords[check.InstanceID]), State: p.users[check.InstanceID]}, nil
 }
 
 func (fakeReset) ResetTraits() cloud.ResetTraits {

@@ -298,6 +298,26 @@ force_stop it may shut down servers.
   $ vault write cloudpw/rotate-reader entity_id=<id>
 `
 
+	verifyInstanceSynopsis   = "Check whether a server still has the password that Vault hands out."
+	verifyRoleSynopsis       = "Check the passwords of all servers of a role."
+	verifyConnectionSynopsis = "Check the passwords of all servers of a connection."
+	verifyDescription        = `
+Has a read-only command run on the server, which shows the password's hash in a
+form that is of no use to others, and compares it with every password that Vault
+has of the account. Nothing on the server changes. What it found stands in
+accounts/: matches, matches_version (the server has an older password, as after
+the restore of a snapshot), differs, locked, expired, login_off, no_password,
+no_user, or unknown with the reason. A password that the server does not have is
+no longer handed out. drift_action says what to do about it, for this time:
+report, restore (record the older version as the current one) or rotate. Checks
+run in the background, behind all rotations, at most one a minute for an account.
+The role needs a check_method. For a whole connection this needs sudo.
+
+  $ vault write -f cloudpw/verify/web/ins-r8hr2upy wait=30s
+  $ vault write -f cloudpw/verify/web
+  $ vault write cloudpw/verify-connection/prod drift_action=rotate
+`
+
 	placeSynopsis    = "Show where a connection's requests go, and confirm that this is the cloud of its servers."
 	placeDescription = `
 A password is made for one place: the hosts that get a connection's requests, its

@@ -42,6 +42,9 @@ func samplePaths() map[string]string {
 		importPrefix + accountPath + "$":                                          "import/prod/srv-1/root",
 		"rotate-connection/" + n("name") + "$":                                    "rotate-connection/prod",
 		"rotate-reader$":                                                          "rotate-reader",
+		"verify/" + n("role") + "$":                                               "verify/web",
+		"verify/" + n("role") + "/" + n("instance_id") + "$":                      "verify/web/srv-1",
+		"verify-connection/" + n("name") + "$":                                    "verify-connection/prod",
 		"check/" + n("name") + "$":                                                "check/prod",
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
@@ -94,7 +97,9 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		`import/prod/i-1/CORP\x`: 0,
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
 		"rotate-reader": 1, "rotate-reader/": 0, "rotate-reader/a": 0,
-		"check/prod": 1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
+		"verify/web": 1, "verify/web/i-1": 1, "verify": 0, "verify/web/": 0, "verify/web/i-1/x": 0, "verify-connection/prod": 1,
+		"verify-connection": 0,
+		"check/prod":        1, "check/prod/": 0, "check": 0, "rotate-root/prod": 1, "rotate-root/": 0, "rotate-root/a/b": 0,
 		"discover/prod": 1, "discover/prod/": 1, "discover": 0, "discover/a/b": 0,
 		"place/prod": 1, "place/prod/": 0, "place": 0, "place/a/b": 0,
 		"status": 1, "status/": 0, "": 0, "report": 1, "report/": 0, "report/x": 0, "metrics": 1, "metrics/": 0,
@@ -228,7 +233,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* rotate-reader versions/* import/* place/* take-over/*]" {
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* place/* take-over/*]" {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

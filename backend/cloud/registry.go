@@ -77,6 +77,9 @@ func (d Descriptor) CredentialID(v Values) string {
 	return ""
 }
 
+// HasCheckMethod reports whether the provider can look at passwords by a method.
+func (d Descriptor) HasCheckMethod(name string) bool { return slices.Contains(d.CheckMethods, name) }
+
 // CanCheck reports whether the provider can look which password a server has at all.
 func (d Descriptor) CanCheck() bool { return len(d.CheckMethods) > 0 }
 

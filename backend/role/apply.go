@@ -58,7 +58,7 @@ func (s *Store) apply(ctx context.Context, name string, old *Record, in request.
 	}
 	for _, step := range []func(*Record, *Record, request.Fields, cloud.Descriptor) error{
 		checkMapping, checkSource, settleMode, checkLeaseFields, checkResetFields, s.checkSchedule, checkSharedPassword, checkInitialFields,
-		checkOtherFields,
+		checkVerifyFields, checkOtherFields,
 	} {
 		if err := step(next, old, in, d); err != nil {
 			return refuse(err)
@@ -98,6 +98,9 @@ func readFields(r *Record, in request.Fields) error {
 	in.Flag("shared_password", &r.SharedPassword)
 	in.Flag("rotate_on_read", &r.RotateOnRead)
 	in.Flag("disable_automated_rotation", &r.DisableAutomatedRotation)
+	in.Text("check_method", &r.CheckMethod)
+	in.Text("drift_action", (*string)(&r.DriftAction))
+	in.Flag("read_drifted", &r.ReadDrifted)
 	in.Trimmed("rotation_schedule", &r.RotationSchedule)
 	in.Trimmed("rotation_timezone", &r.RotationTimezone)
 	in.Number("max_versions", &r.MaxVersions)
@@ -108,13 +111,14 @@ func readFields(r *Record, in request.Fields) error {
 	for field, at := range map[string]**time.Duration{
 		"ttl": &r.TTL, "max_ttl": &r.MaxTTL, "min_reset_interval": &r.MinResetInterval,
 		"rotation_period": &r.RotationPeriod, "rotation_window": &r.RotationWindow, "rotate_on_read_cooldown": &r.RotateOnReadCooldown,
+		"verify_period": &r.VerifyPeriod,
 	} {
 		if err := in.Duration(field, at); err != nil {
 			return err
 		}
 	}
 	// 0 is Vault's way to ask for the default of a TTL, and of these the default is none.
-	for _, at := range []**time.Duration{&r.TTL, &r.MaxTTL, &r.RotationPeriod, &r.RotationWindow} {
+	for _, at := range []**time.Duration{&r.TTL, &r.MaxTTL, &r.RotationPeriod, &r.RotationWindow, &r.VerifyPeriod} {
 		if *at != nil && **at == 0 {
 			*at = nil
 		}

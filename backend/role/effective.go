@@ -124,6 +124,10 @@ func (r *Record) Settings(d cloud.Descriptor) rotation.Settings {
 		SharedPassword:   r.Shared(),
 		Schedule:         r.schedule(),
 		RotateOnRead:     r.rotateOnRead(),
+		CheckMethod:      r.CheckMethod,
+	}
+	if s.CheckMethod != "" {
+		s.VerifyPeriod, s.DriftAction, s.ReadDrifted = request.ValueOr(r.VerifyPeriod, 0), r.driftAction(), request.ValueOr(r.ReadDrifted, false)
 	}
 	if s.RotateOnRead {
 		s.RotateOnReadCooldown = r.readCooldown()

@@ -96,6 +96,21 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 		"disable_automated_rotation": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Disable automated rotation"),
 			Description: "Static roles with rotation_period or rotation_schedule: keep the schedule, but let it make no account due. rotate-role " +
 				"still does. Default: false."},
+		"check_method": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Check method"),
+			AllowedValues: []any{cloud.CheckCommand},
+			Description: checkersOf(registry) + ": how it is looked up whether a server still has the password. command: a command in the guest that " +
+				"changes nothing. Linux only. Default: none, which means that nothing looks."},
+		"verify_period": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Verify period"),
+			Description: fmt.Sprintf("With check_method: time between two checks of each server, at least %s. Default: none, which means only when "+
+				"verify/ is written.", request.FormatDuration(minVerifyPeriod))},
+		"drift_action": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Drift action"),
+			AllowedValues: []any{string(rotation.DriftReport), string(rotation.DriftRestore), string(rotation.DriftRotate)},
+			Description: "With check_method: what to do when a server has another password than Vault. report: say so, in accounts/ and the log. " +
+				"restore: if it has an older version, as after the restore of a snapshot, record that as the current one; a leased account is then " +
+				"rotated. rotate: set a new password. A user who is locked, expired or missing is only reported. With shared_password only report. " +
+				"Default: report."},
+		"read_drifted": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Read drifted"),
+			Description: "With check_method: whether a password is still handed out that the server was found not to have. Default: false."},
 		"max_versions": {Type: framework.TypeInt, DisplayAttrs: request.DisplayName("Versions kept"),
 			Description: fmt.Sprintf("How many versions of a password to keep, 1 to %d. A version that may be in use is always kept. Default: %d.",
 				maxVersionsBound, defaultMaxVersions)},
@@ -111,6 +126,7 @@ func ResponseSchemas(registry cloud.Registry) map[string]*framework.FieldSchema 
 		Description: "With instance_tags: instances that the tags match but another role has, and those that this role keeps although its " +
 			"tags no longer match, each with the reason and what ends this: instance_id, username, reason. At most 100 of each."}
 	request.AllowEmpty(fields["reset_method"]) // where the role only reads initial passwords
+	request.AllowEmpty(fields["check_method"]) // where nothing looks
 	for _, name := range []string{"instance_ids", "instance_tags", "username", "mode", "source", "max_versions", "custom_metadata"} {
 		fields[name].Required = true
 	}
@@ -136,6 +152,15 @@ func forcesOf(registry cloud.Registry) string {
 	}
 	where := strings.Join(all, ", ")
 	return where + ": whether the cloud may shut a running server down for a reset. It has no default there. Required on " + where + "."
+}
+
+// checkersOf are the providers that can look at a server's password.
+func checkersOf(registry cloud.Registry) string {
+	all := slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].CanCheck() })
+	if len(all) == 0 {
+		return "No provider of this version"
+	}
+	return strings.Join(all, ", ")
 }
 
 // clearersOf are the providers whose clouds can delete their copy of an initial password.

@@ -63,6 +63,9 @@ func (v *fitter) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			return "", err
 		}
 	}
+	if err := v.checkLookable(i, username); err != nil {
+		return "", err
+	}
 	if !resets {
 		return username, nil
 	}

@@ -47,6 +47,11 @@ type Record struct {
 	RotateOnReadCooldown     *time.Duration `json:"rotate_on_read_cooldown,omitempty"`
 	DisableAutomatedRotation *bool          `json:"disable_automated_rotation,omitempty"`
 
+	CheckMethod  string               `json:"check_method,omitempty"`
+	VerifyPeriod *time.Duration       `json:"verify_period,omitempty"`
+	DriftAction  rotation.DriftAction `json:"drift_action,omitempty"`
+	ReadDrifted  *bool                `json:"read_drifted,omitempty"`
+
 	// Users are the accounts that the role is bound to: instance id -> user name, defaults resolved.
 	// A read finds its account here and asks nobody.
 	Users map[string]string `json:"users"`

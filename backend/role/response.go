@@ -58,6 +58,9 @@ func (r *Record) ResponseData(d cloud.Descriptor) map[string]any {
 		}
 		maps.Copy(data, r.readSchedule())
 	}
+	if d.CanCheck() {
+		maps.Copy(data, r.readVerify())
+	}
 	if method.MayStop {
 		data["force_stop"] = r.forceStop()
 	}

@@ -68,7 +68,8 @@ func (s *Store) refit(ctx context.Context, old, next *Record, c *connection.Reco
 	error) {
 	was, _ := old.resetMethod(d)
 	is, _ := next.resetMethod(d)
-	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() {
+	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() &&
+		old.CheckMethod == next.CheckMethod {
 		return nil, nil
 	}
 	v, err := s.newResolver(ctx, next, c, d)

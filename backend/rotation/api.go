@@ -29,27 +29,33 @@ type (
 	Error          = protocol.Error
 	ErrorKind      = protocol.ErrorKind
 	Reason         = protocol.Reason
+	// DriftAction and CheckResult are of checks.
+	DriftAction = protocol.DriftAction
+	CheckResult = protocol.CheckResult
 )
 
 // The values of these types.
 const (
-	Leased      = protocol.Leased
-	Static      = protocol.Static
-	Shared      = protocol.Shared
-	Exclusive   = protocol.Exclusive
-	LastLease   = protocol.LastLease
-	AnyLease    = protocol.AnyLease
-	FromReset   = protocol.FromReset
-	FromInitial = protocol.FromInitial
-	FromImport  = protocol.FromImport
-	ForNothing  = protocol.ForNothing
-	Invalid     = protocol.Invalid
-	NotFound    = protocol.NotFound
-	NoRecord    = protocol.NoRecord
-	Unbound     = protocol.Unbound
-	NotReadable = protocol.NotReadable
-	Conflict    = protocol.Conflict
-	Unavailable = protocol.Unavailable
+	Leased       = protocol.Leased
+	Static       = protocol.Static
+	Shared       = protocol.Shared
+	Exclusive    = protocol.Exclusive
+	LastLease    = protocol.LastLease
+	AnyLease     = protocol.AnyLease
+	FromReset    = protocol.FromReset
+	FromInitial  = protocol.FromInitial
+	FromImport   = protocol.FromImport
+	ForNothing   = protocol.ForNothing
+	Invalid      = protocol.Invalid
+	NotFound     = protocol.NotFound
+	NoRecord     = protocol.NoRecord
+	Unbound      = protocol.Unbound
+	NotReadable  = protocol.NotReadable
+	Conflict     = protocol.Conflict
+	Unavailable  = protocol.Unavailable
+	DriftReport  = protocol.DriftReport
+	DriftRestore = protocol.DriftRestore
+	DriftRotate  = protocol.DriftRotate
 )
 
 // ParseID is protocol.ParseID.

@@ -23,6 +23,7 @@
 //	              lease.go                                     leases and their ends
 //	              bind.go, group_bind.go, unbind.go            which role has an account
 //	              claim.go, claim_marker.go                    one account for each user of a server
+//	              verify.go                                    has servers looked at (rule 22)
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
 //	              requester.go, given_to.go                    who asks, and what somebody was given
 //	              view.go, status.go, lookup.go                what people are shown; figures.go: the gauges of metrics
@@ -31,6 +32,7 @@
 //	              serve.go, worker.go                          from the queue to the step, and back
 //	              ready.go, begin.go, send.go                  attempts, from the look before them to their record
 //	              poll.go, settle.go                           what the cloud shows of them, and the end of their windows
+//	              check.go, server_check.go                    looks at servers (rule 22)
 //	              finished.go                                  the line in the log for a finished rotation
 //	              server_turn.go                               one reset at a time for each server (rule 24)
 //	              group_batch.go, group_send.go, group_rollout.go  a shared password on its way to the members
@@ -85,6 +87,7 @@
 //     word about that value, and no account comes to another role without such a word.
 //   - I17: each version that the cloud set says why, since when it was due, and with how many attempts.
 //   - I18: an answer leaves only when storage shows to whom its version, and its lease, was given.
+//   - I19: a check closes no attempt, and makes only a value current that it has seen on the server.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

@@ -6,10 +6,11 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
-// noted keeps the connection's brake and the turns on the server in step with an account's record. The caller holds e.mu.
+// noted keeps the connection's brake, the turns on the server and the checks in step with an account's record. The caller holds e.mu.
 func (p *planner) noted(e *entry, before *Account) {
 	p.noteBrake(e, before)
 	p.keepTurn(e)
+	e.check.giveWay(before, e.rec)
 }
 
 // noteBrake keeps the connection's brake in step with an account's record. The caller holds the entry.

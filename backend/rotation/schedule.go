@@ -27,6 +27,8 @@ func (p *planner) scheduleAt(e *entry, st protocol.Step, at time.Time) {
 	switch {
 	case st == protocol.StepPoll || st == protocol.StepJoint:
 		class = workqueue.Begun
+	case st == protocol.StepCheck:
+		class = workqueue.Spare
 	case st.CallsCloud():
 		class = workqueue.Remote
 	}

@@ -88,6 +88,9 @@ type simServer struct {
 	flying map[string]int
 	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
 	byHand bool
+	// login is what a check finds of the user, and seen are the passwords that checks have found.
+	login cloud.UserState
+	seen  []string
 }
 
 // simMachine is one server, and what the cloud shows of it.

@@ -56,6 +56,7 @@ func randomSettings(r *rand.Rand) Settings {
 		s.Mode, s.Checkout, s.TTL, s.MaxTTL = Static, "", 0, 0
 		s.Period = time.Duration(10+r.IntN(50)) * time.Minute
 	}
+	randomChecks(r, &s)
 	return s
 }
 
@@ -143,6 +144,8 @@ func (w *world) act(ctx context.Context, clients *sync.WaitGroup, draw *rand.Ran
 		core.ForgetConnection(id.Connection)
 	case n < 81:
 		w.correct(ctx, draw, id)
+	case n < 84:
+		w.verify(ctx, draw, id)
 	case faulty:
 		w.trip(ctx, draw, b)
 	}
@@ -155,7 +158,7 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 		w.deafen(draw, id.Connection)
 		return
 	}
-	switch n := draw.IntN(23); {
+	switch n := draw.IntN(25); {
 	case n < 4:
 		w.cloud.overwrite(id.InstanceID)
 	case n < 7:
@@ -200,6 +203,8 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 		w.moveRole(ctx, draw, b)
 	case n < 20:
 		w.reappear(ctx)
+	case n < 22:
+		w.drift(draw, id)
 	default:
 		var l lies
 		if draw.IntN(3) > 0 {

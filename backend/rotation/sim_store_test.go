@@ -180,6 +180,7 @@ func (w *world) land(key string, value []byte) {
 	w.disk.set(key, value)
 	if isAccount {
 		w.freesLanded(before, w.record(id))
+		w.checkVerified(before, w.record(id))
 		w.joinsLanded(id, w.record(id))
 	}
 	if !isAccount || id.IsGroup() {

@@ -60,6 +60,9 @@ type View struct {
 	LeftOutReason      hint.Text
 	InitialCleared     time.Time
 	InitialOverwritten bool
+	// Check is what the last check of the server has shown, Drifted whether the server has another password.
+	Check   protocol.Check
+	Drifted bool
 }
 
 // VersionView is a version without its password.
@@ -167,6 +170,7 @@ func (c *Core) view(e *entry) *View {
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
 		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
 		LastError: e.delay.cause, Failures: e.delay.failures,
+		Check: a.Checked(), Drifted: a.Drifted(),
 	}
 	if !a.Gone.IsZero() && live != nil {
 		v.Forgotten = a.ForgottenAt(live.ForgetGoneAfter)

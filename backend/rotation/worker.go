@@ -48,8 +48,11 @@ func (x *executor) work(ctx context.Context, e *entry, remote bool) error {
 	if m := to.moved(s.Now); m.Changes(rec) {
 		return x.relocate(ctx, e, m)
 	}
-	if st == protocol.StepClear {
+	switch st {
+	case protocol.StepClear:
 		return x.clearInitial(ctx, e, to)
+	case protocol.StepCheck:
+		return x.check(ctx, e, rec, to)
 	}
 	if to, err = to.with(rec.Method(st)); err != nil {
 		x.delay(e, err)

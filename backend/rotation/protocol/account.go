@@ -64,6 +64,8 @@ type Backoff struct {
 	// LastError and LastErrorTime are for accounts/ and status; the text never holds a secret.
 	LastError     hint.Text `json:"last_error"`
 	LastErrorTime time.Time `json:"last_error_time"`
+	// Brake is that of a value which was given up since a check showed that it never came.
+	Brake Brake `json:"brake,omitzero"`
 }
 
 // Account is the one record of an account. It is self-contained: everything that its rotation needs
@@ -110,6 +112,7 @@ type Account struct {
 	Doubted bool    `json:"doubted,omitempty"`
 
 	Due    *Due             `json:"due,omitempty"`
+	Check  *Check           `json:"check,omitempty"`  // see Account.Checked
 	Leases map[string]Lease `json:"leases,omitempty"` // by nonce
 	// Clients are those whom leases name, some perhaps for which no lease is left. Records share the slice.
 	Clients []Client `json:"clients,omitempty"`
@@ -178,6 +181,10 @@ func (a *Account) Clone() *Account {
 	if a.Backoff != nil {
 		b := *a.Backoff
 		c.Backoff = &b
+	}
+	if a.Check != nil {
+		check := *a.Check
+		c.Check = &check
 	}
 	if a.Leases != nil {
 		c.Leases = make(map[string]Lease, len(a.Leases)+1)

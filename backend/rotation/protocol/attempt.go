@@ -38,8 +38,11 @@ func (e RotationStarted) apply(a *Account) error {
 	// The server may have a value that was a candidate, whatever becomes of it now.
 	next := Pending{Uncertain: taken, Password: e.Password, Batch: e.Batch, Place: e.Attempt.Place, Created: e.Attempt.Started,
 		Why: *a.Due, ForceStop: a.Settings.ForceStop, Attempts: []Attempt{e.Attempt}, Tried: 1}
-	if p := a.Pending; p != nil && !a.Misplaced() { // what the cloud did not show of the value before counts on
+	switch p := a.Pending; { // what the cloud did not show of the value before counts on
+	case p != nil && !a.Misplaced():
 		next.Brake, next.Spent = p.Brake, p.Spent
+	case p == nil && a.Backoff != nil:
+		next.Brake = a.Backoff.Brake
 	}
 	a.Pending = &next
 	a.LastReset = e.Attempt.Started

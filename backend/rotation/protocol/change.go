@@ -16,6 +16,8 @@ type Change struct {
 	Attempts int `json:"attempts,omitempty"`
 	// RequestID is the cloud's id of the request whose success it showed; empty: its answer was the proof and had none.
 	RequestID string `json:"request_id,omitempty"`
+	// Checked is set where a check of the server was the proof.
+	Checked bool `json:"checked,omitempty"`
 	// ForceStop is whether a request allowed the cloud to shut down the server if it was running.
 	ForceStop bool `json:"force_stop,omitempty"`
 }

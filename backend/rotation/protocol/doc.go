@@ -11,9 +11,10 @@
 //
 //	id.go, role_set.go, place.go        names: of accounts, sets of roles, places (rule 18)
 //	weekday.go, schedule.go             when scheduled rotations happen
-//	settings.go                         what an account carries of its role and its instance
 //	reason.go                           why an account is due, and who asked for it
 //	given.go                            who was given a password
+//	check.go                            what a check has shown (rule 22)
+//	settings.go                         what an account carries of its role and its instance
 //	pending.go                          the value on its way, its attempts, candidates
 //	change.go                           how a version came to be
 //	account.go, encode.go               the record, and its stored form
@@ -29,6 +30,7 @@
 //	backoff.go, brake.go                the pauses between attempts (rule 25)
 //	fence.go                            what a change of method or place has to wait for (rules 10, 18)
 //	group.go                            shared passwords: groups, members, and what a group offers (rule 16)
+//	drift.go                            whether the server has another password, and what checks compare with (rule 22)
 //	state.go, forget.go                 the state in a word; when the record may go (rule 15)
 //
 // Events, by subject:
@@ -45,11 +47,13 @@
 //	group_member.go                     joining, leaving and failing members of a group (rule 16)
 //	binding.go                          the account's role and instance (rule 15)
 //	outcome.go                          what is known of attempts (rules 3 to 8, 10)
+//	check_made.go                       what a check of the server has shown (rule 22)
 //	group_batch.go                      the values of a group (rule 16)
 //
 // What is to be done next:
 //
 //	waiting.go, step.go                 what can be waited for, and what can be done
+//	plan_check.go                       when the server is looked at next (rule 22)
 //	plan_rotation.go, plan.go           an account's next step
 //	group_plan.go                       a group's rollout
 //
@@ -150,6 +154,16 @@
 //     value is such a value. What a place says about existing servers (gone, initial password, addresses) is
 //     trusted where the account was bound, where it is proven to be the same account of the cloud, or at
 //     an operator's word.
+//  22. A check is evidence of a value at a moment, not of an attempt. What it shows is recorded only if versions, pending,
+//     candidates, attempts and place are as they were when it began, except that pending's value counts in any case: pending
+//     is promoted, and open attempts become old_unresolved. It closes no attempt, and another value refutes nothing while one is
+//     open. With nothing open it settles which of our values the server has: the current one (pending and this place's
+//     candidates never came and are dropped, what the account is due for stays), or a candidate or this place's own last
+//     version (it becomes current). At rest, another value than the current version, which this place has, means drifted:
+//     it is not readable unless the role says so, and the role's drift_action says what is done: nothing, the older version
+//     of ours that the server has is recorded as the current one, or the account is due. Of a user who is locked, expired or
+//     missing a check only tells. A member of a group is told of only, but for pending's value. An account is checked at
+//     most once in a minute; one that the brake has stopped is checked by itself.
 //  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
 //     of the group's role, an import or a restore as given to those of the role that the account has then. A
 //     version is readable only for a role that is the only one; else the account is due (moved), where a

@@ -5,6 +5,7 @@ package protocol
 import (
 	"cmp"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
@@ -46,6 +47,11 @@ func (a *Account) revokeHint() hint.Hint {
 	return hint.New("lease revoke -prefix", "creds/"+cmp.Or(a.Role, unknownRole))
 }
 
+// verifyHint has the server looked at.
+func (a *Account) verifyHint() hint.Hint {
+	return hint.New("write -force", "verify/"+cmp.Or(a.Role, unknownRole)+"/"+a.InstanceID)
+}
+
 // rotateHint rotates the account, or with a shared password its role.
 func (a *Account) rotateHint() hint.Hint {
 	path := "rotate-role/" + cmp.Or(a.Role, unknownRole)
@@ -58,6 +64,11 @@ func (a *Account) rotateHint() hint.Hint {
 // methodHint lets the account's role set passwords by a method.
 func (a *Account) methodHint(method string) hint.Hint {
 	return hint.New("write", "roles/"+cmp.Or(a.Role, unknownRole), "reset_method="+method)
+}
+
+// checkMethodHint lets the account's role look at passwords.
+func (a *Account) checkMethodHint() hint.Hint {
+	return hint.New("write", "roles/"+cmp.Or(a.Role, unknownRole), "check_method="+cloud.CheckCommand)
 }
 
 // placeHint shows the places to which the account's connection has led.

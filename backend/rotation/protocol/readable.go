@@ -27,6 +27,8 @@ func (a *Account) CheckReadable(now time.Time) error {
 	case cur == nil:
 		return &Error{Kind: NotReadable, Idle: true, Message: hint.Textf(
 			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateHint())}
+	case a.Drifted() && !a.Settings.ReadDrifted:
+		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: a.whyDrifted()}
 	case a.unfit():
 		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: a.whyElsewhere()}
 	}

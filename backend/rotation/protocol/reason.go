@@ -24,6 +24,8 @@ const (
 	DueReader Reason = "reader"
 	// DuePlace: the current version is another place's than the connection's (rule 18).
 	DuePlace Reason = "place"
+	// DueDrifted: a check has shown that the server has another password (rule 22).
+	DueDrifted Reason = "drifted"
 	// Restored is no reason to be due: it stands with a version that an operator has recorded from an older one.
 	Restored Reason = "restore"
 )
@@ -37,7 +39,7 @@ func DueReasons() []Reason {
 // been rotated.
 func (r Reason) ForbidsReading() bool {
 	switch r {
-	case DueFirst, DueRevoked, DueDeadline, DueLeaver, DuePlace, DueMoved:
+	case DueFirst, DueRevoked, DueDeadline, DueLeaver, DuePlace, DueMoved, DueDrifted:
 		return true
 	}
 	return false

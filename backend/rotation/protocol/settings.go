@@ -73,6 +73,13 @@ type Settings struct {
 	// RotateOnRead makes a static account due when it is read, at most once per RotateOnReadCooldown.
 	RotateOnRead         bool          `json:"rotate_on_read,omitempty"`
 	RotateOnReadCooldown time.Duration `json:"rotate_on_read_cooldown,omitempty"`
+	// CheckMethod names the way in which the server's password is looked at; empty: it is not. See cloud.Descriptor.
+	CheckMethod string `json:"check_method,omitempty"`
+	// VerifyPeriod is the time between two checks; 0: only those that are asked for.
+	VerifyPeriod time.Duration `json:"verify_period,omitempty"`
+	DriftAction  DriftAction   `json:"drift_action,omitempty"`
+	// ReadDrifted lets a version be handed out that the server does not have.
+	ReadDrifted bool `json:"read_drifted,omitempty"`
 }
 
 // Facts are what an answer tells about the instance, as last described by the cloud.

@@ -23,6 +23,7 @@ const (
 	StepPoll          // look at the cloud's record of an accepted attempt
 	StepJoint         // send a group's value to many members in one request
 	StepClear         // delete the cloud's copy of the initial password
+	StepCheck         // look at the server's password
 )
 
 // CallsCloud reports whether the step needs the cloud, and so the connection's breaker and workers.
@@ -30,7 +31,7 @@ func (s Step) CallsCloud() bool { return s >= StepBegin }
 
 // String is for logs and traces.
 func (s Step) String() string {
-	return [...]string{"none", "expire", "schedule", "place", "settle", "rollout", "begin", "retry", "poll", "joint", "clear"}[s]
+	return [...]string{"none", "expire", "schedule", "place", "settle", "rollout", "begin", "retry", "poll", "joint", "clear", "check"}[s]
 }
 
 // PlanInput is what a plan depends on besides the record.
@@ -55,6 +56,8 @@ type PlanInput struct {
 	Stopped Waiting
 	// Breaker is until when the connection's breaker is open. It is for people: the queue asks it itself.
 	Breaker Waiting
+	// CheckHeld is before when the server is not looked at again: a look of this process was of no use.
+	CheckHeld time.Time
 	// NextPoll is when the record may be looked at again.
 	NextPoll time.Time
 	// Look is when a group's members are to be looked at; zero: not before one changes.

@@ -19,6 +19,7 @@ type queue[T any] struct {
 	started bool // guarded by Queues.mu
 	writing int  // workers on local steps
 	calling int  // workers that may be calling the cloud
+	spare   int  // those of them that have a Spare item
 	passed  int  // begun items that passed since the last of Remote
 }
 
@@ -35,6 +36,9 @@ func Callers(requestsPerSecond float64) int {
 // LocalWorkers is how many workers of a connection may be at local steps at once: enough to keep storage
 // busy, and so few that a crowd whose deadlines have passed during an outage does not take all its memory.
 const LocalWorkers = 64
+
+// spareCallers is how many of a connection's callers may have a Spare item at once: others stay free for what comes meanwhile.
+func spareCallers(limit int) int { return max(limit/2, 1) }
 
 // maxBegun is how many begun items may pass before another one that waits: without it, operations that
 // take so long that looking at them alone takes up the limit would keep others from being begun.
@@ -109,13 +113,13 @@ func (q *queue[T]) take(ctx context.Context, now time.Time, limit int, held func
 	if q.calling >= limit {
 		return nil, false, wait
 	}
-	order := [...]Class{Begun, Remote}
+	order := [...]Class{Begun, Remote, Spare}
 	if q.passed >= maxBegun {
 		order[0], order[1] = order[1], order[0]
 	}
 	for _, class := range order {
 		h := &q.heaps[class]
-		if len(*h) == 0 {
+		if len(*h) == 0 || class == Spare && q.spare >= spareCallers(limit) {
 			continue
 		}
 		until := (*h)[0].at.Sub(now)
@@ -128,7 +132,11 @@ func (q *queue[T]) take(ctx context.Context, now time.Time, limit int, held func
 			if class == Remote {
 				q.passed = 0
 			}
-			return pop(h), true, 0
+			s := pop(h)
+			if s.spare = class == Spare; s.spare {
+				q.spare++
+			}
+			return s, true, 0
 		}
 		wait = min(wait, until)
 	}
@@ -146,6 +154,10 @@ func (q *queue[T]) done(s *Slot[T], remote bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.busy, s.urgent = false, false
+	if s.spare {
+		s.spare = false
+		q.spare--
+	}
 	if remote {
 		q.calling--
 	} else {

@@ -154,3 +154,33 @@ func BenchmarkTake(b *testing.B) {
 		})
 	}
 }
+
+// TestSpareItemsComeLast: what else calls the cloud goes first, and finds free callers.
+func TestSpareItemsComeLast(t *testing.T) {
+	q, past := newQueue[string]("conn"), t0.Add(-time.Hour)
+	for range 5 {
+		q.put(&Slot[string]{}, "spare", Spare, past.Add(-time.Hour), t0)
+	}
+	q.put(&Slot[string]{}, "other", Remote, past, t0)
+	q.put(&Slot[string]{}, "begun", Begun, past, t0)
+	var order []string
+	var slots []*Slot[string]
+	for range 7 {
+		s, _, _ := q.take(t.Context(), t0, 6, free)
+		if s == nil {
+			break
+		}
+		order, slots = append(order, s.item), append(slots, s)
+	}
+	if want := []string{"begun", "other", "spare", "spare", "spare"}; !slices.Equal(order, want) {
+		t.Errorf("taken: %v, want %v", order, want)
+	}
+	q.put(&Slot[string]{}, "late", Remote, past, t0)
+	if s, _, _ := q.take(t.Context(), t0, 6, free); s == nil || s.item != "late" {
+		t.Errorf("no caller is free for %v", s)
+	}
+	q.done(slots[2], true)
+	if s, _, _ := q.take(t.Context(), t0, 6, free); s == nil || s.item != "spare" {
+		t.Errorf("after one has ended: %v", s)
+	}
+}

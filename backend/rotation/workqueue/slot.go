@@ -14,8 +14,10 @@ const (
 	// Begun are items whose work goes on with a look at the cloud: they pass before Remote, so that in a storm of work each
 	// item ends soon after it began.
 	Begun
-	// Remote are all others that call the cloud.
+	// Remote are others that call the cloud.
 	Remote
+	// Spare are those that call the cloud when nothing else does that has come: they never keep a rotation waiting.
+	Spare
 	classes
 )
 
@@ -27,6 +29,7 @@ type Slot[T any] struct {
 	index  int       // its place there
 	busy   bool      // a worker has it
 	urgent bool      // a client waits for it
+	spare  bool      // the worker that has it took it from the Spare ones
 }
 
 // leave takes a slot out of its heap.

@@ -1,0 +1,115 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
+)
+
+// checkTimeout bounds a look at a server, its command's way there and back included.
+const checkTimeout = 3 * time.Minute
+
+// check looks which password the server has, and records what that shows (rule 22). rec is the record with which it begins.
+func (x *executor) check(ctx context.Context, e *entry, rec *Account, to session) error {
+	look, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if !x.beginCheck(e, cancel) {
+		return nil
+	}
+	made := protocol.CheckMade{Seen: rec, Place: to.Place}
+	err := x.lookAtServer(look, rec, to, &made)
+	made.At = x.opts.Now()
+	stopped := look.Err() != nil && !errors.Is(look.Err(), context.DeadlineExceeded)
+	x.endCheck(e)
+	if stopped {
+		return nil // the account has become due, or the node stops: nothing was seen
+	}
+	if err != nil {
+		made.Unknown = hint.Of(err)
+	}
+	next, err := x.update(ctx, e, made)
+	if errors.Is(err, protocol.ErrStale) || errors.Is(err, protocol.ErrNoChange) {
+		return nil
+	}
+	if err == nil {
+		x.logCheck(next, rec.LastVersion)
+	}
+	return err
+}
+
+// beginCheck notes that the server is looked at. An account that has become due meanwhile is rotated instead.
+func (x *executor) beginCheck(e *entry, cancel context.CancelFunc) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.rec == nil {
+		return false
+	}
+	e.check.held = x.opts.Now().Add(protocol.CheckInterval)
+	e.check.cancel = cancel
+	return true
+}
+
+func (x *executor) endCheck(e *entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.check.cancel = nil
+}
+
+// lookAtServer asks the connection's check method. An error says why nothing was seen.
+func (x *executor) lookAtServer(ctx context.Context, rec *Account, to session, made *protocol.CheckMade) error {
+	checker, err := to.checker(rec.Settings.CheckMethod)
+	if err != nil {
+		return err
+	}
+	if err := checker.CanCheck(rec.Facts.Instance(rec.InstanceID), rec.Username); err != nil {
+		return err
+	}
+	values := rec.CheckValues()
+	found, err := checker.CheckPassword(ctx, cloud.PasswordCheck{InstanceID: rec.InstanceID, Username: rec.Username,
+		Platform: rec.Facts.Platform, Values: values})
+	to.state.breaker.reportCall(ctx, x.opts.Now(), err)
+	if err != nil {
+		return err
+	}
+	if found.Match >= 0 && found.Match < len(values) {
+		made.Match = values[found.Match]
+	}
+	made.User = protocol.CheckResult(found.State)
+	made.Detail = hint.Plain(text.Line(found.Detail, cloud.MaxText, values...))
+	made.Unknown = hint.Plain(text.Line(found.Unknown, cloud.MaxText, values...))
+	return nil
+}
+
+// logCheck is the line in the log for a check that has found something. before is the number of the last version before it.
+func (x *executor) logCheck(a *Account, before int) {
+	c := a.Checked()
+	if a.LastVersion > before {
+		x.logRotated(a)
+	}
+	switch {
+	case a.Drifted():
+		x.opts.Logger.Warn("the server has another password than Vault", "account", a.String(), "result", string(c.Result), "version", c.Version,
+			"current_version", c.Of)
+	case c.Result == protocol.CheckUnknown:
+		x.opts.Logger.Debug("a check of the server's password could not tell", "account", a.String(), "reason", c.Reason.String())
+	case c.Result != protocol.CheckMatches:
+		x.opts.Logger.Warn("the server does not let the user log in with a password", "account", a.String(), "result", string(c.Result),
+			"reason", c.Reason.String())
+	}
+}
+
+// checker returns one of the connection's check methods.
+func (v *Connection) checker(method string) (cloud.PasswordChecker, error) {
+	if p, ok := v.Provider.(cloud.PasswordCheckers); ok {
+		if c := p.Checker(method); c != nil {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("provider %s cannot look at passwords by the method %q", v.ProviderName, method)
+}

@@ -1,0 +1,104 @@
+package protocol
+
+// Whether the server has the password that Vault hands out, as far as checks have shown (rule 22), and what they compare with.
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+)
+
+// CheckInterval is the least time between two checks of an account.
+const CheckInterval = time.Minute
+
+// Checked is what the checks of the account have shown.
+func (a *Account) Checked() Check {
+	if a.Check == nil {
+		return Check{}
+	}
+	return *a.Check
+}
+
+// Drifted reports whether the last check of the current version has shown that the server has another password.
+func (a *Account) Drifted() bool {
+	c, cur := a.Checked(), a.Current()
+	if cur == nil || c.Of != cur.Number || a.Pending != nil {
+		return false
+	}
+	return c.Result == CheckDiffers || c.Result == CheckOlder || c.Result == CheckNoPassword
+}
+
+// CheckValues are the passwords that a check compares with, the most likely one first: the current version, the value on its
+// way, the candidates and the other versions from the newest on.
+func (a *Account) CheckValues() []string {
+	var values []string
+	add := func(password string) {
+		if password != "" && !slices.Contains(values, password) {
+			values = append(values, password)
+		}
+	}
+	if cur := a.Current(); cur != nil {
+		add(cur.Password)
+	}
+	if a.Pending != nil {
+		add(a.Pending.Password)
+	}
+	for _, c := range slices.Backward(a.Candidates) {
+		add(c.Password)
+	}
+	for _, v := range slices.Backward(a.Versions) {
+		add(v.Password)
+	}
+	return values
+}
+
+// Open reports whether something that was sent may still set a password.
+func (a *Account) Open() bool {
+	return len(a.OldUnresolved) > 0 || a.Pending != nil && len(a.Pending.Attempts) > 0
+}
+
+// NotCheckable says why the account's server cannot be looked at at all; nil if it can.
+func (a *Account) NotCheckable() error {
+	switch {
+	case a.IsGroup():
+		return Errorf(Invalid, "the password of role %s is checked on each of its servers", a.Username)
+	case !a.Gone.IsZero():
+		return Errorf(Conflict, "instance %s does not exist at the cloud any more, so its password cannot be checked", a.InstanceID)
+	case a.Settings.CheckMethod == "":
+		return Errorf(Conflict, "account %s cannot be checked: its role has no check_method, which providers have that can run commands in "+
+			"the guest; give it one: %s", a.ID, a.checkMethodHint())
+	case len(a.CheckValues()) == 0:
+		return Errorf(Conflict, "account %s has no password yet, so there is nothing to check; make one: %s", a.ID, a.rotateHint())
+	}
+	return nil
+}
+
+// sameValues reports whether an account has the passwords, attempts and place that it had in an earlier record.
+func (a *Account) sameValues(before *Account) bool {
+	sameVersion := func(v, w Version) bool { return v.Number == w.Number && v.Password == w.Password && v.Place == w.Place }
+	if !a.Place.Same(before.Place) || !slices.EqualFunc(a.Versions, before.Versions, sameVersion) ||
+		!slices.Equal(a.Candidates, before.Candidates) || !slices.Equal(a.OldUnresolved, before.OldUnresolved) {
+		return false
+	}
+	p, q := a.Pending, before.Pending
+	if p == nil || q == nil {
+		return p == q
+	}
+	return p.Password == q.Password && p.Place == q.Place && slices.Equal(p.Attempts, q.Attempts)
+}
+
+// whyDrifted tells people why a version is not handed out that the server does not have.
+func (a *Account) whyDrifted() hint.Text {
+	c := a.Checked()
+	has := hint.Plain("another password")
+	if c.Result == CheckOlder {
+		has = hint.Textf("version %d", c.Version)
+	}
+	out := hint.Plain("")
+	if a.Settings.CanReset {
+		out = hint.Textf("; to set a new password: %s", a.rotateHint())
+	}
+	return hint.Textf("the server of account %s had %s when it was checked at %s, and not the current version %d; to check again: %s%s",
+		a.ID, has, c.Time.UTC().Format(time.RFC3339), c.Of, a.verifyHint(), out)
+}

@@ -1,0 +1,337 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+)
+
+// Checker implements cloud.PasswordCheckers.
+func (p *simProvider) Checker(method string) cloud.PasswordChecker {
+	if method != simCheckMethod {
+		return nil
+	}
+	return simChecker{p}
+}
+
+// simCheckMethod is the one check method of the model cloud.
+const simCheckMethod = "look"
+
+// simChecker looks at a server some time after it was asked to, and answers some time after that.
+type simChecker struct{ *simProvider }
+
+// CheckAction implements cloud.PasswordChecker.
+func (simChecker) CheckAction() string { return "check" }
+
+// CanCheck implements cloud.PasswordChecker.
+func (simChecker) CanCheck(i cloud.Instance, _ string) error {
+	if i.Platform == cloud.Windows {
+		return cloud.Errorf(cloud.Refused, "no server with Windows can be looked at")
+	}
+	return nil
+}
+
+// CheckPassword implements cloud.PasswordChecker. It is two crash points, and may fail, be late, or tell wrongly that the server
+// has another password.
+func (p simChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
+	w, id := p.n.w, check.InstanceID
+	nothing := cloud.NotCompared("")
+	if err := p.call(ctx, "check", id, func(*simCloud) error { return nil }); err != nil {
+		return nothing, err
+	}
+	if err := w.lag(ctx, id); err != nil {
+		return nothing, err
+	}
+	has, state, gone := "", cloud.UserUsable, false
+	w.cloud.locked(func() {
+		s := w.cloud.user(id, check.Username)
+		has, state, gone = s.password, s.login, s.gone
+		s.seen = append(s.seen, has)
+	})
+	if gone {
+		return nothing, cloud.Errorf(cloud.NotFound, "no such instance")
+	}
+	if err := w.lag(ctx, id); err != nil {
+		return nothing, err
+	}
+	if err := p.call(ctx, "finding", id, func(*simCloud) error { return nil }); err != nil {
+		return nothing, err
+	}
+	found := cloud.PasswordFinding{Match: slices.Index(check.Values, has), State: state}
+	if w.fault("wrong check", id, w.odds().refuse/2) {
+		found.Match = cloud.NoMatch
+	}
+	w.tracef("node %d sees value %d of %d on %s, which had %s", p.n.id, found.Match, len(check.Values), id, has)
+	return found, nil
+}
+
+// lag is how long a check's command, or its outcome, is on its way.
+func (w *world) lag(ctx context.Context, id string) error {
+	takes := w.duration("check takes", id, 3*time.Second)
+	if w.fault("late check", id, w.odds().late) {
+		takes = w.duration("check late by", id, 2*time.Minute)
+	}
+	timer := time.NewTimer(takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return simUnknown("check")
+	}
+}
+
+// randomChecks draws whether and how an account is checked.
+func randomChecks(r *rand.Rand, s *Settings) {
+	if r.IntN(3) == 0 {
+		return
+	}
+	s.CheckMethod = simCheckMethod
+	if r.IntN(2) == 0 {
+		s.VerifyPeriod = time.Duration(10+r.IntN(40)) * time.Minute
+	}
+	actions := []protocol.DriftAction{"", protocol.DriftReport, protocol.DriftRestore, protocol.DriftRotate}
+	s.DriftAction = actions[r.IntN(len(actions))]
+}
+
+// verify is an operator's word to look at a server.
+func (w *world) verify(ctx context.Context, draw *rand.Rand, id ID) {
+	actions := []protocol.DriftAction{"", protocol.DriftRestore, protocol.DriftRotate}
+	_, err := w.node.core.Verify(w.client(ctx), id, actions[draw.IntN(len(actions))], 0)
+	w.tracef("%s is to be checked: %v", id.InstanceID, err)
+}
+
+// drift has a server changed by hand, or restored from a snapshot, without a word to Vault.
+func (w *world) drift(draw *rand.Rand, id ID) {
+	a := w.record(id)
+	if a == nil || a.Settings.CheckMethod == "" || len(a.Versions) == 0 {
+		return
+	}
+	value := fmt.Sprintf("drifted-%d", draw.Uint32())
+	if draw.IntN(2) == 0 {
+		value = a.Versions[draw.IntN(len(a.Versions))].Password
+	}
+	w.byHand(id, value)
+}
+
+// checkVerified checks I19 for a change of an account's record.
+func (w *world) checkVerified(before, after *Account) {
+	if before == nil || after == nil || after.Checked().Time.Equal(before.Checked().Time) {
+		return
+	}
+	open := openAttempts(after)
+	for _, id := range openAttempts(before) {
+		if !slices.Contains(open, id) {
+			w.violation("I19", "a check has closed attempt %s of %s: %s", id, after.ID, describe(after))
+		}
+	}
+	if after.LastVersion > before.LastVersion {
+		var seen []string
+		w.cloud.locked(func() { seen = slices.Clone(w.cloud.of(after.ID).seen) })
+		if value := after.Current().Password; !slices.Contains(seen, value) {
+			w.violation("I19", "a check has made %s current, which it has not seen on %s", value, after.ID)
+		}
+	}
+	if before.Due == nil && after.Due != nil && after.Due.Reason == protocol.DueDrifted {
+		w.expect(after.ID)
+	}
+}
+
+func openAttempts(a *Account) (ids []string) {
+	all := slices.Clone(a.OldUnresolved)
+	if a.Pending != nil {
+		all = append(all, a.Pending.Attempts...)
+	}
+	for _, t := range all {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}
+
+// verified plays a history of one account that is checked, without faults, and returns what is known of it at the end.
+func verified(t *testing.T, s Settings, play func(ctx context.Context, w *world, id ID)) (view *View, resets int) {
+	t.Helper()
+	s.CheckMethod = simCheckMethod
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		w := newWorld(t, 1, overlappingMethod, odds{})
+		w.faulty.Store(true)
+		w.start()
+		id := w.bind(s)
+		w.ensureBound(ctx)
+		play(ctx, w, id)
+		var err error
+		if view, err = w.node.core.Inspect(ctx, id); err != nil || view == nil {
+			t.Fatal(err)
+		}
+		resets = len(w.cloud.allValues(id.InstanceID))
+		w.node.core.Stop()
+		if len(w.violations()) > 0 {
+			w.fail(t, "checks")
+		}
+	})
+	return view, resets
+}
+
+func (w *world) mustVerify(ctx context.Context, id ID, action protocol.DriftAction) *View {
+	v, err := w.node.core.Verify(ctx, id, action, 2*time.Minute)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v
+}
+
+// TestACheckSettlesABrakedAccountWithoutAReset: the cloud reports under ids that never match, and the server has the password.
+func TestACheckSettlesABrakedAccountWithoutAReset(t *testing.T) {
+	view, resets := verified(t, leasedSettings(), func(ctx context.Context, w *world, id ID) {
+		w.cloud.locked(func() { w.cloud.lies = lies{otherID: true} })
+		w.read(ctx, id, 0)
+		pass(20 * time.Minute)
+	})
+	is(t, "state", view.State, "ready")
+	is(t, "resets", resets, protocol.MaxUnshown)
+	if v := view.Versions[0]; !v.Change.Checked || v.Change.Attempts != protocol.MaxUnshown || !v.Confirmed {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestChecksFindWhatWasChangedByHand: the role's period leads to the check, and its action to what is done.
+func TestChecksFindWhatWasChangedByHand(t *testing.T) {
+	for _, c := range []struct {
+		action  protocol.DriftAction
+		older   bool // the server is set back to its first version
+		result  protocol.CheckResult
+		version int // the one that the check saw
+		resets  int
+		current int
+		drifted bool
+	}{
+		{"", false, protocol.CheckDiffers, 0, 2, 2, true},
+		{protocol.DriftReport, true, protocol.CheckOlder, 1, 2, 2, true},
+		{protocol.DriftRestore, true, protocol.CheckMatches, 3, 2, 3, false},
+		{protocol.DriftRestore, false, protocol.CheckDiffers, 0, 2, 2, true},
+		{protocol.DriftRotate, false, protocol.CheckMatches, 3, 3, 3, false},
+		{protocol.DriftRotate, true, protocol.CheckMatches, 3, 3, 3, false},
+	} {
+		s := staticSettings()
+		s.VerifyPeriod, s.DriftAction = 30*time.Minute, c.action
+		view, resets := verified(t, s, func(ctx context.Context, w *world, id ID) {
+			w.manual(ctx, id, time.Minute)
+			first := w.record(id).Current().Password
+			w.manual(ctx, id, time.Minute)
+			pass(31 * time.Minute)
+			is(t, "it is right", w.record(id).Checked().Result, protocol.CheckMatches)
+			value := "by hand"
+			if c.older {
+				value = first
+			}
+			w.byHand(id, value)
+			pass(65 * time.Minute)
+			_, err := w.node.core.Read(ctx, id, Reader{}, 0)
+			if c.drifted != (err != nil && strings.Contains(err.Error(), "when it was checked at")) {
+				t.Errorf("%+v: a reader is told %v", c, err)
+			}
+		})
+		is(t, "result", view.Check.Result, c.result)
+		is(t, "version", view.Check.Version, c.version)
+		is(t, "resets", resets, c.resets)
+		is(t, "current", view.Versions[len(view.Versions)-1].Number, c.current)
+		is(t, "drifted", view.Drifted, c.drifted)
+	}
+}
+
+// TestChecksTellOfTheUser: nothing is done about a user whom somebody has locked.
+func TestChecksTellOfTheUser(t *testing.T) {
+	s := staticSettings()
+	s.DriftAction = protocol.DriftRotate
+	view, resets := verified(t, s, func(ctx context.Context, w *world, id ID) {
+		w.manual(ctx, id, time.Minute)
+		w.cloud.locked(func() { w.cloud.of(id).login = cloud.UserLocked })
+		w.mustVerify(ctx, id, "")
+		pass(10 * time.Minute)
+	})
+	is(t, "result", view.Check.Result, protocol.CheckLocked)
+	is(t, "resets", resets, 1)
+	is(t, "drifted", view.Drifted, false)
+}
+
+// TestARotationDoesNotWaitForACheck: the agent of a server that is looked at does not answer.
+func TestARotationDoesNotWaitForACheck(t *testing.T) {
+	verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {
+		w.manual(ctx, id, time.Minute)
+		w.trouble.Store(&odds{late: 1})
+		began := time.Now()
+		_, _ = w.node.core.Verify(ctx, id, "", 0)
+		pass(5 * time.Second)
+		w.trouble.Store(&odds{})
+		w.manual(ctx, id, time.Minute)
+		is(t, "version", w.record(id).LastVersion, 2)
+		if took := time.Since(began); took > 40*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// TestChecksKeepToTheirPace: an account that is asked about again and again is looked at once in a minute.
+func TestChecksKeepToTheirPace(t *testing.T) {
+	verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {
+		w.manual(ctx, id, time.Minute)
+		for range 100 {
+			_, _ = w.node.core.Verify(ctx, id, "", 0)
+			pass(6 * time.Second)
+		}
+		looks := 0
+		w.cloud.locked(func() { looks = len(w.cloud.of(id).seen) })
+		if looks < 8 || looks > 11 {
+			t.Errorf("%d looks in 10 minutes", looks)
+		}
+	})
+}
+
+// TestWhatCannotBeCheckedSaysWhy, once as an answer and once as a result.
+func TestWhatCannotBeCheckedSaysWhy(t *testing.T) {
+	view, _ := verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {
+		if _, err := w.node.core.Verify(ctx, id, "", 0); err == nil || !strings.Contains(err.Error(), "has no password yet") {
+			t.Error(err)
+		}
+		w.manual(ctx, id, time.Minute)
+		b := w.specs[0]
+		b.Facts.Platform = cloud.Windows
+		if _, err := w.node.core.Bind(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		w.mustVerify(ctx, id, "")
+	})
+	is(t, "result", view.Check.Result, protocol.CheckUnknown)
+	if !strings.Contains(view.Check.Reason.String(), "no server with Windows can be looked at") {
+		t.Error(view.Check.Reason)
+	}
+}
+
+// TestVerifyAll asks for the checks of one role, and says which accounts cannot be checked.
+func TestVerifyAll(t *testing.T) {
+	verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {
+		s := staticSettings()
+		other := w.bindUser(ID{Connection: simConnection, InstanceID: "i-9", Username: "root"}, "other", s)
+		w.ensureBound(ctx)
+		w.manual(ctx, id, time.Minute)
+		w.manual(ctx, other, time.Minute)
+		asked, not, err := w.node.core.VerifyAll(ctx, simConnection, "", protocol.DriftRotate)
+		if err != nil || asked != 1 || not != 1 {
+			t.Errorf("%d, %d, %v", asked, not, err)
+		}
+		if asked, not, err = w.node.core.VerifyAll(ctx, simConnection, "other", ""); err != nil || asked != 0 || not != 1 {
+			t.Errorf("%d, %d, %v", asked, not, err)
+		}
+		pass(2 * time.Minute)
+		is(t, "result", w.record(id).Checked().Result, protocol.CheckMatches)
+	})
+}

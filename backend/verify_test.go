@@ -1,0 +1,177 @@
+package backend
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+)
+
+// set changes a server's password as its administrator would.
+func (f *fakeCloud) set(id, password string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passwords[id] = password
+}
+
+func checkedRole(t *testing.T, changes map[string]any, test func(*testing.T, *harness)) {
+	t.Helper()
+	inBubble(t, merged(map[string]any{"check_method": "command"}, changes), test)
+}
+
+func TestVerifyTellsWhatTheServerHas(t *testing.T) {
+	checkedRole(t, nil, func(t *testing.T, h *harness) {
+		first := h.cloud.password("srv-1")
+		h.by = rotation.Requester{DisplayName: "userpass-alice"}
+		for _, c := range []struct {
+			name   string
+			given  func()
+			data   map[string]any
+			want   map[string]any
+			absent []string
+		}{
+			{"right", func() {}, nil, map[string]any{"check_result": "matches", "check_version": 1, "drifted": false, "state": "ready"},
+				[]string{"check_reason", "check_ordered_time"}},
+			{"by hand", func() { h.cloud.set("srv-1", "By-Hand-2000-abc") }, nil,
+				map[string]any{"check_result": "differs", "drifted": true}, []string{"check_version"}},
+			{"rotated", func() {}, map[string]any{"drift_action": "rotate"}, map[string]any{"check_result": "differs"}, nil},
+			{"new", func() { h.pass(t, time.Hour) }, nil, map[string]any{"check_result": "matches", "check_version": 2, "drifted": false}, nil},
+			{"a snapshot", func() { h.cloud.set("srv-1", first) }, nil,
+				map[string]any{"check_result": "matches_version", "check_version": 1, "drifted": true, "current_version": 2}, nil},
+			{"restored", func() {}, map[string]any{"drift_action": "restore"},
+				map[string]any{"check_result": "matches", "check_version": 3, "drifted": false, "current_version": 3}, nil},
+			{"locked", func() { h.cloud.users = map[string]cloud.UserState{"srv-1": cloud.UserLocked} }, map[string]any{"drift_action": "rotate"},
+				map[string]any{"check_result": "locked", "check_version": 3, "drifted": false, "state": "ready"}, nil},
+			{"unknown", func() { h.cloud.fail("CheckPassword", cloud.Errorf(cloud.Refused, "the agent is offline")) }, nil,
+				map[string]any{"check_result": "unknown", "drifted": false}, nil},
+		} {
+			h.pass(t, 2*time.Minute)
+			c.given()
+			got := h.write(t, "verify/web/srv-1", merged(map[string]any{"wait": "30s"}, c.data)).Data
+			for field, want := range c.want {
+				if got[field] != want {
+					t.Errorf("%s: %s is %v, not %v", c.name, field, got[field], want)
+				}
+			}
+			for _, field := range c.absent {
+				if got[field] != nil {
+					t.Errorf("%s: %s is %v", c.name, field, got[field])
+				}
+			}
+			if at, err := time.Parse(time.RFC3339, fmt.Sprint(got["checked_time"])); err != nil || time.Since(at) > 5*time.Second {
+				t.Errorf("%s: checked at %v", c.name, got["checked_time"])
+			}
+			shown := h.account(t, "srv-1")
+			for field := range c.want {
+				if field != "state" && shown[field] != got[field] {
+					t.Errorf("%s: accounts/ says %s=%v, and verify/ %v", c.name, field, shown[field], got[field])
+				}
+			}
+		}
+		if reason := fmt.Sprint(h.account(t, "srv-1")["check_reason"]); !strings.Contains(reason, "the agent is offline") {
+			t.Errorf("the reason is %s", reason)
+		}
+		_, info := h.infos(t, webVersions)
+		if v, _ := info["2"].(map[string]any); v["reason"] != "drifted" || v["requested_by"] != "userpass-alice" {
+			t.Errorf("the new version says %v", v)
+		}
+		if v, _ := info["3"].(map[string]any); v["reason"] != "restore" || v["confirmed_by_check"] != true {
+			t.Errorf("the restored version says %v", v)
+		}
+	})
+}
+
+// TestADriftedPasswordIsNotHandedOut, unless the role says so.
+func TestADriftedPasswordIsNotHandedOut(t *testing.T) {
+	checkedRole(t, map[string]any{"verify_period": "1h"}, func(t *testing.T, h *harness) {
+		h.pass(t, 2*time.Minute)
+		h.cloud.set("srv-1", "By-Hand-2000-abc")
+		h.read(t, "creds/web")
+		h.pass(t, 61*time.Minute)
+		h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable, "had another password when it was checked at",
+			"verify/web/srv-1", "rotate-role/web/srv-1")
+		if got, want := h.account(t, "srv-1")["next_check"], request.Timestamp(time.Now().Add(time.Hour)); fmt.Sprint(got) > want {
+			t.Errorf("the next check is at %v", got)
+		}
+		h.write(t, "roles/web", map[string]any{"read_drifted": true})
+		h.read(t, "creds/web")
+		h.write(t, "roles/web", map[string]any{"read_drifted": false, "drift_action": "rotate"})
+		h.pass(t, 61*time.Minute)
+		if got := h.read(t, "creds/web")["password"]; got != h.cloud.password("srv-1") {
+			t.Error("it was not rotated")
+		}
+	})
+}
+
+func TestVerifyManyAtOnce(t *testing.T) {
+	checkedRole(t, nil, func(t *testing.T, h *harness) {
+		h.cloud.launch(cloud.Instance{ID: "srv-2"})
+		h.cloud.launch(cloud.Instance{ID: "srv-3"})
+		h.write(t, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2"})
+		h.write(t, "roles/plain", map[string]any{"connection": "prod", "instance_ids": "srv-3", "force_stop": true, "mode": "static"})
+		h.pass(t, 2*time.Minute)
+		h.cloud.set("srv-2", "By-Hand-2000-abc")
+		if got := h.write(t, "verify-connection/prod", map[string]any{"drift_action": "rotate"}).Data; fmt.Sprint(got) !=
+			"map[accounts_to_check:2 not_checkable:1]" {
+			t.Errorf("%v", got)
+		}
+		resets := h.resets()
+		h.pass(t, time.Hour)
+		if got := h.resets() - resets; got != 1 {
+			t.Errorf("%d resets", got)
+		}
+		if got := h.write(t, "verify/web", nil).Data; fmt.Sprint(got) != "map[accounts_to_check:2 not_checkable:0]" {
+			t.Errorf("%v", got)
+		}
+		h.refused(t, logical.UpdateOperation, "verify/plain/srv-3", nil, http.StatusConflict, "has no check_method", "check_method=command")
+		h.refusedWrite(t, "verify/none", nil, "unknown role")
+		h.refusedWrite(t, "verify/web", map[string]any{"drift_action": "reboot"}, "drift_action", "report, restore or rotate")
+		h.refusedWrite(t, "verify-connection/none", nil, "none")
+	})
+}
+
+func TestFieldsOfChecks(t *testing.T) {
+	h := newHarness(t)
+	h.connection(t, "prod", resetCloud)
+	h.connection(t, "plain", bothCloud)
+	h.cloud.launch(cloud.Instance{ID: "srv-1"})
+	h.cloud.launch(cloud.Instance{ID: "srv-2", Name: "appliance-2"})
+	base := map[string]any{"connection": "prod", "instance_ids": "srv-1", "mode": "static", "force_stop": true}
+	for _, c := range []struct {
+		data map[string]any
+		says []string
+	}{
+		{map[string]any{"check_method": "ssh"}, []string{"check_method", "use command"}},
+		{map[string]any{"verify_period": "1h"}, []string{"verify_period", "belongs to check_method"}},
+		{map[string]any{"read_drifted": true}, []string{"read_drifted", "belongs to check_method"}},
+		{map[string]any{"check_method": "command", "verify_period": "1m"}, []string{"verify_period", "at least 10m"}},
+		{map[string]any{"check_method": "command", "drift_action": "reboot"}, []string{"drift_action", "report, restore or rotate"}},
+		{map[string]any{"check_method": "command", "drift_action": "rotate", "shared_password": true, "mode": "leased"},
+			[]string{"drift_action", "shared_password"}},
+		{map[string]any{"check_method": "command", "instance_ids": "srv-2"}, []string{"srv-2", "check_method", "appliance"}},
+	} {
+		h.refusedWrite(t, "roles/web", merged(base, c.data), c.says...)
+	}
+	h.refusedWrite(t, "roles/web", map[string]any{"connection": "plain", "instance_ids": "srv-1", "source": "reset",
+		"check_method": "command"}, "check_method", "cannot look at a server's password")
+	h.write(t, "roles/web", base)
+	if got := h.read(t, "roles/web"); got["check_method"] != "" || got["verify_period"] != nil {
+		t.Errorf("%v", got)
+	}
+	h.write(t, "roles/web", map[string]any{"check_method": "command", "verify_period": "1h"})
+	if got := h.read(t, "roles/web"); got["check_method"] != "command" || got["verify_period"] != int64(3600) || got["drift_action"] != "report" ||
+		got["read_drifted"] != false {
+		t.Errorf("%v", got)
+	}
+	h.write(t, "roles/web", map[string]any{"check_method": ""})
+	if got := h.read(t, "roles/web"); got["check_method"] != "" || got["drift_action"] != nil {
+		t.Errorf("%v", got)
+	}
+}
