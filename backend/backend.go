@@ -141,8 +141,8 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			// of its credential ends what else uses it; versions show passwords without a lease, and
 			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
-			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", rotateReaderPath, verifyConnectionPrefix + "*", versionsPrefix + "*",
-				importPrefix + "*", connection.PlacePrefix + "*", role.TakeOverPrefix + "*"},
+			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", rotateReaderPath, verifyConnectionPrefix + "*",
+				versionsPrefix + "*", importPrefix + "*", connection.PlacePrefix + "*", role.TakeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{connection.Prefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},

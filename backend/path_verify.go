@@ -187,6 +187,7 @@ func verifiedData(v *rotation.View) map[string]any {
 	if c.Version > 0 {
 		data["check_version"] = c.Version
 	}
+	setText(data, "check_user_state", string(c.User))
 	if !c.Reason.IsZero() {
 		data["check_reason"] = c.Reason
 	}
@@ -210,8 +211,10 @@ func verifiedResponse() map[string]*framework.FieldSchema {
 		"check_result": text("What the last check found: matches, matches_version (another version of the account, see check_version), " +
 			"differs, locked, expired, login_off, no_password, no_user or unknown. Missing if there was none."),
 		"check_version": {Type: framework.TypeInt, Description: "The version that the server had; missing if it was none of the account's."},
-		"check_reason":  text("Why the result is unknown and what to do, or more about the user."),
-		"checked_time":  request.TimeField(false, "When the server was checked last"),
+		"check_user_state": text("What keeps the user from logging in with a password: locked, expired, login_off (for this user or, as sshd says, " +
+			"for the whole server), no_password or no_user. Missing if nothing is known to."),
+		"check_reason": text("Why the result is unknown and what to do, or more about the user."),
+		"checked_time": request.TimeField(false, "When the server was checked last"),
 		"check_ordered_time": request.TimeField(false,
 			"Only while a check that was ordered has not been made: since when it is ordered"),
 		"next_check": request.TimeField(false, "With verify_period: when the server is checked next, at the earliest"),

@@ -233,7 +233,8 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	if got := fmt.Sprint(h.SpecialPaths().Root); got != "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* place/* take-over/*]" {
+	sudo := "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* place/* take-over/*]"
+	if got := fmt.Sprint(h.SpecialPaths().Root); got != sudo {
 		t.Errorf("sudo paths: %s", got)
 	}
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+`).MatchString(h.PluginVersion().Version) {

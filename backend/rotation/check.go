@@ -98,8 +98,8 @@ func (x *executor) logCheck(a *Account, before int) {
 			"current_version", c.Of)
 	case c.Result == protocol.CheckUnknown:
 		x.opts.Logger.Debug("a check of the server's password could not tell", "account", a.String(), "reason", c.Reason.String())
-	case c.Result != protocol.CheckMatches:
-		x.opts.Logger.Warn("the server does not let the user log in with a password", "account", a.String(), "result", string(c.Result),
+	case c.User != "" && c.User != protocol.CheckLoginOff:
+		x.opts.Logger.Warn("the server does not let the user log in with a password", "account", a.String(), "state", string(c.User),
 			"reason", c.Reason.String())
 	}
 }

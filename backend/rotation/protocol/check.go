@@ -22,7 +22,8 @@ const (
 	// CheckUnknown: the check could not tell; its reason says why.
 	CheckUnknown CheckResult = "unknown"
 
-	// The others tell of the user: what keeps him from logging in with the password, whichever it is.
+	// The others tell of the user: what keeps him from logging in with the password, whichever it is. They stand in
+	// [Check.User] too, and there alone where password login is off for the whole server, which has the password.
 
 	// CheckLocked: an administrator has locked the user.
 	CheckLocked CheckResult = "locked"
@@ -54,6 +55,8 @@ type Check struct {
 	// Of is the number of the version that was current then, and Version of the one that the server had; 0: none of ours.
 	Of      int `json:"of,omitempty"`
 	Version int `json:"version,omitempty"`
+	// User is what keeps the user from logging in with a password; empty: nothing is known to.
+	User CheckResult `json:"user,omitempty"`
 	// Reason is why the result is unknown, or more of what is told of the user. It holds no secret.
 	Reason hint.Text `json:"reason,omitzero"`
 	// Early is set where attempts were open, so that only the value on its way counted.

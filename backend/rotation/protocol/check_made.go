@@ -138,9 +138,12 @@ func (a *Account) rolesOf(password string) (all RoleSet) {
 
 // noteCheck keeps what a check has shown. What was asked for is done with it.
 func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
-	c := Check{Time: e.At, Result: result, Version: version, Reason: e.Unknown}
-	if e.User != "" && (result != CheckUnknown || !a.Open()) {
-		c.Result, c.Reason = e.User, e.Detail
+	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown}
+	if c.Reason.IsZero() {
+		c.Reason = e.Detail
+	}
+	if e.User != "" && result != CheckUnknown && !(e.User == CheckLoginOff && version > 0) {
+		c.Result = e.User
 	}
 	if cur := a.Current(); cur != nil {
 		c.Of = cur.Number
@@ -202,7 +205,7 @@ func (a *Account) correct(found *Version, e CheckMade) {
 		action = asked.Action
 	}
 	switch {
-	case e.User != "" && e.User != CheckNoPassword: // somebody may have wanted that
+	case e.User != "" && e.User != CheckNoPassword && !(e.User == CheckLoginOff && found != nil): // somebody may have wanted that
 	case action == DriftRestore && found != nil && found.Place.Same(e.Place):
 		a.adopt(*found, e)
 		a.Check.Of, a.Check.Result, a.Check.Version = a.LastVersion, CheckMatches, a.LastVersion

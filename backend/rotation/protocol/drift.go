@@ -20,13 +20,10 @@ func (a *Account) Checked() Check {
 	return *a.Check
 }
 
-// Drifted reports whether the last check of the current version has shown that the server has another password.
+// Drifted reports whether the last check of the current version has shown that the server does not have it.
 func (a *Account) Drifted() bool {
 	c, cur := a.Checked(), a.Current()
-	if cur == nil || c.Of != cur.Number || a.Pending != nil {
-		return false
-	}
-	return c.Result == CheckDiffers || c.Result == CheckOlder || c.Result == CheckNoPassword
+	return cur != nil && a.Pending == nil && !c.Time.IsZero() && c.Of == cur.Number && c.Result != CheckUnknown && c.Version != c.Of
 }
 
 // CheckValues are the passwords that a check compares with, the most likely one first: the current version, the value on its
@@ -92,8 +89,11 @@ func (a *Account) sameValues(before *Account) bool {
 func (a *Account) whyDrifted() hint.Text {
 	c := a.Checked()
 	has := hint.Plain("another password")
-	if c.Result == CheckOlder {
+	switch {
+	case c.Version > 0:
 		has = hint.Textf("version %d", c.Version)
+	case c.User != "":
+		has = hint.Textf("another password, or none (%s)", string(c.User))
 	}
 	out := hint.Plain("")
 	if a.Settings.CanReset {
