@@ -65,6 +65,7 @@ func (b *backend) newMonitor() monitor {
 		Version:            Version,
 		Figures:            func() rotation.Figures { return b.core.Figures() },
 		FailingRoleLookups: func() int { return len(b.roles.Failures()) },
+		Credentials:        b.credentialAges,
 		Now:                func() time.Time { return b.clock.now() },
 	})
 	b.events = events.New(events.Deps{
@@ -76,4 +77,15 @@ func (b *backend) newMonitor() monitor {
 		Log:      func() hclog.Logger { return b.Logger() },
 	})
 	return monitor{b.metrics, b.events}
+}
+
+// credentialAges tells of the credentials of the connections that are in memory, which the regular work reads every minute.
+func (b *backend) credentialAges() map[string]metrics.Credential {
+	all, now := map[string]metrics.Credential{}, b.clock.now()
+	for name, c := range b.connections.InMemory() {
+		if s := c.CredentialState(b.registry[c.Provider], now); !s.Configured.IsZero() {
+			all[name] = metrics.Credential{Age: s.Age, Expires: s.Expires}
+		}
+	}
+	return all
 }

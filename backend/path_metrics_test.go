@@ -60,6 +60,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`cloudpw_accounts{connection="prod",state="ready"} 1.0`,
 		`cloudpw_accounts{connection="prod",state="braked"} 0.0`,
 		`cloudpw_breaker_open{connection="prod"} 0.0`,
+		`# TYPE cloudpw_credential_age_seconds gauge`,
 		`# EOF`)
 	for _, secret := range []string{"srv-1", "root", h.cloud.password("srv-1"), "s3cr3t-key"} {
 		if strings.Contains(text, secret) {

@@ -36,8 +36,8 @@ type counted struct {
 
 // read are the metrics that are read from memory when somebody asks.
 type read struct {
-	build, running, loading, accounts, leases, failing, due, oldestDue, late, oldestPassword *prometheus.Desc
-	queued, working, waiting, breaker, braked, stopped, roleLookupsFailing                   *prometheus.Desc
+	build, running, loading, accounts, leases, failing, due, oldestDue, late, oldestPassword                *prometheus.Desc
+	queued, working, waiting, breaker, braked, stopped, roleLookupsFailing, credentialAge, credentialExpiry *prometheus.Desc
 }
 
 func (r *Recorder) counter(name, help string, labels ...string) *prometheus.CounterVec {
@@ -103,4 +103,8 @@ func (r *Recorder) defineAll() {
 	r.stopped = r.gauge("connection_stopped", "1 while the connection begins no new rotation, since several of its accounts are braked; else 0.",
 		"connection")
 	r.roleLookupsFailing = r.gauge("failing_role_lookups", "Roles whose instances could not be looked up the last time.")
+	r.credentialAge = r.gauge("credential_age_seconds",
+		"Age of the credential that the connection uses: since the cloud made it, or else since Vault was given it.", "connection")
+	r.credentialExpiry = r.gauge("credential_expiry_timestamp_seconds",
+		"When the credential that the connection uses ends, as Unix time; missing if it does not end, or the cloud does not tell.", "connection")
 }

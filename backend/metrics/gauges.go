@@ -25,6 +25,12 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 	set(r.running, flag(figures.Running))
 	set(r.loading, flag(figures.Loading))
 	set(r.roleLookupsFailing, float64(r.sources.FailingRoleLookups()))
+	for name, c := range r.sources.Credentials() {
+		set(r.credentialAge, c.Age.Seconds(), name)
+		if !c.Expires.IsZero() {
+			set(r.credentialExpiry, float64(c.Expires.Unix()), name)
+		}
+	}
 	now := r.sources.Now()
 	for name, f := range figures.Connections {
 		g.connection(set, name, f, now)

@@ -32,7 +32,15 @@ type Sources struct {
 	Figures func() rotation.Figures
 	// FailingRoleLookups counts the roles whose instances could not be looked up.
 	FailingRoleLookups func() int
-	Now                func() time.Time
+	// Credentials are those of connections, as far as they are known without asking anybody.
+	Credentials func() map[string]Credential
+	Now         func() time.Time
+}
+
+// Credential is what is known of a connection's credential.
+type Credential struct {
+	Age     time.Duration
+	Expires time.Time // zero: it does not end, or the cloud does not tell
 }
 
 // disclosure is which passwords were given away.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -82,6 +83,13 @@ func (u *unreadable) Unwrap() error { return u.err }
 func IsUnreadable(err error) bool {
 	var u *unreadable
 	return errors.As(err, &u)
+}
+
+// InMemory are the entries that are in memory at this moment. It waits for no storage.
+func (c *Cache[T]) InMemory() map[string]*T {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return maps.Clone(c.values)
 }
 
 // Put writes an entry and remembers it. A failed write may have landed, so the entry is dropped then.
