@@ -59,6 +59,6 @@ func addReaders(data map[string]any, g rotation.Given) {
 }
 
 // readersWords describes what addReaders adds.
-const readersWords = "readers (to whom it was given: entity_id, display_name, remote_address, first_time, last_time, and other_names if the " +
-	"entity also read under another display name; the first 20, of the newest 3 versions) and more_readers (only if true: it was also " +
+const readersWords = "readers (to whom it was given: entity_id, display_name, remote_address, first_time, last_time, and other_names if " +
+	"the entity also read under another display name; the first 20, of the newest 3 versions) and more_readers (only if true: it was also " +
 	"given to others, or Vault did not say to whom)"

@@ -107,7 +107,8 @@
 //     first 2 minutes of a process, nor in the minute after a step is believed. A stored time that lies in the future
 //     though it tells of the past was stored by a clock that was ahead: it is corrected, with what follows from it.
 //  13. Revoke never calls the cloud. Only the last nonce of the current version makes the account due, or, where
-//     the role says rotate_on_revoke=any, each nonce of it that ends after an answer, in the same write. A rotation that an operator asked for ends the leases of older versions: Vault may not know them.
+//     the role says rotate_on_revoke=any, each nonce of it that ends after an answer, in the same write. A rotation
+//     that an operator asked for ends the leases of older versions: Vault may not know them.
 //     It does when it is confirmed, a group's when that agrees: no member that is checked out exclusively is handed out before.
 //     A nonce whose caller has gone before the answer is taken back; if nobody was given the version, it is
 //     undisclosed again.
