@@ -12,13 +12,14 @@ import (
 
 // rowFields are the fields of an account's row, in the order of columns. Lists and the report have the same.
 var rowFields = []string{"connection", "instance_id", "username", "name", "address", "role", "mode", "state", "version", "created_time",
-	"age", "confirmed", "due_reason", "due_since", "waiting_for", "next_try", "failures", "last_error", "leases"}
+	"age", "confirmed", "due_reason", "due_since", "waiting_for", "next_try", "failures", "last_error", "leases", "drifted", "check_result",
+	"check_user_state", "checked_time"}
 
 // rowWords says what those of them mean that accounts/ has not under the same name.
 const rowWords = "name and address (the private one if there is one) of the instance; version, created_time and age (in seconds) of the " +
 	"current password, all three missing if there is none yet; leases, their number, including those of a shared_password"
 
-// accountRow is an account in a list of many. It has no secret. What a check of the server has found belongs here, too.
+// accountRow is an account in a list of many. It has no secret.
 func (b *backend) accountRow(v *rotation.View, now time.Time) map[string]any {
 	row := map[string]any{
 		"connection":  v.ID.Connection,
@@ -32,6 +33,7 @@ func (b *backend) accountRow(v *rotation.View, now time.Time) map[string]any {
 		"failures":    v.Failures,
 		"last_error":  v.Failed(),
 		"leases":      b.core.LeaseCount(v),
+		"drifted":     v.Drifted,
 	}
 	if current := v.Current(); current != nil {
 		row["version"], row["confirmed"] = current.Number, current.Confirmed
@@ -44,6 +46,9 @@ func (b *backend) accountRow(v *rotation.View, now time.Time) map[string]any {
 	if v.WaitingFor != rotation.ForNothing {
 		row["waiting_for"] = string(v.WaitingFor)
 	}
+	setText(row, "check_result", string(v.Check.Result))
+	setText(row, "check_user_state", string(v.Check.User))
+	setTime(row, "checked_time", request.Timestamp(v.Check.Time))
 	setTime(row, "next_try", request.Timestamp(v.NextTry))
 	return row
 }

@@ -336,9 +336,9 @@ forget= drops the passwords of a place that no longer exists. Needs sudo.
 	statusSynopsis    = "Read the state of the mount: accounts, rotations, conflicts and connections."
 	statusDescription = `
 Shows the number of accounts by state, what is due and since when, and a summary
-for people: whether each connection works, why accounts fail, the roles, those whose
-instances could not be looked up, and conflicts. detailed=true adds the same as data
-for programs. It calls no cloud.
+for people: whether each connection works, why accounts fail, how many have drifted,
+the roles, those whose instances could not be looked up, and conflicts. detailed=true
+adds the same as data for programs. It calls no cloud.
 
   $ vault read cloudpw/status
   $ vault read -format=json cloudpw/status detailed=true
@@ -348,11 +348,12 @@ for programs. It calls no cloud.
 	reportDescription = `
 Shows the accounts that all given filters match, sorted by name, with address, role,
 state, age of the password, why a rotation is due and what it waits for, the last
-error and the number of leases. It shows no password and calls no cloud. A long
-report comes in pages: limit, and after with the value of next.
+error, the number of leases and what the last check found. It shows no password and
+calls no cloud. A long report comes in pages: limit, and after with the value of next.
 
   $ vault read -format=json cloudpw/report connection=prod older_than=720h
   $ vault read -field=csv cloudpw/report failing=true format=csv
+  $ vault read -field=csv cloudpw/report drifted=true format=csv
 `
 
 	metricsSynopsis    = "Read the metrics of the mount, as OpenMetrics text."

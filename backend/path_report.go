@@ -59,6 +59,10 @@ func reportFields() map[string]*framework.FieldSchema {
 		"name": filter(framework.TypeString, "Only accounts of instances with this name in the cloud, as a glob: * stands for any "+
 			"characters. Upper and lower case differ."),
 		"failing": filter(framework.TypeBool, "true: only accounts whose last try failed. false: only the others."),
+		"drifted": filter(framework.TypeBool, "true: only accounts whose server did not have the current password when it was checked last. "+
+			"false: only the others, which includes those that were never checked."),
+		"check_result": filter(framework.TypeCommaStringSlice, "Only accounts whose last check had one of these results: "+
+			strings.Join(rotation.CheckResults(), ", ")+"."),
 		"format": {Type: framework.TypeString, Query: true, AllowedValues: []any{"", formatCSV},
 			Description: "csv: the rows as one text, csv, instead of accounts. Default: none."},
 	})
@@ -115,6 +119,7 @@ func reportQuery(data *framework.FieldData) (*rotation.ReportQuery, error) {
 	given.Trimmed("role", &q.Role)
 	given.Trimmed("name", &q.Name)
 	given.Flag("failing", &q.Failing)
+	given.Flag("drifted", &q.Drifted)
 	for field, value := range map[string]string{"connection": q.Connection, "role": q.Role} {
 		if value != "" && !request.IsName(value) {
 			return nil, request.Invalidf("%s: %.40q is no name of a %s; it takes one name, without *", field, value, field)
@@ -127,6 +132,10 @@ func reportQuery(data *framework.FieldData) (*rotation.ReportQuery, error) {
 	q.OlderThan = request.ValueOr(older, 0)
 	given.List("state", &q.States)
 	if err := oneOf("state", q.States, rotation.States()); err != nil {
+		return nil, err
+	}
+	given.List("check_result", &q.CheckResults)
+	if err := oneOf("check_result", q.CheckResults, rotation.CheckResults()); err != nil {
 		return nil, err
 	}
 	var reasons []string

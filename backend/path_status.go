@@ -58,6 +58,8 @@ func statusResponse() map[string]*framework.FieldSchema {
 			"its role allows it. Times when min_reset_interval or rotation_window delay an account do not count."),
 		"queued":        field(framework.TypeInt, "Number of accounts that have something to do, now or at a known time."),
 		"failing_count": field(framework.TypeInt, "How many accounts fail, including those that are not listed."),
+		"drifted": field(framework.TypeInt, "Number of accounts whose server did not have the current password when it was checked last. "+
+			"report with drifted=true has them."),
 		"warnings": field(framework.TypeStringSlice, "Credentials of connections that end within 30 days or have ended, and those whose "+
 			"unattended rotation fails."),
 		"failing_role_count": field(framework.TypeInt, "How many roles' instances could not be looked up, which is tried every 10 minutes. "+
@@ -65,13 +67,13 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"conflict_count": field(framework.TypeInt, "How many instances roles' instance_tags match, but were left out when the tags were last "+
 			"resolved, since an older binding wins."),
 		"summary": field(framework.TypeString, "For people, a few lines of text: each connection, whether it works and what its accounts "+
-			"do; why accounts fail, summed up by cause; the roles; what could not be looked up, and conflicts."),
+			"do; why accounts fail, summed up by cause; how many have drifted; the roles; what could not be looked up, and conflicts."),
 		"details": optional(framework.TypeMap, "Only with detailed=true, for programs: "+
 			"connections (by name: requests_per_second; waiting, the requests that wait for the rate limit, by API action; working; queued; "+
 			"breaker_open, retry_in in seconds and last_error of one whose cloud does not answer; braked_accounts, and braked if they are so "+
 			"many that no new rotation is begun; of its own credential: credential_age in seconds, credential_expires, last_root_rotation, "+
 			"next_root_rotation, root_rotation_error), "+
-			"roles (by name: connection, accounts, states, leases, due, oldest_due, failing), "+
+			"roles (by name: connection, accounts, states, leases, due, oldest_due, failing, drifted), "+
 			"failing (accounts whose last try failed, those with most failures first, at most 100: account, or role for a shared_password, "+
 			"state, failures, last_error, next_try, waiting_for), "+
 			"causes (of these and the others, at most 100: cause, accounts, example_account or example_role), "+

@@ -184,10 +184,12 @@ func TestReportRefusals(t *testing.T) {
 	}{
 		{"state", "broken", "ready, due, rotating, braked, settling, empty, gone"},
 		{"state", "ready,broken", `"broken"`},
-		{"due_reason", "age", "first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read, place"},
+		{"due_reason", "age", "first, revoked, deadline, leaver, joiner, moved, schedule, manual, import, read, reader, place, drifted"},
 		{"older_than", "a month", "90s, 15m or 24h"},
 		{"older_than", "1h30", "90s, 15m or 24h"},
 		{"failing", "maybe", "true or false"},
+		{"drifted", "perhaps", "true or false"},
+		{"check_result", "matches,same", `"same"`},
 		{"limit", -1, "at most 10000"},
 		{"limit", 10001, "at most 10000"},
 		{"after", "prod/srv-1", "connection/instance_id/username"},
@@ -202,7 +204,8 @@ func TestReportRefusals(t *testing.T) {
 // TestReportTakesTheWordsOfAccounts: what accounts/ says that an account may be, a report can be asked for.
 func TestReportTakesTheWordsOfAccounts(t *testing.T) {
 	words := regexp.MustCompile(`[a-z_]+`)
-	for field, allowed := range map[string][]string{"state": rotation.States(), "due_reason": rotation.DueReasons()} {
+	for field, allowed := range map[string][]string{"state": rotation.States(), "due_reason": rotation.DueReasons(),
+		"check_result": rotation.CheckResults()} {
 		documented := words.FindAllString(accountResponse()[field].Description, -1)
 		for _, word := range allowed {
 			if !slices.Contains(documented, word) {

@@ -37,6 +37,9 @@ func statusSummary(mount string, s rotation.Status, stored *storedStates, now ti
 		text.section(fmt.Sprintf("failing: %d", s.FailingCount), causeLines(mount, s.Causes[:min(len(s.Causes), summaryCauses)]), summaryCauses,
 			len(s.Causes))
 	}
+	if s.Drifted > 0 {
+		text.heading(fmt.Sprintf("drifted: %d; which: vault read -field=csv %sreport drifted=true format=csv", s.Drifted, mount))
+	}
 	text.section("roles:", roleLines(s.ByRole, now), summaryRoles, len(s.ByRole))
 	lines = nil
 	for _, r := range stored.failingRoles {
@@ -55,15 +58,20 @@ func statusSummary(mount string, s rotation.Status, stored *storedStates, now ti
 // summary is a text of sections.
 type summary struct{ strings.Builder }
 
+// heading begins a section, or is all that there is of it.
+func (s *summary) heading(words string) {
+	if s.Len() > 0 {
+		s.WriteByte('\n')
+	}
+	s.WriteString(words)
+}
+
 // section adds a heading, so many of its lines at most, and how many more there are in all.
 func (s *summary) section(heading string, lines []string, most, all int) {
 	if len(lines) == 0 {
 		return
 	}
-	if s.Len() > 0 {
-		s.WriteByte('\n')
-	}
-	s.WriteString(heading)
+	s.heading(heading)
 	lines = lines[:min(len(lines), most)]
 	for _, line := range lines {
 		s.WriteString("\n  " + shortened(line, summaryLineWidth))
@@ -140,6 +148,9 @@ func tallyWords(t *rotation.Tally, now time.Time, leases bool) string {
 	if t.Failing > 0 {
 		words += fmt.Sprintf(", %d failing", t.Failing)
 	}
+	if t.Drifted > 0 {
+		words += fmt.Sprintf(", %d drifted", t.Drifted)
+	}
 	for _, state := range []string{"braked", "gone"} {
 		if n := t.States[state]; n > 0 {
 			words += fmt.Sprintf(", %d %s", n, state)
@@ -179,7 +190,7 @@ func causeLines(mount string, causes []rotation.FailureCause) []string {
 func roleLines(roles map[string]*rotation.Tally, now time.Time) []string {
 	names := slices.Sorted(maps.Keys(roles))
 	slices.SortStableFunc(names, func(a, b string) int {
-		for _, more := range []int{roles[b].Failing - roles[a].Failing, roles[b].Due - roles[a].Due} {
+		for _, more := range []int{roles[b].Failing - roles[a].Failing, roles[b].Drifted - roles[a].Drifted, roles[b].Due - roles[a].Due} {
 			if more != 0 {
 				return more
 			}

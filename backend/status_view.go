@@ -25,6 +25,7 @@ func accountStates(s rotation.Status, now time.Time) map[string]any {
 		"due":           s.Due,
 		"queued":        s.Queued,
 		"failing_count": s.FailingCount,
+		"drifted":       s.Drifted,
 		"late_seconds":  request.Seconds(s.Late),
 	}
 	if !s.OldestDue.IsZero() {
@@ -138,7 +139,8 @@ func statusDetails(mount string, s rotation.Status, stored *storedStates) map[st
 	}
 	for name, tally := range s.ByRole {
 		of := map[string]any{"connection": tally.Connection, "accounts": tally.Accounts, "states": tally.States, "leases": tally.Leases,
-			"due": tally.Due, "failing": tally.Failing}
+			"due": tally.Due, "failing": tally.Failing,
+			"drifted": tally.Drifted}
 		setTime(of, "oldest_due", request.Timestamp(tally.OldestDue))
 		roles[name] = of
 	}

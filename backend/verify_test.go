@@ -175,3 +175,68 @@ func TestFieldsOfChecks(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestTheFleetsViewsShowWhatChecksFound: report, the details of lists and status.
+func TestTheFleetsViewsShowWhatChecksFound(t *testing.T) {
+	checkedRole(t, nil, func(t *testing.T, h *harness) {
+		for _, id := range []string{"srv-2", "srv-3", "srv-4"} {
+			h.cloud.launch(cloud.Instance{ID: id})
+		}
+		h.write(t, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2,srv-3"})
+		h.write(t, "roles/plain", map[string]any{"connection": "prod", "instance_ids": "srv-4", "force_stop": true, "mode": "static"})
+		h.pass(t, 2*time.Minute)
+		if got := h.read(t, "status"); got["drifted"] != 0 || strings.Contains(got["summary"].(string), "drifted") {
+			t.Errorf("before any check: %v", got)
+		}
+		h.cloud.set("srv-2", "By-Hand-2000-abc")
+		h.cloud.users = map[string]cloud.UserState{"srv-3": cloud.UserLocked}
+		h.write(t, "verify/web", nil)
+		h.pass(t, 5*time.Minute)
+		for _, c := range []struct {
+			filters []any
+			want    string
+		}{
+			{[]any{"drifted", true}, "[srv-2]"},
+			{[]any{"drifted", false}, "[srv-1 srv-3 srv-4]"},
+			{[]any{"drifted", ""}, "[srv-1 srv-2 srv-3 srv-4]"},
+			{[]any{"check_result", "differs"}, "[srv-2]"},
+			{[]any{"check_result", "locked,matches"}, "[srv-1 srv-3]"},
+			{[]any{"check_result", "unknown"}, "[]"},
+			{[]any{"drifted", true, "check_result", "matches"}, "[]"},
+		} {
+			if ids := instancesOf(rowsOf(t, h.read(t, "report", c.filters...))); fmt.Sprint(ids) != c.want {
+				t.Errorf("%v: %v, not %s", c.filters, ids, c.want)
+			}
+		}
+		want := map[string][3]any{"srv-1": {false, "matches", nil}, "srv-2": {true, "differs", nil}, "srv-3": {false, "locked", "locked"},
+			"srv-4": {false, nil, nil}}
+		rows := rowsOf(t, h.read(t, "report"))
+		for id := range want {
+			_, info := h.infos(t, "accounts/prod/"+id)
+			for _, row := range info {
+				rows = append(rows, row.(map[string]any))
+			}
+		}
+		if len(rows) != 8 {
+			t.Errorf("%d rows", len(rows))
+		}
+		for _, row := range rows {
+			of := want[row["instance_id"].(string)]
+			if got := [3]any{row["drifted"], row["check_result"], row["check_user_state"]}; got != of || (row["checked_time"] == nil) != (of[1] == nil) {
+				t.Errorf("the row is %v", row)
+			}
+		}
+		got := h.read(t, "status", "detailed", true)
+		role := got["details"].(map[string]any)["roles"].(map[string]any)["web"].(map[string]any)
+		if got["drifted"] != 1 || role["drifted"] != 1 || !strings.Contains(got["summary"].(string), "\ndrifted: 1; which: vault read ") ||
+			!strings.Contains(got["summary"].(string), "web (connection prod), 3 accounts, 1 drifted") {
+			t.Errorf("status %v", got)
+		}
+		h.cloud.fail("StartReset", cloud.Errorf(cloud.Refused, "the server is moving house"))
+		h.write(t, "verify/web/srv-2", map[string]any{"drift_action": "rotate"})
+		h.pass(t, time.Minute)
+		if ids := instancesOf(rowsOf(t, h.read(t, "report", "due_reason", "drifted,reader"))); fmt.Sprint(ids) != "[srv-2]" {
+			t.Errorf("due since they have drifted: %v", ids)
+		}
+	})
+}

@@ -90,6 +90,16 @@ func DueReasons() []string {
 	return names
 }
 
+// CheckResults are what a check can show, by their names.
+func CheckResults() []string {
+	all := protocol.CheckResults()
+	names := make([]string, len(all))
+	for i, result := range all {
+		names[i] = string(result)
+	}
+	return names
+}
+
 // Reasons are due reasons by their names.
 func Reasons(names []string) []protocol.Reason {
 	reasons := make([]protocol.Reason, len(names))

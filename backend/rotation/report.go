@@ -20,6 +20,10 @@ type ReportQuery struct {
 	Name string
 	// Failing keeps the accounts whose last try failed, or those whose did not.
 	Failing *bool
+	// Drifted keeps the accounts whose server did not have the current version when it was checked last, or the others.
+	Drifted *bool
+	// CheckResults keeps those whose last check has shown one of these.
+	CheckResults []string
 	// After and Limit are the page: the accounts after that one, and how many of them.
 	After ID
 	Limit int
@@ -84,6 +88,12 @@ func (q *ReportQuery) keeps(a *Account, now time.Time) bool {
 		return false
 	}
 	if len(q.DueReasons) > 0 && (a.Due == nil || !slices.Contains(q.DueReasons, a.Due.Reason)) {
+		return false
+	}
+	if q.Drifted != nil && *q.Drifted != a.Drifted() {
+		return false
+	}
+	if len(q.CheckResults) > 0 && !slices.Contains(q.CheckResults, string(a.Checked().Result)) {
 		return false
 	}
 	current := a.Current()

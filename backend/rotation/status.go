@@ -25,6 +25,8 @@ type Status struct {
 	// Late is the longest time for which a due account's role has let its rotation go on. Accounts that wait
 	// for their own role's min_reset_interval or rotation_window are not late.
 	Late time.Duration
+	// Drifted is how many accounts' servers do not have the current version, as far as checks have shown.
+	Drifted int
 	// Queued is how many accounts have something to do at some time.
 	Queued int
 	// Failing are the accounts with errors, those that have failed most often first, at most
@@ -135,6 +137,9 @@ func (s *Status) count(v *View, group bool) {
 			s.Oldest = Waiting{v.ID, v.WaitingFor, v.NextTry}
 		}
 		s.Late = max(s.Late, v.Late)
+	}
+	if v.Drifted {
+		s.Drifted++
 	}
 	if failed := v.Failed(); !failed.IsZero() {
 		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: failed,

@@ -20,6 +20,7 @@ type Tally struct {
 	OldestDue  time.Time // since when the longest waiting of them has been due
 	Oldest     ID
 	Failing    int
+	Drifted    int // how many servers do not have the current version, as far as checks have shown
 }
 
 // add counts a record. A group has leases, can be due and can fail, but it is no account.
@@ -37,6 +38,9 @@ func (t *Tally) add(v *View, group bool) {
 	}
 	if !v.Failed().IsZero() {
 		t.Failing++
+	}
+	if v.Drifted {
+		t.Drifted++
 	}
 }
 

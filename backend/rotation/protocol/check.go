@@ -37,6 +37,12 @@ const (
 	CheckNoUser CheckResult = "no_user"
 )
 
+// CheckResults are all that a check can show.
+func CheckResults() []CheckResult {
+	return []CheckResult{CheckMatches, CheckOlder, CheckDiffers, CheckUnknown, CheckLocked, CheckExpired, CheckLoginOff, CheckNoPassword,
+		CheckNoUser}
+}
+
 // DriftAction is what is done with an account whose server has another password than Vault.
 type DriftAction string
 

@@ -32,7 +32,8 @@ const (
 
 // DueReasons are all for which an account can be due.
 func DueReasons() []Reason {
-	return []Reason{DueFirst, DueRevoked, DueDeadline, DueLeaver, DueJoiner, DueMoved, DueSchedule, DueManual, DueImport, DueRead, DuePlace}
+	return []Reason{DueFirst, DueRevoked, DueDeadline, DueLeaver, DueJoiner, DueMoved, DueSchedule, DueManual, DueImport, DueRead,
+		DueReader, DuePlace, DueDrifted}
 }
 
 // ForbidsReading reports whether the current version must not be handed out before the account has
