@@ -232,6 +232,11 @@ func TestTheFleetsViewsShowWhatChecksFound(t *testing.T) {
 			!strings.Contains(got["summary"].(string), "web (connection prod), 3 accounts, 1 drifted") {
 			t.Errorf("status %v", got)
 		}
+		hasLines(t, metricsOf(t, h.backend, h.storage),
+			`cloudpw_drifted_accounts{connection="prod"} 1.0`,
+			`cloudpw_checks_total{connection="prod",result="differs"} 1.0`,
+			`cloudpw_checks_total{connection="prod",result="locked"} 1.0`,
+			`cloudpw_checks_total{connection="prod",result="matches"} 1.0`)
 		h.cloud.fail("StartReset", cloud.Errorf(cloud.Refused, "the server is moving house"))
 		h.write(t, "verify/web/srv-2", map[string]any{"drift_action": "rotate"})
 		h.pass(t, time.Minute)

@@ -23,6 +23,7 @@ const (
 	Failed    = "cloudpw/failed"
 	Disclosed = "cloudpw/disclosed"
 	Gone      = "cloudpw/gone"
+	Drifted   = "cloudpw/drifted"
 )
 
 // What becomes of an event, for metrics.
@@ -90,6 +91,8 @@ func (q *Queue) Happened(h rotation.Happening) {
 		kind, operation = Disclosed, "read"
 	case rotation.Gone:
 		kind, operation = Gone, "delete"
+	case rotation.Drifted:
+		kind, operation = Drifted, "verify"
 	}
 	if kind != "" {
 		q.put(event{kind, metadata(h, operation)})
@@ -122,6 +125,9 @@ func metadata(h rotation.Happening, operation string) []string {
 	}
 	if h.Reason != "" {
 		pairs = append(pairs, "reason", string(h.Reason))
+	}
+	if h.Result != "" {
+		pairs = append(pairs, "check_result", string(h.Result))
 	}
 	return pairs
 }

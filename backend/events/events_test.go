@@ -67,6 +67,8 @@ func TestEventsTellWhatHappened(t *testing.T) {
 			{Kind: rotation.Rotated, ID: account(), Role: "web", Reason: "manual", Version: 3},
 			{Kind: rotation.Disclosed, ID: rotation.GroupID("prod", "db"), Role: "db"},
 			{Kind: rotation.Gone, ID: account()},
+			{Kind: rotation.Checked, ID: account(), Role: "web", Version: 3, Result: "differs"},
+			{Kind: rotation.Drifted, ID: account(), Role: "web", Version: 3, Result: "differs"},
 		} {
 			q.Happened(h)
 		}
@@ -75,7 +77,7 @@ func TestEventsTellWhatHappened(t *testing.T) {
 		for _, e := range v.got {
 			types = append(types, e["type"].(string))
 		}
-		if want := []string{Failed, Rotated, Disclosed, Gone}; !slices.Equal(types, want) {
+		if want := []string{Failed, Rotated, Disclosed, Gone, Drifted}; !slices.Equal(types, want) {
 			t.Fatalf("events %v, want %v", types, want)
 		}
 		for i, want := range []map[string]any{
@@ -83,6 +85,8 @@ func TestEventsTellWhatHappened(t *testing.T) {
 			{"operation": "rotate", "path": "accounts/prod/srv-1/root", "data_path": "creds/web/srv-1", "version": "3", "modified": "true"},
 			{"operation": "read", "path": "creds/db", "data_path": "creds/db", "role": "db", "modified": "false"},
 			{"operation": "delete", "path": "accounts/prod/srv-1/root", "connection": "prod", "instance_id": "srv-1", "username": "root"},
+			{"operation": "verify", "path": "accounts/prod/srv-1/root", "data_path": "accounts/prod/srv-1/root", "version": "3",
+				"check_result": "differs"},
 		} {
 			for field, value := range want {
 				if v.got[i][field] != value {

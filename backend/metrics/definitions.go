@@ -30,14 +30,15 @@ var waitBuckets = []float64{0.01, 0.1, 1, 5, 30, 120, 600}
 
 // counted are the metrics that are counted as things happen.
 type counted struct {
-	rotations, attempts, disclosures, events *prometheus.CounterVec
-	requests, waits                          *prometheus.HistogramVec
+	rotations, attempts, disclosures, events, checks *prometheus.CounterVec
+	requests, waits                                  *prometheus.HistogramVec
 }
 
 // read are the metrics that are read from memory when somebody asks.
 type read struct {
 	build, running, loading, accounts, leases, failing, due, oldestDue, late, oldestPassword                *prometheus.Desc
 	queued, working, waiting, breaker, braked, stopped, roleLookupsFailing, credentialAge, credentialExpiry *prometheus.Desc
+	drifted                                                                                                 *prometheus.Desc
 }
 
 func (r *Recorder) counter(name, help string, labels ...string) *prometheus.CounterVec {
@@ -77,6 +78,7 @@ func (r *Recorder) defineAll() {
 		"connection", "action", "result")
 	r.waits = r.histogram("limiter_wait_duration_seconds",
 		"How long requests waited for max_requests_per_second of their connection.", waitBuckets, "connection")
+	r.checks = r.counter("checks_total", "Checks of servers' passwords, by what they found, as check_result in accounts/.", "connection", "result")
 	r.events = r.counter("events_total",
 		"Events for Vault's event system, by type and result: sent, failed, or dropped because too many waited.", "type", "result")
 
@@ -98,6 +100,8 @@ func (r *Recorder) defineAll() {
 	r.waiting = r.gauge("limiter_waiting_requests", "Requests that wait for max_requests_per_second.", "connection", "action")
 	r.breaker = r.gauge("breaker_open", "1 while the connection's cloud does not answer or refuses everything, and is not asked; else 0.",
 		"connection")
+	r.drifted = r.gauge("drifted_accounts",
+		"Accounts whose server did not have the current password when it was checked last.", "connection")
 	r.braked = r.gauge("braked_accounts", "Accounts that have stopped trying, since the cloud does not show what became of their resets.",
 		"connection")
 	r.stopped = r.gauge("connection_stopped", "1 while the connection begins no new rotation, since several of its accounts are braked; else 0.",

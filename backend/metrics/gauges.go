@@ -57,6 +57,7 @@ func (g gauges) connection(set func(d *prometheus.Desc, value float64, labels ..
 		set(r.waiting, float64(waiting), name, action)
 	}
 	set(r.breaker, flag(f.BreakerOpen), name)
+	set(r.drifted, float64(f.Drifted), name)
 	set(r.braked, float64(f.Braked), name)
 	set(r.stopped, flag(f.Stopped), name)
 }

@@ -118,5 +118,7 @@ func (r *Recorder) Happened(h rotation.Happening) {
 	switch h.Kind {
 	case rotation.Rotated, rotation.Failed, rotation.UnknownOutcome:
 		r.rotations.WithLabelValues(h.ID.Connection, string(h.Reason), string(h.Kind)).Inc()
+	case rotation.Checked:
+		r.checks.WithLabelValues(h.ID.Connection, string(h.Result)).Inc()
 	}
 }

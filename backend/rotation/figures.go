@@ -23,6 +23,8 @@ type ConnectionFigures struct {
 	// Due counts accounts whose rotation is due, OldestDue is since when the first of them is.
 	Due       int
 	OldestDue time.Time
+	// Drifted counts accounts whose server does not have the current version, as far as checks have shown.
+	Drifted int
 	// Late is the longest time for which a due account's role has let its rotation go on.
 	Late time.Duration
 	// OldestPassword is when the oldest current version was made, by role.
@@ -90,6 +92,9 @@ func (f *ConnectionFigures) count(a *Account, fails bool, now time.Time) {
 		return
 	}
 	f.Accounts[a.State()]++
+	if a.Drifted() {
+		f.Drifted++
+	}
 	if v := a.Current(); v != nil && a.Role != "" && a.Gone.IsZero() {
 		if oldest, known := f.OldestPassword[a.Role]; !known || v.Created.Before(oldest) {
 			f.OldestPassword[a.Role] = v.Created

@@ -29,6 +29,8 @@ const (
 	UnknownOutcome HappeningKind = "unknown_outcome" // nobody can tell whether an attempt took effect
 	Disclosed      HappeningKind = "disclosed"       // a version was given to a reader for the first time, or under a lease
 	Gone           HappeningKind = "gone"            // the server does not exist any more
+	Checked        HappeningKind = "checked"         // the server was looked at
+	Drifted        HappeningKind = "drifted"         // a check has shown that the server does not have the current version
 )
 
 // Happening is something that a record shows beside the one that it replaced.
@@ -42,6 +44,8 @@ type Happening struct {
 	Reason Reason
 	// First says of a failure that the try before it did not fail.
 	First bool
+	// Result is what a check has shown.
+	Result CheckResult
 }
 
 // tell tells the monitor what a stored record shows. before is nil where the account is new.
@@ -70,11 +74,27 @@ func happenings(before, after *Account) []Happening {
 		if before.Gone.IsZero() && !after.Gone.IsZero() {
 			add(Gone, reasonOf(after), false)
 		}
+		all = append(all, checks(before, after)...)
 	}
 	if after.IsGroup() || !after.Settings.SharedPassword { // else the group's record tells who was given the password
 		for range disclosures(before, after) {
 			add(Disclosed, "", false)
 		}
+	}
+	return all
+}
+
+// checks are what a check shows that was made between two records. A server that stays as it was found is no news.
+func checks(before, after *Account) []Happening {
+	made := after.Checked()
+	if !made.Time.After(before.Checked().Time) {
+		return nil
+	}
+	h := Happening{Kind: Checked, ID: after.ID, Role: after.Role, Version: after.LastVersion, Result: made.Result}
+	all := []Happening{h}
+	if after.Drifted() && !before.Drifted() {
+		h.Kind = Drifted
+		all = append(all, h)
 	}
 	return all
 }

@@ -62,6 +62,33 @@ func TestHappenings(t *testing.T) {
 			after: Account{Gone: t0},
 			want:  []Happening{{Kind: Gone}},
 		},
+		"checked": {
+			before: Account{LastVersion: 1, Versions: []Version{version(1, t0)}, Check: &protocol.Check{Asked: t0}},
+			after: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0, Of: 1, Version: 1, Result: protocol.CheckMatches}},
+			want: []Happening{{Kind: Checked, Version: 1, Result: protocol.CheckMatches}},
+		},
+		"drifted": {
+			before: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0, Of: 1, Version: 1, Result: protocol.CheckMatches}},
+			after: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0.Add(time.Hour), Of: 1, Result: protocol.CheckDiffers}},
+			want: []Happening{{Kind: Checked, Version: 1, Result: protocol.CheckDiffers},
+				{Kind: Drifted, Version: 1, Result: protocol.CheckDiffers}},
+		},
+		"still drifted": {
+			before: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0, Of: 1, Result: protocol.CheckDiffers}},
+			after: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0.Add(time.Hour), Of: 1, Result: protocol.CheckLocked}},
+			want: []Happening{{Kind: Checked, Version: 1, Result: protocol.CheckLocked}},
+		},
+		"a check that is asked for": {
+			before: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0, Of: 1, Result: protocol.CheckDiffers}},
+			after: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
+				Check: &protocol.Check{Time: t0, Of: 1, Result: protocol.CheckDiffers, Asked: t0.Add(time.Hour)}},
+		},
 		"two leases in one write": {
 			before: Account{Leases: map[string]Lease{"a": {}}, LastVersion: 1, Versions: []Version{version(1, t0)}},
 			after:  Account{Leases: map[string]Lease{"b": {}, "c": {}}, LastVersion: 1, Versions: []Version{version(1, t0)}},
