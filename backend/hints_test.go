@@ -72,7 +72,7 @@ func TestStoredFailuresNameTheMountOfTheRequest(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprint(resp.Data["last_error"], resp.Data["failing"])
+		return fmt.Sprint(resp.Data["last_error"], resp.Data["summary"])
 	}
 	_ = at("team/", "creds/web") // makes the account due
 	h.waitFor(t, webAccount, func(a map[string]any) bool {

@@ -35,16 +35,16 @@ var (
 var errRefusedAddress = errors.New("link-local addresses are refused, and so are those of clouds' metadata services")
 
 // errUnspecifiedAddress is the refusal of 0.0.0.0 and ::, which for connections mean the machine that makes them.
-var errUnspecifiedAddress error = unspecifiedAddress{}
+var errUnspecifiedAddress error = unspecifiedAddressError{}
 
-type unspecifiedAddress struct{}
+type unspecifiedAddressError struct{}
 
-func (unspecifiedAddress) Error() string {
+func (unspecifiedAddressError) Error() string {
 	return "0.0.0.0 and :: are refused: they name no server, and stand for the machine that Vault runs on; give the service's own address " +
 		"or name"
 }
 
-func (unspecifiedAddress) Is(target error) bool { return target == errRefusedAddress }
+func (unspecifiedAddressError) Is(target error) bool { return target == errRefusedAddress }
 
 // refusalOf says why an address is refused.
 func refusalOf(ip netip.Addr) error {

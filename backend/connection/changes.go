@@ -56,3 +56,8 @@ func sameIdentity(d cloud.Descriptor, old, next *Record) bool {
 func SameCredentials(d cloud.Descriptor, old, next *Record) bool {
 	return len(changedFields(d, old, next, func(k cloud.FieldKind) bool { return k == cloud.FieldSecret || k.BindsSecrets() })) == 0
 }
+
+// sameCredential reports whether two states of a connection have the same credential.
+func sameCredential(d cloud.Descriptor, a, b *Record) bool {
+	return len(changedFields(d, a, b, func(k cloud.FieldKind) bool { return k == cloud.FieldSecret || k == cloud.FieldIdentity })) == 0
+}

@@ -32,7 +32,7 @@ func TestVaultGivesMetricsAsText(t *testing.T) {
 		t.Fatal("the page has no policy")
 	}
 	scraper := e.as(t, "metrics", policy[1])
-	get := func(path string) (*http.Response, string) {
+	get := func(path string) (status int, contentType, body string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.Address+"/v1/"+path, http.NoBody)
 		if err != nil {
@@ -44,15 +44,15 @@ func TestVaultGivesMetricsAsText(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = resp.Body.Close() }()
-		body, err := io.ReadAll(resp.Body)
+		raw, err := io.ReadAll(resp.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return resp, string(body)
+		return resp.StatusCode, resp.Header.Get("Content-Type"), string(raw)
 	}
-	resp, body := get("cloudpw/metrics")
-	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/openmetrics-text") {
-		t.Fatalf("status %d, content type %q:\n%s", resp.StatusCode, resp.Header.Get("Content-Type"), body)
+	status, kind, body := get("cloudpw/metrics")
+	if status != http.StatusOK || !strings.HasPrefix(kind, "application/openmetrics-text") {
+		t.Fatalf("status %d, content type %q:\n%s", status, kind, body)
 	}
 	for _, line := range []string{
 		`cloudpw_rotations_total{connection="` + string(model.TencentCloud) + `",reason="`,
@@ -64,8 +64,8 @@ func TestVaultGivesMetricsAsText(t *testing.T) {
 			t.Errorf("no %q in\n%s", line, body)
 		}
 	}
-	if resp, body := get("cloudpw/status"); resp.StatusCode != http.StatusForbidden {
-		t.Errorf("the token for metrics reads status: %d %s", resp.StatusCode, body)
+	if status, _, body := get("cloudpw/status"); status != http.StatusForbidden {
+		t.Errorf("the token for metrics reads status: %d %s", status, body)
 	}
 	if out := e.CLI(t, "read", "-format=raw", "cloudpw/metrics"); !strings.Contains(out, "# EOF") {
 		t.Errorf("vault read -format=raw prints %q", out)
