@@ -43,9 +43,11 @@ use the connection or its accounts have leases.
 	checkDescription = `
 Tries, or asks about, each permission that cloudpw may need, says what it is for,
 and gives the policy text that grants the missing ones. It changes nothing. If the
-cloud has no way to try a permission, the result is unknown.
+cloud has no way to try a permission, the result is unknown. detailed=true adds the
+permissions as data for programs.
 
-  $ vault read -format=json cloudpw/check/prod
+  $ vault read cloudpw/check/prod
+  $ vault read -field=policy_to_add cloudpw/check/prod
 `
 
 	rotateRootSynopsis    = "Replace a connection's own credential with a new one."

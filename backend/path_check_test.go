@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -27,16 +28,30 @@ func TestCheck(t *testing.T) {
 		{[]cloud.Permission{see, ask}, "unknown", "[]"},
 	} {
 		m.keys.checks = c.checks
-		data := m.read(t, "check/prod")
+		data := m.read(t, "check/prod", "detailed", true)
 		if data["verdict"] != c.verdict || fmt.Sprint(data["missing"]) != c.missing ||
-			len(data["permissions"].([]map[string]any)) != len(c.checks) {
+			len(data["details"].(map[string]any)["permissions"].([]map[string]any)) != len(c.checks) {
 			t.Errorf("%v: %v", c.checks, data)
 		}
 	}
 	m.keys.checks = []cloud.Permission{set}
-	got := m.read(t, "check/prod")["permissions"].([]map[string]any)[0]
+	got := m.read(t, "check/prod", "detailed", true)["details"].(map[string]any)["permissions"].([]map[string]any)[0]
 	if fmt.Sprint(got) != "map[action:x:Set message:no policy:allow x:Set purpose:set required:true verdict:denied]" {
 		t.Errorf("permission %v", got)
+	}
+	set.Policy = `{"Version":"1","Statement":["x:Set"]}`
+	extra.Policy, ask.Policy = `{"Version":"1","Statement":["x:Extra"]}`, `{"Version":"1","Statement":["x:Ask"]}`
+	m.keys.checks = []cloud.Permission{see, set, ask, extra}
+	data := m.read(t, "check/prod")
+	if data["summary"] != "ok x:See\nmissing x:Set: needed to set\nunknown x:Ask: needed to ask; cannot be tried\n"+
+		"missing x:Extra (optional): needed to more" {
+		t.Errorf("the summary is %q", data["summary"])
+	}
+	if text := data["policy_to_add"].(string); strings.Join(strings.Fields(text), "") != `{"Version":"1","Statement":["x:Set","x:Extra"]}` {
+		t.Errorf("the policy to add is %s", text)
+	}
+	if data["details"] != nil {
+		t.Errorf("nobody asked for details: %v", data)
 	}
 }
 

@@ -224,7 +224,7 @@ var wrongTurns = []wrongTurn{
 		setup:  func(b *beginner) { b.deny("blind", "ec2:DescribeInstances") },
 		types:  "vault write $MOUNT/roles/blind connection=blind instance_ids=i-0123456789abcdef0",
 		next:   "vault read $MOUNT/check/blind",
-		prints: `"Action":"ec2:DescribeInstances"`,
+		prints: `"Action": "ec2:DescribeInstances"`,
 	},
 	{
 		name: "missing permission to read passwords", row: "lack the permission",
@@ -235,7 +235,7 @@ var wrongTurns = []wrongTurn{
 		},
 		types:  "vault write $MOUNT/roles/mute connection=mute instance_ids=$ID key=mute",
 		next:   "vault read $MOUNT/check/mute",
-		prints: `"Action":"ec2:GetPasswordData"`,
+		prints: `"Action": "ec2:GetPasswordData"`,
 	},
 	{
 		name: "key not stored", row: "and there is no key keys/",
