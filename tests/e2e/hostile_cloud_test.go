@@ -66,10 +66,10 @@ func startHostile(t *testing.T, readable ...string) *hostile {
 	policies := documentedPolicies(t)
 	var reader strings.Builder
 	for _, role := range readable {
-		reader.WriteString(strings.ReplaceAll(policies[0], "/web", "/"+role))
+		reader.WriteString(strings.ReplaceAll(policies["reader"], "/web", "/"+role))
 	}
-	h.reader, h.operator, h.admin = honest.as(t, "reader", reader.String()), honest.as(t, "operator", policies[1]),
-		honest.as(t, "administrator", policies[2])
+	h.reader, h.operator, h.admin = honest.as(t, "reader", reader.String()), honest.as(t, "operator", policies["operator"]),
+		honest.as(t, "administrator", policies["administrator"])
 	for _, cloud := range []model.Cloud{model.AWS, model.TencentCloud} {
 		h.falseAccount[cloud] = h.claimAccount(t, cloud)
 	}

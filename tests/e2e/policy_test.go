@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"path"
@@ -17,24 +18,26 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
 )
 
-// policyBlock matches a policy in the page about them.
-var policyBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
+// policySection matches a persona of the page about policies, and their policy: the first one below the heading.
+var policySection = regexp.MustCompile("(?s)^([^\n]+)\n.*?```hcl\n(.*?)```")
 
-// documentedPolicies are the policies of docs/vault-policies.md: reader, operator, administrator, keeper of the connections' own
-// credentials, mover of accounts, and emergency.
-func documentedPolicies(t *testing.T) []string {
+// documentedPolicies are the policies of docs/vault-policies.md by the anchors of their headings, which are the personas.
+func documentedPolicies(t *testing.T) map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/vault-policies.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var policies []string
-	for _, block := range policyBlock.FindAllStringSubmatch(string(page), -1) {
-		policies = append(policies, block[1])
+	policies := map[string]string{}
+	for _, section := range strings.Split(string(page), "\n## ")[1:] {
+		if m := policySection.FindStringSubmatch(section); m != nil {
+			policies[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = m[2]
+		}
 	}
-	if len(policies) != 6 {
-		t.Fatalf("%d policies in docs/vault-policies.md, want those of reader, operator, administrator, keeper, mover and emergency",
-			len(policies))
+	want := []string{"administrator", "emergency", "keeper-of-credentials", "mover", "on-call", "operator", "reader", "security-officer",
+		"whoever-renames-the-mount"}
+	if got := slices.Sorted(maps.Keys(policies)); !slices.Equal(got, want) {
+		t.Fatalf("docs/vault-policies.md has policies of %v, want %v", got, want)
 	}
 	return policies
 }
@@ -45,13 +48,19 @@ func (e *env) as(t *testing.T, name, policy string) *env {
 	if err := e.Client.Sys().PutPolicy(name, policy); err != nil {
 		t.Fatalf("policy %s: %v", name, err)
 	}
-	token, err := e.Client.Auth().Token().Create(&api.TokenCreateRequest{Policies: []string{name}, TTL: "1h"})
+	vault := *e.Vault
+	vault.Client = e.As(t, e.tokenOf(t, name))
+	return &env{sim: e.sim, Vault: &vault}
+}
+
+// tokenOf makes a token with these policies.
+func (e *env) tokenOf(t *testing.T, policies ...string) string {
+	t.Helper()
+	token, err := e.Client.Auth().Token().Create(&api.TokenCreateRequest{Policies: policies, TTL: "1h"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault := *e.Vault
-	vault.Client = e.As(t, token.Auth.ClientToken)
-	return &env{sim: e.sim, Vault: &vault}
+	return token.Auth.ClientToken
 }
 
 // allowed lists the mount's calls that Vault lets the env's token make, as far as Vault's own answer goes.
@@ -87,7 +96,7 @@ func TestDocumentedPolicies(t *testing.T) {
 	policies := documentedPolicies(t)
 
 	t.Run("reader", func(t *testing.T) {
-		e := root.as(t, "reader", policies[0])
+		e := root.as(t, "reader", policies["reader"])
 		secret := e.issue(t, "web")
 		again := e.issue(t, "web/"+secret.InstanceID)
 		if again.Password != secret.Password || secret.Version != held.Version {
@@ -109,7 +118,7 @@ func TestDocumentedPolicies(t *testing.T) {
 		}
 	})
 	t.Run("operator", func(t *testing.T) {
-		e := root.as(t, "operator", policies[1])
+		e := root.as(t, "operator", policies["operator"])
 		if a := e.accountOf(t, held); a.CurrentVersion != held.Version {
 			t.Errorf("an operator sees version %d", a.CurrentVersion)
 		}
@@ -117,7 +126,7 @@ func TestDocumentedPolicies(t *testing.T) {
 		e.Read(t, "cloudpw/status")
 		for _, c := range e.allowed(t, root, calls) {
 			if strings.Contains(c, "creds/") || strings.Contains(c, "keys/") || strings.HasPrefix(c, "DELETE") ||
-				strings.HasPrefix(c, "POST") && !strings.HasPrefix(c, "POST rotate-role/") {
+				strings.HasPrefix(c, "POST") && !strings.HasPrefix(c, "POST rotate-role/") && !strings.HasPrefix(c, "POST verify/") {
 				t.Errorf("an operator may %s", c)
 			}
 		}
@@ -133,8 +142,24 @@ func TestDocumentedPolicies(t *testing.T) {
 		root.awaitRotated(t, held)
 		e.Write(t, "cloudpw/rotate-role/web", nil)
 	})
+	t.Run("on call", func(t *testing.T) {
+		e := root.as(t, "on-call", policies["on-call"])
+		want := []string{"POST rotate-connection/{name}", "POST verify-connection/{name}"}
+		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
+			t.Errorf("the policy for those on call adds %v, want %v", got, want)
+		}
+	})
+	t.Run("security officer", func(t *testing.T) {
+		e := root.as(t, "security-officer", policies["security-officer"])
+		for _, c := range e.allowed(t, root, calls) {
+			if strings.Contains(c, "creds/") || strings.Contains(c, "versions/") || strings.HasPrefix(c, "DELETE") ||
+				strings.HasPrefix(c, "POST") && c != "POST rotate-reader" {
+				t.Errorf("a security officer may %s", c)
+			}
+		}
+	})
 	t.Run("administrator", func(t *testing.T) {
-		e := root.as(t, "administrator", policies[2])
+		e := root.as(t, "administrator", policies["administrator"])
 		e.connect(t, model.AWS)
 		e.role(t, "windows", model.AWS, "windows-1", nil)
 		e.Delete(t, "cloudpw/roles/windows")
@@ -150,7 +175,7 @@ func TestDocumentedPolicies(t *testing.T) {
 		}
 	})
 	t.Run("keeper", func(t *testing.T) {
-		e := root.as(t, "keeper", policies[3])
+		e := root.as(t, "keeper", policies["keeper-of-credentials"])
 		e.Read(t, "cloudpw/check/tencentcloud")
 		if found := e.List(t, "cloudpw/discover/tencentcloud"); !slices.Contains(found, held.InstanceID) {
 			t.Errorf("a keeper discovers %v, want %s among them", found, held.InstanceID)
@@ -161,14 +186,14 @@ func TestDocumentedPolicies(t *testing.T) {
 		}
 	})
 	t.Run("mover", func(t *testing.T) {
-		e := root.as(t, "mover", policies[4])
+		e := root.as(t, "mover", policies["mover"])
 		want := []string{"POST accounts/{connection}/{instance_id}/{username}/move", "POST take-over/{role}"}
 		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
 			t.Errorf("a mover may %v, want %v", got, want)
 		}
 	})
 	t.Run("emergency", func(t *testing.T) {
-		e := root.as(t, "emergency", policies[5])
+		e := root.as(t, "emergency", policies["emergency"])
 		e.Read(t, "cloudpw/status")
 		e.Write(t, "cloudpw/rotate-connection/tencentcloud", nil)
 		for _, c := range e.allowed(t, root, calls) {
