@@ -121,7 +121,8 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 	if len(compared) < 25 {
 		t.Errorf("only these defaults were compared: %s", slices.Sorted(maps.Keys(compared)))
 	}
-	for _, name := range []string{"ttl", "max_ttl", "checkout", "max_versions", "request_timeout", "forget_gone_after", "rotation_period", "verify_connection",
+	for _, name := range []string{"ttl", "max_ttl", "checkout", "max_versions", "request_timeout", "forget_gone_after", "rotation_period",
+		"verify_connection",
 		"allowed_roles", "rotation_timezone",
 		"rotate_on_read_cooldown", "shared_password", "disable_automated_rotation", "clear_initial"} {
 		if !compared[name] {

@@ -39,7 +39,8 @@ func TestEventsOfAMount(t *testing.T) {
 	m.do(t, logical.CreateOperation, "config/prod", connectionData(resetCloud))
 	fake.fail("StartReset", &cloud.Error{Kind: cloud.Refused, Message: "the server is stopped"})
 	m.do(t, logical.CreateOperation, "roles/web", map[string]any{"connection": "prod", "instance_ids": "srv-1", "force_stop": true})
-	if _, err := b.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: "creds/web", Storage: storage}); err == nil {
+	if _, err := b.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: "creds/web",
+		Storage: storage}); err == nil {
 		t.Fatal("a password is there before the first rotation")
 	}
 	events := []*logical.EventReceived{<-system}

@@ -43,7 +43,8 @@ func (b *backend) pathAccountsUsernames() *framework.Path {
 		})
 }
 
-func (b *backend) pathAccountsList(pattern, suffix, summary, listed, info string, captures map[string]*framework.FieldSchema) *framework.Path {
+func (b *backend) pathAccountsList(pattern, suffix, summary, listed, info string,
+	captures map[string]*framework.FieldSchema) *framework.Path {
 	return &framework.Path{
 		Pattern:      pattern,
 		Fields:       request.PageFields(captures),

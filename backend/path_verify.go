@@ -78,7 +78,8 @@ func (b *backend) pathVerifyConnection() *framework.Path {
 // pathVerifyAll is a path for the checks of many accounts; what is the name of the field that says of which.
 func (b *backend) pathVerifyAll(pattern, what, synopsis string, name *framework.FieldSchema, op framework.PathOperation) *framework.Path {
 	op.Responses = request.DataResponses("The checks are ordered.", map[string]*framework.FieldSchema{
-		"accounts_to_check": {Type: framework.TypeInt, Required: true, Description: "How many accounts are to be checked. A rotation goes first."},
+		"accounts_to_check": {Type: framework.TypeInt, Required: true,
+			Description: "How many accounts are to be checked. A rotation goes first."},
 		"not_checkable": {Type: framework.TypeInt, Required: true,
 			Description: "How many accounts nothing can look at: their role has no check_method, or they have no password yet."},
 	})
@@ -211,8 +212,9 @@ func verifiedResponse() map[string]*framework.FieldSchema {
 		"check_result": text("What the last check found: matches, matches_version (another version of the account, see check_version), " +
 			"differs, locked, expired, login_off, no_password, no_user or unknown. Missing if there was none."),
 		"check_version": {Type: framework.TypeInt, Description: "The version that the server had; missing if it was none of the account's."},
-		"check_user_state": text("What keeps the user from logging in with a password: locked, expired, login_off (for this user or, as sshd says, " +
-			"for the whole server), no_password or no_user. Missing if nothing is known to."),
+		"check_user_state": text(
+			"What keeps the user from logging in with a password: locked, expired, login_off (for this user or, as sshd says, " +
+				"for the whole server), no_password or no_user. Missing if nothing is known to."),
 		"check_reason": text("Why the result is unknown and what to do, or more about the user."),
 		"checked_time": request.TimeField(false, "When the server was checked last"),
 		"check_ordered_time": request.TimeField(false,

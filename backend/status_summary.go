@@ -56,15 +56,10 @@ func statusSummary(mount string, s rotation.Status, stored *storedStates, now ti
 }
 
 // summary is a text of sections.
-type summary struct{ strings.Builder }
+type summary struct{ lines []string }
 
 // heading begins a section, or is all that there is of it.
-func (s *summary) heading(words string) {
-	if s.Len() > 0 {
-		s.WriteByte('\n')
-	}
-	s.WriteString(words)
-}
+func (s *summary) heading(words string) { s.lines = append(s.lines, words) }
 
 // section adds a heading, so many of its lines at most, and how many more there are in all.
 func (s *summary) section(heading string, lines []string, most, all int) {
@@ -74,12 +69,14 @@ func (s *summary) section(heading string, lines []string, most, all int) {
 	s.heading(heading)
 	lines = lines[:min(len(lines), most)]
 	for _, line := range lines {
-		s.WriteString("\n  " + shortened(line, summaryLineWidth))
+		s.lines = append(s.lines, "  "+shortened(line, summaryLineWidth))
 	}
 	if more := all - len(lines); more > 0 {
-		fmt.Fprintf(s, "\n  and %d more", more)
+		s.lines = append(s.lines, fmt.Sprintf("  and %d more", more))
 	}
 }
+
+func (s *summary) String() string { return strings.Join(s.lines, "\n") }
 
 // shortened is a line of at most so many characters.
 func shortened(line string, most int) string {

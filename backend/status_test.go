@@ -138,7 +138,8 @@ func TestManyConflictsAreCounted(t *testing.T) {
 	h.write(t, "roles/older", map[string]any{"connection": "c", "instance_ids": ids[1:], "force_stop": true})
 	h.write(t, "roles/tags", map[string]any{"connection": "c", "instance_tags": "a=b", "force_stop": true})
 	got := h.read(t, "status", "detailed", true)
-	if listed := len(got["details"].(map[string]any)["conflicts"].([]map[string]any)); listed != role.MaxConflicts || got["conflict_count"] != role.MaxConflicts+19 {
+	if listed := len(got["details"].(map[string]any)["conflicts"].([]map[string]any)); listed != role.MaxConflicts ||
+		got["conflict_count"] != role.MaxConflicts+19 {
 		t.Errorf("%d listed, %v counted", listed, got["conflict_count"])
 	}
 }

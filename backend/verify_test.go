@@ -166,7 +166,8 @@ func TestFieldsOfChecks(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	h.write(t, "roles/web", map[string]any{"check_method": "command", "verify_period": "1h"})
-	if got := h.read(t, "roles/web"); got["check_method"] != "command" || got["verify_period"] != int64(3600) || got["drift_action"] != "report" ||
+	if got := h.read(t, "roles/web"); got["check_method"] != "command" || got["verify_period"] != int64(3600) ||
+		got["drift_action"] != "report" ||
 		got["read_drifted"] != false {
 		t.Errorf("%v", got)
 	}
@@ -222,7 +223,8 @@ func TestTheFleetsViewsShowWhatChecksFound(t *testing.T) {
 		}
 		for _, row := range rows {
 			of := want[row["instance_id"].(string)]
-			if got := [3]any{row["drifted"], row["check_result"], row["check_user_state"]}; got != of || (row["checked_time"] == nil) != (of[1] == nil) {
+			if got := [3]any{row["drifted"], row["check_result"], row["check_user_state"]}; got != of ||
+				(row["checked_time"] == nil) != (of[1] == nil) {
 				t.Errorf("the row is %v", row)
 			}
 		}

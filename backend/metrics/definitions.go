@@ -78,7 +78,8 @@ func (r *Recorder) defineAll() {
 		"connection", "action", "result")
 	r.waits = r.histogram("limiter_wait_duration_seconds",
 		"How long requests waited for max_requests_per_second of their connection.", waitBuckets, "connection")
-	r.checks = r.counter("checks_total", "Checks of servers' passwords, by what they found, as check_result in accounts/.", "connection", "result")
+	r.checks = r.counter("checks_total",
+		"Checks of servers' passwords, by what they found, as check_result in accounts/.", "connection", "result")
 	r.events = r.counter("events_total",
 		"Events for Vault's event system, by type and result: sent, failed, or dropped because too many waited.", "type", "result")
 
@@ -104,7 +105,8 @@ func (r *Recorder) defineAll() {
 		"Accounts whose server did not have the current password when it was checked last.", "connection")
 	r.braked = r.gauge("braked_accounts", "Accounts that have stopped trying, since the cloud does not show what became of their resets.",
 		"connection")
-	r.stopped = r.gauge("connection_stopped", "1 while the connection begins no new rotation, since several of its accounts are braked; else 0.",
+	r.stopped = r.gauge("connection_stopped",
+		"1 while the connection begins no new rotation, since several of its accounts are braked; else 0.",
 		"connection")
 	r.roleLookupsFailing = r.gauge("failing_role_lookups", "Roles whose instances could not be looked up the last time.")
 	r.credentialAge = r.gauge("credential_age_seconds",

@@ -98,7 +98,8 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 				"still does. Default: false."},
 		"check_method": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Check method"),
 			AllowedValues: []any{cloud.CheckCommand},
-			Description: checkersOf(registry) + ": how it is looked up whether a server still has the password. command: a command in the guest that " +
+			Description: checkersOf(registry) +
+				": how it is looked up whether a server still has the password. command: a command in the guest that " +
 				"changes nothing. Linux only. Default: none, which means that nothing looks."},
 		"verify_period": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Verify period"),
 			Description: fmt.Sprintf("With check_method: time between two checks of each server, at least %s. Default: none, which means only when "+

@@ -47,8 +47,9 @@ type CheckMade struct {
 var stillOpen = hint.Plain("a reset whose outcome is unknown may still take effect; the server is checked again when it no longer can")
 
 // notOfThisPlace is why a check tells nothing of a version that another place has confirmed.
-var notOfThisPlace = hint.Plain("the server has none of the account's passwords, and the current version is not that of the place to which the " +
-	"connection leads")
+var notOfThisPlace = hint.Plain(
+	"the server has none of the account's passwords, and the current version is not that of the place to which the " +
+		"connection leads")
 
 func (e CheckMade) apply(a *Account) error {
 	if p := a.Pending; e.Match != "" && p != nil && p.Password == e.Match && p.Place.Same(e.Place) {

@@ -194,7 +194,8 @@ func TestACheckEndsABrakedRotation(t *testing.T) {
 func TestTheBrakeOutlivesAValueThatNeverCame(t *testing.T) {
 	a := checkable()
 	a.pendingFor("three")
-	a.Pending.Brake = Brake{Unshown: 4, Last: checkedAt.Add(-time.Minute), NotBefore: checkedAt.Add(2 * time.Hour), Shown: hint.Plain("nothing")}
+	a.Pending.Brake = Brake{Unshown: 4, Last: checkedAt.Add(-time.Minute), NotBefore: checkedAt.Add(2 * time.Hour),
+		Shown: hint.Plain("nothing")}
 	got, err := Transition(a, CheckMade{Seen: a, Place: a.Place, Match: "two", At: checkedAt})
 	if err != nil {
 		t.Fatal(err)

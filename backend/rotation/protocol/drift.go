@@ -57,7 +57,7 @@ func (a *Account) Open() bool {
 	return len(a.OldUnresolved) > 0 || a.Pending != nil && len(a.Pending.Attempts) > 0
 }
 
-// NotCheckable says why the account's server cannot be looked at at all; nil if it can.
+// NotCheckable says why the account's server can never be looked at; nil if it can.
 func (a *Account) NotCheckable() error {
 	switch {
 	case a.IsGroup():
