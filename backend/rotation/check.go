@@ -31,7 +31,7 @@ func (x *executor) check(ctx context.Context, e *entry, rec *Account, to session
 		return nil // the account has become due, or the node stops: nothing was seen
 	}
 	if err != nil {
-		made.Unknown = hint.Of(err)
+		made.Unknown, made.Again = hint.Of(err), cloud.KindOf(err) == cloud.Throttled
 	}
 	next, err := x.update(ctx, e, made)
 	if errors.Is(err, protocol.ErrStale) || errors.Is(err, protocol.ErrNoChange) {

@@ -296,6 +296,27 @@ func TestChecksKeepToTheirPace(t *testing.T) {
 	})
 }
 
+// TestAnOrderedCheckOutlivesThrottling: what was asked for is done when the cloud has time for it again.
+func TestAnOrderedCheckOutlivesThrottling(t *testing.T) {
+	view, resets := verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {
+		w.manual(ctx, id, time.Minute)
+		w.byHand(id, "by hand")
+		w.trouble.Store(&odds{refuse: 1})
+		_, _ = w.node.core.Verify(ctx, id, protocol.DriftRotate, 0)
+		pass(30 * time.Second)
+		c := w.record(id).Checked()
+		is(t, "result", c.Result, protocol.CheckUnknown)
+		if c.Asked.IsZero() || !strings.Contains(c.Reason.String(), "slow down") {
+			t.Errorf("%+v", c)
+		}
+		w.trouble.Store(&odds{})
+		pass(10 * time.Minute)
+		is(t, "what it was ordered for", w.record(id).Checked().Asked.IsZero(), true)
+	})
+	is(t, "resets", resets, 2)
+	is(t, "version", view.Versions[len(view.Versions)-1].Number, 2)
+}
+
 // TestWhatCannotBeCheckedSaysWhy, once as an answer and once as a result.
 func TestWhatCannotBeCheckedSaysWhy(t *testing.T) {
 	view, _ := verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {

@@ -40,7 +40,9 @@ type CheckMade struct {
 	Detail hint.Text
 	// Unknown is why the password could not be compared; zero: it was.
 	Unknown hint.Text
-	At      time.Time
+	// Again: the cloud had no time for it, so that what was asked for is still to be done.
+	Again bool
+	At    time.Time
 }
 
 // stillOpen is why a check tells nothing of the versions while a value may be on its way.
@@ -62,7 +64,11 @@ func (e CheckMade) apply(a *Account) error {
 		return ErrStale
 	}
 	if !e.Unknown.IsZero() {
+		asked := a.Checked()
 		a.noteCheck(e, CheckUnknown, 0)
+		if e.Again {
+			a.Check.Asked, a.Check.Action, a.Check.By = asked.Asked, asked.Action, asked.By
+		}
 		return nil
 	}
 	if a.Open() {
