@@ -115,6 +115,7 @@ func (r *runbookTest) answers() map[string]outcome {
 		"Why did a server restart, or its password change?": {
 			holds: []string{`"reason": "first"`, `"request_id"`, `"state": "ready"`}},
 		"Is it true: does the server still have the password?": {holds: []string{"matches", `"drifted": false`}},
+		"Which servers have another password than Vault?":      {holds: []string{"accounts_to_check"}},
 		"How do I rotate a role now, and when is it done?":     {after: r.settled},
 		"How do I rotate everything of a connection now, and when is it done?": {
 			before: r.read, holds: []string{"accounts_due", "prod-tencent: ok"}, after: r.settled},
