@@ -98,7 +98,7 @@ func (f *fakeCloud) registry() cloud.Registry {
 	initial.HasInitialPassword, initial.CanClearInitial = true, true
 	reset := describe(resetCloud, func(p *fakeProvider) cloud.Provider { return fakeReset{p} })
 	reset.ResetMethods = []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}}
-	reset.CheckMethods = []string{cloud.CheckCommand, "look"}
+	reset.CheckMethods = []string{cloud.CheckCommand}
 	both := describe(bothCloud, func(p *fakeProvider) cloud.Provider { return fakeBoth{p, fakeInitial{p}, fakeReset{p}} })
 	both.ResetMethods, both.HasInitialPassword = []cloud.ResetMethod{{Name: cloud.MethodCommand}}, true
 	return cloud.Registry{initialCloud: initial, resetCloud: reset, bothCloud: both}
@@ -313,7 +313,7 @@ func (p fakeReset) Resetter(method string) cloud.PasswordResetter {
 
 // Checker implements cloud.PasswordCheckers.
 func (p fakeReset) Checker(method string) cloud.PasswordChecker {
-	if method == cloud.CheckCommand || method == "look" {
+	if method == cloud.CheckCommand {
 		return fakeChecker(p)
 	}
 	return nil

@@ -100,7 +100,7 @@ var roleCases = map[string]roleCase{
 		{"short", "at least 12"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
 	"check_method": {on: "leased", set: "command", unset: "", refused: []refusal{{"ssh", "command"}},
-		update: "look", conflicts: map[string]string{"initial": "cannot look at"}},
+		update: "", conflicts: map[string]string{"initial": "cannot look at"}},
 	"verify_period": {on: "leased", with: map[string]any{"check_method": "command"}, update: "2h", updated: int64(7200), set: "1h",
 		reads: int64(3600), unset: int64(0), refused: []refusal{{"9m", "at least 10m"}, {"90000h", "at most"}},
 		conflicts: map[string]string{"static": "check_method", "initial": "check_method"}},
