@@ -128,6 +128,10 @@ func (b *backend) verifyInstance(ctx context.Context, _ *logical.Request, data *
 }
 
 func (b *backend) verifyRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	action, err := driftAction(data)
+	if err != nil {
+		return nil, err
+	}
 	name := data.Get("role").(string)
 	r, err := b.usableRole(ctx, name)
 	if err != nil {
@@ -136,10 +140,14 @@ func (b *backend) verifyRole(ctx context.Context, _ *logical.Request, data *fram
 	if len(r.Users) == 0 {
 		return nil, noInstance(name)
 	}
-	return b.verifyAll(ctx, data, r.Connection, name)
+	return b.verifyAll(ctx, action, r.Connection, name)
 }
 
 func (b *backend) verifyConnection(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	action, err := driftAction(data)
+	if err != nil {
+		return nil, err
+	}
 	name := data.Get("name").(string)
 	c, d, err := b.connections.Find(ctx, name)
 	if err != nil {
@@ -149,14 +157,10 @@ func (b *backend) verifyConnection(ctx context.Context, _ *logical.Request, data
 		return nil, request.Conflictf("provider %s cannot look at a server's password, so no account of connection %s can be checked",
 			c.Provider, name)
 	}
-	return b.verifyAll(ctx, data, name, "")
+	return b.verifyAll(ctx, action, name, "")
 }
 
-func (b *backend) verifyAll(ctx context.Context, data *framework.FieldData, connection, role string) (*logical.Response, error) {
-	action, err := driftAction(data)
-	if err != nil {
-		return nil, err
-	}
+func (b *backend) verifyAll(ctx context.Context, action rotation.DriftAction, connection, role string) (*logical.Response, error) {
 	asked, not, err := b.core.VerifyAll(ctx, connection, role, action)
 	if err != nil {
 		return nil, request.VaultError("", err)

@@ -63,6 +63,8 @@ type Check struct {
 	Version int `json:"version,omitempty"`
 	// User is what keeps the user from logging in with a password; empty: nothing is known to.
 	User CheckResult `json:"user,omitempty"`
+	// Drifted is set where the result is unknown and the check before it found that the server does not have the version.
+	Drifted bool `json:"drifted,omitempty"`
 	// Reason is why the result is unknown, or more of what is told of the user. It holds no secret.
 	Reason hint.Text `json:"reason,omitzero"`
 	// Early is set where attempts were open, so that only the value on its way counted.

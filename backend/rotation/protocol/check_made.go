@@ -155,6 +155,7 @@ func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
 	if cur := a.Current(); cur != nil {
 		c.Of = cur.Number
 	}
+	c.Drifted = result == CheckUnknown && a.Drifted()
 	if before := a.Checked(); before.Asked.After(e.At) {
 		c.Asked, c.Action, c.By = before.Asked, before.Action, before.By
 	}

@@ -271,3 +271,31 @@ func TestDriftIsSaidInWords(t *testing.T) {
 		t.Errorf("though the role lets it be read: %v", err)
 	}
 }
+
+// TestACheckThatCannotTellEndsNoDrift: the password is still not the server's while its agent is offline.
+func TestACheckThatCannotTellEndsNoDrift(t *testing.T) {
+	a := checkable()
+	offline := func(seen *Account) CheckMade {
+		return CheckMade{Seen: seen, Place: seen.Place, Unknown: hint.Plain("the agent is offline"), At: checkedAt}
+	}
+	steps := []struct {
+		made    func(*Account) CheckMade
+		drifted bool
+	}{
+		{offline, false},
+		{func(seen *Account) CheckMade { return CheckMade{Seen: seen, Place: seen.Place, At: checkedAt} }, true},
+		{offline, true},
+		{offline, true},
+		{func(seen *Account) CheckMade { return CheckMade{Seen: seen, Place: seen.Place, Match: "two", At: checkedAt} }, false},
+		{offline, false},
+	}
+	for i, step := range steps {
+		next, err := Transition(a, step.made(a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a = next; a.Drifted() != step.drifted {
+			t.Errorf("after check %d: drifted %t", i+1, a.Drifted())
+		}
+	}
+}

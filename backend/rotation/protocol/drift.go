@@ -20,12 +20,14 @@ func (a *Account) Checked() Check {
 	return *a.Check
 }
 
-// Drifted reports whether the last check of the current version has shown that the server does not have it. One that is gone has
+// Drifted reports whether the last check of the current version that could tell has shown that the server does not have it. One that is gone has
 // no password at all.
 func (a *Account) Drifted() bool {
 	c, cur := a.Checked(), a.Current()
-	return cur != nil && a.Pending == nil && a.Gone.IsZero() && !c.Time.IsZero() && c.Of == cur.Number && c.Result != CheckUnknown &&
-		c.Version != c.Of
+	if cur == nil || a.Pending != nil || !a.Gone.IsZero() || c.Time.IsZero() || c.Of != cur.Number {
+		return false
+	}
+	return c.Result == CheckUnknown && c.Drifted || c.Result != CheckUnknown && c.Version != c.Of
 }
 
 // CheckValues are the passwords that a check compares with, the most likely one first: the current version, the value on its
