@@ -111,6 +111,9 @@ func (b *backend) readReport(_ context.Context, req *logical.Request, data *fram
 	return request.Warn(&logical.Response{Data: answer}, reportWarnings(query, report)...), nil
 }
 
+// maxNameFilter is longer than the name of an instance in any cloud.
+const maxNameFilter = 1024
+
 // reportQuery reads the filters. A misspelt one must not look like a fleet without trouble.
 func reportQuery(data *framework.FieldData) (*rotation.ReportQuery, error) {
 	q := &rotation.ReportQuery{}
@@ -120,6 +123,9 @@ func reportQuery(data *framework.FieldData) (*rotation.ReportQuery, error) {
 	given.Trimmed("name", &q.Name)
 	given.Flag("failing", &q.Failing)
 	given.Flag("drifted", &q.Drifted)
+	if len(q.Name) > maxNameFilter {
+		return nil, request.Invalidf("name: must have at most %d bytes", maxNameFilter)
+	}
 	for field, value := range map[string]string{"connection": q.Connection, "role": q.Role} {
 		if value != "" && !request.IsName(value) {
 			return nil, request.Invalidf("%s: %.40q is no name of a %s; it takes one name, without *", field, value, field)

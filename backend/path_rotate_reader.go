@@ -18,6 +18,9 @@ const rotateReaderPath = "rotate-reader"
 // maxListedAccounts is how many accounts an answer names.
 const maxListedAccounts = 1000
 
+// maxReaderText is longer than any name that Vault gives a token: what is longer was pasted by mistake.
+const maxReaderText = 1024
+
 func (b *backend) pathRotateReader() *framework.Path {
 	number := func(description string) *framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeInt, Required: true, Description: description}
@@ -58,6 +61,11 @@ func (b *backend) pathRotateReader() *framework.Path {
 }
 
 func (b *backend) rotateReader(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	for _, field := range []string{"entity_id", "display_name"} {
+		if len(data.Get(field).(string)) > maxReaderText {
+			return nil, request.Invalidf("%s: must have at most %d bytes", field, maxReaderText)
+		}
+	}
 	who := rotation.Requester{EntityID: clientText(data.Get("entity_id").(string)), DisplayName: clientText(data.Get("display_name").(string))}
 	if (who.EntityID == "") == (who.DisplayName == "") {
 		return nil, request.Invalidf("entity_id, display_name: give exactly one of them")

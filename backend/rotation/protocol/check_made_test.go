@@ -286,7 +286,9 @@ func TestACheckThatCannotTellEndsNoDrift(t *testing.T) {
 		{func(seen *Account) CheckMade { return CheckMade{Seen: seen, Place: seen.Place, At: checkedAt} }, true},
 		{offline, true},
 		{offline, true},
-		{func(seen *Account) CheckMade { return CheckMade{Seen: seen, Place: seen.Place, Match: "two", At: checkedAt} }, false},
+		{func(seen *Account) CheckMade {
+			return CheckMade{Seen: seen, Place: seen.Place, Match: "two", At: checkedAt}
+		}, false},
 		{offline, false},
 	}
 	for i, step := range steps {
