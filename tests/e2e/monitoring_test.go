@@ -57,7 +57,8 @@ func startPrometheus(t *testing.T, e *env, token string) prometheus {
 		}
 		return path
 	}
-	config := strings.NewReplacer("30s", "1s", "scheme: https", "scheme: http", "vault.example.com:8200", strings.TrimPrefix(e.Address, "http://"),
+	config := strings.NewReplacer("30s", "1s", "scheme: https", "scheme: http",
+		"vault.example.com:8200", strings.TrimPrefix(e.Address, "http://"),
 		"/etc/prometheus/vault-token", write("token", token)).Replace(read("prometheus.yml"))
 	rules := regexp.MustCompile(`for: \d+m`).ReplaceAllString(read("rules.yml"), "for: 1s")
 	write("rules.yml", strings.Replace(rules, "cloudpw_late_seconds > 1800", "cloudpw_late_seconds > 5", 1))

@@ -80,7 +80,8 @@ func (w *wrong) guest(t *testing.T, conditions guestos.Conditions) {
 func (w *wrong) keepsBack(t *testing.T) {
 	t.Helper()
 	_, err := w.TryRead(t.Context(), "cloudpw/creds/"+w.role)
-	if text := harness.Refused(t, err, http.StatusServiceUnavailable); !strings.Contains(text, "to check again: vault write -force cloudpw/verify/") {
+	text := harness.Refused(t, err, http.StatusServiceUnavailable)
+	if !strings.Contains(text, "to check again: vault write -force cloudpw/verify/") {
 		t.Errorf("a read is refused with %q", text)
 	}
 	w.sim.Refuses(t, w.two.InstanceID, w.two.Username, w.two.Password)

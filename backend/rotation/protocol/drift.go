@@ -20,8 +20,8 @@ func (a *Account) Checked() Check {
 	return *a.Check
 }
 
-// Drifted reports whether the last check of the current version that could tell has shown that the server does not have it. One that is gone has
-// no password at all.
+// Drifted reports whether the last check of the current version that could tell has shown that the server does not have it. A
+// server that is gone has not drifted.
 func (a *Account) Drifted() bool {
 	c, cur := a.Checked(), a.Current()
 	if cur == nil || a.Pending != nil || !a.Gone.IsZero() || c.Time.IsZero() || c.Of != cur.Number {
