@@ -13,12 +13,21 @@ func (p *planner) schedule(e *entry) {
 		p.unschedule(e)
 		return
 	}
-	st, at := e.rec.Plan(p.planInput(e))
-	if st == protocol.StepNone {
+	input := p.planInput(e)
+	st, at := e.rec.Plan(input)
+	switch st {
+	case protocol.StepNone:
 		p.unschedule(e)
-		return
+	case protocol.StepCheck: // it may wait for long behind others, but what else there is to do at a time does not
+		input.NoCheck = true
+		again := time.Time{}
+		if other, then := e.rec.Plan(input); other != protocol.StepNone {
+			again = then
+		}
+		p.queues.PutSpare(e.id.Connection, &e.slot, e, at, again)
+	default:
+		p.scheduleAt(e, st, at)
 	}
-	p.scheduleAt(e, st, at)
 }
 
 // scheduleAt puts an account into its queue, or moves it there. StepNone only asks for its plan.
@@ -27,8 +36,6 @@ func (p *planner) scheduleAt(e *entry, st protocol.Step, at time.Time) {
 	switch {
 	case st == protocol.StepPoll || st == protocol.StepJoint:
 		class = workqueue.Begun
-	case st == protocol.StepCheck:
-		class = workqueue.Spare
 	case st.CallsCloud():
 		class = workqueue.Remote
 	}

@@ -58,6 +58,8 @@ type PlanInput struct {
 	Breaker Waiting
 	// CheckHeld is before when the server is not looked at again: a look of this process was of no use.
 	CheckHeld time.Time
+	// NoCheck asks for what there is to do besides a check.
+	NoCheck bool
 	// NextPoll is when the record may be looked at again.
 	NextPoll time.Time
 	// Look is when a group's members are to be looked at; zero: not before one changes.

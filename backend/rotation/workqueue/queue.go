@@ -16,6 +16,7 @@ type queue[T any] struct {
 
 	mu      sync.Mutex
 	heaps   [classes]items[T]
+	wakes   wakes[T]
 	started bool // guarded by Queues.mu
 	writing int  // workers on local steps
 	calling int  // workers that may be calling the cloud
@@ -75,6 +76,16 @@ func (q *queue[T]) put(s *Slot[T], item T, class Class, at, now time.Time) {
 	q.poke()
 }
 
+// again has a Spare item looked at again at a time.
+func (q *queue[T]) again(s *Slot[T], at time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if s.heap == &q.heaps[Spare] {
+		q.wakeAt(s, at)
+		q.poke()
+	}
+}
+
 func (q *queue[T]) remove(s *Slot[T]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -104,6 +115,7 @@ func (q *queue[T]) take(ctx context.Context, now time.Time, limit int, held func
 	if ctx.Err() != nil {
 		return nil, false, wait
 	}
+	wait = q.wakeUp(now)
 	if local := &q.heaps[Local]; len(*local) > 0 && q.writing < LocalWorkers {
 		if wait = min(wait, (*local)[0].at.Sub(now)); wait <= 0 {
 			q.writing++

@@ -184,3 +184,32 @@ func TestSpareItemsComeLast(t *testing.T) {
 		t.Errorf("after one has ended: %v", s)
 	}
 }
+
+// TestASpareItemIsLookedAtInTime: what else it has to do does not wait for its turn.
+func TestASpareItemIsLookedAtInTime(t *testing.T) {
+	q, past := newQueue[string]("conn"), t0.Add(-time.Hour)
+	held := func() time.Duration { return time.Minute } // the connection's breaker is open
+	var s, other Slot[string]
+	q.put(&s, "checked", Spare, past, t0)
+	q.again(&s, t0.Add(10*time.Second))
+	q.again(&s, t0.Add(5*time.Second))
+	q.again(&s, t0.Add(20*time.Second)) // an earlier one stands
+	q.put(&other, "other", Spare, past, t0)
+	q.again(&other, t0.Add(time.Second))
+	q.put(&other, "other", Remote, past, t0) // it does not wait as a spare one any more
+	if taken, _, wait := q.take(t.Context(), t0, 4, held); taken != nil || wait > time.Second {
+		t.Errorf("before its time: %v, in %s", taken, wait)
+	}
+	if taken, _, wait := q.take(t.Context(), t0.Add(2*time.Second), 4, held); taken != nil || wait > 3*time.Second {
+		t.Errorf("after the other's time: %v, in %s", taken, wait)
+	}
+	taken, remote, _ := q.take(t.Context(), t0.Add(5*time.Second), 4, held)
+	if taken != &s || remote {
+		t.Fatalf("at its time: %v, to call the cloud: %t", taken, remote)
+	}
+	q.done(&s, remote)
+	q.put(&s, "checked", Spare, past, t0.Add(5*time.Second))
+	if taken, _, _ := q.take(t.Context(), t0.Add(11*time.Second), 4, held); taken != nil {
+		t.Errorf("at a time that it has given up: %v", taken)
+	}
+}

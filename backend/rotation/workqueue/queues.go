@@ -89,6 +89,16 @@ func (qs *Queues[T]) Put(connection string, s *Slot[T], item T, class Class, at 
 	q.put(s, item, class, at, qs.host.Now())
 }
 
+// PutSpare puts a Spare item into its connection's queue, or moves it there. At a time, again, it is handed out as a Local item
+// if its turn has not come by then; zero: it waits for its turn.
+func (qs *Queues[T]) PutSpare(connection string, s *Slot[T], item T, at, again time.Time) {
+	q := qs.queue(connection)
+	q.put(s, item, Spare, at, qs.host.Now())
+	if !again.IsZero() {
+		q.again(s, again)
+	}
+}
+
 // Remove takes an item out of its queue.
 func (qs *Queues[T]) Remove(connection string, s *Slot[T]) { qs.queue(connection).remove(s) }
 
