@@ -43,7 +43,7 @@ func (x *executor) check(ctx context.Context, e *entry, rec *Account, to session
 	return err
 }
 
-// beginCheck notes that the server is looked at. An account that has become due meanwhile is rotated instead.
+// beginCheck notes that the server is looked at, and how to end that. It is false if there is no such account any more.
 func (x *executor) beginCheck(e *entry, cancel context.CancelFunc) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

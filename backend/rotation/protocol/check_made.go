@@ -143,7 +143,7 @@ func (a *Account) rolesOf(password string) (all RoleSet) {
 	return all
 }
 
-// noteCheck keeps what a check has shown. What was asked for is done with it.
+// noteCheck keeps what a check has shown. What was asked for when it began is done with it.
 func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
 	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown}
 	if c.Reason.IsZero() {
@@ -156,7 +156,7 @@ func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
 		c.Of = cur.Number
 	}
 	c.Drifted = result == CheckUnknown && a.Drifted()
-	if before := a.Checked(); before.Asked.After(e.At) {
+	if before := a.Checked(); !before.Asked.Equal(e.Seen.Checked().Asked) { // who has asked since wants to know what is true now
 		c.Asked, c.Action, c.By = before.Asked, before.Action, before.By
 	}
 	a.Check = &c

@@ -301,3 +301,26 @@ func TestACheckThatCannotTellEndsNoDrift(t *testing.T) {
 		}
 	}
 }
+
+// TestACheckAnswersOnlyWhoAskedBefore: who asks while it is under way wants to know what is true now.
+func TestACheckAnswersOnlyWhoAskedBefore(t *testing.T) {
+	seen := checkable()
+	seen.Check = &Check{Asked: checkedAt.Add(-time.Minute)}
+	now := seen.Clone()
+	now.Check = &Check{Asked: checkedAt.Add(-time.Second), Action: DriftRotate, By: Requester{DisplayName: "bob"}}
+	for name, made := range map[string]CheckMade{
+		"right":   {Seen: seen, Place: seen.Place, Match: "two", At: checkedAt},
+		"unknown": {Seen: seen, Place: seen.Place, Unknown: hint.Plain("offline"), At: checkedAt},
+	} {
+		next, err := Transition(now, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := next.Checked(); !c.Asked.Equal(now.Check.Asked) || c.Action != DriftRotate || c.By.DisplayName != "bob" {
+			t.Errorf("%s: %+v", name, c)
+		}
+		if next, err = Transition(seen, made); err != nil || !next.Checked().Asked.IsZero() {
+			t.Errorf("%s: %v, %+v is still asked for", name, err, next.Checked())
+		}
+	}
+}
