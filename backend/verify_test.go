@@ -97,6 +97,10 @@ func TestADriftedPasswordIsNotHandedOut(t *testing.T) {
 		h.pass(t, 61*time.Minute)
 		h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable, "had another password when it was checked at",
 			"verify/web/srv-1", "rotate-role/web/srv-1")
+		_, err := h.request(t, logical.ReadOperation, "creds/web", nil)
+		if err == nil || strings.Contains(err.Error(), "wait=") {
+			t.Errorf("a reader is told to wait for what nobody does: %v", err)
+		}
 		if got, want := h.account(t, "srv-1")["next_check"], request.Timestamp(time.Now().Add(time.Hour)); fmt.Sprint(got) > want {
 			t.Errorf("the next check is at %v", got)
 		}

@@ -28,7 +28,7 @@ func (a *Account) CheckReadable(now time.Time) error {
 		return &Error{Kind: NotReadable, Idle: true, Message: hint.Textf(
 			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateHint())}
 	case a.Drifted() && !a.Settings.ReadDrifted:
-		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: a.whyDrifted()}
+		return &Error{Kind: NotReadable, RetryAfter: CheckInterval, Message: a.whyDrifted()} // another check may find it right
 	case a.unfit():
 		return &Error{Kind: NotReadable, RetryAfter: retryInterval, Message: a.whyElsewhere()}
 	}
