@@ -101,6 +101,9 @@ type Account struct {
 	// ClosedByTimeout is set once the settle window alone has closed an attempt of the present reset method: its
 	// operation may go on where the cloud runs one at a time, which matters if the method is changed.
 	ClosedByTimeout bool `json:"closed_by_timeout,omitempty"`
+	// LateSerial is set once the settle window alone has closed an attempt where the cloud runs one operation at a time: its
+	// operation may go on, and set that value yet. It ends with the next value that is confirmed, which the cloud orders behind it.
+	LateSerial bool `json:"late_serial,omitempty"`
 	// TimeoutFence is the longest fence of those attempts.
 	TimeoutFence time.Duration `json:"timeout_fence,omitempty"`
 

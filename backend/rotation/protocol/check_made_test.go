@@ -324,3 +324,24 @@ func TestACheckAnswersOnlyWhoAskedBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestALateOperationOfASerialCloudIsNotRefuted: its settle window is over, but the cloud may still carry it out, since a window there
+// does not contain the operation.
+func TestALateOperationOfASerialCloudIsNotRefuted(t *testing.T) {
+	for _, serial := range []bool{true, false} {
+		a := checkable()
+		a.pendingFor("three", "a1")
+		a.Pending.Attempts[0].Serial = serial
+		a, err := Transition(a, AttemptsSettled{Attempts: []string{"a1"}, At: checkedAt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := Transition(a, CheckMade{Seen: a, Place: a.Place, Match: "two", At: checkedAt})
+		if err != nil || (next.Pending != nil) != serial {
+			t.Errorf("serial %t: %v, pending %+v", serial, err, next.Pending)
+		}
+		if next, err = Transition(a, CheckMade{Seen: a, Place: a.Place, Match: "three", At: checkedAt}); err != nil || next.LateSerial {
+			t.Errorf("serial %t: %v, the cloud orders the next one behind it", serial, err)
+		}
+	}
+}

@@ -158,7 +158,7 @@
 //  22. A check is evidence of a value at a moment, not of an attempt. What it shows is recorded only if versions, pending,
 //     candidates, attempts and place are as they were when it began, except that pending's value counts in any case: pending
 //     is promoted, and open attempts become old_unresolved. It closes no attempt, and another value refutes nothing while one is
-//     open. With nothing open it settles which of our values the server has: the current one (pending and this place's
+//     open, or has been closed by its window alone where the cloud runs one operation at a time: there the operation may go on. With nothing open it settles which of our values the server has: the current one (pending and this place's
 //     candidates never came and are dropped, what the account is due for stays), or a candidate or this place's own last
 //     version (it becomes current). At rest, another value than the current version, which this place has, means drifted:
 //     it is not readable unless the role says so, and the role's drift_action says what is done: nothing, the older version

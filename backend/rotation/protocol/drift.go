@@ -56,7 +56,7 @@ func (a *Account) CheckValues() []string {
 
 // Open reports whether something that was sent may still set a password.
 func (a *Account) Open() bool {
-	return len(a.OldUnresolved) > 0 || a.Pending != nil && len(a.Pending.Attempts) > 0
+	return len(a.OldUnresolved) > 0 || a.LateSerial || a.Pending != nil && len(a.Pending.Attempts) > 0
 }
 
 // NotCheckable says why the account's server can never be looked at; nil if it can.

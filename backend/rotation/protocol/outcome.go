@@ -179,6 +179,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 				a.unshown(*t, e.Lost, e.At)
 			}
 			a.noteTimeout(*t)
+			a.LateSerial = a.LateSerial || t.Serial
 			a.closeAttempt(id)
 			a.Pending.Uncertain = true
 			changed = true
@@ -232,7 +233,7 @@ func (a *Account) promote(attempt string, at time.Time) {
 		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
 	}
 	a.dropCandidates(p.Place)
-	a.Pending, a.Due, a.Backoff = nil, nil, nil
+	a.Pending, a.Due, a.Backoff, a.LateSerial = nil, nil, nil, false
 	if p.Again != nil {
 		again := *p.Again
 		a.Due = &again
