@@ -156,15 +156,16 @@
 //     trusted where the account was bound, where it is proven to be the same account of the cloud, or at
 //     an operator's word.
 //  22. A check is evidence of a value at a moment, not of an attempt. What it shows is recorded only if versions, pending,
-//     candidates, attempts and place are as they were when it began, except that pending's value counts in any case: pending
-//     is promoted, and open attempts become old_unresolved. It closes no attempt, and another value refutes nothing while one is
-//     open, or has been closed by its window alone where the cloud runs one operation at a time: there the operation may go on. With nothing open it settles which of our values the server has: the current one (pending and this place's
-//     candidates never came and are dropped, what the account is due for stays), or a candidate or this place's own last
-//     version (it becomes current). At rest, another value than the current version, which this place has, means drifted:
-//     it is not readable unless the role says so, and the role's drift_action says what is done: nothing, the older version
-//     of ours that the server has is recorded as the current one, or the account is due. Of a user who is locked, expired or
-//     missing a check only tells. A member of a group is told of only, but for pending's value. An account is checked at
-//     most once in a minute; one that the brake has stopped is checked by itself.
+//     candidates, attempts and place are as they were when it began, except that pending's value counts in any case: pending is
+//     promoted, and open attempts become old_unresolved. It closes no attempt, and another value refutes nothing while one is open,
+//     or has been closed by its window alone where the cloud runs one operation at a time: there the operation may go on. With
+//     nothing open it settles which of our values the server has: the current one (pending and this place's candidates never came
+//     and are dropped, what the account is due for stays), or a candidate or this place's own last version (it becomes current). At
+//     rest, another value than the current version, which this place has, means drifted: it is not readable unless the role says
+//     so, and the role's drift_action says what is done: nothing, the older version of ours that the server has is recorded as the
+//     current one, or the account is due. Of a user who is locked, expired or missing a check only tells. A member of a group is
+//     told of only, but for pending's value. An account is checked at most once in a minute; one that the brake has stopped is
+//     checked by itself.
 //  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
 //     of the group's role, an import or a restore as given to those of the role that the account has then. A
 //     version is readable only for a role that is the only one; else the account is due (moved), where a
