@@ -122,11 +122,11 @@ func TestVerifyManyAtOnce(t *testing.T) {
 		h.write(t, "roles/plain", map[string]any{"connection": "prod", "instance_ids": "srv-3", "force_stop": true, "mode": "static"})
 		h.pass(t, 2*time.Minute)
 		h.cloud.set("srv-2", "By-Hand-2000-abc")
+		resets := h.resets() // the checks may run before the order's answer is looked at
 		if got := h.write(t, "verify-connection/prod", map[string]any{"drift_action": "rotate"}).Data; fmt.Sprint(got) !=
 			"map[accounts_to_check:2 not_checkable:1]" {
 			t.Errorf("%v", got)
 		}
-		resets := h.resets()
 		h.pass(t, time.Hour)
 		if got := h.resets() - resets; got != 1 {
 			t.Errorf("%d resets", got)
