@@ -27,7 +27,7 @@ const (
 	Rotated        HappeningKind = "rotated"         // it has a new password that the cloud confirmed
 	Failed         HappeningKind = "failed"          // an attempt failed
 	UnknownOutcome HappeningKind = "unknown_outcome" // nobody can tell whether an attempt took effect
-	Disclosed      HappeningKind = "disclosed"       // a version was given to a reader for the first time, or under a lease
+	Disclosed      HappeningKind = "disclosed"       // a version was given to a reader for the first time
 	Gone           HappeningKind = "gone"            // the server does not exist any more
 	Checked        HappeningKind = "checked"         // the server was looked at
 	Drifted        HappeningKind = "drifted"         // a check has shown that the server does not have the current version
@@ -77,7 +77,7 @@ func happenings(before, after *Account) []Happening {
 		all = append(all, checks(before, after)...)
 	}
 	if after.IsGroup() || !after.Settings.SharedPassword { // else the group's record tells who was given the password
-		for range disclosures(before, after) {
+		if disclosed(before, after) {
 			add(Disclosed, "", false)
 		}
 	}
@@ -112,20 +112,15 @@ func failure(before, after *Account) (HappeningKind, bool) {
 	return Failed, true
 }
 
-// disclosures counts the leases that were issued, and versions that nobody was given before.
-func disclosures(before, after *Account) int {
-	n := 0
-	for nonce := range after.Leases {
-		if _, had := before.Leases[nonce]; !had {
-			n++
-		}
+// disclosed reports whether the current version has been given to its first reader. Later readers are no news: to tell of each
+// would cost a leased read a call of Vault, whose audit log has them.
+func disclosed(before, after *Account) bool {
+	now := after.Current()
+	if now == nil || now.Disclosed.IsZero() {
+		return false
 	}
-	if now := after.Current(); n == 0 && now != nil && !now.Disclosed.IsZero() {
-		if was := before.Version(now.Number); was != nil && was.Disclosed.IsZero() {
-			n++
-		}
-	}
-	return n
+	was := before.Version(now.Number)
+	return was == nil || was.Disclosed.IsZero()
 }
 
 // reasonOf is why an account is being rotated; "": it is not.

@@ -89,10 +89,19 @@ func TestHappenings(t *testing.T) {
 			after: Account{LastVersion: 1, Versions: []Version{version(1, t0)},
 				Check: &protocol.Check{Time: t0, Of: 1, Result: protocol.CheckDiffers, Asked: t0.Add(time.Hour)}},
 		},
-		"two leases in one write": {
+		"further leases of a version": {
 			before: Account{Leases: map[string]Lease{"a": {}}, LastVersion: 1, Versions: []Version{version(1, t0)}},
 			after:  Account{Leases: map[string]Lease{"b": {}, "c": {}}, LastVersion: 1, Versions: []Version{version(1, t0)}},
-			want:   []Happening{{Kind: Disclosed, Version: 1}, {Kind: Disclosed, Version: 1}},
+		},
+		"two first leases in one write": {
+			before: Account{LastVersion: 1, Versions: []Version{version(1, time.Time{})}},
+			after:  Account{Leases: map[string]Lease{"b": {}, "c": {}}, LastVersion: 1, Versions: []Version{version(1, t0)}},
+			want:   []Happening{{Kind: Disclosed, Version: 1}},
+		},
+		"a new version, given at once": {
+			before: Account{LastVersion: 1, Versions: []Version{version(1, t0)}},
+			after:  Account{LastVersion: 2, Versions: []Version{version(1, t0), version(2, t0)}},
+			want:   []Happening{{Kind: Rotated, Version: 2, Reason: protocol.DueManual}, {Kind: Disclosed, Version: 2}},
 		},
 		"first disclosure under a lease": {
 			before: Account{LastVersion: 1, Versions: []Version{version(1, time.Time{})}},
