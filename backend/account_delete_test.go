@@ -207,7 +207,7 @@ func TestForcedDeleteOfASharedAccount(t *testing.T) {
 	shared := h.lease(t, "creds/web").Data["password"]
 	h.ok(t, logical.DeleteOperation, "accounts/prod/srv-2/root", forced)
 	h.refused(t, logical.ReadOperation, "creds/web/srv-2", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/web")
-	accounts := h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}).Data["accounts"].(map[string]any)
+	accounts := h.write(t, "rotate-role/web", map[string]any{"wait": "45s"}).Data["accounts"].(map[string]any)
 	if !strings.Contains(fmt.Sprint(accounts["srv-2"]), "vault write -force cloudpw/roles/web") {
 		t.Errorf("rotate-role says %v of the deleted account", accounts["srv-2"])
 	}

@@ -61,7 +61,7 @@ func oneAccount(tb testing.TB, role map[string]any) *bench {
 	b.do(tb, logical.CreateOperation, "config/prod", connectionData(bothCloud))
 	b.do(tb, logical.CreateOperation, "roles/web", merged(map[string]any{"connection": "prod", "instance_ids": "srv-1", "source": "reset"},
 		role))
-	b.do(tb, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s"})
+	b.do(tb, logical.ReadOperation, "creds/web", map[string]any{"wait": "45s"})
 	return b
 }
 

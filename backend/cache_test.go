@@ -33,7 +33,7 @@ func TestReadsOfBoundInstancesReadNoStorage(t *testing.T) {
 	fake.launch(cloud.Instance{ID: "srv-1"})
 	h.connection(t, "c", bothCloud)
 	h.write(t, "roles/r", map[string]any{"connection": "c", "instance_ids": "srv-1", "source": "reset", "mode": "static"})
-	h.ok(t, logical.ReadOperation, "creds/r", map[string]any{"wait": "20s"})
+	h.ok(t, logical.ReadOperation, "creds/r", map[string]any{"wait": "45s"})
 	reads, calls := storage.reads.Load(), fake.count()
 	for range 100 {
 		h.read(t, "creds/r")

@@ -361,7 +361,7 @@ func TestChangedConnectionIsUsedAtOnce(t *testing.T) {
 	h := leasedRole(t, nil)
 	h.lease(t, "creds/web")
 	h.write(t, "config/prod", map[string]any{"secret_key": "changed"})
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	last := h.cloud.configs[len(h.cloud.configs)-1]
 	if last.Values["secret_key"] != "changed" || last.Limiter == nil || last.HTTPClient == nil {
 		t.Errorf("the rotation used %q", last.Values["secret_key"])

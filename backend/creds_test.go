@@ -26,7 +26,7 @@ func leasedRole(t *testing.T, changes map[string]any) *harness {
 
 func (h *harness) lease(t *testing.T, path string) *logical.Response {
 	t.Helper()
-	resp := h.ok(t, logical.ReadOperation, path, map[string]any{"wait": "20s"})
+	resp := h.ok(t, logical.ReadOperation, path, map[string]any{"wait": "45s"})
 	if resp.Secret == nil {
 		t.Fatalf("%s: no lease", path)
 	}
@@ -98,7 +98,7 @@ func (h *harness) waitFor(t *testing.T, path string, is func(map[string]any) boo
 	t.Helper()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
-	end := time.After(20 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		account := h.read(t, path)
 		if is(account) {
@@ -212,7 +212,7 @@ func TestWhichInstance(t *testing.T) {
 
 func TestStaticRoleRotatesWhenWritten(t *testing.T) {
 	h := leasedRole(t, map[string]any{"mode": "static", "skip_import_rotation": false})
-	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s"})
+	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "45s"})
 	if resp.Secret != nil {
 		t.Error("a static role gave a lease")
 	}
@@ -221,7 +221,7 @@ func TestStaticRoleRotatesWhenWritten(t *testing.T) {
 	}
 	before := h.cloud.count("StartReset")
 	h.write(t, "roles/web", map[string]any{"custom_metadata": "owner=ops"})
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	if n := h.cloud.count("StartReset") - before; n != 1 {
 		t.Errorf("a later write and one rotate-role made %d resets, want 1", n)
 	}
@@ -234,7 +234,7 @@ func TestStaticRoleRotatesWhenWritten(t *testing.T) {
 func TestStaticRoleSkipsRotation(t *testing.T) {
 	h := leasedRole(t, map[string]any{"mode": "static"}) // force_stop skips by default
 	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusServiceUnavailable, "rotate-role")
-	resp := h.write(t, "rotate-role/web/srv-1", map[string]any{"wait": "20s"})
+	resp := h.write(t, "rotate-role/web/srv-1", map[string]any{"wait": "45s"})
 	state := resp.Data["accounts"].(map[string]any)["srv-1"].(map[string]any)
 	if state["state"] != "ready" || state["current_version"] != 1 {
 		t.Errorf("rotate-role answered %v", state)
@@ -251,7 +251,7 @@ func TestRotateRole(t *testing.T) {
 	h.refusedWrite(t, "rotate-role/web", map[string]any{"wait": "1h"}, "wait")
 	h.cloud.launch(cloud.Instance{ID: "srv-2"})
 	h.write(t, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2"})
-	accounts := h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}).Data["accounts"].(map[string]any)
+	accounts := h.write(t, "rotate-role/web", map[string]any{"wait": "45s"}).Data["accounts"].(map[string]any)
 	for _, id := range []string{"srv-1", "srv-2"} {
 		state, _ := accounts[id].(map[string]any)
 		if state["current_version"] != 1 || state["username"] == "" {

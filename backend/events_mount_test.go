@@ -46,7 +46,7 @@ func TestEventsOfAMount(t *testing.T) {
 	events := []*logical.EventReceived{<-system}
 	fake.fail("StartReset", nil)
 	m.do(t, logical.UpdateOperation, "rotate-role/web", nil)
-	m.do(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s"})
+	m.do(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "45s"})
 	events = append(events, <-system, <-system)
 	var types []string
 	for _, e := range events {

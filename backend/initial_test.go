@@ -22,7 +22,7 @@ func TestInitialPassword(t *testing.T) {
 	}
 	h.refused(t, logical.ReadOperation, "creds/win", nil, http.StatusServiceUnavailable, "no initial password yet", "3m", "10m")
 	h.cloud.boot(t, "srv-1", "fr0m-the-guest!", &key.PublicKey)
-	resp := h.ok(t, logical.ReadOperation, "creds/win", map[string]any{"wait": "20s"})
+	resp := h.ok(t, logical.ReadOperation, "creds/win", map[string]any{"wait": "45s"})
 	if resp.Secret != nil || resp.Data["password"] != "fr0m-the-guest!" || resp.Data["source"] != "initial" || resp.Data["version"] != 1 {
 		t.Errorf("read %v with lease %v", resp.Data["source"], resp.Secret)
 	}
@@ -117,7 +117,7 @@ func TestSecretsStayInside(t *testing.T) {
 			}
 		}
 	}
-	if text := textOf(h.write(t, "rotate-role/r", map[string]any{"wait": "20s"}).Data); strings.Contains(text, h.cloud.password("srv-1")) {
+	if text := textOf(h.write(t, "rotate-role/r", map[string]any{"wait": "45s"}).Data); strings.Contains(text, h.cloud.password("srv-1")) {
 		t.Error("rotate-role shows the password")
 	}
 	if !strings.Contains(h.stored(t, "config/"), "s3cr3t-key") || !strings.Contains(h.stored(t, "account/"), password) {

@@ -77,11 +77,11 @@ func TestAnExclusiveAccountWhoseLeaseIsLostIsFreedByARotation(t *testing.T) {
 	h.lease(t, "creds/web") // Vault loses it
 	h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusConflict, "at the latest", "vault lease revoke",
 		"vault write -force cloudpw/rotate-role/web/srv-1")
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	if got := h.lease(t, "creds/web"); got.Data["version"] != 2 {
 		t.Errorf("version %v", got.Data["version"])
 	}
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	h.delete(t, "roles/web")
 	h.cloud.terminate("srv-1")
 	h.delete(t, "accounts/prod/srv-1/root")
@@ -136,7 +136,7 @@ func TestRenewals(t *testing.T) {
 	if n := h.cloud.count("StartReset"); n != 1 {
 		t.Errorf("%d resets", n)
 	}
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	if status, message := statusOf(h.renew(t, lease, 0)); status != http.StatusBadRequest ||
 		!strings.Contains(message, "read a new password") {
 		t.Errorf("after a rotation: %d %s", status, message)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -121,49 +122,55 @@ func TestPanicWhileAnInitialPasswordIsReadIsAnError(t *testing.T) {
 func TestPanicOfAWorkerIsAFailure(t *testing.T) {
 	for _, method := range []string{"StartReset", "ResetRecords"} {
 		t.Run(method, func(t *testing.T) {
-			h := leasedRole(t, nil)
-			log := panicking(t, h, method)
-			_, _ = h.request(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "1s"})
-			h.waitFor(t, webAccount, func(a map[string]any) bool {
-				said, _ := a["last_error"].(string)
-				return strings.Contains(said, "internal error (panic: ") && !strings.Contains(said, panicSecret)
+			synctest.Test(t, func(t *testing.T) { // of whose time the backoff takes some, however slow the machine is
+				h := leasedRole(t, nil)
+				log := panicking(t, h, method)
+				_, _ = h.request(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "1s"})
+				h.waitFor(t, webAccount, func(a map[string]any) bool {
+					said, _ := a["last_error"].(string)
+					return strings.Contains(said, "internal error (panic: ") && !strings.Contains(said, panicSecret)
+				})
+				synctest.Wait()
+				log.wants(t)
+				if n := h.cloud.count(method); n > 3 {
+					t.Errorf("%d calls at once", n)
+				}
+				h.cloud.calm()
+				h.write(t, "config/prod", map[string]any{"max_requests_per_second": 500}) // releases what is held back
+				if got := h.read(t, "status"); got["running"] != true {
+					t.Errorf("status %v", got["running"])
+				}
 			})
-			log.wants(t)
-			if n := h.cloud.count(method); n > 3 {
-				t.Errorf("%d calls at once", n)
-			}
-			h.cloud.calm()
-			h.write(t, "config/prod", map[string]any{"max_requests_per_second": 500}) // releases what is held back
-			if got := h.read(t, "status"); got["running"] != true {
-				t.Errorf("status %v", got["running"])
-			}
 		})
 	}
 }
 
 // TestPanicOfAStepHoldsTheAccountBack panics in a worker outside of any call of the cloud.
 func TestPanicOfAStepHoldsTheAccountBack(t *testing.T) {
-	h := leasedRole(t, nil)
-	var tries atomic.Int32
-	h.system.SetPasswordPolicy("boom", func() (string, error) {
-		if tries.Add(1) > policy.Samples+2 { // those of the write of the connection, which looks twice
-			return "", panics(t.Context())
+	synctest.Test(t, func(t *testing.T) {
+		h := leasedRole(t, nil)
+		var tries atomic.Int32
+		h.system.SetPasswordPolicy("boom", func() (string, error) {
+			if tries.Add(1) > policy.Samples+2 { // those of the write of the connection, which looks twice
+				return "", panics(t.Context())
+			}
+			return "Correct-Horse-7-Battery", nil
+		})
+		h.write(t, "config/prod", map[string]any{"password_policy": "boom"})
+		log := panicking(t, h, "none")
+		before := tries.Load()
+		_, _ = h.request(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "1s"})
+		h.waitFor(t, webAccount, func(a map[string]any) bool {
+			return strings.Contains(fmt.Sprint(a["last_error"]), "internal error (panic: ")
+		})
+		synctest.Wait()
+		log.wants(t)
+		if n := tries.Load() - before; n > 2 {
+			t.Errorf("%d tries at once", n)
 		}
-		return "Correct-Horse-7-Battery", nil
+		h.write(t, "config/prod", map[string]any{"password_policy": ""})
+		h.lease(t, "creds/web")
 	})
-	h.write(t, "config/prod", map[string]any{"password_policy": "boom"})
-	log := panicking(t, h, "none")
-	before := tries.Load()
-	_, _ = h.request(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "1s"})
-	h.waitFor(t, webAccount, func(a map[string]any) bool {
-		return strings.Contains(fmt.Sprint(a["last_error"]), "internal error (panic: ")
-	})
-	log.wants(t)
-	if n := tries.Load() - before; n > 2 {
-		t.Errorf("%d tries at once", n)
-	}
-	h.write(t, "config/prod", map[string]any{"password_policy": ""})
-	h.lease(t, "creds/web")
 }
 
 func TestPanicInTheRegularWorkEndsOnlyItsPart(t *testing.T) {

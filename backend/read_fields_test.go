@@ -76,7 +76,7 @@ func TestReadOfLeasedRoleWithTTL(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := leasedRole(t, nil)
-			resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s", "ttl": c.asked})
+			resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "45s", "ttl": c.asked})
 			if resp.Secret == nil || resp.Secret.TTL != c.want {
 				t.Fatalf("lease %+v, want %s", resp.Secret, c.want)
 			}
@@ -106,7 +106,7 @@ func TestReadOfLeasedRoleRefusesTTLs(t *testing.T) {
 func TestShortLeasesMayBeShorterStill(t *testing.T) {
 	h := leasedRole(t, map[string]any{"ttl": "20s", "max_ttl": "1m"})
 	h.refused(t, logical.ReadOperation, "creds/web", map[string]any{"ttl": "5s"}, http.StatusBadRequest, "at least 20s")
-	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s", "ttl": "20s"})
+	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "45s", "ttl": "20s"})
 	if resp.Secret == nil || resp.Secret.TTL != 20*time.Second {
 		t.Errorf("lease %+v", resp.Secret)
 	}
@@ -125,7 +125,7 @@ func TestReadOfStaticRoleWarnsOfTTL(t *testing.T) {
 func TestReadOfSharedPasswordWithTTL(t *testing.T) {
 	h := leasedRole(t, map[string]any{"shared_password": true})
 	for _, path := range []string{"creds/web", "creds/web/srv-1"} {
-		resp := h.ok(t, logical.ReadOperation, path, map[string]any{"wait": "20s", "ttl": "15m"})
+		resp := h.ok(t, logical.ReadOperation, path, map[string]any{"wait": "45s", "ttl": "15m"})
 		if resp.Secret == nil || resp.Secret.TTL != 15*time.Minute {
 			t.Errorf("%s: lease %+v", path, resp.Secret)
 		}

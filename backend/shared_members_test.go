@@ -103,7 +103,7 @@ func TestJoinerWaitsForItsPassword(t *testing.T) {
 			} else {
 				h.write(t, "roles/web", role)
 			}
-			h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+			h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 			read := func(path string) map[string]any { return h.ok(t, logical.ReadOperation, path, nil).Data }
 			old := read("creds/web")["password"]
 			h.write(t, "roles/web", map[string]any{"instance_ids": "srv-1,srv-2,srv-3,srv-4"})
@@ -128,7 +128,7 @@ func TestJoinerWaitsForItsPassword(t *testing.T) {
 				t.Error("the joiner was sent a password")
 			}
 			h.write(t, "roles/web", map[string]any{"min_reset_interval": 0})
-			h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}) // overrides what else it waits for
+			h.write(t, "rotate-role/web", map[string]any{"wait": "45s"}) // overrides what else it waits for
 			h.hasVersion(t, "srv-1", 2)
 			if h.cloud.password("srv-4") == old || h.cloud.password("srv-4") != h.cloud.password("srv-1") {
 				t.Error("the joiner does not have the others' new password")
@@ -168,7 +168,7 @@ func TestMemberThatRefusesIsLeftOutAndShown(t *testing.T) {
 	}
 	h.refused(t, logical.ReadOperation, "creds/web/srv-2", nil, http.StatusServiceUnavailable, "left out", "rotate-role")
 	h.cloud.refuse()
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	h.waitFor(t, "accounts/prod/srv-2/root", func(a map[string]any) bool { return a["left_out_time"] == nil && a["state"] == "ready" })
 	if now := h.lease(t, "creds/web").Data; fmt.Sprint(now["instance_ids"]) != "[srv-1 srv-2 srv-3]" ||
 		h.cloud.password("srv-2") != now["password"] {

@@ -136,7 +136,7 @@ func TestRotateSharedPassword(t *testing.T) {
 	old := h.lease(t, "creds/web").Data["password"]
 	h.refused(t, logical.UpdateOperation, "rotate-role/web/srv-1", nil, http.StatusConflict, "shares its password", "rotate-role/web")
 	h.refusedWrite(t, "rotate-role/web/srv-4", nil, "no instance")
-	data := h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}).Data
+	data := h.write(t, "rotate-role/web", map[string]any{"wait": "45s"}).Data
 	group := data["group"].(map[string]any)
 	if group["current_version"] != 2 || group["state"] != "ready" || group["username"] != nil {
 		t.Errorf("rotate-role answered %v", group)
@@ -228,13 +228,13 @@ func TestStaticSharedRole(t *testing.T) {
 	if n := h.cloud.count("StartReset"); n != 0 {
 		t.Errorf("%d resets", n)
 	}
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	if got := h.read(t, "creds/web"); got["password"] != h.cloud.password("srv-2") || got["version"] != 1 {
 		t.Errorf("version %v", got["version"])
 	}
 
 	h = sharedRole(t, map[string]any{"mode": "static", "skip_import_rotation": false})
-	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "20s"})
+	resp := h.ok(t, logical.ReadOperation, "creds/web", map[string]any{"wait": "45s"})
 	if resp.Secret != nil || resp.Data["password"] != h.cloud.password("srv-3") {
 		t.Error("a lease, or another password than the server's")
 	}
@@ -377,7 +377,7 @@ func TestInvalidateGroup(t *testing.T) {
 	h := sharedRole(t, nil)
 	h.lease(t, "creds/web")
 	other := newHarnessOn(t, h.storage, h.cloud) // the node that writes
-	other.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	other.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	for _, key := range []string{"group/prod/web", "account/prod/srv-1/root", "account/prod/srv-2/root", "account/prod/srv-3/root", "group/",
 		"group/odd"} {
 		h.InvalidateKey(t.Context(), key)

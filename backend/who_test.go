@@ -122,7 +122,7 @@ func TestAStaticReaderIsStoredOnce(t *testing.T) {
 // TestReadersOfASharedPassword stand with the role's password, whichever server it was read for.
 func TestReadersOfASharedPassword(t *testing.T) {
 	h := sharedRole(t, nil)
-	h.write(t, "rotate-role/web", map[string]any{"wait": "20s"})
+	h.write(t, "rotate-role/web", map[string]any{"wait": "45s"})
 	h.as("alice")
 	h.lease(t, "creds/web/srv-1")
 	h.as("bob")

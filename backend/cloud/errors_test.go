@@ -66,6 +66,9 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+// underWay is in what time a request arrives at a server on this host, however busy the host is.
+const underWay = 2 * time.Second
+
 // failingServers are real ways in which an exchange breaks, each with what it proves.
 func TestTransportOfRealFailures(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,7 +79,8 @@ func TestTransportOfRealFailures(t *testing.T) {
 	closed.Close()
 
 	release := make(chan struct{})
-	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	arrived := make(chan struct{}, 2)
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-release }))
 	t.Cleanup(func() { close(release); silent.Close() })
 	dropping := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	t.Cleanup(dropping.Close)
@@ -127,12 +131,15 @@ func TestTransportOfRealFailures(t *testing.T) {
 		"answer cut short":  {url: halfway.URL, kind: Unknown, text: "no answer"},
 		"answer is no HTTP": {url: "http://" + garbled, kind: Unknown, text: "no answer"},
 		"deadline": {url: silent.URL, ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 50*time.Millisecond)
+			return context.WithTimeout(ctx, underWay)
 		}, kind: Unknown, text: "request_timeout"},
 		"canceled on the way": {url: silent.URL, ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
-			timer := time.AfterFunc(50*time.Millisecond, cancel)
-			return ctx, func() { timer.Stop(); cancel() }
+			for len(arrived) > 0 {
+				<-arrived // of the case before
+			}
+			go func() { <-arrived; cancel() }()
+			return ctx, cancel
 		}, kind: Unknown, text: "abandoned"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -232,7 +232,7 @@ func TestClientTimeout(t *testing.T) {
 	release := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(func() { close(release); s.Close() })
-	_, _, err := exchange(t.Context(), newTestClient(t, "", 50*time.Millisecond), s.URL)
+	_, _, err := exchange(t.Context(), newTestClient(t, "", underWay), s.URL)
 	if err == nil {
 		t.Fatal("an exchange without answer did not end")
 	}

@@ -258,7 +258,7 @@ func TestSimulatedFaults(t *testing.T) {
 			}
 			cfg := s.cfg
 			if tc.fault.Kind == model.FaultHoldBefore {
-				cfg.RequestTimeout = 200 * time.Millisecond
+				cfg.RequestTimeout = 2 * time.Second // in which the request arrives
 				t.Cleanup(func() { s.sim.World().ReleaseHolds() })
 			}
 			ctx, windows := context.Background(), s.creds.Servers["windows-1"]

@@ -107,7 +107,7 @@ func TestRequestTimeout(t *testing.T) {
 	s := simulate(t, accessNamed(t, "huawei signed"), novaapi.Options{})
 	server := s.server(t, nil)
 	s.fault(t, model.Fault{Kind: model.FaultHoldAfter, Action: actionClear})
-	p := s.provider(t, func(c *cloud.Config) { c.RequestTimeout = 50 * time.Millisecond })
+	p := s.provider(t, func(c *cloud.Config) { c.RequestTimeout = 2 * time.Second }) // in which it arrives
 	s.checkError(t, p.ClearInitialPassword(context.Background(), server.ID), cloud.Unknown, "request_timeout")
 	s.ReleaseHolds()
 }

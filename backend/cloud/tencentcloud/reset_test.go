@@ -192,7 +192,7 @@ func TestStartResetAbandonedWhileUnderWay(t *testing.T) {
 	wantKind(t, err, cloud.Unknown)
 
 	cfg := testConfig(t, f.URL)
-	cfg.RequestTimeout = 50 * time.Millisecond
+	cfg.RequestTimeout = 2 * time.Second // in which the request arrives
 	_, err = newTestProvider(t, cfg).StartReset(t.Context(), testReset())
 	e := errorOfKind(t, err, cloud.Unknown)
 	if !strings.Contains(e.Error(), "request_timeout") {
