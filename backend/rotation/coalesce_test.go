@@ -2,11 +2,9 @@ package rotation
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -287,30 +285,4 @@ func TestCrowdOfClients(t *testing.T) {
 	}
 	is(t, "clients still in line", e.inLine(), 0)
 	t.Logf("%d changes in %d writes", clients*turns*7/4, s.count()-before)
-}
-
-// TestEncodeAccount: the quick encoding and the usual one read back as the same.
-func TestEncodeAccount(t *testing.T) {
-	a := leasedAccount()
-	for _, nonces := range [][]string{nil, {"00ff"}, {"00ff", "a\"b\\c", "\u2028é\x01", ""}} {
-		a.Leases = map[string]Lease{}
-		for i, nonce := range nonces {
-			a.Leases[nonce] = Lease{Version: i + 1, Issued: t0.Add(time.Duration(i)), Expires: t0.Add(time.Hour).Local()}
-		}
-		raw, err := protocol.EncodeAccount(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		usual, err := json.Marshal(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got, want any
-		if err := errors.Join(json.Unmarshal(raw, &got), json.Unmarshal(usual, &want)); err != nil {
-			t.Fatalf("%v\n%s", err, raw)
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("got\n%s\nwant\n%s", raw, usual)
-		}
-	}
 }

@@ -17,7 +17,8 @@
 //	settings.go                         what an account carries of its role and its instance
 //	pending.go                          the value on its way, its attempts, candidates
 //	change.go                           how a version came to be
-//	account.go, encode.go               the record, and its stored form
+//	account.go                          the record
+//	json_writer.go, encode.go           its stored form
 //	errors.go, hint.go                  what the package's errors say, and what to type then
 //
 // Questions about a record, and the small changes of it that events share:
