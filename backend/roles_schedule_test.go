@@ -333,15 +333,17 @@ func TestSharedPasswordOnASchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := sharedRole(t, map[string]any{"mode": "static", "skip_import_rotation": false, "rotation_period": "1h"})
 		h.pass(t, time.Minute)
+		// The write may end some milliseconds after the rotation that it begins.
+		minuteLater := func(answer map[string]any) bool { return answer["ttl"] == int64(3540) || answer["ttl"] == int64(3539) }
 		for _, path := range []string{"creds/web", "creds/web/srv-2"} {
-			if got := h.read(t, path); got["ttl"] != int64(3540) || got["version"] != 1 {
+			if got := h.read(t, path); !minuteLater(got) || got["version"] != 1 {
 				t.Errorf("%s: ttl %v, version %v", path, got["ttl"], got["version"])
 			}
 		}
 		resets := h.resets()
 		h.pass(t, time.Hour)
 		got := h.read(t, "creds/web")
-		if got["version"] != 2 || got["ttl"] != int64(3540) || h.resets() != 2*resets {
+		if got["version"] != 2 || !minuteLater(got) || h.resets() != 2*resets {
 			t.Errorf("version %v, ttl %v after %d resets", got["version"], got["ttl"], h.resets())
 		}
 		// One that leaves has no schedule any more.
