@@ -45,9 +45,12 @@ func answers(f model.Fault, kind cloud.Kind, applied bool) func(*testing.T, *sce
 // checkError sends a reset that reaches the simulator once, and is answered by an error or not at all.
 func (s *scene) checkError(t *testing.T, r cloud.Reset, kind cloud.Kind) {
 	t.Helper()
-	mark := s.mark()
+	mark, took := s.mark(), len(s.limiter.since(0))
 	started, err := s.method.StartReset(t.Context(), r)
 	s.wantKind(t, err, []cloud.Kind{kind}, r.Password)
+	if told := s.limiter.since(took); len(told) != 1 || told[0].action != s.action || cloud.KindOf(told[0].err) != kind {
+		t.Errorf("the meter was told of %+v, want one %s of kind %s", told, s.action, kind)
+	}
 	if started != (cloud.ResetStarted{}) {
 		t.Errorf("an error and %+v", started)
 	}

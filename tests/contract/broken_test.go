@@ -21,8 +21,11 @@ type breakage struct {
 	check   string
 	method  string // default: api
 	traits  func(*cloud.ResetTraits)
-	fresh   bool // another value at each call of Resetter
+	fresh   bool // another value at each call of Resetter, and of Checker
 	mayStop bool // what the descriptor says of its methods is turned round
+	unheard bool // nobody is told how long requests took
+	blind   bool // no check method is there
+	look    func(cloud.PasswordFinding, error) (cloud.PasswordFinding, error)
 	start   func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error)
 	records func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error)
 }
@@ -173,6 +176,19 @@ var breakages = []breakage{
 			}
 			return map[string]cloud.ResetRecord{}, nil
 		}},
+	{name: "the meter is not told", check: "the password travels once to Linux and stays nowhere", unheard: true},
+	{name: "the meter is not told of errors", check: "throttled", unheard: true},
+	{name: "no check method", check: "check methods are those of the descriptor", blind: true},
+	{name: "another check method at each call", check: "check methods are those of the descriptor", fresh: true},
+	{name: "not compared is different", check: "check by command, no tool",
+		look: func(f cloud.PasswordFinding, err error) (cloud.PasswordFinding, error) { f.Unknown = ""; return f, err }},
+	{name: "an older password is another one", check: "check by command, an older disk",
+		look: func(f cloud.PasswordFinding, err error) (cloud.PasswordFinding, error) {
+			f.Match = cloud.NoMatch
+			return f, err
+		}},
+	{name: "nothing seen is different", check: "check by command, a stopped server",
+		look: func(f cloud.PasswordFinding, _ error) (cloud.PasswordFinding, error) { return f, nil }},
 	{name: "no patience", check: "stuck", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
 		if r.State == cloud.OperationRunning {
 			r.State, r.Message = cloud.OperationFailed, "too slow"
@@ -231,6 +247,9 @@ func (b breakage) subject() Subject {
 		}
 	}
 	s.New = func(cfg cloud.Config) (cloud.Provider, error) {
+		if b.unheard {
+			cfg.Limiter = struct{ cloud.Limiter }{cfg.Limiter}
+		}
 		p, err := s.Descriptor.New(cfg)
 		return &brokenProvider{Provider: p, breakage: b, methods: map[string]*brokenMethod{}}, err
 	}
@@ -242,6 +261,7 @@ type brokenProvider struct {
 	cloud.Provider
 	breakage breakage
 	methods  map[string]*brokenMethod
+	checker  *brokenChecker
 }
 
 // Resetter implements cloud.PasswordResetters.
@@ -254,6 +274,34 @@ func (p *brokenProvider) Resetter(method string) cloud.PasswordResetter {
 		p.methods[method] = &brokenMethod{r, p.breakage}
 	}
 	return p.methods[method]
+}
+
+// Checker implements cloud.PasswordCheckers.
+func (p *brokenProvider) Checker(method string) cloud.PasswordChecker {
+	c := p.Provider.(cloud.PasswordCheckers).Checker(method)
+	switch {
+	case c == nil || p.breakage.blind:
+		return nil
+	case p.breakage.fresh:
+		return &brokenChecker{c, p.breakage.look}
+	case p.checker == nil:
+		p.checker = &brokenChecker{c, p.breakage.look}
+	}
+	return p.checker
+}
+
+type brokenChecker struct {
+	cloud.PasswordChecker
+	look func(cloud.PasswordFinding, error) (cloud.PasswordFinding, error)
+}
+
+// CheckPassword implements cloud.PasswordChecker.
+func (c *brokenChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
+	found, err := c.PasswordChecker.CheckPassword(ctx, check)
+	if c.look != nil {
+		return c.look(found, err)
+	}
+	return found, err
 }
 
 type brokenMethod struct {

@@ -1,7 +1,7 @@
-// Package contract tests that providers keep the contract of cloud.PasswordResetter, which package cloud documents
-// and the rotation core relies on. It tests every reset method through the real SDK and the cloud simulator. A
-// provider's tests call Resets for each of its methods; what is special to one method stays in the provider's own
-// tests.
+// Package contract tests that providers keep the contracts of cloud.PasswordResetter and cloud.PasswordChecker, which
+// package cloud documents and the rotation core relies on. It tests every method through the real SDK and the cloud
+// simulator. A provider's tests call Resets for each of its reset methods; its check methods are tried on the passwords
+// that those have set. What is special to one method stays in the provider's own tests.
 package contract
 
 import (
@@ -43,7 +43,7 @@ func Resets(t *testing.T, subject Subject) {
 	if _, ok := subject.Descriptor.ResetMethod(subject.Method); !ok {
 		t.Fatalf("%s has no reset method %q", subject.Descriptor.Name, subject.Method)
 	}
-	lists := [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks}
+	lists := [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks, checkingChecks(subject)}
 	if subject.InProcess == nil {
 		lists = append(lists, networkChecks)
 	}

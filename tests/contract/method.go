@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -10,6 +11,7 @@ import (
 var methodChecks = []check{
 	{"the traits are usable", traits},
 	{"methods are those of the descriptor", methods},
+	{"check methods are those of the descriptor", checkMethods},
 }
 
 func traits(t *testing.T, s *scene) {
@@ -49,6 +51,34 @@ func methods(t *testing.T, s *scene) {
 	for _, name := range s.subject.Descriptor.ResetMethodNames() {
 		if resetters.Resetter(name) == nil {
 			t.Errorf("the provider does not know the descriptor's method %q", name)
+		}
+	}
+}
+
+func checkMethods(t *testing.T, s *scene) {
+	checkers, ok := s.provider.(cloud.PasswordCheckers)
+	if ok != s.subject.Descriptor.CanCheck() {
+		t.Fatalf("the descriptor has check methods: %t, the provider: %t", s.subject.Descriptor.CanCheck(), ok)
+	}
+	if !ok {
+		return
+	}
+	for _, name := range s.subject.Descriptor.CheckMethods {
+		c := checkers.Checker(name)
+		if c == nil {
+			t.Errorf("the provider does not know the descriptor's check method %q", name)
+			continue
+		}
+		if c != checkers.Checker(name) { // panics on what is not comparable
+			t.Errorf("check method %q is another one at each call", name)
+		}
+		if c.CheckAction() == "" {
+			t.Errorf("check method %q has no action", name)
+		}
+	}
+	for _, name := range []string{cloud.CheckCommand, "", "other"} {
+		if known := slices.Contains(s.subject.Descriptor.CheckMethods, name); known != (checkers.Checker(name) != nil) {
+			t.Errorf("check method %q: the descriptor has it: %t, the provider: %t", name, known, !known)
 		}
 	}
 }

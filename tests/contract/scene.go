@@ -178,6 +178,12 @@ func (s *scene) prepare(t *testing.T, r *cloud.Reset) (err error) {
 	if !ok || !p.Prepares(r.Platform) {
 		return nil
 	}
+	s.whileTimePasses(func() { r.Prepared, err = p.PrepareReset(t.Context(), *r) })
+	return err
+}
+
+// whileTimePasses does something that waits for operations or commands, while the simulator's clock goes on.
+func (s *scene) whileTimePasses(do func()) {
 	done := make(chan struct{})
 	var clock sync.WaitGroup
 	clock.Go(func() {
@@ -193,10 +199,9 @@ func (s *scene) prepare(t *testing.T, r *cloud.Reset) (err error) {
 			}
 		}
 	})
-	r.Prepared, err = p.PrepareReset(t.Context(), *r)
+	do()
 	close(done)
 	clock.Wait()
-	return err
 }
 
 // start sends a reset that the cloud is to accept.
@@ -367,10 +372,31 @@ func until(t *testing.T, done func() bool) {
 	}
 }
 
-// countingLimiter counts the waits by action.
+// countingLimiter counts the waits by action, and keeps what it is told of requests.
 type countingLimiter struct {
 	mu    sync.Mutex
 	waits map[string]int
+	took  []measured
+}
+
+// measured is a request that a provider has told a meter of.
+type measured struct {
+	action string
+	err    error
+}
+
+// Took implements cloud.Meter.
+func (l *countingLimiter) Took(action string, _ time.Duration, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took = append(l.took, measured{action, err})
+}
+
+// since are the requests that the meter was told of after the first n.
+func (l *countingLimiter) since(n int) []measured {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.took[n:])
 }
 
 // Wait implements cloud.Limiter.

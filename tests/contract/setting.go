@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -72,23 +73,27 @@ func sets(t *testing.T, s *scene, platform string) {
 // travels counts the requests of a reset, and looks for its password in everything that the cloud keeps.
 func travels(t *testing.T, s *scene, platform string) {
 	r := s.reset(t, platform)
-	mark, waits := s.mark(), s.limiter.total()
+	mark, waits, took := s.mark(), s.limiter.total(), len(s.limiter.since(0))
 	started := s.start(t, r)
 	log := s.world.Log(mark)
 	if len(log) != 1 || log[0].Action != s.action {
 		t.Errorf("a reset sent %+v, want one %s", log, s.action)
+	}
+	if told := s.limiter.since(took); !slices.Equal(told, []measured{{s.action, nil}}) {
+		t.Errorf("the meter was told of %+v, want one %s", told, s.action)
 	}
 	if n := s.limiter.total() - waits; n != 0 {
 		t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 	}
 	s.checkSucceeded(t, r, started)
 
-	mark, waits = s.mark(), s.limiter.total()
+	mark, waits, took = s.mark(), s.limiter.total(), len(s.limiter.since(0))
 	s.look(t, r.InstanceIDs[0], "")
 	s.look(t, r.InstanceIDs[0], started.RequestID)
 	log = s.world.Log(mark)
-	if len(log) == 0 || s.limiter.total()-waits != len(log) {
-		t.Errorf("looking at records took %d requests, and the limiter was waited for %d times", len(log), s.limiter.total()-waits)
+	if told := len(s.limiter.since(took)); len(log) == 0 || s.limiter.total()-waits != len(log) || told != len(log) {
+		t.Errorf("looking at records took %d requests; the limiter was waited for %d times, and told of %d", len(log), s.limiter.total()-waits,
+			told)
 	}
 
 	for _, e := range s.world.Log(0) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
@@ -49,13 +50,16 @@ var (
 	_ cloud.PasswordResetter  = (*provider)(nil)
 )
 
-// list asks for servers, once the limiter lets it.
+// list asks for servers, once the limiter lets it, and says how long that took.
 func (p *provider) list(ctx context.Context, ids []string) ([]Server, error) {
 	if err := p.limiter.Wait(ctx, listServers); err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	found, err := p.api.ListServers(ctx, ids)
-	return found, translate(listServers, err, p.secret)
+	err = translate(listServers, err, p.secret)
+	cloud.Measured(p.limiter, listServers, began, err)
+	return found, err
 }
 
 // DescribeInstances implements cloud.Provider. A real cloud takes so many ids in one request, and more are asked for in batches.

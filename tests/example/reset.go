@@ -48,9 +48,12 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 		// With cfg.HTTPClient the transport says this, at the last moment before it sends.
 		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "%s: its time was over before it was sent", setPassword)
 	}
+	began := time.Now()
 	operation, err := p.api.SetPassword(ctx, reset.InstanceIDs, reset.Username, reset.Password, reset.ForceStop)
+	err = translate(setPassword, err, p.secret, reset.Password)
+	cloud.Measured(p.limiter, setPassword, began, err)
 	if err != nil {
-		return cloud.ResetStarted{}, translate(setPassword, err, p.secret, reset.Password)
+		return cloud.ResetStarted{}, err
 	}
 	return cloud.ResetStarted{RequestID: operation}, nil
 }
