@@ -72,7 +72,7 @@ func (h *hostile) refusals(t *testing.T) {
 	h.admin.Write(t, "cloudpw/config/guarded", h.honestly(model.TencentCloud))
 	noWrites := []string{"config/guarded", "config/new", "keys/new", "roles/new"}
 	forEmergencies := []string{"place/guarded", "rotate-root/guarded", "take-over/b", "rotate-connection/guarded", "rotate-reader",
-		"import/guarded/ins-00000000/root"}
+		"verify-connection/guarded", "import/guarded/ins-00000000/root"}
 	for persona, c := range map[string]struct {
 		e     *env
 		paths []string
