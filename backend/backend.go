@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/campaign"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/events"
@@ -46,6 +47,7 @@ type backend struct {
 	keys        *keypair.Store
 	roles       *role.Store
 	root        *rootcred.Rotator
+	campaigns   *campaign.Campaigns
 	policies    policy.Generator
 	metrics     *metrics.Recorder
 	events      *events.Queue
@@ -130,6 +132,11 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Now:         func() time.Time { return b.clock.now() },
 		Sleep:       func(ctx context.Context, d time.Duration) error { return b.clock.sleep(ctx, d) },
 	})
+	b.campaigns = campaign.New(campaign.Deps{
+		Storage: conf.StorageView,
+		Engine:  b.core,
+		Log:     func() hclog.Logger { return b.Logger() },
+	})
 	b.Backend = &framework.Backend{
 		Help:           rootHelp,
 		BackendType:    logical.TypeLogical,
@@ -152,6 +159,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		Clean: func(context.Context) {
 			b.rounds.stop()
 			b.rootRounds.stop()
+			b.campaigns.Stop()
 			b.core.Stop()
 			b.events.Stop()
 		},
@@ -199,6 +207,8 @@ func (b *backend) paths() []*framework.Path {
 		b.pathVerifyInstance(),
 		b.pathVerifyRole(),
 		b.pathVerifyConnection(),
+		b.pathCampaignsList(),
+		b.pathCampaign(),
 		b.pathPlace(),
 		b.pathStatus(),
 		b.pathReport(),
@@ -211,6 +221,7 @@ func (b *backend) paths() []*framework.Path {
 func (b *backend) initialize(context.Context, *logical.InitializationRequest) error {
 	if b.WriteSafeReplicationState() {
 		b.core.Start()
+		b.campaigns.Start()
 	}
 	return nil
 }

@@ -300,6 +300,23 @@ force_stop it may shut down servers.
   $ vault write cloudpw/rotate-reader entity_id=<id>
 `
 
+	campaignsListSynopsis = "List the last 100 orders over many accounts, and how far each has come."
+	campaignSynopsis      = "See how far an order over many accounts has come, wait for its end, or forget it."
+	campaignsDescription  = `
+rotate-role/<role>, rotate-connection/, rotate-reader, verify/<role> and
+verify-connection/ answer with the id of a campaign. It tells how many accounts
+are done, fail, wait, or were skipped, why they fail, and how long the rest will
+take. It is kept over restarts, and ends when every account is done or skipped.
+The last 100 campaigns are kept; those that have ended go first.
+
+A delete forgets a campaign. Accounts for which nothing was ordered yet are left
+as they are; those that are due stay so.
+
+  $ vault list -detailed cloudpw/campaigns
+  $ vault read cloudpw/campaigns/mfzwizdj wait=45s
+  $ vault delete cloudpw/campaigns/mfzwizdj
+`
+
 	verifyInstanceSynopsis   = "Check whether a server still has the password that Vault hands out."
 	verifyRoleSynopsis       = "Check the passwords of all servers of a role."
 	verifyConnectionSynopsis = "Check the passwords of all servers of a connection."

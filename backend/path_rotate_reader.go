@@ -2,12 +2,12 @@ package backend
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/campaign"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -40,10 +40,12 @@ func (b *backend) pathRotateReader() *framework.Path {
 			logical.UpdateOperation: request.Forwarded(framework.PathOperation{
 				Callback: b.rotateReader,
 				Summary:  "Rotate the passwords that a reader was given.",
-				Description: "Marks every account due whose current password was given to an entity or a display name, and answers at once " +
-					"with their number. Needs sudo.",
-				Responses: request.DataResponses("The accounts are due, or with dry_run would be.", map[string]*framework.FieldSchema{
-					"accounts_due": number("How many accounts are due now; with dry_run: would be. Those of instances that are gone are not counted."),
+				Description: "Begins a campaign that marks every account due whose current password was given to an entity or a display name, " +
+					"and answers at once with their number. Needs sudo.",
+				Responses: request.DataResponses("The order is taken; with dry_run, it would be.", map[string]*framework.FieldSchema{
+					"campaign": campaignField(),
+					"accounts_due": number("How many accounts the campaign makes due, the first 100 before the answer; with dry_run: would make due. " +
+						"Those of instances that are gone are not counted."),
 					"accounts_possible": number("How many of them only since their password was also given to others than the readers that are " +
 						"kept by name, so that this one may be among them."),
 					"accounts_unable": number("How many further accounts have a password that the reader was, or may have been, given, but cannot " +
@@ -60,7 +62,7 @@ func (b *backend) pathRotateReader() *framework.Path {
 	}
 }
 
-func (b *backend) rotateReader(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+func (b *backend) rotateReader(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	for _, field := range []string{"entity_id", "display_name"} {
 		if len(data.Get(field).(string)) > maxReaderText {
 			return nil, request.Invalidf("%s: must have at most %d bytes", field, maxReaderText)
@@ -79,12 +81,16 @@ func (b *backend) rotateReader(ctx context.Context, _ *logical.Request, data *fr
 		answer["accounts"] = namesOf(slices.Concat(found.Known, found.Possible))
 		return &logical.Response{Data: answer}, nil
 	}
-	found, count, err := b.core.RotateGiven(ctx, who)
+	found, list, err := b.core.OrderGiven(ctx, who)
 	if err != nil {
-		return nil, request.VaultError(fmt.Sprintf("%d accounts were made due, then", count), err)
+		return nil, request.VaultError("", err)
 	}
-	b.Logger().Info("what a reader was given is rotated", "entity_id", who.EntityID, "display_name", who.DisplayName, "accounts", count)
-	return &logical.Response{Data: givenAnswer(found, count)}, nil
+	resp := &logical.Response{Data: givenAnswer(found, accountsOf(list))}
+	order := campaign.Order{Kind: campaign.RotateReader, Reader: who, By: requesterOf(req)}
+	if _, err := b.begin(ctx, order, list, nil, resp); err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
 
 // givenAnswer is what both answers tell.

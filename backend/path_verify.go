@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/campaign"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
@@ -62,7 +63,7 @@ func (b *backend) pathVerifyRole() *framework.Path {
 		request.NameField("Name of the role."), framework.PathOperation{
 			Callback:    b.verifyRole,
 			Summary:     "Check the passwords of all servers of a role.",
-			Description: "Orders the checks and answers at once. What they show is in accounts/ and report.",
+			Description: "Begins a campaign of checks and answers at once. What they show is in accounts/ and report.",
 		})
 }
 
@@ -71,13 +72,14 @@ func (b *backend) pathVerifyConnection() *framework.Path {
 		request.NameField("Name of the connection."), framework.PathOperation{
 			Callback:    b.verifyConnection,
 			Summary:     "Check the passwords of all servers of a connection.",
-			Description: "Orders the checks and answers at once. What they show is in accounts/ and report. Needs sudo.",
+			Description: "Begins a campaign of checks and answers at once. What they show is in accounts/ and report. Needs sudo.",
 		})
 }
 
 // pathVerifyAll is a path for the checks of many accounts; what is the name of the field that says of which.
 func (b *backend) pathVerifyAll(pattern, what, synopsis string, name *framework.FieldSchema, op framework.PathOperation) *framework.Path {
 	op.Responses = request.DataResponses("The checks are ordered.", map[string]*framework.FieldSchema{
+		"campaign": campaignField(),
 		"accounts_to_check": {Type: framework.TypeInt, Required: true,
 			Description: "How many accounts are to be checked. A rotation goes first."},
 		"not_checkable": {Type: framework.TypeInt, Required: true,
@@ -127,7 +129,7 @@ func (b *backend) verifyInstance(ctx context.Context, _ *logical.Request, data *
 	return &logical.Response{Data: verifyData(view)}, nil
 }
 
-func (b *backend) verifyRole(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+func (b *backend) verifyRole(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	action, err := driftAction(data)
 	if err != nil {
 		return nil, err
@@ -140,10 +142,11 @@ func (b *backend) verifyRole(ctx context.Context, _ *logical.Request, data *fram
 	if len(r.Users) == 0 {
 		return nil, noInstance(name)
 	}
-	return b.verifyAll(ctx, action, r.Connection, name)
+	return b.verifyAll(ctx, campaign.Order{Kind: campaign.VerifyRole, Role: name, Connection: r.Connection, Action: action,
+		By: requesterOf(req)})
 }
 
-func (b *backend) verifyConnection(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+func (b *backend) verifyConnection(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	action, err := driftAction(data)
 	if err != nil {
 		return nil, err
@@ -157,15 +160,19 @@ func (b *backend) verifyConnection(ctx context.Context, _ *logical.Request, data
 		return nil, request.Conflictf("provider %s cannot look at a server's password, so no account of connection %s can be checked",
 			c.Provider, name)
 	}
-	return b.verifyAll(ctx, action, name, "")
+	return b.verifyAll(ctx, campaign.Order{Kind: campaign.VerifyConnection, Connection: name, Action: action, By: requesterOf(req)})
 }
 
-func (b *backend) verifyAll(ctx context.Context, action rotation.DriftAction, connection, role string) (*logical.Response, error) {
-	asked, not, err := b.core.VerifyAll(ctx, connection, role, action)
+func (b *backend) verifyAll(ctx context.Context, order campaign.Order) (*logical.Response, error) {
+	list, not, err := b.core.OrderChecks(ctx, order.Connection, order.Role)
 	if err != nil {
 		return nil, request.VaultError("", err)
 	}
-	return &logical.Response{Data: map[string]any{"accounts_to_check": asked, "not_checkable": not}}, nil
+	resp := &logical.Response{Data: map[string]any{"accounts_to_check": len(list), "not_checkable": not}}
+	if _, err := b.begin(ctx, order, list, nil, resp); err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
 
 // verifyData is what is known from checks of an account, with what it takes to make sense of that.

@@ -16,6 +16,9 @@ import (
 
 func textOf(v any) string { return fmt.Sprintf("%v", v) }
 
+// sampleCampaign is in the sample of campaigns/.
+const sampleCampaign = "mfzwizdj"
+
 // samplePaths is one request path for each pattern.
 func samplePaths() map[string]string {
 	n := func(name string) string { return framework.GenericNameRegex(name) }
@@ -49,6 +52,8 @@ func samplePaths() map[string]string {
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
 		connection.PlacePrefix + n("name") + "$":                                  "place/prod",
+		"campaigns/?$":                                                            "campaigns",
+		"campaigns/" + n("id") + "$":                                              "campaigns/" + sampleCampaign,
 		"report$":                                                                 "report",
 		"status$":                                                                 "status",
 		"metrics$":                                                                "metrics",
@@ -104,6 +109,7 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"place/prod": 1, "place/prod/": 0, "place": 0, "place/a/b": 0,
 		"status": 1, "status/": 0, "": 0, "report": 1, "report/": 0, "report/x": 0, "metrics": 1, "metrics/": 0,
 		"accounts/prod/i-1/root/move": 1, "accounts/prod/i-1/move": 1, "accounts/prod/i-1/root/move/": 0, "accounts/prod/i-1/move/move": 1,
+		"campaigns": 1, "campaigns/": 1, "campaigns/mfzwizdj": 1, "campaigns/mfzwizdj/": 0, "campaigns/a/b": 0,
 		"take-over/web": 1, "take-over/": 0, "take-over/a/b": 0,
 	} {
 		matches := 0

@@ -15,6 +15,7 @@ func TestReadsWarnOfUnknownFields(t *testing.T) {
 	h := leasedRole(t, nil)
 	h.write(t, "keys/k", map[string]any{"generate": true})
 	h.lease(t, "creds/web")
+	id, _ := h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}).Data["campaign"].(string)
 	samples, reads := samplePaths(), 0
 	for _, path := range h.Paths {
 		if path.Operations[logical.ReadOperation] == nil || strings.HasPrefix(samples[path.Pattern], versionsPrefix) ||
@@ -22,7 +23,8 @@ func TestReadsWarnOfUnknownFields(t *testing.T) {
 			continue // the sample of versions/ is current and not shown there, and this cloud cannot be checked
 		}
 		reads++
-		resp := h.ok(t, logical.ReadOperation, samples[path.Pattern], map[string]any{"version": "-1", "surprise": []any{"x"}})
+		sample := strings.Replace(samples[path.Pattern], sampleCampaign, id, 1)
+		resp := h.ok(t, logical.ReadOperation, sample, map[string]any{"version": "-1", "surprise": []any{"x"}})
 		for _, name := range []string{"version", "surprise"} {
 			if !slices.ContainsFunc(resp.Warnings, func(w string) bool { return strings.Contains(w, `"`+name+`": unknown field`) }) {
 				t.Errorf("%s: no warning of %s: %q", path.Pattern, name, resp.Warnings)

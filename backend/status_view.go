@@ -131,7 +131,7 @@ func (b *backend) statesInMemory(known map[string]rotation.ConnectionStatus) *st
 
 // statusDetails is what programs read of status.
 func statusDetails(mount string, s rotation.Status, stored *storedStates) map[string]any {
-	connections, roles, causes := map[string]any{}, map[string]any{}, []map[string]any{}
+	connections, roles := map[string]any{}, map[string]any{}
 	for name, state := range stored.connections {
 		of := connectionState(state)
 		maps.Copy(of, stored.credentials[name])
@@ -144,12 +144,18 @@ func statusDetails(mount string, s rotation.Status, stored *storedStates) map[st
 		setTime(of, "oldest_due", request.Timestamp(tally.OldestDue))
 		roles[name] = of
 	}
-	for _, cause := range s.Causes[:min(len(s.Causes), maxCauses)] {
-		name, value := named(cause.Example)
-		causes = append(causes, map[string]any{"cause": cause.Words(mount), "accounts": cause.Accounts, "example_" + name: value})
-	}
-	return map[string]any{"connections": connections, "roles": roles, "causes": causes, "failing": failingData(s.Failing),
+	return map[string]any{"connections": connections, "roles": roles, "causes": causesData(mount, s.Causes, maxCauses), "failing": failingData(s.Failing),
 		"failing_roles": stored.failingRoles, "conflicts": stored.conflicts}
+}
+
+// causesData are the causes for which most accounts fail.
+func causesData(mount string, causes []rotation.FailureCause, most int) []map[string]any {
+	data := []map[string]any{}
+	for _, cause := range causes[:min(len(causes), most)] {
+		name, value := named(cause.Example)
+		data = append(data, map[string]any{"cause": cause.Words(mount), "accounts": cause.Accounts, "example_" + name: value})
+	}
+	return data
 }
 
 // maxCauses is how many causes the details have.

@@ -123,15 +123,16 @@ func TestVerifyManyAtOnce(t *testing.T) {
 		h.pass(t, 2*time.Minute)
 		h.cloud.set("srv-2", "By-Hand-2000-abc")
 		resets := h.resets() // the checks may run before the order's answer is looked at
-		if got := h.write(t, "verify-connection/prod", map[string]any{"drift_action": "rotate"}).Data; fmt.Sprint(got) !=
-			"map[accounts_to_check:2 not_checkable:1]" {
+		got := h.write(t, "verify-connection/prod", map[string]any{"drift_action": "rotate"}).Data
+		if got["accounts_to_check"] != 2 || got["not_checkable"] != 1 || got["campaign"] == nil {
 			t.Errorf("%v", got)
 		}
 		h.pass(t, time.Hour)
 		if got := h.resets() - resets; got != 1 {
 			t.Errorf("%d resets", got)
 		}
-		if got := h.write(t, "verify/web", nil).Data; fmt.Sprint(got) != "map[accounts_to_check:2 not_checkable:0]" {
+		got = h.write(t, "verify/web", nil).Data
+		if got["accounts_to_check"] != 2 || got["not_checkable"] != 0 || got["campaign"] == nil {
 			t.Errorf("%v", got)
 		}
 		h.refused(t, logical.UpdateOperation, "verify/plain/srv-3", nil, http.StatusConflict, "has no check_method", "check_method=command")

@@ -56,6 +56,8 @@ const (
 	DriftReport  = protocol.DriftReport
 	DriftRestore = protocol.DriftRestore
 	DriftRotate  = protocol.DriftRotate
+	DueManual    = protocol.DueManual
+	DueReader    = protocol.DueReader
 )
 
 // ParseID is protocol.ParseID.

@@ -25,6 +25,7 @@
 //	              claim.go, claim_marker.go                    one account for each user of a server
 //	              verify.go                                    has servers looked at (rule 22)
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
+//	              order.go, standing.go                        orders over many accounts: what each wants of one, and how far that is
 //	              requester.go, given_to.go                    who asks, and what somebody was given
 //	              view.go, status.go, lookup.go                what people are shown; figures.go: the gauges of metrics
 //	              provider.go                                  connections, for the questions of others

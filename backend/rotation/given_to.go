@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
@@ -31,9 +32,10 @@ func (g *GivenAccounts) Count(ids []ID) int {
 func (c *Core) GivenTo(ctx context.Context, who Requester) (*GivenAccounts, error) {
 	var all []*Account
 	add := func(a *Account) { all = append(all, a) }
-	if err := c.each(ctx, "", add); err != nil {
+	if err := c.every(ctx, "", add); err != nil {
 		return nil, err
 	}
+	slices.SortFunc(all, func(a, b *Account) int { return CompareIDs(a.ID, b.ID) })
 	if err := c.walkGroups(ctx, func(id ID) error {
 		a, err := c.get(ctx, id)
 		if err == nil && a != nil {
@@ -98,26 +100,4 @@ func certaintyOf(a *Account, values map[string]protocol.Certainty) protocol.Cert
 		sure = max(sure, values[a.Pending.Password])
 	}
 	return sure
-}
-
-// RotateGiven makes the accounts due whose present password somebody was given, those first that are known to be. It returns
-// what GivenTo has found, and how many accounts became due, or were so already.
-func (c *Core) RotateGiven(ctx context.Context, who Requester) (*GivenAccounts, int, error) {
-	found, err := c.GivenTo(ctx, who)
-	if err != nil {
-		return nil, 0, err
-	}
-	count := 0
-	for _, ids := range [][]ID{found.Known, found.Possible} {
-		for _, id := range ids {
-			if _, err := c.makeDue(ctx, id, protocol.DueReader, 0); err != nil {
-				if isNoRecord(err) {
-					continue
-				}
-				return found, count, err
-			}
-			count += found.Count([]ID{id})
-		}
-	}
-	return found, count, nil
 }

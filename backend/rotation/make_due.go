@@ -59,6 +59,17 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 	if err := c.load(ctx, e); err != nil {
 		return 0, err
 	}
+	return c.requestLocked(ctx, e, reason, mustFollow(e.rec, reason))
+}
+
+// mustFollow reports whether a value on its way has to be replaced as well: it may have been given to the same reader.
+func mustFollow(a *Account, reason protocol.Reason) bool {
+	return a != nil && reason == protocol.DueReader && a.Pending != nil && !a.Pending.Disclosed.IsZero()
+}
+
+// requestLocked is request for who holds e.mu and has loaded the record. again says that a value on its way is to be replaced
+// as well.
+func (c *Core) requestLocked(ctx context.Context, e *entry, reason protocol.Reason, again bool) (before int, err error) {
 	switch {
 	case e.rec == nil:
 		return 0, noRecord(e.id)
@@ -66,12 +77,9 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 		return 0, protocol.Errorf(Conflict, "account %s shares its password with the others of role %s; rotate the role as a whole", e.id,
 			e.rec.Role)
 	case !e.rec.Settings.CanReset:
-		return 0, protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset "+
-			"passwords; change it inside the server, then record it: %s", e.id, e.rec.Provider, e.id.ImportHint())
+		return 0, cannotReset(e.rec)
 	}
 	asked := reason.IsWord()
-	// What is on its way may have been given to the same reader.
-	again := reason == protocol.DueReader && e.rec.Pending != nil && !e.rec.Pending.Disclosed.IsZero()
 	if len(e.rec.Versions) == 0 {
 		reason = protocol.DueFirst
 	}
@@ -88,6 +96,12 @@ func (c *Core) request(ctx context.Context, e *entry, reason protocol.Reason) (b
 		return 0, err
 	}
 	return rec.LastVersion, nil
+}
+
+// cannotReset says that nothing can set a password of an account.
+func cannotReset(a *Account) error {
+	return protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset "+
+		"passwords; change it inside the server, then record it: %s", a.ID, a.Provider, a.ImportHint())
 }
 
 // awaitRotation returns an account's state once it has another version than before, is not due any more, or was waited for.
@@ -146,43 +160,4 @@ func (c *Core) liftBrake(a *Account) {
 	if n := c.connection(a.Connection); a.Braked() && n.brake.lift() {
 		c.resume(n)
 	}
-}
-
-// RotateConnection makes every account of a connection due, those whose password somebody knows
-// first, and returns how many became so or were so already. Accounts that share a password become due
-// with their group. It is for the case that an older state of Vault's storage has been restored.
-func (c *Core) RotateConnection(ctx context.Context, connection string) (int, error) {
-	var known, unknown []ID
-	accounts := map[ID]int{} // how many accounts each of these stands for
-	err := c.each(ctx, connection+"/", func(a *Account) {
-		if !a.Settings.CanReset || !a.Gone.IsZero() {
-			return
-		}
-		id := a.ID
-		if group, ok := a.Group(); ok {
-			id = group
-		}
-		if accounts[id]++; accounts[id] > 1 {
-			return
-		}
-		if cur := a.Current(); cur != nil && (cur.Batch != "" || !cur.Disclosed.IsZero()) {
-			known = append(known, id)
-		} else {
-			unknown = append(unknown, id)
-		}
-	})
-	if err != nil {
-		return 0, err
-	}
-	count := 0
-	for _, id := range append(known, unknown...) {
-		if _, err := c.makeDue(ctx, id, protocol.DueManual, 0); err != nil {
-			if isNoRecord(err) {
-				continue
-			}
-			return count, err
-		}
-		count += accounts[id]
-	}
-	return count, nil
 }

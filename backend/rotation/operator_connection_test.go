@@ -35,7 +35,7 @@ func TestRotateConnection(t *testing.T) {
 		for _, id := range append(members, single) {
 			before[id], _, _ = w.server(id)
 		}
-		if n, err := core.RotateConnection(ctx, "conn"); n != 3 || err != nil {
+		if n, err := core.rotateConnection(ctx, "conn"); n != 3 || err != nil {
 			t.Fatalf("%d accounts became due, %v; want 3", n, err)
 		}
 		time.Sleep(time.Minute)
@@ -67,7 +67,7 @@ func TestRotateConnectionAgain(t *testing.T) {
 		w.startWith(func(s logical.Storage) logical.Storage { return countingStorage{s, 0, &now, &most} })
 		for range 2 {
 			most.Store(0)
-			if n, err := w.node.core.RotateConnection(ctx, "conn"); n != 20 || err != nil {
+			if n, err := w.node.core.rotateConnection(ctx, "conn"); n != 20 || err != nil {
 				t.Errorf("%d accounts are due, %v; want 20", n, err)
 			}
 		}

@@ -141,7 +141,7 @@ func TestRotateConnectionBeginsWithWhatSomebodyKnows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := c.RotateConnection(t.Context(), leasedAccount().Connection); n != accounts || err != nil {
+	if n, err := c.rotateConnection(t.Context(), leasedAccount().Connection); n != accounts || err != nil {
 		t.Fatalf("%d accounts, %v", n, err)
 	}
 	for i, a := range s.written {

@@ -337,20 +337,25 @@ func TestWhatCannotBeCheckedSaysWhy(t *testing.T) {
 	}
 }
 
-// TestVerifyAll asks for the checks of one role, and says which accounts cannot be checked.
-func TestVerifyAll(t *testing.T) {
+// TestOrderChecks asks for the checks of a connection, and says which accounts of a role cannot be checked.
+func TestOrderChecks(t *testing.T) {
 	verified(t, staticSettings(), func(ctx context.Context, w *world, id ID) {
 		s := staticSettings()
 		other := w.bindUser(ID{Connection: simConnection, InstanceID: "i-9", Username: "root"}, "other", s)
 		w.ensureBound(ctx)
 		w.manual(ctx, id, time.Minute)
 		w.manual(ctx, other, time.Minute)
-		asked, not, err := w.node.core.VerifyAll(ctx, simConnection, "", protocol.DriftRotate)
-		if err != nil || asked != 1 || not != 1 {
-			t.Errorf("%d, %d, %v", asked, not, err)
+		core := w.node.core
+		list, not, err := core.OrderChecks(ctx, simConnection, "")
+		if err != nil || len(list) != 1 || not != 1 {
+			t.Fatalf("%v, %d, %v", list, not, err)
 		}
-		if asked, not, err = w.node.core.VerifyAll(ctx, simConnection, "other", ""); err != nil || asked != 0 || not != 1 {
-			t.Errorf("%d, %d, %v", asked, not, err)
+		order := Order{Check: true, Action: protocol.DriftRotate, Given: core.Now()}
+		if n, err := core.carryOut(ctx, order, list); n != 1 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		if list, not, err = core.OrderChecks(ctx, simConnection, "other"); err != nil || len(list) != 0 || not != 1 {
+			t.Errorf("%v, %d, %v", list, not, err)
 		}
 		pass(2 * time.Minute)
 		is(t, "result", w.record(id).Checked().Result, protocol.CheckMatches)

@@ -81,16 +81,16 @@ const maxFailing = 100
 func (c *Core) Status() Status {
 	s := Status{Running: c.isRunning(), Loading: c.isLoading(), Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{},
 		ByConnection: map[string]*Tally{}, ByRole: map[string]*Tally{}}
-	summed := causes{}
+	summed := Causes{}
 	for _, e := range c.listed() {
 		if view := c.known(e); view != nil {
 			s.count(view, e.id.IsGroup())
 			if failed := view.Failed(); !failed.IsZero() {
-				summed.add(view, failed)
+				summed.Add(view, failed)
 			}
 		}
 	}
-	s.Causes = summed.sorted()
+	s.Causes = summed.Sorted()
 	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Failures > s.Failing[j].Failures })
 	s.FailingCount = len(s.Failing)
 	s.Failing = s.Failing[:min(len(s.Failing), maxFailing)]

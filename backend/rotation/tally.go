@@ -68,10 +68,11 @@ func (f *FailureCause) Words(mount string) string {
 	return withoutNames(f.LastError.At(mount), f.names)
 }
 
-// causes sum failures up by their cause.
-type causes map[string]*FailureCause
+// Causes sum failures up by their cause.
+type Causes map[string]*FailureCause
 
-func (cs causes) add(v *View, failed hint.Text) {
+// Add counts an account that fails.
+func (cs Causes) Add(v *View, failed hint.Text) {
 	names := []string{v.ID.String(), v.ID.InstanceID, v.Facts.Name, v.Facts.PrivateIP, v.Facts.PublicIP}
 	words := withoutNames(failed.String(), names)
 	f := cs[words]
@@ -85,8 +86,8 @@ func (cs causes) add(v *View, failed hint.Text) {
 	f.Accounts++
 }
 
-// sorted are the causes, those of most accounts first.
-func (cs causes) sorted() []FailureCause {
+// Sorted are the causes, those of most accounts first.
+func (cs Causes) Sorted() []FailureCause {
 	all := make([]FailureCause, 0, len(cs))
 	for _, f := range cs {
 		all = append(all, *f)

@@ -14,16 +14,16 @@ func TestCausesAreSummedUp(t *testing.T) {
 		return &View{ID: ID{Connection: "prod", InstanceID: instance, Username: "root"}, Facts: Facts{Name: name, PrivateIP: "10.0.0." +
 			name[1:]}}
 	}
-	summed := causes{}
+	summed := Causes{}
 	for instance, name := range map[string]string{"i-0001": "a1", "i-0002": "b2", "i-0003": "c3"} {
 		v := view(instance, name)
 		denied := cloud.Errorf(cloud.Denied, "%s may not be reset at %s", instance, v.Facts.PrivateIP)
 		denied.RequestID = "4f1c-" + instance + "-x"
-		summed.add(v, hint.Textf("sent to %s: %v", v.ID, denied))
+		summed.Add(v, hint.Textf("sent to %s: %v", v.ID, denied))
 	}
-	summed.add(view("i-0004", "d4"), hint.Plain("throttled at 2026-11-25T09:37:42Z (request id: 77)"))
-	summed.add(view("i-0005", "e5"), hint.Plain("throttled at 2026-11-26T10:37:42Z (request id: 78)"))
-	got := summed.sorted()
+	summed.Add(view("i-0004", "d4"), hint.Plain("throttled at 2026-11-25T09:37:42Z (request id: 77)"))
+	summed.Add(view("i-0005", "e5"), hint.Plain("throttled at 2026-11-26T10:37:42Z (request id: 78)"))
+	got := summed.Sorted()
 	if len(got) != 2 {
 		t.Fatalf("the causes are %+v", got)
 	}

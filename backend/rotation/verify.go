@@ -3,8 +3,6 @@ package rotation
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
@@ -42,33 +40,4 @@ func (c *Core) Verify(ctx context.Context, id ID, action protocol.DriftAction, w
 		_ = awaitChange(ctx, changed, left) // an ended context is looked at above
 		c.opts.turn(ctx, e.id)
 	}
-}
-
-// VerifyAll is Verify for all accounts of a connection that match; it waits for none. It returns how many are to be checked, and
-// how many cannot be.
-func (c *Core) VerifyAll(ctx context.Context, connection, role string, action protocol.DriftAction) (asked, not int, err error) {
-	var ids []ID
-	err = c.each(ctx, connection+"/", func(a *Account) {
-		switch {
-		case role != "" && a.Role != role, !a.Gone.IsZero():
-		case a.NotCheckable() != nil:
-			not++
-		default:
-			ids = append(ids, a.ID)
-		}
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	slices.SortFunc(ids, func(a, b ID) int { return strings.Compare(a.String(), b.String()) })
-	for _, id := range ids {
-		if _, err := c.Verify(ctx, id, action, 0); err != nil {
-			if isNoRecord(err) {
-				continue
-			}
-			return asked, not, err
-		}
-		asked++
-	}
-	return asked, not, nil
 }
