@@ -72,6 +72,7 @@ func TestCredentialsOfSimulatedClouds(t *testing.T) {
 			}
 			if name == "assumed" {
 				h.refused(t, logical.UpdateOperation, "rotate-root/"+name, nil, http.StatusBadRequest, "role_arn")
+				h.delete(t, "config/"+name) // it uses the same key as another one, which is to be replaced
 				return
 			}
 			previous, _ := data["access_key"].(string)

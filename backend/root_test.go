@@ -39,6 +39,19 @@ func TestRotateRoot(t *testing.T) {
 	m.write(t, "roles/web", map[string]any{"ttl": "2h"})
 }
 
+// TestRotateRootLeavesOtherConnectionsTheirCredential: one that another connection uses is not deleted.
+func TestRotateRootLeavesOtherConnectionsTheirCredential(t *testing.T) {
+	m := newRootMount(t)
+	m.connection(t, "region-2", rootCloud)
+	m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusConflict, "connection prod keeps its credential",
+		"other connections use the same credential", "region-2", "vault read cloudpw/config/region-2")
+	if ids := m.keys.ids(); m.keys.made != 0 || !slices.Equal(ids, []string{"AK"}) {
+		t.Errorf("%d credentials made, there are %v", m.keys.made, ids)
+	}
+	m.delete(t, "config/region-2")
+	m.write(t, "rotate-root/prod", nil)
+}
+
 func TestRotateRootRefusals(t *testing.T) {
 	m := newRootMount(t)
 	m.refused(t, logical.UpdateOperation, "rotate-root/none", nil, http.StatusBadRequest, "config/none")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 )
 
@@ -14,8 +15,9 @@ const (
 	maxRotationPeriod = 10 * 365 * 24 * time.Hour
 )
 
-// CheckUnshared refuses to replace, unattended, a credential that other connections of the mount use as well: they would have lost it.
-func (s *Store) CheckUnshared(ctx context.Context, name string, d cloud.Descriptor, c *Record) error {
+// CheckUnshared refuses to replace a credential that other connections of the mount use as well: they would have lost it. what begins
+// the error.
+func (s *Store) CheckUnshared(ctx context.Context, what, name string, d cloud.Descriptor, c *Record) error {
 	id := d.CredentialID(c.Own)
 	if id == "" { // a password stays valid
 		return nil
@@ -33,8 +35,8 @@ func (s *Store) CheckUnshared(ctx context.Context, name string, d cloud.Descript
 	if len(users) == 0 {
 		return nil
 	}
-	return request.Conflictf("rotation_period: other connections use the same credential, which they would lose; give each one of its own: %s",
-		request.Summarize(users))
+	return request.Conflictf("%s: other connections use the same credential, which they would lose: %s; make one of its own for each at the "+
+		"cloud, and write it to that connection; see: %s", what, request.Summarize(users), hint.New("read", "config/"+users[0]))
 }
 
 // applyRotation takes over rotation_period. had is set where the connection had one before.
@@ -64,5 +66,5 @@ func (s *Store) applyRotation(ctx context.Context, name string, next *Record, in
 	if err := rotator.CheckRotation(); err != nil {
 		return request.WithWayOut(request.VaultError("rotation_period", err), "or write rotation_period=0")
 	}
-	return s.CheckUnshared(ctx, name, d, next)
+	return s.CheckUnshared(ctx, "rotation_period", name, d, next)
 }

@@ -50,7 +50,8 @@ func (r *Rotator) rotateDue(ctx context.Context, name string) error {
 	if !r.isDue(name, w.c) { // it was changed meanwhile
 		return nil
 	}
-	result, err := w.rotateUnattended(ctx)
+	result, err := w.rotate(ctx, "rotation_period")
+	err = request.VaultError("", err)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil // the mount ends, which says nothing of the cloud
 	}
@@ -69,13 +70,4 @@ func (r *Rotator) rotateDue(ctx context.Context, name string) error {
 			c.FailRoot(err, r.Now())
 		}
 	})
-}
-
-// rotateUnattended makes a new credential, unless that would end what somebody else uses.
-func (w *work) rotateUnattended(ctx context.Context) (*Result, error) {
-	if err := w.r.Connections.CheckUnshared(ctx, w.name, w.d, w.c); err != nil {
-		return nil, err
-	}
-	result, err := w.rotate(ctx)
-	return result, request.VaultError("", err)
 }

@@ -76,7 +76,7 @@ func (r *Rotator) Rotate(ctx context.Context, name string) (*Result, error) {
 		return nil, err
 	}
 	defer end()
-	result, err := w.rotate(ctx)
+	result, err := w.rotate(ctx, "connection "+name+" keeps its credential")
 	r.tried(name, err, r.Now())
 	if err != nil {
 		return nil, request.VaultError("", err)
@@ -85,13 +85,17 @@ func (r *Rotator) Rotate(ctx context.Context, name string) (*Result, error) {
 	return result, nil
 }
 
-// rotate finishes what an earlier rotation left, or makes a new one.
-func (w *work) rotate(ctx context.Context) (*Result, error) {
+// rotate finishes what an earlier rotation left, or makes a new one, unless that would end what another connection uses. what
+// begins the error then.
+func (w *work) rotate(ctx context.Context, what string) (*Result, error) {
 	if w.c.RootRotation != nil {
 		done, err := w.settle(ctx)
 		if err != nil || done != nil {
 			return done, err
 		}
+	}
+	if err := w.r.Connections.CheckUnshared(ctx, what, w.name, w.d, w.c); err != nil {
+		return nil, err
 	}
 	if err := w.create(ctx); err != nil {
 		return nil, err
