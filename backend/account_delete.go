@@ -20,9 +20,9 @@ import (
 // server has to hear first what keeps its passwords.
 func deleteAnyway(id rotation.ID) hint.Text {
 	return hint.Textf("to let another role serve the server and keep its passwords, leave the account, let it move (%s), and write that "+
-		"role with connection=%s; force=true deletes the account all the same, and its passwords are lost: only for a server whose passwords "+
-		"nobody needs",
-		id.MoveHint("ROLE"), id.Connection)
+		"role with connection=%s; to let another connection of the same cloud account serve it, move it there: %s; force=true deletes the "+
+		"account all the same, and its passwords are lost: only for a server whose passwords nobody needs",
+		id.MoveHint("ROLE"), id.Connection, id.MoveToHint("CONNECTION", "ROLE"))
 }
 
 // deleteAccount forgets an account. Without force it keeps the promise that no password is lost: the
@@ -158,28 +158,35 @@ func neverHadPassword(v *rotation.View) bool {
 
 // instanceOf asks the cloud for an account's instance. It returns nil if the cloud does not show it.
 func (b *backend) instanceOf(ctx context.Context, id rotation.ID) (*cloud.Instance, error) {
-	c, _, err := b.connections.Find(ctx, id.Connection)
+	instance, _, err := b.describedBy(ctx, id.Connection, id.InstanceID)
+	return instance, err
+}
+
+// describedBy asks a connection's cloud for an instance, and says which place has answered. It returns nil if the cloud does not show
+// the instance.
+func (b *backend) describedBy(ctx context.Context, connection, instance string) (*cloud.Instance, rotation.Place, error) {
+	c, _, err := b.connections.Find(ctx, connection)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	provider, err := b.core.Provider(ctx, id.Connection)
+	live, err := b.core.Connected(ctx, connection)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if err := provider.ValidateInstanceID(id.InstanceID); err != nil {
-		return nil, err
+	if err := live.Provider.ValidateInstanceID(instance); err != nil {
+		return nil, "", err
 	}
 	// One exchange for a token, one for the answer.
 	ctx, cancel := context.WithTimeout(ctx, 2*c.Timeout())
 	defer cancel()
-	found, err := b.connections.DescribeInstances(ctx, id.Connection, provider, []string{id.InstanceID})
+	found, err := b.connections.DescribeInstances(ctx, connection, live.Provider, []string{instance})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, i := range found {
-		if i.ID == id.InstanceID {
-			return &i, nil
+		if i.ID == instance {
+			return &i, live.Place, nil
 		}
 	}
-	return nil, nil
+	return nil, live.Place, nil
 }

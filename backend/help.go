@@ -54,7 +54,8 @@ permissions as data for programs.
 	rotateRootDescription = `
 Creates a new access key or application credential with the present one, waits
 until the cloud accepts it, stores it, and deletes the old one. Only Vault knows
-the new secret. If a step fails or the plugin is killed, the connection keeps a
+the new secret. It is refused if another connection uses the same credential, which
+it would lose. If a step fails or the plugin is killed, the connection keeps a
 credential that works. A read of config/<name> then shows the unfinished rotation
 in root_rotation; Vault finishes it by itself, or at the next write here.
 
@@ -191,9 +192,12 @@ the new role gets one; on Tencent Cloud with force_stop=true this shuts the serv
 down. If the role cannot set passwords, a read is refused until you change the
 password inside the server and record it with import/.
 
-Moves stay within one connection.
+With connection, the account first moves to another connection of the same cloud
+account, with all its versions, and belongs to no role then. This is refused while a
+password is being set.
 
   $ vault write cloudpw/accounts/prod/ins-abcd1234/root/move role=db
+  $ vault write cloudpw/accounts/prod/ins-abcd1234/root/move connection=new role=db
 `
 
 	takeOverSynopsis    = "Let a role take over the accounts of other roles."

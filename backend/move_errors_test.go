@@ -35,14 +35,15 @@ func TestNoErrorSendsAMoveIntoALossOfPasswords(t *testing.T) {
 	}
 	moved := map[string]any{"connection": "other", "instance_ids": "srv-1", "force_stop": true}
 	says(logical.UpdateOperation, "roles/web", map[string]any{"connection": "other"}, http.StatusBadRequest, "passwords belong to it",
-		"vault read cloudpw/config/prod")
-	says(logical.UpdateOperation, "roles/web2", moved, http.StatusConflict, "connection=prod", "do not delete the account",
-		"vault read cloudpw/config/prod")
+		"vault read cloudpw/config/prod", "vault write cloudpw/accounts/prod/INSTANCE_ID/USERNAME/move connection=other role=ROLE")
+	move := "vault write cloudpw/accounts/prod/srv-1/root/move connection=other role=web2"
+	says(logical.UpdateOperation, "roles/web2", moved, http.StatusConflict, "connection=prod", "do not delete the account", move)
 	tagged := map[string]any{"connection": "other", "instance_tags": "role=web", "force_stop": true}
-	says(logical.UpdateOperation, "roles/web2", tagged, http.StatusConflict, "connection=prod", "do not delete the account")
+	says(logical.UpdateOperation, "roles/web2", tagged, http.StatusConflict, "connection=prod", "do not delete the account", move)
 	h.delete(t, "roles/web")
-	says(logical.UpdateOperation, "roles/web2", moved, http.StatusConflict, "connection=prod", "do not delete the account")
-	says(logical.DeleteOperation, webAccount, nil, http.StatusConflict, "write that role with connection=prod", "passwords are lost")
+	says(logical.UpdateOperation, "roles/web2", moved, http.StatusConflict, "connection=prod", "do not delete the account", move)
+	says(logical.DeleteOperation, webAccount, nil, http.StatusConflict, "write that role with connection=prod", "passwords are lost",
+		"vault write cloudpw/accounts/prod/srv-1/root/move connection=CONNECTION role=ROLE")
 	says(logical.UpdateOperation, "config/prod", map[string]any{"region": "r-2"}, http.StatusConflict, "leave this one")
 
 	// What they say works, and keeps the passwords.
@@ -53,6 +54,11 @@ func TestNoErrorSendsAMoveIntoALossOfPasswords(t *testing.T) {
 		t.Errorf("the account is %v", account)
 	}
 	h.revoke(t, lease)
+	h.write(t, webAccount+"/move", map[string]any{"connection": "other", "role": "web3"})
+	h.write(t, "roles/web3", merged(moved, map[string]any{"min_reset_interval": 0}))
+	if got := h.lease(t, "creds/web3").Data; got["password"] != h.cloud.password("srv-1") {
+		t.Errorf("after the move to the other connection a reader gets version %v", got["version"])
+	}
 }
 
 // TestAnAccountOfTheSameConnectionMoves: there nothing has to be forgotten at all.

@@ -102,8 +102,13 @@ func (b *backend) pathAccount() *framework.Path {
 // accountID is the account that the path names; false: no account can have that name, and storage
 // would fail on it.
 func accountID(data *framework.FieldData) (rotation.ID, bool) {
+	return accountIDWith(data, "connection")
+}
+
+// accountIDWith is accountID for a path that captures the connection under another name.
+func accountIDWith(data *framework.FieldData, connection string) (rotation.ID, bool) {
 	id := rotation.ID{
-		Connection: data.Get("connection").(string),
+		Connection: data.Get(connection).(string),
 		InstanceID: data.Get("instance_id").(string),
 		Username:   data.Get("username").(string),
 	}

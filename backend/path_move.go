@@ -13,17 +13,28 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
-// An account comes from one role to another on the word of somebody who may write the account, or of an
+// An account comes from one role to another, or to another connection, on the word of somebody who may write the account, or of an
 // administrator who lets a role take over what its selection matches. Tags alone move nothing, since whoever
 // may write a tag at the cloud need not be one whom a Vault policy trusts.
 
+// movedFrom is the connection in the path of accounts/.../move, whose field connection is the one to which the account moves.
+const movedFrom = "account_connection"
+
+// movePath is the part of that path which names the account.
+var movePath = framework.GenericNameRegex(movedFrom) + "/" + accountInstance + "/" + accountUsername
+
 func (b *backend) pathAccountMove() *framework.Path {
 	fields := accountCaptures()
-	fields["role"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, DisplayAttrs: request.DisplayName("Role"),
-		Description: "The role that may have the account, of the same connection. It may be written later. The name of the role that the " +
-			"account has, or had last, cancels an earlier permission. Required."}
+	fields[movedFrom] = request.NameField("Name of the account's connection.")
+	fields["role"] = &framework.FieldSchema{Type: framework.TypeString,
+		DisplayAttrs: &framework.DisplayAttributes{Name: "Role", Value: "ROLE"},
+		Description: "The role that may have the account, of the same connection, or of that in connection. It may be written later. The name " +
+			"of the role that the account has, or had last, cancels an earlier permission. Required unless connection is given."}
+	fields["connection"] = &framework.FieldSchema{Type: framework.TypeString, DisplayAttrs: request.DisplayName("Connection"),
+		Description: "Another connection of the same cloud account, to which the account moves at once, with all its versions. " +
+			"Default: its own."}
 	return &framework.Path{
-		Pattern:      "accounts/" + accountPath + "/move$",
+		Pattern:      "accounts/" + movePath + "/move$",
 		Fields:       fields,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: request.OperationPrefix, OperationVerb: "move", OperationSuffix: "account"},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -31,7 +42,8 @@ func (b *backend) pathAccountMove() *framework.Path {
 				Callback: b.moveAccount,
 				Summary:  "Let an account move to another role.",
 				Description: "The account moves at once if that role's instance_tags match its instance, else when that role is written so that it " +
-					"has the instance. Its leases end, and a new password is set before a reader of the new role gets one.",
+					"has the instance. Its leases end, and a new password is set before a reader of the new role gets one. With connection, it " +
+					"first moves to that connection, and belongs to no role then.",
 				Responses: request.DataResponses("The state of the account.", movedResponse()),
 			}),
 		},
@@ -73,6 +85,8 @@ func (b *backend) pathTakeOver() *framework.Path {
 func movedResponse() map[string]*framework.FieldSchema {
 	fields := map[string]*framework.FieldSchema{}
 	all := accountResponse()
+	fields["account"] = &framework.FieldSchema{Type: framework.TypeString, Required: true,
+		Description: "Name of the account, which another connection changes."}
 	for _, field := range strings.Fields("role last_role move_to state due_reason due_since") {
 		fields[field] = all[field]
 	}
@@ -80,54 +94,89 @@ func movedResponse() map[string]*framework.FieldSchema {
 }
 
 func (b *backend) moveAccount(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	view, err := b.accountNamed(ctx, data)
+	id, ok := accountIDWith(data, movedFrom)
+	view, err := b.accountWith(ctx, id, ok)
 	if err != nil {
 		return nil, err
 	}
-	id, name := view.ID, data.Get("role").(string)
-	r, err := b.movesTo(ctx, id.Connection, name)
-	if err != nil {
+	m := accountMove{before: view, name: data.Get("role").(string)}
+	connection := data.Get("connection").(string)
+	if connection == "" {
+		connection = view.ID.Connection
+	}
+	if err := request.CheckName("connection", connection); err != nil {
 		return nil, err
 	}
-	before := view
-	if view, err = b.core.Move(ctx, id, name); err != nil {
+	elsewhere := connection != view.ID.Connection
+	if m.name != "" || !elsewhere {
+		if m.role, err = b.movesTo(ctx, connection, m.name); err != nil {
+			return nil, err
+		}
+	}
+	if elsewhere {
+		m.after, m.warnings, err = b.moveToConnection(ctx, view, connection, m.name)
+	} else {
+		m.after, err = b.core.Move(ctx, view.ID, m.name)
+	}
+	if err != nil {
 		return nil, request.VaultError("", err)
 	}
-	var warnings []hint.Text
-	if view.Role != name && r != nil && r.InstanceTags != nil {
-		if _, _, err := b.roles.Resolve(ctx, name); err != nil {
-			warnings = append(warnings,
-				hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", name, err))
-		}
-		if view, err = b.core.Inspect(ctx, id); err != nil || view == nil {
-			return nil, request.VaultError("", err)
+	if m.name != "" {
+		if err := b.finishMove(ctx, &m); err != nil {
+			return nil, err
 		}
 	}
-	switch {
-	case view.Role == name && before.Role != name:
-		b.Logger().Info("an account was moved to another role", "account", id.String(), "from", owner(before), "to", name)
-		if !view.Settings.CanReset && currentVersion(view) > 0 {
-			warnings = append(warnings,
-				hint.Textf("role %s cannot have a password set, so its readers are given none that those of another role know: "+
-					"change it inside the server, then record it: %s", name, id.ImportHint()))
-		}
-	case view.Role != name && len(warnings) == 0:
-		how := hint.New("read", "roles/"+name)
-		if r == nil { // it is written with more fields, as its mode and the cloud want
-			how = hint.New("write", "roles/"+name, "connection="+id.Connection, "instance_ids="+id.InstanceID)
-		}
-		warnings = append(warnings,
-			hint.Textf("the account moves when role %s has its instance: write the role with instance_ids or instance_tags that match it: %s",
-				name, how))
-	}
-	moved := map[string]any{}
-	all := accountData(view)
+	moved := map[string]any{"account": m.after.ID.String()}
+	all := accountData(m.after)
 	for field := range movedResponse() {
 		if value, ok := all[field]; ok {
 			moved[field] = value
 		}
 	}
-	return request.Warn(&logical.Response{Data: moved}, warnings...), nil
+	return request.Warn(&logical.Response{Data: moved}, m.warnings...), nil
+}
+
+// accountMove is the move of an account to a role.
+type accountMove struct {
+	name          string       // of the role
+	role          *role.Record // nil: there is none yet
+	before, after *rotation.View
+	warnings      []hint.Text
+}
+
+// finishMove has a role that exists take the account, and warns of what is missing.
+func (b *backend) finishMove(ctx context.Context, m *accountMove) (err error) {
+	id, taken := m.after.ID, true
+	if m.after.Role != m.name && m.role != nil && m.role.InstanceTags != nil {
+		if _, _, err := b.roles.Resolve(ctx, m.name); err != nil {
+			taken = false
+			m.warnings = append(m.warnings,
+				hint.Textf("the account may move, and role %s has not taken it yet, which is tried again within ten minutes: %s", m.name, err))
+		}
+		after, err := b.core.Inspect(ctx, id)
+		if err != nil || after == nil {
+			return request.VaultError("", err)
+		}
+		m.after = after
+	}
+	switch {
+	case m.after.Role == m.name && (m.before.Role != m.name || m.before.ID != id):
+		b.Logger().Info("an account was moved to another role", "account", id.String(), "from", owner(m.before), "to", m.name)
+		if !m.after.Settings.CanReset && currentVersion(m.after) > 0 && owner(m.before) != m.name {
+			m.warnings = append(m.warnings,
+				hint.Textf("role %s cannot have a password set, so its readers are given none that those of another role know: "+
+					"change it inside the server, then record it: %s", m.name, id.ImportHint()))
+		}
+	case m.after.Role != m.name && taken:
+		how := hint.New("read", "roles/"+m.name)
+		if m.role == nil { // it is written with more fields, as its mode and the cloud want
+			how = hint.New("write", "roles/"+m.name, "connection="+id.Connection, "instance_ids="+id.InstanceID)
+		}
+		m.warnings = append(m.warnings,
+			hint.Textf("the account moves when role %s has its instance: write the role with instance_ids or instance_tags that match it: %s",
+				m.name, how))
+	}
+	return nil
 }
 
 // owner is the role that an account has, or had last.
@@ -141,7 +190,7 @@ func owner(v *rotation.View) string {
 // movesTo checks the role that an account is to move to, which it returns if there is one.
 func (b *backend) movesTo(ctx context.Context, connection, name string) (*role.Record, error) {
 	if name == "" {
-		return nil, request.Invalidf("role: required; name the role that may have the account")
+		return nil, request.Invalidf("role: required, unless connection is given; name the role that may have the account")
 	}
 	if err := request.CheckName("role", name); err != nil {
 		return nil, err
@@ -152,8 +201,9 @@ func (b *backend) movesTo(ctx context.Context, connection, name string) (*role.R
 	}
 	if r != nil && r.Connection != connection {
 		return nil, request.Invalidf(
-			"role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection only, "+
-				"since its passwords are kept with it; write a role with connection=%s", name, r.Connection, connection, connection)
+			"role: %s belongs to connection %s, and an account of connection %s moves to a role of that connection; write a role with "+
+				"connection=%s, or, if both are the same cloud account, move the account to that connection as well, with connection=%s", name,
+			r.Connection, connection, connection, r.Connection)
 	}
 	c, err := b.connections.Get(ctx, connection)
 	if err != nil {

@@ -159,13 +159,13 @@ func TestTakeOver(t *testing.T) {
 	m.refusedWrite(t, "take-over/new", map[string]any{"from": "b", "connection": "other"}, "connection: ", "role new belongs to connection c")
 }
 
-// TestMovesStayWithinAConnection says so in words.
-func TestMovesStayWithinAConnection(t *testing.T) {
+// TestARoleOfAnotherConnectionNeedsThatNamed, and the error says so.
+func TestARoleOfAnotherConnectionNeedsThatNamed(t *testing.T) {
 	m := movedMount(t)
 	m.connection(t, "other", resetCloud)
 	m.cloud.launch(cloud.Instance{ID: "srv-9", Platform: cloud.Linux})
 	m.write(t, "roles/there", map[string]any{"connection": "other", "instance_ids": "srv-9", "force_stop": true})
-	m.refusedWrite(t, "accounts/c/srv-1/root/move", map[string]any{"role": "there"}, "belongs to connection other", "of that connection only")
+	m.refusedWrite(t, "accounts/c/srv-1/root/move", map[string]any{"role": "there"}, "belongs to connection other", "with connection=other")
 	m.refusedWrite(t, "accounts/c/srv-1/root/move", nil, "role: required")
 	m.refusedWrite(t, "accounts/c/srv-7/root/move", map[string]any{"role": "b"}, "there is no account")
 }

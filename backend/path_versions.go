@@ -169,6 +169,11 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 // accountNamed is the account that the path names, which must exist.
 func (b *backend) accountNamed(ctx context.Context, data *framework.FieldData) (*rotation.View, error) {
 	id, ok := accountID(data)
+	return b.accountWith(ctx, id, ok)
+}
+
+// accountWith returns the account of an id, which is none unless ok.
+func (b *backend) accountWith(ctx context.Context, id rotation.ID, ok bool) (*rotation.View, error) {
 	if !ok {
 		return nil, request.Invalidf("%q is no account: names do not contain \"..\" or characters that cannot be printed",
 			text.Name(id.String(), 200))

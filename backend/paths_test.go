@@ -57,7 +57,7 @@ func samplePaths() map[string]string {
 		"report$":                                                                 "report",
 		"status$":                                                                 "status",
 		"metrics$":                                                                "metrics",
-		"accounts/" + accountPath + "/move$":                                      "accounts/prod/srv-1/root/move",
+		"accounts/" + movePath + "/move$":                                         "accounts/prod/srv-1/root/move",
 		"take-over/" + n("role") + "$":                                            "take-over/web",
 	}
 	anchored := map[string]string{}

@@ -2,6 +2,7 @@ package request
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -55,7 +56,10 @@ func requiredWords(path *framework.Path) []string {
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(path.Fields)) {
 		switch field := path.Fields[name]; {
-		case !field.Required || InURL(path, name):
+		case InURL(path, name):
+		case field.DisplayAttrs != nil && field.DisplayAttrs.Value != nil: // one of several fields, of which a write needs one
+			words = append(words, fmt.Sprintf("%s=%v", name, field.DisplayAttrs.Value))
+		case !field.Required:
 		case IsSensitive(field):
 			words = append(words, name+"="+hint.File(name))
 		default:

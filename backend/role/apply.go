@@ -31,9 +31,11 @@ func (s *Store) apply(ctx context.Context, name string, old *Record, in request.
 		return refuse(request.Invalidf("connection: required; name one of: %s", hint.New("list", "config")))
 	case old != nil && next.Connection != old.Connection:
 		return refuse(request.Invalidf(
-			"connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other "+
-				"servers write another role. To reach the same servers with other credentials or endpoints, write these to that connection: %s",
-			old.Connection,
+			"connection: cannot be changed from %s, since the role's accounts and their passwords belong to it. For other servers write "+
+				"another role. To have another connection of the same cloud account serve the same servers, write another role with that "+
+				"connection, and move the accounts to both, with their passwords: %s. To reach the servers with other credentials or endpoints, "+
+				"write these to the connection that they have: %s", old.Connection,
+			rotation.ID{Connection: old.Connection, InstanceID: "INSTANCE_ID", Username: "USERNAME"}.MoveToHint(next.Connection, "ROLE"),
 			hint.New("read", "config/"+old.Connection)))
 	case !request.IsName(next.Connection):
 		return refuse(request.Invalidf("connection: %.40q is no name of a connection", next.Connection))

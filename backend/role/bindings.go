@@ -128,10 +128,8 @@ func (c *intent) freeAccount(err error) hint.Text {
 	}
 	holder := failed.Holder.Connection
 	if holder != c.next.Connection {
-		return hint.Textf("an account stays with its connection, since its passwords are kept with it: leave the server to a role with "+
-			"connection=%s, and do not delete the account. If the same cloud account is to be reached with other credentials or endpoints, write "+
-			"them to that connection: %s", holder,
-			hint.New("read", "config/"+holder))
+		return hint.Textf("someone who may write the account can move it to this connection, with all its passwords: %s; or leave the server "+
+			"to a role with connection=%s; do not delete the account", failed.Holder.MoveToHint(c.next.Connection, c.name), holder)
 	}
 	return hint.Textf("someone who may write the account can move it: %s; or, for all of that role: %s", failed.Holder.MoveHint(c.name),
 		hint.New("write", TakeOverPrefix+c.name, "from="+failed.HolderRole))

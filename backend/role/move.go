@@ -68,9 +68,7 @@ func (s *Store) letGo(ctx context.Context, held, name string) error {
 		if !found || bound == "" || bound == name {
 			continue
 		}
-		delete(next.Users, instance)
-		next.InstanceIDs = slices.DeleteFunc(next.InstanceIDs, func(id string) bool { return id == instance })
-		next.Kept = slices.DeleteFunc(next.Kept, func(kept Conflict) bool { return kept.InstanceID == instance })
+		next.without(instance)
 	}
 	if len(next.Users) == len(old.Users) {
 		return nil
@@ -86,4 +84,24 @@ func (s *Store) letGo(ctx context.Context, held, name string) error {
 		return err
 	}
 	return request.VaultError("", s.bindGroup(ctx, name, next, s.Registry[c.Provider]))
+}
+
+// without takes an instance off the role.
+func (r *Record) without(instance string) {
+	delete(r.Users, instance)
+	r.InstanceIDs = slices.DeleteFunc(r.InstanceIDs, func(id string) bool { return id == instance })
+	r.Kept = slices.DeleteFunc(r.Kept, func(kept Conflict) bool { return kept.InstanceID == instance })
+}
+
+// LetGo takes an account that goes on at another connection off the role that had it.
+func (s *Store) LetGo(ctx context.Context, name string, id rotation.ID) error {
+	defer s.Lock(name)()
+	s.Drop(name)
+	old, err := s.Get(ctx, name)
+	if err != nil || !old.MapsTo(id) {
+		return err
+	}
+	next := old.clone()
+	next.without(id.InstanceID)
+	return s.Put(ctx, name, next)
 }

@@ -38,7 +38,9 @@ func (c *Core) checkClaim(ctx context.Context, b Binding) (binding, error) {
 		if !(b.Connection == claimed.Account.Connection || b.Place.MayTell(holder.Place)) {
 			return m, protocol.Errorf(Conflict,
 				"user %s of instance %s is already another connection's, of which it is not known whether it is the same account of the cloud; "+
-					"if the server is this connection's, somebody with sudo may take it over: %s", b.Username, b.InstanceID, b.ClaimHint())
+					"if it is, write both connections with verify_connection=true, so that the cloud tells it: then the account can be moved with all "+
+					"its passwords; if not, and the server is this connection's, somebody with sudo may take it over: %s", b.Username,
+				b.InstanceID, b.ClaimHint())
 		}
 		of := "no role"
 		if holder.Role != "" {
@@ -103,6 +105,9 @@ func (c *Core) TakeOver(ctx context.Context, b Binding) (n int, err error) {
 	lock := locksutil.LockForKey(c.bindings, b.key())
 	lock.Lock()
 	defer lock.Unlock()
+	if err := c.finishMoves(ctx, b.key(), b.ID); err != nil {
+		return 0, err
+	}
 	m, err := loadBinding(ctx, c.opts.Storage, b.key(), b.ID)
 	if err != nil {
 		return 0, err

@@ -18,9 +18,6 @@ import (
 type Core struct {
 	*executor
 
-	bindings []*locksutil.LockEntry // rule 15: one lock for whatever binds one instance and user
-	initials *initialPasswords      // rule 23
-
 	running   bool // guarded by lifecycle
 	lifecycle sync.Mutex
 }
@@ -32,9 +29,9 @@ func New(o Options) *Core {
 	accounts := &accountStore{env: base, entries: map[ID]*entry{}}
 	p := &planner{env: base, accountStore: accounts, connections: conns}
 	accounts.planning = p
-	x := &executor{planner: p}
+	x := &executor{planner: p, bindings: locksutil.CreateLocks(), initials: newInitialPasswords(base)}
 	p.queues = workqueue.New[*entry](queueHost{x}, base.opts.Logger, protocol.MinBackoff)
-	return &Core{executor: x, bindings: locksutil.CreateLocks(), initials: newInitialPasswords(base)}
+	return &Core{executor: x}
 }
 
 // Start begins background work: it rebuilds the schedule from storage and rotates what is due. Reads

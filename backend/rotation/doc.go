@@ -22,6 +22,7 @@
 //	              initial.go                                   which roles know an initial password, by its value (rule 23)
 //	              lease.go                                     leases and their ends
 //	              bind.go, group_bind.go, unbind.go            which role has an account
+//	              move_connection.go                           from one connection to another (rule 26)
 //	              claim.go, claim_marker.go                    one account for each user of a server
 //	              verify.go                                    has servers looked at (rule 22)
 //	              make_due.go, operator.go, places.go          what operators ask for; forget.go: servers that are gone
@@ -36,6 +37,7 @@
 //	              check.go, server_check.go                    looks at servers (rule 22)
 //	              finished.go                                  the line in the log for a finished rotation
 //	              server_turn.go                               one reset at a time for each server (rule 24)
+//	              finish_move.go                               the end of a move to another connection (rule 26)
 //	              group_batch.go, group_send.go, group_rollout.go  a shared password on its way to the members
 //	planner     what is to be done next, and when
 //	              plan_input.go, schedule.go                   the present for the plan of a record, and its place in the queue
@@ -89,6 +91,8 @@
 //   - I17: each version that the cloud set says why, since when it was due, and with how many attempts.
 //   - I18: an answer leaves only when storage shows to whom its version, and its lease, was given.
 //   - I19: a check closes no attempt, and makes only a value current that it has seen on the server.
+//   - I20: an account that goes on at another connection is live at one of the two only, with all that it was given: every
+//     version, and each number.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

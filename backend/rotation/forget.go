@@ -53,9 +53,13 @@ func (c *Core) Forget(ctx context.Context, id ID, place Place) (bool, error) {
 	if err != nil || a == nil {
 		return false, err
 	}
-	claim := locksutil.LockForKey(c.bindings, bindingKey(a.Provider, id))
+	key := bindingKey(a.Provider, id)
+	claim := locksutil.LockForKey(c.bindings, key)
 	claim.Lock()
 	defer claim.Unlock()
+	if err := c.finishMoves(ctx, key, id); err != nil {
+		return false, err
+	}
 	e := c.entry(id)
 	if err := c.locate(ctx, e); err != nil {
 		return false, err

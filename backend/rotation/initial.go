@@ -78,6 +78,21 @@ func (p *initialPassword) forget(account string, now time.Time) bool {
 	return true
 }
 
+// rename notes that an account goes on under another name, and reports whether that is new.
+func (p *initialPassword) rename(from, to string) bool {
+	i := slices.Index(p.Accounts, from)
+	if i < 0 {
+		return false
+	}
+	p.Accounts = slices.Clone(p.Accounts)
+	if slices.Contains(p.Accounts, to) {
+		p.Accounts = slices.Delete(p.Accounts, i, i+1)
+	} else {
+		p.Accounts[i] = to
+	}
+	return true
+}
+
 // initialPasswords has what is stored of initial passwords. It asks nobody, and knows no record.
 type initialPasswords struct {
 	*env
@@ -142,6 +157,19 @@ func (i *initialPasswords) note(ctx context.Context, a *Account, password string
 		err = saveInitial(ctx, i.opts.Storage, key, a.ID, known)
 	}
 	return key, known, err
+}
+
+// rename notes that an account which has read an initial password goes on under another name.
+func (i *initialPasswords) rename(ctx context.Context, a *Account, to ID) error {
+	if a.InitialKey == "" {
+		return nil
+	}
+	defer i.lock(initialFolder(a.InitialKey))()
+	known, err := loadInitial(ctx, i.opts.Storage, a.InitialKey, a.ID)
+	if err == nil && known.rename(a.String(), to.String()) {
+		err = saveInitial(ctx, i.opts.Storage, a.InitialKey, a.ID, known)
+	}
+	return err
 }
 
 // forget notes that an account was forgotten whose server is gone. What was forgotten long ago is deleted, as far as

@@ -95,9 +95,13 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 	if err != nil || a == nil {
 		return err
 	}
-	claim := locksutil.LockForKey(c.bindings, bindingKey(a.Provider, id))
+	key := bindingKey(a.Provider, id)
+	claim := locksutil.LockForKey(c.bindings, key)
 	claim.Lock()
 	defer claim.Unlock()
+	if err := c.finishMoves(ctx, key, id); err != nil {
+		return err
+	}
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()

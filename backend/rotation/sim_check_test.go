@@ -58,11 +58,11 @@ func (w *world) checkStored(id ID) {
 		has = s.password
 		excused = s.byHand
 	})
-	if excused || w.disk.holds(accountKey(id), has) {
+	if excused || w.keeps(id, has) {
 		return
 	}
 	// Before the first reset is confirmed the cloud itself has the initial password.
-	a := w.record(id)
+	a := w.liveOf(id)
 	w.cloud.locked(func() {
 		excused = s.initial == has &&
 			(a == nil || !a.InitialOverwritten && !slices.ContainsFunc(a.Versions, func(v Version) bool { return v.Place != lying }))

@@ -200,7 +200,11 @@ func (w *world) trip(ctx context.Context, draw *rand.Rand, b *Binding) {
 			w.changeRole(ctx, draw, b)
 		}
 	case n < 20 && draw.IntN(2) == 0:
-		w.moveRole(ctx, draw, b)
+		if draw.IntN(2) == 0 {
+			w.moveConnection(ctx, draw, b)
+		} else {
+			w.moveRole(ctx, draw, b)
+		}
 	case n < 20:
 		w.reappear(ctx)
 	case n < 22:

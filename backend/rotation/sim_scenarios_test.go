@@ -229,6 +229,22 @@ func scenarios() []scenario {
 			}
 			w.insist(ctx, id)
 		}},
+		{"another connection", leasedSettings(), func(ctx context.Context, w *world, id ID) {
+			l := w.insist(ctx, id)
+			w.insistOnMove(ctx, &w.specs[0])
+			if l != nil {
+				w.revoke(ctx, l) // Vault has it still
+				w.recoverNode()
+			}
+			w.insist(ctx, w.specs[0].ID)
+		}},
+		{"another connection and back", with(leasedSettings(), func(s *Settings) { s.Source = FromInitial }),
+			func(ctx context.Context, w *world, id ID) {
+				w.insist(ctx, id)
+				w.insistOnMove(ctx, &w.specs[0])
+				w.insistOnMove(ctx, &w.specs[0])
+				w.insist(ctx, w.specs[0].ID)
+			}},
 		{"initial password", with(leasedSettings(), func(s *Settings) { s.Source, s.ClearInitial = FromInitial, true }),
 			func(ctx context.Context, w *world, id ID) {
 				w.insist(ctx, id)

@@ -186,6 +186,7 @@ func (w *world) land(key string, value []byte) {
 	if !isAccount || id.IsGroup() {
 		return
 	}
+	w.checkMoves(id, before, w.record(id))
 	w.checkStored(id)
 	if counted {
 		w.countTicks(before, w.record(id))

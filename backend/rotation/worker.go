@@ -38,6 +38,8 @@ func (x *executor) work(ctx context.Context, e *entry, remote bool) error {
 		return x.rollOut(ctx, e, rec)
 	case protocol.StepPlace:
 		return x.relocate(ctx, e, s.Place)
+	case protocol.StepMove:
+		return x.finishMove(ctx, rec)
 	}
 
 	to, err := x.connect(ctx, e.id.Connection)

@@ -149,7 +149,8 @@ var badFields = map[string]map[string]badField{
 		"skip_import_rotation": {"import", badFlags[:1]},
 	},
 	"POST versions/{connection}/{instance_id}/{username}/{version}/restore": {"skip_import_rotation": {values: badFlags[:1]}},
-	"POST accounts/{connection}/{instance_id}/{username}/move":              {"role": {values: []any{"", tooLong, control}}},
+	"POST accounts/{account_connection}/{instance_id}/{username}/move": {
+		"role": {values: []any{"", tooLong, control}}, "connection": {values: []any{tooLong, control}}},
 	"POST take-over/{role}": {"from": {values: []any{tooLong, control}}, "connection": {values: []any{tooLong, control}}},
 	"POST place/{name}": {"trust": {values: []any{"none", control}}, "forget": {values: []any{"none", control}},
 		"claim": {values: []any{"none", control}}},

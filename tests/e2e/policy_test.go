@@ -187,7 +187,7 @@ func TestDocumentedPolicies(t *testing.T) {
 	})
 	t.Run("mover", func(t *testing.T) {
 		e := root.as(t, "mover", policies["mover"])
-		want := []string{"POST accounts/{connection}/{instance_id}/{username}/move", "POST take-over/{role}"}
+		want := []string{"POST accounts/{account_connection}/{instance_id}/{username}/move", "POST take-over/{role}"}
 		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
 			t.Errorf("a mover may %v, want %v", got, want)
 		}

@@ -77,8 +77,12 @@ type Account struct {
 	Role     string `json:"role,omitempty"` // the role that it is bound to
 	// LastRole is the role that an account without a role last belonged to, and MoveTo the one that may
 	// have it on an operator's word (rule 23).
-	LastRole string   `json:"last_role,omitempty"`
-	MoveTo   string   `json:"move_to,omitempty"`
+	LastRole string `json:"last_role,omitempty"`
+	MoveTo   string `json:"move_to,omitempty"`
+	// Successor is the name under which the account goes on at another connection, as this record is but for the name.
+	// Nothing else is done with the record from then on (rule 26).
+	Successor *ID `json:"successor,omitempty"`
+
 	Settings Settings `json:"settings"`
 	Facts    Facts    `json:"facts"`
 
@@ -184,6 +188,10 @@ func (a *Account) Clone() *Account {
 	if a.Backoff != nil {
 		b := *a.Backoff
 		c.Backoff = &b
+	}
+	if a.Successor != nil {
+		successor := *a.Successor
+		c.Successor = &successor
 	}
 	if a.Check != nil {
 		check := *a.Check

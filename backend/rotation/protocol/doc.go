@@ -47,6 +47,7 @@
 //	initial_password.go                 the cloud's first-boot password (rule 17)
 //	group_member.go                     joining, leaving and failing members of a group (rule 16)
 //	binding.go                          the account's role and instance (rule 15)
+//	move_connection.go                  from one connection to another (rule 26)
 //	outcome.go                          what is known of attempts (rules 3 to 8, 10)
 //	check_made.go                       what a check of the server has shown (rule 22)
 //	group_batch.go                      the values of a group (rule 16)
@@ -188,6 +189,14 @@
 //     min_reset_interval start again. Timeouts and refusals do not count: they have their backoff. A
 //     connection with 3 braked accounts begins no new rotation until one of them ends well or an operator
 //     says so; those that have begun go on.
+//  26. An account goes on at another connection if both lead to one place, or are proven to be one account of the cloud, if what they
+//     say of existing servers is trusted, and if the other one shows the server; and not while a value is on its way, an attempt is
+//     open, or a group gives it its password. One write says so, in the record that the account has: there it is as it goes on, with
+//     its new name, and nothing else is done with that record any more. Then follow, in this order, each only where it is not done
+//     yet, also after a restart: the record under the new name; that name in what is known of the initial password; that name in
+//     the claim on the server's user; the end of the old record. Whoever deletes or takes over such an account finishes that first.
+//     All versions, candidates and reasons go along. The account has no role then, leases end as those of a role that the account
+//     leaves, with the end of the last one it is due, and what Vault still has of them ends without any effect.
 //
 // Where a rule is added or changed, add a file to rotation/testdata/mutants that breaks it, and see with make test-mutants
 // that a test notices.

@@ -37,6 +37,11 @@ func (id ID) MoveHint(role string) hint.Hint {
 	return hint.New("write", "accounts/"+id.String()+"/move", "role="+role)
 }
 
+// MoveToHint moves the account to another connection, where a role may have it.
+func (id ID) MoveToHint(connection, role string) hint.Hint {
+	return hint.New("write", "accounts/"+id.String()+"/move", "connection="+connection, "role="+role)
+}
+
 // ReadHint reads the account's password.
 func (a *Account) ReadHint() hint.Hint {
 	return hint.New("read", "creds/"+cmp.Or(a.Role, unknownRole)+"/"+a.InstanceID)
@@ -72,7 +77,7 @@ func (a *Account) checkMethodHint() hint.Hint {
 }
 
 // placeHint shows the places to which the account's connection has led.
-func (a *Account) placeHint() hint.Hint { return hint.New("read", "place/"+a.Connection) }
+func (id ID) placeHint() hint.Hint { return hint.New("read", "place/"+id.Connection) }
 
 // ClaimHint takes the user of an instance over for a connection.
 func (id ID) ClaimHint() hint.Hint {

@@ -7,6 +7,9 @@ import "time"
 // Plan returns the next step and when it is to be done; StepNone if there is nothing to do. Of
 // several steps the earliest wins, and of those that could be done now the one listed first.
 func (a *Account) Plan(s PlanInput) (Step, time.Time) {
+	if a.Successor != nil {
+		return StepMove, s.Now
+	}
 	best, bestAt := StepNone, time.Time{}
 	consider := func(st Step, at time.Time) {
 		if at.Before(s.Now) {

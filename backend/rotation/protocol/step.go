@@ -16,6 +16,7 @@ const (
 	StepExpire        // end leases and versions past their deadline, and correct times that a wrong clock has stored
 	StepSchedule      // the stored rotation time has come
 	StepPlace         // the connection leads elsewhere, or is trusted now
+	StepMove          // finish the move of the account to another connection
 	StepSettle        // close attempts whose settle window has passed
 	StepRollout       // look at a group's members, and do what needs no cloud
 	StepBegin         // record a new pending with its first attempt, and send it
@@ -31,7 +32,7 @@ func (s Step) CallsCloud() bool { return s >= StepBegin }
 
 // String is for logs and traces.
 func (s Step) String() string {
-	return [...]string{"none", "expire", "schedule", "place", "settle", "rollout", "begin", "retry", "poll", "joint", "clear", "check"}[s]
+	return [...]string{"none", "expire", "schedule", "place", "move", "settle", "rollout", "begin", "retry", "poll", "joint", "clear", "check"}[s]
 }
 
 // PlanInput is what a plan depends on besides the record.
