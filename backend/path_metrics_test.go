@@ -8,13 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/metrics"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/role"
 )
 
 // metricsOf reads the mount's metrics.
@@ -119,28 +117,4 @@ func TestMonitoringPageHasEveryMetric(t *testing.T) {
 	if !slices.Equal(documented, want) {
 		t.Errorf("docs/monitoring.md has\n%s\nthe code\n%s", strings.Join(documented, "\n"), strings.Join(want, "\n"))
 	}
-}
-
-// BenchmarkMetrics reads the metrics of a mount with 100,000 accounts, all of which are due.
-func BenchmarkMetrics(b *testing.B) {
-	const accounts = 100_000
-	fake := newFakeCloud()
-	for n := range accounts {
-		fake.launch(cloud.Instance{ID: fmt.Sprintf("srv-%d", n), Platform: cloud.Linux,
-			Tags: map[string]string{"role": fmt.Sprint(n / role.MaxInstances)}})
-	}
-	m := newBench(b, new(logical.InmemStorage), fake)
-	m.do(b, logical.CreateOperation, "config/prod", merged(connectionData(bothCloud), map[string]any{"max_requests_per_second": 100}))
-	for n := range accounts / role.MaxInstances {
-		m.do(b, logical.CreateOperation, fmt.Sprintf("roles/r%d", n), map[string]any{
-			"connection": "prod", "instance_tags": fmt.Sprintf("role=%d", n), "source": "reset", "reset_method": cloud.MethodCommand,
-			"mode": "static", "rotation_period": "1000h", "skip_import_rotation": true,
-		})
-	}
-	m.do(b, logical.UpdateOperation, "rotate-connection/prod", nil)
-	b.ReportAllocs()
-	for b.Loop() {
-		metricsOf(b, m.backend, m.storage)
-	}
-	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(time.Second), "s/scrape")
 }

@@ -32,7 +32,11 @@ func (p *planner) asLocated(e *entry, live *Connection) *Account {
 	if live == nil {
 		return e.rec
 	}
-	next, err := protocol.Transition(e.rec, *live.moved(p.opts.Now()))
+	m := live.moved(p.opts.Now())
+	if !m.Changes(e.rec) {
+		return e.rec
+	}
+	next, err := protocol.Transition(e.rec, *m)
 	if err != nil {
 		return e.rec
 	}

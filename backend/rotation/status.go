@@ -82,11 +82,12 @@ func (c *Core) Status() Status {
 	s := Status{Running: c.isRunning(), Loading: c.isLoading(), Accounts: map[string]int{}, Connections: map[string]ConnectionStatus{},
 		ByConnection: map[string]*Tally{}, ByRole: map[string]*Tally{}}
 	summed := Causes{}
+	var v View // one for all: a fleet has many
 	for _, e := range c.listed() {
-		if view := c.known(e); view != nil {
-			s.count(view, e.id.IsGroup())
-			if failed := view.Failed(); !failed.IsZero() {
-				summed.Add(view, failed)
+		if leases, known := c.outlined(&v, e); known {
+			s.count(&v, leases, e.id.IsGroup())
+			if failed := v.Failed(); !failed.IsZero() {
+				summed.Add(&v, failed)
 			}
 		}
 	}
@@ -120,13 +121,26 @@ func (c *Core) known(e *entry) *View {
 	return c.view(e)
 }
 
-// count adds a record. A group has leases and can fail, but it is no account.
-func (s *Status) count(v *View, group bool) {
-	tallyOf(s.ByConnection, v.ID.Connection, v.ID.Connection).add(v, group)
-	if v.Role != "" {
-		tallyOf(s.ByRole, v.Role, v.ID.Connection).add(v, group)
+// outlined fills the outline of an account, as far as it is in memory, and tells how many leases it has.
+func (c *Core) outlined(v *View, e *entry) (leases int, known bool) {
+	if e.mu.TryLock() {
+		defer e.mu.Unlock()
+	} else if e = e.asStored(); e == nil { // it is held, as in known
+		return 0, false
 	}
-	s.Leases += len(v.Leases)
+	if e.rec == nil {
+		return 0, false
+	}
+	return len(c.outline(v, e).Leases), true
+}
+
+// count adds an outline. A group has leases and can fail, but it is no account.
+func (s *Status) count(v *View, leases int, group bool) {
+	tallyOf(s.ByConnection, v.ID.Connection, v.ID.Connection).add(v, leases, group)
+	if v.Role != "" {
+		tallyOf(s.ByRole, v.Role, v.ID.Connection).add(v, leases, group)
+	}
+	s.Leases += leases
 	if !group {
 		s.Accounts[v.State]++
 	}

@@ -23,9 +23,9 @@ type Tally struct {
 	Drifted    int // how many servers do not have the current version, as far as checks have shown
 }
 
-// add counts a record. A group has leases, can be due and can fail, but it is no account.
-func (t *Tally) add(v *View, group bool) {
-	t.Leases += len(v.Leases)
+// add counts an outline. A group has leases, can be due and can fail, but it is no account.
+func (t *Tally) add(v *View, leases int, group bool) {
+	t.Leases += leases
 	if !group {
 		t.Accounts++
 		t.States[v.State]++

@@ -92,13 +92,22 @@ const inspectPatience = time.Second
 
 // viewSnapshot makes the view of the record that was cached last, without what only a holder of e.mu may see.
 func (c *Core) viewSnapshot(e *entry) *View {
+	shown := e.asStored()
+	if shown == nil {
+		return nil
+	}
+	return c.view(shown)
+}
+
+// asStored is an entry of its own for the record as it was stored last, or nil; nobody else holds it.
+func (e *entry) asStored() *entry {
 	rec := e.snapshot.Load()
 	if rec == nil {
 		return nil
 	}
-	shown := &entry{id: e.id}
-	shown.cache(rec)
-	return c.view(shown)
+	stored := &entry{id: e.id}
+	stored.cache(rec)
+	return stored
 }
 
 // hangs reports whether an account's record is held for longer than inspectPatience: storage hangs.
@@ -160,23 +169,15 @@ func (c *Core) viewMember(v *View, a, g *Account) {
 // view makes the view of a loaded account. It waits for no storage: of a connection that is not known yet it tells
 // what the record has noted. The caller holds e.mu.
 func (c *Core) view(e *entry) *View {
-	live := c.connection(e.id.Connection).connected()
-	a := c.asLocated(e, live)
-	v := &View{
-		ID: a.ID, Provider: a.Provider, Role: a.Role, LastRole: a.LastRole, MoveTo: a.MoveTo, Settings: a.Settings, Facts: a.Facts,
-		Shown: a.FactsFor(a.Current()), State: a.State(),
-		Place: a.Place, PlaceTrusted: a.TrustsHere(), Places: a.PlaceViews(),
-		Candidates: len(a.Candidates), OldUnresolved: len(a.OldUnresolved) > 0, OpenAttempts: len(a.OldUnresolved),
-		LastRotation: a.LastRotation, NextRotation: a.NextRotation, MissedRotation: a.MissedRotation, Gone: a.Gone,
-		InitialCleared: a.InitialCleared, InitialOverwritten: a.InitialOverwritten,
-		LastError: e.delay.cause, Failures: e.delay.failures,
-		Check: a.Checked(), Drifted: a.Drifted(),
-	}
-	if !a.Gone.IsZero() && live != nil {
+	v := new(View)
+	a := c.outline(v, e)
+	v.Provider, v.LastRole, v.MoveTo, v.Settings, v.Shown = a.Provider, a.LastRole, a.MoveTo, a.Settings, a.FactsFor(a.Current())
+	v.Place, v.PlaceTrusted, v.Places = a.Place, a.TrustsHere(), a.PlaceViews()
+	v.Candidates, v.OldUnresolved, v.OpenAttempts = len(a.Candidates), len(a.OldUnresolved) > 0, len(a.OldUnresolved)
+	v.LastRotation, v.NextRotation, v.MissedRotation = a.LastRotation, a.NextRotation, a.MissedRotation
+	v.InitialCleared, v.InitialOverwritten, v.Check = a.InitialCleared, a.InitialOverwritten, a.Checked()
+	if live := c.connection(e.id.Connection).connected(); !a.Gone.IsZero() && live != nil {
 		v.Forgotten = a.ForgottenAt(live.ForgetGoneAfter)
-	}
-	if id, member := a.Group(); member {
-		c.viewMember(v, a, c.entry(id).group.record.Load())
 	}
 	if a.Due != nil {
 		d := *a.Due
@@ -186,13 +187,6 @@ func (c *Core) view(e *entry) *View {
 		v.PendingSince, v.Attempts, v.Rejected = p.Created, p.Tried, p.Rejected
 		v.OpenAttempts += len(p.Attempts)
 		v.Unshown, v.ShownInstead = p.Brake.Unshown, p.Brake.Shown
-	}
-	if b := a.Backoff; b != nil && e.delay.cause.IsZero() {
-		v.Failures, v.LastError, v.LastErrorTime = b.Failures, b.LastError, b.LastErrorTime
-	}
-	if w := c.waits(e); w.Cause != ForNothing {
-		v.WaitingFor, v.NextTry = w.Cause, protocol.Latest(w.Until, c.opts.Now())
-		v.Late = c.opts.Now().Sub(a.AllowedSince(c.opts.Now()))
 	}
 	for i, ver := range a.Versions {
 		ver.Change.RequestID = text.Line(ver.Change.RequestID, maxID, ver.Password)
@@ -206,4 +200,24 @@ func (c *Core) view(e *entry) *View {
 	}
 	sort.Slice(v.Leases, func(i, j int) bool { return v.Leases[i].Expires.Before(v.Leases[j].Expires) })
 	return v
+}
+
+// outline fills the part of a view that is counted and summed up, which leaves nothing behind: a status makes it of every account. What
+// it returns is the record that is shown. The caller holds e.mu.
+func (c *Core) outline(v *View, e *entry) *Account {
+	a := c.asLocated(e, c.connection(e.id.Connection).connected())
+	*v = View{ID: a.ID, Role: a.Role, Facts: a.Facts, State: a.State(), Gone: a.Gone, Due: a.Due, Drifted: a.Drifted(),
+		LastError: e.delay.cause, Failures: e.delay.failures}
+	if id, member := a.Group(); member {
+		c.viewMember(v, a, c.entry(id).group.record.Load())
+	}
+	if b := a.Backoff; b != nil && e.delay.cause.IsZero() {
+		v.Failures, v.LastError, v.LastErrorTime = b.Failures, b.LastError, b.LastErrorTime
+	}
+	if w := c.waits(e); w.Cause != ForNothing {
+		now := c.opts.Now()
+		v.WaitingFor, v.NextTry = w.Cause, protocol.Latest(w.Until, now)
+		v.Late = now.Sub(a.AllowedSince(now))
+	}
+	return a
 }
