@@ -43,6 +43,9 @@ type fakeCloud struct {
 	refuses   map[string]bool     // instances whose guest refuses every password
 	sent      map[string][]string // the passwords that an instance was sent, in order
 	users     map[string]cloud.UserState
+	// checkTraits are those of checks, and tries what was tried by them where these log in.
+	checkTraits cloud.CheckTraits
+	tries       []string
 }
 
 func newFakeCloud() *fakeCloud {
@@ -322,7 +325,11 @@ func (p fakeReset) Checker(method string) cloud.PasswordChecker {
 // fakeChecker knows what the servers accept.
 type fakeChecker struct{ *fakeProvider }
 
-func (fakeChecker) CheckAction() string { return "CheckPassword" }
+func (p fakeChecker) CheckTraits(cloud.Platform) cloud.CheckTraits {
+	traits := p.checkTraits
+	traits.Action = "CheckPassword"
+	return traits
+}
 
 func (fakeChecker) CanCheck(i cloud.Instance, _ string) error {
 	if strings.HasPrefix(i.Name, "appliance") {
@@ -337,7 +344,12 @@ func (p fakeChecker) CheckPassword(ctx context.Context, check cloud.PasswordChec
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return cloud.PasswordFinding{Match: slices.Index(check.Values, p.passwords[check.InstanceID]), State: p.users[check.InstanceID]}, nil
+	found := cloud.PasswordFinding{Match: slices.Index(check.Values, p.passwords[check.InstanceID]), State: p.users[check.InstanceID]}
+	if p.checkTraits.Tries {
+		found.Tried = true
+		p.tries = append(p.tries, check.Values...)
+	}
+	return found, nil
 }
 
 func (fakeReset) ResetTraits() cloud.ResetTraits {

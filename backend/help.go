@@ -327,13 +327,15 @@ as they are; those that are due stay so.
 	verifyDescription        = `
 Has a read-only command run on the server, which shows the password's hash in a
 form that is of no use to others, and compares it with every password that Vault
-has of the account. Nothing on the server changes. What it found stands in
-accounts/: matches, matches_version (the server has an older password, as after
-the restore of a snapshot), differs, locked, expired, login_off, no_password,
-no_user, or unknown with the reason. A password that the server does not have is
+has of the account. Nothing on the server changes. On Windows, which shows no
+hash, the command tries the current password once (experimental). What it found
+stands in accounts/: matches, matches_version (the server has an older password,
+as after the restore of a snapshot), differs, locked, disabled, expired,
+login_off, no_password, no_user, or unknown with the reason. A password that the server does not have is
 no longer handed out. drift_action says what to do about it, for this time:
 report, restore (record the older version as the current one) or rotate. Checks
-run in the background, behind all rotations, at most one a minute for an account.
+run in the background, behind all rotations, at most one a minute for an account;
+on Windows one in 10 minutes, and an order before that is refused.
 The role needs a check_method. For a whole connection this needs sudo.
 
   $ vault write -f cloudpw/verify/web/ins-r8hr2upy wait=30s

@@ -206,7 +206,15 @@ func verifiedData(v *rotation.View) map[string]any {
 	setTime(data, "checked_time", request.Timestamp(c.Time))
 	setTime(data, "check_ordered_time", request.Timestamp(c.Asked))
 	if v.Settings.VerifyPeriod > 0 && !c.Time.IsZero() {
-		setTime(data, "next_check", request.Timestamp(c.Time.Add(v.Settings.VerifyPeriod).Truncate(time.Second)))
+		next := c.Time.Add(v.Settings.VerifyPeriod)
+		if c.NotBefore.After(next) {
+			next = c.NotBefore
+		}
+		setTime(data, "next_check", request.Timestamp(next.Truncate(time.Second)))
+	}
+	setTime(data, "check_not_before", request.Timestamp(c.NotBefore))
+	if c.Experimental {
+		data["check_experimental"] = true
 	}
 	return data
 }
@@ -221,15 +229,19 @@ func verifiedResponse() map[string]*framework.FieldSchema {
 			Description: "Whether the last check found that the server does not have the current version. It is then not handed out, unless " +
 				"the role has read_drifted=true."},
 		"check_result": text("What the last check found: matches, matches_version (another version of the account, see check_version), " +
-			"differs, locked, expired, login_off, no_password, no_user or unknown. Missing if there was none."),
+			"differs, locked, disabled, expired, login_off, no_password, no_user or unknown. Missing if there was none."),
 		"check_version": {Type: framework.TypeInt, Description: "The version that the server had; missing if it was none of the account's."},
 		"check_user_state": text(
-			"What keeps the user from logging in with a password: locked, expired, login_off (for this user or, as sshd says, " +
+			"What keeps the user from logging in with a password: locked, disabled, expired, login_off (for this user or, as sshd says, " +
 				"for the whole server), no_password or no_user. Missing if nothing is known to."),
 		"check_reason": text("Why the result is unknown and what to do, or more about the user."),
 		"checked_time": request.TimeField(false, "When the server was checked last"),
 		"check_ordered_time": request.TimeField(false,
 			"Only while a check that was ordered has not been made: since when it is ordered"),
+		"check_not_before": request.TimeField(false,
+			"Where a check is a login, so that a wrong password counts towards the user's lockout (Windows): before when none is made again"),
+		"check_experimental": {Type: framework.TypeBool,
+			Description: "true where the last check's method has never been seen to work on a real server (Windows)."},
 		"next_check": request.TimeField(false, "With verify_period: when the server is checked next, at the earliest"),
 	}
 }

@@ -253,3 +253,44 @@ func TestTheFleetsViewsShowWhatChecksFound(t *testing.T) {
 		}
 	})
 }
+
+// TestAVerifyThatLogsInIsRefusedUntilTheNextOneMayBe: on Windows a wrong password counts towards the user's lockout.
+func TestAVerifyThatLogsInIsRefusedUntilTheNextOneMayBe(t *testing.T) {
+	checkedRole(t, nil, func(t *testing.T, h *harness) {
+		h.cloud.checkTraits = cloud.CheckTraits{Interval: 10 * time.Minute, Tries: true, LongestTry: 5 * time.Minute, Experimental: true}
+		h.pass(t, 2*time.Minute)
+		h.cloud.set("srv-1", "By-Hand-2000-abc")
+		current := h.read(t, "creds/web")["password"]
+		got := h.write(t, "verify/web/srv-1", map[string]any{"wait": "30s"}).Data
+		checked, err := time.Parse(time.RFC3339, fmt.Sprint(got["checked_time"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, want := range map[string]any{"check_result": "differs", "drifted": true, "check_version": nil, "check_experimental": true,
+			"check_reason": "only the current version was tried, so whether the server has an earlier one is not known"} {
+			if fmt.Sprint(got[field]) != fmt.Sprint(want) {
+				t.Errorf("%s is %v, not %v", field, got[field], want)
+			}
+		}
+		until, err := time.Parse(time.RFC3339, fmt.Sprint(got["check_not_before"]))
+		if held := until.Sub(checked); err != nil || held < 9*time.Minute || held > 10*time.Minute+time.Second {
+			t.Errorf("it is held for %s, %v", held, err)
+		}
+		h.refused(t, logical.UpdateOperation, "verify/web/srv-1", nil, http.StatusConflict, "counts towards the user's lockout",
+			"is left alone until "+until.Format("2006-01-02T15:04"), "verify/web/srv-1")
+		if got := h.write(t, "verify/web", nil).Data; got["accounts_to_check"] != 1 {
+			t.Errorf("for the role: %v", got)
+		}
+		h.pass(t, 8*time.Minute)
+		if len(h.cloud.tries) != 1 || h.cloud.tries[0] != current {
+			t.Errorf("%d passwords were tried", len(h.cloud.tries))
+		}
+		h.pass(t, 3*time.Minute) // what was asked for the role is done then
+		if len(h.cloud.tries) != 2 {
+			t.Errorf("%d passwords were tried", len(h.cloud.tries))
+		}
+		if shown := h.account(t, "srv-1"); shown["check_experimental"] != true || shown["check_not_before"] == nil {
+			t.Errorf("accounts/ says %v", shown)
+		}
+	})
+}

@@ -1,6 +1,9 @@
 package cloud
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // CheckCommand is the name of the check method that runs a command in the guest, by an agent and on the cloud's order.
 const CheckCommand = "command"
@@ -15,17 +18,35 @@ type PasswordCheckers interface {
 
 // PasswordChecker is one method of looking, without changing anything, whether a server's user has one of some passwords.
 type PasswordChecker interface {
-	// CheckAction is the limiter's name of the request that a check costs, normally the API action.
-	CheckAction() string
+	// CheckTraits are what looks at servers of a platform are like. They are constant.
+	CheckTraits(platform Platform) CheckTraits
 	// CanCheck says, without asking the cloud, why the method cannot look at that user on that instance, and what to do
 	// instead; nil if it can, as far as can be told. It is asked when a role is written.
 	CanCheck(i Instance, username string) error
 	// CheckPassword looks. It may send several requests and wait for their end, within the context's deadline, and it
-	// waits for the limiter before each. It changes nothing on the server, whatever the outcome.
+	// waits for the limiter before each. It changes no account of the server, whatever the outcome.
 	//
 	// An error means that nothing was seen: the cloud or the server did not answer, or not in time. It never means
 	// that the server has another password, and neither does a finding with Unknown. NotFound: the instance is gone.
+	// Of a method that Tries, the finding says beside an error, too, whether a password was Tried, or still may be.
 	CheckPassword(ctx context.Context, check PasswordCheck) (PasswordFinding, error)
+}
+
+// CheckTraits are the constants of a check method on one platform.
+type CheckTraits struct {
+	// Action is the limiter's name of the request that a check costs, normally the API action.
+	Action string
+	// Interval is the least time between two looks at a user, which the engine keeps.
+	Interval time.Duration
+	// Tries is set where the method logs in with a password, so that a wrong one counts towards the user's lockout. It is
+	// given one value, which leaves this process, and so only one that was made for the very place that is asked. Between
+	// two tries there is the Interval, whoever orders them and whatever crashes in between; a look that turns out not to
+	// have Tried does not count.
+	Tries bool
+	// LongestTry is how long after the start of a look whose end was not seen the server may still make its try.
+	LongestTry time.Duration
+	// Experimental is set where nobody has seen the method work on a real server.
+	Experimental bool
 }
 
 // PasswordCheck is one look at one server.
@@ -34,8 +55,8 @@ type PasswordCheck struct {
 	Username   string
 	// Platform of the instance, as last described; "" if the cloud does not tell.
 	Platform Platform
-	// Values are the passwords to compare with, the most likely one first. Each may cost the time of a slow hash. They
-	// never leave this process, unless the method is a login.
+	// Values are the passwords to compare with, the most likely one first; exactly one for a method that Tries. Each may
+	// cost the time of a slow hash. They never leave this process, unless the method Tries.
 	Values []string
 }
 
@@ -60,6 +81,8 @@ type PasswordFinding struct {
 	// Unknown is why the password could not be compared at all, and what to do; "" if it was. Match is then NoMatch.
 	// The State may be known nevertheless.
 	Unknown string
+	// Tried is set by a method that Tries where a password was tried, or may have been, or still may be.
+	Tried bool
 }
 
 // Different reports whether the check proves that the server has none of the values.
@@ -79,8 +102,11 @@ const (
 	UserMissing UserState = "no_user"
 	// UserWithoutPassword: the password is empty, so that the server may let anybody in who gives none. Nothing matches.
 	UserWithoutPassword UserState = "no_password"
-	// UserLocked: somebody has locked the password (passwd -l, usermod -L). The one below the lock is compared.
+	// UserLocked: somebody has locked the password (passwd -l, usermod -L), or too many wrong ones were tried. On Linux
+	// the one below the lock is compared.
 	UserLocked UserState = "locked"
+	// UserDisabled: the account is switched off (Windows).
+	UserDisabled UserState = "disabled"
 	// UserExpired: the account has expired, or the password has, or must be changed at the next login.
 	UserExpired UserState = "expired"
 	// UserLoginOff: password login is switched off, for this user (no password was ever set) or by the server for all

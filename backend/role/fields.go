@@ -100,7 +100,8 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 			AllowedValues: []any{cloud.CheckCommand},
 			Description: checkersOf(registry) +
 				": how it is looked up whether a server still has the password. command: a command in the guest that " +
-				"changes nothing. Linux only. Default: none, which means that nothing looks."},
+				"changes nothing on Linux. On Windows, experimental: a command that tries the current password once, not more often than once " +
+				"in 10 minutes. Default: none, which means that nothing looks."},
 		"verify_period": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Verify period"),
 			Description: fmt.Sprintf("With check_method: time between two checks of each server, at least %s. Default: none, which means only when "+
 				"verify/ is written.", request.FormatDuration(minVerifyPeriod))},

@@ -23,18 +23,24 @@ func (x *executor) check(ctx context.Context, e *entry, rec *Account, to session
 		return nil
 	}
 	made := protocol.CheckMade{Seen: rec, Place: to.Place}
-	err := x.lookAtServer(look, rec, to, &made)
+	err := x.lookAtServer(look, e, to, &made)
 	made.At = x.opts.Now()
 	stopped := look.Err() != nil && !errors.Is(look.Err(), context.DeadlineExceeded)
 	x.endCheck(e)
 	if stopped {
 		return nil // the account has become due, or the node stops: nothing was seen
 	}
+	if cause := (*notStarted)(nil); errors.As(err, &cause) {
+		if protocol.IsNoChange(cause.err) {
+			return nil
+		}
+		return cause.err
+	}
 	if err != nil {
 		made.Unknown, made.Again = hint.Of(err), cloud.KindOf(err) == cloud.Throttled
 	}
 	next, err := x.update(ctx, e, made)
-	if errors.Is(err, protocol.ErrStale) || errors.Is(err, protocol.ErrNoChange) {
+	if protocol.IsNoChange(err) {
 		return nil
 	}
 	if err == nil {
@@ -62,7 +68,8 @@ func (x *executor) endCheck(e *entry) {
 }
 
 // lookAtServer asks the connection's check method. An error says why nothing was seen.
-func (x *executor) lookAtServer(ctx context.Context, rec *Account, to session, made *protocol.CheckMade) error {
+func (x *executor) lookAtServer(ctx context.Context, e *entry, to session, made *protocol.CheckMade) error {
+	rec := made.Seen
 	checker, err := to.checker(rec.Settings.CheckMethod)
 	if err != nil {
 		return err
@@ -70,11 +77,21 @@ func (x *executor) lookAtServer(ctx context.Context, rec *Account, to session, m
 	if err := checker.CanCheck(rec.Facts.Instance(rec.InstanceID), rec.Username); err != nil {
 		return err
 	}
+	traits := checker.CheckTraits(rec.Facts.Platform)
+	made.Interval, made.Experimental = traits.Interval, traits.Experimental
 	values := rec.CheckValues()
+	if traits.Tries {
+		if values, err = x.beginTry(ctx, e, to, traits, made); len(values) == 0 {
+			return err
+		}
+	}
 	found, err := checker.CheckPassword(ctx, cloud.PasswordCheck{InstanceID: rec.InstanceID, Username: rec.Username,
 		Platform: rec.Facts.Platform, Values: values})
 	to.state.breaker.reportCall(ctx, x.opts.Now(), err)
-	if err != nil {
+	if traits.Tries && !found.Tried {
+		made.Interval = 0
+	}
+	if made.Unended = traits.Tries && found.Tried && err != nil; err != nil {
 		return err
 	}
 	if found.Match >= 0 && found.Match < len(values) {
@@ -84,6 +101,38 @@ func (x *executor) lookAtServer(ctx context.Context, rec *Account, to session, m
 	made.Detail = hint.Plain(text.Line(found.Detail, cloud.MaxText, values...))
 	made.Unknown = hint.Plain(text.Line(found.Unknown, cloud.MaxText, values...))
 	return nil
+}
+
+// notStarted says that a try was not made, as it could not be stored before.
+type notStarted struct{ err error }
+
+// Error implements error.
+func (n *notStarted) Error() string {
+	return "the try of a password could not be stored: " + n.err.Error()
+}
+
+// Unwrap returns the cause.
+func (n *notStarted) Unwrap() error { return n.err }
+
+// beginTry returns the one value for a method that logs in, after it has stored that it is tried: whatever crashes then, the next
+// try keeps its distance. None: nothing is to be tried, and made says why, or the error.
+func (x *executor) beginTry(ctx context.Context, e *entry, to session, traits cloud.CheckTraits, made *protocol.CheckMade) ([]string,
+	error) {
+	started := protocol.CheckStarted{At: x.opts.Now(), Interval: traits.Interval, LongestTry: traits.LongestTry}
+	value, early := made.Seen.TryValue()
+	if value == "" || !made.Seen.Place.Same(to.Place) {
+		made.Unknown, made.Early, made.Interval = protocol.NothingToTry(early), early, 0
+		return nil, nil
+	}
+	next, err := x.update(context.WithoutCancel(ctx), e, started) // what ends the look is no reason to leave the write in doubt
+	if err != nil {
+		return nil, &notStarted{err}
+	}
+	if again, _ := next.TryValue(); again != value {
+		return nil, &notStarted{protocol.ErrStale}
+	}
+	made.Only = value
+	return []string{value}, nil
 }
 
 // logCheck is the line in the log for a check that has found something. before is the number of the last version before it.

@@ -93,6 +93,7 @@
 //   - I19: a check closes no attempt, and makes only a value current that it has seen on the server.
 //   - I20: an account that goes on at another connection is live at one of the two only, with all that it was given: every
 //     version, and each number.
+//   - I21: a check that logs in has one password with it, and storage holds the next one back before it leaves.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

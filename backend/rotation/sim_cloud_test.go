@@ -88,9 +88,10 @@ type simServer struct {
 	flying map[string]int
 	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
 	byHand bool
-	// login is what a check finds of the user, and seen are the passwords that checks have found.
+	// login is what a check finds of the user, seen are the passwords that checks have found, and tried is when one logged in.
 	login cloud.UserState
 	seen  []string
+	tried []time.Time
 }
 
 // simMachine is one server, and what the cloud shows of it.

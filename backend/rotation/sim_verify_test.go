@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -16,20 +17,55 @@ import (
 
 // Checker implements cloud.PasswordCheckers.
 func (p *simProvider) Checker(method string) cloud.PasswordChecker {
-	if method != simCheckMethod {
+	if method != simCheckMethod && method != simLoginMethod {
 		return nil
 	}
-	return simChecker{p}
+	return simChecker{p, method == simLoginMethod}
 }
 
-// simCheckMethod is the one check method of the model cloud.
-const simCheckMethod = "look"
+// Check methods of the model cloud: one compares with every password, one tries a single one by a login.
+const (
+	simCheckMethod = "look"
+	simLoginMethod = "login"
+)
+
+// A login of the model cloud has so much distance to the next one, and may be made so late.
+const (
+	simTryInterval = 10 * time.Minute
+	simLongestTry  = 5 * time.Minute
+)
 
 // simChecker looks at a server some time after it was asked to, and answers some time after that.
-type simChecker struct{ *simProvider }
+type simChecker struct {
+	*simProvider
+	tries bool
+}
 
-// CheckAction implements cloud.PasswordChecker.
-func (simChecker) CheckAction() string { return "check" }
+// CheckTraits implements cloud.PasswordChecker.
+func (p simChecker) CheckTraits(cloud.Platform) cloud.CheckTraits {
+	if p.tries {
+		return cloud.CheckTraits{Action: "check", Interval: simTryInterval, Tries: true, LongestTry: simLongestTry, Experimental: true}
+	}
+	return cloud.CheckTraits{Action: "check", Interval: time.Minute}
+}
+
+// mayTry checks I21 for a password that leaves this process.
+func (p simChecker) mayTry(check cloud.PasswordCheck) {
+	w, id := p.n.w, ID{Connection: p.connection, InstanceID: check.InstanceID, Username: check.Username}
+	if len(check.Values) != 1 {
+		w.violation("I21", "%d passwords are tried on %s", len(check.Values), id)
+		return
+	}
+	a := w.record(id)
+	if a == nil {
+		return // it was forgotten meanwhile
+	}
+	// The engine's own time of day lets no jump of the wall clock count at once.
+	held := a.Checked().NotBefore
+	if left := max(held.Sub(w.now()), held.Sub(time.Now())); left < simTryInterval {
+		w.violation("I21", "a password is tried on %s, and another one may be in %s", id, left)
+	}
+}
 
 // CanCheck implements cloud.PasswordChecker.
 func (simChecker) CanCheck(i cloud.Instance, _ string) error {
@@ -44,9 +80,14 @@ func (simChecker) CanCheck(i cloud.Instance, _ string) error {
 func (p simChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
 	w, id := p.n.w, check.InstanceID
 	nothing := cloud.NotCompared("")
+	if p.tries {
+		p.mayTry(check)
+	}
 	if err := p.call(ctx, "check", id, func(*simCloud) error { return nil }); err != nil {
+		nothing.Tried = p.tries && !cloud.KindOf(err).CertainlyNothingDone()
 		return nothing, err
 	}
+	nothing.Tried = p.tries
 	if err := w.lag(ctx, id); err != nil {
 		return nothing, err
 	}
@@ -55,6 +96,9 @@ func (p simChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck
 		s := w.cloud.user(id, check.Username)
 		has, state, gone = s.password, s.login, s.gone
 		s.seen = append(s.seen, has)
+		if p.tries {
+			s.tried = append(s.tried, time.Now())
+		}
 	})
 	if gone {
 		return nothing, cloud.Errorf(cloud.NotFound, "no such instance")
@@ -65,7 +109,7 @@ func (p simChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck
 	if err := p.call(ctx, "finding", id, func(*simCloud) error { return nil }); err != nil {
 		return nothing, err
 	}
-	found := cloud.PasswordFinding{Match: slices.Index(check.Values, has), State: state}
+	found := cloud.PasswordFinding{Match: slices.Index(check.Values, has), State: state, Tried: p.tries}
 	if w.fault("wrong check", id, w.odds().refuse/2) {
 		found.Match = cloud.NoMatch
 	}
@@ -97,6 +141,9 @@ func randomChecks(r *rand.Rand, s *Settings) {
 	s.CheckMethod = simCheckMethod
 	if r.IntN(2) == 0 {
 		s.VerifyPeriod = time.Duration(10+r.IntN(40)) * time.Minute
+		if s.VerifyPeriod%(2*time.Minute) == 0 {
+			s.CheckMethod = simLoginMethod
+		}
 	}
 	actions := []protocol.DriftAction{"", protocol.DriftReport, protocol.DriftRestore, protocol.DriftRotate}
 	s.DriftAction = actions[r.IntN(len(actions))]
@@ -159,7 +206,7 @@ func openAttempts(a *Account) (ids []string) {
 // verified plays a history of one account that is checked, without faults, and returns what is known of it at the end.
 func verified(t *testing.T, s Settings, play func(ctx context.Context, w *world, id ID)) (view *View, resets int) {
 	t.Helper()
-	s.CheckMethod = simCheckMethod
+	s.CheckMethod = cmp.Or(s.CheckMethod, simCheckMethod)
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, 1, overlappingMethod, odds{})
@@ -360,4 +407,100 @@ func TestOrderChecks(t *testing.T) {
 		pass(2 * time.Minute)
 		is(t, "result", w.record(id).Checked().Result, protocol.CheckMatches)
 	})
+}
+
+// loginSettings are those of a static account that is checked by logins.
+func loginSettings() Settings {
+	s := staticSettings()
+	s.CheckMethod = simLoginMethod
+	return s
+}
+
+// TestTriesKeepTheirDistanceOverCrashes: however often a check is asked for, and whatever becomes of the process meanwhile.
+func TestTriesKeepTheirDistanceOverCrashes(t *testing.T) {
+	verified(t, loginSettings(), func(ctx context.Context, w *world, id ID) {
+		w.manual(ctx, id, time.Minute)
+		w.byHand(id, "by hand")
+		refused := 0
+		for i := range 240 {
+			if i%40 == 7 { // now and then while a try is under way
+				w.node.core.Stop()
+				w.start()
+				w.ensureBound(ctx)
+			}
+			_, err := w.node.core.Verify(ctx, id, "", 0)
+			if err != nil && strings.Contains(err.Error(), "is left alone until") {
+				refused++
+			}
+			pass(time.Duration(1+i%20) * time.Second)
+		}
+		var tried []time.Time
+		w.cloud.locked(func() { tried = slices.Clone(w.cloud.of(id).tried) })
+		for i := range len(tried) - 1 {
+			if gap := tried[i+1].Sub(tried[i]); gap < simTryInterval {
+				t.Errorf("%s between two tries", gap)
+			}
+		}
+		if len(tried) < 2 || refused < 100 {
+			t.Errorf("%d tries, %d refusals", len(tried), refused)
+		}
+		is(t, "result", w.record(id).Checked().Result, protocol.CheckDiffers)
+	})
+}
+
+// TestATryWithoutAnAnswerHoldsTheNextOneBackForLonger: the server may make it late. One that certainly was not made does not.
+func TestATryWithoutAnAnswerHoldsTheNextOneBackForLonger(t *testing.T) {
+	for _, c := range []struct {
+		trouble odds
+		until   time.Duration
+	}{
+		{odds{lost: 4}, simLongestTry + simTryInterval},
+		{odds{refuse: 1}, 0},
+	} {
+		verified(t, loginSettings(), func(ctx context.Context, w *world, id ID) {
+			w.manual(ctx, id, time.Minute)
+			trouble := c.trouble
+			w.trouble.Store(&trouble)
+			began := w.now()
+			_, _ = w.node.core.Verify(ctx, id, "", time.Minute)
+			w.trouble.Store(&odds{})
+			k := w.record(id).Checked()
+			is(t, "result", k.Result, protocol.CheckUnknown)
+			if held := k.NotBefore.Sub(began); c.until == 0 && !k.NotBefore.IsZero() || c.until > 0 && (held < c.until || held > c.until+time.Minute) {
+				t.Errorf("%+v: it is held for %s", c.trouble, held)
+			}
+		})
+	}
+}
+
+// TestATrySettlesABrakedAccountWithoutAReset: the one password that is tried is the value on its way.
+func TestATrySettlesABrakedAccountWithoutAReset(t *testing.T) {
+	s := leasedSettings()
+	s.CheckMethod = simLoginMethod
+	view, resets := verified(t, s, func(ctx context.Context, w *world, id ID) {
+		w.cloud.locked(func() { w.cloud.lies = lies{otherID: true} })
+		w.read(ctx, id, 0)
+		pass(40 * time.Minute)
+	})
+	is(t, "state", view.State, "ready")
+	is(t, "resets", resets, protocol.MaxUnshown)
+	is(t, "by a check", view.Versions[0].Change.Checked, true)
+}
+
+// TestADriftedPasswordFoundByATryIsRotated, and cannot be restored: no other password is tried.
+func TestADriftedPasswordFoundByATryIsRotated(t *testing.T) {
+	for action, want := range map[protocol.DriftAction]int{protocol.DriftRestore: 2, protocol.DriftRotate: 3} {
+		s := loginSettings()
+		s.DriftAction = action
+		view, _ := verified(t, s, func(ctx context.Context, w *world, id ID) {
+			w.manual(ctx, id, time.Minute)
+			first := w.record(id).Current().Password
+			w.manual(ctx, id, time.Minute)
+			w.byHand(id, first)
+			_, _ = w.node.core.Verify(ctx, id, "", 0)
+			pass(10 * time.Minute)
+		})
+		is(t, string(action), view.Versions[len(view.Versions)-1].Number, want)
+		is(t, "drifted", view.Drifted, action == protocol.DriftRestore)
+	}
 }

@@ -21,6 +21,9 @@ func (c *Core) Verify(ctx context.Context, id ID, action protocol.DriftAction, w
 	if why := a.NotCheckable(); why != nil {
 		return nil, why
 	}
+	if why := a.NotCheckableYet(c.opts.Now()); why != nil {
+		return nil, why
+	}
 	e := c.entry(id)
 	ev := protocol.CheckRequested{At: c.opts.Now(), Action: action, By: requester(ctx)}
 	if _, err := c.update(ctx, e, ev); err != nil && !errors.Is(err, protocol.ErrNoChange) {

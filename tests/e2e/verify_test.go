@@ -224,3 +224,97 @@ func (w *wrong) bare(t *testing.T, before []model.Invocation, entries, sets int)
 		}
 	}
 }
+
+// TestChecksOfWindows: one login with the current password, which never locks an account, and is refused until another may be.
+func TestChecksOfWindows(t *testing.T) {
+	t.Parallel()
+	e := start(t)
+	const administrator = "Administrator"
+	threeLock := guestos.Conditions{LockoutThreshold: 3}
+	for _, cloud := range []model.Cloud{model.AWS, model.TencentCloud} {
+		e.connect(t, cloud)
+		for name, c := range map[string]struct {
+			action     string
+			byHand     bool
+			conditions guestos.Conditions
+			want       checked
+			tried      bool // a password was
+			then       func(*wrong, *testing.T)
+		}{
+			"right":         {"rotate", false, threeLock, checked{Result: "matches", Version: 2}, true, (*wrong).handsOut},
+			"by-hand":       {"restore", true, threeLock, checked{Result: "differs", Drifted: true}, true, (*wrong).keepsBack},
+			"by-hand-reset": {"rotate", true, threeLock, checked{Result: "differs", Drifted: true}, true, (*wrong).resets},
+			"low-threshold": {"rotate", true, guestos.Conditions{LockoutThreshold: 2}, checked{Result: "unknown"}, false, (*wrong).handsOut},
+			"disabled": {"rotate", false, guestos.Conditions{Disabled: []string{administrator}}, checked{Result: "unknown", User: "disabled"},
+				false, (*wrong).handsOut},
+		} {
+			t.Run(string(cloud)+"-"+name, func(t *testing.T) {
+				t.Parallel()
+				w := e.windows(t, cloud, string(cloud)+"-win-"+name, c.action)
+				w.guest(t, c.conditions)
+				if c.byHand {
+					w.setByHand(t)
+				}
+				before, entries := len(w.commands(t, w.two.InstanceID)), w.sim.LastEntry(t)
+				verify := "cloudpw/verify/" + w.role + "/" + w.two.InstanceID
+				var answer struct {
+					checked
+					Experimental bool   `json:"check_experimental"`
+					NotBefore    string `json:"check_not_before"`
+				}
+				decode(t, w.Write(t, verify, map[string]any{"wait": "45s"}).Data, &answer)
+				if answer.found() != c.want || !answer.Experimental || (answer.NotBefore != "") != c.tried {
+					t.Fatalf("the check has found %+v, want %+v", answer, c.want)
+				}
+				c.then(w, t)
+				if c.tried {
+					_, err := w.Client.Logical().WriteWithContext(t.Context(), verify, nil)
+					if text := harness.Refused(t, err, http.StatusConflict); !strings.Contains(text, "is left alone until 2") {
+						t.Errorf("it is refused with %q", text)
+					}
+				}
+				server, err := w.sim.Server(t.Context(), w.two.InstanceID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if wrong := server.WrongTries[administrator]; wrong.Count > 1 || !wrong.LockedOut.IsZero() {
+					t.Errorf("the server counts %+v", wrong)
+				}
+				var seen strings.Builder
+				tries := 0
+				for _, command := range w.commands(t, w.two.InstanceID)[before:] {
+					fmt.Fprintln(&seen, command.Text, command.Output, command.Labels)
+					tries += strings.Count(command.Text, "try, once at most")
+				}
+				for _, entry := range w.sim.Since(t, entries) {
+					fmt.Fprintln(&seen, entry.Password, slices.Collect(maps.Values(entry.Params)))
+				}
+				for i, secret := range []string{w.one.Password, w.two.Password, setInside} {
+					if strings.Contains(seen.String(), secret) {
+						t.Errorf("secret %d stands in the history", i)
+					}
+				}
+				if tries != 1 {
+					t.Errorf("%d commands try a password", tries)
+				}
+			})
+		}
+	}
+}
+
+// windows is wrong for a server with Windows, whose hashes nobody sees.
+func (e *env) windows(t *testing.T, cloud model.Cloud, role, action string) *wrong {
+	t.Helper()
+	account := e.sim.Info.Seeded[cloud]
+	server, err := e.sim.AddServer(t.Context(), model.Server{Cloud: cloud, AccountID: account.AccountID, Region: account.Region, Name: role,
+		Platform: model.Windows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Write(t, "cloudpw/roles/"+role, map[string]any{"connection": string(cloud), "instance_ids": server.ID, "mode": "static",
+		"source": "reset", "reset_method": "command", "min_reset_interval": 0, "check_method": "command", "drift_action": action})
+	w := &wrong{env: e, cloud: cloud, role: role, one: e.first(t, role)}
+	e.Write(t, "cloudpw/rotate-role/"+role, map[string]any{"wait": "45s"})
+	w.two = e.eventuallyVersion(t, role, 2)
+	return w
+}

@@ -23,7 +23,7 @@ function faults(text) {
   return lines;
 }
 
-for (const name of ["windows_prepare.ps1", "windows_set.ps1"]) {
+for (const name of ["windows_prepare.ps1", "windows_set.ps1", "windows_check.ps1"]) {
   const text = readFileSync(join(SCRIPTS, name), "utf8");
   await test(`${name} is PowerShell`, () => {
     const lines = faults(text);

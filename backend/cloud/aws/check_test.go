@@ -97,7 +97,7 @@ func TestCheckFails(t *testing.T) {
 
 func TestCheckers(t *testing.T) {
 	p := newTestProvider(t, testConfig(t, "https://ec2.example"))
-	if action := p.Checker(cloud.CheckCommand).CheckAction(); action != "SendCommand" {
+	if action := p.Checker(cloud.CheckCommand).CheckTraits(cloud.Windows).Action; action != "SendCommand" {
 		t.Errorf("a check costs %s", action)
 	}
 	for platform, want := range map[cloud.Platform]string{cloud.Linux: "endpoints.ssm", cloud.Windows: "endpoints.ssm"} {

@@ -29,7 +29,7 @@ func (p *Provider) Resetter(method string) cloud.PasswordResetter {
 // Checker implements cloud.PasswordCheckers.
 func (p *Provider) Checker(method string) cloud.PasswordChecker {
 	if method == cloud.CheckCommand {
-		return guest.Checker{Service: command{p}, Hashing: p.hashing}
+		return guest.Checker{Service: command{p}, Hashing: p.hashing, Keys: p.guests}
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 	if wanted.AtOnce() {
 		out, err = sendAtOnce(ctx, c.sender, sendCommand(instance), c.ssm.sendCommand, in, wanted.Secrets...)
 	} else {
-		out, err = send(ctx, c.sender, sendCommand(instance), c.ssm.sendCommand, in)
+		out, err = send(ctx, c.sender, sendCommand(instance), c.ssm.sendCommand, in, wanted.Secrets...)
 	}
 	if err != nil {
 		return "", err

@@ -19,19 +19,21 @@ type request[In, Out, Option any] = func(context.Context, In, ...Option) (Out, e
 
 // send makes one request, and repeats only one that the cloud throttled while a client waits: it gets the
 // keys to sign with, waits for the limiter, bounds the exchange by the request timeout and translates the
-// SDK's error. Fetching or renewing temporary keys takes a request of its own, before it.
-func send[In, Out, Option any](ctx context.Context, s sender, c call, request request[In, Out, Option], in In) (Out, error) {
+// SDK's error, which repeats none of the secrets. Fetching or renewing temporary keys takes a request of its own, before it.
+func send[In, Out, Option any](ctx context.Context, s sender, c call, request request[In, Out, Option], in In,
+	secrets ...string) (Out, error) {
 	var out Out
 	err := cloud.RetryThrottled(ctx, func() (err error) {
-		out, err = sendOnce(ctx, s, c, request, in)
+		out, err = sendOnce(ctx, s, c, request, in, secrets...)
 		return err
 	})
 	return out, err
 }
 
 // sendOnce is send for a request that is not repeated when throttled.
-func sendOnce[In, Out, Option any](ctx context.Context, s sender, c call, request request[In, Out, Option], in In) (Out, error) {
-	return exchange(ctx, s, c, request, in, func(ctx context.Context) error { return s.limiter.Wait(ctx, c.action) })
+func sendOnce[In, Out, Option any](ctx context.Context, s sender, c call, request request[In, Out, Option], in In,
+	secrets ...string) (Out, error) {
+	return exchange(ctx, s, c, request, in, func(ctx context.Context) error { return s.limiter.Wait(ctx, c.action) }, secrets...)
 }
 
 // sendAtOnce makes exactly one request, for a caller that has waited for the limiter already. No error repeats

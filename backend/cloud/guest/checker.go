@@ -7,17 +7,33 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// Checker is the check method that runs a script in the guest, by a cloud's [Service], and compares here. Two of them are
-// equal if their services and their hashing are.
+// Checker is the check method that runs a script in the guest, by a cloud's [Service]. Of Linux servers it compares here; on
+// Windows servers the script tries one password. Two of them are equal if their services, their hashing and their keys are.
 type Checker struct {
 	Service Service
 	Hashing *Hashing
+	// Keys remembers the public keys of Windows servers; nil: each check asks for the key.
+	Keys *Keys
 }
 
 var _ cloud.PasswordChecker = Checker{}
 
-// CheckAction implements cloud.PasswordChecker.
-func (c Checker) CheckAction() string { return c.Service.Limits().Action }
+// Least times between two looks at a user. A look at Linux costs a command. One at Windows may be a wrong password, and a
+// lockout counts these within some minutes: 10 by the defaults of new installations of Windows 11.
+const (
+	lookInterval = time.Minute
+	tryInterval  = 10 * time.Minute
+)
+
+// CheckTraits implements cloud.PasswordChecker.
+func (c Checker) CheckTraits(platform cloud.Platform) cloud.CheckTraits {
+	limits := c.Service.Limits()
+	traits := cloud.CheckTraits{Action: limits.Action, Interval: lookInterval}
+	if platform == cloud.Windows {
+		traits.Interval, traits.Tries, traits.LongestTry, traits.Experimental = tryInterval, true, limits.LongestOperation, true
+	}
+	return traits
+}
 
 // CanCheck implements cloud.PasswordChecker.
 func (c Checker) CanCheck(i cloud.Instance, username string) error {
@@ -32,17 +48,15 @@ func (l Limits) mayLook(platform cloud.Platform) error {
 	switch {
 	case l.Unavailable != nil:
 		return l.Unavailable
-	case platform == cloud.Windows:
-		return cloud.Errorf(cloud.Refused, "check_method: no command shows which password a Windows server has; leave it empty for "+
-			"this instance, whose password is known to be right when it is set, and try a login by other means")
-	case platform != cloud.Linux:
-		return cloud.Errorf(cloud.Refused, "check_method: the cloud does not tell whether the instance runs Linux, and only there "+
-			"a command shows which password a server has; leave it empty for this instance")
+	case platform != cloud.Linux && platform != cloud.Windows:
+		return cloud.Errorf(cloud.Refused, "check_method: the cloud does not tell whether the instance runs Linux or Windows, and there are "+
+			"commands for these only; leave it empty for this instance")
 	}
 	return nil
 }
 
-// CheckPassword implements cloud.PasswordChecker: it sends one command and follows it to its end.
+// CheckPassword implements cloud.PasswordChecker: it sends one command, on Windows two where the server's key is not known, and
+// follows it to its end.
 func (c Checker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
 	none := cloud.PasswordFinding{Match: cloud.NoMatch}
 	limits := c.Service.Limits()
@@ -52,6 +66,9 @@ func (c Checker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (
 	ids := []string{check.InstanceID}
 	if err := cloud.CheckInstanceIDs(limits.Call, ids, 1, c.Service.ValidateInstanceID); err != nil {
 		return none, err
+	}
+	if check.Platform == cloud.Windows {
+		return c.try(ctx, check)
 	}
 	l, err := newLook(check.Username)
 	if err != nil {

@@ -36,7 +36,7 @@ func TestCheckerFinds(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{service: newService(), setting: setting, entry: entryOf(password), lines: []string{"locked=yes"}}
 			s.hidden = 1
-			got, err := Checker{s, NewHashing()}.CheckPassword(t.Context(), webCheck)
+			got, err := Checker{Service: s, Hashing: NewHashing()}.CheckPassword(t.Context(), webCheck)
 			if err != nil || got.Match != want || got.State != cloud.UserLocked || got.Unknown != "" || got.Different() != (want < 0) {
 				t.Errorf("%s: %+v, %v", password, got, err)
 			}
@@ -87,7 +87,7 @@ func TestCheckerFails(t *testing.T) {
 				defer cancel()
 				s := &refusing{newService(c.run), c.err}
 				s.ready = c.ready
-				got, err := Checker{s, NewHashing()}.CheckPassword(ctx, webCheck)
+				got, err := Checker{Service: s, Hashing: NewHashing()}.CheckPassword(ctx, webCheck)
 				if cloud.KindOf(err) != c.want || !strings.Contains(err.Error(), c.text) {
 					t.Errorf("%v, want %s and %q", err, c.want, c.text)
 				}
@@ -116,12 +116,12 @@ func (s *refusing) Send(ctx context.Context, c Command) (string, error) {
 func TestCheckerExplains(t *testing.T) {
 	s := newService()
 	s.err = cloud.Errorf(cloud.Refused, "the agent is not online")
-	_, err := Checker{&refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, NewHashing()}.CheckPassword(t.Context(), webCheck)
+	_, err := Checker{Service: &refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, Hashing: NewHashing()}.CheckPassword(t.Context(), webCheck)
 	if !errors.Is(err, s.err) {
 		t.Errorf("%v", err)
 	}
 	s.err = cloud.Errorf(cloud.Throttled, "slow")
-	_, err = Checker{&refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, NewHashing()}.CheckPassword(t.Context(), webCheck)
+	_, err = Checker{Service: &refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, Hashing: NewHashing()}.CheckPassword(t.Context(), webCheck)
 	if cloud.KindOf(err) != cloud.Refused {
 		t.Errorf("%v", err)
 	}
@@ -130,24 +130,27 @@ func TestCheckerExplains(t *testing.T) {
 // What can never be checked is refused before anything is sent.
 func TestCheckerRefuses(t *testing.T) {
 	s := newService()
-	c := Checker{s, NewHashing()}
-	if c.CheckAction() != "Run" || c != (Checker{s, c.Hashing}) {
-		t.Errorf("%q", c.CheckAction())
+	c := Checker{Service: s, Hashing: NewHashing()}
+	if c != (Checker{Service: s, Hashing: c.Hashing}) {
+		t.Error("two of the same are not equal")
 	}
-	if err := c.CanCheck(cloud.Instance{Platform: cloud.Linux}, "web"); err != nil {
-		t.Error(err)
+	for _, platform := range []cloud.Platform{cloud.Linux, cloud.Windows} {
+		if err := c.CanCheck(cloud.Instance{Platform: platform}, "web"); err != nil {
+			t.Error(err)
+		}
 	}
 	for name, tc := range map[string]struct {
 		platform cloud.Platform
 		id, user string
 		text     string
 	}{
-		"Windows":          {cloud.Windows, "vm-1", "Administrator", "leave it empty for this instance"},
+		"name on Windows":  {cloud.Windows, "vm-1", "a|b", "username"},
 		"unknown platform": {"", "vm-1", "root", "leave it empty for this instance"},
 		"username":         {cloud.Linux, "vm-1", "x;reboot", "username"},
 		"id":               {cloud.Linux, "../x", "root", "is no id"},
 	} {
-		_, err := c.CheckPassword(t.Context(), cloud.PasswordCheck{InstanceID: tc.id, Username: tc.user, Platform: tc.platform})
+		_, err := c.CheckPassword(t.Context(), cloud.PasswordCheck{InstanceID: tc.id, Username: tc.user, Platform: tc.platform,
+			Values: []string{"x"}})
 		if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -200,7 +203,7 @@ func TestHashingTakesTurns(t *testing.T) {
 		entryOf, _ := newCrypter("$6$saltsalt")
 		report := report{values: map[string]string{"user": "local", "password": "hash", "setting": "$6$saltsalt",
 			"digest": look{}.digest(entryOf("a"))}}
-		got, err := Checker{s, h}.compare(ctx, look{}, report, []string{"a"})
+		got, err := Checker{Service: s, Hashing: h}.compare(ctx, look{}, report, []string{"a"})
 		if cloud.KindOf(err) != cloud.Refused || got.Match != cloud.NoMatch || !strings.Contains(err.Error(), "could not be compared in time") {
 			t.Errorf("%+v, %v", got, err)
 		}

@@ -51,8 +51,6 @@
 //   - Whether PAM has rules of its own (pam_access, pam_time, an account module of a directory) is not looked at.
 //   - Anybody who is root on the server can print a report of any kind. It says nothing of other servers.
 //
-// There is none for Windows.
-//
 // # Windows (experimental)
 //
 // Experimental: the scripts were checked with a PowerShell grammar, and their cryptography and
@@ -73,6 +71,34 @@
 // which reaches keys of the machine key store, knows no other OAEP. That is sound: OAEP needs its hash to
 // behave like a random function and not to resist collisions, which is where SHA-1 is broken. Under
 // GODEBUG=fips140=only Go refuses SHA-1 here, too, and [WindowsSet] fails with an error that says so.
+//
+// # Checks of Windows (experimental)
+//
+// Windows shows nobody a hash, so a check ([WindowsTry]) logs in, once, with the one password that it is given, encrypted for the
+// server's key like one that is to be set. It was never run on Windows either. The script calls LogonUser through a few lines of
+// C#: of the domain ".", which is the local account database, and as LOGON32_LOGON_NETWORK, which caches nothing (Microsoft's page
+// "LogonUserW function (winbase.h)"). PrincipalContext.ValidateCredentials tells only right or wrong, and its login is one over
+// the server's own SMB.
+//
+// A wrong password counts towards the user's lockout, and a right one sets the count to 0 ([MS-SAMR] 3.1.5.13.7.1,
+// "SamValidateAuthentication"; new installations of Windows 11 lock at 10 within 10 minutes, the built-in administrator
+// included, which KB5020282 has made possible). So
+// the script looks first: IsAccountLocked may be read through ADSI ("Account Lockout (WinNT Provider)"), UserFlags has the bit of
+// a disabled account, and of an expired account or password no login would be let in. Then it compares BadPasswordAttempts with
+// MaxBadPasswordsAllowed, properties of WinNT's user objects of which no page was found: if they are missing, nothing is tried.
+// It tries nothing unless another wrong password after its own would still leave the account open; nor later than some
+// minutes after it was made, by the server's clock, so that a command which runs late or again does nothing.
+//
+// What an answer means ([Run]'s tried, by winerror.h):
+//
+//   - A token of the user's own SID: the password is right. Under "Guest only" (Microsoft's page "Network access: Sharing and
+//     security model for local accounts") Windows lets anybody in, as Guest: so another SID tells nothing.
+//   - 1326, ERROR_LOGON_FAILURE, "the user name or password is incorrect": the user is there, so the password is wrong.
+//   - 1909 locked out, 1331 disabled, 1793 account expired, 1330 and 1907 password expired or to be changed, 1327 to 1329
+//     restricted, 1385 logon type not granted: not told. [MS-SAMR] has a wrong password found before an expired one, and
+//     event 4625's page calls the authentication valid for STATUS_ACCOUNT_RESTRICTION; but no page says so of LogonUser and local
+//     accounts, and of a locked account the password is not even looked at.
+//   - An empty password on the server is not seen: ours is wrong then.
 //
 // An image made of a prepared server may carry its key along; the servers built from it could then read
 // each other's ciphertexts. Delete the container cloudpw before making one; the next preparation makes

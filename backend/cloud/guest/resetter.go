@@ -93,15 +93,21 @@ func (r Resetter) PrepareReset(ctx context.Context, reset cloud.Reset) (string, 
 	if err := cloud.CheckInstanceIDs(limits.Call, reset.InstanceIDs, 1, r.Service.ValidateInstanceID); err != nil {
 		return "", err
 	}
-	instance := reset.InstanceIDs[0]
-	if known := r.Keys.get(instance); known != "" {
+	return prepare(ctx, r.Service, r.Keys, reset.InstanceIDs[0])
+}
+
+// prepare returns the public key of a Windows server, in its text form. Where it is not known the server is asked for it, and
+// makes the key pair unless it has one.
+func prepare(ctx context.Context, service Service, keys *Keys, instance string) (string, error) {
+	limits := service.Limits()
+	if known := keys.get(instance); known != "" {
 		return known, nil
 	}
-	id, err := r.Service.Send(ctx, Command{InstanceIDs: reset.InstanceIDs, Script: WindowsPrepare(), Purpose: ShowKey})
+	id, err := service.Send(ctx, Command{InstanceIDs: []string{instance}, Script: WindowsPrepare(), Purpose: ShowKey})
 	if err != nil {
 		return "", err
 	}
-	run, err := await(ctx, r.Service, cloud.ResetRef{InstanceID: instance, RequestID: id}, "the server has not shown its public key")
+	run, err := await(ctx, service, cloud.ResetRef{InstanceID: instance, RequestID: id}, "the server has not shown its public key")
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +119,7 @@ func (r Resetter) PrepareReset(ctx context.Context, reset cloud.Reset) (string, 
 	if err != nil {
 		return "", cloud.Errorf(cloud.Refused, "%s: %v", limits.Call, err)
 	}
-	r.Keys.put(instance, string(text))
+	keys.put(instance, string(text))
 	return string(text), nil
 }
 

@@ -47,6 +47,8 @@ const (
 	ShowKey Purpose = "show the public key for passwords, made unless it is there"
 	// LookAtPassword: a check, which changes nothing.
 	LookAtPassword Purpose = "look whether the password of an account is still right"
+	// TryPassword: a check on Windows, which logs in once.
+	TryPassword Purpose = "try whether the password of an account is still right"
 	// TryPermission: a command that does nothing.
 	TryPermission Purpose = "try the permission for commands"
 )

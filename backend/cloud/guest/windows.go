@@ -7,6 +7,8 @@ import (
 	"crypto/sha1" //nolint:gosec // The hash of OAEP, see the package's documentation.
 	"encoding/base64"
 	"encoding/binary"
+	"strconv"
+	"time"
 	"unicode/utf16"
 
 	_ "embed" // the scripts
@@ -19,6 +21,9 @@ var prepareText string
 
 //go:embed windows_set.ps1
 var setText string
+
+//go:embed windows_check.ps1
+var tryText string
 
 // WindowsPrepare returns the script that makes the server's key pair, unless it has one, and prints the
 // public half for [Prepared]. It changes no account. Experimental, see the package's documentation.
@@ -40,22 +45,42 @@ func encodedName(username string) string {
 // password is printable ASCII, 1 to 255 characters. Errors are of kind Refused (username, FIPS mode, no
 // key) or PasswordRefused. Experimental, see the package's documentation.
 func WindowsSet(username, secret string, key PublicKey) (Script, error) {
-	if err := checkInput(cloud.Windows, username, secret); err != nil {
+	sealed, err := seal(username, secret, key)
+	if err != nil {
 		return Script{}, err
 	}
+	return Script{PowerShell, fill(setText, "@USERNAME@", encodedName(username), "@CIPHERTEXT@", sealed), sealed}, nil
+}
+
+// WindowsTry returns the script that tries, once at most and not after until by the server's clock, whether a user has a
+// password on the Windows server that printed the key; [WindowsSet] says which errors there are. It changes no account, but a
+// wrong password counts towards the user's lockout. Experimental, see the package's documentation.
+func WindowsTry(username, secret string, key PublicKey, until time.Time) (Script, error) {
+	sealed, err := seal(username, secret, key)
+	if err != nil {
+		return Script{}, err
+	}
+	text := fill(tryText, "@USERNAME@", encodedName(username), "@CIPHERTEXT@", sealed, "@UNTIL@", strconv.FormatInt(until.Unix(), 10))
+	return Script{PowerShell, text, sealed}, nil
+}
+
+// seal encrypts a user's password for a server's key.
+func seal(username, secret string, key PublicKey) (string, error) {
+	if err := checkInput(cloud.Windows, username, secret); err != nil {
+		return "", err
+	}
 	if key.rsa == nil {
-		return Script{}, cloud.Errorf(cloud.Refused, "the server's public key is missing; prepare the server first")
+		return "", cloud.Errorf(cloud.Refused, "the server's public key is missing; prepare the server first")
 	}
 	if fips140.Enforced() {
-		return Script{}, cloud.Errorf(cloud.Refused, "passwords of Windows servers cannot be set by a command under GODEBUG=fips140=only: "+
+		return "", cloud.Errorf(cloud.Refused, "passwords of Windows servers cannot be set or checked by a command under GODEBUG=fips140=only: "+
 			"Windows decrypts them with RSA-OAEP and SHA-1, which that mode forbids; run the plugin with fips140=on or fips140=off")
 	}
 	//nolint:gosec // SHA-1 is sound for OAEP, see the package's documentation.
 	raw, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key.rsa, []byte(secret), nil)
 	if err != nil {
 		// The only cause left: a message too long for the key, at 214 bytes for 2048 bits.
-		return Script{}, cloud.Errorf(cloud.PasswordRefused, "the password is too long for the server's key")
+		return "", cloud.Errorf(cloud.PasswordRefused, "the password is too long for the server's key")
 	}
-	sealed := base64.StdEncoding.EncodeToString(raw)
-	return Script{PowerShell, fill(setText, "@USERNAME@", encodedName(username), "@CIPHERTEXT@", sealed), sealed}, nil
+	return base64.StdEncoding.EncodeToString(raw), nil
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -58,7 +59,11 @@ func TestWindowsSet(t *testing.T) {
 	if clear, err := rsa.DecryptOAEP(sha1.New(), nil, k, block, nil); err != nil || string(clear) != secret {
 		t.Errorf("it decrypts to %q, %v", clear, err)
 	}
-	for _, s := range []Script{script, WindowsPrepare()} {
+	try, err := WindowsTry("Administrator", secret, testKey(t), time.Unix(1_800_000_000, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Script{script, try, WindowsPrepare()} {
 		for _, foreign := range []string{secret, "@", "{{", "}}", "\r"} {
 			if strings.Contains(s.Text, foreign) {
 				t.Errorf("a script holds %q", foreign)
@@ -67,6 +72,13 @@ func TestWindowsSet(t *testing.T) {
 		if text := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(text, "ErrorAction") {
 			t.Errorf("printed, a script shows itself: %s", text)
 		}
+	}
+	if block, err := base64.StdEncoding.DecodeString(try.Sealed); err != nil || !strings.Contains(try.Text, "\n$sealed = '"+try.Sealed+"'\n") ||
+		!strings.Contains(try.Text, "\n$until = '1800000000'\n") ||
+		!strings.Contains(try.Text, "\n$name = '"+encodedName("Administrator")+"'\n") {
+		t.Errorf("%v: %s", err, try.Text)
+	} else if clear, err := rsa.DecryptOAEP(sha1.New(), nil, k, block, nil); err != nil || string(clear) != secret {
+		t.Errorf("a try's decrypts to %q, %v", clear, err)
 	}
 	if _, err := WindowsSet("Administrator", secret, PublicKey{}); cloud.KindOf(err) != cloud.Refused {
 		t.Errorf("without a key: %v", err)
@@ -193,7 +205,7 @@ func TestOutcome(t *testing.T) {
 // TestExitCodes holds the scripts against the table: each code of a script has a meaning there, and each
 // meaning a code in a script.
 func TestExitCodes(t *testing.T) {
-	texts := map[Interpreter]string{Shell: linuxText, PowerShell: prepareText + setText}
+	texts := map[Interpreter]string{Shell: linuxText, PowerShell: prepareText + setText + tryText}
 	forms := map[Interpreter]*regexp.Regexp{Shell: regexp.MustCompile(`fail (\d+) `), PowerShell: regexp.MustCompile(`Complete (\d+) `)}
 	for interpreter, text := range texts {
 		used := map[int]bool{}
@@ -225,6 +237,9 @@ func TestUnderStrictFIPS(t *testing.T) {
 		if _, err := WindowsSet("Administrator", secret, testKey(t)); cloud.KindOf(err) != cloud.Refused ||
 			!strings.Contains(err.Error(), "fips140=only") {
 			t.Errorf("Windows: %v", err)
+		}
+		if _, err := WindowsTry("Administrator", secret, testKey(t), time.Now()); cloud.KindOf(err) != cloud.Refused {
+			t.Errorf("a try on Windows: %v", err)
 		}
 		return
 	}

@@ -92,7 +92,7 @@ func TestSimCheckFails(t *testing.T) {
 
 func TestCheckers(t *testing.T) {
 	p := newTestProvider(t, testConfig(t, ""))
-	if action := p.Checker(cloud.CheckCommand).CheckAction(); action != "RunCommand" {
+	if action := p.Checker(cloud.CheckCommand).CheckTraits(cloud.Windows).Action; action != "RunCommand" {
 		t.Errorf("a check costs %s", action)
 	}
 	if err := p.Checker(cloud.CheckCommand).CanCheck(cloud.Instance{Platform: cloud.Linux}, "root"); cloud.KindOf(err) == "" &&

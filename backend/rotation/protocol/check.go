@@ -25,8 +25,10 @@ const (
 	// The others tell of the user: what keeps him from logging in with the password, whichever it is. They stand in
 	// [Check.User] too, and there alone where password login is off for the whole server, which has the password.
 
-	// CheckLocked: an administrator has locked the user.
+	// CheckLocked: an administrator has locked the user, or too many wrong passwords were tried.
 	CheckLocked CheckResult = "locked"
+	// CheckDisabled: the account is switched off.
+	CheckDisabled CheckResult = "disabled"
 	// CheckExpired: the account or its password has expired, or the password must be changed at the next login.
 	CheckExpired CheckResult = "expired"
 	// CheckLoginOff: the user has no password login.
@@ -39,8 +41,8 @@ const (
 
 // CheckResults are all that a check can show.
 func CheckResults() []CheckResult {
-	return []CheckResult{CheckMatches, CheckOlder, CheckDiffers, CheckUnknown, CheckLocked, CheckExpired, CheckLoginOff, CheckNoPassword,
-		CheckNoUser}
+	return []CheckResult{CheckMatches, CheckOlder, CheckDiffers, CheckUnknown, CheckLocked, CheckDisabled, CheckExpired, CheckLoginOff,
+		CheckNoPassword, CheckNoUser}
 }
 
 // DriftAction is what is done with an account whose server has another password than Vault.
@@ -69,6 +71,10 @@ type Check struct {
 	Reason hint.Text `json:"reason,omitzero"`
 	// Early is set where attempts were open, so that only the value on its way counted.
 	Early bool `json:"early,omitempty"`
+	// NotBefore is before when the server is not looked at again, as its check method asks for.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Experimental is set where nobody has seen the method work on a real server.
+	Experimental bool `json:"experimental,omitempty"`
 	// Asked is when a check was asked for that has not been made yet, Action what that is to do about a drifted
 	// account; empty: what the role says. By is who asked.
 	Asked  time.Time   `json:"asked,omitzero"`

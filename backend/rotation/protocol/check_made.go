@@ -27,6 +27,24 @@ func (e CheckRequested) apply(a *Account) error {
 	return nil
 }
 
+// CheckStarted says that one password is about to be tried on the server, where a wrong one counts towards the user's lockout. It
+// is stored before the try, so that no crash forgets it.
+type CheckStarted struct {
+	At time.Time
+	// Interval is the least time between two tries, and LongestTry how long after this the server may still make this one.
+	Interval, LongestTry time.Duration
+}
+
+func (e CheckStarted) apply(a *Account) error {
+	c := a.Checked()
+	if a.CheckHeld(e.At) > 0 {
+		return ErrStale
+	}
+	c.NotBefore = e.At.Add(e.LongestTry + e.Interval)
+	a.Check = &c
+	return nil
+}
+
 // CheckMade records what a check has shown.
 type CheckMade struct {
 	// Seen is the record with which the check began, and Place where it looked.
@@ -42,16 +60,46 @@ type CheckMade struct {
 	Unknown hint.Text
 	// Again: the cloud had no time for it, so that what was asked for is still to be done.
 	Again bool
-	At    time.Time
+	// Early: nothing was looked at, since attempts are open and no value of theirs is to be looked for.
+	Early bool
+	// Only is the one password that was compared, of a method that tries one; empty: all of [Account.CheckValues].
+	Only string
+	// Interval is the least time until the next look. Unended is set where this one may still be going on, so that what
+	// [CheckStarted] has stored holds on.
+	Interval time.Duration
+	Unended  bool
+	// Experimental: see [Check].
+	Experimental bool
+	At           time.Time
 }
 
 // stillOpen is why a check tells nothing of the versions while a value may be on its way.
 var stillOpen = hint.Plain("a reset whose outcome is unknown may still take effect; the server is checked again when it no longer can")
 
+// Why a check that tries one password tells nothing of the versions: it was not the current one that the server refused, or there
+// is none that may be sent there.
+var (
+	onlyTheOther = hint.Plain("the server does not have the one password of the account that was tried, which is not the current version; " +
+		"no other was")
+	noneForHere = hint.Plain("the account has no password that was made for the place where the connection leads, or that place is not trusted; no " +
+		"other password is tried there, and none at all at one that is not trusted")
+)
+
+// onlyTheCurrent is what a check that tries one password leaves open.
+var onlyTheCurrent = hint.Plain("only the current version was tried, so whether the server has an earlier one is not known")
+
 // notOfThisPlace is why a check tells nothing of a version that another place has confirmed.
 var notOfThisPlace = hint.Plain(
 	"the server has none of the account's passwords, and the current version is not that of the place to which the " +
 		"connection leads")
+
+// NothingToTry is what is known where [Account.TryValue] is empty.
+func NothingToTry(early bool) hint.Text {
+	if early {
+		return stillOpen
+	}
+	return noneForHere
+}
 
 func (e CheckMade) apply(a *Account) error {
 	if p := a.Pending; e.Match != "" && p != nil && p.Password == e.Match && p.Place.Same(e.Place) {
@@ -66,6 +114,7 @@ func (e CheckMade) apply(a *Account) error {
 	if !e.Unknown.IsZero() {
 		asked := a.Checked()
 		a.noteCheck(e, CheckUnknown, 0)
+		a.Check.Early = e.Early
 		if e.Again {
 			a.Check.Asked, a.Check.Action, a.Check.By = asked.Asked, asked.Action, asked.By
 		}
@@ -76,6 +125,11 @@ func (e CheckMade) apply(a *Account) error {
 		asked := a.Checked()
 		a.noteCheck(e, CheckUnknown, 0)
 		a.Check.Early, a.Check.Action, a.Check.By = true, asked.Action, asked.By
+		return nil
+	}
+	if cur := a.Current(); e.Only != "" && e.Match == "" && e.User != CheckNoUser && (cur == nil || cur.Password != e.Only) {
+		e.Unknown = onlyTheOther // it refutes nothing else
+		a.noteCheck(e, CheckUnknown, 0)
 		return nil
 	}
 	e.compare(a)
@@ -112,6 +166,9 @@ func (e CheckMade) compare(a *Account) {
 		e.Unknown = notOfThisPlace
 		a.noteCheck(e, CheckUnknown, 0)
 	default:
+		if e.Only != "" && e.Detail.IsZero() {
+			e.Detail = onlyTheCurrent
+		}
 		a.noteCheck(e, CheckDiffers, 0)
 	}
 	if a.Drifted() && !member && a.TrustsHere() {
@@ -145,7 +202,13 @@ func (a *Account) rolesOf(password string) (all RoleSet) {
 
 // noteCheck keeps what a check has shown. What was asked for when it began is done with it.
 func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
-	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown}
+	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown, Experimental: e.Experimental}
+	if e.Interval > CheckInterval {
+		c.NotBefore = e.At.Add(e.Interval)
+	}
+	if e.Unended {
+		c.NotBefore = Latest(c.NotBefore, a.Checked().NotBefore)
+	}
 	if c.Reason.IsZero() {
 		c.Reason = e.Detail
 	}

@@ -238,6 +238,27 @@ func TestWhenTheServerIsLookedAt(t *testing.T) {
 		"too early last time": {func(a *Account) {
 			a.Check = &Check{Time: now.Add(-time.Minute), Result: CheckUnknown, Early: true}
 		}, 0},
+		"tried a while ago": {func(a *Account) {
+			a.Check = &Check{Asked: now, Time: now.Add(-2 * time.Minute), NotBefore: now.Add(8 * time.Minute)}
+		}, 8 * time.Minute},
+		"tried, and its end was not seen": {func(a *Account) {
+			a.Check = &Check{Asked: now, NotBefore: now.Add(20 * time.Minute)}
+		}, 20 * time.Minute},
+		"tried by a clock that was ahead by minutes": {func(a *Account) {
+			a.Check = &Check{Asked: now, Time: now.Add(5 * time.Minute), NotBefore: now.Add(15 * time.Minute)}
+		}, 15 * time.Minute},
+		"tried by a clock that was ahead by days": {func(a *Account) {
+			a.Check = &Check{Asked: now, Time: now.Add(48 * time.Hour), NotBefore: now.Add(49 * time.Hour)}
+		}, 0},
+		"its next time comes before another try may": {func(a *Account) {
+			a.Settings.VerifyPeriod = 10 * time.Minute
+			a.Check = &Check{Time: now.Add(-9 * time.Minute), Result: CheckMatches, NotBefore: now.Add(5 * time.Minute)}
+		}, 5 * time.Minute},
+		"a brake that must wait for the next try": {func(a *Account) {
+			a.pendingFor("three", "a1")
+			a.Pending.Brake = Brake{Unshown: MaxUnshown, Last: now.Add(-time.Minute), NotBefore: now.Add(time.Hour)}
+			a.Check = &Check{Time: now.Add(-2 * time.Minute), NotBefore: now.Add(8 * time.Minute)}
+		}, 8 * time.Minute},
 		"still too early": {func(a *Account) {
 			a.pendingFor("three", "a1")
 			a.Check = &Check{Time: now.Add(-time.Minute), Result: CheckUnknown, Early: true}

@@ -167,7 +167,10 @@
 //     so, and the role's drift_action says what is done: nothing, the older version of ours that the server has is recorded as the
 //     current one, or the account is due. Of a user who is locked, expired or missing a check only tells. A member of a group is
 //     told of only, but for pending's value. An account is checked at most once in a minute; one that the brake has stopped is
-//     checked by itself.
+//     checked by itself. A method that logs in is given one value, as a wrong one counts towards the user's lockout: pending's if
+//     it may be set, else the current version, and only one that was made for this place, while that is trusted. It speaks for that
+//     value alone: what was not tried is not refuted. That a value is tried is stored before it leaves, and until the method's
+//     interval after its end, or after the last moment at which the server may make a try whose end was not seen, no other is.
 //  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
 //     of the group's role, an import or a restore as given to those of the role that the account has then. A
 //     version is readable only for a role that is the only one; else the account is due (moved), where a

@@ -9,7 +9,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
-// CheckInterval is the least time between two checks of an account.
+// CheckInterval is the least time between two checks of an account, whatever its method asks for.
 const CheckInterval = time.Minute
 
 // Checked is what the checks of the account have shown.
@@ -52,6 +52,63 @@ func (a *Account) CheckValues() []string {
 		add(v.Password)
 	}
 	return values
+}
+
+// TryValue is the one password that a check may try which logs in at the server: it goes to the place, so it must have been made
+// for that. While a value is on its way it is that one, as nothing else would tell what became of it; else it is the current
+// version, or where that is another place's, the last candidate or version of this one. early is set where nothing that could be
+// found would count, since an attempt is open. Else an empty value says that there is none, or that the place is not trusted.
+func (a *Account) TryValue() (value string, early bool) {
+	if !a.TrustsHere() { // whoever answers there would be told a password
+		return "", false
+	}
+	if p := a.Pending; p != nil && !a.Misplaced() && (p.Uncertain || len(p.Attempts) > 0) {
+		return p.Password, false
+	}
+	if a.Open() {
+		return "", true
+	}
+	if cur := a.Current(); cur != nil && cur.Place.Same(a.Place) {
+		return cur.Password, false
+	}
+	for _, c := range slices.Backward(a.Candidates) {
+		if c.Place.Same(a.Place) {
+			return c.Password, false
+		}
+	}
+	for _, v := range slices.Backward(a.Versions) {
+		if v.Place.Same(a.Place) {
+			return v.Password, false
+		}
+	}
+	return "", false
+}
+
+// longestCheckHold is the longest time for which a method may hold back the next check. What is further away was stored by a
+// clock that was ahead.
+const longestCheckHold = 24 * time.Hour
+
+// CheckHeld is for how long the account's check method still wants the server left alone; 0: it may be looked at.
+func (a *Account) CheckHeld(now time.Time) time.Duration {
+	c := a.Checked()
+	left := c.NotBefore.Sub(now)
+	if c.NotBefore.IsZero() || left > longestCheckHold {
+		return 0
+	}
+	return max(left, 0)
+}
+
+// NotCheckableYet says until when the account's server must be left alone; nil if it need not be, or for no longer than a check
+// that is ordered waits for.
+func (a *Account) NotCheckableYet(now time.Time) error {
+	left := a.CheckHeld(now)
+	if left <= CheckInterval {
+		return nil
+	}
+	c := a.Checked()
+	return &Error{Kind: Conflict, RetryAfter: left, Message: hint.Textf("account %s was checked by a login, and a wrong password counts "+
+		"towards the user's lockout, so its server is left alone until %s at the latest; then: %s", a.ID,
+		c.NotBefore.UTC().Truncate(time.Second).Add(time.Second).Format(time.RFC3339), a.verifyHint())}
 }
 
 // Open reports whether something that was sent may still set a password.

@@ -32,10 +32,10 @@ func (a *Account) nextCheck(now time.Time) (at time.Time, ok bool) {
 	default:
 		return time.Time{}, false
 	}
-	if c.Time.After(now) { // it was stored by a clock that was ahead
-		return at, true
+	if left := a.CheckHeld(now); left > 0 {
+		at = Latest(at, now.Add(left))
 	}
-	if !c.Time.IsZero() {
+	if !c.Time.IsZero() && !c.Time.After(now) { // a later time was stored by a clock that was ahead
 		at = Latest(at, c.Time.Add(CheckInterval))
 	}
 	return at, true

@@ -6,8 +6,8 @@
 // simulated server's accounts; the machine's own are out of reach. The script that looks at a password has
 // date and sha256sum as well, and reads a shadow file in the scratch directory.
 //
-// The Windows scripts are not run: there is no Windows to run them. For exactly the two scripts of
-// cloudpw, Go code plays what they should do, with a real RSA key. That shows that the protocol holds
+// The Windows scripts are not run: there is no Windows to run them. For exactly the three scripts of
+// cloudpw, Go code plays what they should do, with a real RSA key and a count of wrong passwords. That shows that the protocol holds
 // together and says nothing about the PowerShell.
 //
 // No other script is run at all. A simulator is no place to run foreign commands on somebody's machine:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"sync"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 )
@@ -38,8 +39,12 @@ var forms = sync.OnceValue(func() map[string]kind {
 	if err != nil {
 		panic(err)
 	}
+	try, err := guest.WindowsTry("root", "x", key, time.Now())
+	if err != nil {
+		panic(err)
+	}
 	return map[string]kind{blank(linux.Text): linuxSet, blank(look.Text): linuxLook, blank(guest.WindowsPrepare().Text): windowsPrepare,
-		blank(set.Text): windowsSet}
+		blank(set.Text): windowsSet, blank(try.Text): windowsTry}
 })
 
 // printed is what the preparation prints.

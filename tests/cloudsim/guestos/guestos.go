@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 )
@@ -22,6 +23,17 @@ type System struct {
 	Conditions
 	// Key is the key pair in the Windows machine key store; nil for none.
 	Key *rsa.PrivateKey
+	// Now is the operation clock, by which lockouts end, Wall the time of day, and Tries the wrong passwords by account (Windows).
+	Now, Wall time.Time
+	Tries     map[string]WrongTries
+}
+
+// WrongTries are the wrong passwords that a Windows account has counted.
+type WrongTries struct {
+	Count int `json:"count"`
+	// Last is when the last one was tried, and LockedOut when one of them locked the account; zero: none has.
+	Last      time.Time `json:"last,omitzero"`
+	LockedOut time.Time `json:"locked_out,omitzero"`
 }
 
 // Conditions make a system refuse or fail. The zero value is a system in good order.
@@ -34,10 +46,22 @@ type Conditions struct {
 	ChpasswdFails bool `json:"chpasswd_fails,omitempty"`
 	// NoDigest (Linux): there is no tool that makes a SHA-256.
 	NoDigest bool `json:"no_digest,omitempty"`
-	// Locked (Linux): the accounts whose password is locked. Setting a password unlocks it.
+	// Locked are the accounts whose password is locked (Linux), which setting one ends, or which are locked out (Windows).
 	Locked []string `json:"locked,omitempty"`
-	// Expired (Linux): the accounts that have expired.
+	// Expired are the accounts that have expired.
 	Expired []string `json:"expired,omitempty"`
+	// Disabled (Windows): the accounts that are switched off.
+	Disabled []string `json:"disabled,omitempty"`
+	// PasswordExpired (Windows): the accounts whose password must be changed at the next login.
+	PasswordExpired []string `json:"password_expired,omitempty"`
+	// LockoutThreshold (Windows) is how many wrong passwords within 10 minutes lock an account for 10 minutes; 0: no number does.
+	LockoutThreshold int `json:"lockout_threshold,omitempty"`
+	// NetworkLoginRefused (Windows): the accounts that may not log in over the network.
+	NetworkLoginRefused []string `json:"network_login_refused,omitempty"`
+	// GuestOnly (Windows): a login over the network is let in as Guest, whatever the password.
+	GuestOnly bool `json:"guest_only,omitempty"`
+	// Clock (Windows) is by how much the server's clock is ahead.
+	Clock time.Duration `json:"clock,omitempty"`
 	// NoPasswordLogin (Linux): sshd takes no passwords.
 	NoPasswordLogin bool `json:"no_password_login,omitempty"`
 	// Directory (Linux): users of a directory (LDAP, SSSD), whom id knows and the shadow file does not.
@@ -58,6 +82,9 @@ type Result struct {
 	User, Password, Hash string
 	// Key is the system's key pair afterwards.
 	Key *rsa.PrivateKey
+	// Tried is the account, if any, whose wrong passwords are Tries afterwards.
+	Tried string
+	Tries WrongTries
 }
 
 // Run runs a command. interpreter is "shell" or "powershell". An error means that this machine cannot play
@@ -75,6 +102,8 @@ func (s System) Run(interpreter, text string) (Result, error) {
 		return s.prepare()
 	case script == windowsSet && s.Windows:
 		return s.set(values[0], values[1]), nil
+	case script == windowsTry && s.Windows:
+		return s.try(values[0], values[1], values[2]), nil
 	case script == unknown:
 		if r, ok := playPlain(text); ok && !s.Windows {
 			r.Key = s.Key
@@ -95,11 +124,12 @@ const (
 	linuxLook
 	windowsPrepare
 	windowsSet
+	windowsTry
 )
 
 // quoted finds the values of a script: assignments of one quoted word, with nothing in it that a shell or
 // PowerShell would care for.
-var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|nonce|hash|sealed) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
+var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|nonce|hash|sealed|until) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
 
 // recognize says which script a text is, and gives its values in their order.
 func recognize(text string) (kind, []string) {

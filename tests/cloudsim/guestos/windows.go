@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 )
 
@@ -26,13 +28,28 @@ func (s System) prepare() (Result, error) {
 	return Result{Output: printed(&s.Key.PublicKey), Key: s.Key}, nil
 }
 
-// set plays the script that sets a password.
-func (s System) set(encoded, sealed string) Result {
+// account is the index of the local account that a script names; negative: there is none.
+func (s System) account(encoded string) int {
 	user := nameIn(encoded)
 	if user == "@builtin-administrator" {
 		user = s.Administrator
 	}
-	account := slices.IndexFunc(s.Accounts, func(name string) bool { return strings.EqualFold(name, user) })
+	return slices.IndexFunc(s.Accounts, func(name string) bool { return strings.EqualFold(name, user) })
+}
+
+// open decrypts what a script carries.
+func (s System) open(sealed string) (string, bool) {
+	block, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil || s.Key == nil {
+		return "", false
+	}
+	clear, err := rsa.DecryptOAEP(sha1.New(), nil, s.Key, block, nil)
+	return string(clear), err == nil
+}
+
+// set plays the script that sets a password.
+func (s System) set(encoded, sealed string) Result {
+	account := s.account(encoded)
 	switch {
 	case s.NotRoot:
 		return s.says(91, "not an administrator")
@@ -40,23 +57,87 @@ func (s System) set(encoded, sealed string) Result {
 		return s.says(92, "domain controller")
 	case account < 0:
 		return s.says(93, "no such user")
-	case s.Key == nil:
-		return s.says(94, "the key is missing or another one")
 	}
-	block, err := base64.StdEncoding.DecodeString(sealed)
-	if err != nil {
-		return s.says(94, "the key is missing or another one")
-	}
-	clear, err := rsa.DecryptOAEP(sha1.New(), nil, s.Key, block, nil)
+	clear, ok := s.open(sealed)
 	switch {
-	case err != nil:
+	case !ok:
 		return s.says(94, "the key is missing or another one")
 	case s.RefusesPasswords:
 		return s.says(95, "password refused 0x800708C5")
 	}
 	out := s.says(0, "password set")
-	out.User, out.Password = s.Accounts[account], string(clear)
+	out.User, out.Password = s.Accounts[account], clear
 	return out
+}
+
+// A simulated Windows counts wrong passwords for so long, and locks accounts for as long.
+const lockout = 10 * time.Minute
+
+// try plays the script that tries a password.
+func (s System) try(encoded, sealed, until string) Result {
+	index := s.account(encoded)
+	switch {
+	case s.NotRoot:
+		return s.says(91, "not an administrator")
+	case s.DomainController:
+		return s.says(92, "domain controller")
+	case index < 0:
+		return s.says(0, "checked no_user")
+	}
+	name := s.Accounts[index]
+	tries := s.Tries[name]
+	switch {
+	case slices.Contains(s.Disabled, name):
+		return s.says(0, "checked disabled")
+	case slices.Contains(s.Locked, name) || s.lockedOut(tries):
+		return s.says(0, "checked locked")
+	case slices.Contains(s.Expired, name):
+		return s.says(0, "checked account_expired")
+	case slices.Contains(s.PasswordExpired, name):
+		return s.says(0, "checked password_expired")
+	case s.LockoutThreshold > 0 && tries.Count+2 >= s.LockoutThreshold:
+		return s.says(0, fmt.Sprintf("checked too_many %d %d", tries.Count, s.LockoutThreshold))
+	}
+	clear, ok := s.open(sealed)
+	if !ok {
+		return s.says(94, "the key is missing or another one")
+	}
+	if limit, err := strconv.ParseInt(until, 10, 64); err != nil || s.Wall.Add(s.Clock).Unix() > limit {
+		return s.says(0, "checked late")
+	}
+	return s.login(name, clear)
+}
+
+func (s System) lockedOut(tries WrongTries) bool {
+	return !tries.LockedOut.IsZero() && s.Now.Before(tries.LockedOut.Add(lockout))
+}
+
+// login is a login over the network, as the script makes it.
+func (s System) login(name, password string) Result {
+	tries := s.Tries[name]
+	answer := func(text string) Result {
+		out := s.says(0, text)
+		out.Tried, out.Tries = name, tries
+		return out
+	}
+	if s.GuestOnly {
+		return answer("checked other_user")
+	}
+	if s.Passwords[name] != password || password == "" {
+		if s.Now.Sub(tries.Last) > lockout {
+			tries.Count = 0
+		}
+		tries.Count, tries.Last = tries.Count+1, s.Now
+		if s.LockoutThreshold > 0 && tries.Count >= s.LockoutThreshold {
+			tries.LockedOut = s.Now
+		}
+		return answer("checked refused 1326")
+	}
+	tries = WrongTries{}
+	if slices.Contains(s.NetworkLoginRefused, name) {
+		return answer("checked refused 1385")
+	}
+	return answer("checked matches")
 }
 
 func (s System) says(code int, text string) Result {

@@ -31,7 +31,7 @@ type Guest struct {
 
 // admits says whether a user whose password is right may log in.
 func (g Guest) admits(user string) bool {
-	return !g.NoPasswordLogin && !slices.Contains(g.Locked, user) && !slices.Contains(g.Expired, user)
+	return !g.NoPasswordLogin && !slices.Contains(g.Locked, user) && !slices.Contains(g.Expired, user) && !slices.Contains(g.Disabled, user)
 }
 
 // CommandState is the state of a command on one server.
@@ -229,13 +229,19 @@ func (w *World) execute(i *invocation) {
 	s := i.server
 	r, err := guestos.System{
 		Windows: s.IsWindows(), Accounts: sortedKeys(s.Logins), Administrator: s.InitialUser, Conditions: s.Guest.Conditions, Key: s.guestKey,
-		Passwords: s.Logins, Hashes: s.Hashes,
+		Passwords: s.Logins, Hashes: s.Hashes, Now: w.now(), Wall: w.opts.Now(), Tries: s.WrongTries,
 	}.Run(i.Interpreter, i.Text)
 	if err != nil {
 		i.ExitCode, i.Output = 126, "cloudsim: "+err.Error()+"\n"
 		return
 	}
 	i.ExitCode, i.Output, s.guestKey = r.ExitCode, r.Output, r.Key
+	if r.Tried != "" {
+		if s.WrongTries == nil {
+			s.WrongTries = map[string]guestos.WrongTries{}
+		}
+		s.WrongTries[r.Tried] = r.Tries
+	}
 	if r.User != "" {
 		s.setLogin(r.User, r.Password, r.Hash)
 		i.Applied = w.now()
@@ -347,7 +353,9 @@ func (w *World) endCommands(s *server) {
 func (s *server) setLogin(name, password, hash string) {
 	s.Logins[name] = password
 	delete(s.Hashes, name)
-	s.Guest.Locked = slices.DeleteFunc(slices.Clone(s.Guest.Locked), func(locked string) bool { return locked == name })
+	if !s.IsWindows() {
+		s.Guest.Locked = slices.DeleteFunc(slices.Clone(s.Guest.Locked), func(locked string) bool { return locked == name })
+	}
 	if hash != "" {
 		if s.Hashes == nil {
 			s.Hashes = map[string]string{}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 )
 
 // State is the state of a server, in words of no cloud. API packages map
@@ -83,6 +85,8 @@ type Server struct {
 	Hashes map[string]string `json:"hashes,omitempty"`
 	// Guest is the inside of the server, as far as commands go.
 	Guest Guest `json:"guest,omitzero"`
+	// WrongTries are the wrong passwords that the accounts of a Windows server have counted.
+	WrongTries map[string]guestos.WrongTries `json:"wrong_tries,omitempty"`
 
 	// Latest is what the cloud shows of the latest operation.
 	Latest Operation `json:"latest"`
@@ -365,6 +369,6 @@ func (s *server) copy() Server {
 
 func (s Server) clone() Server {
 	s.Tags, s.Metadata, s.Logins, s.Hashes = maps.Clone(s.Tags), maps.Clone(s.Metadata), maps.Clone(s.Logins), maps.Clone(s.Hashes)
-	s.ImageProperties = maps.Clone(s.ImageProperties)
+	s.ImageProperties, s.WrongTries = maps.Clone(s.ImageProperties), maps.Clone(s.WrongTries)
 	return s
 }
