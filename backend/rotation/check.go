@@ -30,7 +30,7 @@ func (x *executor) check(ctx context.Context, e *entry, rec *Account, to session
 	if stopped {
 		return nil // the account has become due, or the node stops: nothing was seen
 	}
-	if cause := (*notStarted)(nil); errors.As(err, &cause) {
+	if cause := (*notStartedError)(nil); errors.As(err, &cause) {
 		if protocol.IsNoChange(cause.err) {
 			return nil
 		}
@@ -103,16 +103,16 @@ func (x *executor) lookAtServer(ctx context.Context, e *entry, to session, made 
 	return nil
 }
 
-// notStarted says that a try was not made, as it could not be stored before.
-type notStarted struct{ err error }
+// notStartedError says that a try was not made, as it could not be stored before.
+type notStartedError struct{ err error }
 
 // Error implements error.
-func (n *notStarted) Error() string {
+func (n *notStartedError) Error() string {
 	return "the try of a password could not be stored: " + n.err.Error()
 }
 
 // Unwrap returns the cause.
-func (n *notStarted) Unwrap() error { return n.err }
+func (n *notStartedError) Unwrap() error { return n.err }
 
 // beginTry returns the one value for a method that logs in, after it has stored that it is tried: whatever crashes then, the next
 // try keeps its distance. None: nothing is to be tried, and made says why, or the error.
@@ -126,10 +126,10 @@ func (x *executor) beginTry(ctx context.Context, e *entry, to session, traits cl
 	}
 	next, err := x.update(context.WithoutCancel(ctx), e, started) // what ends the look is no reason to leave the write in doubt
 	if err != nil {
-		return nil, &notStarted{err}
+		return nil, &notStartedError{err}
 	}
 	if again, _ := next.TryValue(); again != value {
-		return nil, &notStarted{protocol.ErrStale}
+		return nil, &notStartedError{protocol.ErrStale}
 	}
 	made.Only = value
 	return []string{value}, nil

@@ -62,7 +62,7 @@ func (p simChecker) mayTry(check cloud.PasswordCheck) {
 	}
 	// The engine's own time of day lets no jump of the wall clock count at once.
 	held := a.Checked().NotBefore
-	if left := max(held.Sub(w.now()), held.Sub(time.Now())); left < simTryInterval {
+	if left := max(held.Sub(w.now()), time.Until(held)); left < simTryInterval {
 		w.violation("I21", "a password is tried on %s, and another one may be in %s", id, left)
 	}
 }
@@ -466,7 +466,8 @@ func TestATryWithoutAnAnswerHoldsTheNextOneBackForLonger(t *testing.T) {
 			w.trouble.Store(&odds{})
 			k := w.record(id).Checked()
 			is(t, "result", k.Result, protocol.CheckUnknown)
-			if held := k.NotBefore.Sub(began); c.until == 0 && !k.NotBefore.IsZero() || c.until > 0 && (held < c.until || held > c.until+time.Minute) {
+			held := k.NotBefore.Sub(began)
+			if c.until == 0 && !k.NotBefore.IsZero() || c.until > 0 && (held < c.until || held > c.until+time.Minute) {
 				t.Errorf("%+v: it is held for %s", c.trouble, held)
 			}
 		})

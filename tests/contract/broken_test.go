@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/tencentcloud"
@@ -26,6 +27,8 @@ type breakage struct {
 	unheard bool // nobody is told how long requests took
 	blind   bool // no check method is there
 	look    func(cloud.PasswordFinding, error) (cloud.PasswordFinding, error)
+	looks   func(*cloud.CheckTraits)
+	several bool // a check tries whatever it is given
 	start   func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error)
 	records func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error)
 }
@@ -93,6 +96,11 @@ func recordNothing(ctx context.Context, r cloud.PasswordResetter, refs []cloud.R
 
 var breakages = []breakage{
 	{name: "no batch", check: "the traits are usable", traits: func(t *cloud.ResetTraits) { t.BatchSize = 0 }},
+	{name: "tries too often", check: "check methods that log in are given room",
+		looks: func(c *cloud.CheckTraits) { c.Interval = min(c.Interval, 5*time.Minute) }},
+	{name: "tries that end at once", check: "check methods that log in are given room",
+		looks: func(c *cloud.CheckTraits) { c.LongestTry = 0 }},
+	{name: "tries all", check: "check methods that log in are given room", several: true},
 	{name: "no grace", check: "the traits are usable", traits: func(t *cloud.ResetTraits) { t.VisibilityGrace = t.PollInterval }},
 	{name: "another method at each call", check: "methods are those of the descriptor", fresh: true},
 	{name: "success too early", check: "a reset sets the password on Linux", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
@@ -283,23 +291,38 @@ func (p *brokenProvider) Checker(method string) cloud.PasswordChecker {
 	case c == nil || p.breakage.blind:
 		return nil
 	case p.breakage.fresh:
-		return &brokenChecker{c, p.breakage.look}
+		return &brokenChecker{c, p.breakage}
 	case p.checker == nil:
-		p.checker = &brokenChecker{c, p.breakage.look}
+		p.checker = &brokenChecker{c, p.breakage}
 	}
 	return p.checker
 }
 
 type brokenChecker struct {
 	cloud.PasswordChecker
-	look func(cloud.PasswordFinding, error) (cloud.PasswordFinding, error)
+	breakage breakage
+}
+
+// CheckTraits implements cloud.PasswordChecker.
+func (c *brokenChecker) CheckTraits(platform cloud.Platform) cloud.CheckTraits {
+	traits := c.PasswordChecker.CheckTraits(platform)
+	if c.breakage.looks != nil {
+		c.breakage.looks(&traits)
+	}
+	return traits
 }
 
 // CheckPassword implements cloud.PasswordChecker.
 func (c *brokenChecker) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
+	if c.breakage.several {
+		check.Values = check.Values[:1]
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		ctx = soon
+	}
 	found, err := c.PasswordChecker.CheckPassword(ctx, check)
-	if c.look != nil {
-		return c.look(found, err)
+	if c.breakage.look != nil {
+		return c.breakage.look(found, err)
 	}
 	return found, err
 }

@@ -3,6 +3,7 @@ package contract
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -12,6 +13,7 @@ var methodChecks = []check{
 	{"the traits are usable", traits},
 	{"methods are those of the descriptor", methods},
 	{"check methods are those of the descriptor", checkMethods},
+	{"check methods that log in are given room", tries},
 }
 
 func traits(t *testing.T, s *scene) {
@@ -72,13 +74,44 @@ func checkMethods(t *testing.T, s *scene) {
 		if c != checkers.Checker(name) { // panics on what is not comparable
 			t.Errorf("check method %q is another one at each call", name)
 		}
-		if c.CheckAction() == "" {
-			t.Errorf("check method %q has no action", name)
-		}
 	}
 	for _, name := range []string{cloud.CheckCommand, "", "other"} {
 		if known := slices.Contains(s.subject.Descriptor.CheckMethods, name); known != (checkers.Checker(name) != nil) {
 			t.Errorf("check method %q: the descriptor has it: %t, the provider: %t", name, known, !known)
+		}
+	}
+}
+
+// leastTryInterval is the least distance between two passwords that a check tries on a user. A lockout counts within about as long.
+const leastTryInterval = 10 * time.Minute
+
+func tries(t *testing.T, s *scene) {
+	checkers, ok := s.provider.(cloud.PasswordCheckers)
+	if !ok {
+		return
+	}
+	for _, name := range s.subject.Descriptor.CheckMethods {
+		for _, platform := range []cloud.Platform{cloud.Linux, cloud.Windows} {
+			c := checkers.Checker(name)
+			if c == nil {
+				continue // another check says so
+			}
+			got := c.CheckTraits(platform)
+			if got != c.CheckTraits(platform) {
+				t.Errorf("%s, %s: the traits are not constant", name, platform)
+			}
+			if got.Action == "" || got.Interval < time.Minute || got.Tries != (got.LongestTry > 0) || got.Tries && got.Interval < leastTryInterval {
+				t.Errorf("%s, %s: %+v", name, platform, got)
+			}
+			if !got.Tries {
+				continue
+			}
+			id, mark := s.server(t, string(platform)), s.mark()
+			_, err := c.CheckPassword(t.Context(), cloud.PasswordCheck{InstanceID: id, Username: "Administrator", Platform: platform,
+				Values: []string{oldPassword, "Another-1-Password"}})
+			if cloud.KindOf(err) != cloud.Refused || len(s.world.Log(mark)) > 0 {
+				t.Errorf("%s, %s: two passwords at once: %v, %d requests", name, platform, err, len(s.world.Log(mark)))
+			}
 		}
 	}
 }

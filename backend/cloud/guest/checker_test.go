@@ -116,12 +116,13 @@ func (s *refusing) Send(ctx context.Context, c Command) (string, error) {
 func TestCheckerExplains(t *testing.T) {
 	s := newService()
 	s.err = cloud.Errorf(cloud.Refused, "the agent is not online")
-	_, err := Checker{Service: &refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, Hashing: NewHashing()}.CheckPassword(t.Context(), webCheck)
+	c := Checker{Service: &refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, Hashing: NewHashing()}
+	_, err := c.CheckPassword(t.Context(), webCheck)
 	if !errors.Is(err, s.err) {
 		t.Errorf("%v", err)
 	}
 	s.err = cloud.Errorf(cloud.Throttled, "slow")
-	_, err = Checker{Service: &refusing{s, cloud.Errorf(cloud.Refused, "InvalidInstanceId")}, Hashing: NewHashing()}.CheckPassword(t.Context(), webCheck)
+	_, err = c.CheckPassword(t.Context(), webCheck)
 	if cloud.KindOf(err) != cloud.Refused {
 		t.Errorf("%v", err)
 	}

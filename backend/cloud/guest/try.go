@@ -183,7 +183,7 @@ func triedFinding(words []string) cloud.PasswordFinding {
 
 // refusedFinding is what a refused logon means.
 func refusedFinding(finding cloud.PasswordFinding, code int) cloud.PasswordFinding {
-	why := ""
+	var why string
 	switch code {
 	case errorLogonFailure:
 		return finding

@@ -38,14 +38,15 @@ func TestWhatATryShows(t *testing.T) {
 		"a new word":           {"something", cloud.NoMatch, "", "another way", true},
 		"no number":            {"refused", cloud.NoMatch, "", "has not said", true},
 
-		"no user":             {"no_user", cloud.NoMatch, cloud.UserMissing, "", false},
-		"locked before":       {"locked", cloud.NoMatch, cloud.UserLocked, "no password was tried", false},
-		"disabled before":     {"disabled", cloud.NoMatch, cloud.UserDisabled, "no password was tried", false},
-		"expired before":      {"account_expired", cloud.NoMatch, cloud.UserExpired, "no password was tried", false},
-		"to be changed":       {"password_expired", cloud.NoMatch, cloud.UserExpired, "no password was tried", false},
-		"near to its lockout": {"too_many 3 5", cloud.NoMatch, "", "3 wrong passwords of the user are counted on the server, which locks the account at 5", false},
-		"a secret policy":     {"no_policy", cloud.NoMatch, "", "does not tell how many", false},
-		"late":                {"late", cloud.NoMatch, "", "its clock is right", false},
+		"no user":         {"no_user", cloud.NoMatch, cloud.UserMissing, "", false},
+		"locked before":   {"locked", cloud.NoMatch, cloud.UserLocked, "no password was tried", false},
+		"disabled before": {"disabled", cloud.NoMatch, cloud.UserDisabled, "no password was tried", false},
+		"expired before":  {"account_expired", cloud.NoMatch, cloud.UserExpired, "no password was tried", false},
+		"to be changed":   {"password_expired", cloud.NoMatch, cloud.UserExpired, "no password was tried", false},
+		"near to its lockout": {"too_many 3 5", cloud.NoMatch, "", "3 wrong passwords of the user are counted on the server, " +
+			"which locks the account at 5", false},
+		"a secret policy": {"no_policy", cloud.NoMatch, "", "does not tell how many", false},
+		"late":            {"late", cloud.NoMatch, "", "its clock is right", false},
 	} {
 		r := Run{State: Exited, Interpreter: PowerShell, Output: "noise\r\ncloudpw: checked " + c.line + "\r\n" + secret + "\r\n"}
 		got, err := r.tried()
@@ -66,9 +67,10 @@ func TestWhatATryShows(t *testing.T) {
 		"no administrator":  {Run{State: Exited, ExitCode: exitNotAdministrator}, "rights of an administrator", false},
 		"domain controller": {Run{State: Exited, ExitCode: exitDomainController}, "domain controller", false},
 		"another key":       {Run{State: Exited, ExitCode: exitNeedsKey}, "key pair", false},
-		"failed before":     {Run{State: Exited, ExitCode: exitFailedBefore, Output: "cloudpw: failed X 0x80131500 " + secret}, "0x80131500", false},
-		"killed":            {Run{State: Exited, ExitCode: 1, Output: secret}, "exit code 1", true},
-		"silent":            {Run{State: Exited}, "without saying", true},
+		"failed before": {Run{State: Exited, ExitCode: exitFailedBefore, Output: "cloudpw: failed X 0x80131500 " + secret}, "0x80131500",
+			false},
+		"killed": {Run{State: Exited, ExitCode: 1, Output: secret}, "exit code 1", true},
+		"silent": {Run{State: Exited}, "without saying", true},
 		"two answers": {Run{State: Exited, Output: "cloudpw: checked matches\ncloudpw: checked refused 1326\n"}, "without saying",
 			true},
 		"cut short":   {Run{State: Exited, Output: "cloudpw: checked matches now"}, "without saying", true},

@@ -73,7 +73,8 @@ func TestWindowsSet(t *testing.T) {
 			t.Errorf("printed, a script shows itself: %s", text)
 		}
 	}
-	if block, err := base64.StdEncoding.DecodeString(try.Sealed); err != nil || !strings.Contains(try.Text, "\n$sealed = '"+try.Sealed+"'\n") ||
+	if block, err := base64.StdEncoding.DecodeString(try.Sealed); err != nil ||
+		!strings.Contains(try.Text, "\n$sealed = '"+try.Sealed+"'\n") ||
 		!strings.Contains(try.Text, "\n$until = '1800000000'\n") ||
 		!strings.Contains(try.Text, "\n$name = '"+encodedName("Administrator")+"'\n") {
 		t.Errorf("%v: %s", err, try.Text)

@@ -81,8 +81,8 @@ var stillOpen = hint.Plain("a reset whose outcome is unknown may still take effe
 var (
 	onlyTheOther = hint.Plain("the server does not have the one password of the account that was tried, which is not the current version; " +
 		"no other was")
-	noneForHere = hint.Plain("the account has no password that was made for the place where the connection leads, or that place is not trusted; no " +
-		"other password is tried there, and none at all at one that is not trusted")
+	noneForHere = hint.Plain("the account has no password that was made for the place where the connection leads, or that place is not " +
+		"trusted; no other password is tried there, and none at all at one that is not trusted")
 )
 
 // onlyTheCurrent is what a check that tries one password leaves open.

@@ -155,9 +155,10 @@ func TestTriesKeepTheirDistance(t *testing.T) {
 		made CheckMade
 		want time.Time
 	}{
-		"tried":          {CheckMade{Interval: 10 * time.Minute}, at.Add(10 * time.Minute)},
-		"its end unseen": {CheckMade{Interval: 10 * time.Minute, Unended: true, Unknown: hint.Plain("no answer")}, checkedAt.Add(15 * time.Minute)},
-		"nothing tried":  {CheckMade{Unknown: hint.Plain("locked"), User: CheckLocked}, time.Time{}},
+		"tried": {CheckMade{Interval: 10 * time.Minute}, at.Add(10 * time.Minute)},
+		"its end unseen": {CheckMade{Interval: 10 * time.Minute, Unended: true, Unknown: hint.Plain("no answer")},
+			checkedAt.Add(15 * time.Minute)},
+		"nothing tried": {CheckMade{Unknown: hint.Plain("locked"), User: CheckLocked}, time.Time{}},
 	} {
 		c.made.Seen, c.made.Place, c.made.Only, c.made.Match, c.made.At = begun, begun.Place, "two", "", at
 		next, err := Transition(begun, c.made)
