@@ -74,3 +74,37 @@ func FuzzReports(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTries takes anything that a guest may print for a try. Only its very words make a match or a difference, no sentence repeats
+// what it printed, and what did not fit is taken for a try.
+func FuzzTries(f *testing.F) {
+	f.Add(0, "cloudpw: checked matches\r\n")
+	f.Add(0, "cloudpw: checked refused 1326\n")
+	f.Add(0, "cloudpw: checked too_many 3 5\n")
+	f.Add(0, "cloudpw: checked too_many\n")
+	f.Add(0, "cloudpw: checked refused 999999999 7\n")
+	f.Add(0, "cloudpw: checked failed 0x80131509")
+	f.Add(exitNeedsKey, "cloudpw: the key is missing or another one\n")
+	f.Add(1, "\x1b[31m "+secret+"\u202e")
+	f.Fuzz(func(t *testing.T, code int, output string) {
+		found, err := Run{State: Exited, Interpreter: PowerShell, ExitCode: code, Output: output}.tried()
+		said := found.Unknown + found.Detail
+		if err != nil {
+			said = err.Error()
+			if cloud.KindOf(err) != cloud.Refused || found.Match != cloud.NoMatch || found.Unknown != "" {
+				t.Errorf("%+v, %v", found, err)
+			}
+		} else if code != 0 {
+			t.Errorf("exit code %d tells %+v", code, found)
+		}
+		if found.Match == 0 && !strings.Contains(output, "cloudpw: checked matches") {
+			t.Error("a match that nobody told")
+		}
+		if err == nil && found.Different() && found.State == "" && !strings.Contains(output, "cloudpw: checked refused 1326") {
+			t.Errorf("a difference that nobody told: %+v", found)
+		}
+		if bad := text.Check(said); said != "" && bad != nil || strings.Contains(said, secret) {
+			t.Errorf("%q: %v", said, bad)
+		}
+	})
+}

@@ -153,6 +153,9 @@ func triedFinding(words []string) cloud.PasswordFinding {
 	case "password_expired":
 		return user(cloud.UserExpired, "the password has expired, or must be changed at the next login")
 	case "too_many":
+		if words[3] == "" {
+			break // not the script's
+		}
 		return unknown(fmt.Sprintf("%s wrong passwords of the user are counted on the server, which locks the account at %s; no password is "+
 			"tried, as a wrong one and one more could lock it. Log in once with the right password, raise the threshold, or rotate the password",
 			words[2], words[3]))

@@ -36,6 +36,7 @@ func TestWhatATryShows(t *testing.T) {
 		"let in as Guest":      {"other_user", cloud.NoMatch, "", "somebody else", true},
 		"an exception":         {"failed 0x80131509", cloud.NoMatch, "", "another way", true},
 		"a new word":           {"something", cloud.NoMatch, "", "another way", true},
+		"no numbers":           {"too_many", cloud.NoMatch, "", "another way", true},
 		"no number":            {"refused", cloud.NoMatch, "", "has not said", true},
 
 		"no user":         {"no_user", cloud.NoMatch, cloud.UserMissing, "", false},
