@@ -107,6 +107,31 @@ func (r *runbookTest) moved(role string) func(t *testing.T) {
 	}
 }
 
+// ready waits until an account is at rest.
+func (r *runbookTest) ready(t *testing.T, path string) {
+	t.Helper()
+	harness.Eventually(t, rotatesWithin, "an account at rest", func() error {
+		if data := r.Read(t, path).Data; data["state"] != "ready" {
+			return fmt.Errorf("the account is %v, last error %v", data["state"], data["last_error"])
+		}
+		return nil
+	})
+}
+
+// movedBack looks at the account at its new connection, and moves it back: both use one credential, which is replaced later.
+func (r *runbookTest) movedBack(t *testing.T) {
+	t.Helper()
+	there := strings.Replace(r.account, "prod-tencent", "new-tencent", 1)
+	if got := r.Read(t, there).Data["role"]; got != "backend" {
+		t.Errorf("the account belongs to role %v, want backend", got)
+	}
+	r.ready(t, there)
+	r.Write(t, there+"/move", map[string]any{"connection": "prod-tencent"})
+	for _, path := range []string{"roles/backend", "config/new-tencent"} {
+		r.Delete(t, "cloudpw/"+path)
+	}
+}
+
 // answers has every question of the runbook.
 func (r *runbookTest) answers() map[string]outcome {
 	return map[string]outcome{
@@ -144,6 +169,11 @@ func (r *runbookTest) answers() map[string]outcome {
 		"When does a cloud credential expire, and how do I replace it?": {holds: []string{"credential_id"}},
 		"How do I move a server to another role?":                       {after: r.moved("db")},
 		"How do I move all servers of a role to another role?":          {after: r.moved("frontend")},
+		"How do I move a server to another connection?": {before: func(t *testing.T) {
+			t.Helper()
+			r.ready(t, r.account)
+			r.Write(t, "cloudpw/config/new-tencent", r.connection(model.TencentCloud))
+		}, holds: []string{"new-tencent/" + r.id}, after: r.movedBack},
 		"How do I rename the mount?": {after: func(t *testing.T) {
 			t.Helper()
 			r.Read(t, strings.Replace(r.account, "cloudpw/", "servers/", 1))
