@@ -24,8 +24,8 @@ func (c *Core) CheckMoveTo(ctx context.Context, id ID, connection string) error 
 	if err != nil {
 		return err
 	}
-	_, err = c.change(a, to.Connection, protocol.ConnectionChanged{To: ID{Connection: connection, InstanceID: id.InstanceID, Username: id.Username},
-		Facts: Facts{Place: to.Place}})
+	id.Connection = connection
+	_, err = c.change(a, to.Connection, protocol.ConnectionChanged{To: id, Facts: Facts{Place: to.Place}})
 	return err
 }
 

@@ -32,7 +32,8 @@ func (s Step) CallsCloud() bool { return s >= StepBegin }
 
 // String is for logs and traces.
 func (s Step) String() string {
-	return [...]string{"none", "expire", "schedule", "place", "move", "settle", "rollout", "begin", "retry", "poll", "joint", "clear", "check"}[s]
+	return [...]string{"none", "expire", "schedule", "place", "move", "settle", "rollout", "begin", "retry", "poll", "joint", "clear",
+		"check"}[s]
 }
 
 // PlanInput is what a plan depends on besides the record.
