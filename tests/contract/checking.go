@@ -201,7 +201,8 @@ var hindrances = map[string]hindrance{
 	"a command that is cancelled": {kind: cloud.Refused, before: stuckCommand,
 		during: func(c *checking) { c.world.CancelCommand(c.world.Invocations(nil)[c.commands].CommandID) }},
 	"a command that fails": {kind: cloud.Refused, before: func(c *checking) error {
-		_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.checker.CheckTraits(cloud.Linux).Action, Kind: model.FaultFailedNotApplied})
+		_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.checker.CheckTraits(cloud.Linux).Action,
+			Kind: model.FaultFailedNotApplied})
 		return err
 	}, during: func(c *checking) { c.settle() }},
 }
