@@ -82,6 +82,21 @@ func TestAConnectionGetsAnotherName(t *testing.T) {
 	}
 }
 
+// TestAccountsOfADeletedConnectionMove, since what it was is known.
+func TestAccountsOfADeletedConnectionMove(t *testing.T) {
+	h := leasedRole(t, staticRole)
+	h.waitFor(t, webAccount, func(account map[string]any) bool { return account["state"] == "ready" })
+	password := h.read(t, "creds/web")["password"]
+	h.delete(t, "roles/web")
+	h.delete(t, "config/prod")
+	h.connection(t, "renamed", resetCloud)
+	h.write(t, webAccount+"/move", map[string]any{"connection": "renamed"})
+	if kept := h.read(t, "versions/renamed/srv-1/root/1")["password"]; kept != password {
+		t.Error("the version of before is lost")
+	}
+	h.absent(t, webAccount)
+}
+
 // TestAMoveToARoleOfAnotherConnection: one that exists takes the account at once, by its tags.
 func TestAMoveToARoleOfAnotherConnection(t *testing.T) {
 	m := movedMount(t)
