@@ -132,6 +132,7 @@ var badFields = map[string]map[string]badField{
 	"POST verify/{role}":               {"drift_action": {values: []any{"reboot", control}}},
 	"POST verify/{role}/{instance_id}": {"drift_action": {values: []any{"reboot", control}}, "wait": badWait["wait"]},
 	"POST verify-connection/{name}":    {"drift_action": {values: []any{"reboot", control}}},
+	"GET campaigns/{id}":               {"limit": {values: []any{"-1", "many", "1001"}}, "wait": badWait["wait"]},
 	"GET check/{name}":                 {"detailed": {values: badFlags[:1]}},
 	"GET status":                       {"detailed": {values: badFlags[:1]}},
 	"GET report": {"after": {values: []any{"no account"}}, "limit": {values: []any{"-1", "many", "10001"}},
