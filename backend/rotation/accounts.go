@@ -45,6 +45,7 @@ func (s *accountStore) entry(id ID) *entry {
 	if e == nil {
 		e = &entry{id: id}
 		if id.IsGroup() {
+			e.group = new(groupLook)
 			e.group.changes.Store(1) // not looked at yet
 		}
 		s.entries[id] = e

@@ -10,17 +10,17 @@ import (
 // but those that are atomic. It is held over storage, never over a cloud call. Atomic fields are for who must not wait for mu.
 type cachedRecord struct {
 	mu     sync.Mutex
-	loaded bool
 	rec    *Account // nil: no such account
+	loaded bool
 	// dropped is set for good when the account was forgotten: another entry may stand for its id then.
 	dropped bool
+	// leased is whether reading the account needs a write.
+	leased atomic.Bool
 	// ownNext is the next scheduled rotation, if this process has stored it.
 	ownNext time.Time
 	notifier
 
 	snapshot atomic.Pointer[Account] // the last record that was cached
-	// leased is whether reading the account needs a write.
-	leased atomic.Bool
 	// located is the snapshot of the connection whose place the record has noted.
 	located atomic.Pointer[Connection]
 }

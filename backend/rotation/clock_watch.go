@@ -55,7 +55,11 @@ func (p *planner) stepped(ctx context.Context, step protocol.BelievedStep) {
 func (p *planner) shift(ctx context.Context, e *entry, step protocol.BelievedStep) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, t := range []*time.Time{&e.delay.wait.Until, &e.attempts.pollAt, &e.group.next} {
+	times := []*time.Time{&e.delay.wait.Until, &e.attempts.pollAt}
+	if e.group != nil {
+		times = append(times, &e.group.next)
+	}
+	for _, t := range times {
 		if !t.IsZero() {
 			*t = t.Add(step.By)
 		}

@@ -11,7 +11,7 @@ type entry struct {
 	line     eventQueue     // of the account store: clients whose changes may share a write
 	attempts attemptClocks  // of the executor: what is known of open attempts
 	delay    transientDelay // of the executor: failures that the record does not know
-	group    groupLook      // of the group's rollout
+	group    *groupLook     // of the group's rollout; nil: it is no group
 	turn     turnHolder     // of the turns on a server
 	reads    recentReads    // of reads that needed no write; guarded by mu
 	check    serverCheck    // of the executor: looks at the server

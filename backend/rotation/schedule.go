@@ -47,9 +47,11 @@ func (p *planner) unschedule(e *entry) { p.queues.Remove(e.id.Connection, &e.slo
 // hurry moves a due account before others of its connection, because a client waits for it; with a group its
 // members.
 func (p *planner) hurry(e *entry) {
-	if g := e.group.record.Load(); g != nil {
-		for _, id := range g.Members {
-			p.hurryOne(p.entry(id))
+	if e.group != nil {
+		if g := e.group.record.Load(); g != nil {
+			for _, id := range g.Members {
+				p.hurryOne(p.entry(id))
+			}
 		}
 	}
 	p.hurryOne(e)

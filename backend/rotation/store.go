@@ -44,6 +44,9 @@ func loadAccount(ctx context.Context, s logical.Storage, id ID) (*Account, error
 	if err != nil {
 		return nil, &Error{Kind: Unavailable, Message: hint.Textf("account %s: %v", id, err), Err: err}
 	}
+	if a.ID == id {
+		a.ID = id // which shares its text with what it is asked for by
+	}
 	return a, nil
 }
 

@@ -106,6 +106,9 @@ func (e *entry) asStored() *entry {
 		return nil
 	}
 	stored := &entry{id: e.id}
+	if e.group != nil {
+		stored.group = new(groupLook) // the other one has its own lock
+	}
 	stored.cache(rec)
 	return stored
 }

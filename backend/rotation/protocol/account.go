@@ -17,14 +17,14 @@ type Version struct {
 	// Confirmed is false for an initial password: a change made by hand inside the server cannot be
 	// seen from outside.
 	Confirmed bool `json:"confirmed,omitempty"`
+	// Known is set when a lease of it has ended: a client knows it, whoever else has been given it.
+	Known bool `json:"known,omitempty"`
 	// Disclosed is when a client was first given it; zero: never.
 	Disclosed time.Time `json:"disclosed,omitzero"`
 	// Until is the end of the disclosure of a leased version, Disclosed + max_ttl as it was then.
 	Until time.Time `json:"until,omitzero"`
 	// Ended is when a newer version replaced it.
 	Ended time.Time `json:"ended,omitzero"`
-	// Known is set when a lease of it has ended: a client knows it, whoever else has been given it.
-	Known bool `json:"known,omitempty"`
 	// Batch is the id of the group's batch that the version comes from; empty: none.
 	Batch string `json:"batch,omitempty"`
 	// Place is the one for which it is current (rule 18): it confirmed the version, or was that of the connection
@@ -143,7 +143,7 @@ type Account struct {
 	// Gone is when the cloud said that the instance does not exist any more; zero: it exists.
 	Gone time.Time `json:"gone,omitzero"`
 
-	timetable Timetable // see Account.Timetable
+	timetable *Timetable // of a cron expression, see Account.Timetable; records share it
 }
 
 // Current returns the current version, or nil.
@@ -206,10 +206,19 @@ func (a *Account) Clone() *Account {
 	return &c
 }
 
+// keepTimetable parses the cron expression of the settings, if they have one.
+func (a *Account) keepTimetable() {
+	a.timetable = nil
+	if a.Settings.Cron != "" {
+		t := a.Settings.Timetable()
+		a.timetable = &t
+	}
+}
+
 // Timetable is that of the account's settings. It is parsed when the record is decoded or its settings change.
 func (a *Account) Timetable() Timetable {
-	if a.timetable.Schedule == a.Settings.Schedule {
-		return a.timetable
+	if a.timetable != nil && a.timetable.Schedule == a.Settings.Schedule {
+		return *a.timetable
 	}
 	return a.Settings.Timetable()
 }

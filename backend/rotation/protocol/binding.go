@@ -55,7 +55,7 @@ func (e RoleBound) apply(a *Account) error {
 		a.MoveTo = ""
 	}
 	a.Role, a.LastRole, a.Settings, a.Facts = e.Role, "", e.Settings, e.Facts
-	a.timetable = a.Settings.Timetable()
+	a.keepTimetable()
 	a.Gone = time.Time{}
 	a.dueForMove(e.At)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"unique"
 )
 
 // About how long the parts are that are encoded by hand.
@@ -146,6 +147,36 @@ func DecodeAccount(raw []byte) (*Account, error) {
 		return nil, fmt.Errorf("the account's record has schema %d, newer than %d: run the newer plugin version that wrote it", a.Schema,
 			SchemaVersion)
 	}
-	a.timetable = a.Settings.Timetable()
+	a.keepTimetable()
+	a.shareText()
 	return &a, nil
+}
+
+// shareText has records share the text that many of them have: that of a role's settings, of a connection's place, and of images.
+func (a *Account) shareText() {
+	s := &a.Settings
+	share(&a.Provider, &a.Role, &a.LastRole, &s.Key, &s.PasswordPolicy, &s.ResetMethod, &s.Cron, &s.Timezone, &s.CheckMethod, &a.Facts.OSName,
+		&a.Facts.KeyName)
+	share(&s.Mode)
+	share(&s.Source)
+	share(&s.Checkout)
+	share(&a.Facts.Platform)
+	share(&a.Place, &a.Facts.Place)
+	for i := range a.Trusted {
+		share(&a.Trusted[i])
+	}
+	for i := range a.Versions {
+		share(&a.Versions[i].Source)
+		share(&a.Versions[i].Place)
+		share(&a.Versions[i].Roles)
+		share(&a.Versions[i].Change.Reason)
+	}
+}
+
+func share[T ~string](texts ...*T) {
+	for _, text := range texts {
+		if *text != "" {
+			*text = unique.Make(*text).Value()
+		}
+	}
 }

@@ -23,7 +23,7 @@ func (e GroupBound) apply(a *Account) error {
 		a.NextRotation = firstRotation(a, e.Settings, e.At)
 	}
 	a.Role, a.Settings, a.Members = e.Role, e.Settings, slices.Clone(e.Members)
-	a.timetable = a.Settings.Timetable()
+	a.keepTimetable()
 	return nil
 }
 

@@ -29,8 +29,8 @@ type Slot[T any] struct {
 	index  int       // its place there
 	busy   bool      // a worker has it
 	urgent bool      // a client waits for it
-	wake   time.Time // when it is looked at again though it is a Spare item; zero: then only when its turn comes
 	spare  bool      // the worker that has it took it from the Spare ones
+	wake   time.Time // when it is looked at again though it is a Spare item; zero: then only when its turn comes
 }
 
 // leave takes a slot out of its heap.
