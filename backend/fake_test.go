@@ -162,6 +162,20 @@ func (f *fakeCloud) count(methods ...string) int {
 	return n
 }
 
+// checkBy has checks be of a kind.
+func (f *fakeCloud) checkBy(traits cloud.CheckTraits) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.checkTraits = traits
+}
+
+// tried are the passwords that checks have tried.
+func (f *fakeCloud) tried() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.tries)
+}
+
 func (f *fakeCloud) password(id string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -326,6 +340,8 @@ func (p fakeReset) Checker(method string) cloud.PasswordChecker {
 type fakeChecker struct{ *fakeProvider }
 
 func (p fakeChecker) CheckTraits(cloud.Platform) cloud.CheckTraits {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	traits := p.checkTraits
 	traits.Action = "CheckPassword"
 	return traits

@@ -257,7 +257,7 @@ func TestTheFleetsViewsShowWhatChecksFound(t *testing.T) {
 // TestAVerifyThatLogsInIsRefusedUntilTheNextOneMayBe: on Windows a wrong password counts towards the user's lockout.
 func TestAVerifyThatLogsInIsRefusedUntilTheNextOneMayBe(t *testing.T) {
 	checkedRole(t, nil, func(t *testing.T, h *harness) {
-		h.cloud.checkTraits = cloud.CheckTraits{Interval: 10 * time.Minute, Tries: true, LongestTry: 5 * time.Minute, Experimental: true}
+		h.cloud.checkBy(cloud.CheckTraits{Interval: 10 * time.Minute, Tries: true, LongestTry: 5 * time.Minute, Experimental: true})
 		h.pass(t, 2*time.Minute)
 		h.cloud.set("srv-1", "By-Hand-2000-abc")
 		current := h.read(t, "creds/web")["password"]
@@ -283,12 +283,12 @@ func TestAVerifyThatLogsInIsRefusedUntilTheNextOneMayBe(t *testing.T) {
 			t.Errorf("for the role: %v", got)
 		}
 		h.pass(t, 7*time.Minute)
-		if len(h.cloud.tries) != 1 || h.cloud.tries[0] != current {
-			t.Errorf("%d passwords were tried", len(h.cloud.tries))
+		if tried := h.cloud.tried(); len(tried) != 1 || tried[0] != current {
+			t.Errorf("%d passwords were tried", len(tried))
 		}
 		h.pass(t, 3*time.Minute) // what was asked for the role is done then
-		if len(h.cloud.tries) != 2 {
-			t.Errorf("%d passwords were tried", len(h.cloud.tries))
+		if tried := h.cloud.tried(); len(tried) != 2 {
+			t.Errorf("%d passwords were tried", len(tried))
 		}
 		if shown := h.account(t, "srv-1"); shown["check_experimental"] != true || shown["check_not_before"] == nil {
 			t.Errorf("accounts/ says %v", shown)
