@@ -41,6 +41,13 @@ func (b *backend) moveToConnection(ctx context.Context, before *rotation.View, c
 // movableTo asks another connection's cloud for the account's server, unless something else keeps the account from moving there. It
 // returns what that says of the server.
 func (b *backend) movableTo(ctx context.Context, id rotation.ID, connection string) (facts rotation.Facts, err error) {
+	switch ordering, err := b.campaigns.Ordering(ctx); {
+	case err != nil:
+		return facts, request.VaultError("", err)
+	case ordering != "":
+		return facts, request.Conflictf("connection: campaign %s has not reached all of its accounts yet, and would miss one that moves to "+
+			"another connection; try again once its not_yet_ordered is 0: %s", ordering, hint.New("read", "campaigns/"+ordering))
+	}
 	c, _, err := b.connections.Find(ctx, connection)
 	if err != nil {
 		return facts, request.VaultError("connection", err)

@@ -102,6 +102,8 @@ func TestAnOrderOverAFleet(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("others wait for %s", took)
 		}
+		h.refused(t, logical.UpdateOperation, "accounts/prod/srv-1/root/move", map[string]any{"connection": "fleet"}, http.StatusConflict,
+			"campaign "+id, "vault read cloudpw/campaigns/"+id) // its list would miss the account under its new name
 		storage.open() // it goes on, and the process ends
 		h.Cleanup(context.Background())
 		h = newHarnessOn(t, storage, h.cloud)

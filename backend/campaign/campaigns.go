@@ -187,6 +187,20 @@ func (s *Campaigns) listed() []*campaign {
 	return all
 }
 
+// Ordering returns the oldest campaign whose order is not yet carried out for all of its accounts; "" if there is none. Its list has
+// accounts by their names, so that it would miss one that gets another name now.
+func (s *Campaigns) Ordering(ctx context.Context) (string, error) {
+	if err := s.load(ctx); err != nil {
+		return "", err
+	}
+	for _, c := range slices.Backward(s.listed()) {
+		if c.isOpen() && !c.isCarried() {
+			return c.id, nil
+		}
+	}
+	return "", nil
+}
+
 // end stores that a campaign has ended, with what was counted then.
 func (s *Campaigns) end(ctx context.Context, c *campaign, reason EndReason, counts *Counts) error {
 	if err := s.storeEnd(ctx, c, reason, counts); err != nil {

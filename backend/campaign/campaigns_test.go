@@ -192,6 +192,9 @@ func TestCampaignsTakeTurns(t *testing.T) {
 		if got := read(t, s, large); got.Unordered == 0 || got.Waiting == 0 {
 			t.Errorf("the large one: %s", numbers(got.Counts))
 		}
+		if id, err := s.Ordering(t.Context()); id != large || err != nil {
+			t.Errorf("being ordered is %s, %v; not %s", id, err, large)
+		}
 		if found, err := s.Delete(t.Context(), large); !found || err != nil {
 			t.Fatal(found, err)
 		}
@@ -206,6 +209,9 @@ func TestCampaignsTakeTurns(t *testing.T) {
 		}
 		if found, err := s.Delete(t.Context(), large); found || err != nil {
 			t.Error("it is deleted twice", err)
+		}
+		if id, err := s.Ordering(t.Context()); id != "" || err != nil {
+			t.Errorf("being ordered is still %s, %v", id, err)
 		}
 	})
 }
