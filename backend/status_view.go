@@ -144,7 +144,8 @@ func statusDetails(mount string, s rotation.Status, stored *storedStates) map[st
 		setTime(of, "oldest_due", request.Timestamp(tally.OldestDue))
 		roles[name] = of
 	}
-	return map[string]any{"connections": connections, "roles": roles, "causes": causesData(mount, s.Causes, maxCauses), "failing": failingData(s.Failing),
+	return map[string]any{"connections": connections, "roles": roles, "causes": causesData(mount, s.Causes, maxCauses),
+		"failing":       failingData(s.Failing),
 		"failing_roles": stored.failingRoles, "conflicts": stored.conflicts}
 }
 

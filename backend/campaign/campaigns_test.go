@@ -53,7 +53,8 @@ func TestACampaignFromTheOrderToItsEnd(t *testing.T) {
 		if state.Failed != 1 || state.Skipped != 1 || state.Done < 500 || state.Left < 30*time.Second || state.Left > 60*time.Second {
 			t.Errorf("%+v, %s left", state.Counts, state.Left)
 		}
-		if len(state.Causes) != 1 || len(state.Failing) != 1 || state.Failing[0].ID != list[5].ID || state.Failing[0].Trouble.String() != "stopped" {
+		if len(state.Causes) != 1 || len(state.Failing) != 1 || state.Failing[0].ID != list[5].ID ||
+			state.Failing[0].Trouble.String() != "stopped" {
 			t.Errorf("%v %v", state.Causes, state.Failing)
 		}
 		engine.rotate(-1)

@@ -66,7 +66,7 @@ func (s *Campaigns) countPart(ctx context.Context, c *campaign, n int, t *tally)
 	t.failing = of.failing
 	t.Counts.add(&of.Counts)
 	if p.Carried && of.Final() {
-		counts := of.Counts.clone()
+		counts := of.clone()
 		p.Items, p.Counts = nil, counts
 		if err := s.savePart(ctx, c, n, p); err != nil {
 			s.Log().Warn("what was counted of a campaign could not be stored and will be counted again", "campaign", c.id, "error", err)

@@ -21,8 +21,7 @@ import (
 type fakeEngine struct {
 	mu       sync.Mutex
 	accounts map[rotation.ID]*fakeAccount
-	log      []string // the accounts for which orders were carried out
-	by       rotation.Requester
+	log      []string             // the accounts for which orders were carried out
 	fails    error                // of CarryOut, if set
 	broken   rotation.ID          // the account for which CarryOut fails
 	before   func(id rotation.ID) // of each CarryOut
@@ -87,8 +86,8 @@ func (f *fakeEngine) Standing(_ context.Context, _ rotation.Order, o rotation.Or
 	case a == nil:
 		return rotation.Standing{Skipped: o.Accounts, Reason: rotation.SkipDeleted}, nil
 	case a.trouble:
-		return rotation.Standing{FailedAccounts: o.Accounts, Failed: []*rotation.View{{ID: o.ID, State: "due", LastError: hint.Plain("stopped")}}},
-			nil
+		view := &rotation.View{ID: o.ID, State: "due", LastError: hint.Plain("stopped")}
+		return rotation.Standing{FailedAccounts: o.Accounts, Failed: []*rotation.View{view}}, nil
 	}
 	return rotation.Standing{Waiting: o.Accounts}, nil
 }

@@ -32,8 +32,8 @@ func makeRoom(all []place, limit int) (forgotten, displaced []string, err error)
 		}
 	}
 	if len(forgotten)+len(displaced) < tooMany {
-		return nil, nil, request.Conflictf("%d campaigns are still being ordered; wait until one of them has not_yet_ordered 0, or delete one of "+
-			"them below campaigns/; to see them: %s", limit, hint.New("list -detailed", "campaigns"))
+		return nil, nil, request.Conflictf("%d campaigns are still being ordered; wait until one of them has not_yet_ordered 0, or delete one "+
+			"below campaigns/; to see them: %s", limit, hint.New("list -detailed", "campaigns"))
 	}
 	return forgotten, displaced, nil
 }

@@ -59,7 +59,7 @@ func (s *Campaigns) state(ctx context.Context, c *campaign, within time.Duration
 		switch {
 		case !c.isOpen():
 			if rec := c.record(); rec.Ended.IsZero() {
-				return nil, nil //nolint:nilerr // it was deleted, and its list with it
+				return nil, nil // it was deleted, and its list with it
 			}
 			continue
 		case err != nil:

@@ -196,7 +196,8 @@ func (s *Campaigns) carrySlice(ctx context.Context, c *campaign) (more bool, err
 	at, found := c.nextPart()
 	if !found {
 		delete(w.current, c.id)
-		return false, s.nextPass(c)
+		s.nextPass(c)
+		return false, nil
 	}
 	p := w.current[c.id]
 	if p == nil || at.item == 0 {
@@ -211,14 +212,15 @@ func (s *Campaigns) carrySlice(ctx context.Context, c *campaign) (more bool, err
 		w.current[c.id] = p
 	}
 	end := min(at.item+slice, len(p.Items))
-	for n := at.item; n < end && c.isOpen() && ctx.Err() == nil; n++ {
+	goesOn := func() bool { return c.isOpen() && ctx.Err() == nil }
+	for n := at.item; n < end && goesOn(); n++ {
 		if id, err := s.carryItem(ctx, c, &p.Items[n]); err != nil && ctx.Err() == nil {
 			s.Log().Warn("an order could not be carried out for an account and will be again", "campaign", c.id, "account", id.String(), "error",
 				err)
 		}
 		c.moveTo(position{at.part, n + 1})
 	}
-	if !c.isOpen() || ctx.Err() != nil {
+	if !goesOn() {
 		delete(w.current, c.id)
 		return false, nil
 	}
@@ -236,13 +238,12 @@ func (s *Campaigns) carrySlice(ctx context.Context, c *campaign) (more bool, err
 }
 
 // nextPass has the parts tried again, after a while, for some of whose accounts the order could not be carried out.
-func (s *Campaigns) nextPass(c *campaign) error {
+func (s *Campaigns) nextPass(c *campaign) {
 	if c.isCarried() {
-		return nil
+		return
 	}
 	s.walker.later[c.id] = time.Now().Add(lookInterval)
 	c.moveTo(position{})
-	return nil
 }
 
 func (c *campaign) moveTo(at position) {

@@ -141,9 +141,9 @@ func (r *runbookTest) answers() map[string]outcome {
 			holds: []string{`"reason": "first"`, `"request_id"`, `"state": "ready"`}},
 		"Is it true: does the server still have the password?": {holds: []string{"matches", `"drifted": false`}},
 		"Which servers have another password than Vault?":      {holds: []string{"accounts_to_check"}},
-		"How do I rotate a role now, and when is it done?":     {after: r.settled},
+		"How do I rotate a role now, and when is it done?":     {holds: []string{"not_yet_ordered"}, after: r.settled},
 		"How do I rotate everything of a connection now, and when is it done?": {
-			before: r.read, holds: []string{"accounts_due", "prod-tencent: ok"}, after: r.settled},
+			before: r.read, holds: []string{"not_yet_ordered", "prod-tencent: ok"}, after: r.settled},
 		"What do I do when somebody leaves?": {
 			before: r.read, holds: []string{"accounts_due", r.id}, after: func(t *testing.T) {
 				t.Helper()
