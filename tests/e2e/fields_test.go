@@ -162,6 +162,7 @@ var badFields = map[string]map[string]badField{
 	"LIST accounts/":              badPages,
 	"LIST accounts/{connection}/": badPages,
 	"LIST accounts/{connection}/{instance_id}/":             badPages,
+	"DELETE campaigns/{id}":                                 {"limit": {values: []any{"many"}}, "wait": {values: []any{"soon"}}},
 	"DELETE accounts/{connection}/{instance_id}/{username}": {"force": {values: []any{"perhaps"}}},
 	"GET accounts/{connection}/{instance_id}/{username}":    {"force": {values: []any{"perhaps"}}},
 }

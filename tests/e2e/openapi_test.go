@@ -126,7 +126,7 @@ func (e *env) sample(t *testing.T, path string) string {
 	}
 	return "cloudpw/" + strings.NewReplacer(
 		"{name}", name, "{role}", "web", "{connection}", "tencentcloud", "{username}", "ubuntu", "{account_connection}", "tencentcloud",
-		"{instance_id}", e.sim.ServerID(t, model.TencentCloud, "ubuntu-1"), "{version}", "1",
+		"{instance_id}", e.sim.ServerID(t, model.TencentCloud, "ubuntu-1"), "{version}", "1", "{id}", "mfzwizdj",
 	).Replace(path)
 }
 
