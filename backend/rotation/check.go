@@ -24,7 +24,8 @@ func (x *executor) check(ctx context.Context, e *entry, rec *Account, to session
 	}
 	made := protocol.CheckMade{Seen: rec, Place: to.Place}
 	err := x.lookAtServer(look, e, to, &made)
-	made.At = x.opts.Now()
+	clock := x.clock.read()
+	made.At, made.Latest = clock.Now, clock.Latest()
 	stopped := look.Err() != nil && !errors.Is(look.Err(), context.DeadlineExceeded)
 	x.endCheck(e)
 	if stopped {
@@ -118,7 +119,7 @@ func (n *notStartedError) Unwrap() error { return n.err }
 // try keeps its distance. None: nothing is to be tried, and made says why, or the error.
 func (x *executor) beginTry(ctx context.Context, e *entry, to session, traits cloud.CheckTraits, made *protocol.CheckMade) ([]string,
 	error) {
-	started := protocol.CheckStarted{At: x.opts.Now(), Interval: traits.Interval, LongestTry: traits.LongestTry}
+	started := protocol.CheckStarted{Clock: x.clock.read(), Interval: traits.Interval, LongestTry: traits.LongestTry}
 	value, early := made.Seen.TryValue()
 	if value == "" || !made.Seen.Place.Same(to.Place) {
 		made.Unknown, made.Early, made.Interval = protocol.NothingToTry(early), early, 0

@@ -21,7 +21,7 @@ func (c *Core) Verify(ctx context.Context, id ID, action protocol.DriftAction, w
 	if why := a.NotCheckable(); why != nil {
 		return nil, why
 	}
-	if why := a.NotCheckableYet(c.opts.Now()); why != nil {
+	if why := a.NotCheckableYet(c.clock.read().Earliest()); why != nil {
 		return nil, why
 	}
 	e := c.entry(id)

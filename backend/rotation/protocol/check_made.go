@@ -30,17 +30,17 @@ func (e CheckRequested) apply(a *Account) error {
 // CheckStarted says that one password is about to be tried on the server, where a wrong one counts towards the user's lockout. It
 // is stored before the try, so that no crash forgets it.
 type CheckStarted struct {
-	At time.Time
+	Clock ClockReading
 	// Interval is the least time between two tries, and LongestTry how long after this the server may still make this one.
 	Interval, LongestTry time.Duration
 }
 
 func (e CheckStarted) apply(a *Account) error {
 	c := a.Checked()
-	if a.CheckHeld(e.At) > 0 {
+	if a.CheckHeld(e.Clock.Earliest()) > 0 {
 		return ErrStale
 	}
-	c.NotBefore = e.At.Add(e.LongestTry + e.Interval)
+	c.NotBefore = e.Clock.Latest().Add(e.LongestTry + e.Interval)
 	a.Check = &c
 	return nil
 }
@@ -64,9 +64,10 @@ type CheckMade struct {
 	Early bool
 	// Only is the one password that was compared, of a method that tries one; empty: all of [Account.CheckValues].
 	Only string
-	// Interval is the least time until the next look. Unended is set where this one may still be going on, so that what
+	// Interval is the least time until the next look, from Latest on, the later one of what the two clocks say. Unended is set where this one may still be going on, so that what
 	// [CheckStarted] has stored holds on.
 	Interval time.Duration
+	Latest   time.Time
 	Unended  bool
 	// Experimental: see [Check].
 	Experimental bool
@@ -204,7 +205,7 @@ func (a *Account) rolesOf(password string) (all RoleSet) {
 func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
 	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown, Experimental: e.Experimental}
 	if e.Interval > CheckInterval {
-		c.NotBefore = e.At.Add(e.Interval)
+		c.NotBefore = Latest(e.At, e.Latest).Add(e.Interval)
 	}
 	if e.Unended {
 		c.NotBefore = Latest(c.NotBefore, a.Checked().NotBefore)

@@ -174,7 +174,7 @@ func TestACheckEndsABrakedRotation(t *testing.T) {
 	a := checkable()
 	a.pendingFor("three", "a1", "a2")
 	a.Pending.Brake = Brake{Unshown: MaxUnshown, Last: checkedAt.Add(-time.Minute), NotBefore: checkedAt.Add(time.Hour)}
-	if at, ok := a.nextCheck(checkedAt); !ok || at.After(checkedAt) {
+	if at, ok := a.nextCheck(checkedAt, checkedAt); !ok || at.After(checkedAt) {
 		t.Errorf("it is checked at %v, %t", at, ok)
 	}
 	got, err := Transition(a, CheckMade{Seen: a, Place: a.Place, Match: "three", At: checkedAt})
@@ -266,7 +266,7 @@ func TestWhenTheServerIsLookedAt(t *testing.T) {
 	} {
 		a := checkable()
 		c.given(a)
-		at, ok := a.nextCheck(now)
+		at, ok := a.nextCheck(now, now)
 		if ok != (c.in != never) || ok && max(at.Sub(now), 0) != c.in {
 			t.Errorf("%s: %v, %t", name, at.Sub(now), ok)
 		}

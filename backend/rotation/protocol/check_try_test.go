@@ -136,17 +136,18 @@ func TestAfterAValueThatWasNotTheOnlyOneNothingHasDrifted(t *testing.T) {
 
 // TestTriesKeepTheirDistance: what is stored before a try holds until its end is known, and a look that tried nothing costs nothing.
 func TestTriesKeepTheirDistance(t *testing.T) {
-	start := CheckStarted{At: checkedAt, Interval: 10 * time.Minute, LongestTry: 5 * time.Minute}
+	agreed := func(at time.Time) ClockReading { return ClockReading{Now: at, Wall: at} }
+	start := CheckStarted{Clock: agreed(checkedAt), Interval: 10 * time.Minute, LongestTry: 5 * time.Minute}
 	begun, err := Transition(checkable(), start)
 	if err != nil || !begun.Check.NotBefore.Equal(checkedAt.Add(15*time.Minute)) || begun.CheckHeld(checkedAt) != 15*time.Minute {
 		t.Fatalf("%v, %+v", err, begun.Checked())
 	}
 	late := start
-	late.At = checkedAt.Add(15*time.Minute - time.Nanosecond)
+	late.Clock = agreed(checkedAt.Add(15*time.Minute - time.Nanosecond))
 	if _, err := Transition(begun, late); !errors.Is(err, ErrStale) {
 		t.Errorf("a second try: %v", err)
 	}
-	late.At = checkedAt.Add(15 * time.Minute)
+	late.Clock = agreed(checkedAt.Add(15 * time.Minute))
 	if _, err := Transition(begun, late); err != nil {
 		t.Errorf("in time: %v", err)
 	}
@@ -176,6 +177,40 @@ func TestTriesKeepTheirDistance(t *testing.T) {
 	}
 }
 
+// TestTriesKeepTheirDistanceThoughAClockIsSet: a clock that is wrong when a try begins, and set right then or at the next start,
+// brings no two tries together.
+func TestTriesKeepTheirDistanceThoughAClockIsSet(t *testing.T) {
+	for name, wall := range map[string]time.Duration{"ahead": 27 * time.Minute, "behind": -27 * time.Minute} {
+		clock := ClockReading{Now: checkedAt, Wall: checkedAt.Add(wall)}
+		begun, err := Transition(checkable(), CheckStarted{Clock: clock, Interval: 10 * time.Minute, LongestTry: 5 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := Transition(begun, CheckMade{Seen: begun, Place: begun.Place, Only: "two", Interval: 10 * time.Minute, At: clock.Now,
+			Latest: clock.Latest()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, later := range []ClockReading{
+			{Now: checkedAt.Add(9 * time.Minute), Wall: checkedAt.Add(wall + 9*time.Minute)},      // not set yet
+			{Now: checkedAt.Add(wall + 9*time.Minute), Wall: checkedAt.Add(wall + 9*time.Minute)}, // believed, or a start
+			{Now: checkedAt.Add(9 * time.Minute), Wall: checkedAt.Add(9 * time.Minute)},           // taken back
+		} {
+			again := CheckStarted{Clock: later, Interval: 10 * time.Minute}
+			for what, a := range map[string]*Account{"begun": begun, "made": made} {
+				if _, err := Transition(a, again); !errors.Is(err, ErrStale) {
+					t.Errorf("%s, %s: a second try after 9 minutes, by %v: %v", name, what, later, err)
+				}
+				a.Check.Asked = checkedAt
+				in := PlanInput{Now: later.Now, Clock: later}
+				if at, ok := a.nextCheck(in.Now, in.earliest()); !ok || !at.After(later.Now) {
+					t.Errorf("%s, %s: planned for %v, by %v", name, what, at, later)
+				}
+			}
+		}
+	}
+}
+
 // TestNothingToTryIsEarlyWhileAnAttemptIsOpen, so that the server is checked once it is settled.
 func TestNothingToTryIsEarlyWhileAnAttemptIsOpen(t *testing.T) {
 	a := checkable()
@@ -186,7 +221,7 @@ func TestNothingToTryIsEarlyWhileAnAttemptIsOpen(t *testing.T) {
 		t.Fatalf("%v: %+v", err, a.Checked())
 	}
 	a.OldUnresolved = nil
-	if at, ok := a.nextCheck(checkedAt.Add(time.Hour)); !ok || at.After(checkedAt.Add(time.Hour)) {
+	if at, ok := a.nextCheck(checkedAt.Add(time.Hour), checkedAt.Add(time.Hour)); !ok || at.After(checkedAt.Add(time.Hour)) {
 		t.Errorf("it is checked at %v, %t", at, ok)
 	}
 	if !strings.Contains(NothingToTry(false).String(), "no password that was made for the place") {

@@ -88,7 +88,9 @@ func (a *Account) TryValue() (value string, early bool) {
 // clock that was ahead.
 const longestCheckHold = 24 * time.Hour
 
-// CheckHeld is for how long the account's check method still wants the server left alone; 0: it may be looked at.
+// CheckHeld is for how long the account's check method still wants the server left alone; 0: it may be looked at. now is the
+// earlier one of what the two clocks say, and NotBefore was made of the later one: a clock that is set, or set right, brings no
+// two tries together (rule 12).
 func (a *Account) CheckHeld(now time.Time) time.Duration {
 	c := a.Checked()
 	left := c.NotBefore.Sub(now)

@@ -44,7 +44,7 @@ func (a *Account) Plan(s PlanInput) (Step, time.Time) {
 	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.TrustsHere() {
 		consider(StepClear, s.Held.Until)
 	}
-	if at, ok := a.nextCheck(s.Now); ok && !s.NoCheck {
+	if at, ok := a.nextCheck(s.Now, s.earliest()); ok && !s.NoCheck {
 		consider(StepCheck, Latest(at, s.CheckHeld))
 	}
 	return best, bestAt

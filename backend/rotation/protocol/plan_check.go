@@ -8,8 +8,9 @@ import "time"
 const unknownRetry = time.Hour
 
 // nextCheck is when the server is to be looked at next; false: not before something changes. An account without a password
-// has nothing to compare with, and of a reset whose outcome the cloud still shows nothing is to be found out.
-func (a *Account) nextCheck(now time.Time) (at time.Time, ok bool) {
+// has nothing to compare with, and of a reset whose outcome the cloud still shows nothing is to be found out. earliest is now by
+// the clock that is behind.
+func (a *Account) nextCheck(now, earliest time.Time) (at time.Time, ok bool) {
 	if a.Settings.CheckMethod == "" || a.IsGroup() || !a.Gone.IsZero() || len(a.CheckValues()) == 0 || a.asksFor(a.Pending) {
 		return time.Time{}, false
 	}
@@ -32,7 +33,7 @@ func (a *Account) nextCheck(now time.Time) (at time.Time, ok bool) {
 	default:
 		return time.Time{}, false
 	}
-	if left := a.CheckHeld(now); left > 0 {
+	if left := a.CheckHeld(earliest); left > 0 {
 		at = Latest(at, now.Add(left))
 	}
 	if !c.Time.IsZero() && !c.Time.After(now) { // a later time was stored by a clock that was ahead

@@ -76,6 +76,14 @@ type PlanInput struct {
 	Place *PlaceChanged
 }
 
+// earliest is now by the clock that is behind.
+func (s *PlanInput) earliest() time.Time {
+	if s.Clock.Now.IsZero() {
+		return s.Now
+	}
+	return s.Clock.Earliest()
+}
+
 // Method is the reset method that a step uses: that of the attempt which it asks about, else the role's.
 func (a *Account) Method(st Step) string {
 	if st == StepPoll {
