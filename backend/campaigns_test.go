@@ -73,7 +73,7 @@ func fleetRoles(t *testing.T, h *harness, roles, each int) {
 // TestAnOrderOverAFleet is answered before its accounts are due, keeps nobody waiting, and is carried out by the next process.
 func TestAnOrderOverAFleet(t *testing.T) {
 	accounts := 10_000
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		accounts = 1_000
 	}
 	synctest.Test(t, func(t *testing.T) {

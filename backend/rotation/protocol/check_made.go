@@ -64,8 +64,8 @@ type CheckMade struct {
 	Early bool
 	// Only is the one password that was compared, of a method that tries one; empty: all of [Account.CheckValues].
 	Only string
-	// Interval is the least time until the next look, from Latest on, the later one of what the two clocks say. Unended is set where this one may still be going on, so that what
-	// [CheckStarted] has stored holds on.
+	// Interval is the least time until the next look, from Latest on, the later one of what the two clocks say. Unended is set
+	// where this one may still be going on, so that what [CheckStarted] has stored holds on.
 	Interval time.Duration
 	Latest   time.Time
 	Unended  bool
