@@ -138,7 +138,7 @@ func (p prometheus) alert(t *testing.T, name string, fires bool) {
 // TestMonitoring: a real Prometheus scrapes a real Vault with the documented policy. Every panel of the dashboard has data, and
 // alerts fire when their fault is there, and stop when it is mended.
 func TestMonitoring(t *testing.T) {
-	e := start(t)
+	e := startRaft(t)
 	e.connect(t, model.TencentCloud)
 	e.role(t, "web", model.TencentCloud, "ubuntu-1", map[string]any{"mode": "static"})
 	scraper := e.as(t, "metrics", `path "cloudpw/metrics" { capabilities = ["read"] }`)
@@ -188,6 +188,8 @@ func TestMonitoring(t *testing.T) {
 	e.quietFaults(t, p)
 	e.Seal(t)
 	p.alert(t, "CloudpwDown", true)
+	e.Unseal(t)
+	p.alert(t, "CloudpwDown", false)
 }
 
 // quietFaults are those that keep no request from its answer: a server has another password, a cloud shows the operations of others,

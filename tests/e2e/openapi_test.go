@@ -126,8 +126,17 @@ func (e *env) sample(t *testing.T, path string) string {
 	}
 	return "cloudpw/" + strings.NewReplacer(
 		"{name}", name, "{role}", "web", "{connection}", "tencentcloud", "{username}", "ubuntu", "{account_connection}", "tencentcloud",
-		"{instance_id}", e.sim.ServerID(t, model.TencentCloud, "ubuntu-1"), "{version}", "1", "{id}", "mfzwizdj",
+		"{instance_id}", e.sim.ServerID(t, model.TencentCloud, "ubuntu-1"), "{version}", "1", "{id}", e.campaign(t),
 	).Replace(path)
+}
+
+// campaign is the id of a sampled mount's campaign, or of none once that is deleted.
+func (e *env) campaign(t *testing.T) string {
+	t.Helper()
+	if ids := e.List(t, "cloudpw/campaigns"); len(ids) > 0 {
+		return ids[0]
+	}
+	return "mfzwizdj"
 }
 
 // sampled is a mount where every path of the documentation has something behind it.
@@ -137,6 +146,7 @@ func sampled(t *testing.T) *env {
 	e.connect(t, model.TencentCloud)
 	e.role(t, "web", model.TencentCloud, "ubuntu-1", nil)
 	e.Write(t, "cloudpw/keys/pair", map[string]any{"generate": true})
+	e.Write(t, "cloudpw/rotate-role/web", map[string]any{"wait": "45s"})
 	return e
 }
 
