@@ -103,12 +103,12 @@ func campaignResponse() map[string]*framework.FieldSchema {
 			"none, and if nothing waits. Accounts that fail do not count."},
 		"estimated_end_time": request.TimeField(false, "When that is"),
 		"ended_time":         request.TimeField(false, "When it has ended. The numbers are those of that time"),
-		"end_reason": text("completed (each account is done or skipped), superseded (the same was ordered later) or expired (after 30 days). " +
-			"What is left of the latter two stays due."),
+		"end_reason": text("completed (each account is done or skipped), superseded (the same was ordered later), expired (after 30 days) or " +
+			"lost (storage has lost a part of its list; write the order again). Whatever it is, an account that is due stays so."),
 		"skip_reasons": {Type: framework.TypeMap, Description: "How many accounts were skipped for which reason: deleted (the account), gone " +
 			"(its server), no_reset (nothing can set its password), not_checkable (its role has no check_method, or there is no password yet), " +
-			"not_bound (it has left the role), not_due (what it was due for was dropped, as when its role has lost its reset_method) or " +
-			"check_replaced (an operator has recorded the password meanwhile)."},
+			"not_bound (it has left the role), not_due (what it was due for was dropped, as when its role has lost its reset_method), " +
+			"check_replaced (an operator has recorded the password meanwhile) or lost (see end_reason)."},
 		"results": {Type: framework.TypeMap, Description: "Only of verify and verify-connection: how many checks had which check_result, as in " +
 			"accounts/."},
 		"causes": {Type: framework.TypeSlice, Description: "Why accounts fail, those of most accounts first, at most 10: cause, accounts, " +

@@ -333,6 +333,30 @@ func TestTheEstimate(t *testing.T) {
 	}
 }
 
+// TestALostList: a campaign ends that lacks a part of its list, and keeps no other from being listed or carried out.
+func TestALostList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, list := newFakeEngine(1500)
+		storage := &planned{}
+		s := campaignsOn(storage, engine)
+		lost := begin(t, s, Order{Kind: RotateRole, Role: "web"}, list)
+		id := begin(t, s, everything, list)
+		if err := storage.InmemStorage.Delete(t.Context(), partKey(lost, 1)); err != nil {
+			t.Fatal(err)
+		}
+		s = campaignsOn(storage, engine)
+		if listed, err := s.List(t.Context()); err != nil || len(listed) != 2 {
+			t.Errorf("%v, %v", listed, err)
+		}
+		started(t, s)
+		pass(time.Minute)
+		if got := read(t, s, lost); got.Reason != Lost || got.Total != 1500 {
+			t.Errorf("%+v", got)
+		}
+		has(t, "the other one", read(t, s, id).Counts, "0 0 1500 0 0")
+	})
+}
+
 // TestStorageFails in what does not take an order: nothing is forgotten, and it goes on.
 func TestStorageFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -69,7 +69,19 @@ const (
 	Superseded EndReason = "superseded"
 	// Expired: something was left to be done for Lifetime. It stays due.
 	Expired EndReason = "expired"
+	// Lost: a part of its list is missing in storage. What of that was not ordered yet is not ordered.
+	Lost EndReason = "lost"
 )
+
+// skipLost is how accounts are counted of which a lost list does not tell any more how far they are.
+const skipLost rotation.SkipReason = "lost"
+
+// lostCounts are those of a campaign whose list is lost.
+func (r *record) lostCounts() *Counts {
+	c := new(Counts)
+	c.skip(skipLost, r.Total)
+	return c
+}
 
 // Lifetime is after how long a campaign ends though something is left to be done.
 const Lifetime = 30 * 24 * time.Hour

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -90,6 +91,10 @@ func (s *Campaigns) List(ctx context.Context) ([]*State, error) {
 	var states []*State
 	for _, c := range s.listed() {
 		state, err := s.state(ctx, c, listFreshness)
+		if errors.Is(err, errNoPart) { // the walker ends it
+			rec := c.record()
+			state, err = stateOf(c.id, &rec, &Progress{Counts: *rec.lostCounts(), Total: rec.Total}), nil
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -168,10 +168,14 @@ func (c *campaign) isTaken() bool {
 // finish counts a campaign, and ends it where that is time.
 func (s *Campaigns) finish(ctx context.Context, c *campaign, reason EndReason) error {
 	p, err := s.count(ctx, c, 0)
-	if err != nil {
-		if !c.isOpen() {
-			return nil
-		}
+	switch {
+	case err != nil && !c.isOpen():
+		return nil
+	case errors.Is(err, errNoPart): // a write that nobody waited for may have landed after its list was deleted
+		s.Log().Error("a campaign has ended, since a part of its list is missing; write the order again", "campaign", c.id, "error", err)
+		rec := c.record()
+		return s.end(ctx, c, Lost, rec.lostCounts())
+	case err != nil:
 		return err
 	}
 	if reason == "" {
@@ -203,6 +207,9 @@ func (s *Campaigns) carrySlice(ctx context.Context, c *campaign) (more bool, err
 	if p == nil || at.item == 0 {
 		if p, err = s.files.part(ctx, c.id, at.part); err != nil {
 			w.later[c.id] = time.Now().Add(lookInterval)
+			if errors.Is(err, errNoPart) {
+				err = nil // finish sees to that
+			}
 			return false, err
 		}
 		if p.Carried {
