@@ -333,7 +333,7 @@ func TestTheEstimate(t *testing.T) {
 	}
 }
 
-// TestALostList: a campaign ends that lacks a part of its list, and keeps no other from being listed or carried out.
+// TestALostList: if a part of its list is missing, a campaign ends. The others are still listed and carried out.
 func TestALostList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine, list := newFakeEngine(1500)

@@ -220,7 +220,7 @@ func (c *Core) CarryOut(ctx context.Context, order Order, o *Ordered) (SkipReaso
 	case order.Check:
 		return c.orderCheck(ctx, a, order)
 	case a.LastVersion < o.Before:
-		o.Before, o.Follow = a.LastVersion, mustFollow(a, order.Reason) // the account was made anew
+		o.Before, o.Follow = a.LastVersion, mustFollow(a, order.Reason) // it was deleted and created again
 	}
 	if group, member := a.Group(); member && !o.passed(a) {
 		_, err = c.makeDue(ctx, group, order.Reason, 0) // it has joined a group since

@@ -164,7 +164,7 @@ func TestWhatOrdersLeaveOut(t *testing.T) {
 	}
 	o = Ordered{ID: a.ID, Accounts: 1, Before: 7}
 	if skip, err := core.CarryOut(t.Context(), rotate, &o); skip != "" || err != nil || o.Before != 1 {
-		t.Errorf("made anew: %q, %v, %+v", skip, err, o)
+		t.Errorf("created again: %q, %v, %+v", skip, err, o)
 	}
 }
 
