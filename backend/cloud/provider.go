@@ -153,6 +153,15 @@ type Reset struct {
 	Platform Platform
 	// Prepared is the answer of PrepareReset, where the method is a ResetPreparer; else "".
 	Prepared string
+	// Order is the value's order number among those of its account, where ResetTraits.KeepsOrder is set: at least the
+	// Unix time in seconds at which the value was made, and larger than that of each value before it. A request that is sent
+	// again for the same value has the same number.
+	Order int64
+	// NotAfter is when a method with KeepsOrder must not begin with the change any more, by the server's clock.
+	NotAfter time.Time
+	// Name is our own id of the request, where ResetTraits.OwnIDs is set: 1 to 64 letters, digits and hyphens, which
+	// no other request has.
+	Name string
 }
 
 // ResetStarted is the cloud's answer to an accepted reset.
@@ -166,7 +175,11 @@ type ResetStarted struct {
 // ResetRef names a reset whose outcome is wanted.
 type ResetRef struct {
 	InstanceID string
-	RequestID  string // as in ResetStarted; empty to ask only for the latest operation
+	RequestID  string // as in ResetStarted; empty where it is not known, or to ask only for the latest operation
+	// Name is Reset.Name of the request, where the method has OwnIDs; empty to ask only for the latest operation.
+	Name string
+	// Sent is when the request was sent, or a moment before, by this machine's clock; zero: not known.
+	Sent time.Time
 }
 
 // OperationState of an operation record.
@@ -183,7 +196,9 @@ const (
 // ResetRecord is what the cloud shows of an instance's latest operation.
 type ResetRecord struct {
 	OperationID string // empty if the instance has had no operation yet
-	State       OperationState
+	// Name is our own id of the request that the operation belongs to; empty: the cloud does not tell.
+	Name  string
+	State OperationState
 	// Message is why the operation failed, maybe in the cloud's own words: the rotation core keeps the
 	// password that was sent out of it and shortens it.
 	Message string
@@ -214,4 +229,19 @@ type ResetTraits struct {
 	VisibilityGrace time.Duration
 	// PollInterval is the usual time between two looks at the record.
 	PollInterval time.Duration
+	// KeepsOrder is set where the server itself refuses a value whose Reset.Order is smaller than that of the value that
+	// it took last, and begins with none past Reset.NotAfter. Such a request may be carried out late, and again, without
+	// harm. LongestOperation then counts from NotAfter, and only when the account's reset method or place is changed: it
+	// is what the server's clock may be behind.
+	KeepsOrder bool
+	// OwnIDs is set where ResetRecords finds a request by its Reset.Name alone, as after a lost answer. That it
+	// finds none proves nothing.
+	OwnIDs bool
+}
+
+// ResetCleaner is implemented by reset methods whose records at the cloud are limited in number, or can be run again.
+type ResetCleaner interface {
+	// CleanReset removes the record of a reset whose outcome is known, unless it is not in a final state. One that does
+	// not exist (any more) is no error.
+	CleanReset(ctx context.Context, ref ResetRef) error
 }

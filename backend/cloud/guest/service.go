@@ -15,7 +15,8 @@ type Service interface {
 	ValidateInstanceID(id string) error
 	// Send has a command run and returns the id under which the cloud shows what became of it.
 	Send(ctx context.Context, c Command) (id string, err error)
-	// Look returns how far commands are. One that the cloud does not show (yet) is left out.
+	// Look returns how far commands are. One that the cloud does not show (yet) is left out. Where Limits has OwnIDs it also
+	// finds a command whose RequestID is empty, by its Name.
 	Look(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]Run, error)
 	// Ready returns an empty record of each instance to which a command can be sent, as far as can be told before
 	// one is, and Gone of each that is terminated. An instance that does not exist is left out. An error says why an
@@ -59,6 +60,9 @@ type Command struct {
 	InstanceIDs []string
 	Script      Script
 	Purpose     Purpose
+	// Name is our own id of the command, for clouds with OwnIDs: it is to be shown in the cloud's record of the command,
+	// where Look finds it. Empty for other purposes than SetPassword.
+	Name string
 	// Secrets are what no error may repeat, whatever the cloud says.
 	Secrets []string
 }
@@ -81,6 +85,8 @@ const (
 
 // Run is a command on one instance.
 type Run struct {
+	// ID is the cloud's id of the command, where Look was asked by its name only.
+	ID          string
 	State       State
 	Interpreter Interpreter
 	// ExitCode and Output are the script's, where it has Exited. Output is standard output, with or without standard
