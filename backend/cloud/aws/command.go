@@ -61,8 +61,23 @@ const (
 	visibilityGrace = 2 * time.Minute
 )
 
-// commentPrefix begins a command's comment, which the cloud's history shows: at most 100 characters.
-const commentPrefix = "cloudpw: "
+const (
+	// maxComment is how many characters a command's comment may have (SendCommand, Comment).
+	maxComment = 100
+	// commentPrefix begins it. The cloud's history shows it.
+	commentPrefix = "cloudpw: "
+)
+
+// comment says what a command is for, and ends with our own id of it, if it has one.
+func comment(purpose guest.Purpose, name string) string {
+	if name == "" {
+		return commentPrefix + string(purpose)
+	}
+	if full := commentPrefix + string(purpose) + " " + name; len(full) <= maxComment {
+		return full
+	}
+	return commentPrefix + name
+}
 
 // commandForm is the form of command ids: that of a UUID.
 var commandForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -79,6 +94,7 @@ func (c command) Limits() guest.Limits {
 			LongestOperation:  deliveryTimeout + executionTimeout + reportMargin,
 			VisibilityGrace:   visibilityGrace,
 			PollInterval:      c.poll,
+			OwnIDs:            true,
 		},
 		Call:    sendCommand("").String(),
 		History: "Run Command's history",
@@ -96,7 +112,7 @@ func (c command) Limits() guest.Limits {
 // Send implements guest.Service by ssm SendCommand.
 func (c command) Send(ctx context.Context, wanted guest.Command) (string, error) {
 	instance := wanted.InstanceIDs[0] // BatchSize
-	in := commandInput(instance, wanted.Script, wanted.Purpose)
+	in := commandInput(instance, wanted)
 	var out *ssm.SendCommandOutput
 	var err error
 	if wanted.AtOnce() {
@@ -114,18 +130,18 @@ func sendCommand(instance string) call { return call{endpointSSM, "SendCommand",
 
 // commandInput makes the request that runs a script on an instance. Its lines go as they are: a script
 // holds no "{{", which Systems Manager would take for a parameter's name.
-func commandInput(instance string, script guest.Script, purpose guest.Purpose) *ssm.SendCommandInput {
+func commandInput(instance string, wanted guest.Command) *ssm.SendCommandInput {
 	document := shellDocument
-	if script.Interpreter == guest.PowerShell {
+	if wanted.Script.Interpreter == guest.PowerShell {
 		document = powerShellDocument
 	}
 	return &ssm.SendCommandInput{
 		DocumentName:   &document,
 		InstanceIds:    []string{instance},
-		Comment:        sdk.String(commentPrefix + string(purpose)),
+		Comment:        sdk.String(comment(wanted.Purpose, wanted.Name)),
 		TimeoutSeconds: sdk.Int32(int32(deliveryTimeout / time.Second)),
 		Parameters: map[string][]string{
-			"commands":         script.Lines(),
+			"commands":         wanted.Script.Lines(),
 			"executionTimeout": {strconv.Itoa(int(executionTimeout / time.Second))},
 		},
 	}

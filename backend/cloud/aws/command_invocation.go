@@ -95,16 +95,28 @@ func (i *invocation) run() guest.Run {
 	return r
 }
 
-// Look implements guest.Service.
+// Look implements guest.Service. A command of which only our own id is known costs a listing first.
 func (c command) Look(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]guest.Run, error) {
 	runs := make(map[cloud.ResetRef]guest.Run, len(refs))
 	for _, ref := range refs {
-		i, err := c.invocation(ctx, ref.RequestID, ref.InstanceID)
+		id := ref.RequestID
+		if id == "" {
+			found, err := c.find(ctx, ref)
+			if err != nil {
+				return nil, err
+			}
+			if id = found; id == "" {
+				continue
+			}
+		}
+		i, err := c.invocation(ctx, id, ref.InstanceID)
 		if err != nil {
 			return nil, err
 		}
 		if i != nil {
-			runs[ref] = i.run()
+			run := i.run()
+			run.ID = id
+			runs[ref] = run
 		}
 	}
 	return runs, nil

@@ -9,6 +9,7 @@
 //	ec2 DescribeKeyPairs             ec2:DescribeKeyPairs             optional: a key's fingerprint in error messages
 //	ssm SendCommand                  ssm:SendCommand                  resets and checks, on two documents and the instances
 //	ssm GetCommandInvocation         ssm:GetCommandInvocation         resets and checks: what became of a command
+//	ssm ListCommandInvocations       ssm:ListCommandInvocations       optional: a command whose answer was lost
 //	ssm DescribeInstanceInformation  ssm:DescribeInstanceInformation  resets and checks: whether the agent is online
 //	sts GetCallerIdentity            none                             verifies the credentials
 //	sts AssumeRole                   sts:AssumeRole                   with role_arn
@@ -30,6 +31,10 @@
 // mean are those of package guest; for Windows they are experimental. Before a first attempt, EC2 and Systems
 // Manager are asked whether the instance runs and its agent is online: without that every try would be an
 // attempt whose outcome is only known when the command expires.
+//
+// The command's comment ends with our own id of the attempt. After a lost answer the command is looked for by it among
+// those of its instance, by ListCommandInvocations, and then asked about by its id as any other. Who has no permission
+// for that listing waits until the attempt can change nothing any more, as for a command that is not found.
 //
 // A password is set if the command has ended with exit code 0 and its output says so. Another exit code means
 // what package guest says, and may prove that nothing was changed. A command that timed out, was cancelled or
@@ -66,8 +71,8 @@
 //     (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html)
 //   - Amazon EC2 user guide, "List and filter using the CLI and API"
 //     (docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html)
-//   - AWS Systems Manager API reference: SendCommand, GetCommandInvocation, DescribeInstanceInformation, Command,
-//     "Common Error Types"; user guide, "Understanding command statuses"
+//   - AWS Systems Manager API reference: SendCommand, GetCommandInvocation, ListCommandInvocations, CommandFilter,
+//     DescribeInstanceInformation, Command, "Common Error Types"; user guide, "Understanding command statuses"
 //     (docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html)
 //   - Service Authorization Reference, "Actions, resources, and condition keys for AWS Systems Manager": the
 //     resources of ssm:SendCommand and the key ssm:resourceTag

@@ -49,6 +49,7 @@ type iamOperations struct {
 type ssmOperations struct {
 	describeInstanceInformation operation[ssm.DescribeInstanceInformationInput, ssm.DescribeInstanceInformationOutput, ssm.Options]
 	getCommandInvocation        operation[ssm.GetCommandInvocationInput, ssm.GetCommandInvocationOutput, ssm.Options]
+	listCommandInvocations      operation[ssm.ListCommandInvocationsInput, ssm.ListCommandInvocationsOutput, ssm.Options]
 	sendCommand                 operation[ssm.SendCommandInput, ssm.SendCommandOutput, ssm.Options]
 }
 
@@ -90,7 +91,7 @@ func newSSM(cfg cloud.Config, keys sdk.CredentialsProvider) ssmOperations {
 	client := ssm.NewFromConfig(clientConfig(cfg, keys), func(o *ssm.Options) {
 		o.HTTPSignerV4, o.BaseEndpoint = freshSigner{}, override(cfg, endpointSSM)
 	})
-	return ssmOperations{client.DescribeInstanceInformation, client.GetCommandInvocation, client.SendCommand}
+	return ssmOperations{client.DescribeInstanceInformation, client.GetCommandInvocation, client.ListCommandInvocations, client.SendCommand}
 }
 
 // override returns the operator's URL of a service, or nil for the SDK's own rule, which derives

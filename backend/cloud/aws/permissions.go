@@ -62,7 +62,9 @@ const (
 	forCommand     = "set and check passwords by a command in the server (reset_method=command, check_method=command); " +
 		"whoever has it is root on the instances it covers"
 	forOutcome = "see what became of a command (reset_method=command, check_method=command)"
-	forAgent   = "see whether an instance's SSM Agent is online (reset_method=command, check_method=command)"
+	forLost    = "find a command whose answer was lost, instead of waiting until it can change nothing any more " +
+		"(reset_method=command)"
+	forAgent = "see whether an instance's SSM Agent is online (reset_method=command, check_method=command)"
 )
 
 // allUntried lists the permissions of which nothing can be said.
@@ -73,6 +75,7 @@ func (p *Provider) allUntried(why string) []cloud.Permission {
 		untried("ec2:DescribeKeyPairs", forFingerprint, false, "*", why),
 		p.commandPermission(cloud.Permission{Message: why}),
 		untried("ssm:GetCommandInvocation", forOutcome, false, "*", why),
+		untried("ssm:ListCommandInvocations", forLost, false, "*", why),
 		untried("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
 	}
 }
@@ -106,6 +109,7 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 		return []cloud.Permission{
 			p.commandPermission(cloud.Permission{Message: why}),
 			untried("ssm:GetCommandInvocation", forOutcome, false, "*", why),
+			untried("ssm:ListCommandInvocations", forLost, false, "*", why),
 			untried("ssm:DescribeInstanceInformation", forAgent, false, "*", why),
 		}
 	}
@@ -131,10 +135,13 @@ func (p *Provider) checkSSM(ctx context.Context, some *cloud.Instance) []cloud.P
 	_, err = send(ctx, p.sender, call{endpointSSM, "GetCommandInvocation", id}, p.ssm.getCommandInvocation,
 		&ssm.GetCommandInvocationInput{CommandId: sdk.String(noSuchCommand), InstanceId: &id})
 	outcome := tried("ssm:GetCommandInvocation", forOutcome, false, "*", err, codeNoInvocation, "InvalidCommandId", codeUnreachable)
+	_, err = send(ctx, p.sender, call{endpointSSM, "ListCommandInvocations", id}, p.ssm.listCommandInvocations,
+		&ssm.ListCommandInvocationsInput{InstanceId: &id, MaxResults: sdk.Int32(1)})
+	lost := tried("ssm:ListCommandInvocations", forLost, false, "*", err, "InvalidCommandId", codeUnreachable)
 	_, err = send(ctx, p.sender, call{service: endpointSSM, action: "DescribeInstanceInformation"}, p.ssm.describeInstanceInformation,
 		&ssm.DescribeInstanceInformationInput{})
 	agent := tried("ssm:DescribeInstanceInformation", forAgent, false, "*", err)
-	return []cloud.Permission{run, outcome, agent}
+	return []cloud.Permission{run, outcome, lost, agent}
 }
 
 // deniedResource is what IAM says that a denial is about, or "".

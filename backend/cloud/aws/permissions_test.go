@@ -45,8 +45,9 @@ func verdicts(t *testing.T, all []cloud.Permission) map[string]cloud.Verdict {
 
 func TestSimulatedPermissions(t *testing.T) {
 	const yes, no, unknown = cloud.PermissionGranted, cloud.PermissionDenied, cloud.PermissionUnknown
-	commands := func(send, get, describe cloud.Verdict) map[string]cloud.Verdict {
-		return map[string]cloud.Verdict{"ssm:SendCommand": send, "ssm:GetCommandInvocation": get, "ssm:DescribeInstanceInformation": describe}
+	commands := func(send, get, list, describe cloud.Verdict) map[string]cloud.Verdict {
+		return map[string]cloud.Verdict{"ssm:SendCommand": send, "ssm:GetCommandInvocation": get, "ssm:ListCommandInvocations": list,
+			"ssm:DescribeInstanceInformation": describe}
 	}
 	for name, c := range map[string]struct {
 		deny     []string
@@ -55,22 +56,22 @@ func TestSimulatedPermissions(t *testing.T) {
 		commands map[string]cloud.Verdict
 		want     map[string]cloud.Verdict
 	}{
-		"all": {commands: commands(yes, yes, yes), want: map[string]cloud.Verdict{
+		"all": {commands: commands(yes, yes, yes, yes), want: map[string]cloud.Verdict{
 			"ec2:DescribeInstances": yes, "ec2:GetPasswordData": yes, "ec2:DescribeKeyPairs": yes,
 			"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": yes}},
-		"no instance": {seed: cloudsim.SeedOptions{NoServers: true}, commands: commands(yes, yes, yes), want: map[string]cloud.Verdict{
+		"no instance": {seed: cloudsim.SeedOptions{NoServers: true}, commands: commands(yes, yes, yes, yes), want: map[string]cloud.Verdict{
 			"ec2:DescribeInstances": yes, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": yes,
 			"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": yes}},
-		"some": {deny: []string{"ec2:GetPasswordData", "iam:DeleteAccessKey", "ssm:SendCommand"}, commands: commands(no, yes, yes),
+		"some": {deny: []string{"ec2:GetPasswordData", "iam:DeleteAccessKey", "ssm:SendCommand", "ssm:ListCommandInvocations"}, commands: commands(no, yes, no, yes),
 			want: map[string]cloud.Verdict{
 				"ec2:DescribeInstances": yes, "ec2:GetPasswordData": no, "ec2:DescribeKeyPairs": yes,
 				"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": no}},
-		"none": {deny: []string{"ec2:*", "iam:*", "ssm:*"}, commands: commands(no, no, no), want: map[string]cloud.Verdict{
+		"none": {deny: []string{"ec2:*", "iam:*", "ssm:*"}, commands: commands(no, no, no, no), want: map[string]cloud.Verdict{
 			"ec2:DescribeInstances": no, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": no,
 			"iam:ListAccessKeys": no, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": no}},
-		"role": {role: true, commands: commands(yes, yes, yes), want: map[string]cloud.Verdict{
+		"role": {role: true, commands: commands(yes, yes, yes, yes), want: map[string]cloud.Verdict{
 			"sts:AssumeRole": yes, "ec2:DescribeInstances": yes, "ec2:GetPasswordData": yes, "ec2:DescribeKeyPairs": yes}},
-		"role out of reach": {role: true, deny: []string{"sts:AssumeRole"}, commands: commands(unknown, unknown, unknown),
+		"role out of reach": {role: true, deny: []string{"sts:AssumeRole"}, commands: commands(unknown, unknown, unknown, unknown),
 			want: map[string]cloud.Verdict{
 				"sts:AssumeRole": no, "ec2:DescribeInstances": unknown, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": unknown}},
 	} {

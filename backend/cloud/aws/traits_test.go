@@ -27,7 +27,7 @@ func TestTraitsHoldWhatTheCloudSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := commandInput("i-0123456789abcdef0", script, guest.SetPassword)
+	in := commandInput("i-0123456789abcdef0", guest.Command{Script: script, Purpose: guest.SetPassword})
 	deliver := time.Duration(*in.TimeoutSeconds) * time.Second
 	run, err := time.ParseDuration(in.Parameters["executionTimeout"][0] + "s")
 	if err != nil || deliver < 30*time.Second {

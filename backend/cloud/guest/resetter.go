@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -54,7 +55,8 @@ func (r Resetter) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Rese
 		return cloud.ResetStarted{}, err
 	}
 	id, err := r.Service.Send(ctx, Command{
-		InstanceIDs: reset.InstanceIDs, Script: script, Purpose: SetPassword, Secrets: []string{reset.Password, script.Sealed},
+		InstanceIDs: reset.InstanceIDs, Script: script, Purpose: SetPassword, Name: reset.Name,
+		Secrets: []string{reset.Password, script.Sealed},
 	})
 	return cloud.ResetStarted{RequestID: id}, err
 }
@@ -141,9 +143,9 @@ func await(ctx context.Context, service Service, ref cloud.ResetRef, unseen stri
 	}
 }
 
-// ResetRecords implements cloud.PasswordResetter. Of a reset that a reference names it shows the command, which may not
-// be visible yet. Else an instance has no record, and the question is whether a command could be sent to it: an
-// instance that cannot be sent one is an error that says so, and costs no attempt.
+// ResetRecords implements cloud.PasswordResetter. Of a reset that a reference names, by the command's id or by our own,
+// it shows the command, which may not be visible yet. Else an instance has no record, and the question is whether a
+// command could be sent to it: an instance that cannot be sent one is an error that says so, and costs no attempt.
 func (r Resetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
 	limits := r.Service.Limits()
 	if limits.Unavailable != nil {
@@ -156,10 +158,10 @@ func (r Resetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[
 		if err := r.Service.ValidateInstanceID(ref.InstanceID); err != nil {
 			return nil, cloud.Errorf(cloud.Refused, "%v", err)
 		}
-		if ref.RequestID == "" {
-			unnamed = append(unnamed, ref.InstanceID)
-		} else {
+		if ref.RequestID != "" || ref.Name != "" && limits.OwnIDs {
 			named = append(named, ref)
+		} else {
+			unnamed = append(unnamed, ref.InstanceID)
 		}
 	}
 	if len(named) > 0 {
@@ -189,10 +191,11 @@ func (r Resetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[
 // record tells the rotation core what a command says of the reset that it is. One that is not shown is as before the
 // command: whether its instance is gone turns out when it is repeated.
 func (r Resetter) record(limits Limits, ref cloud.ResetRef, run Run, shown bool) cloud.ResetRecord {
-	if !shown {
+	id := cmp.Or(ref.RequestID, run.ID)
+	if !shown || id == "" {
 		return cloud.ResetRecord{}
 	}
-	record := cloud.ResetRecord{OperationID: ref.RequestID, State: cloud.OperationRunning}
+	record := cloud.ResetRecord{OperationID: id, Name: ref.Name, State: cloud.OperationRunning}
 	if run.State == Running {
 		return record
 	}
@@ -204,7 +207,7 @@ func (r Resetter) record(limits Limits, ref cloud.ResetRef, run Run, shown bool)
 	if NeedsKey(err) {
 		r.Keys.drop(ref.InstanceID)
 	}
-	record.State, record.Message = cloud.OperationFailed, limits.about(ref.RequestID, err).Error()
+	record.State, record.Message = cloud.OperationFailed, limits.about(id, err).Error()
 	if kind := cloud.KindOf(err); kind == cloud.Refused || kind == cloud.PasswordRefused {
 		record.Kind = kind
 	}

@@ -249,3 +249,40 @@ func TestKeysAreBounded(t *testing.T) {
 		t.Errorf("%d keys are kept", n)
 	}
 }
+
+// A command is found by our own id where the cloud can do that, and by nothing where it cannot.
+func TestResetterFindsByName(t *testing.T) {
+	s := newService(Run{ID: "run-7", State: Exited, Interpreter: Shell, ExitCode: exitNoUser})
+	s.limits.OwnIDs = true
+	s.ready = map[string]cloud.ResetRecord{"vm-1": {}, "vm-2": {}}
+	r := Resetter{Service: s}
+	if _, err := r.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{"vm-1"}, Username: "root", Platform: cloud.Linux,
+		Password: "Fresh-1-Horse", Name: "own"}); err != nil || s.sent[0].Name != "own" {
+		t.Fatalf("sent %+v, %v", s.sent, err)
+	}
+	refs := []cloud.ResetRef{{InstanceID: "vm-1", Name: "own", Sent: time.Unix(1, 0)}, {InstanceID: "vm-2"}}
+	records, err := r.ResetRecords(t.Context(), refs)
+	got := records["vm-1"]
+	if err != nil || got.OperationID != "run-7" || got.Name != "own" || got.State != cloud.OperationFailed || got.Kind != cloud.Refused ||
+		!strings.Contains(got.Message, "cloud Run (run-7): ") {
+		t.Errorf("by name: %+v, %v", got, err)
+	}
+	if len(s.looked) != 1 || !slices.Equal(s.looked[0], refs[:1]) {
+		t.Errorf("looked for %+v", s.looked)
+	}
+	// The name belongs to the command, by whichever id it was found.
+	records, err = r.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "vm-1", RequestID: "run-3", Name: "own"}})
+	if got := records["vm-1"]; err != nil || got.OperationID != "run-3" || got.Name != "own" {
+		t.Errorf("by the request's id: %+v, %v", got, err)
+	}
+	// A command without an id is none that could be named to anybody.
+	s.runs = []Run{{State: Exited, Interpreter: Shell}}
+	if records, err = r.ResetRecords(t.Context(), refs[:1]); err != nil || records["vm-1"] != (cloud.ResetRecord{}) {
+		t.Errorf("a command without an id: %+v, %v", records, err)
+	}
+	s.limits.OwnIDs, s.looked = false, nil
+	if records, err = r.ResetRecords(t.Context(), refs); err != nil || len(records) != 2 || records["vm-1"] != (cloud.ResetRecord{}) ||
+		len(s.looked) != 0 {
+		t.Errorf("without own ids: %+v by %d looks, %v", records, len(s.looked), err)
+	}
+}
