@@ -122,6 +122,48 @@ func TestSSMHistory(t *testing.T) {
 	}
 }
 
+// The history of an instance tells a command by its comment, page by page, from a moment on.
+func TestSSMInvocationsOfAnInstance(t *testing.T) {
+	e := startSSM(t)
+	ctx, client, linux := context.Background(), e.ssm(), e.creds.Servers["linux-1"]
+	ids := map[string]string{}
+	var middle time.Time
+	for n, comment := range []string{"first", "second", "third"} {
+		in := command(t, linux)
+		in.Comment = &comment
+		sent, err := client.SendCommand(ctx, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[comment] = *sent.Command.CommandId
+		if n == 0 {
+			e.sim.World().Advance(time.Hour)
+			middle = e.sim.World().Now().Add(time.Hour / 2)
+		}
+	}
+	if _, err := client.SendCommand(ctx, command(t, e.creds.Servers["linux-2"])); err != nil {
+		t.Fatal(err)
+	}
+	p := ssm.NewListCommandInvocationsPaginator(client, &ssm.ListCommandInvocationsInput{InstanceId: &linux, MaxResults: aws.Int32(1),
+		Filters: []types.CommandFilter{{Key: types.CommandFilterKeyInvokedAfter, Value: aws.String(middle.UTC().Format(time.RFC3339))}}})
+	var got []string
+	for p.HasMorePages() {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range out.CommandInvocations {
+			got = append(got, *i.Comment)
+			if *i.CommandId != ids[*i.Comment] || *i.InstanceId != linux || len(i.CommandPlugins) != 0 {
+				t.Errorf("%+v", i)
+			}
+		}
+	}
+	if !slices.Equal(got, []string{"third", "second"}) {
+		t.Errorf("listed %q", got)
+	}
+}
+
 // A command is one thing, on however many instances: a filter does not show a part of it.
 func TestSSMCommandOnSeveralInstances(t *testing.T) {
 	e := startSSM(t)

@@ -60,7 +60,8 @@ func byInvocation(id string) func(*tat.DescribeInvocationTasksRequest) {
 func TestTATThroughTheSDK(t *testing.T) {
 	e := startTencent(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
 	id := e.creds.Servers["ubuntu-1"]
-	resp, err := e.tat(t).RunCommand(runRequest(t, id, nil))
+	request := runRequest(t, id, nil)
+	resp, err := e.tat(t).RunCommand(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +93,9 @@ func TestTATThroughTheSDK(t *testing.T) {
 	output, err := base64.StdEncoding.DecodeString(*all[0].TaskResult.Output)
 	if err != nil || string(output) != "cloudpw: password set\n" || *all[0].CommandDocument.CommandType != "SHELL" {
 		t.Errorf("output %q, %v", output, err)
+	}
+	if *all[0].CommandDocument.Content != *request.Content {
+		t.Errorf("the script is shown as %s", *all[0].CommandDocument.Content)
 	}
 	if err := e.sim.Login(t.Context(), id, "ubuntu", newPassword); err != nil {
 		t.Errorf("log in: %v", err)

@@ -50,6 +50,7 @@ func (c command) Limits() guest.Limits {
 			LongestOperation:  longestCommand,
 			VisibilityGrace:   visibilityGrace,
 			PollInterval:      c.poll,
+			OwnIDs:            true,
 		},
 		Call:    runCommand.String(),
 		History: "the cloud's console",
@@ -66,7 +67,7 @@ func (c command) Limits() guest.Limits {
 
 // Send implements guest.Service by tat RunCommand. The command's id is that of TAT's invocation.
 func (c command) Send(ctx context.Context, wanted guest.Command) (id string, err error) {
-	content := base64.StdEncoding.EncodeToString([]byte(wanted.Script.Text))
+	content := base64.StdEncoding.EncodeToString([]byte(wanted.Script.Named(wanted.Name).Text))
 	request := tat.NewRunCommandRequest()
 	request.Content = &content
 	request.InstanceIds = common.StringPtrs(wanted.InstanceIDs)

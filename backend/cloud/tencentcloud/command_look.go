@@ -2,6 +2,7 @@ package tencentcloud
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
@@ -41,44 +42,77 @@ func (c command) tasksOf(ctx context.Context, invocations []string) ([]task, err
 		request.HideOutput = common.BoolPtr(false)
 		request.Limit = common.Uint64Ptr(tasksPage)
 		request.Offset = common.Uint64Ptr(page * tasksPage)
-		var answer *tat.DescribeInvocationTasksResponseParams
-		err := c.ask(ctx, describeInvocationTasks, func(ctx context.Context, s *session) error {
-			response, err := s.describeInvocationTasks(ctx, request)
-			if err == nil {
-				answer = response.Response
-			}
-			return err
-		})
+		set, err := c.page(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range answer.InvocationTaskSet {
+		for _, t := range set {
 			if t != nil && slices.Contains(invocations, value(t.InvocationId)) {
 				found = append(found, readTask(t))
 			}
 		}
-		if len(answer.InvocationTaskSet) < tasksPage {
+		if len(set) < tasksPage {
 			break
 		}
 	}
 	return found, nil
 }
 
-// Look implements guest.Service. TAT keeps a record of each command.
+// page is one page of a listing of tasks.
+func (c command) page(ctx context.Context, request *tat.DescribeInvocationTasksRequest) (set []*tat.InvocationTask, err error) {
+	err = c.ask(ctx, describeInvocationTasks, func(ctx context.Context, s *session) error {
+		response, err := s.describeInvocationTasks(ctx, request)
+		if err == nil {
+			set = response.Response.InvocationTaskSet
+		}
+		return err
+	})
+	return set, err
+}
+
+// Look implements guest.Service. TAT keeps a record of each command. One of which only our own id is known costs a listing
+// first.
 func (c command) Look(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]guest.Run, error) {
-	invocations := make([]string, len(refs))
-	for i, ref := range refs {
-		invocations[i] = ref.RequestID
+	ids, err := c.ids(ctx, refs)
+	if err != nil || len(ids) == 0 {
+		return nil, err
 	}
-	tasks, err := c.tasks(ctx, invocations)
+	tasks, err := c.tasks(ctx, slices.Collect(maps.Values(ids)))
 	if err != nil {
 		return nil, err
 	}
 	runs := make(map[cloud.ResetRef]guest.Run, len(tasks))
-	for _, t := range tasks {
-		runs[cloud.ResetRef{InstanceID: t.instance, RequestID: t.invocation}] = t.run()
+	for ref, id := range ids {
+		for _, t := range tasks {
+			if t.invocation == id && t.instance == ref.InstanceID {
+				run := t.run()
+				run.ID = id
+				runs[ref] = run
+			}
+		}
 	}
 	return runs, nil
+}
+
+// ids returns the command's id of each reference that has one, or whose command is found by our own.
+func (c command) ids(ctx context.Context, refs []cloud.ResetRef) (map[cloud.ResetRef]string, error) {
+	ids := make(map[cloud.ResetRef]string, len(refs))
+	var lost []cloud.ResetRef
+	for _, ref := range refs {
+		if ref.RequestID == "" {
+			lost = append(lost, ref)
+		} else {
+			ids[ref] = ref.RequestID
+		}
+	}
+	for batch := range slices.Chunk(lost, maxFilterValues) {
+		found, err := c.find(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(ids, found)
+	}
+	return ids, nil
 }
 
 // Ready implements guest.Service. Of an instance it is told whether it exists; TAT itself looks at its state and its

@@ -50,6 +50,10 @@
 // for a while; SaveCommand=false only leaves it out of the list of commands for reuse. A Windows server is
 // asked for its public key before, by a command of its own.
 //
+// The script's last line bears our own id of the attempt, since nothing else that a caller chooses is shown of a task.
+// After a lost answer the invocation is looked for by it among the tasks of its instances, within bounds (see
+// command.find), and then asked about by its id as any other. One that is not found may be there all the same.
+//
 // # How a check by a command works
 //
 // RunCommand is given the read-only script of package guest, for Linux, and the outcome is that of its task. A task

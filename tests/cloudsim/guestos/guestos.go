@@ -141,6 +141,9 @@ func recognize(text string) (kind, []string) {
 	return forms()[blank(text)], values
 }
 
+// nameComment is the last line of a script that bears a name.
+var nameComment = regexp.MustCompile(`\n# cloudpw: [0-9A-Za-z-]{1,64}$`)
+
 func blank(text string) string {
-	return quoted.ReplaceAllString(strings.TrimSuffix(text, "\n"), "${1}''")
+	return quoted.ReplaceAllString(nameComment.ReplaceAllString(strings.TrimSuffix(text, "\n"), ""), "${1}''")
 }
