@@ -141,7 +141,9 @@ func TestSSMInvocationsOfAnInstance(t *testing.T) {
 			middle = e.sim.World().Now().Add(time.Hour / 2)
 		}
 	}
-	if _, err := client.SendCommand(ctx, command(t, e.creds.Servers["linux-2"])); err != nil {
+	windows := command(t, e.creds.Servers["windows-1"])
+	windows.DocumentName = aws.String("AWS-RunPowerShellScript")
+	if _, err := client.SendCommand(ctx, windows); err != nil {
 		t.Fatal(err)
 	}
 	p := ssm.NewListCommandInvocationsPaginator(client, &ssm.ListCommandInvocationsInput{InstanceId: &linux, MaxResults: aws.Int32(1),
