@@ -47,7 +47,7 @@ type SeedOptions struct {
 // Regions of the seeded accounts.
 var regions = map[model.Cloud]string{
 	model.AWS: "eu-central-1", model.TencentCloud: "eu-frankfurt", model.HuaweiCloud: "eu-west-101",
-	model.OpenTelekomCloud: "eu-de", model.OpenStack: "RegionOne",
+	model.OpenTelekomCloud: "eu-de", model.OpenStack: "RegionOne", model.AlibabaCloud: "eu-central-1",
 }
 
 // Seed fills the world with one account in each cloud, its credentials, a
@@ -80,7 +80,7 @@ func (s *Sim) seedCloud(c model.Cloud, o SeedOptions, private *string) (Credenti
 		out.AccessKey, out.SecretKey = key.ID, key.Secret
 	}
 	switch c {
-	case model.AWS, model.TencentCloud:
+	case model.AWS, model.TencentCloud, model.AlibabaCloud:
 		role := w.AddRole(model.Role{Cloud: c, AccountID: account.ID, Name: "cloudpw", ExternalID: "demo"})
 		out.RoleARN, out.ExternalID = role.ARN, role.ExternalID
 	default:
@@ -130,8 +130,10 @@ func (s *Sim) seedServers(c model.Cloud, o SeedOptions, private *string, out *Cr
 		{Name: "windows-1", Platform: model.Windows, KeyName: pair.Name, ReadyAfter: o.ReadyAfter},
 		{Name: "linux-1", Platform: model.Linux, KeyName: pair.Name},
 	}
-	if c == model.TencentCloud {
+	if c == model.TencentCloud || c == model.AlibabaCloud {
 		list[0].KeyName = "" // Windows has no key pairs there
+	}
+	if c == model.TencentCloud {
 		list = append(list, model.Server{Name: "ubuntu-1", Platform: model.Linux, OSName: "Ubuntu Server 22.04 LTS 64bit"})
 	}
 	for _, server := range list {

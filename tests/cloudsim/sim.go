@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/adminapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/alibabaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/awsapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
@@ -27,7 +28,7 @@ type Options struct {
 	// localhost and *.localhost from a CA made for this simulator; see
 	// Sim.CAPEM. The admin API stays plain.
 	TLS bool
-	// Listen gives fixed addresses by listener name: aws, tencentcloud,
+	// Listen gives fixed addresses by listener name: aws, tencentcloud, alibabacloud,
 	// huaweicloud, huaweicloud-iam, opentelekomcloud, opentelekomcloud-iam,
 	// openstack, openstack-identity, admin. Others get a free port on
 	// 127.0.0.1. Only loopback addresses are accepted.
@@ -54,6 +55,7 @@ type Sim struct {
 var services = map[model.Cloud]map[string]string{
 	model.AWS:              {"ec2": "aws", "sts": "aws", "iam": "aws", "ssm": "aws"},
 	model.TencentCloud:     {"cvm": "tencentcloud", "tat": "tencentcloud", "sts": "tencentcloud", "cam": "tencentcloud"},
+	model.AlibabaCloud:     {"ecs": "alibabacloud", "sts": "alibabacloud", "ram": "alibabacloud"},
 	model.HuaweiCloud:      {"ecs": "huaweicloud", "iam": "huaweicloud-iam"},
 	model.OpenTelekomCloud: {"ecs": "opentelekomcloud", "iam": "opentelekomcloud-iam"},
 	model.OpenStack:        {"compute": "openstack", "identity": "openstack-identity"},
@@ -81,7 +83,7 @@ func New(o Options) (*Sim, error) {
 
 func (s *Sim) start(o Options) error {
 	handlers := map[string]http.Handler{
-		"aws": awsapi.New(s.world), "tencentcloud": tencentapi.New(s.world),
+		"aws": awsapi.New(s.world), "tencentcloud": tencentapi.New(s.world), "alibabacloud": alibabaapi.New(s.world),
 		"admin": adminapi.New(adminapi.Options{World: s.world, SSHAddr: s.ssh.Addr, Info: func() any { return s.Info() }}),
 	}
 	for _, c := range []model.Cloud{model.HuaweiCloud, model.OpenTelekomCloud, model.OpenStack} {
@@ -165,7 +167,7 @@ func (s *Sim) World() *model.World { return s.world }
 
 // URL is the base URL of a cloud's service, without a final slash, or "" for
 // a service that is not simulated. Services are those of the plugin's
-// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, iam; compute, identity.
+// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, sts, ram; ecs, iam; compute, identity.
 func (s *Sim) URL(c model.Cloud, service string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

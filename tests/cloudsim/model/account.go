@@ -30,11 +30,11 @@ type accessKeyID struct {
 	id    string
 }
 
-// Account is a cloud account: an AWS account, a Tencent Uin, a Keystone
-// domain (Huawei Cloud, Open Telekom Cloud, OpenStack).
+// Account is a cloud account: an AWS account, a Tencent Uin, an Alibaba Cloud UID,
+// a Keystone domain (Huawei Cloud, Open Telekom Cloud, OpenStack).
 type Account struct {
 	Cloud Cloud  `json:"cloud,omitempty"`
-	ID    string `json:"id,omitempty"`   // 12 digits (AWS), digits (Tencent), 32 hex digits (domain id)
+	ID    string `json:"id,omitempty"`   // 12 digits (AWS), digits (Tencent, Alibaba), 32 hex digits (domain id)
 	Name  string `json:"name,omitempty"` // domain name on Keystone clouds
 	// Regions are where the account can work; a request elsewhere is refused.
 	Regions []string `json:"regions,omitempty"`
@@ -124,6 +124,8 @@ func (w *World) AddAccount(a Account) Account {
 		switch a.Cloud {
 		case AWS, TencentCloud:
 			a.ID = "1" + w.random("0123456789", 11)
+		case AlibabaCloud:
+			a.ID = "1" + w.random("0123456789", 15)
 		default:
 			a.ID = w.random(hexDigits, 32)
 		}
@@ -188,6 +190,8 @@ func (w *World) AddUser(u User) User {
 			u.ID = "AIDA" + w.random(upper36, 17)
 		case TencentCloud:
 			u.ID = "1" + w.random("0123456789", 11)
+		case AlibabaCloud:
+			u.ID = "2" + w.random("0123456789", 17)
 		default:
 			u.ID = w.random(hexDigits, 32)
 		}

@@ -52,6 +52,8 @@ func (w *World) serverID(c Cloud) string {
 		return "i-" + w.random(hexDigits, 17)
 	case TencentCloud:
 		return "ins-" + w.random(base36, 8)
+	case AlibabaCloud:
+		return "i-" + w.random(base36, 20)
 	default:
 		return w.uuid()
 	}
@@ -65,6 +67,8 @@ func (w *World) accessKeyPair(c Cloud) (id, secret string) {
 		return "AKIA" + w.random(upper36, 16), w.random(mixed, 40)
 	case TencentCloud:
 		return "AKID" + w.random(mixed, 32), w.random(mixed, 32)
+	case AlibabaCloud:
+		return "LTAI5t" + w.random(mixed, 18), w.random(mixed, 30)
 	default:
 		return w.random(upper36, 20), w.random(mixed, 40)
 	}

@@ -13,7 +13,7 @@ type roleID struct {
 // Role can be assumed by users of any account of its cloud.
 type Role struct {
 	Cloud     Cloud  `json:"cloud,omitempty"`
-	ARN       string `json:"arn,omitempty"` // arn:aws:iam::ACCOUNT:role/NAME, qcs::cam::uin/UIN:roleName/NAME
+	ARN       string `json:"arn,omitempty"` // arn:aws:iam::ACCOUNT:role/NAME, qcs::cam::uin/UIN:roleName/NAME, acs:ram::UID:role/NAME
 	ID        string `json:"id,omitempty"`
 	AccountID string `json:"account_id,omitempty"`
 	Name      string `json:"name,omitempty"`
@@ -29,13 +29,21 @@ type Role struct {
 func (w *World) AddRole(r Role) Role {
 	defer w.enter()()
 	if r.ID == "" {
-		r.ID = map[bool]string{true: "AROA" + w.random(upper36, 17), false: "461" + w.random("0123456789", 16)}[r.Cloud == AWS]
+		if r.Cloud == AWS {
+			r.ID = "AROA" + w.random(upper36, 17)
+		} else {
+			r.ID = "461" + w.random("0123456789", 16)
+		}
 	}
 	if r.ARN == "" {
-		r.ARN = map[bool]string{
-			true:  "arn:aws:iam::" + r.AccountID + ":role/" + r.Name,
-			false: "qcs::cam::uin/" + r.AccountID + ":roleName/" + r.Name,
-		}[r.Cloud == AWS]
+		switch r.Cloud {
+		case AWS:
+			r.ARN = "arn:aws:iam::" + r.AccountID + ":role/" + r.Name
+		case AlibabaCloud:
+			r.ARN = "acs:ram::" + r.AccountID + ":role/" + r.Name
+		default:
+			r.ARN = "qcs::cam::uin/" + r.AccountID + ":roleName/" + r.Name
+		}
 	}
 	w.roles[roleID{r.Cloud, r.ARN}] = &r
 	return r
@@ -55,8 +63,11 @@ func (w *World) Assume(r Role, user, externalID, session string, lifetime time.D
 	}
 	defer w.enter()()
 	id, secret := w.accessKeyPair(r.Cloud)
-	if r.Cloud == AWS {
+	switch r.Cloud {
+	case AWS:
 		id = "ASIA" + id[4:]
+	case AlibabaCloud:
+		id = "STS.N" + id[6:]
 	}
 	k = AccessKey{
 		Cloud: r.Cloud, ID: id, Secret: secret, Token: w.random(hexDigits, 200), AccountID: r.AccountID,

@@ -51,6 +51,10 @@ type Server struct {
 	StopCharging bool `json:"stop_charging,omitempty"`
 	// RestrictState is Tencent's billing state; default NORMAL.
 	RestrictState string `json:"restrict_state,omitempty"`
+	// LockReasons are why Alibaba Cloud has locked the server: financial, security, Recycling, ...
+	LockReasons []string `json:"lock_reasons,omitempty"`
+	// LoginAsNonRoot marks a server of Alibaba Cloud whose image logs in as ecs-user.
+	LoginAsNonRoot bool `json:"login_as_non_root,omitempty"`
 
 	KeyName string `json:"key_name,omitempty"` // launch key pair
 	ImageID string `json:"image_id,omitempty"`
@@ -61,6 +65,7 @@ type Server struct {
 	SubnetID        string            `json:"subnet_id,omitempty"`
 	PrivateIP       string            `json:"private_ip,omitempty"`
 	PublicIP        string            `json:"public_ip,omitempty"`
+	ElasticIP       string            `json:"elastic_ip,omitempty"` // Alibaba Cloud's EIP
 	Tags            map[string]string `json:"tags,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"` // Nova metadata beyond what the API adds
 	Created         time.Time         `json:"created,omitzero"`   // operation clock
@@ -118,13 +123,16 @@ var ErrNoServer = errors.New("no such server")
 func (s Server) IsWindows() bool { return s.Platform == Windows }
 
 // DefaultUser is the account that the cloud's image logs in with:
-// Administrator on Windows, ubuntu on Tencent's Ubuntu images, else root.
+// Administrator on Windows, ubuntu on Tencent's Ubuntu images, ecs-user on images
+// of Alibaba Cloud that say so, else root.
 func (s Server) DefaultUser() string {
 	switch {
 	case s.IsWindows():
 		return "Administrator"
 	case s.Cloud == TencentCloud && len(s.OSName) >= 6 && s.OSName[:6] == "Ubuntu":
 		return "ubuntu"
+	case s.Cloud == AlibabaCloud && s.LoginAsNonRoot:
+		return "ecs-user"
 	default:
 		return "root"
 	}
@@ -191,6 +199,9 @@ func (w *World) fill(s *Server) error {
 			Linux:   "TencentOS Server 3.1 (TK4)",
 			Windows: "Windows Server 2022 DataCenter 64bit EN",
 		}[s.Platform]
+		if s.Cloud == AlibabaCloud && !s.IsWindows() {
+			s.OSName = "Alibaba Cloud Linux  3.2104 LTS 64 bit"
+		}
 	}
 	if s.Cloud == OpenStack {
 		s.ImageProperties = imageProperties(s)
@@ -210,6 +221,10 @@ func (w *World) fill(s *Server) error {
 		s.ImageID = cmp.Or(s.ImageID, "img-"+w.random(base36, 8))
 		s.VPCID = cmp.Or(s.VPCID, "vpc-"+w.random(base36, 8))
 		s.SubnetID = cmp.Or(s.SubnetID, "subnet-"+w.random(base36, 8))
+	case AlibabaCloud:
+		s.ImageID = cmp.Or(s.ImageID, "m-"+w.random(base36, 20))
+		s.VPCID = cmp.Or(s.VPCID, "vpc-"+w.random(base36, 21))
+		s.SubnetID = cmp.Or(s.SubnetID, "vsw-"+w.random(base36, 21))
 	default:
 		s.ImageID = cmp.Or(s.ImageID, w.uuid())
 		s.VPCID = cmp.Or(s.VPCID, w.uuid())
@@ -369,6 +384,7 @@ func (s *server) copy() Server {
 
 func (s Server) clone() Server {
 	s.Tags, s.Metadata, s.Logins, s.Hashes = maps.Clone(s.Tags), maps.Clone(s.Metadata), maps.Clone(s.Logins), maps.Clone(s.Hashes)
+	s.LockReasons = slices.Clone(s.LockReasons)
 	s.ImageProperties, s.WrongTries = maps.Clone(s.ImageProperties), maps.Clone(s.WrongTries)
 	return s
 }

@@ -16,11 +16,12 @@ const (
 	HuaweiCloud      Cloud = "huaweicloud"
 	OpenTelekomCloud Cloud = "opentelekomcloud"
 	OpenStack        Cloud = "openstack"
+	AlibabaCloud     Cloud = "alibabacloud"
 )
 
 // Clouds lists all simulated clouds.
 func Clouds() []Cloud {
-	return []Cloud{AWS, TencentCloud, HuaweiCloud, OpenTelekomCloud, OpenStack}
+	return []Cloud{AWS, TencentCloud, HuaweiCloud, OpenTelekomCloud, OpenStack, AlibabaCloud}
 }
 
 // DefaultOperationTime is how long an asynchronous operation of a server

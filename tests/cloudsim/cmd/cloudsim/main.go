@@ -95,7 +95,7 @@ func parse(args []string, errOut io.Writer) (config, error) {
 	c := config{options: cloudsim.Options{Listen: map[string]string{}}}
 	f := flag.NewFlagSet("cloudsim", flag.ContinueOnError)
 	f.SetOutput(errOut)
-	f.Func("listen", "`name=host:port` of a listener (aws, tencentcloud, ..., admin); may be repeated", func(v string) error {
+	f.Func("listen", "`name=host:port` of a listener (aws, tencentcloud, alibabacloud, ..., admin); may be repeated", func(v string) error {
 		name, addr, ok := strings.Cut(v, "=")
 		if !ok {
 			return errors.New("want name=host:port")

@@ -1,0 +1,639 @@
+package cloudsim_test
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
+)
+
+// alibabaEnv is a simulator with a client that is written here, by the page on the V3 signature.
+type alibabaEnv struct {
+	sim   *cloudsim.Sim
+	creds cloudsim.Credentials
+	token string
+}
+
+func startAlibaba(t *testing.T, o cloudsim.Options) *alibabaEnv {
+	t.Helper()
+	sim := cloudsim.Start(t, o)
+	seeded, err := sim.Seed(cloudsim.SeedOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &alibabaEnv{sim: sim, creds: seeded[model.AlibabaCloud]}
+}
+
+// as is the same simulator with another key.
+func (e *alibabaEnv) as(k model.AccessKey) *alibabaEnv {
+	out := *e
+	out.creds.AccessKey, out.creds.SecretKey, out.token = k.ID, k.Secret, k.Token
+	return &out
+}
+
+// alibabaCall is one request before it is signed.
+type alibabaCall struct {
+	version, action string
+	params          url.Values
+	// inQuery puts the parameters there and not into a form.
+	inQuery bool
+	// change spoils the request before it is signed, late after it.
+	change, late func(*http.Request)
+	nonce        string
+	at           time.Time
+}
+
+// versions of the services.
+const (
+	ecsVersion = "2014-05-26"
+	stsVersion = "2015-04-01"
+	ramVersion = "2015-05-01"
+)
+
+// alibabaAnswer is what came back.
+type alibabaAnswer struct {
+	status int
+	header http.Header
+	body   []byte
+	Code   string
+}
+
+// into reads the answer, which must be none of an error.
+func (a alibabaAnswer) into(t *testing.T, v any) {
+	t.Helper()
+	if a.status != http.StatusOK {
+		t.Fatalf("%d: %s", a.status, a.body)
+	}
+	if err := json.Unmarshal(a.body, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e *alibabaEnv) send(t *testing.T, c alibabaCall) alibabaAnswer {
+	t.Helper()
+	target, body := e.sim.URL(model.AlibabaCloud, "ecs")+"/", c.params.Encode()
+	if c.inQuery {
+		target, body = target+"?"+body, ""
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if c.nonce == "" {
+		c.nonce = rand.Text()
+	}
+	if c.at.IsZero() {
+		c.at = time.Now()
+	}
+	r.Header.Set("x-acs-action", c.action)
+	r.Header.Set("x-acs-version", c.version)
+	r.Header.Set("x-acs-date", c.at.UTC().Format("2006-01-02T15:04:05Z"))
+	r.Header.Set("x-acs-signature-nonce", c.nonce)
+	r.Header.Set("x-acs-content-sha256", hexSHA256(body))
+	if e.token != "" {
+		r.Header.Set("x-acs-security-token", e.token)
+	}
+	if c.change != nil {
+		c.change(r)
+	}
+	e.sign(r, body)
+	if c.late != nil {
+		c.late(r)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := alibabaAnswer{status: resp.StatusCode, header: resp.Header, body: text}
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// sign adds the Authorization header.
+func (e *alibabaEnv) sign(r *http.Request, body string) {
+	names := []string{"host"}
+	for name := range r.Header {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-acs-") || name == "content-type" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	text := r.Method + "\n/\n" + strings.ReplaceAll(r.URL.Query().Encode(), "+", "%20") + "\n"
+	for _, name := range names {
+		value := r.Header.Get(name)
+		if name == "host" {
+			value = r.URL.Host
+		}
+		text += name + ":" + value + "\n"
+	}
+	text += "\n" + strings.Join(names, ";") + "\n" + hexSHA256(body)
+	mac := hmac.New(sha256.New, []byte(e.creds.SecretKey))
+	mac.Write([]byte("ACS3-HMAC-SHA256\n" + hexSHA256(text)))
+	r.Header.Set("Authorization", fmt.Sprintf("ACS3-HMAC-SHA256 Credential=%s,SignedHeaders=%s,Signature=%x", e.creds.AccessKey,
+		strings.Join(names, ";"), mac.Sum(nil)))
+}
+
+func hexSHA256(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// ecs makes a call of ECS in the account's region with names and values.
+func (e *alibabaEnv) ecs(t *testing.T, action string, params ...string) alibabaAnswer {
+	t.Helper()
+	return e.send(t, alibabaCall{version: ecsVersion, action: action, params: e.params(params...)})
+}
+
+func (e *alibabaEnv) params(pairs ...string) url.Values {
+	v := url.Values{"RegionId": {e.creds.Region}}
+	for i := 0; i < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+	}
+	return v
+}
+
+func (e *alibabaEnv) other(t *testing.T, version, action string, params ...string) alibabaAnswer {
+	t.Helper()
+	v := e.params(params...)
+	v.Del("RegionId")
+	return e.send(t, alibabaCall{version: version, action: action, params: v})
+}
+
+func TestAlibabaSignature(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{})
+	w := e.sim.World()
+	expired := w.AddAccessKey(model.AccessKey{Cloud: model.AlibabaCloud, AccountID: e.creds.AccountID, Token: "t",
+		Expires: time.Now().Add(-time.Minute)})
+	off := w.AddAccessKey(model.AccessKey{Cloud: model.AlibabaCloud, AccountID: e.creds.AccountID, UserID: e.creds.UserID, Inactive: true})
+	wrong := *e
+	wrong.creds.SecretKey += "x"
+	stranger := e.as(model.AccessKey{ID: "LTAI5tunknown", Secret: "x"})
+	noToken, badToken, extra := e.as(expired), e.as(expired), *e
+	noToken.token, badToken.token, extra.token = "", "u", "t"
+	for name, c := range map[string]struct {
+		e      *alibabaEnv
+		call   alibabaCall
+		status int
+		code   string
+	}{
+		"accepted":        {e: e, status: 200},
+		"in the query":    {e: e, call: alibabaCall{inQuery: true}, status: 200},
+		"unknown key":     {e: stranger, status: 404, code: "InvalidAccessKeyId.NotFound"},
+		"disabled key":    {e: e.as(off), status: 400, code: "InvalidAccessKeyId.Inactive"},
+		"wrong secret":    {e: &wrong, status: 400, code: "SignatureDoesNotMatch"},
+		"too old":         {e: e, call: alibabaCall{at: time.Now().Add(-16 * time.Minute)}, status: 400, code: "InvalidTimeStamp.Expired"},
+		"too new":         {e: e, call: alibabaCall{at: time.Now().Add(16 * time.Minute)}, status: 400, code: "InvalidTimeStamp.Expired"},
+		"old enough":      {e: e, call: alibabaCall{at: time.Now().Add(-14 * time.Minute)}, status: 200},
+		"token missing":   {e: noToken, status: 400, code: "MissingSecurityToken"},
+		"another token":   {e: badToken, status: 400, code: "InvalidSecurityToken.MismatchWithAccessKey"},
+		"expired token":   {e: e.as(expired), status: 400, code: "InvalidSecurityToken.Expired"},
+		"token too many":  {e: &extra, status: 400, code: "InvalidSecurityToken.MismatchWithAccessKey"},
+		"unknown version": {e: e, call: alibabaCall{version: "2014-05-27"}, status: 400, code: "InvalidVersion"},
+		"unknown action":  {e: e, call: alibabaCall{action: "DescribeMoon"}, status: 404, code: "InvalidAction.NotFound"},
+		"no region":       {e: e, call: alibabaCall{params: url.Values{}}, status: 400, code: "MissingRegionId"},
+		"another region":  {e: e, call: alibabaCall{params: url.Values{"RegionId": {"moon"}}}, status: 404, code: "InvalidRegionId.NotFound"},
+		"not known":       {e: e, call: alibabaCall{params: e.params("Moon", "1")}, status: 400, code: "UnsupportedParameter"},
+		"no number":       {e: e, call: alibabaCall{params: e.params("MaxResults", "x")}, status: 400, code: "InvalidParameter"},
+		"twice": {e: e, call: alibabaCall{change: func(r *http.Request) { r.URL.RawQuery = "RegionId=x" }}, status: 400,
+			code: "InvalidParameter"},
+		"another type": {e: e, call: alibabaCall{change: func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }}, status: 400,
+			code: "InvalidParameter.ContentType"},
+		"changed on way": {e: e, call: alibabaCall{late: func(r *http.Request) { r.Header.Set("x-acs-action", "RunCommand") }}, status: 400,
+			code: "SignatureDoesNotMatch"},
+		"not signed": {e: e, call: alibabaCall{late: func(r *http.Request) { r.Header.Set("x-acs-more", "1") }}, status: 400,
+			code: "IncompleteSignature"},
+		"another path": {e: e, call: alibabaCall{change: func(r *http.Request) { r.URL.Path = "/x" }}, status: 404,
+			code: "InvalidAction.NotFound"},
+		"another method": {e: e, call: alibabaCall{change: func(r *http.Request) { r.Method = http.MethodPut }}, status: 403,
+			code: "UnsupportedHTTPMethod"},
+		"nonce, first use": {e: e, call: alibabaCall{nonce: "once"}, status: 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := c.call
+			if call.version == "" {
+				call.version = ecsVersion
+			}
+			if call.action == "" {
+				call.action = "DescribeInstances"
+			}
+			if call.params == nil {
+				call.params = e.params()
+			}
+			got := c.e.send(t, call)
+			if got.status != c.status || got.Code != c.code {
+				t.Errorf("%d %q, want %d %q: %s", got.status, got.Code, c.status, c.code, got.body)
+			}
+		})
+	}
+	again := e.send(t, alibabaCall{version: ecsVersion, action: "DescribeInstances", params: e.params(), nonce: "once"})
+	if again.status != 400 || again.Code != "SignatureNonceUsed" {
+		t.Errorf("a nonce a second time: %d %q", again.status, again.Code)
+	}
+	var body map[string]string
+	if err := json.Unmarshal(again.body, &body); err != nil || body["RequestId"] == "" || body["HostId"] == "" || body["Message"] == "" ||
+		body["Recommend"] == "" {
+		t.Errorf("error body %s, %v", again.body, err)
+	}
+}
+
+// instancesAnswer is DescribeInstances' answer, as far as the tests look.
+type instancesAnswer struct {
+	TotalCount int
+	NextToken  string
+	Instances  struct {
+		Instance []struct {
+			InstanceId, InstanceName, OSType, Status, KeyPairName string
+			ImageOptions                                          struct{ LoginAsNonRoot bool }
+			PublicIpAddress                                       struct{ IpAddress []string }
+			EipAddress                                            struct{ IpAddress string }
+			VpcAttributes                                         struct {
+				PrivateIpAddress struct{ IpAddress []string }
+			}
+			OperationLocks struct {
+				LockReason []struct{ LockReason string }
+			}
+			Tags struct {
+				Tag []struct{ TagKey, TagValue string }
+			}
+		}
+	}
+}
+
+func (a instancesAnswer) names() string {
+	var out []string
+	for _, i := range a.Instances.Instance {
+		out = append(out, i.InstanceName)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestAlibabaInstances(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{Options: model.Options{RateLimits: map[string]int{}}})
+	w := e.sim.World()
+	for n := range 23 {
+		s := model.Server{Cloud: model.AlibabaCloud, AccountID: e.creds.AccountID, Region: e.creds.Region, Name: fmt.Sprintf("web-%02d", n),
+			Tags: map[string]string{"app": "web", "n": fmt.Sprint(n % 2)}}
+		if n == 0 {
+			s.LockReasons, s.LoginAsNonRoot, s.ElasticIP, s.PublicIP = []string{"security"}, true, "203.0.113.9", "203.0.113.8"
+		}
+		if _, err := w.AddServer(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(params ...string) instancesAnswer {
+		t.Helper()
+		var out instancesAnswer
+		e.ecs(t, "DescribeInstances", params...).into(t, &out)
+		return out
+	}
+	id := e.creds.Servers["windows-1"]
+	got := list("InstanceIds", `["`+id+`","i-00000000000000000000"]`)
+	if got.names() != "windows-1" || got.Instances.Instance[0].OSType != "windows" || got.Instances.Instance[0].Status != "Running" ||
+		got.Instances.Instance[0].KeyPairName != "" || !strings.HasPrefix(id, "i-") {
+		t.Errorf("by id: %+v", got)
+	}
+	first := list("InstanceName", "web-00").Instances.Instance[0]
+	if len(first.Tags.Tag) != 2 || first.OperationLocks.LockReason[0].LockReason != "security" || !first.ImageOptions.LoginAsNonRoot ||
+		first.EipAddress.IpAddress != "203.0.113.9" || first.PublicIpAddress.IpAddress[0] != "203.0.113.8" ||
+		len(first.VpcAttributes.PrivateIpAddress.IpAddress) != 1 {
+		t.Errorf("the first: %+v", first)
+	}
+	for name, c := range map[string]struct {
+		params []string
+		want   int
+	}{
+		"all by page":       {nil, 10},
+		"none of the ids":   {[]string{"InstanceIds", "[]"}, 0},
+		"tag":               {[]string{"Tag.1.Key", "app", "Tag.1.Value", "demo"}, 2},
+		"two tags":          {[]string{"Tag.1.Key", "app", "Tag.1.Value", "web", "Tag.2.Key", "n", "Tag.2.Value", "1", "MaxResults", "100"}, 11},
+		"tag without value": {[]string{"Tag.1.Key", "n", "MaxResults", "100"}, 23},
+		"pattern":           {[]string{"InstanceName", "web-0*", "MaxResults", "100"}, 10},
+		"state":             {[]string{"Status", "Stopped"}, 0},
+		"lock":              {[]string{"LockReason", "security"}, 1},
+		"less than ten":     {[]string{"MaxResults", "3"}, 10},
+		"more than 100":     {[]string{"MaxResults", "1000"}, 25},
+		"address":           {[]string{"EipAddresses", `["203.0.113.9"]`}, 1},
+		"page":              {[]string{"PageNumber", "3", "PageSize", "10"}, 5},
+	} {
+		if got := list(c.params...); len(got.Instances.Instance) != c.want {
+			t.Errorf("%s: %s, want %d", name, got.names(), c.want)
+		}
+	}
+	seen, token := 0, ""
+	for pages := 1; ; pages++ {
+		got := list("Tag.1.Key", "app", "Tag.1.Value", "web", "MaxResults", "10", "NextToken", token)
+		seen += len(got.Instances.Instance)
+		if token = got.NextToken; token == "" {
+			if pages != 3 || seen != 23 {
+				t.Errorf("%d instances on %d pages", seen, pages)
+			}
+			break
+		}
+	}
+	for name, c := range map[string]struct {
+		params []string
+		want   string
+	}{
+		"no list":    {[]string{"InstanceIds", "i-1"}, "InvalidParameter.InstanceIds"},
+		"101 ids":    {[]string{"InstanceIds", `["` + strings.Repeat(`i","`, 100) + `i"]`}, "InvalidParameter.InstanceIds"},
+		"token":      {[]string{"NextToken", "x"}, "InvalidParameter.NextToken"},
+		"page size":  {[]string{"PageSize", "101"}, "InvalidParam.PageSize"},
+		"page":       {[]string{"PageNumber", "0"}, "InvalidParam.PageNumber"},
+		"no tag key": {[]string{"Tag.1.Value", "x"}, "MissingParameter.TagKey"},
+		"tag twice":  {[]string{"Tag.1.Key", "x", "Tag.2.Key", "x"}, "Duplicate.TagKey"},
+		"tag's key":  {[]string{"Tag.1.Key", "acs:x"}, "InvalidTagKey.Malformed"},
+		"tag's form": {[]string{"Tag.1.Name", "x"}, "UnsupportedParameter"},
+		"tag zero":   {[]string{"Tag.0.Key", "x"}, "UnsupportedParameter"},
+		"dry run":    {[]string{"DryRun", "true"}, "DryRunOperation"},
+	} {
+		if got := e.ecs(t, "DescribeInstances", c.params...); got.Code != c.want {
+			t.Errorf("%s: %q, want %s", name, got.Code, c.want)
+		}
+	}
+	// Without the permission the list is empty, and only a dry run tells why.
+	if _, err := w.Deny(model.AlibabaCloud, e.creds.AccessKey, []string{"ecs:*"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(); len(got.Instances.Instance) != 0 {
+		t.Errorf("without permission: %s", got.names())
+	}
+	for _, c := range [][]string{{"DescribeInstances", "DryRun", "true"}, {"RunCommand"}, {"DescribeInvocationResults"},
+		{"DescribeInvocations"}} {
+		if got := e.ecs(t, c[0], c[1:]...); got.status != 403 || got.Code != "Forbidden.RAM" {
+			t.Errorf("%s without permission: %d %q", c[0], got.status, got.Code)
+		}
+	}
+}
+
+// runParams are those of cloudpw's own script on a server.
+func (e *alibabaEnv) runParams(t *testing.T, id string, more ...string) []string {
+	t.Helper()
+	script, err := guest.Linux("root", newPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{
+		"Type", "RunShellScript", "CommandContent", base64.StdEncoding.EncodeToString([]byte(script.Text)), "ContentEncoding", "Base64",
+		"InstanceId.1", id, "Timeout", "120", "RepeatMode", "Once", "KeepCommand", "false",
+	}, more...)
+}
+
+type runAnswer struct{ RequestId, CommandId, InvokeId string }
+
+type resultsAnswer struct {
+	Invocation struct {
+		NextToken         string
+		TotalCount        int
+		InvocationResults struct{ InvocationResult []resultAnswer }
+	}
+}
+
+type resultAnswer struct {
+	InvokeId, CommandId, InstanceId, InvocationStatus, InvokeRecordStatus, Output, ErrorCode, ErrorInfo, StartTime, FinishedTime string
+	ExitCode, Dropped, Repeats                                                                                                   int
+}
+
+func (e *alibabaEnv) results(t *testing.T, params ...string) []resultAnswer {
+	t.Helper()
+	var out resultsAnswer
+	e.ecs(t, "DescribeInvocationResults", params...).into(t, &out)
+	return out.Invocation.InvocationResults.InvocationResult
+}
+
+func TestAlibabaCommand(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+	id := e.creds.Servers["linux-1"]
+	before, _ := e.sim.World().Server(id)
+	var run runAnswer
+	e.ecs(t, "RunCommand", e.runParams(t, id, "Name", "set", "Tag.1.Key", "by", "Tag.1.Value", "cloudpw")...).into(t, &run)
+	if !strings.HasPrefix(run.InvokeId, "t-") || !strings.HasPrefix(run.CommandId, "c-") {
+		t.Errorf("%+v", run)
+	}
+	for _, want := range []string{"Pending", "Running", "Running", "Success"} {
+		list := e.results(t, "InvokeId", run.InvokeId)
+		if len(list) != 1 || list[0].InvocationStatus != want || list[0].InstanceId != id || list[0].CommandId != run.CommandId {
+			t.Errorf("%+v, want %s", list, want)
+		}
+		if want != "Success" && (list[0].Output != "" || list[0].ExitCode != 0 || list[0].FinishedTime != "") {
+			t.Errorf("%s: %+v", want, list[0])
+		}
+		e.sim.World().Advance(20 * time.Minute)
+	}
+	last := e.results(t, "InvokeId", run.InvokeId, "ContentEncoding", "PlainText")[0]
+	if last.Output != "cloudpw: password set\n" || last.InvokeRecordStatus != "Finished" || last.ErrorCode != "" || last.Repeats != 1 {
+		t.Errorf("the result: %+v", last)
+	}
+	if text := e.results(t)[0].Output; text != base64.StdEncoding.EncodeToString([]byte(last.Output)) {
+		t.Errorf("output %q by default", text)
+	}
+	if err := e.sim.Login(t.Context(), id, "root", newPassword); err != nil {
+		t.Errorf("log in: %v", err)
+	}
+	if err := e.sim.Login(t.Context(), id, "root", before.Logins["root"]); !errors.Is(err, sshd.ErrRefused) {
+		t.Errorf("the old password: %v, want ErrRefused", err)
+	}
+	var all struct {
+		Invocations struct {
+			Invocation []struct {
+				InvokeId, CommandName, CommandContent, InvocationStatus, InvokeStatus string
+				InvokeInstances                                                       struct{ InvokeInstance []resultAnswer }
+			}
+		}
+	}
+	e.ecs(t, "DescribeInvocations", "InstanceId", id, "IncludeOutput", "true", "ContentEncoding", "PlainText").into(t, &all)
+	if list := all.Invocations.Invocation; len(list) != 1 || list[0].InvokeId != run.InvokeId || list[0].CommandName != "set" ||
+		!strings.Contains(list[0].CommandContent, "chpasswd") || list[0].InvocationStatus != "Success" || list[0].InvokeStatus != "Finished" ||
+		list[0].InvokeInstances.InvokeInstance[0].Output != last.Output {
+		t.Errorf("%+v", list)
+	}
+	for name, c := range map[string]struct {
+		params []string
+		want   int
+	}{
+		"by name":        {[]string{"CommandName", "set"}, 1},
+		"by another":     {[]string{"CommandName", "unset"}, 0},
+		"by tag":         {[]string{"Tag.1.Key", "by", "Tag.1.Value", "cloudpw"}, 1},
+		"by another tag": {[]string{"Tag.1.Key", "by", "Tag.1.Value", "me"}, 0},
+		"by status":      {[]string{"InvokeStatus", "Finished"}, 1},
+		"running ones":   {[]string{"InvokeStatus", "Running"}, 0},
+		"by command":     {[]string{"CommandId", run.CommandId}, 1},
+		"by invocation":  {[]string{"InvokeId", "t-none"}, 0},
+		"by type":        {[]string{"CommandType", "RunPowerShellScript"}, 0},
+	} {
+		all.Invocations.Invocation = nil
+		if e.ecs(t, "DescribeInvocations", c.params...).into(t, &all); len(all.Invocations.Invocation) != c.want {
+			t.Errorf("%s: %d commands, want %d", name, len(all.Invocations.Invocation), c.want)
+		}
+	}
+}
+
+func TestAlibabaClientToken(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+	id := e.creds.Servers["linux-1"]
+	params := e.runParams(t, id, "ClientToken", "attempt-1")
+	var first, second, third runAnswer
+	e.ecs(t, "RunCommand", params...).into(t, &first)
+	e.ecs(t, "RunCommand", params...).into(t, &second)
+	if second.InvokeId != first.InvokeId || second.CommandId != first.CommandId || second.RequestId == first.RequestId {
+		t.Errorf("the same token: %+v, then %+v", first, second)
+	}
+	if got := e.ecs(t, "RunCommand", append(params, "Timeout", "60")...); got.Code != "IdempotentParameterMismatch" {
+		t.Errorf("the same token, another request: %q", got.Code)
+	}
+	e.ecs(t, "RunCommand", e.runParams(t, id, "ClientToken", "attempt-2")...).into(t, &third)
+	if third.InvokeId == first.InvokeId {
+		t.Error("two tokens, one invocation")
+	}
+	// The first answer comes also when the server could not run it any more, and after a lost answer.
+	if err := e.sim.World().SetState(id, model.StateStopped); err != nil {
+		t.Fatal(err)
+	}
+	e.ecs(t, "RunCommand", params...).into(t, &second)
+	if second.InvokeId != first.InvokeId || len(e.results(t)) != 2 {
+		t.Errorf("%+v, %d commands", second, len(e.results(t)))
+	}
+	// A refused request leaves nothing behind.
+	if got := e.ecs(t, "RunCommand", e.runParams(t, id, "ClientToken", "attempt-3")...); got.Code != "InvalidInstance.NotMatch" {
+		t.Errorf("stopped: %q", got.Code)
+	}
+	if err := e.sim.World().SetState(id, model.StateRunning); err != nil {
+		t.Fatal(err)
+	}
+	e.ecs(t, "RunCommand", e.runParams(t, id, "ClientToken", "attempt-3")...).into(t, &third)
+}
+
+func TestAlibabaCommandRefusals(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{})
+	w := e.sim.World()
+	id, windows := e.creds.Servers["linux-1"], e.creds.Servers["windows-1"]
+	locked, err := w.AddServer(model.Server{Cloud: model.AlibabaCloud, AccountID: e.creds.AccountID, Region: e.creds.Region,
+		LockReasons: []string{"security"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := w.AddServer(model.Server{Cloud: model.AlibabaCloud, AccountID: e.creds.AccountID, Region: e.creds.Region,
+		Guest: model.Guest{Agent: model.AgentAbsent}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change map[string]string // "" takes a parameter away
+		status int
+		code   string
+	}{
+		"no type":      {map[string]string{"Type": ""}, 400, "MissingType"},
+		"another type": {map[string]string{"Type": "RunPython"}, 404, "InvalidCmdType.NotFound"},
+		"no content":   {map[string]string{"CommandContent": ""}, 400, "MissingCommandContent"},
+		"not base64":   {map[string]string{"CommandContent": "%"}, 400, "CmdContent.DecodeError"},
+		"too much":     {map[string]string{"CommandContent": strings.Repeat("A", 24<<10+4)}, 403, "CmdContent.ExceedLimit"},
+		"too much, kept": {map[string]string{"CommandContent": strings.Repeat("A", 18<<10+4), "KeepCommand": "true"}, 403,
+			"CmdContent.ExceedLimit"},
+		"too much, plain": {map[string]string{"CommandContent": strings.Repeat("A", 18<<10+1), "ContentEncoding": "PlainText"}, 403,
+			"CmdContent.ExceedLimit"},
+		"no instance":       {map[string]string{"InstanceId.1": ""}, 400, "MissingParam.InstanceId"},
+		"unknown instance":  {map[string]string{"InstanceId.1": "i-x"}, 404, "InvalidInstance.NotFound"},
+		"one of two":        {map[string]string{"InstanceId.2": "i-x"}, 404, "InvalidInstance.NotFound"},
+		"instance twice":    {map[string]string{"InstanceId.2": id}, 400, "InvalidParameter"},
+		"another system":    {map[string]string{"InstanceId.1": windows}, 400, "InvalidInstance.NotMatch"},
+		"locked":            {map[string]string{"InstanceId.1": locked.ID}, 403, "InstanceLockedForSecurity"},
+		"no agent":          {map[string]string{"InstanceId.1": bare.ID}, 403, "InvalidInstance.NoClient"},
+		"no time":           {map[string]string{"Timeout": "0"}, 400, "InvalidParameter"},
+		"too much time":     {map[string]string{"Timeout": "86401"}, 403, "InvalidTimeout.ExceedLimit"},
+		"mode":              {map[string]string{"RepeatMode": "Never"}, 404, "InvalidRepeatMode.NotFound"},
+		"no frequency":      {map[string]string{"RepeatMode": "Period"}, 400, "MissingParam.Frequency"},
+		"at the next start": {map[string]string{"RepeatMode": "NextRebootOnly"}, 403, "Operation.Forbidden"},
+		"termination":       {map[string]string{"TerminationMode": "Forest"}, 404, "InvalidTerminationMode.NotFound"},
+		"name":              {map[string]string{"Name": strings.Repeat("n", 129)}, 403, "CmdName.ExceedLimit"},
+		"description":       {map[string]string{"Description": strings.Repeat("n", 513)}, 403, "CmdDesc.ExceedLimit"},
+		"folder":            {map[string]string{"WorkingDir": strings.Repeat("n", 201)}, 400, "InvalidParameter.WorkingDir"},
+		"user":              {map[string]string{"Username": strings.Repeat("n", 256)}, 403, "Username.ExceedLimit"},
+		"another user":      {map[string]string{"Username": "me"}, 403, "Operation.Forbidden"},
+		"long token":        {map[string]string{"ClientToken": strings.Repeat("n", 65)}, 400, "InvalidClientToken.Malformed"},
+		"token in Chinese":  {map[string]string{"ClientToken": "实"}, 400, "InvalidClientToken.Malformed"},
+		"parameters":        {map[string]string{"Parameters": "{}"}, 400, "Parameter.Disabled"},
+		"with parameters":   {map[string]string{"EnableParameter": "true"}, 403, "Operation.Forbidden"},
+		"by tag, too":       {map[string]string{"ResourceTag.1.Key": "app"}, 400, "InvalidResourceTag.ConflictWithInstanceIds"},
+		"bad tag":           {map[string]string{"Tag.1.Key": "aliyun"}, 400, "InvalidTagKey.Malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := e.params(e.runParams(t, id)...)
+			for param, value := range c.change {
+				v.Set(param, value)
+				if value == "" {
+					v.Del(param)
+				}
+			}
+			got := e.send(t, alibabaCall{version: ecsVersion, action: "RunCommand", params: v})
+			if got.status != c.status || got.Code != c.code {
+				t.Errorf("%d %q, want %d %s", got.status, got.Code, c.status, c.code)
+			}
+		})
+	}
+	many := e.params(e.runParams(t, id)...)
+	for n := range 100 {
+		many.Set(fmt.Sprintf("InstanceId.%d", n+2), "i-x")
+	}
+	if got := e.send(t, alibabaCall{version: ecsVersion, action: "RunCommand", params: many}); got.Code != "InstanceIds.ExceedLimit" {
+		t.Errorf("101 instances: %q", got.Code)
+	}
+	if list := e.results(t); len(list) != 0 {
+		t.Errorf("%d commands were accepted", len(list))
+	}
+	// A dry run judges, and starts nothing.
+	if got := e.ecs(t, "RunCommand", e.runParams(t, id, "RepeatMode", "DryRun")...); got.status != 200 || len(e.results(t)) != 0 {
+		t.Errorf("dry run: %d %q, %d commands", got.status, got.Code, len(e.results(t)))
+	}
+	if err := w.SetGuest(id, model.Guest{Agent: model.AgentOffline}); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.ecs(t, "RunCommand", e.runParams(t, id, "RepeatMode", "DryRun")...); got.Code != "InvalidInstance.NoClient" {
+		t.Errorf("dry run without an agent: %q", got.Code)
+	}
+	for name, c := range map[string]struct {
+		action string
+		params []string
+		want   string
+	}{
+		"results, too many":   {"DescribeInvocationResults", []string{"MaxResults", "51"}, "InvalidParameter.MaxResults"},
+		"results, none":       {"DescribeInvocationResults", []string{"MaxResults", "0"}, "InvalidParameter.MaxResults"},
+		"results, token":      {"DescribeInvocationResults", []string{"NextToken", "x"}, "InvalidParameter.NextToken"},
+		"results, encoding":   {"DescribeInvocationResults", []string{"ContentEncoding", "Hex"}, "InvalidParameter"},
+		"results, status":     {"DescribeInvocationResults", []string{"InvokeRecordStatus", "Lost"}, "InvalidParameter"},
+		"commands, output":    {"DescribeInvocations", []string{"IncludeOutput", "true"}, "InvalidParameter"},
+		"commands, too many":  {"DescribeInvocations", []string{"MaxResults", "51"}, "InvalidParameter.MaxResults"},
+		"stop, which":         {"StopInvocation", nil, "MissingInvokeId"},
+		"stop, unknown":       {"StopInvocation", []string{"InvokeId", "t-x"}, "InvalidInvokeId.NotFound"},
+		"assistant, too many": {"DescribeCloudAssistantStatus", []string{"MaxResults", "51"}, "InvalidParameter.MaxResults"},
+		"assistant, system":   {"DescribeCloudAssistantStatus", []string{"OSType", "Plan9"}, "InvalidParameter"},
+	} {
+		if got := e.ecs(t, c.action, c.params...); got.Code != c.want {
+			t.Errorf("%s: %q, want %s", name, got.Code, c.want)
+		}
+	}
+}
