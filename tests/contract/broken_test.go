@@ -28,7 +28,8 @@ type breakage struct {
 	blind   bool // no check method is there
 	look    func(cloud.PasswordFinding, error) (cloud.PasswordFinding, error)
 	looks   func(*cloud.CheckTraits)
-	several bool // a check tries whatever it is given
+	several bool                  // a check tries whatever it is given
+	cleans  func(final bool) bool // a cleaner, and whether it removes a record that is final or not
 	start   func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error)
 	records func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error)
 }
@@ -72,6 +73,13 @@ func onRecord(change func(cloud.ResetRef, *cloud.ResetRecord)) func(context.Cont
 func claimed(ref cloud.ResetRef, r *cloud.ResetRecord) {
 	if ref.RequestID != "" {
 		r.OperationID = ref.RequestID
+	}
+}
+
+// absenceIsProof takes a name that the cloud does not show for a request that was not accepted.
+func absenceIsProof(ref cloud.ResetRef, r *cloud.ResetRecord) {
+	if ref.Name != "" && *r == (cloud.ResetRecord{}) {
+		*r = cloud.ResetRecord{OperationID: ref.Name, Name: ref.Name, State: cloud.OperationFailed, Kind: cloud.Refused, Message: "no such command"}
 	}
 }
 
@@ -197,6 +205,45 @@ var breakages = []breakage{
 		}},
 	{name: "nothing seen is different", check: "check by command, a stopped server",
 		look: func(f cloud.PasswordFinding, _ error) (cloud.PasswordFinding, error) { return f, nil }},
+	{name: "a name made after the call", check: "a lost answer is found by its name", method: cloud.MethodCommand,
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			reset.Name = "Made-after-the-call"
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "lost although the id is known", check: "a lost answer is found by its name", method: cloud.MethodCommand,
+		records: onRecord(func(ref cloud.ResetRef, r *cloud.ResetRecord) {
+			if ref.RequestID == "" {
+				*r = cloud.ResetRecord{}
+			}
+		})},
+	{name: "found without its name", check: "a lost answer is found by its name on Windows", method: cloud.MethodCommand,
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.Name = "" })},
+	{name: "found, and a success", check: "a lost refusal of the guest is found by its name", method: cloud.MethodCommand,
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.State, r.Message = cloud.OperationSuccess, "" })},
+	{name: "absence is proof", check: "a name that the cloud does not show proves nothing", method: cloud.MethodCommand,
+		records: onRecord(absenceIsProof)},
+	{name: "absence is proof, too early", check: "a lost answer that is not visible yet", method: cloud.MethodCommand,
+		records: onRecord(absenceIsProof)},
+	{name: "absence of a known id is proof", check: "not visible yet", records: onRecord(func(ref cloud.ResetRef, r *cloud.ResetRecord) {
+		if ref.RequestID != "" && r.OperationID != ref.RequestID {
+			*r = cloud.ResetRecord{OperationID: ref.RequestID, State: cloud.OperationFailed, Kind: cloud.Refused, Message: "no such operation"}
+		}
+	})},
+	{name: "a failed look by name shows nothing", check: "a look by name that fails is an error", method: cloud.MethodCommand,
+		records: func(ctx context.Context, r cloud.PasswordResetter, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+			if records, err := r.ResetRecords(ctx, refs); err == nil {
+				return records, nil
+			}
+			return map[string]cloud.ResetRecord{}, nil
+		}},
+	{name: "removes what runs", check: "a record is not removed while its operation runs", method: cloud.MethodCommand,
+		cleans: func(bool) bool { return true }},
+	{name: "a removed record is a failure", check: "a removed record is no outcome", method: cloud.MethodCommand,
+		cleans: func(final bool) bool { return final }, records: onRecord(func(ref cloud.ResetRef, r *cloud.ResetRecord) {
+			if ref.RequestID != "" && *r == (cloud.ResetRecord{}) {
+				*r = cloud.ResetRecord{OperationID: ref.RequestID, State: cloud.OperationFailed, Kind: cloud.Refused, Message: "it is gone"}
+			}
+		})},
 	{name: "no patience", check: "stuck", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
 		if r.State == cloud.OperationRunning {
 			r.State, r.Message = cloud.OperationFailed, "too slow"
@@ -259,7 +306,7 @@ func (b breakage) subject() Subject {
 			cfg.Limiter = struct{ cloud.Limiter }{cfg.Limiter}
 		}
 		p, err := s.Descriptor.New(cfg)
-		return &brokenProvider{Provider: p, breakage: b, methods: map[string]*brokenMethod{}}, err
+		return &brokenProvider{Provider: p, breakage: b, methods: map[string]cloud.PasswordResetter{}}, err
 	}
 	return s
 }
@@ -268,7 +315,7 @@ func (b breakage) subject() Subject {
 type brokenProvider struct {
 	cloud.Provider
 	breakage breakage
-	methods  map[string]*brokenMethod
+	methods  map[string]cloud.PasswordResetter
 	checker  *brokenChecker
 }
 
@@ -279,9 +326,60 @@ func (p *brokenProvider) Resetter(method string) cloud.PasswordResetter {
 		return nil
 	}
 	if p.methods[method] == nil || p.breakage.fresh {
-		p.methods[method] = &brokenMethod{r, p.breakage}
+		p.methods[method] = p.breakage.broken(r)
 	}
 	return p.methods[method]
+}
+
+func (b breakage) broken(r cloud.PasswordResetter) cloud.PasswordResetter {
+	if b.cleans == nil {
+		return &brokenMethod{r, b}
+	}
+	c := &cleaningMethod{removed: map[string]bool{}}
+	c.brokenMethod = &brokenMethod{forgetful{r, c.removed}, b}
+	return c
+}
+
+// forgetful shows no records that were removed.
+type forgetful struct {
+	cloud.PasswordResetter
+	removed map[string]bool // by request id
+}
+
+// ResetRecords implements cloud.PasswordResetter.
+func (f forgetful) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (map[string]cloud.ResetRecord, error) {
+	return onRecord(func(ref cloud.ResetRef, r *cloud.ResetRecord) {
+		if f.removed[ref.RequestID] {
+			*r = cloud.ResetRecord{}
+		}
+	})(ctx, f.PasswordResetter, refs)
+}
+
+// cleaningMethod has a record of each command, which it can remove.
+type cleaningMethod struct {
+	*brokenMethod
+	removed map[string]bool
+}
+
+// CleanReset implements cloud.ResetCleaner.
+func (m *cleaningMethod) CleanReset(ctx context.Context, ref cloud.ResetRef) error {
+	records, err := m.ResetRecords(ctx, []cloud.ResetRef{ref})
+	if err != nil {
+		return err
+	}
+	state := records[ref.InstanceID].State
+	if m.breakage.cleans(state == cloud.OperationSuccess || state == cloud.OperationFailed) {
+		m.removed[ref.RequestID] = true
+	}
+	return nil
+}
+
+// TestCleaningMethodKeepsTheContract: what the checks say of a cleaner is no mistake of theirs.
+func TestCleaningMethodKeepsTheContract(t *testing.T) {
+	b := breakage{method: cloud.MethodCommand, cleans: func(final bool) bool { return final }}
+	for _, c := range cleanChecks {
+		t.Run(c.name, func(t *testing.T) { c.run(t, newScene(t, b.subject())) })
+	}
 }
 
 // Checker implements cloud.PasswordCheckers.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,6 +25,8 @@ import (
 const (
 	// operationTime is how long an operation takes on the simulator's clock, which the checks move.
 	operationTime = time.Hour
+	// timeToBegin is how long after its start a method with KeepsOrder may begin with a change.
+	timeToBegin = 10 * time.Minute
 	// oldPassword is what the default user of a scene's servers has at first. No cloud's rules matter to it.
 	oldPassword = "Old-Password-of-the-server-1"
 )
@@ -40,6 +43,8 @@ type scene struct {
 	provider cloud.Provider
 	method   cloud.PasswordResetter
 	action   string // of the request that carries the password
+	order    int64  // the last one that a value was given
+	names    int    // how many requests have one
 }
 
 func newScene(t *testing.T, subject Subject) *scene {
@@ -70,7 +75,23 @@ func newScene(t *testing.T, subject Subject) *scene {
 	s.provider = s.connect(t, s.cfg)
 	s.method = s.resetter(t, s.provider)
 	s.action = s.method.ResetTraits().Action
+	s.order = time.Now().Unix()
 	return s
+}
+
+// nextOrder is larger than the order of every value before it.
+func (s *scene) nextOrder() int64 {
+	s.order++
+	return s.order
+}
+
+// name is an own id that no request had before, as long as one may be; "" where the method takes none.
+func (s *scene) name() string {
+	if !s.method.ResetTraits().OwnIDs {
+		return ""
+	}
+	s.names++
+	return fmt.Sprintf("Contract-%055d", s.names)
 }
 
 func newClient(t *testing.T, caPEM string) *http.Client {
@@ -156,7 +177,10 @@ func (s *scene) resetOf(t *testing.T, id string) cloud.Reset {
 	method, _ := s.subject.Descriptor.ResetMethod(s.subject.Method)
 	server, _ := s.world.Server(id)
 	// Not DefaultUsername: a cloud that does not tell the platform has one for both.
-	r := cloud.Reset{InstanceIDs: []string{id}, Username: server.DefaultUser(), Platform: found[0].Platform, ForceStop: method.MayStop}
+	r := cloud.Reset{
+		InstanceIDs: []string{id}, Username: server.DefaultUser(), Platform: found[0].Platform, ForceStop: method.MayStop,
+		Order: s.nextOrder(), NotAfter: time.Now().Add(timeToBegin), Name: s.name(),
+	}
 	if c, ok := s.method.(cloud.ResetChecker); ok {
 		if err := c.CheckReset(found[0], r.Username); err != nil {
 			t.Fatalf("its default user is refused: %v", err)
@@ -204,9 +228,10 @@ func (s *scene) whileTimePasses(do func()) {
 	clock.Wait()
 }
 
-// start sends a reset that the cloud is to accept.
+// start sends a reset that the cloud is to accept, by a request of its own.
 func (s *scene) start(t *testing.T, r cloud.Reset) cloud.ResetStarted {
 	t.Helper()
+	r.Name = s.name()
 	started, err := s.method.StartReset(t.Context(), r)
 	switch {
 	case err != nil:
