@@ -69,7 +69,6 @@ const (
 // alibabaAnswer is what came back.
 type alibabaAnswer struct {
 	status int
-	header http.Header
 	body   []byte
 	Code   string
 }
@@ -86,6 +85,16 @@ func (a alibabaAnswer) into(t *testing.T, v any) {
 }
 
 func (e *alibabaEnv) send(t *testing.T, c alibabaCall) alibabaAnswer {
+	t.Helper()
+	out, err := e.try(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// try is send for a call whose answer may be lost.
+func (e *alibabaEnv) try(t *testing.T, c alibabaCall) (alibabaAnswer, error) {
 	t.Helper()
 	target, body := e.sim.URL(model.AlibabaCloud, "ecs")+"/", c.params.Encode()
 	if c.inQuery {
@@ -121,18 +130,15 @@ func (e *alibabaEnv) send(t *testing.T, c alibabaCall) alibabaAnswer {
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return alibabaAnswer{}, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		return alibabaAnswer{}, err
 	}
-	out := alibabaAnswer{status: resp.StatusCode, header: resp.Header, body: text}
-	if err := json.Unmarshal(text, &out); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	out := alibabaAnswer{status: resp.StatusCode, body: text}
+	return out, json.Unmarshal(text, &out)
 }
 
 // sign adds the Authorization header.
@@ -528,6 +534,36 @@ func TestAlibabaClientToken(t *testing.T) {
 	e.ecs(t, "RunCommand", e.runParams(t, id, "ClientToken", "attempt-3")...).into(t, &third)
 }
 
+// A command whose answer was lost is found by its token, also when the request itself arrives after its repetition.
+func TestAlibabaLostAnswer(t *testing.T) {
+	for _, kind := range []model.FaultKind{model.FaultDropAfter, model.FaultLateArrival, model.FaultDropBefore} {
+		t.Run(string(kind), func(t *testing.T) {
+			e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+			w, id := e.sim.World(), e.creds.Servers["linux-1"]
+			fault := model.Fault{Kind: kind, Action: "RunCommand", Count: 1, Delay: 100 * time.Millisecond}
+			if _, err := w.AddFault(fault); err != nil {
+				t.Fatal(err)
+			}
+			call := alibabaCall{version: ecsVersion, action: "RunCommand", params: e.params(e.runParams(t, id, "ClientToken", "one")...)}
+			if got, err := e.try(t, call); err == nil {
+				t.Fatalf("the answer was not lost: %+v", got)
+			}
+			var run runAnswer
+			e.send(t, call).into(t, &run)
+			if !eventually(func() bool {
+				return !slices.ContainsFunc(w.Log(0), func(l model.Entry) bool { return l.Finished.IsZero() })
+			}) {
+				t.Fatal("a request is still on its way")
+			}
+			w.Advance(2 * time.Hour)
+			all := w.Invocations(nil)
+			if len(all) != 1 || all[0].CommandID != run.InvokeId || all[0].State != model.CommandSucceeded {
+				t.Errorf("%+v, want one command, %s", all, run.InvokeId)
+			}
+		})
+	}
+}
+
 func TestAlibabaCommandRefusals(t *testing.T) {
 	e := startAlibaba(t, cloudsim.Options{})
 	w := e.sim.World()
@@ -635,5 +671,368 @@ func TestAlibabaCommandRefusals(t *testing.T) {
 		if got := e.ecs(t, c.action, c.params...); got.Code != c.want {
 			t.Errorf("%s: %q, want %s", name, got.Code, c.want)
 		}
+	}
+}
+
+// What becomes of a command that does not come to its own end.
+func TestAlibabaCommandEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		params []string
+		// before and during spoil the server before the command, and when it was accepted.
+		before func(*testing.T, *alibabaEnv, string)
+		during func(*testing.T, *alibabaEnv, string, string)
+		fault  *model.Fault
+		want   resultAnswer
+	}{
+		"agent silent": {
+			before: func(t *testing.T, e *alibabaEnv, id string) {
+				if err := e.sim.World().SetGuest(id, model.Guest{Agent: model.AgentOffline}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: resultAnswer{InvocationStatus: "Aborted", InvokeRecordStatus: "Failed", ErrorCode: "DeliveryTimeout",
+				ErrorInfo: "the command delivery has been timeout"},
+		},
+		"too slow": {
+			fault: &model.Fault{Kind: model.FaultStuck, Action: "RunCommand"},
+			want: resultAnswer{InvocationStatus: "Timeout", InvokeRecordStatus: "Failed", ErrorCode: "ExecutionTimeout",
+				ErrorInfo: "the command execution has been timeout", Repeats: 1},
+		},
+		"stopped before it began": {
+			during: func(t *testing.T, e *alibabaEnv, id, invoke string) {
+				if got := e.ecs(t, "StopInvocation", "InvokeId", invoke, "InstanceId.1", id); got.status != 200 {
+					t.Fatalf("%s", got.body)
+				}
+			},
+			want: resultAnswer{InvocationStatus: "Cancelled", InvokeRecordStatus: "Stopped"},
+		},
+		"released before it began": {
+			during: func(t *testing.T, e *alibabaEnv, id, _ string) {
+				if err := e.sim.World().Terminate(id); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: resultAnswer{InvocationStatus: "Aborted", InvokeRecordStatus: "Failed", ErrorCode: "InstanceReleased",
+				ErrorInfo: "the specified instance was released during task execution"},
+		},
+		"released while it ran": {
+			during: func(t *testing.T, e *alibabaEnv, id, _ string) {
+				e.sim.World().Advance(30 * time.Minute)
+				if err := e.sim.World().Terminate(id); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: resultAnswer{InvocationStatus: "Error", InvokeRecordStatus: "Failed", ErrorCode: "InstanceReleased",
+				ErrorInfo: "the specified instance was released during task execution", Repeats: 1},
+		},
+		"no such user": {
+			before: func(t *testing.T, e *alibabaEnv, id string) {
+				if err := e.sim.World().RemoveLogin(id, "root"); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: resultAnswer{InvocationStatus: "Failed", InvokeRecordStatus: "Finished", ErrorCode: "ExitCodeNonzero",
+				ErrorInfo: "the command execution exit code is not zero", ExitCode: 82, Repeats: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+			id := e.creds.Servers["linux-1"]
+			if c.fault != nil {
+				if _, err := e.sim.World().AddFault(*c.fault); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.before != nil {
+				c.before(t, e, id)
+			}
+			var run runAnswer
+			e.ecs(t, "RunCommand", e.runParams(t, id)...).into(t, &run)
+			if c.during != nil {
+				c.during(t, e, id, run.InvokeId)
+			}
+			e.sim.World().Advance(3 * time.Hour)
+			got := e.results(t, "InvokeId", run.InvokeId)[0]
+			if got.FinishedTime == "" {
+				t.Error("no FinishedTime")
+			}
+			got.InvokeId, got.CommandId, got.InstanceId, got.Output, got.StartTime, got.FinishedTime = "", "", "", "", "", ""
+			if got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAlibabaCommandOnWindows(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+	id := e.creds.Servers["windows-1"]
+	script := guest.WindowsPrepare()
+	var run runAnswer
+	e.ecs(t, "RunCommand", "Type", "RunPowerShellScript", "CommandContent", script.Text, "InstanceId.1", id).into(t, &run)
+	e.sim.World().Advance(time.Hour)
+	got := e.results(t, "InvokeId", run.InvokeId, "ContentEncoding", "PlainText")[0]
+	if got.InvocationStatus != "Success" || !strings.Contains(got.Output, "key") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Results come in pages, and an output is cut at 24 KB.
+func TestAlibabaResultsInPages(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+	id := e.creds.Servers["linux-1"]
+	var runs []string
+	for range 23 {
+		var run runAnswer
+		e.ecs(t, "RunCommand", e.runParams(t, id)...).into(t, &run)
+		runs = append(runs, run.InvokeId)
+	}
+	slices.Reverse(runs)
+	seen, token := []string{}, ""
+	for {
+		var out resultsAnswer
+		e.ecs(t, "DescribeInvocationResults", "MaxResults", "10", "NextToken", token).into(t, &out)
+		for _, r := range out.Invocation.InvocationResults.InvocationResult {
+			seen = append(seen, r.InvokeId)
+		}
+		if token = out.Invocation.NextToken; token == "" {
+			break
+		}
+	}
+	if !slices.Equal(seen, runs) {
+		t.Errorf("%d results, want %d, the newest first", len(seen), len(runs))
+	}
+	if list := e.results(t, "InvokeId", "t-none"); len(list) != 0 {
+		t.Errorf("%d results of an unknown id", len(list))
+	}
+	e.sim.World().Advance(29 * 24 * time.Hour)
+	if list := e.results(t); len(list) != 0 {
+		t.Errorf("%d results after four weeks", len(list))
+	}
+}
+
+func TestAlibabaFaults(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{Options: model.Options{
+		OperationTime: time.Hour, RateLimits: map[string]int{"alibabacloud:ecs:DescribeInvocations": 1},
+	}})
+	w, id := e.sim.World(), e.creds.Servers["linux-1"]
+	fault := func(f model.Fault) {
+		t.Helper()
+		w.ClearFaults()
+		f.Cloud, f.Service, f.Action, f.Instance, f.Count = model.AlibabaCloud, "ecs", "RunCommand", id, 1
+		if _, err := w.AddFault(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		fault  model.Fault
+		status int
+		code   string
+	}{
+		{model.Fault{Kind: model.FaultThrottle}, 400, "Throttling.User"},
+		{model.Fault{Kind: model.FaultServerError}, 500, "InternalError"},
+		{model.Fault{Kind: model.FaultRefuse, Code: "Forbidden.RiskControl", Status: 403}, 403, "Forbidden.RiskControl"},
+	} {
+		fault(c.fault)
+		if got := e.ecs(t, "RunCommand", e.runParams(t, id)...); got.status != c.status || got.Code != c.code {
+			t.Errorf("%s: %d %q", c.fault.Kind, got.status, got.Code)
+		}
+	}
+	fault(model.Fault{Kind: model.FaultLagRecord, Delay: time.Minute})
+	var run runAnswer
+	e.ecs(t, "RunCommand", e.runParams(t, id)...).into(t, &run)
+	if list := e.results(t, "InvokeId", run.InvokeId); len(list) != 0 {
+		t.Errorf("a record that lags is shown: %+v", list)
+	}
+	w.Advance(time.Hour)
+	if list := e.results(t, "InvokeId", run.InvokeId); len(list) != 1 || list[0].InvocationStatus != "Success" {
+		t.Errorf("%+v", list)
+	}
+	e.ecs(t, "DescribeInvocations")
+	if got := e.ecs(t, "DescribeInvocations"); got.Code != "Throttling.User" {
+		t.Errorf("faster than the limit: %q", got.Code)
+	}
+	// Another account sees nothing of it.
+	other := w.AddAccount(model.Account{Cloud: model.AlibabaCloud, Name: "other", Regions: []string{e.creds.Region}})
+	user := w.AddUser(model.User{Cloud: model.AlibabaCloud, Name: "other", AccountID: other.ID})
+	stranger := e.as(w.AddAccessKey(model.AccessKey{Cloud: model.AlibabaCloud, AccountID: other.ID, UserID: user.ID}))
+	if list := stranger.results(t); len(list) != 0 {
+		t.Errorf("another account sees %d results", len(list))
+	}
+	if got := stranger.ecs(t, "RunCommand", e.runParams(t, id)...); got.Code != "InvalidInstance.NotFound" {
+		t.Errorf("another account: %q", got.Code)
+	}
+}
+
+func TestAlibabaAssistant(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{})
+	id, windows := e.creds.Servers["linux-1"], e.creds.Servers["windows-1"]
+	if err := e.sim.World().SetGuest(windows, model.Guest{Agent: model.AgentOffline}); err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		InstanceCloudAssistantStatusSet struct {
+			InstanceCloudAssistantStatus []struct{ InstanceId, OSType, CloudAssistantStatus, CloudAssistantVersion string }
+		}
+	}
+	e.ecs(t, "DescribeCloudAssistantStatus", "InstanceId.1", id, "InstanceId.2", windows, "InstanceId.3", "i-x").into(t, &out)
+	got := map[string]string{}
+	for _, s := range out.InstanceCloudAssistantStatusSet.InstanceCloudAssistantStatus {
+		got[s.InstanceId] = s.OSType + " " + s.CloudAssistantStatus
+	}
+	if len(got) != 2 || got[id] != "Linux true" || got[windows] != "Windows false" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestAlibabaSTS(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{})
+	w := e.sim.World()
+	type identity struct{ IdentityType, AccountId, UserId, RoleId, Arn string }
+	who := func(e *alibabaEnv) identity {
+		t.Helper()
+		var out identity
+		e.other(t, stsVersion, "GetCallerIdentity").into(t, &out)
+		return out
+	}
+	if got := who(e); got.IdentityType != "RAMUser" || got.AccountId != e.creds.AccountID ||
+		got.Arn != "acs:ram::"+e.creds.AccountID+":user/cloudpw" {
+		t.Errorf("%+v", got)
+	}
+	root := e.as(w.AddAccessKey(model.AccessKey{Cloud: model.AlibabaCloud, AccountID: e.creds.AccountID}))
+	if got := who(root); got.IdentityType != "Account" || got.UserId != e.creds.AccountID {
+		t.Errorf("%+v", got)
+	}
+	good := map[string]string{
+		"RoleArn": e.creds.RoleARN, "RoleSessionName": "cloudpw", "ExternalId": e.creds.ExternalID, "DurationSeconds": "900",
+	}
+	assume := func(e *alibabaEnv, change map[string]string) alibabaAnswer {
+		t.Helper()
+		v := url.Values{}
+		for name, value := range good {
+			v.Set(name, value)
+		}
+		for name, value := range change {
+			v.Set(name, value)
+			if value == "" {
+				v.Del(name)
+			}
+		}
+		return e.send(t, alibabaCall{version: stsVersion, action: "AssumeRole", params: v})
+	}
+	for name, c := range map[string]struct {
+		change map[string]string
+		status int
+		code   string
+	}{
+		"no role":        {map[string]string{"RoleArn": ""}, 400, "MissingRoleArn"},
+		"role's form":    {map[string]string{"RoleArn": "arn:aws:iam::1:role/x"}, 400, "InvalidParameter.RoleArn"},
+		"unknown role":   {map[string]string{"RoleArn": "acs:ram::1:role/x"}, 404, "EntityNotExist.Role"},
+		"no session":     {map[string]string{"RoleSessionName": ""}, 400, "MissingRoleSessionName"},
+		"session":        {map[string]string{"RoleSessionName": "a b"}, 400, "InvalidParameter.RoleSessionName"},
+		"too short":      {map[string]string{"DurationSeconds": "899"}, 400, "InvalidParameter.DurationSeconds"},
+		"too long":       {map[string]string{"DurationSeconds": "3601"}, 400, "InvalidParameter.DurationSeconds"},
+		"another id":     {map[string]string{"ExternalId": "wrong"}, 403, "NoPermission"},
+		"no id":          {map[string]string{"ExternalId": ""}, 403, "NoPermission"},
+		"id's form":      {map[string]string{"ExternalId": "a b"}, 400, "InvalidParameter.ExternalId"},
+		"id's length":    {map[string]string{"ExternalId": strings.Repeat("x", 1225)}, 400, "InvalidParameter.ExternalId"},
+		"policy, length": {map[string]string{"Policy": strings.Repeat("x", 2049)}, 400, "InvalidParameter.PolicySize"},
+	} {
+		if got := assume(e, c.change); got.status != c.status || got.Code != c.code {
+			t.Errorf("%s: %d %q, want %d %s", name, got.status, got.Code, c.status, c.code)
+		}
+	}
+	if got := assume(root, nil); got.Code != "NoPermission" {
+		t.Errorf("by the account itself: %q", got.Code)
+	}
+	var out struct {
+		AssumedRoleUser struct{ Arn string }
+		Credentials     struct{ AccessKeyId, AccessKeySecret, SecurityToken, Expiration string }
+	}
+	assume(e, nil).into(t, &out)
+	until, err := time.Parse("2006-01-02T15:04:05Z", out.Credentials.Expiration)
+	if err != nil || time.Until(until) > 15*time.Minute || time.Until(until) < 14*time.Minute ||
+		!strings.HasPrefix(out.Credentials.AccessKeyId, "STS.") || out.AssumedRoleUser.Arn != e.creds.RoleARN+"/cloudpw" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	session := e.as(model.AccessKey{ID: out.Credentials.AccessKeyId, Secret: out.Credentials.AccessKeySecret,
+		Token: out.Credentials.SecurityToken})
+	if got := who(session); got.IdentityType != "AssumedRoleUser" || got.RoleId == "" || got.UserId != "" {
+		t.Errorf("%+v", got)
+	}
+	var list instancesAnswer
+	if session.ecs(t, "DescribeInstances").into(t, &list); len(list.Instances.Instance) != 2 {
+		t.Errorf("%+v", list)
+	}
+	if got := session.other(t, ramVersion, "ListAccessKeys"); got.Code != "EntityNotExist.User" {
+		t.Errorf("keys of a role: %q", got.Code)
+	}
+	if _, err := w.Deny(model.AlibabaCloud, e.creds.AccessKey, []string{"sts:*"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := assume(e, nil); got.status != 403 || got.Code != "NoPermission" {
+		t.Errorf("without permission: %d %q", got.status, got.Code)
+	}
+	who(e) // needs none
+}
+
+func TestAlibabaAccessKeys(t *testing.T) {
+	e := startAlibaba(t, cloudsim.Options{})
+	w := e.sim.World()
+	type key struct{ AccessKeyId, AccessKeySecret, Status, CreateDate string }
+	keys := func(e *alibabaEnv, params ...string) []key {
+		t.Helper()
+		var out struct{ AccessKeys struct{ AccessKey []key } }
+		e.other(t, ramVersion, "ListAccessKeys", params...).into(t, &out)
+		return out.AccessKeys.AccessKey
+	}
+	if list := keys(e); len(list) != 1 || list[0].AccessKeyId != e.creds.AccessKey || list[0].AccessKeySecret != "" ||
+		list[0].Status != "Active" {
+		t.Errorf("%+v", list)
+	}
+	var made struct{ AccessKey key }
+	e.other(t, ramVersion, "CreateAccessKey").into(t, &made)
+	second := e.as(model.AccessKey{ID: made.AccessKey.AccessKeyId, Secret: made.AccessKey.AccessKeySecret})
+	if list := keys(second, "UserName", "cloudpw"); len(list) != 2 {
+		t.Errorf("%+v", list)
+	}
+	w.AddUser(model.User{Cloud: model.AlibabaCloud, Name: "somebody", AccountID: e.creds.AccountID})
+	old := e.creds.AccessKey
+	for name, c := range map[string]struct {
+		action string
+		params []string
+		status int
+		code   string
+	}{
+		"a third":           {"CreateAccessKey", nil, 409, "LimitExceeded.User.AccessKey"},
+		"of nobody":         {"CreateAccessKey", []string{"UserName", "nobody"}, 404, "EntityNotExist.User"},
+		"a name's form":     {"CreateAccessKey", []string{"UserName", "a b"}, 400, "InvalidParameter.UserName.InvalidChars"},
+		"a name's length":   {"CreateAccessKey", []string{"UserName", strings.Repeat("a", 65)}, 400, "InvalidParameter.UserName.Length"},
+		"which":             {"DeleteAccessKey", nil, 400, "MissingUserAccessKeyId"},
+		"unknown":           {"DeleteAccessKey", []string{"UserAccessKeyId", "LTAI5tx"}, 404, "EntityNotExist.User.AccessKey"},
+		"another's":         {"DeleteAccessKey", []string{"UserAccessKeyId", old, "UserName", "somebody"}, 404, "EntityNotExist.User.AccessKey"},
+		"to what":           {"UpdateAccessKey", []string{"UserAccessKeyId", old}, 400, "MissingStatus"},
+		"to something else": {"UpdateAccessKey", []string{"UserAccessKeyId", old, "Status", "Off"}, 400, "InvalidParameter"},
+	} {
+		if got := second.other(t, ramVersion, c.action, c.params...); got.status != c.status || got.Code != c.code {
+			t.Errorf("%s: %d %q, want %d %s", name, got.status, got.Code, c.status, c.code)
+		}
+	}
+	second.other(t, ramVersion, "UpdateAccessKey", "UserAccessKeyId", old, "Status", "Inactive").into(t, &struct{}{})
+	if got := e.ecs(t, "DescribeInstances"); got.Code != "InvalidAccessKeyId.Inactive" {
+		t.Errorf("switched off: %q", got.Code)
+	}
+	second.other(t, ramVersion, "DeleteAccessKey", "UserAccessKeyId", old).into(t, &struct{}{})
+	if got := e.ecs(t, "DescribeInstances"); got.status != 404 || got.Code != "InvalidAccessKeyId.NotFound" {
+		t.Errorf("deleted: %d %q", got.status, got.Code)
+	}
+	if list := keys(second); len(list) != 1 || list[0].AccessKeyId != made.AccessKey.AccessKeyId {
+		t.Errorf("%+v", list)
+	}
+	if _, err := w.Deny(model.AlibabaCloud, made.AccessKey.AccessKeyId, []string{"ram:*"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := second.other(t, ramVersion, "ListAccessKeys"); got.status != 403 || got.Code != "NoPermission" {
+		t.Errorf("without permission: %d %q", got.status, got.Code)
 	}
 }
