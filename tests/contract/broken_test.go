@@ -79,7 +79,8 @@ func claimed(ref cloud.ResetRef, r *cloud.ResetRecord) {
 // absenceIsProof takes a name that the cloud does not show for a request that was not accepted.
 func absenceIsProof(ref cloud.ResetRef, r *cloud.ResetRecord) {
 	if ref.Name != "" && *r == (cloud.ResetRecord{}) {
-		*r = cloud.ResetRecord{OperationID: ref.Name, Name: ref.Name, State: cloud.OperationFailed, Kind: cloud.Refused, Message: "no such command"}
+		*r = cloud.ResetRecord{OperationID: ref.Name, Name: ref.Name, State: cloud.OperationFailed, Kind: cloud.Refused,
+			Message: "no such command"}
 	}
 }
 

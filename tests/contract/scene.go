@@ -23,8 +23,9 @@ import (
 )
 
 const (
-	// operationTime is how long an operation takes on the simulator's clock, which the checks move.
-	operationTime = time.Hour
+	// operationTime is how long an operation takes on the simulator's clock, which the checks move. It is less than a server
+	// may take to begin with a change, see timeToBegin.
+	operationTime = 3 * time.Minute
 	// timeToBegin is how long after its start a method with KeepsOrder may begin with a change.
 	timeToBegin = 10 * time.Minute
 	// oldPassword is what the default user of a scene's servers has at first. No cloud's rules matter to it.

@@ -173,7 +173,8 @@ func TestLostCommandOnALaterPage(t *testing.T) {
 // Every comment fits, with any name that the contract allows.
 func TestComments(t *testing.T) {
 	for _, name := range []string{ownID, strings.Repeat("x", 64)} {
-		if got := comment(guest.SetPassword, name); len(got) > maxComment || !strings.HasPrefix(got, commentPrefix) || !strings.HasSuffix(got, " "+name) {
+		if got := comment(guest.SetPassword, name); len(got) > maxComment || !strings.HasPrefix(got, commentPrefix) ||
+			!strings.HasSuffix(got, " "+name) {
 			t.Errorf("%q, of %d characters", got, len(got))
 		}
 	}

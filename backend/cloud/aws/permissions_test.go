@@ -62,7 +62,8 @@ func TestSimulatedPermissions(t *testing.T) {
 		"no instance": {seed: cloudsim.SeedOptions{NoServers: true}, commands: commands(yes, yes, yes, yes), want: map[string]cloud.Verdict{
 			"ec2:DescribeInstances": yes, "ec2:GetPasswordData": unknown, "ec2:DescribeKeyPairs": yes,
 			"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": yes}},
-		"some": {deny: []string{"ec2:GetPasswordData", "iam:DeleteAccessKey", "ssm:SendCommand", "ssm:ListCommandInvocations"}, commands: commands(no, yes, no, yes),
+		"some": {deny: []string{"ec2:GetPasswordData", "iam:DeleteAccessKey", "ssm:SendCommand", "ssm:ListCommandInvocations"},
+			commands: commands(no, yes, no, yes),
 			want: map[string]cloud.Verdict{
 				"ec2:DescribeInstances": yes, "ec2:GetPasswordData": no, "ec2:DescribeKeyPairs": yes,
 				"iam:ListAccessKeys": yes, "iam:CreateAccessKey": unknown, "iam:DeleteAccessKey": no}},

@@ -164,7 +164,8 @@ func TestSearchForALostCommandEnds(t *testing.T) {
 		"beyond the bound":      {tasks: 500, ours: 499, oldest: now, pages: maxFindPages},
 		"newest first, too old": {tasks: 500, ours: 499, oldest: now.Add(-500 * time.Minute), pages: 1},
 		"oldest first":          {tasks: 100, ours: 99, oldestFirst: true, oldest: now.Add(-100 * time.Minute), want: "inv-00000099", pages: 3},
-		"at the bound of time":  {tasks: 41, ours: 40, oldest: now.Add(-timestampWindow - clockSkew + time.Minute), want: "inv-00000040", pages: 2},
+		"at the bound of time": {tasks: 41, ours: 40, oldest: now.Add(-timestampWindow - clockSkew + time.Minute), want: "inv-00000040",
+			pages: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := listing(t, tc.tasks, tc.ours, tc.oldestFirst, tc.oldest)
