@@ -206,7 +206,19 @@ type ResetRecord struct {
 	// changed nothing; else empty.
 	Kind Kind
 	Gone bool // the instance is terminated
+	// Order is the larger order that the server has, where it refused ours for it; 0: none. The server says it, so it may be
+	// any up to 9,999,999,999.
+	Order int64
 }
+
+// OrderDeadline is how long after an attempt's start a method with KeepsOrder may begin with the change, by the server's clock:
+// Reset.NotAfter is the start and this. It is long enough for an agent that polls, and for a server's clock that is ahead by
+// some minutes; what it bounds is how long a value may come late to a server where somebody set another one by hand.
+const OrderDeadline = 10 * time.Minute
+
+// ClockTolerance is by how much a clock may be wrong without an error of its own: for the server's, which may be behind, and
+// for Vault's, which may have been ahead when Reset.NotAfter was made. A server without time synchronization is off by more.
+const ClockTolerance = 5 * time.Minute
 
 // ResetTraits are the constants of a reset method that the rotation core needs.
 type ResetTraits struct {

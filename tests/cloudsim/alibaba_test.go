@@ -400,7 +400,7 @@ func TestAlibabaInstances(t *testing.T) {
 // runParams are those of cloudpw's own script on a server.
 func (e *alibabaEnv) runParams(t *testing.T, id string, more ...string) []string {
 	t.Helper()
-	script, err := guest.Linux("root", newPassword)
+	script, err := guest.Linux(guest.Change{Username: "root", Secret: newPassword, Order: 1, NotAfter: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +452,7 @@ func TestAlibabaCommand(t *testing.T) {
 		e.sim.World().Advance(20 * time.Minute)
 	}
 	last := e.results(t, "InvokeId", run.InvokeId, "ContentEncoding", "PlainText")[0]
-	if last.Output != "cloudpw: password set\n" || last.InvokeRecordStatus != "Finished" || last.ErrorCode != "" || last.Repeats != 1 {
+	if last.Output != "cloudpw: exit 0 password set\n" || last.InvokeRecordStatus != "Finished" || last.ErrorCode != "" || last.Repeats != 1 {
 		t.Errorf("the result: %+v", last)
 	}
 	if text := e.results(t)[0].Output; text != base64.StdEncoding.EncodeToString([]byte(last.Output)) {

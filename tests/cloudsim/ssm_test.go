@@ -37,7 +37,7 @@ func startSSM(t *testing.T) *awsEnv {
 // command is cloudpw's own for root on a Linux server.
 func command(t *testing.T, ids ...string) *ssm.SendCommandInput {
 	t.Helper()
-	script, err := guest.Linux("root", freshPassword)
+	script, err := guest.Linux(guest.Change{Username: "root", Secret: freshPassword, Order: 1, NotAfter: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

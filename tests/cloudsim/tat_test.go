@@ -27,7 +27,7 @@ func (e *tencentEnv) tat(t *testing.T) *tat.Client {
 // runRequest asks for cloudpw's own script on a server; change spoils it.
 func runRequest(t *testing.T, id string, change func(*tat.RunCommandRequest)) *tat.RunCommandRequest {
 	t.Helper()
-	script, err := guest.Linux("ubuntu", newPassword)
+	script, err := guest.Linux(guest.Change{Username: "ubuntu", Secret: newPassword, Order: 1, NotAfter: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestTATThroughTheSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	output, err := base64.StdEncoding.DecodeString(*all[0].TaskResult.Output)
-	if err != nil || string(output) != "cloudpw: password set\n" || *all[0].CommandDocument.CommandType != "SHELL" {
+	if err != nil || string(output) != "cloudpw: exit 0 password set\n" || *all[0].CommandDocument.CommandType != "SHELL" {
 		t.Errorf("output %q, %v", output, err)
 	}
 	if *all[0].CommandDocument.Content != *request.Content {

@@ -212,7 +212,7 @@ func (w *wrong) bare(t *testing.T, before []model.Invocation, entries, sets int)
 	for _, command := range after {
 		fmt.Fprintln(&seen, command.Text, command.Output, command.Labels)
 	}
-	if !strings.Contains(seen.String(), "cloudpw: checked") {
+	if !strings.Contains(seen.String(), "cloudpw: exit 0 checked") {
 		t.Errorf("the search sees no output of a check in\n%s", seen.String())
 	}
 	for _, entry := range w.sim.Since(t, entries) {

@@ -65,7 +65,8 @@ fails_with "ssm: a document for another system is refused" UnsupportedPlatformTy
 # cloudpw's own script, with a hash that OpenSSL has made, one element of a JSON list for each line.
 fresh=Fresh-1-Horse-Battery
 hash=$(openssl passwd -6 "$fresh")
-sed -e 's|@USERNAME@|root|' -e "s|@HASH@|$hash|" "$SCRIPTS/linux.sh" |
+now=$(date +%s)
+sed -e 's|@USERNAME@|root|' -e "s|@HASH@|$hash|" -e "s|@ORDER@|$now|" -e "s|@NOTAFTER@|$((now + 600))|" "$SCRIPTS/linux.sh" |
 	sed -e 's|\\|\\\\|g; s|"|\\"|g; s|\t|\\t|g; s|^|"|; s|$|",|' -e '1s|^|{"executionTimeout": ["60"], "commands": [|; $s|,$|]}|' >"$work/parameters.json"
 command=$(ssm send-command --document-name AWS-RunShellScript --instance-ids "$LINUX" --comment "the AWS CLI" \
 	--timeout-seconds 60 --parameters "file://$work/parameters.json" --query Command.CommandId)

@@ -42,7 +42,12 @@ function program(command, args, input) {
 function script(user, password) {
   const { status, stdout } = program("openssl", ["passwd", "-6", "-stdin"], password);
   if (status !== 0) throw new Error("openssl passwd failed");
-  return readFileSync(join(SCRIPTS, "linux.sh"), "utf8").replace("@USERNAME@", user).replace("@HASH@", () => stdout.trim());
+  const now = Math.floor(Date.now() / 1000);
+  return readFileSync(join(SCRIPTS, "linux.sh"), "utf8")
+    .replace("@USERNAME@", user)
+    .replace("@HASH@", () => stdout.trim())
+    .replace("@ORDER@", now)
+    .replace("@NOTAFTER@", now + 600);
 }
 
 async function run(text) {

@@ -23,7 +23,7 @@ func TestTraitsHoldWhatTheCloudSays(t *testing.T) {
 
 	// What the request itself says: until when an agent may fetch the command (TimeoutSeconds, 30 seconds at
 	// least), and how long its script may run then (executionTimeout of the documents).
-	script, err := guest.Linux("root", "x")
+	script, err := guest.Linux(guest.Change{Username: "root", Secret: "x", Order: 1, NotAfter: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,9 @@ nonce='@NONCE@'
 shadow=/etc/shadow
 sshd=/usr/sbin/sshd
 
+# Its line tells the exit code to clouds that tell none.
 fail() {
-	printf 'cloudpw: %s\n' "$2"
+	printf 'cloudpw: exit %s %s\n' "$1" "$2"
 	exit "$1"
 }
 
@@ -115,7 +116,7 @@ main() {
 		password "$field"
 		logins
 	fi
-	echo 'cloudpw: checked'
+	echo 'cloudpw: exit 0 checked'
 }
 
 # Last, so that of a script that was cut short nothing is run.

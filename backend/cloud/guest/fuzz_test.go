@@ -78,12 +78,12 @@ func FuzzReports(f *testing.F) {
 // FuzzTries takes anything that a guest may print for a try. Only its very words make a match or a difference, no sentence repeats
 // what it printed, and what did not fit is taken for a try.
 func FuzzTries(f *testing.F) {
-	f.Add(0, "cloudpw: checked matches\r\n")
-	f.Add(0, "cloudpw: checked refused 1326\n")
-	f.Add(0, "cloudpw: checked too_many 3 5\n")
-	f.Add(0, "cloudpw: checked too_many\n")
-	f.Add(0, "cloudpw: checked refused 999999999 7\n")
-	f.Add(0, "cloudpw: checked failed 0x80131509")
+	f.Add(0, "cloudpw: exit 0 checked matches\r\n")
+	f.Add(0, "cloudpw: exit 0 checked refused 1326\n")
+	f.Add(0, "cloudpw: exit 0 checked too_many 3 5\n")
+	f.Add(0, "cloudpw: exit 0 checked too_many\n")
+	f.Add(0, "cloudpw: exit 0 checked refused 999999999 7\n")
+	f.Add(0, "cloudpw: exit 0 checked failed 0x80131509")
 	f.Add(exitNeedsKey, "cloudpw: the key is missing or another one\n")
 	f.Add(1, "\x1b[31m "+secret+"\u202e")
 	f.Fuzz(func(t *testing.T, code int, output string) {
@@ -97,10 +97,10 @@ func FuzzTries(f *testing.F) {
 		} else if code != 0 {
 			t.Errorf("exit code %d tells %+v", code, found)
 		}
-		if found.Match == 0 && !strings.Contains(output, "cloudpw: checked matches") {
+		if found.Match == 0 && !strings.Contains(output, "cloudpw: exit 0 checked matches") {
 			t.Error("a match that nobody told")
 		}
-		if err == nil && found.Different() && found.State == "" && !strings.Contains(output, "cloudpw: checked refused 1326") {
+		if err == nil && found.Different() && found.State == "" && !strings.Contains(output, "cloudpw: exit 0 checked refused 1326") {
 			t.Errorf("a difference that nobody told: %+v", found)
 		}
 		if bad := text.Check(said); said != "" && bad != nil || strings.Contains(said, secret) {

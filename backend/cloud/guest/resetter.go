@@ -3,6 +3,7 @@ package guest
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -66,8 +67,13 @@ func (l Limits) script(reset cloud.Reset) (Script, error) {
 	if err := l.check(reset.Platform); err != nil {
 		return Script{}, err
 	}
+	change := Change{Username: reset.Username, Secret: reset.Password, Order: reset.Order, NotAfter: reset.NotAfter}
+	if change.Order == 0 {
+		// The rotation core does not number its values yet. This is what it will say of one that is made now.
+		change.Order, change.NotAfter = time.Now().Unix(), time.Now().Add(cloud.OrderDeadline)
+	}
 	if reset.Platform == cloud.Linux {
-		return Linux(reset.Username, reset.Password)
+		return Linux(change)
 	}
 	if len(reset.InstanceIDs) > 1 {
 		return Script{}, cloud.Errorf(cloud.Refused, "%s: a password is encrypted for one Windows server at a time", l.Call)
@@ -76,7 +82,7 @@ func (l Limits) script(reset cloud.Reset) (Script, error) {
 	if err := key.UnmarshalText([]byte(reset.Prepared)); err != nil {
 		return Script{}, cloud.Errorf(cloud.Refused, "%s: %v", l.Call, err)
 	}
-	return WindowsSet(reset.Username, reset.Password, key)
+	return WindowsSet(change, key)
 }
 
 // Prepares implements cloud.ResetPreparer: only Windows needs a key.
@@ -206,6 +212,9 @@ func (r Resetter) record(limits Limits, ref cloud.ResetRef, run Run, shown bool)
 	}
 	if NeedsKey(err) {
 		r.Keys.drop(ref.InstanceID)
+	}
+	if run.State == Exited {
+		record.Order = newerOrder(run.Interpreter, run.ExitCode, run.Output)
 	}
 	record.State, record.Message = cloud.OperationFailed, limits.about(id, err).Error()
 	if kind := cloud.KindOf(err); kind == cloud.Refused || kind == cloud.PasswordRefused {

@@ -73,7 +73,7 @@ func (c Checker) tryOnce(ctx context.Context, check cloud.PasswordCheck) (cloud.
 }
 
 // triedLine is the one line of the script's output that is looked at.
-var triedLine = regexp.MustCompile(`^cloudpw: checked ([a-z_]{1,20})(?: ([0-9]{1,9})(?: ([0-9]{1,9}))?| (0x[0-9A-F]{8}))?$`)
+var triedLine = regexp.MustCompile(`^cloudpw: exit 0 checked ([a-z_]{1,20})(?: ([0-9]{1,9})(?: ([0-9]{1,9}))?| (0x[0-9A-F]{8}))?$`)
 
 // tried is what a try that is not Running has shown. An error says that nothing was seen, and the finding beside it whether
 // the password may have been tried nevertheless.

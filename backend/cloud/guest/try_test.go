@@ -49,7 +49,7 @@ func TestWhatATryShows(t *testing.T) {
 		"a secret policy": {"no_policy", cloud.NoMatch, "", "does not tell how many", false},
 		"late":            {"late", cloud.NoMatch, "", "its clock is right", false},
 	} {
-		r := Run{State: Exited, Interpreter: PowerShell, Output: "noise\r\ncloudpw: checked " + c.line + "\r\n" + secret + "\r\n"}
+		r := Run{State: Exited, Interpreter: PowerShell, Output: "noise\r\ncloudpw: exit 0 checked " + c.line + "\r\n" + secret + "\r\n"}
 		got, err := r.tried()
 		if err != nil || got.Match != c.match || got.State != c.state || got.Tried != c.tried || (got.Unknown == "") != (c.unknown == "") ||
 			!strings.Contains(got.Unknown, c.unknown) || strings.Contains(fmt.Sprint(got), secret) ||
@@ -72,9 +72,9 @@ func TestWhatATryShows(t *testing.T) {
 			false},
 		"killed": {Run{State: Exited, ExitCode: 1, Output: secret}, "exit code 1", true},
 		"silent": {Run{State: Exited}, "without saying", true},
-		"two answers": {Run{State: Exited, Output: "cloudpw: checked matches\ncloudpw: checked refused 1326\n"}, "without saying",
+		"two answers": {Run{State: Exited, Output: "cloudpw: exit 0 checked matches\ncloudpw: exit 0 checked refused 1326\n"}, "without saying",
 			true},
-		"cut short":   {Run{State: Exited, Output: "cloudpw: checked matches now"}, "without saying", true},
+		"cut short":   {Run{State: Exited, Output: "cloudpw: exit 0 checked matches now"}, "without saying", true},
 		"cut off":     {Run{State: CutOff, Failure: cloud.Errorf(cloud.Unknown, "lost")}, "lost", true},
 		"never begun": {Run{State: CutOff, Failure: cloud.Errorf(cloud.Refused, "no agent")}, "no agent", false},
 	} {
@@ -105,7 +105,7 @@ func (s *keyed) script() {
 func TestTryIsOneCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &keyed{service: newService(), key: keyOutput(t)}
-		wrong := Run{State: Exited, Interpreter: PowerShell, Output: "cloudpw: checked refused 1326\r\n"}
+		wrong := Run{State: Exited, Interpreter: PowerShell, Output: "cloudpw: exit 0 checked refused 1326\r\n"}
 		needsKey := Run{State: Exited, Interpreter: PowerShell, ExitCode: exitNeedsKey}
 		c := Checker{Service: answering{s}, Hashing: NewHashing(), Keys: &Keys{}}
 		for n, step := range []struct {

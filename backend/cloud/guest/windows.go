@@ -41,19 +41,23 @@ func encodedName(username string) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// WindowsSet returns the script that sets a password on the Windows server that printed the key. The
-// password is printable ASCII, 1 to 255 characters. Errors are of kind Refused (username, FIPS mode, no
-// key) or PasswordRefused. Experimental, see the package's documentation.
-func WindowsSet(username, secret string, key PublicKey) (Script, error) {
-	sealed, err := seal(username, secret, key)
+// WindowsSet returns the script that sets a password on the Windows server that printed the key. Errors are of kind Refused
+// (username, order, time, FIPS mode, no key) or PasswordRefused. Experimental, see the package's documentation.
+func WindowsSet(c Change, key PublicKey) (Script, error) {
+	if err := c.check(cloud.Windows); err != nil {
+		return Script{}, err
+	}
+	sealed, err := seal(c.Username, c.Secret, key)
 	if err != nil {
 		return Script{}, err
 	}
-	return Script{PowerShell, fill(setText, "@USERNAME@", encodedName(username), "@CIPHERTEXT@", sealed), sealed}, nil
+	text := fill(setText, "@USERNAME@", encodedName(c.Username), "@CIPHERTEXT@", sealed,
+		"@ORDER@", digits(c.Order), "@NOTAFTER@", digits(c.NotAfter.Unix()))
+	return Script{PowerShell, text, sealed}, nil
 }
 
 // WindowsTry returns the script that tries, once at most and not after until by the server's clock, whether a user has a
-// password on the Windows server that printed the key; [WindowsSet] says which errors there are. It changes no account, but a
+// password on the Windows server that printed the key; [WindowsSet] says which errors there are, and of the password the same as [Change]. It changes no account, but a
 // wrong password counts towards the user's lockout. Experimental, see the package's documentation.
 func WindowsTry(username, secret string, key PublicKey, until time.Time) (Script, error) {
 	sealed, err := seal(username, secret, key)

@@ -4,9 +4,10 @@ $name = '@USERNAME@'
 $sealed = '@CIPHERTEXT@'
 $until = '@UNTIL@'
 
-# Ends the process itself: where a script is run by -Command, exit would turn every code into 1.
+# Ends the process itself: where a script is run by -Command, exit would turn every code into 1. Its line tells the code to
+# clouds that tell none.
 function Complete([int]$code, [string]$text) {
-	[Console]::Out.WriteLine('cloudpw: ' + $text)
+	[Console]::Out.WriteLine('cloudpw: exit ' + $code + ' ' + $text)
 	[Console]::Out.Flush()
 	[Environment]::Exit($code)
 }

@@ -1,9 +1,10 @@
 # cloudpw: make, unless it is there, the key pair under which this server's passwords are encrypted, and print its public half.
 $ErrorActionPreference = 'Stop'
 
-# Ends the process itself: where a script is run by -Command, exit would turn every code into 1.
+# Ends the process itself: where a script is run by -Command, exit would turn every code into 1. Its line tells the code to
+# clouds that tell none.
 function Complete([int]$code, [string]$text) {
-	[Console]::Out.WriteLine('cloudpw: ' + $text)
+	[Console]::Out.WriteLine('cloudpw: exit ' + $code + ' ' + $text)
 	[Console]::Out.Flush()
 	[Environment]::Exit($code)
 }
@@ -50,7 +51,8 @@ try {
 	$public = $rsa.ExportParameters($false)
 	$modulus = [Convert]::ToBase64String($public.Modulus)
 	$exponent = [Convert]::ToBase64String($public.Exponent)
-	Complete 0 ('public key n=' + $modulus + ',e=' + $exponent + ';')
+	[Console]::Out.WriteLine('cloudpw: public key n=' + $modulus + ',e=' + $exponent + ';')
+	Complete 0 'public key shown'
 } catch {
 	$cause = $_.Exception.GetBaseException()
 	Complete 90 ('failed ' + $cause.GetType().FullName + (' 0x{0:X8}' -f $cause.HResult))

@@ -43,7 +43,7 @@ func testKey(t *testing.T) PublicKey {
 }
 
 func TestWindowsSet(t *testing.T) {
-	script, err := WindowsSet("Administrator", secret, testKey(t))
+	script, err := WindowsSet(change("Administrator", secret), testKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +81,10 @@ func TestWindowsSet(t *testing.T) {
 	} else if clear, err := rsa.DecryptOAEP(sha1.New(), nil, k, block, nil); err != nil || string(clear) != secret {
 		t.Errorf("a try's decrypts to %q, %v", clear, err)
 	}
-	if _, err := WindowsSet("Administrator", secret, PublicKey{}); cloud.KindOf(err) != cloud.Refused {
+	if _, err := WindowsSet(change("Administrator", secret), PublicKey{}); cloud.KindOf(err) != cloud.Refused {
 		t.Errorf("without a key: %v", err)
 	}
-	if _, err := WindowsSet("Administrator", strings.Repeat("x", 215), testKey(t)); cloud.KindOf(err) != cloud.PasswordRefused {
+	if _, err := WindowsSet(change("Administrator", strings.Repeat("x", 215)), testKey(t)); cloud.KindOf(err) != cloud.PasswordRefused {
 		t.Errorf("a password that is too long for the key: %v", err)
 	}
 }
@@ -164,24 +164,24 @@ func TestOutcome(t *testing.T) {
 		kind        cloud.Kind
 		says        string
 	}{
-		{Shell, 0, "motd\ncloudpw: password set\n", "", ""},
-		{PowerShell, 0, "noise\r\ncloudpw: password set\r\n", "", ""},
+		{Shell, 0, "motd\ncloudpw: exit 0 password set\n", "", ""},
+		{PowerShell, 0, "noise\r\ncloudpw: exit 0 password set\r\n", "", ""},
 		{Shell, 0, "", cloud.Unknown, "without confirming"},
-		{Shell, 0, "\techo 'cloudpw: password set'\n", cloud.Unknown, "without confirming"}, // sh -v
+		{Shell, 0, "\techo 'cloudpw: exit 0 password set'\n", cloud.Unknown, "without confirming"}, // sh -v
 		{PowerShell, 0, "cloudpw: public key n=AQAB,e=AQAB;\r\n", cloud.Unknown, "without confirming"},
-		{Shell, 1, "cloudpw: password set\n", cloud.Unknown, "exit code 1,"},
+		{Shell, 1, "cloudpw: exit 0 password set\n", cloud.Unknown, "exit code 1,"},
 		{Shell, 127, "sh: not found \x1b[31m\n", cloud.Unknown, "the server says: sh: not found \uFFFD[31m"},
 		{Shell, exitNotRoot, "", cloud.Refused, "root"},
 		{Shell, exitNoUser, "", cloud.Refused, "no such user"},
 		{Shell, exitNoChpasswd, "", cloud.Refused, "shadow-utils"},
 		{Shell, exitChpasswdFailed, "chpasswd: web:$6$rounds=20000$ab$cd/e.f: bad", cloud.Unknown, "chpasswd: web:[hash]: bad"},
 		{Shell, exitPasswordRefused, "", cloud.Unknown, "none of cloudpw's"},
-		{PowerShell, exitFailedBefore, "cloudpw: failed System.Exception 0x80131500\r\n", cloud.Refused, "(error 0x80131500)"},
+		{PowerShell, exitFailedBefore, "cloudpw: exit 90 failed System.Exception 0x80131500\r\n", cloud.Refused, "(error 0x80131500)"},
 		{PowerShell, exitNotAdministrator, "", cloud.Refused, "SYSTEM"},
 		{PowerShell, exitDomainController, "", cloud.Refused, "domain controller"},
 		{PowerShell, exitNoWindowsUser, "", cloud.Refused, "no such local user"},
 		{PowerShell, exitNeedsKey, "", cloud.Refused, "key pair"},
-		{PowerShell, exitPasswordRefused, "cloudpw: password refused 0x800708C5\r\n", cloud.PasswordRefused, "(error 0x800708C5)"},
+		{PowerShell, exitPasswordRefused, "cloudpw: exit 95 password refused 0x800708C5\r\n", cloud.PasswordRefused, "(error 0x800708C5)"},
 		{PowerShell, exitFailed, "", cloud.Unknown, "failure"},
 		{PowerShell, exitNoUser, "", cloud.Unknown, "none of cloudpw's"},
 		{PowerShell, -1, "", cloud.Unknown, "exit code -1"},
@@ -207,7 +207,7 @@ func TestOutcome(t *testing.T) {
 // meaning a code in a script.
 func TestExitCodes(t *testing.T) {
 	texts := map[Interpreter]string{Shell: linuxText, PowerShell: prepareText + setText + tryText}
-	forms := map[Interpreter]*regexp.Regexp{Shell: regexp.MustCompile(`fail (\d+) `), PowerShell: regexp.MustCompile(`Complete (\d+) `)}
+	forms := map[Interpreter]*regexp.Regexp{Shell: regexp.MustCompile(`finish (\d+) `), PowerShell: regexp.MustCompile(`Complete (\d+) `)}
 	for interpreter, text := range texts {
 		used := map[int]bool{}
 		for _, m := range forms[interpreter].FindAllStringSubmatch(text, -1) {
@@ -232,10 +232,10 @@ func TestExitCodes(t *testing.T) {
 // once when a process starts.
 func TestUnderStrictFIPS(t *testing.T) {
 	if fips140.Enforced() {
-		if _, err := Linux("root", secret); err != nil {
+		if _, err := Linux(change("root", secret)); err != nil {
 			t.Errorf("Linux: %v", err)
 		}
-		if _, err := WindowsSet("Administrator", secret, testKey(t)); cloud.KindOf(err) != cloud.Refused ||
+		if _, err := WindowsSet(change("Administrator", secret), testKey(t)); cloud.KindOf(err) != cloud.Refused ||
 			!strings.Contains(err.Error(), "fips140=only") {
 			t.Errorf("Windows: %v", err)
 		}

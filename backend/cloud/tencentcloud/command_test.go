@@ -132,7 +132,7 @@ func TestCommandWithUnusableAnswers(t *testing.T) {
 
 // TestTaskRecords has TAT show a task in every state.
 func TestTaskRecords(t *testing.T) {
-	const done = "cloudpw: password set\n"
+	const done = "cloudpw: exit 0 password set\n"
 	for _, tc := range []struct {
 		status, kind string
 		code         int

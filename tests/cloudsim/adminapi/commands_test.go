@@ -19,7 +19,7 @@ func TestCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := guest.Linux("root", "by command")
+	script, err := guest.Linux(guest.Change{Username: "root", Secret: "by command", Order: 1, NotAfter: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,8 @@ const keyBits = 2048
 
 // forms are cloudpw's scripts without their values.
 var forms = sync.OnceValue(func() map[string]kind {
-	linux, err := guest.Linux("root", "x")
+	change := guest.Change{Username: "root", Secret: "x", Order: 1, NotAfter: time.Unix(1, 0)}
+	linux, err := guest.Linux(change)
 	if err != nil {
 		panic(err)
 	}
@@ -35,7 +36,7 @@ var forms = sync.OnceValue(func() map[string]kind {
 	if err != nil {
 		panic(err)
 	}
-	set, err := guest.WindowsSet("root", "x", key)
+	set, err := guest.WindowsSet(change, key)
 	if err != nil {
 		panic(err)
 	}
@@ -50,5 +51,5 @@ var forms = sync.OnceValue(func() map[string]kind {
 // printed is what the preparation prints.
 func printed(key *rsa.PublicKey) string {
 	encode := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\n", encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
+	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\ncloudpw: exit 0 public key shown\r\n", encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
 }

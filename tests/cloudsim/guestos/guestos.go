@@ -23,10 +23,16 @@ type System struct {
 	Conditions
 	// Key is the key pair in the Windows machine key store; nil for none.
 	Key *rsa.PrivateKey
-	// Now is the operation clock, by which lockouts end, Wall the time of day, and Tries the wrong passwords by account (Windows).
+	// Orders (Windows) are what the registry notes of accounts: the order of the value that each took last.
+	Orders map[string]string
+	// Now is the operation clock, by which lockouts end, Wall the right time of day, and Tries the wrong passwords by account
+	// (Windows).
 	Now, Wall time.Time
 	Tries     map[string]WrongTries
 }
+
+// date is the time of day by the system's own clock.
+func (s System) date() time.Time { return s.Wall.Add(s.Clock) }
 
 // WrongTries are the wrong passwords that a Windows account has counted.
 type WrongTries struct {
@@ -60,8 +66,16 @@ type Conditions struct {
 	NetworkLoginRefused []string `json:"network_login_refused,omitempty"`
 	// GuestOnly (Windows): a login over the network is let in as Guest, whatever the password.
 	GuestOnly bool `json:"guest_only,omitempty"`
-	// Clock (Windows) is by how much the server's clock is ahead.
+	// Clock is by how much the server's clock is ahead; negative: behind.
 	Clock time.Duration `json:"clock,omitempty"`
+	// NoClock (Linux): date does not tell the time.
+	NoClock bool `json:"no_clock,omitempty"`
+	// NoFlock (Linux): flock is not installed.
+	NoFlock bool `json:"no_flock,omitempty"`
+	// LockTaken: another process has the lock under which passwords are set, and keeps it.
+	LockTaken bool `json:"lock_taken,omitempty"`
+	// NoRegistry (Windows): the registry key for the order of passwords cannot be written.
+	NoRegistry bool `json:"no_registry,omitempty"`
 	// NoPasswordLogin (Linux): sshd takes no passwords.
 	NoPasswordLogin bool `json:"no_password_login,omitempty"`
 	// Directory (Linux): users of a directory (LDAP, SSSD), whom id knows and the shadow file does not.
@@ -82,6 +96,8 @@ type Result struct {
 	User, Password, Hash string
 	// Key is the system's key pair afterwards.
 	Key *rsa.PrivateKey
+	// Noted is the account, if any, of which the registry now notes Order (Windows).
+	Noted, Order string
 	// Tried is the account, if any, whose wrong passwords are Tries afterwards.
 	Tried string
 	Tries WrongTries
@@ -95,13 +111,13 @@ func (s System) Run(interpreter, text string) (Result, error) {
 	case interpreter == string(guest.PowerShell) && !s.Windows, interpreter == string(guest.Shell) && s.Windows:
 		return Result{ExitCode: 127, Output: interpreter + ": not found\n", Key: s.Key}, nil
 	case script == linuxSet && !s.Windows:
-		return s.runShell(text)
+		return s.runSet(text)
 	case script == linuxLook && !s.Windows:
 		return s.runLook(text)
 	case script == windowsPrepare && s.Windows:
 		return s.prepare()
 	case script == windowsSet && s.Windows:
-		return s.set(values[0], values[1]), nil
+		return s.set(values[0], values[1], values[2], values[3]), nil
 	case script == windowsTry && s.Windows:
 		return s.try(values[0], values[1], values[2]), nil
 	case script == unknown:
@@ -129,7 +145,7 @@ const (
 
 // quoted finds the values of a script: assignments of one quoted word, with nothing in it that a shell or
 // PowerShell would care for.
-var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|nonce|hash|sealed|until) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
+var quoted = regexp.MustCompile(`(?m)^(\$?(?:user|name|nonce|hash|sealed|until|order|notafter) ?= ?)'([\pL\pM\pN_.$/=+ -]*)'$`)
 
 // recognize says which script a text is, and gives its values in their order.
 func recognize(text string) (kind, []string) {

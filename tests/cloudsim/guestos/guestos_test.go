@@ -43,17 +43,17 @@ func TestShellIsShutIn(t *testing.T) {
 
 // TestArgumentsAreBare shows that no process gets the hash as an argument.
 func TestArgumentsAreBare(t *testing.T) {
-	script, err := guest.Linux("web", "secret")
+	script, err := guest.Linux(change("web", "secret", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	system := System{Accounts: []string{"root", "web"}}
+	system := System{Accounts: []string{"root", "web"}, Wall: noon}
 	r, err := system.Run("shell", script.Text)
 	if err != nil || r.User != "web" || !CheckHash(r.Hash, "secret") {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	// The stand-in for chpasswd refuses any argument but -e, as this shows.
-	r, err = system.runShell(strings.Replace(script.Text, "chpasswd -e", `chpasswd -e "$hash"`, 1))
+	r, err = system.runSet(strings.Replace(script.Text, "chpasswd -e", `chpasswd -e "$hash"`, 1))
 	if err != nil || r.User != "" || r.ExitCode != 84 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -109,15 +109,15 @@ func TestLook(t *testing.T) {
 		lines  []string
 		code   int
 	}{
-		"set":       {set, []string{"user=local", "password=hash", "setting=$6$rounds=1000$cloudsim", "checked"}, 0},
-		"hashed":    {hashed, []string{"user=local", "password=hash", "setting=$6$saltstring", "checked"}, 0},
+		"set":       {set, []string{"user=local", "password=hash", "setting=$6$rounds=1000$cloudsim", "exit 0 checked"}, 0},
+		"hashed":    {hashed, []string{"user=local", "password=hash", "setting=$6$saltstring", "exit 0 checked"}, 0},
 		"locked":    {locked, []string{"locked=yes", "password=hash"}, 0},
 		"expired":   {expired, []string{"expires=1", "password=hash"}, 0},
 		"sshd":      {off, []string{"sshd passwordauthentication=no"}, 0},
 		"bare":      {bare, []string{"password=off"}, 0},
 		"directory": {foreign, []string{"user=foreign"}, 0},
 		"gone":      {System{Accounts: []string{"root"}}, []string{"user=none"}, 0},
-		"not root":  {System{Conditions: Conditions{NotRoot: true}}, []string{"not root"}, 101},
+		"not root":  {System{Conditions: Conditions{NotRoot: true}}, []string{"exit 101 not root"}, 101},
 	} {
 		r, err := c.system.Run("shell", script.Text)
 		if err != nil || r.ExitCode != c.code || r.User != "" || r.Hash != "" {

@@ -17,33 +17,40 @@ printf '%s\n' 'port 22' 'passwordauthentication no' 'kbdinteractiveauthenticatio
 `
 
 // runLook really runs the script that looks at a password, on a shadow file and an sshd of its own: the paths are all
-// that is changed in it. Beside id it finds the machine's own date and sha256sum.
+// that is changed in it. Beside id it finds a date that tells the system's time, and the machine's own sha256sum.
 func (s System) runLook(text string) (Result, error) {
-	for _, path := range []string{"shadow=/etc/shadow", "sshd=/usr/sbin/sshd"} {
-		name, _, _ := strings.Cut(path, "=")
-		moved := strings.Replace(text, "\n"+path+"\n", "\n"+name+"='"+here+"/"+name+"'\n", 1)
-		if moved == text {
-			return Result{}, fmt.Errorf("the script has no line %s", path)
-		}
-		text = moved
+	text, err := moved(text, "shadow=/etc/shadow", "sshd=/usr/sbin/sshd")
+	if err != nil {
+		return Result{}, err
 	}
 	more := []file{{"shadow", s.shadow()}}
 	if s.NoPasswordLogin {
 		more = append(more, file{"sshd", sshdStub})
 	}
-	for _, tool := range []string{"date", "sha256sum"} {
-		if tool == "sha256sum" && s.NoDigest {
-			continue
-		}
-		path, err := exec.LookPath(tool)
+	more = append(more, s.dateFile())
+	if !s.NoDigest {
+		path, err := exec.LookPath("sha256sum")
 		if err != nil {
-			return Result{}, fmt.Errorf("the simulated server needs a %s on this machine: %w", tool, err)
+			return Result{}, fmt.Errorf("the simulated server needs a sha256sum on this machine: %w", err)
 		}
-		more = append(more, file{"bin/" + tool, "#!@SH@\nexec '" + path + "' \"$@\"\n"})
+		more = append(more, file{"bin/sha256sum", "#!@SH@\nexec '" + path + "' \"$@\"\n"})
 	}
 	r, err := s.runShell(text, more...)
 	r.User, r.Hash, r.Key = "", "", s.Key
 	return r, err
+}
+
+// moved is a script whose lines, each the assignment of a path, name files of the scratch directory instead.
+func moved(text string, paths ...string) (string, error) {
+	for _, path := range paths {
+		name, _, _ := strings.Cut(path, "=")
+		other := strings.Replace(text, "\n"+path+"\n", "\n"+name+"='"+here+"/"+name+"'\n", 1)
+		if other == text {
+			return "", fmt.Errorf("the script has no line %s", path)
+		}
+		text = other
+	}
+	return text, nil
 }
 
 // shadow is the system's /etc/shadow.

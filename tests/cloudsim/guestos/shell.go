@@ -52,13 +52,60 @@ echo "chpasswd: line 1: user '${line%%:*}' does not exist" >&2
 exit 1
 `
 
+// dateStub plays "date +%s".
+const dateStub = `#!@SH@
+[ "$*" = +%%s ] && %s
+`
+
+// dateFile is a date that tells the system's time, or fails.
+func (s System) dateFile() file {
+	tell := "exit 1"
+	if !s.NoClock {
+		tell = fmt.Sprintf("echo %d", s.date().Unix())
+	}
+	return file{"bin/date", fmt.Sprintf(dateStub, tell)}
+}
+
+// ownStub lets a command of the machine act on the script's own file and on nothing else.
+const ownStub = `#!@SH@
+[ "$*" = '%s @DIR@/_script.sh' ] && exec '%s' "$@"
+`
+
 // here stands for the scratch directory in a script.
 const here = "@DIR@"
 
 // hashForm is what newer shadow-utils check a SHA-512 hash against before they store it.
 var hashForm = regexp.MustCompile(`^\$6\$(rounds=[1-9][0-9]{3,8}\$)?[^$:\n]{1,16}\$[./0-9A-Za-z]{86}$`)
 
-// runShell really runs cloudpw's Linux script, with more files around it.
+// runSet really runs the script that sets a password, on a shadow file, a passwd and a /run of its own: the paths are all
+// that is changed in it. Beside id and chpasswd it finds a date that tells the system's time, a flock that says whether the
+// lock is taken, a sleep that returns at once, and a chmod and a rm for its own file.
+func (s System) runSet(text string) (Result, error) {
+	text, err := moved(text, "shadow=/etc/shadow", "passwd=/etc/passwd", "run=/run")
+	if err != nil {
+		return Result{}, err
+	}
+	var passwd strings.Builder
+	for _, name := range s.Accounts {
+		fmt.Fprintf(&passwd, "%s:x:1000:1000::/:/bin/sh\n", name)
+	}
+	more := []file{{"shadow", s.shadow()}, {"passwd", passwd.String()}, {"run/", ""}, s.dateFile(), {"bin/sleep", "#!@SH@\n"}}
+	for tool, option := range map[string]string{"chmod": "600", "rm": "-f"} {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			return Result{}, fmt.Errorf("the simulated server needs a %s on this machine: %w", tool, err)
+		}
+		more = append(more, file{"bin/" + tool, fmt.Sprintf(ownStub, option, path)})
+	}
+	if !s.NoFlock {
+		more = append(more, file{"bin/flock", fmt.Sprintf("#!@SH@\n[ \"$*\" = '-n 9' ] && exec 8>&9 && exit %d\n", map[bool]int{true: 1}[s.LockTaken])})
+	}
+	r, err := s.runShell(text, more...)
+	r.Key = s.Key
+	return r, err
+}
+
+// runShell really runs one of cloudpw's Linux scripts, with more files around it.
 func (s System) runShell(text string, more ...file) (Result, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -95,7 +142,7 @@ func (s System) runShell(text string, more ...file) (Result, error) {
 	return r, nil
 }
 
-// file is one that a script finds: its text may name the directory and the shell as the stand-ins do.
+// file is one that a script finds, or a directory whose name ends in a slash: its text may name the directory and the shell as the stand-ins do.
 type file struct{ name, text string }
 
 // furnish writes what the script finds around it.
@@ -116,11 +163,17 @@ func (s System) furnish(dir, sh, text string, more []file) error {
 	if s.NoChpasswd {
 		delete(files, "bin/chpasswd")
 	}
-	for _, f := range more {
-		files[f.name] = fill(f.text)
-	}
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		return err
+	}
+	for _, f := range more {
+		if name, isDir := strings.CutSuffix(f.name, "/"); isDir {
+			if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+				return err
+			}
+			continue
+		}
+		files[f.name] = fill(f.text)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {

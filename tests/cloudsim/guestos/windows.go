@@ -47,8 +47,8 @@ func (s System) open(sealed string) (string, bool) {
 	return string(clear), err == nil
 }
 
-// set plays the script that sets a password.
-func (s System) set(encoded, sealed string) Result {
+// set plays the script that sets a password: in the order of its steps, and by its own text forms of numbers.
+func (s System) set(encoded, sealed, order, notAfter string) Result {
 	account := s.account(encoded)
 	switch {
 	case s.NotRoot:
@@ -58,15 +58,39 @@ func (s System) set(encoded, sealed string) Result {
 	case account < 0:
 		return s.says(93, "no such user")
 	}
+	name := s.Accounts[account]
 	clear, ok := s.open(sealed)
+	ours, malformed := strconv.ParseInt(order, 10, 64)
+	limit, timeless := strconv.ParseInt(notAfter, 10, 64)
+	old := s.Orders[name]
+	has, unread := strconv.ParseInt(old, 10, 64)
 	switch {
 	case !ok:
 		return s.says(94, "the key is missing or another one")
-	case s.RefusesPasswords:
-		return s.says(95, "password refused 0x800708C5")
+	case s.LockTaken:
+		return s.says(99, "the mutex is taken")
+	case s.NoRegistry:
+		return s.says(99, "no order can be kept System.UnauthorizedAccessException 0x80070005")
+	case old != "" && (unread != nil || len(old) != 10):
+		return s.says(99, "what is noted in the registry is no order")
+	case malformed != nil:
+		return s.says(99, "no order can be kept System.FormatException 0x80131537")
+	case old != "" && has > ours:
+		return s.says(98, "too old order="+order+" server="+old)
 	}
+	// What the script has noted stays noted, whatever becomes of the change.
 	out := s.says(0, "password set")
-	out.User, out.Password = s.Accounts[account], clear
+	switch now := s.date().Unix(); {
+	case timeless != nil:
+		out = s.says(96, "failed System.FormatException 0x80131537")
+	case now > limit:
+		out = s.says(97, fmt.Sprintf("too late now=%010d notafter=%s", now, notAfter))
+	case s.RefusesPasswords:
+		out = s.says(95, "password refused 0x800708C5")
+	default:
+		out.User, out.Password = name, clear
+	}
+	out.Noted, out.Order = name, order
 	return out
 }
 
@@ -102,7 +126,7 @@ func (s System) try(encoded, sealed, until string) Result {
 	if !ok {
 		return s.says(94, "the key is missing or another one")
 	}
-	if limit, err := strconv.ParseInt(until, 10, 64); err != nil || s.Wall.Add(s.Clock).Unix() > limit {
+	if limit, err := strconv.ParseInt(until, 10, 64); err != nil || s.date().Unix() > limit {
 		return s.says(0, "checked late")
 	}
 	return s.login(name, clear)
@@ -141,7 +165,7 @@ func (s System) login(name, password string) Result {
 }
 
 func (s System) says(code int, text string) Result {
-	return Result{ExitCode: code, Output: "cloudpw: " + text + "\r\n", Key: s.Key}
+	return Result{ExitCode: code, Output: fmt.Sprintf("cloudpw: exit %d %s\r\n", code, text), Key: s.Key}
 }
 
 // nameIn is the name that a script has in base64 of UTF-16; "" for what is none.

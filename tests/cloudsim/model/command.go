@@ -94,8 +94,19 @@ type Invocation struct {
 	Started time.Time `json:"started,omitzero"`  // fetched by the agent
 	Applied time.Time `json:"applied,omitzero"`  // the script did its work
 	Ended   time.Time `json:"finished,omitzero"` // final
-	// Hidden is true while the API must not show it yet (FaultLagRecord).
+	// Hidden is true while the API must not show it: not yet (FaultLagRecord), or no more (FaultRecordLost).
 	Hidden bool `json:"hidden,omitempty"`
+	// Unreported are the times that the script has run without the record saying so (FaultLate, FaultAgain).
+	Unreported []UnreportedRun `json:"unreported,omitempty"`
+}
+
+// UnreportedRun is a run of a command that the cloud knows nothing of.
+type UnreportedRun struct {
+	Time     time.Time `json:"time"` // operation clock
+	ExitCode int       `json:"exit_code"`
+	Output   string    `json:"output,omitempty"`
+	// Applied is set where it set a password.
+	Applied bool `json:"applied,omitempty"`
 }
 
 type invocationID struct{ command, server string }
@@ -107,6 +118,11 @@ type invocation struct {
 	server  *server
 	bend    bend
 	stuck   bool
+	// clock is by how much the operation clock is ahead of the time of day, for this command: what Advance had added when it was
+	// queued, and the usual time until it runs, which is the simulator's and no measure of agents.
+	clock time.Duration
+	// fetched is set once the agent has the command.
+	fetched bool
 }
 
 // AgentState is how the server's agent stands with its cloud now.
@@ -126,7 +142,7 @@ func (s Server) AgentState() AgentState {
 //
 // A command goes its way in thirds of the operation time: fetched by the agent, run, reported. While it
 // runs, the server works on as usual. x is the request that asked for it, whose faults may bend it:
-// late_apply, stuck, lag_record, failed_applied and failed_not_applied (exit code 1) do.
+// late_apply, stuck, lag_record, failed_applied and failed_not_applied (exit code 1) do, and all that are of commands alone.
 func (w *World) StartCommand(x *Exchange, c Command) error {
 	defer w.enter()()
 	for _, id := range c.ServerIDs {
@@ -156,7 +172,7 @@ func (w *World) queueCommand(c *Command, s *server, b bend) {
 	i := &invocation{command: c, server: s, bend: b, Invocation: Invocation{
 		CommandID: c.ID, ServerID: s.ID, Interpreter: c.Interpreter, Text: c.Text, Labels: c.Labels,
 		State: CommandPending, ExitCode: -1, Queued: w.now(), Hidden: b.lag > 0,
-	}}
+	}, clock: w.offset + 2*w.third()}
 	w.invocations = append(w.invocations, i)
 	w.byCommand[invocationID{c.ID, s.ID}] = i
 	w.counters.started++
@@ -168,19 +184,33 @@ func (w *World) queueCommand(c *Command, s *server, b bend) {
 			w.finish(i, CommandDeliveryTimedOut)
 		}
 	})
+	if b.lost != nil {
+		w.at(i.Queued.Add(max(b.lag, *b.lost)), func() { i.Hidden = true })
+		i.Hidden = i.Hidden || *b.lost == 0
+	}
 	fetched := i.Queued.Add(w.third())
+	if b.fetch != nil {
+		fetched = fetched.Add(*b.fetch)
+	}
 	w.at(fetched, func() { w.fetch(i, fetched) })
 }
 
 func (w *World) third() time.Duration { return w.opts.OperationTime / 3 }
 
-// fetch starts a command, at a time that may have passed by now, if the agent is there; else it waits.
+// fetch starts a command, at a time that may have passed by now, if the agent is there; else it waits. One that comes late may
+// have ended by then, as far as the cloud knows: it is run all the same.
 func (w *World) fetch(i *invocation, at time.Time) {
-	if i.State != CommandPending {
+	forgotten := i.bend.fetch != nil && i.State.Final()
+	if i.fetched || i.State != CommandPending && !forgotten || i.server.State == StateTerminated {
 		return
 	}
 	if i.server.AgentState() != AgentOnline {
 		w.waiting = append(w.waiting, i)
+		return
+	}
+	i.fetched = true
+	if forgotten {
+		w.runUnseen(i, at.Add(w.third()))
 		return
 	}
 	i.State, i.Started = CommandRunning, at
@@ -198,8 +228,13 @@ func (w *World) fetch(i *invocation, at time.Time) {
 
 // fetchWaiting starts what waited for an agent that is there now.
 func (w *World) fetchWaiting() {
-	if len(w.waiting) == 0 {
+	if len(w.waiting)+len(w.unseen) == 0 {
 		return
+	}
+	unseen := w.unseen
+	w.unseen = nil
+	for _, i := range unseen {
+		w.runUnseenNow(i, w.now())
 	}
 	again := w.waiting
 	w.waiting = nil
@@ -214,41 +249,78 @@ func (w *World) proceed(i *invocation) {
 	w.at(applied, func() {
 		// A server that went down meanwhile reports nothing; the time-outs see to it.
 		if i.State == CommandRunning && i.server.AgentState() == AgentOnline {
-			w.execute(i)
-			w.at(applied.Add(w.third()), func() { w.report(i) })
+			w.execute(i, applied)
+			if !i.bend.silent {
+				w.at(applied.Add(w.third()), func() { w.report(i) })
+			}
 		}
 	})
 }
 
-// execute runs the script on the server.
-func (w *World) execute(i *invocation) {
+// execute runs the script on the server and keeps what the agent will report.
+func (w *World) execute(i *invocation, at time.Time) {
 	if i.bend.fail && !i.bend.failApplied {
 		i.ExitCode, i.Output = 1, i.bend.message+"\n"
 		return
 	}
-	s := i.server
+	run := w.runScript(i, at)
+	i.ExitCode, i.Output = run.ExitCode, run.Output
+	if run.Applied {
+		i.Applied = w.now()
+	}
+	if i.bend.fail {
+		i.ExitCode, i.Output = 1, i.bend.message+"\n"
+	}
+	if i.bend.cut != nil {
+		i.Output = i.Output[:min(len(i.Output), *i.bend.cut)]
+	}
+}
+
+// runUnseen runs the script at a time of the operation clock, or as soon after it as the agent is there, and the record does
+// not change.
+func (w *World) runUnseen(i *invocation, at time.Time) {
+	w.at(at, func() { w.runUnseenNow(i, at) })
+}
+
+func (w *World) runUnseenNow(i *invocation, at time.Time) {
+	switch {
+	case i.server.State == StateTerminated:
+	case i.server.AgentState() == AgentOnline:
+		i.Unreported = append(i.Unreported, w.runScript(i, at))
+	default:
+		w.unseen = append(w.unseen, i)
+	}
+}
+
+// runScript runs the script on the server at a time of the operation clock.
+func (w *World) runScript(i *invocation, at time.Time) UnreportedRun {
+	s, run := i.server, UnreportedRun{Time: at}
 	r, err := guestos.System{
 		Windows: s.IsWindows(), Accounts: sortedKeys(s.Logins), Administrator: s.InitialUser, Conditions: s.Guest.Conditions, Key: s.guestKey,
-		Passwords: s.Logins, Hashes: s.Hashes, Now: w.now(), Wall: w.opts.Now(), Tries: s.WrongTries,
+		Passwords: s.Logins, Hashes: s.Hashes, Orders: s.Orders, Now: at, Wall: at.Add(-i.clock), Tries: s.WrongTries,
 	}.Run(i.Interpreter, i.Text)
 	if err != nil {
-		i.ExitCode, i.Output = 126, "cloudsim: "+err.Error()+"\n"
-		return
+		run.ExitCode, run.Output = 126, "cloudsim: "+err.Error()+"\n"
+		return run
 	}
-	i.ExitCode, i.Output, s.guestKey = r.ExitCode, r.Output, r.Key
+	run.ExitCode, run.Output, s.guestKey = r.ExitCode, r.Output, r.Key
 	if r.Tried != "" {
 		if s.WrongTries == nil {
 			s.WrongTries = map[string]guestos.WrongTries{}
 		}
 		s.WrongTries[r.Tried] = r.Tries
 	}
+	if r.Noted != "" {
+		if s.Orders == nil {
+			s.Orders = map[string]string{}
+		}
+		s.Orders[r.Noted] = r.Order
+	}
 	if r.User != "" {
 		s.setLogin(r.User, r.Password, r.Hash)
-		i.Applied = w.now()
+		run.Applied = true
 	}
-	if i.bend.fail {
-		i.ExitCode, i.Output = 1, i.bend.message+"\n"
-	}
+	return run
 }
 
 // report ends a command that has run.
@@ -268,6 +340,9 @@ func (w *World) finish(i *invocation, state CommandState) {
 		i.ExitCode, i.Output = -1, ""
 	}
 	w.counters.ended++
+	if i.bend.again != nil && i.fetched {
+		w.runUnseen(i, i.Ended.Add(*i.bend.again))
+	}
 }
 
 // Invocation finds a command on a server; false for none, or for one that is still hidden.
@@ -296,6 +371,7 @@ func (w *World) Invocations(match func(Invocation) bool) []Invocation {
 // show is what others may see: exit code and output appear when the command has ended.
 func (i *invocation) show() Invocation {
 	out := i.Invocation
+	out.Unreported = slices.Clone(out.Unreported)
 	if !out.State.Final() {
 		out.ExitCode, out.Output = -1, ""
 	}

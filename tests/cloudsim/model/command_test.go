@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 )
@@ -38,9 +39,14 @@ func command(t *testing.T, w *World, id, server string, s guest.Script, more ...
 	}
 }
 
+// change is one that is sent now, of a value that was made now.
+func change(user string) guest.Change {
+	return guest.Change{Username: user, Secret: newSecret, Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
+}
+
 func linux(t *testing.T, user string) guest.Script {
 	t.Helper()
-	s, err := guest.Linux(user, newSecret)
+	s, err := guest.Linux(change(user))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +141,7 @@ func TestCommandRefusals(t *testing.T) {
 
 func set(t *testing.T, user string, key guest.PublicKey) guest.Script {
 	t.Helper()
-	s, err := guest.WindowsSet(user, newSecret, key)
+	s, err := guest.WindowsSet(change(user), key)
 	if err != nil {
 		t.Fatal(err)
 	}

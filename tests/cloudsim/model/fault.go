@@ -55,6 +55,21 @@ const (
 	FaultForeign FaultKind = "foreign"
 )
 
+// Faults of the command that a request starts.
+const (
+	// FaultLate lets the agent fetch the command Delay later, whatever the delivery timeout says: where that is over by then, the
+	// record says that the command was never run, and goes on to say so.
+	FaultLate FaultKind = "late"
+	// FaultAgain lets the agent run the command once more, Delay after it has ended. The record does not change.
+	FaultAgain FaultKind = "again"
+	// FaultAgentSilent lets the agent run the command and never report it: the record says that it runs, until it timed out.
+	FaultAgentSilent FaultKind = "agent_silent"
+	// FaultOutputCut keeps only the first Bytes bytes of the command's output.
+	FaultOutputCut FaultKind = "output_cut"
+	// FaultRecordLost lets the cloud forget the command's record, Delay after it was queued (0: at once). It runs all the same.
+	FaultRecordLost FaultKind = "record_lost"
+)
+
 // Fault is something that goes wrong for the requests it matches. Empty
 // Cloud, Service, Action, Instance match everything.
 type Fault struct {
@@ -68,8 +83,10 @@ type Fault struct {
 	Skip int `json:"skip,omitempty"`
 	// Count is how many are hit after that; 0 means all.
 	Count int `json:"count,omitempty"`
-	// Delay belongs to delay, late_arrival, late_apply, lag_record.
+	// Delay belongs to delay, late_arrival, late_apply, lag_record, late, again; also to record_lost.
 	Delay time.Duration `json:"delay,omitempty"`
+	// Bytes belongs to output_cut; 0 means that nothing is kept.
+	Bytes int `json:"bytes,omitempty"`
 	// Code, Message, Status belong to refuse; Message also to failed_*.
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
@@ -84,12 +101,12 @@ type fault struct {
 }
 
 // needsDelay are the kinds that do nothing without Delay.
-var needsDelay = []FaultKind{FaultDelay, FaultLateArrival, FaultLateApply, FaultLagRecord}
+var needsDelay = []FaultKind{FaultDelay, FaultLateArrival, FaultLateApply, FaultLagRecord, FaultLate, FaultAgain}
 
 var faultKinds = []FaultKind{
 	FaultDelay, FaultThrottle, FaultServerError, FaultRefuse, FaultDropBefore, FaultDropAfter, FaultHoldBefore,
 	FaultHoldAfter, FaultLateArrival, FaultGone, FaultLateApply, FaultStuck, FaultFailedApplied,
-	FaultFailedNotApplied, FaultLagRecord, FaultForeign,
+	FaultFailedNotApplied, FaultLagRecord, FaultForeign, FaultLate, FaultAgain, FaultAgentSilent, FaultOutputCut, FaultRecordLost,
 }
 
 // AddFault adds a fault and returns its id.
@@ -101,8 +118,8 @@ func (w *World) AddFault(f Fault) (int, error) {
 		return 0, fmt.Errorf("fault kind %q needs a delay", f.Kind)
 	case f.Kind == FaultRefuse && f.Code == "":
 		return 0, fmt.Errorf("fault kind %q needs a code", f.Kind)
-	case f.Skip < 0 || f.Count < 0:
-		return 0, fmt.Errorf("fault kind %q: skip and count cannot be negative", f.Kind)
+	case f.Skip < 0 || f.Count < 0 || f.Bytes < 0:
+		return 0, fmt.Errorf("fault kind %q: skip, count and bytes cannot be negative", f.Kind)
 	}
 	defer w.enter()()
 	w.faultSeq++
@@ -161,13 +178,19 @@ func (f *fault) matches(c Call) bool {
 		(f.Instance == "" || slices.Contains(c.Instances, f.Instance))
 }
 
-// bend is how faults change one server's operation.
+// bend is how faults change one server's operation or command.
 type bend struct {
 	late, lag         time.Duration
 	stuck             bool
 	fail, failApplied bool
 	foreign           bool
 	message           string
+
+	// Of a command: how much later it is fetched, and run again; nil for not at all.
+	fetch, again *time.Duration
+	silent       bool
+	cut          *int           // how much of its output is kept
+	lost         *time.Duration // when its record is
 }
 
 // operationFaults are the faults of the operation on one server. A fault that
@@ -193,6 +216,16 @@ func (x *Exchange) operationFaults(id string) bend {
 		case FaultFailedApplied, FaultFailedNotApplied:
 			b.fail, b.failApplied = true, f.Kind == FaultFailedApplied
 			b.message = cmp.Or(f.Message, "the operation failed")
+		case FaultLate:
+			b.fetch = &f.Delay
+		case FaultAgain:
+			b.again = &f.Delay
+		case FaultAgentSilent:
+			b.silent = true
+		case FaultOutputCut:
+			b.cut = &f.Bytes
+		case FaultRecordLost:
+			b.lost = &f.Delay
 		}
 	}
 	return b

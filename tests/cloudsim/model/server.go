@@ -93,6 +93,9 @@ type Server struct {
 	// WrongTries are the wrong passwords that the accounts of a Windows server have counted.
 	WrongTries map[string]guestos.WrongTries `json:"wrong_tries,omitempty"`
 
+	// Orders are what the registry of a Windows server notes of accounts: the order of the value that each took last.
+	Orders map[string]string `json:"orders,omitempty"`
+
 	// Latest is what the cloud shows of the latest operation.
 	Latest Operation `json:"latest"`
 	// Locked servers of OpenStack refuse actions of others than administrators.
@@ -385,6 +388,6 @@ func (s *server) copy() Server {
 func (s Server) clone() Server {
 	s.Tags, s.Metadata, s.Logins, s.Hashes = maps.Clone(s.Tags), maps.Clone(s.Metadata), maps.Clone(s.Logins), maps.Clone(s.Hashes)
 	s.LockReasons = slices.Clone(s.LockReasons)
-	s.ImageProperties, s.WrongTries = maps.Clone(s.ImageProperties), maps.Clone(s.WrongTries)
+	s.ImageProperties, s.WrongTries, s.Orders = maps.Clone(s.ImageProperties), maps.Clone(s.WrongTries), maps.Clone(s.Orders)
 	return s
 }

@@ -17,13 +17,15 @@ type Snapshot struct {
 	Logins   map[string]string `json:"logins,omitempty"`
 	// Hashes are those of the users whose password a command had set: see Server.
 	Hashes map[string]string `json:"hashes,omitempty"`
+	// Orders are those of a Windows server's registry.
+	Orders map[string]string `json:"orders,omitempty"`
 	// guestKey is the key pair of a Windows server's machine key store, which is on the disk, too.
 	guestKey *rsa.PrivateKey
 }
 
 // clone is a copy that shares nothing that changes.
 func (s Snapshot) clone() Snapshot {
-	s.Logins, s.Hashes = maps.Clone(s.Logins), maps.Clone(s.Hashes)
+	s.Logins, s.Hashes, s.Orders = maps.Clone(s.Logins), maps.Clone(s.Hashes), maps.Clone(s.Orders)
 	return s
 }
 
@@ -35,7 +37,7 @@ func (w *World) Snapshot(id, name string) (Snapshot, error) {
 	var taken Snapshot
 	err := w.change(id, func(s *server) {
 		taken = Snapshot{ID: cmp.Or(name, "snap-"+w.random(base36, 8)), ServerID: id, Logins: s.Logins, Hashes: s.Hashes,
-			guestKey: s.guestKey}.clone()
+			Orders: s.Orders, guestKey: s.guestKey}.clone()
 		if s.snapshots == nil {
 			s.snapshots = map[string]Snapshot{}
 		}
@@ -58,7 +60,7 @@ func (w *World) RestoreSnapshot(id, snapshot string) error {
 			refused = &RefusedError{ServerID: id, State: s.State, Err: ErrBusy}
 		default:
 			disk := old.clone()
-			s.Logins, s.Hashes, s.guestKey = disk.Logins, disk.Hashes, disk.guestKey
+			s.Logins, s.Hashes, s.Orders, s.guestKey = disk.Logins, disk.Hashes, disk.Orders, disk.guestKey
 		}
 	})
 	return cmp.Or(err, refused)

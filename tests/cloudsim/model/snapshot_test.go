@@ -2,6 +2,7 @@ package model
 
 import (
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 )
@@ -11,7 +12,7 @@ import (
 func TestRestoredSnapshotsForgetLaterCommands(t *testing.T) {
 	byCommand := func(t *testing.T, w *World, s Server, name, secret string) {
 		t.Helper()
-		script, err := guest.Linux("ubuntu", secret)
+		script, err := guest.Linux(guest.Change{Username: "ubuntu", Secret: secret, Order: 1, NotAfter: time.Now().Add(time.Minute)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,10 +68,12 @@ type World struct {
 	pairs    map[keyPairID]*KeyPair
 	servers  map[string]*server
 	// invocations are the history of commands, oldest first; byCommand finds
-	// one; waiting are those whose agent did not answer.
+	// one; waiting are those whose agent did not answer, and unseen those
+	// that an agent which does not answer will run without a word.
 	invocations []*invocation
 	byCommand   map[invocationID]*invocation
 	waiting     []*invocation
+	unseen      []*invocation
 	order       []string // server ids in order of creation
 
 	faults   []*fault
