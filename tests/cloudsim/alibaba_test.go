@@ -201,7 +201,9 @@ func TestAlibabaSignature(t *testing.T) {
 	wrong.creds.SecretKey += "x"
 	stranger := e.as(model.AccessKey{ID: "LTAI5tunknown", Secret: "x"})
 	noToken, badToken, extra := e.as(expired), e.as(expired), *e
-	noToken.token, badToken.token, extra.token = "", "u", "t"
+	noToken.token, badToken.token, extra.token = "", "u", strings.Repeat("0f", 100)
+	another := e.as(expired)
+	another.token = extra.token
 	for name, c := range map[string]struct {
 		e      *alibabaEnv
 		call   alibabaCall
@@ -217,7 +219,8 @@ func TestAlibabaSignature(t *testing.T) {
 		"too new":         {e: e, call: alibabaCall{at: time.Now().Add(16 * time.Minute)}, status: 400, code: "InvalidTimeStamp.Expired"},
 		"old enough":      {e: e, call: alibabaCall{at: time.Now().Add(-14 * time.Minute)}, status: 200},
 		"token missing":   {e: noToken, status: 400, code: "MissingSecurityToken"},
-		"another token":   {e: badToken, status: 400, code: "InvalidSecurityToken.MismatchWithAccessKey"},
+		"a token's form":  {e: badToken, status: 400, code: "InvalidSecurityToken.Malformed"},
+		"another token":   {e: another, status: 400, code: "InvalidSecurityToken.MismatchWithAccessKey"},
 		"expired token":   {e: e.as(expired), status: 400, code: "InvalidSecurityToken.Expired"},
 		"token too many":  {e: &extra, status: 400, code: "InvalidSecurityToken.MismatchWithAccessKey"},
 		"unknown version": {e: e, call: alibabaCall{version: "2014-05-27"}, status: 400, code: "InvalidVersion"},

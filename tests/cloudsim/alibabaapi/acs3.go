@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -156,7 +157,7 @@ func (a *API) authenticate(r *http.Request, in *arrival) (model.AccessKey, *fail
 		return nobody, fail(http.StatusBadRequest, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 	case !exists:
 		return nobody, fail(http.StatusNotFound, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
-	case key.Inactive: // the status is unconfirmed
+	case key.Inactive: // its HTTP status is unconfirmed
 		return nobody, fail(http.StatusBadRequest, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
 	case !s.verify(r, in.query, in.body, key.Secret):
 		return nobody, fail(http.StatusBadRequest, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
@@ -170,11 +171,16 @@ func (a *API) authenticate(r *http.Request, in *arrival) (model.AccessKey, *fail
 	return key, nil
 }
 
+// tokenForm is that of the model's tokens; the cloud's is its own affair.
+var tokenForm = regexp.MustCompile(`^[0-9a-f]{200}$`)
+
 // judgeToken checks the security token that belongs to a temporary key, and to no other.
 func judgeToken(key model.AccessKey, token string, now time.Time) *failure {
 	switch {
 	case key.Token != "" && token == "":
-		return fail(http.StatusBadRequest, "MissingSecurityToken", "SecurityToken is mandatory for this action.")
+		return missing("SecurityToken")
+	case token != "" && token != key.Token && !tokenForm.MatchString(token):
+		return fail(http.StatusBadRequest, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
 	case subtle.ConstantTimeCompare([]byte(key.Token), []byte(token)) != 1:
 		return fail(http.StatusBadRequest, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
 	case !key.Expires.IsZero() && now.After(key.Expires):

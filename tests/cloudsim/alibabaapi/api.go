@@ -6,9 +6,10 @@
 // Sources: the models and their texts in the Go SDK (ecs-20140526 v7.7.0) and in
 // npm's @alicloud/ecs20140526 7.11.6, the API pages of RunCommand, InvokeCommand,
 // CreateCommand, StopInvocation and DescribeInvocationResults with their error
-// tables, of STS and RAM, the page on the V3 signature, and for the words of some
-// messages the answers in public bug reports. What no source confirms says so
-// where it is.
+// tables, of STS and RAM, the page on the V3 signature, the list of errors that are
+// common to all services (help.aliyun.com/document_detail/53438.html), and for the
+// words of some messages the answers in public bug reports. What no source confirms
+// says so where it is.
 package alibabaapi
 
 import (
@@ -166,7 +167,7 @@ func invalid(name string) *failure {
 	return fail(http.StatusBadRequest, "InvalidParameter", fmt.Sprintf("The specified parameter %q is not valid.", name))
 }
 
-// missing refuses a request without a parameter, as the gateway in front of all services does.
+// missing refuses a request without a parameter, as the gateway in front of all services does (Missing{ParameterName}).
 func missing(name string) *failure {
 	return fail(http.StatusBadRequest, "Missing"+name, name+" is mandatory for this action.")
 }

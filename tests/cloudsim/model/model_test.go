@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"regexp"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -396,5 +397,48 @@ func TestLogKeepsTheNewest(t *testing.T) {
 	}
 	if rest := w.Log(48); len(rest) != 2 || rest[0].Seq != 49 {
 		t.Errorf("after 48: %+v", rest)
+	}
+}
+
+// What Alibaba Cloud gives its things has the cloud's own form.
+func TestFormsOfAlibabaCloud(t *testing.T) {
+	w := NewWorld(Options{Seed: 1})
+	defer w.Close()
+	account := w.AddAccount(Account{Cloud: AlibabaCloud, Regions: []string{"eu"}})
+	user := w.AddUser(User{Cloud: AlibabaCloud, AccountID: account.ID, Name: "u"})
+	key := w.AddAccessKey(AccessKey{Cloud: AlibabaCloud, AccountID: account.ID, UserID: user.ID})
+	role := w.AddRole(Role{Cloud: AlibabaCloud, AccountID: account.ID, Name: "r"})
+	session, ok := w.Assume(role, user.ID, "", "s", time.Hour)
+	if !ok {
+		t.Fatal("the role does not trust its user")
+	}
+	s, err := w.AddServer(Server{Cloud: AlibabaCloud, AccountID: account.ID, Region: "eu", LockReasons: []string{"security"},
+		LoginAsNonRoot: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ got, want string }{
+		"account": {account.ID, `^1\d{15}$`},
+		"user":    {user.ID, `^2\d{17}$`},
+		"key":     {key.ID, `^LTAI5t\w{18}$`},
+		"secret":  {key.Secret, `^\w{30}$`},
+		"role":    {role.ARN, `^acs:ram::1\d{15}:role/r$`},
+		"session": {session.ID, `^STS\.N\w{18}$`},
+		"server":  {s.ID, `^i-[0-9a-z]{20}$`},
+		"image":   {s.ImageID, `^m-[0-9a-z]{20}$`},
+		"vpc":     {s.VPCID, `^vpc-[0-9a-z]{21}$`},
+		"subnet":  {s.SubnetID, `^vsw-[0-9a-z]{21}$`},
+		"system":  {s.OSName, `^Alibaba Cloud Linux `},
+	} {
+		if !regexp.MustCompile(c.want).MatchString(c.got) {
+			t.Errorf("%s %q, want %s", name, c.got, c.want)
+		}
+	}
+	if s.DefaultUser() != "ecs-user" || s.Logins["ecs-user"] != s.InitialPassword {
+		t.Errorf("default user %s, logins %v", s.DefaultUser(), s.Logins)
+	}
+	s.LockReasons[0] = "changed by the caller"
+	if kept, _ := w.Server(s.ID); kept.LockReasons[0] != "security" {
+		t.Errorf("lock reasons %v", kept.LockReasons)
 	}
 }
