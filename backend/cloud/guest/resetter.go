@@ -134,12 +134,18 @@ func prepare(ctx context.Context, service Service, keys *Keys, instance string) 
 // await waits until a command has ended. unseen is what has not been seen if it does not end in time.
 func await(ctx context.Context, service Service, ref cloud.ResetRef, unseen string) (Run, error) {
 	limits := service.Limits()
+	late := func(err error) error {
+		return &cloud.Error{Kind: cloud.Refused, Err: err,
+			Message: limits.Call + ": " + unseen + " in time; see command " + ref.RequestID + " in " + limits.History}
+	}
 	for {
 		if err := cloud.Sleep(ctx, limits.PollInterval); err != nil {
-			return Run{}, &cloud.Error{Kind: cloud.Refused, Err: err,
-				Message: limits.Call + ": " + unseen + " in time; see command " + ref.RequestID + " in " + limits.History}
+			return Run{}, late(err)
 		}
 		runs, err := service.Look(ctx, []cloud.ResetRef{ref})
+		if err != nil && ctx.Err() != nil { // the time was up in the middle of a look
+			return Run{}, late(err)
+		}
 		if err != nil {
 			return Run{}, err
 		}

@@ -250,6 +250,26 @@ func TestKeysAreBounded(t *testing.T) {
 	}
 }
 
+// lateService is a cloud whose answer does not come before the caller's time is up.
+type lateService struct{ *service }
+
+func (s lateService) Look(ctx context.Context, _ []cloud.ResetRef) (map[cloud.ResetRef]Run, error) {
+	<-ctx.Done()
+	return nil, cloud.Transport("cloud Look", ctx.Err())
+}
+
+// Time that is up in the middle of a look leaves as little open as time that is up between two: nothing was set.
+func TestTimeIsUpInTheMiddleOfALook(t *testing.T) {
+	s := lateService{newService()}
+	s.limits.PollInterval = time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := Resetter{Service: s}.PrepareReset(ctx, cloud.Reset{InstanceIDs: []string{"vm-1"}, Platform: cloud.Windows})
+	if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "has not shown its public key in time; see command run-1") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A command is found by our own id where the cloud can do that, and by nothing where it cannot.
 func TestResetterFindsByName(t *testing.T) {
 	s := newService(Run{ID: "run-7", State: Exited, Interpreter: Shell, ExitCode: exitNoUser})
