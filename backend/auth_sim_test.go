@@ -48,7 +48,7 @@ func (a *authenticated) endpoints(services ...string) map[string]any {
 
 // services are those of each cloud that signs with access keys.
 var signedServices = map[model.Cloud][]string{
-	model.AWS: {"ec2", "sts", "iam"}, model.TencentCloud: {"cvm", "sts", "cam"},
+	model.AWS: {"ec2", "sts", "iam"}, model.TencentCloud: {"cvm", "sts", "cam"}, model.AlibabaCloud: {"ecs", "sts", "ram"},
 	model.HuaweiCloud: {"ecs", "iam"}, model.OpenTelekomCloud: {"ecs", "iam"},
 }
 
@@ -75,7 +75,8 @@ func ambiently(id, secret, token string) func(*testing.T, *authenticated) map[st
 	return func(t *testing.T, a *authenticated) map[string]any {
 		t.Helper()
 		for _, pair := range os.Environ() {
-			if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "TENCENTCLOUD_") {
+			if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "TENCENTCLOUD_") ||
+				strings.HasPrefix(name, "ALIBABA_CLOUD_") {
 				t.Setenv(name, "")
 			}
 		}
@@ -198,6 +199,14 @@ var authentications = map[string]authentication{
 		denyKey("cvm:*"),
 		"the SecretKey of the ambient credentials does not belong to their SecretId", "does not know the keys, or they are disabled",
 		"lack the permission cvm:DescribeInstances"},
+	"alibabacloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
+		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission ecs:DescribeInstances"},
+	"alibabacloud assumed role": {withRole, "secret_key", switchOff, denyRole("ecs:*"),
+		"secret_key does not belong to access_key", "does not know the keys, or they are disabled", "lack the permission ecs:DescribeInstances"},
+	"alibabacloud ambient": {ambiently("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET", expire, denyKey("ecs:*"),
+		"the secret of the ambient credentials does not belong to their id", "were revoked or have expired",
+		"lack the permission ecs:DescribeInstances"},
 	"huaweicloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
 		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
 	"opentelekomcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),

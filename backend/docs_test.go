@@ -175,6 +175,8 @@ var calls = []struct {
 		func(service string) string { return strings.ToLower(service) + ":" }},
 	{"cloud/tencentcloud", []string{"tencentcloud"},
 		regexp.MustCompile(`action\{"(\w+)", "(\w+)"`), func(service string) string { return service + ":" }},
+	{"cloud/alibabacloud", []string{"alibabacloud"},
+		regexp.MustCompile(`action\{endpoint(\w+), "(\w+)"`), func(service string) string { return strings.ToLower(service) + ":" }},
 	{"cloud/openstack", []string{"huaweicloud", "opentelekomcloud"},
 		regexp.MustCompile(`permission\w+\s+= "(ecs):([\w:]+)"`), func(service string) string { return service + ":" }},
 	{"cloud/openstack", []string{"openstack"},
@@ -304,8 +306,8 @@ func statusesOf(code, message string) []string {
 
 // TestGuidesNameRealCodes checks the tables of error codes in the guides to the clouds.
 func TestGuidesNameRealCodes(t *testing.T) {
-	folders := map[string]string{"aws": "aws", "tencentcloud": "tencentcloud", "huaweicloud": "openstack", "opentelekomcloud": "openstack",
-		"openstack": "openstack"}
+	folders := map[string]string{"aws": "aws", "tencentcloud": "tencentcloud", "alibabacloud": "alibabacloud", "huaweicloud": "openstack",
+		"opentelekomcloud": "openstack", "openstack": "openstack"}
 	for name := range providers() {
 		code := sources(t, "cloud/"+folders[name])
 		table, checked := false, 0

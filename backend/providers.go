@@ -2,6 +2,7 @@ package backend
 
 import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/alibabacloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/aws"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/tencentcloud"
@@ -18,6 +19,7 @@ func providers() cloud.Registry {
 	}
 	add(aws.Descriptor())
 	add(tencentcloud.Descriptor())
+	add(alibabacloud.Descriptor())
 	add(openstack.Descriptors()...) // huaweicloud, opentelekomcloud
 	return registry
 }
