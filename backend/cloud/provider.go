@@ -143,6 +143,23 @@ type ResetPreparer interface {
 	PrepareReset(ctx context.Context, reset Reset) (prepared string, err error)
 }
 
+// ResetBounder is implemented by reset methods whose cloud can be told until when it may accept a request.
+type ResetBounder interface {
+	// BoundReset fixes, before an attempt is recorded, when a request for it expires that the cloud may receive until d from
+	// now. The zero bound means that this cannot be told now: the request is sent without, and ResetTraits.SignatureLifetime
+	// holds. It sends nothing and does not wait.
+	BoundReset(d time.Duration) ResetBound
+}
+
+// ResetBound is how long a request can be accepted.
+type ResetBound struct {
+	// Expires is for Reset.Expires.
+	Expires time.Time
+	// Within is how long after BoundReset's answer, truly counted, the cloud may accept the request at most, whenever it is
+	// signed and sent. It is longer than the d that was asked for.
+	Within time.Duration
+}
+
 // Reset is one request to set a password.
 type Reset struct {
 	InstanceIDs []string // at most ResetTraits.BatchSize; all get the same password
@@ -159,6 +176,9 @@ type Reset struct {
 	Order int64
 	// NotAfter is when a method with KeepsOrder must not begin with the change any more, by the server's clock.
 	NotAfter time.Time
+	// Expires is the Expires of a ResetBound, by the cloud's own clock: the cloud must not accept the request after it. Zero:
+	// the request lives as long as ResetTraits.SignatureLifetime says.
+	Expires time.Time
 	// Name is our own id of the request, where ResetTraits.OwnIDs is set: 1 to 64 letters, digits and hyphens, which
 	// no other request has.
 	Name string
@@ -229,7 +249,7 @@ type ResetTraits struct {
 	// PollBatch is how many references ResetRecords takes without a further request; 0: BatchSize.
 	PollBatch int
 	// SignatureLifetime is the longest time after signing at which the cloud still accepts a
-	// request, clock skew included.
+	// request that has no Reset.Expires, clock skew included.
 	SignatureLifetime time.Duration
 	// Serial is set where the cloud refuses a second operation on an instance while one runs.
 	Serial bool

@@ -21,36 +21,38 @@ func TestRemoteClock(t *testing.T) {
 		sent, got Clocks
 	}
 	at := func(mono, wall time.Duration) Clocks { return clocksAt(mono, wall) }
-	quick := func(date time.Duration) learned { return learned{dateAt(date), at(0, 0), at(time.Second, time.Second)} }
+	even := func(d time.Duration) Clocks { return at(d, d) } // the clocks agree
+	quick := func(date time.Duration) learned { return learned{dateAt(date), even(0), even(time.Second)} }
 	for name, c := range map[string]struct {
 		learn []learned
 		now   Clocks
 		want  time.Duration // after our wall clock's zero
 		err   error
 	}{
-		"nothing":                      {nil, at(0, 0), 0, errNoDate},
-		"at once":                      {[]learned{quick(0)}, at(time.Second, time.Second), 0, nil},
-		"later":                        {[]learned{quick(0)}, at(31*time.Second, 31*time.Second), 30 * time.Second, nil},
-		"cut to the second":            {[]learned{quick(1900 * time.Millisecond)}, at(time.Second, time.Second), time.Second, nil},
-		"the cloud is behind":          {[]learned{quick(-4 * time.Minute)}, at(11*time.Second, 11*time.Second), -4*time.Minute + 10*time.Second, nil},
-		"the cloud is a little ahead":  {[]learned{quick(20 * time.Second)}, at(11*time.Second, 11*time.Second), 30 * time.Second, nil},
-		"the cloud is ahead, or Date":  {[]learned{quick(32 * time.Second)}, at(time.Second, time.Second), 0, errClockBehind},
-		"the latest counts":            {[]learned{quick(9 * time.Second), quick(3 * time.Second)}, at(time.Second, time.Second), 3 * time.Second, nil},
-		"too old":                      {[]learned{quick(0)}, at(122*time.Second, 122*time.Second), 0, errDateTooOld},
-		"just not too old":             {[]learned{quick(0)}, at(121*time.Second, 121*time.Second), 2 * time.Minute, nil},
+		"nothing":                      {nil, even(0), 0, errNoDate},
+		"at once":                      {[]learned{quick(0)}, even(time.Second), 0, nil},
+		"later":                        {[]learned{quick(0)}, even(31 * time.Second), 30 * time.Second, nil},
+		"cut to the second":            {[]learned{quick(1900 * time.Millisecond)}, even(time.Second), time.Second, nil},
+		"the cloud is behind":          {[]learned{quick(-4 * time.Minute)}, even(11 * time.Second), -4*time.Minute + 10*time.Second, nil},
+		"the cloud is a little ahead":  {[]learned{quick(20 * time.Second)}, even(11 * time.Second), 30 * time.Second, nil},
+		"the cloud is ahead, or Date":  {[]learned{quick(32 * time.Second)}, even(time.Second), 0, errClockBehind},
+		"the latest counts":            {[]learned{quick(9 * time.Second), quick(3 * time.Second)}, even(time.Second), 3 * time.Second, nil},
+		"too old":                      {[]learned{quick(0)}, even(122 * time.Second), 0, errDateTooOld},
+		"just not too old":             {[]learned{quick(0)}, even(121 * time.Second), 2 * time.Minute, nil},
 		"suspended":                    {[]learned{quick(0)}, at(2*time.Second, 10*time.Second), 0, errClocksDiffer},
 		"the wall clock went ahead":    {[]learned{quick(0)}, at(2*time.Second, time.Hour), 0, errClocksDiffer},
 		"the wall clock went back":     {[]learned{quick(0)}, at(2*time.Second, -time.Hour), 0, errClocksDiffer},
 		"the wall clock is a bit slow": {[]learned{quick(0)}, at(61*time.Second, 60*time.Second), 59 * time.Second, nil},
 		"the wall clock is a bit fast": {[]learned{quick(0)}, at(60*time.Second, 61*time.Second), 59 * time.Second, nil},
-		"the machine stood still":      {[]learned{quick(0)}, at(time.Second, time.Second), 0, nil}, // too early, never too late
-		"a slow answer":                {[]learned{{dateAt(0), at(0, 0), at(6*time.Second, 6*time.Second)}}, at(6*time.Second, 6*time.Second), 0, errNoDate},
-		"the clock was set meanwhile":  {[]learned{{dateAt(0), at(0, 0), at(time.Second, -time.Minute)}}, at(time.Second, -time.Minute), 0, errNoDate},
-		"a slow one changes nothing": {[]learned{quick(0), {dateAt(time.Hour), at(2*time.Second, 2*time.Second), at(9*time.Second, 9*time.Second)}},
-			at(9*time.Second, 9*time.Second), 8 * time.Second, nil},
-		"no date":           {[]learned{{"", at(0, 0), at(0, 0)}}, at(0, 0), 0, errNoDate},
-		"no readable date":  {[]learned{{"yesterday", at(0, 0), at(0, 0)}}, at(0, 0), 0, errNoDate},
-		"clocks of another": {[]learned{quick(0)}, at(-time.Second, -time.Second), 0, errDateTooOld},
+		"the machine stood still":      {[]learned{quick(0)}, even(time.Second), 0, nil}, // too early, never too late
+		"a slow answer":                {[]learned{{dateAt(0), even(0), even(6 * time.Second)}}, even(6 * time.Second), 0, errNoDate},
+		"set meanwhile":                {[]learned{{dateAt(0), even(0), at(time.Second, -time.Minute)}}, at(time.Second, -time.Minute), 0, errNoDate},
+		"a slow one changes nothing": {[]learned{quick(0), {dateAt(time.Hour),
+			even(2 * time.Second), even(9 * time.Second)}},
+			even(9 * time.Second), 8 * time.Second, nil},
+		"no date":           {[]learned{{"", even(0), even(0)}}, even(0), 0, errNoDate},
+		"no readable date":  {[]learned{{"yesterday", even(0), even(0)}}, even(0), 0, errNoDate},
+		"clocks of another": {[]learned{quick(0)}, even(-time.Second), 0, errDateTooOld},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var k RemoteClock

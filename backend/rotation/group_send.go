@@ -124,6 +124,9 @@ func (x *executor) sendBatch(ctx context.Context, members []*Account, ev protoco
 		if p.attempt.sendBy.Before(sendBy) {
 			sendBy = p.attempt.sendBy
 		}
+		if at := p.attempt.expires; reset.Expires.IsZero() || !at.IsZero() && at.Before(reset.Expires) {
+			reset.Expires = at // an attempt that was recorded without one has the longer window
+		}
 	}
 	out := x.call(ctx, to, reset, sendBy)
 	for _, p := range parts {

@@ -112,7 +112,7 @@ func (c *Core) Delete(ctx context.Context, id ID, force bool) error {
 		return nil
 	}
 	if !force {
-		if err := e.rec.CheckDeletable(); err != nil {
+		if err := e.rec.CheckDeletable(c.opts.Now()); err != nil {
 			return err
 		}
 	}
@@ -126,7 +126,7 @@ func (c *Core) CheckDeletable(ctx context.Context, id ID) error {
 	if err != nil || a == nil {
 		return err
 	}
-	return a.CheckDeletable()
+	return a.CheckDeletable(c.opts.Now())
 }
 
 // erase leaves a tombstone in the account's place and deletes the record. gone is whether its server does not exist any

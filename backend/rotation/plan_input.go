@@ -44,7 +44,7 @@ func (p *planner) planInput(e *entry) protocol.PlanInput {
 		if traits == nil {
 			return e.delay.wait.Until // the window is not known yet: the worker connects, or says why it cannot
 		}
-		return now.Add(e.attempts.left(t, settleWindow(*traits, t.IsFence, live)))
+		return now.Add(e.attempts.left(t, settleWindow(*traits, cloud.ResetBound{}, t.IsFence, live)))
 	}
 	return s
 }

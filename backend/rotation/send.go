@@ -16,6 +16,8 @@ import (
 type draft struct {
 	protocol.Attempt
 	sendBy time.Time
+	// expires is for Reset.Expires.
+	expires time.Time
 }
 
 func (x *executor) newAttempt(operation string, to session) (draft, error) {
@@ -25,12 +27,14 @@ func (x *executor) newAttempt(operation string, to session) (draft, error) {
 	}
 	t := protocol.Attempt{ID: id, Started: x.opts.Now(), Method: to.method, SeenOperation: operation, Place: to.Place}
 	traits := to.reset.ResetTraits()
-	t.Window = settleWindow(traits, false, to.Connection)
-	t.FenceWindow = settleWindow(traits, true, to.Connection)
+	bound := boundOf(to.reset, to.Connection)
+	t.Window = settleWindow(traits, bound, false, to.Connection)
+	t.FenceWindow = settleWindow(traits, bound, true, to.Connection)
 	t.Serial = traits.Serial
 	return draft{
 		Attempt: t,
 		sendBy:  time.Now().Add(sendPatience(to.Connection)),
+		expires: bound.Expires,
 	}, nil
 }
 
@@ -48,7 +52,9 @@ func (x *executor) newPassword(ctx context.Context, rec *Account, to session) (s
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
 func (x *executor) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, to session) error {
-	return x.conclude(ctx, e, rec, t.Attempt, x.call(ctx, to, resetOf(rec, rec.Pending.Password, prepared), t.sendBy), false, to)
+	reset := resetOf(rec, rec.Pending.Password, prepared)
+	reset.Expires = t.expires
+	return x.conclude(ctx, e, rec, t.Attempt, x.call(ctx, to, reset, t.sendBy), false, to)
 }
 
 // outcome is what is known of a reset request when its call returns.

@@ -14,10 +14,15 @@ func TestSettleWindow(t *testing.T) {
 	// 30 s of patience and two requests' pace before the request is signed, the exchange, the life of
 	// its signature, the clocks' difference.
 	request := limiterTimeout + 500*time.Millisecond + 30*time.Second + 15*time.Minute + protocol.ClockSkew
-	is(t, "a cloud whose operations may overlap", settleWindow(traits, false, v), request+10*time.Minute)
+	is(t, "a cloud whose operations may overlap", settleWindow(traits, cloud.ResetBound{}, false, v), request+10*time.Minute)
 	traits.Serial = true
-	is(t, "a cloud that runs one operation at a time", settleWindow(traits, false, v), request)
-	is(t, "a change of the method", settleWindow(traits, true, v), request+10*time.Minute)
+	is(t, "a cloud that runs one operation at a time", settleWindow(traits, cloud.ResetBound{}, false, v), request)
+	is(t, "a change of the method", settleWindow(traits, cloud.ResetBound{}, true, v), request+10*time.Minute)
+	bound := cloud.ResetBound{Expires: t0, Within: 2 * time.Minute}
+	is(t, "an expiry by the cloud's clock", settleWindow(traits, bound, false, v), 2*time.Minute)
+	is(t, "the same, and a change of the method", settleWindow(traits, bound, true, v), 12*time.Minute)
+	traits.Serial = false
+	is(t, "the same where operations may overlap", settleWindow(traits, bound, false, v), 12*time.Minute)
 	is(t, "patience at 4 requests a second", sendPatience(v), limiterTimeout+500*time.Millisecond)
 	is(t, "patience without a limit", sendPatience(&Connection{}), limiterTimeout)
 }

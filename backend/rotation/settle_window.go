@@ -10,13 +10,26 @@ import (
 // settleWindow is the time after which nothing that an attempt sent can take effect any more
 // (rule 10), counted from when the attempt was first seen: the time it may wait to be signed and
 // sent, the exchange itself, the life of its signature, and the operation where the cloud does not
-// order it with the next one: that of another method (barrier) it never orders.
-func settleWindow(t cloud.ResetTraits, barrier bool, v *Connection) time.Duration {
+// order it with the next one: that of another method (barrier) it never orders. A request whose expiry was fixed
+// beforehand, by the cloud's own clock, is accepted no later however long it waits and whatever our clocks do.
+func settleWindow(t cloud.ResetTraits, bound cloud.ResetBound, barrier bool, v *Connection) time.Duration {
 	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + protocol.ClockSkew
+	if !bound.Expires.IsZero() {
+		w = bound.Within
+	}
 	if !t.Serial || barrier {
 		w += t.LongestOperation
 	}
 	return w
+}
+
+// boundOf has a request's expiry fixed, where the reset method can do so now. It must be asked before the attempt is recorded:
+// another node counts the window from then.
+func boundOf(r cloud.PasswordResetter, v *Connection) cloud.ResetBound {
+	if b, ok := r.(cloud.ResetBounder); ok {
+		return b.BoundReset(sendPatience(v) + v.RequestTimeout)
+	}
+	return cloud.ResetBound{}
 }
 
 // sendPatience is how long an attempt may take from before it is recorded, and wait for the connection's

@@ -35,6 +35,8 @@ const (
 	// commandMethod: a command in the guest, each with a record of its own. It needs something of the
 	// guest first, and its failures may say that nothing was changed.
 	commandMethod simMethod = "command"
+	// expiringMethod is serial, and a request's expiry can be fixed by the cloud's own clock, which its answers tell.
+	expiringMethod simMethod = "expiring"
 	// answeringMethod: the answer to the request comes when the password is set.
 	answeringMethod simMethod = "answering"
 )
@@ -42,7 +44,9 @@ const (
 var simMethods = []simMethod{serialMethod, overlappingMethod, commandMethod, answeringMethod}
 
 // isSerial reports whether the cloud runs one operation of the method on an instance at a time.
-func (m simMethod) isSerial() bool { return m == serialMethod || m == serialElsewhere }
+func (m simMethod) isSerial() bool {
+	return m == serialMethod || m == serialElsewhere || m == expiringMethod
+}
 
 // longest is how long an operation may take. A serial cloud's may take longer than a settle window.
 func (m simMethod) longest() time.Duration {
@@ -73,7 +77,9 @@ type simCloud struct {
 	refuse bool // an outage
 	calls  int  // all requests, answered or not
 	lies   lies
-	deaf   string // a connection that is not answered any more, but for resets
+	// expiring counts the accepted requests whose expiry was fixed.
+	expiring int
+	deaf     string // a connection that is not answered any more, but for resets
 }
 
 // simServer is one user of one server. Most servers have one.
@@ -212,11 +218,12 @@ func (s *simServer) land(value string) {
 }
 
 // arrive is the cloud's side of a reset request: it takes all instances or none.
-func (c *simCloud) arrive(method simMethod, ids []string, user, value string, signed time.Time, answer func(simAnswer)) {
+func (c *simCloud) arrive(method simMethod, r cloud.Reset, signed time.Time, answer func(simAnswer)) {
+	ids, user, value := r.InstanceIDs, r.Username, r.Password
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
-		if err := c.refusal(method, id, signed); err != nil {
+		if err := c.refusal(method, id, r.Expires, signed); err != nil {
 			for _, id := range ids {
 				c.user(id, user).land(value)
 			}
@@ -225,6 +232,9 @@ func (c *simCloud) arrive(method simMethod, ids []string, user, value string, si
 		}
 	}
 	c.times = append(c.times, signed)
+	if !r.Expires.IsZero() {
+		c.expiring++
+	}
 	op := c.newID("op")
 	for _, id := range ids {
 		c.begin(c.user(id, user), &simOperation{method: method, id: op, value: value, answer: answer})
@@ -247,12 +257,12 @@ type simOperation struct {
 func (op *simOperation) said() string { return "simulated; what was sent is " + op.value }
 
 // refusal is why the cloud does not take a reset of an instance; nil if it does. The caller holds c.mu.
-func (c *simCloud) refusal(method simMethod, id string, signed time.Time) error {
+func (c *simCloud) refusal(method simMethod, id string, expires, signed time.Time) error {
 	w, s, o := c.w, c.servers[id], c.w.odds()
 	switch {
 	case c.refuse:
 		return simUnknown("reset")
-	case time.Since(signed) > simLifetime:
+	case expires.IsZero() && time.Since(signed) > simLifetime, !expires.IsZero() && time.Now().After(expires):
 		return cloud.Errorf(cloud.Denied, "signature expired")
 	case s.gone:
 		return cloud.Errorf(cloud.NotFound, "no such instance")
@@ -394,7 +404,7 @@ func (c *simCloud) overwrite(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.servers[id]
-	if s.gone || s.running[serialMethod]+s.running[serialElsewhere] > 0 {
+	if s.gone || s.running[serialMethod]+s.running[serialElsewhere]+s.running[expiringMethod] > 0 {
 		return
 	}
 	s.operation, s.state, s.said = c.newID("foreign"), cloud.OperationSuccess, ""

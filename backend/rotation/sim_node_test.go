@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -98,7 +99,7 @@ func (w *world) start() {
 		NewID:   n.newID,
 		Connect: func(_ context.Context, name string, gate cloud.Limiter) (*Connection, error) {
 			live := &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate,
-				RequestTimeout: simTimeout}
+				RequestTimeout: cmp.Or(w.timeout, simTimeout)}
 			if w.places != nil {
 				return w.places.connect(live), nil
 			}

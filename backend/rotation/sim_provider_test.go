@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,12 +16,15 @@ type simProvider struct {
 	gate cloud.Limiter
 	// connection is its name: each has a limit of its own.
 	connection string
+	// clock is what the cloud's answers have told of its clock, which is the true one.
+	clock cloud.RemoteClock
 }
 
 var (
 	_ cloud.PasswordResetters      = (*simProvider)(nil)
 	_ cloud.PasswordResetter       = simResetter{}
 	_ cloud.ResetPreparer          = simPreparer{}
+	_ cloud.ResetBounder           = simBounder{}
 	_ cloud.InitialPasswordReader  = (*simProvider)(nil)
 	_ cloud.InitialPasswordClearer = (*simProvider)(nil)
 )
@@ -28,8 +32,11 @@ var (
 // Resetter implements cloud.PasswordResetters.
 func (p *simProvider) Resetter(method string) cloud.PasswordResetter {
 	r := simResetter{p, simMethod(method)}
-	if r.method == commandMethod {
+	switch r.method {
+	case commandMethod:
 		return simPreparer{r}
+	case expiringMethod:
+		return simBounder{r}
 	}
 	return r
 }
@@ -42,6 +49,28 @@ type simResetter struct {
 
 // simPreparer needs to ask the guest for something first.
 type simPreparer struct{ simResetter }
+
+// simBounder can have a request expire soon.
+type simBounder struct{ simResetter }
+
+// simMargin is how much longer such a request counts than it lives.
+const simMargin = time.Minute
+
+// BoundReset implements cloud.ResetBounder.
+func (p simBounder) BoundReset(d time.Duration) cloud.ResetBound {
+	p.n.w.disturb("look")
+	at, err := p.clock.Earliest(p.clocks())
+	if err != nil {
+		return cloud.ResetBound{}
+	}
+	life := d + cloud.RemoteClockError + time.Second
+	return cloud.ResetBound{Expires: at.Add(life), Within: life + simMargin}
+}
+
+// clocks are those of the node.
+func (p *simProvider) clocks() cloud.Clocks {
+	return cloud.Clocks{Mono: time.Now(), Wall: p.n.w.now().Round(0)}
+}
 
 // ResetTraits implements cloud.PasswordResetter.
 func (p simResetter) ResetTraits() cloud.ResetTraits {
@@ -90,6 +119,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	if w.fault("unsent", id, o.refuse) {
 		return cloud.ResetStarted{}, cloud.Errorf(cloud.Unavailable, "cannot connect")
 	}
+	w.disturb("record")
 	signed := time.Now()
 	w.tracef("node %d sends %s reset(%s) to %v", p.n.id, p.method, r.Password, r.InstanceIDs)
 	for _, id := range r.InstanceIDs {
@@ -101,10 +131,14 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	c.locked(func() { lost = lost || c.lies.lost })
 	delay := time.Millisecond + w.duration("latency of a reset", id, 400*time.Millisecond)
 	if w.fault("late", id, o.late) {
-		delay = w.duration("late by", id, simLifetime+simLifetime/20)
+		lives := simLifetime
+		if !r.Expires.IsZero() {
+			lives = time.Until(r.Expires)
+		}
+		delay = w.duration("late by", id, lives+lives/20)
 	}
 	time.AfterFunc(delay, func() {
-		c.arrive(p.method, r.InstanceIDs, r.Username, r.Password, signed, func(a simAnswer) {
+		c.arrive(p.method, r, signed, func(a simAnswer) {
 			if !lost && crash != crashAfter {
 				answers <- a
 			}
@@ -153,6 +187,7 @@ func (p *simProvider) call(ctx context.Context, action, who string, effect func(
 		p.n.die("before", action, who)
 		return simUnknown(action)
 	}
+	sent := p.clocks()
 	timer := time.NewTimer(time.Millisecond + w.duration("latency of "+action, who, 400*time.Millisecond))
 	defer timer.Stop()
 	select {
@@ -176,6 +211,9 @@ func (p *simProvider) call(ctx context.Context, action, who string, effect func(
 	}
 	if lost || p.n.dead() {
 		return simUnknown(action)
+	}
+	if err == nil {
+		p.clock.Learn(time.Now().UTC().Format(http.TimeFormat), sent, p.clocks())
 	}
 	return err
 }

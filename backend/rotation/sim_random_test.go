@@ -64,6 +64,12 @@ func randomSettings(r *rand.Rand) Settings {
 func playRandom(t *testing.T, seed uint64) *world {
 	t.Helper()
 	o, method := profile(seed)
+	return playMethod(t, seed, o, method)
+}
+
+// playMethod is playRandom with a profile of the caller's.
+func playMethod(t *testing.T, seed uint64, o odds, method simMethod) *world {
+	t.Helper()
 	shared := sharesServer(seed, method)
 	if shared && seed%6 == 0 {
 		o = odds{} // so that I5 counts the resets of those, too

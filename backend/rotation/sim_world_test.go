@@ -22,6 +22,7 @@ type odds struct {
 	lag      float64 // the record shows an operation only after a while
 	failed   float64 // an operation is reported as failed
 	password float64 // the cloud refuses the password
+	jump     float64 // the wall clock is set after a look, or after the attempt is recorded, where requests expire soon
 }
 
 // world is one simulated history: a disk, a cloud, the nodes that came and went, and what Vault, its
@@ -68,7 +69,8 @@ type world struct {
 	began    time.Time
 	quiet    time.Time // since when nothing goes wrong
 	joins    simJoins
-	shared   bool // a server has two users
+	shared   bool          // a server has two users
+	timeout  time.Duration // of a request; 0: simTimeout
 }
 
 // simConnection is the connection of nearly all accounts.

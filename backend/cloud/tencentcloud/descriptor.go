@@ -43,9 +43,10 @@ func newProvider(cfg cloud.Config, environment *ambient) (*provider, error) {
 	if cfg.Limiter == nil {
 		cfg.Limiter = cloud.Unlimited{}
 	}
-	source, err := newKeySource(cfg, environment)
+	soon := &expiry{read: cloud.ReadClocks}
+	source, err := newKeySource(cfg, soon.learned(cfg), environment)
 	if err != nil {
 		return nil, err
 	}
-	return &provider{sender{cfg.Limiter, cfg.RequestTimeout, source}, cfg, guest.NewHashing(), pollInterval}, nil
+	return &provider{sender{cfg.Limiter, cfg.RequestTimeout, source}, cfg, guest.NewHashing(), soon, pollInterval}, nil
 }

@@ -61,6 +61,8 @@
 //
 // # Traps
 //
+//   - A timestamp may be five minutes from the cloud's clock, to either side (page 213/33281). The SDK takes the X-TC-Timestamp of a
+//     request's own headers before it signs (common/client.go, sendWithSignatureV3), which expiry.go uses.
 //   - Errors come with HTTP 200. An answer is believed only if it is a JSON object with a Response.
 //   - DescribeInstances returns 20 instances unless Limit says more.
 //   - The SDK's http.Client follows redirects, with the body. Its requests therefore leave through

@@ -22,6 +22,8 @@ type provider struct {
 	cfg cloud.Config
 	// hashing is for checks.
 	hashing *guest.Hashing
+	// expiry makes resets by the API expire soon.
+	expiry *expiry
 	// poll is the time between two looks at a command. Tests shorten it.
 	poll time.Duration
 }
@@ -31,6 +33,7 @@ var (
 	_ cloud.PasswordResetters = (*provider)(nil)
 	_ cloud.PasswordCheckers  = (*provider)(nil)
 	_ cloud.PasswordResetter  = (*provider)(nil)
+	_ cloud.ResetBounder      = (*provider)(nil)
 	_ cloud.CredentialRotator = (*provider)(nil)
 	_ cloud.PermissionChecker = (*provider)(nil)
 )

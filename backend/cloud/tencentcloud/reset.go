@@ -53,6 +53,9 @@ func (p *provider) ResetTraits() cloud.ResetTraits {
 	}
 }
 
+// BoundReset implements cloud.ResetBounder.
+func (p *provider) BoundReset(d time.Duration) cloud.ResetBound { return p.expiry.bound(d) }
+
 // StartReset implements cloud.PasswordResetter.
 func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
 	if err := checkReset(reset); err != nil {
@@ -69,6 +72,12 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 	if err != nil {
 		return cloud.ResetStarted{}, err
 	}
+	if !reset.Expires.IsZero() {
+		if err := p.expiry.checkBefore(reset.Expires); err != nil {
+			return cloud.ResetStarted{}, err
+		}
+		request.SetHeader(map[string]string{"X-TC-Timestamp": p.expiry.timestamp(reset.Expires)}) // the SDK signs with it
+	}
 	var started cloud.ResetStarted
 	err = p.exchange(ctx, resetInstancesPassword, keys, func(ctx context.Context, s *session) error {
 		response, err := s.resetInstancesPassword(ctx, request)
@@ -81,6 +90,9 @@ func (p *provider) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Res
 		started.RequestID = operationID(response.Response.RequestId)
 		return nil
 	}, reset.Password)
+	if err != nil && !reset.Expires.IsZero() {
+		err = p.expiry.judge(err)
+	}
 	return started, err
 }
 

@@ -45,8 +45,8 @@ type session struct {
 // operation is one action of a service.
 type operation[Request, Response any] func(context.Context, *Request) (*Response, error)
 
-// newSession makes the clients of a set of keys.
-func newSession(cfg cloud.Config, k keys) (*session, error) {
+// newSession makes the clients of a set of keys. clock is taught by the answers of CVM; nil: it is not.
+func newSession(cfg cloud.Config, clock *cloud.RemoteClock, k keys) (*session, error) {
 	credential := common.NewTokenCredential(k.id, k.secret, k.token)
 	out := newTransport(cfg.HTTPClient)
 	settings := map[string]*profile.ClientProfile{}
@@ -67,6 +67,7 @@ func newSession(cfg cloud.Config, k keys) (*session, error) {
 	for _, client := range []*common.Client{&servers.Client, &tokens.Client, &access.Client, &commands.Client} {
 		client.WithHttpTransport(out).WithRequestClient("cloudpw")
 	}
+	servers.WithHttpTransport(transport{out.client, clock})
 	return &session{
 		keys:                    k,
 		describeInstances:       servers.DescribeInstancesWithContext,

@@ -18,13 +18,17 @@ const maxAnswer = 4 << 20
 // rules the SDK would otherwise replace by its own, and lets only answers of the API pass. What
 // looks like no such answer (a proxy's page, a redirect, null) is an *answerError, since the SDK
 // takes some of these for success and panics at others.
-type transport struct{ client *http.Client }
+type transport struct {
+	client *http.Client
+	// clock is taught by the answers' Date; nil: they teach none.
+	clock *cloud.RemoteClock
+}
 
 // newTransport copies the client, so that it follows no redirect whatever the original does.
 func newTransport(client *http.Client) transport {
 	c := *client
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return transport{&c}
+	return transport{client: &c}
 }
 
 // answerError is an answer that is not the API's: nothing can be concluded from it.
@@ -39,6 +43,7 @@ func (e *answerError) Error() string {
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := cloud.ReadClocks()
 	resp, err := t.client.Do(r)
 	if err != nil {
 		return nil, err
@@ -50,6 +55,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if len(body) > maxAnswer || !isAnswer(resp.StatusCode, body) {
 		return nil, &answerError{status: resp.StatusCode, retryAfter: cloud.RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	}
+	if t.clock != nil {
+		t.clock.Learn(resp.Header.Get("Date"), sent, cloud.ReadClocks())
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))

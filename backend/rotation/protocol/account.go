@@ -108,6 +108,9 @@ type Account struct {
 	// LateSerial is set once the settle window alone has closed an attempt where the cloud runs one operation at a time: its
 	// operation may go on, and set that value yet. It ends with the next value that is confirmed, which the cloud orders behind it.
 	LateSerial bool `json:"late_serial,omitempty"`
+	// LateUntil is until when that may be, also of the current value: what somebody sets by hand meanwhile is overwritten then.
+	// Zero: nothing is left.
+	LateUntil time.Time `json:"late_until,omitzero"`
 	// TimeoutFence is the longest fence of those attempts.
 	TimeoutFence time.Duration `json:"timeout_fence,omitempty"`
 

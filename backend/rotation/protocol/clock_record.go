@@ -57,6 +57,9 @@ func (e TimesDelayed) apply(a *Account) error {
 	if a.Due != nil && during(a.Due.Since) {
 		move(&a.Due.Since)
 	}
+	if a.LateUntil.After(e.Step.To) { // what is left of it is left still
+		move(&a.LateUntil)
+	}
 	if !changed {
 		return ErrNoChange
 	}

@@ -94,7 +94,12 @@
 //     recorded, by the monotonic clock and by the wall clock. The settle window is the last moment at
 //     which a sent request can still arrive, plus the cloud's longest operation where the cloud does not
 //     run one operation per instance at a time. It is counted monotonically from when this process first
-//     saw the attempt. Each attempt has the reset method with which it was sent. A change of the method
+//     saw the attempt. Where the cloud can be told until when it may accept a request, that moment is fixed before the attempt is
+//     recorded, by the cloud's own clock as its last answer told it, and signed: then neither a wait nor a jump or a stop of our
+//     clocks makes the request live longer, and the window need contain no more than the time until then and what the clocks of
+//     the cloud's hosts may differ. Where the cloud's time is not known, or our two clocks have not agreed since it was told, the
+//     attempt is recorded and sent without, and has the longer window.
+//     Each attempt has the reset method with which it was sent. A change of the method
 //     stands in old_unresolved like an attempt of the old one, whose window contains the longest operation
 //     in any case, since no cloud orders what two methods do; unless every attempt of the old one was
 //     closed by (a) or (b). Meanwhile nothing is sent, a retry neither.
@@ -115,7 +120,8 @@
 //     A nonce whose caller has gone before the answer is taken back; if nobody was given the version, it is
 //     undisclosed again.
 //  14. Import, restore and delete are refused while pending, old_unresolved or candidates exist, delete
-//     also while nonces do.
+//     also while nonces do. They are also refused while a cloud that runs one operation at a time may still carry out one whose
+//     attempt its window has closed: until its longest time is over, or the cloud has confirmed a later value.
 //  15. Binding is create-if-absent under one lock, unique over provider, instance and user among the
 //     connections to the cloud's own hosts, and among those that name the same hosts themselves. The account
 //     carries what its rotation needs. An instance that is terminated, or that two looks miss which are five

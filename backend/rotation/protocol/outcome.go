@@ -168,7 +168,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 			if t.ID == id {
 				a.OldUnresolved = append(a.OldUnresolved[:i:i], a.OldUnresolved[i+1:]...)
 				if !t.IsFence {
-					a.noteTimeout(t)
+					a.noteTimeout(t, e.At)
 				}
 				changed = true
 				break
@@ -178,7 +178,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 			if t.Polled() && t.Place.Same(a.Place) {
 				a.unshown(*t, e.Lost, e.At)
 			}
-			a.noteTimeout(*t)
+			a.noteTimeout(*t, e.At)
 			a.LateSerial = a.LateSerial || t.Serial
 			a.closeAttempt(id)
 			a.Pending.Uncertain = true
@@ -196,7 +196,10 @@ func (e AttemptsSettled) apply(a *Account) error {
 
 // noteTimeout notes that the settle window alone has closed an attempt. What was sent to a place that the connection
 // has left is behind that place's barrier already.
-func (a *Account) noteTimeout(t Attempt) {
+func (a *Account) noteTimeout(t Attempt, at time.Time) {
+	if t.Serial {
+		a.LateUntil = Latest(a.LateUntil, at.Add(t.FenceWindow-t.Window))
+	}
 	if t.Place.Same(a.Place) {
 		a.ClosedByTimeout, a.TimeoutFence = true, max(a.TimeoutFence, t.FenceWindow)
 	}
@@ -234,6 +237,9 @@ func (a *Account) promote(attempt string, at time.Time) {
 	}
 	a.dropCandidates(p.Place)
 	a.Pending, a.Due, a.Backoff, a.LateSerial = nil, nil, nil, false
+	if attempt != "" { // a check orders nothing
+		a.LateUntil = time.Time{}
+	}
 	if p.Again != nil {
 		again := *p.Again
 		a.Due = &again

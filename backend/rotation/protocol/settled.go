@@ -2,7 +2,11 @@ package protocol
 
 // What may only be done while nothing is open: import, restore, delete (rule 14).
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+)
 
 // CheckSettled is rule 14's condition for import, restore and delete.
 func (a *Account) CheckSettled() error {
@@ -18,10 +22,29 @@ func (a *Account) CheckSettled() error {
 	return nil
 }
 
+// checkNothingLate keeps an import, a restore or an account that is made anew from being overwritten: a cloud that runs one
+// operation at a time may go on with one whose attempt its window has closed. The next value that it confirms comes after that
+// one, so a rotation helps.
+func (a *Account) checkNothingLate(now time.Time) error {
+	left := a.LateUntil.Sub(now)
+	if left <= 0 {
+		return nil
+	}
+	return &Error{Kind: Conflict, RetryAfter: left, Message: hint.Textf(
+		"account %s has an earlier reset whose outcome was not shown, and which the cloud may be carrying out until %s; "+
+			"wait until then, or have another password set first: %s", a.ID,
+		a.LateUntil.UTC().Truncate(time.Second).Add(time.Second).Format(time.RFC3339), a.rotateHint())}
+}
+
 // CheckDeletable is nil if the account may be deleted: it is settled, and no lease lives.
-func (a *Account) CheckDeletable() error {
+func (a *Account) CheckDeletable(now time.Time) error {
 	if err := a.CheckSettled(); err != nil {
 		return err
+	}
+	if a.Gone.IsZero() {
+		if err := a.checkNothingLate(now); err != nil {
+			return err
+		}
 	}
 	if n := len(a.Leases); n > 0 {
 		return Errorf(Conflict, "account %s has %d live leases; revoke them first: %s; those that Vault has lost end with a rotation: %s",
@@ -43,6 +66,9 @@ type PasswordRecorded struct {
 
 func (e PasswordRecorded) apply(a *Account) error {
 	if err := a.CheckSettled(); err != nil {
+		return err
+	}
+	if err := a.checkNothingLate(e.At); err != nil {
 		return err
 	}
 	v := Version{Password: e.Password, Source: e.Source, Created: e.At, Place: a.Place, Confirmed: true, Disclosed: e.At,

@@ -66,6 +66,7 @@ func New(w *model.World) *API {
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	id := a.world.NewUUID()
+	rw.Header().Set("Date", a.world.Now().UTC().Format(http.TimeFormat)) // by the clock that judges timestamps
 	in, f := read(r)
 	refuse := func(f *failure) { wire.Write(rw, answerError(in, f, id)) }
 	if f != nil {
