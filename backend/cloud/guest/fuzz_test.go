@@ -13,6 +13,9 @@ import (
 // FuzzOutputs judges anything that a guest may print.
 func FuzzOutputs(f *testing.F) {
 	f.Add(0, done)
+	f.Add(85, "cloudpw: exit 85 too late now=1764000700 notafter=1764000600\n")
+	f.Add(86, "noise\ncloudpw: exit 86 too old order=0000000001 server=9999999999\r\n")
+	f.Add(98, "cloudpw: exit 98 too old order=1764000000 server=1764000001\ncloudpw: exit 0 password set\n")
 	f.Add(84, "chpasswd: \x1b[31m root:$6$abc$def\u202e")
 	f.Add(96, "cloudpw: failed 0x8007052D")
 	f.Add(0, "cloudpw: key AAEC AQAB")
@@ -24,6 +27,16 @@ func FuzzOutputs(f *testing.F) {
 				}
 			} else if code != 0 || !strings.Contains(output, done) {
 				t.Errorf("code %d and %q count as a success", code, output)
+			}
+		}
+		told, ok := ExitCode(output)
+		if lines := strings.Count("\n"+output, "\ncloudpw: exit "); ok && (lines == 0 || told < 0 || told > 255) {
+			t.Errorf("exit code %d out of %q", told, output)
+		}
+		for _, i := range []Interpreter{Shell, PowerShell} {
+			has := newerOrder(i, code, output)
+			if has < 0 || has > maxOrder || has != 0 && (!ok || told != code || !strings.Contains(output, digits(has))) {
+				t.Errorf("the order %d out of %d and %q", has, code, output)
 			}
 		}
 		if _, err := Prepared(code, output); err != nil && len(err.Error()) > 4096 {

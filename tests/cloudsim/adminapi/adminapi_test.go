@@ -87,8 +87,14 @@ func TestFaultsAndFigures(t *testing.T) {
 	if f := sim.World().Faults(); len(f) != 1 || f[0].ID != id || f[0].Delay != 1500*time.Millisecond {
 		t.Errorf("faults %+v", f)
 	}
-	if _, err := c.AddFault(ctx, model.Fault{Kind: "nonsense"}); err == nil {
-		t.Error("an unknown kind is accepted")
+	for kind, accepted := range map[model.FaultKind]bool{"nonsense": false, model.FaultLate: false, model.FaultAgain: false,
+		model.FaultAgentSilent: true, model.FaultRecordLost: true} {
+		if _, err := c.AddFault(ctx, model.Fault{Kind: kind}); (err == nil) != accepted {
+			t.Errorf("a fault of kind %q without more: %v", kind, err)
+		}
+	}
+	if _, err := c.AddFault(ctx, model.Fault{Kind: model.FaultOutputCut, Bytes: 12}); err != nil || sim.World().Faults()[3].Bytes != 12 {
+		t.Errorf("%v, %+v", err, sim.World().Faults())
 	}
 	if err := c.ClearFaults(ctx); err != nil || len(sim.World().Faults()) != 0 {
 		t.Errorf("clear: %v, left %d", err, len(sim.World().Faults()))

@@ -1,6 +1,7 @@
 package adminapi_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -51,5 +52,14 @@ func TestCommands(t *testing.T) {
 	}
 	if err := sshd.Login(ctx, s.SSHAddr, "root", s.InitialPassword); err == nil {
 		t.Error("the old password still works")
+	}
+	// A clock that is wrong, seen from outside.
+	if err := c.SetGuest(ctx, s.ID, model.Guest{Conditions: guestos.Conditions{Clock: 24 * time.Hour}}); err != nil {
+		t.Fatal(err)
+	}
+	run("third")
+	history, err = c.Commands(ctx, s.ID)
+	if err != nil || len(history) != 3 || !strings.HasPrefix(history[2].Output, "cloudpw: exit 85 too late now=") {
+		t.Errorf("%+v, %v", history, err)
 	}
 }
