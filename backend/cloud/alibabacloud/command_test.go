@@ -87,7 +87,7 @@ const exitNoUser = 82 // package guest
 // Every state of a command, and every cause.
 func TestRecordsOfCommands(t *testing.T) {
 	const running, success, failed = cloud.OperationRunning, cloud.OperationSuccess, cloud.OperationFailed
-	printed := base64.StdEncoding.EncodeToString([]byte("cloudpw: password set\n"))
+	printed := base64.StdEncoding.EncodeToString([]byte("cloudpw: exit 0 password set\n"))
 	started := "2026-01-02T03:04:05Z"
 	for name, c := range map[string]struct {
 		shown object
@@ -208,7 +208,7 @@ func TestLostCommandIsFoundByItsName(t *testing.T) {
 		p, f := answering(t, func(r request) (int, any) {
 			if r.action == "DescribeInvocationResults" {
 				return 200, shownResult(object{"InvocationStatus": "Success",
-					"Output": base64.StdEncoding.EncodeToString([]byte("cloudpw: password set\n"))})
+					"Output": base64.StdEncoding.EncodeToString([]byte("cloudpw: exit 0 password set\n"))})
 			}
 			if r.params.Get("CommandName") != ownID || r.params.Has("InstanceId") {
 				return failure(400, "InvalidParameter")
