@@ -421,8 +421,8 @@ type stopParams struct {
 	InstanceId []string
 }
 
-// stopInvocation ends a command where it has not begun. Where it has, the page says that it is not interrupted; the
-// console's words differ, so that nothing is promised here either.
+// stopInvocation ends a command where it has not begun. Where it has, the page says that it is not interrupted. RunCommand's
+// text of TerminationMode speaks of commands that are ended while they run; what a client must not rely on is not played.
 func stopInvocation(r *request, params any) (any, *failure) {
 	p := params.(*stopParams)
 	switch {
