@@ -1039,3 +1039,46 @@ func TestAlibabaAccessKeys(t *testing.T) {
 		t.Errorf("without permission: %d %q", got.status, got.Code)
 	}
 }
+
+// What an agent does behind the cloud's back does not show in the cloud's answers.
+func TestAlibabaAgentFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault model.Fault
+		// want is the record of the command, status and output; "" for none.
+		status, output string
+		unreported     int
+	}{
+		"runs late": {fault: model.Fault{Kind: model.FaultLate, Delay: 3 * time.Hour}, status: "Aborted", unreported: 1},
+		"runs again": {fault: model.Fault{Kind: model.FaultAgain, Delay: time.Hour}, status: "Success", output: "cloudpw: exit 0 password set\n",
+			unreported: 1},
+		"says nothing":     {fault: model.Fault{Kind: model.FaultAgentSilent}, status: "Timeout"},
+		"says little":      {fault: model.Fault{Kind: model.FaultOutputCut, Bytes: 7}, status: "Success", output: "cloudpw"},
+		"record is lost":   {fault: model.Fault{Kind: model.FaultRecordLost}},
+		"record lost late": {fault: model.Fault{Kind: model.FaultRecordLost, Delay: 2 * time.Hour}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := startAlibaba(t, cloudsim.Options{Options: model.Options{OperationTime: time.Hour}})
+			w, id := e.sim.World(), e.creds.Servers["linux-1"]
+			c.fault.Action = "RunCommand"
+			if _, err := w.AddFault(c.fault); err != nil {
+				t.Fatal(err)
+			}
+			var run runAnswer
+			e.ecs(t, "RunCommand", e.runParams(t, id)...).into(t, &run)
+			for range 8 { // in steps, as what an agent does counts from what it did before
+				w.Advance(time.Hour)
+			}
+			list := e.results(t, "InvokeId", run.InvokeId, "ContentEncoding", "PlainText")
+			switch {
+			case c.status == "" && len(list) != 0:
+				t.Errorf("%+v, want no record", list)
+			case c.status != "" && (len(list) != 1 || list[0].InvocationStatus != c.status || list[0].Output != c.output):
+				t.Errorf("%+v, want %s %q", list, c.status, c.output)
+			}
+			all := w.Invocations(nil)
+			if len(all) != 1 || len(all[0].Unreported) != c.unreported {
+				t.Errorf("%+v, want %d runs that the cloud knows nothing of", all, c.unreported)
+			}
+		})
+	}
+}
