@@ -40,6 +40,13 @@
 //	w.Begin(call) -> Exchange: Before, After, Done   what each handler goes through
 //	w.Log, Attempts, Stats, Mark, TryLogin           what happened
 //
+// # Faults of commands
+//
+// Agents are late, and repeat themselves: FaultLate lets one fetch a command hours or weeks later, FaultAgain lets it run a
+// finished one once more. The record never says so; Invocation.Unreported does. FaultAgentSilent, FaultOutputCut and
+// FaultRecordLost hide what a command has done. Guests have clocks of their own (guestos.Conditions.Clock), which start from
+// the time of day at which a command was sent, and go on with the operation clock.
+//
 // # In a test
 //
 //	sim := cloudsim.Start(t, cloudsim.Options{TLS: true})

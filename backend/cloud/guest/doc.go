@@ -7,19 +7,47 @@
 // password never appears in a command, which clouds keep in their histories, in its
 // output, or in the arguments of a process.
 //
+// # Order and deadline
+//
+// Agents run accepted commands late, after weeks even, and some run a finished one again after an upgrade or a restore. So each
+// value has an order number, which grows ([cloud.Reset]), and the server refuses one that is smaller than that of the value which
+// it took last; an equal one is a retry, and accepted. That holds whatever its clock says. Reading the old order, and the change,
+// are under one lock, so that no two scripts do both at once.
+//
+// A person may set a password by hand in between, which leaves no order (Linux), or does not change it (Windows). For that each
+// script has a time after which it does not begin, [cloud.OrderDeadline] after the attempt's start. It is compared with the
+// server's clock in the statement before the change. So an older value may replace a password that was set by hand within
+// that time, and later where the server's clock is behind; and a server whose clock is ahead by more refuses every value, and
+// says so.
+//
+// A script that came too late, or with too small an order, proves nothing of the command: an agent may have run it before, in
+// time. [Outcome] calls both Unknown. Where order, lock or clock cannot be had, nothing is changed, which is certain of this run.
+//
+// Each script ends with one line, "cloudpw: exit <code> <text>", by which [ExitCode] tells the code for clouds that do not.
+//
 // # Linux
+//
+// The order is the first ten digits of the salt, and the other six characters are random. The change itself notes it,
+// and /etc/shadow tells it to the next script: nothing else is kept, and it is gone with the hash. The mark of a locked account is
+// no part of it. On each server a file stays, /run/cloudpw.lock, empty, for flock(1) of util-linux or BusyBox. Only root can open
+// it. /etc/shadow itself would not do: chpasswd replaces it by another file, and a group may be allowed to read it, whose members
+// could hold a lock. The script first removes its own file, which an agent may have written for all to read (tat-agent), if
+// $0 names a file that begins as the script does.
+//
+// A hash of ours that was copied from another account, or made by another Vault, has an order, too. A new one that is set by hand
+// (passwd) has none, and so ends a refusal that nothing else would.
 //
 // The plugin makes a salted SHA-512 crypt hash ([Linux]), and the script feeds it to chpasswd -e on
 // standard input, by a printf that is built into dash, bash and BusyBox's shell. What that means:
 //
-//   - It needs root, and chpasswd in the agent's PATH; shadow-utils and BusyBox have one. There is no
+//   - It needs root, flock, date with +%s, and chpasswd in the agent's PATH; shadow-utils and BusyBox have one. There is no
 //     fallback to usermod -p: it takes the hash as an argument, which every process of the server can
 //     see, and where there is a usermod there is a chpasswd.
 //   - chpasswd -e writes the account's entry in /etc/shadow and asks no PAM module (shadow's chpasswd.c
 //     skips PAM for -e), so password rules and histories of the server do not apply: the role's
 //     password_policy does.
-//   - The account must be local. One from a directory (LDAP, SSSD) is known to id and not to chpasswd,
-//     which then fails.
+//   - The account must be local. One from a directory (LDAP, SSSD) is known to id, and has no field in which
+//     an order could stand; or chpasswd does not know it and fails.
 //   - Setting a password unlocks an account that passwd -l or usermod -L has locked: the lock is a mark
 //     in the very field that is written, and images lock accounts that never had a password in the same
 //     way. To bar an account that cloudpw manages, let it expire (usermod -e 1); expiry stays.
@@ -62,6 +90,11 @@
 // the outcome says so ([NeedsKey]) and the caller prepares again. The script sets the password with
 // Set-LocalUser, or through ADSI where that cmdlet is missing. It refuses domain controllers, whose
 // accounts are the domain's.
+//
+// The order is a value of the registry key HKLM\SOFTWARE\cloudpw, one for each user, named by the SID, in the 64-bit view. Only
+// administrators can write there. It is noted, and flushed, before the change, under the mutex Global\cloudpw, which the process
+// keeps until its end. The values stay on the server; whoever removes one lets an older password through until the deadline.
+// Any process may make and hold a mutex of that name: then nothing is changed, after half a minute.
 //
 // The script has the user's name in base64 of UTF-16: agents save it without a byte order mark, and Windows
 // PowerShell reads such a file in the code page of the server. The built-in administrator, whose name is that of

@@ -230,7 +230,8 @@ func (e etc) write(t *testing.T, name, text string) {
 
 // inside mounts $etc over /etc and $etc/run over /run, in a namespace that nobody else sees, makes sure of that, and only then
 // goes on.
-const inside = `mount --bind "$etc" /etc && mount --bind "$etc/run" /run && test -e /etc/cloudpw-scratch && grep -q '^web:' /etc/shadow || exit 200
+const inside = `mount --bind "$etc" /etc && mount --bind "$etc/run" /run &&
+test -e /etc/cloudpw-scratch && grep -q '^web:' /etc/shadow || exit 200
 eval "$more"
 exec "$@"`
 

@@ -57,8 +57,9 @@ func WindowsSet(c Change, key PublicKey) (Script, error) {
 }
 
 // WindowsTry returns the script that tries, once at most and not after until by the server's clock, whether a user has a
-// password on the Windows server that printed the key; [WindowsSet] says which errors there are, and of the password the same as [Change]. It changes no account, but a
-// wrong password counts towards the user's lockout. Experimental, see the package's documentation.
+// password on the Windows server that printed the key. The password is as that of a [Change], and the errors are those of
+// [WindowsSet]. It changes no account, but a wrong password counts towards the user's lockout. Experimental, see the
+// package's documentation.
 func WindowsTry(username, secret string, key PublicKey, until time.Time) (Script, error) {
 	sealed, err := seal(username, secret, key)
 	if err != nil {

@@ -51,5 +51,6 @@ var forms = sync.OnceValue(func() map[string]kind {
 // printed is what the preparation prints.
 func printed(key *rsa.PublicKey) string {
 	encode := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\ncloudpw: exit 0 public key shown\r\n", encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
+	return fmt.Sprintf("cloudpw: public key n=%s,e=%s;\r\ncloudpw: exit 0 public key shown\r\n",
+		encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
 }

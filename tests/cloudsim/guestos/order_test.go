@@ -3,6 +3,7 @@ package guestos
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func newMachine(t *testing.T, windows bool) *machine {
 	if !windows {
 		return m
 	}
-	r, err := m.Run("powershell", guest.WindowsPrepare().Text)
+	r, err := preparation()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +42,11 @@ func newMachine(t *testing.T, windows bool) *machine {
 	}
 	return m
 }
+
+// preparation makes the key of all these systems, which takes its time.
+var preparation = sync.OnceValues(func() (Result, error) {
+	return System{Windows: true}.Run("powershell", guest.WindowsPrepare().Text)
+})
 
 // send makes the script of a change, which any clock may run later.
 func (m *machine) send(t *testing.T, c guest.Change) guest.Script {

@@ -66,6 +66,11 @@ func (s System) dateFile() file {
 	return file{"bin/date", fmt.Sprintf(dateStub, tell)}
 }
 
+// flockStub plays "flock -n 9", for a descriptor that is open.
+const flockStub = `#!@SH@
+[ "$*" = '-n 9' ] && exec 8>&9 && [ %t = false ]
+`
+
 // ownStub lets a command of the machine act on the script's own file and on nothing else.
 const ownStub = `#!@SH@
 [ "$*" = '%s @DIR@/_script.sh' ] && exec '%s' "$@"
@@ -98,7 +103,7 @@ func (s System) runSet(text string) (Result, error) {
 		more = append(more, file{"bin/" + tool, fmt.Sprintf(ownStub, option, path)})
 	}
 	if !s.NoFlock {
-		more = append(more, file{"bin/flock", fmt.Sprintf("#!@SH@\n[ \"$*\" = '-n 9' ] && exec 8>&9 && exit %d\n", map[bool]int{true: 1}[s.LockTaken])})
+		more = append(more, file{"bin/flock", fmt.Sprintf(flockStub, s.LockTaken)})
 	}
 	r, err := s.runShell(text, more...)
 	r.Key = s.Key
@@ -142,7 +147,8 @@ func (s System) runShell(text string, more ...file) (Result, error) {
 	return r, nil
 }
 
-// file is one that a script finds, or a directory whose name ends in a slash: its text may name the directory and the shell as the stand-ins do.
+// file is one that a script finds, or a directory whose name ends in a slash: its text may name the
+// directory and the shell as the stand-ins do.
 type file struct{ name, text string }
 
 // furnish writes what the script finds around it.
