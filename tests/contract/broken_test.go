@@ -76,6 +76,20 @@ func claimed(ref cloud.ResetRef, r *cloud.ResetRecord) {
 	}
 }
 
+// farOrder is larger than those of the checks.
+const farOrder = 9_999_999_999
+
+func withoutDeadline(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+	reset.NotAfter = reset.NotAfter.Add(24 * time.Hour)
+	return r.StartReset(ctx, reset)
+}
+
+func failuresAreCertain(_ cloud.ResetRef, r *cloud.ResetRecord) {
+	if r.State == cloud.OperationFailed {
+		r.Kind = cloud.Refused
+	}
+}
+
 // absenceIsProof takes a name that the cloud does not show for a request that was not accepted.
 func absenceIsProof(ref cloud.ResetRef, r *cloud.ResetRecord) {
 	if ref.Name != "" && *r == (cloud.ResetRecord{}) {
@@ -171,11 +185,7 @@ var breakages = []breakage{
 		}},
 	{name: "a record of nothing", check: "an unknown instance", records: recordNothing},
 	{name: "a record of what is gone", check: "a gone instance", records: recordNothing},
-	{name: "failures are certain", check: "failed although applied", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
-		if r.State == cloud.OperationFailed {
-			r.Kind = cloud.Refused
-		}
-	})},
+	{name: "failures are certain", check: "failed although applied", records: onRecord(failuresAreCertain)},
 	{name: "a failure is nobody's", check: "failed and not applied",
 		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.OperationID = "" })},
 	{name: "a failure is a success", check: "an unknown user of the guest", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
@@ -236,6 +246,40 @@ var breakages = []breakage{
 				return records, nil
 			}
 			return map[string]cloud.ResetRecord{}, nil
+		}},
+	{name: "no order", check: "an older value changes nothing on Linux", method: cloud.MethodCommand,
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			reset.Order = farOrder
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "the same order is too old", check: "an older value changes nothing on Windows", method: cloud.MethodCommand,
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			reset.Order = farOrder - time.Now().UnixNano()%farOrder/2 // another one each time
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "the server's order is kept to itself", check: "an older value changes nothing on Linux", method: cloud.MethodCommand,
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.Order = 0 })},
+	{name: "an older value is refused for certain", check: "an older value changes nothing on Linux", method: cloud.MethodCommand,
+		records: onRecord(failuresAreCertain)},
+	{name: "no deadline", check: "a late change is none on Linux", method: cloud.MethodCommand, start: withoutDeadline},
+	{name: "no deadline, Windows", check: "a late change is none on Windows", method: cloud.MethodCommand, start: withoutDeadline},
+	{name: "the deadline after the change", check: "a late change is none on Linux", method: cloud.MethodCommand, start: withoutDeadline,
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
+			if r.State == cloud.OperationSuccess {
+				r.State, r.Message = cloud.OperationFailed, "too late"
+			}
+		})},
+	{name: "too late for certain", check: "a late change is none on Linux", method: cloud.MethodCommand,
+		records: onRecord(failuresAreCertain)},
+	{name: "a deadline at once", check: "clocks that differ by less do not matter", method: cloud.MethodCommand,
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			reset.NotAfter = time.Now().Add(time.Minute)
+			return r.StartReset(ctx, reset)
+		}},
+	{name: "an order made up", check: "a value without an order or a deadline is refused unsent", method: cloud.MethodCommand,
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			reset.Order = max(reset.Order, time.Now().Unix())
+			return r.StartReset(ctx, reset)
 		}},
 	{name: "removes what runs", check: "a record is not removed while its operation runs", method: cloud.MethodCommand,
 		cleans: func(bool) bool { return true }},

@@ -43,7 +43,7 @@ func Resets(t *testing.T, subject Subject) {
 	if _, ok := subject.Descriptor.ResetMethod(subject.Method); !ok {
 		t.Fatalf("%s has no reset method %q", subject.Descriptor.Name, subject.Method)
 	}
-	lists := [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks, lostChecks, cleanChecks,
+	lists := [][]check{methodChecks, settingChecks, answerChecks, inputChecks, recordChecks, lostChecks, orderChecks, cleanChecks,
 		checkingChecks(subject)}
 	if subject.InProcess == nil {
 		lists = append(lists, networkChecks)

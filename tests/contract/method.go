@@ -25,6 +25,10 @@ func traits(t *testing.T, s *scene) {
 		got.PollInterval <= 0 {
 		t.Errorf("%+v", got)
 	}
+	// What keeps the order is bounded by the server's clock, and what is over when it is answered has no id to be found by.
+	if got.KeepsOrder && (got.Serial || got.LongestOperation > cloud.OrderDeadline) || got.OwnIDs && s.subject.Synchronous {
+		t.Errorf("%+v", got)
+	}
 	// A record that is not there yet must be looked at once more before the reset is taken for lost.
 	if !s.subject.Synchronous && got.VisibilityGrace <= got.PollInterval {
 		t.Errorf("no room to look twice: %+v", got)

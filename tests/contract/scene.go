@@ -24,10 +24,8 @@ import (
 
 const (
 	// operationTime is how long an operation takes on the simulator's clock, which the checks move. It is less than a server
-	// may take to begin with a change, see timeToBegin.
+	// may take to begin with a change.
 	operationTime = 3 * time.Minute
-	// timeToBegin is how long after its start a method with KeepsOrder may begin with a change.
-	timeToBegin = 10 * time.Minute
 	// oldPassword is what the default user of a scene's servers has at first. No cloud's rules matter to it.
 	oldPassword = "Old-Password-of-the-server-1"
 )
@@ -180,7 +178,7 @@ func (s *scene) resetOf(t *testing.T, id string) cloud.Reset {
 	// Not DefaultUsername: a cloud that does not tell the platform has one for both.
 	r := cloud.Reset{
 		InstanceIDs: []string{id}, Username: server.DefaultUser(), Platform: found[0].Platform, ForceStop: method.MayStop,
-		Order: s.nextOrder(), NotAfter: time.Now().Add(timeToBegin), Name: s.name(),
+		Order: s.nextOrder(), NotAfter: time.Now().Add(cloud.OrderDeadline), Name: s.name(),
 	}
 	if c, ok := s.method.(cloud.ResetChecker); ok {
 		if err := c.CheckReset(found[0], r.Username); err != nil {

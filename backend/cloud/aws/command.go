@@ -48,17 +48,14 @@ const (
 	// agent ends the script. One takes milliseconds on Linux, and on a small Windows server up to a
 	// minute until PowerShell has started.
 	executionTimeout = 5 * time.Minute
-	// reportMargin is ours: what the agent may take to end a script and to report it.
-	reportMargin = 3 * time.Minute
-
 	// requestLifetime is how long after its signing a request may still be accepted: it counts as expired
 	// 15 minutes after the date that is stamped on it, and that date may be 15 minutes in the future
 	// (Systems Manager API reference, "Common Error Types", RequestExpired). The IAM user guide says
 	// five minutes for most services ("Signing AWS API requests"); the longer time is the safe one.
 	requestLifetime = 30 * time.Minute
 
-	// visibilityGrace is ours: a command is normally visible within a second.
-	visibilityGrace = 2 * time.Minute
+	// visibilityGrace is ours: a command is normally visible within a second. One that is repeated too early does no harm.
+	visibilityGrace = time.Minute
 )
 
 const (
@@ -91,9 +88,10 @@ func (c command) Limits() guest.Limits {
 			Action:            "SendCommand",
 			BatchSize:         1,
 			SignatureLifetime: requestLifetime,
-			LongestOperation:  deliveryTimeout + executionTimeout + reportMargin,
+			LongestOperation:  cloud.ClockTolerance,
 			VisibilityGrace:   visibilityGrace,
 			PollInterval:      c.poll,
+			KeepsOrder:        true,
 			OwnIDs:            true,
 		},
 		Call:    sendCommand("").String(),

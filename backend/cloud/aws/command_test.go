@@ -426,8 +426,8 @@ func TestResetters(t *testing.T) {
 	if traits.Action != "SendCommand" || traits.BatchSize != 1 || traits.Serial {
 		t.Errorf("%+v", traits)
 	}
-	if traits.LongestOperation < deliveryTimeout+executionTimeout {
-		t.Errorf("a command may work for %v, traits say %v", deliveryTimeout+executionTimeout, traits.LongestOperation)
+	if !traits.KeepsOrder || !traits.OwnIDs {
+		t.Errorf("%+v: commands keep the order, and are found by our ids", traits)
 	}
 	if traits.PollInterval <= 0 || traits.VisibilityGrace <= traits.PollInterval {
 		t.Errorf("%+v: no room to look twice", traits)

@@ -33,18 +33,17 @@
 // attempt whose outcome is only known when the command expires.
 //
 // The command's comment ends with our own id of the attempt. After a lost answer the command is looked for by it among
-// those of its instance, by ListCommandInvocations, and then asked about by its id as any other. Who has no permission
-// for that listing waits until the attempt can change nothing any more, as for a command that is not found.
+// those of its instance, by ListCommandInvocations, and then asked about by its id as any other. Without the
+// permission for that listing its outcome stays unknown, as that of a command that is not found.
 //
 // A password is set if the command has ended with exit code 0 and its output says so. Another exit code means
 // what package guest says, and may prove that nothing was changed. A command that timed out, was cancelled or
 // could not be delivered has failed, and proves nothing.
 //
-// What a command can still do later: it is not begun after its delivery timeout, and not run for longer than
-// its execution timeout. The one exception is an agent that stops in between, with its server. It keeps
-// the commands that it has fetched on disk and, when it starts again within 48 hours, resumes them before it
-// fetches newer ones (agent/framework/processor/processor.go of amazon-ssm-agent). A newer password is
-// never sent to a server whose agent is not online, so that such a command comes before it.
+// A command that comes late, or is run again, changes nothing: the script of package guest keeps the order of passwords and
+// a deadline. The cloud itself does not begin with one after its delivery timeout, but an agent keeps the commands that it has
+// fetched on disk and, when it starts again within 48 hours, resumes them (agent/framework/processor/processor.go of
+// amazon-ssm-agent).
 //
 // # Checks
 //

@@ -62,9 +62,8 @@ const (
 	forCommand     = "set and check passwords by a command in the server (reset_method=command, check_method=command); " +
 		"whoever has it is root on the instances it covers"
 	forOutcome = "see what became of a command (reset_method=command, check_method=command)"
-	forLost    = "find a command whose answer was lost, instead of waiting until it can change nothing any more " +
-		"(reset_method=command)"
-	forAgent = "see whether an instance's SSM Agent is online (reset_method=command, check_method=command)"
+	forLost    = "find a command whose answer was lost, instead of sending the same password again (reset_method=command)"
+	forAgent   = "see whether an instance's SSM Agent is online (reset_method=command, check_method=command)"
 )
 
 // allUntried lists the permissions of which nothing can be said.

@@ -33,8 +33,12 @@ func TestTraitsHoldWhatTheCloudSays(t *testing.T) {
 	if err != nil || deliver < 30*time.Second {
 		t.Fatalf("delivery %v, execution %v", deliver, err)
 	}
-	if traits.LongestOperation < deliver+run+time.Minute {
-		t.Errorf("a command may end %v after its request, and be reported later; the traits say %v", deliver+run, traits.LongestOperation)
+	// The cloud's own bounds do not hold for what an agent has fetched already. Those of the script do, by a clock that may be behind.
+	if deliver+run > cloud.OrderDeadline {
+		t.Errorf("a command may end %v after its request, and is to begin with nothing after %v", deliver+run, cloud.OrderDeadline)
+	}
+	if !traits.KeepsOrder || traits.LongestOperation < cloud.ClockTolerance {
+		t.Errorf("%+v", traits)
 	}
 	// Commands of one instance run side by side (agent/plugins/runscript), so no later one ends an earlier one.
 	if traits.Serial {

@@ -25,12 +25,19 @@ const (
 	tryInterval  = 10 * time.Minute
 )
 
+// longestTry is how long after its look began a try may still be made: its script is made within the look, which the engine
+// gives up in less than lookTime, and it tries nothing past tryLifetime by the server's clock, which may be behind.
+const (
+	longestTry = lookTime + tryLifetime + cloud.ClockTolerance
+	lookTime   = 5 * time.Minute
+)
+
 // CheckTraits implements cloud.PasswordChecker.
 func (c Checker) CheckTraits(platform cloud.Platform) cloud.CheckTraits {
 	limits := c.Service.Limits()
 	traits := cloud.CheckTraits{Action: limits.Action, Interval: lookInterval}
 	if platform == cloud.Windows {
-		traits.Interval, traits.Tries, traits.LongestTry, traits.Experimental = tryInterval, true, limits.LongestOperation, true
+		traits.Interval, traits.Tries, traits.LongestTry, traits.Experimental = tryInterval, true, longestTry, true
 	}
 	return traits
 }

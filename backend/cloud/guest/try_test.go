@@ -201,13 +201,12 @@ func TestATryOfUnknownFate(t *testing.T) {
 // Windows' checks are tries, of which there is one in ten minutes; Linux's are not.
 func TestCheckTraits(t *testing.T) {
 	s := newService()
-	s.limits.LongestOperation = time.Hour
 	c := Checker{Service: s}
 	if got, want := c.CheckTraits(cloud.Linux), (cloud.CheckTraits{Action: "Run", Interval: time.Minute}); got != want {
 		t.Errorf("%+v", got)
 	}
 	if got, want := c.CheckTraits(cloud.Windows), (cloud.CheckTraits{Action: "Run", Interval: 10 * time.Minute, Tries: true,
-		LongestTry: time.Hour, Experimental: true}); got != want {
+		LongestTry: 15 * time.Minute, Experimental: true}); got != want {
 		t.Errorf("%+v", got)
 	}
 }

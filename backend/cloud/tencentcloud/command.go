@@ -3,7 +3,6 @@ package tencentcloud
 import (
 	"context"
 	"encoding/base64"
-	"time"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 	tat "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/tat/v20201028"
@@ -33,13 +32,10 @@ const (
 	commandTimeout = 120
 	// commandName is what the console shows (at most 60 bytes).
 	commandName = "cloudpw"
-
-	// longestCommand is ours, no page states how long TAT keeps a command that it has taken for an agent
-	// which was online a moment ago. The script's own time is the least part of it.
-	longestCommand = time.Hour
 )
 
-// Limits implements guest.Service. TAT runs the commands of an instance side by side, so they are not serial.
+// Limits implements guest.Service. TAT runs the commands of an instance side by side, so they are not serial. No page states how
+// long it keeps a command that it has taken for an agent which was online a moment ago: the script itself begins with nothing late.
 func (c command) Limits() guest.Limits {
 	limits := guest.Limits{
 		ResetTraits: cloud.ResetTraits{
@@ -47,9 +43,10 @@ func (c command) Limits() guest.Limits {
 			BatchSize:         maxCommandIDs,
 			PollBatch:         maxInvocations,
 			SignatureLifetime: timestampWindow + clockSkew,
-			LongestOperation:  longestCommand,
+			LongestOperation:  cloud.ClockTolerance,
 			VisibilityGrace:   visibilityGrace,
 			PollInterval:      c.poll,
+			KeepsOrder:        true,
 			OwnIDs:            true,
 		},
 		Call:    runCommand.String(),

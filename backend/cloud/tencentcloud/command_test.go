@@ -236,7 +236,7 @@ func TestTasksAreReadInPages(t *testing.T) {
 func TestCommandTraits(t *testing.T) {
 	traits := methodOf(newTestProvider(t, testConfig(t, ""))).Resetter.ResetTraits()
 	if traits.Action != "RunCommand" || traits.BatchSize != 100 || traits.PollBatch != 5 || traits.Serial ||
-		traits.LongestOperation < 10*time.Minute {
+		traits.LongestOperation > 10*time.Minute || !traits.KeepsOrder || !traits.OwnIDs {
 		t.Errorf("%+v", traits)
 	}
 	if traits.SignatureLifetime < 2*timestampWindow || traits.VisibilityGrace <= traits.PollInterval {
