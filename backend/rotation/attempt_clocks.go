@@ -10,7 +10,7 @@ import (
 type attemptClocks struct {
 	// seen is when this process first saw an attempt that is open (rule 10).
 	seen map[string]time.Time
-	// shown is when this process first saw an attempt accepted, for the visibility grace.
+	// shown is when this process first saw an attempt that the cloud ought to show, for the visibility grace.
 	shown map[string]time.Time
 	// pollAt is when the cloud may be asked again for an outcome, by the time of day.
 	pollAt time.Time
@@ -31,7 +31,7 @@ func (k *attemptClocks) note(a *Account) {
 		if first, ok := k.seen[t.ID]; ok {
 			seen[t.ID] = first
 		}
-		if t.RequestID == "" {
+		if t.RequestID == "" && t.Name == "" {
 			return
 		}
 		shown[t.ID] = now

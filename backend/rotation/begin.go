@@ -25,7 +25,11 @@ func (x *executor) begin(ctx context.Context, e *entry, rec *Account, to session
 			return nil
 		}
 	}
-	t, err := x.newAttempt(operation, to)
+	r, err := x.newRequest(value, to, rec)
+	if err != nil {
+		return err
+	}
+	t, err := x.newAttempt(operation, r, to)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,11 @@ func (x *executor) retry(ctx context.Context, e *entry, rec *Account, to session
 	if !ok {
 		return err
 	}
-	t, err := x.newAttempt(operation, to)
+	r, err := x.newRequest(rec.Pending.Password, to, rec)
+	if err != nil {
+		return err
+	}
+	t, err := x.newAttempt(operation, r, to)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,11 @@ func (x *executor) sendMember(ctx context.Context, e *entry, rec *Account, group
 	if o.Batch == "" || rec.Standing(o.Batch) != protocol.IsReady {
 		return nil // it is another value by now
 	}
-	t, err := x.newAttempt(operation, to)
+	r, err := x.newRequest(o.Password, to, rec)
+	if err != nil {
+		return err
+	}
+	t, err := x.newAttempt(operation, r, to)
 	if err != nil {
 		return err
 	}
@@ -109,20 +113,29 @@ func (x *executor) sendBatch(ctx context.Context, members []*Account, ev protoco
 		p.operation, p.prepared, ok, err = x.ready(ctx, p.entry, p.rec, to)
 		return ok, err
 	})
-	parts, err := x.sideBySide(ctx, ready, func(p *part) (bool, error) { return x.join(ctx, p, ev, to) })
+	recs := make([]*Account, len(ready))
+	for i, p := range ready {
+		recs[i] = p.rec
+	}
+	r, err := x.newRequest(ev.Password, to, recs...)
+	if err != nil {
+		return err
+	}
+	parts, err = x.sideBySide(ctx, ready, func(p *part) (bool, error) { return x.join(ctx, p, r, ev, to) })
 	if err != nil {
 		failed = err
 	}
 	if len(parts) == 0 {
 		return failed
 	}
-	reset := resetOf(parts[0].rec, ev.Password, parts[0].prepared)
+	reset := resetOf(parts[0].rec, parts[0].attempt, ev.Password, parts[0].prepared)
 	reset.InstanceIDs = nil
 	sendBy := parts[0].attempt.sendBy
 	for _, p := range parts {
 		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
 		if p.attempt.sendBy.Before(sendBy) {
 			sendBy = p.attempt.sendBy
+			reset.NotAfter = p.attempt.notAfter
 		}
 		if at := p.attempt.expires; reset.Expires.IsZero() || !at.IsZero() && at.Before(reset.Expires) {
 			reset.Expires = at // an attempt that was recorded without one has the longer window
@@ -165,8 +178,8 @@ func (x *executor) sideBySide(ctx context.Context, parts []*part, do func(*part)
 
 // join records the value and an attempt in one account. It does not where that is not to be sent now, as
 // while the role's reset method is being changed and the account does not have the group's yet.
-func (x *executor) join(ctx context.Context, p *part, ev protocol.MemberJoined, to session) (ok bool, err error) {
-	if p.attempt, err = x.newAttempt(p.operation, to); err != nil {
+func (x *executor) join(ctx context.Context, p *part, r request, ev protocol.MemberJoined, to session) (ok bool, err error) {
+	if p.attempt, err = x.newAttempt(p.operation, r, to); err != nil {
 		return false, err
 	}
 	ev.Attempt = p.attempt.Attempt

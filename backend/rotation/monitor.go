@@ -106,7 +106,7 @@ func failure(before, after *Account) (HappeningKind, bool) {
 		return "", false
 	}
 	// What leaves the attempt open, or shows no outcome, is none.
-	if len(after.Pending.Attempts) >= len(before.Pending.Attempts) || after.Pending.Brake.Unshown > before.Pending.Brake.Unshown {
+	if after.Pending.NotEnded() >= before.Pending.NotEnded() || after.Pending.Brake.Unshown > before.Pending.Brake.Unshown {
 		return UnknownOutcome, true
 	}
 	return Failed, true

@@ -82,7 +82,7 @@ func TestWhenARequestIsSentAtTheLatest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		draft, err := c.newAttempt("", to)
+		draft, err := c.newAttempt("", request{}, to)
 		if err != nil {
 			t.Fatal(err)
 		}

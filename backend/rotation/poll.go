@@ -21,7 +21,7 @@ func (x *executor) poll(ctx context.Context, e *entry, rec *Account, to session)
 	e.attempts.pollAt = x.opts.Now().Add(traits.PollInterval)
 	for _, t := range rec.Pending.Attempts {
 		if t.Polled() && t.Place.Same(to.Place) {
-			ref.RequestID = t.RequestID
+			ref.RequestID, ref.Name, ref.Sent = t.RequestID, t.Name, t.Started
 			if first, ok := e.attempts.shown[t.ID]; ok && time.Since(first) > traits.VisibilityGrace {
 				graceOver = true
 			}

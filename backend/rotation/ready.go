@@ -30,7 +30,7 @@ func (x *executor) prepared(ctx context.Context, e *entry, rec *Account, r cloud
 	p := r.(cloud.ResetPreparer)
 	call, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	prepared, err := p.PrepareReset(call, resetOf(rec, "", ""))
+	prepared, err := p.PrepareReset(call, resetOf(rec, draft{}, "", ""))
 	if err != nil {
 		x.delay(e, err)
 		return "", false
@@ -98,8 +98,8 @@ func (x *executor) present(e *entry) {
 	e.mu.Unlock()
 }
 
-// resetOf is what is asked of a reset method for an account.
-func resetOf(a *Account, value, prepared string) cloud.Reset {
+// resetOf is what is asked of a reset method for an account's attempt. That of a preparation is zero.
+func resetOf(a *Account, t draft, value, prepared string) cloud.Reset {
 	return cloud.Reset{InstanceIDs: []string{a.InstanceID}, Username: a.Username, Password: value, ForceStop: a.Settings.ForceStop,
-		Platform: a.Facts.Platform, Prepared: prepared}
+		Platform: a.Facts.Platform, Prepared: prepared, Name: t.Name, Order: t.Order, NotAfter: t.notAfter, Expires: t.expires}
 }

@@ -18,24 +18,55 @@ type draft struct {
 	sendBy time.Time
 	// expires is for Reset.Expires.
 	expires time.Time
+	// notAfter is when the server must not begin with the change any more, by its own clock (rule 19); zero: it keeps no order.
+	notAfter time.Time
 }
 
-func (x *executor) newAttempt(operation string, to session) (draft, error) {
+// newAttempt makes an attempt for a request that has an id of our own and an order number, where the method takes such.
+func (x *executor) newAttempt(operation string, of request, to session) (draft, error) {
 	id, err := x.opts.NewID()
 	if err != nil {
 		return draft{}, err
 	}
-	t := protocol.Attempt{ID: id, Started: x.opts.Now(), Method: to.method, SeenOperation: operation, Place: to.Place}
+	t := protocol.Attempt{ID: id, Started: x.opts.Now(), Method: to.method, SeenOperation: operation, Place: to.Place, Name: of.name,
+		Order: of.order}
 	traits := to.reset.ResetTraits()
 	bound := boundOf(to.reset, to.Connection)
 	t.Window = settleWindow(traits, bound, false, to.Connection)
 	t.FenceWindow = settleWindow(traits, bound, true, to.Connection)
 	t.Serial = traits.Serial
-	return draft{
-		Attempt: t,
-		sendBy:  time.Now().Add(sendPatience(to.Connection)),
-		expires: bound.Expires,
-	}, nil
+	d := draft{Attempt: t, sendBy: time.Now().Add(sendPatience(to.Connection)), expires: bound.Expires}
+	if of.order > 0 {
+		d.notAfter = x.clock.read().Earliest().Add(protocol.OrderDeadline)
+	}
+	return d, nil
+}
+
+// request is what the attempts of one request to the cloud have in common.
+type request struct {
+	name  string // our own id (rule 20); empty: the method takes none
+	order int64  // of the value (rule 19); 0: the method keeps none
+}
+
+// newRequest makes one for some accounts, whose value is the same.
+func (x *executor) newRequest(value string, to session, accounts ...*Account) (request, error) {
+	var r request
+	traits := to.reset.ResetTraits()
+	if traits.OwnIDs {
+		id, err := x.opts.NewID()
+		if err != nil {
+			return request{}, err
+		}
+		r.name = id
+	}
+	if !traits.KeepsOrder {
+		return r, nil
+	}
+	for _, a := range accounts {
+		same := a.Pending != nil && a.Pending.Password == value && !a.Pending.Rejected
+		r.order = max(r.order, a.NextOrder(x.opts.Now(), same))
+	}
+	return r, nil
 }
 
 func (x *executor) newPassword(ctx context.Context, rec *Account, to session) (string, error) {
@@ -52,9 +83,7 @@ func (x *executor) newPassword(ctx context.Context, rec *Account, to session) (s
 
 // send makes the one cloud call of a recorded attempt and records what is known of it then.
 func (x *executor) send(ctx context.Context, e *entry, rec *Account, t draft, prepared string, to session) error {
-	reset := resetOf(rec, rec.Pending.Password, prepared)
-	reset.Expires = t.expires
-	return x.conclude(ctx, e, rec, t.Attempt, x.call(ctx, to, reset, t.sendBy), false, to)
+	return x.conclude(ctx, e, rec, t.Attempt, x.call(ctx, to, resetOf(rec, t, rec.Pending.Password, prepared), t.sendBy), false, to)
 }
 
 // outcome is what is known of a reset request when its call returns.
@@ -102,11 +131,10 @@ func (x *executor) conclude(ctx context.Context, e *entry, rec *Account, t proto
 		}
 		return err
 	case err == nil:
-		e.mu.Lock()
-		e.attempts.pollAt = x.opts.Now().Add(to.reset.ResetTraits().PollInterval)
-		e.mu.Unlock()
+		x.pollAfter(e, to)
 		return x.recordOutcome(ctx, e, protocol.AttemptAccepted{Attempt: t.ID, RequestID: started.RequestID})
 	case !kind.CertainlyNothingDone():
+		x.pollAfter(e, to)
 		x.opts.Logger.Warn("reset with unknown outcome; the same password will be sent again", "account", e.id.String(), "error", err)
 		return x.recordOutcome(ctx, e, protocol.OutcomeUnknown{Attempt: t.ID, Backoff: x.backoff(rec, err, false)})
 	default:
@@ -121,6 +149,13 @@ func (x *executor) conclude(ctx context.Context, e *entry, rec *Account, t proto
 		}
 		return nil
 	}
+}
+
+// pollAfter leaves the cloud the usual time before it is asked for an outcome.
+func (x *executor) pollAfter(e *entry, to session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.attempts.pollAt = x.opts.Now().Add(to.reset.ResetTraits().PollInterval)
 }
 
 // recordOutcome is apply for what is known only to this process until it is written: it tries three times.

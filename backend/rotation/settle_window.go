@@ -11,8 +11,13 @@ import (
 // (rule 10), counted from when the attempt was first seen: the time it may wait to be signed and
 // sent, the exchange itself, the life of its signature, and the operation where the cloud does not
 // order it with the next one: that of another method (barrier) it never orders. A request whose expiry was fixed
-// beforehand, by the cloud's own clock, is accepted no later however long it waits and whatever our clocks do.
+// beforehand, by the cloud's own clock, is accepted no later however long it waits and whatever our clocks do. Where the server
+// keeps the order of values it is the deadline after which that refuses them, by clocks of which the server's may be behind and
+// this one's have been ahead (rule 19).
 func settleWindow(t cloud.ResetTraits, bound cloud.ResetBound, barrier bool, v *Connection) time.Duration {
+	if t.KeepsOrder {
+		return max(protocol.OrderDeadline+t.LongestOperation, sendPatience(v)+v.RequestTimeout) + protocol.ClockSkew
+	}
 	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + protocol.ClockSkew
 	if !bound.Expires.IsZero() {
 		w = bound.Within

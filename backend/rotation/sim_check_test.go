@@ -293,6 +293,12 @@ func (w *world) checkDeadlines() {
 			continue
 		}
 		over := w.node.core.Now().Sub(a.Current().Until.Add(protocol.Slack))
+		if a.Fenced() { // the method was changed after a command that may be run again (rule 19)
+			w.fenced[b.ID] = time.Now()
+		}
+		if at, ok := w.fenced[b.ID]; ok {
+			over = min(over, time.Since(at))
+		}
 		if w.faulty.Load() {
 			over = min(over, time.Since(w.quiet.Add(w.settles())))
 		}

@@ -207,7 +207,7 @@ func (w *world) rotate(ctx context.Context, id ID, wait time.Duration) error {
 func (w *world) byHand(id ID, password string) {
 	w.cloud.locked(func() {
 		s := w.cloud.of(id)
-		s.password, s.byHand = password, true
+		s.password, s.byHand, s.order, s.hand = password, true, 0, true
 	})
 	w.tracef("the operator sets %s on %s", password, id.InstanceID)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // The model cloud's figures. They are those of section 3's assumptions, not of any real cloud.
@@ -16,9 +17,12 @@ const (
 	simLongest  = 8 * time.Minute
 	// simLongestSerial is longer than the settle window of a serial cloud, which does not contain it.
 	simLongestSerial = 25 * time.Minute
-	simGrace         = 30 * time.Second
-	simPoll          = 6 * time.Second
-	simInitialDelay  = 10 * time.Minute
+	// simLongestOrdered is far longer than the deadline, and simGuestLag how far a guest's clock may be behind.
+	simLongestOrdered = 3 * time.Hour
+	simGuestLag       = 5 * time.Minute
+	simGrace          = 30 * time.Second
+	simPoll           = 6 * time.Second
+	simInitialDelay   = 10 * time.Minute
 )
 
 // simMethod is one way to have passwords set, after the forms that clouds offer.
@@ -37,11 +41,14 @@ const (
 	commandMethod simMethod = "command"
 	// expiringMethod is serial, and a request's expiry can be fixed by the cloud's own clock, which its answers tell.
 	expiringMethod simMethod = "expiring"
+	// orderedMethod: a command whose script keeps the order of values and a deadline, under an id of our own. The agent may run it
+	// hours late, and again.
+	orderedMethod simMethod = "ordered"
 	// answeringMethod: the answer to the request comes when the password is set.
 	answeringMethod simMethod = "answering"
 )
 
-var simMethods = []simMethod{serialMethod, overlappingMethod, commandMethod, answeringMethod}
+var simMethods = []simMethod{serialMethod, overlappingMethod, commandMethod, answeringMethod, orderedMethod}
 
 // isSerial reports whether the cloud runs one operation of the method on an instance at a time.
 func (m simMethod) isSerial() bool {
@@ -50,10 +57,21 @@ func (m simMethod) isSerial() bool {
 
 // longest is how long an operation may take. A serial cloud's may take longer than a settle window.
 func (m simMethod) longest() time.Duration {
-	if m.isSerial() {
+	switch {
+	case m.isSerial():
 		return simLongestSerial
+	case m == orderedMethod:
+		return simLongestOrdered
 	}
 	return simLongest
+}
+
+// longestTrait is what the method says of it.
+func (m simMethod) longestTrait() time.Duration {
+	if m == orderedMethod {
+		return simGuestLag
+	}
+	return m.longest()
 }
 
 // simAnswer is the cloud's answer to a reset request.
@@ -94,6 +112,11 @@ type simServer struct {
 	flying map[string]int
 	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
 	byHand bool
+	// order is that of the value, where a script has set it; 0: something else did. hand is set where a person did.
+	order int64
+	hand  bool
+	// largest is the largest order of the resets that the cloud took.
+	largest int64
 	// login is what a check finds of the user, seen are the passwords that checks have found, and tried is when one logged in.
 	login cloud.UserState
 	seen  []string
@@ -112,6 +135,7 @@ type simMachine struct {
 	said       string                       // the cloud's text about the latest operation
 	running    map[simMethod]int            // operations of the serial methods
 	commands   map[string]cloud.ResetRecord // by id, as the cloud shows them
+	named      map[string]string            // their ids, by ours
 	gone       bool
 	looks      int               // at its record
 	elsewhere  cloud.ResetRecord // the latest operation that other hosts of the cloud know
@@ -134,7 +158,8 @@ func (c *simCloud) add(id ID) *simServer {
 	if root != nil {
 		s.simMachine = root.simMachine
 	} else {
-		s.simMachine = &simMachine{id: id.InstanceID, running: map[simMethod]int{}, commands: map[string]cloud.ResetRecord{}}
+		s.simMachine = &simMachine{id: id.InstanceID, running: map[simMethod]int{}, commands: map[string]cloud.ResetRecord{},
+			named: map[string]string{}}
 		c.servers[id.InstanceID] = s
 	}
 	s.users = append(s.users, s)
@@ -159,7 +184,7 @@ func (s *simMachine) show() { s.shown, s.shownState, s.shownSaid = s.operation, 
 
 // record is what the cloud shows of a reset, or of the latest operation. The caller holds c.mu.
 func (s *simServer) record(method simMethod, requestID string) cloud.ResetRecord {
-	if method == commandMethod || method == answeringMethod {
+	if method == commandMethod || method == answeringMethod || method == orderedMethod {
 		return s.commands[requestID]
 	}
 	if method == serialElsewhere {
@@ -200,18 +225,24 @@ func (c *simCloud) newID(kind string) string {
 	return fmt.Sprintf("%s-%d", kind, c.nextID)
 }
 
-// fly notes that a request for these servers is under way.
-func (c *simCloud) fly(ids []string, user, value string) {
+// fly notes that a request for these servers is under way, unless the server refuses it once it has a later value.
+func (c *simCloud) fly(method simMethod, ids []string, user, value string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
 	for _, id := range ids {
+		if method == orderedMethod {
+			break
+		}
 		c.user(id, user).flying[value]++
 	}
 }
 
 // land is the end of fly. The caller holds c.mu.
-func (s *simServer) land(value string) {
+func (s *simServer) land(method simMethod, value string) {
+	if method == orderedMethod {
+		return
+	}
 	if s.flying[value]--; s.flying[value] == 0 {
 		delete(s.flying, value)
 	}
@@ -219,13 +250,13 @@ func (s *simServer) land(value string) {
 
 // arrive is the cloud's side of a reset request: it takes all instances or none.
 func (c *simCloud) arrive(method simMethod, r cloud.Reset, signed time.Time, answer func(simAnswer)) {
-	ids, user, value := r.InstanceIDs, r.Username, r.Password
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	ids, user, value := r.InstanceIDs, r.Username, r.Password
 	for _, id := range ids {
 		if err := c.refusal(method, id, r.Expires, signed); err != nil {
 			for _, id := range ids {
-				c.user(id, user).land(value)
+				c.user(id, user).land(method, value)
 			}
 			answer(simAnswer{err: err})
 			return
@@ -237,7 +268,8 @@ func (c *simCloud) arrive(method simMethod, r cloud.Reset, signed time.Time, ans
 	}
 	op := c.newID("op")
 	for _, id := range ids {
-		c.begin(c.user(id, user), &simOperation{method: method, id: op, value: value, answer: answer})
+		c.begin(c.user(id, user), &simOperation{method: method, id: op, value: value, answer: answer, sent: signed, order: r.Order,
+			notAfter: r.NotAfter, name: r.Name})
 	}
 	if method != answeringMethod {
 		answer(simAnswer{started: cloud.ResetStarted{RequestID: c.lies.answered(op)}})
@@ -249,8 +281,15 @@ type simOperation struct {
 	method         simMethod
 	id, value      string
 	fails, applied bool
+	again          bool
+	larger         int64      // the order that the server has, which refused the operation for it
 	kind           cloud.Kind // of a failure
 	answer         func(simAnswer)
+	// Of the ordered method: see cloud.Reset.
+	sent     time.Time
+	order    int64
+	notAfter time.Time
+	name     string
 }
 
 // said is the cloud's text about an operation, which repeats what it was sent.
@@ -296,8 +335,12 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 	if op.method.isSerial() {
 		s.running[op.method]++
 	}
+	if op.name != "" {
+		s.named[op.name] = op.id
+	}
 	s.accepted++
 	c.resets[s.id] = append(c.resets[s.id], op.value)
+	s.largest = max(s.largest, op.order)
 	c.checkRate(s)
 	w.tracef("cloud accepts reset(%s) on %s as %s", op.value, s.id, op.id)
 	c.set(s, op, cloud.OperationRunning)
@@ -338,10 +381,10 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 			s.elsewhere = cloud.ResetRecord{OperationID: op.id, State: state, Message: op.said()}
 		}
 		return
-	case commandMethod:
-		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), State: state, Message: op.said()}
+	case commandMethod, orderedMethod:
+		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), Name: op.name, State: state, Message: op.said()}
 		if state == cloud.OperationFailed {
-			r.Kind = op.kind
+			r.Kind, r.Order = op.kind, op.larger
 		}
 		show = func() {
 			if s.commands[op.id].State != cloud.OperationSuccess && s.commands[op.id].State != cloud.OperationFailed {
@@ -374,14 +417,19 @@ func (c *simCloud) finish(s *simServer, op *simOperation) {
 	if op.method.isSerial() {
 		s.running[op.method]--
 	}
-	s.land(op.value)
+	s.land(op.method, op.value)
+	if op.applied && !s.takes(op) {
+		op.fails, op.applied, op.kind = true, false, ""
+	}
 	state := cloud.OperationSuccess
 	if op.fails {
 		state = cloud.OperationFailed
 	}
 	if op.applied { // though an instance that vanished may come back
-		s.password = op.value
-		s.byHand = false
+		s.take(op)
+	}
+	if w := c.w; op.method == orderedMethod && w.fault("again", s.id, w.odds().late) {
+		time.AfterFunc(w.duration("again after", s.id, simLongestOrdered), func() { c.again(s, op) })
 	}
 	c.set(s, op, state)
 	c.w.tracef("operation %s on %s ends: %s, applied %v: the server has %s", op.id, s.id, state, op.applied, s.password)
@@ -396,6 +444,39 @@ func (c *simCloud) finish(s *simServer, op *simOperation) {
 			op.answer(simAnswer{err: simUnknown("reset")})
 		}
 	}
+	c.w.checkStored(s.account)
+}
+
+// takes reports whether the server lets an operation set its value: where it keeps the order it looks at that, and at its own clock,
+// which agrees with the node's as far as is promised: what comes later than both may differ is as late as a deadline can say.
+func (s *simServer) takes(op *simOperation) bool {
+	if op.method != orderedMethod {
+		return true
+	}
+	if s.order > op.order {
+		op.larger = s.order
+		return false
+	}
+	return time.Since(op.sent) < protocol.OrderDeadline+simGuestLag+protocol.ClockSkew
+}
+
+// take sets an operation's value. Where an older one comes after a person's, which has no order that would keep it out, nothing is
+// promised until the next one.
+func (s *simServer) take(op *simOperation) {
+	s.byHand = op.method == orderedMethod && s.hand && op.order < s.largest
+	s.password, s.order, s.hand = op.value, op.order, false
+}
+
+// again is an agent that runs a command once more. The cloud says nothing of it.
+func (c *simCloud) again(s *simServer, op *simOperation) {
+	c.mu.Lock()
+	repeated := *op
+	repeated.again = true
+	if s.takes(&repeated) {
+		s.take(&repeated)
+	}
+	c.w.tracef("the agent on %s runs %s again, of order %d: the server has %s, of order %d", s.id, op.id, op.order, s.password, s.order)
+	c.mu.Unlock()
 	c.w.checkStored(s.account)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // simProvider is one node's way to the cloud.
@@ -75,7 +76,8 @@ func (p *simProvider) clocks() cloud.Clocks {
 // ResetTraits implements cloud.PasswordResetter.
 func (p simResetter) ResetTraits() cloud.ResetTraits {
 	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method.isSerial(),
-		LongestOperation: p.method.longest(), VisibilityGrace: simGrace, PollInterval: simPoll}
+		LongestOperation: p.method.longestTrait(), VisibilityGrace: simGrace, PollInterval: simPoll,
+		KeepsOrder: p.method == orderedMethod, OwnIDs: p.method == orderedMethod}
 	if p.method == commandMethod || p.method == answeringMethod {
 		t.BatchSize, t.PollBatch = 1, 1
 	}
@@ -110,6 +112,12 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	if p.method == commandMethod && r.Prepared != "key of "+id {
 		w.violation("I10", "a command for %s was prepared with %q", id, r.Prepared)
 	}
+	if ordered := p.method == orderedMethod; ordered != (r.Order > 0) || ordered != (r.Name != "") || ordered == r.NotAfter.IsZero() {
+		w.violation("I10", "a request by the method %s has order %d, deadline %s, name %q", p.method, r.Order, r.NotAfter, r.Name)
+	}
+	if late := time.Until(r.NotAfter); late > protocol.OrderDeadline && !w.faulty.Load() {
+		w.violation("I10", "a request may be carried out for %s", late)
+	}
 	p.n.paced(p.connection + " reset")
 	crash := w.point("reset", id)
 	if crash == crashBefore {
@@ -125,7 +133,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	for _, id := range r.InstanceIDs {
 		w.checkSent(c.user(id, r.Username).account, r.Password)
 	}
-	c.fly(r.InstanceIDs, r.Username, r.Password)
+	c.fly(p.method, r.InstanceIDs, r.Username, r.Password)
 	answers := make(chan simAnswer, 1)
 	lost := w.fault("answer lost", id, o.lost)
 	c.locked(func() { lost = lost || c.lies.lost })
@@ -161,7 +169,11 @@ func (p simResetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (m
 	err := p.call(ctx, "describe", "", func(c *simCloud) error {
 		for _, r := range refs {
 			if s := c.servers[r.InstanceID]; s != nil && !s.gone {
-				if record, found := c.tell(s, s.record(p.method, r.RequestID)); found {
+				id := r.RequestID
+				if id == "" && r.Name != "" {
+					id = s.named[r.Name]
+				}
+				if record, found := c.tell(s, s.record(p.method, id)); found {
 					out[r.InstanceID] = record
 				}
 			}

@@ -99,9 +99,11 @@ type Account struct {
 	LastVersion int `json:"last_version,omitempty"`
 
 	Pending *Pending `json:"pending,omitempty"`
-	// OldUnresolved are the attempts of the promoted value that were still open when it was promoted.
+	// OldUnresolved are the attempts of values that have been promoted or replaced which were still open then.
 	OldUnresolved []Attempt   `json:"old_unresolved,omitempty"`
 	Candidates    []Candidate `json:"candidates,omitempty"`
+	// LastOrder is the largest order number of the account's values, and of those that its server is known to have had (rule 19).
+	LastOrder int64 `json:"last_order,omitempty"`
 	// ClosedByTimeout is set once the settle window alone has closed an attempt of the present reset method: its
 	// operation may go on where the cloud runs one at a time, which matters if the method is changed.
 	ClosedByTimeout bool `json:"closed_by_timeout,omitempty"`

@@ -16,28 +16,29 @@ func (e RotationStarted) apply(a *Account) error {
 	if a.NoRoomForValue() {
 		return a.TooManyPlaces()
 	}
-	if len(a.OldUnresolved) > 0 {
-		return ErrStale // rule 9
+	if anyBlocks(a.OldUnresolved) || !a.follows(e.Attempt, false) {
+		return ErrStale // rules 9, 19
 	}
 	taken := false
 	if p := a.Pending; p != nil {
 		if !p.Rejected && !a.Misplaced() {
 			return ErrStale // rule 3: only a rejected value is replaced, or one that was made for another place
 		}
-		if len(p.Attempts) > 0 {
+		if a.mustSettle(p) {
 			return ErrStale // rule 9
 		}
 		taken = a.takeBack(e.Password)
 		if a.CandidatesFull() {
 			return a.TooManyCandidates()
 		}
-		if p.Uncertain { // rule 8
+		if p.maybeSet() { // rule 8
 			a.Candidates = append(a.Candidates, Candidate{Password: p.Password, Created: p.Created, Place: p.Place})
 		}
+		a.OldUnresolved = append(a.OldUnresolved, p.Attempts...)
 	}
 	// The server may have a value that was a candidate, whatever becomes of it now.
 	next := Pending{Uncertain: taken, Password: e.Password, Batch: e.Batch, Place: e.Attempt.Place, Created: e.Attempt.Started,
-		Why: *a.Due, ForceStop: a.Settings.ForceStop, Attempts: []Attempt{e.Attempt}, Tried: 1}
+		Why: *a.Due, ForceStop: a.Settings.ForceStop, Attempts: []Attempt{e.Attempt}, Tried: 1, Order: e.Attempt.Order}
 	switch p := a.Pending; { // what the cloud did not show of the value before counts on
 	case p != nil && !a.Misplaced():
 		next.Brake, next.Spent = p.Brake, p.Spent
@@ -45,6 +46,7 @@ func (e RotationStarted) apply(a *Account) error {
 		next.Brake = a.Backoff.Brake
 	}
 	a.Pending = &next
+	a.LastOrder = max(a.LastOrder, e.Attempt.Order)
 	a.LastReset = e.Attempt.Started
 	a.prune()
 	return nil
@@ -61,10 +63,15 @@ func (e AttemptRepeated) apply(a *Account) error {
 	if !a.valueIsFor(e.Attempt.Place) {
 		return ErrStale // rule 18: a value goes to one place only
 	}
+	if !a.follows(e.Attempt, true) {
+		return ErrStale // rule 19
+	}
 	if e.Attempt.Place.tells(p.Place) {
 		p.Place = e.Attempt.Place
 	}
 	p.Attempts = append(p.Attempts, e.Attempt)
+	p.Order = max(p.Order, e.Attempt.Order)
+	a.LastOrder = max(a.LastOrder, e.Attempt.Order)
 	p.Tried++
 	p.ForceStop = p.ForceStop || a.Settings.ForceStop
 	a.LastReset = e.Attempt.Started

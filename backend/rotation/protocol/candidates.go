@@ -11,7 +11,7 @@ const maxCandidates = 20
 
 // CandidatesFull reports whether pending would become one candidate too many.
 func (a *Account) CandidatesFull() bool {
-	return a.Pending != nil && a.Pending.Uncertain && !a.Misplaced() && a.candidatesHere() >= maxCandidates
+	return a.Pending != nil && a.Pending.maybeSet() && !a.Misplaced() && a.candidatesHere() >= maxCandidates
 }
 
 // CandidateToResend is the candidate to send instead of a new value, where there are too many: the server may have it, so
@@ -60,7 +60,7 @@ func (a *Account) NoRoomForValue() bool {
 	if places := a.Places(); len(places) >= maxPlaces && !slices.ContainsFunc(places, a.Place.Same) {
 		return true
 	}
-	return a.Misplaced() && a.Pending.Uncertain && len(a.Candidates) >= maxCandidates
+	return a.Misplaced() && a.Pending.maybeSet() && len(a.Candidates) >= maxCandidates
 }
 
 // TooManyPlaces is what a crowded account says.

@@ -28,6 +28,7 @@
 //	readers.go                          who was given the versions, and has the leases
 //	version.go                          the next version, and which old ones go
 //	account_place.go, candidates.go     which places are trusted, what was made for which one (rules 8, 18)
+//	order.go                            the order of values, which servers keep (rule 19)
 //	backoff.go, brake.go                the pauses between attempts (rule 25)
 //	fence.go                            what a change of method or place has to wait for (rules 10, 18)
 //	group.go                            shared passwords: groups, members, and what a group offers (rule 16)
@@ -89,7 +90,8 @@
 //     attempts are closed, and becomes a candidate unless every attempt was certainly refused.
 //     Candidates are neither pruned nor handed out before a later value is confirmed. Where there are
 //     20 of them, the oldest one is sent again instead of a new value.
-//  9. No new value is sent while old_unresolved is set or a replaced pending has an open attempt.
+//  9. No new value is sent while old_unresolved is set or a replaced pending has an open attempt, but for attempts whose server
+//     keeps the order (rule 19).
 //  10. A request is not sent any more once it has waited too long, counted from before its attempt is
 //     recorded, by the monotonic clock and by the wall clock. The settle window is the last moment at
 //     which a sent request can still arrive, plus the cloud's longest operation where the cloud does not
@@ -163,6 +165,18 @@
 //     value is such a value. What a place says about existing servers (gone, initial password, addresses) is
 //     trusted where the account was bound, where it is proven to be the same account of the cloud, or at
 //     an operator's word.
+//  19. Where a method's server keeps the order, every value has an order number: at least the time in seconds, and larger than all
+//     before it of the account and than one that the server is known to have had. Another attempt of the value has the same one. The
+//     server works under a lock, refuses a value with a smaller order than it has, and begins with no change past 10 minutes after
+//     the attempt's start, by its own clock. So what was sent may be carried out late, and again: no other value waits for it (rule
+//     9), and nothing is waited for after a success. But of an attempt that has ended in any other way nothing is proven, for its
+//     command may be run again: it stays open until its settle window is over, that is the deadline and what the clocks may differ.
+//     A change of the method or the place has to wait for that window, also after a success (rules 10, 18). A password that a person
+//     sets has no order: within the window an earlier value may replace it.
+//  20. Where the cloud lets the caller name a request, its name is recorded with the attempt before the call, and no other request
+//     has it. After a lost answer the attempt is polled under it. A record under that name confirms or closes it like one under the
+//     cloud's id; that there is none closes nothing. Once the name has not been shown for the whole grace, the same value may
+//     be sent again, under another name; that is no outcome which the cloud ought to have shown (rule 25).
 //  22. A check is evidence of a value at a moment, not of an attempt. What it shows is recorded only if versions, pending,
 //     candidates, attempts and place are as they were when it began, except that pending's value counts in any case: pending is
 //     promoted, and open attempts become old_unresolved. It closes no attempt, and another value refutes nothing while one is open,

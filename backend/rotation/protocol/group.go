@@ -111,7 +111,7 @@ func (a *Account) Standing(batch string) Standing {
 		return underWay
 	case p != nil && p.Batch != batch && !p.Rejected:
 		return isObsolete
-	case p != nil && p.Batch != batch && len(p.Attempts) > 0, len(a.OldUnresolved) > 0:
+	case p != nil && p.Batch != batch && a.mustSettle(p), anyBlocks(a.OldUnresolved):
 		return isBlocked
 	}
 	return IsReady

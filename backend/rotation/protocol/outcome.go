@@ -61,13 +61,17 @@ func (e AttemptRefused) apply(a *Account) error {
 	if !a.closeAttempt(e.Attempt) {
 		return ErrStale
 	}
-	if e.PasswordRefused {
-		a.Pending.Rejected = true
-		a.noteRefusal(e.Shared)
-	}
-	b := e.Backoff
-	a.Backoff = &b
+	a.refused(e.PasswordRefused, e.Shared, e.Backoff)
 	return nil
+}
+
+// refused notes that an attempt says that it changed nothing.
+func (a *Account) refused(password, shared bool, b Backoff) {
+	if password {
+		a.Pending.Rejected = true
+		a.noteRefusal(shared)
+	}
+	a.Backoff = &b
 }
 
 // AttemptNotSent closes an attempt whose request never left this process (rule 4a). It is nobody's failure,
@@ -129,18 +133,32 @@ func (e OperationObserved) apply(a *Account) error {
 			continue
 		}
 		// An id that the cloud showed before the call says nothing of the call.
-		own := e.Record.OperationID == t.RequestID && t.RequestID != t.SeenOperation
+		own := e.Record.OperationID == t.RequestID && t.RequestID != t.SeenOperation || t.Name != "" && e.Record.Name == t.Name
 		switch {
 		case own && e.Record.State == cloud.OperationSuccess:
+			if t.RequestID == "" {
+				t.RequestID = e.Record.OperationID
+			}
 			a.promote(t.ID, e.At)
 			return nil
 		case own && e.Record.State == cloud.OperationFailed && (e.Record.Kind == cloud.Refused || e.Record.Kind == cloud.PasswordRefused):
-			return AttemptRefused{Attempt: t.ID, PasswordRefused: e.Record.Kind == cloud.PasswordRefused, Backoff: e.Backoff}.apply(a)
+			a.ended(i)
+			a.refused(e.Record.Kind == cloud.PasswordRefused, false, e.Backoff)
+			return nil
 		case own && e.Record.State == cloud.OperationFailed:
+			if order := e.Record.Order; order > t.Order && order <= maxServerOrder && t.Order > 0 {
+				a.LastOrder = max(a.LastOrder, order) // the next attempt goes past it
+			}
 			a.failed(i, e.Backoff)
 			return nil
+		case own && t.RequestID == "":
+			t.RequestID = e.Record.OperationID
+			changed = true
 		case own: // it runs
 		case e.Record.OperationID == t.SeenOperation && !e.GraceOver: // rule 5: not visible yet
+		case t.RequestID == "": // nobody knows whether it arrived, so it is no outcome that the cloud ought to show (rule 20)
+			t.Overwritten = true
+			changed = true
 		default:
 			t.Overwritten = true
 			a.unshown(*t, e.Lost, e.At)
@@ -175,7 +193,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 			}
 		}
 		if t := a.attempt(id); t != nil {
-			if t.Polled() && t.Place.Same(a.Place) {
+			if t.Polled() && t.RequestID != "" && t.Place.Same(a.Place) {
 				a.unshown(*t, e.Lost, e.At)
 			}
 			a.noteTimeout(*t, e.At)
@@ -210,7 +228,7 @@ func (a *Account) noteTimeout(t Attempt, at time.Time) {
 func (a *Account) failed(i int, b Backoff) {
 	p := a.Pending
 	a.spend(p.Attempts[i])
-	p.Attempts = append(p.Attempts[:i:i], p.Attempts[i+1:]...)
+	a.ended(i)
 	a.Backoff = &b
 	p.Failures++
 	p.Uncertain = true
@@ -226,6 +244,9 @@ func (a *Account) failed(i int, b Backoff) {
 func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
 	change := p.made(attempt)
+	if t := a.attempt(attempt); t != nil && t.Order > 0 {
+		a.noteTimeout(*t, at) // its command may be run again: another method or place has to wait for that
+	}
 	a.closeAttempt(attempt)
 	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Confirmed: a.Trusts(p.Place),
 		Disclosed: p.Disclosed, Until: p.Until, Known: p.Known, Roles: p.Roles, Given: p.Given, Change: change})

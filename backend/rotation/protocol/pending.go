@@ -3,6 +3,7 @@ package protocol
 // The value that is on its way to a server, the attempts to set it, and the values that it has replaced.
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
@@ -33,10 +34,26 @@ type Attempt struct {
 	FenceWindow time.Duration `json:"fence_window,omitempty"`
 	// Serial is set where the cloud orders it with the next one, so that its window does not contain its end.
 	Serial bool `json:"serial,omitempty"`
+	// Name is our own id of the request, where the cloud lets us choose one (rule 20); empty: it does not.
+	Name string `json:"name,omitempty"`
+	// Order is its value's order number (rule 19); 0: the server keeps no order of what the method sends.
+	Order int64 `json:"order,omitempty"`
+	// Ended is set once the cloud has shown an end other than success of an attempt with an Order: nothing more will be shown, but
+	// the server's agent may run its command again.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // Polled reports whether the cloud may still show the attempt's outcome.
-func (t Attempt) Polled() bool { return t.RequestID != "" && !t.Overwritten }
+func (t Attempt) Polled() bool {
+	return (t.RequestID != "" || t.Name != "") && !t.Overwritten && !t.Ended
+}
+
+// blocks reports whether another value must wait for the attempt's end: what it sent may still set its own value. A server
+// that keeps the order refuses that, once it has a later one.
+func (t Attempt) blocks() bool { return t.IsFence || t.Order == 0 }
+
+// anyBlocks reports whether another value must wait for one of the attempts.
+func anyBlocks(attempts []Attempt) bool { return slices.ContainsFunc(attempts, Attempt.blocks) }
 
 // Pending is the next version before the cloud has confirmed it.
 type Pending struct {
@@ -50,6 +67,8 @@ type Pending struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 	// Tried counts all attempts.
 	Tried int `json:"tried,omitempty"`
+	// Order is the value's order number (rule 19); 0: it was not sent by a method that keeps one.
+	Order int64 `json:"order,omitempty"`
 	// Failures counts the attempts that the cloud reported as failed.
 	Failures int `json:"failures,omitempty"`
 	// Uncertain is set when an attempt was closed without the certainty that it changed nothing.
@@ -77,6 +96,19 @@ type Pending struct {
 	Given Given `json:"given,omitzero"`
 	// Again makes the account due once more when the value is confirmed: somebody knows it who must not any more.
 	Again *Due `json:"again,omitempty"`
+}
+
+// maybeSet reports whether the server may have the value, or may have it yet.
+func (p *Pending) maybeSet() bool { return p.Uncertain || len(p.Attempts) > 0 }
+
+// NotEnded counts the open attempts of which no end has been shown.
+func (p *Pending) NotEnded() (n int) {
+	for _, t := range p.Attempts {
+		if !t.Ended {
+			n++
+		}
+	}
+	return n
 }
 
 // AnyPolled reports whether any attempt's outcome may still be shown.

@@ -25,9 +25,9 @@ func (a *Account) planRotation(s PlanInput) (Step, Waiting) {
 		return StepPoll, Waiting{s.NextPoll, ForOutcome}
 	case sendable && a.Fenced(): // rule 10: wait for what the old reset method may still do
 		return StepNone, a.settles(s)
-	case p != nil && !sendable && len(p.Attempts) > 0: // rule 9
+	case p != nil && !sendable && a.mustSettle(p): // rule 9
 		return StepNone, a.settles(s)
-	case !sendable && len(a.OldUnresolved) > 0: // rule 9
+	case !sendable && anyBlocks(a.OldUnresolved): // rule 9
 		return StepNone, a.settles(s)
 	}
 	w := a.held(s)

@@ -13,7 +13,7 @@ func (a *Account) State() string {
 		return "rotating"
 	case a.Due != nil:
 		return "due"
-	case len(a.OldUnresolved) > 0:
+	case anyBlocks(a.OldUnresolved):
 		return "settling"
 	case len(a.Versions) == 0:
 		return "empty"
