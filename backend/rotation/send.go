@@ -37,7 +37,7 @@ func (x *executor) newAttempt(operation string, of request, to session) (draft, 
 	t.Serial = traits.Serial
 	d := draft{Attempt: t, sendBy: time.Now().Add(sendPatience(to.Connection)), expires: bound.Expires}
 	if of.order > 0 {
-		d.notAfter = x.clock.read().Earliest().Add(protocol.OrderDeadline)
+		d.notAfter = x.clock.read().Earliest().Add(cloud.OrderDeadline)
 	}
 	return d, nil
 }

@@ -16,7 +16,7 @@ import (
 // this one's have been ahead (rule 19).
 func settleWindow(t cloud.ResetTraits, bound cloud.ResetBound, barrier bool, v *Connection) time.Duration {
 	if t.KeepsOrder {
-		return max(protocol.OrderDeadline+t.LongestOperation, sendPatience(v)+v.RequestTimeout) + protocol.ClockSkew
+		return max(cloud.OrderDeadline+t.LongestOperation, sendPatience(v)+v.RequestTimeout) + protocol.ClockSkew
 	}
 	w := sendPatience(v) + v.RequestTimeout + t.SignatureLifetime + protocol.ClockSkew
 	if !bound.Expires.IsZero() {

@@ -457,7 +457,7 @@ func (s *simServer) takes(op *simOperation) bool {
 		op.larger = s.order
 		return false
 	}
-	return time.Since(op.sent) < protocol.OrderDeadline+simGuestLag+protocol.ClockSkew
+	return time.Since(op.sent) < cloud.OrderDeadline+simGuestLag+protocol.ClockSkew
 }
 
 // take sets an operation's value. Where an older one comes after a person's, which has no order that would keep it out, nothing is

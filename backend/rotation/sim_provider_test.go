@@ -8,7 +8,6 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // simProvider is one node's way to the cloud.
@@ -115,7 +114,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	if ordered := p.method == orderedMethod; ordered != (r.Order > 0) || ordered != (r.Name != "") || ordered == r.NotAfter.IsZero() {
 		w.violation("I10", "a request by the method %s has order %d, deadline %s, name %q", p.method, r.Order, r.NotAfter, r.Name)
 	}
-	if late := time.Until(r.NotAfter); late > protocol.OrderDeadline && !w.faulty.Load() {
+	if late := time.Until(r.NotAfter); late > cloud.OrderDeadline && !w.faulty.Load() {
 		w.violation("I10", "a request may be carried out for %s", late)
 	}
 	p.n.paced(p.connection + " reset")

@@ -4,10 +4,6 @@ package protocol
 
 import "time"
 
-// OrderDeadline is how long after its attempt has begun a request whose server keeps the order may still set its value. The
-// server's own clock decides about it. It is longer than a cloud takes that works, and short compared with a person's patience.
-const OrderDeadline = 10 * time.Minute
-
 // MaxOrder is the largest order number: what ten digits hold. The last ones are left for what follows a number that a server shows.
 const MaxOrder = 9_999_999_999
 
