@@ -194,33 +194,41 @@ func (e etc) clean(t *testing.T) {
 	}
 }
 
-// Two scripts at once are one after the other: the field that one reads is there until it has changed it.
+// Two scripts at once are one after the other: the field that one reads is there until it has changed it, also where the agent
+// has killed its shell meanwhile.
 func TestLinuxOneAtATime(t *testing.T) {
-	for _, shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			sh := interpreter(t, shell)
-			etc := scratch(t)
-			older, newer := change("web", secret), change("web", secret)
-			newer.Order++
-			file := filepath.Join(t.TempDir(), "newer.sh")
-			second := linuxOf(t, newer)
-			if err := os.WriteFile(file, []byte(second.Text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			// The older one is inside its chpasswd, which takes its time, when the newer one begins; and again after it.
-			slow := stub("chpasswd", "echo >>/etc/began; sleep 1; exec /usr/sbin/chpasswd \"$@\"")
-			begin := fmt.Sprintf(`
+	for name, end := range map[string]string{"both end": "wait $first || exit 202", "the first is killed": ":"} {
+		for _, shell := range shells {
+			t.Run(name+"/"+shell, func(t *testing.T) {
+				sh := interpreter(t, shell)
+				etc := scratch(t)
+				older, newer := change("web", secret), change("web", secret)
+				newer.Order++
+				file := filepath.Join(t.TempDir(), "newer.sh")
+				second := linuxOf(t, newer)
+				if err := os.WriteFile(file, []byte(second.Text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				kill := ""
+				if end == ":" {
+					kill = "kill -9 $first"
+				}
+				// The older one is inside its chpasswd, the first, which takes its time, when the newer one begins; and again after it.
+				slow := stub("chpasswd", "[ -s /etc/began ] || { echo >/etc/began; sleep 2; }; exec /usr/sbin/chpasswd \"$@\"")
+				begin := fmt.Sprintf(`
 cp "$(eval printf %%s \"\$$#\")" /etc/older.sh
 %[1]s /etc/older.sh & first=$!
 until [ -s /etc/began ]; do sleep 0.05; done
+%[3]s
 %[1]s '%[2]s' || exit 201
-wait $first || exit 202
-`, strings.Join(sh, " "), file)
-			code, out := etc.run(t, sh, linuxOf(t, older), slow+begin)
-			if code != exitTooOld || etc.hash(t) != second.Sealed {
-				t.Errorf("exit code %d; output %q; the field is %q", code, out, etc.hash(t))
-			}
-		})
+%[4]s
+`, strings.Join(sh, " "), file, kill, end)
+				code, out := etc.run(t, sh, linuxOf(t, older), slow+begin)
+				if code != exitTooOld || etc.hash(t) != second.Sealed {
+					t.Errorf("exit code %d; output %q; the field is %q", code, out, etc.hash(t))
+				}
+			})
+		}
 	}
 }
 

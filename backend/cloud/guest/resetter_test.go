@@ -149,7 +149,8 @@ func TestResetterPreparationFails(t *testing.T) {
 func TestResetterStarts(t *testing.T) {
 	s := newService()
 	r := Resetter{Service: s}
-	reset := cloud.Reset{InstanceIDs: []string{"vm-1", "vm-2"}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux}
+	reset := cloud.Reset{InstanceIDs: []string{"vm-1", "vm-2"}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux,
+		Order: testOrder, NotAfter: time.Unix(testOrder+600, 0)}
 	started, err := r.StartReset(t.Context(), reset)
 	if err != nil || started != (cloud.ResetStarted{RequestID: "run-1"}) || len(s.sent) != 1 {
 		t.Fatalf("%+v, %v; %d sent", started, err, len(s.sent))
@@ -157,6 +158,9 @@ func TestResetterStarts(t *testing.T) {
 	c := s.sent[0]
 	if !c.AtOnce() || len(c.InstanceIDs) != 2 || c.Script.Sealed == "" || !slices.Equal(c.Secrets, []string{reset.Password, c.Script.Sealed}) {
 		t.Errorf("sent %s for %s, %d secrets", c.Script, c.Purpose, len(c.Secrets))
+	}
+	if !strings.Contains(c.Script.Text, "\norder='1764000000'\nnotafter='1764000600'\n") {
+		t.Errorf("sent %q", c.Script.Text)
 	}
 	for name, change := range map[string]func(*cloud.Reset){
 		"no instance":         func(r *cloud.Reset) { r.InstanceIDs = nil },
@@ -166,6 +170,9 @@ func TestResetterStarts(t *testing.T) {
 		"two Windows servers": func(r *cloud.Reset) { r.Platform = cloud.Windows },
 		"unprepared":          func(r *cloud.Reset) { r.Platform, r.InstanceIDs = cloud.Windows, []string{"vm-1"} },
 		"username":            func(r *cloud.Reset) { r.Username = "x;reboot" },
+		"no time":             func(r *cloud.Reset) { r.NotAfter = time.Time{} },
+		"an order too large":  func(r *cloud.Reset) { r.Order = maxOrder + 1 },
+		"a negative order":    func(r *cloud.Reset) { r.Order = -1 },
 	} {
 		bad := reset
 		change(&bad)
