@@ -119,6 +119,7 @@ func TestBoundFieldsNeedTheSecretsOfRealProvidersToo(t *testing.T) {
 		"aws": {"region": "eu-west-1", "role_arn": "arn:aws:iam::999999999999:role/x", "access_key": "AKIAIOSFODNN7OTHER00",
 			"endpoints": "ec2=https://ec2.example.com"},
 		"tencentcloud":     {"region": "ap-singapore", "role_arn": "qcs::cam::uin/9:roleName/x", "access_key": "AKIDother"},
+		"alibabacloud":     {"region": "eu-central-1", "role_arn": "acs:ram::9:role/x", "access_key": "LTAIother"},
 		"huaweicloud":      {"region": "cn-north-1", "project_id": "1123456789abcdef0123456789abcdef", "access_key": "AKOTHER"},
 		"opentelekomcloud": {"region": "eu-nl", "project_id": "1123456789abcdef0123456789abcdef"},
 		"openstack": {"region": "RegionTwo", "auth_url": "https://keystone.example.org/v3",

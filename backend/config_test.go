@@ -21,6 +21,7 @@ import (
 var realConnections = map[string]map[string]any{
 	"aws":          {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "s3cr3t-aws"},
 	"tencentcloud": {"provider": "tencentcloud", "region": "eu-frankfurt", "access_key": "AKIDexample", "secret_key": "s3cr3t-tencent"},
+	"alibabacloud": {"provider": "alibabacloud", "region": "cn-hangzhou", "access_key": "LTAIexample", "secret_key": "s3cr3t-alibaba"},
 	"huaweicloud": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef",
 		"access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
 	"opentelekomcloud": {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef",
@@ -98,6 +99,7 @@ func TestRealProvidersRefuse(t *testing.T) {
 		"aws without a secret":          {"aws", map[string]any{"secret_key": nil}, "secret_key"},
 		"aws in no region":              {"aws", map[string]any{"region": "evil.example.com/"}, "region"},
 		"tencentcloud without keys":     {"tencentcloud", map[string]any{"access_key": nil, "secret_key": nil}, "access_key"},
+		"alibabacloud in no region":     {"alibabacloud", map[string]any{"region": "evil.example.com/"}, "region"},
 		"huaweicloud without a project": {"huaweicloud", map[string]any{"project_id": nil}, "project_id"},
 		"huaweicloud in a new style":    {"huaweicloud", map[string]any{"signature_style": "baroque"}, "signature_style"},
 		"otc with both credentials":     {"opentelekomcloud", map[string]any{"username": "u", "password": "p"}, "username"},

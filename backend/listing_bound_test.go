@@ -21,6 +21,8 @@ func TestListingsWithoutAnEndAreRefused(t *testing.T) {
 			"</instancesSet></item></reservationSet><nextToken>more</nextToken></DescribeInstancesResponse>"},
 		"tencentcloud": {`{"Response":{"RequestId":"1","TotalCount":99999999,"InstanceSet":[{}`,
 			`,{"InstanceId":"ins-%08x","Tags":[{"Key":"k","Value":"` + tag + `"}]}`, `]}}`},
+		"alibabacloud": {`{"RequestId":"1","NextToken":"PAGE","Instances":{"Instance":[{}`,
+			`,{"InstanceId":"i-%08x","Tags":{"Tag":[{"TagKey":"k","TagValue":"` + tag + `"}]}}`, `]}}`},
 		"openstack": {`{"servers":[{"id":"first"}`, `,{"id":"%08x","metadata":{"k":"` + tag + `"}}`, `]}`},
 	} {
 		t.Run(provider, func(t *testing.T) {
@@ -31,7 +33,7 @@ func TestListingsWithoutAnEndAreRefused(t *testing.T) {
 				}
 				pages++
 				var page strings.Builder
-				page.WriteString(form[0])
+				page.WriteString(strings.Replace(form[0], "PAGE", fmt.Sprint(pages), 1))
 				for n := range perPage {
 					fmt.Fprintf(&page, form[1], pages*perPage+n)
 				}

@@ -77,6 +77,9 @@ func falseConnection(provider, url string) *connection.Record {
 		c.Own = cloud.Values{"region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE",
 			"secret_key": strings.Repeat("abcd", 8)}
 		c.Endpoints = map[string]string{"cvm": url, "sts": url, "cam": url, "tat": url}
+	case "alibabacloud":
+		c.Own = cloud.Values{"region": "eu-central-1", "access_key": "LTAI5tExampleExampleExam", "secret_key": strings.Repeat("abcd", 8)}
+		c.Endpoints = map[string]string{"ecs": url, "sts": url, "ram": url}
 	case "huaweicloud":
 		c.Own = cloud.Values{"region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000",
 			"secret_key": strings.Repeat("abcd", 10)}
@@ -151,6 +154,7 @@ type worstAnswer struct {
 const (
 	lastInstance = "i-0123456789abcdef0"
 	lastCVM      = "ins-r8hr2upy"
+	lastECS      = "i-bp67acfmxazb4p1x2y3z"
 	lastKey      = "AKIAIOSFODNN7LAST000"
 	lastCommand  = "inv-r8hr2upy"
 
@@ -195,6 +199,18 @@ var worst = map[string]worstAnswer{
 	"Tencent, CAM": {provider: "tencentcloud", head: camHead, unit: `{},`, tail: `{"AccessKeyId":"` + lastKey + `"}]}}`,
 		passing: 99_990, ask: findsKey(lastKey),
 		to: hasAction("ListAccessKeys"), other: `{"Response":{"RequestId":"1","Arn":"a","AccountId":"1","UserId":"2"}}`},
+	"Alibaba, ECS": {provider: "alibabacloud", head: `{"RequestId":"1","Instances":{"Instance":[`, unit: `{},`,
+		tail: `{"InstanceId":"` + lastECS + `"}]}}`, passing: 99_990, ask: findsInstance(lastECS)},
+	"Alibaba, tags": {provider: "alibabacloud", head: `{"RequestId":"1","Instances":{"Instance":[{"InstanceId":"` + lastECS +
+		`","Tags":{"Tag":[`,
+		unit: `{},`, tail: `{}]}}]}}`, passing: 99_990, ask: findsInstance(lastECS)},
+	"Alibaba, commands": {provider: "alibabacloud", head: `{"RequestId":"1","Invocation":{"InvocationResults":{"InvocationResult":[`,
+		unit: `{},`, tail: `{"InvokeId":"t-1","InstanceId":"` + lastECS + `","InvocationStatus":"Success"}]}}}`,
+		passing: 99_990, ask: findsRecord(lastECS, "t-1")},
+	"Alibaba, RAM": {provider: "alibabacloud", head: `{"RequestId":"1","AccessKeys":{"AccessKey":[`, unit: `{},`,
+		tail: `{"AccessKeyId":"` + lastKey + `"}]}}`, passing: 99_990, ask: findsKey(lastKey),
+		to:    func(r *http.Request) bool { return r.Header.Get("X-Acs-Action") == "ListAccessKeys" },
+		other: `{"RequestId":"1","IdentityType":"RAMUser","Arn":"acs:ram::1:user/x","AccountId":"1","UserId":"2"}`},
 	"Keystone": {provider: "openstack", head: tokenHead, unit: `{},`, tail: tokenEndpoint("URL") + tokenTail,
 		passing: 99_990, ask: verifies, to: isTokenRequest, other: fuzzedServer},
 	"Keystone, names": {provider: "openstack", head: tokenHead, unit: `{"name":""},`, tail: tokenEndpoint("URL") + tokenTail,

@@ -42,6 +42,7 @@ func simulatedConnections(t *testing.T, sim *cloudsim.Sim) map[string]map[string
 		"aws":     keyed(model.AWS, "ec2", "sts", "iam", "ssm"),
 		"assumed": assumed,
 		"tencent": keyed(model.TencentCloud, "cvm", "sts", "cam"),
+		"alibaba": keyed(model.AlibabaCloud, "ecs", "sts", "ram"),
 		"huawei":  merged(keyed(model.HuaweiCloud, "ecs", "iam"), map[string]any{"project_id": seeded[model.HuaweiCloud].ProjectID}),
 		"otc":     merged(keyed(model.OpenTelekomCloud, "ecs", "iam"), map[string]any{"project_id": seeded[model.OpenTelekomCloud].ProjectID}),
 		"application": merged(openstack, map[string]any{
@@ -113,7 +114,7 @@ func TestCredentialsOfSimulatedClouds(t *testing.T) {
 func checkTold(t *testing.T, name string, read map[string]any) {
 	t.Helper()
 	_, created := read["credential_created"]
-	tells := map[string]bool{"aws": true, "tencent": true, "huawei": true, "otc": true}[name]
+	tells := map[string]bool{"aws": true, "tencent": true, "alibaba": true, "huawei": true, "otc": true}[name]
 	if created != tells || read["credential_error"] != nil || read["credential_age"] == nil ||
 		name != "assumed" && read["credential_id"] == nil {
 		t.Errorf("the connection reads %v", read)

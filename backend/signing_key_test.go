@@ -42,6 +42,8 @@ func shortKeysAreRefused(t *testing.T) {
 			"endpoints": map[string]any{"ec2": server.URL, "sts": server.URL}},
 		"tencentcloud": {"provider": "tencentcloud", "region": "ap-guangzhou", "access_key": "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE",
 			"endpoints": map[string]any{"cvm": server.URL}},
+		"alibabacloud": {"provider": "alibabacloud", "region": "cn-hangzhou", "access_key": "LTAI5tExample",
+			"endpoints": map[string]any{"ecs": server.URL}},
 		"huaweicloud": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": strings.Repeat("0a", 16),
 			"access_key": "HUAWEIACCESSKEY00000", "endpoints": map[string]any{"ecs": server.URL}},
 	} {

@@ -31,6 +31,8 @@ func TestUsersOfAnyScript(t *testing.T) {
 			[]string{"Администратор", "Build User"}},
 		{model.TencentCloud, []string{"cvm", "sts", "tat"}, cloud.MethodCommand, model.Linux, []string{"Jürgen Groß"}},
 		{model.TencentCloud, []string{"cvm", "sts", "tat"}, cloud.MethodAPI, model.Windows, []string{"Администратор", "Build User"}},
+		{model.AlibabaCloud, []string{"ecs", "sts"}, cloud.MethodCommand, model.Windows, []string{"Администратор", "Build User"}},
+		{model.AlibabaCloud, []string{"ecs", "sts"}, cloud.MethodCommand, model.Linux, []string{"Jürgen Groß"}},
 	} {
 		t.Run(string(c.cloud)+" "+c.method+" "+c.platform, func(t *testing.T) {
 			t.Parallel()

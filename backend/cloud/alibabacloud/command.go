@@ -37,11 +37,6 @@ const (
 	// commandTimeout is how long a script may run. One takes milliseconds on Linux, and on a small Windows server up to a
 	// minute until PowerShell has started. The agent then ends it.
 	commandTimeout = 2 * time.Minute
-	// deliveryTimeout is how long the cloud tries to hand a command to an agent: "the command must be sent within 1 minute"
-	// (help.aliyun.com/document_detail/452179.htm, the status Aborted).
-	deliveryTimeout = time.Minute
-	// reportMargin is ours: what the agent may take to end a script and to report it.
-	reportMargin = 7 * time.Minute
 	// maxContent is the limit of CommandContent with KeepCommand=false, in base64 (ecs-20140526 v7.7.0, run_command_request_model.go).
 	maxContent = 24 << 10
 	// commandName is the name of commands that are not looked for by it.
@@ -52,16 +47,19 @@ const (
 var invokeForm = regexp.MustCompile(`^t-[0-9A-Za-z-]{1,64}$`)
 
 // Limits implements guest.Service. Agents run the commands of an instance side by side, so they are not serial. RunCommand could
-// name 100 instances, but it refuses them all for one that will not do, and Windows servers need each a script of its own.
+// name 100 instances, but it refuses them all for one that will not do, and Windows servers need each a script of its own. The
+// cloud hands a command to an agent within a minute or not at all (help.aliyun.com/document_detail/452179.htm, Aborted); of what
+// an agent has been handed, the script itself begins with nothing late.
 func (c command) Limits() guest.Limits {
 	return guest.Limits{
 		ResetTraits: cloud.ResetTraits{
 			Action:            runCommand.name,
 			BatchSize:         1,
 			SignatureLifetime: dateWindow + clockSkew,
-			LongestOperation:  deliveryTimeout + commandTimeout + reportMargin,
+			LongestOperation:  cloud.ClockTolerance,
 			VisibilityGrace:   visibilityGrace,
 			PollInterval:      c.poll,
+			KeepsOrder:        true,
 			OwnIDs:            true,
 		},
 		Call:    runCommand.String(),

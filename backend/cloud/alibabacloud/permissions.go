@@ -24,7 +24,7 @@ const (
 	forInstances  = "find instances, and read their state"
 	forReset      = "set and check passwords by a command in the guest"
 	forResults    = "see what became of a command"
-	forFinding    = "find a command whose answer was lost, instead of waiting until it can change nothing any more"
+	forFinding    = "find a command whose answer was lost, instead of sending the same password again"
 	forAgent      = "see whether an instance's agent is online, before a command is sent to it"
 	forIdentity   = "verify the connection (else ECS is asked instead), and rotate-root"
 	forKeyAge     = "tell the age of the connection's own access key, and rotate it (rotate-root)"
@@ -109,39 +109,37 @@ func triedDry(err error) cloud.Permission {
 	return out
 }
 
-// listedNothing is why an empty list does not prove a permission.
-const listedNothing = "the cloud answered an empty list, which it also gives to keys without the permission"
+// listed is a permission to list something that was tried. That an empty list may stand for a missing permission the cloud's
+// texts say of DescribeInstances alone, which is therefore tried as a dry run.
+func listed(a action, purpose string, required bool, found int, err error) cloud.Permission {
+	out := tried(a, purpose, required, err)
+	if err == nil && found == 0 {
+		out.Message = "concluded from an empty list without an error; look again when a command has been sent"
+	}
+	return out
+}
 
 // tryResults asks about a command that does not exist.
 func (p *provider) tryResults(ctx context.Context) cloud.Permission {
 	err := p.ecs(ctx, describeInvocationResults, url.Values{"InvokeId": {probeInvoke}, "MaxResults": {"1"}}, &struct{}{})
-	switch {
-	case err == nil:
-		return untried(describeInvocationResults, forResults, true, listedNothing)
-	case cloud.KindOf(err) == cloud.NotFound:
+	if cloud.KindOf(err) == cloud.NotFound {
 		out := tried(describeInvocationResults, forResults, true, nil)
 		out.Message = "concluded from the cloud's answer about a command that does not exist"
 		return out
 	}
-	return tried(describeInvocationResults, forResults, true, err)
+	return listed(describeInvocationResults, forResults, true, 0, err)
 }
 
 // tryFinding lists a command.
 func (p *provider) tryFinding(ctx context.Context) cloud.Permission {
 	list, _, err := command{p}.invocations(ctx, url.Values{"MaxResults": {"1"}})
-	if err == nil && len(list) == 0 {
-		return untried(describeInvocations, forFinding, false, listedNothing)
-	}
-	return tried(describeInvocations, forFinding, false, err)
+	return listed(describeInvocations, forFinding, false, len(list), err)
 }
 
 // tryAgents lists an agent.
 func (p *provider) tryAgents(ctx context.Context) cloud.Permission {
 	list, err := command{p}.agents(ctx, url.Values{"MaxResults": {"1"}})
-	if err == nil && len(list) == 0 {
-		return untried(describeAssistant, forAgent, false, listedNothing)
-	}
-	return tried(describeAssistant, forAgent, false, err)
+	return listed(describeAssistant, forAgent, false, len(list), err)
 }
 
 func (p *provider) tryIdentity(ctx context.Context) cloud.Permission {

@@ -18,9 +18,13 @@ func TestTraitsHoldWhatTheCloudSays(t *testing.T) {
 	if traits.SignatureLifetime < 2*window {
 		t.Errorf("a request may be accepted for %v after its signing; the traits say %v", 2*window, traits.SignatureLifetime)
 	}
-	// An agent is handed a command within a minute, or never, and ends a script after its Timeout.
-	if least := time.Minute + 2*time.Minute; traits.LongestOperation < least {
-		t.Errorf("a command may run for %v; the traits say %v", least, traits.LongestOperation)
+	// An agent is handed a command within a minute, or never, and ends a script after its Timeout. What comes late all the
+	// same the script refuses, by a clock that may be behind.
+	if most := time.Minute + commandTimeout; most > cloud.OrderDeadline {
+		t.Errorf("a command may begin %v after its request, and is to begin with nothing after %v", most, cloud.OrderDeadline)
+	}
+	if !traits.KeepsOrder || traits.LongestOperation < cloud.ClockTolerance {
+		t.Errorf("%+v", traits)
 	}
 	if traits.VisibilityGrace < 30*time.Second || traits.BatchSize != 1 || traits.Serial || !traits.OwnIDs || traits.Action != "RunCommand" {
 		t.Errorf("%+v", traits)
