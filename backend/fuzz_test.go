@@ -126,7 +126,8 @@ func askEverything(ctx context.Context, t *testing.T, p cloud.Provider, instance
 	}
 	for _, method := range methods {
 		r := p.(cloud.PasswordResetters).Resetter(method)
-		reset := cloud.Reset{InstanceIDs: []string{instance}, Username: "svc", Password: fuzzedSecret, Platform: cloud.Linux, ForceStop: true}
+		reset := cloud.Reset{InstanceIDs: []string{instance}, Username: "svc", Password: fuzzedSecret, Platform: cloud.Linux, ForceStop: true,
+			Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
 		started, err := r.StartReset(ctx, reset)
 		shows(err, started.RequestID)
 		if err != nil && strings.Contains(err.Error(), fuzzedSecret) {

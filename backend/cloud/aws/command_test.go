@@ -71,7 +71,8 @@ func (s *commanded) reset(t *testing.T, id string) cloud.Reset {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d instances, %v", len(found), err)
 	}
-	r := cloud.Reset{InstanceIDs: []string{id}, Username: s.DefaultUsername(found[0]), Platform: found[0].Platform}
+	r := cloud.Reset{InstanceIDs: []string{id}, Username: s.DefaultUsername(found[0]), Platform: found[0].Platform,
+		Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
 	if err := s.CheckReset(found[0], r.Username); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestCommandNeedsARunningAgent(t *testing.T) {
 			wantFailure(t, err, cloud.Refused, "", c.id, c.text)
 			// What the cloud itself says to a command.
 			_, err = s.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{c.id}, Username: "root", Password: "Xy-12345678",
-				Platform: cloud.Linux})
+				Platform: cloud.Linux, Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)})
 			wantFailure(t, err, cloud.Refused, "InvalidInstanceId", "SSM Agent", c.id)
 		})
 	}
@@ -367,7 +368,8 @@ func TestCommandIsOneRequest(t *testing.T) {
 func TestCommandRefusesBadInputUnsent(t *testing.T) {
 	s := startCommanded(t)
 	linux := s.creds.Servers["linux-1"]
-	good := cloud.Reset{InstanceIDs: []string{linux}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux}
+	good := cloud.Reset{InstanceIDs: []string{linux}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux,
+		Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
 	for name, c := range map[string]struct {
 		change func(*cloud.Reset)
 		kind   cloud.Kind
@@ -490,7 +492,7 @@ func TestCommandStaysOutOfErrors(t *testing.T) {
 	for platform, after := range map[cloud.Platform]string{cloud.Linux: "hash='", cloud.Windows: "$sealed = '"} {
 		_, err := newTestProvider(t, cfg).Resetter(cloud.MethodCommand).StartReset(t.Context(), cloud.Reset{
 			InstanceIDs: []string{"i-0123456789abcdef0"}, Username: "admin", Platform: platform, Password: "Fresh-1-Horse-Battery",
-			Prepared: prepared,
+			Prepared: prepared, Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline),
 		})
 		if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "cannot take "+after+"[redacted]'") {
 			t.Errorf("%s: %v", platform, err)

@@ -3,7 +3,6 @@ package guest
 import (
 	"cmp"
 	"context"
-	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -68,10 +67,6 @@ func (l Limits) script(reset cloud.Reset) (Script, error) {
 		return Script{}, err
 	}
 	change := Change{Username: reset.Username, Secret: reset.Password, Order: reset.Order, NotAfter: reset.NotAfter}
-	if change.Order == 0 {
-		// The rotation core does not number its values yet. This is what it will say of one that is made now.
-		change.Order, change.NotAfter = time.Now().Unix(), time.Now().Add(cloud.OrderDeadline)
-	}
 	if reset.Platform == cloud.Linux {
 		return Linux(change)
 	}

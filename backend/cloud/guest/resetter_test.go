@@ -172,6 +172,7 @@ func TestResetterStarts(t *testing.T) {
 		"username":            func(r *cloud.Reset) { r.Username = "x;reboot" },
 		"no time":             func(r *cloud.Reset) { r.NotAfter = time.Time{} },
 		"an order too large":  func(r *cloud.Reset) { r.Order = maxOrder + 1 },
+		"no order":            func(r *cloud.Reset) { r.Order = 0 },
 		"a negative order":    func(r *cloud.Reset) { r.Order = -1 },
 	} {
 		bad := reset
@@ -284,7 +285,7 @@ func TestResetterFindsByName(t *testing.T) {
 	s.ready = map[string]cloud.ResetRecord{"vm-1": {}, "vm-2": {}}
 	r := Resetter{Service: s}
 	if _, err := r.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{"vm-1"}, Username: "root", Platform: cloud.Linux,
-		Password: "Fresh-1-Horse", Name: "own"}); err != nil || s.sent[0].Name != "own" {
+		Password: "Fresh-1-Horse", Name: "own", Order: testOrder, NotAfter: time.Unix(testOrder+600, 0)}); err != nil || s.sent[0].Name != "own" {
 		t.Fatalf("sent %+v, %v", s.sent, err)
 	}
 	refs := []cloud.ResetRef{{InstanceID: "vm-1", Name: "own", Sent: time.Unix(1, 0)}, {InstanceID: "vm-2"}}

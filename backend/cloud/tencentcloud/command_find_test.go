@@ -83,7 +83,8 @@ func TestSimLostCommandOnWindows(t *testing.T) {
 	id := s.add(t, model.Server{Platform: model.Windows})
 	user, secret := s.fresh(t, id)
 	c := methodOf(s.provider)
-	reset := cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, Platform: cloud.Windows, Name: ownID}
+	reset := cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret, Platform: cloud.Windows, Name: ownID,
+		Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
 	var err error
 	if reset.Prepared, err = c.PrepareReset(t.Context(), reset); err != nil {
 		t.Fatal(err)

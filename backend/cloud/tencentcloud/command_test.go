@@ -34,7 +34,8 @@ func testCommand(t *testing.T, f *fakeCloud) method {
 }
 
 func linuxReset(ids ...string) cloud.Reset {
-	return cloud.Reset{InstanceIDs: ids, Username: "root", Password: testPassword, Platform: cloud.Linux}
+	return cloud.Reset{InstanceIDs: ids, Username: "root", Password: testPassword, Platform: cloud.Linux,
+		Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
 }
 
 func TestCommandIsOneRequest(t *testing.T) {
@@ -253,7 +254,7 @@ func (s *simulated) start(t *testing.T, id, user, secret string) (method, cloud.
 		t.Fatalf("%d instances, %v", len(found), err)
 	}
 	started, err := c.Resetter.StartReset(t.Context(), cloud.Reset{InstanceIDs: []string{id}, Username: user, Password: secret,
-		Platform: found[0].Platform})
+		Platform: found[0].Platform, Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)})
 	return c, started, err
 }
 
@@ -273,7 +274,8 @@ func TestSimCommandOnWindows(t *testing.T) {
 	id := s.add(t, model.Server{Platform: model.Windows})
 	user, secret := s.fresh(t, id)
 	c := methodOf(s.provider)
-	reset := cloud.Reset{InstanceIDs: []string{id}, Username: user, Platform: cloud.Windows}
+	reset := cloud.Reset{InstanceIDs: []string{id}, Username: user, Platform: cloud.Windows,
+		Order: time.Now().Unix(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
 	set := func() (cloud.ResetRecord, bool) {
 		t.Helper()
 		reset.Password = secret
