@@ -251,9 +251,10 @@ func accountResponse() map[string]*framework.FieldSchema {
 		"attempts": number("Attempts of the running rotation."),
 		"unshown_attempts": number(
 			"Attempts of the running rotation whose outcome the cloud did not show; from 3 on, there are long pauses between them."),
-		"open_attempts":       number("Attempts whose outcome is not known."),
-		"candidates":          number("Passwords of failed rotations that the server may have."),
-		"old_unresolved":      flag("Whether an attempt of a confirmed password may still arrive, which delays the next rotation."),
+		"open_attempts": number("Attempts whose outcome is not known."),
+		"candidates":    number("Passwords of failed rotations that the server may have."),
+		"old_unresolved": flag("Whether an attempt of a confirmed password may still arrive. This delays imports and restores, and the next " +
+			"rotation unless the server itself refuses older passwords."),
 		"rejected":            flag("Whether the cloud refused the rotation's password."),
 		"failures":            number("Failures in a row."),
 		"last_error":          text("The last failure; empty if the last try succeeded."),

@@ -135,7 +135,11 @@ func (x *executor) conclude(ctx context.Context, e *entry, rec *Account, t proto
 		return x.recordOutcome(ctx, e, protocol.AttemptAccepted{Attempt: t.ID, RequestID: started.RequestID})
 	case !kind.CertainlyNothingDone():
 		x.pollAfter(e, to)
-		x.opts.Logger.Warn("reset with unknown outcome; the same password will be sent again", "account", e.id.String(), "error", err)
+		next := "the same password will be sent again"
+		if t.Name != "" { // rule 20
+			next = "the cloud is asked for the request by its id, and the same password is sent again if it shows none"
+		}
+		x.opts.Logger.Warn("reset with unknown outcome; "+next, "account", e.id.String(), "error", err)
 		return x.recordOutcome(ctx, e, protocol.OutcomeUnknown{Attempt: t.ID, Backoff: x.backoff(rec, err, false)})
 	default:
 		x.opts.Logger.Warn("reset refused", "account", e.id.String(), "kind", string(kind), "error", err)

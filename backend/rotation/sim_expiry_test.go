@@ -74,55 +74,6 @@ func TestRandomSchedulesWhereRequestsExpire(t *testing.T) {
 	}
 }
 
-// afterALostAnswer is how long after a request whose answer was lost another value was accepted, though it was wanted at once.
-func afterALostAnswer(t *testing.T, method simMethod) (waited time.Duration) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx := t.Context()
-		w := newWorld(t, 1, method, odds{})
-		w.timeout = 30 * time.Second // a connection's default
-		w.start()
-		id := w.bind(staticSettings())
-		w.ensureBound(ctx)
-		if err := w.rotate(ctx, id, 45*time.Second); err != nil {
-			t.Fatal(err)
-		}
-		pass(time.Minute)
-		before := len(w.cloud.values(id.InstanceID))
-		w.cloud.locked(func() { w.cloud.lies.lost = true })
-		w.faulty.Store(true)
-		lost := time.Now()
-		_ = w.rotate(ctx, id, 0)
-		pass(time.Second)
-		w.cloud.locked(func() { w.cloud.lies.lost = false })
-		for len(w.cloud.values(id.InstanceID)) < before+2 { // the lost one, and the next one
-			if time.Since(lost) > time.Hour {
-				t.Fatalf("no other value: %s", describe(w.record(id)))
-			}
-			_ = w.rotate(ctx, id, 0)
-			pass(time.Second)
-		}
-		waited = time.Since(lost)
-		if len(w.violations()) > 0 {
-			w.fail(t, "a lost answer")
-		}
-		w.node.core.Stop()
-		pass(time.Minute)
-	})
-	return waited
-}
-
-// TestHowLongALostAnswerHoldsUpTheNextValue, with the defaults of a connection.
-func TestHowLongALostAnswerHoldsUpTheNextValue(t *testing.T) {
-	if waited := afterALostAnswer(t, expiringMethod); waited > 4*time.Minute || waited < time.Minute {
-		t.Errorf("where requests expire soon: %s, want at most 4 minutes", waited)
-	} else {
-		t.Logf("where requests expire soon: %s", waited)
-	}
-	if waited := afterALostAnswer(t, serialMethod); waited < 10*time.Minute {
-		t.Errorf("where they do not: %s, which shows that this test measures something else", waited)
-	}
-}
-
 // TestASharedRequestExpires: one request for many accounts expires when the first of their attempts was to.
 func TestASharedRequestExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,11 +13,16 @@ type lostAnswer struct {
 	sent  int           // requests for the first of the two
 }
 
-// costOf plays a lost answer with one of the model's methods.
+// simDefaultTimeout is request_timeout of a connection that does not say another.
+const simDefaultTimeout = 30 * time.Second
+
+// costOf plays a lost answer with one of the model's methods. What it costs with those of the real providers is measured by
+// TestWhatALostAnswerCosts of package backend.
 func costOf(t *testing.T, method simMethod) (cost lostAnswer) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, 1, method, odds{})
+		w.timeout = simDefaultTimeout
 		w.faulty.Store(true)
 		w.start()
 		id := w.bind(staticSettings())
@@ -58,7 +63,7 @@ func costOf(t *testing.T, method simMethod) (cost lostAnswer) {
 func TestALostAnswerIsFoundByItsName(t *testing.T) {
 	got := costOf(t, orderedMethod)
 	t.Logf("%+v", got)
-	if got.sent != 1 || got.known > simTimeout+3*simPoll || got.next > got.known+10*time.Second {
+	if got.sent != 1 || got.known > simDefaultTimeout+3*simPoll || got.next > got.known+10*time.Second {
 		t.Errorf("%+v", got)
 	}
 }
@@ -73,5 +78,14 @@ func TestALostAnswerWithoutANameIsRepeated(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// TestALostRequestThatExpiresSoonHoldsUpTheNextValue for less time than one that does not: so the cloud's clock is worth learning.
+func TestALostRequestThatExpiresSoonHoldsUpTheNextValue(t *testing.T) {
+	soon, late := costOf(t, expiringMethod), costOf(t, serialMethod)
+	t.Logf("%+v, %+v", soon, late)
+	if soon.next > 4*time.Minute || soon.next < time.Minute || late.next < 10*time.Minute {
+		t.Errorf("where requests expire soon %+v, where they do not %+v", soon, late)
 	}
 }

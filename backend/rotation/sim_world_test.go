@@ -81,7 +81,8 @@ func newWorld(t *testing.T, seed uint64, method simMethod, o odds) *world {
 	w := &world{t: t, seed: seed, disk: newSimDisk(), streams: map[stream]*rand.Rand{},
 		handed: map[string]time.Time{}, first: map[string]time.Time{}, asked: map[ID]bool{}, freed: newSimFreed(), burned: map[string]bool{},
 		expected: map[ID]int{}, ticks: map[ID]int{},
-		fenced: map[ID]time.Time{}, unbound: map[ID]bool{}, readers: newSimReaders(), words: map[ID]int{}, numbers: map[simUser]int{}, began: time.Now(), quiet: time.Now()}
+		fenced: map[ID]time.Time{}, unbound: map[ID]bool{}, readers: newSimReaders(), words: map[ID]int{}, numbers: map[simUser]int{},
+		began: time.Now(), quiet: time.Now()}
 	w.disk.set(salt.DefaultLocation, []byte("salt")) // else it is a random one, and with it the names of what is stored
 	w.cloud = &simCloud{w: w, method: method, servers: map[string]*simServer{}, resets: map[string][]string{}}
 	w.trouble.Store(&o)
