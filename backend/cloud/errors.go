@@ -19,7 +19,7 @@ const (
 	// NotFound: the instance (or the thing the call was about) does not exist for these
 	// credentials. Nothing was done.
 	NotFound Kind = "not found"
-	// NotReady: the cloud has no initial password yet. Asking again later may succeed.
+	// NotReady: the cloud has no initial password yet, or a record is not final. Asking again later may succeed.
 	NotReady Kind = "not ready"
 	// Denied: the credentials are wrong, expired, or lack a permission. Nothing was done.
 	Denied Kind = "denied"

@@ -273,7 +273,8 @@ type ResetTraits struct {
 
 // ResetCleaner is implemented by reset methods whose records at the cloud are limited in number, or can be run again.
 type ResetCleaner interface {
-	// CleanReset removes the record of a reset whose outcome is known, unless it is not in a final state. One that does
-	// not exist (any more) is no error.
+	// CleanReset removes the record of a reset whose outcome is known, or will never be shown. A record that is not in a
+	// final state stays, and the error is of kind NotReady: removing it could end what it shows. One that does not exist
+	// (any more) is no error. After any other error the record may be there, or not; the core asks again later.
 	CleanReset(ctx context.Context, ref ResetRef) error
 }

@@ -36,6 +36,7 @@
 //	              poll.go, settle.go                           what the cloud shows of them, and the end of their windows
 //	              check.go, server_check.go                    looks at servers (rule 22)
 //	              finished.go                                  the line in the log for a finished rotation
+//	              clean.go                                     the cloud's records of attempts that have ended (rule 21)
 //	              server_turn.go                               one reset at a time for each server (rule 24)
 //	              finish_move.go                               the end of a move to another connection (rule 26)
 //	              group_batch.go, group_send.go, group_rollout.go  a shared password on its way to the members
@@ -94,6 +95,8 @@
 //   - I20: an account that goes on at another connection is live at one of the two only, with all that it was given: every
 //     version, and each number.
 //   - I21: a check that logs in has one password with it, and storage holds the next one back before it leaves.
+//   - I22: no record of the cloud is removed before storage has the outcome of its attempt, and at rest none is left that can be
+//     removed.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

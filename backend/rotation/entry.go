@@ -15,6 +15,7 @@ type entry struct {
 	turn     turnHolder     // of the turns on a server
 	reads    recentReads    // of reads that needed no write; guarded by mu
 	check    serverCheck    // of the executor: looks at the server
+	cleaning cleaning       // of the executor: records to be removed at the cloud
 	fetching chan struct{}  // of reads: closed when the initial password's reader is done; guarded by mu
 
 	slot workqueue.Slot[*entry] // of the queues, which guard it

@@ -12,7 +12,7 @@ func (p *planner) planInput(e *entry) protocol.PlanInput {
 	clock := p.clock.read()
 	now := clock.Now
 	s := protocol.PlanInput{Now: now, Clock: clock, OwnSchedule: e.rec.NextRotation.Equal(e.ownNext),
-		Held: e.delay.wait.Over(now), NextPoll: e.attempts.pollAt, CheckHeld: e.check.held}
+		Held: e.delay.wait.Over(now), NextPoll: e.attempts.pollAt, CheckHeld: e.check.held, CleanHeld: e.cleaning.held}
 	n := p.connection(e.id.Connection)
 	s.Stopped = n.brake.holds(now)
 	if e.rec.Due != nil && !e.id.IsGroup() {

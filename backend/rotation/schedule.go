@@ -18,8 +18,8 @@ func (p *planner) schedule(e *entry) {
 	switch st {
 	case protocol.StepNone:
 		p.unschedule(e)
-	case protocol.StepCheck: // it may wait for long behind others, but what else there is to do at a time does not
-		input.NoCheck = true
+	case protocol.StepCheck, protocol.StepClean: // it may wait for long behind others, but what else there is to do at a time does not
+		input.NoSpare = true
 		again := time.Time{}
 		if other, then := e.rec.Plan(input); other != protocol.StepNone {
 			again = then

@@ -35,6 +35,7 @@ func (x *executor) newAttempt(operation string, of request, to session) (draft, 
 	t.Window = settleWindow(traits, bound, false, to.Connection)
 	t.FenceWindow = settleWindow(traits, bound, true, to.Connection)
 	t.Serial = traits.Serial
+	_, t.Cleans = to.reset.(cloud.ResetCleaner)
 	d := draft{Attempt: t, sendBy: time.Now().Add(sendPatience(to.Connection)), expires: bound.Expires}
 	if of.order > 0 {
 		d.notAfter = x.clock.read().Earliest().Add(cloud.OrderDeadline)

@@ -217,6 +217,7 @@ func (w *world) converge(ctx context.Context) {
 	for _, b := range w.specs {
 		w.checkStored(b.ID)
 	}
+	w.awaitClean(ctx)
 }
 
 // rest waits until nothing is unsettled.

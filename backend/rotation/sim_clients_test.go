@@ -233,6 +233,8 @@ func (w *world) delete(ctx context.Context, id ID, force bool) error {
 	w.tracef("delete of %s: %v", id.InstanceID, err)
 	if w.record(id) != nil {
 		w.cloud.locked(func() { s.byHand = byHand })
+	} else {
+		w.cloud.locked(func() { s.untidy = true })
 	}
 	return err
 }

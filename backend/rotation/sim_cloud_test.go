@@ -23,6 +23,7 @@ const (
 	simGrace          = 30 * time.Second
 	simPoll           = 6 * time.Second
 	simInitialDelay   = 10 * time.Minute
+	simMostRecords    = 25
 )
 
 // simMethod is one way to have passwords set, after the forms that clouds offer.
@@ -42,7 +43,7 @@ const (
 	// expiringMethod is serial, and a request's expiry can be fixed by the cloud's own clock, which its answers tell.
 	expiringMethod simMethod = "expiring"
 	// orderedMethod: a command whose script keeps the order of values and a deadline, under an id of our own. The agent may run it
-	// hours late, and again.
+	// hours late, and again. The cloud keeps so many records of them for each server and takes no further one.
 	orderedMethod simMethod = "ordered"
 	// answeringMethod: the answer to the request comes when the password is set.
 	answeringMethod simMethod = "answering"
@@ -135,7 +136,9 @@ type simMachine struct {
 	said       string                       // the cloud's text about the latest operation
 	running    map[simMethod]int            // operations of the serial methods
 	commands   map[string]cloud.ResetRecord // by id, as the cloud shows them
-	named      map[string]string            // their ids, by ours
+	named      map[string]string            // the ids of those that are kept, by ours
+	removed    map[string]bool              // by id, those that were removed
+	untidy     bool                         // a record may be left, since its account was deleted
 	gone       bool
 	looks      int               // at its record
 	elsewhere  cloud.ResetRecord // the latest operation that other hosts of the cloud know
@@ -159,7 +162,7 @@ func (c *simCloud) add(id ID) *simServer {
 		s.simMachine = root.simMachine
 	} else {
 		s.simMachine = &simMachine{id: id.InstanceID, running: map[simMethod]int{}, commands: map[string]cloud.ResetRecord{},
-			named: map[string]string{}}
+			named: map[string]string{}, removed: map[string]bool{}}
 		c.servers[id.InstanceID] = s
 	}
 	s.users = append(s.users, s)
@@ -307,6 +310,8 @@ func (c *simCloud) refusal(method simMethod, id string, expires, signed time.Tim
 		return cloud.Errorf(cloud.NotFound, "no such instance")
 	case method.isSerial() && s.running[method] > 0:
 		return cloud.Errorf(cloud.Refused, "another operation runs")
+	case method == orderedMethod && len(s.named) >= simMostRecords:
+		return cloud.Errorf(cloud.Refused, "%d commands are kept", len(s.named))
 	case w.fault("throttle", id, o.refuse):
 		return w.throttled(id)
 	case w.fault("password refused", id, o.password):
@@ -387,7 +392,7 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 			r.Kind, r.Order = op.kind, op.larger
 		}
 		show = func() {
-			if s.commands[op.id].State != cloud.OperationSuccess && s.commands[op.id].State != cloud.OperationFailed {
+			if !s.removed[op.id] && s.commands[op.id].State != cloud.OperationSuccess && s.commands[op.id].State != cloud.OperationFailed {
 				s.commands[op.id] = r
 			}
 		}

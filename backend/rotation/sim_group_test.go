@@ -268,6 +268,7 @@ func (w *world) convergeGroup(ctx context.Context, members []ID) {
 			}
 		}
 		if why == "" {
+			w.awaitClean(ctx)
 			return
 		}
 		if len(w.violations()) > 0 {

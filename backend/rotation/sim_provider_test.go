@@ -25,6 +25,7 @@ var (
 	_ cloud.PasswordResetter       = simResetter{}
 	_ cloud.ResetPreparer          = simPreparer{}
 	_ cloud.ResetBounder           = simBounder{}
+	_ cloud.ResetCleaner           = simCleaner{}
 	_ cloud.InitialPasswordReader  = (*simProvider)(nil)
 	_ cloud.InitialPasswordClearer = (*simProvider)(nil)
 )
@@ -37,6 +38,8 @@ func (p *simProvider) Resetter(method string) cloud.PasswordResetter {
 		return simPreparer{r}
 	case expiringMethod:
 		return simBounder{r}
+	case orderedMethod:
+		return simCleaner{r}
 	}
 	return r
 }

@@ -55,6 +55,8 @@ func (x *executor) work(ctx context.Context, e *entry, remote bool) error {
 		return x.clearInitial(ctx, e, to)
 	case protocol.StepCheck:
 		return x.check(ctx, e, rec, to)
+	case protocol.StepClean:
+		return x.clean(ctx, e, rec, to)
 	}
 	if to, err = to.with(rec.Method(st)); err != nil {
 		x.delay(e, err)

@@ -413,8 +413,11 @@ func (m *cleaningMethod) CleanReset(ctx context.Context, ref cloud.ResetRef) err
 		return err
 	}
 	state := records[ref.InstanceID].State
-	if m.breakage.cleans(state == cloud.OperationSuccess || state == cloud.OperationFailed) {
+	switch {
+	case m.breakage.cleans(state == cloud.OperationSuccess || state == cloud.OperationFailed):
 		m.removed[ref.RequestID] = true
+	case state == cloud.OperationRunning:
+		return cloud.Errorf(cloud.NotReady, "the operation runs")
 	}
 	return nil
 }

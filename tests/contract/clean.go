@@ -13,12 +13,12 @@ var cleanChecks = []check{
 	{"a removed record is no outcome", cleaned},
 }
 
-// clean removes the record of a reset. Each request waits for the limiter.
-func (s *scene) clean(t *testing.T, c cloud.ResetCleaner, ref cloud.ResetRef) {
+// clean asks for the removal of the record of a reset, which is to have that outcome. Each request waits for the limiter.
+func (s *scene) clean(t *testing.T, c cloud.ResetCleaner, ref cloud.ResetRef, want cloud.Kind) {
 	t.Helper()
 	mark, waits := s.mark(), s.limiter.total()
-	if err := c.CleanReset(t.Context(), ref); err != nil {
-		t.Errorf("remove the record of %s: %v", ref.RequestID, err)
+	if err := c.CleanReset(t.Context(), ref); cloud.KindOf(err) != want {
+		t.Errorf("remove the record of %s: %v, want kind %q", ref.RequestID, err, want)
 	}
 	if asked := len(s.world.Log(mark)); s.limiter.total()-waits != asked {
 		t.Errorf("removing a record took %d requests; the limiter was waited for %d times", asked, s.limiter.total()-waits)
@@ -34,7 +34,7 @@ func cleanedEarly(t *testing.T, s *scene) {
 	r := s.reset(t, model.Linux)
 	started := s.start(t, r)
 	ref := cloud.ResetRef{InstanceID: r.InstanceIDs[0], RequestID: started.RequestID}
-	s.clean(t, c, ref)
+	s.clean(t, c, ref, cloud.NotReady)
 	if got, _ := s.look(t, ref.InstanceID, ref.RequestID); got.State != cloud.OperationRunning || got.OperationID != ref.RequestID {
 		t.Errorf("%+v, want running", got)
 	}
@@ -55,7 +55,7 @@ func cleaned(t *testing.T, s *scene) {
 	s.settle()
 	ref := cloud.ResetRef{InstanceID: r.InstanceIDs[0], RequestID: started.RequestID}
 	for range 2 {
-		s.clean(t, c, ref)
+		s.clean(t, c, ref, "")
 		if got, _ := s.look(t, ref.InstanceID, ref.RequestID, r.Password); got.State == cloud.OperationFailed ||
 			got.State == cloud.OperationRunning {
 			t.Errorf("a record that was removed is shown as %+v", got)

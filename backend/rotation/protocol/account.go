@@ -102,6 +102,8 @@ type Account struct {
 	// OldUnresolved are the attempts of values that have been promoted or replaced which were still open then.
 	OldUnresolved []Attempt   `json:"old_unresolved,omitempty"`
 	Candidates    []Candidate `json:"candidates,omitempty"`
+	// Leftovers are records at the cloud that are to be removed, the oldest first (rule 21).
+	Leftovers []Leftover `json:"leftovers,omitempty"`
 	// LastOrder is the largest order number of the account's values, and of those that its server is known to have had (rule 19).
 	LastOrder int64 `json:"last_order,omitempty"`
 	// ClosedByTimeout is set once the settle window alone has closed an attempt of the present reset method: its
@@ -176,6 +178,7 @@ func (a *Account) Clone() *Account {
 	c.Members = append([]ID(nil), a.Members...)
 	c.OldUnresolved = append([]Attempt(nil), a.OldUnresolved...)
 	c.Candidates = append([]Candidate(nil), a.Candidates...)
+	c.Leftovers = append([]Leftover(nil), a.Leftovers...)
 	c.Trusted = append([]Place(nil), a.Trusted...)
 	if a.Pending != nil {
 		p := *a.Pending

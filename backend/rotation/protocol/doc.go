@@ -28,6 +28,7 @@
 //	readers.go                          who was given the versions, and has the leases
 //	version.go                          the next version, and which old ones go
 //	account_place.go, candidates.go     which places are trusted, what was made for which one (rules 8, 18)
+//	leftovers.go                        what is to be removed at the cloud (rule 21)
 //	order.go                            the order of values, which servers keep (rule 19)
 //	backoff.go, brake.go                the pauses between attempts (rule 25)
 //	fence.go                            what a change of method or place has to wait for (rules 10, 18)
@@ -50,6 +51,7 @@
 //	binding.go                          the account's role and instance (rule 15)
 //	move_connection.go                  from one connection to another (rule 26)
 //	outcome.go                          what is known of attempts (rules 3 to 8, 10)
+//	cleaned.go                          a record at the cloud is removed (rule 21)
 //	check_made.go                       what a check of the server has shown (rule 22)
 //	group_batch.go                      the values of a group (rule 16)
 //
@@ -177,6 +179,13 @@
 //     has it. After a lost answer the attempt is polled under it. A record under that name confirms or closes it like one under the
 //     cloud's id; that there is none closes nothing. Once the name has not been shown for the whole grace, the same value may
 //     be sent again, under another name; that is no outcome which the cloud ought to have shown (rule 25).
+//  21. Records at the cloud that are limited in number, or can be run again, are removed behind an attempt. What is to be removed is
+//     noted in the write that has the attempt's outcome, so nothing is removed before that is durable: before a success or another
+//     end of it is recorded, or, where none was shown, before its window is over. A record that is not final stays, since removing
+//     it would end what it shows, and is tried again. Removing comes after all else that is to be done, holds up neither a rotation
+//     nor a deletion, and pauses longer after each failure. The 30 newest are remembered. Those of another place wait until the
+//     connection leads there, those of a server that is gone until it comes back, and those of a place that is forgotten are not
+//     removed. That a record is not there, was removed or its operation was ended by somebody is no outcome.
 //  22. A check is evidence of a value at a moment, not of an attempt. What it shows is recorded only if versions, pending,
 //     candidates, attempts and place are as they were when it began, except that pending's value counts in any case: pending is
 //     promoted, and open attempts become old_unresolved. It closes no attempt, and another value refutes nothing while one is open,

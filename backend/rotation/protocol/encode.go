@@ -171,6 +171,10 @@ func (a *Account) shareText() {
 	for i := range a.Trusted {
 		share(&a.Trusted[i])
 	}
+	for i := range a.Leftovers {
+		share(&a.Leftovers[i].Method)
+		share(&a.Leftovers[i].Place)
+	}
 	for i := range a.Versions {
 		share(&a.Versions[i].Source)
 		share(&a.Versions[i].Place)

@@ -41,9 +41,11 @@ func (a *Account) mustSettle(p *Pending) bool {
 // be run again. That stays among the open ones, which block no other value but leave it open which one the server has.
 func (a *Account) ended(i int) {
 	p := a.Pending
+	a.leave(p.Attempts[i])
 	if p.Attempts[i].Order == 0 {
 		p.Attempts = append(p.Attempts[:i:i], p.Attempts[i+1:]...)
 		return
 	}
+	p.Attempts[i].Cleans = false // its record is removed now
 	p.Attempts[i].Ended, p.Uncertain = true, true
 }

@@ -188,6 +188,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 				if !t.IsFence {
 					a.noteTimeout(t, e.At)
 				}
+				a.leave(t)
 				changed = true
 				break
 			}
@@ -198,6 +199,7 @@ func (e AttemptsSettled) apply(a *Account) error {
 			}
 			a.noteTimeout(*t, e.At)
 			a.LateSerial = a.LateSerial || t.Serial
+			a.leave(*t)
 			a.closeAttempt(id)
 			a.Pending.Uncertain = true
 			changed = true
@@ -244,8 +246,11 @@ func (a *Account) failed(i int, b Backoff) {
 func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
 	change := p.made(attempt)
-	if t := a.attempt(attempt); t != nil && t.Order > 0 {
-		a.noteTimeout(*t, at) // its command may be run again: another method or place has to wait for that
+	if t := a.attempt(attempt); t != nil {
+		if t.Order > 0 {
+			a.noteTimeout(*t, at) // its command may be run again: another method or place has to wait for that
+		}
+		a.leave(*t)
 	}
 	a.closeAttempt(attempt)
 	a.Add(Version{Password: p.Password, Batch: p.Batch, Source: FromReset, Created: at, Place: p.Place, Confirmed: a.Trusts(p.Place),

@@ -34,6 +34,8 @@ type Attempt struct {
 	FenceWindow time.Duration `json:"fence_window,omitempty"`
 	// Serial is set where the cloud orders it with the next one, so that its window does not contain its end.
 	Serial bool `json:"serial,omitempty"`
+	// Cleans is set while the cloud may have a record of it that is to be removed once its outcome is known (rule 21).
+	Cleans bool `json:"cleans,omitempty"`
 	// Name is our own id of the request, where the cloud lets us choose one (rule 20); empty: it does not.
 	Name string `json:"name,omitempty"`
 	// Order is its value's order number (rule 19); 0: the server keeps no order of what the method sends.
@@ -54,6 +56,16 @@ func (t Attempt) blocks() bool { return t.IsFence || t.Order == 0 }
 
 // anyBlocks reports whether another value must wait for one of the attempts.
 func anyBlocks(attempts []Attempt) bool { return slices.ContainsFunc(attempts, Attempt.blocks) }
+
+// Leftover is the record that the cloud has of an attempt whose outcome is known here: it is to be removed (rule 21).
+type Leftover struct {
+	// Method, Place, RequestID and Name are those of the attempt, and Sent is when it was started.
+	Method    string    `json:"method"`
+	Place     Place     `json:"place,omitempty"`
+	RequestID string    `json:"request_id,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	Sent      time.Time `json:"sent"`
+}
 
 // Pending is the next version before the cloud has confirmed it.
 type Pending struct {

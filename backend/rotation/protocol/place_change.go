@@ -50,8 +50,8 @@ func (e PlaceChanged) apply(a *Account) error {
 	return nil
 }
 
-// PlaceForgotten drops what an account remembers of a place, on an operator's word: its candidates, its versions, and
-// that it was trusted.
+// PlaceForgotten drops what an account remembers of a place, on an operator's word: its candidates, its versions,
+// that it was trusted, and what is to be removed there.
 type PlaceForgotten struct {
 	Place Place
 	At    time.Time
@@ -64,11 +64,12 @@ func (e PlaceForgotten) apply(a *Account) error {
 	case a.Pending != nil && a.Pending.Place.Same(e.Place):
 		return Errorf(Conflict, "account %s has a rotation under way at that place; wait until that has ended, see: %s", a.ID, a.inspectHint())
 	}
-	before := len(a.Candidates) + len(a.Versions) + len(a.Trusted)
+	before := len(a.Candidates) + len(a.Versions) + len(a.Trusted) + len(a.Leftovers)
 	a.dropCandidates(e.Place)
 	a.Versions = slices.DeleteFunc(a.Versions, func(v Version) bool { return v.Place.Same(e.Place) })
 	a.Trusted = slices.DeleteFunc(a.Trusted, e.Place.Same)
-	if len(a.Candidates)+len(a.Versions)+len(a.Trusted) == before {
+	a.Leftovers = slices.DeleteFunc(a.Leftovers, func(l Leftover) bool { return l.Place.Same(e.Place) })
+	if len(a.Candidates)+len(a.Versions)+len(a.Trusted)+len(a.Leftovers) == before {
 		return ErrNoChange
 	}
 	if cur := a.Current(); cur != nil {

@@ -44,10 +44,22 @@ func (a *Account) Plan(s PlanInput) (Step, time.Time) {
 	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.TrustsHere() {
 		consider(StepClear, s.Held.Until)
 	}
-	if at, ok := a.nextCheck(s.Now, s.earliest()); ok && !s.NoCheck {
+	if at, ok := a.nextCheck(s.Now, s.earliest()); ok && !s.NoSpare {
 		consider(StepCheck, Latest(at, s.CheckHeld))
 	}
+	if at := Latest(s.Now, Latest(s.CleanHeld, s.Held.Until)); a.cleansBefore(best, bestAt, at) && !s.NoSpare {
+		consider(StepClean, at)
+	}
 	return best, bestAt
+}
+
+// cleansBefore reports whether the next record at the cloud may be removed at a time, though another step comes next: not while an
+// outcome is to be seen, nor shortly before another call, which it would hold up (rule 21).
+func (a *Account) cleansBefore(next Step, then, at time.Time) bool {
+	if _, any := a.Leftover(); !any || a.asksFor(a.Pending) {
+		return false
+	}
+	return !next.CallsCloud() || !then.Before(at.Add(cleanMargin))
 }
 
 // scheduledAt is when the stored rotation time is to be taken as come. A time that an earlier process has

@@ -25,6 +25,7 @@ const (
 	StepJoint         // send a group's value to many members in one request
 	StepClear         // delete the cloud's copy of the initial password
 	StepCheck         // look at the server's password
+	StepClean         // remove the cloud's record of an attempt
 )
 
 // CallsCloud reports whether the step needs the cloud, and so the connection's breaker and workers.
@@ -33,7 +34,7 @@ func (s Step) CallsCloud() bool { return s >= StepBegin }
 // String is for logs and traces.
 func (s Step) String() string {
 	return [...]string{"none", "expire", "schedule", "place", "move", "settle", "rollout", "begin", "retry", "poll", "joint", "clear",
-		"check"}[s]
+		"check", "clean"}[s]
 }
 
 // PlanInput is what a plan depends on besides the record.
@@ -60,8 +61,10 @@ type PlanInput struct {
 	Breaker Waiting
 	// CheckHeld is before when the server is not looked at again: a look of this process was of no use.
 	CheckHeld time.Time
-	// NoCheck asks for what there is to do besides a check.
-	NoCheck bool
+	// CleanHeld is before when no record at the cloud is removed: the last try failed.
+	CleanHeld time.Time
+	// NoSpare asks for what there is to do besides what may wait for long: a check, and the removal of records.
+	NoSpare bool
 	// NextPoll is when the record may be looked at again.
 	NextPoll time.Time
 	// Look is when a group's members are to be looked at; zero: not before one changes.
