@@ -11,20 +11,6 @@ import (
 // maxCleanPause is the longest pause after a record at the cloud could not be removed: it does no harm there for some time.
 const maxCleanPause = time.Hour
 
-// cleaning is what this process knows of the removal of an account's records at the cloud. The record's lock guards it.
-type cleaning struct {
-	held     time.Time          // nothing is removed before
-	failures int                // in a row
-	cancel   context.CancelFunc // ends the removal that is under way; nil: none is
-}
-
-// giveWay ends a removal that is under way, since the account has become due: its rotation does not wait for that.
-func (c *cleaning) giveWay(before, after *Account) {
-	if c.cancel != nil && after != nil && after.Due != nil && (before == nil || before.Due == nil) {
-		c.cancel()
-	}
-}
-
 // clean removes the cloud's record of one attempt whose outcome is stored (rule 21). A failure leaves it for later.
 func (x *executor) clean(ctx context.Context, e *entry, rec *Account, to session) error {
 	left, ok := rec.Leftover()

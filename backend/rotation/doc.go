@@ -50,7 +50,8 @@
 //	              monitor.go                                   what a written record shows, for metrics and events
 //	              coalesce.go                                  changes that several clients want at once share a write
 //	              entry.go                                     an account in memory, and whose each part of it is: cached_record.go,
-//	                                                           attempt_clocks.go, transient_delay.go, group_look.go, turns.go
+//	                                                           attempt_clocks.go, transient_delay.go, group_look.go, turns.go,
+//	                                                           cleaning.go
 //	connections the providers
 //	              connections.go, connection_state.go          made once for each configuration
 //	              connection.go, session.go                    one snapshot of a configuration, and what one step uses of it

@@ -9,7 +9,8 @@ import (
 
 // ordered is an attempt of an order whose command the cloud has taken under a name of ours.
 func ordered(id string, order int64) Attempt {
-	return Attempt{ID: id, Started: t0, Method: "command", Name: "name-" + id, Order: order, Window: 20 * time.Minute, FenceWindow: 20 * time.Minute}
+	const window = 20 * time.Minute
+	return Attempt{ID: id, Started: t0, Method: "command", Name: "name-" + id, Order: order, Window: window, FenceWindow: window}
 }
 
 // taking is an account on its way to a value by attempts of a method that keeps the order.
