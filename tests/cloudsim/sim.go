@@ -137,7 +137,9 @@ func (s *Sim) listen(name, addr string, h http.Handler) error {
 		scheme = "https"
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12})
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, TLSNextProto: map[string]func(*http.Server, *tls.Conn,
+	// Clients keep connections that they have opened in advance. One that is closed the moment it is used would look like a lost
+	// answer, so none is closed for not being used.
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Hour, TLSNextProto: map[string]func(*http.Server, *tls.Conn,
 		http.Handler){}}
 	s.mu.Lock()
 	s.servers = append(s.servers, server)
