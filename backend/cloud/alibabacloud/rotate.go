@@ -136,25 +136,19 @@ func (p *provider) ownKeys(ctx context.Context, user string) ([]accessKey, error
 // Credential implements cloud.CredentialTeller by ram ListAccessKeys, which tells when a key was made; access keys do not end by
 // themselves. Of the keys of a role, and of those of the surroundings, there is nothing to tell.
 func (p *provider) Credential(ctx context.Context) (cloud.Credential, error) {
-	if p.source.static == "" {
-		return cloud.Credential{}, nil
-	}
-	own, err := p.OwnCredentials(ctx)
-	if err != nil {
-		return cloud.Credential{ID: p.source.static}, err
-	}
-	return cloud.CredentialOf(p.source.static, own)
+	return p.ownKey().Credential(ctx, p.OwnCredentials)
+}
+
+func (p *provider) ownKey() cloud.OwnKey {
+	return cloud.OwnKey{ID: p.source.static, Role: p.source.assumes}
 }
 
 // CheckRotation implements cloud.CredentialRotator.
 func (p *provider) CheckRotation() error {
+	if err := p.ownKey().CheckRotation(); err != nil {
+		return err
+	}
 	switch {
-	case p.source.assumes != "":
-		return cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
-			"rotate the access key with a connection that has it without role_arn", p.source.assumes)
-	case p.source.static == "":
-		return cloud.Errorf(cloud.Refused,
-			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
 	case p.mayNotAsk(endpointSTS):
 		return cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ecs to find out whose access key this is")
 	case p.mayNotAsk(endpointRAM):

@@ -135,25 +135,19 @@ func (p *Provider) ownKeys(ctx context.Context, user string) ([]types.AccessKeyM
 // Credential implements cloud.CredentialTeller by iam ListAccessKeys, which tells when a key was made; access keys do not end by
 // themselves. Of the keys of a role, and of those of the surroundings, there is nothing to tell.
 func (p *Provider) Credential(ctx context.Context) (cloud.Credential, error) {
-	if p.keys.static == "" {
-		return cloud.Credential{}, nil
-	}
-	own, err := p.OwnCredentials(ctx)
-	if err != nil {
-		return cloud.Credential{ID: p.keys.static}, err
-	}
-	return cloud.CredentialOf(p.keys.static, own)
+	return p.ownKey().Credential(ctx, p.OwnCredentials)
+}
+
+func (p *Provider) ownKey() cloud.OwnKey {
+	return cloud.OwnKey{ID: p.keys.static, Role: p.keys.assumes}
 }
 
 // CheckRotation implements cloud.CredentialRotator.
 func (p *Provider) CheckRotation() error {
+	if err := p.ownKey().CheckRotation(); err != nil {
+		return err
+	}
 	switch {
-	case p.keys.assumes != "":
-		return cloud.Errorf(cloud.Refused, "role_arn: the connection works as the role %s, and roles have no access keys to rotate; "+
-			"rotate the access key with a connection that has it without role_arn", p.keys.assumes)
-	case p.keys.static == "":
-		return cloud.Errorf(cloud.Refused,
-			"use_ambient_credentials: the connection has no access key of its own to rotate; rotate them where the Vault server gets them")
 	case p.mayNotAsk(endpointSTS):
 		return cloud.Errorf(cloud.Refused, "endpoints.sts: required next to endpoints.ec2 to find out whose access key this is")
 	case p.mayNotAsk(endpointIAM):
