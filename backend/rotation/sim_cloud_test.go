@@ -465,10 +465,10 @@ func (s *simServer) takes(op *simOperation) bool {
 	return time.Since(op.sent) < cloud.OrderDeadline+simGuestLag+protocol.ClockSkew
 }
 
-// take sets an operation's value. Where an older one comes after a person's, which has no order that would keep it out, nothing is
-// promised until the next one.
+// take sets an operation's value. Where an older one, or one that is run again, comes after a person's, which has no order that would
+// keep it out, nothing is promised until the next one.
 func (s *simServer) take(op *simOperation) {
-	s.byHand = op.method == orderedMethod && s.hand && op.order < s.largest
+	s.byHand = op.method == orderedMethod && s.hand && (op.again || op.order < s.largest)
 	s.password, s.order, s.hand = op.value, op.order, false
 }
 
