@@ -133,7 +133,8 @@ func (e OperationObserved) apply(a *Account) error {
 			continue
 		}
 		// An id that the cloud showed before the call says nothing of the call.
-		own := e.Record.OperationID == t.RequestID && t.RequestID != t.SeenOperation || t.Name != "" && e.Record.Name == t.Name
+		own := t.RequestID != "" && e.Record.OperationID == t.RequestID && t.RequestID != t.SeenOperation ||
+			t.Name != "" && e.Record.Name == t.Name
 		switch {
 		case own && e.Record.State == cloud.OperationSuccess:
 			if t.RequestID == "" {
@@ -151,7 +152,7 @@ func (e OperationObserved) apply(a *Account) error {
 			}
 			a.failed(i, e.Backoff)
 			return nil
-		case own && t.RequestID == "":
+		case own && t.RequestID == "" && e.Record.OperationID != "":
 			t.RequestID = e.Record.OperationID
 			changed = true
 		case own: // it runs

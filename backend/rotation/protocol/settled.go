@@ -22,7 +22,7 @@ func (a *Account) CheckSettled() error {
 	return nil
 }
 
-// checkNothingLate keeps an import, a restore or an account that is made anew from being overwritten: a cloud that runs one
+// checkNothingLate keeps an import, a restore or a deleted account that is made again from being overwritten: a cloud that runs one
 // operation at a time may go on with one whose attempt its window has closed. The next value that it confirms comes after that
 // one, so a rotation helps.
 func (a *Account) checkNothingLate(now time.Time) error {
