@@ -151,8 +151,10 @@ func TestRule20NamesOfOurOwn(t *testing.T) {
 			Record: cloud.ResetRecord{OperationID: "op", Name: "name-b", State: cloud.OperationSuccess}}, nil, func(t *testing.T, a *Account) {
 			is(t, "current", a.Current().Password, "one")
 		}},
-		{"no operation is none of its own, though there was one before", taking(at, after), OperationObserved{At: t0, Record: cloud.ResetRecord{State: cloud.OperationSuccess}, GraceOver: true}, nil,
-			func(t *testing.T, a *Account) { is(t, "current", a.Current().Password, "one") }},
+		{"no operation is none of its own, though there was one before", taking(at, after), OperationObserved{At: t0,
+			Record: cloud.ResetRecord{State: cloud.OperationSuccess}, GraceOver: true}, nil, func(t *testing.T, a *Account) {
+			is(t, "current", a.Current().Password, "one")
+		}},
 		{"one without an id changes nothing while it runs", lost, OperationObserved{At: t0,
 			Record: cloud.ResetRecord{Name: "name-a", State: cloud.OperationRunning}}, ErrNoChange, nil},
 		{"absent, it is asked for again", lost, OperationObserved{At: t0}, ErrNoChange, nil},
