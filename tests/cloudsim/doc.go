@@ -1,7 +1,7 @@
 // Package cloudsim simulates the clouds that cloudpw speaks to: AWS (EC2,
-// SSM, STS, IAM), Tencent Cloud (CVM, TAT, STS, CAM), Alibaba Cloud (ECS, STS, RAM),
-// Huawei Cloud, Open Telekom Cloud and OpenStack (Keystone, Nova), with servers that
-// accept SSH logins.
+// SSM, STS, IAM), Tencent Cloud (CVM, TAT, STS, CAM), Alibaba Cloud (ECS, STS, RAM), Azure
+// (Resource Manager, Entra's token endpoint), Huawei Cloud, Open Telekom Cloud and OpenStack (Keystone, Nova), with
+// servers that accept SSH logins.
 //
 // It is a test and demo tool, never a security boundary: it keeps passwords
 // and secret keys in clear, shows them to whoever can reach its admin API, and
@@ -18,6 +18,7 @@
 //	awsapi      EC2 Query, Run Command of SSM, STS and IAM over a World, with Signature Version 4
 //	tencentapi  CVM, TAT, STS and CAM over a World, with Signature v3 and v1
 //	alibabaapi  ECS with Cloud Assistant, STS and RAM over a World, with the V3 signature
+//	azureapi    Azure Resource Manager (virtual machines, managed run commands) and Entra over a World, with bearer tokens
 //	novaapi     Keystone, Nova and the ECS dialects over a World
 //	adminapi    the control API over a World, for tests in other processes
 //	sshd        an SSH server per simulated server

@@ -25,6 +25,10 @@ type Credentials struct {
 	AppCredential     string `json:"application_credential_secret,omitempty"`
 	RoleARN           string `json:"role_arn,omitempty"`
 	ExternalID        string `json:"external_id,omitempty"`
+	TenantID          string `json:"tenant_id,omitempty"`
+	ClientID          string `json:"client_id,omitempty"`
+	ClientSecret      string `json:"client_secret,omitempty"`
+	SubscriptionID    string `json:"subscription_id,omitempty"`
 	// KeyName and PrivateKey are the launch key pair of the Windows servers.
 	KeyName    string `json:"key_name,omitempty"`
 	PrivateKey string `json:"private_key,omitempty"`
@@ -48,6 +52,7 @@ type SeedOptions struct {
 var regions = map[model.Cloud]string{
 	model.AWS: "eu-central-1", model.TencentCloud: "eu-frankfurt", model.HuaweiCloud: "eu-west-101",
 	model.OpenTelekomCloud: "eu-de", model.OpenStack: "RegionOne", model.AlibabaCloud: "eu-central-1",
+	model.Azure: "westeurope",
 }
 
 // Seed fills the world with one account in each cloud, its credentials, a
@@ -83,6 +88,10 @@ func (s *Sim) seedCloud(c model.Cloud, o SeedOptions, private *string) (Credenti
 	case model.AWS, model.TencentCloud, model.AlibabaCloud:
 		role := w.AddRole(model.Role{Cloud: c, AccountID: account.ID, Name: "cloudpw", ExternalID: "demo"})
 		out.RoleARN, out.ExternalID = role.ARN, role.ExternalID
+	case model.Azure:
+		out.TenantID, out.SubscriptionID = account.TenantID, account.ID
+		out.ClientID, out.ClientSecret = out.AccessKey, out.SecretKey
+		out.AccessKey, out.SecretKey = "", ""
 	default:
 		project := w.AddProject(model.Project{Cloud: c, Name: projectName(c), AccountID: account.ID, Region: region})
 		out.ProjectID, out.ProjectName = project.ID, project.Name
@@ -125,13 +134,18 @@ func (s *Sim) seedServers(c model.Cloud, o SeedOptions, private *string, out *Cr
 	if err != nil {
 		return err
 	}
-	out.KeyName, out.PrivateKey = pair.Name, *private
+	if c != model.Azure { // which has no launch key pairs that a server would name
+		out.KeyName, out.PrivateKey = pair.Name, *private
+	}
 	list := []model.Server{
 		{Name: "windows-1", Platform: model.Windows, KeyName: pair.Name, ReadyAfter: o.ReadyAfter},
 		{Name: "linux-1", Platform: model.Linux, KeyName: pair.Name},
 	}
-	if c == model.TencentCloud || c == model.AlibabaCloud {
+	if c == model.TencentCloud || c == model.AlibabaCloud || c == model.Azure {
 		list[0].KeyName = "" // Windows has no key pairs there
+	}
+	if c == model.Azure {
+		list[1].KeyName = ""
 	}
 	if c == model.TencentCloud {
 		list = append(list, model.Server{Name: "ubuntu-1", Platform: model.Linux, OSName: "Ubuntu Server 22.04 LTS 64bit"})

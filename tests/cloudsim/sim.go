@@ -15,6 +15,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/adminapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/alibabaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/awsapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/azureapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
@@ -30,11 +31,13 @@ type Options struct {
 	TLS bool
 	// Listen gives fixed addresses by listener name: aws, tencentcloud, alibabacloud,
 	// huaweicloud, huaweicloud-iam, opentelekomcloud, opentelekomcloud-iam,
-	// openstack, openstack-identity, admin. Others get a free port on
+	// openstack, openstack-identity, azure, azure-login, admin. Others get a free port on
 	// 127.0.0.1. Only loopback addresses are accepted.
 	Listen map[string]string
 	// Nova changes the options of the Keystone clouds before they are made.
 	Nova func(*novaapi.Options)
+	// Azure changes the options of Azure before it is made.
+	Azure func(*azureapi.Options)
 }
 
 // Sim is a running simulator.
@@ -59,6 +62,7 @@ var services = map[model.Cloud]map[string]string{
 	model.HuaweiCloud:      {"ecs": "huaweicloud", "iam": "huaweicloud-iam"},
 	model.OpenTelekomCloud: {"ecs": "opentelekomcloud", "iam": "opentelekomcloud-iam"},
 	model.OpenStack:        {"compute": "openstack", "identity": "openstack-identity"},
+	model.Azure:            {"arm": "azure", "login": "azure-login"},
 }
 
 // New starts a simulator with an empty world.
@@ -82,7 +86,13 @@ func New(o Options) (*Sim, error) {
 }
 
 func (s *Sim) start(o Options) error {
+	login := azureapi.NewLogin(s.world)
+	azure := azureapi.Options{Tokens: login}
+	if o.Azure != nil {
+		o.Azure(&azure)
+	}
 	handlers := map[string]http.Handler{
+		"azure": azureapi.New(s.world, azure), "azure-login": login,
 		"aws": awsapi.New(s.world), "tencentcloud": tencentapi.New(s.world), "alibabacloud": alibabaapi.New(s.world),
 		"admin": adminapi.New(adminapi.Options{World: s.world, SSHAddr: s.ssh.Addr, Info: func() any { return s.Info() }}),
 	}
@@ -169,7 +179,7 @@ func (s *Sim) World() *model.World { return s.world }
 
 // URL is the base URL of a cloud's service, without a final slash, or "" for
 // a service that is not simulated. Services are those of the plugin's
-// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, sts, ram; ecs, iam; compute, identity.
+// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, sts, ram; ecs, iam; compute, identity; arm, login.
 func (s *Sim) URL(c model.Cloud, service string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,13 +31,15 @@ type accessKeyID struct {
 }
 
 // Account is a cloud account: an AWS account, a Tencent Uin, an Alibaba Cloud UID,
-// a Keystone domain (Huawei Cloud, Open Telekom Cloud, OpenStack).
+// a Keystone domain (Huawei Cloud, Open Telekom Cloud, OpenStack), an Azure subscription.
 type Account struct {
 	Cloud Cloud  `json:"cloud,omitempty"`
-	ID    string `json:"id,omitempty"`   // 12 digits (AWS), digits (Tencent, Alibaba), 32 hex digits (domain id)
+	ID    string `json:"id,omitempty"`   // 12 digits (AWS), digits (Tencent, Alibaba), 32 hex digits (domain id), a GUID (Azure)
 	Name  string `json:"name,omitempty"` // domain name on Keystone clouds
 	// Regions are where the account can work; a request elsewhere is refused.
 	Regions []string `json:"regions,omitempty"`
+	// TenantID is the Entra tenant, a GUID, that an Azure subscription trusts.
+	TenantID string `json:"tenant_id,omitempty"`
 }
 
 // Project is a Keystone project. On Huawei Cloud and Open Telekom Cloud its
@@ -71,7 +73,7 @@ type User struct {
 	Deny []string `json:"deny,omitempty"`
 }
 
-// AccessKey is an access key with its secret. Token and Expires are set for
+// AccessKey is an access key with its secret; on Azure, the client id of an application with one of its secrets. Token and Expires are set for
 // temporary keys only.
 type AccessKey struct {
 	Cloud     Cloud     `json:"cloud,omitempty"`
@@ -126,9 +128,14 @@ func (w *World) AddAccount(a Account) Account {
 			a.ID = "1" + w.random("0123456789", 11)
 		case AlibabaCloud:
 			a.ID = "1" + w.random("0123456789", 15)
+		case Azure:
+			a.ID = w.uuid()
 		default:
 			a.ID = w.random(hexDigits, 32)
 		}
+	}
+	if a.Cloud == Azure && a.TenantID == "" {
+		a.TenantID = w.uuid()
 	}
 	a.Regions = slices.Clone(a.Regions)
 	w.accounts[accountID{a.Cloud, a.ID}] = &a
@@ -192,6 +199,8 @@ func (w *World) AddUser(u User) User {
 			u.ID = "1" + w.random("0123456789", 11)
 		case AlibabaCloud:
 			u.ID = "2" + w.random("0123456789", 17)
+		case Azure:
+			u.ID = w.uuid() // the object id of a service principal
 		default:
 			u.ID = w.random(hexDigits, 32)
 		}

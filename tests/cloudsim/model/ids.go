@@ -69,6 +69,8 @@ func (w *World) accessKeyPair(c Cloud) (id, secret string) {
 		return "AKID" + w.random(mixed, 32), w.random(mixed, 32)
 	case AlibabaCloud:
 		return "LTAI5t" + w.random(mixed, 18), w.random(mixed, 30)
+	case Azure:
+		return w.uuid(), w.random(mixed, 3) + "8Q~" + w.random(mixed, 34)
 	default:
 		return w.random(upper36, 20), w.random(mixed, 40)
 	}

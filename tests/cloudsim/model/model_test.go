@@ -442,3 +442,41 @@ func TestFormsOfAlibabaCloud(t *testing.T) {
 		t.Errorf("lock reasons %v", kept.LockReasons)
 	}
 }
+
+// What Azure gives its things has the cloud's own form.
+func TestFormsOfAzure(t *testing.T) {
+	w := NewWorld(Options{Seed: 1})
+	defer w.Close()
+	const guid = `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
+	account := w.AddAccount(Account{Cloud: Azure, Regions: []string{"westeurope"}})
+	user := w.AddUser(User{Cloud: Azure, AccountID: account.ID, Name: "u"})
+	key := w.AddAccessKey(AccessKey{Cloud: Azure, AccountID: account.ID, UserID: user.ID})
+	s, err := w.AddServer(Server{Cloud: Azure, AccountID: account.ID, Region: "westeurope", Name: "vm", Platform: Windows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ got, want string }{
+		"subscription": {account.ID, guid},
+		"tenant":       {account.TenantID, guid},
+		"principal":    {user.ID, guid},
+		"client":       {key.ID, guid},
+		"secret":       {key.Secret, `^\w{3}8Q~\w{34}$`},
+		"server":       {s.ID, guid},
+		"group":        {s.ResourceGroup, `^demo$`},
+	} {
+		if !regexp.MustCompile(c.want).MatchString(c.got) {
+			t.Errorf("%s %q, want %s", name, c.got, c.want)
+		}
+	}
+	if s.DefaultUser() != "azureuser" || s.Logins["azureuser"] != s.InitialPassword {
+		t.Errorf("default user %s, logins %v", s.DefaultUser(), s.Logins)
+	}
+	again := Server{Cloud: Azure, AccountID: account.ID, Region: "westeurope", Name: "VM", ResourceGroup: "DEMO"}
+	if _, err := w.AddServer(again); err == nil {
+		t.Error("a resource group has two servers of one name")
+	}
+	again.ResourceGroup = "other"
+	if _, err := w.AddServer(again); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
@@ -43,6 +44,8 @@ type Server struct {
 	ProjectID string `json:"project_id,omitempty"` // Keystone clouds
 	Region    string `json:"region,omitempty"`
 	Name      string `json:"name,omitempty"`
+	// ResourceGroup is where an Azure server is; default DefaultResourceGroup. In it, names are unique whatever their case.
+	ResourceGroup string `json:"resource_group,omitempty"`
 
 	Platform string `json:"platform,omitempty"` // Linux or Windows
 	OSName   string `json:"os_name,omitempty"`  // as Tencent prints it, "Ubuntu Server 22.04 LTS 64bit"
@@ -55,6 +58,10 @@ type Server struct {
 	LockReasons []string `json:"lock_reasons,omitempty"`
 	// LoginAsNonRoot marks a server of Alibaba Cloud whose image logs in as ecs-user.
 	LoginAsNonRoot bool `json:"login_as_non_root,omitempty"`
+	// NoOSProfile marks a server of Azure that was made from a specialized disk, NoExtensions one that was made with
+	// allowExtensionOperations=false.
+	NoOSProfile  bool `json:"no_os_profile,omitempty"`
+	NoExtensions bool `json:"no_extensions,omitempty"`
 
 	KeyName string `json:"key_name,omitempty"` // launch key pair
 	ImageID string `json:"image_id,omitempty"`
@@ -116,6 +123,9 @@ type server struct {
 	snapshots map[string]Snapshot
 }
 
+// DefaultResourceGroup is the resource group of an Azure server that names none.
+const DefaultResourceGroup = "demo"
+
 // NoImage is the ImageID of a server of OpenStack that was booted from a volume.
 const NoImage = "-"
 
@@ -127,9 +137,11 @@ func (s Server) IsWindows() bool { return s.Platform == Windows }
 
 // DefaultUser is the account that the cloud's image logs in with:
 // Administrator on Windows, ubuntu on Tencent's Ubuntu images, ecs-user on images
-// of Alibaba Cloud that say so, else root.
+// of Alibaba Cloud that say so, azureuser on Azure (Windows too: there the built-in administrator is renamed), else root.
 func (s Server) DefaultUser() string {
 	switch {
+	case s.Cloud == Azure:
+		return "azureuser"
 	case s.IsWindows():
 		return "Administrator"
 	case s.Cloud == TencentCloud && len(s.OSName) >= 6 && s.OSName[:6] == "Ubuntu":
@@ -187,10 +199,23 @@ func (w *World) checkPlace(s Server) error {
 		return fmt.Errorf("server %q: project %q does not exist; add it first", s.Name, s.ProjectID)
 	case s.Platform != "" && s.Platform != Linux && s.Platform != Windows:
 		return fmt.Errorf("server %q: platform %q; use %q or %q", s.Name, s.Platform, Linux, Windows)
+	case s.Cloud == Azure && w.nameTaken(s):
+		return fmt.Errorf("server %q: resource group %q has one of that name", s.Name, cmp.Or(s.ResourceGroup, DefaultResourceGroup))
 	case s.KeyName != "" && w.keyPair(s.Cloud, s.AccountID, s.Region, s.KeyName) == nil:
 		return fmt.Errorf("server %q: key pair %q does not exist; import it first", s.Name, s.KeyName)
 	}
 	return nil
+}
+
+// nameTaken says whether the resource group of a new Azure server has one of its name.
+func (w *World) nameTaken(s Server) bool {
+	for _, other := range w.servers {
+		if other.Cloud == Azure && other.AccountID == s.AccountID && strings.EqualFold(other.Name, s.Name) &&
+			strings.EqualFold(other.ResourceGroup, cmp.Or(s.ResourceGroup, DefaultResourceGroup)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *World) fill(s *Server) error {
@@ -205,6 +230,9 @@ func (w *World) fill(s *Server) error {
 		if s.Cloud == AlibabaCloud && !s.IsWindows() {
 			s.OSName = "Alibaba Cloud Linux  3.2104 LTS 64 bit"
 		}
+	}
+	if s.Cloud == Azure {
+		s.ResourceGroup = cmp.Or(s.ResourceGroup, DefaultResourceGroup)
 	}
 	if s.Cloud == OpenStack {
 		s.ImageProperties = imageProperties(s)

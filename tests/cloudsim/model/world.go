@@ -17,11 +17,12 @@ const (
 	OpenTelekomCloud Cloud = "opentelekomcloud"
 	OpenStack        Cloud = "openstack"
 	AlibabaCloud     Cloud = "alibabacloud"
+	Azure            Cloud = "azure"
 )
 
 // Clouds lists all simulated clouds.
 func Clouds() []Cloud {
-	return []Cloud{AWS, TencentCloud, HuaweiCloud, OpenTelekomCloud, OpenStack, AlibabaCloud}
+	return []Cloud{AWS, TencentCloud, HuaweiCloud, OpenTelekomCloud, OpenStack, AlibabaCloud, Azure}
 }
 
 // DefaultOperationTime is how long an asynchronous operation of a server

@@ -95,7 +95,8 @@ func parse(args []string, errOut io.Writer) (config, error) {
 	c := config{options: cloudsim.Options{Listen: map[string]string{}}}
 	f := flag.NewFlagSet("cloudsim", flag.ContinueOnError)
 	f.SetOutput(errOut)
-	f.Func("listen", "`name=host:port` of a listener (aws, tencentcloud, alibabacloud, ..., admin); may be repeated", func(v string) error {
+	listeners := "`name=host:port` of a listener (aws, tencentcloud, alibabacloud, azure, azure-login, ..., admin); may be repeated"
+	f.Func("listen", listeners, func(v string) error {
 		name, addr, ok := strings.Cut(v, "=")
 		if !ok {
 			return errors.New("want name=host:port")
