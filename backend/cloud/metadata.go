@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,42 @@ func NewMetadataClient(allowed ...netip.Prefix) *http.Client {
 		Timeout:       metadataTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// MetadataReader asks a metadata service for credentials. Its errors are of kind Unavailable.
+type MetadataReader struct {
+	Client *http.Client
+	// Without begins each error: which credentials the surroundings do not give.
+	Without string
+}
+
+// Send makes one request and reads its whole answer.
+func (m MetadataReader) Send(request *http.Request) (status int, body []byte, err error) {
+	response, err := m.Client.Do(request)
+	if err != nil {
+		return 0, nil, m.unreachable(err)
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(response.Body)
+	if err != nil {
+		return 0, nil, m.unreachable(err)
+	}
+	return response.StatusCode, body, nil
+}
+
+// Errorf is an error of the reader's own.
+func (m MetadataReader) Errorf(format string, args ...any) *Error {
+	return Errorf(Unavailable, "%s: %s", m.Without, fmt.Sprintf(format, args...))
+}
+
+// unreachable says that there is no metadata service, which mostly means that this machine is none of the cloud's.
+func (m MetadataReader) unreachable(err error) *Error {
+	e := Transport(m.Without, err)
+	if e.Kind == Unknown && errors.Is(err, context.Canceled) {
+		e.Message = m.Without + ": abandoned while the metadata service was asked"
+	}
+	e.Kind = Unavailable
+	return e
 }
 
 // boundedBody is an answer's body that ends at a limit.

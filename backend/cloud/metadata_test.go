@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -52,5 +53,45 @@ func TestMetadataClientReachesOnlyTheAllowed(t *testing.T) {
 func TestMetadataClientIgnoresProxies(t *testing.T) {
 	if transport := NewMetadataClient().Transport.(bounded).Transport; transport.Proxy != nil {
 		t.Error("uses a proxy")
+	}
+}
+
+// Whatever goes wrong, the call that needed credentials was not sent, and the error says what is not there.
+func TestMetadataReader(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cut" {
+			w.Header().Set("Content-Length", "10")
+		}
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte("role"))
+	}))
+	t.Cleanup(server.Close)
+	reader := MetadataReader{Client: NewMetadataClient(netip.MustParsePrefix("127.0.0.0/8")), Without: "no credentials here"}
+	t.Cleanup(reader.Client.CloseIdleConnections)
+	send := func(ctx context.Context, url string) (int, string, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, body, err := reader.Send(request)
+		return status, string(body), err
+	}
+	if status, body, err := send(t.Context(), server.URL); err != nil || status != http.StatusTeapot || body != "role" {
+		t.Errorf("status %d, %q, %v", status, body, err)
+	}
+	abandoned, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, sent := range map[string]func() (int, string, error){
+		"cut":       func() (int, string, error) { return send(t.Context(), server.URL+"/cut") },
+		"elsewhere": func() (int, string, error) { return send(t.Context(), "http://192.0.2.1/") },
+		"abandoned": func() (int, string, error) { return send(abandoned, server.URL) },
+	} {
+		_, _, err := sent()
+		if KindOf(err) != Unavailable || !strings.HasPrefix(err.Error(), "no credentials here: ") {
+			t.Errorf("%s: %s, %v", name, KindOf(err), err)
+		}
+	}
+	if err := reader.Errorf("no role %d", 1); err.Kind != Unavailable || err.Error() != "no credentials here: no role 1" {
+		t.Error(err)
 	}
 }

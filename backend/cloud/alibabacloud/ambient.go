@@ -3,8 +3,6 @@ package alibabacloud
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -38,12 +36,15 @@ var roleName = regexp.MustCompile(`^[0-9A-Za-z.-]{1,64}$`)
 
 // ambient gets keys from the environment of the Vault server: variables, then the RAM role of the ECS instance.
 type ambient struct {
-	url    string
-	client *http.Client
+	url string
+	cloud.MetadataReader
 }
 
-func newAmbient() *ambient {
-	return &ambient{metadataURL, cloud.NewMetadataClient(metadataAddress)}
+func newAmbient() *ambient { return ambientAt(metadataURL, metadataAddress) }
+
+// ambientAt is an environment whose metadata service is at a URL.
+func ambientAt(url string, address netip.Prefix) *ambient {
+	return &ambient{url, cloud.MetadataReader{Client: cloud.NewMetadataClient(address), Without: noAmbient}}
 }
 
 // Variables that the cloud's own tools read (credentials-go v1.4.14, env.go).
@@ -63,17 +64,16 @@ func (a *ambient) fetch(ctx context.Context) (keys, time.Time, error) {
 	case k.id == "" && k.secret == "":
 		return a.instanceRole(ctx)
 	case k.id == "" || k.secret == "":
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: set both %s and %s", noAmbient, envAccessKey, envSecretKey)
+		return keys{}, time.Time{}, a.Errorf("set both %s and %s", envAccessKey, envSecretKey)
 	case !k.usable():
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: %s, %s or %s holds characters that no key has", noAmbient, envAccessKey,
-			envSecretKey, envToken)
+		return keys{}, time.Time{}, a.Errorf("%s, %s or %s holds characters that no key has", envAccessKey, envSecretKey, envToken)
 	}
 	return k, time.Time{}, nil
 }
 
 // instanceRole asks the metadata service for the name of the instance's role, then for its keys.
 func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
-	defer a.client.CloseIdleConnections()
+	defer a.Client.CloseIdleConnections()
 	token, err := a.token(ctx)
 	if err != nil {
 		return keys{}, time.Time{}, err
@@ -84,18 +84,17 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 	}
 	name, _, _ := strings.Cut(strings.TrimSpace(string(list)), "\n")
 	if !roleName.MatchString(name) {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service names no role; attach one to the instance",
-			noAmbient)
+		return keys{}, time.Time{}, a.Errorf("the metadata service names no role; attach one to the instance")
 	}
 	raw, err := a.get(ctx, metadataRoles+name, token)
 	if err != nil {
 		return keys{}, time.Time{}, err
 	}
-	return roleKeys(name, raw)
+	return a.roleKeys(name, raw)
 }
 
 // roleKeys reads what the metadata service says of a role.
-func roleKeys(name string, raw []byte) (keys, time.Time, error) {
+func (a *ambient) roleKeys(name string, raw []byte) (keys, time.Time, error) {
 	var answer struct {
 		AccessKeyID     string `json:"AccessKeyId"`
 		AccessKeySecret string
@@ -104,17 +103,14 @@ func roleKeys(name string, raw []byte) (keys, time.Time, error) {
 		Code            string
 	}
 	if json.Unmarshal(raw, &answer) != nil {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than keys for the role %s",
-			noAmbient, name)
+		return keys{}, time.Time{}, a.Errorf("the metadata service answered something else than keys for the role %s", name)
 	}
 	if answer.Code != "Success" {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name,
-			text.Line(answer.Code, 64))
+		return keys{}, time.Time{}, a.Errorf("the metadata service refused keys for the role %s (%s)", name, text.Line(answer.Code, 64))
 	}
 	k := keys{answer.AccessKeyID, answer.AccessKeySecret, answer.SecurityToken}
 	if !k.usable() || k.token == "" || answer.Expiration.IsZero() {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave incomplete keys for the role %s", noAmbient,
-			name)
+		return keys{}, time.Time{}, a.Errorf("the metadata service gave incomplete keys for the role %s", name)
 	}
 	return k, answer.Expiration, nil
 }
@@ -124,10 +120,10 @@ func roleKeys(name string, raw []byte) (keys, time.Time, error) {
 func (a *ambient) token(ctx context.Context) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, a.url+metadataToken, nil)
 	if err != nil {
-		return "", cloud.Errorf(cloud.Unavailable, "%s", noAmbient)
+		return "", a.Errorf("%v", err)
 	}
 	request.Header.Set(headerTTL, strconv.Itoa(int(metadataTTL/time.Second)))
-	status, body, err := a.send(request)
+	status, body, err := a.Send(request)
 	token := strings.TrimSpace(string(body))
 	if err != nil || status != http.StatusOK || !tokenForm.MatchString(token) {
 		return "", err
@@ -139,42 +135,19 @@ func (a *ambient) token(ctx context.Context) (string, error) {
 func (a *ambient) get(ctx context.Context, name, token string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+name, nil)
 	if err != nil {
-		return nil, cloud.Errorf(cloud.Unavailable, "%s", noAmbient)
+		return nil, a.Errorf("%v", err)
 	}
 	if token != "" {
 		request.Header.Set(headerSession, token)
 	}
-	status, body, err := a.send(request)
+	status, body, err := a.Send(request)
 	switch {
 	case err != nil:
 		return nil, err
 	case status == http.StatusNotFound:
-		return nil, cloud.Errorf(cloud.Unavailable, "%s: the metadata service knows no role; attach one to the instance", noAmbient)
+		return nil, a.Errorf("the metadata service knows no role; attach one to the instance")
 	case status != http.StatusOK:
-		return nil, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered HTTP %d", noAmbient, status)
+		return nil, a.Errorf("the metadata service answered HTTP %d", status)
 	}
 	return body, nil
-}
-
-func (a *ambient) send(request *http.Request) (status int, body []byte, err error) {
-	response, err := a.client.Do(request)
-	if err != nil {
-		return 0, nil, unreachable(err)
-	}
-	defer response.Body.Close()
-	body, err = io.ReadAll(response.Body)
-	if err != nil {
-		return 0, nil, unreachable(err)
-	}
-	return response.StatusCode, body, nil
-}
-
-// unreachable says that there is no metadata service, which mostly means that this is no instance.
-func unreachable(err error) *cloud.Error {
-	e := cloud.Transport(noAmbient, err)
-	if e.Kind == cloud.Unknown && errors.Is(err, context.Canceled) {
-		e.Message = noAmbient + ": abandoned while the metadata service was asked"
-	}
-	e.Kind = cloud.Unavailable
-	return e
 }

@@ -121,7 +121,7 @@ func metadata(t *testing.T, hardened, tokens bool, keys string) *ambient {
 		}
 	}))
 	t.Cleanup(server.Close)
-	return &ambient{server.URL + "/latest/", server.Client()}
+	return &ambient{server.URL + "/latest/", cloud.MetadataReader{Client: server.Client(), Without: noAmbient}}
 }
 
 // The RAM role of the instance, in the hardened mode of its metadata service and without.

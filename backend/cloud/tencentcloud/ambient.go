@@ -3,8 +3,6 @@ package tencentcloud
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -32,12 +30,15 @@ var roleName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 // variables, shared file, role of the CVM instance. The SDK's own source for the last knows neither
 // time limit nor context, so this package has its own.
 type ambient struct {
-	url    string
-	client *http.Client
+	url string
+	cloud.MetadataReader
 }
 
-func newAmbient() *ambient {
-	return &ambient{metadataURL, cloud.NewMetadataClient(metadataAddresses)}
+func newAmbient() *ambient { return ambientAt(metadataURL, metadataAddresses) }
+
+// ambientAt is an environment whose metadata service is at a URL.
+func ambientAt(url string, addresses netip.Prefix) *ambient {
+	return &ambient{url, cloud.MetadataReader{Client: cloud.NewMetadataClient(addresses), Without: noAmbient}}
 }
 
 // Variables that the SDK's sources read.
@@ -91,14 +92,14 @@ func fixed(source common.Provider, what string) (keys, error) {
 
 // instanceRole asks the metadata service for the name of the instance's role, then for its keys.
 func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
-	defer a.client.CloseIdleConnections()
+	defer a.Client.CloseIdleConnections()
 	list, err := a.get(ctx, "")
 	if err != nil {
 		return keys{}, time.Time{}, err
 	}
 	name, _, _ := strings.Cut(strings.TrimSpace(string(list)), "\n")
 	if !roleName.MatchString(name) {
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service names no role; bind one to the instance", noAmbient)
+		return keys{}, time.Time{}, a.Errorf("the metadata service names no role; bind one to the instance")
 	}
 	raw, err := a.get(ctx, name)
 	if err != nil {
@@ -113,14 +114,11 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 	}
 	switch err := json.Unmarshal(raw, &answer); {
 	case err != nil:
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than keys for the role %s",
-			noAmbient, name)
+		return keys{}, time.Time{}, a.Errorf("the metadata service answered something else than keys for the role %s", name)
 	case answer.Code != "Success":
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service refused keys for the role %s (%s)", noAmbient, name,
-			text.Line(answer.Code, 64))
+		return keys{}, time.Time{}, a.Errorf("the metadata service refused keys for the role %s (%s)", name, text.Line(answer.Code, 64))
 	case answer.TmpSecretID == "" || answer.TmpSecretKey == "" || answer.Token == "" || answer.ExpiredTime == 0:
-		return keys{}, time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave incomplete keys for the role %s", noAmbient,
-			name)
+		return keys{}, time.Time{}, a.Errorf("the metadata service gave incomplete keys for the role %s", name)
 	}
 	return keys{answer.TmpSecretID, answer.TmpSecretKey, answer.Token}, time.Unix(answer.ExpiredTime, 0), nil
 }
@@ -129,33 +127,16 @@ func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 func (a *ambient) get(ctx context.Context, name string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+name, nil)
 	if err != nil {
-		return nil, cloud.Errorf(cloud.Unavailable, "%s", noAmbient)
+		return nil, a.Errorf("%v", err)
 	}
-	response, err := a.client.Do(request)
-	if err != nil {
-		return nil, unreachable(err)
-	}
-	defer response.Body.Close()
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return nil, cloud.Errorf(cloud.Unavailable, "%s: the metadata service knows no role; bind one to the instance", noAmbient)
-	default:
-		return nil, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered HTTP %d", noAmbient, response.StatusCode)
-	}
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, unreachable(err)
+	status, body, err := a.Send(request)
+	switch {
+	case err != nil:
+		return nil, err
+	case status == http.StatusNotFound:
+		return nil, a.Errorf("the metadata service knows no role; bind one to the instance")
+	case status != http.StatusOK:
+		return nil, a.Errorf("the metadata service answered HTTP %d", status)
 	}
 	return body, nil
-}
-
-// unreachable says that there is no metadata service, which mostly means that this is no instance.
-func unreachable(err error) *cloud.Error {
-	e := cloud.Transport(noAmbient, err)
-	if e.Kind == cloud.Unknown && errors.Is(err, context.Canceled) {
-		e.Message = noAmbient + ": abandoned while the metadata service was asked"
-	}
-	e.Kind = cloud.Unavailable
-	return e
 }

@@ -39,7 +39,7 @@ func emptyEnvironment(t *testing.T) string {
 
 // onLoopback is an environment whose metadata service stands at url.
 func onLoopback(url string) *ambient {
-	return &ambient{url + "/", cloud.NewMetadataClient(netip.MustParsePrefix("127.0.0.0/8"))}
+	return ambientAt(url+"/", netip.MustParsePrefix("127.0.0.0/8"))
 }
 
 func write(t *testing.T, path, text string) {
@@ -204,8 +204,8 @@ func TestAmbientAsksOnlyTheMetadataService(t *testing.T) {
 	if !metadataAddresses.Contains(netip.MustParseAddr("169.254.0.23")) || metadataAddresses.Contains(netip.MustParseAddr("10.0.0.1")) {
 		t.Error("wrong addresses")
 	}
-	if a.client.Timeout > 10*time.Second {
-		t.Errorf("waits %v for a service that is not there", a.client.Timeout)
+	if a.Client.Timeout > 10*time.Second {
+		t.Errorf("waits %v for a service that is not there", a.Client.Timeout)
 	}
 }
 
