@@ -68,21 +68,17 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 
 // tooManyKeys makes the error about RAM's limit name the key that can go.
 func (p *provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Error) error {
-	out := *limit
-	out.Message = fmt.Sprintf("%s has %d access keys already, as many as RAM allows", user, maxKeys)
-	list, err := p.ownKeys(ctx, user)
-	if err != nil {
-		out.Message += "; delete the one that this connection does not use (RAM console, Users)"
-		return &out
-	}
-	for _, k := range list {
-		if k.AccessKeyID != p.source.static {
-			out.Message += fmt.Sprintf(
-				"; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (RAM console, Users)",
-				text.Line(k.AccessKeyID, 64), strings.ToLower(text.Line(k.Status, 16)), text.Line(k.CreateDate, 32))
+	return p.ownKey().TooMany(cloud.KeyLimit{
+		User: user, Most: maxKeys, Service: "RAM", Shown: "RAM console, Users",
+		Remove: func(string) string { return "disable and delete it (RAM console, Users)" },
+	}, limit, func() ([]cloud.UserKey, error) {
+		list, err := p.ownKeys(ctx, user)
+		keys := make([]cloud.UserKey, len(list))
+		for i, k := range list {
+			keys[i] = cloud.UserKey{ID: k.AccessKeyID, Status: k.Status, Made: k.CreateDate}
 		}
-	}
-	return &out
+		return keys, err
+	})
 }
 
 // DeleteCredential implements cloud.CredentialRotator by ram UpdateAccessKey and DeleteAccessKey: the key is switched off first,

@@ -71,25 +71,18 @@ func (p *Provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 
 // tooManyKeys makes the error about IAM's limit name the key that can go.
 func (p *Provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Error) error {
-	out := *limit
-	out.Kind = cloud.Refused
-	out.Message = fmt.Sprintf("%s has %d access keys already, as many as IAM allows", user, maxKeys)
-	keys, err := p.ownKeys(ctx, user)
-	if err != nil {
-		out.Message += "; delete the one that this connection does not use (aws iam list-access-keys shows them)"
-		return &out
-	}
-	for _, k := range keys {
-		id := sdk.ToString(k.AccessKeyId)
-		if id == p.keys.static {
-			continue
+	return p.ownKey().TooMany(cloud.KeyLimit{
+		User: user, Most: maxKeys, Service: "IAM", Shown: "aws iam list-access-keys shows them",
+		Remove: func(id string) string { return "aws iam delete-access-key --access-key-id " + id },
+	}, limit, func() ([]cloud.UserKey, error) {
+		list, err := p.ownKeys(ctx, user)
+		keys := make([]cloud.UserKey, len(list))
+		for i, k := range list {
+			made := sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly)
+			keys[i] = cloud.UserKey{ID: sdk.ToString(k.AccessKeyId), Status: string(k.Status), Made: made}
 		}
-		out.Message += fmt.Sprintf(
-			"; this connection does not use %s (%s, made %s): if nothing else does either, aws iam delete-access-key --access-key-id %s",
-			text.Name(id, cloud.MaxCode), strings.ToLower(text.Name(string(k.Status), cloud.MaxCode)),
-			sdk.ToTime(k.CreateDate).UTC().Format(time.DateOnly), text.Name(id, cloud.MaxCode))
-	}
-	return &out
+		return keys, err
+	})
 }
 
 // DeleteCredential implements cloud.CredentialRotator by iam DeleteAccessKey. The key that signs the

@@ -83,21 +83,17 @@ func (p *provider) CreateCredential(ctx context.Context) (cloud.Values, error) {
 
 // tooManyKeys makes the error about CAM's limit name the key that can go.
 func (p *provider) tooManyKeys(ctx context.Context, user string, limit *cloud.Error) error {
-	out := *limit
-	out.Message = fmt.Sprintf("%s has %d access keys already, as many as CAM allows", user, maxKeys)
-	list, err := p.ownKeys(ctx)
-	if err != nil {
-		out.Message += "; delete the one that this connection does not use (CAM console, API keys)"
-		return &out
-	}
-	for _, k := range list {
-		if id := value(k.AccessKeyId); id != p.source.static {
-			out.Message += fmt.Sprintf(
-				"; this connection does not use %s (%s, made %s): if nothing else does either, disable and delete it (CAM console, API keys)",
-				text.Line(id, 64), strings.ToLower(text.Line(value(k.Status), 16)), text.Line(value(k.CreateTime), 32))
+	return p.ownKey().TooMany(cloud.KeyLimit{
+		User: user, Most: maxKeys, Service: "CAM", Shown: "CAM console, API keys",
+		Remove: func(string) string { return "disable and delete it (CAM console, API keys)" },
+	}, limit, func() ([]cloud.UserKey, error) {
+		list, err := p.ownKeys(ctx)
+		keys := make([]cloud.UserKey, len(list))
+		for i, k := range list {
+			keys[i] = cloud.UserKey{ID: value(k.AccessKeyId), Status: value(k.Status), Made: value(k.CreateTime)}
 		}
-	}
-	return &out
+		return keys, err
+	})
 }
 
 // DeleteCredential implements cloud.CredentialRotator by cam UpdateAccessKey and DeleteAccessKey: the
