@@ -306,8 +306,8 @@ func statusesOf(code, message string) []string {
 
 // TestGuidesNameRealCodes checks the tables of error codes in the guides to the clouds.
 func TestGuidesNameRealCodes(t *testing.T) {
-	folders := map[string]string{"aws": "aws", "tencentcloud": "tencentcloud", "alibabacloud": "alibabacloud", "huaweicloud": "openstack",
-		"opentelekomcloud": "openstack", "openstack": "openstack"}
+	folders := map[string]string{"aws": "aws", "tencentcloud": "tencentcloud", "alibabacloud": "alibabacloud", "azure": "azure",
+		"huaweicloud": "openstack", "opentelekomcloud": "openstack", "openstack": "openstack"}
 	for name := range providers() {
 		code := sources(t, "cloud/"+folders[name])
 		table, checked := false, 0
