@@ -1,0 +1,2 @@
+// Package azure is the provider for Microsoft Azure's virtual machines.
+package azure
