@@ -179,6 +179,17 @@ func FuzzAnswersOfTencentCloud(f *testing.F) {
 		fuzzedAnswer{0, `{"Response":{"Arn":"a","AccountId":"1","UserId":"1","PrincipalId":"1","Type":"CAMUser","AccessKeys":[{"AccessKeyId":"AKIDx","Status":"Active","CreateTime":"2026-01-02 03:04:05"}],"RequestId":"r"}}`})
 }
 
+func FuzzAnswersOfAlibabaCloud(f *testing.F) {
+	fuzzAnswers(f, "alibabacloud", "i-bp67acfmxazb4p000001",
+		fuzzedAnswer{0, `{"RequestId":"r","Instances":{"Instance":[{"InstanceId":"i-bp67acfmxazb4p000001","InstanceName":"a","OSType":"linux","Status":"Running","CreationTime":"2026-01-02T03:04Z","Tags":{"Tag":[{"TagKey":"env","TagValue":"prod"},{}]}},{}]}}`},
+		fuzzedAnswer{200, `{"RequestId":"r","Code":"InvalidParameter","Message":"Correct-\u200bHorse-7-Battery"}`},
+		fuzzedAnswer{200, `{"RequestId":"r","Code":"MissingParameter","Message":"InstanceId.1"}`},
+		fuzzedAnswer{0, `{"RequestId":"r","InvokeId":"t-hz0jdfwd9f","Invocation":{"InvocationResults":{"InvocationResult":[{"InvokeId":"t-hz0jdfwd9f","InstanceId":"i-bp67acfmxazb4p000001","InvocationStatus":"Failed","ExitCode":3,"Output":"eA==","Username":"root"}]}}}`},
+		fuzzedAnswer{0, `{"RequestId":"r","InstanceCloudAssistantStatusSet":{"InstanceCloudAssistantStatus":[{"InstanceId":"i-bp67acfmxazb4p000001","CloudAssistantStatus":"true","OSType":"Linux"}]}}`},
+		fuzzedAnswer{0, `{"RequestId":"r","IdentityType":"RAMUser","AccountId":"1","UserId":"1","Arn":"acs:ram::1:user/u","AccessKeys":{"AccessKey":[{"AccessKeyId":"LTAIx","Status":"Active","CreateDate":"2026-01-02T03:04:05Z"}]}}`},
+		fuzzedAnswer{209, `{"RequestId":"r","Code":"LimitExceeded.User.AccessKey","Message":"no"}`})
+}
+
 const (
 	fuzzedServerID = "0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50"
 	fuzzedServer   = `{"server":{"id":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50","name":"a","status":"ACTIVE","metadata":{"env":"prod"},"image":"","addresses":{"n":[{"addr":"10.0.0.1","version":4}]}},` +
