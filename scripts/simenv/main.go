@@ -3,6 +3,8 @@
 //
 //	SIM_ADMIN                            URL of the control API
 //	SIM_<CLOUD>_URL_<SERVICE>            URL of a service, such as SIM_AWS_URL_EC2
+//	SIM_<CLOUD>_TLS_URL_<SERVICE>        the same with TLS, of the clouds whose clients want it, such as SIM_AZURE_TLS_URL_ARM
+//	SIM_TLS_CA                           the certificate to trust there, in PEM
 //	SIM_<CLOUD>_<FIELD>                  the account's credentials, such as SIM_AWS_ACCESS_KEY
 //	SIM_<CLOUD>_<SERVER>_ID, ..._SSH     a server's id and SSH address, such as SIM_AWS_WINDOWS_1_ID
 package main
@@ -36,10 +38,15 @@ func run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&info); err != nil {
 		return fmt.Errorf("the simulator's ready line on standard input: %w", err)
 	}
-	variables := map[string]string{"SIM_ADMIN": info.Admin}
+	variables := map[string]string{"SIM_ADMIN": info.Admin, "SIM_TLS_CA": info.TLS.CAPEM}
 	for cloud, services := range info.Endpoints {
 		for service, url := range services {
 			variables[variable(string(cloud), "url", service)] = url
+		}
+	}
+	for cloud, services := range info.TLS.Endpoints {
+		for service, url := range services {
+			variables[variable(string(cloud), "tls", "url", service)] = url
 		}
 	}
 	admin := &adminapi.Client{URL: info.Admin}

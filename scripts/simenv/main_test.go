@@ -38,6 +38,8 @@ func TestShellReadsBackEveryValue(t *testing.T) {
 		"SIM_AWS_PRIVATE_KEY":   aws.PrivateKey, // several lines
 		"SIM_AWS_WINDOWS_1_ID":  aws.Servers["windows-1"],
 		"SIM_AWS_WINDOWS_1_SSH": address,
+		"SIM_AZURE_TLS_URL_ARM": sim.SecureURL(model.Azure, "arm"),
+		"SIM_TLS_CA":            sim.Info().TLS.CAPEM,
 	} {
 		script := assignments.String() + "\nprintf %s \"$" + name + "\""
 		got, err := exec.Command("sh", "-c", script).Output()

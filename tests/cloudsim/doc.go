@@ -60,4 +60,8 @@
 // (Info) and go on with adminapi.Client.
 //
 // Services of one cloud may share a listener, so their URLs can be equal.
+//
+// Azure's own clients take HTTPS only. Info.TLS says where they find it, with a CA made for this simulator, also without
+// Options.TLS. In place of its secret an application can sign in with a token of another issuer: World.AddFederatedIdentity
+// says whom it trusts, and World.Assert signs.
 package cloudsim

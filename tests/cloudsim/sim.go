@@ -31,8 +31,8 @@ type Options struct {
 	TLS bool
 	// Listen gives fixed addresses by listener name: aws, tencentcloud, alibabacloud,
 	// huaweicloud, huaweicloud-iam, opentelekomcloud, opentelekomcloud-iam,
-	// openstack, openstack-identity, azure, azure-login, admin. Others get a free port on
-	// 127.0.0.1. Only loopback addresses are accepted.
+	// openstack, openstack-identity, azure, azure-login, azure-tls, azure-login-tls,
+	// admin. Others get a free port on 127.0.0.1. Only loopback addresses are accepted.
 	Listen map[string]string
 	// Nova changes the options of the Keystone clouds before they are made.
 	Nova func(*novaapi.Options)
@@ -44,8 +44,10 @@ type Options struct {
 type Sim struct {
 	world *model.World
 	ssh   *sshd.Host
-	ca    *authority // nil without TLS
+	ca    *authority
+	tls   bool // as Options.TLS
 	nova  map[model.Cloud]*novaapi.Cloud
+	login *azureapi.Login
 
 	mu      sync.Mutex
 	servers []*http.Server
@@ -72,13 +74,11 @@ func New(o Options) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{world: world, ssh: host, nova: map[model.Cloud]*novaapi.Cloud{}, urls: map[string]string{}}
-	if o.TLS {
-		if s.ca, err = newAuthority(); err != nil {
-			return nil, err
-		}
+	s := &Sim{world: world, ssh: host, tls: o.TLS, nova: map[model.Cloud]*novaapi.Cloud{}, urls: map[string]string{}}
+	if s.ca, err = newAuthority(); err == nil {
+		err = s.start(o)
 	}
-	if err := s.start(o); err != nil {
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -86,15 +86,13 @@ func New(o Options) (*Sim, error) {
 }
 
 func (s *Sim) start(o Options) error {
-	login := azureapi.NewLogin(s.world)
-	azure := azureapi.Options{Tokens: login}
-	if o.Azure != nil {
-		o.Azure(&azure)
-	}
+	arm := s.azure(o)
 	handlers := map[string]http.Handler{
-		"azure": azureapi.New(s.world, azure), "azure-login": login,
+		"azure": arm, "azure-login": s.login,
 		"aws": awsapi.New(s.world), "tencentcloud": tencentapi.New(s.world), "alibabacloud": alibabaapi.New(s.world),
-		"admin": adminapi.New(adminapi.Options{World: s.world, SSHAddr: s.ssh.Addr, Info: func() any { return s.Info() }}),
+		"admin": adminapi.New(adminapi.Options{
+			World: s.world, SSHAddr: s.ssh.Addr, Info: func() any { return s.Info() }, RevokeTokens: s.RevokeTokens,
+		}),
 	}
 	for _, c := range []model.Cloud{model.HuaweiCloud, model.OpenTelekomCloud, model.OpenStack} {
 		opts := novaapi.Options{
@@ -112,6 +110,9 @@ func (s *Sim) start(o Options) error {
 		s.nova[c] = n
 		handlers[services[c][cmp.Or(computeOf[c], "ecs")]] = n.Compute()
 		handlers[services[c][cmp.Or(identityOf[c], "iam")]] = n.Identity()
+	}
+	for _, name := range alsoSecure() {
+		handlers[secure(name)] = handlers[name]
 	}
 	for name := range o.Listen {
 		if handlers[name] == nil {
@@ -143,7 +144,7 @@ func (s *Sim) listen(name, addr string, h http.Handler) error {
 		return fmt.Errorf("listen %s: %w", name, err)
 	}
 	scheme := "http"
-	if s.ca != nil && name != "admin" {
+	if s.tls && name != "admin" || isSecure(name) {
 		scheme = "https"
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12})
 	}
@@ -195,7 +196,7 @@ func (s *Sim) AdminURL() string {
 
 // CAPEM is the CA certificate to trust, in PEM; "" without TLS.
 func (s *Sim) CAPEM() string {
-	if s.ca == nil {
+	if !s.tls {
 		return ""
 	}
 	return s.ca.pem
@@ -213,9 +214,12 @@ func (s *Sim) Login(ctx context.Context, id, user, password string) error {
 	return sshd.Login(ctx, addr, user, password)
 }
 
-// RevokeTokens makes a Keystone cloud forget its tokens and returns how many
-// there were.
+// RevokeTokens makes a Keystone cloud or Azure forget its tokens and returns how
+// many there were.
 func (s *Sim) RevokeTokens(c model.Cloud) int {
+	if c == model.Azure {
+		return s.login.RevokeTokens()
+	}
 	if n := s.nova[c]; n != nil {
 		return n.RevokeTokens()
 	}
@@ -230,13 +234,17 @@ type Info struct {
 	CAPEM string `json:"ca_pem,omitempty"`
 	// Endpoints are base URLs by cloud and service.
 	Endpoints map[model.Cloud]map[string]string `json:"endpoints"`
+	// TLS is for clients that refuse plain HTTP. Connections are made of Endpoints.
+	TLS TLS `json:"tls"`
 	// Seeded is what Seed has made.
 	Seeded Seeded `json:"seeded,omitempty"`
 }
 
 // Info tells where everything is.
 func (s *Sim) Info() Info {
-	out := Info{Ready: true, Admin: s.AdminURL(), CAPEM: s.CAPEM(), Endpoints: map[model.Cloud]map[string]string{}}
+	out := Info{
+		Ready: true, Admin: s.AdminURL(), CAPEM: s.CAPEM(), Endpoints: map[model.Cloud]map[string]string{}, TLS: s.secureInfo(),
+	}
 	for c, list := range services {
 		out.Endpoints[c] = map[string]string{}
 		for service := range list {

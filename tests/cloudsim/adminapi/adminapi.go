@@ -24,6 +24,8 @@ type Options struct {
 	SSHAddr func(id string) (string, error)
 	// Info is what GET /v1/info answers: endpoints and the like.
 	Info func() any
+	// RevokeTokens makes a cloud forget its tokens and returns how many there were.
+	RevokeTokens func(model.Cloud) int
 }
 
 // Duration is a time.Duration that reads "1.5s" from JSON.
@@ -111,6 +113,9 @@ func New(o Options) http.Handler {
 		"POST /v1/roles":                      add(a.World.AddRole),
 		"POST /v1/access-keys":                add(a.World.AddAccessKey),
 		"POST /v1/app-credentials":            add(a.World.AddAppCredential),
+		"POST /v1/federated-identities":       add(a.World.AddFederatedIdentity),
+		"POST /v1/assertions":                 a.assert,
+		"POST /v1/tokens/revoke":              a.revokeTokens,
 		"POST /v1/key-pairs":                  a.addKeyPair,
 		"PUT /v1/access-keys/{cloud}/{id}":    a.changeKey,
 		"DELETE /v1/access-keys/{cloud}/{id}": a.deleteKey,
@@ -355,6 +360,26 @@ func (a *api) advance(r *http.Request) (any, error) {
 	}
 	a.World.Advance(time.Duration(in.Duration))
 	return nil, nil
+}
+
+// assert signs a token of another issuer than Azure, such as a cluster's for a pod.
+func (a *api) assert(r *http.Request) (any, error) {
+	var in model.Assertion
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	token, err := a.World.Assert(in)
+	return map[string]string{"assertion": token}, err
+}
+
+func (a *api) revokeTokens(r *http.Request) (any, error) {
+	var in struct {
+		Cloud model.Cloud `json:"cloud"`
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return map[string]int{"revoked": a.RevokeTokens(in.Cloud)}, nil
 }
 
 func (a *api) addKeyPair(r *http.Request) (any, error) {

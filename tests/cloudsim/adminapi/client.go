@@ -108,6 +108,29 @@ func (c *Client) Commands(ctx context.Context, id string) ([]model.Invocation, e
 	return out, err
 }
 
+// AddFederatedIdentity makes an application of Azure trust an issuer's tokens for a subject.
+func (c *Client) AddFederatedIdentity(ctx context.Context, f model.FederatedIdentity) error {
+	return c.Do(ctx, http.MethodPost, "/v1/federated-identities", f, nil)
+}
+
+// Assert returns a token that its issuer has signed.
+func (c *Client) Assert(ctx context.Context, a model.Assertion) (string, error) {
+	var out struct {
+		Assertion string `json:"assertion"`
+	}
+	err := c.Do(ctx, http.MethodPost, "/v1/assertions", a, &out)
+	return out.Assertion, err
+}
+
+// RevokeTokens makes a Keystone cloud or Azure forget its tokens and returns their number.
+func (c *Client) RevokeTokens(ctx context.Context, cloud model.Cloud) (int, error) {
+	var out struct {
+		Revoked int `json:"revoked"`
+	}
+	err := c.Do(ctx, http.MethodPost, "/v1/tokens/revoke", map[string]model.Cloud{"cloud": cloud}, &out)
+	return out.Revoked, err
+}
+
 // AddFault adds a fault and returns its id.
 func (c *Client) AddFault(ctx context.Context, f model.Fault) (int, error) {
 	var out struct {

@@ -29,6 +29,8 @@ type Tokens interface {
 type Options struct {
 	// Tokens judges bearer tokens. It is required.
 	Tokens Tokens
+	// TokenLifetime is how long a token of the login service lasts; default DefaultTokenLifetime.
+	TokenLifetime time.Duration
 	// PageSize is how many entries a page of a list has; default DefaultPageSize.
 	PageSize int
 }

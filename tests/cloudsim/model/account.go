@@ -159,6 +159,19 @@ func (w *World) AccountByName(c Cloud, name string) (Account, bool) {
 	return Account{}, false
 }
 
+// Accounts lists a cloud's accounts, by id.
+func (w *World) Accounts(c Cloud) []Account {
+	defer w.enter()()
+	var out []Account
+	for _, a := range w.accounts {
+		if a.Cloud == c {
+			out = append(out, *a)
+		}
+	}
+	slices.SortFunc(out, func(a, b Account) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
 // AddProject adds or replaces a project; an empty ID is filled in.
 func (w *World) AddProject(p Project) Project {
 	defer w.enter()()

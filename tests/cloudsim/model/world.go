@@ -66,8 +66,11 @@ type World struct {
 	keys     map[accessKeyID]*AccessKey
 	roles    map[roleID]*Role
 	appCreds map[string]*AppCredential
-	pairs    map[keyPairID]*KeyPair
-	servers  map[string]*server
+	// federation is who trusts whom on Azure.
+	federation federation
+
+	pairs   map[keyPairID]*KeyPair
+	servers map[string]*server
 	// invocations are the history of commands, oldest first; byCommand finds
 	// one; waiting are those whose agent did not answer, and unseen those
 	// that an agent which does not answer will run without a word.

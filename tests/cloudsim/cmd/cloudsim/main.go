@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/azureapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
@@ -105,13 +106,14 @@ func parse(args []string, errOut io.Writer) (config, error) {
 		return nil
 	})
 	f.BoolVar(&c.options.TLS, "tls", false, "serve the clouds over HTTPS with a CA of its own")
-	f.StringVar(&c.caFile, "ca-file", "", "write the CA certificate to this `file` (with -tls)")
+	f.StringVar(&c.caFile, "ca-file", "", "write the CA certificate to this `file`")
 	f.Uint64Var(&c.options.Seed, "seed", 1, "seed of generated ids")
 	f.DurationVar(&c.options.OperationTime, "operation-time", model.DefaultOperationTime, "length of an asynchronous operation")
 	f.DurationVar(&c.seed.ReadyAfter, "ready-after", 0, "time until an initial password appears")
 	f.BoolVar(&c.seed.NoServers, "no-servers", false, "seed accounts without servers")
 	f.BoolVar(&c.empty, "empty", false, "seed nothing at all")
 	tokenLifetime := f.Duration("token-lifetime", novaapi.DefaultTokenLifetime, "lifetime of Keystone tokens")
+	azureTokenLifetime := f.Duration("azure-token-lifetime", azureapi.DefaultTokenLifetime, "lifetime of Azure's tokens")
 	f.BoolVar(&c.untilStdin, "until-stdin-closes", false, "end when standard input is closed, so that it cannot outlive its parent")
 	if err := f.Parse(args); err != nil {
 		return c, err
@@ -120,6 +122,7 @@ func parse(args []string, errOut io.Writer) (config, error) {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	c.options.Nova = func(o *novaapi.Options) { o.TokenLifetime = *tokenLifetime }
+	c.options.Azure = func(o *azureapi.Options) { o.TokenLifetime = *azureTokenLifetime }
 	return c, nil
 }
 
@@ -140,7 +143,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out, errOut io.Writ
 		}
 	}
 	if c.caFile != "" {
-		if err := os.WriteFile(c.caFile, []byte(sim.CAPEM()), 0o644); err != nil {
+		if err := os.WriteFile(c.caFile, []byte(sim.Info().TLS.CAPEM), 0o644); err != nil {
 			return fmt.Errorf("write the CA certificate: %w", err)
 		}
 	}
