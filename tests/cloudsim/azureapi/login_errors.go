@@ -19,8 +19,8 @@ func refuse(status int, code string, number int, text string) *failure {
 	return fail(status, code, fmt.Sprintf("AADSTS%d: %s", number, text))
 }
 
-// missing refuses a form without a parameter.
-func missing(name string) *failure {
+// missingParameter refuses a form without a parameter.
+func missingParameter(name string) *failure {
 	return refuse(http.StatusBadRequest, "invalid_request", 900144,
 		"The request body must contain the following parameter: '"+name+"'.")
 }

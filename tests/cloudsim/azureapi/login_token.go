@@ -28,12 +28,12 @@ type tokenAnswer struct {
 func (l *Login) token(r *http.Request) (question, *failure) {
 	r.Body = http.MaxBytesReader(nil, r.Body, wire.MaxBody)
 	if err := r.ParseForm(); err != nil {
-		return question{}, missing("grant_type")
+		return question{}, missingParameter("grant_type")
 	}
 	form := r.PostForm
 	if grant := form.Get("grant_type"); grant != "client_credentials" {
 		if grant == "" {
-			return question{}, missing("grant_type")
+			return question{}, missingParameter("grant_type")
 		}
 		return question{}, refuse(http.StatusBadRequest, "unsupported_grant_type", 70003,
 			"The app requested an unsupported grant type '"+grant+"'.")
@@ -62,7 +62,7 @@ func (l *Login) token(r *http.Request) (question, *failure) {
 // application finds a tenant's application by its client id.
 func (l *Login) application(client, tenant string) (model.AccessKey, *failure) {
 	if client == "" {
-		return model.AccessKey{}, missing("client_id")
+		return model.AccessKey{}, missingParameter("client_id")
 	}
 	key, known := l.world.AccessKey(model.Azure, strings.ToLower(client))
 	account, _ := l.world.Account(model.Azure, key.AccountID)
@@ -83,7 +83,7 @@ func (l *Login) application(client, tenant string) (model.AccessKey, *failure) {
 func resource(form url.Values, tenant string) (string, *failure) {
 	scope := form.Get("scope")
 	if scope == "" {
-		return "", missing("scope")
+		return "", missingParameter("scope")
 	}
 	wanted := slices.DeleteFunc(strings.Fields(scope), func(s string) bool {
 		return slices.Contains([]string{"openid", "profile", "email", "offline_access"}, s)
