@@ -35,11 +35,24 @@ func (c *simCloud) remove(ref cloud.ResetRef) error {
 	if state := s.commands[id].State; state != cloud.OperationSuccess && state != cloud.OperationFailed {
 		return cloud.Errorf(cloud.NotReady, "command %s runs", id)
 	}
-	delete(s.named, ref.Name)
+	if s.stopped {
+		return cloud.Errorf(cloud.Refused, "the server does not run")
+	}
+	if c.removesSlowly(s, ref.Name) {
+		return nil
+	}
+	c.drop(s.simMachine, ref.Name)
+	return nil
+}
+
+// drop removes a record. The caller holds c.mu.
+func (c *simCloud) drop(s *simMachine, name string) {
+	id := s.named[name]
+	delete(s.named, name)
 	delete(s.commands, id)
 	s.removed[id] = true
-	w.tracef("the cloud removes its record %s of %s", id, ref.Name)
-	return nil
+	s.recorded = slices.DeleteFunc(s.recorded, func(r *recorded) bool { return r.op.name == name })
+	c.w.tracef("the cloud removes its record %s of %s", id, name)
 }
 
 // openNames are our own ids of the account's attempts whose outcome is not known.
@@ -101,13 +114,13 @@ func (w *world) leftOver(id ID) string {
 		if a == nil {
 			return ""
 		}
-		if l, ok := a.Leftover(); ok {
+		if l, ok := a.Leftover(); ok && !w.stalled(id, l.Name) {
 			return "account " + user.String() + " still has the record " + l.Name + " removed"
 		}
 		open = append(open, openNames(a)...)
 	}
 	for _, name := range named {
-		if tidy && !slices.Contains(open, name) {
+		if tidy && !slices.Contains(open, name) && !w.heldUp(id, name) {
 			return "the cloud keeps the record " + name + " of instance " + id.InstanceID
 		}
 	}

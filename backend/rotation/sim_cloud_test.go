@@ -45,6 +45,8 @@ const (
 	// orderedMethod: a command whose script keeps the order of values and a deadline, under an id of our own. The agent may run it
 	// hours late, and again. The cloud keeps so many records of them for each server and takes no further one.
 	orderedMethod simMethod = "ordered"
+	// recordedMethod is the same where a server may have its records carried out later, or once more: see recorded.
+	recordedMethod simMethod = "recorded"
 	// answeringMethod: the answer to the request comes when the password is set.
 	answeringMethod simMethod = "answering"
 )
@@ -56,12 +58,15 @@ func (m simMethod) isSerial() bool {
 	return m == serialMethod || m == serialElsewhere || m == expiringMethod
 }
 
+// keepsOrder reports whether the server keeps the order of the method's values, under ids of our own.
+func (m simMethod) keepsOrder() bool { return m == orderedMethod || m == recordedMethod }
+
 // longest is how long an operation may take. A serial cloud's may take longer than a settle window.
 func (m simMethod) longest() time.Duration {
 	switch {
 	case m.isSerial():
 		return simLongestSerial
-	case m == orderedMethod:
+	case m.keepsOrder():
 		return simLongestOrdered
 	}
 	return simLongest
@@ -69,7 +74,7 @@ func (m simMethod) longest() time.Duration {
 
 // longestTrait is what the method says of it.
 func (m simMethod) longestTrait() time.Duration {
-	if m == orderedMethod {
+	if m.keepsOrder() {
 		return simGuestLag
 	}
 	return m.longest()
@@ -139,6 +144,8 @@ type simMachine struct {
 	named      map[string]string            // the ids of those that are kept, by ours
 	removed    map[string]bool              // by id, those that were removed
 	untidy     bool                         // a record may be left, since its account was deleted
+	recorded   []*recorded                  // what a start has carried out (again)
+	stopped    bool                         // for some time
 	gone       bool
 	looks      int               // at its record
 	elsewhere  cloud.ResetRecord // the latest operation that other hosts of the cloud know
@@ -187,7 +194,7 @@ func (s *simMachine) show() { s.shown, s.shownState, s.shownSaid = s.operation, 
 
 // record is what the cloud shows of a reset, or of the latest operation. The caller holds c.mu.
 func (s *simServer) record(method simMethod, requestID string) cloud.ResetRecord {
-	if method == commandMethod || method == answeringMethod || method == orderedMethod {
+	if method == commandMethod || method == answeringMethod || method.keepsOrder() {
 		return s.commands[requestID]
 	}
 	if method == serialElsewhere {
@@ -234,7 +241,7 @@ func (c *simCloud) fly(method simMethod, ids []string, user, value string) {
 	defer c.mu.Unlock()
 	c.calls++
 	for _, id := range ids {
-		if method == orderedMethod {
+		if method.keepsOrder() {
 			break
 		}
 		c.user(id, user).flying[value]++
@@ -243,7 +250,7 @@ func (c *simCloud) fly(method simMethod, ids []string, user, value string) {
 
 // land is the end of fly. The caller holds c.mu.
 func (s *simServer) land(method simMethod, value string) {
-	if method == orderedMethod {
+	if method.keepsOrder() {
 		return
 	}
 	if s.flying[value]--; s.flying[value] == 0 {
@@ -284,7 +291,7 @@ type simOperation struct {
 	method         simMethod
 	id, value      string
 	fails, applied bool
-	again          bool
+	again, ended   bool
 	larger         int64      // the order that the server has, which refused the operation for it
 	kind           cloud.Kind // of a failure
 	answer         func(simAnswer)
@@ -310,7 +317,9 @@ func (c *simCloud) refusal(method simMethod, id string, expires, signed time.Tim
 		return cloud.Errorf(cloud.NotFound, "no such instance")
 	case method.isSerial() && s.running[method] > 0:
 		return cloud.Errorf(cloud.Refused, "another operation runs")
-	case method == orderedMethod && len(s.named) >= simMostRecords:
+	case s.stopped && method == recordedMethod:
+		return cloud.Errorf(cloud.Refused, "the server does not run")
+	case method.keepsOrder() && len(s.named) >= simMostRecords:
 		return cloud.Errorf(cloud.Refused, "%d commands are kept", len(s.named))
 	case w.fault("throttle", id, o.refuse):
 		return w.throttled(id)
@@ -370,6 +379,9 @@ func (c *simCloud) begin(s *simServer, op *simOperation) {
 	case s.refuses:
 		op.fails, op.applied, op.kind = true, false, cloud.PasswordRefused
 	}
+	if op.method == recordedMethod && c.keep(s, op) {
+		return
+	}
 	time.AfterFunc(takes, func() { c.finish(s, op) })
 }
 
@@ -386,7 +398,7 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 			s.elsewhere = cloud.ResetRecord{OperationID: op.id, State: state, Message: op.said()}
 		}
 		return
-	case commandMethod, orderedMethod:
+	case commandMethod, orderedMethod, recordedMethod:
 		r := cloud.ResetRecord{OperationID: c.lies.answered(op.id), Name: op.name, State: state, Message: op.said()}
 		if state == cloud.OperationFailed {
 			r.Kind, r.Order = op.kind, op.larger
@@ -419,6 +431,11 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 // finish ends an operation: the server has the new password, or not, and the cloud says so, or not.
 func (c *simCloud) finish(s *simServer, op *simOperation) {
 	c.mu.Lock()
+	if op.ended { // a start of the server has carried it out before
+		c.mu.Unlock()
+		return
+	}
+	op.ended = true
 	if op.method.isSerial() {
 		s.running[op.method]--
 	}
@@ -433,7 +450,7 @@ func (c *simCloud) finish(s *simServer, op *simOperation) {
 	if op.applied { // though an instance that vanished may come back
 		s.take(op)
 	}
-	if w := c.w; op.method == orderedMethod && w.fault("again", s.id, w.odds().late) {
+	if w := c.w; op.method.keepsOrder() && w.fault("again", s.id, w.odds().late) {
 		time.AfterFunc(w.duration("again after", s.id, simLongestOrdered), func() { c.again(s, op) })
 	}
 	c.set(s, op, state)
@@ -455,7 +472,7 @@ func (c *simCloud) finish(s *simServer, op *simOperation) {
 // takes reports whether the server lets an operation set its value: where it keeps the order it looks at that, and at its own clock,
 // which agrees with the node's as far as is promised: what comes later than both may differ is as late as a deadline can say.
 func (s *simServer) takes(op *simOperation) bool {
-	if op.method != orderedMethod {
+	if !op.method.keepsOrder() {
 		return true
 	}
 	if s.order > op.order {
@@ -468,7 +485,7 @@ func (s *simServer) takes(op *simOperation) bool {
 // take sets an operation's value. Where an older one, or one that is run again, comes after a person's, which has no order that would
 // keep it out, nothing is promised until the next one.
 func (s *simServer) take(op *simOperation) {
-	s.byHand = op.method == orderedMethod && s.hand && (op.again || op.order < s.largest)
+	s.byHand = op.method.keepsOrder() && s.hand && (op.again || op.order < s.largest)
 	s.password, s.order, s.hand = op.value, op.order, false
 }
 

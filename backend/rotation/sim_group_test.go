@@ -197,6 +197,7 @@ func playGroup(t *testing.T, seed uint64) *world {
 		actors.Wait()
 		w.node.core.Stop()
 		pass(time.Minute)
+		w.checkLateStarts()
 	})
 	return w
 }

@@ -38,7 +38,7 @@ func (p *simProvider) Resetter(method string) cloud.PasswordResetter {
 		return simPreparer{r}
 	case expiringMethod:
 		return simBounder{r}
-	case orderedMethod:
+	case orderedMethod, recordedMethod:
 		return simCleaner{r}
 	}
 	return r
@@ -79,8 +79,8 @@ func (p *simProvider) clocks() cloud.Clocks {
 func (p simResetter) ResetTraits() cloud.ResetTraits {
 	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method.isSerial(),
 		LongestOperation: p.method.longestTrait(), VisibilityGrace: simGrace, PollInterval: simPoll,
-		KeepsOrder: p.method == orderedMethod, OwnIDs: p.method == orderedMethod}
-	if p.method == commandMethod || p.method == answeringMethod {
+		KeepsOrder: p.method.keepsOrder(), OwnIDs: p.method.keepsOrder()}
+	if p.method == commandMethod || p.method == answeringMethod || p.method == recordedMethod {
 		t.BatchSize, t.PollBatch = 1, 1
 	}
 	return t
@@ -114,7 +114,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	if p.method == commandMethod && r.Prepared != "key of "+id {
 		w.violation("I10", "a command for %s was prepared with %q", id, r.Prepared)
 	}
-	if ordered := p.method == orderedMethod; ordered != (r.Order > 0) || ordered != (r.Name != "") || ordered == r.NotAfter.IsZero() {
+	if ordered := p.method.keepsOrder(); ordered != (r.Order > 0) || ordered != (r.Name != "") || ordered == r.NotAfter.IsZero() {
 		w.violation("I10", "a request by the method %s has order %d, deadline %s, name %q", p.method, r.Order, r.NotAfter, r.Name)
 	}
 	if late := time.Until(r.NotAfter); late > cloud.OrderDeadline && !w.faulty.Load() {
@@ -171,6 +171,9 @@ func (p simResetter) ResetRecords(ctx context.Context, refs []cloud.ResetRef) (m
 	err := p.call(ctx, "describe", "", func(c *simCloud) error {
 		for _, r := range refs {
 			if s := c.servers[r.InstanceID]; s != nil && !s.gone {
+				if p.method == recordedMethod && r.RequestID == "" && r.Name == "" {
+					c.sweep(s)
+				}
 				id := r.RequestID
 				if id == "" && r.Name != "" {
 					id = s.named[r.Name]
