@@ -1,0 +1,152 @@
+package azure
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
+)
+
+// Ready implements guest.Service. A virtual machine that does not run, whose agent does not work, or that keeps as many commands as
+// the cloud lets it is an error: a command to it would be refused, or would wait there for its next start. What is left of earlier
+// commands of ours is removed.
+func (c command) Ready(ctx context.Context, ids []string) (map[string]cloud.ResetRecord, error) {
+	records := make(map[string]cloud.ResetRecord, len(ids))
+	for _, id := range ids {
+		v, known, err := c.ready(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			continue
+		}
+		if err := c.makeRoom(ctx, v); err != nil {
+			return nil, err
+		}
+		records[id] = cloud.ResetRecord{}
+	}
+	return records, nil
+}
+
+// ready finds a virtual machine that can be sent a command; known is false where there is none of that id (any more).
+func (c command) ready(ctx context.Context, id string) (v vm, known bool, err error) {
+	v, known, err = c.find(ctx, id)
+	if err != nil || !known {
+		return vm{}, false, err
+	}
+	m, gone, err := c.view(ctx, v)
+	if err != nil || gone {
+		return vm{}, false, err
+	}
+	if moved, ok := m.vm(c.subscription); ok {
+		v = moved
+	}
+	return v, true, unready(&m)
+}
+
+// unready says why a virtual machine cannot be sent a command now; nil if it can. Where the cloud shows no instance view nothing is
+// known against it.
+func unready(m *machine) error {
+	view := &m.Properties.InstanceView
+	if !m.extensions() {
+		return cloud.Errorf(cloud.Refused, "virtual machine %s was made without extensions (allowExtensionOperations false), and so takes no "+
+			"run commands; allow them, or set the password otherwise", m.id())
+	}
+	if power := view.power(); power != "running" {
+		if power == "" {
+			return nil
+		}
+		return cloud.Errorf(cloud.Refused, "virtual machine %s is %s, and run commands need a running one; start it", m.id(),
+			text.Line(power, cloud.MaxCode))
+	}
+	switch ready, said := view.agent(); {
+	case ready:
+		return nil
+	case said == "":
+		return cloud.Errorf(cloud.Refused, "the VM agent of virtual machine %s has not reported to the cloud; see that it is installed and "+
+			"runs, and wait some minutes after a start", m.id())
+	default:
+		return cloud.Errorf(cloud.Refused, "the VM agent of virtual machine %s is not ready: %s; see that it runs, and reaches the cloud",
+			m.id(), text.Line(said, cloud.MaxText))
+	}
+}
+
+const (
+	// mostCommands is how many managed run commands a virtual machine may have.
+	mostCommands = 25
+	// mostRemoved bounds how many leftovers one look removes. The cloud takes 12 changes of a virtual machine at once and 4 a minute,
+	// of which an attempt and its removal need two.
+	mostRemoved = 3
+	// A command of ours that ended so long ago, by the server's clock, is a leftover. The outcome of one that was to set a
+	// password may still be asked for before, and its removal be under way. Nothing is lost if a clock is wrong: what the cloud
+	// does not show proves nothing.
+	attemptLeftover = time.Hour
+	lookLeftover    = 10 * time.Minute
+)
+
+// makeRoom removes leftovers of a virtual machine, and refuses one that has no room for a further command.
+func (c command) makeRoom(ctx context.Context, v vm) error {
+	there, err := c.all(ctx, v)
+	if err != nil {
+		return err
+	}
+	removed := c.sweep(ctx, v, there)
+	switch {
+	case len(there) < mostCommands:
+		return nil
+	case removed > 0: // which takes the cloud some seconds
+		return cloud.Errorf(cloud.Refused, "virtual machine %s has %d run commands, and takes no further one; %d old ones of cloudpw's are "+
+			"being deleted, and the next attempt finds room", v.id, len(there), removed)
+	}
+	return cloud.Errorf(cloud.Refused, "virtual machine %s has %d run commands, of which cloudpw can delete none; %s", v.id, len(there),
+		roomAdvice)
+}
+
+// all are the run commands of a virtual machine.
+func (c command) all(ctx context.Context, v vm) ([]runCommand, error) {
+	var all []runCommand
+	err := list(ctx, &c.sender, runCommandsGet, commandPath(v, ""), withView(), func(r *runCommand) error {
+		all = append(all, *r)
+		return nil
+	})
+	return all, err
+}
+
+// sweep removes some leftovers, the oldest first, and tells how many.
+func (c command) sweep(ctx context.Context, v vm, there []runCommand) (removed int) {
+	ctx, cancel := context.WithTimeout(ctx, removalPatience)
+	defer cancel()
+	left := leftovers(there, time.Now())
+	for _, name := range left[:min(len(left), mostRemoved)] {
+		if c.remove(ctx, v, name) != nil {
+			break // a later look goes on
+		}
+		removed++
+	}
+	return removed
+}
+
+// leftovers are the names of the commands of ours that ended so long ago that nobody asks for them any more, the oldest first. What
+// has not ended stays, and so does everything that others have made.
+func leftovers(there []runCommand, now time.Time) []string {
+	var old []runCommand
+	for _, r := range there {
+		ended, limit := r.Properties.InstanceView.ended(), lookLeftover
+		if setsPassword(r.Name) {
+			limit = attemptLeftover
+		}
+		if leftoverForm.MatchString(r.Name) && !ended.IsZero() && now.Sub(ended) > limit {
+			old = append(old, r)
+		}
+	}
+	slices.SortStableFunc(old, func(a, b runCommand) int {
+		return a.Properties.InstanceView.ended().Compare(b.Properties.InstanceView.ended())
+	})
+	names := make([]string, len(old))
+	for i, r := range old {
+		names[i] = r.Name
+	}
+	return names
+}
