@@ -134,7 +134,8 @@ func TestDocumentedDefaultsAreReal(t *testing.T) {
 func TestDocumentedDefaultsOfProviders(t *testing.T) {
 	_, rate := split(connection.Schemas(providers())["max_requests_per_second"])
 	for name, d := range providers() {
-		if got := fmt.Sprint(d.DefaultRequestsPerSecond); got != rate {
+		got := fmt.Sprint(d.DefaultRequestsPerSecond)
+		if got != rate && !regexp.MustCompile(`\b`+got+` on [^;]*\b`+name+`\b`).MatchString(rate) {
 			t.Errorf("max_requests_per_second: the default is said to be %s; with %s it is %s", rate, name, got)
 		}
 		_, method := split(role.Schemas(providers())["reset_method"])

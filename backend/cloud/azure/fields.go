@@ -15,7 +15,7 @@ var (
 	fieldTenantID = cloud.Field{
 		Name: "tenant_id", Label: "Tenant ID", Kind: cloud.FieldIdentity, Check: checkTenant,
 		Required:    "unless there are other credentials",
-		Description: "Microsoft Entra tenant of the application: its id, or one of its domain names.",
+		Description: "Tenant of the application in Microsoft Entra: its id, or one of its domain names.",
 	}
 	fieldClientID = cloud.Field{
 		Name: "client_id", Label: "Client ID", Kind: cloud.FieldIdentity, Check: checkGUID,
@@ -30,7 +30,7 @@ var (
 	}
 	fieldSubscriptionID = cloud.Field{
 		Name: "subscription_id", Label: "Subscription ID", Kind: cloud.FieldAccount, Required: cloud.RequiredAlways, Check: checkGUID,
-		Description: "Azure subscription whose virtual machines the connection works on.",
+		Description: "Subscription whose virtual machines the connection works on.",
 	}
 	fieldCloud = cloud.Field{
 		Name: "cloud", Kind: cloud.FieldPlace, Default: cloudPublic, Allowed: []string{cloudPublic, cloudUSGovernment, cloudChina},
