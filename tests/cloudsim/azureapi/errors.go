@@ -1,6 +1,7 @@
 package azureapi
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
@@ -18,6 +19,7 @@ type failure struct {
 	code, message string
 	target        string
 	details       []errorBody
+	inner         string // internalErrorCode
 	// bare leaves the wrapper out, as Compute's throttles do.
 	bare bool
 	// after is the Retry-After header; 0 for none.
@@ -35,6 +37,11 @@ type errorBody struct {
 	Message string      `json:"message,omitempty"`
 	Target  string      `json:"target,omitempty"`
 	Details []errorBody `json:"details,omitempty"`
+	Inner   *innerError `json:"innererror,omitempty"`
+}
+
+type innerError struct {
+	Code string `json:"internalErrorCode"`
 }
 
 // answers writes the answer to one request.
@@ -43,18 +50,18 @@ type answers struct{ id string }
 // failed writes a failure with its HTTP status.
 func (a answers) failed(f *failure) wire.Answer {
 	inner := errorBody{Code: f.code, Message: f.message, Target: f.target, Details: f.details}
+	if f.inner != "" {
+		inner.Inner = &innerError{f.inner}
+	}
 	var body any = struct {
 		Error errorBody `json:"error"`
 	}{inner}
 	if f.bare {
 		body = inner
 	}
-	header := maps.Clone(f.header)
-	if header == nil {
-		header = map[string]string{}
-	}
+	header := merged(f.header, nil)
 	if f.after > 0 {
-		header["Retry-After"] = strconv.Itoa(int((f.after + time.Second - 1) / time.Second))
+		header["Retry-After"] = strconv.Itoa(seconds(f.after))
 	}
 	if f.status == http.StatusUnauthorized {
 		header["Www-Authenticate"] = `Bearer error="invalid_token", error_description="` + f.message + `"`
@@ -75,7 +82,16 @@ func (a answers) write(status int, code string, body any, header map[string]stri
 	if err != nil {
 		return wire.Answer{Status: http.StatusInternalServerError, Code: "InternalServerError", Body: []byte(err.Error())}
 	}
-	out.Header["Content-Type"], out.Body = "application/json; charset=utf-8", text
+	// Compute's bodies have the line ends of Windows.
+	out.Header["Content-Type"], out.Body = "application/json; charset=utf-8", bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+	return out
+}
+
+// merged is both maps together.
+func merged(a, b map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
 	return out
 }
 

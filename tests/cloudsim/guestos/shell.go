@@ -129,7 +129,7 @@ func (s System) runShell(text string, more ...file) (Result, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, sh, filepath.Join(dir, "_script.sh"))
 	// The PATH is what keeps the machine's own chpasswd out. Without one, a shell would take its default.
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, []string{"PATH=" + filepath.Join(dir, "bin")}, &out, &out
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append([]string{"PATH=" + filepath.Join(dir, "bin")}, s.variables()...), &out, &out
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return Result{}, fmt.Errorf("the simulated server's shell: %w", err)
@@ -146,6 +146,20 @@ func (s System) runShell(text string, more ...file) (Result, error) {
 	r.User, r.Hash = user, hash
 	return r, nil
 }
+
+// variables are those of the environment that a script gets. Like the handler of Azure, nobody sets an empty one.
+func (s System) variables() []string {
+	var out []string
+	for name, value := range s.Environment {
+		if variable.MatchString(name) && value != "" && !strings.Contains(value, "\x00") {
+			out = append(out, name+"="+value)
+		}
+	}
+	return out
+}
+
+// variable is the name of one of cloudpw's.
+var variable = regexp.MustCompile(`^CLOUDPW_[A-Z]{1,32}$`)
 
 // file is one that a script finds, or a directory whose name ends in a slash: its text may name the
 // directory and the shell as the stand-ins do.

@@ -73,8 +73,8 @@ type User struct {
 	Deny []string `json:"deny,omitempty"`
 }
 
-// AccessKey is an access key with its secret; on Azure, the client id of an application with one of its secrets. Token and Expires are set for
-// temporary keys only.
+// AccessKey is an access key with its secret; on Azure, the client id of an application with one of its secrets. Token and
+// Expires are set for temporary keys only.
 type AccessKey struct {
 	Cloud     Cloud     `json:"cloud,omitempty"`
 	ID        string    `json:"id,omitempty"`

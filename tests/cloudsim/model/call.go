@@ -129,6 +129,16 @@ func (x *Exchange) Before() *Refusal {
 	return nil
 }
 
+// Fault is the first fault of a kind that the request meets; false for none.
+func (x *Exchange) Fault(kind FaultKind) (Fault, bool) {
+	for _, f := range x.faults {
+		if f.Kind == kind {
+			return f, true
+		}
+	}
+	return Fault{}, false
+}
+
 // After holds the answer back while a fault says so, and tells whether the
 // connection is to be dropped instead of answering.
 func (x *Exchange) After() (drop bool) {

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -76,6 +77,11 @@ type Command struct {
 	ExecutionTimeout time.Duration
 	// Labels are for the API: what its answers must repeat.
 	Labels map[string]string
+	// Environment are the variables of the script, and Arguments its words.
+	Environment map[string]string
+	Arguments   []string
+	// AnyAgent accepts it for servers whose agent never registered, too: it waits for one.
+	AnyAgent bool
 }
 
 // Invocation is a command on one server.
@@ -85,6 +91,8 @@ type Invocation struct {
 	Interpreter string            `json:"interpreter"`
 	Text        string            `json:"text"`
 	Labels      map[string]string `json:"labels,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"`
+	Arguments   []string          `json:"arguments,omitempty"`
 	State       CommandState      `json:"state"`
 	// ExitCode is that of the script, or -1 as long as, or because, there is none.
 	ExitCode int `json:"exit_code"`
@@ -96,6 +104,13 @@ type Invocation struct {
 	Ended   time.Time `json:"finished,omitzero"` // final
 	// Hidden is true while the API must not show it: not yet (FaultLagRecord), or no more (FaultRecordLost).
 	Hidden bool `json:"hidden,omitempty"`
+	// Deleted is true once its record was deleted, in the cloud and on the server.
+	Deleted bool `json:"deleted,omitempty"`
+	// Silent, StatusLost and Preempted are the faults of these names; Message is why the agent did not run it.
+	Silent     bool   `json:"silent,omitempty"`
+	StatusLost bool   `json:"status_lost,omitempty"`
+	Preempted  bool   `json:"preempted,omitempty"`
+	Message    string `json:"message,omitempty"`
 	// Unreported are the times that the script has run without the record saying so (FaultLate, FaultAgain).
 	Unreported []UnreportedRun `json:"unreported,omitempty"`
 }
@@ -154,7 +169,7 @@ func (w *World) StartCommand(x *Exchange, c Command) error {
 			return &RefusedError{ServerID: id, Err: ErrNoServer}
 		case s.State == StateTerminated:
 			return &RefusedError{ServerID: id, State: s.State, Err: ErrState}
-		case s.AgentState() == AgentAbsent:
+		case s.AgentState() == AgentAbsent && !c.AnyAgent:
 			return &RefusedError{ServerID: id, State: s.State, Err: ErrNoAgent}
 		}
 	}
@@ -171,11 +186,15 @@ func (w *World) StartCommand(x *Exchange, c Command) error {
 func (w *World) queueCommand(c *Command, s *server, b bend) {
 	i := &invocation{command: c, server: s, bend: b, Invocation: Invocation{
 		CommandID: c.ID, ServerID: s.ID, Interpreter: c.Interpreter, Text: c.Text, Labels: c.Labels,
+		Environment: c.Environment, Arguments: c.Arguments, Silent: b.silent, StatusLost: b.statusLost, Preempted: b.preempted,
 		State: CommandPending, ExitCode: -1, Queued: w.now(), Hidden: b.lag > 0,
 	}, clock: w.offset + 2*w.third()}
 	w.invocations = append(w.invocations, i)
 	w.byCommand[invocationID{c.ID, s.ID}] = i
 	w.counters.started++
+	if b.stop {
+		s.State = StateStopped
+	}
 	if i.Hidden {
 		w.at(i.Queued.Add(b.lag), func() { i.Hidden = false })
 	}
@@ -263,6 +282,10 @@ func (w *World) execute(i *invocation, at time.Time) {
 		i.ExitCode, i.Output = 1, i.bend.message+"\n"
 		return
 	}
+	if f := i.bend.notRun; f != nil {
+		i.ExitCode, i.Message = f.ExitCode, f.Message
+		return
+	}
 	run := w.runScript(i, at)
 	i.ExitCode, i.Output = run.ExitCode, run.Output
 	if run.Applied {
@@ -298,6 +321,7 @@ func (w *World) runScript(i *invocation, at time.Time) UnreportedRun {
 	r, err := guestos.System{
 		Windows: s.IsWindows(), Accounts: sortedKeys(s.Logins), Administrator: s.InitialUser, Conditions: s.Guest.Conditions, Key: s.guestKey,
 		Passwords: s.Logins, Hashes: s.Hashes, Orders: s.Orders, Now: at, Wall: at.Add(-i.clock), Tries: s.WrongTries,
+		Environment: i.command.Environment,
 	}.Run(i.Interpreter, i.Text)
 	if err != nil {
 		run.ExitCode, run.Output = 126, "cloudsim: "+err.Error()+"\n"
@@ -371,7 +395,7 @@ func (w *World) Invocations(match func(Invocation) bool) []Invocation {
 // show is what others may see: exit code and output appear when the command has ended.
 func (i *invocation) show() Invocation {
 	out := i.Invocation
-	out.Unreported = slices.Clone(out.Unreported)
+	out.Unreported, out.Environment, out.Arguments = slices.Clone(out.Unreported), maps.Clone(out.Environment), slices.Clone(out.Arguments)
 	if !out.State.Final() {
 		out.ExitCode, out.Output = -1, ""
 	}

@@ -68,7 +68,19 @@ const (
 	FaultOutputCut FaultKind = "output_cut"
 	// FaultRecordLost lets the cloud forget the command's record, Delay after it was queued (0: at once). It runs all the same.
 	FaultRecordLost FaultKind = "record_lost"
+	// FaultStopServer stops the server the moment that it has the command, before its agent fetches it: where the cloud waits for
+	// ever, the command is run at the next start.
+	FaultStopServer FaultKind = "stop_server"
+	// FaultNotRun lets the agent fail to run the command: it reports ExitCode and Message instead.
+	FaultNotRun FaultKind = "not_run"
+	// FaultStatusLost runs the command and loses what came of it: where a cloud has a word for that, its record says so.
+	FaultStatusLost FaultKind = "status_lost"
+	// FaultPreempted lets something else end the operation that brings the command to the server. It is run all the same.
+	FaultPreempted FaultKind = "preempted"
 )
+
+// FaultSlowDelete lets the deletion of a record that a request asks for take Delay longer.
+const FaultSlowDelete FaultKind = "slow_delete"
 
 // Fault is something that goes wrong for the requests it matches. Empty
 // Cloud, Service, Action, Instance match everything.
@@ -83,11 +95,13 @@ type Fault struct {
 	Skip int `json:"skip,omitempty"`
 	// Count is how many are hit after that; 0 means all.
 	Count int `json:"count,omitempty"`
-	// Delay belongs to delay, late_arrival, late_apply, lag_record, late, again; also to record_lost.
+	// Delay belongs to delay, late_arrival, late_apply, lag_record, late, again, slow_delete; also to record_lost.
 	Delay time.Duration `json:"delay,omitempty"`
 	// Bytes belongs to output_cut; 0 means that nothing is kept.
 	Bytes int `json:"bytes,omitempty"`
-	// Code, Message, Status belong to refuse; Message also to failed_*.
+	// ExitCode belongs to not_run.
+	ExitCode int `json:"exit_code,omitempty"`
+	// Code, Message, Status belong to refuse; Message also to failed_* and not_run.
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Status  int    `json:"status,omitempty"`
@@ -101,12 +115,13 @@ type fault struct {
 }
 
 // needsDelay are the kinds that do nothing without Delay.
-var needsDelay = []FaultKind{FaultDelay, FaultLateArrival, FaultLateApply, FaultLagRecord, FaultLate, FaultAgain}
+var needsDelay = []FaultKind{FaultDelay, FaultLateArrival, FaultLateApply, FaultLagRecord, FaultLate, FaultAgain, FaultSlowDelete}
 
 var faultKinds = []FaultKind{
 	FaultDelay, FaultThrottle, FaultServerError, FaultRefuse, FaultDropBefore, FaultDropAfter, FaultHoldBefore,
 	FaultHoldAfter, FaultLateArrival, FaultGone, FaultLateApply, FaultStuck, FaultFailedApplied,
 	FaultFailedNotApplied, FaultLagRecord, FaultForeign, FaultLate, FaultAgain, FaultAgentSilent, FaultOutputCut, FaultRecordLost,
+	FaultStopServer, FaultNotRun, FaultStatusLost, FaultPreempted, FaultSlowDelete,
 }
 
 // AddFault adds a fault and returns its id.
@@ -118,6 +133,8 @@ func (w *World) AddFault(f Fault) (int, error) {
 		return 0, fmt.Errorf("fault kind %q needs a delay", f.Kind)
 	case f.Kind == FaultRefuse && f.Code == "":
 		return 0, fmt.Errorf("fault kind %q needs a code", f.Kind)
+	case f.Kind == FaultNotRun && f.ExitCode == 0:
+		return 0, fmt.Errorf("fault kind %q needs an exit code", f.Kind)
 	case f.Skip < 0 || f.Count < 0 || f.Bytes < 0:
 		return 0, fmt.Errorf("fault kind %q: skip, count and bytes cannot be negative", f.Kind)
 	}
@@ -191,6 +208,10 @@ type bend struct {
 	silent       bool
 	cut          *int           // how much of its output is kept
 	lost         *time.Duration // when its record is
+	// stop is set if its server stops first, statusLost if nobody learns what came of it, preempted if the operation around it is
+	// ended; notRun is what the agent reports instead of running it.
+	stop, statusLost, preempted bool
+	notRun                      *Fault
 }
 
 // operationFaults are the faults of the operation on one server. A fault that
@@ -226,6 +247,14 @@ func (x *Exchange) operationFaults(id string) bend {
 			b.cut = &f.Bytes
 		case FaultRecordLost:
 			b.lost = &f.Delay
+		case FaultStopServer:
+			b.stop = true
+		case FaultNotRun:
+			b.notRun = &f
+		case FaultStatusLost:
+			b.statusLost = true
+		case FaultPreempted:
+			b.preempted = true
 		}
 	}
 	return b

@@ -143,6 +143,9 @@ func (w *World) Done() <-chan struct{} { return w.done }
 // Now is the wall clock, against which signatures and tokens are judged.
 func (w *World) Now() time.Time { return w.opts.Now() }
 
+// OperationTime is how long an asynchronous operation takes.
+func (w *World) OperationTime() time.Duration { return w.opts.OperationTime }
+
 // OperationNow is the clock of operations: the wall clock plus everything
 // that Advance added.
 func (w *World) OperationNow() time.Time {
