@@ -94,6 +94,7 @@ func New(o Options) http.Handler {
 		"PUT /v1/servers/{id}/guest":           a.setGuest,
 		"DELETE /v1/servers/{id}/guest-key":    a.onServer(a.World.DeleteGuestKey),
 		"GET /v1/servers/{id}/commands":        a.commands,
+		"POST /v1/servers/{id}/run-again":      a.runAgain,
 		"POST /v1/servers/{id}/snapshots":      a.snapshot,
 
 		"POST /v1/servers/{id}/snapshots/{snapshot}/restore": a.restoreSnapshot,
@@ -295,6 +296,12 @@ func (a *api) setGuest(r *http.Request) (any, error) {
 func (a *api) commands(r *http.Request) (any, error) {
 	id := r.PathValue("id")
 	return a.World.Invocations(func(i model.Invocation) bool { return i.ServerID == id }), nil
+}
+
+// runAgain lets a server's agent run the commands again whose records are still there. The records do not change.
+func (a *api) runAgain(r *http.Request) (any, error) {
+	n, err := a.World.RunAgain(r.PathValue("id"), false)
+	return map[string]int{"commands": n}, err
 }
 
 func (a *api) log(r *http.Request) (any, error) {

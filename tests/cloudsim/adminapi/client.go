@@ -131,6 +131,15 @@ func (c *Client) RevokeTokens(ctx context.Context, cloud model.Cloud) (int, erro
 	return out.Revoked, err
 }
 
+// RunAgain lets a server's agent run all commands again that have ended and whose records were not deleted, and returns their number.
+func (c *Client) RunAgain(ctx context.Context, id string) (int, error) {
+	var out struct {
+		Commands int `json:"commands"`
+	}
+	err := c.Do(ctx, http.MethodPost, "/v1/servers/"+url.PathEscape(id)+"/run-again", nil, &out)
+	return out.Commands, err
+}
+
 // AddFault adds a fault and returns its id.
 func (c *Client) AddFault(ctx context.Context, f model.Fault) (int, error) {
 	var out struct {

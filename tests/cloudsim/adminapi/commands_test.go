@@ -50,6 +50,12 @@ func TestCommands(t *testing.T) {
 	if err := sshd.Login(ctx, s.SSHAddr, "root", "by command"); err != nil {
 		t.Errorf("log in: %v", err)
 	}
+	if n, err := c.RunAgain(ctx, s.ID); err != nil || n != 2 {
+		t.Errorf("%d commands were run again, want both; %v", n, err)
+	}
+	if history, err = c.Commands(ctx, s.ID); err != nil || len(history[1].Unreported) != 1 {
+		t.Errorf("the record of runs is %+v, %v", history, err)
+	}
 	if err := sshd.Login(ctx, s.SSHAddr, "root", s.InitialPassword); err == nil {
 		t.Error("the old password still works")
 	}

@@ -162,8 +162,8 @@ func recognize(text string) (kind, []string) {
 
 // handedOver are the lines of a script that takes the hash from its environment, and looks whether it is whole.
 var handedOver = regexp.MustCompile(`(?m)^hash=\$\{CLOUDPW_SEALED-\}\n` +
-	`case \$\{#hash\}/\$hash in '[0-9]{1,3}/\$6\$rounds=[0-9]{1,9}\$'\*\) ;; ` +
-	`\*\) printf 'cloudpw: exit 79 the value did not arrive\\n' && exit 79 ;; esac$`)
+	`case \$\{#hash\}/\$hash in '[0-9]{1,3}/\$6\$rounds=[0-9]{1,9}\$(?:[./0-9A-Za-z]{16}\$)?'\*\) ;; ` +
+	`\*\) printf 'cloudpw: exit 79 the value did not arrive\\n'(?:;| &&) exit 79 ;; esac$`)
 
 // nameComment is the last line of a script that bears a name.
 var nameComment = regexp.MustCompile(`\n# cloudpw: [0-9A-Za-z-]{1,64}$`)
