@@ -35,6 +35,7 @@
 //	w.EncryptedPassword(id), ClearPassword(id)       initial passwords
 //	w.StartReset, Stop, Start, Overwrite, Release    operations
 //	w.StartCommand, Invocation, CancelCommand        commands run in servers
+//	w.DeleteCommand, RunAgain                        their records, and agents that run all recorded ones again
 //	w.SetGuest, DeleteGuestKey, Invocations          their agents, and the history
 //	w.Advance(d), OperationNow()                     operation clock
 //	w.AddFault, ClearFaults, ReleaseHolds            faults
@@ -45,8 +46,11 @@
 //
 // Agents are late, and repeat themselves: FaultLate lets one fetch a command hours or weeks later, FaultAgain lets it run a
 // finished one once more. The record never says so; Invocation.Unreported does. FaultAgentSilent, FaultOutputCut and
-// FaultRecordLost hide what a command has done. Guests have clocks of their own (guestos.Conditions.Clock), which start from
-// the time of day at which a command was sent, and go on with the operation clock.
+// FaultRecordLost hide what a command has done, and so does FaultStatusLost. FaultStopServer stops a server before it runs what
+// it was sent, FaultNotRun lets its agent fail, FaultPreempted ends the cloud's operation around a command, and FaultSlowDelete
+// keeps a deleted record for a while. World.RunAgain has an agent run everything that is still recorded once more. Guests have
+// clocks of their own (guestos.Conditions.Clock), which start from the time of day at which a command was sent, and go on with
+// the operation clock.
 //
 // # In a test
 //

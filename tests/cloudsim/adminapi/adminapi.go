@@ -298,9 +298,10 @@ func (a *api) commands(r *http.Request) (any, error) {
 	return a.World.Invocations(func(i model.Invocation) bool { return i.ServerID == id }), nil
 }
 
-// runAgain lets a server's agent run the commands again whose records are still there. The records do not change.
+// runAgain lets a server's agent run the commands again whose records are still there. The records do not change, unless
+// ?report=true says that they do.
 func (a *api) runAgain(r *http.Request) (any, error) {
-	n, err := a.World.RunAgain(r.PathValue("id"), false)
+	n, err := a.World.RunAgain(r.PathValue("id"), r.URL.Query().Get("report") == "true")
 	return map[string]int{"commands": n}, err
 }
 

@@ -1,6 +1,7 @@
 package adminapi_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,18 @@ func TestCommands(t *testing.T) {
 	}
 	if err := sshd.Login(ctx, s.SSHAddr, "root", s.InitialPassword); err == nil {
 		t.Error("the old password still works")
+	}
+	// Once more, and the records say what came of it: the first was refused at its time.
+	var again struct{ Commands int }
+	if err := c.Do(ctx, http.MethodPost, "/v1/servers/"+s.ID+"/run-again?report=true", nil, &again); err != nil || again.Commands != 2 {
+		t.Errorf("%d commands again, %v", again.Commands, err)
+	}
+	if err := c.Advance(ctx, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	history, err = c.Commands(ctx, s.ID)
+	if err != nil || len(history) != 2 || len(history[0].Unreported) != 1 || history[0].State != model.CommandSucceeded {
+		t.Errorf("%+v, %v", history, err)
 	}
 	// A clock that is wrong, seen from outside.
 	if err := c.SetGuest(ctx, s.ID, model.Guest{Conditions: guestos.Conditions{Clock: 24 * time.Hour}}); err != nil {

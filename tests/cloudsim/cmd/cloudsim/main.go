@@ -112,6 +112,7 @@ func parse(args []string, errOut io.Writer) (config, error) {
 	f.DurationVar(&c.seed.ReadyAfter, "ready-after", 0, "time until an initial password appears")
 	f.BoolVar(&c.seed.NoServers, "no-servers", false, "seed accounts without servers")
 	f.BoolVar(&c.empty, "empty", false, "seed nothing at all")
+	azureLimits := f.Bool("azure-limits", true, "count Azure's requests as its token buckets do")
 	tokenLifetime := f.Duration("token-lifetime", novaapi.DefaultTokenLifetime, "lifetime of Keystone tokens")
 	azureTokenLifetime := f.Duration("azure-token-lifetime", azureapi.DefaultTokenLifetime, "lifetime of Azure's tokens")
 	f.BoolVar(&c.untilStdin, "until-stdin-closes", false, "end when standard input is closed, so that it cannot outlive its parent")
@@ -122,7 +123,12 @@ func parse(args []string, errOut io.Writer) (config, error) {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	c.options.Nova = func(o *novaapi.Options) { o.TokenLifetime = *tokenLifetime }
-	c.options.Azure = func(o *azureapi.Options) { o.TokenLifetime = *azureTokenLifetime }
+	c.options.Azure = func(o *azureapi.Options) {
+		o.TokenLifetime = *azureTokenLifetime
+		if !*azureLimits {
+			o.Limits = map[string]azureapi.Limit{}
+		}
+	}
 	return c, nil
 }
 
