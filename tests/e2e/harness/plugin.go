@@ -158,8 +158,8 @@ func runs(pid int, program string) bool {
 	return err != nil || exe == program // without /proc the number has to do
 }
 
-// KillPlugin kills the plugin's process (SIGKILL), returns when it is gone, and gives its process id. Vault starts a new
-// one at the next request.
+// KillPlugin kills the plugin's process (SIGKILL), returns when Vault knows that it is gone, and gives its process id. Vault
+// starts a new one at the next request; one that came earlier would go to the dead process.
 func (v *Vault) KillPlugin(tb testing.TB) int {
 	tb.Helper()
 	pid := v.PluginPID(tb)
@@ -167,6 +167,14 @@ func (v *Vault) KillPlugin(tb testing.TB) int {
 		tb.Fatalf("kill the plugin, process %d: %v", pid, err)
 	}
 	v.awaitEnd(tb, pid)
+	noted := regexp.MustCompile(fmt.Sprintf(`plugin process exited:.* id=%d\b`, pid))
+	Eventually(tb, 10*time.Second, fmt.Sprintf("Vault's note of the end of the plugin's process %d", pid), func() error {
+		log, err := os.ReadFile(v.TraceLog)
+		if err == nil && !noted.Match(log) {
+			err = errors.New("it has not noticed")
+		}
+		return err
+	})
 	return pid
 }
 
