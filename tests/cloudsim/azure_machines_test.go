@@ -1,6 +1,9 @@
 package cloudsim_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -144,6 +147,14 @@ func TestAzureShowsMachines(t *testing.T) {
 			t.Errorf("%+v: %+v", c, view)
 		}
 	}
+	off, err := w.AddServer(model.Server{Cloud: model.Azure, AccountID: e.creds.SubscriptionID, Region: "westeurope", Name: "off",
+		State: model.StateStopped, StopCharging: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vm := get(e.vm(off.Name) + "?$expand=instanceView"); vm.Properties.InstanceView.Statuses[1].Code != "PowerState/deallocated" {
+		t.Errorf("%+v", vm)
+	}
 	for _, s := range []model.Server{{Name: "bare", NoOSProfile: true}, {Name: "closed", NoExtensions: true}} {
 		s.Cloud, s.AccountID, s.Region = model.Azure, e.creds.SubscriptionID, "westeurope"
 		if _, err := w.AddServer(s); err != nil {
@@ -191,5 +202,39 @@ func TestAzureListsInterfaces(t *testing.T) {
 	if p := out.Value[1].Properties; p.VirtualMachine.ID != e.vm("linux-1") || !p.IPConfigurations[0].Properties.Primary ||
 		p.IPConfigurations[0].Properties.PrivateIPAddress != linux.PrivateIP {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestAzureLinksLeadBack shows that the addresses in answers are those of the listener that was asked.
+func TestAzureLinksLeadBack(t *testing.T) {
+	e := startAzure(t, func(o *azureapi.Options) { o.PageSize = 1 })
+	info := e.sim.Info()
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(info.TLS.CAPEM)) {
+		t.Fatal("no certificate")
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	t.Cleanup(client.CloseIdleConnections)
+	for base, client := range map[string]*http.Client{
+		e.sim.URL(model.Azure, "arm"): http.DefaultClient, info.TLS.Endpoints[model.Azure]["arm"]: client,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+e.compute()+
+			"/virtualMachines?statusOnly=true&api-version=2023-03-01", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+e.token)
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var page azureMachines
+		if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(page.NextLink, base+e.compute()+"/virtualMachines?") || !strings.Contains(page.NextLink, "statusOnly=true") {
+			t.Errorf("from %s: %s", base, page.NextLink)
+		}
 	}
 }

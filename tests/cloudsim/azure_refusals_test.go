@@ -168,7 +168,7 @@ func TestAzureThrottles(t *testing.T) {
 	}
 	for n := range 9 {
 		got := e.put(t, "linux-1", "c", script("exit 0"))
-		want := fmt.Sprintf("Microsoft.Compute/UpdateVMSubscription;%d,Microsoft.Compute/UpdateVMResource;%d", 1500-3-n-1, 12-3-n-1)
+		want := fmt.Sprintf("Microsoft.Compute/UpdateVM;%d,Microsoft.Compute/UpdateVMResource;%d", 1500-3-n-1, 12-3-n-1)
 		if got.status >= 300 || got.header.Get("X-Ms-Ratelimit-Remaining-Resource") != want {
 			t.Errorf("%d: %d %v, want %s", n, got.status, got.header, want)
 		}

@@ -129,7 +129,8 @@ func (r *request) throttle(group, vm string) *failure {
 	var all []string
 	for _, c := range claims {
 		if n, ok := left[c.name]; ok {
-			all = append(all, compute+"/"+c.name+";"+strconv.Itoa(n))
+			// The page on throttling shows the subscription's without a suffix; what one VM's is called is unconfirmed.
+			all = append(all, compute+"/"+strings.TrimSuffix(c.name, ofSubscription)+";"+strconv.Itoa(n))
 		}
 	}
 	if len(all) > 0 {

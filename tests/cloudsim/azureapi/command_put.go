@@ -27,12 +27,14 @@ func putCommand(r *request) (reply, *failure) {
 func patchCommand(r *request) (reply, *failure) {
 	r.api.mu.Lock()
 	old := r.api.record(r.vm.ID, r.place.command)
-	r.api.mu.Unlock()
 	if old == nil {
+		r.api.mu.Unlock()
 		return reply{}, r.noCommand()
 	}
+	text := encoded(old.body)
+	r.api.mu.Unlock()
 	var body commandBody
-	if err := json.Unmarshal(encoded(old.body), &body); err != nil { // a copy that shares nothing
+	if err := json.Unmarshal(text, &body); err != nil { // a copy that shares nothing
 		return reply{}, fail(http.StatusInternalServerError, "InternalServerError", err.Error())
 	}
 	if f := r.decode(&body); f != nil {

@@ -120,13 +120,12 @@ func (r *request) checkType() *failure {
 
 // checkParent refuses what is in a resource group or a VM that is not there. Resource Manager knows both.
 func (r *request) checkParent() *failure {
-	group := r.world.Servers(func(s model.Server) bool {
-		return s.Cloud == model.Azure && s.AccountID == r.who.Key.AccountID && strings.EqualFold(s.ResourceGroup, r.place.group)
-	})
 	switch {
-	case r.place.group != "" && len(group) == 0:
+	case r.place.group == "", r.place.vm != "" && r.again():
+		return nil
+	case !r.groupExists():
 		return fail(http.StatusNotFound, "ResourceGroupNotFound", "Resource group '"+r.place.group+"' could not be found.")
-	case r.place.vm == "" || r.again():
+	case r.place.vm == "":
 		return nil
 	case r.route.kind == machines:
 		return notFound(machines+"/"+r.place.vm, r.place.group)
@@ -136,6 +135,9 @@ func (r *request) checkParent() *failure {
 	return fail(http.StatusNotFound, "ParentResourceNotFound", "Failed to perform '"+verb+
 		"' on resource(s) of type 'virtualMachines/runCommands', because the parent resource '"+parent+"' could not be found.")
 }
+
+// groupExists says whether there is the resource group that the path names: the simulator has those that something is in.
+func (r *request) groupExists() bool { return len(r.world.Servers(r.owns)) > 0 }
 
 func notFound(resource, group string) *failure {
 	return fail(http.StatusNotFound, "ResourceNotFound", "The Resource '"+resource+"' under resource group '"+group+

@@ -137,3 +137,20 @@ func TestLook(t *testing.T) {
 		t.Errorf("another script: %+v, %v", r, err)
 	}
 }
+
+// TestEnvironmentIsCloudpwsOwn shows that nobody's variables but those of cloudpw reach a script: another PATH would let it reach the
+// machine.
+func TestEnvironmentIsCloudpwsOwn(t *testing.T) {
+	system := System{Accounts: []string{"root"}, Environment: map[string]string{
+		"CLOUDPW_SEALED": "$6$x", "CLOUDPW_EMPTY": "", "PATH": "/bin", "ENV": "/x", "CLOUDPW_A=1\nPATH": "/bin", "CLOUDPW_": "x",
+		"CLOUDPW_NUL": "\x00",
+	}}
+	r, err := system.runShell("echo \"$PATH ${CLOUDPW_SEALED-none} ${CLOUDPW_EMPTY-none} ${ENV-none} ${CLOUDPW_-none} ${CLOUDPW_NUL-none}\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, rest, _ := strings.Cut(r.Output, " ")
+	if !strings.HasSuffix(path, "/bin") || path == "/bin" || rest != "$6$x none none none none\n" {
+		t.Errorf("%q", r.Output)
+	}
+}

@@ -50,7 +50,7 @@ type Server struct {
 	Platform string `json:"platform,omitempty"` // Linux or Windows
 	OSName   string `json:"os_name,omitempty"`  // as Tencent prints it, "Ubuntu Server 22.04 LTS 64bit"
 	State    State  `json:"state,omitempty"`
-	// StopCharging marks a stopped Tencent server that is not billed.
+	// StopCharging marks a stopped server that is not billed, on Tencent Cloud and on Azure, which calls it deallocated.
 	StopCharging bool `json:"stop_charging,omitempty"`
 	// RestrictState is Tencent's billing state; default NORMAL.
 	RestrictState string `json:"restrict_state,omitempty"`
