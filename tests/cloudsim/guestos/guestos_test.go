@@ -145,12 +145,12 @@ func TestEnvironmentIsCloudpwsOwn(t *testing.T) {
 		"CLOUDPW_SEALED": "$6$x", "CLOUDPW_EMPTY": "", "PATH": "/bin", "ENV": "/x", "CLOUDPW_A=1\nPATH": "/bin", "CLOUDPW_": "x",
 		"CLOUDPW_NUL": "\x00",
 	}}
-	r, err := system.runShell("echo \"$PATH ${CLOUDPW_SEALED-none} ${CLOUDPW_EMPTY-none} ${ENV-none} ${CLOUDPW_-none} ${CLOUDPW_NUL-none}\"\n")
+	r, err := system.runShell("echo \"$PATH ${CLOUDPW_SEALED-none} ${CLOUDPW_EMPTY-no1} ${ENV-no2} ${CLOUDPW_-no3} ${CLOUDPW_NUL-no4}\"\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	path, rest, _ := strings.Cut(r.Output, " ")
-	if !strings.HasSuffix(path, "/bin") || path == "/bin" || rest != "$6$x none none none none\n" {
+	if !strings.HasSuffix(path, "/bin") || path == "/bin" || rest != "$6$x no1 no2 no3 no4\n" {
 		t.Errorf("%q", r.Output)
 	}
 }

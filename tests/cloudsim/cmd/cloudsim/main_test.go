@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/adminapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/azureapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
@@ -76,6 +77,19 @@ func TestBadFlags(t *testing.T) {
 		var out, errOut bytes.Buffer
 		if got := run(context.Background(), args, strings.NewReader(""), &out, &errOut); got != exitError || errOut.Len() == 0 {
 			t.Errorf("%q: exit %d, %q", args, got, errOut.String())
+		}
+	}
+}
+
+func TestAzureLimitsCanBeLeftOut(t *testing.T) {
+	for flag, left := range map[string]bool{"-azure-limits=false": true, "-azure-limits": false} {
+		c, err := parse([]string{flag}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o azureapi.Options
+		if c.options.Azure(&o); left != (o.Limits != nil) || len(o.Limits) > 0 {
+			t.Errorf("%s: limits %v", flag, o.Limits)
 		}
 	}
 }
