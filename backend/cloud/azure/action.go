@@ -35,6 +35,8 @@ var (
 		permission: permitRunCommandsRead, reads: true}
 	virtualMachinesGet = action{name: "virtualMachinesGet", call: "GET virtualMachines", version: computeVersion,
 		permission: permitVirtualMachines, reads: true}
+	instanceViewGet = action{name: "virtualMachinesGet", call: "GET virtualMachines/instanceView", version: computeVersion,
+		permission: permitInstanceView, reads: true}
 	virtualMachinesList = action{name: "virtualMachinesList", call: "list virtualMachines", version: computeVersion,
 		permission: permitVirtualMachines, reads: true}
 	networkInterfacesList = action{name: "networkInterfacesList", call: "list networkInterfaces", version: networkVersion,

@@ -51,11 +51,11 @@ func (p *provider) describeEach(ctx context.Context, ids []string) ([]cloud.Inst
 
 // describeListed finds machines in a list. One that has been known before and is not in it is read: a list may lag behind.
 func (p *provider) describeListed(ctx context.Context, ids []string) ([]cloud.Instance, error) {
-	wanted, before := map[string]bool{}, map[string]vm{}
+	wanted, before := map[string]bool{}, map[string]known{}
 	for _, id := range ids {
 		wanted[id] = true
 		if entry, ok := p.vms.get(id); ok {
-			before[id] = entry.vm
+			before[id] = entry
 		}
 	}
 	instances, err := p.listed(ctx, func(m *machine) bool { return wanted[m.id()] })
@@ -66,13 +66,13 @@ func (p *provider) describeListed(ctx context.Context, ids []string) ([]cloud.In
 		delete(before, i.ID)
 	}
 	for _, id := range slices.Sorted(maps.Keys(before)) {
-		m, there, err := p.viewAt(ctx, before[id])
+		m, there, err := p.viewAt(ctx, before[id].vm)
 		if err != nil {
 			return nil, err
 		}
 		if there {
 			p.vms.put(before[id])
-			instances = append(instances, m.shown(""))
+			instances = append(instances, m.shown(before[id].address))
 		}
 	}
 	return instances, nil

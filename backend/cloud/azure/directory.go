@@ -47,13 +47,11 @@ func (d *directory) listedSince(moment time.Time) bool {
 	return !d.listed.IsZero() && !d.listed.Before(moment)
 }
 
-// put remembers one machine, and keeps its address.
-func (d *directory) put(v vm) {
+// put remembers one machine.
+func (d *directory) put(entry known) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	entry := d.entries[v.id]
-	entry.vm = v
-	d.entries[v.id] = entry
+	d.entries[entry.id] = entry
 }
 
 // drop forgets a machine that is not where it was. One that has been found elsewhere meanwhile stays.

@@ -24,7 +24,7 @@ func list[T any](ctx context.Context, d *sender, a action, path string, query ur
 	for {
 		var answer page[T]
 		if err := d.ask(ctx, a, r, &answer); err != nil {
-			return err
+			return listFailed(err)
 		}
 		for i := range answer.Value {
 			if err := add(&answer.Value[i]); err != nil {
@@ -47,4 +47,14 @@ func list[T any](ctx context.Context, d *sender, a action, path string, query ur
 		}
 		r = next
 	}
+}
+
+// listFailed is the error of a list. That the cloud knows no such collection says nothing about what it would hold.
+func listFailed(err error) error {
+	if !notFound(err) {
+		return err
+	}
+	e := *cloud.AsError(err)
+	e.Kind = cloud.Unknown
+	return &e
 }

@@ -3,13 +3,9 @@ package azure
 import (
 	"context"
 	"net/http"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
 // Verify implements cloud.Provider. It gets a token, and asks for the first page of the subscription's virtual machines.
 func (p *provider) Verify(ctx context.Context) error {
 	return p.ask(ctx, virtualMachinesList, request{method: http.MethodGet, path: p.collection(computePath)}, &page[machine]{})
 }
-
-var _ cloud.Provider = (*provider)(nil)

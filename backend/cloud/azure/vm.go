@@ -33,11 +33,17 @@ func vmPath(subscription, id string) (string, bool) {
 // dots reports whether a part of a path would mean another one.
 func dots(part string) bool { return part == "." || part == ".." }
 
-// computePath and networkPath are the collections, below a subscription or a resource group.
+// Collections.
 const (
+	// Below a subscription or a resource group.
 	computePath = "/providers/Microsoft.Compute/virtualMachines"
 	networkPath = "/providers/Microsoft.Network/networkInterfaces"
+	// runCommandsPath is that of the run commands, below a virtual machine.
+	runCommandsPath = "/runCommands"
 )
+
+// groupOf is the path of the resource group that a virtual machine is in.
+func groupOf(path string) string { return path[:strings.LastIndex(path, computePath)] }
 
 // groupPath is the path of a resource group.
 func groupPath(subscription, group string) string {
