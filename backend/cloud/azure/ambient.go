@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"net/http"
 	"net/netip"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -38,11 +37,13 @@ var metadataAddress = netip.MustParsePrefix("169.254.169.254/32")
 
 // metadata is the metadata service of a virtual machine.
 type metadata struct {
-	url    string
-	client *http.Client
+	url string
+	cloud.MetadataReader
 }
 
-func newMetadata() metadata { return metadata{metadataURL, cloud.NewMetadataClient(metadataAddress)} }
+func newMetadata() metadata {
+	return metadata{metadataURL, cloud.MetadataReader{Client: cloud.NewMetadataClient(metadataAddress), Without: noAmbient}}
+}
 
 func newAmbient(cfg cloud.Config, l *login, m metadata) ambient {
 	return ambient{l, cfg.Text(fieldTenantID), cfg.Text(fieldClientID), cfg.Endpoints[endpointLogin] != "", placeOf(cfg).audience, m}

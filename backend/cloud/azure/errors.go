@@ -51,7 +51,7 @@ var verdicts = map[string]verdict{
 	"InvalidAuthenticationToken":       {cloud.Denied, adviceToken},
 	"ExpiredAuthenticationToken":       {cloud.Denied, adviceToken},
 	"AuthenticationFailed":             {cloud.Denied, adviceToken},
-	"InvalidAuthenticationTokenTenant": {cloud.Denied, adviceTenant}, // not seen on a page
+	"InvalidAuthenticationTokenTenant": {cloud.Denied, adviceTenant},
 
 	codeNotAllowed:                 {cloud.Denied, adviceGrant},
 	codeLinked:                     {cloud.Denied, adviceGrant},

@@ -14,8 +14,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
-// loginAdvice is the way out for the numbers of Entra's errors
-// (learn.microsoft.com/entra/identity-platform/reference-error-codes). They only choose the words of a message: the page warns that they change.
+// loginAdvice is the way out for the numbers of Entra's errors, after entra-docs, reference-error-codes.md, and public copies of
+// Entra's answers. They only choose the words of a message: the page warns that they change.
 var loginAdvice = map[int]string{
 	7000215: "client_secret is not one of the application's; give the secret's value, not its id",
 	7000222: "client_secret has expired; make another one for the application, and write it",

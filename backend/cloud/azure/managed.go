@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,68 +18,51 @@ const metadataVersion = "2018-02-01"
 // managed gets a token of the virtual machine's managed identity: the one with the connection's client id, else the variable's,
 // else the only one.
 func (a ambient) managed(ctx context.Context) (string, time.Time, error) {
-	defer a.metadata.client.CloseIdleConnections()
+	defer a.metadata.Client.CloseIdleConnections()
 	query := url.Values{"api-version": {metadataVersion}, "resource": {a.audience}}
 	if client := cmp.Or(a.client, os.Getenv(envClientID)); client != "" {
 		query.Set("client_id", client)
 	}
 	made, err := http.NewRequestWithContext(ctx, http.MethodGet, a.metadata.url+"?"+query.Encode(), nil)
 	if err != nil {
-		return "", time.Time{}, cloud.Errorf(cloud.Unavailable, "%s", noAmbient)
+		return "", time.Time{}, a.metadata.Errorf("no request could be made")
 	}
 	made.Header.Set("Metadata", "true")
 	asked := time.Now()
-	response, err := a.metadata.client.Do(made)
+	status, body, err := a.metadata.Send(made)
 	if err != nil {
-		return "", time.Time{}, noMetadata(err)
+		return "", time.Time{}, err
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body) // the client bounds it
-	if err != nil {
-		return "", time.Time{}, noMetadata(err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", time.Time{}, metadataRefused(response, body)
+	if status != http.StatusOK {
+		return "", time.Time{}, a.metadata.refused(status, body)
 	}
 	var got grant
 	if json.Unmarshal(body, &got) != nil {
-		return "", time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered something else than a token", noAmbient)
+		return "", time.Time{}, a.metadata.Errorf("the metadata service answered something else than a token")
 	}
 	bearer, end, ok := got.good(asked)
 	if !ok {
-		return "", time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: the metadata service gave no token that can be used", noAmbient)
+		return "", time.Time{}, a.metadata.Errorf("the metadata service gave no token that can be used")
 	}
 	return bearer, end, nil
 }
 
-// metadataRefused translates an answer of the metadata service that is no token.
-func metadataRefused(response *http.Response, body []byte) *cloud.Error {
+// refused translates an answer of the metadata service that is no token. Its description is not repeated.
+func (m metadata) refused(status int, body []byte) *cloud.Error {
 	var told loginFailure
 	code := ""
 	if json.Unmarshal(body, &told) == nil && wordForm.MatchString(told.Error) {
 		code = told.Error
 	}
-	e := &cloud.Error{Kind: cloud.Unavailable, Code: code}
-	switch {
-	case response.StatusCode == http.StatusTooManyRequests:
-		e.Kind, e.RetryAfter = cloud.Throttled, cloud.RetryAfter(response.Header.Get("Retry-After"), time.Now())
-		e.Message = noAmbient + ": too many requests to the metadata service"
-	case response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusForbidden:
+	e := m.Errorf("the metadata service answered HTTP %d", status)
+	switch status {
+	case http.StatusTooManyRequests:
+		e = m.Errorf("too many requests to the metadata service")
+		e.Kind = cloud.Throttled
+	case http.StatusBadRequest, http.StatusForbidden:
+		e = m.Errorf("the virtual machine has no such managed identity, or several; assign one, and name a user-assigned one by client_id")
 		e.Kind = cloud.Denied
-		e.Message = noAmbient + ": the virtual machine has no such managed identity, or several; assign one, and name a user-assigned one by " +
-			"client_id"
-	default:
-		e.Message = cloud.Errorf(cloud.Unavailable, "%s: the metadata service answered HTTP %d", noAmbient, response.StatusCode).Message
 	}
-	return e
-}
-
-// noMetadata says that there is no metadata service, which mostly means that this is no virtual machine of Azure.
-func noMetadata(err error) *cloud.Error {
-	e := cloud.Transport(noAmbient, err)
-	if e.Kind == cloud.Unknown && errors.Is(err, context.Canceled) {
-		e.Message = noAmbient + ": abandoned while the metadata service was asked"
-	}
-	e.Kind = cloud.Unavailable
+	e.Code = code
 	return e
 }

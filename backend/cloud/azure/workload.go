@@ -28,18 +28,16 @@ func (a ambient) workload(ctx context.Context, file string) (string, time.Time, 
 	tenant, client := cmp.Or(a.tenant, os.Getenv(envTenantID)), cmp.Or(a.client, os.Getenv(envClientID))
 	switch {
 	case tenant == "" || checkTenant(tenant) != nil:
-		return "", time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: set tenant_id, or %s, to the tenant of the workload's identity", noAmbient,
-			envTenantID)
+		return "", time.Time{}, a.metadata.Errorf("set tenant_id, or %s, to the tenant of the workload's identity", envTenantID)
 	case client == "" || checkGUID(client) != nil:
-		return "", time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: set client_id, or %s, to the client id of the workload's identity",
-			noAmbient, envClientID)
+		return "", time.Time{}, a.metadata.Errorf("set client_id, or %s, to the client id of the workload's identity", envClientID)
 	}
 	l := *a.login
 	if host := os.Getenv(envAuthority); host != "" && !a.ownLogin {
 		known, ok := authority(host)
 		if !ok {
-			return "", time.Time{}, cloud.Errorf(cloud.Unavailable, "%s: %s is none of Microsoft's logins, and the workload's token is sent to "+
-				"no other; unset it", noAmbient, envAuthority)
+			return "", time.Time{}, a.metadata.Errorf("%s is none of Microsoft's logins, and the workload's token is sent to no other; unset it",
+				envAuthority)
 		}
 		l.base = known
 	}
