@@ -30,11 +30,8 @@ const (
 	testRequestID    = "b8981ac4-dc28-4aa7-91a3-04bd0e4ce1e2"
 )
 
-// object is an answer, list a part of one.
-type (
-	object map[string]any
-	array  []any
-)
+// array is a part of an answer, an object of JSON.
+type array []any
 
 // asked is a request to ARM as the fake cloud has read it.
 type asked struct {
