@@ -74,6 +74,10 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
 
+.PHONY: test-azure
+test-azure: build ## have Azure's own Go clients work with the cloud simulator (a module of its own: it fetches them)
+	cd tests/azuresdk && go vet ./... && CLOUDSIM_BIN="$(BIN)/cloudsim" go test -count=1 -timeout 10m $(TESTFLAGS) ./...
+
 .PHONY: test-monitoring
 test-monitoring: build ## have a real Prometheus scrape a real Vault; test the alerts and the dashboard (needs prometheus and promtool)
 	cd examples/monitoring && promtool check rules rules.yml && promtool test rules rules_test.yml
