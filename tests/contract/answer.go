@@ -127,10 +127,10 @@ func wrongCredentials(t *testing.T, s *scene) {
 	r := s.reset(t, model.Linux)
 	mark := s.mark()
 	_, err := s.other(t, func(c *cloud.Config) {
-		if c.Values["application_credential_secret"] != "" {
-			c.Values = c.With(cloud.Values{"application_credential_secret": c.Values["application_credential_secret"] + "x"})
-		} else {
-			c.Values = c.With(cloud.Values{"secret_key": c.Values["secret_key"] + "x"})
+		for _, secret := range []string{"secret_key", "application_credential_secret", "client_secret"} {
+			if known := c.Values[secret]; known != "" {
+				c.Values = c.With(cloud.Values{secret: known + "x"})
+			}
 		}
 	}).StartReset(t.Context(), r)
 	s.wantKind(t, err, []cloud.Kind{cloud.Denied}, r.Password)
@@ -142,7 +142,7 @@ func wrongCredentials(t *testing.T, s *scene) {
 
 func permissionMissing(t *testing.T, s *scene) {
 	r := s.reset(t, model.Linux)
-	deny := []string{"*:" + s.action}
+	deny := []string{s.permission(s.action)}
 	if user, ok := s.world.User(s.cloud, s.creds.UserID); ok {
 		user.Deny = deny
 		s.world.AddUser(user)

@@ -175,8 +175,16 @@ type hindrance struct {
 	kind   cloud.Kind
 }
 
+// sends is what the simulator calls the request of a check: that of a reset, unless it is another one.
+func (c *checking) sends() string {
+	if action := c.checker.CheckTraits(cloud.Linux).Action; action != c.action {
+		return action
+	}
+	return c.logged
+}
+
 func stuckCommand(c *checking) error {
-	_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.checker.CheckTraits(cloud.Linux).Action, Kind: model.FaultStuck})
+	_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.sends(), Kind: model.FaultStuck})
 	return err
 }
 
@@ -188,12 +196,12 @@ var hindrances = map[string]hindrance{
 	"a removed server":    {kind: cloud.NotFound, before: func(c *checking) error { return c.world.Remove(c.id) }},
 	"permission missing": {kind: cloud.Denied, before: func(c *checking) error {
 		user, _ := c.world.User(c.cloud, c.creds.UserID)
-		user.Deny = []string{"*:" + c.checker.CheckTraits(cloud.Linux).Action}
+		user.Deny = []string{c.permission(c.checker.CheckTraits(cloud.Linux).Action)}
 		c.world.AddUser(user)
 		return nil
 	}},
 	"throttled": {kind: cloud.Throttled, before: func(c *checking) error {
-		_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.checker.CheckTraits(cloud.Linux).Action, Kind: model.FaultThrottle})
+		_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.sends(), Kind: model.FaultThrottle})
 		return err
 	}},
 	"a command that does not end": {kind: cloud.Refused, before: stuckCommand,
@@ -201,7 +209,7 @@ var hindrances = map[string]hindrance{
 	"a command that is cancelled": {kind: cloud.Refused, before: stuckCommand,
 		during: func(c *checking) { c.world.CancelCommand(c.world.Invocations(nil)[c.commands].CommandID) }},
 	"a command that fails": {kind: cloud.Refused, before: func(c *checking) error {
-		_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.checker.CheckTraits(cloud.Linux).Action,
+		_, err := c.world.AddFault(model.Fault{Cloud: c.cloud, Action: c.sends(),
 			Kind: model.FaultFailedNotApplied})
 		return err
 	}, during: func(c *checking) { c.settle() }},

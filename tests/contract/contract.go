@@ -22,6 +22,9 @@ type Subject struct {
 	// Refusal holds Code and Status of an answer by which the cloud refuses a request for certain, and for
 	// no reason that has a kind of its own.
 	Refusal model.Fault
+	// Logged is what the simulator's log, and its faults, call the request that carries the password, and Permission the pattern by
+	// which the right to it is denied. By default both follow from the Action of the method's traits.
+	Logged, Permission string
 	// New makes the provider; nil is Descriptor.New. It is there for a provider that waits for a server
 	// between two looks: the simulator needs no wait.
 	New func(cloud.Config) (cloud.Provider, error)

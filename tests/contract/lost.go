@@ -25,7 +25,7 @@ var lostChecks = []check{
 // clock is as far ahead as the cloud still takes requests from, but for a minute.
 func (s *scene) lose(t *testing.T, r cloud.Reset) []cloud.ResetRef {
 	t.Helper()
-	lost, err := s.world.AddFault(model.Fault{Cloud: s.cloud, Action: s.action, Kind: model.FaultDropAfter})
+	lost, err := s.world.AddFault(model.Fault{Cloud: s.cloud, Action: s.logged, Kind: model.FaultDropAfter})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func unasked(t *testing.T, s *scene, kind model.FaultKind) {
 	const delay = 5 * time.Hour
 	for _, byHand := range []bool{false, true} {
 		id := s.server(t, model.Linux)
-		fault, err := s.world.AddFault(model.Fault{Cloud: s.cloud, Action: s.action, Kind: kind, Delay: delay})
+		fault, err := s.world.AddFault(model.Fault{Cloud: s.cloud, Action: s.logged, Kind: kind, Delay: delay})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,9 @@ func unasked(t *testing.T, s *scene, kind model.FaultKind) {
 		}
 		s.world.Advance(2 * delay)
 		runs := s.world.Invocations(func(i model.Invocation) bool { return i.ServerID == id })
-		if last := len(runs[0].Unreported); last != 1 || runs[0].Unreported[0].Applied {
+		// A cloud that waits for the agent for as long as it takes never calls the command ended before it is run.
+		inTheEnd := kind == model.FaultLate && runs[0].Started.Sub(runs[0].Queued) >= delay && runs[0].Applied.IsZero()
+		if last := len(runs[0].Unreported); !inTheEnd && (last != 1 || runs[0].Unreported[0].Applied) {
 			t.Errorf("by hand %t: the command was run %d times unasked: %+v", byHand, last, runs[0].Unreported)
 		}
 		if s.applied(first) || !s.has(id, user, kept) {

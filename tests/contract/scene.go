@@ -18,6 +18,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/azureapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
 )
@@ -41,7 +42,8 @@ type scene struct {
 	limiter  *countingLimiter
 	provider cloud.Provider
 	method   cloud.PasswordResetter
-	action   string // of the request that carries the password
+	action   string // of the request that carries the password, for limiters and meters
+	logged   string // the same for the simulator
 	order    int64  // the last one that a value was given
 	names    int    // how many requests have one
 }
@@ -49,7 +51,10 @@ type scene struct {
 func newScene(t *testing.T, subject Subject) *scene {
 	t.Helper()
 	s := &scene{subject: subject, cloud: cmp.Or(subject.Plays, model.Cloud(subject.Descriptor.Name)), limiter: &countingLimiter{}}
-	s.sim = cloudsim.Start(t, cloudsim.Options{TLS: true, Options: model.Options{OperationTime: operationTime, RateLimits: map[string]int{}}})
+	s.sim = cloudsim.Start(t, cloudsim.Options{
+		TLS: true, Options: model.Options{OperationTime: operationTime, RateLimits: map[string]int{}},
+		Azure: func(o *azureapi.Options) { o.Limits = map[string]azureapi.Limit{} },
+	})
 	s.world = s.sim.World()
 	seeded, err := s.sim.Seed(cloudsim.SeedOptions{NoServers: true})
 	if err != nil {
@@ -61,6 +66,8 @@ func newScene(t *testing.T, subject Subject) *scene {
 		Values: cloud.Values{
 			"region": s.creds.Region, "access_key": s.creds.AccessKey, "secret_key": s.creds.SecretKey,
 			"application_credential_id": s.creds.AppCredentialID, "application_credential_secret": s.creds.AppCredential,
+			"tenant_id": s.creds.TenantID, "client_id": s.creds.ClientID, "client_secret": s.creds.ClientSecret,
+			"subscription_id": s.creds.SubscriptionID,
 		},
 		Endpoints: map[string]string{}, RequestTimeout: 30 * time.Second, HTTPClient: newClient(t, s.sim.CAPEM()), Limiter: s.limiter,
 	}
@@ -74,6 +81,7 @@ func newScene(t *testing.T, subject Subject) *scene {
 	s.provider = s.connect(t, s.cfg)
 	s.method = s.resetter(t, s.provider)
 	s.action = s.method.ResetTraits().Action
+	s.logged = cmp.Or(subject.Logged, s.action)
 	s.order = time.Now().Unix()
 	return s
 }
@@ -153,7 +161,7 @@ func (s *scene) server(t *testing.T, platform string) string {
 		t.Fatal(err)
 	}
 	if platform == model.Linux {
-		if err := s.world.SetLogin(added.ID, "root", oldPassword); err != nil {
+		if err := s.world.SetLogin(added.ID, added.DefaultUser(), oldPassword); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -321,7 +329,7 @@ func (s *scene) mark() int {
 func (s *scene) sent(mark int) int {
 	n := 0
 	for _, e := range s.world.Log(mark) {
-		if e.Action == s.action {
+		if e.Action == s.logged {
 			n++
 		}
 	}
@@ -330,10 +338,18 @@ func (s *scene) sent(mark int) int {
 
 func (s *scene) fault(t *testing.T, f model.Fault) {
 	t.Helper()
-	f.Cloud, f.Action = s.cloud, s.action
+	f.Cloud, f.Action = s.cloud, s.logged
 	if _, err := s.world.AddFault(f); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// permission is the pattern by which the right to an action of the limiter's is denied.
+func (s *scene) permission(action string) string {
+	if action == s.action && s.subject.Permission != "" {
+		return s.subject.Permission
+	}
+	return "*:" + action
 }
 
 // wantKind checks that an error is a provider's, of one of the kinds, and tells none of the secrets, which
@@ -363,7 +379,7 @@ var certain = []cloud.Kind{cloud.NotFound, cloud.Refused, cloud.PasswordRefused}
 // holdsNone checks that a text has none of the secrets in it, in any way of writing.
 func (s *scene) holdsNone(t *testing.T, text string, secrets ...string) {
 	t.Helper()
-	for _, secret := range append(secrets, s.creds.SecretKey, s.creds.AppCredential) {
+	for _, secret := range append(secrets, s.creds.SecretKey, s.creds.AppCredential, s.creds.ClientSecret) {
 		if secret == "" {
 			continue
 		}

@@ -76,8 +76,8 @@ func travels(t *testing.T, s *scene, platform string) {
 	mark, waits, took := s.mark(), s.limiter.total(), len(s.limiter.since(0))
 	started := s.start(t, r)
 	log := s.world.Log(mark)
-	if len(log) != 1 || log[0].Action != s.action {
-		t.Errorf("a reset sent %+v, want one %s", log, s.action)
+	if len(log) != 1 || log[0].Action != s.logged {
+		t.Errorf("a reset sent %+v, want one %s", log, s.logged)
 	}
 	if told := s.limiter.since(took); !slices.Equal(told, []measured{{s.action, nil}}) {
 		t.Errorf("the meter was told of %+v, want one %s", told, s.action)
@@ -97,7 +97,7 @@ func travels(t *testing.T, s *scene, platform string) {
 	}
 
 	for _, e := range s.world.Log(0) {
-		if s.subject.Method == cloud.MethodAPI && e.Action == s.action {
+		if s.subject.Method == cloud.MethodAPI && e.Action == s.logged {
 			continue // that is how it travels, and the simulator's log is no part of the cloud
 		}
 		s.holdsNone(t, fmt.Sprint(e.Params, e.Password), r.Password)

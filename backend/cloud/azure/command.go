@@ -68,10 +68,6 @@ type source struct {
 }
 
 // Send implements guest.Service by the creation of a run command. Its name, which we choose, is the command's id.
-//
-// The virtual machine's place is known by then without a request, since a look at the server comes before each attempt (Ready). A
-// virtual machine that takes the place of another in between would be sent its command, and the account's next look at the server
-// would find it gone.
 func (c command) Send(ctx context.Context, wanted guest.Command) (string, error) {
 	text, secret, err := shielded(wanted.Script)
 	if err != nil {
@@ -80,21 +76,16 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 	if len(text) > maxScript {
 		return "", cloud.Errorf(cloud.Refused, "%s: the script is longer than the server takes; report it as a bug", runCommandsUpdate)
 	}
-	id := wanted.InstanceIDs[0] // Limits has no larger batch
-	v, known, err := c.find(ctx, id)
+	v, err := c.target(ctx, wanted)
 	if err != nil {
 		return "", err
-	}
-	if !known {
-		return "", cloud.Errorf(cloud.NotFound, "%s: the subscription has no virtual machine %s", runCommandsUpdate, id)
 	}
 	name := nameOf(wanted)
 	// That a script waits for its end, and that its failure is none of the deployment's, are the defaults, set explicitly since
 	// the outcome is judged by them.
-	body := resource{v.location, properties{
+	r := request{method: http.MethodPut, path: commandPath(v, name), body: resource{v.location, properties{
 		TimeoutInSeconds: int(commandTimeout / time.Second), Source: source{text}, ProtectedParameters: secret,
-	}}
-	r := request{method: http.MethodPut, path: commandPath(v, name), body: body}
+	}}}
 	send := c.ask
 	if wanted.AtOnce() {
 		send = c.exchange
@@ -103,6 +94,24 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 		return "", explained(err)
 	}
 	return name, nil
+}
+
+// target is the virtual machine that a command is for.
+//
+// Where that of an attempt is, is known without a request, since a look at the server comes before each (Ready). A virtual machine
+// that takes the place of another in between would be sent its command, and the next look at the server would find it gone. Before
+// any other command there was no such look, and one that waits for an agent leaves a record that nobody may delete.
+func (c command) target(ctx context.Context, wanted guest.Command) (v vm, err error) {
+	id, known := wanted.InstanceIDs[0], false // Limits has no larger batch
+	if wanted.AtOnce() {
+		v, known, err = c.find(ctx, id)
+	} else {
+		v, known, err = c.ready(ctx, id)
+	}
+	if err == nil && !known {
+		err = cloud.Errorf(cloud.NotFound, "%s: the subscription has no virtual machine %s", runCommandsUpdate, id)
+	}
+	return v, err
 }
 
 // tooMany is how the cloud refuses a command because of those that the virtual machine has. Neither the status nor the code of that

@@ -43,6 +43,6 @@ func newProvider(cfg cloud.Config, m metadata) (*provider, error) {
 	return &provider{
 		sender: sender{newClient(cfg), cfg.Limiter, cfg.RequestTimeout, tokensOf(cfg, m)}, cfg: cfg,
 		subscription: cfg.Text(fieldSubscriptionID), hashing: guest.NewHashing(), guests: &guest.Keys{}, poll: pollInterval,
-		vms: newDirectory(),
+		vms: newDirectory(), relist: relist,
 	}, nil
 }

@@ -15,7 +15,7 @@ func (p *provider) find(ctx context.Context, vmID string) (v vm, ok bool, err er
 	if entry, known := p.vms.get(vmID); known {
 		return entry.vm, true, nil
 	}
-	return p.findListed(ctx, vmID, time.Now().Add(-relist))
+	return p.findListed(ctx, vmID, time.Now().Add(-p.relist))
 }
 
 // findListed is find after a listing that began at a moment or later.

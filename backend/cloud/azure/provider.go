@@ -24,6 +24,8 @@ type provider struct {
 	poll time.Duration
 	// vms says where the virtual machines are.
 	vms *directory
+	// relist is how long a listing of them serves. Tests shorten it.
+	relist time.Duration
 }
 
 var _ cloud.Provider = (*provider)(nil)
