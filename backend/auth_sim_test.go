@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -96,6 +97,35 @@ func ambiently(id, secret, token string) func(*testing.T, *authenticated) map[st
 	}
 }
 
+func (a *authenticated) azure() map[string]any {
+	return map[string]any{"provider": string(a.cloud), "subscription_id": a.of.SubscriptionID, "endpoints": a.endpoints("arm", "login")}
+}
+
+func withClientSecret(_ *testing.T, a *authenticated) map[string]any {
+	return merged(a.azure(), map[string]any{"tenant_id": a.of.TenantID, "client_id": a.of.ClientID, "client_secret": a.of.ClientSecret})
+}
+
+// withWorkload leaves a workload's token in a file of the environment, which the application trusts, and beside it that of another.
+func withWorkload(t *testing.T, a *authenticated) map[string]any {
+	t.Helper()
+	const issuer, subject = "https://issuer.example.com/", "system:serviceaccount:vault:vault"
+	a.world.AddFederatedIdentity(model.FederatedIdentity{ClientID: a.of.ClientID, Issuer: issuer, Subject: subject})
+	t.Chdir(t.TempDir())
+	for file, subject := range map[string]string{"token": subject, "wrongtoken": subject + "-2"} {
+		token, err := a.world.Assert(model.Assertion{Issuer: issuer, Subject: subject})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", "token")
+	t.Setenv("AZURE_TENANT_ID", a.of.TenantID)
+	t.Setenv("AZURE_CLIENT_ID", a.of.ClientID)
+	return merged(a.azure(), map[string]any{ambientField: true})
+}
+
 func withUser(t *testing.T, a *authenticated) map[string]any {
 	t.Helper()
 	data := map[string]any{
@@ -117,7 +147,7 @@ func withApplicationCredential(_ *testing.T, a *authenticated) map[string]any {
 
 func switchOff(t *testing.T, a *authenticated) {
 	t.Helper()
-	if !a.world.SetAccessKeyInactive(a.cloud, a.of.AccessKey, true) {
+	if !a.world.SetAccessKeyInactive(a.cloud, cmp.Or(a.of.AccessKey, a.of.ClientID), true) {
 		t.Fatal("no such key")
 	}
 }
@@ -132,7 +162,7 @@ func expire(_ *testing.T, a *authenticated) {
 func denyKey(pattern string) func(*testing.T, *authenticated) {
 	return func(t *testing.T, a *authenticated) {
 		t.Helper()
-		id := a.of.AccessKey
+		id := cmp.Or(a.of.AccessKey, a.of.ClientID)
 		if a.key.ID != "" {
 			id = a.key.ID
 		}
@@ -207,6 +237,10 @@ var authentications = map[string]authentication{
 		"ALIBABA_CLOUD_ACCESS_KEY_SECRET", expire, denyKey("ecs:*"),
 		"the secret of the ambient credentials does not belong to their id", "were revoked or have expired",
 		"lack the permission ecs:DescribeInstances"},
+	"azure client secret": {withClientSecret, "client_secret", switchOff, denyKey("arm:Microsoft.Compute/*/*"),
+		"AADSTS7000215", "AADSTS7000112", "lacks the permission Microsoft.Compute/virtualMachines/read"},
+	"azure ambient": {withWorkload, "AZURE_FEDERATED_TOKEN_FILE", switchOff, denyKey("arm:Microsoft.Compute/*/*"),
+		"AADSTS700213", "AADSTS7000112", "lacks the permission Microsoft.Compute/virtualMachines/read"},
 	"huaweicloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
 		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
 	"opentelekomcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
@@ -276,7 +310,7 @@ func TestEveryAuthentication(t *testing.T) {
 func TestEveryAuthenticationHasItsCase(t *testing.T) {
 	methods := map[string]string{
 		"access_key": "access key", "role_arn": "assumed role", ambientField: "ambient", "username": "user",
-		applicationIDField: "application credential",
+		applicationIDField: "application credential", "client_secret": "client secret",
 	}
 	want := 0
 	for name, d := range providers() {

@@ -19,8 +19,9 @@ var otherValues = map[string]any{
 	"user_domain_name": "d3",
 	"project_name":     "n3", "project_domain_name": "d3", "role_arn": "arn:cloud:iam::3:role/r", "external_id": "x-3",
 	applicationIDField: "ac-3",
-	ambientField:       true,
-	"endpoints":        "compute=https://three.example.com", "ca_certificate": testCA,
+	"tenant_id":        "t-3", "client_id": "c-3", "subscription_id": "s-3", "cloud": "public",
+	ambientField: true,
+	"endpoints":  "compute=https://three.example.com", "ca_certificate": testCA,
 }
 
 // boundFields are those fields that every provider has and that decide where the secrets are sent.
@@ -64,7 +65,7 @@ func TestOwnFieldsAreNotThoseOfEveryProvider(t *testing.T) {
 // TestSecretsAreResentWithWhatTheyAreBoundTo: whoever may write a connection and does not know its secrets
 // changes neither where they go nor in whose name they act, whether or not it has accounts.
 func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
-	all := map[string]any{"secret_key": "again", "password": "again", applicationSecretField: "again"}
+	all := map[string]any{"secret_key": "again", "password": "again", "client_secret": "again", applicationSecretField: "again"}
 	for field, kind := range fieldsAndKinds() {
 		t.Run(field, func(t *testing.T) {
 			h := newHarness(t)
@@ -73,7 +74,8 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 				"project_id": "p", "username": "u-9", "password": "pw", "auth_url": "https://iam.example.com", "user_domain_name": "d-9",
 				"project_name":        "n",
 				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac",
-				applicationSecretField: "acs",
+				applicationSecretField: "acs", "tenant_id": "t-9", "client_id": "c-9", "client_secret": "cs", "subscription_id": "s-9",
+				"cloud": "usgovernment",
 			}))
 			stored := h.stored(t, connection.Prefix)
 			if !kind.BindsSecrets() {
@@ -93,7 +95,8 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 				if (field == "endpoints" || field == "ca_certificate" || field == ambientField) && (value == "" || value == nil || value == " ") {
 					continue // it is empty already
 				}
-				h.refusedWrite(t, "config/c", map[string]any{field: value}, field+": ", "secret_key, password, "+applicationSecretField, "same write")
+				h.refusedWrite(t, "config/c", map[string]any{field: value}, field+": ", "secret_key, client_secret, password, "+applicationSecretField,
+					"same write")
 				h.refusedWrite(t, "config/c", map[string]any{field: value, "verify_connection": false}, field+": ")
 				for left := range all {
 					part := maps.Clone(all)

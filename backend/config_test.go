@@ -22,6 +22,8 @@ var realConnections = map[string]map[string]any{
 	"aws":          {"provider": "aws", "region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "s3cr3t-aws"},
 	"tencentcloud": {"provider": "tencentcloud", "region": "eu-frankfurt", "access_key": "AKIDexample", "secret_key": "s3cr3t-tencent"},
 	"alibabacloud": {"provider": "alibabacloud", "region": "cn-hangzhou", "access_key": "LTAIexample", "secret_key": "s3cr3t-alibaba"},
+	"azure": {"provider": "azure", "tenant_id": "contoso.onmicrosoft.com", "client_id": "5a1d3d1c-30ba-4b52-9d63-0a4a3f8d2f60",
+		"client_secret": "s3cr3t-azure", "subscription_id": "0b1f6471-1bf0-4dda-aec3-cb9272f09590", "cloud": "usgovernment"},
 	"huaweicloud": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef",
 		"access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
 	"opentelekomcloud": {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef",
@@ -47,7 +49,7 @@ func TestRealProvidersConnections(t *testing.T) {
 		got := h.read(t, "config/"+name)
 		for field, want := range data {
 			switch field {
-			case "access_key", "secret_key", "password", "application_credential_secret":
+			case "access_key", "secret_key", "password", "client_secret", "application_credential_secret":
 				if _, ok := got[field]; ok {
 					t.Errorf("%s: %s is read back", name, field)
 				}
@@ -81,8 +83,8 @@ func TestRealProvidersConnections(t *testing.T) {
 func TestProviderOfAConnection(t *testing.T) {
 	h := newRealHarness(t)
 	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required",
-		"aws, huaweicloud, openstack, opentelekomcloud, tencentcloud")
-	h.refusedWrite(t, "config/x", map[string]any{"provider": "azure"}, "provider", "azure", "unknown")
+		"aws, azure, huaweicloud, openstack, opentelekomcloud, tencentcloud")
+	h.refusedWrite(t, "config/x", map[string]any{"provider": "nimbus"}, "provider", "nimbus", "unknown")
 	h.refusedWrite(t, "config/a..b", realConnections["aws"], "name", "..")
 	h.refusedWrite(t, "config/"+strings.Repeat("x", 129), realConnections["aws"], "name", "128")
 	h.absent(t, "config/a..b")
@@ -100,6 +102,10 @@ func TestRealProvidersRefuse(t *testing.T) {
 		"aws in no region":              {"aws", map[string]any{"region": "evil.example.com/"}, "region"},
 		"tencentcloud without keys":     {"tencentcloud", map[string]any{"access_key": nil, "secret_key": nil}, "access_key"},
 		"alibabacloud in no region":     {"alibabacloud", map[string]any{"region": "evil.example.com/"}, "region"},
+		"azure without a secret":        {"azure", map[string]any{"client_secret": nil}, "client_secret"},
+		"azure without a subscription":  {"azure", map[string]any{"subscription_id": nil}, "subscription_id"},
+		"azure in no cloud":             {"azure", map[string]any{"cloud": "germany"}, "cloud"},
+		"azure with too many":           {"azure", map[string]any{ambientField: true}, ambientField},
 		"huaweicloud without a project": {"huaweicloud", map[string]any{"project_id": nil}, "project_id"},
 		"huaweicloud in a new style":    {"huaweicloud", map[string]any{"signature_style": "baroque"}, "signature_style"},
 		"otc with both credentials":     {"opentelekomcloud", map[string]any{"username": "u", "password": "p"}, "username"},
@@ -155,6 +161,11 @@ var connectionCases = map[string]struct {
 	"project_name":         {set: "eu-de", unset: "", refused: []any{"p\n"}},
 	"project_domain_name":  {set: "d", unset: "", refused: []any{"d\n"}},
 	"signature_style":      {set: "scoped", unset: "direct", refused: []any{"di\nrect"}},
+	"tenant_id":            {set: "t-1", unset: "", refused: []any{"t\n"}},
+	"client_id":            {set: "c-1", unset: "", refused: []any{"c\n"}},
+	"client_secret":        {set: "cs", reads: "-", unset: "-", refused: []any{"c\ns", []any{"x"}}},
+	"subscription_id":      {set: "s-1", unset: "", refused: []any{"s\n"}},
+	"cloud":                {set: "china", unset: "public", refused: []any{"germany", "chi\nna"}},
 	"role_arn":             {set: "arn:cloud:iam::1:role/r", unset: "", refused: []any{"arn\n"}},
 	"external_id":          {set: "x-1", unset: "", refused: []any{"x\x00"}},
 	ambientField:           {set: true, unset: false, refused: []any{"perhaps"}},
@@ -185,7 +196,7 @@ func TestConnectionFields(t *testing.T) {
 			t.Errorf("field %s has no case", name)
 		}
 	}
-	secrets := map[string]any{"secret_key": "again", "password": "again", applicationSecretField: "again"}
+	secrets := map[string]any{"secret_key": "again", "password": "again", "client_secret": "again", applicationSecretField: "again"}
 	for name, c := range connectionCases {
 		t.Run(name, func(t *testing.T) {
 			if fields[name] == nil {

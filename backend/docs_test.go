@@ -177,6 +177,8 @@ var calls = []struct {
 		regexp.MustCompile(`action\{"(\w+)", "(\w+)"`), func(service string) string { return service + ":" }},
 	{"cloud/alibabacloud", []string{"alibabacloud"},
 		regexp.MustCompile(`action\{endpoint(\w+), "(\w+)"`), func(service string) string { return strings.ToLower(service) + ":" }},
+	{"cloud/azure", []string{"azure"},
+		regexp.MustCompile(`permit\w+\s+= "(Microsoft)\.([\w/]+)"`), func(provider string) string { return provider + "." }},
 	{"cloud/openstack", []string{"huaweicloud", "opentelekomcloud"},
 		regexp.MustCompile(`permission\w+\s+= "(ecs):([\w:]+)"`), func(service string) string { return service + ":" }},
 	{"cloud/openstack", []string{"openstack"},

@@ -48,8 +48,9 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 				continue
 			}
 			fields++
-			target := map[string]string{"secret_key": "config/c", "password": "config/c", applicationSecretField: "config/c",
-				"private_key": "keys/k", "passphrase": "keys/k"}[name]
+			target := map[string]string{"secret_key": "config/c", "password": "config/c", "client_secret": "config/c",
+				applicationSecretField: "config/c",
+				"private_key":          "keys/k", "passphrase": "keys/k"}[name]
 			if strings.Contains(path.Pattern, importPrefix) {
 				target = webImport
 			}
@@ -62,8 +63,8 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	if fields != 6 {
-		t.Errorf("%d secret fields, want 6", fields)
+	if fields != 7 {
+		t.Errorf("%d secret fields, want 7", fields)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/alibabacloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/aws"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/azure"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/tencentcloud"
 )
@@ -20,6 +21,7 @@ func providers() cloud.Registry {
 	add(aws.Descriptor())
 	add(tencentcloud.Descriptor())
 	add(alibabacloud.Descriptor())
+	add(azure.Descriptor())
 	add(openstack.Descriptors()...) // huaweicloud, opentelekomcloud
 	return registry
 }
