@@ -14,7 +14,8 @@ const (
 	envAuthority = "AZURE_AUTHORITY_HOST"
 )
 
-const noAmbient = "use_ambient_credentials: the environment of the Vault server (workload identity, managed identity) gives no token for Azure"
+const noAmbient = "use_ambient_credentials: the environment of the Vault server (workload identity, managed identity) gives no token " +
+	"for Azure"
 
 // ambient gets tokens for the identity that the Vault server's environment supplies: a workload's, where there is the file of its token,
 // else the managed identity of the virtual machine.

@@ -19,8 +19,9 @@ var anyGet = request{method: http.MethodGet, path: inGroup("demo", "linux-1")}
 func TestRequest(t *testing.T) {
 	p, f := answering(t, func(asked) (int, any) { return http.StatusCreated, object{"name": "x"} })
 	var answer struct{ Name string }
-	r := request{method: http.MethodPut, path: inGroup("Ressourcen (ä)%", "web-1") + "/runCommands/c", query: url.Values{"$expand": {"instanceView"}},
-		body: object{"location": "westeurope"}}
+	r := request{method: http.MethodPut, path: inGroup("Ressourcen (ä)%", "web-1") + "/runCommands/c",
+		query: url.Values{"$expand": {"instanceView"}},
+		body:  object{"location": "westeurope"}}
 	if err := p.ask(t.Context(), runCommandsUpdate, r, &answer); err != nil || answer.Name != "x" {
 		t.Fatal(answer, err)
 	}
@@ -47,10 +48,11 @@ func TestRequest(t *testing.T) {
 
 // The answers of the public recording of azure-cli (test_run_command_v2.yaml) have blanks and CRLF between their fields.
 func TestAnswersWithBlanks(t *testing.T) {
-	const recorded = "{\r\n  \"name\": \"vm1\",\r\n  \"id\": \"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/cli_test\",\r\n" +
-		"  \"properties\": {\r\n    \"vmId\": \"5C0D8A3E-1B7F-4A52-9F0E-6D2B8C4A1E93\",\r\n    \"instanceView\": {\r\n" +
-		"      \"vmAgent\": {\r\n        \"statuses\": [\r\n          {\r\n            \"code\": \"ProvisioningState/succeeded\",\r\n" +
-		"            \"displayStatus\": \"Ready\"\r\n          }\r\n        ]\r\n      }\r\n    }\r\n  }\r\n}\r\n"
+	const recorded = "{\r\n  \"name\": \"vm1\",\r\n  \"id\": " +
+		"\"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/cli_test\",\r\n  \"properties\": {\r\n    \"vmId\": " +
+		"\"5C0D8A3E-1B7F-4A52-9F0E-6D2B8C4A1E93\",\r\n    \"instanceView\": {\r\n      \"vmAgent\": {\r\n        \"statuses\": [\r\n          " +
+		"{\r\n            \"code\": \"ProvisioningState/succeeded\",\r\n            \"displayStatus\": \"Ready\"\r\n          }\r\n        " +
+		"]\r\n      }\r\n    }\r\n  }\r\n}\r\n"
 	p, _ := answering(t, func(asked) (int, any) { return http.StatusOK, recorded })
 	var m machine
 	if err := p.ask(t.Context(), virtualMachinesGet, anyGet, &m); err != nil || m.id() != testVMID {
@@ -62,7 +64,8 @@ func TestAnswersWithBlanks(t *testing.T) {
 	p, _ = answering(t, func(asked) (int, any) {
 		return http.StatusConflict, "{\r\n  \"error\": {\r\n    \"code\": \"Conflict\",\r\n    \"message\": \"Busy.\"\r\n  }\r\n}"
 	})
-	if e := errorOfKind(t, p.ask(t.Context(), runCommandsUpdate, anyGet, nil), cloud.Refused); e.Code != "Conflict" || e.RequestID != testRequestID {
+	if e := errorOfKind(t, p.ask(t.Context(), runCommandsUpdate, anyGet, nil), cloud.Refused); e.Code != "Conflict" ||
+		e.RequestID != testRequestID {
 		t.Error(e)
 	}
 }
@@ -92,7 +95,9 @@ func TestSuccesses(t *testing.T) {
 	} {
 		response := httptest.NewRecorder()
 		response.WriteHeader(c.status)
-		response.WriteString(c.body)
+		if _, err := response.WriteString(c.body); err != nil {
+			t.Fatal(err)
+		}
 		var into any
 		if c.wanted {
 			into = &struct{ Name string }{}
@@ -129,19 +134,19 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 // A link to a further page is followed on the same host only, whatever port it writes.
 func TestFollow(t *testing.T) {
 	for link, want := range map[string]string{
-		"https://management.azure.com/subscriptions/s/vms?api-version=1&$skiptoken=a%2Fb": "https://management.azure.com/subscriptions/s/vms?api-version=1&$skiptoken=a%2Fb",
-		"https://management.azure.com:443/subscriptions/s?$skiptoken=x#part":              "https://management.azure.com:443/subscriptions/s?$skiptoken=x",
-		"https://Management.Azure.com/x":                                                  "https://Management.Azure.com/x",
-		"https://management.azure.com.evil.io/x":                                          "",
-		"https://evil.io/x":                                                               "",
-		"https://management.azure.com:8443/x":                                             "",
-		"https://u:p@management.azure.com/x":                                              "",
-		"http://management.azure.com/x":                                                   "",
-		"//management.azure.com/x":                                                        "",
-		"/subscriptions/s":                                                                "",
-		"https://management.azure.com@evil.io/x":                                          "",
-		"https://management.azure.com\\@evil/x":                                           "",
-		":":                                                                               "",
+		"https://management.azure.com/x?api-version=1&$skiptoken=a%2Fb": "https://management.azure.com/x?api-version=1&$skiptoken=a%2Fb",
+		"https://management.azure.com:443/x?$skiptoken=x#part":          "https://management.azure.com:443/x?$skiptoken=x",
+		"https://Management.Azure.com/x":                                "https://Management.Azure.com/x",
+		"https://management.azure.com.evil.io/x":                        "",
+		"https://evil.io/x":                                             "",
+		"https://management.azure.com:8443/x":                           "",
+		"https://u:p@management.azure.com/x":                            "",
+		"http://management.azure.com/x":                                 "",
+		"//management.azure.com/x":                                      "",
+		"/subscriptions/s":                                              "",
+		"https://management.azure.com@evil.io/x":                        "",
+		"https://management.azure.com\\@evil/x":                         "",
+		":":                                                             "",
 	} {
 		r, err := follow("https://management.azure.com", link, virtualMachinesList)
 		if want == "" {
@@ -150,7 +155,8 @@ func TestFollow(t *testing.T) {
 			}
 			continue
 		}
-		if target, _ := r.target("https://management.azure.com", virtualMachinesList); err != nil || target != want || r.method != http.MethodGet {
+		if target, _ := r.target("https://management.azure.com", virtualMachinesList); err != nil || target != want ||
+			r.method != http.MethodGet {
 			t.Errorf("%s: %s, %v", link, target, err)
 		}
 	}

@@ -19,7 +19,8 @@ type vm struct {
 }
 
 // armForm takes the id of a virtual machine in ARM apart. Its words are compared without regard to case.
-var armForm = regexp.MustCompile(`(?i)^/subscriptions/([0-9a-f-]{36})/resourceGroups/([^/?#\\]{1,90})/providers/Microsoft\.Compute/virtualMachines/([^/?#\\]{1,80})$`)
+var armForm = regexp.MustCompile(
+	`(?i)^/subscriptions/([0-9a-f-]{36})/resourceGroups/([^/?#\\]{1,90})/providers/Microsoft\.Compute/virtualMachines/([^/?#\\]{1,80})$`)
 
 // vmPath is the path of a virtual machine whose id in ARM the cloud has told; false if that is none of the subscription.
 func vmPath(subscription, id string) (string, bool) {
