@@ -57,7 +57,7 @@ func anys(list []string) []any {
 // badFields has a case for every field of every call that the mount documents.
 var badFields = map[string]map[string]badField{
 	"POST config/{name}": {
-		"provider":                      {"aws", []any{"", "azure", control, object}},
+		"provider":                      {"aws", []any{"", "nimbus", control, object}},
 		"region":                        {"aws", []any{"", "no region!", control, tooLong, object}},
 		"project_id":                    {"huaweicloud", []any{"", "../x", "no id", control, tooLong}},
 		"access_key":                    {"aws", []any{"", control, tooLong, " AK", `"AK"`, "AK\u00a0"}},
@@ -74,6 +74,11 @@ var badFields = map[string]map[string]badField{
 		"application_credential_id":     {"openstack", []any{"", control, tooLong}},
 		"application_credential_secret": {"openstack", []any{"", control, tooLong, object}},
 		"required_tags":                 {"aws", badPairs},
+		"tenant_id":                     {"azure", []any{"", "no tenant!", control, tooLong, object}},
+		"client_id":                     {"azure", []any{"", "no id", control, tooLong, object}},
+		"client_secret":                 {"azure", []any{"", control, tooLong, object, "a b", "'ab'"}},
+		"subscription_id":               {"azure", []any{"", "../x", "no id", control, tooLong, object}},
+		"cloud":                         {"azure", []any{"mooncake", control, object}},
 		"signature_style":               {"huaweicloud", []any{"sideways", control}},
 		"endpoints":                     {"aws", withService("ec2", badURLs)},
 		"ca_certificate":                {"aws", []any{"no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", tooLong}},

@@ -55,6 +55,10 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 		fields["auth_url"] = endpoints["identity"] + "/v3"
 		fields["application_credential_id"], fields["application_credential_secret"] = account.AppCredentialID, account.AppCredential
 		clear(endpoints)
+	case model.Azure: // a client secret; a subscription has all regions
+		delete(fields, "region")
+		fields["tenant_id"], fields["subscription_id"] = account.TenantID, account.SubscriptionID
+		fields["client_id"], fields["client_secret"] = account.ClientID, account.ClientSecret
 	case model.HuaweiCloud:
 		fields["project_id"] = account.ProjectID
 		fallthrough
