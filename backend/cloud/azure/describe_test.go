@@ -109,7 +109,7 @@ func (e *estate) page(query url.Values) object {
 	return paged(e.URL+"/subscriptions/"+testSubscription+computePath+"?"+query.Encode(), all[from:from+e.perPage]...)
 }
 
-// said is what was asked since the last time, in short.
+// said is what was asked since the last time, in short: a word for each kind of request, and how many of it came in a row.
 func (e *estate) said() string {
 	e.fakeCloud.mu.Lock()
 	defer e.fakeCloud.mu.Unlock()
@@ -127,7 +127,19 @@ func (e *estate) said() string {
 		}
 	}
 	e.requests = nil
-	return strings.Join(words, ", ")
+	var runs []string
+	for i := 0; i < len(words); {
+		n := i + 1
+		for n < len(words) && words[n] == words[i] {
+			n++
+		}
+		run := words[i]
+		if n > i+1 {
+			run += " " + strconv.Itoa(n-i)
+		}
+		runs, i = append(runs, run), n
+	}
+	return strings.Join(runs, ", ")
 }
 
 // vmid is the n-th vmId.
@@ -154,13 +166,13 @@ func TestFindInstances(t *testing.T) {
 		found[1].CloudState != "deallocated" || found[1].PrivateIP != "10.0.0.4" || found[0].OSName != "ubuntu" {
 		t.Errorf("%+v", found)
 	}
-	if said := e.said(); said != "list, list, list, list, interfaces, states, states, states, states" {
+	if said := e.said(); said != "list 4, interfaces, states 4" {
 		t.Error(said)
 	}
 	if none, err := p.FindInstances(t.Context(), map[string]string{"app": "Demo"}); err != nil || len(none) != 0 {
 		t.Errorf("%v, %v", none, err)
 	}
-	if said := e.said(); said != "list, list, list, list, interfaces" {
+	if said := e.said(); said != "list 4, interfaces" {
 		t.Error(said)
 	}
 	// Where machines are is known now, addresses too.
@@ -206,7 +218,7 @@ func TestDescribeFew(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].ID != vmid(1) || got[0].State != cloud.StateRunning {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if said := e.said(); said != "list, interfaces, get, get" {
+	if said := e.said(); said != "list, interfaces, get 2" {
 		t.Error(said)
 	}
 	// An unknown one is looked for once a minute.
@@ -242,7 +254,7 @@ func TestDescribeMany(t *testing.T) {
 	e.hidden[vmid(3)] = true
 	e.remove(machines[4]["id"].(string))
 	got, err = p.DescribeInstances(t.Context(), ids)
-	if err != nil || len(got) != len(ids)-1 || e.said() != "list, states, get, get" {
+	if err != nil || len(got) != len(ids)-1 || e.said() != "list, states, get 2" {
 		t.Errorf("%d, %v", len(got), err)
 	}
 	for _, id := range []string{vmid(3), vmid(5)} {
