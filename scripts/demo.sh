@@ -123,7 +123,7 @@ CLOUDPW_ALLOW_LOOPBACK_HTTP=true VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VA
 	-dev-listen-address="127.0.0.1:$port" -config="$work/vault.hcl" >"$work/vault.log" 2>&1 &
 pids+=($!)
 until_true 60 "Vault" vault status
-echo "Vault is at $VAULT_ADDR; AWS, Huawei Cloud, Open Telekom Cloud, OpenStack and Tencent Cloud are simulated on this machine."
+echo "Vault is at $VAULT_ADDR; seven clouds are simulated on this machine."
 
 heading "3. Register the plugin by checksum and version, and mount it"
 run vault plugin register -sha256="$(sha256 "bin/$plugin")" -version="$version" secret "$plugin"
@@ -174,7 +174,26 @@ run vault write cloudpw/roles/openstack connection=openstack instance_ids="$SIM_
 run vault read cloudpw/creds/openstack
 login accepted "$SIM_OPENSTACK_WINDOWS_1_SSH" "$(field username)" "$(field password)"
 
-heading "8. Tencent Cloud CVM: a password under a lease"
+heading "8. Alibaba Cloud ECS: a command in the guest sets the password"
+note "The cloud's own agent runs it. The command holds a hash of the password, and the server keeps running."
+secret alibaba-secret "$SIM_ALIBABACLOUD_SECRET_KEY"
+run vault write cloudpw/config/alibaba provider=alibabacloud region="$SIM_ALIBABACLOUD_REGION" \
+	access_key="$SIM_ALIBABACLOUD_ACCESS_KEY" secret_key=@"$work/alibaba-secret" endpoints=ecs="$SIM_ALIBABACLOUD_URL_ECS" \
+	endpoints=sts="$SIM_ALIBABACLOUD_URL_STS" endpoints=ram="$SIM_ALIBABACLOUD_URL_RAM"
+run vault write cloudpw/roles/alibaba connection=alibaba instance_ids="$SIM_ALIBABACLOUD_LINUX_1_ID"
+run vault read cloudpw/creds/alibaba wait=45s
+login accepted "$SIM_ALIBABACLOUD_LINUX_1_SSH" "$(field username)" "$(field password)"
+
+heading "9. Microsoft Azure: the same by a managed run command"
+secret azure-secret "$SIM_AZURE_CLIENT_SECRET"
+run vault write cloudpw/config/azure provider=azure subscription_id="$SIM_AZURE_SUBSCRIPTION_ID" tenant_id="$SIM_AZURE_TENANT_ID" \
+	client_id="$SIM_AZURE_CLIENT_ID" client_secret=@"$work/azure-secret" endpoints=arm="$SIM_AZURE_URL_ARM" \
+	endpoints=login="$SIM_AZURE_URL_LOGIN"
+run vault write cloudpw/roles/azure connection=azure instance_ids="$SIM_AZURE_LINUX_1_ID"
+run vault read cloudpw/creds/azure wait=45s
+login accepted "$SIM_AZURE_LINUX_1_SSH" "$(field username)" "$(field password)"
+
+heading "10. Tencent Cloud CVM: a password set through the cloud's API"
 note "Vault sets a password through the cloud's reset API. force_stop=true allows the cloud to restart the server for that."
 secret tencent-secret "$SIM_TENCENTCLOUD_SECRET_KEY"
 run vault write cloudpw/config/tencent provider=tencentcloud region="$SIM_TENCENTCLOUD_REGION" \
@@ -189,7 +208,7 @@ user=$(field username) old=$(field password) lease=$(field lease_id)
 account=cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
 login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$user" "$old"
 
-heading "9. Revoke the lease: the password dies with it"
+heading "11. Revoke the lease: the password dies with it"
 run vault lease revoke "$lease"
 note "Vault has answered at once; the account is rotated in the background."
 rotated() { [ "$(vault read -field=current_version "$account")" = 2 ] && [ "$(vault read -field=state "$account")" = ready ]; }
@@ -202,7 +221,7 @@ run vault read cloudpw/creds/tencent
 login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$(field username)" "$(field password)"
 
 done=yes
-heading "Done in $SECONDS s: five clouds read, every password proven by a login, the revoked one dead."
+heading "Done in $SECONDS s: seven clouds read, every password proven by a login, the revoked one dead."
 [ -n "$keep" ] || exit 0
 printf -v VAULT_BIN %q "$VAULT_BIN"
 printf -v cloudsim %q "$PWD/bin/cloudsim"
