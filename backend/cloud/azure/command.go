@@ -102,7 +102,8 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 // that takes the place of another in between would be sent its command, and the next look at the server would find it gone. Before
 // any other command there was no such look, and one that waits for an agent leaves a record that nobody may delete.
 func (c command) target(ctx context.Context, wanted guest.Command) (v vm, err error) {
-	id, known := wanted.InstanceIDs[0], false // Limits has no larger batch
+	var known bool
+	id := wanted.InstanceIDs[0] // Limits has no larger batch
 	if wanted.AtOnce() {
 		v, known, err = c.find(ctx, id)
 	} else {

@@ -32,7 +32,8 @@ type fakeARM struct {
 	mu       sync.Mutex
 	machine  object
 	commands map[string]object
-	// answers come before what it has, by method and the rest of the path: "PUT runCommands". Each is used once.
+	// answers come in place of its own, by method and what is asked for: "PUT runCommands". Each is used once, and an error is
+	// given before anything is done.
 	answers map[string][]fakeAnswer
 	log     []fakeCall
 }
@@ -45,9 +46,9 @@ type (
 		query, body  string
 	}
 	fakeAnswer struct {
-		status int
+		status int // 0: the connection is cut after the request has been carried out
 		header map[string]string
-		body   any // nil: the connection is cut after the request has been carried out
+		body   any
 	}
 )
 
@@ -91,18 +92,24 @@ func (f *fakeARM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.log = append(f.log, call)
-	status, answer := f.serve(call)
-	if queue := f.answers[call.method+" "+call.what]; len(queue) > 0 {
-		f.answers[call.method+" "+call.what] = queue[1:]
-		if queue[0].body == nil && queue[0].status == 0 {
-			panic(http.ErrAbortHandler)
-		}
-		for name, value := range queue[0].header {
-			w.Header().Set(name, value)
-		}
-		status, answer = queue[0].status, queue[0].body
+	kind := call.method + " " + call.what
+	var other *fakeAnswer
+	if queue := f.answers[kind]; len(queue) > 0 {
+		other, f.answers[kind] = &queue[0], queue[1:]
 	}
-	reply(w, status, answer)
+	if other != nil && other.status >= http.StatusBadRequest {
+		other.write(w)
+		return
+	}
+	status, answer := f.serve(call)
+	switch {
+	case other == nil:
+		reply(w, status, answer)
+	case other.status == 0:
+		panic(http.ErrAbortHandler)
+	default:
+		other.write(w)
+	}
 }
 
 // serve is what the fake ARM answers by itself. The caller holds f.mu.
@@ -129,6 +136,13 @@ func (f *fakeARM) serve(call fakeCall) (int, any) {
 		return http.StatusAccepted, nil
 	}
 	return http.StatusOK, known
+}
+
+func (a fakeAnswer) write(w http.ResponseWriter) {
+	for name, value := range a.header {
+		w.Header().Set(name, value)
+	}
+	reply(w, a.status, a.body)
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
