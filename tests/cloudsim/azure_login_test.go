@@ -251,6 +251,48 @@ func TestAzureTrustsAnotherIssuer(t *testing.T) {
 	}
 }
 
+// Clients that know no subscription ask which there are: those of the application, and no other's.
+func TestAzureListsSubscriptions(t *testing.T) {
+	e := newEntra(t)
+	other := e.sim.World().AddAccount(model.Account{Cloud: model.Azure, Name: "other", TenantID: e.creds.TenantID})
+	_, token := e.token(t, e.creds.TenantID, nil)
+	type shown struct {
+		ID     string `json:"subscriptionId"`
+		Tenant string `json:"tenantId"`
+		State  string `json:"state"`
+	}
+	read := func(path string, into any) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.sim.URL(model.Azure, "arm")+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token.AccessToken)
+		status, _ := e.send(t, http.DefaultClient, r, into)
+		return status
+	}
+	mine := shown{e.creds.SubscriptionID, e.creds.TenantID, "Enabled"}
+	var list struct {
+		Value []shown `json:"value"`
+	}
+	if status := read("/subscriptions?api-version=2019-11-01", &list); status != http.StatusOK || !slices.Equal(list.Value, []shown{mine}) {
+		t.Errorf("the list: %d %+v", status, list)
+	}
+	var one shown
+	if status := read("/subscriptions/"+mine.ID+"?api-version=2022-12-01", &one); status != http.StatusOK || one != mine {
+		t.Errorf("one's own: %d %+v", status, one)
+	}
+	for path, want := range map[string]int{
+		"/subscriptions/" + other.ID + "?api-version=2022-12-01":                     http.StatusForbidden,
+		"/subscriptions/11111111-2222-3333-4444-555555555555?api-version=2022-12-01": http.StatusNotFound,
+		"/subscriptions?api-version=2023-03-01":                                      http.StatusBadRequest, // one of Compute's
+	} {
+		if status := read(path, new(any)); status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+	}
+}
+
 func TestAzureTokensEnd(t *testing.T) {
 	e := newEntra(t)
 	_, got := e.token(t, e.creds.TenantID, nil)

@@ -13,7 +13,7 @@ type route struct {
 	method string
 	// pattern is the path, with names in braces.
 	pattern string
-	// kind is the resource type, and permission the action that a role must have.
+	// kind is the resource type, and permission the action that a role must have; empty: the list has what its reader may see.
 	kind, permission string
 	run              func(*request) (reply, *failure)
 }
@@ -25,6 +25,8 @@ const (
 	runCommands = machines + "/runCommands"
 	operations  = compute + "/locations/operations"
 	interfaces  = "Microsoft.Network/networkInterfaces"
+
+	subscriptions = "Microsoft.Resources/subscriptions"
 )
 
 func routes() []route {
@@ -50,6 +52,8 @@ func routes() []route {
 			getOperation},
 		{"NetworkInterfaces_ListAll", http.MethodGet, "/subscriptions/{subscription}/providers/" + interfaces, interfaces, interfaces + "/read",
 			listInterfaces},
+		{"Subscriptions_List", http.MethodGet, "/subscriptions", subscriptions, "", listSubscriptions},
+		{"Subscriptions_Get", http.MethodGet, "/subscriptions/{subscription}", subscriptions, subscriptions + "/read", getSubscription},
 	}
 }
 

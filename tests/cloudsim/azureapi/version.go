@@ -19,13 +19,19 @@ var networkVersions = []string{
 	"2023-11-01", "2024-01-01", "2024-03-01", "2024-05-01", "2024-07-01", "2024-10-01",
 }
 
+// resourceVersions are those of Microsoft.Resources that the simulator knows.
+var resourceVersions = []string{"2016-06-01", "2018-06-01", "2019-06-01", "2019-11-01", "2020-01-01", "2021-01-01", "2022-12-01"}
+
 // checkVersion refuses requests without a version of the API, or with one that the provider does not have. The first message is
 // that of Microsoft's guidelines for REST APIs, the second one's is in many public reports (Azure/azure-cli#28496).
 func (r *request) checkVersion() *failure {
 	version := r.query.Get("api-version")
 	provider, short, _ := strings.Cut(r.route.kind, "/")
 	known := computeVersions
-	if provider != compute {
+	switch {
+	case r.route.kind == subscriptions:
+		known = resourceVersions
+	case provider != compute:
 		known = networkVersions
 	}
 	switch {
