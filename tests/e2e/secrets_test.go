@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,14 +76,17 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 	}
 }
 
+// secretClouds are those whose credentials and passwords are searched for.
+var secretClouds = append([]model.Cloud{model.Azure}, clouds...)
+
 // succeed runs the main job on all clouds.
 func succeed(t *testing.T, e *env, c *collector) {
 	t.Helper()
-	for _, cloud := range clouds {
+	for _, cloud := range secretClouds {
 		account := e.sim.Info.Seeded[cloud]
 		for name, value := range map[string]string{
 			"access key": account.AccessKey, "secret key": account.SecretKey, "user's password": account.Password, "private key": account.PrivateKey,
-			"application credential": account.AppCredential,
+			"application credential": account.AppCredential, "client secret": account.ClientSecret,
 		} {
 			if value != "" {
 				c.add(fmt.Sprintf("the %s of %s", name, cloud), value)
@@ -130,9 +134,9 @@ func provoke(t *testing.T, e *env, c *collector) {
 			t.Errorf("write %s: %v, want a refusal", path, err)
 		}
 	}
-	for _, cloud := range clouds {
+	for _, cloud := range secretClouds {
 		for field := range e.connection(cloud) {
-			if field != "secret_key" && field != "password" && field != "application_credential_secret" {
+			if !slices.Contains([]string{"secret_key", "password", "application_credential_secret", "client_secret"}, field) {
 				continue
 			}
 			wrong := e.connection(cloud)

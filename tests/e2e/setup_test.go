@@ -74,7 +74,7 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 func (e *env) connect(t *testing.T, cloud model.Cloud) {
 	t.Helper()
 	e.Write(t, "cloudpw/config/"+string(cloud), e.connection(cloud))
-	if cloud != model.TencentCloud {
+	if cloud != model.TencentCloud && cloud != model.Azure {
 		e.Write(t, "cloudpw/keys/"+keyOf(cloud), map[string]any{"private_key": e.sim.Info.Seeded[cloud].PrivateKey})
 	}
 }
@@ -87,9 +87,11 @@ func (e *env) role(t *testing.T, name string, cloud model.Cloud, server string, 
 	t.Helper()
 	id := e.sim.ServerID(t, cloud, server)
 	fields := map[string]any{"connection": string(cloud), "instance_ids": id}
-	if cloud == model.TencentCloud {
+	switch cloud {
+	case model.TencentCloud:
 		fields["force_stop"], fields["min_reset_interval"] = true, 0
-	} else {
+	case model.Azure:
+	default:
 		fields["key"] = keyOf(cloud)
 	}
 	maps.Copy(fields, more)
