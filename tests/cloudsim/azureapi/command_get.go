@@ -81,10 +81,8 @@ func (a *API) view(r *record) commandView {
 		return pending
 	case model.CommandRunning:
 		v.State, v.Message, v.Output = "Running", "Execution in progress", ""
-	case model.CommandSucceeded, model.CommandFailed:
-		v.finish(i)
-	case model.CommandTimedOut:
-		i.ExitCode = -1 // of a process that a signal has ended
+	case model.CommandSucceeded, model.CommandFailed, model.CommandTimedOut:
+		// The code of a script that was killed at its limit is -1, as of all that a signal has ended.
 		v.finish(i)
 	default:
 		// The handler has no word for it; the API's list of states has this one.
