@@ -137,3 +137,33 @@ func TestOutcomesOnWindows(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOutcome gives the judgement any properties of a command. Whatever they are, a success needs the script's own last line, and what
+// says that nothing was changed needs a code of the handler's or of the script's.
+func FuzzOutcome(f *testing.F) {
+	f.Add(view(`"Succeeded"`, `"exitCode":0`, doneLine), "#!/bin/sh\n")
+	f.Add(view(`"Failed"`, `"exitCode":-202`, ""), "#!/bin/sh\n")
+	f.Add(view(`"Running"`, `"exitCode":0`, doneLine), "")
+	f.Add(`{"provisioningState":"Failed","instanceView":{"executionState":"Pending"}}`, "")
+	f.Fuzz(func(t *testing.T, properties, script string) {
+		var r runCommand
+		if json.Unmarshal([]byte(`{"properties":`+properties+`}`), &r) != nil {
+			return
+		}
+		r.Properties.Source.Script = script
+		run, shown := outcome(r), r.Properties.InstanceView
+		if final := shown.final(); final != (run.State != guest.Running) || !shown.ended().IsZero() && !final {
+			t.Fatalf("%+v of %+v", run, shown)
+		}
+		if run.State == guest.Running {
+			return
+		}
+		err := run.Outcome()
+		if err == nil && (shown.ExecutionState != stateSucceeded || !strings.Contains(shown.Output, doneLine)) {
+			t.Errorf("%+v is a success", shown)
+		}
+		if kind := cloud.KindOf(err); kind == cloud.Refused && (shown.ExitCode == nil || *shown.ExitCode == 0 || *shown.ExitCode == exitKilled) {
+			t.Errorf("%+v has changed nothing: %v", shown, err)
+		}
+	})
+}
