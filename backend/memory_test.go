@@ -23,8 +23,8 @@ const maxAnswerMemory = 200 << 20
 // falseAnswer is what a false cloud says to a request: a status and a body.
 type falseAnswer func(*http.Request) (status int, body string)
 
-// falseCloud is an endpoint for every provider. Requests for a token of Keystone, too, are answered by answer, if the body
-// that it has for them is not empty; else by a token that leads here.
+// falseCloud is an endpoint for every provider. Requests for a token of Keystone or Entra, too, are answered by answer, if the body
+// that it has for them is not empty; else by a token, which leads here.
 func falseCloud(tb testing.TB, answer falseAnswer) *httptest.Server {
 	tb.Helper()
 	tb.Setenv("CLOUDPW_ALLOW_LOOPBACK_HTTP", "true")
@@ -36,6 +36,9 @@ func falseCloud(tb testing.TB, answer falseAnswer) *httptest.Server {
 			if body == "" {
 				status, body = http.StatusCreated, tokenHead+tokenEndpoint(url)+tokenTail
 			}
+		}
+		if isEntraRequest(r) && body == "" {
+			status, body = http.StatusOK, entraToken
 		}
 		switch {
 		case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json"):
@@ -54,6 +57,11 @@ func falseCloud(tb testing.TB, answer falseAnswer) *httptest.Server {
 }
 
 func isTokenRequest(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/auth/tokens") }
+
+func isEntraRequest(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") }
+
+// entraToken is Entra's answer.
+const entraToken = `{"token_type":"Bearer","expires_in":3599,"access_token":"token"}`
 
 // Keystone's answer, but for the entries of its catalogue.
 const (
@@ -80,6 +88,10 @@ func falseConnection(provider, url string) *connection.Record {
 	case "alibabacloud":
 		c.Own = cloud.Values{"region": "eu-central-1", "access_key": "LTAI5tExampleExampleExam", "secret_key": strings.Repeat("abcd", 8)}
 		c.Endpoints = map[string]string{"ecs": url, "sts": url, "ram": url}
+	case "azure":
+		c.Own = cloud.Values{"tenant_id": "contoso.onmicrosoft.com", "client_id": lastVM, "subscription_id": subscription,
+			"client_secret": strings.Repeat("abcd", 10)}
+		c.Endpoints = map[string]string{"arm": url, "login": url}
 	case "huaweicloud":
 		c.Own = cloud.Values{"region": "cn-north-4", "project_id": strings.Repeat("0a", 16), "access_key": "HUAWEIACCESSKEY00000",
 			"secret_key": strings.Repeat("abcd", 10)}
@@ -157,6 +169,9 @@ const (
 	lastECS      = "i-bp67acfmxazb4p1x2y3z"
 	lastKey      = "AKIAIOSFODNN7LAST000"
 	lastCommand  = "inv-r8hr2upy"
+	lastVM       = "5c0d8a3e-1b7f-4a52-9f0e-6d2b8c4a1e93"
+	lastRun      = "cloudpw-0123456789abcdef0123456789abcdef"
+	subscription = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 
 	ec2Instance = `<item><instanceId>` + lastInstance + `</instanceId><instanceState><name>running</name></instanceState></item>`
 	ec2Head     = `<DescribeInstancesResponse><reservationSet>`
@@ -165,7 +180,9 @@ const (
 	cvmHead     = `{"Response":{"RequestId":"1","TotalCount":1,"InstanceSet":[`
 	tatHead     = `{"Response":{"RequestId":"1","InvocationTaskSet":[`
 	camHead     = `{"Response":{"RequestId":"1","AccessKeys":[`
-	novaLast    = `{"id":"` + fuzzedServerID + `","status":"ACTIVE"}]}`
+	vmLast      = `{"id":"/subscriptions/` + subscription + `/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v",` +
+		`"properties":{"vmId":"` + lastVM + `"}}]}`
+	novaLast = `{"id":"` + fuzzedServerID + `","status":"ACTIVE"}]}`
 )
 
 // worst are the most expensive answers of each API that were found.
@@ -211,6 +228,18 @@ var worst = map[string]worstAnswer{
 		tail: `{"AccessKeyId":"` + lastKey + `"}]}}`, passing: 99_990, ask: findsKey(lastKey),
 		to:    func(r *http.Request) bool { return r.Header.Get("X-Acs-Action") == "ListAccessKeys" },
 		other: `{"RequestId":"1","IdentityType":"RAMUser","Arn":"acs:ram::1:user/x","AccountId":"1","UserId":"2"}`},
+	"Azure, machines": {provider: "azure", head: `{"value":[`, unit: `{},`, tail: vmLast, passing: 99_990, ask: findsInstance(lastVM)},
+	"Azure, states": {provider: "azure", head: `{"value":[{"properties":{"instanceView":{"statuses":[`, unit: `{},`, tail: `{}]}}},` + vmLast,
+		passing: 99_980, ask: findsInstance(lastVM)},
+	"Azure, addresses": {provider: "azure", head: `{"value":[{"properties":{"ipConfigurations":[`, unit: `{},`, tail: `{}]}},` + vmLast,
+		passing: 99_980, ask: findsInstance(lastVM)},
+	"Azure, tags": {provider: "azure", head: `{"value":[{"tags":{`, unit: `"":"",`, tail: `"a":""}},` + vmLast,
+		passing: 199_990, ask: findsInstance(lastVM)},
+	"Azure, run command": {provider: "azure", head: `{"a":[`, unit: `{},`, tail: `{}],"name":"` + lastRun + `","properties":{}}`,
+		passing: 99_990, ask: findsRecord(lastVM, lastRun),
+		to: func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/runCommands/") }, other: `{"value":[` + vmLast},
+	"Azure, token": {provider: "azure", head: `{"a":[`, unit: `{},`, tail: `{}],` + strings.TrimPrefix(entraToken, "{"),
+		passing: 99_990, ask: verifies, to: isEntraRequest, other: `{"value":[` + vmLast},
 	"Keystone": {provider: "openstack", head: tokenHead, unit: `{},`, tail: tokenEndpoint("URL") + tokenTail,
 		passing: 99_990, ask: verifies, to: isTokenRequest, other: fuzzedServer},
 	"Keystone, names": {provider: "openstack", head: tokenHead, unit: `{"name":""},`, tail: tokenEndpoint("URL") + tokenTail,
@@ -281,7 +310,7 @@ func (w worstAnswer) serve(tb testing.TB, n int) cloud.Provider {
 	body := w.head + strings.Repeat(w.unit, n) + w.tail
 	server = falseCloud(tb, func(r *http.Request) (int, string) {
 		switch {
-		case w.to == nil && isTokenRequest(r):
+		case w.to == nil && isTokenRequest(r), isEntraRequest(r) && (w.to == nil || !w.to(r)):
 			return 0, ""
 		case w.to == nil || w.to(r) && !isTokenRequest(r):
 			return http.StatusOK, body
