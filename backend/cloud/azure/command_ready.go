@@ -48,13 +48,16 @@ func (c command) makeRoom(ctx context.Context, v vm) error {
 	if err != nil {
 		return err
 	}
-	removed := c.sweep(ctx, v, there)
+	removed, failed := c.sweep(ctx, v, there)
 	switch {
 	case len(there) < mostCommands:
 		return nil
 	case removed > 0: // which takes the cloud some seconds
 		return cloud.Errorf(cloud.Refused, "virtual machine %s has %d run commands, and takes no further one; %d old ones of cloudpw's are "+
 			"being deleted, and the next attempt finds room", v.id, len(there), removed)
+	case failed != nil:
+		return cloud.Errorf(cloud.Refused, "virtual machine %s has %d run commands, and takes no further one; cloudpw could not delete its "+
+			"old ones: %v", v.id, len(there), failed)
 	}
 	return cloud.Errorf(cloud.Refused, "virtual machine %s has %d run commands, of which cloudpw can delete none; %s", v.id, len(there),
 		roomAdvice)
@@ -70,18 +73,18 @@ func (c command) all(ctx context.Context, v vm) ([]runCommand, error) {
 	return all, err
 }
 
-// sweep removes some leftovers, the oldest first, and tells how many.
-func (c command) sweep(ctx context.Context, v vm, there []runCommand) (removed int) {
+// sweep removes some leftovers, the oldest first, and tells how many, and why it went no further. A later look goes on.
+func (c command) sweep(ctx context.Context, v vm, there []runCommand) (removed int, failed error) {
 	ctx, cancel := context.WithTimeout(ctx, removalPatience)
 	defer cancel()
 	left := leftovers(there, time.Now())
 	for _, name := range left[:min(len(left), mostRemoved)] {
-		if c.remove(ctx, v, name) != nil {
-			break // a later look goes on
+		if err := c.remove(ctx, v, name); err != nil {
+			return removed, err
 		}
 		removed++
 	}
-	return removed
+	return removed, nil
 }
 
 // leftovers are the names of the commands of ours that ended so long ago that nobody asks for them any more, the oldest first. What

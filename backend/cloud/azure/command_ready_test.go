@@ -157,3 +157,17 @@ func TestASweepThatFailsIsNoError(t *testing.T) {
 		t.Errorf("%t, %v; %s", there, err, f.said())
 	}
 }
+
+// Where the permission to delete is missing, a full virtual machine says so.
+func TestAFullServerWhoseCommandsMayNotBeDeleted(t *testing.T) {
+	f := newFakeARM(t)
+	p := connected(t, f)
+	for n := range mostCommands {
+		f.put(fmt.Sprintf("%s%032x", namePrefix, n), ended("Failed", 1, "", time.Now().Add(-2*time.Hour)))
+	}
+	f.answer("DELETE runCommands", fakeAnswer{status: 403, body: object{"error": object{"code": "AuthorizationFailed", "message": "no"}}})
+	_, _, err := unnamed(t, p)
+	if e := errorOfKind(t, err, cloud.Refused); !strings.Contains(e.Message, permitRunCommandsDelete) || len(f.names()) != mostCommands {
+		t.Errorf("%v; %d are left", e, len(f.names()))
+	}
+}
