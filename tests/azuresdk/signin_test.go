@@ -12,7 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// reads reads a server with a credential.
+// reads asks for a server with a credential.
 func (s *simulator) reads(t *testing.T, c azcore.TokenCredential) error {
 	t.Helper()
 	_, err := s.compute(t, s.account().Subscription, c).NewVirtualMachinesClient().Get(t.Context(), group, "linux-1", nil)
@@ -80,12 +80,12 @@ func TestRevokedToken(t *testing.T) {
 	refused(t, "a token that was revoked", s.reads(t, c), http.StatusUnauthorized, "InvalidAuthenticationToken")
 }
 
-// refused requires a refusal of Azure Resource Manager.
-func refused(t *testing.T, what string, err error, status int, code string) *http.Response {
+// refused requires a refusal of Azure Resource Manager, and returns its header.
+func refused(t *testing.T, what string, err error, status int, code string) http.Header {
 	t.Helper()
 	var answer *azcore.ResponseError
 	if !errors.As(err, &answer) || answer.StatusCode != status || answer.ErrorCode != code {
 		t.Fatalf("%s: %v, want %d %s", what, err, status, code)
 	}
-	return answer.RawResponse
+	return answer.RawResponse.Header
 }
