@@ -79,8 +79,8 @@ func sameInstance(a, b cloud.Instance) bool {
 	if len(a.Tags) != len(b.Tags) || !a.HasTags(b.Tags) {
 		return false
 	}
-	return a.ID == b.ID && a.Name == b.Name && a.State == b.State && a.CloudState == b.CloudState && a.Platform == b.Platform && a.OSName == b.OSName &&
-		a.LoginUser == b.LoginUser && a.PrivateIP == b.PrivateIP && a.LaunchTime.Equal(b.LaunchTime)
+	return a.ID == b.ID && a.Name == b.Name && a.State == b.State && a.CloudState == b.CloudState && a.Platform == b.Platform &&
+		a.OSName == b.OSName && a.LoginUser == b.LoginUser && a.PrivateIP == b.PrivateIP && a.LaunchTime.Equal(b.LaunchTime)
 }
 
 // A token that the cloud takes back before its end costs one call.
