@@ -167,6 +167,11 @@ func Refused(tb testing.TB, err error, status int) string {
 	return text
 }
 
+// Unreached tells whether an answer says that the plugin's process is not there, which Vault has not acted on yet.
+func Unreached(err error) bool {
+	return Status(err) == http.StatusInternalServerError && strings.Contains(err.Error(), "connect: connection refused")
+}
+
 // Status is the HTTP status of an answer that came as an error, or 0.
 func Status(err error) int {
 	var answer *api.ResponseError

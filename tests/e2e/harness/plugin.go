@@ -158,8 +158,9 @@ func runs(pid int, program string) bool {
 	return err != nil || exe == program // without /proc the number has to do
 }
 
-// KillPlugin kills the plugin's process (SIGKILL), returns when Vault knows that it is gone, and gives its process id. Vault
-// starts a new one at the next request; one that came earlier would go to the dead process.
+// KillPlugin kills the plugin's process (SIGKILL), returns when Vault has noted that it is gone, and gives its process id. Vault
+// starts a new one at the next request. For a moment after its note, while it flushes its log, it may still send a request to
+// the dead process: see Unreached.
 func (v *Vault) KillPlugin(tb testing.TB) int {
 	tb.Helper()
 	pid := v.PluginPID(tb)
