@@ -120,8 +120,14 @@ func (p *provider) concluded(out cloud.Permission, at probe, err error) cloud.Pe
 		return out
 	}
 	out = out.Tried(err, permissionMissing)
-	if out.Verdict == cloud.PermissionDenied && at.machine == "" {
-		out.Message += "; a role that is assigned to resource groups only may be answered like this, too, as no virtual machine could be seen"
+	if out.Verdict != cloud.PermissionDenied {
+		return out
+	}
+	if at.machine == "" {
+		out.Message += "; a role that is assigned to resource groups only is answered like this, too, as no virtual machine could be seen"
+	} else {
+		out.Message += "; a role that is assigned to single virtual machines only is answered like this, too, as one that does not exist is " +
+			"not among them"
 	}
 	return out
 }

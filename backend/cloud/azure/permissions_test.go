@@ -85,6 +85,10 @@ func TestCheckPermissions(t *testing.T) {
 				alone != (c.empty || slices.Contains(c.denied, permitVirtualMachines)) {
 				t.Errorf("%s: %s: %q", name, one.Action, one.Message)
 			}
+			if single := strings.Contains(one.Message, "single virtual machines only"); single != (changes && want == cloud.PermissionDenied &&
+				!c.empty && !slices.Contains(c.denied, permitVirtualMachines)) {
+				t.Errorf("%s: %s: %q", name, one.Action, one.Message)
+			}
 			checkRole(t, one.Policy, one.Action)
 		}
 		for _, r := range f.seen() {

@@ -16,7 +16,7 @@ const (
 	recordedName   = "cloudpw-0123456789abcdef0123456789abcdef"
 	recordedScript = `#!/bin/sh\necho hello`
 	recordedHead   = "{\r\n  \"name\": \"" + recordedName + "\",\r\n  \"type\": \"Microsoft.Compute/virtualMachines/runCommands\",\r\n  " +
-		"\"location\": \"westus\",\r\n  \"properties\": {\r\n    \"source\": {\r\n      \"script\": \"" + recordedScript + "\"\r\n    },\r\n    " +
+		"\"location\": \"x\",\r\n  \"properties\": {\r\n    \"source\": {\r\n      \"script\": \"" + recordedScript + "\"\r\n    },\r\n    " +
 		"\"parameters\": [],\r\n    \"timeoutInSeconds\": 0,\r\n    \"asyncExecution\": false,\r\n    "
 	recordedCreated = recordedHead + "\"provisioningState\": \"Creating\"\r\n  }\r\n}"
 	recordedDone    = recordedHead + "\"provisioningState\": \"Succeeded\",\r\n    \"instanceView\": {\r\n      \"executionState\": " +
