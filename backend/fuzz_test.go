@@ -215,6 +215,42 @@ func FuzzAnswersOfHuaweiCloud(f *testing.F) {
 		fuzzedAnswer{1, fuzzedCredentials})
 }
 
+const fuzzedMachine = `"id":"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/a",` +
+	`"name":"a","location":"westeurope","tags":{"env":"prod"},"properties":{"vmId":"0b1c2d3e-0b1c-0b1c-0b1c-0b1c2d3e4f50",` +
+	`"storageProfile":{"osDisk":{"osType":"Linux"}},"instanceView":{"statuses":[{"code":"PowerState/running"}],"vmAgent":{"statuses":[{"displayStatus":"Ready"}]}}}`
+
+// FuzzAnswersOfAzure gives Azure's client any answer to every kind of call. The provider remembers where machines are, and
+// does not list them again at once, so each input has one of its own, which has found its machine.
+func FuzzAnswersOfAzure(f *testing.F) {
+	var answer atomic.Pointer[fuzzedAnswer]
+	server := falseCloud(f, func(r *http.Request) (int, string) {
+		if isEntraRequest(r) {
+			return 0, ""
+		}
+		return answer.Load().served()
+	})
+	known := &fuzzedAnswer{0, `{"value":[{` + fuzzedMachine + `}],` + fuzzedMachine + `}`}
+	f.Add(known.status, known.body)
+	f.Add(uint16(0), `{"value":[{"name":"cloudpw-0b1c2d3e0b1c0b1c0b1c0b1c2d3e4f50","properties":{"instanceView":{"executionState":"Failed","exitCode":82,`+
+		`"output":"Correct-Horse-7-Battery","startTime":"2026-01-02T03:04:05Z","endTime":"2026-01-02T03:04:05Z"}}}]}`)
+	f.Add(uint16(0), `{"value":[],"nextLink":"https://192.0.2.1/subscriptions"}`)
+	f.Add(uint16(203), `{"error":{"code":"AuthorizationFailed","message":"no Correct-Horse-7-Battery\u202e"}}`)
+	f.Add(uint16(209), `{"code":"OperationNotAllowed","message":"too many","details":[{"code":"TooManyRequests","target":"HighCostGet","message":"{}"}]}`)
+	f.Add(uint16(204), `{"error":{"code":"ResourceNotFound","message":"no"}}`)
+	methods := providers()["azure"].ResetMethodNames()
+	f.Fuzz(func(t *testing.T, status uint16, body string) {
+		ctx, cancel := context.WithTimeout(t.Context(), fuzzedLimit)
+		defer cancel()
+		p := falseProvider(t, "azure", server.URL)
+		answer.Store(known)
+		if found, err := p.DescribeInstances(ctx, []string{fuzzedServerID}); err != nil || len(found) != 1 || found[0].Tags["env"] != "prod" {
+			t.Fatalf("%v, %v", found, err)
+		}
+		answer.Store(&fuzzedAnswer{status, body})
+		askEverything(ctx, t, p, fuzzedServerID, methods)
+	})
+}
+
 // FuzzAnswersOfKeystone gives OpenStack's SDK any answer to the request for a token, and so any catalogue. A provider
 // keeps a token and remembers a refusal, so each input has one of its own.
 func FuzzAnswersOfKeystone(f *testing.F) {
