@@ -13,7 +13,7 @@ const maxCleanPause = time.Hour
 
 // clean removes the cloud's record of one attempt whose outcome is stored (rule 21). A failure leaves it for later.
 func (x *executor) clean(ctx context.Context, e *entry, rec *Account, to session) error {
-	left, ok := rec.Leftover()
+	left, ok := rec.Leftover(e.passedOver())
 	if !ok {
 		return nil
 	}
@@ -41,6 +41,13 @@ func (x *executor) forgetLeftover(ctx context.Context, e *entry, left protocol.L
 	return x.apply(ctx, e, protocol.RecordCleaned{Of: left})
 }
 
+// passedOver is how many times a record of the account could not be removed yet.
+func (e *entry) passedOver() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.cleaning.passed
+}
+
 // beginClean notes how to end the removal. It is false if there is no such account any more.
 func (x *executor) beginClean(e *entry, cancel context.CancelFunc) bool {
 	e.mu.Lock()
@@ -62,6 +69,9 @@ func (x *executor) endClean(e *entry, err error) {
 		return
 	}
 	c.failures++
+	if cloud.KindOf(err) == cloud.NotReady {
+		c.passed++
+	}
 	wait := pause(err, protocol.BackoffDelay(c.failures, maxCleanPause, x.opts.Random()))
 	c.held = x.opts.Now().Add(wait)
 	x.opts.Logger.Debug("the cloud's record of a reset could not be removed", "account", e.id.String(), "error", err,

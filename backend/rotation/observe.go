@@ -11,7 +11,7 @@ func (p *planner) noted(e *entry, before *Account) {
 	p.noteBrake(e, before)
 	p.keepTurn(e)
 	e.check.giveWay(before, e.rec)
-	e.cleaning.giveWay(before, e.rec)
+	e.cleaning.observe(before, e.rec)
 }
 
 // noteBrake keeps the connection's brake in step with an account's record. The caller holds the entry.

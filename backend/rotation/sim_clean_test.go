@@ -114,13 +114,15 @@ func (w *world) leftOver(id ID) string {
 		if a == nil {
 			return ""
 		}
-		if l, ok := a.Leftover(); ok && !w.stalled(id, l.Name) {
-			return "account " + user.String() + " still has the record " + l.Name + " removed"
+		for n := range a.Leftovers {
+			if l, ok := a.Leftover(n); ok && !w.stalled(id, l.Name) {
+				return "account " + user.String() + " still has the record " + l.Name + " removed"
+			}
 		}
 		open = append(open, openNames(a)...)
 	}
 	for _, name := range named {
-		if tidy && !slices.Contains(open, name) && !w.heldUp(id, name) {
+		if tidy && !slices.Contains(open, name) && !w.stalled(id, name) {
 			return "the cloud keeps the record " + name + " of instance " + id.InstanceID
 		}
 	}

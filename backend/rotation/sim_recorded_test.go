@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Of the recorded method, the cloud keeps each command as a resource of its server until it is removed. Each start of the server has
@@ -126,26 +125,6 @@ func (w *world) stalled(id ID, name string) (stalled bool) {
 		stalled = slices.ContainsFunc(w.cloud.of(id).recorded, func(r *recorded) bool { return r.stalled && r.op.name == name })
 	})
 	return stalled
-}
-
-// heldUp reports whether a record stays at rest: it never becomes final, or its account waits for one that does not.
-func (w *world) heldUp(id ID, name string) bool {
-	if w.stalled(id, name) {
-		return true
-	}
-	var users []ID
-	w.cloud.locked(func() {
-		for _, user := range w.cloud.of(id).users {
-			users = append(users, user.account)
-		}
-	})
-	for _, user := range users {
-		if a := w.record(user); a != nil && slices.ContainsFunc(a.Leftovers, func(l protocol.Leftover) bool { return l.Name == name }) {
-			l, ok := a.Leftover()
-			return ok && w.stalled(id, l.Name)
-		}
-	}
-	return false
 }
 
 // checkLateStarts starts each server long after everything, with all that the cloud still keeps: it changes nothing.

@@ -90,6 +90,26 @@ func TestRule21NoMoreIsRememberedThanNeeded(t *testing.T) {
 	is(t, "oldest", a.Leftovers[0].Name, "name-2")
 }
 
+// TestRule21NoneHoldsUpTheOthers: a record that cannot be removed yet comes last, and in its turn again.
+func TestRule21NoneHoldsUpTheOthers(t *testing.T) {
+	a := leasedAccount()
+	leaving("a", "elsewhere", "b", "c")(a)
+	a.Leftovers[1].Place = lying
+	order := ""
+	for passed := range 5 {
+		l, any := a.Leftover(passed)
+		is(t, "any", any, true)
+		order += l.Name + " "
+	}
+	is(t, "order", order, "a b c a b ")
+	a.Gone = t0
+	_, any := a.Leftover(0)
+	is(t, "of a server that is gone", any || a.AnyLeftover(), false)
+	a.Gone, a.Leftovers = time.Time{}, a.Leftovers[1:2]
+	_, any = a.Leftover(0)
+	is(t, "where the connection leads now", any || a.AnyLeftover(), false)
+}
+
 // TestRule21RemovalComesLast: it holds up nothing, and nothing waits for it.
 func TestRule21RemovalComesLast(t *testing.T) {
 	left := leaving("a")

@@ -24,11 +24,20 @@ func (a *Account) leave(t Attempt) {
 	}
 }
 
-// Leftover is the next record to remove where the connection leads now; false: there is none.
-func (a *Account) Leftover() (Leftover, bool) {
-	i := slices.IndexFunc(a.Leftovers, func(l Leftover) bool { return l.Place.Same(a.Place) })
-	if i < 0 || !a.Gone.IsZero() {
+// Leftover is the next record to remove where the connection leads now, the oldest first; false: there is none. passed is how many
+// times one could not be removed yet, so that none holds up the others.
+func (a *Account) Leftover(passed int) (Leftover, bool) {
+	if !a.Gone.IsZero() {
 		return Leftover{}, false
 	}
-	return a.Leftovers[i], true
+	here := slices.DeleteFunc(slices.Clone(a.Leftovers), func(l Leftover) bool { return !l.Place.Same(a.Place) })
+	if len(here) == 0 {
+		return Leftover{}, false
+	}
+	return here[passed%len(here)], true
+}
+
+// AnyLeftover reports whether there is a record to remove where the connection leads now.
+func (a *Account) AnyLeftover() bool {
+	return a.Gone.IsZero() && slices.ContainsFunc(a.Leftovers, func(l Leftover) bool { return l.Place.Same(a.Place) })
 }

@@ -56,7 +56,7 @@ func (a *Account) Plan(s PlanInput) (Step, time.Time) {
 // cleansBefore reports whether the next record at the cloud may be removed at a time, though another step comes next: not while an
 // outcome is to be seen, nor shortly before another call, which it would hold up (rule 21).
 func (a *Account) cleansBefore(next Step, then, at time.Time) bool {
-	if _, any := a.Leftover(); !any || a.asksFor(a.Pending) {
+	if !a.AnyLeftover() || a.asksFor(a.Pending) {
 		return false
 	}
 	return !next.CallsCloud() || !then.Before(at.Add(cleanMargin))
