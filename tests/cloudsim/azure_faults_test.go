@@ -57,7 +57,7 @@ func TestAzureRunsAtTheNextStart(t *testing.T) {
 	}
 }
 
-// TestAzureRunsRecordsAgain lets the agent run again what is recorded, as far as the records say and without a word.
+// TestAzureRunsRecordsAgain lets the agent run again what is recorded, with the records telling it and without.
 func TestAzureRunsRecordsAgain(t *testing.T) {
 	e := startAzure(t, noLimits)
 	id, w := e.creds.Servers["linux-1"], e.sim.World()

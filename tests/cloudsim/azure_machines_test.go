@@ -174,7 +174,7 @@ func TestAzureShowsMachines(t *testing.T) {
 	e.send(t, http.MethodGet, e.vm("linux-1"), nil).expect(t, "a VM that is gone", 404, "ResourceNotFound")
 	again, err := w.AddServer(model.Server{Cloud: model.Azure, AccountID: e.creds.SubscriptionID, Region: "westeurope", Name: "linux-1"})
 	if err != nil || get(e.vm("linux-1")).Properties.VMID != again.ID || again.ID == id {
-		t.Errorf("made anew under its name: %+v, %v", again, err)
+		t.Errorf("made again under its name: %+v, %v", again, err)
 	}
 }
 

@@ -113,25 +113,25 @@ func TestAzureVerifies(t *testing.T) {
 	e.atRest(t, right, byHand)
 }
 
-// A virtual machine that is made anew under the old name is another instance: it has an account of its own, and neither the
+// A virtual machine that is made again under the old name is another instance: it has an account of its own, and neither the
 // old password nor a command of the old account reaches it.
 func TestAzureServerMadeAnew(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	e.azureConnects(t)
-	tags := map[string]string{"team": "anew"}
-	old := e.azureServer(t, "anew-1", model.Linux, tags)
-	e.Write(t, "cloudpw/roles/anew", map[string]any{"connection": "azure", "instance_tags": "team=anew"})
-	held := e.first(t, "anew/"+old)
+	tags := map[string]string{"team": "again"}
+	old := e.azureServer(t, "again-1", model.Linux, tags)
+	e.Write(t, "cloudpw/roles/again", map[string]any{"connection": "azure", "instance_tags": "team=again"})
+	held := e.first(t, "again/"+old)
 	if err := e.sim.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	made := e.azureServer(t, "anew-1", model.Linux, tags)
+	made := e.azureServer(t, "again-1", model.Linux, tags)
 	if made == old {
 		t.Fatalf("the new server has the id of the old one, %s", made)
 	}
 	e.revoke(t, held.lease) // the old account is due
-	fresh := e.first(t, "anew/"+made)
+	fresh := e.first(t, "again/"+made)
 	if fresh.Version != 1 || fresh.Password == held.Password {
 		t.Errorf("version %d of the new server, with the old one's password: %v", fresh.Version, fresh.Password == held.Password)
 	}

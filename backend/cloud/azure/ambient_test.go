@@ -27,7 +27,7 @@ func tokenFile(t *testing.T, content string) string {
 	return name
 }
 
-// A workload's token is sent in place of a secret, and read anew for each token of Entra's.
+// A workload's token is sent in place of a secret, and read again for each token of Entra's.
 func TestWorkloadIdentity(t *testing.T) {
 	f := newFakeCloud(t, empty)
 	cfg := ambientConfig(t, f.URL)

@@ -267,7 +267,7 @@ func TestDescribeMany(t *testing.T) {
 	}
 }
 
-// A machine that is made anew under its old name is another instance.
+// A machine that is made again under its old name is another instance.
 func TestAnotherMachineUnderTheName(t *testing.T) {
 	p, e := newEstate(t, model(vmid(1), "demo", "vm-1", nil))
 	if got, err := p.DescribeInstances(t.Context(), []string{vmid(1)}); err != nil || len(got) != 1 {

@@ -29,7 +29,7 @@
 // # Credentials
 //
 // A token comes from Microsoft Entra, for the client secret of an application; with use_ambient_credentials for what is found
-// where Vault runs: a workload's token (AZURE_FEDERATED_TOKEN_FILE, read anew each time), else the managed identity of the virtual
+// where Vault runs: a workload's token (AZURE_FEDERATED_TOKEN_FILE, read each time), else the managed identity of the virtual
 // machine. The identities of App Service and of Azure Arc (IDENTITY_ENDPOINT) are not looked for. A token serves until shortly
 // before its end. One that the cloud does not accept is dropped: the next call gets another. A failure to get a token proves that
 // the call which needed it was not sent.
@@ -43,8 +43,8 @@
 //
 // # Instances
 //
-// An instance's id is its vmId, in lower case. It is new where a machine is made anew under its old name, which is another instance.
-// ARM knows no way to ask by it, so where machines are is remembered, and listed anew where one is not known, at most once a minute.
+// An instance's id is its vmId, in lower case. It is new where a machine is made again under its old name, which is another instance.
+// ARM knows no way to ask by it, so where machines are is remembered, and listed again where one is not known, at most once a minute.
 // A machine that is read at a place is compared: where there is none of that vmId any more, the machines are listed, since it may have
 // been moved to another resource group. A few machines are read one by one, more by two lists: that of their models, and that of
 // their states (statusOnly), which are joined by the id in ARM.
