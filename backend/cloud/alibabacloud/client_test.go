@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // A request is a POST whose parameters stand in the body; its headers are those of the cloud's page.
@@ -38,7 +39,7 @@ func TestRequestIsAForm(t *testing.T) {
 func TestParametersMoveToTheQuery(t *testing.T) {
 	f := newFakeCloud(t, func(request) (int, any) { return 200, object{"Instances": object{}} })
 	f.queryOnly = true
-	limiter := &countLimiter{}
+	limiter := &contract.CountLimiter{}
 	cfg := testConfig(t, f.URL)
 	cfg.Limiter = limiter
 	p := newTestProvider(t, cfg)
@@ -51,7 +52,7 @@ func TestParametersMoveToTheQuery(t *testing.T) {
 	if len(got) != 3 || got[0].query != "" || got[1].query == "" || got[2].query == "" || got[1].header.Get("Content-Type") != "" {
 		t.Errorf("%d requests: %+v", len(got), got)
 	}
-	if n := limiter.count("DescribeInstances"); n != 3 {
+	if n := limiter.Count("DescribeInstances"); n != 3 {
 		t.Errorf("the limiter was waited for %d times", n)
 	}
 	// Another connection knows nothing of it.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // ownID is an own id as the rotation core makes them.
@@ -44,8 +45,8 @@ func TestRunCommandParameters(t *testing.T) {
 		strings.Contains(string(script), testPassword) {
 		t.Errorf("%v: %s", err, script)
 	}
-	if f.actions() != "RunCommand" || p.limiter.(*countLimiter).count("RunCommand") != 0 {
-		t.Errorf("%s, waited for %d times", f.actions(), p.limiter.(*countLimiter).count("RunCommand"))
+	if f.actions() != "RunCommand" || p.limiter.(*contract.CountLimiter).Count("RunCommand") != 0 {
+		t.Errorf("%s, waited for %d times", f.actions(), p.limiter.(*contract.CountLimiter).Count("RunCommand"))
 	}
 }
 
@@ -62,7 +63,7 @@ func TestOtherCommands(t *testing.T) {
 		r.params.Has("ClientToken") || len(r.params.Get("CommandContent")) > maxContent {
 		t.Errorf("%+v", r.params)
 	}
-	if n := p.limiter.(*countLimiter).count("RunCommand"); n != 1 {
+	if n := p.limiter.(*contract.CountLimiter).Count("RunCommand"); n != 1 {
 		t.Errorf("waited for %d times", n)
 	}
 	_, err = command{p}.Send(t.Context(), guest.Command{InstanceIDs: []string{testInstance},

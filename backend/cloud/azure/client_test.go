@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // anyGet is a request that reads.
@@ -31,11 +32,11 @@ func TestRequest(t *testing.T) {
 		got.header.Get("Content-Type") != "application/json" || got.body != `{"location":"westeurope"}` {
 		t.Errorf("%+v", got)
 	}
-	l := p.limiter.(*countLimiter)
-	if l.count("runCommandsUpdate") != 1 || l.count("token") != 1 {
-		t.Errorf("waited for %v", l.waited)
+	l := p.limiter.(*contract.CountLimiter)
+	if l.Count("runCommandsUpdate") != 1 || l.Count("token") != 1 {
+		t.Errorf("waited for %d and %d", l.Count("runCommandsUpdate"), l.Count("token"))
 	}
-	if err := p.exchange(t.Context(), runCommandsUpdate, r, nil); err != nil || l.count("runCommandsUpdate") != 1 {
+	if err := p.exchange(t.Context(), runCommandsUpdate, r, nil); err != nil || l.Count("runCommandsUpdate") != 1 {
 		t.Errorf("%v; exchange waits for the limiter", err)
 	}
 	form := f.tokens()[0]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // ownID is an own id as the rotation core makes them.
@@ -38,14 +39,14 @@ func sentBody(t *testing.T, f *fakeARM) (call fakeCall, body resource) {
 func TestStartResetSendsOneRequest(t *testing.T) {
 	f := newFakeARM(t)
 	p := connected(t, f)
-	waits := &countLimiter{}
+	waits := &contract.CountLimiter{}
 	p.limiter = waits
 	started, err := p.Resetter(cloud.MethodCommand).StartReset(t.Context(), linuxReset())
 	if err != nil || started != (cloud.ResetStarted{RequestID: "cloudpw-" + ownID}) {
 		t.Fatalf("%+v, %v", started, err)
 	}
-	if f.said() != "PUT runCommands" || waits.count("runCommandsUpdate") != 0 {
-		t.Errorf("%s; waited for %d times", f.said(), waits.count("runCommandsUpdate"))
+	if f.said() != "PUT runCommands" || waits.Count("runCommandsUpdate") != 0 {
+		t.Errorf("%s; waited for %d times", f.said(), waits.Count("runCommandsUpdate"))
 	}
 	call, body := sentBody(t, f)
 	if call.name != "cloudpw-"+ownID || call.query != "api-version=2023-03-01" {
@@ -87,7 +88,7 @@ func TestWindowsHasItsCiphertextInTheText(t *testing.T) {
 func TestOtherCommandsHaveNamesOfTheirOwn(t *testing.T) {
 	f := newFakeARM(t)
 	p := connected(t, f)
-	waits := &countLimiter{}
+	waits := &contract.CountLimiter{}
 	p.limiter = waits
 	used := map[string]bool{}
 	for _, purpose := range []guest.Purpose{guest.ShowKey, guest.LookAtPassword, guest.TryPassword, guest.LookAtPassword} {
@@ -97,7 +98,7 @@ func TestOtherCommandsHaveNamesOfTheirOwn(t *testing.T) {
 		}
 		used[name] = true
 	}
-	if n := waits.count("runCommandsUpdate"); n != 4 || !strings.HasPrefix(f.said(), "GET vm, PUT runCommands, GET vm, ") {
+	if n := waits.Count("runCommandsUpdate"); n != 4 || !strings.HasPrefix(f.said(), "GET vm, PUT runCommands, GET vm, ") {
 		t.Errorf("waited for %d times; %s", n, f.said())
 	}
 	f.forget()

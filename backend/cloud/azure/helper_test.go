@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // What the fake cloud knows, and a password that must appear in no error.
@@ -160,29 +160,6 @@ func (f *fakeCloud) refuseToken(token string) {
 	f.refuse[token] = true
 }
 
-// countLimiter counts the requests that were let through, by action.
-type countLimiter struct {
-	mu     sync.Mutex
-	waited map[string]int
-}
-
-// Wait implements cloud.Limiter.
-func (l *countLimiter) Wait(ctx context.Context, action string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waited == nil {
-		l.waited = map[string]int{}
-	}
-	l.waited[action]++
-	return cloud.Unlimited{}.Wait(ctx, action)
-}
-
-func (l *countLimiter) count(action string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.waited[action]
-}
-
 // testConfig is a valid connection to the endpoint, or to the public cloud if that is "".
 func testConfig(t *testing.T, endpoint string) cloud.Config {
 	t.Helper()
@@ -194,7 +171,7 @@ func testConfig(t *testing.T, endpoint string) cloud.Config {
 	cfg := cloud.Config{
 		Provider: Name, Values: cloud.Values{"tenant_id": testTenant, "client_id": testClient, "client_secret": testSecret,
 			"subscription_id": testSubscription},
-		RequestTimeout: 10 * time.Second, HTTPClient: client, Limiter: &countLimiter{},
+		RequestTimeout: 10 * time.Second, HTTPClient: client, Limiter: &contract.CountLimiter{},
 	}
 	if endpoint != "" {
 		cfg.Endpoints = map[string]string{"arm": endpoint, "login": endpoint}

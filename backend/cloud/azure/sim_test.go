@@ -8,6 +8,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
 	clouds "github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // inSimulator is a connection to the simulator's Azure, with its client secret.
@@ -92,7 +93,7 @@ func TestSimulatedTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := p.limiter.(*countLimiter).count("token"); n != 1 {
+	if n := p.limiter.(*contract.CountLimiter).Count("token"); n != 1 {
 		t.Errorf("%d tokens", n)
 	}
 	sim.RevokeTokens(clouds.Azure)

@@ -14,6 +14,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 const testInvocation = "inv-hrsi4bnr"
@@ -70,7 +71,7 @@ func TestCommandIsOneRequest(t *testing.T) {
 	if strings.Contains(text.Line(string(content), 8000, testPassword), "[redacted]") {
 		t.Error("the script holds the password")
 	}
-	if n := c.limiter.(*countLimiter).count("RunCommand"); n != 0 {
+	if n := c.limiter.(*contract.CountLimiter).Count("RunCommand"); n != 0 {
 		t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 	}
 }
@@ -295,7 +296,7 @@ func TestSimCommandOnWindows(t *testing.T) {
 		}
 	}
 	prepare()
-	if n := c.limiter.(*countLimiter).count("RunCommand"); n != 1 {
+	if n := c.limiter.(*contract.CountLimiter).Count("RunCommand"); n != 1 {
 		t.Errorf("the limiter was waited for %d times by the preparation", n)
 	}
 	if r, _ := set(); r.State != cloud.OperationSuccess || !s.accepts(id, user, secret) {

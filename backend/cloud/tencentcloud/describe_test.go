@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // account is a fake account's instances and how DescribeInstances shows them.
@@ -91,7 +92,7 @@ func TestDescribeInstancesInBatches(t *testing.T) {
 	if !slices.Equal(found, ids) {
 		t.Errorf("%d instances, want all %d once", len(found), len(ids))
 	}
-	if requests, waited := len(f.seen()), cfg.Limiter.(*countLimiter).count("DescribeInstances"); requests != 3 || waited != 3 {
+	if requests, waited := len(f.seen()), cfg.Limiter.(*contract.CountLimiter).Count("DescribeInstances"); requests != 3 || waited != 3 {
 		t.Errorf("%d requests, %d times through the limiter, want 3 and 3", requests, waited)
 	}
 	if got, err := p.DescribeInstances(t.Context(), nil); err != nil || len(got) != 0 || len(f.seen()) != 3 {
@@ -112,7 +113,7 @@ func TestDescribeInstancesWhereOneUnknownIDFailsAll(t *testing.T) {
 	if want := []string{"ins-00000001", "ins-00000005", "ins-00000008"}; !slices.Equal(idsOf(got), want) {
 		t.Errorf("found %v, want %v", idsOf(got), want)
 	}
-	if requests, waited := len(f.seen()), cfg.Limiter.(*countLimiter).count("DescribeInstances"); requests != waited {
+	if requests, waited := len(f.seen()), cfg.Limiter.(*contract.CountLimiter).Count("DescribeInstances"); requests != waited {
 		t.Errorf("%d requests, %d times through the limiter", requests, waited)
 	}
 }
@@ -135,7 +136,7 @@ func TestFindInstancesFollowsPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		pages := max(1, (n+99)/100)
-		requests, waited := len(f.seen()), cfg.Limiter.(*countLimiter).count("DescribeInstances")
+		requests, waited := len(f.seen()), cfg.Limiter.(*contract.CountLimiter).Count("DescribeInstances")
 		if len(got) != n || requests != pages || waited != pages {
 			t.Errorf("%d instances: found %d in %d requests, %d times through the limiter", n, len(got), requests, waited)
 		}

@@ -1,7 +1,6 @@
 package tencentcloud
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // Credentials that the fake cloud knows, and a password that must appear in no error. The password
@@ -137,29 +137,6 @@ func reply(w http.ResponseWriter, fields map[string]any) {
 	json.NewEncoder(w).Encode(map[string]any{"Response": fields})
 }
 
-// countLimiter counts the requests that were let through, by action.
-type countLimiter struct {
-	mu     sync.Mutex
-	waited map[string]int
-}
-
-// Wait implements cloud.Limiter.
-func (l *countLimiter) Wait(ctx context.Context, action string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waited == nil {
-		l.waited = map[string]int{}
-	}
-	l.waited[action]++
-	return cloud.Unlimited{}.Wait(ctx, action)
-}
-
-func (l *countLimiter) count(action string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.waited[action]
-}
-
 // testConfig is a valid connection to the endpoint, or to the public cloud if that is "".
 func testConfig(t *testing.T, endpoint string) cloud.Config {
 	t.Helper()
@@ -170,7 +147,7 @@ func testConfig(t *testing.T, endpoint string) cloud.Config {
 	t.Cleanup(client.CloseIdleConnections)
 	cfg := cloud.Config{
 		Provider: Name, Values: cloud.Values{"region": "ap-guangzhou", "access_key": testAccessKey, "secret_key": testSecretKey},
-		RequestTimeout: 10 * time.Second, HTTPClient: client, Limiter: &countLimiter{},
+		RequestTimeout: 10 * time.Second, HTTPClient: client, Limiter: &contract.CountLimiter{},
 	}
 	if endpoint != "" {
 		cfg.Endpoints = map[string]string{"cvm": endpoint}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // role adds a role and returns the configuration of a connection that works as it.
@@ -78,7 +79,7 @@ func TestSimRoleSessionIsAssumedOnce(t *testing.T) {
 			t.Errorf("a request was signed by %s, the key of role %q, session %q", id, key.RoleARN, key.SessionName)
 		}
 	}
-	if n := cfg.Limiter.(*countLimiter).count("AssumeRole"); n != 1 {
+	if n := cfg.Limiter.(*contract.CountLimiter).Count("AssumeRole"); n != 1 {
 		t.Errorf("%d AssumeRole through the limiter", n)
 	}
 }

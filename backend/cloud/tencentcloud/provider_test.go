@@ -19,6 +19,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 func actions(requests []request) (names []string) {
@@ -74,7 +75,7 @@ func TestVerify(t *testing.T) {
 				t.Errorf("calls %v, want %v", got, c.calls)
 			}
 			for _, call := range c.calls {
-				if n := cfg.Limiter.(*countLimiter).count(call); n != 1 {
+				if n := cfg.Limiter.(*contract.CountLimiter).Count(call); n != 1 {
 					t.Errorf("%s: %d times through the limiter", call, n)
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 func testReset() cloud.Reset {
@@ -51,7 +52,7 @@ func TestStartResetSendsOneRequest(t *testing.T) {
 	if n := len(f.seen()); n != 2 {
 		t.Errorf("%d requests for 2 resets", n)
 	}
-	if n := cfg.Limiter.(*countLimiter).count("ResetInstancesPassword"); n != 0 {
+	if n := cfg.Limiter.(*contract.CountLimiter).Count("ResetInstancesPassword"); n != 0 {
 		t.Errorf("the limiter was waited for %d times; the caller has done that", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 func TestSimRotateKey(t *testing.T) {
@@ -54,10 +55,10 @@ func TestSimRotateKey(t *testing.T) {
 	if _, there := s.world.AccessKey(model.TencentCloud, testAccessKey); there {
 		t.Error("the old key is still there")
 	}
-	limiter := s.cfg.Limiter.(*countLimiter)
+	limiter := s.cfg.Limiter.(*contract.CountLimiter)
 	for _, action := range []string{"CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "ListAccessKeys", "GetCallerIdentity"} {
-		if asked := len(s.signers(action)); asked == 0 || asked != limiter.count(action) {
-			t.Errorf("%s: %d requests, %d through the limiter", action, asked, limiter.count(action))
+		if asked := len(s.signers(action)); asked == 0 || asked != limiter.Count(action) {
+			t.Errorf("%s: %d requests, %d through the limiter", action, asked, limiter.Count(action))
 		}
 	}
 }

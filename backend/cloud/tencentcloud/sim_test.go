@@ -12,6 +12,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/tencentapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // simulated is a provider against the cloud simulator.
@@ -193,7 +194,7 @@ func TestSimDescribeAndFind(t *testing.T) {
 			requests++
 		}
 	}
-	if waited := s.cfg.Limiter.(*countLimiter).count("DescribeInstances"); requests != 4 || waited != 4 {
+	if waited := s.cfg.Limiter.(*contract.CountLimiter).Count("DescribeInstances"); requests != 4 || waited != 4 {
 		t.Errorf("%d requests, %d times through the limiter, want 4 and 4", requests, waited)
 	}
 }
@@ -247,7 +248,7 @@ func TestSimThrottledPageIsAskedForAgain(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].ID != id {
 		t.Errorf("%v, %v; want the one instance", found, err)
 	}
-	if waited := s.cfg.Limiter.(*countLimiter).count(describeInstances.name); waited != 2 {
+	if waited := s.cfg.Limiter.(*contract.CountLimiter).Count(describeInstances.name); waited != 2 {
 		t.Errorf("%d times through the limiter, want 2: the second try waits for its turn, too", waited)
 	}
 }

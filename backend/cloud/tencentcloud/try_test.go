@@ -11,6 +11,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // A check on Windows tells whether the server has the one password, looks at the user first, and leaves nothing behind.
@@ -49,7 +50,7 @@ func TestSimTryFinds(t *testing.T) {
 			if err != nil || got.Match != tc.match || got.State != tc.state || got.Tried != tc.tried || !strings.Contains(got.Unknown, tc.unknown) {
 				t.Errorf("%+v, %v", got, err)
 			}
-			if n := s.limiter.(*countLimiter).count("RunCommand"); n != 2 {
+			if n := s.limiter.(*contract.CountLimiter).Count("RunCommand"); n != 2 {
 				t.Errorf("the limiter was waited for %d times", n)
 			}
 			server, _ := s.world.Server(id)
