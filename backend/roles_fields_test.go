@@ -91,7 +91,7 @@ var roleCases = map[string]roleCase{
 	"mode": {on: "leased", fixed: true, set: "leased", unset: "leased", refused: []refusal{{"static", "cannot be changed"},
 		{"dynamic", "unknown"}},
 		conflicts: map[string]string{"initial": "cannot"}},
-	"source": {on: "both", update: "reset", set: "initial", unset: "initial", refused: []refusal{{"import", "unknown"}},
+	"source": {on: "both", update: "reset", set: "initial", unset: "initial", refused: []refusal{{"manual", "unknown"}},
 		conflicts: map[string]string{"leased": "keeps no initial passwords"}},
 	"key": {on: "initial", update: "pair", set: "other", unset: "",
 		refused:   []refusal{{"none", "keys/none"}, {"a/b", "not the name of a key"}},

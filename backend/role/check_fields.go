@@ -56,16 +56,23 @@ func checkUsername(name string) error {
 	return nil
 }
 
+// sources are where version 1 can come from.
+var sources = []rotation.Source{rotation.FromInitial, rotation.FromReset, rotation.FromImport}
+
 // checkSource checks what version 1 is to be: what the provider can do.
 func checkSource(r, _ *Record, _ request.Fields, d cloud.Descriptor) error {
 	source := r.source(d)
 	switch {
-	case source != rotation.FromInitial && source != rotation.FromReset:
-		return request.Invalidf("source: %.40q is unknown; use %s or %s", source, rotation.FromInitial, rotation.FromReset)
+	case !slices.Contains(sources, source):
+		return request.Invalidf("source: %.40q is unknown; use %s, %s or %s", source, rotation.FromInitial, rotation.FromReset, rotation.FromImport)
+	case source == rotation.FromImport && r.ResetMethod != "":
+		return request.Invalidf("reset_method: passwords of a role with source=%s are set by people; leave reset_method out, or use source=%s",
+			rotation.FromImport, rotation.FromReset)
 	case source == rotation.FromInitial && !d.HasInitialPassword:
 		return request.Invalidf("source: %s keeps no initial passwords; use source=%s", d.Title, rotation.FromReset)
 	case source == rotation.FromReset && !d.CanReset():
-		return request.Invalidf("source: provider %s cannot reset passwords; use source=%s", d.Name, rotation.FromInitial)
+		return request.Invalidf("source: provider %s cannot reset passwords; use source=%s, or source=%s for passwords that people set", d.Name,
+			rotation.FromInitial, rotation.FromImport)
 	}
 	return nil
 }
@@ -85,6 +92,9 @@ func settleMode(r, old *Record, in request.Fields, d cloud.Descriptor) error {
 		return request.Invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
 		return request.Invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, deleteHint(in))
+	case mode == rotation.Leased && r.source(d) == rotation.FromImport:
+		return request.Invalidf("mode: the end of a lease sets another password, and those of a role with source=%s are set by people; use mode=%s",
+			rotation.FromImport, rotation.Static)
 	case mode == rotation.Leased && !d.CanReset():
 		return request.Invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name,
 			rotation.Static,
@@ -139,6 +149,9 @@ func checkSharedPassword(r, old *Record, in request.Fields, d cloud.Descriptor) 
 	case old != nil && r.Shared() != old.Shared():
 		return request.Invalidf("shared_password: cannot be changed from %t; delete the role and write it again: %s", old.Shared(),
 			deleteHint(in))
+	case r.Shared() && r.source(d) == rotation.FromImport:
+		return request.Invalidf("shared_password: is set on all instances by cloudpw, and passwords of a role with source=%s are set by people; "+
+			"use source=%s with it", rotation.FromImport, rotation.FromReset)
 	case r.Shared() && r.source(d) != rotation.FromReset:
 		return request.Invalidf("shared_password: every instance has an initial password of its own; use source=%s with it", rotation.FromReset)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // resetFields are the fields that only roles have use for that set passwords.
@@ -69,6 +70,9 @@ func checkNoResetFields(r *Record, in request.Fields, d cloud.Descriptor) error 
 	switch {
 	case field == "":
 		return nil
+	case r.source(d) == rotation.FromImport:
+		return request.Invalidf("%s: passwords of a role with source=%s are set by people, so nothing rotates; leave it out", field,
+			rotation.FromImport)
 	case !d.CanReset():
 		return request.Invalidf("%s: provider %s cannot reset passwords, so nothing rotates; leave it out", field, d.Name)
 	}

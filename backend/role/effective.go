@@ -30,17 +30,19 @@ func (r *Record) source(d cloud.Descriptor) rotation.Source {
 
 // defaultMode is the mode of a new role that names none.
 func defaultMode(source rotation.Source) rotation.Mode {
-	if source == rotation.FromInitial {
-		return rotation.Static
+	if source == rotation.FromReset {
+		return rotation.Leased
 	}
-	return rotation.Leased
+	return rotation.Static
 }
 
 // resetMethod is the way in which the role has passwords set; false if it never does: where the provider
-// cannot, and in a static role about initial passwords unless it names a method. Reading what the cloud
+// cannot, or people do it, and in a static role about initial passwords unless it names a method. Reading what the cloud
 // has already must not need, or use, the right to change it. The role's mode is settled.
 func (r *Record) resetMethod(d cloud.Descriptor) (cloud.ResetMethod, bool) {
 	switch {
+	case r.source(d) == rotation.FromImport:
+		return cloud.ResetMethod{}, false
 	case r.ResetMethod != "":
 		return d.ResetMethod(r.ResetMethod)
 	case !d.CanReset(), r.Mode == rotation.Static && r.source(d) == rotation.FromInitial:

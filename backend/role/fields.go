@@ -34,9 +34,10 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 			Description: "leased: every read returns a lease; when the last one ends, the account is rotated; for providers that can reset. " +
 				"static: never a lease. Fixed when the role is created. Default: leased with source=reset, else static."},
 		"source": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Source"), AllowedValues: []any{string(rotation.FromInitial),
-			string(rotation.FromReset)},
+			string(rotation.FromReset), string(rotation.FromImport)},
 			Description: "What version 1 is. initial: the password that the cloud generated at first boot, decrypted. reset: set by a reset. " +
-				"Default: initial if the cloud has one, else reset."},
+				"import: recorded with import/, for servers whose passwords only people set; static roles. Default: initial if the cloud has one, " +
+				"else reset."},
 		"key": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Key"),
 			Description: "With source=initial: name of the private key, one of keys/. Default: the name of the instance's key pair in the cloud."},
 		"password_policy": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Password policy"),

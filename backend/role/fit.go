@@ -55,6 +55,7 @@ func (v *fitter) fit(ctx context.Context, i cloud.Instance) (string, error) {
 			if v.cloud.CanReset() {
 				out = fmt.Sprintf("use source=%s, log in with the instance's key pair", rotation.FromReset)
 			}
+			out += fmt.Sprintf(", use source=%s for a password that people set", rotation.FromImport)
 			return "", request.Invalidf(
 				"instance %s runs Linux, and %s makes initial passwords for Windows only; %s, or choose one that runs Windows: %s",
 				i.ID, v.cloud.Title, out, hint.New("list -detailed", "discover/"+v.role.Connection))

@@ -100,6 +100,10 @@ func (c *Core) requestLocked(ctx context.Context, e *entry, reason protocol.Reas
 
 // cannotReset says that nothing can set a password of an account.
 func cannotReset(a *Account) error {
+	if a.Settings.Source == FromImport {
+		return protocol.Errorf(Conflict, "account %s cannot be rotated: people set the passwords of role %s (source=%s); change it inside the "+
+			"server, then record it: %s", a.ID, a.Role, FromImport, a.ImportHint())
+	}
 	return protocol.Errorf(Conflict, "account %s cannot be rotated: its role has no reset_method, or provider %s cannot reset "+
 		"passwords; change it inside the server, then record it: %s", a.ID, a.Provider, a.ImportHint())
 }

@@ -158,9 +158,11 @@ func (a *Account) whyDrifted() hint.Text {
 	case c.User != "":
 		has = hint.Textf("another password, or none (%s)", string(c.User))
 	}
-	out := hint.Plain("")
+	var out hint.Text
 	if a.Settings.CanReset {
 		out = hint.Textf("; to set a new password: %s", a.rotateHint())
+	} else {
+		out = hint.Textf("; to record the one that it has: %s", a.ImportHint())
 	}
 	return hint.Textf("the server of account %s had %s when it was checked at %s, and not the current version %d; to check again: %s%s",
 		a.ID, has, c.Time.UTC().Format(time.RFC3339), c.Of, a.verifyHint(), out)

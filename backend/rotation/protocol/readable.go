@@ -24,6 +24,9 @@ func (a *Account) CheckReadable(now time.Time) error {
 	case cur == nil && a.Settings.Source == FromInitial && !a.InitialOverwritten:
 		return &Error{Kind: NotReadable, Message: hint.Textf("the initial password of account %s has not been read yet", a.ID),
 			RetryAfter: time.Minute}
+	case cur == nil && a.Settings.Source == FromImport:
+		return &Error{Kind: NotReadable, RetryAfter: importRetry, Message: hint.Textf(
+			"account %s has no password yet: people set those of role %s. Record the one that the server has: %s", a.ID, a.Role, a.ImportHint())}
 	case cur == nil:
 		return &Error{Kind: NotReadable, Idle: true, Message: hint.Textf(
 			"account %s has no password yet: its first rotation was skipped. Make one: %s", a.ID, a.rotateHint())}
@@ -37,6 +40,9 @@ func (a *Account) CheckReadable(now time.Time) error {
 	}
 	return nil
 }
+
+// importRetry is when another read makes sense where somebody has to record a password.
+const importRetry = 5 * time.Minute
 
 // tooLate is the answer when too little of a version's max_ttl is left for a lease.
 func (a *Account) tooLate(version int, until, now time.Time) error {

@@ -24,7 +24,7 @@ type Source string
 const (
 	FromInitial Source = "initial" // the cloud's first-boot password, decrypted
 	FromReset   Source = "reset"   // set through the cloud's reset API
-	FromImport  Source = "import"  // recorded by an operator
+	FromImport  Source = "import"  // recorded by an operator; of a role: people set all of its passwords
 )
 
 // Checkout of a leased role.
