@@ -48,12 +48,7 @@ const setInside = "Set-Inside-The-Server-1"
 // setByHand does what passwd does inside the server.
 func (w *wrong) setByHand(t *testing.T) {
 	t.Helper()
-	err := w.sim.Do(t.Context(), http.MethodPut, "/v1/servers/"+w.two.InstanceID+"/login",
-		map[string]string{"user": w.two.Username, "password": setInside}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.sim.Accepts(t, w.two.InstanceID, w.two.Username, setInside)
+	w.setLogin(t, w.two.InstanceID, w.two.Username, setInside)
 }
 
 func (w *wrong) restoreDisk(t *testing.T) {
