@@ -124,6 +124,9 @@ ends, the account is rotated in the background. Writing the role resets nothing.
 mode=static never gives a lease. Writing the role rotates its accounts if the
 provider can reset, unless skip_import_rotation is set.
 
+source=import is for passwords that only people set, on every cloud. Such a role is
+static; a read is refused until the password was recorded with import/.
+
 rotation_period or rotation_schedule rotates the accounts of a static role on a
 schedule; with rotation_window only within that time after each scheduled time.
 rotate_on_read rotates an account when it is read. In a leased role,
@@ -261,7 +264,9 @@ image. It becomes a new version, the current one. This corrects Vault's record a
 sends nothing to the server. If the provider can reset, the account is then due,
 since others know the password; with force_stop the rotation shuts the server
 down. skip_import_rotation=true skips this rotation. Refused while a rotation is
-not settled. The account must exist: write its role first. Needs sudo.
+not settled. The account must exist: write its role first. Where people set the
+passwords (a role with source=import), nothing is rotated, and this is the only way
+to a version. Needs sudo.
 
   $ vault write cloudpw/import/prod/ins-r8hr2upy/ubuntu password=@password.txt
 `

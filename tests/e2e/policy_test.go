@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -34,8 +35,8 @@ func documentedPolicies(t *testing.T) map[string]string {
 			policies[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = m[2]
 		}
 	}
-	want := []string{"administrator", "emergency", "keeper-of-credentials", "mover", "on-call", "operator", "reader", "security-officer",
-		"whoever-renames-the-mount"}
+	want := []string{"administrator", "emergency", "keeper-of-credentials", "mover", "on-call", "operator", "reader", "recorder",
+		"security-officer", "whoever-renames-the-mount"}
 	if got := slices.Sorted(maps.Keys(policies)); !slices.Equal(got, want) {
 		t.Fatalf("docs/vault-policies.md has policies of %v, want %v", got, want)
 	}
@@ -183,6 +184,22 @@ func TestDocumentedPolicies(t *testing.T) {
 		want := []string{"GET check/{name}", "LIST discover/{connection}/", "POST rotate-root/{name}"}
 		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
 			t.Errorf("a keeper may %v, want %v", got, want)
+		}
+	})
+	t.Run("recorder", func(t *testing.T) {
+		root.Write(t, "cloudpw/config/prod-otc", root.connection(model.OpenTelekomCloud))
+		id := root.sim.ServerID(t, model.OpenTelekomCloud, "linux-1")
+		root.Write(t, "cloudpw/roles/appliance", map[string]any{"connection": "prod-otc", "instance_ids": id, "source": "import"})
+		e := root.as(t, "recorder", policies["recorder"])
+		e.Write(t, "cloudpw/import/prod-otc/"+id+"/root", map[string]any{"password": "Recorded-1-By-Hand"})
+		if _, err := e.TryRead(t.Context(), "cloudpw/creds/appliance"); harness.Status(err) != http.StatusForbidden {
+			t.Errorf("a recorder reads a password: %v", err)
+		}
+		if a := e.Read(t, "cloudpw/accounts/prod-otc/"+id+"/root"); fmt.Sprint(a.Data["current_version"]) != "1" {
+			t.Errorf("a recorder sees %v", a.Data)
+		}
+		if got := e.allowed(t, root, calls); len(got) != 0 {
+			t.Errorf("a recorder of one connection may on another %v", got)
 		}
 	})
 	t.Run("mover", func(t *testing.T) {

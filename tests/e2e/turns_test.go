@@ -294,8 +294,8 @@ var wrongTurns = []wrongTurn{
 	{
 		name: "lease where nothing can reset", row: "mode: the end of a lease resets the password, which provider",
 		setup: func(b *beginner) {
-			b.connection("leased", model.HuaweiCloud, nil)
-			b.vars["ID"] = b.sim.ServerID(b.t, model.HuaweiCloud, "windows-1")
+			b.connection("leased", model.OpenTelekomCloud, nil)
+			b.vars["ID"] = b.sim.ServerID(b.t, model.OpenTelekomCloud, "windows-1")
 			b.storeKey("leased")
 		},
 		types: "vault write $MOUNT/roles/leased connection=leased instance_ids=$ID key=leased mode=leased",
@@ -348,6 +348,18 @@ var wrongTurns = []wrongTurn{
 		types: "vault read $MOUNT/creds/skipped",
 		next:  "vault write -force $MOUNT/rotate-role/skipped/$ID",
 		then:  "vault read $MOUNT/creds/skipped wait=45s", prints: "password",
+	},
+	{
+		name: "password not recorded yet", row: "has no password yet: people set those of role",
+		setup: func(b *beginner) {
+			b.connection("people", model.OpenTelekomCloud, nil)
+			b.vars["ID"] = b.sim.ServerID(b.t, model.OpenTelekomCloud, "linux-1")
+			b.file("password.txt", "By-Hand-1")
+			b.works("vault write $MOUNT/roles/people connection=people instance_ids=$ID source=import")
+		},
+		types: "vault read $MOUNT/creds/people",
+		next:  "vault write $MOUNT/import/people/$ID/root password=@password.txt",
+		then:  "vault read $MOUNT/creds/people", prints: "By-Hand-1",
 	},
 	{
 		name: "several instances", row: "name one of them in the path",
