@@ -1,6 +1,7 @@
 // Package cloudsim simulates the clouds that cloudpw speaks to: AWS (EC2,
 // SSM, STS, IAM), Tencent Cloud (CVM, TAT, STS, CAM), Alibaba Cloud (ECS, STS, RAM), Azure
-// (Resource Manager, Entra's token endpoint), Huawei Cloud, Open Telekom Cloud and OpenStack (Keystone, Nova), with
+// (Resource Manager, Entra's token endpoint), Huawei Cloud, Open Telekom Cloud and OpenStack (Keystone, Nova; on
+// Huawei Cloud also COC), with
 // servers that accept SSH logins.
 //
 // It is a test and demo tool, never a security boundary: it keeps passwords
@@ -20,6 +21,7 @@
 //	alibabaapi  ECS with Cloud Assistant, STS and RAM over a World, with the V3 signature
 //	azureapi    Azure Resource Manager (virtual machines, managed run commands) and Entra over a World, with bearer tokens
 //	novaapi     Keystone, Nova and the ECS dialects over a World
+//	cocapi      the scripts of Huawei Cloud's Cloud Operations Center over a World
 //	adminapi    the control API over a World, for tests in other processes
 //	sshd        an SSH server per simulated server
 //	wire        what the HTTP parts share

@@ -16,6 +16,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/alibabaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/awsapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/azureapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/cocapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
@@ -30,12 +31,14 @@ type Options struct {
 	// Sim.CAPEM. The admin API stays plain.
 	TLS bool
 	// Listen gives fixed addresses by listener name: aws, tencentcloud, alibabacloud,
-	// huaweicloud, huaweicloud-iam, opentelekomcloud, opentelekomcloud-iam,
+	// huaweicloud, huaweicloud-iam, huaweicloud-coc, opentelekomcloud, opentelekomcloud-iam,
 	// openstack, openstack-identity, azure, azure-login, azure-tls, azure-login-tls,
 	// admin. Others get a free port on 127.0.0.1. Only loopback addresses are accepted.
 	Listen map[string]string
 	// Nova changes the options of the Keystone clouds before they are made.
 	Nova func(*novaapi.Options)
+	// COC changes the options of Huawei Cloud's Cloud Operations Center before it is made.
+	COC func(*cocapi.Options)
 	// Azure changes the options of Azure before it is made.
 	Azure func(*azureapi.Options)
 }
@@ -48,6 +51,7 @@ type Sim struct {
 	tls   bool // as Options.TLS
 	nova  map[model.Cloud]*novaapi.Cloud
 	login *azureapi.Login
+	coc   *cocapi.API
 
 	mu      sync.Mutex
 	servers []*http.Server
@@ -61,7 +65,7 @@ var services = map[model.Cloud]map[string]string{
 	model.AWS:              {"ec2": "aws", "sts": "aws", "iam": "aws", "ssm": "aws"},
 	model.TencentCloud:     {"cvm": "tencentcloud", "tat": "tencentcloud", "sts": "tencentcloud", "cam": "tencentcloud"},
 	model.AlibabaCloud:     {"ecs": "alibabacloud", "sts": "alibabacloud", "ram": "alibabacloud"},
-	model.HuaweiCloud:      {"ecs": "huaweicloud", "iam": "huaweicloud-iam"},
+	model.HuaweiCloud:      {"ecs": "huaweicloud", "iam": "huaweicloud-iam", "coc": "huaweicloud-coc"},
 	model.OpenTelekomCloud: {"ecs": "opentelekomcloud", "iam": "opentelekomcloud-iam"},
 	model.OpenStack:        {"compute": "openstack", "identity": "openstack-identity"},
 	model.Azure:            {"arm": "azure", "login": "azure-login"},
@@ -111,6 +115,12 @@ func (s *Sim) start(o Options) error {
 		handlers[services[c][cmp.Or(computeOf[c], "ecs")]] = n.Compute()
 		handlers[services[c][cmp.Or(identityOf[c], "iam")]] = n.Identity()
 	}
+	coc := cocapi.Options{Identity: s.nova[model.HuaweiCloud]}
+	if o.COC != nil {
+		o.COC(&coc)
+	}
+	s.coc = cocapi.New(s.world, coc)
+	handlers[services[model.HuaweiCloud]["coc"]] = s.coc
 	for _, name := range alsoSecure() {
 		handlers[secure(name)] = handlers[name]
 	}
@@ -180,7 +190,7 @@ func (s *Sim) World() *model.World { return s.world }
 
 // URL is the base URL of a cloud's service, without a final slash, or "" for
 // a service that is not simulated. Services are those of the plugin's
-// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, sts, ram; ecs, iam; compute, identity; arm, login.
+// endpoints field: ec2, sts, iam, ssm; cvm, tat, sts, cam; ecs, sts, ram; ecs, iam, coc; compute, identity; arm, login.
 func (s *Sim) URL(c model.Cloud, service string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,6 +235,9 @@ func (s *Sim) RevokeTokens(c model.Cloud) int {
 	}
 	return 0
 }
+
+// COC is Huawei Cloud's Cloud Operations Center, whose scripts a test can have approved or changed.
+func (s *Sim) COC() *cocapi.API { return s.coc }
 
 // Info is what a client of the simulator needs to know.
 type Info struct {

@@ -61,6 +61,7 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 		fields["client_id"], fields["client_secret"] = account.ClientID, account.ClientSecret
 	case model.HuaweiCloud:
 		fields["project_id"] = account.ProjectID
+		delete(endpoints, "coc") // no connection has it yet
 		fallthrough
 	default:
 		fields["access_key"], fields["secret_key"] = account.AccessKey, account.SecretKey

@@ -123,6 +123,7 @@ func ecsError(status int, code, message string) *answer {
 // Cloud's services.
 const (
 	codeGatewayAuth     = "APIGW.0301"
+	codeGatewayDenied   = "APIGW.0302"
 	codeGatewayThrottle = "APIGW.0308"
 )
 

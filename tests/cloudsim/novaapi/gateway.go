@@ -240,6 +240,8 @@ func rulePath(path string) *regexp.Regexp {
 func (c *Cloud) wrongProject(r *request, id string) *answer {
 	const text = "The project in the request is not one that the credentials may use."
 	switch {
+	case r.api == apiOther:
+		return gatewayError(http.StatusForbidden, codeGatewayDenied, text, r.id)
 	case r.api == apiECS:
 		return ecsError(http.StatusForbidden, "Ecs.0110", text)
 	case r.api == apiIdentity:

@@ -55,6 +55,7 @@ const (
 	apiIdentity api = iota
 	apiNova         // /v2.1 and /v2
 	apiECS          // /v1
+	apiOther        // another service behind the gateway, which answers for it here
 )
 
 // route is one operation. A "*" segment of its path matches any one segment.
