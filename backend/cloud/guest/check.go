@@ -38,7 +38,14 @@ func newLook(username string) (look, error) {
 	raw := make([]byte, nonceSize)
 	rand.Read(raw) // never fails
 	nonce := hex.EncodeToString(raw)
-	return look{Script{Interpreter: Shell, Text: fill(checkText, "@USERNAME@", username, "@NONCE@", nonce)}, nonce}, nil
+	return look{nonce: nonce, script: Script{
+		Interpreter: Shell,
+		Text:        fill(checkText, "@USERNAME@", username, "@NONCE@", nonce),
+		Stored: &Stored{
+			Text:       store(checkText, checkStoredText, "user", "@USERNAME@", "nonce", "@NONCE@"),
+			Parameters: []Parameter{encodedParameter("user", username), parameter("nonce", nonce)},
+		},
+	}}, nil
 }
 
 // Look returns a script that looks at a user's password and changes nothing. Each call has a new nonce, so no two scripts
@@ -109,6 +116,8 @@ func seen(exitCode int, output string) (report, error) {
 		return report{blocked: "the agent ran the command without the rights of root; let the cloud's agent run as root"}, nil
 	case exitLookNoShadow:
 		return report{blocked: "the server's /etc/shadow cannot be read, not even by root; passwords of such a server cannot be checked"}, nil
+	case exitNoDecoder, exitDamaged:
+		return report{}, cloud.Errorf(cloud.Refused, "%s%s", verdicts[Shell][exitCode].advice, detail(Shell, foreign(output)))
 	}
 	return report{}, cloud.Errorf(cloud.Refused, "the command ended with exit code %d, which is none of cloudpw's%s", exitCode,
 		detail(Shell, foreign(output)))

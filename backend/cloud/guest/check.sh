@@ -5,8 +5,8 @@ nonce='@NONCE@'
 shadow=/etc/shadow
 sshd=/usr/sbin/sshd
 
-# Its line tells the exit code to clouds that tell none.
-fail() {
+# finish ends the script. Its line tells the code to clouds that tell none.
+finish() {
 	printf 'cloudpw: exit %s %s\n' "$1" "$2"
 	exit "$1"
 }
@@ -35,29 +35,37 @@ digest() {
 
 # password tells what kind of field $1 is. Of a hash it prints all but its last part, and a digest of it.
 password() {
-	bare=$1
-	while :; do
-		case $bare in
-		'!'*) bare=${bare#?} ;;
-		*) break ;;
-		esac
-	done
-	[ "$bare" = "$1" ] || say locked yes
+	entry=$1
+	IFS='!'
+	set -- $entry
+	while [ $# -gt 0 ] && [ -z "$1" ]; do shift; done
+	bare="$*"
+	# Splitting loses what no hash has: a mark further behind, and an end that is empty.
+	case $entry in
+	*[!!]*'!'* | *\$) bare=other ;;
+	esac
+	IFS='$'
+	set -- $bare
+	case $entry in
+	'!'*) say locked yes ;;
+	esac
 	setting=
 	case $bare in
 	'')
-		if [ -n "$1" ]; then
+		if [ -n "$entry" ]; then
 			say password off
 		else
 			say password empty
 		fi
 		;;
 	'*'*) say password off ;;
-	\$[156]\$?*\$?* | \$[56]\$\$?* | \$1\$\$?* | \$y\$?*\$?*\$?*) setting=${bare%\$*} ;;
-	\$2[aby]\$[0-9][0-9]\$?????????????????????????????????????????????????????)
-		rest=${bare#?????????????????????????????}
-		setting=${bare%"$rest"}
+	\$[156]\$?*\$?* | \$[56]\$\$?* | \$1\$\$?* | \$y\$?*\$?*\$?*)
+		while [ $# -gt 2 ]; do
+			shift
+			setting=$setting\$$1
+		done
 		;;
+	\$2[aby]\$[0-9][0-9]\$?????????????????????????????????????????????????????) setting=$(printf %.29s "$bare") ;;
 	*)
 		scheme=other
 		for known in 2x 3 7 argon2d argon2i argon2id gy md5 sha1; do
@@ -72,14 +80,16 @@ password() {
 	say password hash
 	say setting "$setting"
 	# printf is built into the shell, so that no process list shows the hash.
-	sum=$(printf '%s:%s' "$nonce" "$bare" | digest)
-	say digest "${sum%% *}"
+	printf '%s:%s' "$nonce" "$bare" | digest | {
+		IFS=' ' read -r sum _
+		say digest "$sum"
+	}
 }
 
 # logins tells what sshd makes of passwords, where it says so itself.
 logins() {
 	[ -x "$sshd" ] || return 0
-	"$sshd" -T -C "user=$user,host=client.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22" 2>/dev/null | while read -r key value; do
+	"$sshd" -T -C "user=$user,host=client.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22" 2>/dev/null | while IFS=' ' read -r key value; do
 		case $key in
 		passwordauthentication | kbdinteractiveauthentication | challengeresponseauthentication | usepam | permitrootlogin | \
 			authenticationmethods) say "sshd $key" "$value" ;;
@@ -89,8 +99,10 @@ logins() {
 
 main() {
 	set +x
-	[ "$(id -u)" = 0 ] || fail 101 'not root'
-	[ -r "$shadow" ] || fail 102 'the shadow file cannot be read'
+	# Without names of files, words are split at IFS only; what else is split stands between quotes.
+	set -f
+	[ "$(id -u)" = 0 ] || finish 101 'not root'
+	[ -r "$shadow" ] || finish 102 'the shadow file cannot be read'
 	found=''
 	opened=''
 	{
@@ -99,7 +111,7 @@ main() {
 			[ "$name" = "$user" ] && found=yes && break
 		done
 	} <"$shadow"
-	[ -n "$opened" ] || fail 102 'the shadow file cannot be read'
+	[ -n "$opened" ] || finish 102 'the shadow file cannot be read'
 	uid=$(id -u "$user" 2>/dev/null)
 	if [ -z "$uid" ]; then
 		say user none

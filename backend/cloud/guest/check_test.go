@@ -249,7 +249,7 @@ func TestLooks(t *testing.T) {
 					etc.write(t, "passwd", "root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\nweb2:x:1002:1002::/:/bin/sh\n"+s.passwd)
 					l := newTestLook(t, user)
 					// The machine's own sshd is out of the way.
-					script := Script{Shell, strings.Replace(l.script.Text, "\nsshd=/usr/sbin/sshd\n", "\nsshd=/etc/sshd\n", 1), ""}
+					script := Script{Interpreter: Shell, Text: strings.Replace(l.script.Text, "\nsshd=/usr/sbin/sshd\n", "\nsshd=/etc/sshd\n", 1)}
 					code, out := etc.run(t, sh, script, "mount=$(command -v mount)\n"+s.more+"\n\"$mount\" -o remount,ro,bind /etc")
 					report, err := seen(code, out)
 					if err != nil {

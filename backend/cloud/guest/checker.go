@@ -52,14 +52,10 @@ func (c Checker) CanCheck(i cloud.Instance, username string) error {
 
 // mayLook refuses what no look can be made for.
 func (l Limits) mayLook(platform cloud.Platform) error {
-	switch {
-	case l.Unavailable != nil:
+	if l.Unavailable != nil {
 		return l.Unavailable
-	case platform != cloud.Linux && platform != cloud.Windows:
-		return cloud.Errorf(cloud.Refused, "check_method: the cloud does not tell whether the instance runs Linux or Windows, and there are "+
-			"commands for these only; leave it empty for this instance")
 	}
-	return nil
+	return l.has("check_method", platform, "; leave it empty for this instance")
 }
 
 // CheckPassword implements cloud.PasswordChecker: it sends one command, on Windows two where the server's key is not known, and

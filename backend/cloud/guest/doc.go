@@ -1,5 +1,5 @@
 // Package guest sets operating-system passwords by commands that a cloud's agent runs inside the server (AWS
-// Systems Manager, Tencent's TAT), and looks at them. It makes the scripts, judges their results, and implements what all
+// Systems Manager, Tencent's TAT, Huawei's COC), and looks at them. It makes the scripts, judges their results, and implements what all
 // such reset methods ([Resetter]) and check methods ([Checker]) share. It knows no cloud: a provider supplies a
 // [Service], which sends a [Command], asks for its progress, and states its limits.
 //
@@ -25,6 +25,15 @@
 //
 // Each script ends with one line, "cloudpw: exit <code> <text>", by which [ExitCode] tells the code for clouds that do not.
 //
+// # Stored scripts
+//
+// Some clouds run no text, but scripts that they keep, with parameters (Huawei Cloud's COC). The Linux scripts have such a form, too
+// ([Stored]), made of the same text: the same for all users and passwords, in which each parameter stands once, as "${name}". It is
+// right whether the cloud puts a value in that place or gives the script a variable of that name, and has no other "${". The user's name
+// and the hash come in base64, the order and the deadline in digits. Before anything else the script looks whether all of it came, whole, and
+// whether the hash is that of the order: if not, nothing is changed, and the outcome says that the cloud did not hand it over. It needs
+// base64 (coreutils or BusyBox) or openssl.
+//
 // # Linux
 //
 // The order is the first ten digits of the salt, and the other six characters are random. The change itself notes it,
@@ -40,7 +49,8 @@
 // The plugin makes a salted SHA-512 crypt hash ([Linux]), and the script feeds it to chpasswd -e on
 // standard input, by a printf that is built into dash, bash and BusyBox's shell. What that means:
 //
-//   - It needs root, flock, date with +%s, and chpasswd in the agent's PATH; shadow-utils and BusyBox have one. There is no
+//   - It needs root, flock, date with +%s, and chpasswd in the agent's PATH; shadow-utils and BusyBox have one. Numbers are
+//     compared as texts of ten digits, by the shell's own [ with \>, which dash, bash and BusyBox have. There is no
 //     fallback to usermod -p: it takes the hash as an argument, which every process of the server can
 //     see, and where there is a usermod there is a chpasswd.
 //   - chpasswd -e writes the account's entry in /etc/shadow and asks no PAM module (shadow's chpasswd.c

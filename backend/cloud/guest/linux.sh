@@ -24,10 +24,9 @@ hide() {
 	rm -f "$0" 2>/dev/null
 }
 
-# after reports whether $1 is larger than $2, of ten digits each: by halves, as a shell may count in 32 bits.
+# after reports whether $1 is larger than $2, of ten digits each: as texts, since a shell may count in 32 bits.
 after() {
-	[ "${1%?????}" -gt "${2%?????}" ] ||
-		{ [ "${1%?????}" -eq "${2%?????}" ] && [ "${1#?????}" -gt "${2#?????}" ]; }
+	[ "x$1" \> "x$2" ]
 }
 
 # seek looks for the user's line on standard input, and for the password's field in it.
@@ -41,25 +40,31 @@ seek() {
 # known finds the field, where the server has it.
 known() {
 	[ -r "$shadow" ] && seek <"$shadow" && return
-	line=$(getent shadow "$user" 2>/dev/null)
-	field=${line#*:}
-	field=${field%%:*}
-	[ "${line%%:*}" = "$user" ] && return
+	IFS=:
+	set -- $(getent shadow "$user" 2>/dev/null)
+	field=$2
+	[ "$1" = "$user" ] && return
 	[ -r "$passwd" ] && seek <"$passwd" && [ "$field" != x ]
 }
 
 # last sets old to the order that the field shows: the first ten digits of our salt, below the mark that locks it.
 last() {
 	old=
-	field=${field#"${field%%[!!]*}"}
-	rest=${field#\$6\$rounds=*\$}
-	case ${field%"$rest"}/$rest in
-	\$6\$rounds=[0-9]*\$/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]??????\$*) old=${rest%"${rest#??????????}"} ;;
+	IFS='!'
+	set -- $field
+	while [ $# -gt 1 ] && [ -z "$1" ]; do shift; done
+	IFS='$'
+	set -- $1
+	[ $# -ge 5 ] && [ -z "$1" ] || return
+	case $2\$$3\$$4 in
+	6\$rounds=[0-9]*\$[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]??????) old=$(printf %.10s "$4") ;;
 	esac
 }
 
 main() {
 	set +eux
+	# Without names of files, words are split at IFS only; what else is split stands between quotes.
+	set -f
 	umask 077
 	LC_ALL=C
 	export LC_ALL
@@ -83,11 +88,12 @@ main() {
 		sleep 1
 	done
 	known || finish 88 'no field'
+	after 1 0 2>/dev/null || finish 106 'no comparison'
 	last
 	[ -z "$old" ] || ! after "$old" "$order" || finish 86 "too old order=$order server=$old"
 	now=$(date +%s 2>/dev/null)
 	case $now in '' | *[!0-9]* | ???????????*) finish 89 'no clock' ;; esac
-	while [ ${#now} -lt 10 ]; do now=0$now; done
+	while case $now in ??????????) false ;; esac do now=0$now; done
 	after "$now" "$notafter" && finish 85 "too late now=$now notafter=$notafter"
 	# printf is built into the shell, so that no process list shows the line.
 	printf '%s:%s\n' "$user" "$hash" | chpasswd -e 2>&1 || finish 84 "chpasswd ended with exit code $?"

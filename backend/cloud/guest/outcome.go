@@ -35,6 +35,11 @@ const (
 	exitWindowsTooLate   = 97
 	exitWindowsTooOld    = 98
 	exitNoOrder          = 99
+
+	exitNoDecoder  = 103 // as the next two, of stored scripts only
+	exitDamaged    = 104
+	exitOtherOrder = 105
+	exitNoCompare  = 106
 )
 
 // done is the line that a script prints when it has set the password. Exit code 0 alone proves nothing:
@@ -73,6 +78,13 @@ var verdicts = map[Interpreter]map[int]verdict{Shell: {
 	exitNoField: {cloud.Refused, "the server does not show the password's field of the user, in which the order of passwords is kept; " +
 		"passwords of local accounts only can be set (not LDAP or SSSD), and /etc/shadow must be readable for the agent"},
 	exitNoClock: {cloud.Refused, "the server does not tell the time, by which it would know a late command; see that date +%s works there"},
+	exitNoCompare: {cloud.Refused,
+		"the server's shell cannot tell which of two orders is the larger one ([ 1 \\> 0 ]); let dash, bash or BusyBox be its /bin/sh"},
+	exitNoDecoder: {cloud.Refused, "the server has no base64, openssl or busybox in the agent's PATH that reads base64, in which the values of " +
+		"the command come; install coreutils"},
+	exitDamaged: {cloud.Refused, "the cloud did not hand over the command's parameters whole, so nothing was done"},
+	exitOtherOrder: {cloud.Refused, "the cloud did not hand over the command's parameters as they were sent: the hash is that of another order, " +
+		"so nothing was done"},
 }, PowerShell: {
 	exitFailedBefore: {cloud.Refused, "the command failed on the server before it could do anything; run it there by hand to see why"},
 	exitNotAdministrator: {cloud.Refused,

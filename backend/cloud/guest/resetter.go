@@ -37,11 +37,22 @@ func (l Limits) check(platform cloud.Platform) error {
 	if l.Unavailable != nil {
 		return l.Unavailable
 	}
-	if platform != cloud.Linux && platform != cloud.Windows {
-		return cloud.Errorf(cloud.Refused, "reset_method: the cloud does not tell whether the instance runs Linux or Windows, "+
-			"and there are commands for these only%s", l.Instead)
+	return l.has("reset_method", platform, l.Instead)
+}
+
+// has refuses a platform that has no commands. The error names the field that asks for one, and ends in what to do instead.
+func (l Limits) has(field string, platform cloud.Platform, instead string) error {
+	switch {
+	case platform == cloud.Linux, platform == cloud.Windows && !l.LinuxOnly:
+		return nil
+	case platform == cloud.Windows:
+		return cloud.Errorf(cloud.Refused, "%s: on this cloud there are commands for Linux only, and the instance runs Windows%s", field, instead)
+	case l.LinuxOnly:
+		return cloud.Errorf(cloud.Refused, "%s: the cloud does not tell whether the instance runs Linux, and there are commands for that only%s",
+			field, instead)
 	}
-	return nil
+	return cloud.Errorf(cloud.Refused, "%s: the cloud does not tell whether the instance runs Linux or Windows, and there are commands for "+
+		"these only%s", field, instead)
 }
 
 // StartReset implements cloud.PasswordResetter. The request id of the answer is the command's.
@@ -55,8 +66,8 @@ func (r Resetter) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Rese
 		return cloud.ResetStarted{}, err
 	}
 	id, err := r.Service.Send(ctx, Command{
-		InstanceIDs: reset.InstanceIDs, Script: script, Purpose: SetPassword, Name: reset.Name,
-		Secrets: []string{reset.Password, script.Sealed},
+		InstanceIDs: reset.InstanceIDs, Script: script, Purpose: SetPassword, Name: reset.Name, Prepared: reset.Prepared,
+		Secrets: append([]string{reset.Password, script.Sealed}, script.Stored.secrets()...),
 	})
 	return cloud.ResetStarted{RequestID: id}, err
 }

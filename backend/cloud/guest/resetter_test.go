@@ -150,13 +150,14 @@ func TestResetterStarts(t *testing.T) {
 	s := newService()
 	r := Resetter{Service: s}
 	reset := cloud.Reset{InstanceIDs: []string{"vm-1", "vm-2"}, Username: "root", Password: "Xy-12345678", Platform: cloud.Linux,
-		Order: testOrder, NotAfter: time.Unix(testOrder+600, 0)}
+		Order: testOrder, NotAfter: time.Unix(testOrder+600, 0), Prepared: "script-1"}
 	started, err := r.StartReset(t.Context(), reset)
 	if err != nil || started != (cloud.ResetStarted{RequestID: "run-1"}) || len(s.sent) != 1 {
 		t.Fatalf("%+v, %v; %d sent", started, err, len(s.sent))
 	}
 	c := s.sent[0]
-	if !c.AtOnce() || len(c.InstanceIDs) != 2 || c.Script.Sealed == "" || !slices.Equal(c.Secrets, []string{reset.Password, c.Script.Sealed}) {
+	secrets := []string{reset.Password, c.Script.Sealed, c.Script.Stored.value("cloudpw_hash")}
+	if !c.AtOnce() || len(c.InstanceIDs) != 2 || c.Script.Sealed == "" || !slices.Equal(c.Secrets, secrets) || c.Prepared != "script-1" {
 		t.Errorf("sent %s for %s, %d secrets", c.Script, c.Purpose, len(c.Secrets))
 	}
 	if !strings.Contains(c.Script.Text, "\norder='1764000000'\nnotafter='1764000600'\n") {
@@ -312,5 +313,33 @@ func TestResetterFindsByName(t *testing.T) {
 	if records, err = r.ResetRecords(t.Context(), refs); err != nil || len(records) != 2 || records["vm-1"] != (cloud.ResetRecord{}) ||
 		len(s.looked) != 0 {
 		t.Errorf("without own ids: %+v by %d looks, %v", records, len(s.looked), err)
+	}
+}
+
+// Where a cloud has commands for Linux only, everything else is refused before anything is sent.
+func TestLinuxOnly(t *testing.T) {
+	s := newService()
+	s.limits.LinuxOnly, s.limits.Instead = true, "; use another"
+	r, c := Resetter{Service: s, Keys: &Keys{}}, Checker{Service: s, Hashing: NewHashing()}
+	if err := errors.Join(r.CheckReset(cloud.Instance{Platform: cloud.Linux}, "root"), c.CanCheck(cloud.Instance{Platform: cloud.Linux},
+		"root")); err != nil {
+		t.Error(err)
+	}
+	for platform, says := range map[cloud.Platform]string{cloud.Windows: "the instance runs Windows",
+		"": "does not tell whether the instance runs Linux,"} {
+		i := cloud.Instance{Platform: platform}
+		_, prepared := r.PrepareReset(t.Context(), cloud.Reset{InstanceIDs: []string{"vm-1"}, Platform: platform})
+		_, checked := c.CheckPassword(t.Context(), cloud.PasswordCheck{InstanceID: "vm-1", Username: "Administrator", Platform: platform})
+		for err, ends := range map[error]string{
+			r.CheckReset(i, "Administrator"): "; use another", prepared: "; use another",
+			c.CanCheck(i, "Administrator"): "; leave it empty for this instance", checked: "; leave it empty for this instance",
+		} {
+			if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), says) || !strings.HasSuffix(err.Error(), ends) {
+				t.Errorf("%q: %v", platform, err)
+			}
+		}
+	}
+	if len(s.sent) != 0 {
+		t.Errorf("%d commands were sent", len(s.sent))
 	}
 }

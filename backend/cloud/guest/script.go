@@ -26,6 +26,8 @@ type Script struct {
 	// Sealed is what of the text stands for the password, its hash or its ciphertext, "" for none. A cloud that
 	// repeats a command in an error must not bring it into a message.
 	Sealed string
+	// Stored is the same script for clouds that keep scripts; nil for PowerShell's.
+	Stored *Stored
 }
 
 // Lines returns the script as a list of lines, as Systems Manager's documents take it.

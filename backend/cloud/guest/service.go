@@ -33,6 +33,8 @@ type Limits struct {
 	History string
 	// Unavailable is why the connection cannot send commands at all; nil if it can.
 	Unavailable error
+	// LinuxOnly: there are no commands for Windows.
+	LinuxOnly bool
 	// Instead is what to do where an instance's platform has no command: the end of a sentence, or "".
 	Instead string
 }
@@ -63,6 +65,8 @@ type Command struct {
 	// Name is our own id of the command, for clouds with OwnIDs: it is to be shown in the cloud's record of the command,
 	// where Look finds it. Empty for other purposes than SetPassword.
 	Name string
+	// Prepared is what PrepareReset returned for it; empty for other purposes than SetPassword.
+	Prepared string
 	// Secrets are what no error may repeat, whatever the cloud says.
 	Secrets []string
 }

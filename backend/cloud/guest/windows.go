@@ -53,7 +53,7 @@ func WindowsSet(c Change, key PublicKey) (Script, error) {
 	}
 	text := fill(setText, "@USERNAME@", encodedName(c.Username), "@CIPHERTEXT@", sealed,
 		"@ORDER@", digits(c.Order), "@NOTAFTER@", digits(c.NotAfter.Unix()))
-	return Script{PowerShell, text, sealed}, nil
+	return Script{Interpreter: PowerShell, Text: text, Sealed: sealed}, nil
 }
 
 // WindowsTry returns the script that tries, once at most and not after until by the server's clock, whether a user has a
@@ -66,7 +66,7 @@ func WindowsTry(username, secret string, key PublicKey, until time.Time) (Script
 		return Script{}, err
 	}
 	text := fill(tryText, "@USERNAME@", encodedName(username), "@CIPHERTEXT@", sealed, "@UNTIL@", strconv.FormatInt(until.Unix(), 10))
-	return Script{PowerShell, text, sealed}, nil
+	return Script{Interpreter: PowerShell, Text: text, Sealed: sealed}, nil
 }
 
 // seal encrypts a user's password for a server's key.

@@ -223,7 +223,7 @@ func TestOutcome(t *testing.T) {
 // TestExitCodes holds the scripts against the table: each code of a script has a meaning there, and each
 // meaning a code in a script.
 func TestExitCodes(t *testing.T) {
-	texts := map[Interpreter]string{Shell: linuxText, PowerShell: prepareText + setText + tryText}
+	texts := map[Interpreter]string{Shell: linuxText + storedText + linuxStoredText, PowerShell: prepareText + setText + tryText}
 	forms := map[Interpreter]*regexp.Regexp{Shell: regexp.MustCompile(`finish (\d+) `), PowerShell: regexp.MustCompile(`Complete (\d+) `)}
 	for interpreter, text := range texts {
 		used := map[int]bool{}

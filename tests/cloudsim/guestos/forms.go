@@ -44,8 +44,9 @@ var forms = sync.OnceValue(func() map[string]kind {
 	if err != nil {
 		panic(err)
 	}
-	return map[string]kind{blank(linux.Text): linuxSet, blank(look.Text): linuxLook, blank(guest.WindowsPrepare().Text): windowsPrepare,
-		blank(set.Text): windowsSet, blank(try.Text): windowsTry}
+	return map[string]kind{blank(linux.Text): linuxSet, blank(linux.Stored.Text): linuxSet, blank(look.Text): linuxLook,
+		blank(look.Stored.Text): linuxLook, blank(guest.WindowsPrepare().Text): windowsPrepare, blank(set.Text): windowsSet,
+		blank(try.Text): windowsTry}
 })
 
 // printed is what the preparation prints.

@@ -29,8 +29,8 @@ type System struct {
 	// (Windows).
 	Now, Wall time.Time
 	Tries     map[string]WrongTries
-	// Environment are the variables that the agent gives a script (Linux). Only those of cloudpw's arrive: others could change what
-	// the script is.
+	// Environment are the variables that the agent gives a script (Linux). Only those of cloudpw's arrive, CLOUDPW_ and capital letters
+	// or cloudpw_ and small ones: others could change what the script is.
 	Environment map[string]string
 }
 
@@ -53,6 +53,8 @@ type Conditions struct {
 	NoChpasswd bool `json:"no_chpasswd,omitempty"`
 	// ChpasswdFails (Linux): chpasswd cannot write.
 	ChpasswdFails bool `json:"chpasswd_fails,omitempty"`
+	// NoBase64 (Linux): there is no tool that reads base64.
+	NoBase64 bool `json:"no_base64,omitempty"`
 	// NoDigest (Linux): there is no tool that makes a SHA-256.
 	NoDigest bool `json:"no_digest,omitempty"`
 	// Locked are the accounts whose password is locked (Linux), which setting one ends, or which are locked out (Windows).
@@ -168,7 +170,11 @@ var handedOver = regexp.MustCompile(`(?m)^hash=\$\{CLOUDPW_SEALED-\}\n` +
 // nameComment is the last line of a script that bears a name.
 var nameComment = regexp.MustCompile(`\n# cloudpw: [0-9A-Za-z-]{1,64}$`)
 
+// stored finds the values of a stored script: the names of its parameters, or what a cloud has put in their places.
+var stored = regexp.MustCompile(`(?m)^(user|nonce|hash|order|notafter)="(?:[0-9A-Za-z+/=]*|\$\{cloudpw_[a-z]+\})"$`)
+
 func blank(text string) string {
+	text = stored.ReplaceAllString(text, `$1=""`)
 	text = nameComment.ReplaceAllString(strings.TrimSuffix(text, "\n"), "")
 	return quoted.ReplaceAllString(handedOver.ReplaceAllString(text, "hash=''"), "${1}''")
 }

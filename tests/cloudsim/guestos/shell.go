@@ -159,7 +159,7 @@ func (s System) variables() []string {
 }
 
 // variable is the name of one of cloudpw's.
-var variable = regexp.MustCompile(`^CLOUDPW_[A-Z]{1,32}$`)
+var variable = regexp.MustCompile(`^(?:CLOUDPW_[A-Z]{1,32}|cloudpw_[a-z]{1,32})$`)
 
 // file is one that a script finds, or a directory whose name ends in a slash: its text may name the
 // directory and the shell as the stand-ins do.
@@ -179,6 +179,9 @@ func (s System) furnish(dir, sh, text string, more []file) error {
 		"_script.sh": strings.ReplaceAll(text, here, dir),
 		"accounts":   strings.Join(append(slices.Concat(s.Accounts, s.Directory), ""), "\n"),
 		"bin/id":     fill(idStub), "bin/chpasswd": fill(chpasswdStub),
+	}
+	if path, err := exec.LookPath("base64"); err == nil && !s.NoBase64 {
+		files["bin/base64"] = fill("#!@SH@\n[ \"$*\" = -d ] && exec '" + path + "' -d\n")
 	}
 	if s.NoChpasswd {
 		delete(files, "bin/chpasswd")
