@@ -25,6 +25,8 @@ type Credentials struct {
 	AppCredential     string `json:"application_credential_secret,omitempty"`
 	RoleARN           string `json:"role_arn,omitempty"`
 	ExternalID        string `json:"external_id,omitempty"`
+	AgencyName        string `json:"agency_name,omitempty"`
+	AgencyDomainName  string `json:"agency_domain_name,omitempty"`
 	TenantID          string `json:"tenant_id,omitempty"`
 	ClientID          string `json:"client_id,omitempty"`
 	ClientSecret      string `json:"client_secret,omitempty"`
@@ -97,6 +99,11 @@ func (s *Sim) seedCloud(c model.Cloud, o SeedOptions, private *string) (Credenti
 		out.ProjectID, out.ProjectName = project.ID, project.Name
 		out.Username, out.Password = user.Name, user.Password
 		out.UserDomainName, out.ProjectDomainName = account.Name, account.Name
+	}
+	if c == model.HuaweiCloud || c == model.OpenTelekomCloud {
+		// It trusts the account's own users, which spares tests a second account.
+		agency := w.AddAgency(model.Agency{Cloud: c, Name: "cloudpw", AccountID: account.ID})
+		out.AgencyName, out.AgencyDomainName = agency.Name, account.Name
 	}
 	if c == model.OpenStack {
 		app := w.AddAppCredential(model.AppCredential{

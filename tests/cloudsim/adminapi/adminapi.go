@@ -112,6 +112,8 @@ func New(o Options) http.Handler {
 		"POST /v1/projects":                   add(a.World.AddProject),
 		"POST /v1/users":                      add(a.World.AddUser),
 		"POST /v1/roles":                      add(a.World.AddRole),
+		"POST /v1/agencies":                   add(a.World.AddAgency),
+		"DELETE /v1/agencies/{cloud}/{id}":    a.deleteAgency,
 		"POST /v1/access-keys":                add(a.World.AddAccessKey),
 		"POST /v1/app-credentials":            add(a.World.AddAppCredential),
 		"POST /v1/federated-identities":       add(a.World.AddFederatedIdentity),
@@ -430,6 +432,13 @@ func (a *api) changeKey(r *http.Request) (any, error) {
 		return nil, err
 	}
 	a.World.SetAccessKeyInactive(cloud, id, in.Inactive)
+	return nil, nil
+}
+
+func (a *api) deleteAgency(r *http.Request) (any, error) {
+	if id := r.PathValue("id"); !a.World.RemoveAgency(model.Cloud(r.PathValue("cloud")), id) {
+		return nil, &statusError{http.StatusNotFound, fmt.Errorf("agency %q does not exist", id)}
+	}
 	return nil, nil
 }
 

@@ -84,9 +84,11 @@ type AccessKey struct {
 	AccountID string    `json:"account_id,omitempty"`
 	UserID    string    `json:"user_id,omitempty"`
 	// RoleARN, SessionName and AssumedBy describe a temporary key got by AssumeRole.
-	RoleARN     string    `json:"role_arn,omitempty"`
-	SessionName string    `json:"session_name,omitempty"`
-	AssumedBy   string    `json:"assumed_by,omitempty"` // the user who asked
+	RoleARN     string `json:"role_arn,omitempty"`
+	SessionName string `json:"session_name,omitempty"`
+	AssumedBy   string `json:"assumed_by,omitempty"` // the user who asked
+	// AgencyID is that of a temporary key of an agency, which has no UserID.
+	AgencyID    string    `json:"agency_id,omitempty"`
 	Created     time.Time `json:"created,omitzero"`
 	Inactive    bool      `json:"inactive,omitempty"`
 	Description string    `json:"description,omitempty"` // on Keystone clouds

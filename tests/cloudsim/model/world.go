@@ -65,6 +65,7 @@ type World struct {
 	users    map[userID]*User
 	keys     map[accessKeyID]*AccessKey
 	roles    map[roleID]*Role
+	agencies map[agencyID]*Agency
 	appCreds map[string]*AppCredential
 	// federation is who trusts whom on Azure.
 	federation federation
@@ -115,6 +116,7 @@ func NewWorld(o Options) *World {
 		users:    map[userID]*User{},
 		keys:     map[accessKeyID]*AccessKey{},
 		roles:    map[roleID]*Role{},
+		agencies: map[agencyID]*Agency{},
 		appCreds: map[string]*AppCredential{},
 		pairs:    map[keyPairID]*KeyPair{},
 		servers:  map[string]*server{},

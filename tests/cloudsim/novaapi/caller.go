@@ -42,10 +42,7 @@ func (c Caller) Region() string { return caller{project: c.Project}.region() }
 
 // May says whether the caller's permissions cover a call of a service.
 func (c Caller) May(service, action string) bool {
-	if c.Key != nil {
-		return c.cloud.world.Allowed(*c.Key, service, action)
-	}
-	return c.cloud.world.UserAllowed(c.User, service, action)
+	return c.cloud.world.UserAllowed(c.User, service, action) && (c.Key == nil || c.cloud.world.Allowed(*c.Key, service, action))
 }
 
 // Uses says whether the caller's user may work in a project.

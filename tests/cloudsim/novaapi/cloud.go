@@ -24,6 +24,8 @@ type Options struct {
 	// Dialects of AK/SK signatures that the gateway accepts; default direct on
 	// Huawei Cloud, scoped on Open Telekom Cloud. OpenStack knows none.
 	Dialects []Dialect
+	// KeyLifetime, if not 0, is how long temporary access keys live, whatever is asked for, so that tests need not wait.
+	KeyLifetime time.Duration
 	// LockAfter is the number of consecutive wrong signatures of an access key
 	// after which the gateway locks it for LockTime, as Huawei Cloud's gateway
 	// does after five. 0 switches the lock off, so that tests which try wrong

@@ -32,7 +32,8 @@
 // AccessRules but for making them, ShowDomain, and some that take an administrator
 // and are always refused; elsewhere
 // ListPermanentAccessKeys, ShowPermanentAccessKey, CreatePermanentAccessKey,
-// UpdatePermanentAccessKey and DeletePermanentAccessKey. The compute service is
+// UpdatePermanentAccessKey, DeletePermanentAccessKey, CreateTemporaryAccessKeyByToken and
+// CreateTemporaryAccessKeyByAgency. The compute service is
 // `ecs` or `compute`, with the actions ListServers, ListServersDetails,
 // ShowServer, ListServerTags, ShowServerPassword, DeleteServerPassword, on
 // OpenStack ChangePassword, StartServer, StopServer, LockServer and UnlockServer,

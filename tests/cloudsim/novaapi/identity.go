@@ -64,6 +64,7 @@ var accessKeyRoutes = []route{
 		handle: (*Cloud).updateAccessKey},
 	{method: http.MethodDelete, path: "OS-CREDENTIAL/credentials/*", action: "DeletePermanentAccessKey",
 		handle: (*Cloud).deleteAccessKey},
+	{method: http.MethodPost, path: "OS-CREDENTIAL/securitytokens", action: actionByToken, handle: (*Cloud).createSecurityToken},
 }
 
 // findIdentity looks a path up among the operations that the cloud has.
@@ -147,6 +148,12 @@ func (c *Cloud) Identity() http.Handler {
 			return
 		}
 		r.vars = vars
+		if rt.action == actionByToken {
+			bodyToken(r)
+			if byAgency(r) {
+				rt.action = actionByAgency
+			}
+		}
 		if !rt.open {
 			if refused := c.authenticate(r); refused != nil {
 				c.reply(w, r, refused)

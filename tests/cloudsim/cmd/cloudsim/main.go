@@ -114,6 +114,7 @@ func parse(args []string, errOut io.Writer) (config, error) {
 	f.BoolVar(&c.empty, "empty", false, "seed nothing at all")
 	azureLimits := f.Bool("azure-limits", true, "count Azure's requests as its token buckets do")
 	tokenLifetime := f.Duration("token-lifetime", novaapi.DefaultTokenLifetime, "lifetime of Keystone tokens")
+	keyLifetime := f.Duration("key-lifetime", 0, "lifetime of temporary access keys of Huawei Cloud and Open Telekom Cloud; 0: as asked for")
 	azureTokenLifetime := f.Duration("azure-token-lifetime", azureapi.DefaultTokenLifetime, "lifetime of Azure's tokens")
 	f.BoolVar(&c.untilStdin, "until-stdin-closes", false, "end when standard input is closed, so that it cannot outlive its parent")
 	if err := f.Parse(args); err != nil {
@@ -122,7 +123,7 @@ func parse(args []string, errOut io.Writer) (config, error) {
 	if f.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	c.options.Nova = func(o *novaapi.Options) { o.TokenLifetime = *tokenLifetime }
+	c.options.Nova = func(o *novaapi.Options) { o.TokenLifetime, o.KeyLifetime = *tokenLifetime, *keyLifetime }
 	c.options.Azure = func(o *azureapi.Options) {
 		o.TokenLifetime = *azureTokenLifetime
 		if !*azureLimits {
