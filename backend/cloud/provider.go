@@ -66,6 +66,13 @@ type Instance struct {
 	PublicIP   string
 	Tags       map[string]string
 	LaunchTime time.Time // zero if the cloud does not tell
+	// Image, SystemDisk and SpawnTime tell whether the server's system was made again under the same id. What the cloud does not
+	// tell, or tells of other things too, is empty: a start must change none of them.
+	Image      string // id of the image that the system disk was made of
+	SystemDisk string // id or name of the system disk
+	// SpawnTime is when the cloud last made the server from its image, or did one of the things that Nova shows in the same way:
+	// a resize, a rescue, an unshelve or an evacuation.
+	SpawnTime time.Time
 }
 
 // InitialPasswordReader is implemented by providers whose cloud keeps an encrypted password that

@@ -18,7 +18,7 @@ const (
 // What was replaced or cut off is equal to no text that people may write, so no tag comes to match by it.
 // Providers make every Instance by it.
 func (i Instance) Shown() Instance {
-	for _, word := range []*string{&i.ID, &i.Name, &i.OSName, &i.CloudState, &i.KeyName, &i.LoginUser} {
+	for _, word := range []*string{&i.ID, &i.Name, &i.OSName, &i.CloudState, &i.KeyName, &i.LoginUser, &i.Image, &i.SystemDisk} {
 		*word = shown(*word, maxWord)
 	}
 	for _, address := range []*string{&i.PrivateIP, &i.PublicIP} {

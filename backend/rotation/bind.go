@@ -92,7 +92,7 @@ func (c *Core) Describe(ctx context.Context, id ID, facts Facts) error {
 	if err := c.locate(ctx, e); err != nil {
 		return err
 	}
-	_, err := c.update(ctx, e, protocol.InstanceDescribed{Facts: facts})
+	_, err := c.update(ctx, e, protocol.InstanceDescribed{Facts: facts, At: c.opts.Now()})
 	if errors.Is(err, protocol.ErrNoChange) || isNoRecord(err) {
 		return nil
 	}

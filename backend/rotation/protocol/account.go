@@ -147,6 +147,8 @@ type Account struct {
 	InitialOverwritten bool `json:"initial_overwritten,omitempty"`
 	// InitialKey is where the engine has stored what is known of the initial password that was read.
 	InitialKey string `json:"initial_key,omitempty"`
+	// Rebuilt is set while the server seems to have been rebuilt and nothing has shown or said since which password it has.
+	Rebuilt *Rebuild `json:"rebuilt,omitempty"`
 	// Gone is when the cloud said that the instance does not exist any more; zero: it exists.
 	Gone time.Time `json:"gone,omitzero"`
 
@@ -204,6 +206,10 @@ func (a *Account) Clone() *Account {
 	if a.Check != nil {
 		check := *a.Check
 		c.Check = &check
+	}
+	if a.Rebuilt != nil {
+		rebuilt := *a.Rebuilt
+		c.Rebuilt = &rebuilt
 	}
 	if a.Leases != nil {
 		c.Leases = make(map[string]Lease, len(a.Leases)+1)

@@ -3,7 +3,12 @@ package protocol
 // What an account knows of places: which of them its passwords are for, which it trusts, and where its connection leads
 // (rule 18).
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+)
 
 // hasTrusted reports whether the place itself is among the trusted ones.
 func (a *Account) hasTrusted(p Place) bool {
@@ -142,4 +147,12 @@ func (a *Account) PlaceViews() []PlaceView {
 		out = append(out, v)
 	}
 	return out
+}
+
+// NotProvenError is what an account answers that would have to trust the connection's place.
+func (a *Account) NotProvenError() error {
+	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: hint.Textf(
+		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: "+
+			"what it says about existing servers is not trusted. See: %s",
+		a.Connection, a.ID, a.placeHint())}
 }

@@ -18,7 +18,7 @@ func (a *Account) trustedFacts(f Facts) Facts {
 	if !f.Place.Same(a.Place) || !a.TrustsHere() {
 		return a.Facts
 	}
-	return f
+	return a.withKnown(f)
 }
 
 func (e RoleBound) apply(a *Account) error {
@@ -54,7 +54,8 @@ func (e RoleBound) apply(a *Account) error {
 	if a.MoveTo == e.Role {
 		a.MoveTo = ""
 	}
-	a.Role, a.LastRole, a.Settings, a.Facts = e.Role, "", e.Settings, e.Facts
+	a.Role, a.LastRole, a.Settings = e.Role, "", e.Settings
+	a.describe(e.Facts, e.At)
 	a.keepTimetable()
 	a.Gone = time.Time{}
 	a.dueForMove(e.At)
@@ -89,16 +90,21 @@ func (a *Account) nobodyNeeds() bool {
 }
 
 // InstanceDescribed refreshes the facts; an instance that was thought gone is back.
-type InstanceDescribed struct{ Facts Facts }
+type InstanceDescribed struct {
+	Facts Facts
+	At    time.Time
+}
 
 func (e InstanceDescribed) apply(a *Account) error {
 	if !e.Facts.Place.Same(a.Place) || !a.TrustsHere() {
 		return ErrNoChange
 	}
+	e.Facts = a.withKnown(e.Facts)
 	if a.Facts == e.Facts && a.Gone.IsZero() {
 		return ErrNoChange
 	}
-	a.Facts, a.Gone = e.Facts, time.Time{}
+	a.describe(e.Facts, e.At)
+	a.Gone = time.Time{}
 	return nil
 }
 

@@ -191,18 +191,11 @@ func (a *Account) matching(password string, place Place) (found *Version) {
 	return found
 }
 
-// rolesOf are the roles whose readers know a password of the account.
-func (a *Account) rolesOf(password string) (all RoleSet) {
-	for _, v := range a.Versions {
-		if v.Password == password {
-			all = all.With(v.Roles.Names()...)
-		}
-	}
-	return all
-}
-
 // noteCheck keeps what a check has shown. What was asked for when it began is done with it.
 func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
+	if result == CheckMatches {
+		a.checkedAfterRebuild(e.Seen)
+	}
 	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown, Experimental: e.Experimental}
 	if e.Interval > CheckInterval {
 		c.NotBefore = Latest(e.At, e.Latest).Add(e.Interval)
@@ -280,6 +273,7 @@ func (a *Account) correct(found *Version, e CheckMade) {
 	case e.User != "" && e.User != CheckNoPassword && !(e.User == CheckLoginOff && found != nil): // somebody may have wanted that
 	case action == DriftRestore && found != nil && found.Place.Same(e.Place):
 		a.adopt(*found, e)
+		a.checkedAfterRebuild(e.Seen)
 		a.Check.Of, a.Check.Result, a.Check.Version = a.LastVersion, CheckMatches, a.LastVersion
 	case action == DriftRotate && a.Settings.CanReset && a.Due == nil:
 		a.Due = &Due{Since: e.At, Reason: DueDrifted, By: e.Seen.Checked().By}

@@ -71,6 +71,7 @@ func (e TimesDelayed) apply(a *Account) error {
 func (a *Account) Ahead(now time.Time) bool {
 	limit := now.Add(aheadTolerance)
 	if a.LastReset.After(limit) || a.LastRotation.After(limit) || a.Gone.After(limit) || a.InitialCleared.After(limit) ||
+		a.Rebuilt != nil && a.Rebuilt.Seen.After(limit) ||
 		a.Due != nil && a.Due.Since.After(limit) || a.Backoff != nil && a.Backoff.LastErrorTime.After(limit) ||
 		a.Pending != nil && (a.Pending.Created.After(limit) || a.Pending.Disclosed.After(limit) ||
 			a.Pending.Brake.Last.After(limit) || a.Pending.Spent.After(limit)) {
@@ -143,6 +144,9 @@ func (e TimesCorrected) apply(a *Account) error {
 	}
 	if b := a.Backoff; b != nil {
 		fix(&b.LastErrorTime, &b.NotBefore)
+	}
+	if a.Rebuilt != nil {
+		fix(&a.Rebuilt.Seen)
 	}
 	for _, t := range []*time.Time{&a.LastReset, &a.LastRotation, &a.Gone, &a.InitialCleared} {
 		fix(t)

@@ -34,6 +34,7 @@
 //	fence.go                            what a change of method or place has to wait for (rules 10, 18)
 //	group.go                            shared passwords: groups, members, and what a group offers (rule 16)
 //	drift.go                            whether the server has another password, and what checks compare with (rule 22)
+//	rebuild.go                          whether the server was rebuilt (rule 27)
 //	state.go, forget.go                 the state in a word; when the record may go (rule 15)
 //
 // Events, by subject:
@@ -46,7 +47,7 @@
 //	lease_end.go, withdrawal.go         the ends of leases (rules 12, 13)
 //	move.go                             from one role to another (rule 23)
 //	settled.go                          import, restore, delete (rule 14)
-//	initial_password.go                 the cloud's first-boot password (rule 17)
+//	initial_password.go                 the cloud's first-boot password (rules 17, 27)
 //	group_member.go                     joining, leaving and failing members of a group (rule 16)
 //	binding.go                          the account's role and instance (rule 15)
 //	move_connection.go                  from one connection to another (rule 26)
@@ -152,7 +153,7 @@
 //     that hangs and recovers could have all others reset again and again. Only an operator's word
 //     forgives refusals, for a member that refuses every other value could do the same.
 //  17. The initial password is readable but not confirmed; the cloud's copy is cleared only after the
-//     version is stored.
+//     version is stored, and not while the server seems to have been rebuilt (rule 27): it may be another password then.
 //  18. A value is made for one place. Pending, candidates, versions, attempts and facts carry the fingerprint
 //     of their place: names and the cloud account, never keys. Fingerprint and client come from one
 //     snapshot of the connection. While the connection's place is another one pending is neither sent nor
@@ -229,6 +230,17 @@
 //     the claim on the server's user; the end of the old record. Whoever deletes or takes over such an account finishes that first.
 //     All versions, candidates and reasons go along. The account has no role then, leases end as those of a role that the account
 //     leaves, with the end of the last one it is due, and what Vault still has of them ends without any effect.
+//  27. A server that is rebuilt keeps its id and has another password. On an operator's word the cloud is asked for the initial
+//     password again, which changes nothing there. What it shows is recorded only for an account whose role has initial passwords,
+//     that is settled as for an import (rule 14) and not due, whose current version is an initial password and the one that it was
+//     when the cloud was asked, and at a trusted place: a value that was set or recorded is never replaced by it. The current
+//     version's password is no news. Another one becomes the newest version, not confirmed; the one before it is kept as any
+//     version is, and who knows the value counts as at a first read (rules 17, 23). Leases of the version before go on as after an
+//     import, and their ends change nothing. Where a look at the cloud shows another image or system disk than a look before it, or
+//     that the server was launched again, the account says so, and with a check method the server is checked; it stays readable,
+//     since a password need not have changed. What was not told before is no change, nor is a difference between two places. That
+//     ends with a password that is recorded or asked for again, with the success of an attempt that was begun after it was noticed,
+//     or with a check, begun after it, that finds the current version.
 //
 // Where a rule is added or changed, add a file to rotation/testdata/mutants that breaks it, and see with make test-mutants
 // that a test notices.

@@ -10,6 +10,7 @@ import (
 func FuzzAccountRecords(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{"schema":1,"connection":"c","instance_id":"i","username":"u","versions":[{"number":1,"password":"p"}],"last_version":1,"pending":{"password":"q","attempts":[{"id":"a"}]},"leases":{"n":{"version":1}}}`))
+	f.Add([]byte(`{"settings":{"source":"initial"},"role":"r","rebuilt":{"image":true}}`))
 	f.Add([]byte(`{"pending":{},"old_unresolved":[{}],"versions":[{}],"due":{},"backoff":{}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		a, err := DecodeAccount(raw)
@@ -28,6 +29,10 @@ func FuzzAccountRecords(f *testing.F) {
 		a.AwaitsOutcome()
 		_ = a.WantsFirst() || a.WantsInitial()
 		a.ReplacedAt(Waiting{}, time.Now())
+		_ = a.CheckRereadable(time.Now())
+		if a.Rebuilt != nil {
+			a.WhyRebuilt()
+		}
 	})
 }
 

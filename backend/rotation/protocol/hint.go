@@ -32,6 +32,9 @@ func (id ID) ImportHint() hint.Hint {
 	return hint.New("write", "import/"+id.String(), "password="+hint.File("password"))
 }
 
+// rereadHint asks the cloud for the initial password again.
+func (id ID) rereadHint() hint.Hint { return hint.New("write -force", "reread/"+id.String()) }
+
 // MoveHint lets the account move to a role.
 func (id ID) MoveHint(role string) hint.Hint {
 	return hint.New("write", "accounts/"+id.String()+"/move", "role="+role)

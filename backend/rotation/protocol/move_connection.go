@@ -58,7 +58,8 @@ func (e ConnectionChanged) apply(a *Account) error {
 		return Errorf(Conflict, "connection %s leads elsewhere since its cloud was asked about instance %s; try again", e.To.Connection,
 			a.InstanceID)
 	}
-	a.Facts, a.Gone = e.Facts, time.Time{}
+	a.describe(a.withKnown(e.Facts), e.At)
+	a.Gone = time.Time{}
 	to := e.To
 	a.Successor = &to
 	return nil

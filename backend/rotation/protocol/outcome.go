@@ -248,6 +248,7 @@ func (a *Account) promote(attempt string, at time.Time) {
 	p := a.Pending
 	change := p.made(attempt)
 	if t := a.attempt(attempt); t != nil {
+		a.resetAfterRebuild(*t)
 		if t.Order > 0 {
 			a.noteTimeout(*t, at) // its command may be run again: another method or place has to wait for that
 		}

@@ -193,7 +193,7 @@ func TestWhatANewPlaceSaysOfExistingServersIsNotTrusted(t *testing.T) {
 		{"which initial password it has", both(fresh, placed(genuine), led(lying)), InitialPasswordRead{Password: "x", At: t0, Place: lying},
 			ErrStale, nil},
 		{"that the cloud's copy is cleared", both(placed(genuine), led(lying)), InitialPasswordCleared{At: t0, Place: lying}, ErrStale, nil},
-		{"its addresses", both(placed(genuine), led(lying)), InstanceDescribed{facts}, ErrNoChange, nil},
+		{"its addresses", both(placed(genuine), led(lying)), InstanceDescribed{Facts: facts}, ErrNoChange, nil},
 		{"nor when the role is written", both(placed(genuine), led(lying)), RoleBound{Role: "web", Settings: leasedSettings(), Facts: facts,
 			At: t0}, ErrNoChange, nil},
 		{"the place at which it was made is trusted", placed(genuine), InstanceGone{At: t0, Place: genuine}, nil,

@@ -41,7 +41,7 @@ func (a *Account) Plan(s PlanInput) (Step, time.Time) {
 	if st, w := a.planRotation(s); st != StepNone {
 		consider(st, w.and(s.Held).Until)
 	}
-	if a.Settings.ClearInitial && a.InitialCleared.IsZero() && len(a.Versions) > 0 && a.Versions[0].Source == FromInitial && a.TrustsHere() {
+	if a.Settings.ClearInitial && a.hasInitial() && a.InitialCleared.IsZero() && a.Rebuilt == nil && a.TrustsHere() {
 		consider(StepClear, s.Held.Until)
 	}
 	if at, ok := a.nextCheck(s.Now, s.earliest()); ok && !s.NoSpare {

@@ -13,8 +13,7 @@ func (a *Account) CheckReadable(now time.Time) error {
 	cur := a.Current()
 	switch {
 	case !a.Gone.IsZero():
-		return Errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
-			"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateHint())
+		return a.goneError()
 	case a.Pending != nil:
 		return a.Unreadable(a.WaitsFor(PlanInput{Now: now}), now)
 	case a.Due != nil && a.Due.Reason.ForbidsReading():
@@ -83,14 +82,6 @@ func (a *Account) whyElsewhere() hint.Text {
 			a.VersionsHint(), a.ImportHint())
 	}
 	return hint.Textf("the current version of account %s is not that of the place to which connection %s leads now%s", a.ID, a.Connection, out)
-}
-
-// NotProvenError is what an account answers that would have to trust the connection's place.
-func (a *Account) NotProvenError() error {
-	return &Error{Kind: NotReadable, RetryAfter: time.Minute, Message: hint.Textf(
-		"connection %s leads to another place than when account %s was made, and it is not proven that this is the same account of the cloud: "+
-			"what it says about existing servers is not trusted. See: %s",
-		a.Connection, a.ID, a.placeHint())}
 }
 
 // WantsFirst reports whether a read is to start the account's first reset.

@@ -82,3 +82,13 @@ func (a *Account) GivenTo(who Requester) (current, pending Certainty) {
 	}
 	return current, pending
 }
+
+// rolesOf are the roles whose readers know a password of the account.
+func (a *Account) rolesOf(password string) (all RoleSet) {
+	for _, v := range a.Versions {
+		if v.Password == password {
+			all = all.With(v.Roles.Names()...)
+		}
+	}
+	return all
+}

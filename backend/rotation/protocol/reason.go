@@ -28,6 +28,8 @@ const (
 	DueDrifted Reason = "drifted"
 	// Restored is no reason to be due: it stands with a version that an operator has recorded from an older one.
 	Restored Reason = "restore"
+	// Reread is none either: it stands with an initial password that was asked for again (rule 27).
+	Reread Reason = "reread"
 )
 
 // DueReasons are all for which an account can be due.

@@ -91,6 +91,10 @@ type Facts struct {
 	PublicIP   string         `json:"public_ip,omitempty"`
 	KeyName    string         `json:"key_name,omitempty"`
 	LaunchTime time.Time      `json:"launch_time,omitzero"`
+	// Image, SystemDisk and SpawnTime are those of [cloud.Instance].
+	Image      string    `json:"image,omitempty"`
+	SystemDisk string    `json:"system_disk,omitempty"`
+	SpawnTime  time.Time `json:"spawn_time,omitzero"`
 	// Place is where the cloud described it so.
 	Place Place `json:"place,omitempty"`
 }
@@ -98,11 +102,22 @@ type Facts struct {
 // FactsOf takes an instance's facts.
 func FactsOf(i cloud.Instance) Facts {
 	return Facts{Name: i.Name, Platform: i.Platform, OSName: i.OSName, PrivateIP: i.PrivateIP,
-		PublicIP: i.PublicIP, KeyName: i.KeyName, LaunchTime: i.LaunchTime}
+		PublicIP: i.PublicIP, KeyName: i.KeyName, LaunchTime: i.LaunchTime, Image: i.Image, SystemDisk: i.SystemDisk, SpawnTime: i.SpawnTime}
 }
 
 // Instance is the inverse of FactsOf, for the provider's pure methods.
 func (f Facts) Instance(id string) cloud.Instance {
 	return cloud.Instance{ID: id, Name: f.Name, Platform: f.Platform, OSName: f.OSName, PrivateIP: f.PrivateIP,
-		PublicIP: f.PublicIP, KeyName: f.KeyName, LaunchTime: f.LaunchTime}
+		PublicIP: f.PublicIP, KeyName: f.KeyName, LaunchTime: f.LaunchTime, Image: f.Image, SystemDisk: f.SystemDisk, SpawnTime: f.SpawnTime}
+}
+
+// Rebuild is what the cloud has shown of a server whose system seems to have been made again since the current version was
+// recorded (rule 27).
+type Rebuild struct {
+	// Seen is when that was noticed last.
+	Seen time.Time `json:"seen"`
+	// Image and Disk say that the server has another image, and another system disk. Spawned is when it was launched again.
+	Image   bool      `json:"image,omitempty"`
+	Disk    bool      `json:"disk,omitempty"`
+	Spawned time.Time `json:"spawned,omitzero"`
 }

@@ -82,7 +82,7 @@ func (e PasswordRecorded) apply(a *Account) error {
 	}
 	a.Add(v)
 	a.InitialOverwritten = true
-	a.Due = nil
+	a.Due, a.Rebuilt = nil, nil
 	a.Gone = time.Time{}
 	if e.MakeDue {
 		a.Due = &Due{Since: e.At, Reason: DueImport, By: e.By}

@@ -37,7 +37,7 @@ func constantsOf(t *testing.T, file, name string) []string {
 // TestListsOfWordsAreComplete: what an account can be due for, and a check can show, can be asked for in reports.
 func TestListsOfWordsAreComplete(t *testing.T) {
 	for name, c := range map[string]struct{ declared, listed []string }{
-		"Reason":      {constantsOf(t, "reason.go", "Reason"), append(strs(DueReasons()), string(Restored))},
+		"Reason":      {constantsOf(t, "reason.go", "Reason"), append(strs(DueReasons()), string(Restored), string(Reread))},
 		"CheckResult": {constantsOf(t, "check.go", "CheckResult"), strs(CheckResults())},
 	} {
 		slices.Sort(c.declared)
