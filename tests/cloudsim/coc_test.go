@@ -42,10 +42,12 @@ func TestCOCKeepsScripts(t *testing.T) {
 		} `json:"script_params"`
 	}
 	e.send(t, "coc", http.MethodGet, "/v1/job/scripts/"+uuid, nil).into(t, &one)
-	if one.Content != `echo "${word}"` || one.Type != "SHELL" || len(one.Params) != 1 || one.Params[0].Name != "word" || !one.Params[0].Sensitive {
+	if one.Content != `echo "${word}"` || one.Type != "SHELL" || len(one.Params) != 1 || one.Params[0].Name != "word" ||
+		!one.Params[0].Sensitive {
 		t.Errorf("script: %+v", one)
 	}
-	if again := e.send(t, "coc", http.MethodPost, "/v1/job/scripts", cocScript("cloudpw_set_sh_1", "echo")); again.status != http.StatusBadRequest ||
+	if again := e.send(t, "coc", http.MethodPost, "/v1/job/scripts",
+		cocScript("cloudpw_set_sh_1", "echo")); again.status != http.StatusBadRequest ||
 		again.Code != "COC.00040601" || again.Message != "Exist script with same name: cloudpw_set_sh_1." {
 		t.Errorf("the same name again: %d %s", again.status, again.body)
 	}

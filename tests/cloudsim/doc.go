@@ -30,10 +30,10 @@
 // # The model in short
 //
 //	w := model.NewWorld(model.Options{})
-//	w.AddAccount, AddProject, AddUser, AddAccessKey, AddAppCredential
+//	w.AddAccount, AddProject, AddUser, AddAccessKey, AddAppCredential, AddAgency
 //	w.ImportKeyPair, CreateKeyPair, ImportPEM, KeyPair, KeyPairs
 //	w.AddServer, Server, Servers, SetTags, SetLogin, RemoveLogin, SetState, Terminate, Remove
-//	w.Snapshot, RestoreSnapshot                      disks
+//	w.Snapshot, RestoreSnapshot, Rebuild             disks
 //	w.EncryptedPassword(id), ClearPassword(id)       initial passwords
 //	w.StartReset, Stop, Start, Overwrite, Release    operations
 //	w.StartCommand, Invocation, CancelCommand        commands run in servers

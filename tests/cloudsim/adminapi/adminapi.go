@@ -62,6 +62,12 @@ type Fault struct {
 	Delay Duration `json:"delay,omitempty"`
 }
 
+// Rebuild is model.RebuildOptions with a readable delay.
+type Rebuild struct {
+	model.RebuildOptions
+	ReadyAfter Duration `json:"ready_after,omitempty"`
+}
+
 type api struct{ Options }
 
 // statusError carries an HTTP status.
@@ -96,6 +102,7 @@ func New(o Options) http.Handler {
 		"GET /v1/servers/{id}/commands":        a.commands,
 		"POST /v1/servers/{id}/run-again":      a.runAgain,
 		"POST /v1/servers/{id}/snapshots":      a.snapshot,
+		"POST /v1/servers/{id}/rebuild":        a.rebuild,
 
 		"POST /v1/servers/{id}/snapshots/{snapshot}/restore": a.restoreSnapshot,
 
@@ -280,6 +287,19 @@ func (a *api) snapshot(r *http.Request) (any, error) {
 
 func (a *api) restoreSnapshot(r *http.Request) (any, error) {
 	return nil, a.World.RestoreSnapshot(r.PathValue("id"), r.PathValue("snapshot"))
+}
+
+// rebuild gives a server a new system disk under its old id.
+func (a *api) rebuild(r *http.Request) (any, error) {
+	var in Rebuild
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	in.RebuildOptions.ReadyAfter = time.Duration(in.ReadyAfter)
+	if err := a.World.Rebuild(r.PathValue("id"), in.RebuildOptions); err != nil {
+		return nil, err
+	}
+	return a.show(r.PathValue("id"))
 }
 
 func (a *api) attempts(r *http.Request) (any, error) {

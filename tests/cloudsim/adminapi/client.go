@@ -89,6 +89,14 @@ func (c *Client) RestoreSnapshot(ctx context.Context, id, snapshot string) error
 	return c.Do(ctx, http.MethodPost, "/v1/servers/"+url.PathEscape(id)+"/snapshots/"+url.PathEscape(snapshot)+"/restore", nil, nil)
 }
 
+// Rebuild gives a server a new system disk under its old id and returns it.
+func (c *Client) Rebuild(ctx context.Context, id string, o model.RebuildOptions) (Server, error) {
+	var out Server
+	in := Rebuild{RebuildOptions: o, ReadyAfter: Duration(o.ReadyAfter)}
+	err := c.Do(ctx, http.MethodPost, "/v1/servers/"+url.PathEscape(id)+"/rebuild", in, &out)
+	return out, err
+}
+
 // Attempts lists the attempts to set a server's password.
 func (c *Client) Attempts(ctx context.Context, id string) ([]model.Attempt, error) {
 	var out []model.Attempt

@@ -143,7 +143,7 @@ func view(s model.Server) instance {
 		OSType: s.Platform, OSName: s.OSName, OSNameEn: s.OSName, ImageID: s.ImageID,
 		InstanceType: "ecs.g6.large", InstanceTypeFamily: "ecs.g6", CPU: 2, Memory: 8192, KeyPairName: s.KeyName,
 		InstanceChargeType: "PostPaid", InstanceNetworkType: "vpc",
-		CreationTime: s.Created.UTC().Format(minute), StartTime: s.Created.UTC().Format(minute), ExpiredTime: "2099-12-31T15:59Z",
+		CreationTime: s.Created.UTC().Format(minute), StartTime: s.Started.UTC().Format(minute), ExpiredTime: "2099-12-31T15:59Z",
 		InnerIPAddress: address(""), PublicIPAddress: address(s.PublicIP), Tags: tagViews(s.Tags),
 	}
 	i.ImageOptions.LoginAsNonRoot = s.LoginAsNonRoot

@@ -110,7 +110,7 @@ func getPasswordData(r *request) (any, *failure) {
 		return nil, fail("InvalidInstanceID.NotFound", "The instance ID '"+s.ID+"' does not exist")
 	}
 	// Before the guest has written it, the time is that of the launch.
-	stamp := s.Created
+	stamp := s.Launched
 	if data != "" {
 		stamp = s.ReadyAt()
 	}

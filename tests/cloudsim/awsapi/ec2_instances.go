@@ -1,6 +1,8 @@
 package awsapi
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"slices"
 	"strings"
@@ -60,13 +62,31 @@ type instance struct {
 	UsageOperation   string        `xml:"usageOperation"`
 	EBSOptimized     bool          `xml:"ebsOptimized"`
 	EnaSupport       bool          `xml:"enaSupport"`
-	BlockDevices     string        `xml:"blockDeviceMapping"`
+	BlockDevices     items[block]  `xml:"blockDeviceMapping"`
 	NetworkInterface string        `xml:"networkInterfaceSet"`
 }
 
 type instanceState struct {
 	Code int    `xml:"code"`
 	Name string `xml:"name"`
+}
+
+// block is a disk of an instance.
+type block struct {
+	Device   string `xml:"deviceName"`
+	Volume   string `xml:"ebs>volumeId"`
+	Status   string `xml:"ebs>status"`
+	Attached string `xml:"ebs>attachTime"`
+	Deleted  bool   `xml:"ebs>deleteOnTermination"`
+}
+
+// rootDisk is the disk that a replacement of the root volume changes.
+func rootDisk(s model.Server) block {
+	sum := sha256.Sum256([]byte(s.ID + s.DiskID))
+	return block{
+		Device: rootDevice, Volume: "vol-" + hex.EncodeToString(sum[:])[:17], Status: "attached",
+		Attached: s.Launched.UTC().Format(timeFormat), Deleted: true,
+	}
 }
 
 type tag struct {
@@ -95,6 +115,7 @@ func ec2State(s model.State) instanceState {
 const (
 	instanceType = "t3.medium"
 	architecture = "x86_64"
+	rootDevice   = "/dev/sda1"
 )
 
 // view shows a server as EC2 does. A terminated instance has lost its
@@ -102,8 +123,8 @@ const (
 func view(s model.Server) instance {
 	i := instance{
 		ID: s.ID, ImageID: s.ImageID, State: ec2State(s.State), KeyName: s.KeyName, Type: instanceType,
-		LaunchTime: s.Created.UTC().Format(timeFormat), Zone: s.Region + "a", Tenancy: "default", Monitoring: "disabled",
-		SourceDestCheck: true, Architecture: architecture, RootDeviceType: "ebs", RootDeviceName: "/dev/sda1",
+		LaunchTime: s.Started.UTC().Format(timeFormat), Zone: s.Region + "a", Tenancy: "default", Monitoring: "disabled",
+		SourceDestCheck: true, Architecture: architecture, RootDeviceType: "ebs", RootDeviceName: rootDevice,
 		Virtualization: "hvm", Hypervisor: "xen", PlatformDetails: "Linux/UNIX", UsageOperation: "RunInstances", EnaSupport: true,
 	}
 	if s.IsWindows() {
@@ -116,6 +137,7 @@ func view(s model.Server) instance {
 		i.Reason = "User initiated"
 		return i
 	}
+	i.BlockDevices.Items = []block{rootDisk(s)}
 	i.SubnetID, i.VPCID, i.PrivateIP, i.PublicIP = s.SubnetID, s.VPCID, s.PrivateIP, s.PublicIP
 	i.PrivateDNS = "ip-" + strings.ReplaceAll(s.PrivateIP, ".", "-") + "." + s.Region + ".compute.internal"
 	if s.PublicIP != "" && s.State == model.StateRunning {

@@ -98,7 +98,8 @@ func machine(s model.Server, id string) object {
 		"vmId": s.ID, "hardwareProfile": object{"vmSize": "Standard_DS1_v2"}, "provisioningState": "Succeeded", "timeCreated": stamp(s.Created),
 		"storageProfile": object{
 			"imageReference": image, "dataDisks": []any{},
-			"osDisk": object{"osType": kind, "name": s.Name + "_disk1", "createOption": "FromImage", "caching": "ReadWrite"},
+			"osDisk": object{"osType": kind, "name": diskName(s), "createOption": "FromImage", "caching": "ReadWrite",
+				"managedDisk": object{"id": diskID(s), "storageAccountType": "Premium_LRS"}},
 		},
 		"networkProfile": object{"networkInterfaces": []any{object{"id": interfaceID(s)}}},
 	}
@@ -124,12 +125,24 @@ func machine(s model.Server, id string) object {
 	return body
 }
 
+// diskName is that of a VM's OS disk, which a swap of it changes.
+func diskName(s model.Server) string {
+	if s.DiskID == "" {
+		return s.Name + "_disk1"
+	}
+	return s.Name + "_disk1_" + strings.ReplaceAll(s.DiskID, "-", "")
+}
+
+func diskID(s model.Server) string {
+	return "/subscriptions/" + s.AccountID + "/resourceGroups/" + s.ResourceGroup + "/providers/Microsoft.Compute/disks/" + diskName(s)
+}
+
 // instanceView is how a VM is.
 func instanceView(w *model.World, s model.Server) object {
 	now := stamp(w.OperationNow())
 	view := object{
 		"hyperVGeneration": "V2",
-		"disks": []any{object{"name": s.Name + "_disk1", "statuses": []any{object{"code": "ProvisioningState/succeeded", "level": "Info",
+		"disks": []any{object{"name": diskName(s), "statuses": []any{object{"code": "ProvisioningState/succeeded", "level": "Info",
 			"displayStatus": "Provisioning succeeded", "time": stamp(s.Created)}}}},
 		"statuses": []any{
 			object{"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded", "time": stamp(s.Created)},

@@ -180,6 +180,9 @@ func (w *World) power(id, name string, from, via, to State) error {
 	s.State = via
 	w.step(run, w.opts.OperationTime, func() {
 		s.State = to
+		if to == StateRunning {
+			s.Started = w.now()
+		}
 		w.end(s, run, Succeeded, "")
 	})
 	return nil

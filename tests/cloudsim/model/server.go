@@ -75,13 +75,18 @@ type Server struct {
 	ElasticIP       string            `json:"elastic_ip,omitempty"` // Alibaba Cloud's EIP
 	Tags            map[string]string `json:"tags,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"` // Nova metadata beyond what the API adds
-	Created         time.Time         `json:"created,omitzero"`   // operation clock
+	Created         time.Time         `json:"created,omitzero"`   // operation clock, as the next two
+	// Launched is when its system disk was made, by default with it; Started is when it was last started.
+	Launched time.Time `json:"launched,omitzero"`
+	Started  time.Time `json:"started,omitzero"`
+	// DiskID tells its system disk from earlier ones; "" for the first.
+	DiskID string `json:"disk_id,omitempty"`
 
 	// InitialPassword is what the guest made at first boot, in clear.
 	InitialPassword string `json:"initial_password,omitempty"`
 	// InitialUser has InitialPassword; default by platform.
 	InitialUser string `json:"initial_user,omitempty"`
-	// ReadyAfter is how long after Created the guest publishes the
+	// ReadyAfter is how long after Launched the guest publishes the
 	// ciphertext of InitialPassword. Only a Windows server with an RSA launch
 	// key pair ever does.
 	ReadyAfter time.Duration `json:"ready_after,omitempty"`
@@ -165,7 +170,7 @@ func (s Server) Login(user string) (name, password string, ok bool) {
 }
 
 // ReadyAt is when the guest publishes the ciphertext of its initial password.
-func (s Server) ReadyAt() time.Time { return s.Created.Add(s.ReadyAfter) }
+func (s Server) ReadyAt() time.Time { return s.Launched.Add(s.ReadyAfter) }
 
 // AddServer adds a server and fills in what is empty. It fails for an
 // account, project or key pair that does not exist and for an id in use.
@@ -243,6 +248,12 @@ func (w *World) fill(s *Server) error {
 	if s.Created.IsZero() {
 		s.Created = w.now()
 	}
+	if s.Launched.IsZero() {
+		s.Launched = s.Created
+	}
+	if s.Started.IsZero() {
+		s.Started = s.Launched
+	}
 	switch s.Cloud {
 	case AWS:
 		s.ImageID = cmp.Or(s.ImageID, "ami-"+w.random(hexDigits, 17))
@@ -263,6 +274,12 @@ func (w *World) fill(s *Server) error {
 	}
 	s.InitialPassword = cmp.Or(s.InitialPassword, w.initialPassword())
 	s.InitialUser = cmp.Or(s.InitialUser, s.DefaultUser())
+	w.fillLogins(s)
+	return w.fillCiphertext(s)
+}
+
+// fillLogins gives the guest the users of its image.
+func (w *World) fillLogins(s *Server) {
 	s.Logins = maps.Clone(s.Logins)
 	if s.Logins == nil {
 		s.Logins = map[string]string{}
@@ -273,6 +290,10 @@ func (w *World) fill(s *Server) error {
 	if !s.IsWindows() && s.Logins["root"] == "" {
 		s.Logins["root"] = w.initialPassword()
 	}
+}
+
+// fillCiphertext is what a guest publishes that can.
+func (w *World) fillCiphertext(s *Server) error {
 	if s.Ciphertext == "" && s.IsWindows() && s.KeyName != "" {
 		if p := w.keyPair(s.Cloud, s.AccountID, s.Region, s.KeyName); p.PublicKey != nil {
 			sealed, err := p.seal(s.InitialPassword)

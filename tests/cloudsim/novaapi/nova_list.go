@@ -198,7 +198,7 @@ func sortServers(r *request, servers []model.Server, query url.Values) ([]model.
 
 var sortKeys = map[string]func(a, b model.Server) int{
 	"created_at":   func(a, b model.Server) int { return a.Created.Compare(b.Created) },
-	"launched_at":  func(a, b model.Server) int { return a.Created.Compare(b.Created) },
+	"launched_at":  func(a, b model.Server) int { return a.Launched.Compare(b.Launched) },
 	"updated_at":   func(a, b model.Server) int { return a.Created.Compare(b.Created) },
 	"display_name": func(a, b model.Server) int { return strings.Compare(a.Name, b.Name) },
 	"hostname":     func(a, b model.Server) int { return strings.Compare(a.Name, b.Name) },

@@ -156,7 +156,7 @@ func (c *Cloud) serverView(r *request, s model.Server) map[string]any {
 		"security_groups":   []map[string]string{{"name": "default"}},
 		"OS-DCF:diskConfig": "MANUAL", "OS-EXT-AZ:availability_zone": s.Region + "-01",
 		"OS-EXT-STS:vm_state": state.vm, "OS-EXT-STS:task_state": state.task, "OS-EXT-STS:power_state": state.power,
-		"OS-SRV-USG:launched_at": s.Created.UTC().Format(launchTime), "OS-SRV-USG:terminated_at": nil,
+		"OS-SRV-USG:launched_at": s.Launched.UTC().Format(launchTime), "OS-SRV-USG:terminated_at": nil,
 		"os-extended-volumes:volumes_attached": []any{},
 	}
 	if state.status == "BUILD" {

@@ -23,10 +23,10 @@ const handshakeTime = 10 * time.Second
 
 // Host runs the SSH servers of a world.
 type Host struct {
-	world  *model.World
-	signer ssh.Signer
+	world *model.World
 
 	mu        sync.Mutex
+	keys      map[string]hostKey // by server
 	listeners map[string]net.Listener
 	conns     map[net.Conn]bool
 	closed    bool
@@ -35,6 +35,23 @@ type Host struct {
 
 // New makes a Host without any listener; Addr opens them one by one.
 func New(w *model.World) (*Host, error) {
+	return &Host{world: w, keys: map[string]hostKey{}, listeners: map[string]net.Listener{}, conns: map[net.Conn]bool{}}, nil
+}
+
+// hostKey is what a system disk has made at its first boot.
+type hostKey struct {
+	disk   string
+	signer ssh.Signer
+}
+
+// hostKey is a server's key, another one after its disk was made again.
+func (h *Host) hostKey(id string) (ssh.Signer, error) {
+	s, _ := h.world.Server(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if k, known := h.keys[id]; known && k.disk == s.DiskID {
+		return k.signer, nil
+	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("ssh host key: %w", err)
@@ -43,7 +60,8 @@ func New(w *model.World) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ssh host key: %w", err)
 	}
-	return &Host{world: w, signer: signer, listeners: map[string]net.Listener{}, conns: map[net.Conn]bool{}}, nil
+	h.keys[id] = hostKey{s.DiskID, signer}
+	return signer, nil
 }
 
 // Addr returns host:port of a server's SSH port and opens it at first use.
@@ -128,7 +146,11 @@ func (h *Host) session(conn net.Conn, id string) {
 			return nil, nil
 		},
 	}
-	config.AddHostKey(h.signer)
+	key, err := h.hostKey(id)
+	if err != nil {
+		return
+	}
+	config.AddHostKey(key)
 	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return
 	}

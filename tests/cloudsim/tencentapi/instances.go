@@ -123,6 +123,14 @@ func state(s model.State) string {
 	return strings.ToUpper(string(s))
 }
 
+// systemDisk is the id of a server's system disk, which another image changes.
+func systemDisk(s model.Server) string {
+	if s.DiskID == "" {
+		return "disk-" + strings.TrimPrefix(s.ID, "ins-")
+	}
+	return "disk-" + s.DiskID[:8]
+}
+
 // view shows a server as CVM does.
 func view(s model.Server) instance {
 	i := instance{
@@ -135,7 +143,7 @@ func view(s model.Server) instance {
 		i.DefaultLoginPort = 3389
 	}
 	i.Placement.Zone = zone(s)
-	i.SystemDisk, i.DataDisks = disk{"CLOUD_PREMIUM", "disk-" + strings.TrimPrefix(s.ID, "ins-"), 50}, []disk{}
+	i.SystemDisk, i.DataDisks = disk{"CLOUD_PREMIUM", systemDisk(s), 50}, []disk{}
 	i.InternetAccessible.InternetChargeType = "TRAFFIC_POSTPAID_BY_HOUR"
 	i.SecurityGroupIDs, i.IsolatedSource = []string{securityGroup}, "NOTISOLATED"
 	switch s.RestrictState {
