@@ -68,6 +68,10 @@ func (c *Cloud) Compute() http.Handler {
 			c.reply(w, r, a)
 			return
 		}
+		if strings.HasPrefix(hr.URL.Path, elsewhereRoot) && !c.plain() {
+			c.reply(w, r, c.refuseElsewhere(r))
+			return
+		}
 		rt, refused := c.routeCompute(r, hr.URL.Path)
 		if unknown := refused; unknown == nil || c.plain() && r.api == apiNova {
 			refused = c.authenticate(r) // Keystone's middleware stands in front of Nova's router
@@ -95,6 +99,14 @@ func (c *Cloud) Compute() http.Handler {
 		}
 		c.run(w, r, rt, c.computeService())
 	})
+}
+
+// refuseElsewhere is what another region says of the projects here.
+func (c *Cloud) refuseElsewhere(r *request) *answer {
+	if refused := c.authenticate(r); refused != nil {
+		return refused
+	}
+	return c.wrongProject(r, r.project)
 }
 
 // computeDocument answers the paths of version documents; nil for others.

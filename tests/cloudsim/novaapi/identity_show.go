@@ -103,7 +103,8 @@ func passwordEnd(u model.User) any {
 
 // catalog lists the endpoints that a scope reaches: those of the project's
 // region, or of all regions of the domain. The vendors' compute endpoints
-// carry the project in their path.
+// carry the project in their path, and their catalogues list a region before it
+// in which the project is not: a client has to choose.
 func (c *Cloud) catalog(r *request, domain model.Account, project *model.Project) []catalogEntry {
 	regions := domain.Regions
 	if project != nil && project.Region != "" {
@@ -111,7 +112,7 @@ func (c *Cloud) catalog(r *request, domain model.Account, project *model.Project
 	}
 	identity, compute := c.identityURL(r.Request), c.computeURL(r.Request)
 	entries := []catalogEntry{
-		c.entry("keystone", "identity", regions, identity+"/v3"),
+		c.entry("keystone", "identity", regions, identity+"/v3"), // the same in all regions
 		c.entry("glance", "image", regions, compute+"/"+imageRoot),
 	}
 	switch {
@@ -124,8 +125,22 @@ func (c *Cloud) catalog(r *request, domain model.Account, project *model.Project
 			c.entry("nova", "compute", regions, compute+"/v2.1/"+project.ID),
 			c.entry("ecs", "ecs", regions, compute+"/v1/"+project.ID))
 	}
+	if other := elsewhere[c.opts.Cloud]; other != "" && project != nil {
+		for i, path := range map[int]string{1: "/" + imageRoot, 2: "/v2.1/" + project.ID, 3: "/v1/" + project.ID} {
+			if i < len(entries) {
+				there := c.entry(entries[i].Name, entries[i].Type, []string{other}, compute+elsewhereRoot+other+path)
+				entries[i].Endpoints = append(there.Endpoints, entries[i].Endpoints...)
+			}
+		}
+	}
 	return entries
 }
+
+// elsewhere are regions of the vendors' clouds that no project here is in, and elsewhereRoot is where their compute services live
+// on the listener of this one's.
+var elsewhere = map[model.Cloud]string{model.HuaweiCloud: "ap-southeast-3", model.OpenTelekomCloud: "eu-nl"}
+
+const elsewhereRoot = "/elsewhere/"
 
 // entry lists one service's three interfaces in each region, under ids that
 // stay the same from token to token.
