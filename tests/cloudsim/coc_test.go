@@ -116,6 +116,34 @@ func TestCOCRunsScripts(t *testing.T) {
 	}
 }
 
+// The project's own stored script sets the password whichever way COC hands the parameters over, within the least limit.
+func TestCOCRunsTheStoredScript(t *testing.T) {
+	for _, way := range []string{cocapi.Replace, cocapi.Environment} {
+		t.Run(way, func(t *testing.T) {
+			e := startHuawei(t, cloudsim.Options{COC: func(o *cocapi.Options) { o.Parameters = way }})
+			command, err := guest.Linux(guest.Change{Username: "root", Secret: "Secret-1", Order: 1, NotAfter: time.Now().Add(24 * time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			values := map[string]string{}
+			for _, p := range command.Stored.Parameters {
+				names, values[p.Name] = append(names, p.Name), p.Value
+			}
+			server := e.creds.Servers["linux-1"]
+			order := e.execute(t, e.create(t, cocScript("set", command.Stored.Text, names...)), e.cocOrder(values, server))
+			e.sim.World().Advance(time.Hour)
+			list := e.batch(t, order, 1)
+			if len(list) != 1 || list[0].Status != "FINISHED" || !strings.Contains(list[0].Message, "cloudpw: exit 0") {
+				t.Errorf("got %+v", list)
+			}
+			if err := e.sim.Login(t.Context(), server, "root", "Secret-1"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Keys and tokens are taken, of a project and of the account; what is wrong or not allowed is refused by the gateway or by COC.
 func TestCOCKnowsItsCallers(t *testing.T) {
 	e := startHuawei(t, cloudsim.Options{})
