@@ -97,6 +97,71 @@ func ambiently(id, secret, token string) func(*testing.T, *authenticated) map[st
 	}
 }
 
+// temporary makes a temporary key of the seeded user.
+func (a *authenticated) temporary(t *testing.T) model.AccessKey {
+	t.Helper()
+	user, ok := a.world.User(a.cloud, a.of.UserID)
+	if !ok {
+		t.Fatal("no such user")
+	}
+	a.key = a.world.TemporaryKey(user, time.Hour)
+	return a.key
+}
+
+func withSecurityToken(t *testing.T, a *authenticated) map[string]any {
+	t.Helper()
+	key := a.temporary(t)
+	return merged(a.connection(), map[string]any{"access_key": key.ID, "secret_key": key.Secret, "security_token": key.Token})
+}
+
+// withVariables leaves a temporary key in variables of the environment.
+func withVariables(id, secret, token string) func(*testing.T, *authenticated) map[string]any {
+	return func(t *testing.T, a *authenticated) map[string]any {
+		t.Helper()
+		key := a.temporary(t)
+		t.Setenv(id, key.ID)
+		t.Setenv(secret, key.Secret)
+		t.Setenv(token, key.Token)
+		return merged(a.connection(), map[string]any{ambientField: true})
+	}
+}
+
+func withAgency(t *testing.T, a *authenticated) map[string]any {
+	t.Helper()
+	return merged(withAccessKey(t, a), map[string]any{"agency_name": a.of.AgencyName, "agency_domain_name": a.of.AgencyDomainName})
+}
+
+// withAgencyOfUser is an agency that a user's token assumes.
+func withAgencyOfUser(t *testing.T, a *authenticated) map[string]any {
+	t.Helper()
+	return merged(withUser(t, a), map[string]any{
+		"agency_name": a.of.AgencyName, "agency_domain_name": a.of.AgencyDomainName, "project_name": "", "project_id": a.of.ProjectID,
+	})
+}
+
+// agency is the seeded one.
+func (a *authenticated) agency(t *testing.T) model.Agency {
+	t.Helper()
+	account, _ := a.world.AccountByName(a.cloud, a.of.AgencyDomainName)
+	agency, ok := a.world.AgencyByName(a.cloud, account.ID, a.of.AgencyName)
+	if !ok {
+		t.Fatal("no such agency")
+	}
+	return agency
+}
+
+func removeAgency(t *testing.T, a *authenticated) {
+	t.Helper()
+	a.world.RemoveAgency(a.cloud, a.agency(t).ID)
+}
+
+func denyAgency(t *testing.T, a *authenticated) {
+	t.Helper()
+	agency := a.agency(t)
+	agency.Deny = []string{"ecs:*"}
+	a.world.AddAgency(agency)
+}
+
 func (a *authenticated) azure() map[string]any {
 	return map[string]any{"provider": string(a.cloud), "subscription_id": a.of.SubscriptionID, "endpoints": a.endpoints("arm", "login")}
 }
@@ -243,6 +308,22 @@ var authentications = map[string]authentication{
 		"AADSTS700213", "AADSTS7000112", "lacks the permission Microsoft.Compute/virtualMachines/read"},
 	"huaweicloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
 		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
+	"huaweicloud security token": {withSecurityToken, "security_token", expire, denyKey("ecs:*"),
+		"all of one answer", "write a new access_key, secret_key and security_token", "lack the permission ecs:servers:list"},
+	"huaweicloud ambient": {withVariables("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"), "HUAWEICLOUD_SDK_SK",
+		expire, denyKey("ecs:*"),
+		"does not accept the ambient credentials", "does not accept the ambient credentials", "lack the permission ecs:servers:list"},
+	"huaweicloud agency": {withAgency, "agency_name", removeAgency, denyAgency,
+		"may not assume the agency wrong", "may not assume the agency", "lack the permission ecs:servers:list"},
+	"huaweicloud user": {withUser, "password", otherPassword, denyUser,
+		"check username, password", "check username, password", "lack the permission ecs:servers:list"},
+	"opentelekomcloud security token": {withSecurityToken, "secret_key", expire, denyKey("ecs:*"),
+		"all of one answer", "write a new access_key, secret_key and security_token", "lack the permission ecs:servers:list"},
+	"opentelekomcloud ambient": {withVariables("OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN"), "OS_SECURITY_TOKEN", expire,
+		denyKey("ecs:*"),
+		"does not accept the ambient credentials", "does not accept the ambient credentials", "lack the permission ecs:servers:list"},
+	"opentelekomcloud agency": {withAgencyOfUser, "password", removeAgency, denyAgency,
+		"check username, password", "may not assume the agency", "lack the permission ecs:servers:list"},
 	"opentelekomcloud access key": {withAccessKey, "secret_key", switchOff, denyKey("ecs:*"),
 		"check access_key, secret_key", "access_key", "lack the permission ecs:servers:list"},
 	"opentelekomcloud user": {withUser, "password", otherPassword, denyUser,
@@ -310,6 +391,7 @@ func TestEveryAuthentication(t *testing.T) {
 func TestEveryAuthenticationHasItsCase(t *testing.T) {
 	methods := map[string]string{
 		"access_key": "access key", "role_arn": "assumed role", ambientField: "ambient", "username": "user",
+		"security_token": "security token", "agency_name": "agency",
 		applicationIDField: "application credential", "client_secret": "client secret",
 	}
 	want := 0

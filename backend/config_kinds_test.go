@@ -20,6 +20,7 @@ var otherValues = map[string]any{
 	"project_name":     "n3", "project_domain_name": "d3", "role_arn": "arn:cloud:iam::3:role/r", "external_id": "x-3",
 	applicationIDField: "ac-3",
 	"tenant_id":        "t-3", "client_id": "c-3", "subscription_id": "s-3", "cloud": "public",
+	"agency_name": "a3", "agency_domain_name": "ad3",
 	ambientField: true,
 	"endpoints":  "compute=https://three.example.com", "ca_certificate": testCA,
 }
@@ -75,7 +76,7 @@ func TestSecretsAreResentWithWhatTheyAreBoundTo(t *testing.T) {
 				"project_name":        "n",
 				"project_domain_name": "d-9", "role_arn": "arn:cloud:iam::9:role/r", "external_id": "x-9", applicationIDField: "ac",
 				applicationSecretField: "acs", "tenant_id": "t-9", "client_id": "c-9", "client_secret": "cs", "subscription_id": "s-9",
-				"cloud": "usgovernment",
+				"cloud": "usgovernment", "agency_name": "a-9", "agency_domain_name": "ad-9",
 			}))
 			stored := h.stored(t, connection.Prefix)
 			if !kind.BindsSecrets() {
@@ -121,9 +122,11 @@ func TestBoundFieldsNeedTheSecretsOfRealProvidersToo(t *testing.T) {
 	for name, change := range map[string]map[string]any{
 		"aws": {"region": "eu-west-1", "role_arn": "arn:aws:iam::999999999999:role/x", "access_key": "AKIAIOSFODNN7OTHER00",
 			"endpoints": "ec2=https://ec2.example.com"},
-		"tencentcloud":     {"region": "ap-singapore", "role_arn": "qcs::cam::uin/9:roleName/x", "access_key": "AKIDother"},
-		"alibabacloud":     {"region": "eu-central-1", "role_arn": "acs:ram::9:role/x", "access_key": "LTAIother"},
-		"huaweicloud":      {"region": "cn-north-1", "project_id": "1123456789abcdef0123456789abcdef", "access_key": "AKOTHER"},
+		"tencentcloud": {"region": "ap-singapore", "role_arn": "qcs::cam::uin/9:roleName/x", "access_key": "AKIDother"},
+		"alibabacloud": {"region": "eu-central-1", "role_arn": "acs:ram::9:role/x", "access_key": "LTAIother"},
+		"huaweicloud":  {"region": "cn-north-1", "project_id": "1123456789abcdef0123456789abcdef", "access_key": "AKOTHER"},
+		"huaweicloud2": {"username": "v", "user_domain_name": "hw-2", "region": "cn-north-1", "agency_name": "other",
+			"agency_domain_name": "other"},
 		"opentelekomcloud": {"region": "eu-nl", "project_id": "1123456789abcdef0123456789abcdef"},
 		"openstack": {"region": "RegionTwo", "auth_url": "https://keystone.example.org/v3",
 			applicationIDField: "1123456789abcdef0123456789abcdef"},

@@ -27,11 +27,15 @@ var realConnections = map[string]map[string]any{
 	"huaweicloud": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef",
 		"access_key": "AKHUAWEI", "secret_key": "s3cr3t-huawei"},
 	"opentelekomcloud": {"provider": "opentelekomcloud", "region": "eu-de", "project_id": "0123456789abcdef0123456789abcdef",
-		"access_key": "AKOTC", "secret_key": "s3cr3t-otc"},
+		"access_key": "AKOTC", "secret_key": "s3cr3t-otc", "security_token": "s3cr3t-token"},
 	"openstack": {"provider": "openstack", "auth_url": "https://keystone.example.com/v3",
 		"application_credential_id": "0123456789abcdef0123456789abcdef", "application_credential_secret": "s3cr3t-application"},
 	"aws2": {"provider": "aws", "region": "eu-central-1", "use_ambient_credentials": true,
 		"role_arn": "arn:aws:iam::123456789012:role/cloudpw", "external_id": "x-1"},
+	"huaweicloud2": {"provider": "huaweicloud", "region": "cn-north-4", "username": "u", "password": "s3cr3t-user",
+		"project_id": "0123456789abcdef0123456789abcdef", "user_domain_name": "hw-1", "agency_name": "cloudpw", "agency_domain_name": "hw-2"},
+	"huaweicloud3": {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "0123456789abcdef0123456789abcdef",
+		"use_ambient_credentials": true, "agency_name": "cloudpw", "agency_domain_name": "hw-2"},
 	"opentelekomcloud2": {"provider": "opentelekomcloud", "region": "eu-de", "project_name": "eu-de", "username": "u",
 		"password": "s3cr3t-user", "user_domain_name": "OTC-1", "auth_url": "https://iam.eu-de.otc.t-systems.com/v3"},
 }
@@ -49,7 +53,7 @@ func TestRealProvidersConnections(t *testing.T) {
 		got := h.read(t, "config/"+name)
 		for field, want := range data {
 			switch field {
-			case "access_key", "secret_key", "password", "client_secret", "application_credential_secret":
+			case "access_key", "secret_key", "security_token", "password", "client_secret", "application_credential_secret":
 				if _, ok := got[field]; ok {
 					t.Errorf("%s: %s is read back", name, field)
 				}
@@ -154,6 +158,9 @@ var connectionCases = map[string]struct {
 	"project_id":           {set: "p1", unset: "", refused: []any{"p\x00"}},
 	"access_key":           {set: "AK2", reads: "-", unset: "-", refused: []any{"A\nK"}},
 	"secret_key":           {set: "SK2", reads: "-", unset: "-", refused: []any{"S\rK", map[string]any{"a": "b"}, []string{"a"}, true}},
+	"security_token":       {set: "ST2", reads: "-", unset: "-", refused: []any{"S\nT", strings.Repeat("x", 17<<10), []any{"x"}}},
+	"agency_name":          {set: "a-1", unset: "", refused: []any{"a\n"}},
+	"agency_domain_name":   {set: "ad-1", unset: "", refused: []any{"a\x00"}},
 	"auth_url":             {set: "https://iam.example.com/v3", unset: "", refused: []any{"https://\x01"}},
 	"username":             {set: "u", unset: "", refused: []any{"u\t"}},
 	"password":             {set: "pw", reads: "-", unset: "-", refused: []any{"p\nw", []any{"x"}}},

@@ -48,7 +48,7 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 				continue
 			}
 			fields++
-			target := map[string]string{"secret_key": "config/c", "password": "config/c", "client_secret": "config/c",
+			target := map[string]string{"secret_key": "config/c", "security_token": "config/c", "password": "config/c", "client_secret": "config/c",
 				applicationSecretField: "config/c",
 				"private_key":          "keys/k", "passphrase": "keys/k"}[name]
 			if strings.Contains(path.Pattern, importPrefix) {
@@ -63,8 +63,8 @@ func TestSensitiveValuesAreNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	if fields != 7 {
-		t.Errorf("%d secret fields, want 7", fields)
+	if fields != 8 {
+		t.Errorf("%d secret fields, want 8", fields)
 	}
 }
 

@@ -83,6 +83,11 @@ type Field struct {
 	// NamesCredential is set for the field whose value is the id under which the cloud lists the connection's own
 	// credential, see CredentialRotator.
 	NamesCredential bool
+	// GoesWith is the name of the provider's field that this one completes, as the token of a temporary key does: a write that
+	// names that one and not this one empties this one. "" for none.
+	GoesWith string
+	// MaxLength is the longest value, in bytes; 0: as for all texts.
+	MaxLength int
 	// AccountOf is what a field of kind identity says of the cloud account, "" for nothing; nil: it says nothing.
 	AccountOf func(value string) string
 }

@@ -66,6 +66,11 @@ func (d Descriptor) Field(name string) (Field, bool) {
 	return d.Fields[i], true
 }
 
+func (d Descriptor) hasField(name string) bool {
+	_, has := d.Field(name)
+	return has
+}
+
 // CredentialID is the id of the credential among a connection's fields; empty if that is a password, or comes from the
 // surroundings.
 func (d Descriptor) CredentialID(v Values) string {
@@ -141,6 +146,8 @@ func (r Registry) Check(taken []string) error {
 				err = fmt.Errorf("%s: is listed twice", f.Name)
 			case slices.Contains(taken, f.Name):
 				err = fmt.Errorf("%s: is a field of every provider", f.Name)
+			case f.GoesWith != "" && (f.GoesWith == f.Name || !d.hasField(f.GoesWith)):
+				err = fmt.Errorf("%s: goes with %s, which is no other field of the provider", f.Name, f.GoesWith)
 			case known && !sameField(f, other):
 				err = fmt.Errorf("%s: another provider has a field of this name and of another kind, type or label", f.Name)
 			}

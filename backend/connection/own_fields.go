@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,8 +66,11 @@ func applyOwnFields(next *Record, in request.Fields, registry cloud.Registry, d 
 		case in.Has(f.Name):
 			value = strconv.FormatBool(in.Data.Get(f.Name).(bool))
 		}
-		if len(value) > maxFieldLength {
-			return request.Invalidf("%s: longer than %d bytes", f.Name, maxFieldLength)
+		if f.GoesWith != "" && in.Has(f.GoesWith) && !in.Has(f.Name) {
+			value = ""
+		}
+		if most := cmp.Or(f.MaxLength, maxFieldLength); len(value) > most {
+			return request.Invalidf("%s: longer than %d bytes", f.Name, most)
 		}
 		written[f.Name] = value
 	}

@@ -19,6 +19,7 @@ const (
 	actionChange = "ChangePassword"
 
 	// Those of the vendors' IAM.
+	actionAssume    = "CreateTemporaryAccessKeyByAgency"
 	actionDomains   = "ListDomains"
 	actionListKeys  = "ListPermanentAccessKeys"
 	actionCreateKey = "CreatePermanentAccessKey"
@@ -37,6 +38,8 @@ const (
 	permissionShow     = "ecs:servers:get"
 	permissionPassword = "ecs:serverPasswords:manage"
 	permissionKeypair  = "ecs:serverKeypairs:get"
+	// permissionAssume is for those who use an agency; the policy Agent Operator has it for all of them.
+	permissionAssume = "iam:agencies:assume"
 )
 
 // call names a request for the limiter and for messages.
@@ -49,6 +52,10 @@ type call struct {
 	plain      bool   // the cloud is OpenStack without a vendor's gateway
 	// applicationCredential is the id of the one that the connection uses; empty if it uses none.
 	applicationCredential string
+	agency                string // the one that it asks keys for; empty if it does not
+	signed                bool   // with keys; else a token goes with it
+	// refusal says what to do where the cloud does not accept the temporary keys that sign it; empty where others do.
+	refusal string
 	// check is what to type to see which permissions the credentials have.
 	check hint.Hint
 }

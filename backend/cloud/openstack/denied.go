@@ -24,11 +24,13 @@ func (a answer) deniedHint(c call) string {
 		return "the credentials lack the permission " + c.permission + " in this project; for the policy to add, see: " + c.check.String()
 	case strings.Contains(reason, "failed to reach the limit"):
 		return "the access key is locked after five wrong signatures; check secret_key and try again in five minutes"
-	case strings.Contains(reason, "ak not exist"):
+	case c.refusal == "" && strings.Contains(reason, "ak not exist"):
 		return "the cloud does not know the access key; check access_key and region"
 	case strings.Contains(reason, "signature expired"): // as users of huaweicloud-sdk-java-v3 saw it
 		return hintClock
-	case strings.Contains(reason, "token"):
+	case c.refusal != "":
+		return c.refusal
+	case !c.signed && strings.Contains(reason, "token"):
 		return hintToken
 	}
 	return hintKeys

@@ -47,21 +47,32 @@ func (f family) descriptor() cloud.Descriptor {
 
 // newProvider makes a provider of the family. It sends nothing.
 func newProvider(f family, cfg cloud.Config) (*provider, error) {
+	return newProviderIn(f, cfg, f.newAmbient())
+}
+
+// newProviderIn is newProvider in an environment.
+func newProviderIn(f family, cfg cloud.Config, environment *ambient) (*provider, error) {
 	if err := f.descriptor().Check(cfg); err != nil {
 		return nil, err
 	}
 	if cfg.HTTPClient == nil || cfg.Limiter == nil {
 		return nil, errors.New("openstack: a provider needs an HTTP client and a limiter")
 	}
-	d := newSender(f, cfg)
-	return &provider{sender: d, rotator: newRotator(f, d, cfg)}, nil
+	base := newSender(f, cfg, environment)
+	p := &provider{sender: base, rotator: newRotator(f, base, cfg)}
+	if cfg.Text(fieldAgencyName) != "" {
+		p.sender = base.assuming(cfg)
+	}
+	return p, nil
 }
 
-// newRotator chooses how the connection's credentials are replaced.
+// newRotator chooses how the connection's credentials are replaced: its own, also where it works as an agency with them.
 func newRotator(f family, d *sender, cfg cloud.Config) rotator {
 	switch {
 	case cfg.Text(cloud.AccessKey) != "":
-		return &accessKeys{sender: d, used: cfg.Text(cloud.AccessKey)}
+		return &accessKeys{sender: d, used: cfg.Text(cloud.AccessKey), home: &homeDomain{sender: d}, temporary: cfg.Text(fieldSecurityToken) != ""}
+	case cfg.Flag(cloud.AmbientCredentials):
+		return ambientRotation{}
 	case f.applicationCredentials:
 		return &applicationCredentials{sender: d, used: cfg.Text(fieldApplicationCredentialID), user: cfg.Text(fieldUsername)}
 	}

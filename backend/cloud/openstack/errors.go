@@ -11,8 +11,11 @@ import (
 
 func (a answer) meaning(c call) meaning {
 	m, ok := meaning{}, false
-	if c.action == actionChange {
+	switch c.action {
+	case actionChange:
 		m, ok = a.changeMeaning(c)
+	case actionAssume:
+		m, ok = a.assumeMeaning(c)
 	}
 	if !ok {
 		m, ok = codeMeanings[a.code]

@@ -28,9 +28,11 @@ type family struct {
 	// computeKey is the compute service's key in Config.Endpoints, identityKey that of the identity
 	// service; empty if auth_url is its only address.
 	computeKey, identityKey string
-	// accessKeys, keystone and applicationCredentials say which credentials the cloud takes.
-	accessKeys, keystone, applicationCredentials bool
-	defaultSignatureStyle                        string
+	// accessKeys and applicationCredentials say which credentials the cloud takes besides a user's name and password. Where it
+	// takes access keys, it has temporary ones and agencies, too.
+	accessKeys, applicationCredentials bool
+	defaultSignatureStyle              string
+	variables                          environmentKeys // of access keys in the environment
 	// domains are those of the cloud's own services; none where they are anybody's.
 	domains []string
 	// plain is OpenStack as it comes, without a vendor's gateway: Nova's policies decide, not IAM.
@@ -48,6 +50,7 @@ func huawei() family {
 		identityKey:           endpointIAM,
 		accessKeys:            true,
 		defaultSignatureStyle: signing.Direct,
+		variables:             huaweiVariables,
 	}
 }
 
@@ -85,8 +88,8 @@ func telekom() family {
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
 		accessKeys:            true,
-		keystone:              true,
 		defaultSignatureStyle: signing.Scoped,
+		variables:             telekomVariables,
 	}
 }
 
@@ -95,7 +98,6 @@ func plainOpenStack() family {
 		name:                   nameOpenStack,
 		title:                  "OpenStack",
 		computeKey:             endpointCompute,
-		keystone:               true,
 		applicationCredentials: true,
 		plain:                  true,
 	}

@@ -44,7 +44,20 @@ var (
 	}
 	fieldSignatureStyle = cloud.Field{
 		Name: "signature_style", Kind: cloud.FieldSetting, Allowed: []string{signing.Direct, signing.Scoped},
-		Description: "How requests are signed with access_key: direct or scoped.",
+		Description: "How requests are signed that bring no token: direct or scoped.",
+	}
+	fieldSecurityToken = cloud.Field{
+		Name: "security_token", Kind: cloud.FieldSecret, Generated: true, Check: checkSecurityToken, Default: "none",
+		GoesWith: "access_key", MaxLength: maxSecurityToken,
+		Description: "The token that belongs to a temporary access_key. It ends within 24 hours. A write of access_key without it removes it.",
+	}
+	fieldAgencyName = cloud.Field{
+		Name: "agency_name", Kind: cloud.FieldIdentity, Default: "none", Check: checkAgencyName,
+		Description: "Agency of IAM to work as, got with the other credentials.",
+	}
+	fieldAgencyDomainName = cloud.Field{
+		Name: "agency_domain_name", Kind: cloud.FieldIdentity, Required: "with agency_name", Check: checkDomainName, AccountOf: same,
+		Description: "Name of the account that agency_name belongs to.",
 	}
 	fieldApplicationCredentialID = cloud.Field{
 		Name: "application_credential_id", Kind: cloud.FieldIdentity, Generated: true, NamesCredential: true,
@@ -62,26 +75,19 @@ var (
 func (f family) fields() []cloud.Field {
 	project := fieldProjectID.CheckedBy(f.checkProjectID)
 	fields := []cloud.Field{f.region(), project}
+	identity, domain := fieldAuthURL, fieldUserDomainName
+	if f.plain {
+		identity.Default, identity.Required = "", cloud.RequiredAlways
+		identity.Description = "URL of the identity service, version 3."
+	}
 	if f.accessKeys {
-		key := cloud.AccessKey.CheckedBy(checkAccessKey)
-		switch {
-		case f.keystone:
-			project.Required = "with access_key, or with username unless project_name is given"
-		default:
-			project.Required, key.Required = cloud.RequiredAlways, cloud.RequiredAlways
-		}
-		fields = []cloud.Field{f.region(), project, key, cloud.SecretKey.CheckedBy(checkSecretKey), f.signatureStyle()}
+		project.Required = "unless project_name is given"
+		project.Description = "Id of the project in the region. With agency_name it is a project of the agency's account."
+		domain.Description = "Domain of username, which is the account's name."
+		fields = []cloud.Field{f.region(), project, cloud.AccessKey.CheckedBy(checkAccessKey), cloud.SecretKey.CheckedBy(checkSecretKey),
+			fieldSecurityToken, cloud.AmbientCredentials, fieldAgencyName, fieldAgencyDomainName, f.signatureStyle()}
 	}
-	if f.keystone {
-		identity, domain := fieldAuthURL, fieldUserDomainName
-		if f.plain {
-			identity.Default, identity.Required = "", cloud.RequiredAlways
-			identity.Description = "URL of the identity service, version 3."
-		} else {
-			domain.Description = "Domain of username, which is the account's name."
-		}
-		fields = append(fields, identity, fieldUsername, fieldPassword, domain, fieldProjectName, fieldProjectDomainName)
-	}
+	fields = append(fields, identity, fieldUsername, fieldPassword, domain, fieldProjectName, fieldProjectDomainName)
 	if f.applicationCredentials {
 		fields = append(fields, fieldApplicationCredentialID, fieldApplicationCredentialSecret)
 	}
@@ -103,7 +109,7 @@ func (f family) signatureStyle() cloud.Field {
 	field := fieldSignatureStyle
 	field.Default = f.defaultSignatureStyle
 	field.Fallback = func(v cloud.Values) string {
-		if v.Text(cloud.AccessKey) == "" {
+		if v.Text(cloud.AccessKey) == "" && !v.Flag(cloud.AmbientCredentials) && v.Text(fieldAgencyName) == "" {
 			return ""
 		}
 		return f.defaultSignatureStyle
@@ -121,6 +127,41 @@ var (
 )
 
 const maxRegionLength = 63
+
+// maxSecurityToken is far above what tokens are: mostly below 4,096 bytes, and of no fixed length (Huawei Cloud, "Obtaining
+// Temporary Security Credentials").
+const maxSecurityToken = 16 << 10
+
+var (
+	// agencyForm is that of an agency's name: IAM's console takes up to 64 letters, digits, "_" and "-".
+	agencyForm = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+	// domainForm is wider than the 64 characters of an account's name.
+	domainForm = regexp.MustCompile(`^[[:print:]]{1,255}$`)
+)
+
+func checkAgencyName(name string) error {
+	if !agencyForm.MatchString(name) {
+		return errors.New("must be the name of an agency: up to 64 letters, digits, _ and -")
+	}
+	return nil
+}
+
+func checkDomainName(name string) error {
+	if !domainForm.MatchString(name) {
+		return errors.New("must be the name of an account; its owner sees it in the console under My Credentials")
+	}
+	return nil
+}
+
+func checkSecurityToken(token string) error {
+	if !tokenForm.MatchString(token) {
+		return errors.New("holds characters that no token has; check for blanks and line breaks")
+	}
+	return nil
+}
+
+// same is the value itself.
+func same(value string) string { return value }
 
 func checkRegion(region string) error {
 	if len(region) > maxRegionLength || !regionForm.MatchString(region) {

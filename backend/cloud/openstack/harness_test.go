@@ -61,6 +61,13 @@ var accesses = []access{
 	{name: "otc signed", family: telekom(), cloud: model.OpenTelekomCloud},
 	{name: "otc signed, v2", family: telekom(), cloud: model.OpenTelekomCloud,
 		change: func(c *cloud.Config) { c.Endpoints[endpointECS] += "/v2" }},
+	{name: "huawei token by project name", family: huawei(), cloud: model.HuaweiCloud, change: useToken},
+	{name: "huawei token by project id, auth_url", family: huawei(), cloud: model.HuaweiCloud, change: func(c *cloud.Config) {
+		id := c.Text(fieldProjectID)
+		useToken(c)
+		c.Values = c.With(cloud.Values{"project_id": id, "project_name": "", "auth_url": c.Endpoints[endpointIAM] + "/v3/"})
+		delete(c.Endpoints, endpointIAM)
+	}},
 	{name: "otc token by project name", family: telekom(), cloud: model.OpenTelekomCloud, change: useToken},
 	{name: "otc token by project id", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
 		id := c.Text(fieldProjectID)

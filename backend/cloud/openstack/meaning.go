@@ -17,7 +17,7 @@ const (
 	hintEndpoint = "no such API at this address; check endpoints.ecs and region"
 	hintProject  = "the project does not fit the credentials; check project_id and region"
 	hintKeys     = "the cloud does not accept the credentials; check access_key, secret_key and region, signature_style (direct or " +
-		"scoped), and this host's clock, which may be off by at most 15 minutes"
+		"scoped), and this host's clock, which may be off by at most 15 minutes; a temporary key works with its security_token only"
 	hintClock      = "the cloud takes a signature for 15 minutes and finds this one expired; set this host's clock right (NTP)"
 	hintToken      = "the cloud does not accept the token; check project_id, region and whether the user is still enabled"
 	hintThrottled  = "too many requests; lower the connection's max_requests_per_second"

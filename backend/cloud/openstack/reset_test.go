@@ -264,7 +264,7 @@ func TestResetWithForeignAnswers(t *testing.T) {
 			defer nova.Close()
 			p := &provider{sender: &sender{
 				family: plainOpenStack(), compute: apiClient(&http.Client{}), limiter: cloud.Unlimited{},
-				sessions: signedSession{projectID: "p", endpoint: nova.URL + "/v2.1/"},
+				sessions: &signedSessions{projectID: "p", endpoint: nova.URL + "/v2.1/", keys: ownKeys(cloud.Config{}), own: true},
 			}}
 			_, err := p.Resetter(cloud.MethodAPI).StartReset(context.Background(), resetOf(model.Server{ID: unknownID}, "root"))
 			if cloud.KindOf(err) != cloud.Unknown || strings.Contains(err.Error(), freshPassword) {

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
@@ -27,9 +24,9 @@ const reasonKeyLimit = "akSkNumExceed"
 type accessKeys struct {
 	sender *sender
 	used   string
-
-	mu     sync.Mutex
-	domain string
+	home   *homeDomain
+	// temporary is set for a key with a security token.
+	temporary bool
 }
 
 // accessKey is a key as IAM lists it.
@@ -55,11 +52,14 @@ func (a *accessKeys) own(ctx context.Context) ([]cloud.OwnCredential, error) {
 
 // list returns the keys of the connection's user, and his id.
 func (a *accessKeys) list(ctx context.Context) ([]accessKey, string, error) {
+	if a.temporary {
+		return nil, "", errTemporary
+	}
 	var answer struct {
 		Credentials *[]accessKey `json:"credentials"`
 	}
 	err := a.do(ctx, call{action: actionListKeys}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		err := getJSON(ctx, client, keysURL(client), &answer)
+		err := getJSON(ctx, client, credentialURL(client, "credentials"), &answer)
 		if err == nil && answer.Credentials == nil {
 			err = fmt.Errorf("%w: no list of access keys", errAnswerForm)
 		}
@@ -90,7 +90,7 @@ func (a *accessKeys) create(ctx context.Context) (cloud.Values, error) {
 	}
 	body := map[string]any{"credential": map[string]string{"user_id": user, "description": accessKeyDescription}}
 	err = a.do(ctx, call{action: actionCreateKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		err := postJSON(ctx, client, keysURL(client), body, &answer)
+		err := postJSON(ctx, client, credentialURL(client, "credentials"), body, &answer)
 		if err == nil && (!accessKeyForm.MatchString(answer.Credential.Access) || answer.Credential.Secret == "") {
 			err = incomplete("access key")
 		}
@@ -124,10 +124,23 @@ func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
 	return e
 }
 
-func (a *accessKeys) check() error { return nil }
+// errTemporary is for what has no successor. IAM gives temporary keys to who has permanent ones, or a password.
+var errTemporary = cloud.Errorf(cloud.Refused, "security_token: the connection uses a temporary access key, which ends by itself and cannot be "+
+	"replaced by another; write the permanent access_key and secret_key of a user, with security_token empty, or write a new access_key, "+
+	"secret_key and security_token before these end")
 
-// tell says when the access key was made. A permanent one does not end by itself.
+func (a *accessKeys) check() error {
+	if a.temporary {
+		return errTemporary
+	}
+	return nil
+}
+
+// tell says when the access key was made. A permanent one does not end by itself; of a temporary one IAM tells nothing.
 func (a *accessKeys) tell(ctx context.Context) (cloud.Credential, error) {
+	if a.temporary {
+		return cloud.Credential{ID: a.used}, nil
+	}
 	own, err := a.own(ctx)
 	if err != nil {
 		return cloud.Credential{ID: a.used}, err
@@ -137,65 +150,26 @@ func (a *accessKeys) tell(ctx context.Context) (cloud.Credential, error) {
 
 func (a *accessKeys) remove(ctx context.Context, id string) error {
 	return a.do(ctx, call{action: actionDeleteKey}, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		return deleteAt(ctx, client, keysURL(client)+"/"+id)
+		return deleteAt(ctx, client, credentialURL(client, "credentials")+"/"+id)
 	})
 }
 
-// keysURL is the collection of access keys, which is not below /v3/.
-func keysURL(client *gophercloud.ServiceClient) string {
-	return strings.TrimSuffix(client.Endpoint, "v3/") + "v3.0/OS-CREDENTIAL/credentials"
-}
-
-// do sends a request to IAM under the user's domain, as Huawei's own SDK does (global_credentials.go).
+// do sends a request to IAM under the user's domain.
 func (a *accessKeys) do(ctx context.Context, c call, send func(context.Context, *gophercloud.ServiceClient) error) error {
-	domain, err := a.domainID(ctx)
+	domain, err := a.home.id(ctx)
 	if err != nil {
 		return err
 	}
 	c.identity = true
 	return a.sender.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		if domain != "" {
-			client.MoreHeaders = map[string]string{signing.HeaderDomain: domain}
-		}
-		return send(ctx, client)
+		return send(ctx, inDomain(client, domain))
 	})
-}
-
-// domainID asks once for the domain that the access key belongs to. IAM shows it without a permission
-// on OTC and, it seems, not always on Huawei Cloud; without it requests go out unscoped, and IAM tells
-// the domain from the key.
-func (a *accessKeys) domainID(ctx context.Context) (string, error) {
-	a.mu.Lock()
-	known := a.domain
-	a.mu.Unlock()
-	if known != "" {
-		return known, nil
-	}
-	var answer struct {
-		Domains []struct {
-			ID string `json:"id"`
-		} `json:"domains"`
-	}
-	c := call{action: actionDomains, identity: true}
-	err := a.sender.do(ctx, c, func(ctx context.Context, client *gophercloud.ServiceClient) error {
-		return getJSON(ctx, client, client.ServiceURL("auth", "domains"), &answer)
-	})
-	refused, answered := answerOf(err)
-	switch {
-	case answered && refused.status == http.StatusForbidden:
-		return "", nil
-	case err != nil:
-		return "", err
-	case len(answer.Domains) != 1 || !projectForm.MatchString(answer.Domains[0].ID):
-		return "", nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.domain = answer.Domains[0].ID
-	return a.domain, nil
 }
 
 func (a *accessKeys) permissions(ctx context.Context) []cloud.Permission {
+	if a.temporary {
+		return nil
+	}
 	_, _, err := a.list(ctx)
 	listed := verdictOf(err)
 	listed.Action = "GET /v3.0/OS-CREDENTIAL/credentials"

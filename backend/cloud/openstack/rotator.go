@@ -43,6 +43,23 @@ func (n noRotation) tell(ctx context.Context) (cloud.Credential, error) {
 	return tellPassword(ctx, n.sender, n.user)
 }
 
+// ambientRotation belongs to connections without credentials of their own.
+type ambientRotation struct{}
+
+func (ambientRotation) check() error { return cloud.OwnKey{}.CheckRotation() }
+
+func (r ambientRotation) own(context.Context) ([]cloud.OwnCredential, error) { return nil, r.check() }
+
+func (r ambientRotation) create(context.Context) (cloud.Values, error) { return nil, r.check() }
+
+func (r ambientRotation) remove(context.Context, string) error { return r.check() }
+
+func (ambientRotation) tell(context.Context) (cloud.Credential, error) {
+	return cloud.Credential{}, nil
+}
+
+func (ambientRotation) permissions(context.Context) []cloud.Permission { return nil }
+
 // tellPassword is what Keystone's token says of the password that it was given for: when it ends, and not since when it is.
 func tellPassword(ctx context.Context, s *sender, user string) (cloud.Credential, error) {
 	session, err := s.sessions.get(ctx)

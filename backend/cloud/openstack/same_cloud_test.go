@@ -27,6 +27,12 @@ func TestSameCloud(t *testing.T) {
 		{telekom(), "https://keystone.private.example/v3", "https://nova.private.example:8774/v2", true},
 		{telekom(), "https://keystone.private.example/v3", "https://nova.other.example", false},
 		{huawei(), "https://iam.eu-west-101.myhuaweicloud.eu/v3", "https://ecs.eu-west-101.myhuaweicloud.com", true},
+		{huawei(), "https://iam.cn-north-4.myhuaweicloud.com/v3", "https://ecs.cn-north-4.myhuaweicloud.com/v2.1/p", true},
+		{huawei(), "https://iam.cn-north-4.myhuaweicloud.com/v3", "https://ecs.eu-de.otc.t-systems.com/v2.1/p", false},
+		{huawei(), "https://iam.cn-north-4.myhuaweicloud.com/v3", "https://myhuaweicloud.com.evil.example", false},
+		{huawei(), "https://iam.cn-north-4.myhuaweicloud.com/v3", "https://ecs.evilmyhuaweicloud.com", false},
+		{telekom(), "https://iam.eu-de.otc.t-systems.com/v3", "https://ecs.cn-north-4.myhuaweicloud.com/v2.1/p", false},
+		{huawei(), "https://keystone.private.example/v3", "https://ecs.cn-north-4.myhuaweicloud.com", false},
 		{plainOpenStack(), "https://keystone.example.com:5000/v3", "https://nova.example.com:8774/v2.1", true},
 		{plainOpenStack(), "https://KEYSTONE.Example.com./v3", "https://nova.EXAMPLE.com", true},
 		{plainOpenStack(), "https://keystone.example.com/v3", "https://example.com.evil.org", false},
@@ -55,9 +61,9 @@ func TestSameCloud(t *testing.T) {
 	}
 }
 
-// TestCatalogueSaysWhereComputeIsOnOTC: where auth_url, or an endpoint of the identity service, leads to a
+// TestCatalogueSaysWhereComputeIs: where auth_url, or an endpoint of the identity service, leads to a
 // Keystone, its token goes where that Keystone says, in every form of the URL, and never to the region's default.
-func TestCatalogueSaysWhereComputeIsOnOTC(t *testing.T) {
+func TestCatalogueSaysWhereComputeIs(t *testing.T) {
 	byAuthURL := func(c *cloud.Config) {
 		useToken(c)
 		c.Values, c.Endpoints = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM] + "/v3"}), nil
@@ -68,29 +74,33 @@ func TestCatalogueSaysWhereComputeIsOnOTC(t *testing.T) {
 	}
 	for name, change := range map[string]func(*cloud.Config){"auth_url": byAuthURL, "endpoints.iam": byEndpoint} {
 		for form, path := range map[string]string{"as it is": "", "v2.1": "/v2.1/", "v2": "/v2/", "no version": "none"} {
-			t.Run(name+" "+form, func(t *testing.T) {
-				a := access{name: "otc catalogue", family: telekom(), cloud: model.OpenTelekomCloud, change: change}
-				if path != "" {
-					a.options = func(o *novaapi.Options) {
-						o.CatalogURL = func(base, project string) string {
-							if path == "none" {
-								return base
+			for _, a := range []access{
+				{name: "otc", family: telekom(), cloud: model.OpenTelekomCloud, change: change},
+				{name: "huawei", family: huawei(), cloud: model.HuaweiCloud, change: change},
+			} {
+				t.Run(a.name+" "+name+" "+form, func(t *testing.T) {
+					if path != "" {
+						a.options = func(o *novaapi.Options) {
+							o.CatalogURL = func(base, project string) string {
+								if path == "none" {
+									return base
+								}
+								return base + path + project
 							}
-							return base + path + project
 						}
 					}
-				}
-				s := simulate(t, a, novaapi.Options{})
-				p := s.provider(t, nil)
-				if err := p.Verify(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				server := s.server(t, nil)
-				found, err := p.DescribeInstances(t.Context(), []string{server.ID})
-				if err != nil || len(found) != 1 {
-					t.Errorf("found %v, %v", found, err)
-				}
-			})
+					s := simulate(t, a, novaapi.Options{})
+					p := s.provider(t, nil)
+					if err := p.Verify(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					server := s.server(t, nil)
+					found, err := p.DescribeInstances(t.Context(), []string{server.ID})
+					if err != nil || len(found) != 1 {
+						t.Errorf("found %v, %v", found, err)
+					}
+				})
+			}
 		}
 	}
 }
@@ -113,14 +123,16 @@ func TestTokenIsNotSentToAnotherCloud(t *testing.T) {
 	t.Cleanup(elsewhere.Close)
 	for _, target := range []string{
 		"https://ecs.eu-de.otc.t-systems.com/v2.1", "https://ecs.eu-de.otc.t-systems.com/v2/", "https://nova.example.org/v2.1",
-		"https://198.51.100.7:8774/v2.1",
+		"https://ecs.cn-north-4.myhuaweicloud.com/v2.1", "https://198.51.100.7:8774/v2.1",
 		"https://10.0.0.7/v2.1", strings.Replace(elsewhere.URL, "127.0.0.1", "evil.example", 1),
 	} {
+		byAuthURL := func(c *cloud.Config) {
+			useToken(c)
+			c.Values, c.Endpoints = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM]}), nil
+		}
 		for _, a := range []access{
-			{name: "otc", family: telekom(), cloud: model.OpenTelekomCloud, change: func(c *cloud.Config) {
-				useToken(c)
-				c.Values, c.Endpoints = c.With(cloud.Values{"auth_url": c.Endpoints[endpointIAM]}), nil
-			}},
+			{name: "otc", family: telekom(), cloud: model.OpenTelekomCloud, change: byAuthURL},
+			{name: "huawei", family: huawei(), cloud: model.HuaweiCloud, change: byAuthURL},
 			{name: "openstack user", family: plainOpenStack(), cloud: model.OpenStack, change: usePlainUser},
 			{name: "openstack application credential", family: plainOpenStack(), cloud: model.OpenStack, change: usePlain},
 		} {
@@ -155,16 +167,26 @@ func TestTokenIsNotSentToAnotherCloud(t *testing.T) {
 
 // TestOwnKeystoneWithoutCatalogue: the cloud's own identity service may leave the catalogue out.
 func TestOwnKeystoneWithoutCatalogue(t *testing.T) {
-	for url, want := range map[string]string{
-		"":                                       "https://ecs.eu-de.otc.t-systems.com/v2.1/p1/",
-		"https://iam.eu-de.otc.t-systems.com/v3": "https://ecs.eu-de.otc.t-systems.com/v2.1/p1/",
-		"https://keystone.example.com/v3":        "",
-		"https://iam.otc.t-systems.com.evil.example/v3": "",
+	for _, c := range []struct {
+		family    family
+		url, want string
+	}{
+		{telekom(), "", "https://ecs.eu-de.otc.t-systems.com/v2.1/p1/"},
+		{telekom(), "https://iam.eu-de.otc.t-systems.com/v3", "https://ecs.eu-de.otc.t-systems.com/v2.1/p1/"},
+		{telekom(), "https://keystone.example.com/v3", ""},
+		{telekom(), "https://iam.otc.t-systems.com.evil.example/v3", ""},
+		{telekom(), "https://iam.cn-north-4.myhuaweicloud.com/v3", ""},
+		{huawei(), "", "https://ecs.eu-de.myhuaweicloud.com/v2.1/p1/"},
+		{huawei(), "https://iam.eu-de.myhuaweicloud.com/v3", "https://ecs.eu-de.myhuaweicloud.com/v2.1/p1/"},
+		{huawei(), "https://iam.eu-west-101.myhuaweicloud.eu/v3", "https://ecs.eu-de.myhuaweicloud.com/v2.1/p1/"},
+		{huawei(), "https://iam.eu-de.otc.t-systems.com/v3", ""},
+		{huawei(), "https://keystone.example.com/v3", ""},
 	} {
 		i := &identity{life: 3600e9, project: "p1", header: true}
-		got, err := i.sessions(t, func(c *cloud.Config) { c.Values = c.With(cloud.Values{"auth_url": url}) }).get(t.Context())
-		if got.endpoint != want || (err == nil) != (want != "") {
-			t.Errorf("%q: compute is at %q, %v; want %q", url, got.endpoint, err, want)
+		s := i.sessionsOf(t, c.family, func(cfg *cloud.Config) { cfg.Values = cfg.With(cloud.Values{"auth_url": c.url}) })
+		got, err := s.get(t.Context())
+		if got.endpoint != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s, %q: compute is at %q, %v; want %q", c.family.name, c.url, got.endpoint, err, c.want)
 		}
 	}
 }

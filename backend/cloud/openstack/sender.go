@@ -27,13 +27,15 @@ type sender struct {
 	secrets      redactor
 	// applicationCredential is the id of the one in use; empty if there is none.
 	applicationCredential string
+	signs                 bool      // its requests are signed
+	refusal               string    // what to do where the cloud does not accept its temporary keys
 	check                 hint.Hint // what to type to see which permissions the credentials have
 	// refused counts the microversions that the cloud refused, see withMicroversion.
 	refused atomic.Int32
 }
 
-// newSender makes the sender of a connection, which gets tokens or signs with an access key.
-func newSender(f family, cfg cloud.Config) *sender {
+// newSender makes the sender of a connection, which gets tokens or signs with keys, without an agency.
+func newSender(f family, cfg cloud.Config, environment *ambient) *sender {
 	d := &sender{
 		family:       f,
 		compute:      apiClient(cfg.HTTPClient),
@@ -41,30 +43,52 @@ func newSender(f family, cfg cloud.Config) *sender {
 		identityBase: f.identityBase(cfg),
 		limiter:      cfg.Limiter,
 		timeout:      cfg.RequestTimeout,
-		secrets:      redactor{cfg.Text(cloud.SecretKey), cfg.Text(fieldPassword), cfg.Text(fieldApplicationCredentialSecret)},
+		secrets: redactor{cfg.Text(cloud.SecretKey), cfg.Text(fieldSecurityToken), cfg.Text(fieldPassword),
+			cfg.Text(fieldApplicationCredentialSecret)},
 
 		applicationCredential: cfg.Text(fieldApplicationCredentialID),
 		check:                 cfg.CheckHint(),
+		refusal:               refusalOf(cfg),
 	}
-	if cfg.Text(cloud.AccessKey) == "" {
+	switch {
+	case cfg.Flag(cloud.AmbientCredentials):
+		d.sign(cfg, &signedSessions{keys: cloud.NewRenewed(environment.fetch)})
+	case cfg.Text(cloud.AccessKey) != "":
+		d.sign(cfg, &signedSessions{keys: ownKeys(cfg), own: true})
+	default:
 		d.sessions = newTokenSessions(d.identityService(), f, cfg)
-		return d
 	}
-	style, project := cfg.InForce(f.signatureStyle()), cfg.Text(fieldProjectID)
-	signWith := func(projectID string) *signing.Transport {
-		return &signing.Transport{
-			AccessKey: cfg.Text(cloud.AccessKey),
-			SecretKey: cfg.Text(cloud.SecretKey),
-			ProjectID: projectID,
-			Style:     style,
-			Next:      transportOf(cfg.HTTPClient),
-			Now:       time.Now,
-		}
-	}
-	d.compute.HTTPClient.Transport = signWith(project)
-	d.identity.HTTPClient.Transport = signWith("")
-	d.sessions = signedSession{projectID: project, endpoint: keystone.WithProject(f.computeBase(cfg), project)}
 	return d
+}
+
+// sign makes the sender sign its requests with the keys of these sessions.
+func (d *sender) sign(cfg cloud.Config, s *signedSessions) {
+	style, project := cfg.InForce(d.family.signatureStyle()), cfg.Text(fieldProjectID)
+	signFor := func(projectID string) *signing.Transport {
+		return &signing.Transport{ProjectID: projectID, Style: style, Next: transportOf(cfg.HTTPClient), Now: time.Now}
+	}
+	d.compute.HTTPClient.Transport = signFor(project)
+	d.identity.HTTPClient.Transport = signFor("")
+	s.projectID, s.endpoint = project, keystone.WithProject(d.family.computeBase(cfg), project)
+	d.sessions, d.signs = s, true
+}
+
+// assuming is the sender of a connection that works as an agency, whose keys are got by requests of base.
+func (d *sender) assuming(cfg cloud.Config) *sender {
+	a := newAgency(cfg, d)
+	s := &sender{
+		family:       d.family,
+		compute:      apiClient(cfg.HTTPClient),
+		identity:     apiClient(cfg.HTTPClient),
+		identityBase: d.identityBase,
+		limiter:      d.limiter,
+		timeout:      d.timeout,
+		secrets:      d.secrets,
+		check:        d.check,
+		refusal:      a.refusal(),
+	}
+	s.sign(cfg, &signedSessions{keys: cloud.NewRenewed(a.fetch)})
+	return s
 }
 
 // do runs one request: session, limiter, time limit, translation. send must make exactly one request
@@ -89,13 +113,13 @@ func (d *sender) renewing(ctx context.Context, c call, send func(context.Context
 		if a, ok := answerOf(err); !renewed && ok && a.status == http.StatusUnauthorized && d.sessions.renewable(s) {
 			continue
 		}
-		return translate(c, err, append(redactor{s.token}, d.secrets...))
+		return translate(c, err, append(s.secrets(), d.secrets...))
 	}
 }
 
 // named completes a call with what its errors need to know of the connection.
 func (d *sender) named(c call) call {
-	c.plain, c.applicationCredential, c.check = d.family.plain, d.applicationCredential, d.check
+	c.plain, c.applicationCredential, c.signed, c.refusal, c.check = d.family.plain, d.applicationCredential, d.signs, d.refusal, d.check
 	if c.plain {
 		c.permission = policies[c.action]
 	}
@@ -120,6 +144,9 @@ func (d *sender) exchange(ctx context.Context, c call, s session, send func(cont
 	case c.image:
 		client.Endpoint, client.Type = s.imageEndpoint, "image"
 	}
+	if d.signs {
+		ctx = signing.WithKeys(ctx, s.keys)
+	}
 	if s.token != "" {
 		client.MoreHeaders = map[string]string{"X-Auth-Token": s.token}
 	}
@@ -127,7 +154,7 @@ func (d *sender) exchange(ctx context.Context, c call, s session, send func(cont
 	err := send(ctx, client)
 	var failure error
 	if err != nil {
-		failure = translate(c, err, d.secrets)
+		failure = translate(c, err, append(s.secrets(), d.secrets...))
 	}
 	cloud.Measured(d.limiter, c.action, began, failure)
 	return err

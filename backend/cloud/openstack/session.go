@@ -3,6 +3,8 @@ package openstack
 import (
 	"context"
 	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 )
 
 // session is what a call needs besides its own data: where it goes and, with Keystone, a token.
@@ -11,8 +13,9 @@ type session struct {
 	endpoint  string // of the compute service, down to the project where it is in the path, with a final slash
 	// imageEndpoint is that of the image service, like endpoint; empty where the catalogue names none.
 	imageEndpoint string
-	token         string // empty where requests are signed
-	userID        string // Keystone's id of the token's user
+	token         string       // empty where requests are signed
+	keys          signing.Keys // that sign; empty where there is a token
+	userID        string       // Keystone's id of the token's user
 	// passwordExpires is when that user's password ends; zero where Keystone does not say so, or it does not.
 	passwordExpires time.Time
 	// restricted is set where the token comes from an application credential that may manage no others.
@@ -29,11 +32,5 @@ type sessions interface {
 	renewable(session) bool
 }
 
-// signedSession belongs to access keys: there is nothing to fetch and nothing to renew.
-type signedSession struct{ projectID, endpoint string }
-
-func (s signedSession) get(context.Context) (session, error) {
-	return session{projectID: s.projectID, endpoint: s.endpoint}, nil
-}
-
-func (signedSession) renewable(session) bool { return false }
+// secrets are those of the session, which no message may repeat.
+func (s session) secrets() redactor { return redactor{s.token, s.keys.Secret, s.keys.Token} }

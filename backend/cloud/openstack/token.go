@@ -18,6 +18,9 @@ type tokenSessions struct {
 	family    family
 	identity  string // the identity service's URL
 	projectID string // empty when the project is given by name, or not at all
+	// forDomain is set where tokens are for the user's domain: to use an agency is a permission there, and the
+	// connection's project is another domain's.
+	forDomain bool
 	// region and computeBase find the compute endpoint; without a computeBase the catalogue does, and ownBase
 	// where that has none.
 	region, computeBase, ownBase string
@@ -30,6 +33,7 @@ func newTokenSessions(client *gophercloud.ServiceClient, f family, cfg cloud.Con
 		family:      f,
 		identity:    f.identityBase(cfg),
 		projectID:   cfg.Text(fieldProjectID),
+		forDomain:   cfg.Text(fieldAgencyName) != "",
 		region:      cfg.Text(cloud.Region),
 		computeBase: f.tokenBase(cfg),
 		ownBase:     f.ownBase(cfg),
@@ -63,7 +67,10 @@ func authOptions(cfg cloud.Config) tokens.AuthOptions {
 		DomainName: cfg.Text(fieldUserDomainName),
 		Scope:      tokens.Scope{ProjectID: cfg.Text(fieldProjectID)},
 	}
-	if cfg.Text(fieldProjectID) == "" {
+	switch {
+	case cfg.Text(fieldAgencyName) != "":
+		options.Scope = tokens.Scope{DomainName: cfg.Text(fieldUserDomainName)}
+	case cfg.Text(fieldProjectID) == "":
 		options.Scope = tokens.Scope{ProjectName: cfg.Text(fieldProjectName), DomainName: cfg.Text(fieldProjectDomainName)}
 		if options.Scope.DomainName == "" {
 			options.Scope.DomainName = cfg.Text(fieldUserDomainName)
@@ -85,6 +92,13 @@ func (t *tokenSessions) renewable(used session) bool {
 func (t *tokenSessions) open(token keystone.Token) (session, error) {
 	s := session{token: token.ID, projectID: t.projectID, restricted: token.Restricted,
 		passwordExpires: token.PasswordExpires}
+	if userForm.MatchString(token.UserID) {
+		s.userID = token.UserID
+	}
+	if t.forDomain {
+		s.projectID = ""
+		return s, nil
+	}
 	switch {
 	case t.login.applicationCredential != "" && t.projectID != "" && t.projectID != token.ProjectID:
 		return session{}, cloud.Errorf(cloud.Refused, "%s: project_id is not the project of the application credential; remove project_id, "+
@@ -95,9 +109,6 @@ func (t *tokenSessions) open(token keystone.Token) (session, error) {
 	if !projectForm.MatchString(s.projectID) {
 		return session{}, cloud.Errorf(cloud.Refused, "%s: the token is not for a project; check project_name and project_domain_name",
 			actionToken)
-	}
-	if userForm.MatchString(token.UserID) {
-		s.userID = token.UserID
 	}
 	var err error
 	if s.endpoint, err = t.endpointFor(token.Catalog, s.projectID); err != nil {

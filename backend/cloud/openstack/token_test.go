@@ -74,9 +74,14 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000
 
 func (i *identity) sessions(t *testing.T, change func(*cloud.Config)) sessions {
 	t.Helper()
+	return i.sessionsOf(t, telekom(), change)
+}
+
+func (i *identity) sessionsOf(t *testing.T, f family, change func(*cloud.Config)) sessions {
+	t.Helper()
 	cfg := userConfig(change)
 	cfg.HTTPClient, cfg.Limiter, cfg.RequestTimeout = &http.Client{Transport: i}, cloud.Unlimited{}, requestTimeout
-	p, err := newProvider(telekom(), cfg)
+	p, err := newProvider(f, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +138,7 @@ func TestRenewable(t *testing.T) {
 		s.renewable(old)
 		mustGet(t, s, "token-2")
 	})
-	if (signedSession{}).renewable(session{}) {
+	if (&signedSessions{own: true}).renewable(session{}) {
 		t.Error("there is nothing to renew about an access key")
 	}
 }

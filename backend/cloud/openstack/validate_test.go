@@ -59,6 +59,19 @@ func TestValidate(t *testing.T) {
 	endpoint := func(key, value string) func(*cloud.Config) {
 		return func(c *cloud.Config) { c.Endpoints = map[string]string{key: value} }
 	}
+	values := func(pairs ...string) func(*cloud.Config) {
+		return func(c *cloud.Config) {
+			for i := 0; i < len(pairs); i += 2 {
+				c.Values = c.With(cloud.Values{pairs[i]: pairs[i+1]})
+			}
+		}
+	}
+	both := func(a, b func(*cloud.Config)) func(*cloud.Config) {
+		return func(c *cloud.Config) {
+			a(c)
+			b(c)
+		}
+	}
 	tests := []struct {
 		name   string
 		family family
@@ -92,7 +105,58 @@ func TestValidate(t *testing.T) {
 		{"no credentials", telekom(), cloud.Config{Values: cloud.Values{"region": "eu-de"}}, "access_key: required together"},
 		{"both credentials", telekom(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"username": "u"}) }),
 			"access_key, username: give either"},
-		{"user on Huawei", huawei(), userConfig(nil), "username, password: not used by huaweicloud"},
+		{"user on Huawei", huawei(), userConfig(nil), ""},
+		{"user on Huawei by project id, auth_url", huawei(), userConfig(func(c *cloud.Config) {
+			c.Values = c.With(cloud.Values{"project_id": "abc", "project_name": "", "auth_url": "https://iam.example.com"})
+		}), ""},
+		{"user on Huawei without project", huawei(), userConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"project_name": ""}) }),
+			"project_id: required with username"},
+		{"temporary key", huawei(), keysConfig(values("security_token", "token-secret==")), ""},
+		{"token of half a key", telekom(), keysConfig(values("security_token", "t", "secret_key", "")), "secret_key: required"},
+		{"token without a key", huawei(), keysConfig(values("security_token", "t", "access_key", "", "secret_key", "")),
+			"security_token: only used with access_key"},
+		{"token of a user", telekom(), userConfig(values("security_token", "t")), "security_token: only used with access_key"},
+		{"token of the environment", telekom(), keysConfig(values("security_token", "t", "access_key", "", "secret_key", "",
+			"use_ambient_credentials", "true")), "security_token: only used with access_key"},
+		{"token with a blank", huawei(), keysConfig(values("security_token", "SK-secret 1")), "security_token: character 10"},
+		{"ambient", huawei(), keysConfig(values("access_key", "", "secret_key", "", "use_ambient_credentials", "true")), ""},
+		{"not ambient", huawei(), keysConfig(values("access_key", "", "secret_key", "", "use_ambient_credentials", "false")),
+			"access_key: required together with secret_key, unless"},
+		{"ambient without project", telekom(), keysConfig(values("access_key", "", "secret_key", "", "project_id", "",
+			"use_ambient_credentials", "true")), "project_id: required"},
+		{"ambient and a key", huawei(), keysConfig(values("use_ambient_credentials", "true")), "use_ambient_credentials: contradicts"},
+		{"ambient and a user", telekom(), userConfig(values("use_ambient_credentials", "true")), "use_ambient_credentials: contradicts"},
+		{"ambient on OpenStack", plainOpenStack(), applicationConfig(values("use_ambient_credentials", "true")), "access_key: not used by openstack"},
+		{"ambient with auth_url", telekom(), keysConfig(values("access_key", "", "secret_key", "", "use_ambient_credentials", "true",
+			"auth_url", "https://iam.example.com")), "auth_url: only used with username"},
+		{"agency", huawei(), keysConfig(values("agency_name", "a", "agency_domain_name", "other account")), ""},
+		{"agency of a temporary key", telekom(), keysConfig(values("agency_name", "a", "agency_domain_name", "d", "security_token", "t")), ""},
+		{"agency of the environment", telekom(), keysConfig(values("agency_name", "a", "agency_domain_name", "d", "access_key", "",
+			"secret_key", "", "use_ambient_credentials", "true")), ""},
+		{"agency of a user", huawei(), userConfig(values("agency_name", "a", "agency_domain_name", "d", "project_id", "abc", "project_name", "")),
+			""},
+		{"agency of a user with a project's name", huawei(), userConfig(values("agency_name", "a", "agency_domain_name", "d")),
+			"project_id: required with agency_name"},
+		{"agency without its account", huawei(), keysConfig(values("agency_name", "a")), "agency_domain_name: required with agency_name"},
+		{"account without its agency", huawei(), keysConfig(values("agency_domain_name", "d")), "agency_domain_name: only used together"},
+		{"agency with a slash", huawei(), keysConfig(values("agency_name", "a/b", "agency_domain_name", "d")), "agency_name: must be"},
+		{"agency with a long name", huawei(), keysConfig(values("agency_name", strings.Repeat("a", 65), "agency_domain_name", "d")),
+			"agency_name: must be"},
+		{"account with a line break", huawei(), keysConfig(values("agency_name", "a", "agency_domain_name", "d\n")),
+			"agency_domain_name: must be"},
+		{"agency at an own endpoint", telekom(), keysConfig(both(values("agency_name", "a", "agency_domain_name", "d"),
+			endpoint("ecs", "https://ecs.example.com"))), "endpoints.iam: required together with agency_name"},
+		{"agency of a user at an own endpoint", telekom(), userConfig(both(values("agency_name", "a", "agency_domain_name", "d",
+			"project_id", "abc", "project_name", ""), endpoint("ecs", "https://ecs.example.com"))),
+			"endpoints.iam: required together with agency_name"},
+		{"agency of a user at own addresses", telekom(), userConfig(both(values("agency_name", "a", "agency_domain_name", "d",
+			"project_id", "abc", "project_name", "", "auth_url", "https://iam.example.com"), endpoint("ecs", "https://ecs.example.com"))), ""},
+		{"agency of an own identity service", huawei(), keysConfig(both(values("agency_name", "a", "agency_domain_name", "d"),
+			endpoint("iam", "https://iam.example.com"))), "endpoints.ecs: required together with agency_name"},
+		{"agency by an own auth_url", huawei(), userConfig(values("agency_name", "a", "agency_domain_name", "d", "project_id", "abc",
+			"project_name", "", "auth_url", "https://iam.example.com")), "endpoints.ecs: required together with agency_name"},
+		{"agency by another IAM of the cloud", huawei(), keysConfig(both(values("agency_name", "a", "agency_domain_name", "d"),
+			endpoint("iam", "https://iam.myhuaweicloud.com"))), ""},
 		{"unknown signature style", huawei(), keysConfig(func(c *cloud.Config) { c.Values = c.With(cloud.Values{"signature_style": "v4"}) }),
 			"signature_style: must be one of: direct, scoped"},
 		{"auth_url with keys", telekom(),
@@ -232,9 +296,6 @@ func TestDescriptors(t *testing.T) {
 			if d.CanReset() != (d.Name == nameOpenStack) || !d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 ||
 				d.RateSource == "" {
 				t.Errorf("capabilities are wrong: %+v", d)
-			}
-			if _, got := d.Field("username"); got != (d.Name != nameHuawei) {
-				t.Errorf("has the field username: %v", got)
 			}
 			cfg := keysConfig(nil)
 			if d.Name == nameOpenStack {

@@ -4,6 +4,7 @@ package signing
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,23 +35,38 @@ const (
 	headerProject = "X-Project-Id"
 	// HeaderDomain names the domain of a request to the identity service. It is signed where it is set.
 	HeaderDomain = "X-Domain-Id"
+	// headerToken brings the token of temporary keys. Huawei's SDKs sign it with all other headers.
+	headerToken = "X-Security-Token"
 )
 
-// Transport is a RoundTripper that signs each request with an access key at the moment it is sent.
+// Keys sign requests. Token belongs to temporary ones; permanent ones have none.
+type Keys struct{ Access, Secret, Token string }
+
+type keysOf struct{}
+
+// WithKeys is a context whose requests a [Transport] signs with these keys.
+func WithKeys(ctx context.Context, k Keys) context.Context {
+	return context.WithValue(ctx, keysOf{}, k)
+}
+
+// errNoKeys is for a request that nothing was given to sign with. It is not sent.
+var errNoKeys = errors.New("no keys to sign the request with")
+
+// Transport is a RoundTripper that signs each request, at the moment it is sent, with the keys of the request's
+// context (see [WithKeys]): temporary ones are others after an hour.
 //
 // The two styles of SDK-HMAC-SHA256 share the canonical request. [Direct], Huawei's own, signs it
 // with the secret key itself; [Scoped], that of OTC's Go SDK, derives a key from the secret key and
 // a scope of date, region and service. OTC's SDK leaves region and service empty, so that is the
 // scope which the cloud is known to accept, and the one sent here.
 //
-// Signed are the host, so that a signature is of no use elsewhere, the date, and the project or
-// the domain; the query and the body are always part of what is signed.
+// Signed are the host, so that a signature is of no use elsewhere, the date, the token of temporary keys, and the
+// project or the domain; the query and the body are always part of what is signed.
 type Transport struct {
-	AccessKey, SecretKey string
-	ProjectID            string // empty for the identity service, which knows domains instead
-	Style                string // Direct or Scoped
-	Next                 http.RoundTripper
-	Now                  func() time.Time
+	ProjectID string // empty for the identity service, which knows domains instead
+	Style     string // Direct or Scoped
+	Next      http.RoundTripper
+	Now       func() time.Time
 }
 
 // RoundTrip implements http.RoundTripper. The request it is given stays unchanged.
@@ -58,6 +74,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := bodyOf(r)
 	if err != nil {
 		return nil, err
+	}
+	keys, given := r.Context().Value(keysOf{}).(Keys)
+	if !given {
+		return nil, errNoKeys
 	}
 	signed := r.Clone(r.Context())
 	if body != nil {
@@ -67,13 +87,16 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		signed.Header.Set(headerProject, t.ProjectID)
 	}
 	signed.Header.Set(headerDate, t.Now().UTC().Format(signatureTimeFormat))
+	if keys.Token != "" {
+		signed.Header.Set(headerToken, keys.Token)
+	}
 	headers := []string{"host"}
-	for _, name := range []string{HeaderDomain, headerProject, headerDate} {
+	for _, name := range []string{HeaderDomain, headerProject, headerDate, headerToken} {
 		if signed.Header.Get(name) != "" {
 			headers = append(headers, strings.ToLower(name))
 		}
 	}
-	signed.Header.Set("Authorization", t.authorization(signed, body, headers))
+	signed.Header.Set("Authorization", t.authorization(signed, keys, body, headers))
 	return t.Next.RoundTrip(signed)
 }
 
@@ -91,22 +114,22 @@ func bodyOf(r *http.Request) ([]byte, error) {
 
 // authorization computes the Authorization header for a request that carries X-Sdk-Date. headers
 // are the names to sign, in lower case and sorted.
-func (t *Transport) authorization(r *http.Request, body []byte, headers []string) string {
+func (t *Transport) authorization(r *http.Request, keys Keys, body []byte, headers []string) string {
 	stamp := r.Header.Get(headerDate)
 	names := strings.Join(headers, ";")
 	hash := hexHash([]byte(canonicalRequest(r, body, headers)))
 	if t.Style == Scoped {
 		date := stamp[:signatureDateLength]
 		scope := strings.Join([]string{date, "", "", scopeEnd}, "/")
-		key := []byte("SDK" + t.SecretKey)
+		key := []byte("SDK" + keys.Secret)
 		for _, part := range []string{date, "", "", scopeEnd} {
 			key = keyedHash(key, part)
 		}
 		sum := keyedHash(key, strings.Join([]string{signatureAlgorithm, stamp, scope, hash}, "\n"))
-		return fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, t.AccessKey, scope, names, sum)
+		return fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, keys.Access, scope, names, sum)
 	}
-	sum := keyedHash([]byte(t.SecretKey), strings.Join([]string{signatureAlgorithm, stamp, hash}, "\n"))
-	return fmt.Sprintf("%s Access=%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, t.AccessKey, names, sum)
+	sum := keyedHash([]byte(keys.Secret), strings.Join([]string{signatureAlgorithm, stamp, hash}, "\n"))
+	return fmt.Sprintf("%s Access=%s, SignedHeaders=%s, Signature=%x", signatureAlgorithm, keys.Access, names, sum)
 }
 
 // canonicalRequest writes the request in the one form that both sides hash.

@@ -23,8 +23,8 @@ func TestSignatureKnownAnswer(t *testing.T) {
 	}
 	r.Header.Set(headerProject, vector["x-project-id"])
 	r.Header.Set(headerDate, vector["x-sdk-date"])
-	s := &Transport{AccessKey: vector["ak"], SecretKey: vector["sk"], Style: Direct}
-	got := s.authorization(r, nil, strings.Split(vector["signed headers"], ";"))
+	s := &Transport{Style: Direct}
+	got := s.authorization(r, Keys{Access: vector["ak"], Secret: vector["sk"]}, nil, strings.Split(vector["signed headers"], ";"))
 	if want := vector["authorization"]; got != want || want == "" {
 		t.Errorf("authorization is\n %s, want\n %s", got, want)
 	}
@@ -56,8 +56,8 @@ func TestScopedSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set(headerDate, "20260101T000000Z")
-	s := &Transport{AccessKey: "AK", SecretKey: "SK", Style: Scoped}
-	got := s.authorization(r, nil, []string{"host", "x-sdk-date"})
+	s := &Transport{Style: Scoped}
+	got := s.authorization(r, Keys{Access: "AK", Secret: "SK"}, nil, []string{"host", "x-sdk-date"})
 
 	key := keyedHash(keyedHash(keyedHash(keyedHash([]byte("SDKSK"), "20260101"), ""), ""), "sdk_request")
 	canonical := "GET\n/v2.1/p/servers/\n\nhost:ecs.eu-de.otc.t-systems.com\nx-sdk-date:20260101T000000Z\n\nhost;x-sdk-date\n" +
@@ -90,7 +90,7 @@ func TestSignerLeavesTheRequestAlone(t *testing.T) {
 	var sent *http.Request
 	var sentBody []byte
 	s := &Transport{
-		AccessKey: "AK", SecretKey: "SK", ProjectID: "p", Style: Direct,
+		ProjectID: "p", Style: Direct,
 		Now: func() time.Time { return time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)) },
 		Next: roundTripper(func(r *http.Request) (*http.Response, error) {
 			sent = r
@@ -98,7 +98,8 @@ func TestSignerLeavesTheRequestAlone(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 		}),
 	}
-	r, err := http.NewRequest(http.MethodPost, "https://ecs.example.com/x", bytes.NewReader([]byte(`{"a":1}`)))
+	r, err := http.NewRequestWithContext(WithKeys(t.Context(), Keys{Access: "AK", Secret: "SK"}), http.MethodPost, "https://ecs.example.com/x",
+		bytes.NewReader([]byte(`{"a":1}`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +117,57 @@ func TestSignerLeavesTheRequestAlone(t *testing.T) {
 	if string(sentBody) != `{"a":1}` || sent.Header.Get(headerProject) != "p" {
 		t.Errorf("body %q and project %q were sent", sentBody, sent.Header.Get(headerProject))
 	}
-	if !strings.Contains(sent.Header.Get("Authorization"), "SignedHeaders=host;x-project-id;x-sdk-date") {
+	if !strings.Contains(sent.Header.Get("Authorization"), "SignedHeaders=host;x-project-id;x-sdk-date, ") {
 		t.Errorf("host, project and date must be signed: %q", sent.Header.Get("Authorization"))
+	}
+}
+
+// TestTokenIsSigned: the token of temporary keys goes with the request and into the signature. Without keys nothing is sent.
+func TestTokenIsSigned(t *testing.T) {
+	var sent *http.Request
+	s := &Transport{
+		Style: Direct, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
+		Next: roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
+		}),
+	}
+	signature := map[string]bool{}
+	for _, token := range []string{"", "token/one==", "token/two=="} {
+		ctx := WithKeys(t.Context(), Keys{Access: "AK", Secret: "SK", Token: token})
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://ecs.example.com/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := s.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		authorization := sent.Header.Get("Authorization")
+		if got := sent.Header.Get("X-Security-Token"); got != token {
+			t.Errorf("the token %q was sent for %q", got, token)
+		}
+		if signed := strings.Contains(authorization, "SignedHeaders=host;x-sdk-date;x-security-token, "); signed != (token != "") {
+			t.Errorf("token %q: %s", token, authorization)
+		}
+		_, sum, _ := strings.Cut(authorization, "Signature=")
+		signature[sum] = true
+	}
+	if len(signature) != 3 {
+		t.Errorf("%d signatures of three requests that differ in the token", len(signature))
+	}
+	sent = nil
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://ecs.example.com/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := s.RoundTrip(r)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	if err == nil || sent != nil {
+		t.Errorf("a request without keys: %v, sent %v", err, sent)
 	}
 }
 
