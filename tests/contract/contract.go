@@ -19,6 +19,8 @@ type Subject struct {
 	Method string
 	// Synchronous says that the method's answer is the proof of success.
 	Synchronous bool
+	// LinuxOnly says that there is no way to set passwords on Windows servers: they are refused before anything is sent.
+	LinuxOnly bool
 	// Refusal holds Code and Status of an answer by which the cloud refuses a request for certain, and for
 	// no reason that has a kind of its own.
 	Refusal model.Fault

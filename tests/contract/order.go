@@ -13,9 +13,9 @@ import (
 // that it would begin too late.
 var orderChecks = []check{
 	{"an older value changes nothing on Linux", func(t *testing.T, s *scene) { older(t, s, model.Linux) }},
-	{"an older value changes nothing on Windows", func(t *testing.T, s *scene) { older(t, s, model.Windows) }},
+	{"an older value changes nothing on Windows", func(t *testing.T, s *scene) { onWindows(t, s, older) }},
 	{"a late change is none on Linux", func(t *testing.T, s *scene) { tooLate(t, s, model.Linux) }},
-	{"a late change is none on Windows", func(t *testing.T, s *scene) { tooLate(t, s, model.Windows) }},
+	{"a late change is none on Windows", func(t *testing.T, s *scene) { onWindows(t, s, tooLate) }},
 	{"a command that comes hours late changes nothing", func(t *testing.T, s *scene) { unasked(t, s, model.FaultLate) }},
 	{"a command that is run again changes nothing", func(t *testing.T, s *scene) { unasked(t, s, model.FaultAgain) }},
 	{"clocks that differ by less do not matter", nearClocks},

@@ -71,6 +71,9 @@ func newScene(t *testing.T, subject Subject) *scene {
 		},
 		Endpoints: map[string]string{}, RequestTimeout: 30 * time.Second, HTTPClient: newClient(t, s.sim.CAPEM()), Limiter: s.limiter,
 	}
+	if s.creds.ProjectID != "" && s.creds.AccessKey != "" {
+		s.cfg.Values = s.cfg.With(cloud.Values{"project_id": s.creds.ProjectID})
+	}
 	if identity := s.sim.URL(s.cloud, "identity"); identity != "" {
 		s.cfg.Values = s.cfg.With(cloud.Values{"auth_url": identity + "/v3"}) // the catalogue there tells the rest
 	} else {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -14,13 +15,39 @@ import (
 // settingChecks are about resets that work.
 var settingChecks = []check{
 	{"a reset sets the password on Linux", func(t *testing.T, s *scene) { sets(t, s, model.Linux) }},
-	{"a reset sets the password on Windows", func(t *testing.T, s *scene) { sets(t, s, model.Windows) }},
+	{"a reset sets the password on Windows", func(t *testing.T, s *scene) { onWindows(t, s, sets) }},
 	{"the password travels once to Linux and stays nowhere", func(t *testing.T, s *scene) { travels(t, s, model.Linux) }},
-	{"the password travels once to Windows and stays nowhere", func(t *testing.T, s *scene) { travels(t, s, model.Windows) }},
+	{"the password travels once to Windows and stays nowhere", func(t *testing.T, s *scene) { onWindows(t, s, travels) }},
 	{"a running server is stopped only where the descriptor says so", stops},
 	{"a reset may be repeated while it goes on", overlaps},
 	{"resets of several instances are told apart", several},
 	{"resets at the same time", together},
+}
+
+// onWindows runs a check on a Windows server, or, where there is no way to set passwords there, sees that it is refused.
+func onWindows(t *testing.T, s *scene, run func(*testing.T, *scene, string)) {
+	if !s.subject.LinuxOnly {
+		run(t, s, model.Windows)
+		return
+	}
+	id := s.server(t, model.Windows)
+	found, err := s.provider.DescribeInstances(t.Context(), []string{id})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d instances, %v", len(found), err)
+	}
+	mark := s.mark()
+	r := cloud.Reset{InstanceIDs: []string{id}, Username: "Administrator", Platform: found[0].Platform, Password: oldPassword + "0",
+		Order: s.nextOrder(), NotAfter: time.Now().Add(cloud.OrderDeadline)}
+	s.wantKind(t, s.method.(cloud.ResetChecker).CheckReset(found[0], r.Username), []cloud.Kind{cloud.Refused})
+	_, err = s.method.StartReset(t.Context(), r)
+	s.wantKind(t, err, []cloud.Kind{cloud.Refused}, r.Password)
+	if p, ok := s.method.(cloud.ResetPreparer); ok {
+		_, err = p.PrepareReset(t.Context(), r)
+		s.wantKind(t, err, []cloud.Kind{cloud.Refused})
+	}
+	if n := len(s.world.Log(mark)); n != 0 {
+		t.Errorf("%d requests", n)
+	}
 }
 
 // checkSucceeded lets a reset end, and checks that its own record says so.

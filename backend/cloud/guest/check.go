@@ -43,7 +43,7 @@ func newLook(username string) (look, error) {
 		Text:        fill(checkText, "@USERNAME@", username, "@NONCE@", nonce),
 		Stored: &Stored{
 			Text:       store(checkText, checkStoredText, "user", "@USERNAME@", "nonce", "@NONCE@"),
-			Parameters: []Parameter{encodedParameter("user", username), parameter("nonce", nonce)},
+			Parameters: []Parameter{{Name: parameterPrefix + "user", Value: encoded(username)}, {Name: parameterPrefix + "nonce", Value: nonce}},
 		},
 	}}, nil
 }

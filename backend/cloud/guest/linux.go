@@ -66,15 +66,11 @@ func Linux(c Change) (Script, error) {
 	}
 	sealed := hash(c.Secret, c.Order)
 	text := fill(linuxText, "@USERNAME@", c.Username, "@HASH@", sealed, "@ORDER@", digits(c.Order), "@NOTAFTER@", digits(c.NotAfter.Unix()))
-	handed := encodedParameter("hash", sealed)
-	handed.Secret = true
-	return Script{Interpreter: Shell, Text: text, Sealed: sealed, Stored: &Stored{
-		Text: store(linuxText, linuxStoredText, "user", "@USERNAME@", "hash", "@HASH@", "order", "@ORDER@", "notafter", "@NOTAFTER@"),
-		Parameters: []Parameter{
-			encodedParameter("user", c.Username), handed,
-			parameter("order", digits(c.Order)), parameter("notafter", digits(c.NotAfter.Unix())),
-		},
-	}}, nil
+	stored := StoredLinux()
+	for i, value := range []string{encoded(c.Username), encoded(sealed), digits(c.Order), digits(c.NotAfter.Unix())} {
+		stored.Parameters[i].Value = value
+	}
+	return Script{Interpreter: Shell, Text: text, Sealed: sealed, Stored: stored}, nil
 }
 
 // hash makes the crypt(3) form of a password, with its order and six new characters for the salt.

@@ -252,8 +252,8 @@ func failure(interpreter Interpreter, exitCode int, output string) *cloud.Error 
 var (
 	// hresult is the one thing that a message repeats of what Windows printed.
 	hresult = regexp.MustCompile(`cloudpw: [^\r\n]{0,300} (0x[0-9A-F]{8})\b`)
-	// crypted is a password hash, which helps nobody in a message.
-	crypted = regexp.MustCompile(`\$[0-9a-z]{1,4}\$[^\s:']*`)
+	// crypted is a password hash, also as a parameter has it, which helps nobody in a message.
+	crypted = regexp.MustCompile(`\$[0-9a-z]{1,4}\$[^\s:']*|[0-9A-Za-z+/]{60,}={0,2}`)
 )
 
 // detail is what a message may repeat of an output, with its introduction, or "".

@@ -93,11 +93,16 @@ func withoutComments(text string) string {
 // parameterPrefix begins the name of each parameter.
 const parameterPrefix = "cloudpw_"
 
-// parameter is one that is handed over as it is, and encodedParameter one in base64.
-func parameter(name, value string) Parameter {
-	return Parameter{Name: parameterPrefix + name, Value: value}
-}
+// encoded is how a value is handed over that a shell may care for.
+func encoded(value string) string { return base64.StdEncoding.EncodeToString([]byte(value + ":")) }
 
-func encodedParameter(name, value string) Parameter {
-	return parameter(name, base64.StdEncoding.EncodeToString([]byte(value+":")))
+// StoredLinux is the stored form of the scripts that [Linux] makes, without values.
+func StoredLinux() *Stored {
+	return &Stored{
+		Text: store(linuxText, linuxStoredText, "user", "@USERNAME@", "hash", "@HASH@", "order", "@ORDER@", "notafter", "@NOTAFTER@"),
+		Parameters: []Parameter{
+			{Name: parameterPrefix + "user"}, {Name: parameterPrefix + "hash", Secret: true}, {Name: parameterPrefix + "order"},
+			{Name: parameterPrefix + "notafter"},
+		},
+	}
 }

@@ -206,16 +206,16 @@ func TestStoredDamage(t *testing.T) {
 		v := whole.value(name)
 		return whole.withParameter(name, v[:len(v)-n])
 	}
-	encoded := func(name, value string) *Stored { return whole.withParameter(name, encodedParameter("", value).Value) }
+	with := func(name, value string) *Stored { return whole.withParameter(name, encoded(value)) }
 	cases := map[string]struct {
 		stored *Stored
 		code   int
 	}{
 		"another's hash":     {whole.withParameter("cloudpw_hash", foreign.value("cloudpw_hash")), exitOtherOrder},
 		"another's order":    {whole.withParameter("cloudpw_order", foreign.value("cloudpw_order")), exitOtherOrder},
-		"a clear password":   {encoded("cloudpw_hash", secret[1:8]), exitOtherOrder},
-		"another scheme":     {encoded("cloudpw_hash", strings.Replace(script.Sealed, "$6$", "$5$", 1)), exitOtherOrder},
-		"the order further":  {encoded("cloudpw_hash", "$6$rounds=20000$x"+digits(testOrder)+"aB./0$x"), exitOtherOrder},
+		"a clear password":   {with("cloudpw_hash", secret[1:8]), exitOtherOrder},
+		"another scheme":     {with("cloudpw_hash", strings.Replace(script.Sealed, "$6$", "$5$", 1)), exitOtherOrder},
+		"the order further":  {with("cloudpw_hash", "$6$rounds=20000$x"+digits(testOrder)+"aB./0$x"), exitOtherOrder},
 		"a short order":      {whole.withParameter("cloudpw_order", "176400000"), exitDamaged},
 		"an order of words":  {whole.withParameter("cloudpw_order", "176400000x"), exitDamaged},
 		"a long order":       {whole.withParameter("cloudpw_order", "17640000000"), exitDamaged},
@@ -225,8 +225,8 @@ func TestStoredDamage(t *testing.T) {
 		"a hash, cut":        {cut("cloudpw_hash", 4), exitDamaged},
 		"a hash, cut by one": {cut("cloudpw_hash", 1), exitDamaged},
 		"a hash by half":     {cut("cloudpw_hash", 88), exitDamaged},
-		"no name in it":      {encoded("cloudpw_user", ""), exitDamaged},
-		"two names in it":    {encoded("cloudpw_user", "web:x"), exitDamaged},
+		"no name in it":      {with("cloudpw_user", ""), exitDamaged},
+		"two names in it":    {with("cloudpw_user", "web:x"), exitDamaged},
 		"a name in clear":    {whole.withParameter("cloudpw_user", "web"), exitDamaged},
 		"no base64":          {whole.withParameter("cloudpw_user", "d2V*Og=="), exitDamaged},
 		"a shell's":          {whole.withParameter("cloudpw_user", "$(id)"), exitDamaged},

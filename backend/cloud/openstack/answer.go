@@ -103,7 +103,7 @@ func stringOf(raw json.RawMessage) string {
 	return s
 }
 
-var codeForm = regexp.MustCompile(`^[A-Z][A-Za-z]{1,15}\.[0-9]{3,6}$`)
+var codeForm = regexp.MustCompile(`^[A-Z][A-Za-z]{1,15}\.[0-9]{3,8}$`)
 
 // normalizeCode keeps codes such as Ecs.0114 and writes both prefixes of the gateway as one: some
 // pages and regions say APIG for APIGW.

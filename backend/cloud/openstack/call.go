@@ -49,6 +49,7 @@ type call struct {
 	permission string // the IAM permission or Nova's policy it needs
 	identity   bool   // it goes to the identity endpoint
 	image      bool   // it goes to the image endpoint
+	coc        bool   // it goes to COC
 	plain      bool   // the cloud is OpenStack without a vendor's gateway
 	// applicationCredential is the id of the one that the connection uses; empty if it uses none.
 	applicationCredential string

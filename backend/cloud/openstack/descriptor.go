@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"errors"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
@@ -26,13 +27,17 @@ func (f family) descriptor() cloud.Descriptor {
 		source = rateSourcePlain
 	}
 	var methods []cloud.ResetMethod
-	if f.plain {
+	var checks []string
+	switch {
+	case f.plain:
 		methods = []cloud.ResetMethod{{Name: cloud.MethodAPI}}
+	case f.cocURL != nil:
+		methods, checks = []cloud.ResetMethod{{Name: cloud.MethodCommand}}, []string{cloud.CheckCommand}
 	}
 	return cloud.Descriptor{
 		Name:                     f.name,
 		Title:                    f.title,
-		New:                      func(cfg cloud.Config) (cloud.Provider, error) { return newProvider(f, cfg) },
+		New:                      func(cfg cloud.Config) (cloud.Provider, error) { return f.open(cfg, 0) },
 		Fields:                   f.fields(),
 		Validate:                 f.validate,
 		EndpointKeys:             f.endpointKeys(),
@@ -41,11 +46,22 @@ func (f family) descriptor() cloud.Descriptor {
 		HasInitialPassword:       true,
 		CanClearInitial:          true,
 		ResetMethods:             methods,
+		CheckMethods:             checks,
 		UsualInitialDelay:        initialPasswordDelay,
 	}
 }
 
-// newProvider makes a provider of the family. It sends nothing.
+// open makes a provider of the family that can do what the descriptor says. poll is how often an order of COC is looked at; 0: as
+// usual.
+func (f family) open(cfg cloud.Config, poll time.Duration) (cloud.Provider, error) {
+	p, err := newProvider(f, cfg)
+	if err != nil || f.cocURL == nil {
+		return p, err
+	}
+	return newCommander(p, cfg, poll), nil
+}
+
+// newProvider makes a provider of the family, without scripts in servers. It sends nothing.
 func newProvider(f family, cfg cloud.Config) (*provider, error) {
 	return newProviderIn(f, cfg, f.newAmbient())
 }

@@ -50,6 +50,29 @@ func (f family) asksCatalogue(cfg cloud.Config) bool {
 	return f.identityKey != "" && cfg.Endpoints[f.identityKey] != ""
 }
 
+// cocBase is COC's endpoint without a version; "" where there is none, and where the connection's own endpoints name other services and
+// not this one: nothing that is signed, and no token, goes to a host that nobody meant.
+func (f family) cocBase(cfg cloud.Config) string {
+	base := cfg.Endpoints[endpointCOC]
+	switch {
+	case f.cocURL == nil, f.mayNotAskCOC(cfg):
+		return ""
+	case base == "":
+		base = f.cocURL(cfg.Text(cloud.Region))
+	}
+	return strings.TrimSuffix(strings.TrimRight(base, "/"), "/v1")
+}
+
+// mayNotAskCOC reports whether COC is none that the connection's requests may go to; see cloud.EndpointMissing. An auth_url of the
+// cloud's own is no endpoint of somebody else's.
+func (f family) mayNotAskCOC(cfg cloud.Config) bool {
+	if cloud.EndpointMissing(cfg.Endpoints, f.computeKey, endpointCOC) || cloud.EndpointMissing(cfg.Endpoints, f.identityKey, endpointCOC) {
+		return true
+	}
+	auth := cfg.Text(fieldAuthURL)
+	return cfg.Endpoints[endpointCOC] == "" && auth != "" && !keystone.Within(f.domains, keystone.HostOf(auth))
+}
+
 // tokenBase is the compute endpoint for requests with a token, like computeBase; "" where the catalogue knows.
 func (f family) tokenBase(cfg cloud.Config) string {
 	if f.asksCatalogue(cfg) {

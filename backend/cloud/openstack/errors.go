@@ -39,13 +39,18 @@ func (a answer) meaning(c call) meaning {
 		m = meaning{cloud.Denied, hintApplicationCredential(c)}
 	case c.plain && m.kind == cloud.NotFound && a.reason == noResource:
 		m = meaning{cloud.Refused, hintEndpoint}
+	case c.coc && a.status == http.StatusNotFound && strings.HasPrefix(a.code, "COC."):
+		m.hint = "COC does not know (any more) what was asked for"
 	case c.identity && m.hint == hintEndpoint:
 		m.hint = "no identity API at this address; check auth_url"
 	case c.plain && m.hint == hintInstance:
 		m.hint = hintInstance + "; a server of another project needs a connection for that project; see: openstack server show " + c.instance
 	}
-	if c.plain {
+	switch {
+	case c.plain:
 		m.hint = strings.ReplaceAll(m.hint, "endpoints."+endpointECS, "endpoints."+endpointCompute)
+	case c.coc:
+		m.hint = strings.ReplaceAll(m.hint, "endpoints."+endpointECS, "endpoints."+endpointCOC)
 	}
 	return m
 }

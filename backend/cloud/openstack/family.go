@@ -1,6 +1,8 @@
 package openstack
 
 import (
+	"strings"
+
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/signing"
 )
 
@@ -16,6 +18,7 @@ const (
 	endpointECS     = "ecs"
 	endpointIAM     = "iam"
 	endpointCompute = "compute"
+	endpointCOC     = "coc"
 )
 
 // family is what tells one cloud of the family from another.
@@ -28,6 +31,8 @@ type family struct {
 	// computeKey is the compute service's key in Config.Endpoints, identityKey that of the identity
 	// service; empty if auth_url is its only address.
 	computeKey, identityKey string
+	// cocURL is the endpoint of COC, which runs scripts in servers; nil where there is none.
+	cocURL func(region string) string
 	// accessKeys and applicationCredentials say which credentials the cloud takes besides a user's name and password. Where it
 	// takes access keys, it has temporary ones and agencies, too.
 	accessKeys, applicationCredentials bool
@@ -48,6 +53,7 @@ func huawei() family {
 		domains:               []string{"myhuaweicloud.com", "myhuaweicloud.eu"},
 		computeKey:            endpointECS,
 		identityKey:           endpointIAM,
+		cocURL:                huaweiCOCURL,
 		accessKeys:            true,
 		defaultSignatureStyle: signing.Direct,
 		variables:             huaweiVariables,
@@ -63,6 +69,18 @@ func huaweiIdentityURL(region string) string {
 		return "https://iam.eu-west-101.myhuaweicloud.eu/v3"
 	}
 	return "https://iam." + region + ".myhuaweicloud.com/v3"
+}
+
+// huaweiCOCURL knows that COC has one host for each of Huawei Cloud's sites, and not for each region (services/coc/v1/region of
+// Huawei's Go SDK).
+func huaweiCOCURL(region string) string {
+	switch {
+	case region == dublin:
+		return "https://coc-eu-west-101-open-api.myhuaweicloud.eu"
+	case strings.HasPrefix(region, "cn-"):
+		return "https://coc.myhuaweicloud.com"
+	}
+	return "https://coc-intl.myhuaweicloud.com"
 }
 
 // swissOTC is the region of OTC's Swiss sister cloud, whose host names follow another pattern.
@@ -105,8 +123,12 @@ func plainOpenStack() family {
 
 // endpointKeys lists the services whose URL may be overridden.
 func (f family) endpointKeys() []string {
-	if f.identityKey == "" {
-		return []string{f.computeKey}
+	keys := []string{f.computeKey}
+	if f.identityKey != "" {
+		keys = append(keys, f.identityKey)
 	}
-	return []string{f.computeKey, f.identityKey}
+	if f.cocURL != nil {
+		keys = append(keys, endpointCOC)
+	}
+	return keys
 }

@@ -21,6 +21,7 @@ type sender struct {
 	compute      *gophercloud.ProviderClient
 	identity     *gophercloud.ProviderClient
 	identityBase string // ends in /v3
+	cocBase      string // of COC; empty where there is none, or none that requests may go to
 	sessions     sessions
 	limiter      cloud.Limiter
 	timeout      time.Duration
@@ -41,6 +42,7 @@ func newSender(f family, cfg cloud.Config, environment *ambient) *sender {
 		compute:      apiClient(cfg.HTTPClient),
 		identity:     apiClient(cfg.HTTPClient),
 		identityBase: f.identityBase(cfg),
+		cocBase:      f.cocBase(cfg),
 		limiter:      cfg.Limiter,
 		timeout:      cfg.RequestTimeout,
 		secrets: redactor{cfg.Text(cloud.SecretKey), cfg.Text(fieldSecurityToken), cfg.Text(fieldPassword),
@@ -143,6 +145,8 @@ func (d *sender) exchange(ctx context.Context, c call, s session, send func(cont
 		client = d.identityService()
 	case c.image:
 		client.Endpoint, client.Type = s.imageEndpoint, "image"
+	case c.coc:
+		client.Endpoint, client.Type = d.cocBase+"/v1/job/", "coc"
 	}
 	if d.signs {
 		ctx = signing.WithKeys(ctx, s.keys)
