@@ -27,6 +27,8 @@ var plausible = map[string]map[string]any{
 	"aws":          {"region": "eu-central-1", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "secret/example/0000000000000000000000000"},
 	"azure": {"tenant_id": "contoso.onmicrosoft.com", "client_id": "5a1d3d1c-30ba-4b52-9d63-0a4a3f8d2f60",
 		"client_secret": "abc8Q~example-example-example", "subscription_id": "0b1f6471-1bf0-4dda-aec3-cb9272f09590"},
+	"huaweicloud": {"region": "eu-west-101", "access_key": "HPUAEXAMPLE000000000", "secret_key": "secret-example-0000000000000000",
+		"project_id": "0123456789abcdef0123456789abcdef"},
 	"openstack": {"region": "RegionOne", "auth_url": "https://keystone.example.com:5000/v3",
 		applicationIDField: "0123456789abcdef0123456789abcdef", applicationSecretField: "app-secret-example"},
 	"tencentcloud": {"region": "ap-guangzhou", "access_key": "AKIDexample0123456789", "secret_key": "secret-example-0000000000000000"},
