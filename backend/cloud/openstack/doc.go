@@ -1,8 +1,9 @@
 // Package openstack holds the providers of the OpenStack API family: Nova and Keystone as they come,
 // and as Huawei Cloud and Open Telekom Cloud (OTC) run them. All keep the password that a Windows guest
-// made at its first boot, encrypted for the instance's key pair. The vendors offer no reset that reports
-// its outcome, so their providers read and clear initial passwords and reset nothing. That of plain
-// OpenStack also sets passwords, by Nova's server action changePassword; see the type changePassword.
+// made at its first boot, encrypted for the instance's key pair. The vendors' resets report no outcome, so
+// none is used. Huawei Cloud also runs scripts in Linux servers, by which passwords are set and checked; see
+// package coc. Plain OpenStack sets passwords by Nova's server action changePassword; see the type
+// changePassword.
 //
 // # Calls and permissions
 //
@@ -19,6 +20,8 @@
 //	GET    os-keypairs/{name}                  KeyFingerprint (optional)     ecs:serverKeypairs:get
 //	POST   servers/{id}/action                 StartReset, OpenStack only    -
 //	GET    {image}/v2/images/{id}              PrepareReset, OpenStack only  -
+//	{coc}/v1/job/...                           reset and check methods,      see package coc
+//	                                           Huawei Cloud only
 //	POST   {iam}/v3/auth/tokens                Keystone's credentials        none
 //	GET    {iam}/v3/auth/domains               rotation of access keys       none
 //	GET, POST, DELETE                          rotation of access keys       none, for one's own

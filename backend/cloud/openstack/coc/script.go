@@ -134,7 +134,8 @@ func (c *Center) find(ctx context.Context, name string) (string, error) {
 		}
 		query.Set("marker", strconv.FormatInt(page.Data[len(page.Data)-1].ID, 10))
 	}
-	return "", cloud.Errorf(cloud.Refused, "%s: COC has too many scripts with names like %s to find the one of that name; delete some", ActionList,
+	return "", cloud.Errorf(cloud.Refused, "%s: COC has too many scripts with names like %s to find the one of that name; delete some",
+		ActionList,
 		name)
 }
 
