@@ -120,7 +120,7 @@ func (a cocAPI) send(ctx context.Context, r coc.Request) (int, error) {
 		if answered && !renewed && answer.status == http.StatusUnauthorized && a.sessions.renewable(s) {
 			continue
 		}
-		return answer.status, translateCOC(c, err, append(append(redactor{s.token}, r.Secrets...), a.secrets...))
+		return answer.status, translateCOC(c, err, append(append(s.secrets(), r.Secrets...), a.secrets...))
 	}
 }
 

@@ -83,6 +83,7 @@ func (d *sender) assuming(cfg cloud.Config) *sender {
 		compute:      apiClient(cfg.HTTPClient),
 		identity:     apiClient(cfg.HTTPClient),
 		identityBase: d.identityBase,
+		cocBase:      d.cocBase,
 		limiter:      d.limiter,
 		timeout:      d.timeout,
 		secrets:      d.secrets,
