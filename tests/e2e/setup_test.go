@@ -44,7 +44,7 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 	if e.sim.Info.CAPEM != "" {
 		fields["ca_certificate"] = e.sim.Info.CAPEM
 	}
-	endpoints := maps.Clone(e.sim.Info.Endpoints[cloud])
+	endpoints := e.endpoints(cloud)
 	switch cloud {
 	case model.OpenTelekomCloud: // tokens; the AK/SK clouds are the others
 		fields["auth_url"] = endpoints["iam"] + "/v3"
@@ -61,13 +61,19 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 		fields["client_id"], fields["client_secret"] = account.ClientID, account.ClientSecret
 	case model.HuaweiCloud:
 		fields["project_id"] = account.ProjectID
-		delete(endpoints, "coc") // no connection has it yet
 		fallthrough
 	default:
 		fields["access_key"], fields["secret_key"] = account.AccessKey, account.SecretKey
 	}
 	fields["endpoints"] = endpoints
 	return fields
+}
+
+// endpoints are those of a simulated cloud, for a connection of one's own making.
+func (e *env) endpoints(cloud model.Cloud) map[string]string {
+	all := maps.Clone(e.sim.Info.Endpoints[cloud])
+	delete(all, "coc") // no connection has it yet
+	return all
 }
 
 // connect writes the cloud's connection under the cloud's own name and, where it has initial passwords, the key

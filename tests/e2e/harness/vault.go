@@ -60,6 +60,11 @@ func Quiet(v *Vault) { v.quiet = true }
 // where the simulated clouds listen.
 func WithoutLoopbackHTTP(v *Vault) { v.closed = true }
 
+// Environment starts a server with further NAME=value entries in its environment, which plugins get from it.
+func Environment(entries ...string) Option {
+	return func(v *Vault) { v.extra = append(v.extra, entries...) }
+}
+
 // loopback says in the environment whether plain http to loopback is allowed.
 func (v *Vault) loopback() string {
 	return "CLOUDPW_ALLOW_LOOPBACK_HTTP=" + strconv.FormatBool(!v.closed)
