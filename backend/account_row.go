@@ -13,7 +13,7 @@ import (
 // rowFields are the fields of an account's row, in the order of columns. Lists and the report have the same.
 var rowFields = []string{"connection", "instance_id", "username", "name", "address", "role", "mode", "state", "version", "created_time",
 	"age", "confirmed", "due_reason", "due_since", "waiting_for", "next_try", "failures", "last_error", "leases", "drifted", "check_result",
-	"check_user_state", "checked_time"}
+	"check_user_state", "checked_time", "rebuilt_time"}
 
 // rowWords says what those of them mean that accounts/ has not under the same name.
 const rowWords = "name and address (the private one if there is one) of the instance; version, created_time and age (in seconds) of the " +
@@ -49,6 +49,7 @@ func (b *backend) accountRow(v *rotation.View, now time.Time) map[string]any {
 	setText(row, "check_result", string(v.Check.Result))
 	setText(row, "check_user_state", string(v.Check.User))
 	setTime(row, "checked_time", request.Timestamp(v.Check.Time))
+	setTime(row, "rebuilt_time", request.Timestamp(v.Rebuilt))
 	setTime(row, "next_try", request.Timestamp(v.NextTry))
 	return row
 }

@@ -64,6 +64,9 @@ func accountData(v *rotation.View) map[string]any {
 	setTime(data, "next_vault_rotation", request.Timestamp(v.NextRotation))
 	setTime(data, "missed_vault_rotation", request.Timestamp(v.MissedRotation))
 	setTime(data, "initial_cleared_time", request.Timestamp(v.InitialCleared))
+	if !v.Rebuilt.IsZero() {
+		data["rebuilt_time"], data["rebuilt_reason"] = request.Timestamp(v.Rebuilt), v.WhyRebuilt
+	}
 	setTime(data, "gone_time", request.Timestamp(v.Gone))
 	setTime(data, "forgotten_time", request.Timestamp(v.Forgotten))
 	if v.Joining {
@@ -288,6 +291,9 @@ func accountResponse() map[string]*framework.FieldSchema {
 			"The last scheduled time whose rotation_window passed without a rotation, for example while Vault was sealed"),
 		"initial_cleared_time": request.TimeField(false, "When the cloud's copy of the initial password was deleted"),
 		"gone_time":            request.TimeField(false, "When the cloud said that the instance no longer exists"),
+		"rebuilt_time": request.TimeField(false, "When a look at the cloud showed that the server seems to have been rebuilt since the "+
+			"current password was recorded, so that it may have another one"),
+		"rebuilt_reason": field(framework.TypeString, false, "Only with rebuilt_time: what the cloud has shown, and what helps."),
 		"forgotten_time": request.TimeField(false, "Only if the instance is gone, and no role, lease or unsettled reset keeps the account: when "+
 			"it is forgotten, see the connection's forget_gone_after"),
 	}

@@ -149,7 +149,7 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
 			// prefixes that end in *.
 			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", rotateReaderPath, verifyConnectionPrefix + "*",
-				versionsPrefix + "*", importPrefix + "*", connection.PlacePrefix + "*", role.TakeOverPrefix + "*"},
+				versionsPrefix + "*", importPrefix + "*", rereadPrefix + "*", connection.PlacePrefix + "*", role.TakeOverPrefix + "*"},
 			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
 			SealWrapStorage: []string{connection.Prefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
@@ -202,6 +202,7 @@ func (b *backend) paths() []*framework.Path {
 		b.pathVersion(),
 		b.pathVersionRestore(),
 		b.pathImport(),
+		b.pathReread(),
 		b.pathRotateConnection(),
 		b.pathRotateReader(),
 		b.pathVerifyInstance(),

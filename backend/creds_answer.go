@@ -75,6 +75,9 @@ func (b *backend) credsAnswer(a *rotation.Answer, data map[string]any) *logical.
 			"connection %s leads to another place now than when this password was confirmed; nothing there has confirmed it: %s",
 			a.ID.Connection, hint.New("read", connection.PlacePrefix+a.ID.Connection)))
 	}
+	if !a.Rebuilt.IsZero() {
+		resp = request.Warn(resp, a.Rebuilt)
+	}
 	return resp
 }
 

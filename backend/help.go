@@ -271,6 +271,19 @@ to a version. Needs sudo.
   $ vault write cloudpw/import/prod/ins-r8hr2upy/ubuntu password=@password.txt
 `
 
+	rereadSynopsis    = "Ask the cloud for a server's initial password again."
+	rereadDescription = `
+Use it if a server was rebuilt under the same id and has told its cloud a new
+initial password. That becomes a new version, the current one; the one before is
+kept. If the cloud has the same one as before, there is no new version (changed
+is false). It changes nothing in the cloud or the server; a role with
+clear_initial then has the cloud's copy deleted, as after a first read. Only for
+roles with source=initial: a password that was set or recorded since is never
+replaced. Refused while a rotation is due or not settled. Needs sudo.
+
+  $ vault write -f cloudpw/reread/prod/05184ba3-00ba-4fbc-b7a2-03b62b884931/Administrator
+`
+
 	rotateRoleSynopsis     = "Rotate the passwords of a role now."
 	rotateInstanceSynopsis = "Rotate the password of one of a role's instances now."
 	rotateRoleDescription  = `

@@ -61,6 +61,8 @@ func reportFields() map[string]*framework.FieldSchema {
 		"failing": filter(framework.TypeBool, "true: only accounts whose last try failed. false: only the others."),
 		"drifted": filter(framework.TypeBool, "true: only accounts whose server did not have the current password when it was checked last. "+
 			"false: only the others, which includes those that were never checked."),
+		"rebuilt": filter(framework.TypeBool, "true: only accounts whose server seems to have been rebuilt since the current password was "+
+			"recorded. false: only the others."),
 		"check_result": filter(framework.TypeCommaStringSlice, "Only accounts whose last check had one of these results: "+
 			strings.Join(rotation.CheckResults(), ", ")+"."),
 		"format": {Type: framework.TypeString, Query: true, AllowedValues: []any{"", formatCSV},
@@ -123,6 +125,7 @@ func reportQuery(data *framework.FieldData) (*rotation.ReportQuery, error) {
 	given.Trimmed("name", &q.Name)
 	given.Flag("failing", &q.Failing)
 	given.Flag("drifted", &q.Drifted)
+	given.Flag("rebuilt", &q.Rebuilt)
 	if len(q.Name) > maxNameFilter {
 		return nil, request.Invalidf("name: must have at most %d bytes", maxNameFilter)
 	}

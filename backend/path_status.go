@@ -60,6 +60,8 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"failing_count": field(framework.TypeInt, "How many accounts fail, including those that are not listed."),
 		"drifted": field(framework.TypeInt, "Number of accounts whose server did not have the current password when it was checked last. "+
 			"report with drifted=true has them."),
+		"rebuilt": field(framework.TypeInt, "Number of accounts whose server seems to have been rebuilt since the current password was "+
+			"recorded. report with rebuilt=true has them."),
 		"warnings": field(framework.TypeStringSlice, "Credentials of connections that end within 30 days or have ended, and those whose "+
 			"unattended rotation fails."),
 		"failing_role_count": field(framework.TypeInt, "How many roles' instances could not be looked up, which is tried every 10 minutes. "+
@@ -67,7 +69,8 @@ func statusResponse() map[string]*framework.FieldSchema {
 		"conflict_count": field(framework.TypeInt, "How many instances roles' instance_tags match, but were left out when the tags were last "+
 			"resolved, since an older binding wins."),
 		"summary": field(framework.TypeString, "For people, a few lines of text: each connection, whether it works and what its accounts "+
-			"do; why accounts fail, summed up by cause; how many have drifted; the roles; what could not be looked up, and conflicts."),
+			"do; why accounts fail, summed up by cause; how many have drifted, or were rebuilt; the roles; what could not be looked up, and "+
+			"conflicts."),
 		"details": optional(framework.TypeMap, "Only with detailed=true, for programs: "+
 			"connections (by name: requests_per_second; waiting, the requests that wait for the rate limit, by API action; working; queued; "+
 			"breaker_open, retry_in in seconds and last_error of one whose cloud does not answer; braked_accounts, and braked if they are so "+

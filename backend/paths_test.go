@@ -43,6 +43,7 @@ func samplePaths() map[string]string {
 		versionsPrefix + accountPath + "/" + versionCapture + "$":                 "versions/prod/srv-1/root/1",
 		versionsPrefix + accountPath + "/" + versionCapture + "/restore$":         "versions/prod/srv-1/root/1/restore",
 		importPrefix + accountPath + "$":                                          "import/prod/srv-1/root",
+		rereadPrefix + accountPath + "$":                                          "reread/prod/srv-1/root",
 		"rotate-connection/" + n("name") + "$":                                    "rotate-connection/prod",
 		"rotate-reader$":                                                          "rotate-reader",
 		"verify/" + n("role") + "$":                                               "verify/web",
@@ -99,7 +100,7 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"versions/prod/i-1/root/0":          0, "versions/prod/i-1/root/01": 0, "versions/prod/i-1/root/-1": 0, "versions/prod/i-1/root/1/": 0,
 		"versions/prod/i-1/root/1/restore": 1, "versions/prod/i-1/root/restore": 0, "versions/prod/i-1/root/1/restore/": 0,
 		"versions/prod/i-1/7/7": 1, "import": 0, "import/prod/i-1": 0, "import/prod/i-1/root": 1, "import/prod/i-1/root/": 0,
-		`import/prod/i-1/CORP\x`: 0,
+		`import/prod/i-1/CORP\x`: 0, "reread": 0, "reread/prod/i-1": 0, "reread/prod/i-1/root": 1, "reread/prod/i-1/root/": 0,
 		"rotate-connection/prod": 1, "rotate-connection/prod/": 0, "rotate-connection": 0, "rotate-connection/a/b": 0,
 		"rotate-reader": 1, "rotate-reader/": 0, "rotate-reader/a": 0,
 		"verify/web": 1, "verify/web/i-1": 1, "verify": 0, "verify/web/": 0, "verify/web/i-1/x": 0, "verify-connection/prod": 1,
@@ -239,7 +240,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	sudo := "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* place/* take-over/*]"
+	sudo := "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* reread/* place/* take-over/*]"
 	if got := fmt.Sprint(h.SpecialPaths().Root); got != sudo {
 		t.Errorf("sudo paths: %s", got)
 	}

@@ -40,6 +40,10 @@ func statusSummary(mount string, s rotation.Status, stored *storedStates, now ti
 	if s.Drifted > 0 {
 		text.heading(fmt.Sprintf("drifted: %d; which: vault read -field=csv %sreport drifted=true format=csv", s.Drifted, mount))
 	}
+	if s.Rebuilt > 0 {
+		text.heading(fmt.Sprintf("rebuilt servers, whose password may be another one: %d; which: vault read -field=csv %sreport rebuilt=true "+
+			"format=csv", s.Rebuilt, mount))
+	}
 	text.section("roles:", roleLines(s.ByRole, now), summaryRoles, len(s.ByRole))
 	lines = nil
 	for _, r := range stored.failingRoles {

@@ -26,6 +26,7 @@ func accountStates(s rotation.Status, now time.Time) map[string]any {
 		"queued":        s.Queued,
 		"failing_count": s.FailingCount,
 		"drifted":       s.Drifted,
+		"rebuilt":       s.Rebuilt,
 		"late_seconds":  request.Seconds(s.Late),
 	}
 	if !s.OldestDue.IsZero() {

@@ -21,6 +21,8 @@ type Answer struct {
 	Lease        *protocol.Grant // nil in static mode
 	// Elsewhere is set where another place than the connection's has confirmed the version (rule 18).
 	Elsewhere bool
+	// Rebuilt says that the server seems to have been rebuilt since the version was recorded, and what helps; zero: it was not.
+	Rebuilt hint.Text
 	// Group is the group that the lease belongs to; zero where the account itself does.
 	Group ID
 	// Holders are, in an answer for a whole group, the accounts that have this version.
@@ -53,6 +55,9 @@ func (a *Answer) LeaseID() ID {
 func answerOf(a *Account, grant protocol.Grant) *Answer {
 	r := &Answer{ID: a.ID, Version: *a.Current(), Facts: a.FactsFor(a.Current()), Elsewhere: a.CurrentElsewhere(), Settings: a.Settings,
 		LastRotation: a.LastRotation, NextRotation: a.NextRotation}
+	if a.Rebuilt != nil {
+		r.Rebuilt = a.WhyRebuilt()
+	}
 	if grant.Nonce != "" {
 		r.Lease = &grant
 	}

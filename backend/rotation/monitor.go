@@ -56,6 +56,10 @@ func (s *accountStore) tell(before, after *Account) {
 	for _, h := range happenings(before, after) {
 		s.opts.Monitor.Happened(h)
 	}
+	if after.Rebuilt != nil && (before.Rebuilt == nil || *before.Rebuilt != *after.Rebuilt) {
+		s.opts.Logger.Warn("the server seems to have been rebuilt, so it may have another password than Vault", "account", after.String(),
+			"shown", after.Rebuilt.Words())
+	}
 }
 
 // happenings compares two records of an account. One write may hold the changes of several clients.

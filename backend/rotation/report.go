@@ -22,6 +22,8 @@ type ReportQuery struct {
 	Failing *bool
 	// Drifted keeps the accounts whose server did not have the current version when it was checked last, or the others.
 	Drifted *bool
+	// Rebuilt keeps the accounts whose server seems to have been rebuilt since the current version was recorded, or the others.
+	Rebuilt *bool
 	// CheckResults keeps those whose last check has shown one of these.
 	CheckResults []string
 	// After and Limit are the page: the accounts after that one, and how many of them.
@@ -91,6 +93,9 @@ func (q *ReportQuery) keeps(a *Account, now time.Time) bool {
 		return false
 	}
 	if q.Drifted != nil && *q.Drifted != a.Drifted() {
+		return false
+	}
+	if q.Rebuilt != nil && *q.Rebuilt != (a.Rebuilt != nil) {
 		return false
 	}
 	if len(q.CheckResults) > 0 && !slices.Contains(q.CheckResults, string(a.Checked().Result)) {

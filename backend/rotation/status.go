@@ -27,6 +27,8 @@ type Status struct {
 	Late time.Duration
 	// Drifted is how many accounts' servers do not have the current version, as far as checks have shown.
 	Drifted int
+	// Rebuilt is how many accounts' servers seem to have been rebuilt since the current version was recorded.
+	Rebuilt int
 	// Queued is how many accounts have something to do at some time.
 	Queued int
 	// Failing are the accounts with errors, those that have failed most often first, at most
@@ -154,6 +156,9 @@ func (s *Status) count(v *View, leases int, group bool) {
 	}
 	if v.Drifted {
 		s.Drifted++
+	}
+	if !v.Rebuilt.IsZero() {
+		s.Rebuilt++
 	}
 	if failed := v.Failed(); !failed.IsZero() {
 		s.Failing = append(s.Failing, Failing{ID: v.ID, State: v.State, Failures: max(v.Failures, 1), LastError: failed,

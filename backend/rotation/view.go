@@ -63,6 +63,10 @@ type View struct {
 	// Check is what the last check of the server has shown, Drifted whether the server has another password.
 	Check   protocol.Check
 	Drifted bool
+	// Rebuilt is when it was noticed that the server seems to have been rebuilt since the current version was recorded, and
+	// WhyRebuilt what the cloud has shown, and what helps; zero: it was not.
+	Rebuilt    time.Time
+	WhyRebuilt hint.Text
 }
 
 // VersionView is a version without its password.
@@ -179,6 +183,9 @@ func (c *Core) view(e *entry) *View {
 	v.Candidates, v.OldUnresolved, v.OpenAttempts = len(a.Candidates), len(a.OldUnresolved) > 0, len(a.OldUnresolved)
 	v.LastRotation, v.NextRotation, v.MissedRotation = a.LastRotation, a.NextRotation, a.MissedRotation
 	v.InitialCleared, v.InitialOverwritten, v.Check = a.InitialCleared, a.InitialOverwritten, a.Checked()
+	if a.Rebuilt != nil {
+		v.WhyRebuilt = a.WhyRebuilt()
+	}
 	if live := c.connection(e.id.Connection).connected(); !a.Gone.IsZero() && live != nil {
 		v.Forgotten = a.ForgottenAt(live.ForgetGoneAfter)
 	}
@@ -211,6 +218,9 @@ func (c *Core) outline(v *View, e *entry) *Account {
 	a := c.asLocated(e, c.connection(e.id.Connection).connected())
 	*v = View{ID: a.ID, Role: a.Role, Facts: a.Facts, State: a.State(), Gone: a.Gone, Due: a.Due, Drifted: a.Drifted(),
 		LastError: e.delay.cause, Failures: e.delay.failures}
+	if a.Rebuilt != nil {
+		v.Rebuilt = a.Rebuilt.Seen
+	}
 	if id, member := a.Group(); member {
 		c.viewMember(v, a, c.entry(id).group.record.Load())
 	}

@@ -147,7 +147,7 @@ var badFields = map[string]map[string]badField{
 		"connection": {values: []any{"a*", tooLong}}, "role": {values: []any{"a*", tooLong}}, "name": {values: []any{control, tooLong}},
 		"state": {values: []any{"broken"}}, "due_reason": {values: []any{"boredom"}}, "check_result": {values: []any{"maybe"}},
 		"older_than": {values: []any{"soon", "-1s"}}, "failing": {values: badFlags[:1]}, "drifted": {values: badFlags[:1]},
-		"format": {values: []any{"xml"}}},
+		"rebuilt": {values: badFlags[:1]}, "format": {values: []any{"xml"}}},
 	"POST rotate-role/{role}":               badWait,
 	"POST rotate-role/{role}/{instance_id}": badWait,
 	"GET creds/{role}":                      badRead,

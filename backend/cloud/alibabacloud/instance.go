@@ -18,6 +18,7 @@ type instance struct {
 	OSName, OSNameEn string
 	Status           string
 	KeyPairName      string
+	ImageID          string `json:"ImageId"`
 	CreationTime     string
 	VpcAttributes    struct {
 		PrivateIPAddress addresses `json:"PrivateIpAddress"`
@@ -57,6 +58,7 @@ func (i *instance) shown() cloud.Instance {
 		OSName:    i.OSNameEn,
 		Platform:  platform(i.OSType),
 		KeyName:   i.KeyPairName,
+		Image:     i.ImageID,
 		PrivateIP: i.VpcAttributes.PrivateIPAddress.first(),
 		PublicIP:  i.EipAddress.IPAddress,
 	}

@@ -145,6 +145,7 @@ func instance(i types.Instance) cloud.Instance {
 		out.Tags[sdk.ToString(t.Key)] = sdk.ToString(t.Value)
 	}
 	out.Name = out.Tags["Name"]
+	out.SystemDisk = rootVolume(i)
 	if i.LaunchTime != nil {
 		out.LaunchTime = *i.LaunchTime
 	}
@@ -154,6 +155,18 @@ func instance(i types.Instance) cloud.Instance {
 		out.State = state(i.State.Name)
 	}
 	return out.Shown()
+}
+
+// rootVolume is the id of the volume that the instance has its system on; "" if it has none. Whoever replaces it finds the new one's
+// id there (EC2 User Guide, "Replace the root volume for an Amazon EC2 instance without stopping it"). LaunchTime is of no use to
+// notice that, since each start changes it, nor is ImageId, which is the AMI that the instance was launched from.
+func rootVolume(i types.Instance) string {
+	for _, device := range i.BlockDeviceMappings {
+		if device.Ebs != nil && sdk.ToString(device.DeviceName) == sdk.ToString(i.RootDeviceName) {
+			return sdk.ToString(device.Ebs.VolumeId)
+		}
+	}
+	return ""
 }
 
 // platform reads the field Platform, which the API documents as Windows or empty. Its case on the

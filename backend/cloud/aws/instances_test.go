@@ -23,6 +23,9 @@ func TestInstanceIsMappedFully(t *testing.T) {
 		answer(w, "DescribeInstances", "<reservationSet>"+instanceXML("i-0123456789abcdef0", "running", `
 			<platform>windows</platform><platformDetails>Windows with SQL Server Standard</platformDetails><keyName>win key</keyName>
 			<privateIpAddress>10.0.0.7</privateIpAddress><ipAddress>203.0.113.9</ipAddress><launchTime>2026-11-01T08:30:00.000Z</launchTime>
+			<imageId>ami-12345678</imageId><rootDeviceName>/dev/sda1</rootDeviceName><blockDeviceMapping>
+			<item><deviceName>xvdb</deviceName><ebs><volumeId>vol-2</volumeId></ebs></item>
+			<item><deviceName>/dev/sda1</deviceName><ebs><volumeId>vol-1</volumeId></ebs></item></blockDeviceMapping>
 			<tagSet><item><key>Name</key><value>web 1</value></item><item><key>empty</key><value/></item></tagSet>`)+"</reservationSet>")
 	})
 	p := newTestProvider(t, testConfig(t, f.URL))
@@ -33,7 +36,7 @@ func TestInstanceIsMappedFully(t *testing.T) {
 	want := []cloud.Instance{{
 		ID: "i-0123456789abcdef0", Name: "web 1", Platform: cloud.Windows, OSName: "Windows with SQL Server Standard",
 		State: cloud.StateRunning, CloudState: "running", KeyName: "win key", PrivateIP: "10.0.0.7", PublicIP: "203.0.113.9",
-		Tags: map[string]string{"Name": "web 1", "empty": ""}, LaunchTime: time.Date(2026, 11, 1, 8, 30, 0, 0, time.UTC),
+		Tags: map[string]string{"Name": "web 1", "empty": ""}, LaunchTime: time.Date(2026, 11, 1, 8, 30, 0, 0, time.UTC), SystemDisk: "vol-1",
 	}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -23,7 +23,7 @@ type machine struct {
 			AllowExtensionOperations    *bool
 		}
 		StorageProfile struct {
-			OSDisk         struct{ OSType string }
+			OSDisk         struct{ OSType, Name string }
 			ImageReference struct{ Publisher, Offer, SKU string }
 		}
 		// InstanceView is there where it was asked for.
@@ -108,13 +108,15 @@ func (m *machine) platform() cloud.Platform {
 	return ""
 }
 
-// shown maps the cloud's description. address is the private one, or "".
+// shown maps the cloud's description. A machine that is reimaged gets another OS disk, as the old one may be kept, and so does one
+// whose OS disk is swapped; not one with an ephemeral OS disk, which is set back to its first state (Virtual Machines - Reimage, REST
+// API 2024-07-01). imageReference tells neither, since it need not name a version. address is the private one, or "".
 func (m *machine) shown(address string) cloud.Instance {
 	image := m.Properties.StorageProfile.ImageReference
 	mapped := cloud.Instance{
 		ID: m.id(), Name: m.Name, Platform: m.platform(), OSName: strings.TrimSpace(image.Offer + " " + image.SKU),
 		LoginUser: m.Properties.OSProfile.AdminUsername, PrivateIP: address, Tags: m.Tags, LaunchTime: moment(m.Properties.TimeCreated),
-		State: cloud.StateChanging, CloudState: stateUnknown,
+		State: cloud.StateChanging, CloudState: stateUnknown, SystemDisk: m.Properties.StorageProfile.OSDisk.Name,
 	}
 	if strings.EqualFold(m.Properties.ProvisioningState, "Deleting") {
 		mapped.CloudState = stateDeleting

@@ -28,12 +28,12 @@ func TestShown(t *testing.T) {
 	got := m.shown("10.0.0.4")
 	want := cloud.Instance{ID: testVMID, Name: "linux-1", Platform: cloud.Linux, OSName: "ubuntu", State: cloud.StateRunning,
 		CloudState: "running",
-		LoginUser:  "azureuser", PrivateIP: "10.0.0.4", LaunchTime: time.Date(2026, 5, 10, 9, 11, 27, 543674200, time.UTC)}
+		LoginUser:  "azureuser", PrivateIP: "10.0.0.4", LaunchTime: time.Date(2026, 5, 10, 9, 11, 27, 543674200, time.UTC), SystemDisk: "disk-1"}
 	if got.Tags["app"] != "demo" || len(got.Tags) != 1 {
 		t.Error(got.Tags)
 	}
 	got.Tags = nil
-	if got.LaunchTime != want.LaunchTime || got.Name != want.Name || got.ID != want.ID || got.OSName != want.OSName ||
+	if got.LaunchTime != want.LaunchTime || got.SystemDisk != want.SystemDisk || got.Name != want.Name || got.ID != want.ID || got.OSName != want.OSName ||
 		got.State != want.State ||
 		got.CloudState != want.CloudState || got.LoginUser != want.LoginUser || got.PrivateIP != want.PrivateIP || got.Platform != want.Platform {
 		t.Errorf("%+v", got)

@@ -49,8 +49,24 @@ func (s server) instance() cloud.Instance {
 		PublicIP:   public,
 		Tags:       s.tags(),
 		LaunchTime: s.launchTime(),
+		Image:      cmp.Or(s.Image.ID, s.Metadata[metadataImage]),
 	}.Shown()
 }
+
+// instanceOf maps a server of the provider's cloud. Only Nova as it comes is known to change the time of a launch where the server is
+// rebuilt, and where it is resized, rescued, unshelved or evacuated, but not at a start (nova/compute/manager.py,
+// _update_instance_after_spawn, _finish_resize, rescue_instance). The vendors call it the time when the server was started.
+func (p *provider) instanceOf(s server) cloud.Instance {
+	i := s.instance()
+	if p.family.plain {
+		i.SpawnTime = timeOf(s.LaunchedAt)
+	}
+	return i
+}
+
+// metadataImage is where Huawei Cloud and Open Telekom Cloud name the image of a server
+// (opentelekomcloud-docs/elastic-cloud-server, api-ref/source/data_structure/data_structure_for_querying_details_about_ecss.rst).
+const metadataImage = "metering.image_id"
 
 // loginUser is the server's default user, where the cloud names it or its operating system; else "".
 func (s server) loginUser() string {
@@ -136,11 +152,17 @@ func (s server) tags() map[string]string {
 
 // launchTime is the time of the first start, or of creation while there was none.
 func (s server) launchTime() time.Time {
-	for _, value := range []string{s.LaunchedAt, s.Created} {
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999"} {
-			if t, err := time.Parse(layout, value); err == nil {
-				return t.UTC()
-			}
+	if t := timeOf(s.LaunchedAt); !t.IsZero() {
+		return t
+	}
+	return timeOf(s.Created)
+}
+
+// timeOf reads a time in one of the forms that Nova has for it; zero: it is none.
+func timeOf(value string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999"} {
+		if t, err := time.Parse(layout, value); err == nil {
+			return t.UTC()
 		}
 	}
 	return time.Time{}

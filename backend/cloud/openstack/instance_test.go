@@ -41,6 +41,33 @@ func TestInstanceMapping(t *testing.T) {
 	}
 }
 
+// TestWhatShowsARebuild: the image where the server has one, or its metadata name it; of the launch only what Nova itself tells.
+func TestWhatShowsARebuild(t *testing.T) {
+	launched := time.Date(2026, 1, 2, 3, 5, 6, 0, time.UTC)
+	for text, want := range map[string]cloud.Instance{
+		`{"image": {"id": "img-1"}, "metadata": {"metering.image_id": "img-2"}, "OS-SRV-USG:launched_at": "2026-01-02T03:05:06"}`: {
+			Image: "img-1", SpawnTime: launched},
+		`{"image": "", "metadata": {"metering.image_id": "img-2"}, "created": "2026-01-02T03:05:06Z"}`: {Image: "img-2"},
+		`{"image": "", "OS-SRV-USG:launched_at": null}`:                                                {},
+	} {
+		var s server
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatal(err)
+		}
+		for _, plain := range []bool{false, true} {
+			if !plain {
+				want.SpawnTime = time.Time{}
+			} else if want.Image == "img-1" {
+				want.SpawnTime = launched
+			}
+			if got := (&provider{sender: &sender{family: family{plain: plain}}}).instanceOf(s); got.Image != want.Image ||
+				!got.SpawnTime.Equal(want.SpawnTime) {
+				t.Errorf("%s, plain %t: image %q, launched %s", text, plain, got.Image, got.SpawnTime)
+			}
+		}
+	}
+}
+
 func TestStates(t *testing.T) {
 	for _, test := range []struct {
 		status, task string

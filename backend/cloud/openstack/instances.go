@@ -26,7 +26,7 @@ func (p *provider) DescribeInstances(ctx context.Context, ids []string) ([]cloud
 		err := p.eachServer(ctx, func(s server) bool {
 			if wanted[s.ID] {
 				delete(wanted, s.ID)
-				found = append(found, s.instance())
+				found = append(found, p.instanceOf(s))
 			}
 			return len(wanted) > 0
 		})
@@ -43,7 +43,7 @@ func (p *provider) DescribeInstances(ctx context.Context, ids []string) ([]cloud
 		s, err := p.show(ctx, id)
 		switch {
 		case err == nil:
-			found = append(found, s.instance())
+			found = append(found, p.instanceOf(s))
 		case cloud.KindOf(err) != cloud.NotFound:
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 	var kept cloud.Tally
 	var full error
 	err := p.eachServer(ctx, func(s server) bool {
-		instance := s.instance()
+		instance := p.instanceOf(s)
 		if instance.State != cloud.StateGone && instance.HasTags(tags) {
 			found = append(found, instance)
 			full = kept.Add(instance)

@@ -21,6 +21,10 @@ func instance(i *cvm.Instance) cloud.Instance {
 		LoginUser: value(i.DefaultLoginUser),
 		PrivateIP: first(i.PrivateIpAddresses),
 		PublicIP:  first(i.PublicIpAddresses),
+		Image:     value(i.ImageId),
+	}
+	if i.SystemDisk != nil { // ResetInstance keeps the disk's id, unless it goes from one platform to the other
+		mapped.SystemDisk = value(i.SystemDisk.DiskId)
 	}
 	mapped.Platform = platform(mapped.OSName, mapped.LoginUser)
 	mapped.State, mapped.CloudState = state(value(i.InstanceState), value(i.RestrictState))

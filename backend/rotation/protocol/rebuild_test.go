@@ -78,7 +78,8 @@ func TestRule27AnInitialPasswordIsAskedForAgain(t *testing.T) {
 			a.Add(Version{Password: "three", Source: FromInitial, Created: t0})
 		}), from(func(e *InitialPasswordReread) { e.Password, e.Version = "one", 2 }), nil,
 			func(t *testing.T, a *Account) { is(t, "until", a.Current().Until, t0.Add(10*time.Minute)) }},
-		{"leases of the version before it stay, and are no reason to rotate", both(leasedInitial, holding("n", 1, time.Minute)), again("two"), nil,
+		{"leases of the version before it stay, and are no reason to rotate", both(leasedInitial, holding("n", 1, time.Minute)), again("two"),
+			nil,
 			func(t *testing.T, a *Account) {
 				second(t, a)
 				is(t, "leases", len(a.Leases), 1)
@@ -108,7 +109,8 @@ func TestRule27AnInitialPasswordIsAskedForAgain(t *testing.T) {
 		{"not before the first read", both(initialAccount, func(a *Account) { a.Versions, a.LastVersion = nil, 0 }),
 			from(func(e *InitialPasswordReread) { e.Version = 0 }), Conflict, nil},
 		{"not of a server that is gone", both(initialAccount, func(a *Account) { a.Gone = t0 }), again("two"), NotFound, nil},
-		{"not what another place says", both(initialAccount, placed(genuine), led(lying)), from(func(e *InitialPasswordReread) { e.Place = lying }),
+		{"not what another place says", both(initialAccount, placed(genuine), led(lying)),
+			from(func(e *InitialPasswordReread) { e.Place = lying }),
 			NotReadable, nil},
 		{"nor what was asked before the connection led here", both(initialAccount, placed(genuine)),
 			from(func(e *InitialPasswordReread) { e.Place = lying }), ErrStale, nil},
@@ -194,7 +196,8 @@ func TestRule27ARebuildIsNoticed(t *testing.T) {
 		{"an import ends the doubt", doubted, PasswordRecorded{Password: "x", Source: FromImport, Reason: DueImport, At: t0}, nil, ends(true)},
 		{"a restore does", doubted, PasswordRecorded{Password: "one", Source: FromInitial, Reason: Restored, At: t0}, nil, ends(true)},
 		{"a reset that was begun after it does", both(doubted, resettable, rotating(attempt(t0))), success, nil, ends(true)},
-		{"one that was begun before it does not", both(doubted, resettable, rotating(attempt(t0.Add(-2*time.Minute)))), success, nil, ends(false)},
+		{"one that was begun before it does not", both(doubted, resettable, rotating(attempt(t0.Add(-2*time.Minute)))), success, nil,
+			ends(false)},
 		{"a check that finds the version does", doubted, match(record(doubted)), nil, ends(true)},
 		{"one that was begun before it does not", doubted, match(record(both(before, checked))), nil, ends(false)},
 		{"one that finds another password does not", doubted, CheckMade{Seen: record(doubted), Place: genuine, At: t0}, nil, ends(false)},
@@ -216,7 +219,8 @@ func TestRule27WhatPeopleAreTold(t *testing.T) {
 		lacks  string
 	}{
 		{"initial", initialAccount, []string{"has another image", "reread/conn/i-1/root", "import/conn/i-1/root"}, "rotate-role"},
-		{"checked", both(initialAccount, func(a *Account) { a.Settings.CheckMethod = "command" }), []string{"reread/", "verify/web/i-1"}, "rotate-role"},
+		{"checked", both(initialAccount, func(a *Account) { a.Settings.CheckMethod = "command" }), []string{"reread/", "verify/web/i-1"},
+			"rotate-role"},
 		{"set", func(*Account) {}, []string{"rotate-role/web/i-1"}, "reread/"},
 		{"initial, but set since", both(initialAccount, resettable, second), []string{"rotate-role/web/i-1"}, "reread/"},
 	} {
