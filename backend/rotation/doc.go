@@ -20,6 +20,7 @@
 //	              recent_reads.go                              reads that need no write
 //	              read_initial.go, not_yet.go                  the first read of an initial password
 //	              initial.go                                   which roles know an initial password, by its value (rule 23)
+//	              reread.go                                    asking for it again, of a server that was rebuilt (rule 27)
 //	              lease.go                                     leases and their ends
 //	              bind.go, group_bind.go, unbind.go            which role has an account
 //	              move_connection.go                           from one connection to another (rule 26)
@@ -98,6 +99,8 @@
 //   - I21: a check that logs in has one password with it, and storage holds the next one back before it leaves.
 //   - I22: no record of the cloud is removed before storage has the outcome of its attempt, and at rest none is left that can be
 //     removed.
+//   - I23: no version that a reset set, or that somebody recorded, gives way to an initial password that the cloud keeps, nor does any
+//     version while something is open, and what is recorded is what the cloud has shown.
 //
 // testdata/mutants breaks each of the rules on purpose: make test-mutants shows that a test notices.
 package rotation

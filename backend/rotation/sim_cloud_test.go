@@ -113,7 +113,9 @@ type simServer struct {
 	password string
 	initial  string    // the cloud's copy of the initial password; "" once cleared
 	readyAt  time.Time // when the initial password appears
-	accepted int       // how many resets the cloud took
+	// shownInitial are the initial passwords that the cloud has shown.
+	shownInitial map[string]bool
+	accepted     int // how many resets the cloud took
 	// flying counts, by value, the requests and operations that may still set that value.
 	flying map[string]int
 	// byHand is set while nothing is promised: a person changed the password, or had Vault forget it.
@@ -164,7 +166,7 @@ func (c *simCloud) add(id ID) *simServer {
 	if root != nil {
 		initial += "-" + id.Username
 	}
-	s := &simServer{account: id, password: initial, initial: initial, flying: map[string]int{}}
+	s := &simServer{account: id, password: initial, initial: initial, flying: map[string]int{}, shownInitial: map[string]bool{}}
 	if root != nil {
 		s.simMachine = root.simMachine
 	} else {

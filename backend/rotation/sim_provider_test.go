@@ -268,6 +268,7 @@ func (p *simProvider) InitialPassword(ctx context.Context, id string) (string, e
 			return cloud.Errorf(cloud.NotReady, "not there")
 		default:
 			value = "sealed:" + s.initial
+			s.shownInitial[s.initial] = true
 			return nil
 		}
 	})

@@ -190,5 +190,6 @@ func (w *world) land(key string, value []byte) {
 	w.checkStored(id)
 	if counted {
 		w.countTicks(before, w.record(id))
+		w.checkReread(before, w.record(id))
 	}
 }
