@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,39 @@ func TestCOCKeepsScripts(t *testing.T) {
 		t.Errorf("a deleted script: %d %s", out.status, out.body)
 	}
 	e.create(t, cocScript("cloudpw_set_sh_1", "echo")) // its name is free again
+}
+
+// A search by name is no more than fuzzy, and a new script may not be shown at once, though its name is in use.
+func TestCOCFindsScripts(t *testing.T) {
+	e := startHuawei(t, cloudsim.Options{})
+	names := func(like string) (out []string) {
+		var list struct{ Data []struct{ Name string } }
+		e.send(t, "coc", http.MethodGet, "/v1/job/scripts?limit=100&name_like="+like, nil).into(t, &list)
+		for _, s := range list.Data {
+			out = append(out, s.Name)
+		}
+		return out
+	}
+	for _, name := range []string{"a_b", "A1B", "a_bc", "other"} {
+		e.create(t, cocScript(name, "echo"))
+	}
+	if got := names("a_b"); !slices.Equal(got, []string{"a_bc", "A1B", "a_b"}) {
+		t.Errorf("found %v", got)
+	}
+	if _, err := e.sim.World().AddFault(model.Fault{Kind: model.FaultLagRecord, Action: "CreateScript", Delay: time.Minute, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	uuid := e.create(t, cocScript("late", "echo"))
+	if got := e.send(t, "coc", http.MethodGet, "/v1/job/scripts/"+uuid, nil).status; got != http.StatusNotFound || len(names("late")) != 0 {
+		t.Errorf("shown at once: %d", got)
+	}
+	if again := e.send(t, "coc", http.MethodPost, "/v1/job/scripts", cocScript("late", "echo")); again.Code != "COC.00040601" {
+		t.Errorf("its name is free: %s", again.body)
+	}
+	e.sim.World().Advance(time.Minute)
+	if len(names("late")) != 1 {
+		t.Error("not shown later")
+	}
 }
 
 // Whether a script's text is changed or variables are set, "${name}" is the value.

@@ -18,6 +18,8 @@
 //	preempted                 CANCELED, though the script ran
 //	agent_silent              PROCESSING until the timeout is over, then ABNORMAL without a log
 //
+// The fault lag_record of CreateScript hides the new script for a while, though its name is in use.
+//
 // An agent that does not answer is waited for a minute; then the server is ABNORMAL without a log.
 //
 // # Sources

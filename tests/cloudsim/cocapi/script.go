@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
 
 // Statuses of a script.
@@ -23,6 +25,8 @@ type script struct {
 	status            string
 	creator, ownerID  string
 	created, modified time.Time
+	// hidden is until when neither lists nor reads show it, though its name is in use (the fault lag_record).
+	hidden time.Time
 }
 
 type createBody struct {
@@ -84,6 +88,9 @@ func createScript(r *request) (any, *failure) {
 		id: a.scriptSeq, uuid: "SC" + stamp + "01" + random, account: r.caller.Account.ID, in: in, status: a.newScripts,
 		creator: r.caller.User.Name, ownerID: r.caller.User.ID, created: a.world.Now(),
 	}
+	if f, lags := r.exchange.Fault(model.FaultLagRecord); lags {
+		s.hidden = a.world.OperationNow().Add(f.Delay)
+	}
 	if len(in.Properties.Reviewers) > 0 {
 		s.status = pendingApprove
 	}
@@ -126,10 +133,15 @@ func oneOf(word string, words []string) bool {
 	return false
 }
 
+// sees says whether the caller is shown a script.
+func (r *request) sees(s *script) bool {
+	return s.account == r.caller.Account.ID && !r.api.world.OperationNow().Before(s.hidden)
+}
+
 // ownScript finds a script of the caller's tenant. The caller holds the lock.
 func (r *request) ownScript(uuid string) (*script, *failure) {
 	for _, s := range r.api.scripts {
-		if s.uuid == uuid && s.account == r.caller.Account.ID {
+		if s.uuid == uuid && r.sees(s) {
 			return s, nil
 		}
 	}

@@ -3,6 +3,7 @@ package cocapi
 import (
 	"cmp"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func listScripts(r *request) (any, *failure) {
 	list, total := []map[string]any{}, 0
 	for i := len(r.api.scripts) - 1; i >= 0; i-- {
 		s := r.api.scripts[i]
-		if s.account != r.caller.Account.ID || !s.matches(q) {
+		if !r.sees(s) || !s.matches(q) {
 			continue
 		}
 		total++
@@ -82,8 +83,16 @@ func (s *script) matches(q url.Values) bool {
 	if s.in.EnterpriseProjectID != nil {
 		project = *s.in.EnterpriseProjectID
 	}
-	return strings.Contains(s.in.Name, q.Get("name_like")) && is("creator", s.creator) && is("type", s.in.Type) &&
+	return like(s.in.Name, q.Get("name_like")) && is("creator", s.creator) && is("type", s.in.Type) &&
 		is("risk_level", s.in.Properties.RiskLevel) && is("enterprise_project_id", project)
+}
+
+// like compares as SQL's LIKE does, on both sides open: that "fuzzy", as the pages have it, means this is [unconfirmed], and clients
+// must not rely on more.
+func like(name, pattern string) bool {
+	text := strings.NewReplacer("_", ".", "%", ".*").Replace(regexp.QuoteMeta(pattern))
+	found, err := regexp.MatchString("(?i)"+text, name)
+	return err == nil && found
 }
 
 // maxPage is the most that a page may have. The pages of the reference have differing limits; 100 is the least.
