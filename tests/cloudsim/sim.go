@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +34,9 @@ type Options struct {
 	// Listen gives fixed addresses by listener name: aws, tencentcloud, alibabacloud,
 	// huaweicloud, huaweicloud-iam, huaweicloud-coc, opentelekomcloud, opentelekomcloud-iam,
 	// openstack, openstack-identity, azure, azure-login, azure-tls, azure-login-tls,
-	// admin. Others get a free port on 127.0.0.1. Only loopback addresses are accepted.
+	// huaweicloud-metadata, opentelekomcloud-metadata,
+	// admin. Others get a free port on 127.0.0.1. Only loopback addresses are accepted, and for metadata 169.254.169.254,
+	// which a test may have given to the loopback interface of a network of its own.
 	Listen map[string]string
 	// Nova changes the options of the Keystone clouds before they are made.
 	Nova func(*novaapi.Options)
@@ -112,6 +115,11 @@ func (s *Sim) start(o Options) error {
 			return err
 		}
 		s.nova[c] = n
+		if c != model.OpenStack {
+			handlers[metadataOf(c)] = novaapi.Metadata(novaapi.MetadataOptions{
+				World: s.world, Lifetime: opts.KeyLifetime, Find: func() (model.Agency, bool) { return s.serversAgency(c) },
+			})
+		}
 		handlers[services[c][cmp.Or(computeOf[c], "ecs")]] = n.Compute()
 		handlers[services[c][cmp.Or(identityOf[c], "iam")]] = n.Identity()
 	}
@@ -146,7 +154,7 @@ var (
 // listen opens one listener. HTTP/2 stays off: dropping a connection needs
 // the connection to belong to one request.
 func (s *Sim) listen(name, addr string, h http.Handler) error {
-	if err := checkLoopback(addr); err != nil {
+	if err := checkLoopback(addr); err != nil && (!isMetadata(name) || !strings.HasPrefix(addr, metadataHost+":")) {
 		return fmt.Errorf("listen %s: %w", name, err)
 	}
 	l, err := net.Listen("tcp", addr)
@@ -154,7 +162,7 @@ func (s *Sim) listen(name, addr string, h http.Handler) error {
 		return fmt.Errorf("listen %s: %w", name, err)
 	}
 	scheme := "http"
-	if s.tls && name != "admin" || isSecure(name) {
+	if s.tls && name != "admin" && !isMetadata(name) || isSecure(name) {
 		scheme = "https"
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12})
 	}
@@ -249,6 +257,8 @@ type Info struct {
 	Endpoints map[model.Cloud]map[string]string `json:"endpoints"`
 	// TLS is for clients that refuse plain HTTP. Connections are made of Endpoints.
 	TLS TLS `json:"tls"`
+	// Metadata are the metadata services of servers that have the seeded agency, by cloud.
+	Metadata map[model.Cloud]string `json:"metadata,omitempty"`
 	// Seeded is what Seed has made.
 	Seeded Seeded `json:"seeded,omitempty"`
 }
@@ -266,6 +276,7 @@ func (s *Sim) Info() Info {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out.Metadata = s.metadataURLs()
 	out.Seeded = maps.Clone(s.seeded)
 	return out
 }

@@ -13,8 +13,9 @@ import (
 // MetadataOptions configure the metadata service of one server.
 type MetadataOptions struct {
 	World *model.World
-	// Agency is the one that the server was given; nil for none.
+	// Agency is the one that the server was given; nil for none, or for the one that Find finds.
 	Agency *model.Agency
+	Find   func() (model.Agency, bool)
 	// Lifetime of keys; default an hour. A new key is shown Overlap, by default ten minutes, before the old one ends: "the validity
 	// period of a temporary AK and SK is one hour. The temporary AK and SK are updated 10 minutes ahead of the expiration time"
 	// (Open Telekom Cloud's and Huawei Cloud's ECS user guides, Obtaining Metadata).
@@ -69,6 +70,16 @@ func (m *metadata) makeToken(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(token)) // the client is gone: nobody left to tell
 }
 
+func (m *metadata) agency() (model.Agency, bool) {
+	switch {
+	case m.Agency != nil:
+		return *m.Agency, true
+	case m.Find != nil:
+		return m.Find()
+	}
+	return model.Agency{}, false
+}
+
 func (m *metadata) showKey(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -77,12 +88,14 @@ func (m *metadata) showKey(w http.ResponseWriter, r *http.Request) {
 	case m.RequireToken && !now.Before(m.tokens[r.Header.Get(headerMetadataToken)]):
 		http.Error(w, "401 Unauthorized", http.StatusUnauthorized)
 		return
-	case m.Agency == nil: // the SDK looks for these words
+	}
+	agency, given := m.agency()
+	if !given { // the SDK looks for these words
 		http.Error(w, "Please configure Cloud Service Agency first", http.StatusUnauthorized)
 		return
 	}
 	if m.key.ID == "" || !now.Before(m.key.Expires.Add(-m.Overlap)) {
-		m.key = m.World.AgencyKey(*m.Agency, "", m.Lifetime)
+		m.key = m.World.AgencyKey(agency, "", m.Lifetime)
 	}
 	text, err := json.Marshal(map[string]any{"credential": securityKey(m.key)})
 	if err != nil {
