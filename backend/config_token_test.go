@@ -24,8 +24,9 @@ func TestTokenGoesWithItsKey(t *testing.T) {
 		"something else":           {map[string]any{"request_timeout": 20}, "t-1"},
 		"no key":                   {map[string]any{"access_key": "", "secret_key": "", "use_ambient_credentials": true}, ""},
 		"another place, all of it": {map[string]any{"region": "cn-north-1", "secret_key": "s3cr3t-huawei", "security_token": "t-1"}, "t-1"},
-		"a user":                   {map[string]any{"access_key": nil, "secret_key": nil, "username": "u", "password": "s3cr3t-user", "user_domain_name": "d"}, ""},
-		"a long token":             {map[string]any{"security_token": strings.Repeat("t", 16<<10)}, strings.Repeat("t", 16<<10)},
+		"a user": {map[string]any{"access_key": nil, "secret_key": nil, "username": "u", "password": "s3cr3t-user",
+			"user_domain_name": "d"}, ""},
+		"a long token": {map[string]any{"security_token": strings.Repeat("t", 16<<10)}, strings.Repeat("t", 16<<10)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newRealHarness(t)

@@ -51,11 +51,12 @@ func TestRegistryChecksFields(t *testing.T) {
 		"another type":                   {two(func(f *Field) { f.Type = FieldFlag }), "another provider"},
 		"another label":                  {two(func(f *Field) { f.Label = "Example" }), "another provider"},
 		"never read back with one":       {two(func(f *Field) { f.WriteOnly = true }), "another provider"},
-		"that goes with another":         {Registry{"nimbus": {Fields: []Field{sample(nil), sample(func(f *Field) { f.Name, f.GoesWith = "token", "sample_id" })}}}, ""},
-		"that goes with none":            {one(func(f *Field) { f.GoesWith = "other_id" }), "goes with other_id"},
-		"that goes with itself":          {one(func(f *Field) { f.GoesWith = "sample_id" }), "goes with sample_id"},
-		"listed twice":                   {Registry{"nimbus": {Fields: []Field{sample(nil), sample(nil)}}}, "listed twice"},
-		"a field of every provider":      {one(func(f *Field) { f.Name = "endpoints" }), "endpoints: is a field of every provider"},
+		"that goes with another": {Registry{"nimbus": {Fields: []Field{sample(nil),
+			sample(func(f *Field) { f.Name, f.GoesWith = "token", "sample_id" })}}}, ""},
+		"that goes with none":       {one(func(f *Field) { f.GoesWith = "other_id" }), "goes with other_id"},
+		"that goes with itself":     {one(func(f *Field) { f.GoesWith = "sample_id" }), "goes with sample_id"},
+		"listed twice":              {Registry{"nimbus": {Fields: []Field{sample(nil), sample(nil)}}}, "listed twice"},
+		"a field of every provider": {one(func(f *Field) { f.Name = "endpoints" }), "endpoints: is a field of every provider"},
 	} {
 		err := c.registry.Check([]string{"provider", "endpoints"})
 		switch {

@@ -62,6 +62,11 @@ func (p *provider) CheckPermissions(ctx context.Context) ([]cloud.Permission, er
 	if p.family.plain {
 		all = append(all, p.resetPermissions(ctx, sample)...)
 	}
+	if p.agency != "" {
+		all = append(all, cloud.Permission{
+			Action: permissionAssume, Purpose: "work as the " + p.agency, Required: true, Verdict: cloud.PermissionGranted,
+		})
+	}
 	return append(all, p.rotator.permissions(ctx)...), nil
 }
 

@@ -77,7 +77,7 @@ func newProviderIn(f family, cfg cloud.Config, environment *ambient) (*provider,
 	base := newSender(f, cfg, environment)
 	p := &provider{sender: base, rotator: newRotator(f, base, cfg)}
 	if cfg.Text(fieldAgencyName) != "" {
-		p.sender = base.assuming(cfg)
+		p.sender = assuming(base, cfg, environment)
 	}
 	return p, nil
 }
@@ -86,7 +86,9 @@ func newProviderIn(f family, cfg cloud.Config, environment *ambient) (*provider,
 func newRotator(f family, d *sender, cfg cloud.Config) rotator {
 	switch {
 	case cfg.Text(cloud.AccessKey) != "":
-		return &accessKeys{sender: d, used: cfg.Text(cloud.AccessKey), home: &homeDomain{sender: d}, temporary: cfg.Text(fieldSecurityToken) != ""}
+		return &accessKeys{
+			sender: d, used: cfg.Text(cloud.AccessKey), home: &homeDomain{sender: d}, temporary: cfg.Text(fieldSecurityToken) != "",
+		}
 	case cfg.Flag(cloud.AmbientCredentials):
 		return ambientRotation{}
 	case f.applicationCredentials:

@@ -23,7 +23,9 @@
 //	{coc}/v1/job/...                           reset and check methods,      see package coc
 //	                                           Huawei Cloud only
 //	POST   {iam}/v3/auth/tokens                Keystone's credentials        none
-//	GET    {iam}/v3/auth/domains               rotation of access keys       none
+//	GET    {iam}/v3/auth/domains               access keys, at IAM           none
+//	POST   {iam}/v3.0/OS-CREDENTIAL/           an agency's keys              iam:agencies:assume
+//	       securitytokens
 //	GET, POST, DELETE                          rotation of access keys       none, for one's own
 //	       {iam}/v3.0/OS-CREDENTIAL/credentials
 //	GET, POST, DELETE                          rotation of application       none, for one's own
@@ -39,7 +41,18 @@
 // token, which is used until shortly before its end and renewed once when the cloud answers 401.
 // The vendors' references have no application credentials, so they are refused there.
 //
-// Rotation replaces access keys and application credentials. A user of the vendors' clouds may have two
+// The vendors' clouds also have temporary keys, whose security token is signed with the request. A
+// connection has one of its own (security_token), or takes those of the Vault server's surroundings
+// (use_ambient_credentials): variables, then the metadata service of the ECS. With any credentials a
+// connection can work as an agency (agency_name), whose keys IAM gives for an hour. A user does that
+// with a token for the user's own domain, where the permission is. Keys of the surroundings and of an
+// agency are fetched anew before they end, and once when the cloud answers 401.
+//
+// A token is sent to hosts of the cloud that gave it: by region, where an operator says so, or where the
+// catalogue says so and it is the same cloud (see package keystone).
+//
+// Rotation replaces access keys and application credentials: those that a connection has, also where
+// it works as an agency with them; temporary keys have no successor. A user of the vendors' clouds may have two
 // access keys; the list of his own keys tells the user id that making one needs. Application
 // credentials are made by unrestricted ones, or with a password; a new one has the roles, access rules
 // and end of the old one.
@@ -77,6 +90,16 @@
 //     Key Management (the list needs no user_id; quota of two in "Notes and Constraints"); the same
 //     chapter of OTC's (github.com/opentelekomcloud-docs/identity-access-management), which has the
 //     answer akSkNumExceed. Requests under X-Domain-Id: core/auth/global_credentials.go of Huawei's Go SDK.
+//   - Agencies: support.huaweicloud.com/intl, "Identity and Access Management API Reference",
+//     CreateTemporaryAccessKeyByAgency (a signature or a token; the agency's account by name or by id); OTC's, "Obtaining
+//     a Temporary AK/SK", which only speaks of tokens; that OTC takes signatures, too, is from issue 954 of
+//     github.com/opentelekomcloud/gophertelekomcloud. Unconfirmed: what IAM answers for an agency that it does not
+//     give, here taken to be 403 or 404; and that a token for the user's domain is the one to ask with.
+//   - Temporary keys: github.com/huaweicloud/huaweicloud-sdk-go-v3, core/auth/base_credentials.go (X-Security-Token is
+//     signed) and core/auth/provider/env_provider.go (variables). Unconfirmed: what the gateway says of one that has
+//     ended, so that every 401 is understood so.
+//   - Metadata: OTC, "Elastic Cloud Server User Guide", Obtaining Metadata (security key: an hour, a new one ten minutes
+//     before); the SDK's core/auth/internal/metadata_accessor.go (its token, and its answer without an agency).
 //   - Application credentials: github.com/openstack/keystone, keystone/api/users.py and
 //     keystone/application_credential/schema.py.
 //   - Nova's policies: github.com/openstack/nova, nova/policies and

@@ -28,6 +28,7 @@ type sender struct {
 	secrets      redactor
 	// applicationCredential is the id of the one in use; empty if there is none.
 	applicationCredential string
+	agency                string    // that it works as; empty if as none
 	signs                 bool      // its requests are signed
 	refusal               string    // what to do where the cloud does not accept its temporary keys
 	check                 hint.Hint // what to type to see which permissions the credentials have
@@ -76,22 +77,12 @@ func (d *sender) sign(cfg cloud.Config, s *signedSessions) {
 }
 
 // assuming is the sender of a connection that works as an agency, whose keys are got by requests of base.
-func (d *sender) assuming(cfg cloud.Config) *sender {
-	a := newAgency(cfg, d)
-	s := &sender{
-		family:       d.family,
-		compute:      apiClient(cfg.HTTPClient),
-		identity:     apiClient(cfg.HTTPClient),
-		identityBase: d.identityBase,
-		cocBase:      d.cocBase,
-		limiter:      d.limiter,
-		timeout:      d.timeout,
-		secrets:      d.secrets,
-		check:        d.check,
-		refusal:      a.refusal(),
-	}
-	s.sign(cfg, &signedSessions{keys: cloud.NewRenewed(a.fetch)})
-	return s
+func assuming(base *sender, cfg cloud.Config, environment *ambient) *sender {
+	a := newAgency(cfg, base)
+	d := newSender(base.family, cfg, environment)
+	d.agency, d.refusal = a.String(), a.refusal()
+	d.sign(cfg, &signedSessions{keys: cloud.NewRenewed(a.fetch)})
+	return d
 }
 
 // do runs one request: session, limiter, time limit, translation. send must make exactly one request

@@ -55,7 +55,9 @@ func TestSecurityToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		const wayOut = "write a new access_key, secret_key and security_token"
-		for field, wrong := range map[string]string{"security_token": "other-secret-token", "secret_key": "other-secret-key", "access_key": "AKNOBODY"} {
+		for field, wrong := range map[string]string{
+			"security_token": "other-secret-token", "secret_key": "other-secret-key", "access_key": "AKNOBODY",
+		} {
 			err := v.provider(t, f, values.With(cloud.Values{field: wrong})).Verify(t.Context())
 			wantError(t, err, cloud.Denied, wayOut)
 		}
