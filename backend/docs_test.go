@@ -181,6 +181,8 @@ var calls = []struct {
 		regexp.MustCompile(`permit\w+\s+= "(Microsoft)\.([\w/]+)"`), func(provider string) string { return provider + "." }},
 	{"cloud/openstack", []string{"huaweicloud", "opentelekomcloud"},
 		regexp.MustCompile(`permission\w+\s+= "(ecs):([\w:]+)"`), func(service string) string { return service + ":" }},
+	{"cloud/openstack/coc", []string{"huaweicloud"},
+		regexp.MustCompile(`permission\w+\s+= "(coc):([\w:]+)"`), func(service string) string { return service + ":" }},
 	{"cloud/openstack", []string{"openstack"},
 		regexp.MustCompile(`"(os_compute_api|identity):([\w:-]+)",`), func(service string) string { return service + ":" }},
 }
