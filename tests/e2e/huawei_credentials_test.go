@@ -233,7 +233,7 @@ func (e *env) listsAs(t *testing.T, cloud model.Cloud, name string) (key string)
 	return key
 }
 
-// A user and a password do on Huawei Cloud what keys do, and go on when their token has ended.
+// A user and a password do on Huawei Cloud what keys do, COC included, and go on when their token has ended.
 func TestUserOfHuaweiCloud(t *testing.T) {
 	t.Parallel()
 	e := start(t)
@@ -246,10 +246,14 @@ func TestUserOfHuaweiCloud(t *testing.T) {
 	fields["user_domain_name"], fields["project_name"] = account.UserDomainName, account.ProjectName
 	e.Write(t, "cloudpw/config/huaweicloud", fields)
 	e.readsWindows(t, model.HuaweiCloud, "huaweicloud")
+	id := e.sim.ServerID(t, model.HuaweiCloud, "linux-1")
+	e.Write(t, "cloudpw/roles/linux", map[string]any{"connection": "huaweicloud", "instance_ids": id, "source": "reset"})
+	secret := e.first(t, "linux")
 	if n, err := e.sim.RevokeTokens(t.Context(), model.HuaweiCloud); err != nil || n == 0 {
 		t.Fatalf("%d tokens revoked: %v", n, err)
 	}
-	e.List(t, "cloudpw/discover/huaweicloud")
+	e.revoke(t, secret.lease)
+	e.awaitRotated(t, secret)
 	wrong := maps.Clone(fields)
 	wrong["password"] = account.Password + "x"
 	e.refusedConnection(t, wrong, "password")

@@ -71,9 +71,7 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 
 // endpoints are those of a simulated cloud, for a connection of one's own making.
 func (e *env) endpoints(cloud model.Cloud) map[string]string {
-	all := maps.Clone(e.sim.Info.Endpoints[cloud])
-	delete(all, "coc") // no connection has it yet
-	return all
+	return maps.Clone(e.sim.Info.Endpoints[cloud])
 }
 
 // connect writes the cloud's connection under the cloud's own name and, where it has initial passwords, the key
