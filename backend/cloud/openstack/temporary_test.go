@@ -155,7 +155,7 @@ func TestAmbientVariables(t *testing.T) {
 				t.Error(err)
 			}
 			t.Setenv(f.variables.token, "token secret")
-			wantError(t, v.sameWithout(t, p, f).Verify(t.Context()), cloud.Unavailable, "characters that no key has")
+			wantError(t, v.inPlace(t, f).Verify(t.Context()), cloud.Unavailable, "characters that no key has")
 			for _, call := range v.log() {
 				if strings.Contains(call, "securitykey") {
 					t.Errorf("the metadata service was asked: %s", call)
@@ -165,14 +165,10 @@ func TestAmbientVariables(t *testing.T) {
 	}
 }
 
-// sameWithout is a provider like another one that has fetched nothing yet.
-func (v *vendor) sameWithout(t *testing.T, _ *provider, f family) *provider {
+// inPlace is a provider in the environment as it is.
+func (v *vendor) inPlace(t *testing.T, f family) *provider {
 	t.Helper()
-	cfg := cloud.Config{
-		Provider: f.name, HTTPClient: &http.Client{Transport: v}, Limiter: cloud.Unlimited{}, RequestTimeout: requestTimeout,
-		Values: cloud.Values{"region": "eu-de", "project_id": vendorProject}.With(ofServer),
-	}
-	p, err := newProviderIn(f, cfg, v.surroundings(f))
+	p, err := newProviderIn(f, v.config(f, ofServer), v.surroundings(f))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -266,15 +266,19 @@ func (v *vendor) provider(t *testing.T, f family, values cloud.Values) *provider
 			t.Fatal(err)
 		}
 	}
-	cfg := cloud.Config{
-		Provider: f.name, HTTPClient: &http.Client{Transport: v}, Limiter: cloud.Unlimited{}, RequestTimeout: requestTimeout,
-		Values: cloud.Values{"region": "eu-de", "project_id": vendorProject}.With(values),
-	}
-	p, err := newProviderIn(f, cfg, v.surroundings(f))
+	p, err := newProviderIn(f, v.config(f, values), v.surroundings(f))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// config is a connection whose requests all go to the vendor.
+func (v *vendor) config(f family, values cloud.Values) cloud.Config {
+	return cloud.Config{
+		Provider: f.name, HTTPClient: &http.Client{Transport: v}, Limiter: cloud.Unlimited{}, RequestTimeout: requestTimeout,
+		Values: cloud.Values{"region": "eu-de", "project_id": vendorProject}.With(values),
+	}
 }
 
 var vendors = []family{huawei(), telekom()}
