@@ -101,7 +101,7 @@ func (e *huaweiEnv) try(t *testing.T, service, method, path string, body any) (h
 	if err != nil {
 		return huaweiAnswer{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	out := huaweiAnswer{status: resp.StatusCode, header: resp.Header}
 	if out.body, err = io.ReadAll(resp.Body); err != nil {
 		t.Fatal(err)

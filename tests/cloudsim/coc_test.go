@@ -78,7 +78,8 @@ func TestCOCFindsScripts(t *testing.T) {
 	if got := names("a_b"); !slices.Equal(got, []string{"a_bc", "A1B", "a_b"}) {
 		t.Errorf("found %v", got)
 	}
-	if _, err := e.sim.World().AddFault(model.Fault{Kind: model.FaultLagRecord, Action: "CreateScript", Delay: time.Minute, Count: 1}); err != nil {
+	if _, err := e.sim.World().AddFault(model.Fault{Kind: model.FaultLagRecord, Action: "CreateScript", Delay: time.Minute,
+		Count: 1}); err != nil {
 		t.Fatal(err)
 	}
 	uuid := e.create(t, cocScript("late", "echo"))

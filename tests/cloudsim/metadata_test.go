@@ -25,7 +25,7 @@ func TestMetadataOfSeededServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	var shown struct {
 		Credential struct{ Access, Secret, SecurityToken string }
 	}
