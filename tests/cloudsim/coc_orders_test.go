@@ -81,12 +81,21 @@ func TestCOCRunsBatchesInTurn(t *testing.T) {
 	e.sim.World().Advance(time.Hour)
 	want("FINISHED", "FINISHED", "FINISHED")
 
+	order = e.order(t, script, "CONTINUE", 100, ids...)
+	if err := e.sim.World().Remove(ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	e.sim.World().Advance(time.Hour)
+	for range 2 {
+		want("ABNORMAL", "FINISHED", "CANCELED")
+	}
+	ids = ids[:1]
 	if _, err := e.sim.World().AddFault(model.Fault{Kind: model.FaultFailedNotApplied, Instance: ids[0], Message: "no"}); err != nil {
 		t.Fatal(err)
 	}
 	order = e.order(t, script, "CONTINUE", 100, ids...)
 	e.sim.World().Advance(time.Hour)
-	want("ABNORMAL", "ABNORMAL", "READY")
+	want("ABNORMAL", "ABNORMAL")
 }
 
 // A paused order starts nothing until it is to go on; a batch may be skipped.

@@ -85,7 +85,13 @@ func (a *API) start(o *order, b *batch) error {
 			c.ServerIDs = append(c.ServerIDs, i.target.ResourceID)
 		}
 	}
-	return a.world.StartCommand(o.exchange, c)
+	err := a.world.StartCommand(o.exchange, c)
+	if err != nil { // a server of a later batch is gone by now: nobody in it runs the script
+		for _, i := range b.instances {
+			i.canceled = true
+		}
+	}
+	return err
 }
 
 // result is what there is to say of an instance.
@@ -156,7 +162,7 @@ func (a *API) advance(o *order) string {
 		case !b.started && o.paused:
 			return paused
 		case !b.started:
-			if err := a.start(o, b); err != nil { // its servers are gone
+			if err := a.start(o, b); err != nil {
 				return abnormal
 			}
 		}

@@ -17,6 +17,8 @@
 //	credentials     access keys            access keys            application credentials
 //	tags            key=value strings      key=value strings      metadata and key=value strings
 //	microversions   to 2.60                to 2.60                to 2.98
+//	temporary keys  tokens, agencies       tokens, agencies       none
+//	catalogue       two regions            two regions            the project's
 //
 // All three take Keystone tokens.
 //

@@ -25,6 +25,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/azureapi"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/cocapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/novaapi"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/sshd"
@@ -116,6 +117,7 @@ func parse(args []string, errOut io.Writer) (config, error) {
 	tokenLifetime := f.Duration("token-lifetime", novaapi.DefaultTokenLifetime, "lifetime of Keystone tokens")
 	keyLifetime := f.Duration("key-lifetime", 0, "lifetime of temporary access keys of Huawei Cloud and Open Telekom Cloud; 0: as asked for")
 	azureTokenLifetime := f.Duration("azure-token-lifetime", azureapi.DefaultTokenLifetime, "lifetime of Azure's tokens")
+	cocParameters := f.String("coc-parameters", cocapi.Replace, "how COC hands parameters to scripts: replace or environment")
 	f.BoolVar(&c.untilStdin, "until-stdin-closes", false, "end when standard input is closed, so that it cannot outlive its parent")
 	if err := f.Parse(args); err != nil {
 		return c, err
@@ -124,6 +126,10 @@ func parse(args []string, errOut io.Writer) (config, error) {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	c.options.Nova = func(o *novaapi.Options) { o.TokenLifetime, o.KeyLifetime = *tokenLifetime, *keyLifetime }
+	if *cocParameters != cocapi.Replace && *cocParameters != cocapi.Environment {
+		return c, fmt.Errorf("-coc-parameters: %q is neither %s nor %s", *cocParameters, cocapi.Replace, cocapi.Environment)
+	}
+	c.options.COC = func(o *cocapi.Options) { o.Parameters = *cocParameters }
 	c.options.Azure = func(o *azureapi.Options) {
 		o.TokenLifetime = *azureTokenLifetime
 		if !*azureLimits {

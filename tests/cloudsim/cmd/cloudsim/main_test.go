@@ -72,7 +72,8 @@ func TestServeAndLogin(t *testing.T) {
 
 func TestBadFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"-nonsense"}, {"extra"}, {"-listen", "aws"}, {"-listen", "aws=0.0.0.0:0"}, {"-listen", "nowhere=127.0.0.1:0"},
+		{"-nonsense"}, {"extra"}, {"-coc-parameters", "none"}, {"-listen", "aws"}, {"-listen", "aws=0.0.0.0:0"},
+		{"-listen", "nowhere=127.0.0.1:0"},
 	} {
 		var out, errOut bytes.Buffer
 		if got := run(context.Background(), args, strings.NewReader(""), &out, &errOut); got != exitError || errOut.Len() == 0 {
