@@ -133,7 +133,7 @@ func versionsData(versions []rotation.VersionView) []map[string]any {
 // addChange adds why and how a version was made.
 func addChange(data map[string]any, c rotation.Change) {
 	if c.Reason == "" {
-		return // an initial password
+		return // the initial password of a first read
 	}
 	data["reason"] = string(c.Reason)
 	setTime(data, "due_since", request.Timestamp(c.Since))
@@ -158,10 +158,11 @@ func changeResponse() map[string]*framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeString, Description: description}
 	}
 	return map[string]*framework.FieldSchema{
-		"reason":    text("Why it was made: a due_reason of accounts/, or restore. Not for an initial password."),
+		"reason":    text("Why it was made: a due_reason of accounts/, restore, or reread. Not for the initial password of a first read."),
 		"due_since": request.TimeField(false, "Since when the rotation was due"),
-		"requested_by": text("The display name of who asked for the rotation, import or restore; missing if nobody did. The rotation may " +
-			"have been due for another reason already."),
+		"requested_by": text(
+			"The display name of who asked for the rotation, import, restore or reread; missing if nobody did. The rotation may " +
+				"have been due for another reason already."),
 		"requested_by_entity_id": text("The id of that client's entity in Vault."),
 		"begun_time":             request.TimeField(false, "When the password was made, before the cloud was asked to set it"),
 		"attempts": {Type: framework.TypeInt, Description: "How many times it was sent. Missing for an import, and for the password that " +

@@ -45,7 +45,7 @@ func (h *harness) rebuild(t *testing.T, password, image string) {
 func (h *harness) look(t *testing.T) {
 	t.Helper()
 	h.pass(t, 11*time.Minute)
-	if err := h.backend.round(t.Context()); err != nil {
+	if err := h.round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

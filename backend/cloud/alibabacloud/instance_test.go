@@ -16,13 +16,15 @@ func TestInstanceIsMapped(t *testing.T) {
 		want cloud.Instance
 	}{
 		"linux": {`{"InstanceId":"i-bp67acfmxazb4p1x2y3z","InstanceName":"web","OSType":"linux","OSName":"Alibaba Cloud Linux 64位",
-			"OSNameEn":"Alibaba Cloud Linux 3 64 bit","Status":"Running","KeyPairName":"key","ImageId":"m-bp67acfmxazb4p","CreationTime":"2026-01-02T03:04Z",
+			"OSNameEn":"Alibaba Cloud Linux 3 64 bit","Status":"Running","KeyPairName":"key","ImageId":"m-bp67acfmxazb4p",
+			"CreationTime":"2026-01-02T03:04Z",
 			"VpcAttributes":{"PrivateIpAddress":{"IpAddress":["10.0.0.7"]}},"PublicIpAddress":{"IpAddress":["203.0.113.7"]},
 			"EipAddress":{"IpAddress":""},"Tags":{"Tag":[{"TagKey":"tier","TagValue":"web"},{"TagKey":"empty","TagValue":""}]},
 			"OperationLocks":{"LockReason":[]},"ImageOptions":{"LoginAsNonRoot":true}}`, cloud.Instance{
 			ID: "i-bp67acfmxazb4p1x2y3z", Name: "web", Platform: cloud.Linux, OSName: "Alibaba Cloud Linux 3 64 bit", State: cloud.StateRunning,
 			CloudState: "Running", KeyName: "key", LoginUser: "ecs-user", PrivateIP: "10.0.0.7", PublicIP: "203.0.113.7",
-			Image: "m-bp67acfmxazb4p", Tags: map[string]string{"tier": "web", "empty": ""}, LaunchTime: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)}},
+			Image: "m-bp67acfmxazb4p",
+			Tags:  map[string]string{"tier": "web", "empty": ""}, LaunchTime: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)}},
 		"windows, classic network": {`{"InstanceId":"i-12345678","OSType":"windows","OSName":"Windows Server 2022","Status":"Stopped",
 			"InnerIpAddress":{"IpAddress":["10.1.1.1"]},"EipAddress":{"IpAddress":"198.51.100.7"},"ImageOptions":{"LoginAsNonRoot":true}}`,
 			cloud.Instance{ID: "i-12345678", Platform: cloud.Windows, OSName: "Windows Server 2022", State: cloud.StateStopped,

@@ -240,8 +240,9 @@ func model(id, group, name string, tags object) object {
 		"id": inGroup(group, name), "name": name, "location": "westeurope", "tags": tags,
 		"properties": object{
 			"vmId": id, "provisioningState": "Succeeded", "timeCreated": "2026-05-10T09:11:27.5436742+00:00",
-			"osProfile":      object{"computerName": name, "adminUsername": "azureuser", "allowExtensionOperations": true},
-			"storageProfile": object{"osDisk": object{"osType": "Linux", "name": "disk-1"}, "imageReference": object{"offer": "UbuntuServer", "sku": "18.04-LTS"}},
+			"osProfile": object{"computerName": name, "adminUsername": "azureuser", "allowExtensionOperations": true},
+			"storageProfile": object{"osDisk": object{"osType": "Linux", "name": "disk-1"},
+				"imageReference": object{"offer": "UbuntuServer", "sku": "18.04-LTS"}},
 			"networkProfile": object{"networkInterfaces": array{object{"id": "/x"}}},
 		},
 	}

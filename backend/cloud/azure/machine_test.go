@@ -33,7 +33,8 @@ func TestShown(t *testing.T) {
 		t.Error(got.Tags)
 	}
 	got.Tags = nil
-	if got.LaunchTime != want.LaunchTime || got.SystemDisk != want.SystemDisk || got.Name != want.Name || got.ID != want.ID || got.OSName != want.OSName ||
+	if got.LaunchTime != want.LaunchTime || got.SystemDisk != want.SystemDisk ||
+		got.Name != want.Name || got.ID != want.ID || got.OSName != want.OSName ||
 		got.State != want.State ||
 		got.CloudState != want.CloudState || got.LoginUser != want.LoginUser || got.PrivateIP != want.PrivateIP || got.Platform != want.Platform {
 		t.Errorf("%+v", got)

@@ -35,7 +35,7 @@ type Version struct {
 	Roles RoleSet `json:"roles,omitempty"`
 	// Given is to whom it was given.
 	Given Given `json:"given,omitzero"`
-	// Change tells why and how it was made; zero: it is the initial password.
+	// Change tells why and how it was made; zero: it is the initial password of a first read.
 	Change Change `json:"change,omitzero"`
 }
 

@@ -4,7 +4,8 @@ package protocol
 
 import "time"
 
-// Change tells how a version came to be. It is kept with the version. An initial password has none: its source says it.
+// Change tells how a version came to be. It is kept with the version. The initial password of a first read has none: its source says
+// it.
 type Change struct {
 	// Reason is why the rotation was due when the value was made, Since since when, and By who had asked for it.
 	Reason Reason    `json:"reason"`
