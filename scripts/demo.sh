@@ -146,11 +146,15 @@ secret huawei-secret "$SIM_HUAWEICLOUD_SECRET_KEY"
 secret huawei.pem "$SIM_HUAWEICLOUD_PRIVATE_KEY"
 run vault write cloudpw/config/huawei provider=huaweicloud region="$SIM_HUAWEICLOUD_REGION" \
 	project_id="$SIM_HUAWEICLOUD_PROJECT_ID" access_key="$SIM_HUAWEICLOUD_ACCESS_KEY" secret_key=@"$work/huawei-secret" \
-	endpoints=ecs="$SIM_HUAWEICLOUD_URL_ECS" endpoints=iam="$SIM_HUAWEICLOUD_URL_IAM"
+	endpoints=ecs="$SIM_HUAWEICLOUD_URL_ECS" endpoints=iam="$SIM_HUAWEICLOUD_URL_IAM" endpoints=coc="$SIM_HUAWEICLOUD_URL_COC"
 quietly vault write cloudpw/keys/huawei-key private_key=@"$work/huawei.pem"
 run vault write cloudpw/roles/huawei connection=huawei instance_ids="$SIM_HUAWEICLOUD_WINDOWS_1_ID" key=huawei-key
 run vault read cloudpw/creds/huawei
 login accepted "$SIM_HUAWEICLOUD_WINDOWS_1_SSH" "$(field username)" "$(field password)"
+note "Beside it a Linux server, which has no such password: the cloud's Operations Center runs a script there that sets one."
+run vault write cloudpw/roles/huawei-linux connection=huawei instance_ids="$SIM_HUAWEICLOUD_LINUX_1_ID" source=reset
+run vault read cloudpw/creds/huawei-linux wait=45s
+login accepted "$SIM_HUAWEICLOUD_LINUX_1_SSH" "$(field username)" "$(field password)"
 
 heading "6. Open Telekom Cloud ECS: the same with a user and password, and the cloud's copy deleted"
 secret otc-password "$SIM_OPENTELEKOMCLOUD_PASSWORD"
