@@ -44,7 +44,11 @@ func simulatedConnections(t *testing.T, sim *cloudsim.Sim) map[string]map[string
 		"tencent": keyed(model.TencentCloud, "cvm", "sts", "cam"),
 		"alibaba": keyed(model.AlibabaCloud, "ecs", "sts", "ram"),
 		"huawei":  merged(keyed(model.HuaweiCloud, "ecs", "iam"), map[string]any{"project_id": seeded[model.HuaweiCloud].ProjectID}),
-		"otc":     merged(keyed(model.OpenTelekomCloud, "ecs", "iam"), map[string]any{"project_id": seeded[model.OpenTelekomCloud].ProjectID}),
+		// The key is replaced with which the agency is assumed.
+		"otc": merged(keyed(model.OpenTelekomCloud, "ecs", "iam"), map[string]any{
+			"project_id": seeded[model.OpenTelekomCloud].ProjectID, "agency_name": seeded[model.OpenTelekomCloud].AgencyName,
+			"agency_domain_name": seeded[model.OpenTelekomCloud].AgencyDomainName,
+		}),
 		"application": merged(openstack, map[string]any{
 			applicationIDField: open.AppCredentialID, applicationSecretField: open.AppCredential,
 		}),

@@ -196,7 +196,7 @@ func TestAgencyOfAnEndedKey(t *testing.T) {
 	})
 }
 
-// TestDomainOfAssumingKeyIsAskedOnce: and a key whose domain nobody tells assumes the agency without it.
+// TestDomainOfAssumingKeyIsAskedOnce: and where IAM does not tell it, the agency is assumed without it.
 func TestDomainOfAssumingKeyIsAskedOnce(t *testing.T) {
 	onVendors(t, func(t *testing.T, v *vendor, f family) {
 		p := v.provider(t, f, permanentKey.With(asAgency))
@@ -214,6 +214,10 @@ func TestDomainOfAssumingKeyIsAskedOnce(t *testing.T) {
 		}
 		if asked != 1 {
 			t.Errorf("the domain was asked for %d times", asked)
+		}
+		v.domain = ""
+		if err := v.provider(t, f, permanentKey.With(asAgency)).Verify(t.Context()); err != nil {
+			t.Errorf("without a domain: %v", err)
 		}
 	})
 }

@@ -25,6 +25,7 @@ type vendor struct {
 	keys map[string]vendorKey // by access key
 	// agencies are those that may be assumed, by "name of domain".
 	agencies map[string]bool
+	domain   string        // of all keys; "": IAM does not tell it
 	life     time.Duration // of the keys that are given
 	made     int
 	// tokens are Keystone's, with the scope that they are for.
@@ -49,7 +50,7 @@ const (
 func newVendor() *vendor {
 	return &vendor{
 		keys:     map[string]vendorKey{"AKPERMANENT": {Keys: signing.Keys{Access: "AKPERMANENT", Secret: "SK-secret-permanent"}}},
-		agencies: map[string]bool{vendorAgency: true}, life: time.Hour, tokens: map[string]string{},
+		agencies: map[string]bool{vendorAgency: true}, domain: vendorDomain, life: time.Hour, tokens: map[string]string{},
 	}
 }
 
@@ -110,8 +111,10 @@ func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
 	case call == "POST /v3/auth/tokens":
 		status, text = v.login(body, header)
 	case refusal != "":
+	case call == "GET /v3/auth/domains" && v.domain == "":
+		status, text = http.StatusForbidden, `{"error":{"code":403,"message":"You have no right to do this action","title":"Forbidden"}}`
 	case call == "GET /v3/auth/domains":
-		status, text = http.StatusOK, `{"domains":[{"id":"`+vendorDomain+`"}]}`
+		status, text = http.StatusOK, `{"domains":[{"id":"`+v.domain+`"}]}`
 	case call == "POST /v3.0/OS-CREDENTIAL/securitytokens":
 		status, text = v.serveAssume(r, who, body)
 	case call == "GET /v2.1/"+vendorProject+"/servers":
@@ -211,7 +214,7 @@ func (v *vendor) serveAssume(r *http.Request, who string, body []byte) (int, str
 		return v.assume()
 	case err != nil || !slices.Equal(in.Methods, []string{"assume_role"}) || in.AssumeRole.Duration < 900 || in.AssumeRole.Duration > 86400:
 		return http.StatusBadRequest, `{"error":{"code":400,"message":"invalid body","title":"Bad Request"}}`
-	case !strings.HasPrefix(who, "token for ") && r.Header.Get("X-Domain-Id") != vendorDomain,
+	case !strings.HasPrefix(who, "token for ") && r.Header.Get("X-Domain-Id") != v.domain,
 		strings.HasPrefix(who, "token for ") && who != "token for domain own-account",
 		!v.agencies[in.AssumeRole.AgencyName+" of "+in.AssumeRole.DomainName]:
 		return http.StatusForbidden, `{"error":{"code":403,"message":"You have no right to do this action","title":"Forbidden"}}`
