@@ -30,9 +30,9 @@
 // Some clouds run no text, but scripts that they keep, with parameters (Huawei Cloud's COC). The Linux scripts have such a form, too
 // ([Stored]), made of the same text: the same for all users and passwords, in which each parameter stands once, as "${name}". It is
 // right whether the cloud puts a value in that place or gives the script a variable of that name, and has no other "${". The user's name
-// and the hash come in base64, the order and the deadline in digits. Before anything else the script looks whether all of it came, whole, and
-// whether the hash is that of the order: if not, nothing is changed, and the outcome says that the cloud did not hand it over. It needs
-// base64 (coreutils or BusyBox) or openssl.
+// and the hash come in base64, the order and the deadline in digits. Before anything else the script looks whether all of it came,
+// whole, and whether the hash is that of the order: if not, nothing is changed, and the outcome says that the cloud did not hand it
+// over. It needs base64 (coreutils or BusyBox) or openssl.
 //
 // # Linux
 //

@@ -80,11 +80,11 @@ var verdicts = map[Interpreter]map[int]verdict{Shell: {
 	exitNoClock: {cloud.Refused, "the server does not tell the time, by which it would know a late command; see that date +%s works there"},
 	exitNoCompare: {cloud.Refused,
 		"the server's shell cannot tell which of two orders is the larger one ([ 1 \\> 0 ]); let dash, bash or BusyBox be its /bin/sh"},
-	exitNoDecoder: {cloud.Refused, "the server has no base64, openssl or busybox in the agent's PATH that reads base64, in which the values of " +
-		"the command come; install coreutils"},
+	exitNoDecoder: {cloud.Refused, "the server has no base64, openssl or busybox in the agent's PATH that reads base64, in which the " +
+		"values of the command come; install coreutils"},
 	exitDamaged: {cloud.Refused, "the cloud did not hand over the command's parameters whole, so nothing was done"},
-	exitOtherOrder: {cloud.Refused, "the cloud did not hand over the command's parameters as they were sent: the hash is that of another order, " +
-		"so nothing was done"},
+	exitOtherOrder: {cloud.Refused, "the cloud did not hand over the command's parameters as they were sent: the hash is that of another " +
+		"order, so nothing was done"},
 }, PowerShell: {
 	exitFailedBefore: {cloud.Refused, "the command failed on the server before it could do anything; run it there by hand to see why"},
 	exitNotAdministrator: {cloud.Refused,

@@ -3,6 +3,7 @@ package guest
 import (
 	_ "embed" // parts of the scripts
 	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -69,8 +70,9 @@ const (
 
 // store makes the stored text of a script. heads are the variables of its head and their placeholders there.
 func store(text, receive string, heads ...string) string {
-	for i := 0; i < len(heads); i += 2 {
-		text = strings.Replace(text, heads[i]+"='"+heads[i+1]+"'\n", heads[i]+`="${`+parameterPrefix+heads[i]+"}\"\n", 1)
+	for pair := range slices.Chunk(heads, 2) {
+		name := pair[0]
+		text = strings.Replace(text, name+"='"+pair[len(pair)-1]+"'\n", name+`="${`+parameterPrefix+name+"}\"\n", 1)
 	}
 	before, after, _ := strings.Cut(text, asRoot)
 	line, after, _ := strings.Cut(after, "\n")
