@@ -126,8 +126,8 @@ func (a *accessKeys) limitReached(keys []accessKey, cause error) error {
 
 // errTemporary is for what has no successor. IAM gives temporary keys to who has permanent ones, or a password.
 var errTemporary = cloud.Errorf(cloud.Refused, "security_token: the connection uses a temporary access key, which ends by itself and "+
-	"cannot be replaced by another; write the permanent access_key and secret_key of a user, with security_token empty, or write a new access_key, "+
-	"secret_key and security_token before these end")
+	"cannot be replaced by another; write the permanent access_key and secret_key of a user, with security_token empty, or write a new "+
+	"access_key, secret_key and security_token before these end")
 
 func (a *accessKeys) check() error {
 	if a.temporary {
