@@ -395,3 +395,30 @@ func TestCommanderMethods(t *testing.T) {
 		}
 	}
 }
+
+// A reset is one request, for which the limiter is not waited, also while a client waits and the cloud says that it is too much. What
+// sets nothing waits, and is sent again.
+func TestCOCSendsAResetOnce(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write([]byte(`{"error_code":"APIGW.0308","error_msg":"x"}`))
+	}))
+	t.Cleanup(server.Close)
+	s, c, _ := withCOC(t, accessNamed(t, "huawei signed"), cocapi.Options{},
+		func(c *cloud.Config) { c.Endpoints[endpointCOC] = server.URL })
+	reset, ctx := resetFor("05184ba3-00ba-4fbc-b7a2-03b62b884931"), cloud.WithInteractive(t.Context())
+	reset.Prepared = "SC1"
+	method := c.Resetter(cloud.MethodCommand)
+	_, err := method.StartReset(ctx, reset)
+	s.checkError(t, err, cloud.Throttled, "")
+	if requests != 1 || s.limiter.counts()[coc.ActionExecute] != 0 {
+		t.Errorf("%d requests, waited for %v", requests, s.limiter.counts())
+	}
+	_, err = method.(cloud.ResetPreparer).PrepareReset(ctx, reset)
+	s.checkError(t, err, cloud.Throttled, "")
+	if requests != 4 || s.limiter.counts()[coc.ActionList] != 3 {
+		t.Errorf("%d requests, waited for %v", requests, s.limiter.counts())
+	}
+}

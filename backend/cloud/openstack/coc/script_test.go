@@ -186,6 +186,12 @@ func TestScriptErrors(t *testing.T) {
 	})
 	_, err := center.script(t.Context(), guest.SetPassword, guest.StoredLinux())
 	wantKind(t, "an id that is none", err, cloud.Unknown, "names no script")
+	_, center = newFake(t, func(Request) (int, any, error) {
+		return 200, object{"data": []object{{"id": 1, "script_uuid": "../x", "name": setName()}}}, nil
+	})
+	if id, err := center.find(t.Context(), setName()); id != "" || err != nil {
+		t.Errorf("a listed id that is none: %q, %v", id, err)
+	}
 }
 
 // A list is read page by page, for the very name, and not for ever.
