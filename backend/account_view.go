@@ -235,7 +235,7 @@ func accountResponse() map[string]*framework.FieldSchema {
 			"The role that the account last belonged to, if it is bound to none; empty if nobody can know a password of it."),
 		"move_to": text("The role that an operator has allowed to have the account, but that does not have it yet; empty if none."),
 		"mode":    text("Mode of the role: leased or static."),
-		"source":  text("Source of version 1: initial or reset."),
+		"source":  text("Source of version 1: initial, reset or import."),
 		"state": text("ready, due, rotating, braked (the cloud does not show the outcome of its resets, so nothing is sent " +
 			"for a while), settling (an earlier reset is not settled yet), empty (no password yet) or gone."),
 		"instance_name":   text("Name of the instance in the cloud."),

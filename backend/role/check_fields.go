@@ -64,7 +64,8 @@ func checkSource(r, _ *Record, _ request.Fields, d cloud.Descriptor) error {
 	source := r.source(d)
 	switch {
 	case !slices.Contains(sources, source):
-		return request.Invalidf("source: %.40q is unknown; use %s, %s or %s", source, rotation.FromInitial, rotation.FromReset, rotation.FromImport)
+		return request.Invalidf("source: %.40q is unknown; use %s, %s or %s", source, rotation.FromInitial, rotation.FromReset,
+			rotation.FromImport)
 	case source == rotation.FromImport && r.ResetMethod != "":
 		return request.Invalidf("reset_method: passwords of a role with source=%s are set by people; leave reset_method out, or use source=%s",
 			rotation.FromImport, rotation.FromReset)
@@ -93,8 +94,8 @@ func settleMode(r, old *Record, in request.Fields, d cloud.Descriptor) error {
 	case old != nil && mode != old.Mode:
 		return request.Invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, deleteHint(in))
 	case mode == rotation.Leased && r.source(d) == rotation.FromImport:
-		return request.Invalidf("mode: the end of a lease sets another password, and those of a role with source=%s are set by people; use mode=%s",
-			rotation.FromImport, rotation.Static)
+		return request.Invalidf("mode: the end of a lease sets another password, and those of a role with source=%s are set by people; "+
+			"use mode=%s", rotation.FromImport, rotation.Static)
 	case mode == rotation.Leased && !d.CanReset():
 		return request.Invalidf("mode: the end of a lease resets the password, which provider %s cannot do; use mode=%s: %s", d.Name,
 			rotation.Static,
