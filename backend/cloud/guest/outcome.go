@@ -252,9 +252,13 @@ func failure(interpreter Interpreter, exitCode int, output string) *cloud.Error 
 var (
 	// hresult is the one thing that a message repeats of what Windows printed.
 	hresult = regexp.MustCompile(`cloudpw: [^\r\n]{0,300} (0x[0-9A-F]{8})\b`)
-	// crypted is a password hash, also as a parameter has it, which helps nobody in a message.
-	crypted = regexp.MustCompile(`\$[0-9a-z]{1,4}\$[^\s:']*|[0-9A-Za-z+/]{60,}={0,2}`)
+	// crypted is a password hash, also as a parameter has it, in base64, and be it cut short: ten characters of a hash behind its
+	// salt are enough to try passwords against.
+	crypted = regexp.MustCompile(`\$[0-9a-z]{1,4}\$[^\s:']*|JDYk[0-9A-Za-z+/=\\]*|[0-9A-Za-z+/]{60,}={0,2}`)
 )
+
+// WithoutHashes is foreign text without the hashes in it, for messages.
+func WithoutHashes(said string) string { return crypted.ReplaceAllString(said, "[hash]") }
 
 // detail is what a message may repeat of an output, with its introduction, or "".
 func detail(interpreter Interpreter, output string) string {
@@ -264,7 +268,7 @@ func detail(interpreter Interpreter, output string) string {
 		}
 		return ""
 	}
-	said := text.Line(crypted.ReplaceAllString(output, "[hash]"), maxDetail)
+	said := text.Line(WithoutHashes(output), maxDetail)
 	if said == "" {
 		return ""
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack/coc"
 )
 
@@ -157,6 +158,8 @@ func translateCOC(c call, err error, secrets redactor) *cloud.Error {
 	}
 	own := *e
 	own.Err = nil // it holds the whole answer, which may repeat what was sent
+	// What is sent is known, but not a part of it.
+	own.Message = guest.WithoutHashes(own.Message)
 	if a.code == "" && own.Kind.CertainlyNothingDone() {
 		own.Kind = cloud.Unknown
 	}

@@ -2,11 +2,13 @@ package openstack
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -274,8 +276,15 @@ func TestCOCAnswers(t *testing.T) {
 		"a proxy's 400":  {400, "", `<html>bad request</html>`, cloud.Unknown, "", ""},
 		"a proxy's 403":  {403, "", `{"message":"blocked"}`, cloud.Unknown, "blocked", ""},
 		"a proxy's 404":  {404, "", ``, cloud.Unknown, "", ""},
+		"a proxy's 429":  {429, "", `slow down`, cloud.Unknown, "", ""},
+		"a proxy's 401":  {401, "", `{"error":{"code":401,"message":"log in"}}`, cloud.Unknown, "log in", ""},
+		"another's code": {404, "", `{"error":{"code":"Ecs.0114","message":"x"}}`, cloud.Refused, "check endpoints.coc", "Ecs.0114"},
+		"accepted":       {202, "", `{"data":"SCT1"}`, cloud.Unknown, "", ""},
+		"no content":     {204, "", ``, cloud.Unknown, "", ""},
+		"empty":          {200, "", ``, cloud.Unknown, "check that endpoints.coc is COC", ""},
+		"cut":            {200, "", `{"data":"SC`, cloud.Unknown, "", ""},
 		"a redirect":     {302, "", ``, cloud.Unknown, "endpoints.coc", ""},
-		"no data":        {200, "", `{}`, cloud.Unknown, "", ""},
+		"no data":        {200, "", `{}`, cloud.Unknown, "check that endpoints.coc is COC", ""},
 		"null data":      {200, "", `{"data":null}`, cloud.Unknown, "", ""},
 		"data of others": {200, "", `{"data":{"a":1}}`, cloud.Unknown, "", ""},
 		"no JSON":        {200, "", `ok`, cloud.Unknown, "", ""},
@@ -314,6 +323,102 @@ func TestCOCAnswers(t *testing.T) {
 		if got.Header.Get("X-Language") != "en-us" || got.Header.Get("X-Project-Id") != s.project.ID ||
 			got.URL.Path != "/v1/job/scripts/SC1" || !strings.Contains(got.Header.Get("Authorization"), "x-project-id") {
 			t.Errorf("%s: %s %v", name, got.URL, got.Header)
+		}
+		server.Close()
+	}
+}
+
+// What was sent is kept out of errors and records also where an answer or a log repeats a part of it, whatever is done to it.
+func TestCOCKeepsHashesOut(t *testing.T) {
+	var hash string // as the parameter has it
+	for name, spoil := range map[string]func(string) string{
+		"whole":     func(s string) string { return s },
+		"in clear":  clearHash,
+		"cut":       func(s string) string { return s[:50] },
+		"clear cut": func(s string) string { return clearHash(s)[:60] },
+		"cut again": func(s string) string { return s[:len(s)-9] },
+		"escaped":   func(s string) string { return strings.ReplaceAll(s, "/", `\\/`) },
+		"its end":   func(s string) string { return s[30:] },
+		"a line":    func(s string) string { return "cloudpw_hash=" + s[:100] + "..." },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					_, _ = w.Write([]byte(`{"data":{"execute_instances":[{"target_instance":{"resource_id":"` + unknownID +
+						`"},"status":"ABNORMAL","message":"agent: ` + spoil(hash) + `"}]}}`))
+					return
+				}
+				sent, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				_, after, _ := strings.Cut(string(sent), `"cloudpw_hash","param_value":"`)
+				hash, _, _ = strings.Cut(after, `"`)
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = w.Write([]byte(`{"error_code":"COC.00040601","error_msg":"invalid: ` + spoil(hash) + ` for it"}`))
+			}))
+			t.Cleanup(server.Close)
+			s, c, _ := withCOC(t, accessNamed(t, "huawei signed"), cocapi.Options{},
+				func(c *cloud.Config) { c.Endpoints[endpointCOC] = server.URL })
+			reset := resetFor(unknownID)
+			reset.Prepared = "SC1"
+			method := c.Resetter(cloud.MethodCommand)
+			_, refused := method.StartReset(t.Context(), reset)
+			s.checkError(t, refused, cloud.Refused, "the cloud says: invalid: ")
+			records, err := method.ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: unknownID, RequestID: "SCT1"}})
+			if err != nil || !strings.Contains(records[unknownID].Message, "agent: ") {
+				t.Fatalf("%+v, %v", records, err)
+			}
+			// What stands behind the salt is what passwords can be tried against.
+			_, tail, _ := strings.Cut(clearHash(hash), "$"+strconv.FormatInt(reset.Order, 10))
+			for _, said := range []string{refused.Error(), records[unknownID].Message} {
+				for _, part := range []string{hash[:24], hash[40:60], hash[60:80], hash[len(hash)-30 : len(hash)-10], tail[7:15], tail[30:40]} {
+					if strings.Contains(said, part) {
+						t.Errorf("%q has %q", said, part)
+					}
+				}
+			}
+		})
+	}
+}
+
+// clearHash is the hash in a parameter.
+func clearHash(parameter string) string {
+	raw, err := base64.StdEncoding.DecodeString(parameter)
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSuffix(string(raw), ":")
+}
+
+// A script or an order without data is none, also where nothing in it is read; and what was made may be told by 201.
+func TestCOCAnswersHaveData(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		orders cloud.Verdict
+		start  cloud.Kind
+	}{
+		"data":         {200, `{"data":"SCT1"}`, cloud.PermissionGranted, ""},
+		"made":         {201, `{"data":"SCT1"}`, cloud.PermissionGranted, ""},
+		"no data":      {200, `{"status":"ok"}`, cloud.PermissionUnknown, cloud.Unknown},
+		"null":         {200, `{"data":null}`, cloud.PermissionUnknown, cloud.Unknown},
+		"another JSON": {200, `[]`, cloud.PermissionUnknown, cloud.Unknown},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}))
+		s, commander, _ := withCOC(t, accessNamed(t, "huawei signed"), cocapi.Options{},
+			func(c *cloud.Config) { c.Endpoints[endpointCOC] = server.URL })
+		reset := resetFor(unknownID)
+		reset.Prepared = "SC1"
+		_, err := commander.Resetter(cloud.MethodCommand).StartReset(t.Context(), reset)
+		s.checkError(t, err, c.start, "")
+		for _, p := range commander.center.Permissions(t.Context()) {
+			if p.Action == "coc:job:list" && p.Verdict != c.orders {
+				t.Errorf("%s: %+v", name, p)
+			}
 		}
 		server.Close()
 	}

@@ -86,15 +86,7 @@ func translate(c call, err error, secrets redactor) *cloud.Error {
 	switch {
 	case answered:
 	case unparsable(err):
-		key := endpointECS
-		if c.plain {
-			key = endpointCompute
-		}
-		return &cloud.Error{
-			Kind:    cloud.Unknown,
-			Message: c.String() + ": the answer cannot be read; check that endpoints." + key + " is a compute API",
-			Err:     err,
-		}
+		return &cloud.Error{Kind: cloud.Unknown, Message: c.String() + ": the answer cannot be read; " + c.addressHint(), Err: err}
 	default:
 		return cloud.Transport(c.String(), err)
 	}
@@ -110,6 +102,17 @@ func translate(c call, err error, secrets redactor) *cloud.Error {
 		e.RetryAfter = a.retryAfter
 	}
 	return e
+}
+
+// addressHint says which address to check where something else seems to answer.
+func (c call) addressHint() string {
+	switch {
+	case c.coc:
+		return "check that endpoints." + endpointCOC + " is COC"
+	case c.plain:
+		return "check that endpoints." + endpointCompute + " is a compute API"
+	}
+	return "check that endpoints." + endpointECS + " is a compute API"
 }
 
 // displayCode is the cloud's code, else the fault's name if it is a known one.

@@ -176,6 +176,8 @@ func (f family) validateEndpoint(key, raw string) error {
 		return nil
 	case key == f.computeKey && version != "v2" && version != "v2.1":
 		return fmt.Errorf("%s: version %s has no os-server-password call; end the URL in /v2.1 or /v2, or leave the version out", field, version)
+	case key == endpointCOC && version != "v1":
+		return fmt.Errorf("%s: version %s of COC is not supported; end the URL in /v1, or leave the version out", field, version)
 	case key == f.identityKey && version != "v3":
 		return fmt.Errorf("%s: version %s of the identity API is not supported; end the URL in /v3, or leave the version out", field, version)
 	}

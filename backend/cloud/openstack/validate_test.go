@@ -231,6 +231,9 @@ func TestValidate(t *testing.T) {
 			"endpoints.ecs: unknown service; known: compute"},
 		{"compute endpoint of version 1", plainOpenStack(), plainUserConfig(endpoint("compute", "https://nova.example.com/v1.1/x")),
 			"endpoints.compute: version v1.1"},
+		{"COC of another version", huawei(), keysConfig(endpoint("coc", "https://coc.example.com/v2/")), "endpoints.coc: version v2"},
+		{"COC without TLS", huawei(), keysConfig(endpoint("coc", "http://coc.example.com")), "endpoints.coc: plain http"},
+		{"COC elsewhere", telekom(), keysConfig(endpoint("coc", "https://coc.example.com")), "endpoints.coc: unknown service; known: ecs, iam"},
 		{"identity endpoint of version 2", telekom(), userConfig(endpoint("iam", "https://iam.example.com/v2.0")), "endpoints.iam: version v2.0"},
 	}
 	for _, test := range tests {

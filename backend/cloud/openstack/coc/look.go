@@ -3,7 +3,6 @@ package coc
 import (
 	"context"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -86,11 +85,8 @@ func (i execInstance) run() guest.Run {
 		return guest.Run{State: guest.Exited, Interpreter: guest.Shell, ExitCode: code, Output: i.Message}
 	}
 	e := cloud.Errorf(cloud.Unknown, "%s", why)
-	if said := text.Line(hashes.ReplaceAllString(i.Message, "[hash]"), cloud.MaxText); said != "" {
+	if said := text.Line(guest.WithoutHashes(i.Message), cloud.MaxText); said != "" {
 		e.Message += "; the log says: " + said
 	}
 	return guest.Run{State: guest.CutOff, Interpreter: guest.Shell, Failure: e}
 }
-
-// hashes are what a message must not repeat of a log: a hash, also as a parameter has it.
-var hashes = regexp.MustCompile(`\$[0-9a-z]{1,4}\$[^\s:']*|[0-9A-Za-z+/]{60,}={0,2}`)
