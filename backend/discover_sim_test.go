@@ -47,7 +47,8 @@ func TestThousandsOfSimulatedInstances(t *testing.T) {
 			h.clock = (&fakeClock{now: time.Now()}).clock() // however slow the machine is, the list that was made does not expire
 			h.write(t, "config/c", data)
 			var first []string
-			if n := requests(func() { first = h.list(t, "discover/c", "limit", 1000) }); len(first) != 1000 || n < pages || n > pages+1 {
+			// An agency takes two requests of its own: for the domain that assumes it, and for its keys.
+			if n := requests(func() { first = h.list(t, "discover/c", "limit", 1000) }); len(first) != 1000 || n < pages || n > pages+2 {
 				t.Fatalf("%d instances on the first page, for %d requests; want 1000 for about %d", len(first), n, pages)
 			}
 			var rest []string
