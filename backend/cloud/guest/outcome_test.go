@@ -101,3 +101,25 @@ func TestResetterTellsTheOrder(t *testing.T) {
 		}
 	}
 }
+
+// A hash is kept out of messages as a whole and in part, in clear and in base64; other words are not.
+func TestWithoutHashes(t *testing.T) {
+	const clear = "$6$rounds=20000$1764000000aB./09$"
+	long := strings.Repeat("x/+9", 20)
+	for said, want := range map[string]string{
+		"it is " + clear + long + ": no":              "it is [hash]: no",
+		"it is " + clear + "xyz":                      "it is [hash]",
+		"a='$y$j9T$salt$xyz'":                         "a='[hash]'",
+		"it is " + encoded(clear+long) + " here":      "it is [hash] here",
+		"it is " + encoded(clear + "xyz")[:30]:        "it is [hash]",
+		`it is ` + encoded(clear)[:20] + `\/x\/y+ no`: "it is [hash] no",
+		"its end " + long + "==":                      "its end [hash]",
+		"order SCT20260301120000010abcdef of 5":       "order SCT20260301120000010abcdef of 5",
+		"costs $5 and $HOME/bin":                      "costs $5 and $HOME/bin",
+		"":                                            "",
+	} {
+		if got := WithoutHashes(said); got != want {
+			t.Errorf("%q became %q, want %q", said, got, want)
+		}
+	}
+}

@@ -23,8 +23,9 @@
 // # Proof
 //
 // COC tells no exit code. The id of an order is its own, and the one proof is the line that our script ends with, in the log of that
-// order. A status proves nothing: a script that is FINISHED without the line, ABNORMAL or CANCELED may have run or not, also when it was
-// canceled before it was seen to begin, since the agent reports later than it begins.
+// order. The line does not name what was set: that a log is that of our order rests on COC. A status proves nothing: a script that is
+// FINISHED without the line, ABNORMAL or CANCELED may have run or not, also when it was canceled before it was seen to begin, since
+// the agent reports later than it begins.
 //
 // There is no id that the caller chooses, and the list of orders shows no parameters. So a lost answer costs a further execution of
 // the same password, which the order in the guest makes harmless.

@@ -96,6 +96,14 @@ func TestScriptsThatAreNotRun(t *testing.T) {
 		"another type":      {func(o object) { o["type"] = "PYTHON" }, "is not as cloudpw made it"},
 		"another name":      {func(o object) { o["name"] = "other" }, "is not as cloudpw made it"},
 		"fewer parameters":  {func(o object) { o["script_params"] = o["script_params"].([]any)[1:] }, "is not as cloudpw made it"},
+		"another parameter": {func(o object) { o["script_params"].([]any)[1].(map[string]any)["param_name"] = "x" }, "is not as cloudpw made it"},
+		"more parameters": {func(o object) {
+			o["script_params"] = append(o["script_params"].([]any), map[string]any{"param_name": "x", "param_order": 5})
+		}, "is not as cloudpw made it"},
+		"other places": {func(o object) {
+			p := o["script_params"].([]any)
+			p[1].(map[string]any)["param_order"], p[2].(map[string]any)["param_order"] = 3, 2
+		}, "is not as cloudpw made it"},
 		"pending":           {func(o object) { o["status"] = "PENDING_APPROVE" }, "is not approved yet; approve it"},
 		"rejected":          {func(o object) { o["status"] = "REJECTED" }, "was rejected; to have it reviewed again"},
 		"an unknown status": {func(o object) { o["status"] = "FROZEN\n" }, "has the status FROZEN"},
