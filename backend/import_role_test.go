@@ -65,6 +65,57 @@ func TestLifeOfAPasswordThatPeopleSet(t *testing.T) {
 	})
 }
 
+// TestWhatHelpsWhereOnlyPeopleSetPasswords: no message names a rotation, which would be refused.
+func TestWhatHelpsWhereOnlyPeopleSetPasswords(t *testing.T) {
+	peoplesRole(t, map[string]any{"check_method": "command"}, func(t *testing.T, h *harness) {
+		h.refused(t, logical.UpdateOperation, "verify/web/srv-1", nil, http.StatusConflict, "nothing to check", "import/prod/srv-1/root")
+		h.refusedWrite(t, "roles/web", map[string]any{"drift_action": "rotate"}, "set by people", "report or restore")
+		h.write(t, "import/prod/srv-1/root", map[string]any{"password": "First-2000-abc"})
+		h.cloud.terminate("srv-1")
+		h.look(t)
+		h.look(t)
+		h.refused(t, logical.ReadOperation, "creds/web", nil, http.StatusBadRequest, "does not exist", "finds it again", "import/prod/srv-1/root")
+		h.cloud.launch(cloud.Instance{ID: "srv-1", Name: "web-1", Platform: cloud.Linux})
+		h.look(t)
+		if got := h.read(t, "creds/web"); got["password"] != "First-2000-abc" {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+// TestARoleBecomesOneWhosePasswordsPeopleSet, and sets them again: versions stay, and nothing is set meanwhile.
+func TestARoleBecomesOneWhosePasswordsPeopleSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := roleMount(t)
+		h.rebuild(t, "First-2000-abc", "win-2022")
+		h.write(t, "roles/win", map[string]any{"connection": bothCloud, "instance_ids": "srv-1", "mode": "static", "source": "initial"})
+		if got := h.read(t, "creds/win"); got["password"] != "First-2000-abc" {
+			t.Fatalf("%v", got)
+		}
+		h.write(t, "roles/win", map[string]any{"source": "import"})
+		if got := h.read(t, "creds/win"); got["password"] != "First-2000-abc" || got["source"] != "initial" {
+			t.Errorf("%v", got)
+		}
+		reread := "reread/" + bothCloud + "/srv-1/Administrator"
+		h.refused(t, logical.UpdateOperation, reread, nil, http.StatusConflict, "source=initial")
+		h.write(t, "roles/win", map[string]any{"source": "initial"})
+		if got := h.write(t, reread, nil).Data; got["changed"] != false {
+			t.Errorf("%v", got)
+		}
+		h.write(t, "roles/win", map[string]any{"reset_method": "command"})
+		h.pass(t, time.Hour)
+		h.refusedWrite(t, "roles/win", map[string]any{"source": "import"}, "reset_method", "empty")
+		h.write(t, "roles/win", map[string]any{"source": "import", "reset_method": ""})
+		before := h.resets()
+		h.pass(t, 48*time.Hour)
+		if got := h.read(t, "creds/win"); h.resets() != before || got["password"] != "First-2000-abc" && got["password"] != h.cloud.password("srv-1") {
+			t.Errorf("%v after %d resets", got, h.resets()-before)
+		}
+		h.write(t, "roles/lent", map[string]any{"connection": bothCloud, "instance_ids": "srv-1", "username": "ops", "mode": "leased"})
+		h.refusedWrite(t, "roles/lent", map[string]any{"source": "import"}, "delete the role", "delete cloudpw/roles/lent")
+	})
+}
+
 // TestFieldsOfRolesWhosePasswordsPeopleSet: what has to do with setting passwords is refused, on every provider.
 func TestFieldsOfRolesWhosePasswordsPeopleSet(t *testing.T) {
 	h := roleMount(t)

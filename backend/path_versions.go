@@ -150,6 +150,10 @@ func (b *backend) restoreVersion(ctx context.Context, _ *logical.Request, data *
 	}
 	number := data.Get("version").(int)
 	if number == currentVersion(view) {
+		if !view.Settings.CanReset {
+			return nil, request.Conflictf("version %d of account %s is its current one already; if the server has another password, record it: %s",
+				number, view.ID, view.ID.ImportHint())
+		}
 		return nil, request.Conflictf("version %d of account %s is its current one already; to rotate it: %s", number, view.ID,
 			hint.New("write -force", "rotate-role/"+cmp.Or(view.Role, "ROLE")+"/"+view.ID.InstanceID))
 	}

@@ -113,6 +113,37 @@ func TestARebuiltServersPasswordIsReadAgain(t *testing.T) {
 	})
 }
 
+// TestWhoIsFasterThanTheLook: a rebuild that somebody has acted on before a look shows it is no news any more. One that follows is.
+func TestWhoIsFasterThanTheLook(t *testing.T) {
+	for path, data := range map[string]map[string]any{
+		winReread: nil,
+		"import/" + initialCloud + "/srv-1/Administrator":             {"password": "Second-2000-abc"},
+		"versions/" + initialCloud + "/srv-1/Administrator/1/restore": {},
+	} {
+		t.Run(path, func(t *testing.T) {
+			initialRole(t, nil, func(t *testing.T, h *harness) {
+				h.look(t)
+				if strings.HasSuffix(path, "/1/restore") {
+					h.refused(t, logical.UpdateOperation, path, nil, http.StatusConflict, "current one already", "import/"+initialCloud)
+					h.write(t, "import/"+initialCloud+"/srv-1/Administrator", map[string]any{"password": "By-hand-2000"})
+					h.look(t)
+				}
+				h.rebuild(t, "Second-2000-abc", "win-2025")
+				h.write(t, path, data)
+				h.look(t)
+				if said := h.warningsOf(t, "creds/win"); said != "" || h.read(t, "status")["rebuilt"] != 0 {
+					t.Errorf("warnings %q", said)
+				}
+				h.rebuild(t, "Third-2000-abc", "win-2022")
+				h.look(t)
+				if said := h.warningsOf(t, "creds/win"); !strings.Contains(said, "has another image") {
+					t.Errorf("warnings %q", said)
+				}
+			})
+		})
+	}
+}
+
 // TestAServerThatTellsNoNewPassword, as one of an OpenStack cloud does not whose slot is full: the answer says so.
 func TestAServerThatTellsNoNewPassword(t *testing.T) {
 	initialRole(t, nil, func(t *testing.T, h *harness) {

@@ -72,7 +72,7 @@ func requiredWords(path *framework.Path) []string {
 // namedThings is what the name after each of these is the name of.
 var namedThings = map[string]string{
 	"config": "connection", "check": "connection", "place": "connection", "discover": "connection", "accounts": "connection",
-	"import": "connection", "versions": "connection", "rotate-root": "connection", "rotate-connection": "connection",
+	"import": "connection", "reread": "connection", "versions": "connection", "rotate-root": "connection", "rotate-connection": "connection",
 	"keys": "key", "roles": "role", "creds": "role", "instances": "role", "rotate-role": "role", "take-over": "role",
 }
 

@@ -67,8 +67,8 @@ func checkSource(r, _ *Record, _ request.Fields, d cloud.Descriptor) error {
 		return request.Invalidf("source: %.40q is unknown; use %s, %s or %s", source, rotation.FromInitial, rotation.FromReset,
 			rotation.FromImport)
 	case source == rotation.FromImport && r.ResetMethod != "":
-		return request.Invalidf("reset_method: passwords of a role with source=%s are set by people; leave reset_method out, or use source=%s",
-			rotation.FromImport, rotation.FromReset)
+		return request.Invalidf("reset_method: passwords of a role with source=%s are set by people; leave reset_method out, or give an empty "+
+			"value to drop it, or use source=%s", rotation.FromImport, rotation.FromReset)
 	case source == rotation.FromInitial && !d.HasInitialPassword:
 		return request.Invalidf("source: %s keeps no initial passwords; use source=%s", d.Title, rotation.FromReset)
 	case source == rotation.FromReset && !d.CanReset():
@@ -93,6 +93,9 @@ func settleMode(r, old *Record, in request.Fields, d cloud.Descriptor) error {
 		return request.Invalidf("mode: %.40q is unknown; use %s or %s", mode, rotation.Leased, rotation.Static)
 	case old != nil && mode != old.Mode:
 		return request.Invalidf("mode: cannot be changed from %s; delete the role and write it again: %s", old.Mode, deleteHint(in))
+	case old != nil && mode == rotation.Leased && r.source(d) == rotation.FromImport:
+		return request.Invalidf("source: the end of a lease sets another password, and those of a role with source=%s are set by people; delete "+
+			"the role and write it again with mode=%s: %s", rotation.FromImport, rotation.Static, deleteHint(in))
 	case mode == rotation.Leased && r.source(d) == rotation.FromImport:
 		return request.Invalidf("mode: the end of a lease sets another password, and those of a role with source=%s are set by people; "+
 			"use mode=%s", rotation.FromImport, rotation.Static)

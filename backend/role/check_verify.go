@@ -42,6 +42,9 @@ func checkVerifyFields(r, _ *Record, in request.Fields, d cloud.Descriptor) erro
 	case action != rotation.DriftReport && action != rotation.DriftRestore && action != rotation.DriftRotate:
 		return request.Invalidf("drift_action: %.40q is unknown; use %s, %s or %s", action, rotation.DriftReport, rotation.DriftRestore,
 			rotation.DriftRotate)
+	case action == rotation.DriftRotate && r.source(d) == rotation.FromImport:
+		return request.Invalidf("drift_action: %s sets passwords, and those of a role with source=%s are set by people; use %s or %s", action,
+			rotation.FromImport, rotation.DriftReport, rotation.DriftRestore)
 	case action == rotation.DriftRotate && !r.resets(d):
 		return request.Invalidf("drift_action: %s needs a role that sets passwords; give reset_method too, or use %s", action,
 			rotation.DriftReport)

@@ -238,9 +238,11 @@
 //     version is, and who knows the value counts as at a first read (rules 17, 23). Leases of the version before go on as after an
 //     import, and their ends change nothing. Where a look at the cloud shows another image or system disk than a look before it, or
 //     that the server was launched again, the account says so, and with a check method the server is checked; it stays readable,
-//     since a password need not have changed. What was not told before is no change, nor is a difference between two places. That
-//     ends with a password that is recorded or asked for again, with the success of an attempt that was begun after it was noticed,
-//     or with a check, begun after it, that finds the current version.
+//     since a password need not have changed. What was not told before is no change, nor is a difference between two places. A
+//     password that is imported, restored or asked for again with success is that of the system which the next look shows: whoever
+//     acts before a look has seen the rebuild is not told of it. The notice ends with a password that is recorded or asked for again,
+//     with the success of an attempt that was begun after it was noticed, or with a check, begun after it, that finds the current
+//     version.
 //
 // Where a rule is added or changed, add a file to rotation/testdata/mutants that breaks it, and see with make test-mutants
 // that a test notices.

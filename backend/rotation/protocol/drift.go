@@ -129,9 +129,20 @@ func (a *Account) NotCheckable() error {
 		return Errorf(Conflict, "account %s cannot be checked: its role has no check_method, which providers have that can run commands in "+
 			"the guest; give it one: %s", a.ID, a.checkMethodHint())
 	case len(a.CheckValues()) == 0:
-		return Errorf(Conflict, "account %s has no password yet, so there is nothing to check; make one: %s", a.ID, a.rotateHint())
+		return Errorf(Conflict, "account %s has no password yet, so there is nothing to check; %s", a.ID, a.firstPassword())
 	}
 	return nil
+}
+
+// firstPassword says how an account without a password gets one.
+func (a *Account) firstPassword() hint.Text {
+	switch {
+	case a.Settings.CanReset:
+		return hint.Textf("make one: %s", a.rotateHint())
+	case a.Settings.Source == FromInitial && !a.InitialOverwritten:
+		return hint.Textf("read its initial one: %s", a.ReadHint())
+	}
+	return hint.Textf("record the one that the server has: %s", a.ImportHint())
 }
 
 // sameValues reports whether an account has the passwords, attempts and place that it had in an earlier record.

@@ -118,7 +118,8 @@ func (e InitialPasswordReread) apply(a *Account) error {
 		}
 	}
 	a.Add(v)
-	a.InitialKey, a.InitialCleared, a.Rebuilt = e.Key, time.Time{}, nil
+	a.InitialKey, a.InitialCleared = e.Key, time.Time{}
+	a.systemUnknown()
 	a.dueForOthers(e.Several, e.At)
 	a.prune()
 	return nil

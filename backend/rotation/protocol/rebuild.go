@@ -49,6 +49,13 @@ func (a *Account) describe(f Facts, at time.Time) {
 	}
 }
 
+// systemUnknown forgets what looks have told of the server's system: somebody has just told which password it has, perhaps since it
+// was rebuilt, which no look has shown yet. The next look tells which system that password belongs to.
+func (a *Account) systemUnknown() {
+	a.Rebuilt = nil
+	a.Facts.Image, a.Facts.SystemDisk, a.Facts.SpawnTime = "", "", time.Time{}
+}
+
 // resetAfterRebuild ends the doubt where an attempt that was begun after the rebuild was noticed has set the password.
 func (a *Account) resetAfterRebuild(t Attempt) {
 	if a.Rebuilt != nil && t.Started.After(a.Rebuilt.Seen) {
@@ -95,7 +102,7 @@ func (a *Account) WhyRebuilt() hint.Text {
 	if !a.Settings.CanReset || len(ways) == 0 {
 		ways = append(ways, hint.Textf("record the one that it has: %s", a.ImportHint()))
 	}
-	words := hint.Textf("the server of account %s %s since this password was recorded, so it may have another one (noticed at %s)", a.ID,
+	words := hint.Textf("the server of account %s %s, so it may have another password than this version (noticed at %s)", a.ID,
 		a.Rebuilt.Words(), a.Rebuilt.Seen.UTC().Format(time.RFC3339))
 	for i, way := range ways {
 		if i == 0 {

@@ -180,6 +180,28 @@ func TestRule27ARebuildIsNoticed(t *testing.T) {
 		{"the same again", both(before, rebuilt), shown(known), ErrNoChange, nil},
 	})
 
+	unknown := func(t *testing.T, a *Account) {
+		t.Helper()
+		is(t, "facts", a.Facts, Facts{Place: genuine})
+		next, err := Transition(a, image)
+		if err != nil || next.Rebuilt != nil {
+			t.Fatalf("the look after it: rebuilt %+v, %v", next.Rebuilt, err)
+		}
+		if next, err = Transition(next, disk); err != nil || next.Rebuilt == nil {
+			t.Errorf("a rebuild after that look: %+v, %v", next.Rebuilt, err)
+		}
+	}
+	runTransitions(t, []transitionCase{
+		{"not one that somebody was faster to import a password after", before,
+			PasswordRecorded{Password: "x", Source: FromImport, Reason: DueImport, At: t0}, nil, unknown},
+		{"nor to restore one after", before, PasswordRecorded{Password: "one", Source: FromInitial, Reason: Restored, At: t0}, nil, unknown},
+		{"nor to ask for its password after", before, InitialPasswordReread{Version: 1,
+			InitialPasswordRead: InitialPasswordRead{Password: "two", At: t0, Place: genuine}}, nil, unknown},
+		{"but one after the same password was found", both(before, func(a *Account) { a.InitialCleared = t0 }), InitialPasswordReread{
+			Version: 1, InitialPasswordRead: InitialPasswordRead{Password: "one", At: t0, Place: genuine}}, nil,
+			func(t *testing.T, a *Account) { is(t, "facts", a.Facts, known) }},
+	})
+
 	attempt := func(started time.Time) Attempt { a := acknowledged("a", "r"); a.Started = started; return a }
 	success := AttemptConfirmed{Attempt: "a", At: t0.Add(time.Minute)}
 	ends := func(want bool) func(*testing.T, *Account) {

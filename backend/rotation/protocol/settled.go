@@ -82,7 +82,8 @@ func (e PasswordRecorded) apply(a *Account) error {
 	}
 	a.Add(v)
 	a.InitialOverwritten = true
-	a.Due, a.Rebuilt = nil, nil
+	a.Due = nil
+	a.systemUnknown()
 	a.Gone = time.Time{}
 	if e.MakeDue {
 		a.Due = &Due{Since: e.At, Reason: DueImport, By: e.By}

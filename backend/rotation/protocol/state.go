@@ -2,7 +2,11 @@ package protocol
 
 // An account's state for people.
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
+)
 
 // State is the account's state in one word.
 func (a *Account) State() string {
@@ -30,6 +34,10 @@ func States() []string {
 
 // goneError says that there is no server.
 func (a *Account) goneError() error {
-	return Errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. "+
-		"If it exists, have it looked for again: %s", a.InstanceID, a.Gone.UTC().Format(time.RFC3339), a.rotateHint())
+	back := hint.Textf("If it exists, have it looked for again: %s", a.rotateHint())
+	if !a.Settings.CanReset {
+		back = hint.Textf("If it exists, the regular look at the cloud finds it again; or record the password that it has: %s", a.ImportHint())
+	}
+	return Errorf(NotFound, "instance %s does not exist at the cloud any more (seen %s); its last passwords stay recorded. %s", a.InstanceID,
+		a.Gone.UTC().Format(time.RFC3339), back)
 }
