@@ -251,3 +251,26 @@ func TestReasonIsCleaned(t *testing.T) {
 		t.Errorf("a long reason became %d bytes ending in %q", len(long), long[len(long)-6:])
 	}
 }
+
+// Only Keystone's "not found", and of our own application credential, says that it is gone.
+func TestUnknownApplicationCredential(t *testing.T) {
+	const own = "aa11"
+	for name, c := range map[string]struct {
+		call   call
+		status int
+		says   string
+		gone   bool
+	}{
+		"gone":           {call{identity: true, applicationCredential: own}, 404, "Could not find Application Credential: aa11.", true},
+		"a wrong secret": {call{identity: true, applicationCredential: own}, 401, "Application credential aa11 is wrong.", false},
+		"another's":      {call{identity: true, applicationCredential: own}, 404, "Could not find Application Credential: bb22.", false},
+		"another thing":  {call{identity: true, applicationCredential: own}, 404, "Could not find project: aa11.", false},
+		"of Nova":        {call{applicationCredential: own}, 404, "Could not find Application Credential: aa11.", false},
+		"none in use":    {call{identity: true}, 404, "Could not find Application Credential: aa11.", false},
+	} {
+		a := answer{status: c.status, reason: c.says}
+		if got := a.unknownApplicationCredential(c.call); got != c.gone {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
