@@ -74,6 +74,21 @@ func TestRule27AnInitialPasswordIsAskedForAgain(t *testing.T) {
 			is(t, "number", a.Current().Number, 3)
 			is(t, "disclosed", a.Current().Disclosed, t0)
 		}},
+		{"and to all who were given it", both(initialAccount, func(a *Account) {
+			a.Versions[0].Roles = "db"
+			a.Versions[0].Given = Given{Readers: []KnownReader{{Client: Client{Requester: who}, First: t0, Last: t0}}}
+			a.Add(Version{Password: "three", Source: FromInitial, Created: t0})
+		}), from(func(e *InitialPasswordReread) { e.Password, e.Version = "one", 2 }), nil, func(t *testing.T, a *Account) {
+			is(t, "roles", a.Current().Roles, a.Versions[0].Roles.With("web"))
+			if len(a.Current().Given.Readers) != 1 {
+				t.Errorf("given to %+v", a.Current().Given)
+			}
+		}},
+		{"one that was given to nobody does not", both(initialAccount, func(a *Account) {
+			a.Versions[0].Disclosed = time.Time{}
+			a.Add(Version{Password: "three", Source: FromInitial, Created: t0})
+		}), from(func(e *InitialPasswordReread) { e.Password, e.Version = "one", 2 }), nil,
+			func(t *testing.T, a *Account) { is(t, "disclosed", a.Current().Disclosed, time.Time{}) }},
 		{"and in a leased role ends in time", both(leasedInitial, func(a *Account) {
 			a.Add(Version{Password: "three", Source: FromInitial, Created: t0})
 		}), from(func(e *InitialPasswordReread) { e.Password, e.Version = "one", 2 }), nil,
