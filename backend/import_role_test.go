@@ -108,7 +108,8 @@ func TestARoleBecomesOneWhosePasswordsPeopleSet(t *testing.T) {
 		h.write(t, "roles/win", map[string]any{"source": "import", "reset_method": ""})
 		before := h.resets()
 		h.pass(t, 48*time.Hour)
-		if got := h.read(t, "creds/win"); h.resets() != before || got["password"] != "First-2000-abc" && got["password"] != h.cloud.password("srv-1") {
+		got := h.read(t, "creds/win")
+		if h.resets() != before || got["password"] != "First-2000-abc" && got["password"] != h.cloud.password("srv-1") {
 			t.Errorf("%v after %d resets", got, h.resets()-before)
 		}
 		h.write(t, "roles/lent", map[string]any{"connection": bothCloud, "instance_ids": "srv-1", "username": "ops", "mode": "leased"})
