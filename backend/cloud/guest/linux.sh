@@ -26,6 +26,7 @@ hide() {
 
 # after reports whether $1 is larger than $2, of ten digits each: as texts, since a shell may count in 32 bits.
 after() {
+	# shellcheck disable=SC3012 # POSIX has no such comparison; main refuses a shell without it
 	[ "x$1" \> "x$2" ]
 }
 
@@ -41,6 +42,7 @@ seek() {
 known() {
 	[ -r "$shadow" ] && seek <"$shadow" && return
 	IFS=:
+	# shellcheck disable=SC2046 # the words are wanted
 	set -- $(getent shadow "$user" 2>/dev/null)
 	field=$2
 	[ "$1" = "$user" ] && return

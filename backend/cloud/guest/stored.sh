@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154 # a part of a script, whose variables stand in the others
 # decode reads base64.
 decode() {
 	if command -v base64 >/dev/null; then
