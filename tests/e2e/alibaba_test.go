@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,22 +78,7 @@ func TestAlibabaPluginKilledAfterAcceptance(t *testing.T) {
 	id := e.alibabaRole(t, "app", "linux-1", nil)
 	held := e.first(t, "app")
 	before := len(e.commands(t, id))
-	e.sim.Fault(t, model.Fault{Cloud: model.AlibabaCloud, Action: "RunCommand", Kind: model.FaultHoldAfter, Count: 1})
-	e.revoke(t, held.lease)
-	e.sim.AwaitHeld(t, 1, rotatesWithin)
-	harness.Eventually(t, rotatesWithin, "the end of the command", func() error {
-		if history := e.commands(t, id); len(history) <= before || !history[len(history)-1].State.Final() {
-			return errors.New("not carried out")
-		}
-		return nil
-	})
-	e.KillPlugin(t)
-	killed := time.Now()
-	if _, err := e.sim.ReleaseHolds(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	next := e.eventuallyIssue(t, "app", recoversWithin)
-	t.Logf("a password %s after the kill", time.Since(killed).Round(100*time.Millisecond))
+	next := e.killedAfterAcceptance(t, model.AlibabaCloud, "RunCommand", held, recoversWithin)
 	if next.Version != held.Version+1 || next.Password == held.Password {
 		t.Errorf("version %d, want %d with a password of its own", next.Version, held.Version+1)
 	}

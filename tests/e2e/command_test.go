@@ -3,10 +3,12 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
@@ -108,4 +110,28 @@ func TestCommandsGoOnAfterTroubleInTheGuest(t *testing.T) {
 			e.issue(t, server)
 		})
 	}
+}
+
+// killedAfterAcceptance ends a lease of the role app and kills the plugin when the cloud has taken and carried out the command, an
+// action of its, and nobody has the answer. It returns the password that is handed out after that, within a time.
+func (e *env) killedAfterAcceptance(t *testing.T, cloud model.Cloud, action string, held issued, within time.Duration) issued {
+	t.Helper()
+	before := len(e.commands(t, held.InstanceID))
+	e.sim.Fault(t, model.Fault{Cloud: cloud, Action: action, Kind: model.FaultHoldAfter, Count: 1})
+	e.revoke(t, held.lease)
+	e.sim.AwaitHeld(t, 1, rotatesWithin)
+	harness.Eventually(t, rotatesWithin, "the end of the command", func() error {
+		if history := e.commands(t, held.InstanceID); len(history) <= before || !history[len(history)-1].State.Final() {
+			return errors.New("not carried out")
+		}
+		return nil
+	})
+	e.KillPlugin(t)
+	killed := time.Now()
+	if _, err := e.sim.ReleaseHolds(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := e.eventuallyIssue(t, "app", within)
+	t.Logf("a password %s after the kill", time.Since(killed).Round(100*time.Millisecond))
+	return next
 }

@@ -221,22 +221,7 @@ func TestHuaweiPluginKilledAfterAcceptance(t *testing.T) {
 	id := e.huaweiRole(t, "app", nil)
 	held := e.first(t, "app")
 	before, entry := len(e.commands(t, id)), e.sim.LastEntry(t)
-	e.sim.Fault(t, model.Fault{Cloud: model.HuaweiCloud, Action: huaweiExecute, Kind: model.FaultHoldAfter, Count: 1})
-	e.revoke(t, held.lease)
-	e.sim.AwaitHeld(t, 1, rotatesWithin)
-	harness.Eventually(t, rotatesWithin, "the end of the order", func() error {
-		if history := e.commands(t, id); len(history) <= before || !history[len(history)-1].State.Final() {
-			return errors.New("not carried out")
-		}
-		return nil
-	})
-	e.KillPlugin(t)
-	killed := time.Now()
-	if _, err := e.sim.ReleaseHolds(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	next := e.eventuallyIssue(t, "app", rotatesWithin)
-	t.Logf("a password %s after the kill", time.Since(killed).Round(100*time.Millisecond))
+	next := e.killedAfterAcceptance(t, model.HuaweiCloud, huaweiExecute, held, rotatesWithin)
 	e.oneValue(t, held, next, before, entry)
 }
 

@@ -46,7 +46,7 @@
 // (use_ambient_credentials): variables, then the metadata service of the ECS. With any credentials a
 // connection can work as an agency (agency_name), whose keys IAM gives for an hour. A user does that
 // with a token for the user's own domain, where the permission is. Keys of the surroundings and of an
-// agency are fetched anew before they end, and once when the cloud answers 401.
+// agency are fetched again before they end, and once when the cloud answers 401.
 //
 // A token is sent to hosts of the cloud that gave it: by region, where an operator says so, or where the
 // catalogue says so and it is the same cloud (see package keystone).

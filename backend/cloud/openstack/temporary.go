@@ -10,7 +10,7 @@ import (
 )
 
 // The keys that sign requests are a connection's own, permanent or with a security token; those of the surroundings; or
-// those of an agency, which is assumed with any of these or with a user's token. All but the own ones are fetched anew
+// those of an agency, which is assumed with any of these or with a user's token. All but the own ones are fetched again
 // before they end, and when the cloud refuses them.
 
 // tokenForm keeps a security token usable as a header. Its length is not fixed (Huawei Cloud, "Obtaining Temporary

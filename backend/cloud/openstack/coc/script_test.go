@@ -248,7 +248,7 @@ func TestFindReadsPages(t *testing.T) {
 	}
 }
 
-// A script is looked at anew after an execution of it was refused, and not after other errors.
+// A script is looked at again after an execution of it was refused, and not after other errors.
 func TestARefusedExecutionForgetsTheScript(t *testing.T) {
 	for kind, calls := range map[cloud.Kind]string{
 		cloud.Refused: "ListScripts GetScript", cloud.Unknown: "", cloud.Denied: "", cloud.Throttled: "", cloud.Unavailable: "",
