@@ -175,6 +175,9 @@ func TestRule27ARebuildIsNoticed(t *testing.T) {
 		{"another system disk", before, disk, nil, seen(Rebuild{Disk: true})},
 		{"launched again", before, later, nil, seen(Rebuild{Spawned: t0})},
 		{"after another difference", both(before, rebuilt), disk, nil, seen(Rebuild{Image: true, Disk: true})},
+		{"after another launch", both(before, func(a *Account) {
+			a.Rebuilt = &Rebuild{Seen: t0.Add(-time.Minute), Spawned: t0.Add(-time.Minute)}
+		}), disk, nil, seen(Rebuild{Disk: true, Spawned: t0.Add(-time.Minute)})},
 		{"when the role is written", before, RoleBound{Role: "web", Settings: staticSettings(), Facts: image.Facts, At: t0}, nil,
 			seen(Rebuild{Image: true})},
 		{"it is checked", both(before, checked), image, nil, func(t *testing.T, a *Account) { is(t, "asked", a.Checked().Asked, t0) }},
@@ -260,6 +263,7 @@ func TestRule27WhatPeopleAreTold(t *testing.T) {
 			"rotate-role"},
 		{"set", func(*Account) {}, []string{"rotate-role/web/i-1"}, "reread/"},
 		{"initial, but set since", both(initialAccount, resettable, second), []string{"rotate-role/web/i-1"}, "reread/"},
+		{"of no role", both(initialAccount, func(a *Account) { a.Role = "" }), []string{"import/conn/i-1/root"}, "reread/"},
 	} {
 		a := leasedAccount()
 		both(c.change, rebuilt)(a)
@@ -276,18 +280,21 @@ func TestRule27WhatPeopleAreTold(t *testing.T) {
 	}
 }
 
-// TestRule27TheCloudsCopyStays while the server seems to have been rebuilt: it may be a password that nobody has stored.
+// TestRule27TheCloudsCopyStays while the server seems to have been rebuilt, or the initial password was never stored: it may be a
+// password that nobody has.
 func TestRule27TheCloudsCopyStays(t *testing.T) {
-	for _, doubted := range []bool{false, true} {
+	for name, c := range map[string]struct {
+		change func(*Account)
+		want   Step
+	}{
+		"stored":       {func(*Account) {}, StepClear},
+		"rebuilt":      {rebuilt, StepNone},
+		"never stored": {func(a *Account) { a.Versions[0].Source = FromImport }, StepNone},
+	} {
 		a := leasedAccount()
-		initialAccount(a)
+		both(initialAccount, c.change)(a)
 		a.Settings.ClearInitial = true
-		want := StepClear
-		if doubted {
-			rebuilt(a)
-			want = StepNone
-		}
 		step, _ := a.Plan(PlanInput{Now: t0})
-		is(t, "step", step, want)
+		is(t, name, step, c.want)
 	}
 }
