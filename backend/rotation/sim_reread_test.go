@@ -37,7 +37,8 @@ func (w *world) lookAt(ctx context.Context, draw *rand.Rand, id ID) {
 
 // reread is an operator's word that the cloud is to be asked again.
 func (w *world) reread(ctx context.Context, id ID) {
-	view, changed, err := w.node.core.Reread(w.client(ctx), id)
+	n := w.node // another one may be active by the time of the answer
+	view, changed, err := n.core.Reread(w.client(ctx), id)
 	if err != nil {
 		w.tracef("the initial password of %s is not read again: %v", id.InstanceID, err)
 		return
@@ -47,14 +48,14 @@ func (w *world) reread(ctx context.Context, id ID) {
 		w.violation("I23", "%s has no initial password after it was read again", id)
 	}
 	w.tracef("the initial password of %s is read again: changed %v, version %d", id.InstanceID, changed, current.Number)
-	w.trusted(id)
+	w.trusted(n, id)
 }
 
-// trusted ends what a rebuild has begun once storage has the server's password as the current version.
-func (w *world) trusted(id ID) {
+// trusted ends what a rebuild has begun once storage has the server's password as the current version, by a node that was active.
+func (w *world) trusted(n *simNode, id ID) {
 	a := w.record(id)
 	w.cloud.locked(func() {
-		if s := w.cloud.of(id); a != nil && a.Current() != nil && a.Current().Password == s.password && !w.node.deposed() {
+		if s := w.cloud.of(id); a != nil && a.Current() != nil && a.Current().Password == s.password && !n.deposed() {
 			s.byHand = false
 		}
 	})
