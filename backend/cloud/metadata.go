@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -69,6 +72,28 @@ func (m MetadataReader) Send(request *http.Request) (status int, body []byte, er
 		return 0, nil, m.unreachable(err)
 	}
 	return response.StatusCode, body, nil
+}
+
+// metadataTTL is how long a token of a metadata service lasts. It serves one look.
+const metadataTTL = time.Minute
+
+// metadataToken keeps a token usable as a header.
+var metadataToken = regexp.MustCompile(`^[!-~]+$`)
+
+// Token asks for a token of the metadata service, which servers in the hardened mode ask for. ttl is the header that says how many
+// seconds it is to last. It is "" where the service has none to give, as in the normal mode.
+func (m MetadataReader) Token(ctx context.Context, url, ttl string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, url, nil)
+	if err != nil {
+		return "", m.Errorf("%v", err)
+	}
+	request.Header.Set(ttl, strconv.Itoa(int(metadataTTL/time.Second)))
+	status, body, err := m.Send(request)
+	token := strings.TrimSpace(string(body))
+	if err != nil || status != http.StatusOK || !metadataToken.MatchString(token) {
+		return "", err
+	}
+	return token, nil
 }
 
 // Errorf is an error of the reader's own.

@@ -95,3 +95,32 @@ func TestMetadataReader(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMetadataToken: a service that has no token to give is asked without one, and what is no header's value is none.
+func TestMetadataToken(t *testing.T) {
+	for name, c := range map[string]struct {
+		status     int
+		body, want string
+	}{
+		"given":     {http.StatusOK, "abc==\n", "abc=="},
+		"none":      {http.StatusNotFound, "abc", ""},
+		"two lines": {http.StatusOK, "abc\r\nX-Other: 1", ""},
+		"a page":    {http.StatusOK, "<p>no such page</p> ", ""},
+		"empty":     {http.StatusOK, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPut || r.Header.Get("X-Ttl") != "60" {
+					t.Errorf("%s %v", r.Method, r.Header)
+				}
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			}))
+			t.Cleanup(server.Close)
+			m := MetadataReader{Client: NewMetadataClient(netip.MustParsePrefix("127.0.0.1/32")), Without: "none"}
+			if got, err := m.Token(t.Context(), server.URL, "X-Ttl"); got != c.want || err != nil {
+				t.Errorf("%q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+}

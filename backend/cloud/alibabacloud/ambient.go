@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,8 +26,6 @@ const (
 	metadataToken = "api/token"
 	headerTTL     = "X-Aliyun-Ecs-Metadata-Token-Ttl-Seconds"
 	headerSession = "X-Aliyun-Ecs-Metadata-Token"
-	// metadataTTL is how long a token of the metadata service lasts. It serves one look.
-	metadataTTL = time.Minute
 )
 
 // roleName is the form of a RAM role's name, which becomes part of a URL.
@@ -74,7 +71,7 @@ func (a *ambient) fetch(ctx context.Context) (keys, time.Time, error) {
 // instanceRole asks the metadata service for the name of the instance's role, then for its keys.
 func (a *ambient) instanceRole(ctx context.Context) (keys, time.Time, error) {
 	defer a.Client.CloseIdleConnections()
-	token, err := a.token(ctx)
+	token, err := a.Token(ctx, a.url+metadataToken, headerTTL)
 	if err != nil {
 		return keys{}, time.Time{}, err
 	}
@@ -113,22 +110,6 @@ func (a *ambient) roleKeys(name string, raw []byte) (keys, time.Time, error) {
 		return keys{}, time.Time{}, a.Errorf("the metadata service gave incomplete keys for the role %s", name)
 	}
 	return k, answer.Expiration, nil
-}
-
-// token asks for a token of the metadata service, which instances in the hardened mode ask for. It is "" where the service
-// has none to give, as in the normal mode of old instances.
-func (a *ambient) token(ctx context.Context) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, a.url+metadataToken, nil)
-	if err != nil {
-		return "", a.Errorf("%v", err)
-	}
-	request.Header.Set(headerTTL, strconv.Itoa(int(metadataTTL/time.Second)))
-	status, body, err := a.Send(request)
-	token := strings.TrimSpace(string(body))
-	if err != nil || status != http.StatusOK || !tokenForm.MatchString(token) {
-		return "", err
-	}
-	return token, nil
 }
 
 // get reads one entry of the metadata service.

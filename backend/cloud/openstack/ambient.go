@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,8 +26,6 @@ const (
 	metadataToken = "meta-data/latest/api/token"
 	headerTTL     = "X-Metadata-Token-Ttl-Seconds"
 	headerSession = "X-Metadata-Token"
-	// metadataTTL is how long a token of the metadata service lasts. It serves one look.
-	metadataTTL = time.Minute
 )
 
 // noAgency is what the metadata service of an ECS says that has no agency (metadata_accessor.go).
@@ -81,7 +78,7 @@ func (a *ambient) fetch(ctx context.Context) (signing.Keys, time.Time, error) {
 // before their end ("Obtaining Metadata", Security Key).
 func (a *ambient) ofServer(ctx context.Context) (signing.Keys, time.Time, error) {
 	defer a.Client.CloseIdleConnections()
-	token, err := a.token(ctx)
+	token, err := a.Token(ctx, a.url+metadataToken, headerTTL)
 	if err != nil {
 		return signing.Keys{}, time.Time{}, err
 	}
@@ -111,20 +108,4 @@ func (a *ambient) ofServer(ctx context.Context) (signing.Keys, time.Time, error)
 		return signing.Keys{}, time.Time{}, a.Errorf("the metadata service gave incomplete keys")
 	}
 	return k, end, nil
-}
-
-// token asks for a token of the metadata service, which a server in the hardened mode asks for. It is "" where the service has
-// none to give.
-func (a *ambient) token(ctx context.Context) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, a.url+metadataToken, nil)
-	if err != nil {
-		return "", a.Errorf("%v", err)
-	}
-	request.Header.Set(headerTTL, strconv.Itoa(int(metadataTTL/time.Second)))
-	status, body, err := a.Send(request)
-	token := strings.TrimSpace(string(body))
-	if err != nil || status != http.StatusOK || !tokenForm.MatchString(token) {
-		return "", err
-	}
-	return token, nil
 }
