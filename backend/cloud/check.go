@@ -8,6 +8,9 @@ import (
 // CheckCommand is the name of the check method that runs a command in the guest, by an agent and on the cloud's order.
 const CheckCommand = "command"
 
+// CheckSSH is the name of the check method that logs in to the server by SSH, with the password.
+const CheckSSH = "ssh"
+
 // PasswordCheckers is implemented by providers that can look which password a server's user has, by one or more check
 // methods.
 type PasswordCheckers interface {

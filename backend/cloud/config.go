@@ -24,6 +24,8 @@ type Config struct {
 	HTTPClient *http.Client
 	// Limiter is waited for before each request.
 	Limiter Limiter
+	// Hosts is the connection's inventory; nil where there is no mount that keeps one, as in some tests.
+	Hosts Hosts
 }
 
 // CheckHint is what to type to see which permissions the connection's credentials have. Messages of missing

@@ -40,6 +40,8 @@ type Descriptor struct {
 	// LinkLocalDomains are the domains of the cloud's own whose hosts have link-local addresses inside its
 	// network. Connections are made to those only for such a host, on port 443, so by TLS.
 	LinkLocalDomains []string
+	// HasHosts is set where the instances are those of the mount's inventory, see Hosts, and not a cloud's.
+	HasHosts bool
 	// UsualInitialDelay is how long the cloud says an initial password may take after launch.
 	UsualInitialDelay time.Duration
 }
