@@ -41,6 +41,7 @@ vet:
 	go vet -tags openapi ./tests/openapi
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
+	go vet -tags realssh ./tests/realssh
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no Vault, including the simulator's
@@ -73,6 +74,11 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
+
+.PHONY: test-ssh
+test-ssh: ## test SSH against real OpenSSH servers with PAM and sudo (Linux, root; needs openssh-server, openssh-client, sudo, sshpass)
+	scripts/real-sshd.sh check
+	CLOUDPW_REAL_SSH=required go test -tags realssh -count=1 -timeout 10m $(TESTFLAGS) ./tests/realssh
 
 .PHONY: test-azure
 test-azure: build ## have Azure's own Go clients work with the cloud simulator (a module of its own: it fetches them)
