@@ -18,7 +18,7 @@ func TestEveryFieldOfEveryProviderIsDescribed(t *testing.T) {
 			t.Errorf("%s has no fields of its own", provider)
 		}
 		for _, f := range d.Fields {
-			if f.Kind == "" || f.Description == "" || f.Default == "" && f.Required == "" || schemas[f.Name] == nil {
+			if f.Kind == "" || f.Description == "" || f.Default == "" && f.Required == "" || (schemas[f.Name] != nil) != f.Written() {
 				t.Errorf("%s: %+v", provider, f)
 			}
 		}

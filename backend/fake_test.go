@@ -68,7 +68,7 @@ func fakeFields() []cloud.Field {
 	var fields []cloud.Field
 	for _, name := range slices.Sorted(maps.Keys(registry)) {
 		for _, field := range registry[name].Fields {
-			if !known[field.Name] {
+			if !known[field.Name] && field.Written() {
 				field.Check = nil
 				fields = append(fields, field)
 			}

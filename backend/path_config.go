@@ -167,7 +167,7 @@ func (b *backend) tryWriteConfig(ctx context.Context, name string, in request.Fi
 	}
 	var warnings []hint.Text
 	if old != nil && old.RootRotation != nil && !connection.SameCredentials(b.registry[next.Provider], old, next) {
-		warnings = append(warnings, hint.Plain(next.AbandonRotation(name, b.clock.now())))
+		warnings = append(warnings, hint.Plain(next.AbandonRotation(name, b.registry[next.Provider], b.clock.now())))
 	}
 	if next.Verifies() {
 		known, err := b.connections.KnownInstances(ctx, name, old, next)

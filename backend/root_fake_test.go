@@ -38,6 +38,8 @@ type fakeKeys struct {
 	checks    []cloud.Permission
 	spoil     cloud.Values // what is wrong in a new credential
 	passwords bool         // the connection uses a password, and Create makes application credentials
+	// keeps is set where a new credential brings the secret of the one before along, for places that know no other yet.
+	keeps bool
 	// told is what the cloud tells of credentials, by id; asked how often it was asked.
 	told  map[string]cloud.Credential
 	asked int
@@ -59,6 +61,11 @@ func (f *fakeKeys) registry() cloud.Registry {
 			return nil, err
 		}
 		return &fakeRotator{p.(fakeReset), f}, nil
+	}
+	if f.keeps {
+		d.Fields = append(slices.Clone(d.Fields), cloud.Field{
+			Name: previousField, Kind: cloud.FieldSecret, Internal: true, Description: "The secret before.", Default: "none",
+		})
 	}
 	registry[rootCloud] = d
 	return registry
@@ -181,6 +188,9 @@ func (p *fakeRotator) CreateCredential(context.Context) (cloud.Values, error) {
 		return nil, err
 	}
 	maps.Copy(made, p.keys.spoil)
+	if p.keys.keeps {
+		made[previousField] = p.config.Text(cloud.SecretKey)
+	}
 	return made, p.keys.mishap.step("after CreateCredential")
 }
 

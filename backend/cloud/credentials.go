@@ -13,11 +13,13 @@ type CredentialRotator interface {
 	// included.
 	OwnCredentials(ctx context.Context) ([]OwnCredential, error)
 	// CreateCredential makes another credential for the same identity. It returns what becomes of the connection's fields
-	// with it: those that hold it, one of which names it (Field.NamesCredential), and empty ones that it makes
-	// superfluous. Where the cloud allows no more of them, the error is Refused and says which to delete.
+	// with it: those that hold it, one of which names it (Field.NamesCredential, Descriptor.CredentialName), empty ones that it
+	// makes superfluous, and those that are needed until the old one is deleted (Field.Internal). Where the cloud allows no more of
+	// them, the error is Refused and says which to delete.
 	CreateCredential(ctx context.Context) (Values, error)
 	// DeleteCredential deletes one of the identity's credentials. Deleting one that does not exist
-	// succeeds.
+	// succeeds. Where it cannot be deleted everywhere yet, the error is NotReady and says where not; the call is repeated,
+	// first by the request and then by the background, until it succeeds.
 	DeleteCredential(ctx context.Context, id string) error
 	// CheckRotation says, without asking the cloud, why the connection's credential cannot be replaced; nil if it can, as far as can
 	// be told.

@@ -88,12 +88,19 @@ type Field struct {
 	GoesWith string
 	// MaxLength is the longest value, in bytes; 0: as for all texts.
 	MaxLength int
+	// Internal is set for a secret that no client writes and none reads: CredentialRotator.CreateCredential sets it, for as long as the
+	// replacement of the credential goes on, and the end of that empties it. While it has a value, a write that gives the connection
+	// another credential or leads it elsewhere is refused, since it would lose what the field holds.
+	Internal bool
 	// AccountOf is what a field of kind identity says of the cloud account, "" for nothing; nil: it says nothing.
 	AccountOf func(value string) string
 }
 
 // ReadBack reports whether reading a connection shows the field.
 func (f Field) ReadBack() bool { return f.Kind != FieldSecret && !f.WriteOnly }
+
+// Written reports whether clients write the field.
+func (f Field) Written() bool { return !f.Internal }
 
 // Title is the field's name for people.
 func (f Field) Title() string {
@@ -190,6 +197,8 @@ func (f Field) validate() error {
 		return fmt.Errorf("%s: only an identity tells of the account behind it", f.Name)
 	case f.NamesCredential && f.Kind != FieldIdentity:
 		return fmt.Errorf("%s: only an identity is the id of a credential", f.Name)
+	case f.Internal && (f.Kind != FieldSecret || f.Required != ""):
+		return fmt.Errorf("%s: only a secret that no connection needs is internal", f.Name)
 	}
 	return nil
 }

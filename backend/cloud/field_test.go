@@ -47,10 +47,19 @@ func TestRegistryChecksFields(t *testing.T) {
 		"a flag with other values":       {one(func(f *Field) { f.Allowed, f.Type = []string{"a"}, FieldFlag }), "only a text"},
 		"a place that tells of accounts": {one(func(f *Field) { f.Kind, f.AccountOf = FieldPlace, strings.ToUpper }), "only an identity"},
 		"a setting that is a credential": {one(func(f *Field) { f.NamesCredential = true }), "only an identity"},
-		"another kind":                   {two(identity), "provider stratus: field sample_id: another provider"},
-		"another type":                   {two(func(f *Field) { f.Type = FieldFlag }), "another provider"},
-		"another label":                  {two(func(f *Field) { f.Label = "Example" }), "another provider"},
-		"never read back with one":       {two(func(f *Field) { f.WriteOnly = true }), "another provider"},
+		"an internal secret":             {one(func(f *Field) { f.Kind, f.Internal = FieldSecret, true }), ""},
+		"an internal setting":            {one(func(f *Field) { f.Internal = true }), "only a secret"},
+		"an internal secret that is needed": {one(func(f *Field) {
+			f.Kind, f.Internal, f.Default, f.Required = FieldSecret, true, "", RequiredAlways
+		}), "only a secret"},
+		"internal with one": {Registry{
+			"nimbus":  {Fields: []Field{sample(func(f *Field) { f.Kind = FieldSecret })}},
+			"stratus": {Fields: []Field{sample(func(f *Field) { f.Kind, f.Internal = FieldSecret, true })}},
+		}, "another provider"},
+		"another kind":             {two(identity), "provider stratus: field sample_id: another provider"},
+		"another type":             {two(func(f *Field) { f.Type = FieldFlag }), "another provider"},
+		"another label":            {two(func(f *Field) { f.Label = "Example" }), "another provider"},
+		"never read back with one": {two(func(f *Field) { f.WriteOnly = true }), "another provider"},
 		"that goes with another": {Registry{"nimbus": {Fields: []Field{sample(nil),
 			sample(func(f *Field) { f.Name, f.GoesWith = "token", "sample_id" })}}}, ""},
 		"that goes with none":       {one(func(f *Field) { f.GoesWith = "other_id" }), "goes with other_id"},
@@ -150,6 +159,10 @@ func TestCredentialID(t *testing.T) {
 		if got := d.CredentialID(v); got != want {
 			t.Errorf("%v is called %q", v, got)
 		}
+	}
+	d.CredentialName = func(v Values) string { return "hash of " + v["key"] }
+	if got := d.CredentialID(Values{"key": "k"}); got != "hash of k" {
+		t.Errorf("a derived id is %q", got)
 	}
 }
 

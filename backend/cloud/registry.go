@@ -22,6 +22,9 @@ type Descriptor struct {
 	// Validate checks what the fields are together: which are required, which credentials belong together. Each by itself
 	// has been checked before, see Check. Errors name the field.
 	Validate func(Config) error
+	// CredentialName tells the id of the connection's own credential where it is none of the fields but follows from them, as the
+	// fingerprint of a key does; nil: the fields with NamesCredential tell it.
+	CredentialName func(Values) string
 	// EndpointKeys are the services whose URL may be overridden.
 	EndpointKeys []string
 	// DefaultRequestsPerSecond is the default of max_requests_per_second.
@@ -76,6 +79,9 @@ func (d Descriptor) hasField(name string) bool {
 // CredentialID is the id of the credential among a connection's fields; empty if that is a password, or comes from the
 // surroundings.
 func (d Descriptor) CredentialID(v Values) string {
+	if d.CredentialName != nil {
+		return d.CredentialName(v)
+	}
 	for _, f := range d.Fields {
 		if id := v.Text(f); f.NamesCredential && id != "" {
 			return id
@@ -164,5 +170,6 @@ func (r Registry) Check(taken []string) error {
 
 // sameField reports whether two providers mean the same by a name.
 func sameField(a, b Field) bool {
-	return a.Kind == b.Kind && a.Type == b.Type && a.Title() == b.Title() && a.ReadBack() == b.ReadBack()
+	return a.Kind == b.Kind && a.Type == b.Type && a.Title() == b.Title() && a.ReadBack() == b.ReadBack() &&
+		a.Internal == b.Internal
 }

@@ -35,11 +35,11 @@ func changedFields(d cloud.Descriptor, old, next *Record, kind func(cloud.FieldK
 	return changed
 }
 
-// SecretFields lists the secrets that a connection has.
+// SecretFields lists the secrets that a connection has and that clients write.
 func SecretFields(d cloud.Descriptor, c *Record) []string {
 	var names []string
 	for _, f := range d.Fields {
-		if f.Kind == cloud.FieldSecret && c.Own.Text(f) != "" {
+		if f.Kind == cloud.FieldSecret && f.Written() && c.Own.Text(f) != "" {
 			names = append(names, f.Name)
 		}
 	}

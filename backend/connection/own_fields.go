@@ -21,22 +21,26 @@ type OwnField struct {
 	cloud.Field
 }
 
-// OwnFields are the fields of all providers by name, and what each provider says of one, by the provider's name.
+// OwnFields are the fields of all providers that clients write, by name, and what each provider says of one, by the provider's name.
 func OwnFields(registry cloud.Registry) map[string][]OwnField {
 	all := map[string][]OwnField{}
 	for _, provider := range slices.Sorted(maps.Keys(registry)) {
 		for _, f := range registry[provider].Fields {
-			all[f.Name] = append(all[f.Name], OwnField{provider, f})
+			if f.Written() {
+				all[f.Name] = append(all[f.Name], OwnField{provider, f})
+			}
 		}
 	}
 	return all
 }
 
-// FieldNames are the names of a provider's own fields, in its order.
+// FieldNames are the names of a provider's own fields that clients write, in its order.
 func FieldNames(d cloud.Descriptor) []string {
-	names := make([]string, len(d.Fields))
-	for i, f := range d.Fields {
-		names[i] = f.Name
+	names := make([]string, 0, len(d.Fields))
+	for _, f := range d.Fields {
+		if f.Written() {
+			names = append(names, f.Name)
+		}
 	}
 	return names
 }
@@ -57,6 +61,9 @@ func applyOwnFields(next *Record, in request.Fields, registry cloud.Registry, d 
 	}
 	written := cloud.Values{}
 	for _, f := range d.Fields {
+		if !f.Written() {
+			continue
+		}
 		value := next.Own.Text(f)
 		switch {
 		case f.Type != cloud.FieldFlag:
@@ -90,8 +97,9 @@ func FieldHelp(registry cloud.Registry) string {
 	var help strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(registry)) {
 		line := fmt.Sprintf("  %-*s ", widest, name)
-		for i, field := range FieldNames(registry[name]) {
-			if i < len(registry[name].Fields)-1 {
+		fields := FieldNames(registry[name])
+		for i, field := range fields {
+			if i < len(fields)-1 {
 				field += ","
 			}
 			if len(line)+1+len(field) > helpWidth {

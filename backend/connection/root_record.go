@@ -50,9 +50,10 @@ func (c *Record) LeftoverIDs() []string {
 
 // AbandonRotation ends a rotation on an operator's word, who has written other credentials or another place to
 // use them: the new secret is for the old place. It returns what to say about it.
-func (c *Record) AbandonRotation(name string, now time.Time) string {
+func (c *Record) AbandonRotation(name string, d cloud.Descriptor, now time.Time) string {
 	r := c.RootRotation
 	c.RootRotation = nil
+	c.forgetPrevious(d)
 	reason := hint.Plain("config/ was written while rotate-root was unfinished")
 	switch r.Step {
 	case RootCreating:

@@ -21,7 +21,7 @@ func TestAbandonRotation(t *testing.T) {
 		RootStored:   {"delete credential old", "[old]"},
 	} {
 		c := &Record{Own: cloud.Values{"access_key": "other"}, RootRotation: &RootRotation{Step: step, Started: now, OldID: "old", NewID: "new"}}
-		says := c.AbandonRotation("prod", now)
+		says := c.AbandonRotation("prod", cloud.Descriptor{}, now)
 		if !strings.Contains(says, want.says) || !strings.Contains(says, "rotate-root/prod") || c.RootRotation != nil {
 			t.Errorf("%s: %q, %v", step, says, c.RootRotation)
 		}

@@ -59,6 +59,9 @@ func (s *Store) Apply(ctx context.Context, name string, old *Record, in request.
 	if err := s.checkSameAccount(ctx, name, descriptor, old, next); err != nil {
 		return nil, err
 	}
+	if err := checkPreviousKept(name, descriptor, old, next, in); err != nil {
+		return nil, err
+	}
 	return next, checkResent(descriptor, old, next, in)
 }
 

@@ -298,7 +298,7 @@ func (w *work) works(ctx context.Context, c *connection.Record) error {
 	return err
 }
 
-// deleteOld deletes the replaced credential at the cloud, by the new one.
+// deleteOld deletes the replaced credential at the cloud, by the new one, and with it what the connection keeps of it.
 func (w *work) deleteOld(ctx context.Context) (*Result, error) {
 	old, now := w.c.RootRotation.OldID, w.c.RootRotation.NewID
 	if old != "" {
@@ -316,9 +316,12 @@ func (w *work) deleteOld(ctx context.Context) (*Result, error) {
 			return nil, request.WithWayOut(w.noting(ctx, failed), "Vault tries again by itself; to try now, write rotate-root/"+w.name)
 		}
 	}
-	if err := w.save(ctx, func(c *connection.Record) {
-		c.RootRotation, c.LastRootRotation, c.RootFailure = nil, w.r.Now().UTC(), nil
-	}); err != nil {
+	kept := w.c.KeepsPrevious(w.d)
+	err := w.save(ctx, func(c *connection.Record) { c.EndRotation(w.d, w.r.Now()) })
+	if kept {
+		w.r.Core.ForgetConnection(w.name) // its provider uses the previous credential as well
+	}
+	if err != nil {
 		return nil, request.WithWayOut(err, "the rotation is complete, but that could not be stored; write rotate-root/"+w.name+" again")
 	}
 	return &Result{NewID: now, OldID: old}, nil
@@ -401,7 +404,7 @@ func (w *work) rotator(ctx context.Context) (cloud.CredentialRotator, error) {
 func (w *work) secrets() []string {
 	var names []string
 	for _, f := range w.d.Fields {
-		if f.Kind == cloud.FieldSecret {
+		if f.Kind == cloud.FieldSecret && f.Written() {
 			names = append(names, f.Name)
 		}
 	}
