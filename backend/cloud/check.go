@@ -50,6 +50,8 @@ type CheckTraits struct {
 	LongestTry time.Duration
 	// Experimental is set where nobody has seen the method work on a real server.
 	Experimental bool
+	// Direct is set where the server itself is asked, and no cloud: that it does not answer says nothing of the connection.
+	Direct bool
 }
 
 // PasswordCheck is one look at one server.
@@ -58,6 +60,12 @@ type PasswordCheck struct {
 	Username   string
 	// Platform of the instance, as last described; "" if the cloud does not tell.
 	Platform Platform
+	// Address is where the server is reached, as the cloud described it last: the one of its addresses that the role names; "" if
+	// it has none of that kind. Port is that of SSH. FirstUse lets the first host key that the server shows be pinned. A method
+	// that is not Direct has no use for them, nor has one whose servers have their addresses in the mount's inventory.
+	Address  string
+	Port     int
+	FirstUse bool
 	// Values are the passwords to compare with, the most likely one first; exactly one for a method that Tries. Each may
 	// cost the time of a slow hash. They never leave this process, unless the method Tries.
 	Values []string

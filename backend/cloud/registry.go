@@ -38,8 +38,11 @@ type Descriptor struct {
 	// cannot. The provider then implements PasswordResetters.
 	ResetMethods []ResetMethod
 	// CheckMethods are the names of the ways in which the provider can look which password a server has, the default
-	// first (CheckCommand); none if it cannot. The provider then implements PasswordCheckers.
+	// first (CheckCommand); none if it cannot. The provider then implements PasswordCheckers. The engine adds CheckSSH to
+	// them where Addressed or HasHosts is set, see AllCheckMethods.
 	CheckMethods []string
+	// Addressed is set where the cloud tells addresses of its servers, so that they can be looked at by a login.
+	Addressed bool
 	// LinkLocalDomains are the domains of the cloud's own whose hosts have link-local addresses inside its
 	// network. Connections are made to those only for such a host, on port 443, so by TLS.
 	LinkLocalDomains []string
@@ -90,11 +93,22 @@ func (d Descriptor) CredentialID(v Values) string {
 	return ""
 }
 
-// HasCheckMethod reports whether the provider can look at passwords by a method.
-func (d Descriptor) HasCheckMethod(name string) bool { return slices.Contains(d.CheckMethods, name) }
+// AllCheckMethods are the names of the check methods for the provider's servers: its own ones, and a login where the servers have
+// addresses.
+func (d Descriptor) AllCheckMethods() []string {
+	if (d.Addressed || d.HasHosts) && !slices.Contains(d.CheckMethods, CheckSSH) {
+		return append(slices.Clone(d.CheckMethods), CheckSSH)
+	}
+	return d.CheckMethods
+}
 
-// CanCheck reports whether the provider can look which password a server has at all.
-func (d Descriptor) CanCheck() bool { return len(d.CheckMethods) > 0 }
+// HasCheckMethod reports whether there is a check method of that name for the provider's servers.
+func (d Descriptor) HasCheckMethod(name string) bool {
+	return slices.Contains(d.AllCheckMethods(), name)
+}
+
+// CanCheck reports whether anything can look which password a server has.
+func (d Descriptor) CanCheck() bool { return len(d.AllCheckMethods()) > 0 }
 
 // CanReset reports whether the provider can set passwords at all.
 func (d Descriptor) CanReset() bool { return len(d.ResetMethods) > 0 }

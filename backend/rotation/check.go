@@ -87,8 +87,13 @@ func (x *executor) lookAtServer(ctx context.Context, e *entry, to session, made 
 		}
 	}
 	found, err := checker.CheckPassword(ctx, cloud.PasswordCheck{InstanceID: rec.InstanceID, Username: rec.Username,
-		Platform: rec.Facts.Platform, Values: values})
-	to.state.breaker.reportCall(ctx, x.opts.Now(), err)
+		Platform: rec.Facts.Platform, Address: rec.CheckAddress(), Port: rec.Settings.CheckPort, FirstUse: rec.Settings.CheckFirstUse,
+		Values: values})
+	if traits.Direct {
+		to.state.breaker.release()
+	} else {
+		to.state.breaker.reportCall(ctx, x.opts.Now(), err)
+	}
 	if traits.Tries && !found.Tried {
 		made.Interval = 0
 	}
@@ -154,8 +159,11 @@ func (x *executor) logCheck(a *Account, before int) {
 	}
 }
 
-// checker returns one of the connection's check methods.
+// checker returns one of the connection's check methods: the login is the engine's, all others are the provider's.
 func (v *Connection) checker(method string) (cloud.PasswordChecker, error) {
+	if method == cloud.CheckSSH && v.Login != nil {
+		return v.Login, nil
+	}
 	if p, ok := v.Provider.(cloud.PasswordCheckers); ok {
 		if c := p.Checker(method); c != nil {
 			return c, nil

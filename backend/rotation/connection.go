@@ -10,8 +10,10 @@ import (
 
 // Connection is a connection as the core sees it.
 type Connection struct {
-	Provider          cloud.Provider
-	ProviderName      string
+	Provider     cloud.Provider
+	ProviderName string
+	// Login is the check method cloud.CheckSSH for the connection's servers; nil: they cannot be logged in to.
+	Login             cloud.PasswordChecker
 	RequestsPerSecond float64
 	RequestTimeout    time.Duration
 	PasswordPolicy    string

@@ -98,7 +98,8 @@ func (w *world) start() {
 		Random:  func() float64 { return 0.5 },
 		NewID:   n.newID,
 		Connect: func(_ context.Context, name string, gate cloud.Limiter) (*Connection, error) {
-			live := &Connection{Provider: &simProvider{n: n, gate: gate, connection: name}, ProviderName: "sim", RequestsPerSecond: simRate,
+			provider := &simProvider{n: n, gate: gate, connection: name}
+			live := &Connection{Provider: provider, Login: provider.login(), ProviderName: "sim", RequestsPerSecond: simRate,
 				RequestTimeout: cmp.Or(w.timeout, simTimeout)}
 			if w.places != nil {
 				return w.places.connect(live), nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // alias are other hosts of the cloud: a place of its own, which leads to the same servers. What runs through one of the
@@ -85,8 +86,28 @@ func (p *simPlaces) lies() int {
 func (p *simPlaces) connect(honest *Connection) *Connection {
 	live := *honest
 	live.Place = p.now()
-	live.Provider = &placedProvider{honest.Provider.(*simProvider), p, live.Place}
+	placed := &placedProvider{honest.Provider.(*simProvider), p, live.Place}
+	live.Provider, live.Login = placed, placedLogin{honest.Login, placed}
 	return &live
+}
+
+// placedLogin is a login at the servers of one of the places. One that lies lets in whom it likes.
+type placedLogin struct {
+	cloud.PasswordChecker
+	p *placedProvider
+}
+
+// CheckPassword implements cloud.PasswordChecker.
+func (l placedLogin) CheckPassword(ctx context.Context, check cloud.PasswordCheck) (cloud.PasswordFinding, error) {
+	for _, value := range check.Values {
+		l.p.places.send(value, l.p.at)
+	}
+	if l.p.at != lying {
+		return l.PasswordChecker.CheckPassword(ctx, check)
+	}
+	found := cloud.PasswordFinding{Match: l.p.places.lies()%2 - 1, Tried: true} // it is there, or it is another one
+	_ = l.p.places.nextLie()
+	return found, nil
 }
 
 // placedProvider is a provider at one of the places. At the lying one it believes itself to have every server, and
@@ -146,13 +167,35 @@ func TestNoValueIsSentToTwoPlaces(t *testing.T) {
 		seeds = 8
 	}
 	for seed := range seeds {
-		if w := playPlaces(t, seed); len(w.violations()) > 0 {
+		if w := playPlaces(t, seed, staticSettings()); len(w.violations()) > 0 {
 			w.fail(t, "")
 		}
 	}
 }
 
-func playPlaces(t *testing.T, seed uint64) *world {
+// TestNoValueIsTriedAtTwoPlaces is the same with logins, each of which gives a password to the place that is asked.
+func TestNoValueIsTriedAtTwoPlaces(t *testing.T) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 6
+	}
+	tried := 0
+	for seed := range seeds {
+		s := staticSettings()
+		s.CheckMethod, s.VerifyPeriod = cloud.CheckSSH, 15*time.Minute
+		s.DriftAction = []protocol.DriftAction{protocol.DriftReport, protocol.DriftRestore, protocol.DriftRotate}[seed%3]
+		w := playPlaces(t, 100+seed, s)
+		if len(w.violations()) > 0 {
+			w.fail(t, "")
+		}
+		tried += len(w.cloud.of(w.specs[0].ID).tried)
+	}
+	if tried < int(seeds)*20 {
+		t.Errorf("%d tries in %d histories", tried, seeds)
+	}
+}
+
+func playPlaces(t *testing.T, seed uint64, s Settings) *world {
 	t.Helper()
 	o, _ := profile(seed)
 	method := []simMethod{serialMethod, overlappingMethod}[seed%2]
@@ -163,7 +206,6 @@ func playPlaces(t *testing.T, seed uint64) *world {
 		w.places = newSimPlaces(w)
 		draw := rand.New(rand.NewPCG(seed, 2))
 		w.start()
-		s := staticSettings()
 		s.CanReset, s.ResetMethod = true, string(method)
 		id := w.bind(s)
 		w.specs[0].Place = genuine

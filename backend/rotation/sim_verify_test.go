@@ -20,10 +20,14 @@ func (p *simProvider) Checker(method string) cloud.PasswordChecker {
 	if method != simCheckMethod && method != simLoginMethod {
 		return nil
 	}
-	return simChecker{p, method == simLoginMethod}
+	return simChecker{p, method == simLoginMethod, false}
 }
 
-// Check methods of the model cloud: one compares with every password, one tries a single one by a login.
+// login is the check method that goes to the server itself, which the connection has beside its provider.
+func (p *simProvider) login() cloud.PasswordChecker { return simChecker{p, true, true} }
+
+// Check methods of the model cloud: one compares with every password, one tries a single one by a login. cloud.CheckSSH does that
+// too, but asks no cloud.
 const (
 	simCheckMethod = "look"
 	simLoginMethod = "login"
@@ -38,13 +42,14 @@ const (
 // simChecker looks at a server some time after it was asked to, and answers some time after that.
 type simChecker struct {
 	*simProvider
-	tries bool
+	tries, direct bool
 }
 
 // CheckTraits implements cloud.PasswordChecker.
 func (p simChecker) CheckTraits(cloud.Platform) cloud.CheckTraits {
 	if p.tries {
-		return cloud.CheckTraits{Action: "check", Interval: simTryInterval, Tries: true, LongestTry: simLongestTry, Experimental: true}
+		return cloud.CheckTraits{Action: "check", Interval: simTryInterval, Tries: true, LongestTry: simLongestTry,
+			Experimental: !p.direct, Direct: p.direct}
 	}
 	return cloud.CheckTraits{Action: "check", Interval: time.Minute}
 }
@@ -146,7 +151,11 @@ func randomChecks(r *rand.Rand, s *Settings) {
 		}
 	}
 	actions := []protocol.DriftAction{"", protocol.DriftReport, protocol.DriftRestore, protocol.DriftRotate}
-	s.DriftAction = actions[r.IntN(len(actions))]
+	action := r.IntN(len(actions))
+	s.DriftAction = actions[action]
+	if s.VerifyPeriod == 0 && action == 3 || s.VerifyPeriod > 0 && s.VerifyPeriod%(3*time.Minute) == 0 {
+		s.CheckMethod = cloud.CheckSSH
+	}
 }
 
 // verify is an operator's word to look at a server.

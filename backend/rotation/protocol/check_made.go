@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
@@ -115,9 +116,11 @@ func (e CheckMade) apply(a *Account) error {
 	if !e.Unknown.IsZero() {
 		asked := a.Checked()
 		a.noteCheck(e, CheckUnknown, 0)
-		a.Check.Early = e.Early
-		if e.Again {
+		switch a.Check.Early = e.Early; {
+		case e.Again:
 			a.Check.Asked, a.Check.Action, a.Check.By = asked.Asked, asked.Action, asked.By
+		case e.Early: // the check that follows by itself does what this one was for
+			a.Check.Action, a.Check.By = asked.Action, asked.By
 		}
 		return nil
 	}
@@ -265,8 +268,8 @@ func (a *Account) adopt(v Version, e CheckMade) {
 
 // correct does what the role, or who asked for the check, wants of an account whose server has another password.
 func (a *Account) correct(found *Version, e CheckMade) {
-	action := a.Settings.DriftAction
-	if asked := e.Seen.Checked(); asked.Action != "" {
+	action, asked := a.Settings.DriftAction, e.Seen.Checked()
+	if asked.Action != "" {
 		action = asked.Action
 	}
 	switch {
@@ -275,7 +278,17 @@ func (a *Account) correct(found *Version, e CheckMade) {
 		a.adopt(*found, e)
 		a.checkedAfterRebuild(e.Seen)
 		a.Check.Of, a.Check.Result, a.Check.Version = a.LastVersion, CheckMatches, a.LastVersion
+	case action == DriftRotate && asked.Action == "" && a.rotatedInVain(e):
 	case action == DriftRotate && a.Settings.CanReset && a.Due == nil:
-		a.Due = &Due{Since: e.At, Reason: DueDrifted, By: e.Seen.Checked().By}
+		a.Due = &Due{Since: e.At, Reason: DueDrifted, By: asked.By}
 	}
+}
+
+// rotatedInVain reports whether the current version was made for a drift, and the check before this one found by a login that the
+// server does not take it either. Then it is something else that keeps the user out, such as a rule of the server, and the next
+// version would fare no better.
+func (a *Account) rotatedInVain(e CheckMade) bool {
+	before, cur := e.Seen.Checked(), a.Current()
+	return a.Settings.CheckMethod == cloud.CheckSSH && cur.Change.Reason == DueDrifted && before.Of == cur.Number &&
+		before.Result == CheckDiffers
 }

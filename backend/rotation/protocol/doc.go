@@ -200,7 +200,9 @@
 //     checked by itself. A method that logs in is given one value, as a wrong one counts towards the user's lockout: pending's if
 //     it may be set, else the current version, and only one that was made for this place, while that is trusted. It speaks for that
 //     value alone: what was not tried is not refuted. That a value is tried is stored before it leaves, and until the method's
-//     interval after its end, or after the last moment at which the server may make a try whose end was not seen, no other is.
+//     interval after its end, or after the last moment at which the server may make a try whose end was not seen, no other is. Where
+//     a role has logins by SSH, the write that confirms a version by an attempt's outcome asks for one, which only reports. A version
+//     that was made for a drift, and that two logins in a row have not got in with, is reported and not replaced by itself.
 //  23. Each version keeps the roles to whose readers it was given; a group's batch counts as given to those
 //     of the group's role, an import or a restore as given to those of the role that the account has then. A
 //     version is readable only for a role that is the only one; else the account is due (moved), where a

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 )
 
@@ -82,6 +83,15 @@ func (a *Account) TryValue() (value string, early bool) {
 		}
 	}
 	return "", false
+}
+
+// CheckAddress is where a login finds the server, as the place to which the connection leads has described it; "" where that has not
+// told an address of the kind that the role names.
+func (a *Account) CheckAddress() string {
+	if !a.Facts.Place.Same(a.Place) {
+		return ""
+	}
+	return a.Settings.CheckAddress.Of(a.Facts.Instance(a.InstanceID))
 }
 
 // longestCheckHold is the longest time for which a method may hold back the next check. What is further away was stored by a
@@ -177,4 +187,20 @@ func (a *Account) whyDrifted() hint.Text {
 	}
 	return hint.Textf("the server of account %s had %s when it was checked at %s, and not the current version %d; to check again: %s%s",
 		a.ID, has, c.Time.UTC().Format(time.RFC3339), c.Of, a.verifyHint(), out)
+}
+
+// checkDueAfter asks for a check of a version that an attempt's outcome has confirmed, where a login can prove that the server takes
+// it: the login costs nobody a command, and a server that has been told another password need not let anybody in with it. It only
+// reports what it finds: a password that was set just now is not set again for that, or a server that lets nobody in by password
+// would be reset without end. What somebody else has asked for goes first, and is done by the same look.
+func (a *Account) checkDueAfter(attempt string, at time.Time) {
+	if attempt == "" || a.IsGroup() || a.Settings.CheckMethod != cloud.CheckSSH || !a.Trusts(a.Current().Place) {
+		return
+	}
+	c := a.Checked()
+	if !c.Asked.IsZero() {
+		return
+	}
+	c.Asked, c.Action, c.By = at, DriftReport, Requester{}
+	a.Check = &c
 }

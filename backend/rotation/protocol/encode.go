@@ -163,6 +163,7 @@ func (a *Account) shareText() {
 	s := &a.Settings
 	share(&a.Provider, &a.Role, &a.LastRole, &s.Key, &s.PasswordPolicy, &s.ResetMethod, &s.Cron, &s.Timezone, &s.CheckMethod, &a.Facts.OSName,
 		&a.Facts.KeyName, &a.Facts.Image)
+	share(&s.CheckAddress)
 	share(&s.Mode)
 	share(&s.Source)
 	share(&s.Checkout)

@@ -282,4 +282,5 @@ func (a *Account) promote(attempt string, at time.Time) {
 	a.dueForPlace(at) // the connection may lead elsewhere meanwhile
 	a.dueForMove(at)  // it may have come from another role meanwhile
 	a.prune()
+	a.checkDueAfter(attempt, at)
 }

@@ -80,6 +80,11 @@ type Settings struct {
 	DriftAction  DriftAction   `json:"drift_action,omitempty"`
 	// ReadDrifted lets a version be handed out that the server does not have.
 	ReadDrifted bool `json:"read_drifted,omitempty"`
+	// CheckAddress and CheckPort say where a login by the check method finds a cloud's server; empty and 0: at the defaults.
+	// CheckFirstUse lets the first host key that it shows be pinned.
+	CheckAddress  cloud.AddressKind `json:"check_address,omitempty"`
+	CheckPort     int               `json:"check_port,omitempty"`
+	CheckFirstUse bool              `json:"check_first_use,omitempty"`
 }
 
 // Facts are what an answer tells about the instance, as last described by the cloud.
