@@ -78,7 +78,7 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 .PHONY: test-ssh
 test-ssh: ## test SSH against real OpenSSH servers with PAM and sudo (Linux, root; needs openssh-server, openssh-client, sudo, sshpass)
 	scripts/real-sshd.sh check
-	CLOUDPW_REAL_SSH=required go test -tags realssh -count=1 -timeout 10m $(TESTFLAGS) ./tests/realssh
+	CLOUDPW_REAL_SSH=required go test -tags realssh -count=1 -timeout 10m -parallel 8 $(TESTFLAGS) ./tests/realssh
 
 .PHONY: test-azure
 test-azure: build ## have Azure's own Go clients work with the cloud simulator (a module of its own: it fetches them)
