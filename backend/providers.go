@@ -6,6 +6,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/aws"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/azure"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/ssh"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/tencentcloud"
 )
 
@@ -23,5 +24,6 @@ func providers() cloud.Registry {
 	add(alibabacloud.Descriptor())
 	add(azure.Descriptor())
 	add(openstack.Descriptors()...) // huaweicloud, opentelekomcloud
+	add(ssh.Descriptor())
 	return registry
 }

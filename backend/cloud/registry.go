@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,12 @@ type Descriptor struct {
 	// CredentialName tells the id of the connection's own credential where it is none of the fields but follows from them, as the
 	// fingerprint of a key does; nil: the fields with NamesCredential tell it.
 	CredentialName func(Values) string
+	// Complete makes the fields that a write leaves to the provider, such as a key that it asks to have made, out of those that are
+	// stored, nil for a new connection, and those that the write makes of them. It is called before Check, and asks no cloud. Errors
+	// name the field. nil: there are none.
+	Complete func(old, next Values) (Values, error)
+	// Derived are read back beside the fields.
+	Derived []DerivedField
 	// EndpointKeys are the services whose URL may be overridden.
 	EndpointKeys []string
 	// DefaultRequestsPerSecond is the default of max_requests_per_second.
@@ -50,6 +57,15 @@ type Descriptor struct {
 	HasHosts bool
 	// UsualInitialDelay is how long the cloud says an initial password may take after launch.
 	UsualInitialDelay time.Duration
+}
+
+// DerivedField is what a connection's fields say in another form. It cannot be written, and tells no secret.
+type DerivedField struct {
+	Name string
+	// Description is a sentence.
+	Description string
+	// Value is "" where there is none.
+	Value func(Values) string
 }
 
 // Check checks a connection's fields, each by itself and all together, without asking the cloud. Errors name the field.
@@ -178,6 +194,11 @@ func (r Registry) Check(taken []string) error {
 			}
 			own[f.Name], first[f.Name] = true, f
 		}
+		for _, f := range d.Derived {
+			if err := f.validate(own, taken); err != nil {
+				all = append(all, fmt.Errorf("provider %s: field %s: %w", name, f.Name, err))
+			}
+		}
 	}
 	return errors.Join(all...)
 }
@@ -186,4 +207,15 @@ func (r Registry) Check(taken []string) error {
 func sameField(a, b Field) bool {
 	return a.Kind == b.Kind && a.Type == b.Type && a.Title() == b.Title() && a.ReadBack() == b.ReadBack() &&
 		a.Internal == b.Internal
+}
+
+// validate checks what a descriptor says of the field. own are the fields that are written, taken those of every provider.
+func (f DerivedField) validate(own map[string]bool, taken []string) error {
+	switch {
+	case own[f.Name] || slices.Contains(taken, f.Name):
+		return errors.New("another field has this name")
+	case f.Name == "" || f.Value == nil || !strings.HasSuffix(f.Description, "."):
+		return errors.New("has a name, a value and a description that is a sentence")
+	}
+	return nil
 }

@@ -79,6 +79,7 @@ func ResponseSchemas(registry cloud.Registry) map[string]*framework.FieldSchema 
 		"verify_connection", "forget_gone_after", "rotation_period"} {
 		fields[name].Required = true
 	}
+	maps.Copy(fields, derivedSchemas(registry))
 	fields["root_rotation"] = &framework.FieldSchema{Type: framework.TypeMap,
 		Description: "An unfinished rotate-root: step (creating, created or stored), started, old_credential_id, new_credential_id, last_error."}
 	fields["leftover_credentials"] = &framework.FieldSchema{Type: framework.TypeSlice,

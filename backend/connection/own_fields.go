@@ -85,6 +85,23 @@ func applyOwnFields(next *Record, in request.Fields, registry cloud.Registry, d 
 	return nil
 }
 
+// completeOwnFields has the provider make what the write leaves to it. old is nil for a new connection.
+func completeOwnFields(old, next *Record, d cloud.Descriptor) error {
+	if d.Complete == nil {
+		return nil
+	}
+	var before cloud.Values
+	if old != nil {
+		before = old.Own.With(nil)
+	}
+	completed, err := d.Complete(before, next.Own.With(nil))
+	if err != nil {
+		return request.Invalidf("%s", err)
+	}
+	next.Own = completed
+	return nil
+}
+
 // helpWidth is the longest line of the help.
 const helpWidth = 80
 

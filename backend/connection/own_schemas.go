@@ -40,6 +40,17 @@ func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 	return schemas
 }
 
+// derivedSchemas are the schemas of what reads add to the providers' fields.
+func derivedSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
+	schemas := map[string]*framework.FieldSchema{}
+	for _, provider := range slices.Sorted(maps.Keys(registry)) {
+		for _, f := range registry[provider].Derived {
+			schemas[f.Name] = &framework.FieldSchema{Type: framework.TypeString, Description: provider + ": " + uncapitalized(f.Description)}
+		}
+	}
+	return schemas
+}
+
 // describe is what the schema says of a field: for which providers it means what, what follows from its kind, and what
 // goes without it. all is how many providers there are.
 func describe(uses []OwnField, all int) string {

@@ -48,4 +48,7 @@ func (c *Record) readOwnFields(d cloud.Descriptor, data map[string]any) {
 			data[f.Name] = c.Own.InForce(f)
 		}
 	}
+	for _, f := range d.Derived {
+		data[f.Name] = f.Value(c.Own)
+	}
 }

@@ -38,6 +38,9 @@ func (s *Store) Apply(ctx context.Context, name string, old *Record, in request.
 	if err := applyOwnFields(next, in, s.registry, descriptor); err != nil {
 		return nil, err
 	}
+	if err := completeOwnFields(old, next, descriptor); err != nil {
+		return nil, err
+	}
 	if err := s.applyCommon(ctx, next, in, descriptor, old == nil); err != nil {
 		return nil, err
 	}
@@ -152,7 +155,8 @@ func checkResent(d cloud.Descriptor, old, next *Record, in request.Fields) error
 	if len(changed) == 0 {
 		return nil
 	}
-	missing := slices.DeleteFunc(SecretFields(d, next), in.Gives)
+	// One that the provider has made in this write is not the stored one.
+	missing := slices.DeleteFunc(SecretFields(d, next), func(name string) bool { return in.Gives(name) || old.Own[name] != next.Own[name] })
 	if len(missing) == 0 {
 		return nil
 	}

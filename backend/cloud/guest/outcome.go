@@ -274,3 +274,8 @@ func detail(interpreter Interpreter, output string) string {
 	}
 	return "; the server says: " + said
 }
+
+// TooOld reports whether a command says that the server refused its value since it has one with a larger order.
+func (r Run) TooOld() bool {
+	return r.State == Exited && newerOrder(r.Interpreter, r.ExitCode, r.Output) > 0
+}

@@ -1,6 +1,7 @@
 package sshclient
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,20 @@ type Result struct {
 // Errors are *cloud.Error: of kind Refused as long as no byte of the input was sent, and Unknown afterwards, in which case the
 // connection is closed. With no input it is Unknown once the server has agreed to run the command.
 func (c *Client) Run(ctx context.Context, command string, input []byte) (Result, error) {
+	return c.run(ctx, command, "", input)
+}
+
+// RunTTY is Run on a terminal, which does not echo. The input is sent when the command has printed a line that says it is ready, and
+// does not end. Standard error cannot be told from standard output. A command that ends before it is ready is an error of kind Refused.
+func (c *Client) RunTTY(ctx context.Context, command, ready string, input []byte) (Result, error) {
+	return c.run(ctx, command, ready, input)
+}
+
+// terminal are the modes of a terminal without echo: what is read is passed on as it is, in lines.
+var terminal = ssh.TerminalModes{ssh.ECHO: 0, ssh.ECHOE: 0, ssh.ECHOK: 0, ssh.ECHONL: 0, ssh.ICANON: 1, ssh.ONLCR: 0}
+
+// run is both. ready is "" without a terminal.
+func (c *Client) run(ctx context.Context, command, ready string, input []byte) (Result, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	defer c.line.within(bounded)()
@@ -37,37 +52,67 @@ func (c *Client) Run(ctx context.Context, command string, input []byte) (Result,
 		return Result{}, c.notStarted(bounded, err)
 	}
 	defer session.Close()
-	var out, errs bounded64
-	session.Stdout, session.Stderr = &out, &errs
+	out, errs := newOutput(ready), newOutput("")
+	session.Stdout, session.Stderr = out, errs
 	stdin, err := session.StdinPipe()
 	if err != nil {
 		return Result{}, c.notStarted(bounded, err)
 	}
+	if ready != "" {
+		if err := session.RequestPty("dumb", 24, 80, terminal); err != nil {
+			return Result{}, c.notStarted(bounded, err)
+		}
+	}
 	if err := session.Start(command); err != nil {
 		return Result{}, c.notStarted(bounded, err)
 	}
-	fed := make(chan struct{})
+	ended, fed := make(chan struct{}), make(chan struct{})
+	sent := false
 	go func() {
 		defer close(fed)
+		if ready != "" {
+			select {
+			case <-out.ready:
+			case <-ended:
+				return
+			}
+		}
+		sent = true
 		// A command may end before it has read all: what it made of it, its exit code says.
 		_, _ = stdin.Write(input)
-		_ = stdin.Close()
+		if ready == "" {
+			_ = stdin.Close()
+		}
 	}()
 	err = session.Wait()
+	close(ended)
 	result := Result{Output: joined(out.text(), errs.text())}
 	var exit *ssh.ExitError
+	lost := false
 	switch {
 	case err == nil:
 	case errors.As(err, &exit) && exit.Signal() == "":
 		result.ExitCode = exit.ExitStatus()
 	default:
+		lost = true
 		c.line.close() // whatever is still going on there, nothing is sent to it any more
-		<-fed
-		return Result{}, c.lost(bounded, err)
 	}
 	_ = session.Close() // ends the writer, where the command did not read all
 	<-fed
+	switch {
+	case !sent && lost:
+		return Result{}, c.notStarted(bounded, err)
+	case !sent:
+		return result, c.unready(result)
+	case lost:
+		return Result{}, c.lost(bounded, err)
+	}
 	return result, nil
+}
+
+// unready is the error of a command that has ended before it read any input.
+func (c *Client) unready(r Result) error {
+	return refusal(c.target, hint.Hint{}, nil, "the command ended with exit code %d before it read anything", r.ExitCode)
 }
 
 // notStarted is the error of a command that the server has certainly not begun with.
@@ -110,23 +155,50 @@ func joined(out, errs string) string {
 	return all[:min(len(all), MaxOutput)]
 }
 
-// bounded64 keeps the first MaxOutput bytes of what is written to it.
-type bounded64 struct {
-	mu   sync.Mutex
-	kept []byte
+// output keeps the first MaxOutput bytes of what is written to it, and says when a line was among them.
+type output struct {
+	mu    sync.Mutex
+	kept  []byte
+	line  string
+	ready chan struct{} // closed when the line has come; at once where there is none
+	told  bool
 }
 
-var _ io.Writer = (*bounded64)(nil)
+var _ io.Writer = (*output)(nil)
 
-func (b *bounded64) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.kept = append(b.kept, p[:min(len(p), MaxOutput-len(b.kept))]...)
+func newOutput(line string) *output {
+	o := &output{line: line, ready: make(chan struct{})}
+	if line == "" {
+		close(o.ready)
+		o.told = true
+	}
+	return o
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept = append(o.kept, p[:min(len(p), MaxOutput-len(o.kept))]...)
+	if !o.told && hasLine(o.kept, o.line) {
+		o.told = true
+		close(o.ready)
+	}
 	return len(p), nil
 }
 
-func (b *bounded64) text() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return string(b.kept)
+// hasLine reports whether a text has a line, whole with its end.
+func hasLine(text []byte, line string) bool {
+	for l := range bytes.Lines(text) {
+		if bytes.HasSuffix(l, []byte("\n")) && string(bytes.TrimRight(l, "\r\n")) == line {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *output) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.kept)
 }

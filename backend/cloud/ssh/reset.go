@@ -1,0 +1,32 @@
+package ssh
+
+import (
+	"context"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+)
+
+// resetter is the reset method. A session lasts until its script has ended, so that its answer is the outcome.
+type resetter struct {
+	guest.Resetter
+}
+
+var (
+	_ cloud.PasswordResetter = resetter{}
+	_ cloud.ResetChecker     = resetter{}
+	_ cloud.ResetPreparer    = resetter{}
+)
+
+// StartReset implements cloud.PasswordResetter. It is done, but where the server has refused the value for an order of its own, or for want
+// of its key: that is a record, by which the core goes past the order and asks for the key again.
+func (r resetter) StartReset(ctx context.Context, reset cloud.Reset) (cloud.ResetStarted, error) {
+	started, err := r.Resetter.StartReset(ctx, reset)
+	if err != nil {
+		return cloud.ResetStarted{}, err
+	}
+	service, _ := r.Service.(command)
+	_, kept := service.runs.get(started.RequestID)
+	started.Done = !kept
+	return started, nil
+}
