@@ -12,9 +12,12 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 )
 
-// connect opens a TCP connection within the time of one hop.
+// connectTime bounds a TCP connection: a host that is off answers nothing at all, and is not waited for as long as one that works.
+const connectTime = 10 * time.Second
+
+// connect opens a TCP connection.
 func connect(ctx context.Context, address string, port int, o Options) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: o.timeout(), KeepAlive: 15 * time.Second}
+	dialer := net.Dialer{Timeout: min(o.timeout(), connectTime), KeepAlive: 15 * time.Second}
 	cloud.GuardDialer(&dialer)
 	return dialer.DialContext(ctx, "tcp", place(address, port))
 }
