@@ -186,7 +186,7 @@ func authReason(user string, signers []ssh.Signer, err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the login was not finished in time; see request_timeout of the connection"
-	case !strings.Contains(err.Error(), allTried) && !strings.Contains(err.Error(), tooMany):
+	case !refusedByServer(err):
 		return "the connection ended while " + text.Line(user, maxReason) + " logged in: " + reason(err)
 	case len(signers) == 0:
 		return "the server lets nobody in without a key"

@@ -136,9 +136,14 @@ const (
 	changeRequested = "unexpected message type 60"
 	// allTried is a refusal by the server: no method is left that could be tried.
 	allTried = "unable to authenticate"
-	// tooMany is how OpenSSH's sshd says that a refusal was the last one that it allows in a connection (MaxAuthTries).
-	tooMany = "Too many authentication failures"
+	// tooMany, in small letters, is how sshd says that a refusal was the last one that it allows in a connection (MaxAuthTries).
+	tooMany = "too many authentication failures"
 )
+
+// refusedByServer reports whether a login failed since the server refused it, and not for want of an answer.
+func refusedByServer(err error) bool {
+	return strings.Contains(err.Error(), allTried) || strings.Contains(strings.ToLower(err.Error()), tooMany)
+}
 
 // judge says what a login that failed means.
 func (a *attempt) judge(ctx context.Context, t Target, err error) (Verdict, error) {
@@ -152,7 +157,7 @@ func (a *attempt) judge(ctx context.Context, t Target, err error) (Verdict, erro
 		return MoreAsked, nil
 	case a.other:
 		return OtherAsked, nil
-	case sent && (strings.Contains(err.Error(), allTried) || strings.Contains(err.Error(), tooMany)):
+	case sent && refusedByServer(err):
 		return Wrong, nil
 	case !sent && strings.Contains(err.Error(), allTried):
 		return NotOffered, nil

@@ -1,0 +1,223 @@
+package sshclient
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+)
+
+func rsaSigner(t testing.TB, bits int) ssh.Signer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestParseHostKey(t *testing.T) {
+	key := canonicalKey(newSigner(t).PublicKey())
+	for name, text := range map[string]string{
+		"canonical":    key,
+		"comment":      key + " root@web-1",
+		"known_hosts":  "web-1,192.0.2.1 " + key,
+		"hashed host":  "|1|abc=|def= " + key + "\n",
+		"ssh-keyscan":  "[web-1]:2222 " + key + "\r\n",
+		"blanks about": "  " + strings.Replace(key, " ", "   ", 1) + "  ",
+	} {
+		if got, err := ParseHostKey(text); got != key || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if fp := Fingerprint(key); !strings.HasPrefix(fp, "SHA256:") || len(fp) != 50 {
+		t.Errorf("fingerprint %q", fp)
+	}
+	if Fingerprint("nonsense") != "" {
+		t.Error("a fingerprint of nonsense")
+	}
+	small := canonicalKey(rsaSigner(t, 1024).PublicKey())
+	blob := strings.Fields(key)[1]
+	for name, c := range map[string]struct{ text, says string }{
+		"empty":             {" ", "is empty"},
+		"two lines":         {key + "\n" + key, "more than one line"},
+		"private":           {"-----BEGIN OPENSSH PRIVATE KEY-----", "is a private key"},
+		"fingerprint":       {Fingerprint(key), "is a fingerprint"},
+		"authority":         {"@cert-authority * " + key, "marker"},
+		"only a blob":       {blob, "no public key of a type"},
+		"only a type":       {"ssh-ed25519", "no public key of a type"},
+		"dsa":               {"ssh-dss " + blob, "no public key of a type"},
+		"cut":               {key[:len(key)-9], "copied badly"},
+		"another type":      {"ssh-rsa " + blob, "says ssh-rsa"},
+		"small":             {small, "1024 bits"},
+		"longer than a key": {"ssh-ed25519 " + strings.Repeat("A", maxHostKey), "longer"},
+	} {
+		if got, err := ParseHostKey(c.text); err == nil || !strings.Contains(err.Error(), c.says) || got != "" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// counted passes connections on and counts the bytes that the client sends.
+func counted(t *testing.T, s *server) (address string, port int, sent *atomic.Int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent = new(atomic.Int64)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", place(s.address, s.port))
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			end := func() { _ = client.Close(); _ = server.Close() }
+			all.Go(func() {
+				defer end()
+				buffer := make([]byte, 4096)
+				for {
+					n, err := client.Read(buffer)
+					sent.Add(int64(n))
+					if _, failed := server.Write(buffer[:n]); failed != nil || err != nil {
+						return
+					}
+				}
+			})
+			all.Go(func() {
+				defer end()
+				buffer := make([]byte, 4096)
+				for {
+					n, err := server.Read(buffer)
+					if _, failed := client.Write(buffer[:n]); failed != nil || err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
+	host, text, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if port, err = strconv.Atoi(text); err != nil {
+		t.Fatal(err)
+	}
+	return host, port, sent
+}
+
+// handshakeBytes is more than our half of a key exchange, whose largest part is the key share of ML-KEM with 1,184 bytes, and less than
+// anything beyond it.
+const handshakeBytes = 3000
+
+func TestAnotherHostKeyGetsNothing(t *testing.T) {
+	key := newSigner(t)
+	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo, password: "right"}).start(t)
+	var heard atomic.Bool
+	s.config = func(c *ssh.ServerConfig) {
+		c.NoClientAuthCallback = func(ssh.ConnMetadata) (*ssh.Permissions, error) { heard.Store(true); return nil, errors.New("no") }
+		c.NoClientAuth = true
+	}
+	target := s.target()
+	var sent *atomic.Int64
+	target.Address, target.Port, sent = counted(t, s)
+	target.HostKey = canonicalKey(newSigner(t).PublicKey())
+	for name, do := range map[string]func() error{
+		"Dial": func() error { _, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{}); return err },
+		"Try":  func() error { _, err := Try(t.Context(), target, "right", nil, Options{}); return err },
+	} {
+		sent.Store(0)
+		err := do()
+		e := cloud.AsError(err)
+		if e == nil || e.Kind != cloud.Refused {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, says := range []string{Fingerprint(target.HostKey), Fingerprint(canonicalKey(s.hostKeys[0].PublicKey())), "host-key/web-1"} {
+			if !strings.Contains(e.Message, says) {
+				t.Errorf("%s: %q does not say %q", name, e.Message, says)
+			}
+		}
+		if e.Hint.IsZero() || !strings.Contains(e.Message, e.Hint.String()) {
+			t.Errorf("%s: the hint %v is not in the message", name, e.Hint)
+		}
+		if n := sent.Load(); n == 0 || n > handshakeBytes {
+			t.Errorf("%s: %d bytes were sent", name, n)
+		}
+	}
+	if heard.Load() {
+		t.Error("a login was begun")
+	}
+}
+
+func TestServerWithSeveralKeysShowsThePinnedOne(t *testing.T) {
+	key := newSigner(t)
+	second := rsaSigner(t, 2048)
+	s := (&server{hostKeys: []ssh.Signer{newSigner(t), second}, keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
+	target := s.target()
+	target.HostKey = canonicalKey(second.PublicKey())
+	c, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	s.hostKeys = s.hostKeys[:1]
+	_, err = Dial(t.Context(), target, []ssh.Signer{key}, Options{})
+	if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "no host key of the pinned type") ||
+		!strings.Contains(err.Error(), "host-key/web-1") {
+		t.Error(err)
+	}
+}
+
+func TestFirstUse(t *testing.T) {
+	key := newSigner(t)
+	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
+	target := s.target()
+	shown := target.HostKey
+	target.HostKey = ""
+	dial := func() error {
+		c, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{})
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	if err := dial(); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "trust_on_first_use") {
+		t.Error(err)
+	}
+	asked := ""
+	target.First = func(_ context.Context, key string) (string, error) { asked = key; return key, nil }
+	if err := dial(); err != nil || asked != shown {
+		t.Errorf("asked for %q, %v", asked, err)
+	}
+	target.First = func(context.Context, string) (string, error) { return canonicalKey(newSigner(t).PublicKey()), nil }
+	if err := dial(); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), Fingerprint(shown)) {
+		t.Error(err)
+	}
+	target.First = func(context.Context, string) (string, error) {
+		return "", cloud.Errorf(cloud.Unavailable, "storage is gone")
+	}
+	if err := dial(); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "storage is gone") {
+		t.Error(err)
+	}
+}
