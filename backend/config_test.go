@@ -38,6 +38,7 @@ var realConnections = map[string]map[string]any{
 		"use_ambient_credentials": true, "agency_name": "cloudpw", "agency_domain_name": "hw-2"},
 	"opentelekomcloud2": {"provider": "opentelekomcloud", "region": "eu-de", "project_name": "eu-de", "username": "u",
 		"password": "s3cr3t-user", "user_domain_name": "OTC-1", "auth_url": "https://iam.eu-de.otc.t-systems.com/v3"},
+	"fleet": {"provider": "ssh", "login_user": "cloudpw", "generate_key": true, "sudo": "tty", "max_sessions": "4"},
 }
 
 // newRealHarness is a mount with the real providers. Its connections are not verified.
@@ -53,7 +54,7 @@ func TestRealProvidersConnections(t *testing.T) {
 		got := h.read(t, "config/"+name)
 		for field, want := range data {
 			switch field {
-			case "access_key", "secret_key", "security_token", "password", "client_secret", "application_credential_secret":
+			case "access_key", "secret_key", "security_token", "password", "client_secret", "application_credential_secret", "generate_key":
 				if _, ok := got[field]; ok {
 					t.Errorf("%s: %s is read back", name, field)
 				}
@@ -87,7 +88,7 @@ func TestRealProvidersConnections(t *testing.T) {
 func TestProviderOfAConnection(t *testing.T) {
 	h := newRealHarness(t)
 	h.refusedWrite(t, "config/x", map[string]any{"region": "eu-de"}, "provider", "required",
-		"aws, azure, huaweicloud, openstack, opentelekomcloud, tencentcloud")
+		"aws, azure, huaweicloud, openstack, opentelekomcloud, ssh, tencentcloud")
 	h.refusedWrite(t, "config/x", map[string]any{"provider": "nimbus"}, "provider", "nimbus", "unknown")
 	h.refusedWrite(t, "config/a..b", realConnections["aws"], "name", "..")
 	h.refusedWrite(t, "config/"+strings.Repeat("x", 129), realConnections["aws"], "name", "128")

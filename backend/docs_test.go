@@ -312,7 +312,10 @@ func statusesOf(code, message string) []string {
 func TestGuidesNameRealCodes(t *testing.T) {
 	folders := map[string]string{"aws": "aws", "tencentcloud": "tencentcloud", "alibabacloud": "alibabacloud", "azure": "azure",
 		"huaweicloud": "openstack", "opentelekomcloud": "openstack", "openstack": "openstack"}
-	for name := range providers() {
+	for name, d := range providers() {
+		if d.HasHosts {
+			continue // no cloud with codes of its own
+		}
 		code := sources(t, "cloud/"+folders[name])
 		table, checked := false, 0
 		for _, line := range strings.Split(readPage(t, cloudPage(name)), "\n") {

@@ -80,6 +80,8 @@ type Field struct {
 	WriteOnly bool
 	// Generated is set for what only clouds make up, which has no blanks and no quotes: with one it was copied badly.
 	Generated bool
+	// File is set for a text of several lines, as a file has it: a key, say.
+	File bool
 	// NamesCredential is set for the field whose value is the id under which the cloud lists the connection's own
 	// credential, see CredentialRotator.
 	NamesCredential bool
@@ -193,6 +195,8 @@ func (f Field) validate() error {
 		return fmt.Errorf("%s: has either a default or a condition under which it is required", f.Name)
 	case f.Type != FieldText && (f.Kind == FieldSecret || f.Generated || len(f.Allowed) > 0):
 		return fmt.Errorf("%s: only a text can be a secret, generated, or one of some values", f.Name)
+	case f.File && (f.Type != FieldText || f.Generated || len(f.Allowed) > 0):
+		return fmt.Errorf("%s: only a text can have several lines", f.Name)
 	case f.AccountOf != nil && f.Kind != FieldIdentity:
 		return fmt.Errorf("%s: only an identity tells of the account behind it", f.Name)
 	case f.NamesCredential && f.Kind != FieldIdentity:

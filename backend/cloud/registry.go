@@ -206,7 +206,7 @@ func (r Registry) Check(taken []string) error {
 // sameField reports whether two providers mean the same by a name.
 func sameField(a, b Field) bool {
 	return a.Kind == b.Kind && a.Type == b.Type && a.Title() == b.Title() && a.ReadBack() == b.ReadBack() &&
-		a.Internal == b.Internal
+		a.Internal == b.Internal && a.File == b.File
 }
 
 // validate checks what a descriptor says of the field. own are the fields that are written, taken those of every provider.

@@ -28,6 +28,9 @@ func ownSchemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 		case f.Kind == cloud.FieldSecret:
 			schema.DisplayAttrs = request.SensitiveName(f.Title())
 		}
+		if f.File {
+			schema.DisplayAttrs.EditType = "file"
+		}
 		for _, use := range uses {
 			for _, value := range use.Allowed {
 				if !slices.Contains(schema.AllowedValues, any(value)) {

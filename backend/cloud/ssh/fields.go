@@ -37,7 +37,7 @@ var (
 		Description: "User that logs in to the hosts, and becomes root there by sudo without a password unless it is root.",
 	}
 	fieldPrivateKey = cloud.Field{
-		Name: "private_key", Kind: cloud.FieldSecret, MaxLength: maxKeyLength, Check: checkPrivateKey,
+		Name: "private_key", Kind: cloud.FieldSecret, File: true, MaxLength: maxKeyLength, Check: checkPrivateKey,
 		Required: "unless generate_key is given",
 		Description: "Private key that logs in, without a passphrase, as ssh-keygen writes it (OpenSSH or PEM): ed25519, ECDSA, or RSA with at " +
 			"least 2,048 bits.",
@@ -79,7 +79,7 @@ func fields() []cloud.Field {
 
 // checkLoginUser refuses what is no user's name. It never becomes part of a command, but of messages and of sshd's log.
 func checkLoginUser(user string) error {
-	if err := cloud.CheckUsername("", user); err != nil || user == cloud.BuiltinAdministrator {
+	if err := cloud.CheckUsername(cloud.Linux, user); err != nil || user == cloud.BuiltinAdministrator {
 		return fmt.Errorf("%.40q is no name of a local user", user)
 	}
 	return nil
