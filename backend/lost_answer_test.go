@@ -31,7 +31,7 @@ var plausible = map[string]map[string]any{
 		"project_id": "0123456789abcdef0123456789abcdef"},
 	"openstack": {"region": "RegionOne", "auth_url": "https://keystone.example.com:5000/v3",
 		applicationIDField: "0123456789abcdef0123456789abcdef", applicationSecretField: "app-secret-example"},
-	"ssh":          {"login_user": "cloudpw", "generate_key": true},
+	"ssh":          {"login_user": "cloudpw", "private_key": anySSHKey()},
 	"tencentcloud": {"region": "ap-guangzhou", "access_key": "AKIDexample0123456789", "secret_key": "secret-example-0000000000000000"},
 }
 
