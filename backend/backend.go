@@ -20,6 +20,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/connection"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/events"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/host"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/keypair"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/metrics"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/policy"
@@ -44,6 +45,7 @@ type backend struct {
 	core     *rotation.Core
 
 	connections *connection.Store
+	hosts       *host.Store
 	keys        *keypair.Store
 	roles       *role.Store
 	root        *rootcred.Rotator
@@ -56,6 +58,7 @@ type backend struct {
 	missed      missedOnDelete
 	statusLooks chan struct{} // those that read storage for status
 	keyDrops    keyDrops
+	hostCleans  hostCleans
 
 	rounds     *rounds
 	rootRounds *rounds // of unattended rotations of credentials
@@ -106,6 +109,15 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 	}
 	b.policies = policy.New(conf.System)
 	b.connections = connection.NewStore(conf.StorageView, registry, b.policies, func() time.Time { return b.clock.now() })
+	b.hosts = host.NewStore(host.Deps{
+		Storage:        conf.StorageView,
+		Use:            b.useOfHost,
+		Connection:     b.connectionOfHost,
+		HoldConnection: func(name string) func() { return b.connections.RLock(name) },
+		Log:            func() hclog.Logger { return b.Logger() },
+		Now:            func() time.Time { return b.clock.now() },
+	})
+	b.connections.UseHosts(func(connection string, listed bool) cloud.Hosts { return b.hosts.View(connection, listed) })
 	b.core = rotation.New(rotation.Options{
 		Storage:  conf.StorageView,
 		Logger:   conf.Logger,
@@ -146,11 +158,12 @@ func newBackend(ctx context.Context, conf *logical.BackendConfig, registry cloud
 		PathsSpecial: &logical.Paths{
 			// For sudo only: the rotation of a whole connection, or of all that somebody was given, may shut down servers, and that
 			// of its credential ends what else uses it; versions show passwords without a lease, and
-			// restores and imports change what Vault takes for the truth, as does a word about a place. Vault takes exact paths, or
-			// prefixes that end in *.
+			// restores and imports change what Vault takes for the truth, as does a word about a place, and a host key says which
+			// server is given passwords. Vault takes exact paths, or prefixes that end in *.
 			Root: []string{rotateRootPrefix + "*", rotateConnectionPrefix + "*", rotateReaderPath, verifyConnectionPrefix + "*",
-				versionsPrefix + "*", importPrefix + "*", rereadPrefix + "*", connection.PlacePrefix + "*", role.TakeOverPrefix + "*"},
-			// Connections hold cloud credentials, keys private keys, accounts and groups passwords.
+				versionsPrefix + "*", importPrefix + "*", rereadPrefix + "*", connection.PlacePrefix + "*", role.TakeOverPrefix + "*",
+				host.RepinPrefix + "*"},
+			// Connections hold cloud credentials, keys private keys, accounts and groups passwords. Hosts hold public keys.
 			SealWrapStorage: []string{connection.Prefix, keypair.Prefix, rotation.AccountPrefix, rotation.GroupPrefix},
 		},
 		InitializeFunc: b.initialize,
@@ -183,6 +196,10 @@ func (b *backend) paths() []*framework.Path {
 		b.pathCheck(),
 		b.pathRotateRoot(),
 		b.pathDiscover(),
+		b.pathHostsList(),
+		b.pathHosts(),
+		b.pathHost(),
+		b.pathHostKey(),
 		b.pathKeysList(),
 		b.pathKeys(),
 		b.pathRolesList(),
@@ -233,7 +250,7 @@ func (b *backend) invalidate(_ context.Context, key string) {
 		b.core.ForgetConnection(connection)
 		return
 	}
-	if !b.roles.Invalidate(key) {
+	if !b.roles.Invalidate(key) && !b.hosts.Invalidate(key) {
 		b.core.Invalidate(key)
 	}
 }

@@ -46,5 +46,5 @@ func (b *backend) round(ctx context.Context) error {
 	}
 	return errors.Join(part("finishing rotations of credentials", b.root.FinishAll), part("dropping replaced keys", b.dropEarlierKeys),
 		part("looking at the instances of roles", b.roles.LookAtAll), part("forgetting accounts of servers that are gone", b.roles.ForgetGone),
-		part("asking what clouds tell of credentials", b.connections.AskAll))
+		part("asking what clouds tell of credentials", b.connections.AskAll), part("deleting what is left of hosts", b.cleanHosts))
 }

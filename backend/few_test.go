@@ -152,7 +152,7 @@ func BenchmarkWorstAnswersAtOnce(b *testing.B) {
 			for n := range 50 {
 				name := fmt.Sprintf("c-%d", n/connection.QuestionsAtOnce)
 				c := falseConnection(w.provider, url)
-				p, err := connection.NewProvider(name, c, providers()[w.provider], cloud.Unlimited{}, answers)
+				p, err := connection.NewProvider(name, c, providers()[w.provider], cloud.Unlimited{}, answers, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

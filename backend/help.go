@@ -31,7 +31,7 @@ connection has, the providers use:
 %s
 Secrets are never read back. To change a field that decides where they are sent, or
 on whose behalf, give the secrets in the same write. A delete is refused while roles
-use the connection or its accounts have leases.
+use the connection, hosts belong to it, or its accounts have leases.
 
   $ vault write cloudpw/config/prod provider=aws region=eu-central-1 \
       access_key=AKIAIOSFODNN7EXAMPLE secret_key=@secret-key.txt
@@ -72,6 +72,59 @@ shows name, platform, state, key pair and tags of each in key_info. after and
 limit page through a long list; later pages show the state at the first page.
 
   $ vault list -detailed cloudpw/discover/prod
+`
+
+	hostsListSynopsis    = "List the hosts."
+	hostsListDescription = `
+Lists the names of the hosts, with connection, address and the fingerprint of the
+pinned key of each. connection lists those of one connection; after and limit page
+through a long list.
+
+  $ vault list cloudpw/hosts
+`
+	hostsSynopsis    = "Create or update many hosts at once."
+	hostsDescription = `
+Takes a list of objects with name and the fields of hosts/<name>, at most 1,000. All
+are checked before one is written; if one is refused, none is written. A host that
+exists is changed in the fields that are named, so that the same list can be written
+again. dry_run=true writes nothing and says for each host what would be done.
+
+  $ vault write cloudpw/hosts hosts=@list.json dry_run=true
+  $ vault write cloudpw/hosts hosts=@list.json
+`
+	hostSynopsis    = "Manage a host: a server that no cloud manages, or the host key of one that a cloud does."
+	hostDescription = `
+With provider=ssh the hosts are the instances of the connection: address, port and
+the public host key say which server is meant, tags by which roles find it. On the
+connection of a cloud a host has the name of an instance, and only port, host_key and
+trust_on_first_use: they are for check_method=ssh.
+
+A server with another key than the pinned one is sent nothing. A pinned key is
+changed by host-key/ only, and so are login_user and connection while accounts of the
+host exist: otherwise whoever may write hosts could come to passwords. A delete keeps
+the key while accounts of the host exist.
+
+A write changes only the fields that it names; an empty value unsets a field.
+
+  $ ssh-keyscan -t ed25519 192.0.2.7 2>/dev/null >web-1.pub
+  $ vault write cloudpw/hosts/web-1 connection=dc-1 address=192.0.2.7 \
+      host_key=@web-1.pub tags=env=prod
+  $ vault read cloudpw/hosts/web-1
+  $ vault delete cloudpw/hosts/web-1
+`
+	hostKeySynopsis    = "Change the pinned key of a host, its login user or its connection."
+	hostKeyDescription = `
+Whoever has the private half of the pinned key, or is the login user, is given the
+passwords that are set on the host. So this path needs sudo. Compare the key with
+what the server's own console shows, not with what the network does.
+
+another_server=true says that another server has the name now, such as one that was
+set up anew: its accounts then count as those of a rebuilt server. A read shows what
+is pinned, also of a host that was deleted while accounts of it exist.
+
+  $ vault read cloudpw/host-key/web-1
+  $ vault write cloudpw/host-key/web-1 host_key=@web-1.pub
+  $ vault write cloudpw/host-key/web-1 host_key=@web-1.pub another_server=true
 `
 
 	keysListSynopsis    = "List the keys."

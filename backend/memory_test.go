@@ -115,7 +115,7 @@ func falseProvider(tb testing.TB, name, url string) cloud.Provider {
 	if err := d.Check(c.CloudConfig()); err != nil {
 		tb.Fatal(err)
 	}
-	p, err := connection.NewProvider("false", c, d, cloud.Unlimited{}, cloud.NewAnswers(connection.AnswersAtOnce))
+	p, err := connection.NewProvider("false", c, d, cloud.Unlimited{}, cloud.NewAnswers(connection.AnswersAtOnce), nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

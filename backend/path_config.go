@@ -53,7 +53,7 @@ func (b *backend) pathConfig() *framework.Path {
 			logical.DeleteOperation: request.Forwarded(framework.PathOperation{
 				Callback:    b.deleteConfig,
 				Summary:     "Delete a connection.",
-				Description: "Refused while roles use it or accounts of it have leases.",
+				Description: "Refused while roles use it, hosts belong to it, or accounts of it have leases.",
 				Responses:   request.WriteResponses("The connection is deleted."),
 			}),
 		},
@@ -249,6 +249,14 @@ func (b *backend) deleteConfig(ctx context.Context, _ *logical.Request, data *fr
 	if len(users) > 0 {
 		return nil, request.Conflictf("connection %s is used by roles; delete them first: %s; that is: %s", name, request.Summarize(users),
 			hint.New("delete", "roles/"+users[0]))
+	}
+	hosts, err := b.hosts.Names(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(hosts) > 0 {
+		return nil, request.Conflictf("connection %s serves hosts; delete them first (%d): %s; that is: %s", name, len(hosts),
+			request.Summarize(hosts), hint.New("delete", "hosts/"+hosts[0]))
 	}
 	use, err := b.core.ConnectionUse(ctx, name)
 	if err != nil {

@@ -15,7 +15,7 @@ func (s *Store) Connect(ctx context.Context, name string, limiter cloud.Limiter)
 	if err != nil {
 		return nil, err
 	}
-	provider, err := NewProvider(name, c, d, limiter, s.Answers)
+	provider, err := NewProvider(name, c, d, limiter, s.Answers, s.HostsOf(name, d))
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +38,11 @@ func (s *Store) Connect(ctx context.Context, name string, limiter cloud.Limiter)
 	}, nil
 }
 
-// NewProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's.
-func NewProvider(name string, c *Record, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers) (cloud.Provider, error) {
+// NewProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's. hosts is what
+// Store.HostsOf returns.
+func NewProvider(name string, c *Record, d cloud.Descriptor, limiter cloud.Limiter, answers *cloud.Answers, hosts cloud.Hosts) (
+	cloud.Provider, error,
+) {
 	if err := d.Check(c.CloudConfig()); err != nil {
 		return nil, request.Invalidf("%s", err)
 	}
@@ -52,6 +55,7 @@ func NewProvider(name string, c *Record, d cloud.Descriptor, limiter cloud.Limit
 	config.HTTPClient = client
 	config.Limiter = limiter
 	config.Connection = name
+	config.Hosts = hosts
 	return d.New(config)
 }
 
@@ -69,7 +73,7 @@ type Told struct {
 // tells of the account and of the credential.
 func (s *Store) Verify(ctx context.Context, name string, c *Record, known []string, again hint.Hint) (says Told, err error) {
 	d := s.registry[c.Provider]
-	provider, err := NewProvider(name, c, d, s.core.Gate(name, c.Rate(d)), s.Answers)
+	provider, err := NewProvider(name, c, d, s.core.Gate(name, c.Rate(d)), s.Answers, s.HostsOf(name, d))
 	if err != nil {
 		return Told{}, request.Invalidf("%s", err)
 	}

@@ -55,7 +55,7 @@ func (s *Store) applyRotation(ctx context.Context, name string, next *Record, in
 	if !had {
 		next.RotationSince = s.now().UTC()
 	}
-	provider, err := NewProvider(name, next, d, cloud.Unlimited{}, s.Answers)
+	provider, err := NewProvider(name, next, d, cloud.Unlimited{}, s.Answers, s.HostsOf(name, d))
 	if err != nil {
 		return err
 	}

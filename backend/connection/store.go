@@ -33,6 +33,7 @@ type Store struct {
 	Answers  *cloud.Answers // what clouds answer
 	asking   questions      // what clients ask clouds
 	listings listings
+	hosts    func(connection string, listed bool) cloud.Hosts
 	now      func() time.Time
 }
 
@@ -51,6 +52,18 @@ func NewStore(storage logical.Storage, registry cloud.Registry, policies policy.
 
 // Use tells of the engine, which is made with the connections.
 func (s *Store) Use(core *rotation.Core) { s.core = core }
+
+// UseHosts tells of the mount's inventory: hosts is the part of it that a connection sees, listed whether its instances are those of the
+// inventory.
+func (s *Store) UseHosts(hosts func(connection string, listed bool) cloud.Hosts) { s.hosts = hosts }
+
+// HostsOf is what a connection sees of the mount's inventory; nil where the mount has none.
+func (s *Store) HostsOf(name string, d cloud.Descriptor) cloud.Hosts {
+	if s.hosts == nil {
+		return nil
+	}
+	return s.hosts(name, d.HasHosts)
+}
 
 // Invalidate forgets what is cached of a storage key that another node has changed, and returns the name of the connection;
 // "" if the key is of none.

@@ -141,3 +141,9 @@ func IsConflict(err error) bool {
 	var failed *rotation.Error
 	return errors.As(err, &failed) && failed.Kind == rotation.Conflict
 }
+
+// IsRefusal reports whether an error is about what was asked for, as those of Invalidf and Conflictf are: asking again does not help.
+func IsRefusal(err error) bool {
+	var own *Error
+	return errors.As(err, &own) && own.code < http.StatusInternalServerError
+}

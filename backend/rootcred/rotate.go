@@ -281,7 +281,8 @@ func (w *work) prove(ctx context.Context) (*Result, error) {
 // works reports whether a connection's credential works: for the cheap call that verifies it and, since
 // a cloud's services do not learn of it at the same moment, for describing an instance if there is one.
 func (w *work) works(ctx context.Context, c *connection.Record) error {
-	provider, err := connection.NewProvider(w.name, c, w.d, cloud.Unlimited{}, w.r.Connections.Answers)
+	provider, err := connection.NewProvider(w.name, c, w.d, cloud.Unlimited{}, w.r.Connections.Answers,
+		w.r.Connections.HostsOf(w.name, w.d))
 	if err != nil {
 		return err
 	}

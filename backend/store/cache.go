@@ -56,7 +56,7 @@ func (c *Cache[T]) Get(ctx context.Context, name string) (*T, error) {
 		return nil, nil
 	}
 	if value, err = c.decode(entry.Value); err != nil {
-		return nil, &unreadable{c.prefix + name, err}
+		return nil, Unreadable(c.prefix+name, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,6 +72,9 @@ type unreadable struct {
 	key string
 	err error
 }
+
+// Unreadable is the error of an entry that is there and cannot be decoded.
+func Unreadable(key string, err error) error { return &unreadable{key, err} }
 
 // Error implements error.
 func (u *unreadable) Error() string { return u.key + ": " + u.err.Error() }
