@@ -270,4 +270,3 @@ func (b *backend) cleanHosts(ctx context.Context) error {
 	}
 	return err
 }
-

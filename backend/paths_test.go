@@ -53,6 +53,10 @@ func samplePaths() map[string]string {
 		"rotate-root/" + n("name") + "$":                                          "rotate-root/prod",
 		"discover/" + n("connection") + "/?$":                                     "discover/prod",
 		connection.PlacePrefix + n("name") + "$":                                  "place/prod",
+		"hosts/$":                                                                 "hosts/",
+		"hosts$":                                                                  "hosts",
+		"hosts/" + n("name") + "$":                                                "hosts/web-1",
+		"host-key/" + n("name") + "$":                                             "host-key/web-1",
 		"campaigns/?$":                                                            "campaigns",
 		"campaigns/" + n("id") + "$":                                              "campaigns/" + sampleCampaign,
 		"report$":                                                                 "report",
@@ -111,7 +115,8 @@ func TestPathsMatchExactlyOnce(t *testing.T) {
 		"status": 1, "status/": 0, "": 0, "report": 1, "report/": 0, "report/x": 0, "metrics": 1, "metrics/": 0,
 		"accounts/prod/i-1/root/move": 1, "accounts/prod/i-1/move": 1, "accounts/prod/i-1/root/move/": 0, "accounts/prod/i-1/move/move": 1,
 		"campaigns": 1, "campaigns/": 1, "campaigns/mfzwizdj": 1, "campaigns/mfzwizdj/": 0, "campaigns/a/b": 0,
-		"take-over/web": 1, "take-over/": 0, "take-over/a/b": 0,
+		"hosts": 1, "hosts/": 1, "hosts/web-1": 1, "hosts/web-1/": 0, "hosts/a/b": 0, "host-key": 0, "host-key/": 0, "host-key/web-1": 1,
+		"host-key/a/b": 0, "take-over/web": 1, "take-over/": 0, "take-over/a/b": 0,
 	} {
 		matches := 0
 		for _, p := range h.Paths {
@@ -216,6 +221,7 @@ func (r replicated) ReplicationState() consts.ReplicationState { return r.state 
 func TestForwarding(t *testing.T) {
 	local := map[string]bool{ // what any node may answer from its own storage
 		"list config": true, "read config/prod": true, "list keys": true, "read keys/k": true, "list roles": true, "read roles/web": true,
+		"list hosts/": true, "read hosts/web-1": true, "read host-key/web-1": true,
 	}
 	for _, state := range []consts.ReplicationState{consts.ReplicationPerformanceStandby, consts.ReplicationPerformanceSecondary} {
 		h := leasedRole(t, nil)
@@ -240,7 +246,7 @@ func TestSpecialPaths(t *testing.T) {
 		t.Errorf("seal-wrapped: %s", got)
 	}
 	// Of prefixes Vault protects only those that end in *.
-	sudo := "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* reread/* place/* take-over/*]"
+	sudo := "[rotate-root/* rotate-connection/* rotate-reader verify-connection/* versions/* import/* reread/* place/* take-over/* host-key/*]"
 	if got := fmt.Sprint(h.SpecialPaths().Root); got != sudo {
 		t.Errorf("sudo paths: %s", got)
 	}

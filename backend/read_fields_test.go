@@ -14,6 +14,7 @@ import (
 func TestReadsWarnOfUnknownFields(t *testing.T) {
 	h := leasedRole(t, nil)
 	h.write(t, "keys/k", map[string]any{"generate": true})
+	h.write(t, "hosts/srv-1", map[string]any{"connection": "prod"})
 	h.lease(t, "creds/web")
 	id, _ := h.write(t, "rotate-role/web", map[string]any{"wait": "20s"}).Data["campaign"].(string)
 	samples, reads := samplePaths(), 0
@@ -23,7 +24,7 @@ func TestReadsWarnOfUnknownFields(t *testing.T) {
 			continue // the sample of versions/ is current and not shown there, and this cloud cannot be checked
 		}
 		reads++
-		sample := strings.Replace(samples[path.Pattern], sampleCampaign, id, 1)
+		sample := strings.NewReplacer(sampleCampaign, id, "web-1", "srv-1").Replace(samples[path.Pattern])
 		resp := h.ok(t, logical.ReadOperation, sample, map[string]any{"version": "-1", "surprise": []any{"x"}})
 		for _, name := range []string{"version", "surprise"} {
 			if !slices.ContainsFunc(resp.Warnings, func(w string) bool { return strings.Contains(w, `"`+name+`": unknown field`) }) {

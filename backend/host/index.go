@@ -257,7 +257,6 @@ func (x *index) readMany(ctx context.Context, named bool, names []string) (map[s
 	return found, nil
 }
 
-
 // of calls with the living hosts of a connection, or of all for "", while nothing changes. load was called before.
 func (x *index) of(connection string, with func(names []string, known map[string]*Record, broken map[string]error)) {
 	x.mu.Lock()

@@ -67,7 +67,9 @@ func (s *Store) Get(ctx context.Context, name string) (*Record, error) {
 }
 
 // Pinned returns a host or a tombstone; nil if there is neither.
-func (s *Store) Pinned(ctx context.Context, name string) (*Record, error) { return s.index.get(ctx, name) }
+func (s *Store) Pinned(ctx context.Context, name string) (*Record, error) {
+	return s.index.get(ctx, name)
+}
 
 // Names lists the hosts of a connection, or all for "", sorted. Entries that cannot be decoded are among all.
 func (s *Store) Names(ctx context.Context, connection string) ([]string, error) {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
@@ -68,8 +69,11 @@ func (v *View) PinHostKey(ctx context.Context, name, key string) (pinned string,
 		return "", err
 	}
 	next, err := v.pinning(ctx, name, old, key)
-	if err != nil || next == old {
-		return old.key(), err
+	switch {
+	case err != nil:
+		return "", err
+	case next == old:
+		return old.HostKey, nil
 	}
 	if err := s.index.put(ctx, name, next); err != nil {
 		return "", err
@@ -123,30 +127,27 @@ func (v *View) adopting(ctx context.Context, name string, old *Record, key strin
 		return nil, err
 	}
 	if v.listed || old.Address != "" || use.Accounts > 0 || old.HostKey != key {
-		return nil, &cloud.Error{Kind: cloud.Refused, Message: "the host key of " + name + " is pinned for connection " + old.Connection +
-			", so that no other key is trusted on first use for connection " + v.connection, Hint: repinHint(name, "connection="+v.connection)}
+		return nil, refusedf(repinHint(name, "connection="+v.connection), "the host key of %s is pinned for connection %s, so that none is "+
+			"trusted on first use for connection %s; if the server belongs to that now", name, old.Connection, v.connection)
 	}
 	next := old.clone()
 	next.Connection, next.Deleted = v.connection, noTime
 	return next, nil
 }
 
-// key is the pinned key; "" if there is none.
-func (r *Record) key() string {
-	if r == nil {
-		return ""
-	}
-	return r.HostKey
+// refusedf is an error of a login to one host, which ends with the way out.
+func refusedf(way hint.Hint, format string, args ...any) error {
+	return &cloud.Error{Kind: cloud.Refused, Message: fmt.Sprintf(format, args...) + ": " + way.String(), Hint: way}
 }
 
 // unpinnedError refuses to trust a host that nobody wants trusted.
 func unpinnedError(name string) error {
-	return &cloud.Error{Kind: cloud.Refused, Message: "host " + name + " has no pinned host_key, and trust_on_first_use is false",
-		Hint: hint.New("write", "hosts/"+name, "host_key=@host-key.pub")}
+	return refusedf(hint.New("write", "hosts/"+name, "host_key=@host-key.pub"),
+		"host %s has no pinned host_key, and trust_on_first_use is false; pin its key", name)
 }
 
 // deletedError refuses the first use of a name whose host was deleted while its accounts exist.
 func deletedError(name string, old *Record, key string) error {
-	return &cloud.Error{Kind: cloud.Refused, Message: "host " + name + " was deleted while it had accounts, and its pinned host key is " +
-		sshclient.Fingerprint(old.HostKey) + "; it shows " + sshclient.Fingerprint(key), Hint: repinHint(name, "host_key=@host-key.pub")}
+	return refusedf(repinHint(name, "host_key=@host-key.pub"), "host %s was deleted while it had accounts, and its pinned host key is %s; it "+
+		"shows %s; if that is right, have it pinned", name, sshclient.Fingerprint(old.HostKey), sshclient.Fingerprint(key))
 }

@@ -241,4 +241,6 @@ func opens(old, next *Record) bool {
 }
 
 // repinHint is the command that changes what Write refuses to.
-func repinHint(name string, fields ...string) hint.Hint { return hint.New("write", RepinPrefix+name, fields...) }
+func repinHint(name string, fields ...string) hint.Hint {
+	return hint.New("write", RepinPrefix+name, fields...)
+}

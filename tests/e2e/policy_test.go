@@ -35,7 +35,8 @@ func documentedPolicies(t *testing.T) map[string]string {
 			policies[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = m[2]
 		}
 	}
-	want := []string{"administrator", "emergency", "keeper-of-credentials", "mover", "on-call", "operator", "reader", "recorder",
+	want := []string{"administrator", "emergency", "keeper-of-credentials", "keeper-of-host-keys",
+		"keeper-of-hosts", "mover", "on-call", "operator", "reader", "recorder",
 		"security-officer", "whoever-renames-the-mount"}
 	if got := slices.Sorted(maps.Keys(policies)); !slices.Equal(got, want) {
 		t.Fatalf("docs/vault-policies.md has policies of %v, want %v", got, want)
@@ -186,6 +187,20 @@ func TestDocumentedPolicies(t *testing.T) {
 			t.Errorf("a keeper may %v, want %v", got, want)
 		}
 	})
+	t.Run("keeper of hosts", func(t *testing.T) {
+		e := root.as(t, "keeper-of-hosts", policies["keeper-of-hosts"])
+		want := []string{"DELETE hosts/{name}", "GET hosts/{name}", "LIST hosts/", "POST hosts", "POST hosts/{name}"}
+		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
+			t.Errorf("a keeper of hosts may %v, want %v", got, want)
+		}
+	})
+	t.Run("keeper of host keys", func(t *testing.T) {
+		e := root.as(t, "keeper-of-host-keys", policies["keeper-of-host-keys"])
+		want := []string{"GET host-key/{name}", "GET hosts/{name}", "LIST hosts/", "POST host-key/{name}"}
+		if got := e.allowed(t, root, calls); !slices.Equal(got, want) {
+			t.Errorf("a keeper of host keys may %v, want %v", got, want)
+		}
+	})
 	t.Run("recorder", func(t *testing.T) {
 		root.Write(t, "cloudpw/config/prod-otc", root.connection(model.OpenTelekomCloud))
 		id := root.sim.ServerID(t, model.OpenTelekomCloud, "linux-1")
@@ -220,6 +235,7 @@ func TestDocumentedPolicies(t *testing.T) {
 		}
 		for _, c := range calls {
 			if c.sudo && !strings.Contains(c.path, "rotate-root") && !strings.Contains(c.path, "take-over") &&
+				!strings.Contains(c.path, "host-key") &&
 				!slices.Contains(e.allowed(t, root, calls), c.String()) {
 				t.Errorf("the policy for emergencies lacks %s", c)
 			}
