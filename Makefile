@@ -76,9 +76,11 @@ test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a 
 		go test -tags openapi -count=1 -timeout 15m $(TESTFLAGS) ./tests/openapi
 
 .PHONY: test-ssh
-test-ssh: ## test SSH against real OpenSSH servers with PAM and sudo (Linux, root; needs openssh-server, openssh-client, sudo, sshpass)
+test-ssh: build ## test SSH with real OpenSSH servers, PAM and sudo (Linux, root; needs openssh-server, openssh-client, sudo, sshpass)
 	scripts/real-sshd.sh check
-	CLOUDPW_REAL_SSH=required go test -tags realssh -count=1 -timeout 10m -parallel 8 $(TESTFLAGS) ./tests/realssh
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" CLOUDPW_REAL_SSH=required \
+		go test -tags realssh -count=1 -timeout 10m -parallel 8 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/realssh
 
 .PHONY: test-azure
 test-azure: build ## have Azure's own Go clients work with the cloud simulator (a module of its own: it fetches them)

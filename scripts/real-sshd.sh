@@ -59,11 +59,11 @@ memory() { mount -t tmpfs -o "size=$1,mode=$2,nosuid,nodev" cloudpw "$3"; }
 # etc makes a private /etc of what sshd, PAM and sudo read of the machine's, with the accounts that packages have made.
 etc() {
 	memory 4m 755 /mnt
-	for name in alternatives bash.bashrc debian_version default/locale environment host.conf ld.so.cache ld.so.conf ld.so.conf.d localtime \
+	for file in alternatives bash.bashrc debian_version default/locale environment host.conf ld.so.cache ld.so.conf ld.so.conf.d localtime \
 		login.defs networks nsswitch.conf os-release pam.conf pam.d profile profile.d protocols security selinux services shells skel ssl/openssl.cnf; do
-		[ -e "/etc/$name" ] || continue
-		mkdir -p "/mnt/$(dirname "$name")"
-		cp -a "/etc/$name" "/mnt/$name"
+		[ -e "/etc/$file" ] || continue
+		mkdir -p "/mnt/$(dirname "$file")"
+		cp -a "/etc/$file" "/mnt/$file"
 	done
 	mkdir -p /mnt/ssh /mnt/sudoers.d
 	awk -F: '$3 < 1000 || $3 == 65534' /etc/passwd >/mnt/passwd

@@ -85,6 +85,19 @@ func (p *Proxy) set(cutting bool, d Direction, n int64, silently bool) {
 	p.cutting, p.direction, p.after, p.silently = cutting, d, n, silently
 }
 
+// Cuts is how many connections the proxy has ended, or has frozen.
+func (p *Proxy) Cuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, c := range p.connections {
+		if c.Cut {
+			n++
+		}
+	}
+	return n
+}
+
 // Connections returns what has gone through, the oldest first.
 func (p *Proxy) Connections() []Connection {
 	p.mu.Lock()
