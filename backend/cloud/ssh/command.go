@@ -61,6 +61,9 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 			return err
 		}
 		run, err = c.script(ctx, client, h, wanted.Script)
+		if err == nil {
+			c.followRoll(ctx, h, client)
+		}
 		return err
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ func Descriptor() cloud.Descriptor {
 		Fields:                   fields(),
 		Complete:                 complete,
 		Derived:                  []cloud.DerivedField{{Name: "public_key", Description: publicKeyDescription, Value: publicKey}},
+		CredentialName:           keyID,
 		Validate:                 validate,
 		DefaultRequestsPerSecond: requestsPerSecond,
 		RateSource:               "a session costs this machine some milliseconds of signing, and each host sees its own only",
@@ -90,8 +91,12 @@ func newProvider(cfg cloud.Config) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &provider{
+	p := &provider{
 		cfg: cfg, keys: keys{signer}, jump: jump, options: sshclient.Options{Timeout: cfg.RequestTimeout}, turns: newTurns(sessionsOf(cfg.Values)),
 		runs: &runs{}, hashing: guest.NewHashing(), guests: &guest.Keys{},
-	}, nil
+	}
+	if err := p.keepPrevious(cfg.Text(fieldPreviousKey)); err != nil {
+		return nil, err
+	}
+	return p, nil
 }

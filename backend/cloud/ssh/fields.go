@@ -74,7 +74,8 @@ var (
 
 // fields are the provider's own fields of a connection.
 func fields() []cloud.Field {
-	return []cloud.Field{fieldLoginUser, fieldPrivateKey, fieldGenerateKey, fieldSudo, fieldProxyJump, fieldProxyJumpHostKey, fieldMaxSessions}
+	return []cloud.Field{fieldLoginUser, fieldPrivateKey, fieldGenerateKey, fieldSudo, fieldProxyJump, fieldProxyJumpHostKey, fieldMaxSessions,
+		fieldPreviousKey}
 }
 
 // checkLoginUser refuses what is no user's name. It never becomes part of a command, but of messages and of sshd's log.

@@ -26,6 +26,8 @@ type provider struct {
 	jump    *sshclient.Jump // nil: none
 	options sshclient.Options
 	turns   *turns
+	// roller brings the key to the hosts while it replaces another one, which then is among keys, too; nil: it replaces none.
+	roller *roller
 	// runs are what became of commands that somebody asks for later.
 	runs *runs
 	// hashing is for checks, guests has the public keys of Windows servers.
@@ -144,7 +146,7 @@ func (p *provider) Verify(ctx context.Context) error {
 		return err
 	}
 	for _, h := range hosts {
-		err := p.within(ctx, h, func(*sshclient.Client) error { return nil })
+		err := p.verifyHost(ctx, h)
 		if err == nil {
 			return nil
 		}
@@ -156,6 +158,14 @@ func (p *provider) Verify(ctx context.Context) error {
 		}
 	}
 	return first
+}
+
+// verifyHost logs in to a host with the connection's key.
+func (p *provider) verifyHost(ctx context.Context, h cloud.Host) error {
+	if p.roller != nil {
+		return p.proveKey(ctx, h)
+	}
+	return p.within(ctx, h, func(*sshclient.Client) error { return nil })
 }
 
 // sample are some of the connection's hosts, in a random order.

@@ -172,7 +172,7 @@ func (r *roller) install(ctx context.Context, at spot, s session) (session, erro
 
 // run runs the script in a session.
 func (r *roller) run(ctx context.Context, at spot, s session, script []byte) error {
-	result, err := s.Run(ctx, rollShell, script)
+	result, err := s.Run(ctx, shell, script)
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,13 @@ type rollFailure struct {
 	err error // nil: the time was over before it was tried, or while
 }
 
+// enterFunc does something at a spot when it is its turn.
+type enterFunc func(ctx context.Context, at spot, do func(context.Context) error) error
+
 // rollAll rolls spots, some at once, within the context and one pass. Where some remain, the error is NotReady, counts them, and names
 // some.
-func (r *roller) rollAll(ctx context.Context, all []spot, atOnce int, pass time.Duration) error {
+// enter is what each spot waits for its turn by.
+func (r *roller) rollAll(ctx context.Context, all []spot, atOnce int, pass time.Duration, enter enterFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, pass)
 	defer cancel()
 	left := r.remaining(all)
@@ -49,7 +53,7 @@ func (r *roller) rollAll(ctx context.Context, all []spot, atOnce int, pass time.
 	for range min(atOnce, len(left)) {
 		workers.Go(func() {
 			for n := take(); n < len(left); n = take() {
-				failures[n] = r.tryRoll(ctx, left[n])
+				failures[n] = r.tryRoll(ctx, left[n], enter)
 			}
 		})
 	}
@@ -58,11 +62,11 @@ func (r *roller) rollAll(ctx context.Context, all []spot, atOnce int, pass time.
 }
 
 // tryRoll rolls one spot. The result has no name where that succeeded.
-func (r *roller) tryRoll(ctx context.Context, at spot) rollFailure {
+func (r *roller) tryRoll(ctx context.Context, at spot, enter enterFunc) rollFailure {
 	if ctx.Err() != nil {
 		return rollFailure{at, nil}
 	}
-	err := r.roll(ctx, at)
+	err := enter(ctx, at, func(ctx context.Context) error { return r.roll(ctx, at) })
 	switch {
 	case err == nil:
 		return rollFailure{}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 )
 
@@ -186,12 +187,48 @@ func (h *keyHost) serve(tcp net.Conn) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	for c := range channels {
-		if c.ChannelType() != "session" {
+		switch c.ChannelType() {
+		case "session":
+			all.Go(func() { h.session(c) })
+		case "direct-tcpip":
+			all.Go(func() { pass(c) })
+		default:
 			_ = c.Reject(ssh.Prohibited, "not here")
-			continue
 		}
-		all.Go(func() { h.session(c) })
 	}
+}
+
+// pass connects to where a client of a jump host wants to go.
+func pass(c ssh.NewChannel) {
+	var to struct {
+		Host   string
+		Port   uint32
+		Origin string
+		From   uint32
+	}
+	if ssh.Unmarshal(c.ExtraData(), &to) != nil {
+		_ = c.Reject(ssh.UnknownChannelType, "no such thing")
+		return
+	}
+	out, err := net.Dial("tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	if err != nil {
+		_ = c.Reject(ssh.ConnectionFailed, "connection refused")
+		return
+	}
+	defer out.Close()
+	channel, requests, err := c.Accept()
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests)
+	var back sync.WaitGroup
+	back.Go(func() {
+		_, _ = io.Copy(out, channel)
+		_ = out.Close()
+	})
+	_, _ = io.Copy(channel, out)
+	_ = channel.Close()
+	back.Wait()
 }
 
 func (h *keyHost) session(c ssh.NewChannel) {
@@ -228,7 +265,11 @@ func (h *keyHost) exec(command string, input io.Reader) sshclient.Result {
 	switch {
 	case noShell:
 		return sshclient.Result{ExitCode: 1, Output: "This account is currently not available.\n"}
-	case command != rollShell:
+	case command == sudoShell && strings.Contains(string(script), rootProbe):
+		return sshclient.Result{Output: rootSeen + "\n"}
+	case command == sudoShell:
+		return sshclient.Result{Output: "cloudpw: exit 0 password set\n"}
+	case command != shell:
 		return sshclient.Result{ExitCode: 127, Output: "no such command\n"}
 	case quick:
 		return h.quickly(string(script))
@@ -300,6 +341,12 @@ func (h *keyHost) spot() spot {
 	return spot{name: h.name, serial: "s", platform: "linux", target: h.target()}
 }
 
+// entry is the host as the inventory has it.
+func (h *keyHost) entry() cloud.Host {
+	return cloud.Host{Name: h.name, Connection: "fleet", Address: h.address, Port: h.port, HostKey: authorizedKey(h.hostKey.PublicKey()),
+		Platform: cloud.Linux, Serial: "serial-" + h.name}
+}
+
 // newRoller makes a roller of two keys.
 func newRoller(before, now ssh.Signer) *roller {
 	return &roller{
@@ -313,3 +360,5 @@ func newRoller(before, now ssh.Signer) *roller {
 		},
 	}
 }
+
+func portOf(h *keyHost) string { return strconv.Itoa(h.port) }

@@ -29,12 +29,6 @@ const (
 	dropOld rollAction = "drop"
 )
 
-// lineComment is the comment of the lines that rotate-root adds.
-const lineComment = "cloudpw"
-
-// rollShell runs the script, which comes on standard input.
-const rollShell = "/bin/sh -s"
-
 // authorizedKey is a public key as a line of authorized_keys has it, without options and comment.
 func authorizedKey(key ssh.PublicKey) string {
 	return key.Type() + " " + base64.StdEncoding.EncodeToString(key.Marshal())
@@ -43,7 +37,7 @@ func authorizedKey(key ssh.PublicKey) string {
 // rollText is the script for two keys. They have no character that means something between single quotes.
 func rollText(action rollAction, before, now ssh.PublicKey) []byte {
 	return []byte(strings.NewReplacer("@ACTION@", string(action), "@OLD@", authorizedKey(before), "@NEW@", authorizedKey(now),
-		"@COMMENT@", lineComment).Replace(rollScript))
+		"@COMMENT@", keyComment).Replace(rollScript))
 }
 
 // rollEnd is the script's last line.
@@ -83,6 +77,6 @@ func rollOutcome(r sshclient.Result) error {
 
 // byHand is how a person does what the script could not.
 func byHand(before, now ssh.PublicKey) string {
-	return fmt.Sprintf("by hand: add the line %q to its authorized keys, and remove the key %s", authorizedKey(now)+" "+lineComment,
+	return fmt.Sprintf("by hand: add the line %q to its authorized keys, and remove the key %s", authorizedLine(now),
 		ssh.FingerprintSHA256(before))
 }

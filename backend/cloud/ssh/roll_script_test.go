@@ -21,14 +21,14 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 )
 
-// rollShells are the shells that hosts have.
-var rollShells = map[string][]string{"dash": {"dash"}, "bash": {"bash", "--posix"}, "busybox": {"busybox", "sh"}}
+// shells are the shells that hosts have.
+var shells = map[string][]string{"dash": {"dash"}, "bash": {"bash", "--posix"}, "busybox": {"busybox", "sh"}}
 
 // installedShells are those of them that this machine has; dash, which is everywhere where these tests run, must be among them.
 func installedShells(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	for name, words := range rollShells {
+	for name, words := range shells {
 		path, err := exec.LookPath(words[0])
 		switch {
 		case err == nil:
@@ -186,7 +186,7 @@ func newKeysOfTest(t testing.TB) keysOfTest {
 func TestRollScript(t *testing.T) {
 	k := newKeysOfTest(t)
 	other := authorizedKey(newTestKey(t).PublicKey())
-	added := k.new + " " + lineComment + "\n"
+	added := k.new + " " + keyComment + "\n"
 	const options = `from="10.0.0.1,fd00::1",command="echo \"a b\" c",no-pty`
 	for name, c := range map[string]struct{ before, between, after string }{
 		"one line":               {k.old + "\n", k.old + "\n" + added, added},
@@ -408,7 +408,7 @@ exit $code
 // TestRollScriptKilled: whenever the script is killed, the file is as before or as after, and the next run ends well.
 func TestRollScriptKilled(t *testing.T) {
 	k := newKeysOfTest(t)
-	added := k.new + " " + lineComment + "\n"
+	added := k.new + " " + keyComment + "\n"
 	eachShell(t, func(t *testing.T, shell []string) {
 		for _, c := range []struct {
 			script        []byte

@@ -273,7 +273,7 @@ func TestRollAll(t *testing.T) {
 		hosts[h.name] = h
 		spots = append(spots, h.spot())
 	}
-	err := r.rollAll(t.Context(), spots, 4, time.Minute)
+	err := r.rollAll(t.Context(), spots, 4, time.Minute, atOnce)
 	if cloud.KindOf(err) != cloud.NotReady {
 		t.Fatalf("%v", err)
 	}
@@ -291,7 +291,7 @@ func TestRollAll(t *testing.T) {
 	}
 	// One was deleted from the inventory, and one is still dead.
 	spots = append(spots[:3], spots[4:]...)
-	err = r.rollAll(t.Context(), spots, 4, time.Minute)
+	err = r.rollAll(t.Context(), spots, 4, time.Minute, atOnce)
 	if err == nil || !strings.Contains(err.Error(), "18 of 19 hosts are done") || hosts["web-00"].logins != logins {
 		t.Errorf("%v; a host that was done had %d logins, then %d", err, logins, hosts["web-00"].logins)
 	}
@@ -299,19 +299,22 @@ func TestRollAll(t *testing.T) {
 		t.Error("a host that is not in the inventory was changed")
 	}
 	hosts["web-19"].set(func(h *keyHost) { h.dead = false })
-	if err = r.rollAll(t.Context(), spots, 4, time.Minute); err != nil {
+	if err = r.rollAll(t.Context(), spots, 4, time.Minute, atOnce); err != nil {
 		t.Error(err)
 	}
 	// No time at all.
 	late := newRoller(before, now)
-	err = late.rollAll(t.Context(), spots, 4, 0)
+	err = late.rollAll(t.Context(), spots, 4, 0, atOnce)
 	if cloud.KindOf(err) != cloud.NotReady || !strings.Contains(err.Error(), "0 of 19 hosts are done with the previous key; 19 were not reached") {
 		t.Errorf("%v", err)
 	}
-	if err := late.rollAll(t.Context(), nil, 4, time.Minute); err != nil {
+	if err := late.rollAll(t.Context(), nil, 4, time.Minute, atOnce); err != nil {
 		t.Errorf("without hosts: %v", err)
 	}
 }
+
+// atOnce is a turn that nobody waits for.
+func atOnce(ctx context.Context, _ spot, do func(context.Context) error) error { return do(ctx) }
 
 // Hosts that failed are tried after those that have not been.
 func TestWhatFailedComesLast(t *testing.T) {
