@@ -1,19 +1,21 @@
 package ssh
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/keyhost"
 )
 
 // keyed is a connection whose key is replaced, and its hosts.
 type keyed struct {
 	before, now ssh.Signer
 	values      cloud.Values
-	hosts       []*keyHost
+	hosts       []*keyhost.Host
 	inventory   *inventory
 }
 
@@ -23,9 +25,9 @@ func newKeyed(t *testing.T, names ...string) (*keyed, *provider) {
 	private, before := pair(t)
 	k := &keyed{before: before, inventory: inventoryOf()}
 	for _, name := range names {
-		h := newKeyHost(t, name, before)
+		h := keyhost.Start(t, name, before)
 		k.hosts = append(k.hosts, h)
-		k.inventory.hosts[name] = h.entry()
+		k.inventory.hosts[name] = h.Entry()
 	}
 	k.values = cloud.Values{"private_key": private}
 	return k, connection(t, private, k.inventory, nil)
@@ -68,10 +70,10 @@ func TestKeyPairIsReplaced(t *testing.T) {
 	}
 	told := 0
 	for _, h := range k.hosts {
-		if !h.letsIn(k.before.PublicKey()) {
-			t.Fatalf("%s has lost the old key before the new one was in use", h.name)
+		if !h.LetsIn(k.before.PublicKey()) {
+			t.Fatalf("%s has lost the old key before the new one was in use", h.Name)
 		}
-		if h.letsIn(k.now.PublicKey()) {
+		if h.LetsIn(k.now.PublicKey()) {
 			told++
 		}
 	}
@@ -89,7 +91,7 @@ func TestKeyPairIsReplaced(t *testing.T) {
 	}
 	// A dead host, then one that is taken out of the inventory.
 	dead := k.hosts[4]
-	dead.set(func(h *keyHost) { h.dead = true })
+	dead.Set(func(h *keyhost.Host) { h.Dead = true })
 	err = next.DeleteCredential(t.Context(), oldID)
 	if cloud.KindOf(err) != cloud.NotReady || !strings.Contains(err.Error(), "4 of 5 hosts are done") || !strings.Contains(err.Error(), "web-5 (") {
 		t.Fatalf("%v", err)
@@ -111,20 +113,20 @@ func TestKeyPairIsReplaced(t *testing.T) {
 // The jump host is rolled as well: before any host behind it.
 func TestKeyPairBehindAJumpHost(t *testing.T) {
 	k, old := newKeyed(t, "web-1", "web-2")
-	jump := newKeyHost(t, "jump", k.before)
-	way := cloud.Values{"proxy_jump": jump.entry().Address + ":" + portOf(jump), "proxy_jump_host_key": jump.entry().HostKey}
+	jump := keyhost.Start(t, "jump", k.before)
+	way := cloud.Values{"proxy_jump": jump.Entry().Address + ":" + strconv.Itoa(jump.Port), "proxy_jump_host_key": jump.Entry().HostKey}
 	next := k.create(t, old, way)
-	jump.set(func(h *keyHost) { h.noShell = true })
+	jump.Set(func(h *keyhost.Host) { h.NoShell = true })
 	err := next.Verify(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "the jump host 127.0.0.1: ") || k.hosts[0].logins+k.hosts[1].logins != 0 {
+	if err == nil || !strings.Contains(err.Error(), "the jump host 127.0.0.1: ") || k.hosts[0].Logins()+k.hosts[1].Logins() != 0 {
 		t.Fatalf("a jump host that cannot be changed: %v", err)
 	}
-	jump.set(func(h *keyHost) { h.noShell = false })
+	jump.Set(func(h *keyhost.Host) { h.NoShell = false })
 	if err := next.Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !jump.letsIn(k.before.PublicKey()) || !jump.letsIn(k.now.PublicKey()) {
-		t.Errorf("the jump host has %q", jump.read(t))
+	if !jump.LetsIn(k.before.PublicKey()) || !jump.LetsIn(k.now.PublicKey()) {
+		t.Errorf("the jump host has %q", jump.Read(t))
 	}
 	if err := next.DeleteCredential(t.Context(), ssh.FingerprintSHA256(k.before.PublicKey())); err != nil {
 		t.Fatal(err)
@@ -142,17 +144,17 @@ func TestKeyPairBehindAJumpHost(t *testing.T) {
 func TestResetsRollTheirHost(t *testing.T) {
 	k, old := newKeyed(t, "web-1")
 	next := k.create(t, old, nil)
-	k.hosts[0].set(func(h *keyHost) { h.ignores = k.now.PublicKey() })
-	if started, err := start(t, next, reset("Correct-Horse-7", 0)); err != nil || !started.Done || !k.hosts[0].letsIn(k.before.PublicKey()) {
+	k.hosts[0].Set(func(h *keyhost.Host) { h.Ignores = k.now.PublicKey() })
+	if started, err := start(t, next, reset("Correct-Horse-7", 0)); err != nil || !started.Done || !k.hosts[0].LetsIn(k.before.PublicKey()) {
 		t.Fatalf("%+v, %v", started, err)
 	}
-	k.hosts[0].set(func(h *keyHost) { h.ignores = nil })
+	k.hosts[0].Set(func(h *keyhost.Host) { h.Ignores = nil })
 	if started, err := start(t, next, reset("Correct-Horse-8", 1)); err != nil || !started.Done {
 		t.Fatalf("%+v, %v", started, err)
 	}
 	isRolled(t, k.hosts[0], k.before, k.now)
-	logins := k.hosts[0].logins
-	if err := next.DeleteCredential(t.Context(), ssh.FingerprintSHA256(k.before.PublicKey())); err != nil || k.hosts[0].logins != logins {
+	logins := k.hosts[0].Logins()
+	if err := next.DeleteCredential(t.Context(), ssh.FingerprintSHA256(k.before.PublicKey())); err != nil || k.hosts[0].Logins() != logins {
 		t.Errorf("%v; a host that is rolled was logged in to", err)
 	}
 }
@@ -160,7 +162,7 @@ func TestResetsRollTheirHost(t *testing.T) {
 // Another server under the name, or another address or user, is another place of the key.
 func TestSpotsAreTheInventorys(t *testing.T) {
 	k, p := newKeyed(t, "web-1")
-	host := k.hosts[0].entry()
+	host := k.hosts[0].Entry()
 	was := p.spot(host).serial
 	for name, change := range map[string]func(*cloud.Host){
 		"serial": func(h *cloud.Host) { h.Serial = "x" }, "address": func(h *cloud.Host) { h.Address = "127.0.0.2" },

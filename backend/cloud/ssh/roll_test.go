@@ -11,46 +11,47 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/keyhost"
 )
 
 // isRolled checks that a host lets in the new key, and the old one no more.
-func isRolled(t *testing.T, h *keyHost, before, now ssh.Signer) {
+func isRolled(t *testing.T, h *keyhost.Host, before, now ssh.Signer) {
 	t.Helper()
-	if h.letsIn(before.PublicKey()) || !h.letsIn(now.PublicKey()) {
-		t.Errorf("%s lets in the old key: %v, the new one: %v", h.name, h.letsIn(before.PublicKey()), h.letsIn(now.PublicKey()))
+	if h.LetsIn(before.PublicKey()) || !h.LetsIn(now.PublicKey()) {
+		t.Errorf("%s lets in the old key: %v, the new one: %v", h.Name, h.LetsIn(before.PublicKey()), h.LetsIn(now.PublicKey()))
 	}
 }
 
 func TestProveAddsTheKeyAndRemovesNone(t *testing.T) {
-	before, now := newTestKey(t), newTestKey(t)
-	h := newKeyHost(t, "web-1", before)
+	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	h := keyhost.Start(t, "web-1", before)
 	r := newRoller(before, now)
 	for range 2 {
-		if err := r.prove(t.Context(), h.spot()); err != nil {
+		if err := r.prove(t.Context(), spotOf(h)); err != nil {
 			t.Fatal(err)
 		}
-		if !h.letsIn(before.PublicKey()) || !h.letsIn(now.PublicKey()) {
-			t.Fatalf("after prove the file is %q", h.read(t))
+		if !h.LetsIn(before.PublicKey()) || !h.LetsIn(now.PublicKey()) {
+			t.Fatalf("after prove the file is %q", h.Read(t))
 		}
 	}
-	if left := len(r.remaining([]spot{h.spot()})); left != 1 {
+	if left := len(r.remaining([]spot{spotOf(h)})); left != 1 {
 		t.Error("a host that is only proven counts as rolled")
 	}
 }
 
 // A new key that the host does not let in, though the line is there: the line goes again, and the old key stays.
 func TestProveTakesBackALineOfNoUse(t *testing.T) {
-	before, now := newTestKey(t), newTestKey(t)
-	h := newKeyHost(t, "web-1", before)
-	h.set(func(h *keyHost) { h.ignores = now.PublicKey() })
-	err := newRoller(before, now).prove(t.Context(), h.spot())
-	if cloud.KindOf(err) != cloud.Refused || h.read(t) != linesOf(before) {
-		t.Errorf("%v, the file is %q", err, h.read(t))
+	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	h := keyhost.Start(t, "web-1", before)
+	h.Set(func(h *keyhost.Host) { h.Ignores = now.PublicKey() })
+	err := newRoller(before, now).prove(t.Context(), spotOf(h))
+	if cloud.KindOf(err) != cloud.Refused || h.Read(t) != keyhost.Lines(before) {
+		t.Errorf("%v, the file is %q", err, h.Read(t))
 	}
 }
 
 func TestRoll(t *testing.T) {
-	before, now, other := newTestKey(t), newTestKey(t), newTestKey(t)
+	before, now, other := keyhost.NewKey(t), keyhost.NewKey(t), keyhost.NewKey(t)
 	for name, c := range map[string]struct {
 		keys   []ssh.Signer
 		logins int
@@ -61,19 +62,19 @@ func TestRoll(t *testing.T) {
 		"by hand, meanwhile": {[]ssh.Signer{now, before, before}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newKeyHost(t, "web-1", c.keys...)
+			h := keyhost.Start(t, "web-1", c.keys...)
 			r := newRoller(before, now)
-			if err := r.roll(t.Context(), h.spot()); err != nil {
+			if err := r.roll(t.Context(), spotOf(h)); err != nil {
 				t.Fatal(err)
 			}
 			isRolled(t, h, before, now)
-			if h.letsIn(other.PublicKey()) != strings.Contains(linesOf(c.keys...), linesOf(other)) || h.logins != c.logins {
-				t.Errorf("%d logins, want %d; the file is %q", h.logins, c.logins, h.read(t))
+			if h.LetsIn(other.PublicKey()) != strings.Contains(keyhost.Lines(c.keys...), keyhost.Lines(other)) || h.Logins() != c.logins {
+				t.Errorf("%d logins, want %d; the file is %q", h.Logins(), c.logins, h.Read(t))
 			}
-			if len(r.remaining([]spot{h.spot()})) != 0 {
+			if len(r.remaining([]spot{spotOf(h)})) != 0 {
 				t.Error("the host is not known as rolled")
 			}
-			again := h.spot()
+			again := spotOf(h)
 			again.serial = "another server"
 			if len(r.remaining([]spot{again})) != 1 {
 				t.Error("another server of the name counts as rolled")
@@ -84,59 +85,59 @@ func TestRoll(t *testing.T) {
 
 // What no script can change is said with the way out, and done by hand it counts.
 func TestRollByHand(t *testing.T) {
-	before, now := newTestKey(t), newTestKey(t)
+	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
 	for name, c := range map[string]struct {
-		prepare func(*keyHost)
+		prepare func(*keyhost.Host)
 		says    string
 	}{
-		"no shell":             {func(h *keyHost) { h.noShell = true }, "does the login user have a shell there?"},
-		"a key file elsewhere": {func(h *keyHost) { h.elsewhere = []ssh.PublicKey{before.PublicKey()}; h.account.home += "/none" }, "no ~/.ssh/authorized_keys"},
+		"no shell":             {func(h *keyhost.Host) { h.NoShell = true }, "does the login user have a shell there?"},
+		"a key file elsewhere": {func(h *keyhost.Host) { h.Elsewhere = []ssh.PublicKey{before.PublicKey()}; h.Home += "/none" }, "no ~/.ssh/authorized_keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newKeyHost(t, "web-1", before)
-			h.set(c.prepare)
+			h := keyhost.Start(t, "web-1", before)
+			h.Set(c.prepare)
 			r := newRoller(before, now)
-			err := r.roll(t.Context(), h.spot())
+			err := r.roll(t.Context(), spotOf(h))
 			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), authorizedKey(now.PublicKey())+" cloudpw") {
 				t.Fatalf("%v does not say %q and the line to add", err, c.says)
 			}
-			h.set(func(h *keyHost) {
-				h.ignores, h.elsewhere = before.PublicKey(), []ssh.PublicKey{now.PublicKey()}
+			h.Set(func(h *keyhost.Host) {
+				h.Ignores, h.Elsewhere = before.PublicKey(), []ssh.PublicKey{now.PublicKey()}
 			})
-			if err := r.roll(t.Context(), h.spot()); err != nil {
+			if err := r.roll(t.Context(), spotOf(h)); err != nil {
 				t.Errorf("done by hand: %v", err)
 			}
 		})
 	}
 	// A key that is let in by two files is gone only when both have lost it.
-	h := newKeyHost(t, "web-1", before)
-	h.set(func(h *keyHost) { h.elsewhere = []ssh.PublicKey{before.PublicKey()} })
+	h := keyhost.Start(t, "web-1", before)
+	h.Set(func(h *keyhost.Host) { h.Elsewhere = []ssh.PublicKey{before.PublicKey()} })
 	r := newRoller(before, now)
-	err := r.roll(t.Context(), h.spot())
-	if err == nil || !strings.Contains(err.Error(), "still lets in the previous key") || len(r.remaining([]spot{h.spot()})) != 1 {
+	err := r.roll(t.Context(), spotOf(h))
+	if err == nil || !strings.Contains(err.Error(), "still lets in the previous key") || len(r.remaining([]spot{spotOf(h)})) != 1 {
 		t.Errorf("%v", err)
 	}
-	h.set(func(h *keyHost) { h.elsewhere = nil })
-	if err := r.roll(t.Context(), h.spot()); err != nil {
+	h.Set(func(h *keyhost.Host) { h.Elsewhere = nil })
+	if err := r.roll(t.Context(), spotOf(h)); err != nil {
 		t.Error(err)
 	}
 	isRolled(t, h, before, now)
 	// The key files of Windows are not touched.
-	w := newKeyHost(t, "win-1", before)
-	at := w.spot()
+	w := keyhost.Start(t, "win-1", before)
+	at := spotOf(w)
 	at.platform = cloud.Windows
-	if err := r.roll(t.Context(), at); err == nil || !strings.Contains(err.Error(), "by hand") || w.read(t) != linesOf(before) {
-		t.Errorf("%v, the file is %q", err, w.read(t))
+	if err := r.roll(t.Context(), at); err == nil || !strings.Contains(err.Error(), "by hand") || w.Read(t) != keyhost.Lines(before) {
+		t.Errorf("%v, the file is %q", err, w.Read(t))
 	}
 }
 
 // An ordinary session brings the key along, once its own work is done, and no failure of that is its own.
 func TestSessionsRollTheirHost(t *testing.T) {
-	before, now := newTestKey(t), newTestKey(t)
-	h, sick := newKeyHost(t, "web-1", before), newKeyHost(t, "web-2", before)
-	sick.set(func(h *keyHost) { h.noShell = true })
+	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	h, sick := keyhost.Start(t, "web-1", before), keyhost.Start(t, "web-2", before)
+	sick.Set(func(h *keyhost.Host) { h.NoShell = true })
 	r := newRoller(before, now)
-	for _, at := range []spot{h.spot(), sick.spot()} {
+	for _, at := range []spot{spotOf(h), spotOf(sick)} {
 		for range 2 {
 			s, err := r.login(t.Context(), at, r.signers()...)
 			if err != nil {
@@ -147,26 +148,26 @@ func TestSessionsRollTheirHost(t *testing.T) {
 		}
 	}
 	isRolled(t, h, before, now)
-	if left := r.remaining([]spot{h.spot(), sick.spot()}); len(left) != 1 || left[0].name != "web-2" || h.logins != 4 {
-		t.Errorf("%d logins; there remain %v", h.logins, left)
+	if left := r.remaining([]spot{spotOf(h), spotOf(sick)}); len(left) != 1 || left[0].name != "web-2" || h.Logins() != 4 {
+		t.Errorf("%d logins; there remain %v", h.Logins(), left)
 	}
 	// Without a roll there is nothing to follow.
 	plain := newRoller(nil, now)
-	s, err := plain.login(t.Context(), h.spot(), plain.signers()...)
+	s, err := plain.login(t.Context(), spotOf(h), plain.signers()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	plain.follow(t.Context(), h.spot(), s)
-	if h.logins != 5 {
-		t.Errorf("%d logins", h.logins)
+	plain.follow(t.Context(), spotOf(h), s)
+	if h.Logins() != 5 {
+		t.Errorf("%d logins", h.Logins())
 	}
 }
 
 // TestRollCutAnywhere: wherever a roll is cut, a key that is stored is let in, and the next roll ends. Before the new key is in use,
 // the old one is let in throughout.
 func TestRollCutAnywhere(t *testing.T) {
-	before, now := newTestKey(t), newTestKey(t)
+	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
 	for name, c := range map[string]struct {
 		do    func(*roller, context.Context, spot) error
 		quick bool
@@ -183,24 +184,24 @@ func TestRollCutAnywhere(t *testing.T) {
 			if !testing.Short() {
 				step /= 10
 			}
-			h := newKeyHost(t, "web-1", before)
-			h.set(func(h *keyHost) { h.quick = c.quick })
+			h := keyhost.Start(t, "web-1", before)
+			h.Set(func(h *keyhost.Host) { h.Quick = c.quick })
 			cuts := 0
 			for n := 0; ; n += step {
-				h.set(func(h *keyHost) { h.left = n })
-				h.write(t, linesOf(before), 0o600)
+				h.Set(func(h *keyhost.Host) { h.Left = n })
+				h.Write(t, keyhost.Lines(before), 0o600)
 				r := newRoller(before, now)
-				err := c.do(r, t.Context(), h.spot())
-				h.quiet(t)
-				in := h.letsIn(before.PublicKey()) || h.letsIn(now.PublicKey())
+				err := c.do(r, t.Context(), spotOf(h))
+				quiet(t, h)
+				in := h.LetsIn(before.PublicKey()) || h.LetsIn(now.PublicKey())
 				if strings.HasPrefix(name, "prove") {
-					in = h.letsIn(before.PublicKey())
+					in = h.LetsIn(before.PublicKey())
 				}
 				if !in {
-					t.Fatalf("cut after %d bytes nothing is let in: %v, %q", n, err, h.read(t))
+					t.Fatalf("cut after %d bytes nothing is let in: %v, %q", n, err, h.Read(t))
 				}
-				h.set(func(h *keyHost) { h.left = -1 })
-				if again := r.roll(t.Context(), h.spot()); again != nil {
+				h.Set(func(h *keyhost.Host) { h.Left = -1 })
+				if again := r.roll(t.Context(), spotOf(h)); again != nil {
 					t.Fatalf("cut after %d bytes, the next roll ends with: %v", n, again)
 				}
 				isRolled(t, h, before, now)
@@ -217,10 +218,10 @@ func TestRollCutAnywhere(t *testing.T) {
 }
 
 // quiet waits until the host has run what it was given.
-func (h *keyHost) quiet(t *testing.T) {
+func quiet(t *testing.T, h *keyhost.Host) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for h.isBusy() {
+	for h.IsBusy() {
 		if time.Now().After(deadline) {
 			t.Fatal("a command does not end")
 		}
@@ -230,31 +231,31 @@ func (h *keyHost) quiet(t *testing.T) {
 
 // Two nodes that roll at once, to one key or to two, lock nobody out who has been let in.
 func TestRollsAtOnce(t *testing.T) {
-	before, a, b := newTestKey(t), newTestKey(t), newTestKey(t)
+	before, a, b := keyhost.NewKey(t), keyhost.NewKey(t), keyhost.NewKey(t)
 	for name, second := range map[string]ssh.Signer{"one key": a, "two keys": b} {
 		t.Run(name, func(t *testing.T) {
-			h := newKeyHost(t, "web-1", before)
+			h := keyhost.Start(t, "web-1", before)
 			rollers := []*roller{newRoller(before, a), newRoller(before, second)}
 			var all sync.WaitGroup
 			errs := make([]error, len(rollers))
 			for i, r := range rollers {
-				all.Go(func() { errs[i] = r.roll(t.Context(), h.spot()) })
+				all.Go(func() { errs[i] = r.roll(t.Context(), spotOf(h)) })
 			}
 			all.Wait()
-			if h.letsIn(before.PublicKey()) {
+			if h.LetsIn(before.PublicKey()) {
 				t.Errorf("%v: the old key is let in", errs)
 			}
 			in := 0
 			for i, r := range rollers {
-				if errs[i] == nil && !h.letsIn(r.now.PublicKey()) {
-					t.Errorf("roll %d ended well and its key is not let in: %q", i, h.read(t))
+				if errs[i] == nil && !h.LetsIn(r.now.PublicKey()) {
+					t.Errorf("roll %d ended well and its key is not let in: %q", i, h.Read(t))
 				}
-				if h.letsIn(r.now.PublicKey()) {
+				if h.LetsIn(r.now.PublicKey()) {
 					in++
 				}
 			}
 			if in == 0 {
-				t.Errorf("%v: no key is let in: %q", errs, h.read(t))
+				t.Errorf("%v: no key is let in: %q", errs, h.Read(t))
 			}
 		})
 	}
@@ -262,16 +263,16 @@ func TestRollsAtOnce(t *testing.T) {
 
 // One pass goes over all hosts: dead ones are counted and named, and do not keep it from the others; a pass that is too short goes on.
 func TestRollAll(t *testing.T) {
-	before, now := newTestKey(t), newTestKey(t)
+	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
 	r := newRoller(before, now)
-	hosts := map[string]*keyHost{}
+	hosts := map[string]*keyhost.Host{}
 	var spots []spot
 	for i := range 20 {
-		h := newKeyHost(t, fmt.Sprintf("web-%02d", i), before)
-		h.quick = true
-		h.dead = i%2 == 1
-		hosts[h.name] = h
-		spots = append(spots, h.spot())
+		h := keyhost.Start(t, fmt.Sprintf("web-%02d", i), before)
+		h.Quick = true
+		h.Dead = i%2 == 1
+		hosts[h.Name] = h
+		spots = append(spots, spotOf(h))
 	}
 	err := r.rollAll(t.Context(), spots, 4, time.Minute, atOnce)
 	if cloud.KindOf(err) != cloud.NotReady {
@@ -282,23 +283,23 @@ func TestRollAll(t *testing.T) {
 			t.Errorf("%v does not say %q", err, says)
 		}
 	}
-	logins := hosts["web-00"].logins
+	logins := hosts["web-00"].Logins()
 	for name, h := range hosts {
-		if !h.dead {
+		if !h.Dead {
 			isRolled(t, h, before, now)
 		}
-		h.set(func(h *keyHost) { h.dead = name == "web-19" })
+		h.Set(func(h *keyhost.Host) { h.Dead = name == "web-19" })
 	}
 	// One was deleted from the inventory, and one is still dead.
 	spots = append(spots[:3], spots[4:]...)
 	err = r.rollAll(t.Context(), spots, 4, time.Minute, atOnce)
-	if err == nil || !strings.Contains(err.Error(), "18 of 19 hosts are done") || hosts["web-00"].logins != logins {
-		t.Errorf("%v; a host that was done had %d logins, then %d", err, logins, hosts["web-00"].logins)
+	if err == nil || !strings.Contains(err.Error(), "18 of 19 hosts are done") || hosts["web-00"].Logins() != logins {
+		t.Errorf("%v; a host that was done had %d logins, then %d", err, logins, hosts["web-00"].Logins())
 	}
-	if !hosts["web-03"].letsIn(before.PublicKey()) {
+	if !hosts["web-03"].LetsIn(before.PublicKey()) {
 		t.Error("a host that is not in the inventory was changed")
 	}
-	hosts["web-19"].set(func(h *keyHost) { h.dead = false })
+	hosts["web-19"].Set(func(h *keyhost.Host) { h.Dead = false })
 	if err = r.rollAll(t.Context(), spots, 4, time.Minute, atOnce); err != nil {
 		t.Error(err)
 	}
@@ -318,9 +319,9 @@ func atOnce(ctx context.Context, _ spot, do func(context.Context) error) error {
 
 // Hosts that failed are tried after those that have not been.
 func TestWhatFailedComesLast(t *testing.T) {
-	r := newRoller(newTestKey(t), newTestKey(t))
+	r := newRoller(keyhost.NewKey(t), keyhost.NewKey(t))
 	all := []spot{{name: "a"}, {name: "b"}, {name: "c"}}
-	r.note(all[0], errCut)
+	r.note(all[0], context.Canceled)
 	r.note(all[1], nil)
 	if got := fmt.Sprintf("%v", r.remaining(all)); got != fmt.Sprintf("%v", []spot{all[2], all[0]}) {
 		t.Error(got)
