@@ -42,6 +42,7 @@ vet:
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
 	go vet -tags realssh ./tests/realssh
+	go vet -tags realssh,bench ./tests/realssh
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no Vault, including the simulator's
@@ -151,6 +152,13 @@ bench-scale: build ## measure 100,000 accounts: start in a real Vault, schedule,
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" SCALE_ACCOUNTS="$(ACCOUNTS)" \
 		go test -tags bench -count=1 -timeout 60m -v -run '^TestScale$$' $(TESTFLAGS) ./tests/scale
+
+.PHONY: bench-ssh
+bench-ssh: build ## measure how fast 1,000 hosts rotate on 200 real OpenSSH servers, a tenth of them dead (needs what test-ssh needs)
+	scripts/real-sshd.sh check
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" CLOUDPW_REAL_SSH=required \
+		go test -tags realssh,bench -count=1 -timeout 60m -v -run '^TestFleet$$' ./tests/realssh $(TESTFLAGS)
 
 .PHONY: lint
 lint: ## check formatting, go vet and the linters of .golangci.yml
