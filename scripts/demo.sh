@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# All features of cloudpw, live: a real Vault, the real plugin, and simulated clouds whose servers accept SSH logins.
+# All features of cloudpw, live: a real Vault, the real plugin, simulated clouds whose servers accept SSH logins, and a real SSH server.
 #
 #	make demo           runs it, shows every command and cleans up
 #	make demo KEEP=1    leaves Vault and the clouds running, and says what to type next
 #
-# Needs Go, make and git. It writes only to bin/, a temporary folder and the caches of Go and cloudpw.
+# Needs Go, make and git; the real SSH server also Linux, root and Debian's openssh-server, openssh-client, sudo and sshpass, without
+# which it is left out. It writes only to bin/, a temporary folder and the caches of Go and cloudpw.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,13 +13,14 @@ keep=${KEEP:-}
 plugin=vault-plugin-secrets-cloudpw
 work=$(mktemp -d "${TMPDIR:-/tmp}/cloudpw-demo.XXXXXX")
 pids=()
+sshd= # the process of the real SSH server
 done=
 
 finish() {
 	local status=$?
 	if [ "$status" != 0 ]; then
 		printf '\nThe demo stopped with status %s.\n' "$status" >&2
-		for log in cloudsim vault; do
+		for log in cloudsim vault sshd; do
 			[ ! -s "$work/$log.log" ] || { printf 'The end of %s.log:\n' "$log" && tail -n 20 "$work/$log.log"; } >&2
 		done
 	fi
@@ -26,6 +28,7 @@ finish() {
 	for pid in ${pids[@]+"${pids[@]}"}; do
 		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
 	done
+	[ -z "$sshd" ] || { kill -KILL "$sshd" && wait "$sshd"; } 2>/dev/null || true
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -58,6 +61,24 @@ login() {
 	refused:1) printf '  SSH as %s on %s: refused\n' "$user" "$address" ;;
 	*)
 		printf '  SSH as %s on %s should have been %s:\n' "$user" "$address" "$expected" >&2
+		cat "$work/login" >&2
+		return 1
+		;;
+	esac
+}
+
+# real_login EXPECTED PORT USER PASSWORD: login, by OpenSSH's own client, on the real SSH server.
+real_login() {
+	local expected=$1 port=$2 user=$3 password=$4 status=0
+	sshpass -d 3 ssh -F none -p "$port" -o UserKnownHostsFile="$work/known_hosts" -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
+		-o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1 "$user@127.0.0.1" 'id -un; hostname' \
+		3<<<"$password" >"$work/login" 2>&1 || status=$?
+	[ "$status" != 255 ] || ! grep -q 'Permission denied' "$work/login" || status=5
+	case $expected:$status in
+	accepted:0) printf '  ssh %s@127.0.0.1 -p %s: accepted; it says %s\n' "$user" "$port" "$(xargs <"$work/login")" ;;
+	refused:5) printf '  ssh %s@127.0.0.1 -p %s: refused\n' "$user" "$port" ;;
+	*)
+		printf '  ssh %s@127.0.0.1 -p %s should have been %s:\n' "$user" "$port" "$expected" >&2
 		cat "$work/login" >&2
 		return 1
 		;;
@@ -209,7 +230,7 @@ run vault write cloudpw/roles/tencent connection=tencent instance_ids="$SIM_TENC
 note "The first read starts the first reset; wait= lets it end."
 run vault read cloudpw/creds/tencent wait=45s
 user=$(field username) old=$(field password) lease=$(field lease_id)
-account=cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
+tencent_user=$user account=cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
 login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$user" "$old"
 
 heading "11. Revoke the lease: the password dies with it"
@@ -224,8 +245,42 @@ note "The next read hands it out without asking the cloud."
 run vault read cloudpw/creds/tencent
 login accepted "$SIM_TENCENTCLOUD_UBUNTU_1_SSH" "$(field username)" "$(field password)"
 
+heading "12. SSH: a server that no cloud manages, and a real one"
+missing=$(scripts/real-sshd.sh check) || true
+command -v sshpass >/dev/null || missing="${missing:+$missing
+}sshpass is missing: apt-get install sshpass"
+if [ -n "$missing" ]; then
+	note "It is left out, since this machine cannot run one:"
+	printf '%s\n' "$missing"
+	real="a real SSH server was left out"
+else
+	note "Vault makes a key pair. Its public half is for the server's authorized_keys."
+	run vault write cloudpw/config/servers provider=ssh login_user=admin generate_key=true
+	run vault read -field=public_key cloudpw/config/servers
+	ssh_port=$(free_port)
+	nohup scripts/real-sshd.sh run --name web-1 --admin admin --key "$(cat "$work/output")" --user app "$ssh_port" \
+		</dev/null >"$work/sshd.log" 2>&1 &
+	sshd=$!
+	until_true 60 "sshd" grep -q "Server listening on" "$work/sshd.log"
+	scripts/real-sshd.sh enter "$sshd" cat /etc/ssh/ssh_host_ed25519_key.pub >"$work/host_key"
+	printf '[127.0.0.1]:%s %s\n' "$ssh_port" "$(cat "$work/host_key")" >"$work/known_hosts"
+	note "Debian's sshd runs at port $ssh_port, with PAM, sudo and a shadow file of its own. Its host key is pinned: another server gets nothing."
+	run vault write cloudpw/hosts/web-1 connection=servers address=127.0.0.1 port="$ssh_port" host_key="$(cat "$work/host_key")"
+	run vault write cloudpw/roles/web connection=servers instance_ids=web-1 username=app ttl=15m max_ttl=8h min_reset_interval=0
+	run vault read cloudpw/creds/web wait=45s
+	user=$(field username) old=$(field password) lease=$(field lease_id)
+	real_login accepted "$ssh_port" "$user" "$old"
+	account=cloudpw/accounts/servers/web-1/$user
+	run vault lease revoke "$lease"
+	until_true 60 "the rotation" rotated
+	real_login refused "$ssh_port" "$user" "$old"
+	run vault read cloudpw/creds/web wait=45s
+	real_login accepted "$ssh_port" "$(field username)" "$(field password)"
+	real="a real SSH server too"
+fi
+
 done=yes
-heading "Done in $SECONDS s: seven clouds read, every password proven by a login, the revoked one dead."
+heading "Done in $SECONDS s: seven clouds read, every password proven by a login, the revoked ones dead; $real."
 [ -n "$keep" ] || exit 0
 printf -v VAULT_BIN %q "$VAULT_BIN"
 printf -v cloudsim %q "$PWD/bin/cloudsim"
@@ -236,10 +291,10 @@ Vault and the clouds keep running. In another terminal:
 
   export VAULT_ADDR=$VAULT_ADDR VAULT_TOKEN=$VAULT_TOKEN
   $VAULT_BIN read cloudpw/creds/tencent
-  $VAULT_BIN read cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$user
+  $VAULT_BIN read cloudpw/accounts/tencent/$SIM_TENCENTCLOUD_UBUNTU_1_ID/$tencent_user
   $VAULT_BIN lease revoke -prefix cloudpw/creds/tencent
   $VAULT_BIN path-help cloudpw/roles/tencent
-  $cloudsim login $SIM_TENCENTCLOUD_UBUNTU_1_SSH $user    # then type or paste a password
+  $cloudsim login $SIM_TENCENTCLOUD_UBUNTU_1_SSH $tencent_user    # then type or paste a password
 
-To end it all: kill ${pids[*]} && rm -rf $work
+To end it all: kill ${pids[*]}${sshd:+; kill -KILL $sshd}; rm -rf $work
 EOF
