@@ -110,7 +110,13 @@ func (b *backend) writeHostOperation() *framework.PathOperation {
 }
 
 func (b *backend) listHosts(ctx context.Context, _ *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	names, err := b.hosts.Names(ctx, data.Get("connection").(string))
+	connection := data.Get("connection").(string)
+	if connection != "" {
+		if err := request.CheckName("connection", connection); err != nil {
+			return nil, err
+		}
+	}
+	names, err := b.hosts.Names(ctx, connection)
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,28 @@ var badFields = map[string]map[string]badField{
 		"bits":                {"generate", []any{1, 2049, 100000, "many"}},
 		"allowed_connections": {"generate", []any{object, true}},
 	},
+	"POST hosts/{name}": {
+		"connection":         {"host", []any{"", "none", "a/b", control, object}},
+		"address":            {"host", []any{"", "root@web", "web:22", "169.254.169.254", "fe80::1%eth0", "1.2.3", control, tooLong, object}},
+		"port":               {"host", []any{"0", "65536", "ssh", object}},
+		"host_key":           {"host", []any{"no key", "SHA256:abc", "ssh-ed25519 AAAA", control, tooLong, object}},
+		"trust_on_first_use": {"host", badFlags},
+		"platform":           {"host", []any{"bsd", control, object}},
+		"login_user":         {"host", []any{"a b", "a:b", control, tooLong, object}},
+		"sudo":               {"host", []any{"always", control, object}},
+		"tags":               {"host", badPairs},
+	},
+	"POST hosts": {
+		"hosts": {values: []any{"", "no list", "[]", []any{"a", "b"}, []any{object}, []any{map[string]any{"name": "a/b"}},
+			[]any{map[string]any{"name": "new", "connection": "dc", "address": "x", "port": "ssh"}}}},
+		"dry_run": {values: badFlags[:1]},
+	},
+	"POST host-key/{name}": {
+		"host_key":       {values: []any{"", "no key", "SHA256:abc", "ssh-ed25519 AAAA", control, tooLong, object}},
+		"another_server": {values: []any{"perhaps", true, object}},
+		"login_user":     {values: []any{"deploy", "a b", control, tooLong, object}},
+		"connection":     {values: []any{"", "none", "a/b", control, object}},
+	},
 	"POST roles/{name}": {
 		"connection":    {"leased", []any{"", "none", "a/b", control, object}},
 		"instance_ids":  {"leased", []any{"", "ins-00000000", "i-0123456789abcdef0", "../x", strings.Repeat("ins-1,", 30000)}},
@@ -173,6 +195,7 @@ var badFields = map[string]map[string]badField{
 	"LIST config/":                badPages,
 	"LIST keys/":                  badPages,
 	"LIST roles/":                 badPages,
+	"LIST hosts/":                 {"after": badPages["after"], "limit": badPages["limit"], "connection": {values: []any{"a*", tooLong}}},
 	"LIST instances/{role}/":      badPages,
 	"LIST accounts/":              badPages,
 	"LIST accounts/{connection}/": badPages,
@@ -189,6 +212,8 @@ var unchecked = []string{"after"}
 var badNames = map[string]map[string][]string{
 	"POST config/{name}":                    {"name": {strings.Repeat("x", 129)}},
 	"POST keys/{name}":                      {"name": {strings.Repeat("x", 129)}},
+	"POST hosts/{name}":                     {"name": {strings.Repeat("x", 129)}},
+	"POST host-key/{name}":                  {"name": {strings.Repeat("x", 129)}},
 	"POST roles/{name}":                     {"name": {strings.Repeat("x", 129)}},
 	"GET creds/{role}":                      {"role": {"none", strings.Repeat("x", 129)}},
 	"GET creds/{role}/{instance_id}":        {"role": {"none"}, "instance_id": {"none", strings.Repeat("x", 129)}},
@@ -203,6 +228,8 @@ func (e *env) base(t *testing.T, path, on string) map[string]any {
 	switch on {
 	case "":
 		return map[string]any{}
+	case "host":
+		return map[string]any{"connection": "dc", "address": "192.0.2.7"}
 	case "import":
 		return map[string]any{"password": "Correct-Horse-7"}
 	case "generate":
@@ -239,6 +266,8 @@ func TestBadInputForEveryField(t *testing.T) {
 	t.Parallel()
 	e := sampled(t)
 	e.connect(t, model.AWS)
+	e.Write(t, "cloudpw/config/dc", map[string]any{"provider": "ssh", "login_user": "cloudpw", "generate_key": true, "verify_connection": false})
+	host := "hosts/" + e.sim.ServerID(t, model.TencentCloud, "ubuntu-1")
 	before := e.inventory(t)
 	covered := map[string]bool{}
 	for _, c := range e.calls(t) {
@@ -253,7 +282,7 @@ func TestBadInputForEveryField(t *testing.T) {
 				continue
 			}
 			path := strings.NewReplacer("config/tencentcloud", "config/new", "keys/pair", "keys/new", "roles/web",
-				"roles/new").Replace(e.sample(t, c.path))
+				"roles/new", host, "hosts/new").Replace(e.sample(t, c.path))
 			for _, value := range bad.values {
 				request := e.base(t, c.path, bad.on)
 				request[field] = value
@@ -301,7 +330,7 @@ func checkRefusal(t *testing.T, what, field string, err error) {
 func (e *env) inventory(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, list := range []string{"config", "keys", "roles"} {
+	for _, list := range []string{"config", "keys", "roles", "hosts"} {
 		for _, name := range e.List(t, "cloudpw/"+list) {
 			data := e.Read(t, "cloudpw/"+list+"/"+name).Data
 			delete(data, "credential_age") // it grows by itself

@@ -123,11 +123,13 @@ func (e *env) sample(t *testing.T, path string) string {
 		name = "pair"
 	case strings.HasPrefix(path, "roles/"):
 		name = "web"
+	case strings.HasPrefix(path, "hosts/"), strings.HasPrefix(path, "host-key/"):
+		name = "{instance_id}"
 	}
 	return "cloudpw/" + strings.NewReplacer(
-		"{name}", name, "{role}", "web", "{connection}", "tencentcloud", "{username}", "ubuntu", "{account_connection}", "tencentcloud",
+		"{role}", "web", "{connection}", "tencentcloud", "{username}", "ubuntu", "{account_connection}", "tencentcloud",
 		"{instance_id}", e.sim.ServerID(t, model.TencentCloud, "ubuntu-1"), "{version}", "1", "{id}", e.campaign(t),
-	).Replace(path)
+	).Replace(strings.Replace(path, "{name}", name, 1))
 }
 
 // campaign is the id of a sampled mount's campaign, or of none once that is deleted.
@@ -146,6 +148,8 @@ func sampled(t *testing.T) *env {
 	e.connect(t, model.TencentCloud)
 	e.role(t, "web", model.TencentCloud, "ubuntu-1", nil)
 	e.Write(t, "cloudpw/keys/pair", map[string]any{"generate": true})
+	e.Write(t, "cloudpw/hosts/"+e.sim.ServerID(t, model.TencentCloud, "ubuntu-1"), map[string]any{"connection": "tencentcloud",
+		"trust_on_first_use": true})
 	e.Write(t, "cloudpw/rotate-role/web", map[string]any{"wait": "45s"})
 	return e
 }
