@@ -45,7 +45,7 @@ func hostMountOn(t *testing.T, storage logical.Storage, fake *fakeCloud) *harnes
 	return newHarnessWith(t, storage, fake, hostRegistry(fake))
 }
 
-func newHostKey(t *testing.T) string {
+func newHostKey(t testing.TB) string {
 	t.Helper()
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
