@@ -104,7 +104,7 @@ func (f *fakeCloud) registry() cloud.Registry {
 	initial.HasInitialPassword, initial.CanClearInitial = true, true
 	reset := describe(resetCloud, func(p *fakeProvider) cloud.Provider { return fakeReset{p} })
 	reset.ResetMethods = []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}}
-	reset.CheckMethods = []string{cloud.CheckCommand}
+	reset.CheckMethods, reset.Addressed = []string{cloud.CheckCommand}, true
 	both := describe(bothCloud, func(p *fakeProvider) cloud.Provider { return fakeBoth{p, fakeInitial{p}, fakeReset{p}} })
 	both.ResetMethods, both.HasInitialPassword = []cloud.ResetMethod{{Name: cloud.MethodCommand}}, true
 	return cloud.Registry{initialCloud: initial, resetCloud: reset, bothCloud: both}

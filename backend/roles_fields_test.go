@@ -16,7 +16,7 @@ import (
 func roleMount(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t)
-	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", Tags: map[string]string{"env": "prod", "app": "a"}})
+	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", PrivateIP: "10.0.0.1", PublicIP: "192.0.2.1", Tags: map[string]string{"env": "prod", "app": "a"}})
 	h.cloud.launch(cloud.Instance{ID: "srv-2", KeyName: "pair", Tags: map[string]string{"env": "prod"}})
 	h.cloud.launch(cloud.Instance{ID: "srv-3", KeyName: "pair", Platform: cloud.Linux, State: cloud.StateStopped, CloudState: "STOPPED"})
 	for _, provider := range []string{initialCloud, resetCloud, bothCloud} {
@@ -99,8 +99,8 @@ var roleCases = map[string]roleCase{
 	"password_policy": {on: "leased", update: "strong-2", set: "strong", unset: "", refused: []refusal{{"none", "sys/policies/password/none"},
 		{"short", "at least 12"}},
 		conflicts: map[string]string{"initial": "cannot reset"}},
-	"check_method": {on: "leased", set: "command", unset: "", refused: []refusal{{"ssh", "command"}},
-		update: "", conflicts: map[string]string{"initial": "cannot look at"}},
+	"check_method": {on: "leased", set: "command", unset: "", refused: []refusal{{"telnet", "command or ssh"}},
+		update: "ssh", conflicts: map[string]string{"initial": "cannot look at"}},
 	"verify_period": {on: "leased", with: map[string]any{"check_method": "command"}, update: "2h", updated: int64(7200), set: "1h",
 		reads: int64(3600), unset: int64(0), refused: []refusal{{"9m", "at least 10m"}, {"90000h", "at most"}},
 		conflicts: map[string]string{"static": "check_method", "initial": "check_method"}},
@@ -110,6 +110,15 @@ var roleCases = map[string]roleCase{
 	"read_drifted": {on: "leased", with: map[string]any{"check_method": "command"}, update: false, set: true, unset: false,
 		refused:   []refusal{{"perhaps", "read_drifted"}},
 		conflicts: map[string]string{"static": "check_method", "initial": "check_method"}},
+	"check_address": {on: "leased", with: map[string]any{"check_method": "ssh"}, update: "private_ip", set: "public_ip", unset: "private_ip",
+		refused:   []refusal{{"mac", "private_ip, public_ip or name"}, {"name", "it has no name"}},
+		conflicts: map[string]string{"static": "check_method=ssh", "initial": "check_method=ssh"}},
+	"check_port": {on: "leased", with: map[string]any{"check_method": "ssh"}, update: 22, set: 2222, unset: 22,
+		refused:   []refusal{{0, "1 to 65535"}, {-1, "1 to 65535"}, {65536, "1 to 65535"}, {"ssh", "check_port"}},
+		conflicts: map[string]string{"static": "check_method=ssh", "initial": "check_method=ssh"}},
+	"check_trust_on_first_use": {on: "leased", with: map[string]any{"check_method": "ssh"}, update: false, set: true, unset: false,
+		refused:   []refusal{{"perhaps", "check_trust_on_first_use"}},
+		conflicts: map[string]string{"static": "check_method=ssh", "initial": "check_method=ssh"}},
 	"rotate_on_revoke": {on: "leased", update: "last", set: "any", unset: "last", refused: []refusal{{"some", "unknown"}},
 		conflicts: map[string]string{"static": "leased roles", "initial": "leased roles"}},
 	"checkout": {on: "leased", update: "shared", set: "exclusive", unset: "shared", refused: []refusal{{"mine", "unknown"}},

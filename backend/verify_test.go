@@ -154,7 +154,9 @@ func TestFieldsOfChecks(t *testing.T) {
 		data map[string]any
 		says []string
 	}{
-		{map[string]any{"check_method": "ssh"}, []string{"check_method", "use command"}},
+		{map[string]any{"check_method": "telnet"}, []string{"check_method", "use command or ssh"}},
+		{map[string]any{"check_method": "command", "check_port": 2222}, []string{"check_port", "belongs to check_method=ssh"}},
+		{map[string]any{"check_method": "ssh", "check_port": 70000}, []string{"check_port", "1 to 65535"}},
 		{map[string]any{"verify_period": "1h"}, []string{"verify_period", "belongs to check_method"}},
 		{map[string]any{"read_drifted": true}, []string{"read_drifted", "belongs to check_method"}},
 		{map[string]any{"check_method": "command", "verify_period": "1m"}, []string{"verify_period", "at least 10m"}},

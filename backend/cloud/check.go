@@ -66,6 +66,9 @@ type PasswordCheck struct {
 	Address  string
 	Port     int
 	FirstUse bool
+	// LoginWorked is set where a Direct method has been let in with a password of the user before: then password logins are on
+	// for that user, and a refusal speaks of the password.
+	LoginWorked bool
 	// Values are the passwords to compare with, the most likely one first; exactly one for a method that Tries. Each may
 	// cost the time of a slow hash. They never leave this process, unless the method Tries.
 	Values []string
@@ -87,7 +90,8 @@ type PasswordFinding struct {
 	Match int
 	// State is what keeps the user from logging in by password, whichever that is; "" if nothing is known to.
 	State UserState
-	// Detail says more of the State, as the end of a sentence: "the account expired on 2026-05-01"; "" without a State.
+	// Detail says more of the State, as the end of a sentence: "the account expired on 2026-05-01"; "" without a State, unless
+	// the finding is Different by a method that is Direct: then it says what else a refusal may mean.
 	Detail string
 	// Unknown is why the password could not be compared at all, and what to do; "" if it was. Match is then NoMatch.
 	// The State may be known nevertheless.

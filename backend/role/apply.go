@@ -103,6 +103,12 @@ func readFields(r *Record, in request.Fields) error {
 	in.Text("check_method", &r.CheckMethod)
 	in.Text("drift_action", (*string)(&r.DriftAction))
 	in.Flag("read_drifted", &r.ReadDrifted)
+	in.Text("check_address", (*string)(&r.CheckAddress))
+	in.Flag("check_trust_on_first_use", &r.CheckFirstUse)
+	in.Number("check_port", &r.CheckPort)
+	if r.CheckPort == 0 && in.Has("check_port") && !in.Empty("check_port") { // 0 would stand for the default
+		return badCheckPort()
+	}
 	in.Trimmed("rotation_schedule", &r.RotationSchedule)
 	in.Trimmed("rotation_timezone", &r.RotationTimezone)
 	in.Number("max_versions", &r.MaxVersions)

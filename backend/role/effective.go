@@ -131,6 +131,9 @@ func (r *Record) Settings(d cloud.Descriptor) rotation.Settings {
 	if s.CheckMethod != "" {
 		s.VerifyPeriod, s.DriftAction, s.ReadDrifted = request.ValueOr(r.VerifyPeriod, 0), r.driftAction(), request.ValueOr(r.ReadDrifted, false)
 	}
+	if s.CheckMethod == cloud.CheckSSH && !d.HasHosts {
+		s.CheckAddress, s.CheckPort, s.CheckFirstUse = r.CheckAddress, r.CheckPort, r.checkFirstUse()
+	}
 	if s.RotateOnRead {
 		s.RotateOnReadCooldown = r.readCooldown()
 	}

@@ -98,11 +98,21 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 			Description: "Static roles with rotation_period or rotation_schedule: keep the schedule, but let it make no account due. rotate-role " +
 				"still does. Default: false."},
 		"check_method": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Check method"),
-			AllowedValues: []any{cloud.CheckCommand},
-			Description: checkersOf(registry) +
-				": how it is looked up whether a server still has the password. command: a command in the guest that " +
-				"changes nothing on Linux. On Windows, experimental: a command that tries the current password once, not more often than once " +
-				"in 10 minutes. Default: none, which means that nothing looks."},
+			AllowedValues: []any{cloud.CheckCommand, cloud.CheckSSH},
+			Description: "How it is looked up whether a server still has the password. command, with " + checkersOf(registry, cloud.CheckCommand) +
+				": a command in the guest that changes nothing on Linux. On Windows, experimental: a command that tries the current password " +
+				"once, not more often than once in 10 minutes. ssh, with " + checkersOf(registry, cloud.CheckSSH) + ": a login over the network " +
+				"with the current password, not more often than once in 10 minutes, and only at a server whose host key is pinned, see hosts/. It " +
+				"follows each rotation, too. Default: none, which means that nothing looks."},
+		"check_address": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Check: address"),
+			AllowedValues: []any{string(cloud.AddressPrivate), string(cloud.AddressPublic), string(cloud.AddressName)},
+			Description: "With check_method=ssh, for a cloud's servers: where Vault finds them. private_ip or public_ip, as the cloud tells it, " +
+				"or name: the instance's name at the cloud, which Vault's resolver must know. Default: private_ip."},
+		"check_port": {Type: framework.TypeInt, DisplayAttrs: request.DisplayName("Check: port"),
+			Description: fmt.Sprintf("With check_method=ssh, for a cloud's servers: port of SSH, 1 to %d. Default: %d.", maxPort, cloud.SSHPort)},
+		"check_trust_on_first_use": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Check: trust on first use"),
+			Description: "With check_method=ssh, for a cloud's servers: if no host key of a server is pinned, pin the one that it shows at the " +
+				"first login. Whoever is between Vault and the server then is given that password. Default: false."},
 		"verify_period": {Type: framework.TypeDurationSecond, DisplayAttrs: request.DisplayName("Verify period"),
 			Description: fmt.Sprintf("With check_method: time between two checks of each server, at least %s. Default: none, which means only when "+
 				"verify/ is written.", request.FormatDuration(minVerifyPeriod))},
@@ -157,11 +167,11 @@ func forcesOf(registry cloud.Registry) string {
 	return where + ": whether the cloud may shut a running server down for a reset. It has no default there. Required on " + where + "."
 }
 
-// checkersOf are the providers that can look at a server's password.
-func checkersOf(registry cloud.Registry) string {
-	all := slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].CanCheck() })
+// checkersOf are the providers whose servers can be looked at by a check method.
+func checkersOf(registry cloud.Registry, method string) string {
+	all := slices.DeleteFunc(slices.Sorted(maps.Keys(registry)), func(name string) bool { return !registry[name].HasCheckMethod(method) })
 	if len(all) == 0 {
-		return "No provider of this version"
+		return "no provider of this version"
 	}
 	return strings.Join(all, ", ")
 }

@@ -21,6 +21,7 @@ type fitter struct {
 	conn     *connection.Record
 	cloud    cloud.Descriptor
 	provider cloud.Provider
+	login    cloud.PasswordChecker // the check method cloud.CheckSSH; nil: there is none
 	// keys and policies remember checks that are the same for many instances.
 	keys     map[string]error
 	policies map[policyCheck]error
@@ -31,8 +32,9 @@ type policyCheck struct {
 	username string
 }
 
-func newFitter(s *Store, r *Record, c *connection.Record, d cloud.Descriptor, p cloud.Provider) fitter {
-	return fitter{s: s, role: r, conn: c, cloud: d, provider: p, keys: map[string]error{}, policies: map[policyCheck]error{}}
+func newFitter(s *Store, r *Record, c *connection.Record, d cloud.Descriptor, live *rotation.Connection) fitter {
+	return fitter{s: s, role: r, conn: c, cloud: d, provider: live.Provider, login: live.Login, keys: map[string]error{},
+		policies: map[policyCheck]error{}}
 }
 
 // fit checks the role against one instance and returns the user name, the default resolved.

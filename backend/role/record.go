@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/store"
@@ -51,6 +52,10 @@ type Record struct {
 	VerifyPeriod *time.Duration       `json:"verify_period,omitempty"`
 	DriftAction  rotation.DriftAction `json:"drift_action,omitempty"`
 	ReadDrifted  *bool                `json:"read_drifted,omitempty"`
+	// The following are about logins by cloud.CheckSSH. CheckPort is 0 where the default is in force.
+	CheckAddress  cloud.AddressKind `json:"check_address,omitempty"`
+	CheckPort     int               `json:"check_port,omitempty"`
+	CheckFirstUse *bool             `json:"check_trust_on_first_use,omitempty"`
 
 	// Users are the accounts that the role is bound to: instance id -> user name, defaults resolved.
 	// A read finds its account here and asks nobody.

@@ -37,7 +37,7 @@ func (s *Store) newResolver(ctx context.Context, r *Record, c *connection.Record
 	find := func(ctx context.Context, tags map[string]string) ([]cloud.Instance, error) {
 		return s.Connections.FindInstances(ctx, r.Connection, live.Provider, tags)
 	}
-	return &resolver{fitter: newFitter(s, r, c, d, live.Provider), at: live.Place, find: find}, nil
+	return &resolver{fitter: newFitter(s, r, c, d, live), at: live.Place, find: find}, nil
 }
 
 // resolve asks the cloud for the role's instances and returns those that the role fits, sorted by id.

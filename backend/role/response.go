@@ -59,7 +59,7 @@ func (r *Record) ResponseData(d cloud.Descriptor) map[string]any {
 		maps.Copy(data, r.readSchedule())
 	}
 	if d.CanCheck() {
-		maps.Copy(data, r.readVerify())
+		maps.Copy(data, r.readVerify(d))
 	}
 	if method.MayStop {
 		data["force_stop"] = r.forceStop()

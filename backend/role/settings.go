@@ -69,7 +69,7 @@ func (s *Store) refit(ctx context.Context, old, next *Record, c *connection.Reco
 	was, _ := old.resetMethod(d)
 	is, _ := next.resetMethod(d)
 	if old.Key == next.Key && old.PasswordPolicy == next.PasswordPolicy && was == is && old.forceStop() == next.forceStop() &&
-		old.CheckMethod == next.CheckMethod {
+		old.CheckMethod == next.CheckMethod && old.checkAddress() == next.checkAddress() {
 		return nil, nil
 	}
 	v, err := s.newResolver(ctx, next, c, d)

@@ -88,7 +88,7 @@ func (x *executor) lookAtServer(ctx context.Context, e *entry, to session, made 
 	}
 	found, err := checker.CheckPassword(ctx, cloud.PasswordCheck{InstanceID: rec.InstanceID, Username: rec.Username,
 		Platform: rec.Facts.Platform, Address: rec.CheckAddress(), Port: rec.Settings.CheckPort, FirstUse: rec.Settings.CheckFirstUse,
-		Values: values})
+		LoginWorked: rec.Checked().LoggedIn, Values: values})
 	if traits.Direct {
 		to.state.breaker.release()
 	} else {
@@ -101,7 +101,7 @@ func (x *executor) lookAtServer(ctx context.Context, e *entry, to session, made 
 		return err
 	}
 	if found.Match >= 0 && found.Match < len(values) {
-		made.Match = values[found.Match]
+		made.Match, made.LoggedIn = values[found.Match], traits.Direct
 	}
 	made.User = protocol.CheckResult(found.State)
 	made.Detail = hint.Plain(text.Line(found.Detail, cloud.MaxText, values...))

@@ -24,6 +24,7 @@ func Descriptor() cloud.Descriptor {
 		RateSource:               "conservative: Alibaba Cloud tells the limits of each account and API in its Quota Center only",
 		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodCommand}},
 		CheckMethods:             []string{cloud.CheckCommand},
+		Addressed:                true,
 	}
 }
 

@@ -30,6 +30,7 @@ func Descriptor() cloud.Descriptor {
 		HasInitialPassword:       true,
 		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodCommand}},
 		CheckMethods:             []string{cloud.CheckCommand},
+		Addressed:                true,
 		UsualInitialDelay:        initialPasswordDelay,
 	}
 }

@@ -24,6 +24,7 @@ func Descriptor() cloud.Descriptor {
 			"(compute-throttling-limits), run commands and their deletion together",
 		ResetMethods: []cloud.ResetMethod{{Name: cloud.MethodCommand}},
 		CheckMethods: []string{cloud.CheckCommand},
+		Addressed:    true,
 	}
 }
 

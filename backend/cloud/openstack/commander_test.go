@@ -499,7 +499,7 @@ func TestCommanderMethods(t *testing.T) {
 	}
 	for _, f := range []family{telekom(), plainOpenStack()} {
 		var p cloud.Provider = &provider{}
-		if _, checks := p.(cloud.PasswordCheckers); checks || f.descriptor().CanCheck() {
+		if _, checks := p.(cloud.PasswordCheckers); checks || f.descriptor().HasCheckMethod(cloud.CheckCommand) {
 			t.Errorf("%s checks passwords", f.name)
 		}
 	}

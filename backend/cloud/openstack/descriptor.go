@@ -47,6 +47,7 @@ func (f family) descriptor() cloud.Descriptor {
 		CanClearInitial:          true,
 		ResetMethods:             methods,
 		CheckMethods:             checks,
+		Addressed:                true,
 		UsualInitialDelay:        initialPasswordDelay,
 	}
 }

@@ -25,6 +25,7 @@ func Descriptor() cloud.Descriptor {
 		LinkLocalDomains:         []string{rootDomain},
 		ResetMethods:             []cloud.ResetMethod{{Name: cloud.MethodAPI, MayStop: true}, {Name: cloud.MethodCommand}},
 		CheckMethods:             []string{cloud.CheckCommand},
+		Addressed:                true,
 	}
 }
 

@@ -73,6 +73,8 @@ type Check struct {
 	Early bool `json:"early,omitempty"`
 	// NotBefore is before when the server is not looked at again, as its check method asks for.
 	NotBefore time.Time `json:"not_before,omitzero"`
+	// LoggedIn is set once a login by SSH has been let in: password logins are on for the user.
+	LoggedIn bool `json:"logged_in,omitempty"`
 	// Experimental is set where nobody has seen the method work on a real server.
 	Experimental bool `json:"experimental,omitempty"`
 	// Asked is when a check was asked for that has not been made yet, Action what that is to do about a drifted

@@ -165,6 +165,36 @@ func TestADriftThatANewPasswordDidNotEndIsOnlyReported(t *testing.T) {
 	}
 }
 
+// TestALoginThatWasLetInIsRemembered, until the server may have another system.
+func TestALoginThatWasLetInIsRemembered(t *testing.T) {
+	a := loginCheckable()
+	a.Facts = Facts{Image: "one", Place: a.Place}
+	step := func(ev Event) {
+		t.Helper()
+		next, err := Transition(a, ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a = next
+	}
+	step(CheckMade{Seen: a, Place: a.Place, Match: "two", Only: "two", LoggedIn: true, At: checkedAt})
+	step(CheckMade{Seen: a, Place: a.Place, Only: "two", At: checkedAt.Add(time.Hour)})
+	step(CheckMade{Seen: a, Place: a.Place, Only: "two", Unknown: hint.Plain("no route"), At: checkedAt.Add(2 * time.Hour)})
+	if !a.Checked().LoggedIn {
+		t.Error("it is forgotten")
+	}
+	in := a
+	step(InstanceDescribed{Facts: Facts{Image: "two", Place: a.Place}, At: checkedAt})
+	if a.Checked().LoggedIn || a.Rebuilt == nil {
+		t.Errorf("after the rebuild: %+v", a.Checked())
+	}
+	a = in
+	step(PasswordRecorded{Password: "by hand", Source: FromImport, At: checkedAt, Reason: DueImport})
+	if a.Checked().LoggedIn {
+		t.Error("after somebody has recorded another password")
+	}
+}
+
 // TestOnlyAnAddressOfThePlaceIsAsked: what another place says of a server's address counts nothing.
 func TestOnlyAnAddressOfThePlaceIsAsked(t *testing.T) {
 	a := loginCheckable()

@@ -70,9 +70,9 @@ type CheckMade struct {
 	Interval time.Duration
 	Latest   time.Time
 	Unended  bool
-	// Experimental: see [Check].
-	Experimental bool
-	At           time.Time
+	// Experimental and LoggedIn: see [Check].
+	Experimental, LoggedIn bool
+	At                     time.Time
 }
 
 // stillOpen is why a check tells nothing of the versions while a value may be on its way.
@@ -199,7 +199,8 @@ func (a *Account) noteCheck(e CheckMade, result CheckResult, version int) {
 	if result == CheckMatches {
 		a.checkedAfterRebuild(e.Seen)
 	}
-	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown, Experimental: e.Experimental}
+	c := Check{Time: e.At, Result: result, Version: version, User: e.User, Reason: e.Unknown, Experimental: e.Experimental,
+		LoggedIn: e.LoggedIn || a.Checked().LoggedIn}
 	if e.Interval > CheckInterval {
 		c.NotBefore = Latest(e.At, e.Latest).Add(e.Interval)
 	}

@@ -43,8 +43,17 @@ func (a *Account) describe(f Facts, at time.Time) {
 		seen.Image, seen.Disk, seen.Spawned = seen.Image || was.Image, seen.Disk || was.Disk, Latest(was.Spawned, seen.Spawned)
 	}
 	a.Rebuilt = &seen
+	a.loginsUnknown()
 	if c := a.Checked(); a.Settings.CheckMethod != "" && c.Asked.IsZero() {
 		c.Asked = at
+		a.Check = &c
+	}
+}
+
+// loginsUnknown forgets that a password was let in once: the server may have another system, with other rules.
+func (a *Account) loginsUnknown() {
+	if c := a.Checked(); c.LoggedIn {
+		c.LoggedIn = false
 		a.Check = &c
 	}
 }
@@ -53,6 +62,7 @@ func (a *Account) describe(f Facts, at time.Time) {
 // was rebuilt, which no look has shown yet. The next look tells which system that password belongs to.
 func (a *Account) systemUnknown() {
 	a.Rebuilt = nil
+	a.loginsUnknown()
 	a.Facts.Image, a.Facts.SystemDisk, a.Facts.SpawnTime = "", "", time.Time{}
 }
 
