@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshlogin"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
@@ -30,12 +31,22 @@ func (s *Store) Connect(ctx context.Context, name string, limiter cloud.Limiter)
 		Doubted: c.Doubted,
 
 		Provider:          provider,
+		Login:             s.login(name, c, d, limiter, provider),
 		ProviderName:      c.Provider,
 		RequestsPerSecond: c.Rate(d),
 		RequestTimeout:    c.Timeout(),
 		PasswordPolicy:    c.PasswordPolicy,
 		ForgetGoneAfter:   c.ForgetsAfter(),
 	}, nil
+}
+
+// login is the check method cloud.CheckSSH for a connection's servers; nil where they have no addresses.
+func (s *Store) login(name string, c *Record, d cloud.Descriptor, limiter cloud.Limiter, provider cloud.Provider) cloud.PasswordChecker {
+	if !d.HasCheckMethod(cloud.CheckSSH) {
+		return nil
+	}
+	config := cloud.Config{Connection: name, Provider: c.Provider, RequestTimeout: c.Timeout(), Limiter: limiter, Hosts: s.HostsOf(name, d)}
+	return sshlogin.New(config, provider, d.HasHosts)
 }
 
 // NewProvider makes a connection's provider, whose calls wait for the limiter and whose answers count among the mount's. hosts is what
