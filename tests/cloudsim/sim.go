@@ -223,6 +223,9 @@ func (s *Sim) CAPEM() string {
 // SSHAddr is host:port of a server's SSH port.
 func (s *Sim) SSHAddr(id string) (string, error) { return s.ssh.Addr(id) }
 
+// SSHHostKey is a server's public host key in the form of authorized_keys. A server that is rebuilt has another one.
+func (s *Sim) SSHHostKey(id string) (string, error) { return s.ssh.HostKey(id) }
+
 // Login tries a password on a server over SSH; sshd.ErrRefused means no.
 func (s *Sim) Login(ctx context.Context, id, user, password string) error {
 	addr, err := s.ssh.Addr(id)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,18 @@ func (h *Host) hostKey(id string) (ssh.Signer, error) {
 	}
 	h.keys[id] = hostKey{s.DiskID, signer}
 	return signer, nil
+}
+
+// HostKey is a server's public host key in the form of authorized_keys, without a comment.
+func (h *Host) HostKey(id string) (string, error) {
+	if _, ok := h.world.Server(id); !ok {
+		return "", fmt.Errorf("server %q: %w", id, model.ErrNoServer)
+	}
+	key, err := h.hostKey(id)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey()))), nil
 }
 
 // Addr returns host:port of a server's SSH port and opens it at first use.
@@ -145,6 +158,12 @@ func (h *Host) session(conn net.Conn, id string) {
 			}
 			return nil, nil
 		},
+	}
+	if server, _ := h.world.Server(id); server.Guest.NoPasswordLogin { // sshd names the methods that it takes
+		config.PasswordCallback = nil
+		config.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
+			return nil, errors.New("permission denied")
+		}
 	}
 	key, err := h.hostKey(id)
 	if err != nil {
