@@ -49,6 +49,9 @@ const (
 	recordedMethod simMethod = "recorded"
 	// answeringMethod: the answer to the request comes when the password is set.
 	answeringMethod simMethod = "answering"
+	// sessionMethod: a session in which a script keeps the order of values and a deadline, and whose answer comes when that has ended. No
+	// cloud keeps anything of it; only what the server says of a larger order is shown, by this process.
+	sessionMethod simMethod = "session"
 )
 
 var simMethods = []simMethod{serialMethod, overlappingMethod, commandMethod, answeringMethod, orderedMethod}
@@ -58,8 +61,14 @@ func (m simMethod) isSerial() bool {
 	return m == serialMethod || m == serialElsewhere || m == expiringMethod
 }
 
-// keepsOrder reports whether the server keeps the order of the method's values, under ids of our own.
-func (m simMethod) keepsOrder() bool { return m == orderedMethod || m == recordedMethod }
+// keepsOrder reports whether the server keeps the order of the method's values.
+func (m simMethod) keepsOrder() bool { return m.ownIDs() || m == sessionMethod }
+
+// ownIDs reports whether requests have ids of our own, under which the cloud keeps commands for agents.
+func (m simMethod) ownIDs() bool { return m == orderedMethod || m == recordedMethod }
+
+// answers reports whether the answer comes when all is over.
+func (m simMethod) answers() bool { return m == answeringMethod || m == sessionMethod }
 
 // longest is how long an operation may take. A serial cloud's may take longer than a settle window.
 func (m simMethod) longest() time.Duration {
@@ -283,7 +292,7 @@ func (c *simCloud) arrive(method simMethod, r cloud.Reset, signed time.Time, ans
 		c.begin(c.user(id, user), &simOperation{method: method, id: op, value: value, answer: answer, sent: signed, order: r.Order,
 			notAfter: r.NotAfter, name: r.Name})
 	}
-	if method != answeringMethod {
+	if !method.answers() {
 		answer(simAnswer{started: cloud.ResetStarted{RequestID: c.lies.answered(op)}})
 	}
 }
@@ -321,7 +330,7 @@ func (c *simCloud) refusal(method simMethod, id string, expires, signed time.Tim
 		return cloud.Errorf(cloud.Refused, "another operation runs")
 	case s.stopped && method == recordedMethod:
 		return cloud.Errorf(cloud.Refused, "the server does not run")
-	case method.keepsOrder() && len(s.named) >= simMostRecords:
+	case method.ownIDs() && len(s.named) >= simMostRecords:
 		return cloud.Errorf(cloud.Refused, "%d commands are kept", len(s.named))
 	case w.fault("throttle", id, o.refuse):
 		return w.throttled(id)
@@ -393,6 +402,11 @@ func (c *simCloud) set(s *simServer, op *simOperation, state cloud.OperationStat
 	w, o := c.w, c.w.odds()
 	show := s.show
 	switch op.method {
+	case sessionMethod:
+		if op.larger > 0 {
+			s.commands[op.id] = cloud.ResetRecord{OperationID: op.id, State: state, Message: op.said(), Order: op.larger}
+		}
+		return
 	case answeringMethod:
 		return
 	case serialElsewhere:
@@ -452,14 +466,16 @@ func (c *simCloud) finish(s *simServer, op *simOperation) {
 	if op.applied { // though an instance that vanished may come back
 		s.take(op)
 	}
-	if w := c.w; op.method.keepsOrder() && w.fault("again", s.id, w.odds().late) {
+	if w := c.w; op.method.ownIDs() && w.fault("again", s.id, w.odds().late) {
 		time.AfterFunc(w.duration("again after", s.id, simLongestOrdered), func() { c.again(s, op) })
 	}
 	c.set(s, op, state)
 	c.w.tracef("operation %s on %s ends: %s, applied %v: the server has %s", op.id, s.id, state, op.applied, s.password)
 	c.mu.Unlock()
-	if op.method == answeringMethod {
+	if op.method.answers() {
 		switch {
+		case op.larger > 0:
+			op.answer(simAnswer{started: cloud.ResetStarted{RequestID: op.id}})
 		case !op.fails:
 			op.answer(simAnswer{started: cloud.ResetStarted{Done: true}})
 		case op.kind != "":

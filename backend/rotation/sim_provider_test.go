@@ -79,8 +79,8 @@ func (p *simProvider) clocks() cloud.Clocks {
 func (p simResetter) ResetTraits() cloud.ResetTraits {
 	t := cloud.ResetTraits{Action: "reset", BatchSize: 100, PollBatch: 100, SignatureLifetime: simLifetime, Serial: p.method.isSerial(),
 		LongestOperation: p.method.longestTrait(), VisibilityGrace: simGrace, PollInterval: simPoll,
-		KeepsOrder: p.method.keepsOrder(), OwnIDs: p.method.keepsOrder()}
-	if p.method == commandMethod || p.method == answeringMethod || p.method == recordedMethod {
+		KeepsOrder: p.method.keepsOrder(), OwnIDs: p.method.ownIDs()}
+	if p.method == commandMethod || p.method.answers() || p.method == recordedMethod {
 		t.BatchSize, t.PollBatch = 1, 1
 	}
 	return t
@@ -114,7 +114,7 @@ func (p simResetter) StartReset(ctx context.Context, r cloud.Reset) (cloud.Reset
 	if p.method == commandMethod && r.Prepared != "key of "+id {
 		w.violation("I10", "a command for %s was prepared with %q", id, r.Prepared)
 	}
-	if ordered := p.method.keepsOrder(); ordered != (r.Order > 0) || ordered != (r.Name != "") || ordered == r.NotAfter.IsZero() {
+	if ordered := p.method.keepsOrder(); ordered != (r.Order > 0) || p.method.ownIDs() != (r.Name != "") || ordered == r.NotAfter.IsZero() {
 		w.violation("I10", "a request by the method %s has order %d, deadline %s, name %q", p.method, r.Order, r.NotAfter, r.Name)
 	}
 	if late := time.Until(r.NotAfter); late > cloud.OrderDeadline && !w.faulty.Load() {

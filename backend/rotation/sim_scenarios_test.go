@@ -283,7 +283,7 @@ func play(t *testing.T, s scenario, method simMethod, crashAt map[int]bool, o od
 }
 
 func clouds(t *testing.T, f func(t *testing.T, method simMethod)) {
-	for _, method := range simMethods {
+	for _, method := range append(slices.Clone(simMethods), sessionMethod) {
 		t.Run(string(method), func(t *testing.T) { f(t, method) })
 	}
 }
