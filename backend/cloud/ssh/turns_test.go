@@ -90,8 +90,10 @@ func TestOneHostHoldsUpNoOther(t *testing.T) {
 		})
 	}
 	until(t, func() bool { turns.mu.Lock(); defer turns.mu.Unlock(); return turns.hosts["hangs"].users == 6 })
+	soon, end := context.WithTimeout(t.Context(), 5*time.Second)
+	defer end()
 	for range 3 {
-		other, err := turns.enter(t.Context(), "lives")
+		other, err := turns.enter(soon, "lives")
 		if err != nil {
 			t.Fatal(err)
 		}

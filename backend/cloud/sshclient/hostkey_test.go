@@ -144,7 +144,13 @@ func TestAnotherHostKeyGetsNothing(t *testing.T) {
 	target.Address, target.Port, sent = counted(t, s)
 	target.HostKey = canonicalKey(newSigner(t).PublicKey())
 	for name, do := range map[string]func() error{
-		"Dial": func() error { _, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{}); return err },
+		"Dial": func() error {
+			c, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{})
+			if c != nil {
+				c.Close()
+			}
+			return err
+		},
 		"Try":  func() error { _, err := Try(t.Context(), target, "right", nil, Options{}); return err },
 	} {
 		sent.Store(0)
