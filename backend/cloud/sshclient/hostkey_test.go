@@ -151,7 +151,7 @@ func TestAnotherHostKeyGetsNothing(t *testing.T) {
 			}
 			return err
 		},
-		"Try":  func() error { _, err := Try(t.Context(), target, "right", nil, Options{}); return err },
+		"Try": func() error { _, err := Try(t.Context(), target, "right", nil, Options{}); return err },
 	} {
 		sent.Store(0)
 		err := do()
