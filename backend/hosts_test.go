@@ -406,3 +406,29 @@ func TestManyHostsAtOnce(t *testing.T) {
 		h.refusedWrite(t, name, map[string]any{"connection": "dc-1", "address": "x"}, "host name")
 	}
 }
+
+// An account goes on at another connection once an administrator has said that the host belongs to that.
+func TestAHostMovesToAnotherConnection(t *testing.T) {
+	h := hostMount(t)
+	key := newHostKey(t)
+	h.write(t, "hosts/web-1", map[string]any{"connection": "dc-1", "address": "192.0.2.7", "host_key": key})
+	h.hostAccount(t, "dc-1", "web-1", "Recorded-1-By-Hand")
+	move := func() (*logical.Response, error) {
+		return h.request(t, logical.UpdateOperation, "accounts/dc-1/web-1/root/move", map[string]any{"connection": "dc-2"})
+	}
+	if resp, err := move(); err == nil {
+		t.Errorf("moved to a connection that does not have the host: %v", resp)
+	}
+	h.write(t, "host-key/web-1", map[string]any{"connection": "dc-2"})
+	resp, err := move()
+	if err != nil || resp.Data["account"] != "dc-2/web-1/root" {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	if got := h.read(t, "accounts/dc-2/web-1/root"); got["current_version"] != 1 {
+		t.Errorf("the account at the other connection: %v", got)
+	}
+	h.refused(t, logical.UpdateOperation, "hosts/web-1", map[string]any{"connection": "dc-1"}, http.StatusConflict, "cannot be changed from dc-2")
+	if got := h.list(t, "hosts/", "connection", "dc-1"); len(got) != 0 {
+		t.Errorf("the old connection has %v", got)
+	}
+}

@@ -36,10 +36,10 @@ type mount struct {
 	*Store
 	storage *counted
 
-	mu    sync.Mutex
-	uses  map[string]Use // by connection/name
-	now   time.Time
-	asked int // for uses
+	mu     sync.Mutex
+	uses   map[string]Use // by connection/name
+	now    time.Time
+	onHold func(connection string)
 }
 
 // counted is storage that counts, and tells of its reads and writes before they are made.
@@ -117,7 +117,6 @@ func newMountOn(storage *counted) *mount {
 		Use: func(_ context.Context, connection, instance string) (Use, error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.asked++
 			return m.uses[connection+"/"+instance], nil
 		},
 		Connection: func(_ context.Context, name string) (Connection, error) {
@@ -134,9 +133,17 @@ func newMountOn(storage *counted) *mount {
 			}
 			return Connection{}, request.Invalidf("connection %s does not exist", name)
 		},
-		HoldConnection: func(string) func() { return func() {} },
-		Log:            hclog.NewNullLogger,
-		Now:            func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now },
+		HoldConnection: func(name string) func() {
+			m.mu.Lock()
+			held := m.onHold
+			m.mu.Unlock()
+			if held != nil {
+				held(name)
+			}
+			return func() {}
+		},
+		Log: hclog.NewNullLogger,
+		Now: func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now },
 	})
 	return m
 }
@@ -203,6 +210,13 @@ func (m *mount) refused(t testing.TB, name string, status int, says []string, pa
 	if err2 == nil || err2.Error() != err.Error() {
 		t.Errorf("write %s %q is planned otherwise: %v, %v", name, pairs, dry.Result, err2)
 	}
+}
+
+// refusedOnce is refused, for what another call would not see any more.
+func (m *mount) refusedOnce(t testing.TB, name string, status int, says string, pairs ...string) {
+	t.Helper()
+	_, err := m.Write(t.Context(), name, fields(t, pairs...))
+	checkRefusal(t, fmt.Sprintf("write %s %q", name, pairs), err, status, []string{says})
 }
 
 func checkRefusal(t testing.TB, what string, err error, status int, says []string) {

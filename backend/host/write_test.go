@@ -110,6 +110,9 @@ func TestAWriteChangesWhatItNames(t *testing.T) {
 			t.Errorf("%q: %s, want %s", c.pairs, got.Result, c.result)
 		}
 	}
+	m.storage.onPut = func(key string) { t.Errorf("a write that changes nothing writes %s", key) }
+	m.write(t, "web-1", "address="+otherAddress)
+	m.storage.onPut = nil
 	r := m.get(t, "web-1")
 	if r.Address != otherAddress || r.portInForce() != 22 || r.LoginUser != "deploy" || r.HostKey != key || r.KeyPinned != PinnedByWrite ||
 		r.Serial != first.Record.Serial || !r.Created.Equal(first.Record.Created) || !r.KeyTime.Equal(first.Record.Created) {
@@ -309,10 +312,30 @@ func TestRepinRefusals(t *testing.T) {
 	m.refusedRepin(t, instance, invalid, []string{"login_user: nobody logs in"}, "login_user=root")
 	m.refusedRepin(t, instance, conflict, []string{"connection: the servers of dc-1 are of another kind"}, "connection="+dc1)
 	before := m.get(t, "web-1")
+	m.later(time.Hour)
 	if r := m.repin(t, "web-1", "host_key="+key, "another_server=false"); r != before {
 		t.Errorf("the same key changes something: %+v", r)
 	}
 	if r := m.repin(t, instance, "connection="+aws2, "host_key="+newKey(t)); r.Connection != aws2 || r.HostKey == key {
 		t.Errorf("of a cloud: %+v", r)
 	}
+}
+
+// A connection cannot be deleted between its check and the write: it is held, the one that the entry will have.
+func TestTheConnectionIsHeld(t *testing.T) {
+	m := newMount(t)
+	var held []string
+	m.onHold = func(name string) { held = append(held, name) }
+	m.write(t, "web-1", "connection="+dc1, "address="+testAddress)
+	m.write(t, "web-1", "port=2222")
+	m.write(t, "web-1", "connection="+dc2)
+	if got := strings.Join(held, " "); got != dc1+" "+dc1+" "+dc2 {
+		t.Errorf("held: %s", got)
+	}
+	m.onHold = func(string) { // before the entry's lock is taken, another write moves the host
+		m.onHold = nil
+		m.write(t, "web-1", "connection="+dc1)
+	}
+	m.refusedOnce(t, "web-1", conflict, "was changed by others", "port=22")
+	m.write(t, "web-1", "port=22")
 }
