@@ -11,13 +11,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 )
 
-// fieldPreviousKey is the private key that rotate-root replaces, from the moment in which the new one is in use until all hosts let the
-// new one in, and it no more.
-var fieldPreviousKey = cloud.Field{
-	Name: "previous_private_key", Kind: cloud.FieldSecret, Internal: true, MaxLength: maxKeyLength, Default: "none", Check: checkPrivateKey,
-	Description: "The private key before, while some hosts may let in no other.",
-}
-
 var _ cloud.CredentialRotator = (*provider)(nil)
 
 // keyID is the id of a connection's key pair: the fingerprint, as OpenSSH and sshd's log write it. "" for no key.

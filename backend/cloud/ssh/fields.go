@@ -72,6 +72,13 @@ var (
 	}
 )
 
+// fieldPreviousKey is the private key that rotate-root replaces, from the moment in which the new one is in use until all hosts let the
+// new one in, and it no more.
+var fieldPreviousKey = cloud.Field{
+	Name: "previous_private_key", Kind: cloud.FieldSecret, Internal: true, MaxLength: maxKeyLength, Default: "none", Check: checkPrivateKey,
+	Description: "The private key before, while some hosts may let in no other.",
+}
+
 // fields are the provider's own fields of a connection.
 func fields() []cloud.Field {
 	return []cloud.Field{fieldLoginUser, fieldPrivateKey, fieldGenerateKey, fieldSudo, fieldProxyJump, fieldProxyJumpHostKey, fieldMaxSessions,

@@ -35,27 +35,7 @@ type provider struct {
 	guests  *guest.Keys
 }
 
-var (
-	_ cloud.Provider          = (*provider)(nil)
-	_ cloud.PasswordResetters = (*provider)(nil)
-	_ cloud.PasswordCheckers  = (*provider)(nil)
-)
-
-// Resetter implements cloud.PasswordResetters.
-func (p *provider) Resetter(method string) cloud.PasswordResetter {
-	if method != cloud.MethodCommand {
-		return nil
-	}
-	return resetter{guest.Resetter{Service: command{p}, Keys: p.guests}}
-}
-
-// Checker implements cloud.PasswordCheckers.
-func (p *provider) Checker(method string) cloud.PasswordChecker {
-	if method != cloud.CheckCommand {
-		return nil
-	}
-	return guest.Checker{Service: command{p}, Hashing: p.hashing, Keys: p.guests}
-}
+var _ cloud.Provider = (*provider)(nil)
 
 // instanceForm is that of the names of hosts.
 var instanceForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$`)

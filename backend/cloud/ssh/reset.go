@@ -13,9 +13,11 @@ type resetter struct {
 }
 
 var (
-	_ cloud.PasswordResetter = resetter{}
-	_ cloud.ResetChecker     = resetter{}
-	_ cloud.ResetPreparer    = resetter{}
+	_ cloud.PasswordResetters = (*provider)(nil)
+	_ cloud.PasswordCheckers  = (*provider)(nil)
+	_ cloud.PasswordResetter  = resetter{}
+	_ cloud.ResetChecker      = resetter{}
+	_ cloud.ResetPreparer     = resetter{}
 )
 
 // StartReset implements cloud.PasswordResetter. It is done, but where the server has refused the value for an order of its own, or for want
@@ -29,4 +31,20 @@ func (r resetter) StartReset(ctx context.Context, reset cloud.Reset) (cloud.Rese
 	_, kept := service.runs.get(started.RequestID)
 	started.Done = !kept
 	return started, nil
+}
+
+// Resetter implements cloud.PasswordResetters.
+func (p *provider) Resetter(method string) cloud.PasswordResetter {
+	if method != cloud.MethodCommand {
+		return nil
+	}
+	return resetter{guest.Resetter{Service: command{p}, Keys: p.guests}}
+}
+
+// Checker implements cloud.PasswordCheckers.
+func (p *provider) Checker(method string) cloud.PasswordChecker {
+	if method != cloud.CheckCommand {
+		return nil
+	}
+	return guest.Checker{Service: command{p}, Hashing: p.hashing, Keys: p.guests}
 }
