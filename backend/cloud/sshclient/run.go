@@ -28,7 +28,8 @@ type Result struct {
 // to everybody on the server: what is secret belongs into the input.
 //
 // Errors are *cloud.Error: of kind Refused as long as no byte of the input was sent, and Unknown afterwards, in which case the
-// connection is closed. With no input it is Unknown once the server has agreed to run the command.
+// connection is closed. With no input it is Unknown once the server has agreed to run the command. Past the context's
+// [cloud.WithSendDeadline] no input is sent.
 func (c *Client) Run(ctx context.Context, command string, input []byte) (Result, error) {
 	return c.run(ctx, command, "", input)
 }
@@ -67,7 +68,7 @@ func (c *Client) run(ctx context.Context, command, ready string, input []byte) (
 		return Result{}, c.notStarted(bounded, err)
 	}
 	ended, fed := make(chan struct{}), make(chan struct{})
-	sent := false
+	sent, stale := false, false
 	go func() {
 		defer close(fed)
 		if ready != "" {
@@ -76,6 +77,11 @@ func (c *Client) run(ctx context.Context, command, ready string, input []byte) (
 			case <-ended:
 				return
 			}
+		}
+		// What came before this may have taken long: a turn, a login, sudo.
+		if stale = cloud.SendDeadlinePassed(ctx); stale {
+			c.line.close()
+			return
 		}
 		sent = true
 		// A command may end before it has read all: what it made of it, its exit code says.
@@ -100,6 +106,8 @@ func (c *Client) run(ctx context.Context, command, ready string, input []byte) (
 	_ = session.Close() // ends the writer, where the command did not read all
 	<-fed
 	switch {
+	case stale:
+		return Result{}, c.notStarted(bounded, errStale)
 	case !sent && lost:
 		return Result{}, c.notStarted(bounded, err)
 	case !sent:
@@ -109,6 +117,9 @@ func (c *Client) run(ctx context.Context, command, ready string, input []byte) (
 	}
 	return result, nil
 }
+
+// errStale is that of an input that came too late to be sent.
+var errStale = errors.New("the time until which it might be sent was over (the host, or the turn at it, took too long)")
 
 // unready is the error of a command that has ended before it read any input.
 func (c *Client) unready(r Result) error {
@@ -120,6 +131,7 @@ func (c *Client) notStarted(ctx context.Context, err error) error {
 	var refused *ssh.OpenChannelError
 	why := reason(err)
 	switch {
+	case errors.Is(err, errStale):
 	case errors.As(err, &refused):
 		why = "the server opens no session (" + reason(errors.New(refused.Message)) + "); see MaxSessions of its sshd"
 	case ctx.Err() != nil:
