@@ -124,6 +124,10 @@ func CodeOf(err error) string {
 	return ""
 }
 
+// ErrNoTurn is in the chain of a call's error that was never made, since this process gave it no turn in time: its limiter, or a
+// provider's own bound. It tells nothing about the cloud.
+var ErrNoTurn = errors.New("no turn in time")
+
 // Bounds of what messages repeat of a cloud's own text, and of its codes and ids, in characters.
 const (
 	MaxText = 300

@@ -70,14 +70,11 @@ func (b *breaker) report(now time.Time, err error) {
 	}
 }
 
-// errNoTurn marks a call that was never made, since the connection's limiter gave it no turn in time.
-var errNoTurn = errors.New("no turn in time")
-
 // reportCall is report for a call made for somebody, in whose context that is. Neither that they went away nor
-// that the limiter had no turn for the call tells anything about the cloud.
+// that this process had no turn for the call tells anything about the cloud.
 func (b *breaker) reportCall(ctx context.Context, now time.Time, err error) {
 	kind := cloud.KindOf(err)
-	if errors.Is(err, errNoTurn) || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
+	if errors.Is(err, cloud.ErrNoTurn) || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
 		b.release()
 		return
 	}

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ func TestOnlyTheCloudOpensTheBreaker(t *testing.T) {
 		patience, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		noTurn := g.Wait(patience, "a")
+		ownTurn := &cloud.Error{Kind: cloud.Unavailable, Err: errors.Join(cloud.ErrNoTurn, context.DeadlineExceeded)}
 		timeout := cloud.Transport("a", context.DeadlineExceeded)
 		for name, c := range map[string]struct {
 			ctx   context.Context
@@ -27,6 +29,7 @@ func TestOnlyTheCloudOpensTheBreaker(t *testing.T) {
 			opens bool
 		}{
 			"no turn in the limiter":         {t.Context(), noTurn, false},
+			"no turn of the provider's own":  {t.Context(), ownTurn, false},
 			"the caller left":                {gone, cloud.Transport("a", context.Canceled), false},
 			"the caller left before sending": {gone, noTurn, false},
 			"the cloud hangs":                {t.Context(), timeout, true},

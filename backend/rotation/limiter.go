@@ -115,7 +115,7 @@ func (g *limiter) wait(ctx context.Context, action string) error {
 		if !l.leave(turn) {
 			return nil // its turn came at the same moment: use it
 		}
-		return &cloud.Error{Kind: cloud.Unavailable, Err: fmt.Errorf("%w: %w", errNoTurn, ctx.Err()), Message: action +
+		return &cloud.Error{Kind: cloud.Unavailable, Err: fmt.Errorf("%w: %w", cloud.ErrNoTurn, ctx.Err()), Message: action +
 			": gave up waiting for the connection's " +
 			"max_requests_per_second; raise it if the cloud allows more, or try again"}
 	}

@@ -33,8 +33,12 @@ func (p *provider) at(ctx context.Context, h cloud.Host, do func(*sshclient.Clie
 	defer func() { cloud.Measured(p.cfg.Limiter, actionSession, began, err) }()
 	client, err := sshclient.Dial(ctx, p.target(h), p.signers(), p.options)
 	if err != nil {
+		if cloud.KindOf(err) == cloud.Refused { // and so the host's own, not the jump host's or the caller's
+			p.turns.reached(h.Name, false)
+		}
 		return err
 	}
+	p.turns.reached(h.Name, true)
 	defer client.Close()
 	return do(client)
 }
