@@ -7,6 +7,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/aws"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/openstack"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/ssh"
 )
 
 func TestNewCredentialsOfTheSamePlaceAreNoChange(t *testing.T) {
@@ -79,4 +80,24 @@ func everyField() []cloud.Field {
 		}
 	}
 	return fields
+}
+
+// TestAnotherLoginUserIsAnotherPlace: whoever logs in to a server is given what is set there.
+func TestAnotherLoginUserIsAnotherPlace(t *testing.T) {
+	d := ssh.Descriptor()
+	a := &Record{Provider: ssh.Name, Own: cloud.Values{"login_user": "cloudpw", "private_key": "one"}}
+	for name, c := range map[string]struct {
+		own  cloud.Values
+		same bool
+	}{
+		"another key":        {cloud.Values{"private_key": "two"}, true},
+		"another login user": {cloud.Values{"login_user": "mallory"}, false},
+		"a jump host":        {cloud.Values{"proxy_jump": "jump.example.com"}, false},
+	} {
+		b := a.Clone()
+		b.Own = b.Own.With(c.own)
+		if same := a.Place(d).Same(b.Place(d)); same != c.same {
+			t.Errorf("%s: the same place is %v", name, same)
+		}
+	}
 }

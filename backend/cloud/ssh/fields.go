@@ -32,8 +32,11 @@ const maxKeyLength = 16 << 10
 
 // The provider's own fields of a connection.
 var (
+	// fieldLoginUser is part of the place: who logs in is given what is set, and on Windows shows the key that it is encrypted for. So
+	// what was made for one login user is not sent to another one, who may be anybody that a host lets in.
 	fieldLoginUser = cloud.Field{
 		Name: "login_user", Kind: cloud.FieldIdentity, Required: cloud.RequiredAlways, Check: checkLoginUser,
+		AccountOf:   func(user string) string { return user },
 		Description: "User that logs in to the hosts, and becomes root there by sudo without a password unless it is root.",
 	}
 	fieldPrivateKey = cloud.Field{

@@ -35,10 +35,12 @@ func TestDeadHostsLeaveSessionsToTheLiving(t *testing.T) {
 		turns.reached(dead[n], false)
 	}
 	n, err := enterAll(t, turns, dead...)
-	if n != 2 || !strings.Contains(err.Error(), "when last tried") || !errors.Is(err, cloud.ErrNoTurn) || cloud.KindOf(err) != cloud.Unavailable {
+	if n != 2 || !strings.Contains(err.Error(), "when last tried") || !errors.Is(err, cloud.ErrNoTurn) ||
+		cloud.KindOf(err) != cloud.Unavailable {
 		t.Errorf("%d dead hosts have a session, then: %v", n, err)
 	}
-	if n, err := enterAll(t, turns, "web-1", "web-2", "web-3"); n != 2 || !errors.Is(err, cloud.ErrNoTurn) || !errors.Is(err, context.DeadlineExceeded) {
+	n, err = enterAll(t, turns, "web-1", "web-2", "web-3")
+	if n != 2 || !errors.Is(err, cloud.ErrNoTurn) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%d living hosts have a session, then: %v", n, err)
 	}
 }
