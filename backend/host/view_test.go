@@ -57,6 +57,10 @@ func TestWhatAConnectionSees(t *testing.T) {
 	if some, err := m.Names(t.Context(), dc2); err != nil || len(some) != 0 {
 		t.Errorf("of %s: %v, %v", dc2, some, err)
 	}
+	m.write(t, "db-1", "connection="+dc2)
+	if got := names(); got != "web-0 web-1" {
+		t.Errorf("after a host has moved: %s", got)
+	}
 }
 
 func TestTrustOnFirstUse(t *testing.T) {
@@ -139,6 +143,10 @@ func TestTrustOnFirstUseOfACloud(t *testing.T) {
 		!strings.Contains(err.Error(), sshclient.Fingerprint(key)) || !strings.Contains(err.Error(), sshclient.Fingerprint(other)) {
 		t.Errorf("another key after a delete: %v", err)
 	}
+	m.write(t, "i-9", "connection="+dc1, "address="+testAddress, "host_key="+key)
+	if _, err := two.PinHostKey(t.Context(), "i-9", key); cloud.KindOf(err) != cloud.Refused || m.get(t, "i-9").Connection != dc1 {
+		t.Errorf("a host that is no cloud's: %v", err)
+	}
 	serial := m.get(t, instance).Serial
 	if pinned, err := two.PinHostKey(t.Context(), instance, key); err != nil || pinned != key || m.get(t, instance).Serial != serial ||
 		!m.get(t, instance).living() {
@@ -178,6 +186,30 @@ func TestConcurrentPins(t *testing.T) {
 		if key != stored {
 			t.Errorf("login %d was told another key", i)
 		}
+	}
+}
+
+// A login that comes while another one pins waits for it.
+func TestAPinHoldsOthersUp(t *testing.T) {
+	m, first, second := newMount(t), newKey(t), newKey(t)
+	m.write(t, "web-1", "connection="+dc1, "address="+testAddress, "trust_on_first_use=true")
+	view, told := m.View(dc1, true), make(chan string, 1)
+	var begun atomic.Bool
+	m.storage.onPut = func(string) {
+		if !begun.CompareAndSwap(false, true) {
+			return
+		}
+		go func() {
+			pinned, _ := view.PinHostKey(t.Context(), "web-1", second)
+			told <- pinned
+		}()
+		time.Sleep(50 * time.Millisecond) // for the other one, if it does not wait
+	}
+	if pinned, err := view.PinHostKey(t.Context(), "web-1", first); err != nil || pinned != first {
+		t.Errorf("the first login: %v, %v", pinned == second, err)
+	}
+	if pinned := <-told; pinned != first || m.get(t, "web-1").HostKey != first {
+		t.Errorf("the second login was told its own key: %v", pinned == second)
 	}
 }
 
@@ -228,6 +260,13 @@ func TestTheIndexReadsStorageOnce(t *testing.T) {
 	if h, err := standby.View(dc1, true).Host(t.Context(), "web-07"); err != nil || h == nil || active.storage.reads() != 1 {
 		t.Errorf("a host of an inventory that nobody has listed: %v, %v", h, err)
 	}
+	other := newMountOn(active.storage)
+	other.write(t, "gone", "connection="+dc1, "address="+testAddress)
+	if standby.get(t, "gone") == nil {
+		t.Fatal("a host of another node is not seen")
+	}
+	other.remove(t, "gone") // and nobody has told the standby before it reads all
+	active.storage.reads()
 	for range 3 {
 		if got := len(standby.hosts(t, dc1)); got != 50 {
 			t.Fatalf("%d hosts", got)
