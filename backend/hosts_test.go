@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,6 +18,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/host"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // hostCloud is the provider whose instances are the mount's hosts.
@@ -285,6 +288,36 @@ func TestRecordedPasswordsPinTheServer(t *testing.T) {
 	}
 	h.write(t, "host-key/web-1", map[string]any{"host_key": key})
 	h.write(t, "hosts/web-1", map[string]any{"address": "198.51.100.1"})
+}
+
+// A value whose reset has an unknown outcome may be the server's password: it pins the server as a confirmed one does.
+func TestAnUnknownOutcomePinsTheServer(t *testing.T) {
+	h := hostMount(t)
+	h.write(t, "hosts/web-1", map[string]any{"connection": "dc-1", "address": "192.0.2.7"})
+	h.hostAccount(t, "dc-1", "web-1", "")
+	key := rotation.AccountPrefix + "dc-1/web-1/root"
+	for uncertain, want := range map[bool]bool{false: false, true: true} {
+		entry, err := h.storage.Get(t.Context(), key)
+		if err != nil || entry == nil {
+			t.Fatal("no account is stored", err)
+		}
+		var a rotation.Account
+		if err := json.Unmarshal(entry.Value, &a); err != nil {
+			t.Fatal(err)
+		}
+		a.Pending = &protocol.Pending{Password: "Pending-1-Secret", Uncertain: uncertain, Place: a.Place, Created: time.Now()}
+		raw, err := json.Marshal(&a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: raw}); err != nil {
+			t.Fatal(err)
+		}
+		h.invalidate(t.Context(), key)
+		if use, err := h.useOfHost(t.Context(), "dc-1", "web-1"); err != nil || use.Passwords != want {
+			t.Errorf("uncertain %v: %+v, %v", uncertain, use, err)
+		}
+	}
 }
 
 // Another server under a name is a rebuilt one to its accounts; the same server with a new key is not.

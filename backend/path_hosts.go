@@ -222,7 +222,7 @@ func (b *backend) useOfHost(ctx context.Context, connection, instance string) (h
 		if err != nil {
 			return host.Use{}, request.VaultError("", err)
 		}
-		if view != nil && len(view.Versions) > 0 {
+		if view != nil && (len(view.Versions) > 0 || view.MaybeSet) {
 			use.Passwords = true
 			break
 		}

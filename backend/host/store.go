@@ -39,7 +39,7 @@ type Deps struct {
 type Use struct {
 	// Accounts is how many there are, whatever they have.
 	Accounts int
-	// Passwords reports whether one of them has a password.
+	// Passwords reports whether one of them has a password, or may have one: an attempt of unknown outcome.
 	Passwords bool
 }
 

@@ -35,6 +35,7 @@ type View struct {
 	OpenAttempts   int // those whose outcome is not known, of older values too
 	Candidates     int
 	OldUnresolved  bool
+	MaybeSet       bool // the server may have a value that is no version
 	Rejected       bool
 	Leases         []LeaseView
 	LastRotation   time.Time
@@ -181,6 +182,7 @@ func (c *Core) view(e *entry) *View {
 	v.Provider, v.LastRole, v.MoveTo, v.Settings, v.Shown = a.Provider, a.LastRole, a.MoveTo, a.Settings, a.FactsFor(a.Current())
 	v.Place, v.PlaceTrusted, v.Places = a.Place, a.TrustsHere(), a.PlaceViews()
 	v.Candidates, v.OldUnresolved, v.OpenAttempts = len(a.Candidates), len(a.OldUnresolved) > 0, len(a.OldUnresolved)
+	v.MaybeSet = a.MayHaveUnconfirmed()
 	v.LastRotation, v.NextRotation, v.MissedRotation = a.LastRotation, a.NextRotation, a.MissedRotation
 	v.InitialCleared, v.InitialOverwritten, v.Check = a.InitialCleared, a.InitialOverwritten, a.Checked()
 	if a.Rebuilt != nil {
