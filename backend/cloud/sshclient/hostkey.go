@@ -74,10 +74,16 @@ func parseHostKey(text string) (ssh.PublicKey, error) {
 	}
 	fields := strings.Fields(text)
 	if !isKeyType(fields[0]) && len(fields) > 1 {
+		if isOption(fields[0]) {
+			return nil, errors.New("has an option of authorized_keys before the key, so it is a user's key, and not a host's" + wantKey)
+		}
 		fields = fields[1:] // the name of the host
 	}
 	if len(fields) < 2 || !isKeyType(fields[0]) {
 		return nil, fmt.Errorf("is no public key of a type that is known (%s)%s", strings.Join(keyTypeNames(), ", "), wantKey)
+	}
+	if slices.ContainsFunc(fields[2:], isKeyType) {
+		return nil, errors.New("has more than one key" + wantKey)
 	}
 	blob, err := base64.StdEncoding.DecodeString(fields[1])
 	if err != nil {
@@ -94,6 +100,17 @@ func parseHostKey(text string) (ssh.PublicKey, error) {
 		return nil, err
 	}
 	return key, nil
+}
+
+// isOption reports whether what stands before a key is no list of hosts, but options of authorized_keys (sshd(8)). Hashed names of
+// hosts have "=" in their base64.
+func isOption(field string) bool {
+	if strings.HasPrefix(field, "|") {
+		return false
+	}
+	return strings.ContainsAny(field, `="`) || slices.ContainsFunc(strings.Split(strings.ToLower(field), ","), func(o string) bool {
+		return o == "cert-authority" || o == "restrict" || strings.HasPrefix(o, "no-") && strings.HasSuffix(o, "-forwarding") || o == "no-pty"
+	})
 }
 
 func checkStrength(key ssh.PublicKey) error {
