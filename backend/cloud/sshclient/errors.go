@@ -200,8 +200,9 @@ func authReason(user string, signers []ssh.Signer, err error) string {
 		text.Line(user, maxReason), strings.Join(keys, ", "), text.Line(user, maxReason))
 }
 
-// reason is the innermost cause in words, without addresses that the message has already.
-func reason(err error) string {
+// reason is the innermost cause in words, without addresses that the message has already, and without the secrets: a server may repeat
+// what it was sent.
+func reason(err error, secrets ...string) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var number syscall.Errno
@@ -213,13 +214,13 @@ func reason(err error) string {
 	case errors.Is(err, io.EOF):
 		return "the connection was closed"
 	case errors.Is(err, errNotAllowed):
-		return text.Line(strings.ReplaceAll(err.Error(), "\n", ": "), maxReason)
+		return text.Line(strings.ReplaceAll(err.Error(), "\n", ": "), maxReason, secrets...)
 	case errors.As(err, &number):
-		return text.Line(number.Error(), maxReason)
+		return text.Line(number.Error(), maxReason, secrets...)
 	case errors.As(err, &op) && op.Err != nil:
-		return text.Line(op.Err.Error(), maxReason)
+		return text.Line(op.Err.Error(), maxReason, secrets...)
 	}
-	return text.Line(strings.TrimPrefix(err.Error(), "ssh: "), maxReason)
+	return text.Line(strings.TrimPrefix(err.Error(), "ssh: "), maxReason, secrets...)
 }
 
 func isTimeout(err error) bool {

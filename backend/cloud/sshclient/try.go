@@ -165,5 +165,6 @@ func (a *attempt) judge(ctx context.Context, t Target, err error) (Verdict, erro
 		return NotSent, explain(ctx, t, nil, err)
 	}
 	return Lost, &cloud.Error{Kind: cloud.Unknown, Err: err,
-		Message: fmt.Sprintf("ssh to %s (%s): a password was tried, and no answer came: %s", t.Name, place(t.Address, t.Port), reason(err))}
+		Message: fmt.Sprintf("ssh to %s (%s): a password was tried, and no answer came: %s", t.Name, place(t.Address, t.Port),
+			reason(err, a.password))}
 }

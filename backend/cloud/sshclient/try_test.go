@@ -108,3 +108,17 @@ func TestLostTry(t *testing.T) {
 		t.Errorf("verdict %d, %v", got, err)
 	}
 }
+
+// TestLostTryRepeatsNoPassword: a server may end the connection in words of its own.
+func TestLostTryRepeatsNoPassword(t *testing.T) {
+	const secret = "Some-Secret-1-Long"
+	a := &attempt{password: secret}
+	a.sent.Store(true)
+	for _, before := range []string{"", strings.Repeat("x", maxReason-5)} {
+		said := &stageError{stage: stageAuth, err: errors.New("ssh: disconnect, reason 2: " + before + " " + secret + " is wrong")}
+		got, err := a.judge(t.Context(), Target{Name: "web-1"}, said)
+		if got != Lost || strings.Contains(err.Error(), secret[:4]) || before == "" && !strings.Contains(err.Error(), "is wrong") {
+			t.Errorf("verdict %d, %v", got, err)
+		}
+	}
+}
