@@ -128,6 +128,10 @@ func CodeOf(err error) string {
 // provider's own bound. It tells nothing about the cloud.
 var ErrNoTurn = errors.New("no turn in time")
 
+// ErrOneServer is in the chain of an error that tells something of one server alone, where each call goes to a server of its own: as
+// of one that hangs, whose outcome is unknown. Others are called all the same.
+var ErrOneServer = errors.New("of one server alone")
+
 // Bounds of what messages repeat of a cloud's own text, and of its codes and ids, in characters.
 const (
 	MaxText = 300

@@ -71,10 +71,10 @@ func (b *breaker) report(now time.Time, err error) {
 }
 
 // reportCall is report for a call made for somebody, in whose context that is. Neither that they went away nor
-// that this process had no turn for the call tells anything about the cloud.
+// that this process had no turn for the call tells anything about the cloud; nor does what is told of one server alone.
 func (b *breaker) reportCall(ctx context.Context, now time.Time, err error) {
 	kind := cloud.KindOf(err)
-	if errors.Is(err, cloud.ErrNoTurn) || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
+	if errors.Is(err, cloud.ErrNoTurn) || errors.Is(err, cloud.ErrOneServer) || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
 		b.release()
 		return
 	}

@@ -30,6 +30,7 @@ func TestOnlyTheCloudOpensTheBreaker(t *testing.T) {
 		}{
 			"no turn in the limiter":         {t.Context(), noTurn, false},
 			"no turn of the provider's own":  {t.Context(), ownTurn, false},
+			"one server hangs":               {t.Context(), &cloud.Error{Kind: cloud.Unknown, Err: cloud.ErrOneServer}, false},
 			"the caller left":                {gone, cloud.Transport("a", context.Canceled), false},
 			"the caller left before sending": {gone, noTurn, false},
 			"the cloud hangs":                {t.Context(), timeout, true},

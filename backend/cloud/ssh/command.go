@@ -3,6 +3,7 @@ package ssh
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
@@ -67,14 +68,14 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 		return err
 	})
 	if err != nil {
-		return "", harmless(wanted, err)
+		return "", ofOne(harmless(wanted, err))
 	}
 	id := rand.Text()
 	if wanted.AtOnce() {
 		// What else a failure says, the record tells: an error has no place for it.
 		err := run.Outcome()
 		if err != nil && !run.TooOld() && !guest.NeedsKey(err) {
-			return "", about(h, err)
+			return "", ofOne(about(h, err))
 		}
 		if err == nil {
 			return id, nil
@@ -93,6 +94,17 @@ func harmless(wanted guest.Command, err error) error {
 	refused := *e
 	refused.Kind = cloud.Refused
 	return &refused
+}
+
+// ofOne marks the error of an unknown outcome as that of one host: one that hangs must not pause the connection.
+func ofOne(err error) error {
+	e := cloud.AsError(err)
+	if e == nil || e.Kind != cloud.Unknown {
+		return err
+	}
+	marked := *e
+	marked.Err = errors.Join(cloud.ErrOneServer, e.Err)
+	return &marked
 }
 
 // about is a command's error with the host that it ran on.

@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -62,10 +63,19 @@ func TestWhatAFailureProves(t *testing.T) {
 		"chpasswd":      {func(s *server, _ *cloud.Reset) { s.system.ChpasswdFails = true }, cloud.Unknown, "chpasswd failed"},
 		"clock ahead":   {func(s *server, _ *cloud.Reset) { s.system.Clock = time.Hour }, cloud.Unknown, "clock"},
 		"a second line": {func(s *server, _ *cloud.Reset) { s.rc = "cloudpw: exit 82 no such user\n" }, cloud.Unknown, "own last line"},
-		"no host":       {func(_ *server, r *cloud.Reset) { r.InstanceIDs = []string{"web-2"} }, cloud.NotFound, "web-2"},
-		"a bad name":    {func(_ *server, r *cloud.Reset) { r.InstanceIDs = []string{"../x"} }, cloud.Refused, "name of a host"},
-		"no order":      {func(_ *server, r *cloud.Reset) { r.Order = -1 }, cloud.Refused, "order"},
-		"another key":   {func(s *server, _ *cloud.Reset) { s.keys = nil }, cloud.Refused, "authorized_keys"},
+		"cut off": {func(s *server, _ *cloud.Reset) {
+			s.after = func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				for _, c := range s.conns {
+					_ = c.Close()
+				}
+			}
+		}, cloud.Unknown, "what became of the command"},
+		"no host":     {func(_ *server, r *cloud.Reset) { r.InstanceIDs = []string{"web-2"} }, cloud.NotFound, "web-2"},
+		"a bad name":  {func(_ *server, r *cloud.Reset) { r.InstanceIDs = []string{"../x"} }, cloud.Refused, "name of a host"},
+		"no order":    {func(_ *server, r *cloud.Reset) { r.Order = -1 }, cloud.Refused, "order"},
+		"another key": {func(s *server, _ *cloud.Reset) { s.keys = nil }, cloud.Refused, "authorized_keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, s := one(t)
@@ -77,6 +87,9 @@ func TestWhatAFailureProves(t *testing.T) {
 			}
 			if err != nil && (strings.Contains(err.Error(), "$6$") || strings.Contains(err.Error(), r.Password)) {
 				t.Errorf("a secret stands in %v", err)
+			}
+			if errors.Is(err, cloud.ErrOneServer) != (c.kind == cloud.Unknown) {
+				t.Errorf("whether it is told of one server alone: %v", err)
 			}
 			if !s.has("app", "old") && c.kind != cloud.Unknown {
 				t.Error("the password was changed")
