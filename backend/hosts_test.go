@@ -37,7 +37,8 @@ func hostMount(t *testing.T) *harness {
 	t.Helper()
 	h := hostMountOn(t, new(logical.InmemStorage), newFakeCloud())
 	for _, name := range []string{"dc-1", "dc-2"} {
-		h.write(t, "config/"+name, map[string]any{"provider": hostCloud, "login_user": "cloudpw", "generate_key": true, "verify_connection": false})
+		h.write(t, "config/"+name, map[string]any{"provider": hostCloud, "login_user": "cloudpw", "generate_key": true,
+			"verify_connection": false})
 	}
 	h.connection(t, "prod", resetCloud)
 	return h
@@ -93,7 +94,7 @@ func TestHostFields(t *testing.T) {
 		"host_key":           {set: "web-1 " + key + " comment\n", reads: key, refused: []any{"SHA256:abc", "no key", true}},
 		"trust_on_first_use": {set: true, unset: false, refused: []any{"perhaps", 7}},
 		"platform":           {set: "windows", unset: "linux", refused: []any{"bsd"}},
-		"login_user":         {set: "deploy", unset: "", refused: []any{"a b", "a:b", strings.Repeat("x", 65), "line\nline"}},
+		"login_user":         {set: "deploy", unset: "", refused: []any{"a b", "a:b", strings.Repeat("x", 65), "one\ntwo"}},
 		"sudo":               {set: "tty", unset: "", refused: []any{"always"}},
 		"tags": {set: map[string]any{"env": "prod"}, reads: map[string]string{"env": "prod"}, unset: map[string]string{},
 			refused: []any{"no pair", map[string]any{"": "x"}, map[string]any{"a": strings.Repeat("x", 257)}}},
@@ -256,7 +257,8 @@ func TestWhatAccountsFixThroughTheMount(t *testing.T) {
 	if got := h.list(t, "hosts/"); len(got) != 0 {
 		t.Errorf("a deleted host is listed: %v", got)
 	}
-	h.refused(t, logical.UpdateOperation, "hosts/web-1", evil, http.StatusConflict, "another_server=true", "vault list cloudpw/accounts/dc-1/web-1")
+	h.refused(t, logical.UpdateOperation, "hosts/web-1", evil, http.StatusConflict, "another_server=true",
+		"vault list cloudpw/accounts/dc-1/web-1")
 	h.refused(t, logical.UpdateOperation, "hosts/web-1", merged(evil, map[string]any{"connection": "dc-2"}), http.StatusConflict)
 	resp = h.write(t, "hosts", map[string]any{"hosts": []any{merged(evil, map[string]any{"name": "web-1"})}, "dry_run": true})
 	if row := resp.Data["hosts"].([]map[string]any)[0]; row["result"] != "refused" || resp.Data["refused"] != 1 ||
@@ -430,7 +432,8 @@ func TestManyHostsAtOnce(t *testing.T) {
 	if got := h.read(t, "hosts/web-1")["port"]; got != 22 {
 		t.Errorf("a refused list has written port %v", got)
 	}
-	for _, bad := range []any{"", "[]", nil, []any{}, "web-1", 7, map[string]any{}, []any{one, one}, []any{merged(one, map[string]any{"adress": "x"})}} {
+	for _, bad := range []any{"", "[]", nil, []any{}, "web-1", 7, map[string]any{}, []any{one, one},
+		[]any{merged(one, map[string]any{"addres": "x"})}} {
 		h.refusedWrite(t, "hosts", map[string]any{"hosts": bad}, "hosts: ")
 	}
 	h.refusedWrite(t, "hosts", map[string]any{"hosts": []any{one}, "dry_run": "perhaps"}, "dry_run")
@@ -460,7 +463,8 @@ func TestAHostMovesToAnotherConnection(t *testing.T) {
 	if got := h.read(t, "accounts/dc-2/web-1/root"); got["current_version"] != 1 {
 		t.Errorf("the account at the other connection: %v", got)
 	}
-	h.refused(t, logical.UpdateOperation, "hosts/web-1", map[string]any{"connection": "dc-1"}, http.StatusConflict, "cannot be changed from dc-2")
+	h.refused(t, logical.UpdateOperation, "hosts/web-1", map[string]any{"connection": "dc-1"}, http.StatusConflict,
+		"cannot be changed from dc-2")
 	if got := h.list(t, "hosts/", "connection", "dc-1"); len(got) != 0 {
 		t.Errorf("the old connection has %v", got)
 	}

@@ -164,8 +164,8 @@ func (b *backend) deleteHost(ctx context.Context, _ *logical.Request, data *fram
 	if accounts == 0 {
 		return nil, nil
 	}
-	return request.Warned([]hint.Text{hint.Textf("accounts of the host exist (%d), and count as those of a server that is gone: their passwords "+
-		"are kept until they are forgotten (forget_gone_after of %s) or deleted; to have the host back, write it again with the same "+
+	return request.Warned([]hint.Text{hint.Textf("accounts of the host exist (%d), and count as those of a server that is gone: their "+
+		"passwords are kept until they are forgotten (forget_gone_after of %s) or deleted; to have the host back, write it again with the same "+
 		"host_key: %s", accounts, was.Connection, hint.New("list", "accounts/"+was.Connection+"/"+name))}), nil
 }
 

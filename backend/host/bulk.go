@@ -86,7 +86,7 @@ func listOf(value any) ([]any, error) {
 			return nil, request.Invalidf("hosts: must be a JSON list of objects, as in: [{\"name\": \"web-1\", \"connection\": \"dc-1\", " +
 				"\"address\": \"192.0.2.7\"}]")
 		}
-		if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // the decoder returns it as it is
+		if _, err := decoder.Token(); err != io.EOF {
 			return nil, request.Invalidf("hosts: something follows the JSON list")
 		}
 		return list, nil

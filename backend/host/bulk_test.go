@@ -66,7 +66,7 @@ func TestParseList(t *testing.T) {
 		"a number":       {[]any{map[string]any{"name": json.Number("1")}}, "name: required, as a string"},
 		"a bad name":     {[]any{element("a/b")}, "host name"},
 		"a name twice":   {[]any{valid, valid}, "element 2: name web-1 is given twice"},
-		"unknown field":  {[]any{element("web-1", "adress=x")}, "did you mean address?"},
+		"unknown field":  {[]any{element("web-1", "addres=x")}, "did you mean address?"},
 		"port as text":   {[]any{element("web-1", "port=ssh")}, "web-1: port: must be a whole number"},
 		"port as list":   {[]any{map[string]any{"name": "a", "port": []any{}}}, "port"},
 		"flag":           {[]any{element("web-1", "trust_on_first_use=perhaps")}, "trust_on_first_use: must be true or false"},
@@ -118,7 +118,8 @@ func TestWriteAll(t *testing.T) {
 		t.Errorf("planned: %s", got)
 	}
 	err := Refused(all)
-	checkRefusal(t, "a list", err, invalid, []string{"nothing was written", "3 of 6", "x: connection none", "old2: address: required", "y: host_key"})
+	checkRefusal(t, "a list", err, invalid, []string{"nothing was written", "3 of 6", "x: connection none",
+		"old2: address: required", "y: host_key"})
 	all = plan(good...)
 	if err := Refused(all); err != nil || results(all) != "new:created old:changed same:unchanged" || puts != 0 {
 		t.Errorf("%s, %v, %d writes before the write", results(all), err, puts)
@@ -132,7 +133,8 @@ func TestWriteAll(t *testing.T) {
 	// What changes between the plan and the write is looked at again.
 	all = plan(element("new", "host_key="+newKey(t)))
 	m.write(t, "new", "host_key="+key)
-	checkRefusal(t, "a late change", m.WriteAll(t.Context(), all), conflict, []string{"that is host new", "of 1 hosts 0 were written", "again"})
+	checkRefusal(t, "a late change", m.WriteAll(t.Context(), all), conflict,
+		[]string{"that is host new", "of 1 hosts 0 were written", "again"})
 	// A failure of storage is one, not a refusal.
 	m.storage.fail(map[string]error{Prefix + "fresh": errors.New("out of order")})
 	all, err = ParseList([]any{element("fresh", "connection="+dc1, "address="+testAddress)})

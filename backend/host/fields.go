@@ -24,7 +24,8 @@ func Schemas() map[string]*framework.FieldSchema {
 			Description: "Public host key to pin, in one line as ssh-keyscan prints it, or as in /etc/ssh/ssh_host_ed25519_key.pub. Nothing is " +
 				"sent to a server with another key. Once pinned, only host-key/ changes it. Default: none."},
 		"trust_on_first_use": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Trust on first use"), Default: false,
-			Description: "If no key is pinned: pin the one that the server shows at the first login. It never replaces a pinned key. Default: false."},
+			Description: "If no key is pinned: pin the one that the server shows at the first login. It never replaces a pinned key. " +
+				"Default: false."},
 		"platform": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Platform"),
 			AllowedValues: []any{string(cloud.Linux), string(cloud.Windows)},
 			Description:   "With provider=ssh: linux or windows. Default: linux."},

@@ -25,7 +25,8 @@ func PinFields() map[string]*framework.FieldSchema {
 		"login_user": {Type: framework.TypeString, DisplayAttrs: fields["login_user"].DisplayAttrs,
 			Description: "User to log in as; an empty value is the connection's. Default: as it is."},
 		"connection": {Type: framework.TypeString, DisplayAttrs: fields["connection"].DisplayAttrs,
-			Description: "Connection that serves the host from now on. Required if the host does not exist and accounts of it do. Default: as it is."},
+			Description: "Connection that serves the host from now on. Required if the host does not exist and accounts of it do. " +
+				"Default: as it is."},
 	}
 }
 

@@ -37,7 +37,8 @@ func TestWhatAConnectionSees(t *testing.T) {
 	}
 	h, err := view.Host(t.Context(), "web-1")
 	if err != nil || h == nil || h.Connection != dc1 || h.Address != testAddress || h.Port != 2222 || h.HostKey != key ||
-		h.LoginUser != "deploy" || h.Sudo != "tty" || h.Tags["env"] != "prod" || h.Platform != cloud.Linux || h.Serial == "" || h.TrustOnFirstUse {
+		h.LoginUser != "deploy" || h.Sudo != "tty" || h.Tags["env"] != "prod" || h.Platform != cloud.Linux || h.Serial == "" ||
+		h.TrustOnFirstUse {
 		t.Errorf("a host: %+v, %v", h, err)
 	}
 	for _, name := range []string{"db-1", "none", "..", ""} {

@@ -102,7 +102,8 @@ func TestAWriteChangesWhatItNames(t *testing.T) {
 		pairs  []string
 		result string
 	}{
-		{nil, Unchanged}, {[]string{"host_key=web-1 " + key + " comment"}, Unchanged}, {[]string{"address=" + testAddress, "port=2222"}, Unchanged},
+		{nil, Unchanged}, {[]string{"host_key=web-1 " + key + " comment"}, Unchanged},
+		{[]string{"address=" + testAddress, "port=2222"}, Unchanged},
 		{[]string{"address=" + otherAddress}, Changed}, {[]string{"tags=env=prod"}, Unchanged}, {[]string{"tags="}, Changed},
 		{[]string{"tags="}, Unchanged}, {[]string{"port="}, Changed}, {[]string{"port=22"}, Unchanged}, {[]string{"sudo="}, Changed},
 	} {
@@ -246,8 +247,8 @@ func TestWhatAccountsFix(t *testing.T) {
 	m.write(t, "web-1", "connection="+dc2)
 	m.write(t, "web-1", "connection="+dc1)
 	m.has(dc1, "web-1", Use{Accounts: 1})
-	m.refused(t, "web-1", conflict, []string{"connection: cannot be changed from dc-1", "host-key/web-1 connection=dc-2", "accounts/dc-1/web-1"},
-		"connection="+dc2)
+	m.refused(t, "web-1", conflict, []string{"connection: cannot be changed from dc-1", "host-key/web-1 connection=dc-2",
+		"accounts/dc-1/web-1"}, "connection="+dc2)
 	m.refused(t, "web-1", conflict, []string{"login_user", "host-key/web-1 login_user=mallory"}, "login_user=mallory")
 	m.refused(t, "web-1", conflict, []string{"login_user"}, "login_user=")
 	m.write(t, "web-1", "address="+otherAddress, "port=2222", "sudo=tty", "tags=a=b", "trust_on_first_use=true")

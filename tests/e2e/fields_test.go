@@ -269,7 +269,8 @@ func TestBadInputForEveryField(t *testing.T) {
 	t.Parallel()
 	e := sampled(t)
 	e.connect(t, model.AWS)
-	e.Write(t, "cloudpw/config/dc", map[string]any{"provider": "ssh", "login_user": "cloudpw", "generate_key": true, "verify_connection": false})
+	e.Write(t, "cloudpw/config/dc", map[string]any{"provider": "ssh", "login_user": "cloudpw", "generate_key": true,
+		"verify_connection": false})
 	host := "hosts/" + e.sim.ServerID(t, model.TencentCloud, "ubuntu-1")
 	before := e.inventory(t)
 	covered := map[string]bool{}
