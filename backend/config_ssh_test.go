@@ -82,12 +82,18 @@ func TestFieldsOfAnSSHConnection(t *testing.T) {
 		hidden  bool
 		refused map[any]string
 	}{
-		"login_user":  {set: []any{"ops", "root"}, with: map[string]any{"private_key": first}, refused: map[any]string{"a b/": "local user", "-x": "local user", "@builtin-administrator": "local user"}},
-		"private_key": {set: []any{second, third}, hidden: true, refused: map[any]string{small: "1024 bits", locked: "passphrase", firstPublic: "public key", "x": "no private key", strings.Repeat("x", 17<<10): "longer"}},
+		"login_user": {set: []any{"ops", "root"}, with: map[string]any{"private_key": first},
+			refused: map[any]string{"a b/": "local user", "-x": "local user", "@builtin-administrator": "local user"}},
+		"private_key": {set: []any{second, third}, hidden: true,
+			refused: map[any]string{small: "1024 bits", locked: "passphrase", firstPublic: "public key",
+				"x": "no private key", strings.Repeat("x", 17<<10): "longer"}},
 		"generate_key": {set: []any{true}, with: map[string]any{"private_key": ""}, hidden: true, unset: "-",
 			refused: map[any]string{true: "rotate-root/", "perhaps": ""}},
-		"sudo":       {set: []any{"never", "tty", "auto"}, unset: "auto", refused: map[any]string{"yes": "auto, never, tty"}},
-		"proxy_jump": {set: []any{"jump.example.com", "via@192.0.2.1:2222", "[2001:db8::1]:22", "via@[2001:db8::1]", "2001:db8::1"}, with: map[string]any{"proxy_jump_host_key": hostKey, "private_key": first}, unset: "", refused: map[any]string{"jump:0": "form", "jump:x": "form", "a b": "form", "/x": "form", "jump:99999": "form", "x@": "form", "@jump": "form"}},
+		"sudo": {set: []any{"never", "tty", "auto"}, unset: "auto", refused: map[any]string{"yes": "auto, never, tty"}},
+		"proxy_jump": {set: []any{"jump.example.com", "via@192.0.2.1:2222", "[2001:db8::1]:22", "via@[2001:db8::1]", "2001:db8::1"},
+			with: map[string]any{"proxy_jump_host_key": hostKey, "private_key": first}, unset: "",
+			refused: map[any]string{"jump:0": "form", "jump:x": "form", "a b": "form", "/x": "form",
+				"jump:99999": "form", "x@": "form", "@jump": "form"}},
 		"proxy_jump_host_key": {set: []any{hostKey}, with: map[string]any{"proxy_jump": "jump.example.com", "private_key": first},
 			refused: map[any]string{"nonsense": "ssh-keyscan", hostKey: "goes with proxy_jump"}},
 		"max_sessions": {set: []any{"1", "64", "7"}, unset: "16", refused: map[any]string{"0": "1 to 64", "65": "1 to 64", "many": "1 to 64"}},
@@ -109,7 +115,8 @@ func TestFieldsOfAnSSHConnection(t *testing.T) {
 			}
 			for bad, says := range c.refused {
 				stored := h.stored(t, connection.Prefix)
-				h.refusedWrite(t, "config/c", map[string]any{f.Name: bad, "private_key": map[bool]any{true: bad, false: first}[f.Name == "private_key"]},
+				h.refusedWrite(t, "config/c", map[string]any{f.Name: bad,
+					"private_key": map[bool]any{true: bad, false: first}[f.Name == "private_key"]},
 					f.Name, says)
 				if h.stored(t, connection.Prefix) != stored {
 					t.Fatalf("the refused %v has changed the connection", bad)

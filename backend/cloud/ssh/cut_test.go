@@ -129,7 +129,9 @@ func (s *plainServer) session(channel ssh.Channel, requests <-chan *ssh.Request)
 
 // cut plays one reset over a connection that ends after some bytes. It returns what the client was told, and whether the server has the
 // password when it has ended, too.
-func cut(t testing.TB, private string, hostKey ssh.Signer, script guest.Script, up, down int64) (told error, done, has bool, sent, got int64) {
+func cut(t testing.TB, private string, hostKey ssh.Signer, script guest.Script, up, down int64) (told error, done, has bool,
+	sent, got int64,
+) {
 	t.Helper()
 	s := &plainServer{hostKey: hostKey}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

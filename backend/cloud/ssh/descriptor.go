@@ -92,8 +92,9 @@ func newProvider(cfg cloud.Config) (*provider, error) {
 		return nil, err
 	}
 	p := &provider{
-		cfg: cfg, keys: keys{signer}, jump: jump, options: sshclient.Options{Timeout: cfg.RequestTimeout}, turns: newTurns(sessionsOf(cfg.Values)),
-		runs: &runs{}, hashing: guest.NewHashing(), guests: &guest.Keys{},
+		cfg: cfg, keys: keys{signer}, jump: jump, options: sshclient.Options{Timeout: cfg.RequestTimeout},
+		turns: newTurns(sessionsOf(cfg.Values)),
+		runs:  &runs{}, hashing: guest.NewHashing(), guests: &guest.Keys{},
 	}
 	if err := p.keepPrevious(cfg.Text(fieldPreviousKey)); err != nil {
 		return nil, err

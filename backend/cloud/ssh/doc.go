@@ -7,14 +7,14 @@
 // which may be anything that sudoers names, has certainly changed nothing. The second is the guest script, on the shell's standard input,
 // since arguments can be seen by everybody on the server. The exit code counts only if the script's own last line agrees with it.
 //
-// The answer is the outcome (ResetStarted.Done), with two exceptions that only a record can tell: the server has a larger order, or has lost
-// its key (Windows). What became of such a session is remembered in this process; after a restart it is not shown, and the same password
-// is sent again.
+// The answer is the outcome (ResetStarted.Done), with two exceptions that only a record can tell: the server has a larger order, or has
+// lost its key (Windows). What became of such a session is remembered in this process; after a restart it is not shown, and the same
+// password is sent again.
 //
 // # What is bounded
 //
-// One session at a host, max_sessions in all ([turns]). Who waits for a host has none of those. A host that cannot be reached is an error of
-// kind Refused: it does not open the breaker of the connection. A jump host is Unavailable, and does.
+// One session at a host, max_sessions in all ([turns]). Who waits for a host has none of those. A host that cannot be reached is an error
+// of kind Refused: it does not open the breaker of the connection. A jump host is Unavailable, and does.
 //
 // # Traps
 //

@@ -53,8 +53,8 @@ var (
 	fieldSudo = cloud.Field{
 		Name: "sudo", Kind: cloud.FieldSetting, Default: sudoAuto, Allowed: []string{sudoAuto, sudoNever, sudoTTY},
 		Fallback: func(cloud.Values) string { return sudoAuto },
-		Description: "How login_user becomes root: auto is sudo -n unless the user is root, never is not at all, tty is sudo -n on a terminal, for " +
-			"a sudoers with requiretty.",
+		Description: "How login_user becomes root: auto is sudo -n unless the user is root, never is not at all, tty is sudo -n on a terminal, " +
+			"for a sudoers with requiretty.",
 	}
 	fieldProxyJump = cloud.Field{
 		Name: "proxy_jump", Kind: cloud.FieldPlace, Default: "none", Check: checkProxyJump,

@@ -81,7 +81,8 @@ func (p *provider) FindInstances(ctx context.Context, tags map[string]string) ([
 // instance is a host as the rest of the mount knows servers. The inventory's serial stands in the place of the system disk: another
 // server under the same name is one that was made again.
 func instance(h cloud.Host) cloud.Instance {
-	i := cloud.Instance{ID: h.Name, Name: h.Name, Platform: h.Platform, State: cloud.StateRunning, CloudState: "in the inventory", Tags: h.Tags,
+	i := cloud.Instance{ID: h.Name, Name: h.Name, Platform: h.Platform, State: cloud.StateRunning, CloudState: "in the inventory",
+		Tags:       h.Tags,
 		SystemDisk: h.Serial, LoginUser: "root"}
 	if h.Platform == cloud.Windows {
 		i.LoginUser = "Administrator"

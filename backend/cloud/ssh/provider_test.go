@@ -127,7 +127,8 @@ func TestFirstUseIsPinned(t *testing.T) {
 	h.HostKey = ""
 	hosts := inventoryOf(h)
 	p := connection(t, private, hosts, nil)
-	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "no host key is pinned") {
+	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused ||
+		!strings.Contains(err.Error(), "no host key is pinned") {
 		t.Error(err)
 	}
 	h.TrustOnFirstUse = true
@@ -138,7 +139,8 @@ func TestFirstUseIsPinned(t *testing.T) {
 	_, other := pair(t)
 	h.HostKey = lineOf(other.PublicKey())
 	hosts.hosts["web-1"] = h
-	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "host-key/web-1") {
+	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused ||
+		!strings.Contains(err.Error(), "host-key/web-1") {
 		t.Error(err)
 	}
 }
@@ -153,7 +155,8 @@ func TestWindows(t *testing.T) {
 	h.Platform = cloud.Windows
 	p := connection(t, private, inventoryOf(h), nil)
 	method := p.Resetter(cloud.MethodCommand)
-	r := cloud.Reset{InstanceIDs: []string{"web-1"}, Username: "Administrator", Password: "Some-Secret-123", Platform: cloud.Windows, Order: order,
+	r := cloud.Reset{InstanceIDs: []string{"web-1"}, Username: "Administrator", Password: "Some-Secret-123", Platform: cloud.Windows,
+		Order:    order,
 		NotAfter: time.Now().Add(cloud.OrderDeadline)}
 	prepared, err := method.(cloud.ResetPreparer).PrepareReset(t.Context(), r)
 	if err != nil {

@@ -39,7 +39,8 @@ func TestOlderValueIsShownWithTheServersOrder(t *testing.T) {
 	if err != nil || started.Done || started.RequestID == "" {
 		t.Fatalf("%+v, %v", started, err)
 	}
-	records, err := p.Resetter(cloud.MethodCommand).ResetRecords(t.Context(), []cloud.ResetRef{{InstanceID: "web-1", RequestID: started.RequestID}})
+	records, err := p.Resetter(cloud.MethodCommand).ResetRecords(t.Context(),
+		[]cloud.ResetRef{{InstanceID: "web-1", RequestID: started.RequestID}})
 	got := records["web-1"]
 	if err != nil || got.State != cloud.OperationFailed || got.Kind != "" || got.Order != order+7 {
 		t.Errorf("%+v, %v", got, err)
@@ -56,7 +57,8 @@ func TestWhatAFailureProves(t *testing.T) {
 		kind   cloud.Kind
 		says   string
 	}{
-		"no rights":     {func(s *server, _ *cloud.Reset) { s.rights = "sudo: a password is required\n" }, cloud.Refused, "cloudpw ALL=(root) NOPASSWD: /bin/sh -s"},
+		"no rights": {func(s *server, _ *cloud.Reset) { s.rights = "sudo: a password is required\n" }, cloud.Refused,
+			"cloudpw ALL=(root) NOPASSWD: /bin/sh -s"},
 		"requiretty":    {func(s *server, _ *cloud.Reset) { s.tty = true }, cloud.Refused, "sudo=tty"},
 		"no such user":  {func(_ *server, r *cloud.Reset) { r.Username = "nobody2" }, cloud.Refused, "no such user"},
 		"lock taken":    {func(s *server, _ *cloud.Reset) { s.system.LockTaken = true }, cloud.Refused, "flock"},
@@ -134,7 +136,8 @@ func TestRootNeedsNoSudo(t *testing.T) {
 	}
 	h.LoginUser, h.Sudo = "cloudpw", sudoNever
 	p = connection(t, private, inventoryOf(h), nil)
-	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "is not root") {
+	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused ||
+		!strings.Contains(err.Error(), "is not root") {
 		t.Error(err)
 	}
 }
@@ -146,7 +149,8 @@ func TestCheckByCommand(t *testing.T) {
 	}
 	checker := p.Checker(cloud.CheckCommand)
 	for n, values := range [][]string{{"Right-Secret-1"}, {"Wrong", "Right-Secret-1"}, {"Wrong"}} {
-		got, err := checker.CheckPassword(t.Context(), cloud.PasswordCheck{InstanceID: "web-1", Username: "app", Platform: cloud.Linux, Values: values})
+		got, err := checker.CheckPassword(t.Context(), cloud.PasswordCheck{InstanceID: "web-1", Username: "app", Platform: cloud.Linux,
+			Values: values})
 		want := []int{0, 1, cloud.NoMatch}[n]
 		if err != nil || got.Match != want || got.Unknown != "" {
 			t.Errorf("%v: %+v, %v", values, got, err)

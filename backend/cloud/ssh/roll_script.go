@@ -51,7 +51,8 @@ var rollReasons = map[int]string{
 	64: "there is no ~/.ssh/authorized_keys that the login user can read",
 	65: "flock (util-linux or BusyBox) is not installed there",
 	66: "~/.ssh cannot be locked: another change is going on, or the file system has no flock",
-	67: "~/.ssh/authorized_keys has no line of the key that lets us in, so sshd reads another file (AuthorizedKeysFile, AuthorizedKeysCommand)",
+	67: "~/.ssh/authorized_keys has no line of the key that lets us in, so sshd reads another file (AuthorizedKeysFile, " +
+		"AuthorizedKeysCommand)",
 	68: "~/.ssh/authorized_keys has no line of the new key, so sshd reads another file (AuthorizedKeysFile, AuthorizedKeysCommand)",
 	69: "~/.ssh/authorized_keys cannot be replaced: a full disk, or a file or directory that cannot be written",
 	70: "~/.ssh/authorized_keys was changed by somebody else in the same moment",

@@ -73,8 +73,8 @@ func (p *provider) notRoot(h cloud.Host, got sshclient.Result) error {
 		what = fmt.Sprintf("its shell did not run a command of %s as it should%s; see that authorized_keys has no command= for the key and that "+
 			"the login shell is one", user, said)
 	case how == sudoTTY:
-		what = fmt.Sprintf("sudo did not give %s a shell%s; allow it there, by a file below /etc/sudoers.d: %s ALL=(root) NOPASSWD: /bin/sh", user,
-			said, user)
+		what = fmt.Sprintf("sudo did not give %s a shell%s; allow it there, by a file below /etc/sudoers.d: %s ALL=(root) NOPASSWD: /bin/sh",
+			user, said, user)
 	default:
 		what = fmt.Sprintf("sudo did not give %s a shell%s; allow it there, by a file below /etc/sudoers.d: %s ALL=(root) NOPASSWD: %s", user,
 			said, user, shell)

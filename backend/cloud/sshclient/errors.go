@@ -65,7 +65,8 @@ func explain(ctx context.Context, t Target, signers []ssh.Signer, err error) err
 	if errors.As(err, &wrong) {
 		switch {
 		case wrong.err != nil:
-			e := refusal(t, hint.Hint{}, err, "the host key that it shows (%s) was not pinned: %s", wrong.shown, text.Line(wrong.err.Error(), 2*maxReason))
+			e := refusal(t, hint.Hint{}, err, "the host key that it shows (%s) was not pinned: %s", wrong.shown,
+				text.Line(wrong.err.Error(), 2*maxReason))
 			if cause := cloud.AsError(wrong.err); cause != nil {
 				e.Hint = cause.Hint
 			}
@@ -107,8 +108,8 @@ func differentType(t Target, key hint.Hint, err error) error {
 	if t.HostKey != "" {
 		pinned = "pinned is " + Fingerprint(t.HostKey) + ", of the type " + strings.Fields(t.HostKey)[0]
 	}
-	return refusal(t, key, err, "it shows no host key of the pinned type, so nothing was sent to it: it offers %s, and %s; if it is the right "+
-		"server, give its new key: %s", theirs, pinned, key)
+	return refusal(t, key, err, "it shows no host key of the pinned type, so nothing was sent to it: it offers %s, and %s; if it is the "+
+		"right server, give its new key: %s", theirs, pinned, key)
 }
 
 // explainJump makes the error of a login at the jump host. No host of the connection can be reached without it.
@@ -150,8 +151,8 @@ func explainBehind(ctx context.Context, t Target, err error) error {
 	by := place(t.Jump.Address, t.Jump.Port)
 	switch {
 	case errors.As(err, &refused) && refused.Reason == ssh.Prohibited:
-		return refusal(t, hint.Hint{}, err, "the jump host %s does not pass connections on to it (AllowTcpForwarding, PermitOpen, or restrict in "+
-			"authorized_keys)", by)
+		return refusal(t, hint.Hint{}, err, "the jump host %s does not pass connections on to it (AllowTcpForwarding, PermitOpen, or restrict "+
+			"in authorized_keys)", by)
 	case errors.As(err, &refused):
 		return refusal(t, hint.Hint{}, err, "cannot be reached from the jump host %s: %s", by, text.Line(refused.Message, maxReason))
 	case errors.Is(err, context.DeadlineExceeded):
@@ -195,8 +196,8 @@ func authReason(user string, signers []ssh.Signer, err error) string {
 	for i, s := range signers {
 		keys[i] = s.PublicKey().Type() + " " + ssh.FingerprintSHA256(s.PublicKey())
 	}
-	return fmt.Sprintf("the server did not let %s in with the connection's key (%s); add its public_key, as reading the connection shows it, to "+
-		"~%s/.ssh/authorized_keys there, and see that the file belongs to that user and that sshd's log names no other reason",
+	return fmt.Sprintf("the server did not let %s in with the connection's key (%s); add its public_key, as reading the connection shows it, "+
+		"to ~%s/.ssh/authorized_keys there, and see that the file belongs to that user and that sshd's log names no other reason",
 		text.Line(user, maxReason), strings.Join(keys, ", "), text.Line(user, maxReason))
 }
 

@@ -79,7 +79,8 @@ func TestKindsOfErrors(t *testing.T) {
 		"closes":             {at("127.0.0.1", endPort), cloud.Refused, "MaxStartups"},
 		"bad pin":            {func(t *Target) { t.HostKey = "nonsense" }, cloud.Refused, "pinned host key"},
 		"jump is dead":       {func(t *Target) { j := jump; j.Port = closedPort; t.Jump = &j }, cloud.Unavailable, "jump host"},
-		"jump has another key": {func(t *Target) { j := jump; j.HostKey = canonicalKey(newSigner2().PublicKey()); t.Jump = &j }, cloud.Unavailable,
+		"jump has another key": {func(t *Target) { j := jump; j.HostKey = canonicalKey(newSigner2().PublicKey()); t.Jump = &j },
+			cloud.Unavailable,
 			"proxy_jump_host_key"},
 		"jump does not forward": {func(t *Target) { t.Jump = &jump }, cloud.Refused, "AllowTcpForwarding"},
 		"link-local by a jump":  {func(t *Target) { t.Jump, t.Address = &jump, "169.254.169.254" }, cloud.Refused, "link-local"},
@@ -191,7 +192,8 @@ func TestTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if r, err := client.RunTTY(t.Context(), "yes", "ready", []byte("input")); err != nil || r.ExitCode != 0 || !strings.HasSuffix(r.Output, "input") {
+	if r, err := client.RunTTY(t.Context(), "yes", "ready", []byte("input")); err != nil ||
+		r.ExitCode != 0 || !strings.HasSuffix(r.Output, "input") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err := client.RunTTY(t.Context(), "no", "ready", []byte("input")); cloud.KindOf(err) != cloud.Refused {
