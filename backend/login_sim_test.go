@@ -149,8 +149,8 @@ func TestNothingIsSentToAServerWithAnotherHostKey(t *testing.T) {
 		c.write(t, "hosts/"+changed, map[string]any{"connection": string(c.name), "host_key": c.hostKey(t, id)})
 		account = c.role(t, changed, port, map[string]any{"check_trust_on_first_use": true})
 		got = c.checked(t, account, "unknown")
-		if reason := got["check_reason"].(string); !strings.Contains(reason, "pinned is SHA256:") || !strings.Contains(reason, "host-key/"+changed) ||
-			got["drifted"] != false {
+		reason := got["check_reason"].(string)
+		if !strings.Contains(reason, "pinned is SHA256:") || !strings.Contains(reason, "host-key/"+changed) || got["drifted"] != false {
 			t.Errorf("%v", got)
 		}
 		for _, server := range []string{id, changed} {

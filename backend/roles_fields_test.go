@@ -16,7 +16,8 @@ import (
 func roleMount(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t)
-	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", PrivateIP: "10.0.0.1", PublicIP: "192.0.2.1", Tags: map[string]string{"env": "prod", "app": "a"}})
+	h.cloud.launch(cloud.Instance{ID: "srv-1", KeyName: "pair", PrivateIP: "10.0.0.1", PublicIP: "192.0.2.1",
+		Tags: map[string]string{"env": "prod", "app": "a"}})
 	h.cloud.launch(cloud.Instance{ID: "srv-2", KeyName: "pair", Tags: map[string]string{"env": "prod"}})
 	h.cloud.launch(cloud.Instance{ID: "srv-3", KeyName: "pair", Platform: cloud.Linux, State: cloud.StateStopped, CloudState: "STOPPED"})
 	for _, provider := range []string{initialCloud, resetCloud, bothCloud} {

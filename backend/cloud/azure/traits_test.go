@@ -35,7 +35,8 @@ func TestDescriptorTellsWhatTheProviderDoes(t *testing.T) {
 	_, resets := p.(cloud.PasswordResetters)
 	_, checks := p.(cloud.PasswordCheckers)
 	_, rotates := p.(cloud.CredentialRotator)
-	if initial || clears || rotates || d.HasInitialPassword || d.CanClearInitial || resets != d.CanReset() || checks != d.HasCheckMethod(cloud.CheckCommand) {
+	if initial || clears || rotates || d.HasInitialPassword || d.CanClearInitial || resets != d.CanReset() ||
+		checks != d.HasCheckMethod(cloud.CheckCommand) {
 		t.Errorf("descriptor %+v does not fit %T", d, p)
 	}
 	if d.Name != "azure" || d.Title != "Microsoft Azure virtual machines" || d.RateSource == "" || d.ResetMethods[0].MayStop ||

@@ -297,8 +297,8 @@ func TestEndpoints(t *testing.T) {
 func TestDescriptors(t *testing.T) {
 	for _, d := range Descriptors() {
 		t.Run(d.Name, func(t *testing.T) {
-			if d.CanReset() != (d.Name != nameOTC) || d.HasCheckMethod(cloud.CheckCommand) != (d.Name == nameHuawei) || !d.HasInitialPassword || !d.CanClearInitial ||
-				d.DefaultRequestsPerSecond <= 0 ||
+			if d.CanReset() != (d.Name != nameOTC) || d.HasCheckMethod(cloud.CheckCommand) != (d.Name == nameHuawei) ||
+				!d.HasInitialPassword || !d.CanClearInitial || d.DefaultRequestsPerSecond <= 0 ||
 				d.RateSource == "" {
 				t.Errorf("capabilities are wrong: %+v", d)
 			}

@@ -3,8 +3,6 @@ package ssh
 import (
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshlogin"
 )
@@ -27,7 +25,7 @@ func TestLoginsTakeTheConnectionsWay(t *testing.T) {
 	}
 	p = &provider{jump: &sshclient.Jump{Address: "jump.example.com", Port: 22}, keys: keys{key}}
 	jump, signers := p.LoginJump()
-	if jump != p.jump || len(signers) != 1 || signers[0] != ssh.Signer(key) {
+	if jump != p.jump || len(signers) != 1 || signers[0] != key {
 		t.Errorf("%+v, %d keys", jump, len(signers))
 	}
 }

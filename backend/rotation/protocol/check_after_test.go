@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -102,11 +103,13 @@ func TestARoleThatChangesItsChecksForgetsNoTry(t *testing.T) {
 			RoleBound{Role: "next", Settings: tried().Settings, Facts: Facts{Place: tried().Place}, At: checkedAt}},
 		"another connection": {moved},
 	} {
-		a, err := tried(), error(nil)
+		a := tried()
 		for _, ev := range events {
-			if a, err = Transition(a, ev); err != nil {
+			next, err := Transition(a, ev)
+			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
+			a = next
 		}
 		if a.Successor != nil {
 			a = a.Continued()
@@ -115,7 +118,7 @@ func TestARoleThatChangesItsChecksForgetsNoTry(t *testing.T) {
 			t.Errorf("%s: it is held for %s", name, held)
 		}
 		again := CheckStarted{Clock: ClockReading{Now: checkedAt.Add(10 * time.Minute), Wall: checkedAt.Add(10 * time.Minute)}}
-		if _, err := Transition(a, again); err != ErrStale {
+		if _, err := Transition(a, again); !errors.Is(err, ErrStale) {
 			t.Errorf("%s: a second try: %v", name, err)
 		}
 	}
