@@ -19,7 +19,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/host"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // hostCloud is the provider whose instances are the mount's hosts.
@@ -307,7 +306,11 @@ func TestAnUnknownOutcomePinsTheServer(t *testing.T) {
 		if err := json.Unmarshal(entry.Value, &a); err != nil {
 			t.Fatal(err)
 		}
-		a.Pending = &protocol.Pending{Password: "Pending-1-Secret", Uncertain: uncertain, Place: a.Place, Created: time.Now()}
+		pending := fmt.Sprintf(`{"pending":{"password":"Pending-1-Secret","uncertain":%t,"place":%q,"created":%q}}`, uncertain, a.Place,
+			time.Now().Format(time.RFC3339))
+		if err := json.Unmarshal([]byte(pending), &a); err != nil {
+			t.Fatal(err)
+		}
 		raw, err := json.Marshal(&a)
 		if err != nil {
 			t.Fatal(err)
@@ -433,7 +436,7 @@ func TestManyHostsAtOnce(t *testing.T) {
 		t.Errorf("a refused list has written port %v", got)
 	}
 	for _, bad := range []any{"", "[]", nil, []any{}, "web-1", 7, map[string]any{}, []any{one, one},
-		[]any{merged(one, map[string]any{"addres": "x"})}} {
+		[]any{merged(one, map[string]any{"port_number": "1"})}} {
 		h.refusedWrite(t, "hosts", map[string]any{"hosts": bad}, "hosts: ")
 	}
 	h.refusedWrite(t, "hosts", map[string]any{"hosts": []any{one}, "dry_run": "perhaps"}, "dry_run")

@@ -195,8 +195,8 @@ func TestRotateRootWithADeadHost(t *testing.T) {
 		dead.Set(func(h *keyhost.Host) { h.Dead = true })
 		before := m.read(t, "config/prod")
 		// The one host that proves the new key is chosen at random.
-		m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusServiceUnavailable, "2 of 3 hosts are done with the previous key",
-			"web-3 (", "vault delete cloudpw/hosts/web-3", "Vault tries again by itself")
+		m.refused(t, logical.UpdateOperation, "rotate-root/prod", nil, http.StatusServiceUnavailable,
+			"2 of 3 hosts are done with the previous key", "web-3 (", "vault delete cloudpw/hosts/web-3", "Vault tries again by itself")
 		m.checkWayIn(t, "with a dead host")
 		read := m.read(t, "config/prod")
 		state := read["root_rotation"].(map[string]any)
@@ -265,7 +265,8 @@ func TestRotateRootOfHostsOnTwoNodes(t *testing.T) {
 	var all sync.WaitGroup
 	for _, node := range []*keyMount{m, second} {
 		all.Go(func() {
-			_, _ = node.HandleRequest(t.Context(), &logical.Request{Operation: logical.UpdateOperation, Path: "rotate-root/prod", Storage: node.storage})
+			_, _ = node.HandleRequest(t.Context(), &logical.Request{Operation: logical.UpdateOperation, Path: "rotate-root/prod",
+				Storage: node.storage})
 		})
 	}
 	all.Wait()

@@ -66,7 +66,7 @@ func TestParseList(t *testing.T) {
 		"a number":       {[]any{map[string]any{"name": json.Number("1")}}, "name: required, as a string"},
 		"a bad name":     {[]any{element("a/b")}, "host name"},
 		"a name twice":   {[]any{valid, valid}, "element 2: name web-1 is given twice"},
-		"unknown field":  {[]any{element("web-1", "addres=x")}, "did you mean address?"},
+		"unknown field":  {[]any{element("web-1", "port_number=1")}, "port_number"},
 		"port as text":   {[]any{element("web-1", "port=ssh")}, "web-1: port: must be a whole number"},
 		"port as list":   {[]any{map[string]any{"name": "a", "port": []any{}}}, "port"},
 		"flag":           {[]any{element("web-1", "trust_on_first_use=perhaps")}, "trust_on_first_use: must be true or false"},

@@ -74,7 +74,8 @@ func (b *breaker) report(now time.Time, err error) {
 // that this process had no turn for the call tells anything about the cloud; nor does what is told of one server alone.
 func (b *breaker) reportCall(ctx context.Context, now time.Time, err error) {
 	kind := cloud.KindOf(err)
-	if errors.Is(err, cloud.ErrNoTurn) || errors.Is(err, cloud.ErrOneServer) || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
+	ofOneServer := errors.Is(err, cloud.ErrNoTurn) || errors.Is(err, cloud.ErrOneServer)
+	if ofOneServer || ctx.Err() != nil && (kind == cloud.Unavailable || kind == cloud.Unknown) {
 		b.release()
 		return
 	}

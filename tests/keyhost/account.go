@@ -48,7 +48,7 @@ type Account struct {
 func NewAccount(t testing.TB, shell []string) *Account {
 	t.Helper()
 	// Not below the test's own directory, which nobody may not enter.
-	home, err := os.MkdirTemp("", "cloudpw-roll-")
+	home, err := os.MkdirTemp("", "cloudpw-roll-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (c meteredConn) take(n int) int {
 func (c meteredConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if some := c.take(n); some < n {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return some, errCut
 	}
 	return n, err
@@ -135,7 +135,7 @@ func (c meteredConn) Write(p []byte) (int, error) {
 	some := c.take(len(p))
 	n, err := c.Conn.Write(p[:some])
 	if some < len(p) {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return n, errCut
 	}
 	return n, err

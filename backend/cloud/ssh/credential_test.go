@@ -93,7 +93,8 @@ func TestKeyPairIsReplaced(t *testing.T) {
 	dead := k.hosts[4]
 	dead.Set(func(h *keyhost.Host) { h.Dead = true })
 	err = next.DeleteCredential(t.Context(), oldID)
-	if cloud.KindOf(err) != cloud.NotReady || !strings.Contains(err.Error(), "4 of 5 hosts are done") || !strings.Contains(err.Error(), "web-5 (") {
+	if cloud.KindOf(err) != cloud.NotReady || !strings.Contains(err.Error(), "4 of 5 hosts are done") ||
+		!strings.Contains(err.Error(), "web-5 (") {
 		t.Fatalf("%v", err)
 	}
 	for _, h := range k.hosts[:4] {
@@ -180,7 +181,8 @@ func TestSpotsAreTheInventorys(t *testing.T) {
 func TestPreviousKeyIsChecked(t *testing.T) {
 	private, _ := pair(t)
 	values := cloud.Values{"login_user": "cloudpw", "private_key": private, "previous_private_key": "none"}
-	if _, err := newProvider(cloud.Config{Provider: Name, Values: values}); err == nil || !strings.Contains(err.Error(), "previous_private_key") {
+	_, err := newProvider(cloud.Config{Provider: Name, Values: values})
+	if err == nil || !strings.Contains(err.Error(), "previous_private_key") {
 		t.Errorf("%v", err)
 	}
 }

@@ -156,7 +156,7 @@ func (p *provider) sample(ctx context.Context, most int) ([]cloud.Host, error) {
 		return nil, inventoryFailed(err)
 	}
 	var some []cloud.Host
-	for _, n := range rand.Perm(len(all)) {
+	for _, n := range rand.Perm(len(all)) { //nolint:gosec // nobody gains by knowing which
 		if len(some) < most {
 			some = append(some, all[n])
 		}

@@ -86,10 +86,10 @@ func TestPermissions(t *testing.T) {
 		want   string // login, root, tools
 		says   string
 	}{
-		"all":      {func(*server) {}, "granted granted granted", "web-1"},
-		"no key":   {func(s *server) { s.keys = nil }, "denied unknown unknown", "authorized_keys"},
-		"no sudo":  {func(s *server) { s.rights = "sudo: no\n" }, "granted denied unknown", "NOPASSWD"},
-		"no tools": {func(s *server) { s.noTools = true }, "granted granted denied", "flock"},
+		"all":      {func(*server) {}, "granted/granted/granted", "web-1"},
+		"no key":   {func(s *server) { s.keys = nil }, "denied/unknown/unknown", "authorized_keys"},
+		"no sudo":  {func(s *server) { s.rights = "sudo: no\n" }, "granted/denied/unknown", "NOPASSWD"},
+		"no tools": {func(s *server) { s.noTools = true }, "granted/granted/denied", "flock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, key)
@@ -102,7 +102,7 @@ func TestPermissions(t *testing.T) {
 			for _, p := range all {
 				verdicts, messages = append(verdicts, string(p.Verdict)), append(messages, p.Message)
 			}
-			if got := strings.Join(verdicts, " "); got != c.want || !strings.Contains(strings.Join(messages, " "), c.says) {
+			if got := strings.Join(verdicts, "/"); got != c.want || !strings.Contains(strings.Join(messages, " "), c.says) {
 				t.Errorf("%s: %v", got, messages)
 			}
 			if all[1].Policy != "cloudpw ALL=(root) NOPASSWD: /bin/sh -s" || !strings.HasPrefix(all[0].Policy, "ssh-ed25519 ") {

@@ -16,13 +16,13 @@ import (
 // the host shows:
 //
 //	what is stored (config/)          the host lets in    what comes next
-//	1  old                            old                 CreateCredential makes the new key; it asks no host
+//	1  old key                        old                 CreateCredential makes the new key; it asks no host
 //	2  old; new beside it             old                 prove: the new line is added on one host, by the old key
 //	3  old; new beside it             old and new         prove: a login there with the new key; its failure takes the line away again
 //	4  new, old as the previous one   old                 roll: as 2, of each other host
 //	5  new, old as the previous one   old and new         roll: as 3; then the old line is removed, by the new key's session
 //	6  new, old as the previous one   new                 roll: a login that offers the old key first, and that only the new one opens
-//	7  new                            new                 nothing
+//	7  new key                        new                 nothing
 //
 // In 2 and 3 the old key is never removed, since a rotation that is given up keeps it. In 4 to 6 each session offers both. Step 7 is
 // stored once all hosts were in 6. A line is removed only under a lock on ~/.ssh, while the line of the other key is there, so two of

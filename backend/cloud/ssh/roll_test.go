@@ -90,8 +90,9 @@ func TestRollByHand(t *testing.T) {
 		prepare func(*keyhost.Host)
 		says    string
 	}{
-		"no shell":             {func(h *keyhost.Host) { h.NoShell = true }, "does the login user have a shell there?"},
-		"a key file elsewhere": {func(h *keyhost.Host) { h.Elsewhere = []ssh.PublicKey{before.PublicKey()}; h.Home += "/none" }, "no ~/.ssh/authorized_keys"},
+		"no shell": {func(h *keyhost.Host) { h.NoShell = true }, "does the login user have a shell there?"},
+		"a key file elsewhere": {func(h *keyhost.Host) { h.Elsewhere = []ssh.PublicKey{before.PublicKey()}; h.Home += "/none" },
+			"no ~/.ssh/authorized_keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := keyhost.Start(t, "web-1", before)
@@ -278,7 +279,8 @@ func TestRollAll(t *testing.T) {
 	if cloud.KindOf(err) != cloud.NotReady {
 		t.Fatalf("%v", err)
 	}
-	for _, says := range []string{"10 of 20 hosts are done", "10 could not be changed: web-01 (", "; web-07, web-09, web-11", "delete hosts/web-01"} {
+	for _, says := range []string{"10 of 20 hosts are done", "10 could not be changed: web-01 (", "; web-07, web-09, web-11",
+		"delete hosts/web-01"} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%v does not say %q", err, says)
 		}
@@ -306,7 +308,8 @@ func TestRollAll(t *testing.T) {
 	// No time at all.
 	late := newRoller(before, now)
 	err = late.rollAll(t.Context(), spots, 4, 0, atOnce)
-	if cloud.KindOf(err) != cloud.NotReady || !strings.Contains(err.Error(), "0 of 19 hosts are done with the previous key; 19 were not reached") {
+	if cloud.KindOf(err) != cloud.NotReady ||
+		!strings.Contains(err.Error(), "0 of 19 hosts are done with the previous key; 19 were not reached") {
 		t.Errorf("%v", err)
 	}
 	if err := late.rollAll(t.Context(), nil, 4, time.Minute, atOnce); err != nil {

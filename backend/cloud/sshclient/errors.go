@@ -61,7 +61,7 @@ func explain(ctx context.Context, t Target, signers []ssh.Signer, err error) err
 		return abandoned(t, err)
 	}
 	key := hint.New("write", "host-key/"+t.Name, "host_key="+hint.File("host_key"))
-	var wrong *errHostKey
+	var wrong *hostKeyError
 	if errors.As(err, &wrong) {
 		switch {
 		case wrong.err != nil:
@@ -121,7 +121,7 @@ func explainJump(ctx context.Context, t Target, signers []ssh.Signer, err error)
 	unavailable := func(format string, args ...any) error {
 		return &cloud.Error{Kind: cloud.Unavailable, Message: at + fmt.Sprintf(format, args...), Err: err}
 	}
-	var wrong *errHostKey
+	var wrong *hostKeyError
 	var none *ssh.AlgorithmNegotiationError
 	switch {
 	case errors.As(err, &wrong):

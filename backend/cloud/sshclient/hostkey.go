@@ -147,15 +147,15 @@ func Fingerprint(key string) string {
 	return ssh.FingerprintSHA256(parsed)
 }
 
-// errHostKey is that of a host that does not have the pinned key, or of one that none could be pinned of.
-type errHostKey struct {
+// hostKeyError is that of a host that does not have the pinned key, or of one that none could be pinned of.
+type hostKeyError struct {
 	pinned, shown string // fingerprints; pinned is "" where the host is not known yet
 	err           error  // why it could not be pinned
 }
 
-func (e *errHostKey) Error() string { return "the host key is not the pinned one" }
+func (e *hostKeyError) Error() string { return "the host key is not the pinned one" }
 
-func (e *errHostKey) Unwrap() error { return e.err }
+func (e *hostKeyError) Unwrap() error { return e.err }
 
 // hostKeys says which key a host must have: the pinned one, or what first makes of the one that it shows.
 func hostKeys(ctx context.Context, pinned string, first func(context.Context, string) (string, error)) (
@@ -176,18 +176,18 @@ func hostKeys(ctx context.Context, pinned string, first func(context.Context, st
 		expected := want
 		if expected == nil {
 			if err := checkStrength(shown); err != nil {
-				return &errHostKey{shown: ssh.FingerprintSHA256(shown), err: err}
+				return &hostKeyError{shown: ssh.FingerprintSHA256(shown), err: err}
 			}
 			now, err := first(ctx, canonicalKey(shown))
 			if err != nil {
-				return &errHostKey{shown: ssh.FingerprintSHA256(shown), err: err}
+				return &hostKeyError{shown: ssh.FingerprintSHA256(shown), err: err}
 			}
 			if expected, err = parseHostKey(now); err != nil {
-				return &errHostKey{shown: ssh.FingerprintSHA256(shown), err: err}
+				return &hostKeyError{shown: ssh.FingerprintSHA256(shown), err: err}
 			}
 		}
 		if !bytes.Equal(expected.Marshal(), shown.Marshal()) {
-			return &errHostKey{pinned: ssh.FingerprintSHA256(expected), shown: ssh.FingerprintSHA256(shown)}
+			return &hostKeyError{pinned: ssh.FingerprintSHA256(expected), shown: ssh.FingerprintSHA256(shown)}
 		}
 		return nil
 	}
