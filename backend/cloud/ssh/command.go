@@ -62,26 +62,23 @@ func (c command) Send(ctx context.Context, wanted guest.Command) (string, error)
 			return err
 		}
 		run, err = c.script(ctx, client, h, wanted.Script)
-		if err == nil {
-			c.followRoll(ctx, h, client)
+		if err != nil {
+			return err
 		}
-		return err
+		c.followRoll(ctx, h, client)
+		// The session's answer is the outcome, for its meter, too. What else a failure says, the record tells: an error has no place for it.
+		if failed := run.Outcome(); wanted.AtOnce() && failed != nil && !run.TooOld() && !guest.NeedsKey(failed) {
+			return about(h, failed)
+		}
+		return nil
 	})
 	if err != nil {
 		return "", ofOne(harmless(wanted, err))
 	}
 	id := rand.Text()
-	if wanted.AtOnce() {
-		// What else a failure says, the record tells: an error has no place for it.
-		err := run.Outcome()
-		if err != nil && !run.TooOld() && !guest.NeedsKey(err) {
-			return "", ofOne(about(h, err))
-		}
-		if err == nil {
-			return id, nil
-		}
+	if !wanted.AtOnce() || run.Outcome() != nil {
+		c.runs.put(id, run)
 	}
-	c.runs.put(id, run)
 	return id, nil
 }
 
