@@ -34,7 +34,7 @@ func answers(f model.Fault, kind cloud.Kind, applied bool) func(*testing.T, *sce
 	return func(t *testing.T, s *scene) {
 		r := s.reset(t, model.Linux)
 		s.fault(t, f)
-		s.checkError(t, r, kind)
+		s.checkError(t, r, s.kind(kind))
 		if applied {
 			until(t, func() bool { s.settle(); return s.applied(r) })
 		}
@@ -133,7 +133,7 @@ func wrongCredentials(t *testing.T, s *scene) {
 			}
 		}
 	}).StartReset(t.Context(), r)
-	s.wantKind(t, err, []cloud.Kind{cloud.Denied}, r.Password)
+	s.wantKind(t, err, []cloud.Kind{s.kind(cloud.Denied)}, r.Password)
 	if n := s.sent(mark); n > 1 { // none where another request asks for a token first
 		t.Errorf("%d requests were sent", n)
 	}
@@ -151,7 +151,7 @@ func permissionMissing(t *testing.T, s *scene) {
 	}
 	mark := s.mark()
 	_, err := s.method.StartReset(t.Context(), r)
-	s.wantKind(t, err, []cloud.Kind{cloud.Denied}, r.Password)
+	s.wantKind(t, err, []cloud.Kind{s.kind(cloud.Denied)}, r.Password)
 	if n := s.sent(mark); n > 1 { // none where the simulator's log begins behind the permissions
 		t.Errorf("%d requests were sent", n)
 	}

@@ -21,6 +21,7 @@ type breakage struct {
 	name    string
 	check   string
 	method  string // default: api
+	direct  bool   // it is a method that is Direct, by command
 	traits  func(*cloud.ResetTraits)
 	fresh   bool // another value at each call of Resetter, and of Checker
 	mayStop bool // what the descriptor says of its methods is turned round
@@ -289,6 +290,49 @@ var breakages = []breakage{
 				*r = cloud.ResetRecord{OperationID: ref.RequestID, State: cloud.OperationFailed, Kind: cloud.Refused, Message: "it is gone"}
 			}
 		})},
+	{name: "a throttled server is a throttled connection", check: "throttled", direct: true, start: ofRefused(cloud.Throttled)},
+	{name: "a right that one server lacks is the connection's", check: "permission missing", direct: true, start: ofRefused(cloud.Denied)},
+	{name: "a key that one server lacks is the connection's", check: "wrong credentials", direct: true, start: ofRefused(cloud.Denied)},
+	{name: "a server that is away is the connection's matter", check: "a server that is away is that server's matter", direct: true,
+		start: ofRefused(cloud.Unavailable)},
+	{name: "one at a time, or none", check: "a value is sent several times at once", direct: true, start: oneAtATime()},
+	{name: "done without an answer", check: "answer lost", direct: true, start: alwaysDone},
+	{name: "done although it failed", check: "failed and not applied", direct: true, start: alwaysDone},
+	{name: "done although a newer value is there", check: "an older value changes nothing on Linux", direct: true, start: alwaysDone},
+	{name: "done without a change", check: "a reset sets the password on Linux", direct: true,
+		start: func(context.Context, cloud.PasswordResetter, cloud.Reset) (cloud.ResetStarted, error) {
+			return cloud.ResetStarted{RequestID: "x", Done: true}, nil
+		}},
+	{name: "not done, with an answer", check: "a reset sets the password on Linux", direct: true,
+		start: func(ctx context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			started, err := r.StartReset(ctx, reset)
+			started.Done = false
+			return started, err
+		}},
+	{name: "the server's order is forgotten", check: "an older value changes nothing on Windows", direct: true,
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.Order = 0 })},
+	{name: "too late is certain", check: "a late change is none on Linux", direct: true, start: ofUnknown(cloud.Refused)},
+	{name: "a session that hangs is certain", check: "a command that comes hours late changes nothing", direct: true,
+		start: ofUnknown(cloud.Refused)},
+	{name: "no deadline in a session", check: "a late change is none on Linux", direct: true, start: withoutDeadline},
+	{name: "a stale value is run", check: "a stale request is not sent", direct: true,
+		start: func(_ context.Context, r cloud.PasswordResetter, reset cloud.Reset) (cloud.ResetStarted, error) {
+			return r.StartReset(context.Background(), reset)
+		}},
+	{name: "a hash in an error", check: "answer lost", direct: true,
+		start: onError(func(e *cloud.Error, _ cloud.Reset) error { e.Message += " hash='$6$rounds=5000$x$y'"; return e })},
+	{name: "a hash in a record", check: "an older value changes nothing on Linux", direct: true,
+		records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) { r.Message += " hash='$6$rounds=5000$x$y'" })},
+	{name: "success is made up", check: "a look that fails is an error", direct: true,
+		records: onRecord(func(ref cloud.ResetRef, r *cloud.ResetRecord) {
+			if ref.RequestID != "" && *r == (cloud.ResetRecord{}) {
+				r.OperationID, r.State = ref.RequestID, cloud.OperationSuccess
+			}
+		})},
+	{name: "a look asks the server", check: "a look that fails is an error", direct: true, records: lookAtServers},
+	{name: "a look asks the server, unmeasured", check: "the password travels once to Linux and stays nowhere", direct: true,
+		records: lookAtServers},
+	{name: "the meter hears of no failure", check: "an error of the cloud's own proves nothing", direct: true, unheard: true},
 	{name: "no patience", check: "stuck", records: onRecord(func(_ cloud.ResetRef, r *cloud.ResetRecord) {
 		if r.State == cloud.OperationRunning {
 			r.State, r.Message = cloud.OperationFailed, "too slow"
@@ -334,6 +378,9 @@ func TestBrokenMethod(t *testing.T) {
 }
 
 func (b breakage) subject() Subject {
+	if b.direct {
+		return b.directSubject()
+	}
 	s := Subject{
 		Descriptor: tencentcloud.Descriptor(), Method: b.method,
 		Refusal: model.Fault{Code: "UnsupportedOperation.SpecialInstanceType", Status: http.StatusOK},

@@ -230,7 +230,7 @@ func seesNothing(t *testing.T, c *checking, h hindrance) {
 		}()
 	}
 	got, err := c.look(t)
-	c.wantKind(t, err, []cloud.Kind{h.kind}, c.first.Password, c.last.Password)
+	c.wantKind(t, err, []cloud.Kind{c.kind(h.kind)}, c.first.Password, c.last.Password)
 	if got.Match != cloud.NoMatch || got.State != "" {
 		t.Errorf("an error and %+v", got)
 	}

@@ -17,8 +17,12 @@ type Subject struct {
 	Descriptor cloud.Descriptor
 	// Method is one of the descriptor's reset methods.
 	Method string
-	// Synchronous says that the method's answer is the proof of success.
+	// Synchronous says that the method's answer is the proof of success. Only where the server has a larger order is there a record.
 	Synchronous bool
+	// Direct says that a Synchronous method reaches each server by itself, with InProcess: there is no API in between that could
+	// throttle the connection, lack a permission of its key, or be asked for a record. The simulator's throttling and permissions are
+	// then those of the one server, which refuses, and looks at records ask nobody. See Session.
+	Direct bool
 	// LinuxOnly says that there is no way to set passwords on Windows servers: they are refused before anything is sent.
 	LinuxOnly bool
 	// Refusal holds Code and Status of an answer by which the cloud refuses a request for certain, and for
@@ -52,6 +56,9 @@ func Resets(t *testing.T, subject Subject) {
 		checkingChecks(subject)}
 	if subject.InProcess == nil {
 		lists = append(lists, networkChecks)
+	}
+	if subject.Direct {
+		lists = append(lists, directChecks)
 	}
 	for _, list := range lists {
 		for _, c := range list {

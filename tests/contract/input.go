@@ -72,7 +72,12 @@ func ended(t *testing.T, s *scene) {
 
 func stale(t *testing.T, s *scene) {
 	r := s.reset(t, model.Linux)
-	s.checkNotBegun(cloud.WithSendDeadline(t.Context(), time.Now().Add(-time.Second)), t, r)
+	ctx := cloud.WithSendDeadline(t.Context(), time.Now().Add(-time.Second))
+	if s.subject.Direct {
+		s.checkNotRun(ctx, t, r)
+		return
+	}
+	s.checkNotBegun(ctx, t, r)
 }
 
 func (s *scene) checkNotBegun(ctx context.Context, t *testing.T, r cloud.Reset) {

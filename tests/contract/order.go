@@ -26,11 +26,19 @@ var orderChecks = []check{
 // agent may have run the same command before: so the failure has no kind. order is the larger one that the server has, 0: none.
 func (s *scene) checkIneffective(t *testing.T, r cloud.Reset, kept string, order int64) {
 	t.Helper()
-	started := s.start(t, r)
-	s.settle()
 	id := r.InstanceIDs[0]
+	started, err := s.method.StartReset(t.Context(), s.named(r))
+	s.settle()
 	if s.applied(r) || !s.has(id, r.Username, kept) {
 		t.Error("the password was changed")
+	}
+	// What is over when it is answered is told by the answer, but for an order: an error has no place for that.
+	if s.subject.Synchronous && order == 0 {
+		s.wantKind(t, err, []cloud.Kind{cloud.Unknown}, r.Password)
+		return
+	}
+	if err != nil || started.Done || started.RequestID == "" {
+		t.Fatalf("%+v, %v; want a request whose record has the order %d", started, err, order)
 	}
 	got, _ := s.look(t, id, started.RequestID, r.Password)
 	if got.State != cloud.OperationFailed || got.OperationID != started.RequestID || got.Kind != "" || got.Order != order {
@@ -94,7 +102,12 @@ func unasked(t *testing.T, s *scene, kind model.FaultKind) {
 			t.Fatal(err)
 		}
 		first := s.resetOf(t, id)
-		s.start(t, first)
+		if s.subject.Synchronous && kind == model.FaultLate {
+			_, err := s.method.StartReset(t.Context(), first)
+			s.wantKind(t, err, []cloud.Kind{cloud.Unknown}, first.Password)
+		} else {
+			s.start(t, first)
+		}
 		s.world.RemoveFault(fault)
 		s.settle()
 		user, kept := first.Username, setByHand

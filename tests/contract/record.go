@@ -178,6 +178,10 @@ func hidden(t *testing.T, s *scene) {
 
 // failedLook has the cloud not answer the question for the record: that says nothing about the reset.
 func failedLook(t *testing.T, s *scene) {
+	if s.subject.Direct {
+		asksNobody(t, s)
+		return
+	}
 	r := s.reset(t, model.Linux)
 	started := s.start(t, r)
 	s.settle()

@@ -241,8 +241,7 @@ func (s *scene) whileTimePasses(do func()) {
 // start sends a reset that the cloud is to accept, by a request of its own.
 func (s *scene) start(t *testing.T, r cloud.Reset) cloud.ResetStarted {
 	t.Helper()
-	r.Name = s.name()
-	started, err := s.method.StartReset(t.Context(), r)
+	started, err := s.method.StartReset(t.Context(), s.named(r))
 	switch {
 	case err != nil:
 		t.Fatal(err)
@@ -252,6 +251,12 @@ func (s *scene) start(t *testing.T, r cloud.Reset) cloud.ResetStarted {
 		t.Fatal("an accepted reset has no request id")
 	}
 	return started
+}
+
+// named is a reset by a request of its own.
+func (s *scene) named(r cloud.Reset) cloud.Reset {
+	r.Name = s.name()
+	return r
 }
 
 // look asks for the record of a reset, or of an instance's latest operation. Its text tells no secret.
@@ -282,6 +287,7 @@ func (s *scene) checkRecord(t *testing.T, r cloud.ResetRecord, secrets ...string
 		t.Errorf("an operation without an id: %+v", r)
 	}
 	s.holdsNone(t, r.Message, secrets...)
+	holdsNoHash(t, r.Message)
 }
 
 // settle lets everything end that goes on.
@@ -372,6 +378,7 @@ func (s *scene) wantKind(t *testing.T, err error, kinds []cloud.Kind, secrets ..
 	}
 	for next := err; next != nil; next = errors.Unwrap(next) {
 		s.holdsNone(t, next.Error(), secrets...)
+		holdsNoHash(t, next.Error())
 	}
 }
 
@@ -397,6 +404,14 @@ func (s *scene) holdsNone(t *testing.T, text string, secrets ...string) {
 				t.Errorf("a secret stands in %q", text)
 			}
 		}
+	}
+}
+
+// holdsNoHash checks that a text has no hash in the form of crypt(3) in it.
+func holdsNoHash(t *testing.T, text string) {
+	t.Helper()
+	if strings.Contains(text, "$6$") {
+		t.Errorf("a hash stands in %q", text)
 	}
 }
 

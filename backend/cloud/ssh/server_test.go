@@ -21,6 +21,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
 )
 
 // pair makes an ed25519 key pair, in the form of private_key and as a signer.
@@ -49,8 +50,9 @@ type server struct {
 	rights  string // "": all may become root by sudo; a line: what sudo says instead
 	tty     bool   // sudo wants a terminal
 	noTools bool
-	rc      string // what a login prints before each command
-	after   func() // called when a script has been run
+	rc      string        // what a login prints before each command
+	after   func()        // called when a script has been run
+	played  *playedServer // in whose place it stands; nil: none
 
 	mu       sync.Mutex
 	system   guestos.System
@@ -65,11 +67,15 @@ type server struct {
 	all     sync.WaitGroup
 }
 
-func newServer(t testing.TB, login ssh.Signer) *server {
+// newServer starts a server, changed before it listens.
+func newServer(t testing.TB, login ssh.Signer, changes ...func(*server)) *server {
 	t.Helper()
 	_, hostKey := pair(t)
 	s := &server{hostKey: hostKey, keys: []ssh.PublicKey{login.PublicKey()},
 		system: guestos.System{Accounts: []string{"root", "app"}, Hashes: map[string]string{}, Passwords: map[string]string{"app": "old"}}}
+	for _, change := range changes {
+		change(s)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +114,9 @@ func newServer(t testing.TB, login ssh.Signer) *server {
 
 func (s *server) serve(tcp net.Conn) {
 	defer tcp.Close()
+	if s.played.away() {
+		return
+	}
 	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -124,17 +133,25 @@ func (s *server) serve(tcp net.Conn) {
 	defer conn.Close()
 	go ssh.DiscardRequests(requests)
 	var sessions sync.WaitGroup
+	var visit *contract.Session
 	defer sessions.Wait()
 	for c := range channels {
 		if c.ChannelType() != "session" {
 			_ = c.Reject(ssh.UnknownChannelType, "no")
 			continue
 		}
-		sessions.Go(func() { s.session(c, conn.User()) })
+		if visit == nil {
+			visit = s.played.begin()
+		}
+		if visit != nil && visit.Throttled() {
+			_ = c.Reject(ssh.ResourceShortage, "too many")
+			continue
+		}
+		sessions.Go(func() { s.session(c, conn.User(), visit) })
 	}
 }
 
-func (s *server) session(c ssh.NewChannel, user string) {
+func (s *server) session(c ssh.NewChannel, user string, visit *contract.Session) {
 	channel, requests, err := c.Accept()
 	if err != nil {
 		return
@@ -158,8 +175,11 @@ func (s *server) session(c ssh.NewChannel, user string) {
 		}
 		_ = r.Reply(true, nil)
 		s.enter(command.Command)
-		code := s.exec(user, command.Command, terminal, channel)
+		code := s.exec(user, command.Command, terminal, channel, visit)
 		s.leave()
+		if code == lost {
+			return
+		}
 		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{uint32(code)}))
 		return
 	}
@@ -183,14 +203,21 @@ func (s *server) leave() {
 	s.now--
 }
 
+// lost stands for the exit code of a session that ends without one.
+const lost = -1
+
 // exec runs a command of a user, as sshd, a shell and sudo would.
-func (s *server) exec(user, command string, terminal bool, io2 io.ReadWriter) int {
+func (s *server) exec(user, command string, terminal bool, io2 io.ReadWriter, visit *contract.Session) int {
 	_, _ = io.WriteString(io2, s.rc)
 	root := user == "root"
 	if inner, ok := strings.CutPrefix(command, "sudo -n -- "); ok {
+		rights := s.rights
+		if visit != nil && visit.Refused() != "" {
+			rights = "sudo: " + visit.Refused() + "\n"
+		}
 		switch {
-		case s.rights != "":
-			_, _ = io.WriteString(io2, s.rights)
+		case rights != "":
+			_, _ = io.WriteString(io2, rights)
 			return 1
 		case s.tty && !terminal:
 			_, _ = io.WriteString(io2, "sudo: sorry, you must have a tty to run sudo\n")
@@ -210,15 +237,15 @@ func (s *server) exec(user, command string, terminal bool, io2 io.ReadWriter) in
 	}
 	switch {
 	case command == shell && !s.system.Windows:
-		return s.shell(root, string(text), io2)
+		return s.shell(root, string(text), io2, visit)
 	case command == powerShell && s.system.Windows:
-		return s.play("powershell", string(text), io2)
+		return s.play("powershell", string(text), io2, visit)
 	}
 	_, _ = fmt.Fprintf(io2, "sh: %s: not found\n", command)
 	return 127
 }
 
-func (s *server) shell(root bool, text string, out io.Writer) int {
+func (s *server) shell(root bool, text string, out io.Writer, visit *contract.Session) int {
 	text, ok := strings.CutPrefix(text, paths)
 	switch {
 	case !ok:
@@ -234,11 +261,19 @@ func (s *server) shell(root bool, text string, out io.Writer) int {
 		_, _ = io.WriteString(out, "cloudpw: looked\n")
 		return 0
 	}
-	return s.play("shell", text, out)
+	return s.play("shell", text, out, visit)
 }
 
 // play runs a script of cloudpw's in the simulated system.
-func (s *server) play(interpreter, text string, out io.Writer) int {
+func (s *server) play(interpreter, text string, out io.Writer, visit *contract.Session) int {
+	if visit != nil {
+		code, output, answered := visit.Run(interpreter, text)
+		if !answered {
+			return lost
+		}
+		_, _ = io.WriteString(out, output)
+		return code
+	}
 	s.mu.Lock()
 	system := s.system
 	system.Wall, system.Now = time.Now(), time.Now()
