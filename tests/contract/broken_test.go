@@ -295,6 +295,8 @@ var breakages = []breakage{
 	{name: "a key that one server lacks is the connection's", check: "wrong credentials", direct: true, start: ofRefused(cloud.Denied)},
 	{name: "a server that is away is the connection's matter", check: "a server that is away is that server's matter", direct: true,
 		start: ofRefused(cloud.Unavailable)},
+	{name: "a server that hangs pauses the connection", check: "answer lost", direct: true,
+		start: onError(func(e *cloud.Error, _ cloud.Reset) error { e.Err = nil; return e })},
 	{name: "one at a time, or none", check: "a value is sent several times at once", direct: true, start: oneAtATime()},
 	{name: "done without an answer", check: "answer lost", direct: true, start: alwaysDone},
 	{name: "done although it failed", check: "failed and not applied", direct: true, start: alwaysDone},

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -80,8 +81,10 @@ func (d *directService) Send(ctx context.Context, c guest.Command) (string, erro
 	began := time.Now()
 	run, asked, err := d.session(ctx, c)
 	recorded := err == nil && (!c.AtOnce() || run.TooOld() || run.Outcome() != nil && guest.NeedsKey(run.Outcome()))
-	if err == nil && !recorded {
-		err = run.Outcome()
+	if failed := run.Outcome(); err == nil && !recorded && failed != nil {
+		of := *cloud.AsError(failed)
+		of.Err = errors.Join(cloud.ErrOneServer, of.Err)
+		err = &of
 	}
 	if asked {
 		cloud.Measured(d.cfg.Limiter, "session", began, err)
@@ -130,7 +133,7 @@ func (d *directService) session(ctx context.Context, c guest.Command) (run guest
 		}
 		code, output, answered := s.Run(string(c.Script.Interpreter), c.Script.Text)
 		if said, ok := guest.ExitCode(output); !answered || !ok || said != code {
-			answers <- answer{err: cloud.Errorf(cloud.Unknown, "the session was lost")}
+			answers <- answer{err: &cloud.Error{Kind: cloud.Unknown, Message: "the session was lost", Err: cloud.ErrOneServer}}
 			return
 		}
 		answers <- answer{run: guest.Run{State: guest.Exited, Interpreter: c.Script.Interpreter, ExitCode: code, Output: output}}
@@ -139,7 +142,8 @@ func (d *directService) session(ctx context.Context, c guest.Command) (run guest
 	case a := <-answers:
 		return a.run, true, a.err
 	case <-ctx.Done():
-		return guest.Run{}, true, &cloud.Error{Kind: cloud.Unknown, Message: "the session was given up", Err: ctx.Err()}
+		return guest.Run{}, true, &cloud.Error{Kind: cloud.Unknown, Message: "the session was given up",
+			Err: errors.Join(cloud.ErrOneServer, ctx.Err())}
 	}
 }
 

@@ -373,6 +373,9 @@ func (s *scene) wantKind(t *testing.T, err error, kinds []cloud.Kind, secrets ..
 	if !slices.Contains(kinds, e.Kind) {
 		t.Errorf("kind %q, want one of %q: %v", e.Kind, kinds, err)
 	}
+	if s.subject.Direct && e.Kind == cloud.Unknown && !errors.Is(err, cloud.ErrOneServer) {
+		t.Errorf("one server's silence is called the connection's, which would be paused: %v", err)
+	}
 	if e.Message == "" {
 		t.Errorf("error without a message: %+v", *e)
 	}
