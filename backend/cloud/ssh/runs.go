@@ -7,9 +7,10 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 )
 
-// Bounds of what is remembered of commands that have ended: the core asks within moments, and takes what is shown no more for lost.
+// Bounds of what is remembered of commands that have ended: the core asks within moments, and takes what is shown no more for lost. Each
+// has up to sshclient.MaxOutput bytes, 8 MiB in all, and there are at most as many sessions at a time as half of them.
 const (
-	maxRuns  = 1000
+	maxRuns  = 128
 	keptRuns = time.Hour
 )
 
