@@ -38,8 +38,14 @@ note() { printf '\n# %s\n' "$*"; }
 
 # run COMMAND...: shows a command, runs it, and keeps what it prints in $work/output.
 run() {
+	local word
 	printf '$'
-	printf ' %s' "$@"
+	for word; do
+		case $word in
+		*[[:space:]]*) printf " '%s'" "$word" ;;
+		*) printf ' %s' "$word" ;;
+		esac
+	done
 	printf '\n'
 	"$@" | tee "$work/output"
 }
