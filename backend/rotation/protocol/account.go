@@ -236,3 +236,8 @@ func (a *Account) Timetable() Timetable {
 	}
 	return a.Settings.Timetable()
 }
+
+// MayHaveUnconfirmed reports whether the server may have a value that is no version, or no more.
+func (a *Account) MayHaveUnconfirmed() bool {
+	return len(a.Candidates)+len(a.OldUnresolved) > 0 || a.Pending != nil && a.Pending.maybeSet()
+}

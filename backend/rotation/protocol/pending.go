@@ -113,11 +113,6 @@ type Pending struct {
 // maybeSet reports whether the server may have the value, or may have it yet.
 func (p *Pending) maybeSet() bool { return p.Uncertain || len(p.Attempts) > 0 }
 
-// MayHaveUnconfirmed reports whether the server may have a value that is no version, or no more.
-func (a *Account) MayHaveUnconfirmed() bool {
-	return len(a.Candidates)+len(a.OldUnresolved) > 0 || a.Pending != nil && a.Pending.maybeSet()
-}
-
 // NotEnded counts the open attempts of which no end has been shown.
 func (p *Pending) NotEnded() (n int) {
 	for _, t := range p.Attempts {
