@@ -1,9 +1,6 @@
 package backend
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,12 +10,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/host"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // hostCloud is the provider whose instances are the mount's hosts.
@@ -50,15 +47,7 @@ func hostMountOn(t *testing.T, storage logical.Storage, fake *fakeCloud) *harnes
 
 func newHostKey(t testing.TB) string {
 	t.Helper()
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ssh.NewPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key.Type() + " " + base64.StdEncoding.EncodeToString(key.Marshal())
+	return sshserver.Line(sshserver.NewKey(t).PublicKey())
 }
 
 // hostAccount lets a role have the user root of a host, with a password that was recorded by hand, unless it is "".

@@ -3,20 +3,17 @@ package backend
 import (
 	"errors"
 	"net"
-	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // passwordServer takes logins of anybody with one password, on loopback, and returns its port and its host key.
 func passwordServer(t *testing.T, password string) (port int, key string) {
 	t.Helper()
-	signer, err := ssh.NewSignerFromKey(ed25519Key(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer := sshserver.NewKey(t)
 	config := &ssh.ServerConfig{PasswordCallback: func(_ ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) {
 		if string(given) != password {
 			return nil, errors.New("no")
@@ -24,31 +21,8 @@ func passwordServer(t *testing.T, password string) (port int, key string) {
 		return nil, nil
 	}}
 	config.AddHostKey(signer)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer conn.Close()
-				if c, channels, requests, err := ssh.NewServerConn(conn, config); err == nil {
-					go ssh.DiscardRequests(requests)
-					for ch := range channels {
-						_ = ch.Reject(ssh.Prohibited, "nothing is run")
-					}
-					_ = c.Close()
-				}
-			})
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); all.Wait() })
-	return l.Addr().(*net.TCPAddr).Port, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+	l := sshserver.Listen(t, func(conn net.Conn) { sshserver.Serve(conn, config, sshserver.RefuseAll) })
+	return l.Port, sshserver.Line(signer.PublicKey())
 }
 
 // A server of the inventory is logged in to where hosts/ says, which the role cannot say otherwise.

@@ -3,12 +3,10 @@ package keyhost
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"io"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // Host is an SSH server whose user has an authorized_keys file and a shell that runs what it is given.
@@ -25,8 +24,7 @@ type Host struct {
 	*Account
 	Name    string
 	HostKey ssh.Signer
-	Address string
-	Port    int
+	*sshserver.Listener
 
 	mu sync.Mutex
 	// What Set changes. Elsewhere are keys that are let in without a line of the file; Ignores is one that never is.
@@ -38,48 +36,14 @@ type Host struct {
 	Left int
 
 	logins, busy int
-	open         []net.Conn
 }
 
 // Start makes a host that lets some keys in.
 func Start(t testing.TB, name string, keys ...ssh.Signer) *Host {
 	t.Helper()
-	h := &Host{Account: NewAccount(t, []string{"dash"}), Name: name, HostKey: NewKey(t), Left: -1}
+	h := &Host{Account: NewAccount(t, []string{"dash"}), Name: name, HostKey: sshserver.NewKey(t), Left: -1}
 	h.Write(t, Lines(keys...), 0o600)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, port, err := net.SplitHostPort(listener.Addr().String())
-	if err == nil {
-		h.Address = host
-		h.Port, err = strconv.Atoi(port)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			h.mu.Lock()
-			h.open = append(h.open, conn)
-			h.mu.Unlock()
-			all.Go(func() { h.serve(meteredConn{conn, h}) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		h.mu.Lock()
-		for _, conn := range h.open {
-			_ = conn.Close()
-		}
-		h.mu.Unlock()
-		all.Wait()
-	})
+	h.Listener = sshserver.Listen(t, func(conn net.Conn) { h.serve(meteredConn{conn, h}) })
 	return h
 }
 
@@ -89,16 +53,11 @@ const (
 	sudoShell = "sudo -n -- " + shell
 )
 
-// Line is a key as a line of a file has it, without a comment.
-func Line(key ssh.PublicKey) string {
-	return key.Type() + " " + base64.StdEncoding.EncodeToString(key.Marshal())
-}
-
 // Lines are keys as lines of a file.
 func Lines(keys ...ssh.Signer) string {
 	text := ""
 	for _, k := range keys {
-		text += Line(k.PublicKey()) + "\n"
+		text += sshserver.Line(k.PublicKey()) + "\n"
 	}
 	return text
 }
@@ -155,10 +114,8 @@ func (h *Host) LetsIn(key ssh.PublicKey) bool {
 	if h.Dead || h.Ignores != nil && bytes.Equal(h.Ignores.Marshal(), key.Marshal()) {
 		return false
 	}
-	for _, k := range h.Elsewhere {
-		if bytes.Equal(k.Marshal(), key.Marshal()) {
-			return true
-		}
+	if sshserver.Has(h.Elsewhere, key) {
+		return true
 	}
 	raw, err := os.ReadFile(h.File())
 	if err != nil {
@@ -174,93 +131,27 @@ func (h *Host) LetsIn(key ssh.PublicKey) bool {
 }
 
 func (h *Host) serve(tcp net.Conn) {
-	defer tcp.Close()
-	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-		if !h.LetsIn(key) {
-			return nil, errors.New("not this key")
-		}
-		return nil, nil //nolint:nilnil // there are no permissions to tell
-	}}
+	config := sshserver.Config(h.LetsIn, h.HostKey)
 	// Called before the client learns that it is let in.
 	config.VerifiedPublicKeyCallback = func(_ ssh.ConnMetadata, _ ssh.PublicKey, p *ssh.Permissions, _ string) (*ssh.Permissions, error) {
 		h.Set(func(h *Host) { h.logins++ })
 		return p, nil
 	}
-	config.AddHostKey(h.HostKey)
-	conn, channels, requests, err := ssh.NewServerConn(tcp, config)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	go ssh.DiscardRequests(requests)
-	var all sync.WaitGroup
-	defer all.Wait()
-	for c := range channels {
+	sshserver.Serve(tcp, config, func(_ *ssh.ServerConn, c ssh.NewChannel) func() {
 		switch c.ChannelType() {
 		case "session":
-			all.Go(func() { h.session(c) })
+			return func() { sshserver.Session(c, h.answer) }
 		case "direct-tcpip":
-			all.Go(func() { pass(c) })
-		default:
-			_ = c.Reject(ssh.Prohibited, "not here")
+			return func() { sshserver.Forward(c) }
 		}
-	}
-}
-
-// pass connects to where a client of a jump host wants to go.
-func pass(c ssh.NewChannel) {
-	var to struct {
-		Host   string
-		Port   uint32
-		Origin string
-		From   uint32
-	}
-	if ssh.Unmarshal(c.ExtraData(), &to) != nil {
-		_ = c.Reject(ssh.UnknownChannelType, "no such thing")
-		return
-	}
-	out, err := net.Dial("tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
-	if err != nil {
-		_ = c.Reject(ssh.ConnectionFailed, "connection refused")
-		return
-	}
-	defer out.Close()
-	channel, requests, err := c.Accept()
-	if err != nil {
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	var back sync.WaitGroup
-	back.Go(func() {
-		_, _ = io.Copy(out, channel)
-		_ = out.Close()
+		return nil
 	})
-	_, _ = io.Copy(channel, out)
-	_ = channel.Close()
-	back.Wait()
 }
 
-func (h *Host) session(c ssh.NewChannel) {
-	channel, requests, err := c.Accept()
-	if err != nil {
-		return
-	}
-	defer channel.Close()
-	for r := range requests {
-		if r.Type != "exec" {
-			_ = r.Reply(false, nil)
-			continue
-		}
-		var command struct{ Command string }
-		if err := ssh.Unmarshal(r.Payload, &command); err != nil {
-			return
-		}
-		_ = r.Reply(true, nil)
-		result := h.exec(command.Command, channel)
-		_, _ = io.WriteString(channel, result.Output)
-		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{uint32(result.ExitCode)}))
-		return
-	}
+func (h *Host) answer(command sshserver.Command, channel ssh.Channel) int {
+	result := h.exec(command.Text, channel)
+	_, _ = io.WriteString(channel, result.Output)
+	return result.ExitCode
 }
 
 // exec runs a command. What has been read of its input when the connection breaks is run all the same, as a shell does.
@@ -349,11 +240,11 @@ func (h *Host) quickly(script string) sshclient.Result {
 
 // Target is the host as a client knows it.
 func (h *Host) Target() sshclient.Target {
-	return sshclient.Target{Name: h.Name, Address: h.Address, Port: h.Port, User: "cloudpw", HostKey: Line(h.HostKey.PublicKey())}
+	return sshclient.Target{Name: h.Name, Address: h.Address, Port: h.Port, User: "cloudpw", HostKey: sshserver.Line(h.HostKey.PublicKey())}
 }
 
 // Entry is the host as the inventory has it.
 func (h *Host) Entry() cloud.Host {
-	return cloud.Host{Name: h.Name, Connection: "fleet", Address: h.Address, Port: h.Port, HostKey: Line(h.HostKey.PublicKey()),
+	return cloud.Host{Name: h.Name, Connection: "fleet", Address: h.Address, Port: h.Port, HostKey: sshserver.Line(h.HostKey.PublicKey()),
 		Platform: cloud.Linux, Serial: "serial-" + h.Name}
 }

@@ -1,13 +1,11 @@
 package realssh
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
-	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // Key is a key pair of a client.
@@ -23,20 +21,6 @@ type Key struct {
 // NewKey makes a key pair.
 func NewKey(tb testing.TB) Key {
 	tb.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return Key{
-		Signer: signer, Private: string(pem.EncodeToMemory(block)),
-		Public: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))),
-	}
+	private, signer := sshserver.NewPair(tb)
+	return Key{Signer: signer, Private: private, Public: sshserver.Line(signer.PublicKey())}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // TestResetsKeepTheContract runs over SSH servers that stand in the places of the simulator's servers.
@@ -18,10 +19,10 @@ func TestResetsKeepTheContract(t *testing.T) {
 		Descriptor: Descriptor(), Method: cloud.MethodCommand, Synchronous: true, Direct: true, Plays: model.AlibabaCloud,
 		Refusal: model.Fault{Code: "sudo"},
 		InProcess: func(cfg cloud.Config, world *model.World) (cloud.Provider, error) {
-			private, login := pair(t)
+			private, login := sshserver.NewPair(t)
 			key, _ := world.AccessKey(model.AlibabaCloud, cfg.Text(cloud.AccessKey))
 			if key.Secret != cfg.Text(cloud.SecretKey) {
-				private, _ = pair(t) // that no server lets in
+				private, _ = sshserver.NewPair(t) // that no server lets in
 			}
 			return newProvider(cloud.Config{
 				Provider: Name, Values: cloud.Values{"login_user": "cloudpw", "private_key": private}, RequestTimeout: cfg.RequestTimeout,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/keyhost"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // keyed is a connection whose key is replaced, and its hosts.
@@ -22,7 +23,7 @@ type keyed struct {
 // newKeyed makes hosts that let the connection's key in.
 func newKeyed(t *testing.T, names ...string) (*keyed, *provider) {
 	t.Helper()
-	private, before := pair(t)
+	private, before := sshserver.NewPair(t)
 	k := &keyed{before: before, inventory: inventoryOf()}
 	for _, name := range names {
 		h := keyhost.Start(t, name, before)
@@ -179,7 +180,7 @@ func TestSpotsAreTheInventorys(t *testing.T) {
 
 // What the connection keeps of a key has the form of a key.
 func TestPreviousKeyIsChecked(t *testing.T) {
-	private, _ := pair(t)
+	private, _ := sshserver.NewPair(t)
 	values := cloud.Values{"login_user": "cloudpw", "private_key": private, "previous_private_key": "none"}
 	_, err := newProvider(cloud.Config{Provider: Name, Values: values})
 	if err == nil || !strings.Contains(err.Error(), "previous_private_key") {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,43 +15,25 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // cutter passes connections on to a server, and ends each after some bytes in one direction.
 type cutter struct {
-	listener  net.Listener
+	*sshserver.Listener
 	to        string
 	up, down  int64 // bytes to the server and from it; negative: no limit
 	sent, got atomic.Int64
-	all       sync.WaitGroup
 }
 
 func newCutter(t testing.TB, to string, up, down int64) *cutter {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cutter{listener: listener, to: to, up: up, down: down}
-	c.all.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			c.all.Go(func() { c.pass(conn) })
-		}
-	})
+	c := &cutter{to: to, up: up, down: down}
+	c.Listener = sshserver.Listen(t, c.pass)
 	return c
 }
 
-func (c *cutter) close() {
-	_ = c.listener.Close()
-	c.all.Wait()
-}
-
 func (c *cutter) pass(client net.Conn) {
-	defer client.Close()
 	server, err := net.Dial("tcp", c.to)
 	if err != nil {
 		return
@@ -83,47 +64,27 @@ type plainServer struct {
 
 	mu   sync.Mutex
 	hash string
-	open sync.WaitGroup
 }
 
 func (s *plainServer) serve(tcp net.Conn) {
-	defer tcp.Close()
-	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
-	config.AddHostKey(s.hostKey)
-	_, channels, requests, err := ssh.NewServerConn(tcp, config)
-	if err != nil {
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	for c := range channels {
-		channel, requests, err := c.Accept()
-		if err != nil {
-			return
-		}
-		s.open.Go(func() { s.session(channel, requests) })
-	}
+	anybody := func(ssh.PublicKey) bool { return true }
+	sshserver.Serve(tcp, sshserver.Config(anybody, s.hostKey), func(_ *ssh.ServerConn, c ssh.NewChannel) func() {
+		return func() { sshserver.Session(c, s.run) }
+	})
 }
 
-func (s *plainServer) session(channel ssh.Channel, requests <-chan *ssh.Request) {
-	defer channel.Close()
-	for r := range requests {
-		_ = r.Reply(r.Type == "exec", nil)
-		if r.Type != "exec" {
-			continue
-		}
-		text, _ := io.ReadAll(channel) // a connection that ends is the end of the input, as for a shell
-		switch script := strings.TrimSuffix(string(text), "\n"); {
-		case string(text) == paths+rootProbe:
-			_, _ = io.WriteString(channel, rootSeen+"\n")
-		case strings.HasSuffix(script, "\nmain"):
-			s.mu.Lock()
-			s.hash = scripted.FindStringSubmatch(script)[1]
-			s.mu.Unlock()
-			_, _ = io.WriteString(channel, "cloudpw: exit 0 password set\n")
-		}
-		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{0}))
-		return
+func (s *plainServer) run(_ sshserver.Command, channel ssh.Channel) int {
+	text, _ := io.ReadAll(channel) // a connection that ends is the end of the input, as for a shell
+	switch script := strings.TrimSuffix(string(text), "\n"); {
+	case string(text) == paths+rootProbe:
+		_, _ = io.WriteString(channel, rootSeen+"\n")
+	case strings.HasSuffix(script, "\nmain"):
+		s.mu.Lock()
+		s.hash = scripted.FindStringSubmatch(script)[1]
+		s.mu.Unlock()
+		_, _ = io.WriteString(channel, "cloudpw: exit 0 password set\n")
 	}
+	return 0
 }
 
 // cutReset is what came of a reset: what the client was told, whether the server has the password when it has ended, too, and how many
@@ -138,45 +99,22 @@ type cutReset struct {
 func cut(t testing.TB, private string, hostKey ssh.Signer, script guest.Script, up, down int64) cutReset {
 	t.Helper()
 	s := &plainServer{hostKey: hostKey}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { s.serve(conn) })
-		}
-	})
-	c := newCutter(t, listener.Addr().String(), up, down)
-	_, port, err := net.SplitHostPort(c.listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := cloud.Host{Name: "web-1", Address: "127.0.0.1", Port: n, HostKey: lineOf(hostKey.PublicKey()), Platform: cloud.Linux}
+	l := sshserver.Listen(t, s.serve)
+	c := newCutter(t, l.Endpoint(), up, down)
+	h := cloud.Host{Name: "web-1", Address: c.Address, Port: c.Port, HostKey: sshserver.Line(hostKey.PublicKey()), Platform: cloud.Linux}
 	p := connection(t, private, inventoryOf(h), nil)
 	id, told := command{p}.Send(t.Context(), guest.Command{InstanceIDs: []string{"web-1"}, Script: script, Purpose: guest.SetPassword})
 	_, kept := p.runs.get(id)
-	c.close()
-	_ = listener.Close()
-	all.Wait()
-	s.open.Wait()
+	c.Stop()
+	l.Stop()
 	return cutReset{told, told == nil && !kept, s.hash == script.Sealed, c.sent.Load(), c.got.Load()}
 }
 
 // TestCutAtEveryByte ends the connection after each number of bytes, in each direction. What is told as set is set, and what is told as
 // certainly not set is not.
 func TestCutAtEveryByte(t *testing.T) {
-	private, _ := pair(t)
-	_, hostKey := pair(t)
+	private, _ := sshserver.NewPair(t)
+	hostKey := sshserver.NewKey(t)
 	script, err := guest.Linux(guest.Change{Username: "app", Secret: "Some-Secret-123", Order: order, NotAfter: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)

@@ -8,10 +8,11 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 func TestInstancesAreTheHosts(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	web, windows := s.host("web-1"), s.host("win-1")
 	web.Tags = map[string]string{"app": "web"}
@@ -61,7 +62,7 @@ func TestInstancesAreTheHosts(t *testing.T) {
 }
 
 func TestVerifyNeedsOneHost(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	if err := connection(t, private, inventoryOf(), nil).Verify(t.Context()); err != nil {
 		t.Errorf("without hosts: %v", err)
 	}
@@ -80,7 +81,7 @@ func TestVerifyNeedsOneHost(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	for name, c := range map[string]struct {
 		change func(*server)
 		want   string // login, root, tools
@@ -120,7 +121,7 @@ func TestPermissions(t *testing.T) {
 }
 
 func TestFirstUseIsPinned(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	h := s.host("web-1")
 	want := h.HostKey
@@ -136,8 +137,7 @@ func TestFirstUseIsPinned(t *testing.T) {
 	if started, err := start(t, p, reset("Some-Secret-123", 1)); err != nil || !started.Done || hosts.hosts["web-1"].HostKey != want {
 		t.Errorf("%+v, %v, pinned %q", started, err, hosts.hosts["web-1"].HostKey)
 	}
-	_, other := pair(t)
-	h.HostKey = lineOf(other.PublicKey())
+	h.HostKey = sshserver.Line(sshserver.NewKey(t).PublicKey())
 	hosts.hosts["web-1"] = h
 	if _, err := start(t, p, reset("Some-Secret-123", 1)); cloud.KindOf(err) != cloud.Refused ||
 		!strings.Contains(err.Error(), "host-key/web-1") {
@@ -147,7 +147,7 @@ func TestFirstUseIsPinned(t *testing.T) {
 
 // TestWindows plays a reset and a check by the scripts for PowerShell, whose inside is simulated: they were never run on Windows.
 func TestWindows(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	s.system.Windows, s.system.Accounts, s.system.Administrator = true, []string{"Administrator"}, "Administrator"
 	s.system.Orders = map[string]string{}

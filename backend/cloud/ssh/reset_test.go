@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 func TestResetSetsThePassword(t *testing.T) {
@@ -66,13 +67,7 @@ func TestWhatAFailureProves(t *testing.T) {
 		"clock ahead":   {func(s *server, _ *cloud.Reset) { s.system.Clock = time.Hour }, cloud.Unknown, "clock"},
 		"a second line": {func(s *server, _ *cloud.Reset) { s.rc = "cloudpw: exit 82 no such user\n" }, cloud.Unknown, "own last line"},
 		"cut off": {func(s *server, _ *cloud.Reset) {
-			s.after = func() {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				for _, c := range s.conns {
-					_ = c.Close()
-				}
-			}
+			s.after = s.Cut
 		}, cloud.Unknown, "what became of the command"},
 		"no host":     {func(_ *server, r *cloud.Reset) { r.InstanceIDs = []string{"web-2"} }, cloud.NotFound, "web-2"},
 		"a bad name":  {func(_ *server, r *cloud.Reset) { r.InstanceIDs = []string{"../x"} }, cloud.Refused, "name of a host"},
@@ -109,7 +104,7 @@ func TestBannerOfTheLoginIsNoHarm(t *testing.T) {
 }
 
 func TestSudoOnATerminal(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	s.tty = true
 	h := s.host("web-1")
@@ -125,7 +120,7 @@ func TestSudoOnATerminal(t *testing.T) {
 }
 
 func TestRootNeedsNoSudo(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	s.rights = "sudo: not found\n"
 	h := s.host("web-1")

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/keyhost"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // shells are the shells that hosts have.
@@ -77,14 +78,14 @@ type keysOfTest struct {
 }
 
 func newKeysOfTest(t testing.TB) keysOfTest {
-	before, now := keyhost.NewKey(t).PublicKey(), keyhost.NewKey(t).PublicKey()
+	before, now := sshserver.NewKey(t).PublicKey(), sshserver.NewKey(t).PublicKey()
 	return keysOfTest{authorizedKey(before), authorizedKey(now), rollText(addNew, before, now), rollText(dropOld, before, now)}
 }
 
 // TestRollScript: what becomes of a file, of whatever form, when the new key is added and then the old one removed.
 func TestRollScript(t *testing.T) {
 	k := newKeysOfTest(t)
-	other := authorizedKey(keyhost.NewKey(t).PublicKey())
+	other := authorizedKey(sshserver.NewKey(t).PublicKey())
 	added := k.new + " " + keyComment + "\n"
 	const options = `from="10.0.0.1,fd00::1",command="echo \"a b\" c",no-pty`
 	for name, c := range map[string]struct{ before, between, after string }{
@@ -424,7 +425,7 @@ func TestRollScriptOnAFullDisk(t *testing.T) {
 
 // TestRollScriptsAtOnce: runs wait for each other, and those of two new keys lose neither.
 func TestRollScriptsAtOnce(t *testing.T) {
-	before := keyhost.NewKey(t).PublicKey()
+	before := sshserver.NewKey(t).PublicKey()
 	eachShell(t, func(t *testing.T, shell []string) {
 		a := keyhost.NewAccount(t, shell)
 		a.Write(t, authorizedKey(before)+"\n", 0o600)
@@ -432,7 +433,7 @@ func TestRollScriptsAtOnce(t *testing.T) {
 		ends := make(chan error, many)
 		want := map[string]bool{}
 		for range many {
-			now := keyhost.NewKey(t).PublicKey()
+			now := sshserver.NewKey(t).PublicKey()
 			want[authorizedKey(now)] = true
 			go func() {
 				result, err := a.Run(t.Context(), rollText(addNew, before, now))

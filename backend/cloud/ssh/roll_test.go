@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/keyhost"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // isRolled checks that a host lets in the new key, and the old one no more.
@@ -23,7 +24,7 @@ func isRolled(t *testing.T, h *keyhost.Host, before, now ssh.Signer) {
 }
 
 func TestProveAddsTheKeyAndRemovesNone(t *testing.T) {
-	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now := sshserver.NewKey(t), sshserver.NewKey(t)
 	h := keyhost.Start(t, "web-1", before)
 	r := newRoller(before, now)
 	for range 2 {
@@ -41,7 +42,7 @@ func TestProveAddsTheKeyAndRemovesNone(t *testing.T) {
 
 // A new key that the host does not let in, though the line is there: the line goes again, and the old key stays.
 func TestProveTakesBackALineOfNoUse(t *testing.T) {
-	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now := sshserver.NewKey(t), sshserver.NewKey(t)
 	h := keyhost.Start(t, "web-1", before)
 	h.Set(func(h *keyhost.Host) { h.Ignores = now.PublicKey() })
 	err := newRoller(before, now).prove(t.Context(), spotOf(h))
@@ -51,7 +52,7 @@ func TestProveTakesBackALineOfNoUse(t *testing.T) {
 }
 
 func TestRoll(t *testing.T) {
-	before, now, other := keyhost.NewKey(t), keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now, other := sshserver.NewKey(t), sshserver.NewKey(t), sshserver.NewKey(t)
 	for name, c := range map[string]struct {
 		keys   []ssh.Signer
 		logins int
@@ -85,7 +86,7 @@ func TestRoll(t *testing.T) {
 
 // What no script can change is said with the way out, and done by hand it counts.
 func TestRollByHand(t *testing.T) {
-	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now := sshserver.NewKey(t), sshserver.NewKey(t)
 	for name, c := range map[string]struct {
 		prepare func(*keyhost.Host)
 		says    string
@@ -134,7 +135,7 @@ func TestRollByHand(t *testing.T) {
 
 // An ordinary session brings the key along, once its own work is done, and no failure of that is its own.
 func TestSessionsRollTheirHost(t *testing.T) {
-	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now := sshserver.NewKey(t), sshserver.NewKey(t)
 	h, sick := keyhost.Start(t, "web-1", before), keyhost.Start(t, "web-2", before)
 	sick.Set(func(h *keyhost.Host) { h.NoShell = true })
 	r := newRoller(before, now)
@@ -168,7 +169,7 @@ func TestSessionsRollTheirHost(t *testing.T) {
 // TestRollCutAnywhere: wherever a roll is cut, a key that is stored is let in, and the next roll ends. Before the new key is in use,
 // the old one is let in throughout.
 func TestRollCutAnywhere(t *testing.T) {
-	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now := sshserver.NewKey(t), sshserver.NewKey(t)
 	for name, c := range map[string]struct {
 		do    func(*roller, context.Context, spot) error
 		quick bool
@@ -232,7 +233,7 @@ func quiet(t *testing.T, h *keyhost.Host) {
 
 // Two nodes that roll at once, to one key or to two, lock nobody out who has been let in.
 func TestRollsAtOnce(t *testing.T) {
-	before, a, b := keyhost.NewKey(t), keyhost.NewKey(t), keyhost.NewKey(t)
+	before, a, b := sshserver.NewKey(t), sshserver.NewKey(t), sshserver.NewKey(t)
 	for name, second := range map[string]ssh.Signer{"one key": a, "two keys": b} {
 		t.Run(name, func(t *testing.T) {
 			h := keyhost.Start(t, "web-1", before)
@@ -264,7 +265,7 @@ func TestRollsAtOnce(t *testing.T) {
 
 // One pass goes over all hosts: dead ones are counted and named, and do not keep it from the others; a pass that is too short goes on.
 func TestRollAll(t *testing.T) {
-	before, now := keyhost.NewKey(t), keyhost.NewKey(t)
+	before, now := sshserver.NewKey(t), sshserver.NewKey(t)
 	r := newRoller(before, now)
 	hosts := map[string]*keyhost.Host{}
 	var spots []spot
@@ -322,7 +323,7 @@ func atOnce(ctx context.Context, _ spot, do func(context.Context) error) error {
 
 // Hosts that failed are tried after those that have not been.
 func TestWhatFailedComesLast(t *testing.T) {
-	r := newRoller(keyhost.NewKey(t), keyhost.NewKey(t))
+	r := newRoller(sshserver.NewKey(t), sshserver.NewKey(t))
 	all := []spot{{name: "a"}, {name: "b"}, {name: "c"}}
 	r.note(all[0], context.Canceled)
 	r.note(all[1], nil)

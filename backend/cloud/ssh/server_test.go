@@ -2,15 +2,11 @@ package ssh
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,24 +18,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/guest"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/guestos"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/contract"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
-
-// pair makes an ed25519 key pair, in the form of private_key and as a signer.
-func pair(t testing.TB) (private string, signer ssh.Signer) {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(key, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if signer, err = ssh.NewSignerFromKey(key); err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(block)), signer
-}
 
 // server is an SSH server on loopback whose inside is a simulated operating system.
 type server struct {
@@ -61,128 +41,51 @@ type server struct {
 	now      int
 	hold     chan struct{} // sessions wait for it; nil: they do not
 
-	address string
-	port    int
-	conns   []net.Conn
-	all     sync.WaitGroup
+	*sshserver.Listener
 }
 
 // newServer starts a server, changed before it listens.
 func newServer(t testing.TB, login ssh.Signer, changes ...func(*server)) *server {
 	t.Helper()
-	_, hostKey := pair(t)
-	s := &server{hostKey: hostKey, keys: []ssh.PublicKey{login.PublicKey()},
+	s := &server{hostKey: sshserver.NewKey(t), keys: []ssh.PublicKey{login.PublicKey()},
 		system: guestos.System{Accounts: []string{"root", "app"}, Hashes: map[string]string{}, Passwords: map[string]string{"app": "old"}}}
 	for _, change := range changes {
 		change(s)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.address = address
-	if s.port, err = strconv.Atoi(port); err != nil {
-		t.Fatal(err)
-	}
-	s.all.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			s.mu.Lock()
-			s.conns = append(s.conns, conn)
-			s.mu.Unlock()
-			s.all.Go(func() { s.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		s.mu.Lock()
-		for _, c := range s.conns {
-			_ = c.Close()
-		}
-		s.mu.Unlock()
-		s.all.Wait()
-	})
+	s.Listener = sshserver.Listen(t, s.serve)
 	return s
 }
 
+func (s *server) letsIn(key ssh.PublicKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sshserver.Has(s.keys, key)
+}
+
 func (s *server) serve(tcp net.Conn) {
-	defer tcp.Close()
 	if s.played.away() {
 		return
 	}
-	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if slices.ContainsFunc(s.keys, func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }) {
-			return nil, nil
-		}
-		return nil, errors.New("not this key")
-	}}
-	config.AddHostKey(s.hostKey)
-	conn, channels, requests, err := ssh.NewServerConn(tcp, config)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	go ssh.DiscardRequests(requests)
-	var sessions sync.WaitGroup
 	var visit *contract.Session
-	defer sessions.Wait()
-	for c := range channels {
+	sshserver.Serve(tcp, sshserver.Config(s.letsIn, s.hostKey), func(conn *ssh.ServerConn, c ssh.NewChannel) func() {
 		if c.ChannelType() != "session" {
-			_ = c.Reject(ssh.UnknownChannelType, "no")
-			continue
+			return nil
 		}
 		if visit == nil {
 			visit = s.played.begin()
 		}
 		if visit != nil && visit.Throttled() {
 			_ = c.Reject(ssh.ResourceShortage, "too many")
-			continue
+			return nil
 		}
-		sessions.Go(func() { s.session(c, conn.User(), visit) })
-	}
-}
-
-func (s *server) session(c ssh.NewChannel, user string, visit *contract.Session) {
-	channel, requests, err := c.Accept()
-	if err != nil {
-		return
-	}
-	defer channel.Close()
-	terminal := false
-	for r := range requests {
-		switch r.Type {
-		case "pty-req":
-			terminal = true
-			_ = r.Reply(true, nil)
-			continue
-		case "exec":
-		default:
-			_ = r.Reply(false, nil)
-			continue
+		return func() {
+			sshserver.Session(c, func(command sshserver.Command, channel ssh.Channel) int {
+				s.enter(command.Text)
+				defer s.leave()
+				return s.exec(conn.User(), command.Text, command.Terminal, channel, visit)
+			})
 		}
-		var command struct{ Command string }
-		if ssh.Unmarshal(r.Payload, &command) != nil {
-			return
-		}
-		_ = r.Reply(true, nil)
-		s.enter(command.Command)
-		code := s.exec(user, command.Command, terminal, channel, visit)
-		s.leave()
-		if code == lost {
-			return
-		}
-		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{uint32(code)}))
-		return
-	}
+	})
 }
 
 func (s *server) enter(command string) {
@@ -202,9 +105,6 @@ func (s *server) leave() {
 	defer s.mu.Unlock()
 	s.now--
 }
-
-// lost stands for the exit code of a session that ends without one.
-const lost = -1
 
 // exec runs a command of a user, as sshd, a shell and sudo would.
 func (s *server) exec(user, command string, terminal bool, io2 io.ReadWriter, visit *contract.Session) int {
@@ -269,7 +169,7 @@ func (s *server) play(interpreter, text string, out io.Writer, visit *contract.S
 	if visit != nil {
 		code, output, answered := visit.Run(interpreter, text)
 		if !answered {
-			return lost
+			return sshserver.Lost
 		}
 		_, _ = io.WriteString(out, output)
 		return code
@@ -309,12 +209,8 @@ func (s *server) has(user, secret string) bool {
 
 // host is the server as the inventory has it.
 func (s *server) host(name string) cloud.Host {
-	return cloud.Host{Name: name, Connection: "fleet", Address: s.address, Port: s.port, HostKey: lineOf(s.hostKey.PublicKey()),
+	return cloud.Host{Name: name, Connection: "fleet", Address: s.Address, Port: s.Port, HostKey: sshserver.Line(s.hostKey.PublicKey()),
 		Platform: cloud.Linux, Serial: "serial-" + name}
-}
-
-func lineOf(key ssh.PublicKey) string {
-	return strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(key)), "\n")
 }
 
 // inventory is a cloud.Hosts.
@@ -380,7 +276,7 @@ func connection(t testing.TB, private string, hosts cloud.Hosts, more cloud.Valu
 // one is a connection with one host "web-1".
 func one(t testing.TB) (*provider, *server) {
 	t.Helper()
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	return connection(t, private, inventoryOf(s.host("web-1")), nil), s
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // enterAll takes turns until one is refused or not there at once, and says why.
@@ -65,7 +66,7 @@ func TestADeadHostLivesAgain(t *testing.T) {
 
 // TestSessionsTellWhichHostsAreDead by what became of the login.
 func TestSessionsTellWhichHostsAreDead(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	gone := s.host("web-2")
 	gone.Port = 1

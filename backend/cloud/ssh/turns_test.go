@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // until waits for what other goroutines bring about.
@@ -34,7 +35,7 @@ func (s *server) running() int {
 
 // TestOneSessionAtAHostAndSomeInAll holds sessions open and counts them.
 func TestOneSessionAtAHostAndSomeInAll(t *testing.T) {
-	private, key := pair(t)
+	private, key := sshserver.NewPair(t)
 	s := newServer(t, key)
 	s.hold = make(chan struct{})
 	hosts := inventoryOf()

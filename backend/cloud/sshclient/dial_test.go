@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // echo runs a command that answers with its input.
@@ -17,9 +19,9 @@ func echo(_ string, in io.Reader, out, errs io.Writer) int {
 }
 
 func TestRun(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
-	c, err := Dial(t.Context(), s.target(), []ssh.Signer{newSigner(t), key}, Options{})
+	c, err := Dial(t.Context(), s.target(), []ssh.Signer{sshserver.NewKey(t), key}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +42,11 @@ func TestRun(t *testing.T) {
 }
 
 func TestJump(t *testing.T) {
-	key := newSigner(t)
-	jump := (&server{keys: []ssh.PublicKey{key.PublicKey()}, channel: forward}).start(t)
+	key := sshserver.NewKey(t)
+	jump := (&server{keys: []ssh.PublicKey{key.PublicKey()}, channel: sshserver.Forward}).start(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo, password: "right"}).start(t)
 	target := s.target()
-	target.Jump = &Jump{Address: jump.address, Port: jump.port, User: "via", HostKey: canonicalKey(jump.hostKeys[0].PublicKey())}
+	target.Jump = &Jump{Address: jump.Address, Port: jump.Port, User: "via", HostKey: canonicalKey(jump.hostKeys[0].PublicKey())}
 	c, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{})
 	if err != nil {
 		t.Fatal(err)

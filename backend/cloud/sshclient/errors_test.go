@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,44 +12,24 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // silent accepts connections, says something, and nothing more.
 func silent(t *testing.T, says string, close bool) (string, int) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.WriteString(conn, says)
-			if close {
-				_ = conn.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(io.Discard, conn); _ = conn.Close() }()
+	l := sshserver.Listen(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, says)
+		if !close {
+			_, _ = io.Copy(io.Discard, conn)
 		}
-	}()
-	host, text, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, port
+	})
+	return l.Address, l.Port
 }
 
 // TestKindsOfErrors: a host that cannot be logged in to is refused, whatever the reason, and what cannot be known is not told as known.
 func TestKindsOfErrors(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +42,7 @@ func TestKindsOfErrors(t *testing.T) {
 	_, endPort := silent(t, "", true)
 	good := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
 	at := func(host string, port int) func(*Target) { return func(t *Target) { t.Address, t.Port = host, port } }
-	jump := Jump{Address: good.address, Port: good.port, User: "via", HostKey: good.target().HostKey}
+	jump := Jump{Address: good.Address, Port: good.Port, User: "via", HostKey: good.target().HostKey}
 	for name, c := range map[string]struct {
 		change func(*Target)
 		kind   cloud.Kind
@@ -72,7 +51,7 @@ func TestKindsOfErrors(t *testing.T) {
 		"refused connection": {at("127.0.0.1", closedPort), cloud.Refused, "connection refused"},
 		"no such name":       {at("host.invalid", 22), cloud.Refused, "name cannot be resolved"},
 		"link-local":         {at("169.254.169.254", 22), cloud.Refused, "link-local"},
-		"unspecified":        {at("0.0.0.0", good.port), cloud.Refused, "0.0.0.0"},
+		"unspecified":        {at("0.0.0.0", good.Port), cloud.Refused, "0.0.0.0"},
 		"silent":             {at(silentHost, silentPort), cloud.Refused, "no answer in time"},
 		"no SSH":             {at(webHost, webPort), cloud.Refused, "no SSH server"},
 		"hangs":              {at(hangHost, hangPort), cloud.Refused, "no answer in time"},
@@ -98,28 +77,28 @@ func TestKindsOfErrors(t *testing.T) {
 }
 
 func TestJumpWhoseTargetIsDead(t *testing.T) {
-	key := newSigner(t)
-	jump := (&server{keys: []ssh.PublicKey{key.PublicKey()}, channel: forward}).start(t)
+	key := sshserver.NewKey(t)
+	jump := (&server{keys: []ssh.PublicKey{key.PublicKey()}, channel: sshserver.Forward}).start(t)
 	target := Target{Name: "web-1", Address: "127.0.0.1", Port: 1, User: "x", HostKey: jump.target().HostKey,
-		Jump: &Jump{Address: jump.address, Port: jump.port, User: "via", HostKey: jump.target().HostKey}}
+		Jump: &Jump{Address: jump.Address, Port: jump.Port, User: "via", HostKey: jump.target().HostKey}}
 	if _, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{}); cloud.KindOf(err) != cloud.Refused ||
 		!strings.Contains(err.Error(), "cannot be reached from the jump host") {
 		t.Error(err)
 	}
-	if _, err := Dial(t.Context(), target, []ssh.Signer{newSigner(t)}, Options{}); cloud.KindOf(err) != cloud.Unavailable ||
+	if _, err := Dial(t.Context(), target, []ssh.Signer{sshserver.NewKey(t)}, Options{}); cloud.KindOf(err) != cloud.Unavailable ||
 		!strings.Contains(err.Error(), "did not let via in") {
 		t.Error(err)
 	}
 }
 
-// newSigner2 is newSigner for tables.
+// newSigner2 is sshserver.NewKey for tables.
 func newSigner2() ssh.Signer {
 	var t testing.T
-	return newSigner(&t)
+	return sshserver.NewKey(&t)
 }
 
 func TestWhatALostCommandProves(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	for name, c := range map[string]struct {
 		exec    func(command string, in io.Reader, out, errs io.Writer) int
 		timeout time.Duration
@@ -158,7 +137,7 @@ func TestWhatALostCommandProves(t *testing.T) {
 }
 
 func TestCommandThatReadsNothing(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: func(string, io.Reader, io.Writer, io.Writer) int { return 7 }}).start(t)
 	client, err := Dial(t.Context(), s.target(), []ssh.Signer{key}, Options{})
 	if err != nil {
@@ -171,7 +150,7 @@ func TestCommandThatReadsNothing(t *testing.T) {
 }
 
 func TestTerminal(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}}).start(t)
 	s.exec = func(command string, in io.Reader, out, _ io.Writer) int {
 		if command == "no" {
@@ -203,7 +182,7 @@ func TestTerminal(t *testing.T) {
 
 // TestNothingIsLeft: whatever happens to a connection, what was started for it ends.
 func TestNothingIsLeft(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo, password: "right"}).start(t)
 	hangHost, hangPort := silent(t, "SSH-2.0-hang\r\n", false)
 	before := runtime.NumGoroutine()
@@ -234,7 +213,7 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 func TestGoneCallerIsNotTheHosts(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	hangHost, hangPort := silent(t, "SSH-2.0-hang\r\n", false)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 func rsaSigner(t testing.TB, bits int) ssh.Signer {
@@ -31,7 +31,7 @@ func rsaSigner(t testing.TB, bits int) ssh.Signer {
 }
 
 func TestParseHostKey(t *testing.T) {
-	key := canonicalKey(newSigner(t).PublicKey())
+	key := canonicalKey(sshserver.NewKey(t).PublicKey())
 	for name, text := range map[string]string{
 		"canonical":    key,
 		"comment":      key + " root@web-1",
@@ -83,56 +83,30 @@ func TestParseHostKey(t *testing.T) {
 // counted passes connections on and counts the bytes that the client sends.
 func counted(t *testing.T, s *server) (address string, port int, sent *atomic.Int64) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	sent = new(atomic.Int64)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", place(s.address, s.port))
-			if err != nil {
-				_ = client.Close()
-				return
-			}
-			end := func() { _ = client.Close(); _ = server.Close() }
-			all.Go(func() {
-				defer end()
-				buffer := make([]byte, 4096)
-				for {
-					n, err := client.Read(buffer)
-					sent.Add(int64(n))
-					if _, failed := server.Write(buffer[:n]); failed != nil || err != nil {
-						return
-					}
-				}
-			})
-			all.Go(func() {
-				defer end()
-				buffer := make([]byte, 4096)
-				for {
-					n, err := server.Read(buffer)
-					if _, failed := client.Write(buffer[:n]); failed != nil || err != nil {
-						return
-					}
-				}
-			})
+	l := sshserver.Listen(t, func(client net.Conn) {
+		server, err := net.Dial("tcp", s.Endpoint())
+		if err != nil {
+			return
 		}
+		pass := func(to, from net.Conn, count *atomic.Int64) {
+			defer client.Close()
+			defer server.Close()
+			buffer := make([]byte, 4096)
+			for {
+				n, err := from.Read(buffer)
+				count.Add(int64(n))
+				if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
+					return
+				}
+			}
+		}
+		var back sync.WaitGroup
+		back.Go(func() { pass(client, server, new(atomic.Int64)) })
+		pass(server, client, sent)
+		back.Wait()
 	})
-	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
-	host, text, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if port, err = strconv.Atoi(text); err != nil {
-		t.Fatal(err)
-	}
-	return host, port, sent
+	return l.Address, l.Port, sent
 }
 
 // handshakeBytes is more than our half of a key exchange, whose largest part is the key share of ML-KEM with 1,184 bytes, and less than
@@ -140,7 +114,7 @@ func counted(t *testing.T, s *server) (address string, port int, sent *atomic.In
 const handshakeBytes = 3000
 
 func TestAnotherHostKeyGetsNothing(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo, password: "right"}).start(t)
 	var heard atomic.Bool
 	s.config = func(c *ssh.ServerConfig) {
@@ -150,7 +124,7 @@ func TestAnotherHostKeyGetsNothing(t *testing.T) {
 	target := s.target()
 	var sent *atomic.Int64
 	target.Address, target.Port, sent = counted(t, s)
-	target.HostKey = canonicalKey(newSigner(t).PublicKey())
+	target.HostKey = canonicalKey(sshserver.NewKey(t).PublicKey())
 	for name, do := range map[string]func() error{
 		"Dial": func() error {
 			c, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{})
@@ -185,9 +159,9 @@ func TestAnotherHostKeyGetsNothing(t *testing.T) {
 }
 
 func TestServerWithSeveralKeysShowsThePinnedOne(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	second := rsaSigner(t, 2048)
-	s := (&server{hostKeys: []ssh.Signer{newSigner(t), second}, keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
+	s := (&server{hostKeys: []ssh.Signer{sshserver.NewKey(t), second}, keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
 	target := s.target()
 	target.HostKey = canonicalKey(second.PublicKey())
 	c, err := Dial(t.Context(), target, []ssh.Signer{key}, Options{})
@@ -204,7 +178,7 @@ func TestServerWithSeveralKeysShowsThePinnedOne(t *testing.T) {
 }
 
 func TestFirstUse(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo}).start(t)
 	target := s.target()
 	shown := target.HostKey
@@ -224,7 +198,9 @@ func TestFirstUse(t *testing.T) {
 	if err := dial(); err != nil || asked != shown {
 		t.Errorf("asked for %q, %v", asked, err)
 	}
-	target.First = func(context.Context, string) (string, error) { return canonicalKey(newSigner(t).PublicKey()), nil }
+	target.First = func(context.Context, string) (string, error) {
+		return canonicalKey(sshserver.NewKey(t).PublicKey()), nil
+	}
 	if err := dial(); cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), Fingerprint(shown)) {
 		t.Error(err)
 	}

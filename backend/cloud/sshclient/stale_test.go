@@ -9,12 +9,13 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 // TestNoInputPastItsTime: an input whose time has passed is not sent, be it that the way to the host took too long, or the host until it
 // was ready.
 func TestNoInputPastItsTime(t *testing.T) {
-	key := newSigner(t)
+	key := sshserver.NewKey(t)
 	got := make(chan string, 1)
 	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: func(command string, in io.Reader, out, _ io.Writer) int {
 		if command == "late" {

@@ -94,11 +94,7 @@ func TestLostTry(t *testing.T) {
 	s := &server{password: "right"}
 	s.config = func(c *ssh.ServerConfig) {
 		c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			for _, conn := range s.opened {
-				_ = conn.Close()
-			}
+			s.Cut()
 			return nil, errors.New("gone")
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 const instance = "i-1"
@@ -31,10 +32,10 @@ type scene struct {
 func newScene(t *testing.T, s *sshServer) *scene {
 	t.Helper()
 	s.start(t)
-	v := &inventory{hosts: map[string]cloud.Host{instance: {Name: instance, HostKey: line(s.key)}}}
+	v := &inventory{hosts: map[string]cloud.Host{instance: {Name: instance, HostKey: sshserver.Line(s.key.PublicKey())}}}
 	p := &servers{known: []cloud.Instance{{ID: instance, PrivateIP: "127.0.0.1", State: cloud.StateRunning}}}
 	return &scene{s, v, p, cloud.Config{Connection: "prod", Limiter: cloud.Unlimited{}, Hosts: v, RequestTimeout: 5 * time.Second}, false,
-		cloud.PasswordCheck{InstanceID: instance, Username: user, Platform: cloud.Linux, Address: "127.0.0.1", Port: s.port,
+		cloud.PasswordCheck{InstanceID: instance, Username: user, Platform: cloud.Linux, Address: "127.0.0.1", Port: s.Port,
 			Values: []string{right}}}
 }
 
@@ -154,12 +155,13 @@ func TestNothingIsSentToAHostThatIsNotTheRightOne(t *testing.T) {
 		kind   cloud.Kind
 	}{
 		"another key": {func(t *testing.T, s *scene) {
-			s.inventory.hosts[instance] = cloud.Host{Name: instance, HostKey: line(newKey(t))}
+			s.inventory.hosts[instance] = cloud.Host{Name: instance, HostKey: sshserver.Line(sshserver.NewKey(t).PublicKey())}
 		},
 			"pinned is SHA256:", 1, cloud.Refused},
 		"another key, though first use is allowed": {func(t *testing.T, s *scene) {
 			s.check.FirstUse = true
-			s.inventory.hosts[instance] = cloud.Host{Name: instance, HostKey: line(newKey(t)), TrustOnFirstUse: true}
+			other := sshserver.NewKey(t).PublicKey()
+			s.inventory.hosts[instance] = cloud.Host{Name: instance, HostKey: sshserver.Line(other), TrustOnFirstUse: true}
 		}, "pinned is SHA256:", 1, cloud.Refused},
 		"none is known": {func(_ *testing.T, s *scene) { delete(s.inventory.hosts, instance) }, "check_trust_on_first_use=true", 0,
 			cloud.Refused},
@@ -167,10 +169,10 @@ func TestNothingIsSentToAHostThatIsNotTheRightOne(t *testing.T) {
 			"check_trust_on_first_use=true", 0, cloud.Refused},
 		"listed, none is pinned": {func(_ *testing.T, s *scene) {
 			s.listed, s.check.FirstUse = true, true
-			s.inventory.hosts[instance] = cloud.Host{Name: instance, Address: "127.0.0.1", Port: s.server.port}
+			s.inventory.hosts[instance] = cloud.Host{Name: instance, Address: "127.0.0.1", Port: s.server.Port}
 		}, "trust_on_first_use=true there", 0, cloud.Refused},
 		"somebody else pinned another one meanwhile": {func(t *testing.T, s *scene) {
-			s.config.Hosts = faster{s.inventory, line(newKey(t))}
+			s.config.Hosts = faster{s.inventory, sshserver.Line(sshserver.NewKey(t).PublicKey())}
 			delete(s.inventory.hosts, instance)
 			s.check.FirstUse = true
 		}, "pinned is SHA256:", 1, cloud.Refused},
@@ -225,8 +227,8 @@ func TestNothingIsSentToAHostThatIsNotTheRightOne(t *testing.T) {
 			}
 			s.server.mu.Lock()
 			defer s.server.mu.Unlock()
-			if len(s.server.given) > 0 || len(s.server.conns) != c.conns {
-				t.Errorf("%d connections, %d passwords", len(s.server.conns), len(s.server.given))
+			if len(s.server.given) > 0 || s.server.Accepted() != c.conns {
+				t.Errorf("%d connections, %d passwords", s.server.Accepted(), len(s.server.given))
 			}
 			// After our half of the key exchange nothing is sent: no packet of the user authentication, in clear or not.
 			if got := s.server.read.Bytes(); bytes.Contains(got, []byte(right)) || bytes.Contains(got, []byte(user)) || len(got) > 4<<10 {
@@ -256,7 +258,7 @@ func TestFirstUse(t *testing.T) {
 		"the host allows it": func(s *scene) { s.inventory.hosts[instance] = cloud.Host{Name: instance, TrustOnFirstUse: true} },
 		"a listed host allows it": func(s *scene) {
 			s.listed, s.check.Address, s.check.Port = true, "", 0
-			s.inventory.hosts[instance] = cloud.Host{Name: instance, Address: "127.0.0.1", Port: s.server.port, TrustOnFirstUse: true}
+			s.inventory.hosts[instance] = cloud.Host{Name: instance, Address: "127.0.0.1", Port: s.server.Port, TrustOnFirstUse: true}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -265,7 +267,7 @@ func TestFirstUse(t *testing.T) {
 				c.PasswordCallback = func(_ ssh.ConnMetadata, value []byte) (*ssh.Permissions, error) {
 					s.inventory.mu.Lock()
 					defer s.inventory.mu.Unlock()
-					if s.inventory.hosts[instance].HostKey != line(s.server.key) {
+					if s.inventory.hosts[instance].HostKey != sshserver.Line(s.server.key.PublicKey()) {
 						t.Error("the password came before the key was stored")
 					}
 					s.server.give(string(value))
@@ -316,11 +318,7 @@ func TestAHostThatHangs(t *testing.T) {
 					config.PasswordCallback = func(_ ssh.ConnMetadata, value []byte) (*ssh.Permissions, error) {
 						c.server.give(string(value))
 						if strings.HasPrefix(name, "closed") {
-							c.server.mu.Lock()
-							for _, conn := range c.server.conns {
-								_ = conn.Close()
-							}
-							c.server.mu.Unlock()
+							c.server.Cut()
 						}
 						<-release
 						return nil, errNo
@@ -353,15 +351,11 @@ func TestALookThatIsCalledOffSendsNothingMore(t *testing.T) {
 	}
 	cancelled, stop := context.WithCancel(t.Context())
 	stop()
-	s.server.mu.Lock()
-	before := len(s.server.conns)
-	s.server.mu.Unlock()
+	before := s.server.Accepted()
 	if found, err := s.look(cancelled); err == nil || found.Tried {
 		t.Errorf("%+v, %v", found, err)
 	}
-	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
-	if len(s.server.conns) != before {
+	if s.server.Accepted() != before {
 		t.Error("a look whose caller has gone connects")
 	}
 }
@@ -433,19 +427,17 @@ func TestAJumpHostIsUsed(t *testing.T) {
 		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }
 	}}
 	bastion.start(t)
-	jump := &sshclient.Jump{Address: "127.0.0.1", Port: bastion.port, User: "jump", HostKey: line(bastion.key)}
-	found, err := New(s.config, jumping{s.servers, jump, []ssh.Signer{newKey(t)}}, false).CheckPassword(t.Context(), s.check)
+	jump := &sshclient.Jump{Address: "127.0.0.1", Port: bastion.Port, User: "jump", HostKey: sshserver.Line(bastion.key.PublicKey())}
+	found, err := New(s.config, jumping{s.servers, jump, []ssh.Signer{sshserver.NewKey(t)}}, false).CheckPassword(t.Context(), s.check)
 	if err == nil || found.Tried || !strings.Contains(err.Error(), "jump host") {
 		t.Errorf("%+v, %v", found, err)
 	}
-	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
-	if len(s.server.conns) > 0 {
+	if s.server.Accepted() > 0 {
 		t.Error("the server is connected to directly")
 	}
 	bastion.mu.Lock()
 	defer bastion.mu.Unlock()
-	if len(bastion.conns) != 1 || bytes.Contains(bastion.read.Bytes(), []byte(right)) {
-		t.Errorf("%d connections to the jump host", len(bastion.conns))
+	if bastion.Accepted() != 1 || bytes.Contains(bastion.read.Bytes(), []byte(right)) {
+		t.Errorf("%d connections to the jump host", bastion.Accepted())
 	}
 }

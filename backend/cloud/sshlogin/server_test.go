@@ -3,12 +3,8 @@ package sshlogin
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
-	"io"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 
@@ -16,6 +12,7 @@ import (
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/password"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/sshserver"
 )
 
 const (
@@ -23,35 +20,17 @@ const (
 	user  = "admin"
 )
 
-func newKey(t testing.TB) ssh.Signer {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func line(s ssh.Signer) string {
-	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.PublicKey())))
-}
-
 // sshServer is an SSH server on loopback, which keeps what it was given.
 type sshServer struct {
 	key    ssh.Signer
 	config func(*ssh.ServerConfig) // how users get in; nil: by password
 	raw    func(net.Conn)          // instead of a server
 
-	port int
-	mu   sync.Mutex
+	*sshserver.Listener
+	mu sync.Mutex
 	// given are the passwords that it was given, and read is all that it read from the network, encrypted or not.
 	given []string
 	read  bytes.Buffer
-	conns []net.Conn
 }
 
 func (s *sshServer) give(value string) bool {
@@ -111,35 +90,9 @@ func (s *sshServer) asks(hidden bool, questions []string, more ...string) func(*
 func (s *sshServer) start(t testing.TB) *sshServer {
 	t.Helper()
 	if s.key == nil {
-		s.key = newKey(t)
+		s.key = sshserver.NewKey(t)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.port = l.Addr().(*net.TCPAddr).Port
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s.mu.Lock()
-			s.conns = append(s.conns, conn)
-			s.mu.Unlock()
-			all.Go(func() { s.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		s.mu.Lock()
-		for _, c := range s.conns {
-			_ = c.Close()
-		}
-		s.mu.Unlock()
-		all.Wait()
-	})
+	s.Listener = sshserver.Listen(t, s.serve)
 	return s
 }
 
@@ -158,7 +111,6 @@ func (c tapped) Read(b []byte) (int, error) {
 }
 
 func (s *sshServer) serve(conn net.Conn) {
-	defer conn.Close()
 	conn = tapped{conn, s}
 	if s.raw != nil {
 		s.raw(conn)
@@ -171,16 +123,7 @@ func (s *sshServer) serve(conn net.Conn) {
 		s.config(config)
 	}
 	config.AddHostKey(s.key)
-	c, channels, requests, err := ssh.NewServerConn(conn, config)
-	if err != nil {
-		_, _ = io.Copy(io.Discard, conn)
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	for ch := range channels {
-		_ = ch.Reject(ssh.Prohibited, "nothing is run")
-	}
-	_ = c.Close()
+	sshserver.Serve(conn, config, sshserver.RefuseAll)
 }
 
 // inventory is a cloud.Hosts in memory.
