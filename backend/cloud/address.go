@@ -174,6 +174,14 @@ var (
 	errNumberHost = errors.New("write an address in its usual form, such as 192.0.2.7 or [2001:db8::7], or a name")
 )
 
+// CheckHost refuses a name or an IP address to which nothing is sent, as ValidateURL does within a URL. An IPv6 address has no brackets.
+func CheckHost(host string) error {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return checkTarget(&url.URL{Scheme: "https", Host: host})
+}
+
 // checkTarget checks scheme and host of a URL, when it is configured and again before each request. Names are
 // looked at once more when they are resolved, see dialTo; through a proxy that is the proxy's to do.
 func checkTarget(u *url.URL) error {

@@ -1,20 +1,17 @@
 package host
 
 import (
-	"net/netip"
-	"regexp"
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 const (
-	// maxAddress is the longest name of a host in DNS, in characters (RFC 1035, section 2.3.4, as people write it).
-	maxAddress = 253
 	// maxLoginUser is more than any system's user names have.
 	maxLoginUser = 64
 	maxPort      = 65535
@@ -27,32 +24,15 @@ const (
 	SudoTTY   = "tty"
 )
 
-// nameForm takes names of hosts, also those with underscores, which some networks have.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$`)
-
-// checkAddress refuses what is neither the name of a host nor an IP address, and addresses to which nothing is sent.
+// checkAddress refuses what [sshclient.CheckAddress] does.
 func checkAddress(address string) error {
-	if ip, err := netip.ParseAddr(address); err == nil {
-		if ip.Zone() != "" {
-			return request.Invalidf("address: %.60q has a zone, which means something on one machine only; give the address without it", address)
-		}
-		host := address
-		if ip.Is6() {
-			host = "[" + address + "]"
-		}
-		return refusedAddress(host)
-	}
-	if len(address) > maxAddress || !nameForm.MatchString(address) {
-		return request.Invalidf("address: %.60q is neither an IP address nor the name of a host; give it alone, such as 192.0.2.7, 2001:db8::7 "+
-			"or web-1.example.com: port and login_user are fields of their own", text.Name(address, maxAddress))
-	}
-	return refusedAddress(address)
-}
-
-// refusedAddress refuses those to which a connection may send nothing, link-local ones and metadata services.
-func refusedAddress(host string) error {
-	if err := cloud.ValidateURL("address", "https://"+host); err != nil {
-		return request.Invalidf("%s", err)
+	err := sshclient.CheckAddress(address)
+	switch {
+	case errors.Is(err, sshclient.ErrNoAddress):
+		return request.Invalidf("address: %s; give it alone, such as 192.0.2.7, 2001:db8::7 or web-1.example.com: port and login_user are "+
+			"fields of their own", err)
+	case err != nil:
+		return request.Invalidf("address: %s", err)
 	}
 	return nil
 }

@@ -137,6 +137,6 @@ func (p *provider) jumpSpot() []spot {
 	}
 	name := "the jump host " + p.jump.Address
 	return []spot{{name: name, isJump: true, platform: cloud.Linux, target: sshclient.Target{
-		Name: name, Address: p.jump.Address, Port: cmp.Or(p.jump.Port, sshPort), User: p.jump.User, HostKey: p.jump.HostKey,
+		Name: name, Address: p.jump.Address, Port: cmp.Or(p.jump.Port, cloud.SSHPort), User: p.jump.User, HostKey: p.jump.HostKey,
 	}}}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -12,16 +11,11 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/sshclient"
 )
 
-const sshPort = 22
-
-// jumpHost takes names and IP addresses; those of IPv6 without brackets.
-var jumpHost = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z._:%-]{0,251}[0-9A-Za-z])?$`)
-
 var errJump = errors.New("is not of the form [user@]host[:port], such as jump.example.com or cloudpw@192.0.2.1:2222")
 
 // parseJump reads proxy_jump. A user that it does not name is empty.
 func parseJump(value string) (sshclient.Jump, error) {
-	j := sshclient.Jump{Port: sshPort, Address: value}
+	j := sshclient.Jump{Port: cloud.SSHPort, Address: value}
 	if at := strings.LastIndexByte(value, '@'); at >= 0 {
 		j.User, j.Address = value[:at], value[at+1:]
 		if checkLoginUser(j.User) != nil {
@@ -43,8 +37,10 @@ func parseJump(value string) (sshclient.Jump, error) {
 	case len(bare) == len(j.Address)-2:
 		j.Address = bare
 	}
-	if !jumpHost.MatchString(j.Address) {
+	if err := sshclient.CheckAddress(j.Address); errors.Is(err, sshclient.ErrNoAddress) {
 		return sshclient.Jump{}, errJump
+	} else if err != nil {
+		return sshclient.Jump{}, err
 	}
 	return j, nil
 }

@@ -48,7 +48,7 @@ func (p *provider) signers() []ssh.Signer { return p.keys }
 
 // target is what the client has to know of a host.
 func (p *provider) target(h cloud.Host) sshclient.Target {
-	t := sshclient.Target{Name: h.Name, Address: h.Address, Port: cmp.Or(h.Port, sshPort), User: p.loginUser(h), HostKey: h.HostKey,
+	t := sshclient.Target{Name: h.Name, Address: h.Address, Port: cmp.Or(h.Port, cloud.SSHPort), User: p.loginUser(h), HostKey: h.HostKey,
 		Jump: p.jump}
 	if h.TrustOnFirstUse && h.HostKey == "" {
 		t.First = func(ctx context.Context, key string) (string, error) { return p.cfg.Hosts.PinHostKey(ctx, h.Name, key) }

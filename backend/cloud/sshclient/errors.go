@@ -215,7 +215,7 @@ func reason(err error, secrets ...string) string {
 	case errors.Is(err, io.EOF):
 		return "the connection was closed"
 	case errors.Is(err, errNotAllowed):
-		return text.Line(strings.ReplaceAll(err.Error(), "\n", ": "), maxReason, secrets...)
+		return text.Line(err.Error(), maxReason, secrets...)
 	case errors.As(err, &number):
 		return text.Line(number.Error(), maxReason, secrets...)
 	case errors.As(err, &op) && op.Err != nil:
