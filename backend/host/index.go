@@ -136,33 +136,31 @@ func (x *index) forget(name string) {
 	}
 }
 
-// put writes an entry and remembers it. A failed write may have landed, so that the entry is read again then.
+// put writes an entry and remembers it.
 func (x *index) put(ctx context.Context, name string, r *Record) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode %s%s: %w", Prefix, name, err)
 	}
-	if err := x.storage.Put(ctx, &logical.StorageEntry{Key: Prefix + name, Value: raw}); err != nil {
+	return x.written(name, r, "write", x.storage.Put(ctx, &logical.StorageEntry{Key: Prefix + name, Value: raw}))
+}
+
+// remove deletes an entry.
+func (x *index) remove(ctx context.Context, name string) error {
+	return x.written(name, nil, "delete", x.storage.Delete(ctx, Prefix+name))
+}
+
+// written remembers what a write has made of an entry; nil: deleted. A write that failed may have landed, so that the entry is read again
+// then.
+func (x *index) written(name string, r *Record, verb string, err error) error {
+	if err != nil {
 		x.forget(name)
-		return request.StorageError("write", Prefix+name, err)
+		return request.StorageError(verb, Prefix+name, err)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.touch(name)
 	x.set(name, r, nil)
-	return nil
-}
-
-// remove deletes an entry.
-func (x *index) remove(ctx context.Context, name string) error {
-	if err := x.storage.Delete(ctx, Prefix+name); err != nil {
-		x.forget(name)
-		return request.StorageError("delete", Prefix+name, err)
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.touch(name)
-	x.set(name, nil, nil)
 	return nil
 }
 

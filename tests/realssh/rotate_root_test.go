@@ -100,30 +100,19 @@ func sorted(s []string) []string {
 func TestKillsInEveryStageOfRotateRoot(t *testing.T) {
 	Need(t)
 	t.Parallel()
-	v := startVault(t, nil)
-	s := Start(t, Options{Keys: []string{v.key.Public}, Users: map[string]string{"app": ""}})
-	p := StartProxy(t, s.Endpoint())
-	v.onboard(t, "web-1", s, p, "app")
-	held, old := v.eventually(t, "web-1", s), v.key.Public
+	v, s, p, held := startBehindProxy(t)
+	old := v.key.Public
 	for _, stage := range []struct {
 		direction Direction
 		bytes     int64
 	}{{ToServer, 0}, {ToServer, 1500}, {ToServer, 2000}, {ToServer, 3000}, {ToClient, 1700}, {ToClient, 2100}, {ToClient, 2400}} {
-		cuts := p.Cuts()
-		p.FreezeAfter(stage.direction, stage.bytes)
 		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = v.Client.Logical().WriteWithContext(t.Context(), "cloudpw/rotate-root/c", nil) // the plugin does not live to answer
-		}()
-		harness.Eventually(t, rotatesWithin, "a session that is held", func() error {
-			if p.Cuts() == cuts {
-				return errors.New("none")
-			}
-			return nil
+		v.killHeld(t, p, stage.direction, stage.bytes, func() {
+			go func() {
+				defer close(done)
+				_, _ = v.Client.Logical().WriteWithContext(t.Context(), "cloudpw/rotate-root/c", nil) // the plugin does not live to answer
+			}()
 		})
-		v.KillPlugin(t)
-		p.Pass()
 		<-done
 		now := v.rotateRoot(t, old)
 		if got := s.keysOf(t); !slices.Equal(got, []string{now}) {

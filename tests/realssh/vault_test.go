@@ -51,6 +51,33 @@ func (v *vault) onboard(t *testing.T, host string, s *Server, at *Proxy, user st
 	})
 }
 
+// startBehindProxy is startVault with a server, which is reached through a proxy, and the first password of its user app.
+func startBehindProxy(t *testing.T) (v *vault, s *Server, p *Proxy, first issued) {
+	t.Helper()
+	v = startVault(t, nil)
+	s = Start(t, Options{Keys: []string{v.key.Public}, Users: map[string]string{"app": ""}})
+	p = StartProxy(t, s.Endpoint())
+	v.onboard(t, "web-1", s, p, "app")
+	return v, s, p, v.eventually(t, "web-1", s)
+}
+
+// killHeld begins what opens a session, holds that after some of its bytes in one direction, kills the plugin's process there (SIGKILL),
+// and lets what comes then pass.
+func (v *vault) killHeld(t *testing.T, p *Proxy, d Direction, bytes int64, begin func()) {
+	t.Helper()
+	cuts := p.Cuts()
+	p.FreezeAfter(d, bytes)
+	begin()
+	harness.Eventually(t, rotatesWithin, "a session that is held", func() error {
+		if p.Cuts() == cuts {
+			return errors.New("none")
+		}
+		return nil
+	})
+	v.KillPlugin(t)
+	p.Pass()
+}
+
 // issued is a password that Vault has given.
 type issued struct{ user, password, lease string }
 
@@ -134,11 +161,7 @@ func TestAGeneratedKeyLogsIn(t *testing.T) {
 func TestAnotherServerGetsNoPassword(t *testing.T) {
 	Need(t)
 	t.Parallel()
-	v := startVault(t, nil)
-	s := Start(t, Options{Keys: []string{v.key.Public}, Users: map[string]string{"app": ""}})
-	p := StartProxy(t, s.Endpoint())
-	v.onboard(t, "web-1", s, p, "app")
-	first := v.eventually(t, "web-1", s)
+	v, s, p, first := startBehindProxy(t)
 	pinned := s.HostKey(t, "ed25519")
 	s.NewHostKeys(t)
 	before := len(p.Connections())
@@ -168,11 +191,7 @@ func TestAnotherServerGetsNoPassword(t *testing.T) {
 func TestKillsInEveryStage(t *testing.T) {
 	Need(t)
 	t.Parallel()
-	v := startVault(t, nil)
-	s := Start(t, Options{Keys: []string{v.key.Public}, Users: map[string]string{"app": ""}})
-	p := StartProxy(t, s.Endpoint())
-	v.onboard(t, "web-1", s, p, "app")
-	held := v.eventually(t, "web-1", s)
+	v, s, p, held := startBehindProxy(t)
 	whole := p.Connections()[0].Bytes
 	t.Logf("a session has %d bytes to the server and %d to the client", whole[ToServer], whole[ToClient])
 	const stages = 6
@@ -182,17 +201,7 @@ func TestKillsInEveryStage(t *testing.T) {
 			if n == whole[d] {
 				n -= 60 // the end of the session; its length differs a little
 			}
-			cuts := p.Cuts()
-			p.FreezeAfter(d, n)
-			v.revoke(t, held)
-			harness.Eventually(t, rotatesWithin, "a session that is held", func() error {
-				if p.Cuts() == cuts {
-					return errors.New("none")
-				}
-				return nil
-			})
-			v.KillPlugin(t)
-			p.Pass()
+			v.killHeld(t, p, d, n, func() { v.revoke(t, held) })
 			began := time.Now()
 			next := v.eventually(t, "web-1", s)
 			if next.password == held.password {
