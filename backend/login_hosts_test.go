@@ -21,7 +21,8 @@ func passwordServer(t *testing.T, password string) (port int, key string) {
 		return nil, nil
 	}}
 	config.AddHostKey(signer)
-	l := sshserver.Listen(t, func(conn net.Conn) { sshserver.Serve(conn, config, sshserver.RefuseAll) })
+	l := sshserver.Listen(t)
+	l.Start(func(conn net.Conn) { sshserver.Serve(conn, config, sshserver.RefuseAll) })
 	return l.Port, sshserver.Line(signer.PublicKey())
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
@@ -111,8 +112,8 @@ func TestWriteAll(t *testing.T) {
 		element("same", "address="+testAddress)}
 	bad := append(good[:len(good):len(good)], element("x", "connection=none", "address=x"), element("old2", "connection="+dc1, "address="),
 		element("y", "connection="+dc1, "address="+testAddress, "host_key=key"))
-	puts := 0
-	m.storage.onPut = func(string) { puts++ }
+	var puts atomic.Int64
+	m.storage.onPut = func(string) { puts.Add(1) }
 	all := plan(bad...)
 	if got := results(all); got != "new:created old:changed same:unchanged x:connection none does not exist old2:address y:host_key" {
 		t.Errorf("planned: %s", got)
@@ -121,11 +122,12 @@ func TestWriteAll(t *testing.T) {
 	checkRefusal(t, "a list", err, invalid, []string{"nothing was written", "3 of 6", "x: connection none",
 		"old2: address: required", "y: host_key"})
 	all = plan(good...)
-	if err := Refused(all); err != nil || results(all) != "new:created old:changed same:unchanged" || puts != 0 {
-		t.Errorf("%s, %v, %d writes before the write", results(all), err, puts)
+	if err := Refused(all); err != nil || results(all) != "new:created old:changed same:unchanged" || puts.Load() != 0 {
+		t.Errorf("%s, %v, %d writes before the write", results(all), err, puts.Load())
 	}
-	if err := m.WriteAll(t.Context(), all); err != nil || puts != 2 || m.get(t, "new") == nil || m.get(t, "old").Address != otherAddress {
-		t.Errorf("%v, %d writes", err, puts)
+	if err := m.WriteAll(t.Context(), all); err != nil || puts.Load() != 2 || m.get(t, "new") == nil ||
+		m.get(t, "old").Address != otherAddress {
+		t.Errorf("%v, %d writes", err, puts.Load())
 	}
 	if all = plan(good...); results(all) != "new:unchanged old:unchanged same:unchanged" {
 		t.Errorf("the same list again: %s", results(all))

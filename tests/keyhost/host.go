@@ -43,7 +43,8 @@ func Start(t testing.TB, name string, keys ...ssh.Signer) *Host {
 	t.Helper()
 	h := &Host{Account: NewAccount(t, []string{"dash"}), Name: name, HostKey: sshserver.NewKey(t), Left: -1}
 	h.Write(t, Lines(keys...), 0o600)
-	h.Listener = sshserver.Listen(t, func(conn net.Conn) { h.serve(meteredConn{conn, h}) })
+	h.Listener = sshserver.Listen(t)
+	h.Start(func(conn net.Conn) { h.serve(meteredConn{conn, h}) })
 	return h
 }
 

@@ -22,9 +22,8 @@ type Listener struct {
 	ended    bool
 }
 
-// Listen gives each connection to serve, in a goroutine of its own, and closes it when serve returns. When the test ends, so do the
-// connections and serve.
-func Listen(t testing.TB, serve func(net.Conn)) *Listener {
+// Listen opens a port, which ends with the test.
+func Listen(t testing.TB) *Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,9 +31,23 @@ func Listen(t testing.TB, serve func(net.Conn)) *Listener {
 	}
 	at := listener.Addr().(*net.TCPAddr)
 	l := &Listener{Address: at.IP.String(), Port: at.Port, listener: listener, open: map[net.Conn]struct{}{}}
+	t.Cleanup(func() {
+		_ = listener.Close()
+		l.mu.Lock()
+		l.ended = true
+		l.mu.Unlock()
+		l.Cut()
+		l.running.Wait()
+	})
+	return l
+}
+
+// Start gives each connection to serve, in a goroutine of its own, and closes it when serve returns. It does not wait. When the test ends,
+// so do the connections, and serve must return.
+func (l *Listener) Start(serve func(net.Conn)) {
 	l.running.Go(func() {
 		for {
-			conn, err := listener.Accept()
+			conn, err := l.listener.Accept()
 			if err != nil {
 				return
 			}
@@ -45,15 +58,6 @@ func Listen(t testing.TB, serve func(net.Conn)) *Listener {
 			})
 		}
 	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		l.mu.Lock()
-		l.ended = true
-		l.mu.Unlock()
-		l.Cut()
-		l.running.Wait()
-	})
-	return l
 }
 
 // remember has Cut know a connection until it is closed by what is returned.

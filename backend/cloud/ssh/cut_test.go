@@ -29,7 +29,8 @@ type cutter struct {
 func newCutter(t testing.TB, to string, up, down int64) *cutter {
 	t.Helper()
 	c := &cutter{to: to, up: up, down: down}
-	c.Listener = sshserver.Listen(t, c.pass)
+	c.Listener = sshserver.Listen(t)
+	c.Start(c.pass)
 	return c
 }
 
@@ -99,7 +100,8 @@ type cutReset struct {
 func cut(t testing.TB, private string, hostKey ssh.Signer, script guest.Script, up, down int64) cutReset {
 	t.Helper()
 	s := &plainServer{hostKey: hostKey}
-	l := sshserver.Listen(t, s.serve)
+	l := sshserver.Listen(t)
+	l.Start(s.serve)
 	c := newCutter(t, l.Endpoint(), up, down)
 	h := cloud.Host{Name: "web-1", Address: c.Address, Port: c.Port, HostKey: sshserver.Line(hostKey.PublicKey()), Platform: cloud.Linux}
 	p := connection(t, private, inventoryOf(h), nil)

@@ -52,7 +52,8 @@ func newServer(t testing.TB, login ssh.Signer, changes ...func(*server)) *server
 	for _, change := range changes {
 		change(s)
 	}
-	s.Listener = sshserver.Listen(t, s.serve)
+	s.Listener = sshserver.Listen(t)
+	s.Start(s.serve)
 	return s
 }
 

@@ -18,7 +18,8 @@ import (
 // silent accepts connections, says something, and nothing more.
 func silent(t *testing.T, says string, close bool) (string, int) {
 	t.Helper()
-	l := sshserver.Listen(t, func(conn net.Conn) {
+	l := sshserver.Listen(t)
+	l.Start(func(conn net.Conn) {
 		_, _ = io.WriteString(conn, says)
 		if !close {
 			_, _ = io.Copy(io.Discard, conn)

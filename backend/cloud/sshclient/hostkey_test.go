@@ -84,7 +84,8 @@ func TestParseHostKey(t *testing.T) {
 func counted(t *testing.T, s *server) (address string, port int, sent *atomic.Int64) {
 	t.Helper()
 	sent = new(atomic.Int64)
-	l := sshserver.Listen(t, func(client net.Conn) {
+	l := sshserver.Listen(t)
+	l.Start(func(client net.Conn) {
 		server, err := net.Dial("tcp", s.Endpoint())
 		if err != nil {
 			return
@@ -115,12 +116,13 @@ const handshakeBytes = 3000
 
 func TestAnotherHostKeyGetsNothing(t *testing.T) {
 	key := sshserver.NewKey(t)
-	s := (&server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo, password: "right"}).start(t)
 	var heard atomic.Bool
+	s := &server{keys: []ssh.PublicKey{key.PublicKey()}, exec: echo, password: "right"}
 	s.config = func(c *ssh.ServerConfig) {
 		c.NoClientAuthCallback = func(ssh.ConnMetadata) (*ssh.Permissions, error) { heard.Store(true); return nil, errors.New("no") }
 		c.NoClientAuth = true
 	}
+	s.start(t)
 	target := s.target()
 	var sent *atomic.Int64
 	target.Address, target.Port, sent = counted(t, s)
@@ -169,7 +171,7 @@ func TestServerWithSeveralKeysShowsThePinnedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	s.hostKeys = s.hostKeys[:1]
+	target.Port = (&server{hostKeys: s.hostKeys[:1], keys: s.keys, exec: echo}).start(t).Port
 	_, err = Dial(t.Context(), target, []ssh.Signer{key}, Options{})
 	if cloud.KindOf(err) != cloud.Refused || !strings.Contains(err.Error(), "no host key of the pinned type") ||
 		!strings.Contains(err.Error(), "host-key/web-1") {

@@ -31,7 +31,8 @@ func (s *server) start(t testing.TB) *server {
 	if len(s.hostKeys) == 0 {
 		s.hostKeys = []ssh.Signer{sshserver.NewKey(t)}
 	}
-	s.Listener = sshserver.Listen(t, s.serve)
+	s.Listener = sshserver.Listen(t)
+	s.Start(s.serve)
 	return s
 }
 

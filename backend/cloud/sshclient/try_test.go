@@ -3,6 +3,7 @@ package sshclient
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -63,14 +64,14 @@ func TestVerdicts(t *testing.T) {
 		}, "right", Accepted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tries := 0
+			var tries atomic.Int64
 			s := &server{password: c.password, config: func(config *ssh.ServerConfig) {
 				if c.config != nil {
 					c.config(config)
 				}
 				config.AuthLogCallback = func(_ ssh.ConnMetadata, method string, err error) {
 					if method == methodPassword || method == methodInteractive {
-						tries++
+						tries.Add(1)
 					}
 				}
 			}}
@@ -79,8 +80,8 @@ func TestVerdicts(t *testing.T) {
 			if got != c.want || err != nil {
 				t.Errorf("verdict %d, want %d: %v", got, c.want, err)
 			}
-			if tries > 1 {
-				t.Errorf("the password was tried %d times", tries)
+			if n := tries.Load(); n > 1 {
+				t.Errorf("the password was tried %d times", n)
 			}
 			if sent := got == Accepted || got == Wrong || got == MoreAsked; got.Sent() != sent {
 				t.Errorf("Sent is %t", got.Sent())

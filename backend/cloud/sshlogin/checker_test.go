@@ -263,7 +263,7 @@ func TestFirstUse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, &sshServer{})
-			s.server.config = func(c *ssh.ServerConfig) {
+			s.server.change(func(c *ssh.ServerConfig) {
 				c.PasswordCallback = func(_ ssh.ConnMetadata, value []byte) (*ssh.Permissions, error) {
 					s.inventory.mu.Lock()
 					defer s.inventory.mu.Unlock()
@@ -273,7 +273,7 @@ func TestFirstUse(t *testing.T) {
 					s.server.give(string(value))
 					return nil, nil
 				}
-			}
+			})
 			change(s)
 			for range 2 {
 				if found, err := s.look(t.Context()); err != nil || found.Match != 0 {
@@ -314,7 +314,7 @@ func TestAHostThatHangs(t *testing.T) {
 			release := make(chan struct{})
 			defer close(release)
 			if c.tried {
-				c.server.config = func(config *ssh.ServerConfig) {
+				c.server.change(func(config *ssh.ServerConfig) {
 					config.PasswordCallback = func(_ ssh.ConnMetadata, value []byte) (*ssh.Permissions, error) {
 						c.server.give(string(value))
 						if strings.HasPrefix(name, "closed") {
@@ -323,7 +323,7 @@ func TestAHostThatHangs(t *testing.T) {
 						<-release
 						return nil, errNo
 					}
-				}
+				})
 			}
 			s.config.RequestTimeout = 500 * time.Millisecond
 			began := time.Now()

@@ -27,10 +27,17 @@ type sshServer struct {
 	raw    func(net.Conn)          // instead of a server
 
 	*sshserver.Listener
-	mu sync.Mutex
+	mu sync.Mutex // also for config once it is started
 	// given are the passwords that it was given, and read is all that it read from the network, encrypted or not.
 	given []string
 	read  bytes.Buffer
+}
+
+// change has users get in another way from now on.
+func (s *sshServer) change(config func(*ssh.ServerConfig)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config = config
 }
 
 func (s *sshServer) give(value string) bool {
@@ -92,7 +99,8 @@ func (s *sshServer) start(t testing.TB) *sshServer {
 	if s.key == nil {
 		s.key = sshserver.NewKey(t)
 	}
-	s.Listener = sshserver.Listen(t, s.serve)
+	s.Listener = sshserver.Listen(t)
+	s.Start(s.serve)
 	return s
 }
 
@@ -117,11 +125,13 @@ func (s *sshServer) serve(conn net.Conn) {
 		return
 	}
 	config := &ssh.ServerConfig{}
-	if s.config == nil {
-		s.byPassword(config)
-	} else {
-		s.config(config)
+	s.mu.Lock()
+	byConfig := s.config
+	s.mu.Unlock()
+	if byConfig == nil {
+		byConfig = s.byPassword
 	}
+	byConfig(config)
 	config.AddHostKey(s.key)
 	sshserver.Serve(conn, config, sshserver.RefuseAll)
 }
