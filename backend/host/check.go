@@ -37,15 +37,17 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// checkLoginUser refuses what no system has as the name of a user.
+// checkLoginUser refuses what no system has as the name of a user, and what sudoers would take for more than one: messages show the line
+// that an operator is to add there.
 func checkLoginUser(name string) error {
 	switch {
 	case text.Check(name) != nil:
 		return request.Invalidf("login_user: must be printable text: %s", text.Check(name))
 	case utf8.RuneCountInString(name) > maxLoginUser:
 		return request.Invalidf("login_user: longer than %d characters", maxLoginUser)
-	case strings.HasPrefix(name, "-") || strings.ContainsFunc(name, unicode.IsSpace) || strings.ContainsAny(name, `:/@"'`):
-		return request.Invalidf("login_user: %q is no name of a user; no blank, and none of : / @ \" ' can be in it, and no - at its begin", name)
+	case strings.HasPrefix(name, "-") || strings.ContainsFunc(name, unicode.IsSpace) || strings.ContainsAny(name, `:/@"'%#!,=`):
+		return request.Invalidf("login_user: %q is no name of a user; no blank, and none of : / @ \" ' %% # ! , = can be in it, and no - at its "+
+			"begin", name)
 	}
 	return nil
 }
