@@ -119,7 +119,7 @@ passwords that are set on the host. So this path needs sudo. Compare the key wit
 what the server's own console shows, not with what the network does.
 
 another_server=true says that another server has the name now, such as one that was
-set up anew: its accounts then count as those of a rebuilt server. A read shows what
+installed again: its accounts then count as those of a rebuilt server. A read shows what
 is pinned, also of a host that was deleted while accounts of it exist.
 
   $ vault read cloudpw/host-key/web-1

@@ -63,7 +63,7 @@ var rollReasons = map[int]string{
 func rollOutcome(r sshclient.Result) error {
 	ends := rollEnd.FindAllStringSubmatch(r.Output, -1)
 	if len(ends) == 0 {
-		return cloud.Errorf(cloud.Unknown, "the change of ~/.ssh/authorized_keys ended with exit code %d and without a word of its own; "+
+		return cloud.Errorf(cloud.Unknown, "the change of ~/.ssh/authorized_keys ended with exit code %d and without a line of its own; "+
 			"does the login user have a shell there?", r.ExitCode)
 	}
 	code, err := strconv.Atoi(ends[len(ends)-1][1])
