@@ -20,8 +20,8 @@ func PinFields() map[string]*framework.FieldSchema {
 		"host_key": {Type: framework.TypeString, DisplayAttrs: fields["host_key"].DisplayAttrs,
 			Description: "Public host key to pin instead, in one line as ssh-keyscan prints it. Default: the pinned one."},
 		"another_server": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Another server"), Default: false,
-			Description: "Together with host_key: another server has the name now, such as one that was installed again. Its accounts then count as " +
-				"those of a rebuilt server. If false, the same server has a new key. Default: false."},
+			Description: "Together with host_key: another server has the name now, such as one that was installed again. Its accounts then " +
+				"count as those of a rebuilt server. If false, the same server has a new key. Default: false."},
 		"login_user": {Type: framework.TypeString, DisplayAttrs: fields["login_user"].DisplayAttrs,
 			Description: "User to log in as; an empty value is the connection's. Default: as it is."},
 		"connection": {Type: framework.TypeString, DisplayAttrs: fields["connection"].DisplayAttrs,
