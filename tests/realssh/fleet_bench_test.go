@@ -13,7 +13,8 @@ var (
 	fleetPace    = flag.Float64("pace", 10, "the connection's max_requests_per_second in TestFleet")
 )
 
-// TestFleet measures how fast a fleet rotates whose hosts all live, and one of which a tenth is dead in three ways. `make bench-ssh` runs it.
+// TestFleet measures how fast a fleet rotates whose hosts all live, and one of which a tenth is dead in three ways. `make bench-ssh` runs
+// it.
 func TestFleet(t *testing.T) {
 	Need(t)
 	v := startVault(t, map[string]any{"max_requests_per_second": *fleetPace})
