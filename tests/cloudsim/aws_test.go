@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	ec2provider "github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud/aws"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/cloudsim/model"
 )
@@ -51,7 +52,8 @@ func startAWS(t *testing.T, o cloudsim.Options, seed cloudsim.SeedOptions) *awsE
 // config is the SDK's configuration for some credentials, without retries.
 func (e *awsEnv) config(id, secret, token, region string) aws.Config {
 	return aws.Config{
-		Region: region, Credentials: credentials.NewStaticCredentialsProvider(id, secret, token), HTTPClient: e.http,
+		Region: region, Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
+		HTTPClient:   ec2provider.BodyKeeper{Client: e.http},
 		BaseEndpoint: aws.String(e.sim.URL(model.AWS, "ec2")), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }

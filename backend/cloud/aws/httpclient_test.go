@@ -32,7 +32,7 @@ func (k *keepRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestBodyOutlivesTheSDKsClose(t *testing.T) {
 	const form = "Action=DescribeInstances"
 	transport := &keepRequest{}
-	client := bodyKeeper{&http.Client{Transport: transport}}
+	client := BodyKeeper{&http.Client{Transport: transport}}
 	body := &closableBody{Reader: bytes.NewReader([]byte(form))}
 	r, err := http.NewRequest(http.MethodPost, "http://127.0.0.1/", body)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestNoBodyStaysNoBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := bodyKeeper{&http.Client{Transport: transport}}.Do(r)
+	answer, err := BodyKeeper{&http.Client{Transport: transport}}.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

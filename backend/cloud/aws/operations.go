@@ -61,7 +61,7 @@ func clientConfig(cfg cloud.Config, keys sdk.CredentialsProvider) sdk.Config {
 		AppID:       appID,
 		Region:      cfg.Text(cloud.Region),
 		Credentials: keys,
-		HTTPClient:  bodyKeeper{cfg.HTTPClient},
+		HTTPClient:  BodyKeeper{cfg.HTTPClient},
 		Retryer:     func() sdk.Retryer { return sdk.NopRetryer{} },
 	}
 }
