@@ -1,7 +1,8 @@
 // Package sshd lets every simulated server accept SSH logins with its current
 // passwords, each on a loopback port of its own, and logs in to such servers.
 //
-// It shows that a password works; a session offers nothing else.
+// It shows that a password works. A session that asks for a shell gets one with a few commands, for people; what runs a command
+// is told who it is and where.
 package sshd
 
 import (
@@ -124,7 +125,7 @@ func (h *Host) serve(l net.Listener, id string) {
 		}
 		h.wg.Go(func() {
 			defer h.untrack(conn)
-			h.session(conn, id)
+			h.connection(conn, id)
 		})
 	}
 }
@@ -147,9 +148,9 @@ func (h *Host) untrack(c net.Conn) {
 	delete(h.conns, c)
 }
 
-// session runs one connection: the login, then whatever channels the client
+// connection runs one connection: the login, then whatever channels the client
 // opens.
-func (h *Host) session(conn net.Conn, id string) {
+func (h *Host) connection(conn net.Conn, id string) {
 	config := &ssh.ServerConfig{
 		MaxAuthTries: 3,
 		PasswordCallback: func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
@@ -190,22 +191,10 @@ func (h *Host) session(conn net.Conn, id string) {
 		if err != nil {
 			return
 		}
-		h.wg.Go(func() { answer(channel, in, client.User(), id) })
-	}
-}
-
-// answer greets who asks for a shell or a command, and ends the session.
-func answer(channel ssh.Channel, in <-chan *ssh.Request, user, id string) {
-	defer channel.Close()
-	for r := range in {
-		run := r.Type == "exec" || r.Type == "shell"
-		if r.WantReply {
-			_ = r.Reply(run || r.Type == "pty-req" || r.Type == "env", nil)
-		}
-		if run {
-			fmt.Fprintf(channel, "%s on %s\r\n", user, id)
-			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
-			return
-		}
+		h.wg.Go(func() {
+			defer channel.Close()
+			s := session{world: h.world, id: id, user: client.User(), channel: channel}
+			s.serve(in)
+		})
 	}
 }
