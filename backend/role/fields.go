@@ -35,7 +35,7 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 				"static: never a lease. Fixed when the role is created. Default: leased with source=reset, else static."},
 		"source": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Source"), AllowedValues: []any{string(rotation.FromInitial),
 			string(rotation.FromReset), string(rotation.FromImport)},
-			Description: "What version 1 is. initial: the password that the cloud generated at first boot, decrypted. reset: set by a reset. " +
+			Description: "What version 1 is. initial: the password that the cloud generated at first boot, decrypted. reset: Vault sets it. " +
 				"import: recorded with import/, for servers whose passwords only people set; static roles. Default: initial if the cloud has one, " +
 				"else reset."},
 		"key": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Key"),
@@ -95,8 +95,8 @@ func Schemas(registry cloud.Registry) map[string]*framework.FieldSchema {
 			Description: fmt.Sprintf("With rotate_on_read: minimum time after a rotation before a read makes the account due again. Default: %s.",
 				request.FormatDuration(defaultReadCooldown))},
 		"disable_automated_rotation": {Type: framework.TypeBool, DisplayAttrs: request.DisplayName("Disable automated rotation"),
-			Description: "Static roles with rotation_period or rotation_schedule: keep the schedule, but let it make no account due. rotate-role " +
-				"still does. Default: false."},
+			Description: "Static roles with rotation_period or rotation_schedule: keep the schedule, but do not follow it. rotate-role still " +
+				"rotates. Default: false."},
 		"check_method": {Type: framework.TypeString, DisplayAttrs: request.DisplayName("Check method"),
 			AllowedValues: []any{cloud.CheckCommand, cloud.CheckSSH},
 			Description: "How it is looked up whether a server still has the password. command, with " + checkersOf(registry, cloud.CheckCommand) +
