@@ -12,12 +12,16 @@ import (
 
 // rowFields are the fields of an account's row, in the order of columns. Lists and the report have the same.
 var rowFields = []string{"connection", "instance_id", "username", "name", "address", "role", "mode", "state", "version", "created_time",
-	"age", "confirmed", "due_reason", "due_since", "waiting_for", "next_try", "failures", "last_error", "leases", "drifted", "check_result",
-	"check_user_state", "checked_time", "rebuilt_time"}
+	"age", "confirmed", "due_reason", "due_since", "waiting_for", "next_try", "failures", "last_error", "leases", "holders", "drifted",
+	"check_result", "check_user_state", "checked_time", "rebuilt_time"}
 
 // rowWords says what those of them mean that accounts/ has not under the same name.
 const rowWords = "name and address (the private one if there is one) of the instance; version, created_time and age (in seconds) of the " +
-	"current password, all three missing if there is none yet; leases, their number, including those of a shared_password"
+	"current password, all three missing if there is none yet; leases, their number, including those of a shared_password; " +
+	"holders, the display names of those who have them (without one, the entity id), sorted, at most 5, and missing if there are none"
+
+// maxHolders is how many holders a row names.
+const maxHolders = 5
 
 // accountRow is an account in a list of many. It has no secret.
 func (b *backend) accountRow(v *rotation.View, now time.Time) map[string]any {
@@ -45,6 +49,9 @@ func (b *backend) accountRow(v *rotation.View, now time.Time) map[string]any {
 	}
 	if v.WaitingFor != rotation.ForNothing {
 		row["waiting_for"] = string(v.WaitingFor)
+	}
+	if holders := b.core.Holders(v, maxHolders); len(holders) > 0 {
+		row["holders"] = holders
 	}
 	setText(row, "check_result", string(v.Check.Result))
 	setText(row, "check_user_state", string(v.Check.User))

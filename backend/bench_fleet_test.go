@@ -44,6 +44,8 @@ func BenchmarkFleet(b *testing.B) {
 		{"status in detail", "status", map[string]any{"detailed": true}},
 		{"report of a role", "report", map[string]any{"role": "r7"}},
 		{"report of a name and a state", "report", map[string]any{"name": "*web*", "state": "rotating,due"}},
+		{"report of a server", "report", map[string]any{"server": "srv-99999"}},
+		{"report of a holder", "report", map[string]any{"holder": "userpass-alice"}},
 		{"report of all, a page", "report", map[string]any{"limit": 1000}},
 		{"report of all, as csv", "report", map[string]any{"limit": 10000, "format": "csv"}},
 	} {

@@ -444,12 +444,14 @@ adds the same as data for programs. It calls no cloud.
 	reportDescription = `
 Shows the accounts that all given filters match, sorted by name, with address, role,
 state, age of the password, why a rotation is due and what it waits for, the last
-error, the number of leases and what the last check found. It shows no password and
-calls no cloud. A long report comes in pages: limit, and after with the value of next.
+error, the leases with their holders and what the last check found. It shows no password
+and calls no cloud. A long report comes in pages: limit, and after with the value of next.
 
   $ vault read -format=json cloudpw/report connection=prod older_than=720h
   $ vault read -field=csv cloudpw/report failing=true format=csv
   $ vault read -field=csv cloudpw/report drifted=true format=csv
+  $ vault read -field=csv cloudpw/report server=10.0.0.7 format=csv
+  $ vault read -field=csv cloudpw/report holder=userpass-alice format=csv
 `
 
 	metricsSynopsis    = "Read the metrics of the mount, as OpenMetrics text."

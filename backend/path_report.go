@@ -14,6 +14,7 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/hint"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/text"
 )
 
 // A page of a report. An answer with a whole fleet in it would be too much for many a client.
@@ -58,6 +59,10 @@ func reportFields() map[string]*framework.FieldSchema {
 			"Accounts without a password have no age and are left out; state=empty finds them."),
 		"name": filter(framework.TypeString, "Only accounts of instances with this name in the cloud, as a glob: * stands for any "+
 			"characters. Upper and lower case differ."),
+		"server": filter(framework.TypeString, "Only accounts of instances with this id, name or address, private or public. The whole of it "+
+			"is compared. Upper and lower case differ."),
+		"holder": filter(framework.TypeString, "Only accounts of which somebody with this display name or entity id has a live lease, "+
+			"those of a shared_password included."),
 		"failing": filter(framework.TypeBool, "true: only accounts whose last try failed. false: only the others."),
 		"drifted": filter(framework.TypeBool, "true: only accounts whose server did not have the current password when it was checked last. "+
 			"false: only the others, which includes those that were never checked."),
@@ -123,12 +128,20 @@ func reportQuery(data *framework.FieldData) (*rotation.ReportQuery, error) {
 	given.Trimmed("connection", &q.Connection)
 	given.Trimmed("role", &q.Role)
 	given.Trimmed("name", &q.Name)
+	given.Trimmed("server", &q.Server)
+	given.Trimmed("holder", &q.Holder)
 	given.Flag("failing", &q.Failing)
 	given.Flag("drifted", &q.Drifted)
 	given.Flag("rebuilt", &q.Rebuilt)
-	if len(q.Name) > maxNameFilter {
-		return nil, request.Invalidf("name: must have at most %d bytes", maxNameFilter)
+	for field, value := range map[string]string{"name": q.Name, "server": q.Server} {
+		if len(value) > maxNameFilter {
+			return nil, request.Invalidf("%s: must have at most %d bytes", field, maxNameFilter)
+		}
 	}
+	if len(q.Holder) > maxReaderText {
+		return nil, request.Invalidf("holder: must have at most %d bytes", maxReaderText)
+	}
+	q.Holder = clientText(q.Holder)
 	for field, value := range map[string]string{"connection": q.Connection, "role": q.Role} {
 		if value != "" && !request.IsName(value) {
 			return nil, request.Invalidf("%s: %.40q is no name of a %s; it takes one name, without *", field, value, field)
@@ -194,13 +207,16 @@ func reportWarnings(q *rotation.ReportQuery, report rotation.Report) []hint.Text
 	if report.Loading {
 		warnings = append(warnings, hint.Plain("accounts are still being loaded from storage: some are missing; ask again when loading is false"))
 	}
-	if !report.Seen && (q.Connection != "" || q.Role != "") {
+	if !report.Seen && (q.Connection != "" || q.Role != "" || q.Server != "") {
 		var of []string
 		if q.Connection != "" {
 			of = append(of, "connection "+q.Connection)
 		}
 		if q.Role != "" {
 			of = append(of, "role "+q.Role)
+		}
+		if q.Server != "" {
+			of = append(of, "server "+text.Name(q.Server, maxClientText))
 		}
 		warnings = append(warnings, hint.Textf("there is no account of %s at all; check its spelling", strings.Join(of, " and ")))
 	}
@@ -226,17 +242,19 @@ func rowsAsCSV(mount string, rows []map[string]any) (string, error) {
 // csvCell is a value as text. Names come from the cloud, where others may write them, and a spreadsheet must not run one as a
 // formula (OWASP, CSV Injection).
 func csvCell(mount string, value any) string {
-	var text string
+	var cell string
 	switch v := value.(type) {
 	case nil:
 		return ""
 	case hint.Text:
-		text = v.At(mount)
+		cell = v.At(mount)
+	case []string:
+		cell = strings.Join(v, ", ")
 	default:
-		text = fmt.Sprint(v)
+		cell = fmt.Sprint(v)
 	}
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
 	}
-	return text
+	return cell
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,6 +84,15 @@ func TestReportFilters(t *testing.T) {
 			{[]any{"name", "db-1"}, "[srv-2]"},
 			{[]any{"name", "db"}, "[]"},
 			{[]any{"name", "b*"}, "[srv-4]"},
+			{[]any{"server", "srv-2"}, "[srv-2]"},
+			{[]any{"server", " db-1 "}, "[srv-2]"},
+			{[]any{"server", "10.0.0.2"}, "[srv-2]"},
+			{[]any{"server", "192.0.2.2"}, "[srv-2]"},
+			{[]any{"server", "DB-1"}, "[]"},
+			{[]any{"server", "db-*"}, "[]"},
+			{[]any{"server", "10.0.0"}, "[]"},
+			{[]any{"server", "srv-4", "connection", "prod"}, "[]"},
+			{[]any{"server", ""}, "[srv-4 srv-1 srv-2 srv-3]"},
 			{[]any{"failing", true}, "[srv-2]"},
 			{[]any{"failing", "false"}, "[srv-4 srv-1 srv-3]"},
 			{[]any{"failing", ""}, "[srv-4 srv-1 srv-2 srv-3]"},
@@ -196,6 +206,10 @@ func TestReportRefusals(t *testing.T) {
 		{"connection", "pr*", "no name of a connection"},
 		{"role", "a/b", "no name of a role"},
 		{"format", "xml", "must be csv"},
+		{"server", strings.Repeat("x", maxNameFilter+1), "at most 1024 bytes"},
+		{"server", "web\x1b[2J", "must be printable text"},
+		{"holder", strings.Repeat("x", maxReaderText+1), "at most 1024 bytes"},
+		{"holder", "alice\n", "must be printable text"},
 	} {
 		h.refused(t, logical.ReadOperation, "report", map[string]any{c.field: c.value}, http.StatusBadRequest, c.field+": ", c.says)
 	}
@@ -227,10 +241,82 @@ func TestReportWarnsOfNamesWithoutAccounts(t *testing.T) {
 		{map[string]any{"connection": "prod", "role": "wbe"}, "no account of connection prod and role wbe at all"},
 		{map[string]any{"connection": "prod", "role": "web", "older_than": "1h"}, ""},
 		{map[string]any{"state": "gone"}, ""},
+		{map[string]any{"server": "web-2"}, "no account of server web-2 at all"},
+		{map[string]any{"role": "web", "server": "srv-9"}, "no account of role web and server srv-9 at all"},
+		{map[string]any{"server": "web-1", "state": "gone"}, ""},
+		{map[string]any{"holder": "nobody"}, ""},
 	} {
 		resp := h.ok(t, logical.ReadOperation, "report", c.filters)
 		if warned := strings.Join(resp.Warnings, "\n"); (c.says == "") != (warned == "") || !strings.Contains(warned, c.says) {
 			t.Errorf("%v: warnings %q", c.filters, warned)
+		}
+	}
+}
+
+// TestReportTellsWhoHoldsAPassword, by name and by entity, until the lease ends.
+func TestReportTellsWhoHoldsAPassword(t *testing.T) {
+	h := leasedRole(t, nil)
+	long := strings.Repeat("long", 40)
+	h.by = rotation.Requester{EntityID: "e-zoe", DisplayName: "userpass-zoe"}
+	h.lease(t, "creds/web")
+	h.by = rotation.Requester{DisplayName: long}
+	h.lease(t, "creds/web")
+	h.by = rotation.Requester{EntityID: "e-robot"}
+	h.lease(t, "creds/web")
+	h.by = rotation.Requester{EntityID: "e-alice", DisplayName: "userpass-alice"}
+	alices := h.lease(t, "creds/web")
+	h.lease(t, "creds/web")
+	h.by = rotation.Requester{}
+	h.lease(t, "creds/web")
+	holds := func(holder string) int { return h.read(t, "report", "holder", holder)["total"].(int) }
+	for holder, want := range map[string]int{"userpass-zoe": 1, "e-zoe": 1, "e-robot": 1, " userpass-alice ": 1, long: 1, "": 1, "userpass": 0,
+		"zoe": 0, "userpass-bob": 0} {
+		if got := holds(holder); got != want {
+			t.Errorf("%q holds %d accounts, not %d", holder, got, want)
+		}
+	}
+	row := rowsOf(t, h.read(t, "report"))[0]
+	want := []string{"e-robot", clientText(long), "userpass-alice", "userpass-zoe"}
+	if row["leases"] != 6 || !reflect.DeepEqual(row["holders"], want) {
+		t.Errorf("%v leases of %v; want those of %v", row["leases"], row["holders"], want)
+	}
+	if cells := h.read(t, "report", "format", "csv")["csv"].(string); !strings.Contains(cells, `, userpass-alice, userpass-zoe",`) {
+		t.Errorf("the report as CSV is %s", cells)
+	}
+	h.revoke(t, alices)
+	if holds("e-alice") != 1 {
+		t.Error("a reader with two leases holds nothing after one has ended")
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		h.by = rotation.Requester{DisplayName: name}
+		h.lease(t, "creds/web")
+	}
+	if row := rowsOf(t, h.read(t, "report"))[0]; fmt.Sprint(row["holders"]) != "[a b c d e]" || row["leases"] != 11 {
+		t.Errorf("of %v leases the row names %v", row["leases"], row["holders"])
+	}
+}
+
+func TestReportTellsWhoHoldsASharedPassword(t *testing.T) {
+	h := sharedRole(t, nil)
+	h.cloud.launch(cloud.Instance{ID: "srv-9", Name: "other", Platform: cloud.Linux})
+	h.write(t, "roles/other", map[string]any{"connection": "prod", "instance_ids": "srv-9", "force_stop": true})
+	h.by = rotation.Requester{EntityID: "e-alice", DisplayName: "userpass-alice"}
+	lease := h.lease(t, "creds/web")
+	if got := h.read(t, "report", "holder", "e-alice"); fmt.Sprint(instancesOf(rowsOf(t, got))) != "[srv-1 srv-2 srv-3]" {
+		t.Errorf("alice holds %v", got)
+	}
+	for _, row := range rowsOf(t, h.read(t, "report")) {
+		if held := row["role"] == "web"; held != (fmt.Sprint(row["holders"]) == "[userpass-alice]") {
+			t.Errorf("the row is %v", row)
+		}
+	}
+	h.revoke(t, lease)
+	if got := h.read(t, "report", "holder", "e-alice"); got["total"] != 0 {
+		t.Errorf("after the end of her lease alice holds %v", got)
+	}
+	for _, row := range rowsOf(t, h.read(t, "report")) {
+		if row["holders"] != nil {
+			t.Errorf("the row is %v", row)
 		}
 	}
 }

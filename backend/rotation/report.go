@@ -18,6 +18,10 @@ type ReportQuery struct {
 	OlderThan time.Duration
 	// Name is a glob for the instance's name.
 	Name string
+	// Server keeps accounts of the instances with this id, name or address, which is compared as it is.
+	Server string
+	// Holder keeps accounts of which a reader with this display name or entity id has a live lease.
+	Holder string
 	// Failing keeps the accounts whose last try failed, or those whose did not.
 	Failing *bool
 	// Drifted keeps the accounts whose server did not have the current version when it was checked last, or the others.
@@ -38,7 +42,7 @@ type Report struct {
 	Total int
 	// Next is the last account of the page; zero: no page follows.
 	Next ID
-	// Seen is whether there is any account of the query's connection and role, whatever else was asked for.
+	// Seen is whether there is any account of the query's connection, role and server, whatever else was asked for.
 	Seen bool
 	// Loading is Status.Loading.
 	Loading bool
@@ -49,14 +53,19 @@ type Report struct {
 func (c *Core) Report(q ReportQuery) Report {
 	r := Report{Loading: c.isLoading()}
 	now, places, page, matches := c.opts.Now(), c.newPlaces(), firstEntries{limit: q.Limit}, glob(q.Name)
+	holds := c.newHoldings(q.Holder)
 	for _, e := range c.below(q.Connection) {
 		rec := e.snapshot.Load()
 		if rec == nil || e.id.IsGroup() || q.Role != "" && rec.Role != q.Role {
 			continue
 		}
-		r.Seen = true
 		a := places.shown(rec)
-		if !q.keeps(a, now) || !matches(a.FactsFor(a.Current()).Name) || q.Failing != nil && *q.Failing != fails(e, rec) {
+		facts := a.FactsFor(a.Current())
+		if q.Server != "" && !isServer(e.id.InstanceID, facts, q.Server) {
+			continue
+		}
+		r.Seen = true
+		if !q.keeps(a, now) || !matches(facts.Name) || q.Failing != nil && *q.Failing != fails(e, rec) || !holds.has(rec) {
 			continue
 		}
 		r.Total++
@@ -103,6 +112,11 @@ func (q *ReportQuery) keeps(a *Account, now time.Time) bool {
 	}
 	current := a.Current()
 	return q.OlderThan == 0 || current != nil && now.Sub(current.Created) >= q.OlderThan
+}
+
+// isServer reports whether an instance has an id, a name or an address.
+func isServer(id string, facts Facts, named string) bool {
+	return id == named || facts.Name == named || facts.PrivateIP == named || facts.PublicIP == named
 }
 
 // glob is what tells whether a name matches a pattern, in which * stands for any characters. The empty one matches all.
@@ -231,20 +245,6 @@ func CompareIDs(a, b ID) int {
 		return c
 	}
 	return strings.Compare(a.Username, b.Username)
-}
-
-// LeaseCount counts an account's live leases, those of its role's shared password too. Nothing is waited for.
-func (c *Core) LeaseCount(v *View) int {
-	n := len(v.Leases)
-	if v.Role == "" || !v.Settings.SharedPassword {
-		return n
-	}
-	if g := c.inMemory(GroupID(v.ID.Connection, v.Role)); g != nil {
-		if rec := g.snapshot.Load(); rec != nil {
-			n += len(rec.Leases)
-		}
-	}
-	return n
 }
 
 // Brief is what a list shows of an account beside its name.

@@ -177,6 +177,7 @@ var badFields = map[string]map[string]badField{
 	"GET status":                       {"detailed": {values: badFlags[:1]}},
 	"GET report": {"after": {values: []any{"no account"}}, "limit": {values: []any{"-1", "many", "10001"}},
 		"connection": {values: []any{"a*", tooLong}}, "role": {values: []any{"a*", tooLong}}, "name": {values: []any{control, tooLong}},
+		"server": {values: []any{control, tooLong}}, "holder": {values: []any{control, tooLong}},
 		"state": {values: []any{"broken"}}, "due_reason": {values: []any{"boredom"}}, "check_result": {values: []any{"maybe"}},
 		"older_than": {values: []any{"soon", "-1s"}}, "failing": {values: badFlags[:1]}, "drifted": {values: badFlags[:1]},
 		"rebuilt": {values: badFlags[:1]}, "format": {values: []any{"xml"}}},
