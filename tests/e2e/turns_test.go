@@ -22,7 +22,7 @@ import (
 type wrongTurn struct {
 	// name is that of the subtest.
 	name string
-	// row is the message by which README.md lists the mistake, as part of what Vault prints.
+	// row is the message by which docs/troubleshooting.md lists the mistake, as part of what Vault prints.
 	row string
 	// types is the line that goes wrong.
 	types string
@@ -459,15 +459,15 @@ func TestWrongTurns(t *testing.T) {
 	}
 }
 
-// firstDayRows reads the rows of the README's section on troubleshooting: message -> a pattern of the command,
+// firstDayRows reads the rows of the section on the first day of docs/troubleshooting.md: message -> a pattern of the command,
 // in which <a name> stands for a word and ... for several.
 func firstDayRows(t *testing.T) map[string]*regexp.Regexp {
 	t.Helper()
-	page, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(page), "\n## Troubleshooting\n")
+	_, section, _ := strings.Cut(string(page), "\n## The first day\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	rows := map[string]*regexp.Regexp{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|.*\\| `([^`]+)` \\|$").FindAllStringSubmatch(section, -1) {
@@ -488,12 +488,12 @@ func firstDayRows(t *testing.T) map[string]*regexp.Regexp {
 func everyTurnHasItsRow(t *testing.T, rows map[string]*regexp.Regexp) {
 	for _, turn := range wrongTurns {
 		if rows[turn.row] == nil {
-			t.Errorf("README.md has no row for %q (%s)", turn.row, turn.name)
+			t.Errorf("docs/troubleshooting.md has no row for %q (%s)", turn.row, turn.name)
 		}
 	}
 	for message := range rows {
 		if !slices.ContainsFunc(wrongTurns, func(turn wrongTurn) bool { return turn.row == message }) {
-			t.Errorf("no turn ends in the message %q of README.md", message)
+			t.Errorf("no turn ends in the message %q of docs/troubleshooting.md", message)
 		}
 	}
 }
