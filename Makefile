@@ -13,7 +13,7 @@ TESTFLAGS ?=
 
 BIN     := $(CURDIR)/bin
 DIST    := $(CURDIR)/dist
-GOFLAGS_BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X $(MODULE)/backend.Version=$(VERSION)"
+GOFLAGS_BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X $(MODULE)/backend.Version=$(VERSION) -X $(MODULE)/cmd/cloudpw/internal/cli.Version=$(VERSION)"
 
 export CGO_ENABLED := 0
 # A go.work around the checkout must not change what is built.
@@ -24,8 +24,9 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
-build: ## build the plugin and the cloud simulator into bin/
+build: ## build the plugin, the command cloudpw and the cloud simulator into bin/
 	go build $(GOFLAGS_BUILD) -o "$(BIN)/$(PLUGIN)" ./cmd/$(PLUGIN)
+	go build $(GOFLAGS_BUILD) -o "$(BIN)/cloudpw" ./cmd/cloudpw
 	go build $(GOFLAGS_BUILD) -o "$(BIN)/cloudsim" ./tests/cloudsim/cmd/cloudsim
 
 .PHONY: test
@@ -37,6 +38,7 @@ vet:
 	go vet -tags e2e ./tests/e2e/...
 	go vet -tags e2e,ha ./tests/e2e/...
 	go vet -tags e2e,monitoring ./tests/e2e
+	go vet -tags e2e ./tests/command
 	go vet -tags bench ./tests/bench/... ./tests/scale
 	go vet -tags openapi ./tests/openapi
 	go vet -tags openstack ./tests/openstack/...
@@ -69,6 +71,13 @@ test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for so
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags e2e -count=1 -timeout 30m -parallel 4 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
+	$(MAKE) test-command
+
+.PHONY: test-command
+test-command: build ## run the command cloudpw against a real Vault (RUN=TestName for some tests)
+	vault=$$(scripts/get-vault.sh) && \
+	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" CLOUDPW_COMMAND="$(BIN)/cloudpw" \
+		go test -tags e2e -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/command
 
 .PHONY: test-openapi
 test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a client generated from it (needs Node.js)

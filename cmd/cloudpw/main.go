@@ -1,0 +1,11 @@
+// Command cloudpw is for people: it shows the servers of a mount of cloudpw, takes passwords, and orders rotations and checks, over
+// Vault's API.
+package main
+
+import (
+	"os"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/cli"
+)
+
+func main() { os.Exit(cli.Main(os.Args[1:], cli.OS())) }
