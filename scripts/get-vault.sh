@@ -2,10 +2,11 @@
 # Finds or builds the Vault that the demo and the end-to-end tests run against, and prints its absolute path.
 #
 # Order: VAULT_BIN, `vault` on the PATH, the cache, a build of tests/vault into the cache (see the README there).
+# With BAO_BIN it is that OpenBao instead, with BAO=1 the `bao` on the PATH. OpenBao is never built here.
 # Only the path goes to stdout, everything else to stderr, so that `VAULT_BIN=$(scripts/get-vault.sh)` works.
 set -euo pipefail
 
-readonly min_major=1 min_minor=16
+readonly min_vault=1.16 min_bao=2.0
 readonly tags=minimal
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,15 +18,16 @@ die() {
 	exit 1
 }
 
-# version_of BINARY prints "1.21.2", or nothing if BINARY is no Vault.
+# version_of NAME BINARY prints "1.21.2", or nothing if BINARY does not say that it is NAME: Vault or OpenBao.
 version_of() {
-	{ "$1" version 2>/dev/null || true; } | sed -n '1s/^Vault v\([0-9][0-9.]*\).*/\1/p'
+	{ "$2" version 2>/dev/null || true; } | sed -n "1s/^$1 v\\([0-9][0-9.]*\\).*/\\1/p"
 }
 
-# supported VERSION
-supported() {
-	local major minor
-	IFS=. read -r major minor _ <<<"$1"
+# at_least MINIMUM VERSION
+at_least() {
+	local min_major min_minor major minor
+	IFS=. read -r min_major min_minor <<<"$1"
+	IFS=. read -r major minor _ <<<"$2"
 	[ -n "$major" ] && [ -n "$minor" ] || return 1
 	[ "$major" -gt "$min_major" ] || { [ "$major" -eq "$min_major" ] && [ "$minor" -ge "$min_minor" ]; }
 }
@@ -34,34 +36,56 @@ absolute() {
 	printf '%s/%s\n' "$(cd "$(dirname "$1")" && pwd)" "$(basename "$1")"
 }
 
-# use BINARY VERSION: the end of every successful way through this script.
+# use BINARY NAME VERSION: the end of every successful way through this script.
 use() {
-	say "Vault v$2: $1"
+	say "$2 v$3: $1"
 	printf '%s\n' "$1"
 	exit 0
 }
 
+executable() { [ -x "$1" ] && [ ! -d "$1" ]; }
+
 from_environment() {
 	local bin=$VAULT_BIN version
-	{ [ -x "$bin" ] && [ ! -d "$bin" ]; } || die "VAULT_BIN=$bin is not an executable file; correct it, or unset it to have Vault built"
-	version=$(version_of "$bin")
+	executable "$bin" || die "VAULT_BIN=$bin is not an executable file; correct it, or unset it to have Vault built"
+	version=$(version_of OpenBao "$bin")
+	[ -z "$version" ] || die "VAULT_BIN=$bin is OpenBao v$version; name it with BAO_BIN instead"
+	version=$(version_of Vault "$bin")
 	[ -n "$version" ] || die "VAULT_BIN=$bin is not a Vault binary; correct it, or unset it to have Vault built"
-	supported "$version" ||
-		die "VAULT_BIN=$bin is Vault v$version, and v$min_major.$min_minor or later is needed; install a newer one, or unset VAULT_BIN to have Vault built"
-	use "$(absolute "$bin")" "$version"
+	at_least "$min_vault" "$version" ||
+		die "VAULT_BIN=$bin is Vault v$version, and v$min_vault or later is needed; install a newer one, or unset VAULT_BIN to have Vault built"
+	use "$(absolute "$bin")" Vault "$version"
 }
 
 from_path() {
 	local bin version
 	bin=$(command -v vault) || return 0
-	version=$(version_of "$bin")
+	version=$(version_of Vault "$bin")
 	if [ -z "$version" ]; then
 		say "Ignoring $bin: it does not answer as Vault does."
-	elif ! supported "$version"; then
-		say "Ignoring $bin: it is Vault v$version, and v$min_major.$min_minor or later is needed."
+	elif ! at_least "$min_vault" "$version"; then
+		say "Ignoring $bin: it is Vault v$version, and v$min_vault or later is needed."
 	else
-		use "$(absolute "$bin")" "$version"
+		use "$(absolute "$bin")" Vault "$version"
 	fi
+}
+
+# Whoever asks for OpenBao never gets Vault instead.
+openbao() {
+	local bin name version
+	[ -z "${VAULT_BIN:-}" ] || die "VAULT_BIN asks for Vault, and BAO or BAO_BIN for OpenBao; unset one of them"
+	if [ -n "${BAO_BIN:-}" ]; then
+		bin=$BAO_BIN name=BAO_BIN=$bin
+		executable "$bin" || die "$name is not an executable file; correct it, or unset it and use BAO=1 for the bao on the PATH"
+	else
+		bin=$(command -v bao) ||
+			die "BAO=1 asks for OpenBao, and there is no bao on the PATH; install OpenBao v$min_bao or later, or name its binary with BAO_BIN"
+		name=$bin
+	fi
+	version=$(version_of OpenBao "$bin")
+	[ -n "$version" ] || die "$name is not an OpenBao binary: its \"version\" does not begin with OpenBao v; correct it"
+	at_least "$min_bao" "$version" || die "$name is OpenBao v$version, and v$min_bao or later is needed; install a newer one"
+	use "$(absolute "$bin")" OpenBao "$version"
 }
 
 # cache_key covers everything that decides what the build makes.
@@ -134,6 +158,7 @@ take_lock() {
 	echo $$ >"$lock/pid"
 }
 
+[ -z "${BAO:-}${BAO_BIN:-}" ] || openbao
 [ -z "${VAULT_BIN:-}" ] || from_environment
 from_path
 
@@ -148,6 +173,6 @@ if [ ! -x "$target" ]; then
 	take_lock
 	[ -x "$target" ] || build "$target"
 fi
-version=$(version_of "$target")
+version=$(version_of Vault "$target")
 [ -n "$version" ] || die "the cached $target does not run; delete it and try again"
-use "$target" "$version"
+use "$target" Vault "$version"

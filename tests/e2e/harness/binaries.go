@@ -1,15 +1,19 @@
 package harness
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
 // Binaries are the programs under test and beside it.
 type Binaries struct {
-	// Vault is the path of a Vault binary, 1.16 or later.
+	// Vault is the path of a Vault binary, 1.16 or later, or of an OpenBao binary.
 	Vault string
+	// OpenBao tells that Vault is an OpenBao, of which some settings and answers differ.
+	OpenBao bool
 	// Plugin is the path of the built plugin. Its folder becomes Vault's plugin_directory.
 	Plugin string
 	// PluginVersion is the version built into Plugin, such as "v0.1.0".
@@ -26,12 +30,24 @@ func FindBinaries(tb testing.TB) Binaries {
 	if version == "" {
 		tb.Fatal("CLOUDPW_VERSION is not set: run the end-to-end tests with `make test-e2e`")
 	}
+	vault := binary(tb, "VAULT_BIN")
 	return Binaries{
-		Vault:         binary(tb, "VAULT_BIN"),
+		Vault:         vault,
+		OpenBao:       isOpenBao(tb, vault),
 		Plugin:        binary(tb, "CLOUDPW_BIN"),
 		PluginVersion: version,
 		Simulator:     binary(tb, "CLOUDSIM_BIN"),
 	}
+}
+
+// isOpenBao asks the program itself, as scripts/get-vault.sh does.
+func isOpenBao(tb testing.TB, vault string) bool {
+	tb.Helper()
+	out, err := exec.CommandContext(tb.Context(), vault, "version").Output()
+	if err != nil {
+		tb.Fatalf("VAULT_BIN=%s does not answer \"version\" (%v): run the end-to-end tests with `make test-e2e`", vault, err)
+	}
+	return bytes.HasPrefix(out, []byte("OpenBao "))
 }
 
 // FindNext takes the path of a second build of the plugin, with another version, from CLOUDPW_NEXT_BIN and

@@ -77,7 +77,7 @@ func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 	v := newVault(tb, bin, options, func(v *Vault) {
 		listen := freePort(tb)
 		v.Address = "http://" + listen
-		config := v.writeConfig(tb, "dev.hcl", fmt.Sprintf("plugin_directory = %q\n", filepath.Dir(bin.Plugin)))
+		config := v.writeConfig(tb, "dev.hcl", fmt.Sprintf("plugin_directory = %q\n%s", filepath.Dir(bin.Plugin), v.auditByAPI()))
 		v.args = []string{
 			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, v.logLevel(), "-config=" + config,
 		}
@@ -111,7 +111,7 @@ func startRaftNode(tb testing.TB, bin Binaries, name string, on machine, options
 		api, cluster, listenAPI, listenCluster := on.addresses(tb)
 		v.Address = "http://" + api
 		v.inside = net.JoinHostPort(on.inside, port(api))
-		config := v.writeConfig(tb, "raft.hcl", fmt.Sprintf(`
+		config := v.writeConfig(tb, "raft.hcl", v.auditByAPI()+fmt.Sprintf(`
 plugin_directory = %q
 disable_mlock    = true
 api_addr         = "http://%s"
@@ -295,6 +295,15 @@ func (v *Vault) enableAudit(tb testing.TB) {
 	if err != nil {
 		tb.Fatalf("enable the audit log: %v", err)
 	}
+}
+
+// auditByAPI is the setting without which OpenBao (2.3.2 or later) takes audit devices from its configuration only. Vault does not
+// know it.
+func (v *Vault) auditByAPI() string {
+	if v.bin.OpenBao {
+		return "unsafe_allow_api_audit_creation = true\n"
+	}
+	return ""
 }
 
 func (v *Vault) logLevel() string {
