@@ -42,34 +42,7 @@ func (e *env) connection(cloud model.Cloud) map[string]any {
 	if cloud == "ssh" { // no cloud: any key is good
 		return map[string]any{"provider": "ssh", "login_user": "cloudpw", "private_key": e.sim.Info.Seeded[model.AWS].PrivateKey}
 	}
-	account := e.sim.Info.Seeded[cloud]
-	fields := map[string]any{"provider": string(cloud), "region": account.Region}
-	if e.sim.Info.CAPEM != "" {
-		fields["ca_certificate"] = e.sim.Info.CAPEM
-	}
-	endpoints := e.endpoints(cloud)
-	switch cloud {
-	case model.OpenTelekomCloud: // tokens; the AK/SK clouds are the others
-		fields["auth_url"] = endpoints["iam"] + "/v3"
-		fields["username"], fields["password"] = account.Username, account.Password
-		fields["user_domain_name"], fields["project_name"] = account.UserDomainName, account.ProjectName
-		delete(endpoints, "iam")
-	case model.OpenStack: // an application credential; the compute service's URL comes from the catalogue
-		fields["auth_url"] = endpoints["identity"] + "/v3"
-		fields["application_credential_id"], fields["application_credential_secret"] = account.AppCredentialID, account.AppCredential
-		clear(endpoints)
-	case model.Azure: // a client secret; a subscription has all regions
-		delete(fields, "region")
-		fields["tenant_id"], fields["subscription_id"] = account.TenantID, account.SubscriptionID
-		fields["client_id"], fields["client_secret"] = account.ClientID, account.ClientSecret
-	case model.HuaweiCloud:
-		fields["project_id"] = account.ProjectID
-		fallthrough
-	default:
-		fields["access_key"], fields["secret_key"] = account.AccessKey, account.SecretKey
-	}
-	fields["endpoints"] = endpoints
-	return fields
+	return e.sim.Info.Connection(cloud)
 }
 
 // endpoints are those of a simulated cloud, for a connection of one's own making.

@@ -1,6 +1,6 @@
 // Package adminapi serves the control API of the cloud simulator: it makes
 // and changes servers, injects faults, moves the operation clock and shows
-// what happened. Client is its Go client.
+// what happened. Client is its Go client. A server's name stands for its id, if only one has it.
 //
 // Whoever can reach it owns the simulated clouds; it shows passwords.
 package adminapi
@@ -130,9 +130,43 @@ func New(o Options) http.Handler {
 		"PUT /v1/access-keys/{cloud}/{id}":    a.changeKey,
 		"DELETE /v1/access-keys/{cloud}/{id}": a.deleteKey,
 	} {
+		if strings.Contains(pattern, "/servers/{id}") {
+			h = a.named(h)
+		}
 		m.HandleFunc(pattern, serve(h))
 	}
 	return m
+}
+
+// named lets a server's name stand for its id in the path.
+func (a *api) named(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		id, err := a.serverID(r.PathValue("id"))
+		if err != nil {
+			return nil, err
+		}
+		r.SetPathValue("id", id)
+		return h(r)
+	}
+}
+
+// serverID is the id of the server that people mean by an id or a name. What is neither stays as it is. Several servers may have one name.
+func (a *api) serverID(text string) (string, error) {
+	if _, ok := a.World.Server(text); ok || text == "" {
+		return text, nil
+	}
+	var ids []string
+	for _, s := range a.World.Servers(func(s model.Server) bool { return s.Name == text }) {
+		ids = append(ids, s.ID)
+	}
+	switch len(ids) {
+	case 0:
+		return text, nil
+	case 1:
+		return ids[0], nil
+	default:
+		return "", fmt.Errorf("several servers have the name %q; use the id of one of them: %s", text, strings.Join(ids, ", "))
+	}
 }
 
 // serve turns a function into a handler that answers JSON.
@@ -360,6 +394,10 @@ func (a *api) addFault(r *http.Request) (any, error) {
 		return nil, err
 	}
 	in.Fault.Delay = time.Duration(in.Delay)
+	var err error
+	if in.Instance, err = a.serverID(in.Instance); err != nil {
+		return nil, err
+	}
 	id, err := a.World.AddFault(in.Fault)
 	return map[string]int{"id": id}, err
 }
