@@ -129,6 +129,12 @@ docs: ## update the paths, fields and responses in the API pages from the code
 demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running)
 	@scripts/demo.sh
 
+.PHONY: playground
+playground: build ## a Vault with 40 servers in simulated clouds, to try every command (CONSOLE=0: no browser page; SHELL_AT_END=0: no shell)
+	@vault=$$(scripts/get-vault.sh) && go build -o "$(BIN)/playground" ./scripts/playground && \
+		exec "$(BIN)/playground" -vault "$$vault" -version "$(VERSION)" -bin "$(BIN)" \
+			-console=$(if $(filter 0,$(CONSOLE)),false,true) -shell=$(if $(filter 0,$(SHELL_AT_END)),false,true)
+
 .PHONY: bench
 bench: build build-bench ## compare the engine's speed with other engines in a real Vault (also OpenLDAP if slapd is installed)
 	@mkdir -p "$(BIN)/bench"

@@ -20,7 +20,7 @@ finish() {
 	local status=$?
 	if [ "$status" != 0 ]; then
 		printf '\nThe demo stopped with status %s.\n' "$status" >&2
-		for log in cloudsim vault sshd; do
+		for log in playground vault sshd; do
 			[ ! -s "$work/$log.log" ] || { printf 'The end of %s.log:\n' "$log" && tail -n 20 "$work/$log.log"; } >&2
 		done
 	fi
@@ -128,28 +128,24 @@ heading "1. Get Vault, build the plugin and the cloud simulator"
 VAULT_BIN=$(scripts/get-vault.sh)
 make --no-print-directory build
 version=$(make --no-print-directory version)
-go build -o "$work/simenv" ./scripts/simenv
+go build -o "$work/" ./scripts/simenv ./scripts/playground
 
 heading "2. Start the simulated clouds and Vault"
-nohup bin/cloudsim >"$work/cloudsim.json" 2>"$work/cloudsim.log" &
-pids+=($!)
-until_true 20 "the cloud simulator" test -s "$work/cloudsim.json"
+nohup "$work/playground" -bare "$work" -vault "$VAULT_BIN" -version "$version" </dev/null >"$work/playground.log" 2>&1 &
+playground=$!
+pids+=("$playground")
+up() { [ -s "$work/vault.env" ] || ! kill -0 "$playground"; }
+until_true 90 "Vault and the clouds" up
 "$work/simenv" <"$work/cloudsim.json" >"$work/env"
 # shellcheck disable=SC1091 # written just above
 . "$work/env"
-
-port=$(free_port)
-# What the shell says of another Vault must not lead there, nor change what this one answers.
+# What the shell says of another Vault must not change what this one answers.
 for name in "${!VAULT_@}"; do
 	case $name in VAULT_BIN | VAULT_LICENSE*) ;; *) unset "$name" ;; esac
 done
-export VAULT_ADDR=http://127.0.0.1:$port VAULT_TOKEN=demo-root
-printf 'plugin_directory = "%s"\n' "$PWD/bin" >"$work/vault.hcl"
-# The simulated clouds listen on loopback, without TLS: the plugin takes that only where its environment says so.
-CLOUDPW_ALLOW_LOOPBACK_HTTP=true VAULT_DEV_ROOT_TOKEN_ID=$VAULT_TOKEN nohup "$VAULT_BIN" server -dev -dev-no-store-token \
-	-dev-listen-address="127.0.0.1:$port" -config="$work/vault.hcl" >"$work/vault.log" 2>&1 &
-pids+=($!)
-until_true 60 "Vault" vault status
+# shellcheck disable=SC1091 # written by the playground
+. "$work/vault.env"
+export VAULT_ADDR VAULT_TOKEN
 echo "Vault is at $VAULT_ADDR; seven clouds are simulated on this machine."
 
 heading "3. Register the plugin by checksum and version, and mount it"
