@@ -61,6 +61,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpCommandGroupID(groupKeep)
 	for _, add := range []func(*app) *cobra.Command{
 		newServersCommand,
+		newImportCommand,
 		newVersionCommand,
 	} {
 		root.AddCommand(add(a))
