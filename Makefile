@@ -199,7 +199,7 @@ version:
 	@echo $(VERSION)
 
 .PHONY: release
-release: ## build the release into dist/: a zip for each platform, and checksums (TARGETS="linux/amd64 ..." for some)
+release: ## build the release into dist/: a zip for each platform, checksums, signatures with COSIGN_KEY or GPG_KEY (TARGETS=linux/amd64 for some)
 	rm -rf "$(DIST)"
 	go run ./scripts/release -version $(VERSION) -out "$(DIST)" $(if $(TARGETS),-targets '$(TARGETS)') -- $(GOFLAGS_BUILD)
 	@cat "$(DIST)/PLUGIN_SHA256SUMS"

@@ -10,6 +10,9 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 targets=$*
 
+# A signature is another one each time.
+unset COSIGN_KEY GPG_KEY
+
 work=$(mktemp -d)
 cleanup() {
 	chmod -R u+w "$work" # Go's modules are read-only

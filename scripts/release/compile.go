@@ -3,12 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -70,25 +70,8 @@ func (c *compiler) command(ctx context.Context, t target, args ...string) *exec.
 	return cmd
 }
 
-// build compiles the plugin and checks what it became: a flag that is left out would make a file that others cannot make
-// again.
-func (c *compiler) build(ctx context.Context, t target, flags []string, file string) error {
-	args := slices.Concat([]string{"build"}, flags, []string{"-o", file, pluginPackage})
-	if _, err := output(c.command(ctx, t, args...)); err != nil {
-		return err
-	}
-	info, err := buildinfo.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	if err := checkBuild(info, c.goVersion, t); err != nil {
-		return fmt.Errorf("%s: %w", t, err)
-	}
-	return nil
-}
-
 // checkBuild compares what a binary says of itself with what a release must be.
-func checkBuild(info *buildinfo.BuildInfo, goVersion string, t target) error {
+func checkBuild(info *debug.BuildInfo, goVersion string, t target) error {
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value

@@ -1,8 +1,10 @@
-// Command release builds the files of a release: for each platform a zip with the plugin, cloudpw's licence and the notices of
-// the libraries linked into the plugin; SHA256SUMS of these files; and PLUGIN_SHA256SUMS of the plugins inside, which is what
-// `vault plugin register -sha256` wants.
+// Command release builds the files of a release: for each platform a zip with the plugin, the command cloudpw, their licence, the
+// notices of the libraries linked into them and a list of these libraries (SBOM); SHA256SUMS of these files; and PLUGIN_SHA256SUMS
+// of the plugins inside, which is what `vault plugin register -sha256` wants.
 //
 //	release -version v0.1.0 -out dist [-targets "linux/amd64 ..."] -- FLAGS OF GO BUILD...
+//
+// With COSIGN_KEY or GPG_KEY in the environment it also signs SHA256SUMS, and fails if it cannot.
 //
 // The same sources and the same Go version make the same files, byte for byte, on any machine: this command sets the
 // compiler's environment itself, and nothing else from the machine enters a zip. Run it in the folder of the module.
@@ -21,9 +23,8 @@ import (
 )
 
 const (
-	plugin        = "vault-plugin-secrets-cloudpw"
-	pluginPackage = "./cmd/" + plugin
-	licenseFile   = "LICENSE"
+	plugin      = "vault-plugin-secrets-cloudpw"
+	licenseFile = "LICENSE"
 )
 
 // The files beside the zips.
@@ -57,10 +58,17 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	keys, err := findSigning(os.Getenv)
+	if err != nil {
+		return err
+	}
 	if err := makeEmpty(*out); err != nil {
 		return err
 	}
-	return r.build(ctx, *out)
+	if len(keys) == 0 {
+		fmt.Fprintln(os.Stderr, "The release is not signed: neither COSIGN_KEY nor GPG_KEY is set.")
+	}
+	return r.build(ctx, *out, keys)
 }
 
 // release is what is to be built.
@@ -74,14 +82,6 @@ type release struct {
 type target struct{ os, arch string }
 
 func (t target) String() string { return t.os + "/" + t.arch }
-
-// plugin is the file name of the plugin on that platform.
-func (t target) plugin() string {
-	if t.os == "windows" {
-		return plugin + ".exe"
-	}
-	return plugin
-}
 
 var (
 	versionForm = regexp.MustCompile(`^v\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
@@ -130,8 +130,8 @@ func makeEmpty(folder string) error {
 	return nil
 }
 
-// build makes all files in the folder out. The sums come last, so a release that was cut short has none.
-func (r *release) build(ctx context.Context, out string) error {
+// build makes all files in the folder out. The sums come last, so a release that was cut short or could not be signed has none.
+func (r *release) build(ctx context.Context, out string, keys signing) error {
 	license, err := os.ReadFile(licenseFile)
 	if err != nil {
 		return err
@@ -148,23 +148,15 @@ func (r *release) build(ctx context.Context, out string) error {
 	var files, plugins sums
 	for _, t := range r.targets {
 		fmt.Fprintln(os.Stderr, "Building", t)
-		binary := filepath.Join(scratch, t.os+"-"+t.arch)
-		if err := c.build(ctx, t, r.flags, binary); err != nil {
-			return err
-		}
-		program, err := os.ReadFile(binary)
+		all, err := c.build(ctx, t, r, filepath.Join(scratch, t.os+"-"+t.arch))
 		if err != nil {
 			return err
 		}
-		notices, err := c.notices(ctx, t, r)
+		entries, err := c.entries(ctx, t, r, license, all)
 		if err != nil {
 			return err
 		}
-		archive, err := pack([]entry{
-			{name: licenseFile, content: license},
-			{name: noticesFile, content: notices},
-			{name: t.plugin(), content: program, executable: true},
-		})
+		archive, err := pack(entries)
 		if err != nil {
 			return err
 		}
@@ -172,11 +164,54 @@ func (r *release) build(ctx context.Context, out string) error {
 			return err
 		}
 		files.add(r.name(t)+".zip", archive)
-		plugins.add(r.name(t)+"/"+t.plugin(), program)
+		plugins.add(r.name(t)+"/"+all[0].file, all[0].content)
 	}
 	about := []byte(r.about(c))
 	files.add(pluginSumsFile, []byte(plugins.String()))
 	files.add(buildFile, about)
+	return finish(ctx, out, scratch, keys, about, plugins, files)
+}
+
+// entries are the files of a target's zip.
+func (c *compiler) entries(ctx context.Context, t target, r *release, license []byte, all []built) ([]entry, error) {
+	notices, err := c.notices(ctx, t, r)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := r.sbom(t, all)
+	if err != nil {
+		return nil, err
+	}
+	entries := []entry{
+		{name: licenseFile, content: license},
+		{name: noticesFile, content: notices},
+		{name: sbomFile, content: parts},
+	}
+	for _, b := range all {
+		entries = append(entries, entry{name: b.file, content: b.content, executable: true})
+	}
+	return entries, nil
+}
+
+// finish writes what stands beside the zips. SHA256SUMS is signed before it is there.
+func finish(ctx context.Context, out, scratch string, keys signing, about []byte, plugins, files sums) error {
+	unsigned := filepath.Join(scratch, sumsFile)
+	if err := os.WriteFile(unsigned, []byte(files.String()), 0o644); err != nil {
+		return err
+	}
+	signatures, err := keys.sign(ctx, unsigned)
+	if err != nil {
+		return err
+	}
+	for _, name := range signatures {
+		content, err := os.ReadFile(filepath.Join(scratch, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(out, name), content, 0o644); err != nil {
+			return err
+		}
+	}
 	for _, f := range []struct {
 		name    string
 		content []byte

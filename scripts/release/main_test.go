@@ -13,11 +13,11 @@ func TestNamesOfFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range [][2]string{
-		{"vault-plugin-secrets-cloudpw_0.1.0-rc.1_linux_amd64", "vault-plugin-secrets-cloudpw"},
-		{"vault-plugin-secrets-cloudpw_0.1.0-rc.1_windows_arm64", "vault-plugin-secrets-cloudpw.exe"},
+	for i, want := range []string{
+		"vault-plugin-secrets-cloudpw_0.1.0-rc.1_linux_amd64",
+		"vault-plugin-secrets-cloudpw_0.1.0-rc.1_windows_arm64",
 	} {
-		if got := [2]string{r.name(r.targets[i]), r.targets[i].plugin()}; got != want {
+		if got := r.name(r.targets[i]); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -30,9 +30,9 @@ type listed struct {
 	}
 }
 
-// notices makes the notices of a target's plugin.
+// notices makes the notices of a target's programs.
 func (c *compiler) notices(ctx context.Context, t target, r *release) ([]byte, error) {
-	raw, err := output(c.command(ctx, t, "list", "-deps", "-json=Dir,Standard,Module", pluginPackage))
+	raw, err := output(c.command(ctx, t, append([]string{"list", "-deps", "-json=Dir,Standard,Module"}, packages()...)...))
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +53,10 @@ func (c *compiler) notices(ctx context.Context, t target, r *release) ([]byte, e
 
 const noticesHead = `Notices of third-party software in %s %s for %s
 
-The plugin itself is under the Mozilla Public License 2.0, in the file LICENSE. Its source is the
-module github.com/cloudpw/%s, at this version.
+The plugin and the command cloudpw are under the Mozilla Public License 2.0, in the file LICENSE.
+Their source is the module github.com/cloudpw/%s, at this version.
 
-The modules below are linked into it. Their source, at the versions named here, is what
+The modules below are linked into them. Their source, at the versions named here, is what
 "go mod download MODULE@VERSION" fetches.
 %s`
 
