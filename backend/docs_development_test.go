@@ -195,8 +195,13 @@ func TestDevelopmentPagesNameWhatExists(t *testing.T) {
 		}
 		for _, word := range quotedIn(text) {
 			target, make := strings.CutPrefix(word, "make ")
+			command, typed := strings.CutPrefix(word, "cloudpw ")
 			switch {
 			case slices.Contains(words, word):
+			case typed:
+				if _, err := os.Stat("../cmd/cloudpw/internal/cli/" + command + ".go"); err != nil {
+					t.Errorf("%s names the command %s, which has no file of its own: %v", page, word, err)
+				}
 			case make:
 				if target, _, _ = strings.Cut(target, " "); !code.makes[target] {
 					t.Errorf("%s says %q; the Makefile has no target %s", page, word, target)
