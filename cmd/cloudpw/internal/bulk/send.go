@@ -134,6 +134,9 @@ func (s *sending) sendPasswords(ctx context.Context, rows []*Row) error {
 	for range min(cmp.Or(s.Parallel, DefaultParallel), MaxParallel) {
 		workers.Go(func() {
 			for r := range work {
+				if ctx.Err() != nil { // it ended while the row was handed over
+					continue
+				}
 				if err := s.sendPassword(ctx, r); err != nil {
 					stop(err)
 				}
