@@ -1,0 +1,4 @@
+package session
+
+// onlyKnown: consoles have no TERM.
+const onlyKnown = false
