@@ -282,16 +282,20 @@ func TestSSHFails(t *testing.T) {
 	}
 	e.given(t, id)
 
-	for _, c := range []struct{ argument, says string }{
-		{"--no-such-option", "ssh does not take its arguments"},
-		{"-lroot", "--user"},
-		{"-f", "leave -f away"},
+	for _, c := range []struct{ argument, always, says string }{
+		{"-Z", "", "ssh does not take its arguments"},
+		{"-f", "", "leave -f away"},
+		{"-4", "-l root", "--user"},
 	} {
+		d.more = nil
+		if c.always != "" {
+			d.more = []string{"CLOUDPW_SSH_ARGS=" + c.always}
+		}
 		wrong := e.open(t, d, token, "ssh", "web/"+id, "--host", e.at(t, id), "--", c.argument, "sleep")
 		if code := wrong.code(t); code != 1 {
-			t.Errorf("ssh %s: exit code %d, want 1", c.argument, code)
+			t.Errorf("ssh %s %s: exit code %d, want 1", c.always, c.argument, code)
 		}
-		wants(t, "the terminal", wrong.text(), c.says)
+		wrong.await(t, c.says)
 		e.given(t, id)
 	}
 	d.empty(t)
@@ -302,13 +306,15 @@ func TestSSHOfStaticRole(t *testing.T) {
 	t.Parallel()
 	e, d := start(t), newDesk(t)
 	id := e.role(t, "web", map[string]any{"mode": "static", "rotation_period": "24h"}, "ubuntu-1")[0]
+	e.Write(t, "cloudpw/rotate-role/web", map[string]any{"wait": "45s"})
 	token := e.token(t, "rita", "Reader")
 	e.trust(t, d, id)
 	s := e.open(t, d, token, "ssh", "-v", "web/"+id, "--host", e.at(t, id), "--", "whoami")
 	if code := s.code(t); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	wants(t, "the terminal", s.text(), "static", "ubuntu on "+id)
+	s.await(t, "static")
+	s.await(t, "ubuntu on "+id)
 }
 
 // hostKey is what a simulated server shows as its key.

@@ -4,6 +4,7 @@ package command
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/tests/e2e/harness"
 )
@@ -105,10 +107,18 @@ func (e *env) open(t *testing.T, d *desk, token string, args ...string) *screen 
 	t.Helper()
 	cmd := exec.Command(e.command, args...)
 	cmd.Env = d.environment(e, token)
-	master, err := pty.Start(cmd)
+	opened, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
+	fd, err := unix.Dup(int(opened.Fd())) // one whose reads end when it is closed
+	if err == nil {
+		err = errors.Join(unix.SetNonblock(fd, true), opened.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	master := os.NewFile(uintptr(fd), opened.Name())
 	s := &screen{cmd: cmd, master: master, done: make(chan struct{}), read: make(chan struct{})}
 	go func() {
 		defer close(s.read)
@@ -154,8 +164,11 @@ func (s *screen) await(t *testing.T, text string) {
 			return nil
 		}
 		select {
-		case <-s.done:
-			t.Fatalf("the command has ended with %d before it showed %q", s.cmd.ProcessState.ExitCode(), text)
+		case <-s.read: // the terminal has no other user any more
+			if !strings.Contains(s.text(), text) {
+				t.Fatalf("the command has ended before it showed %q", text)
+			}
+			return nil
 		default:
 		}
 		return fmt.Errorf("it shows %d bytes", len(s.text()))

@@ -37,7 +37,9 @@ func socket() string {
 // Whoever asked takes another code than 0 for "no answer".
 func Main(out, problems io.Writer) int {
 	if err := ask(strings.Join(os.Args[1:], " "), out); err != nil {
-		fmt.Fprintf(problems, "cloudpw: %v\n", err)
+		if err.Error() != "" {
+			fmt.Fprintf(problems, "cloudpw: %v\n", err)
+		}
 		return 1
 	}
 	return 0

@@ -10,7 +10,7 @@ type Question struct {
 	Asker int `json:"asker"`
 }
 
-// Answer says what becomes of a question. Exactly one field is set.
+// Answer says what becomes of a question. At most one field is set; without one nobody answers, and nothing is said of it.
 type Answer struct {
 	// Password is the answer.
 	Password string `json:"password,omitempty"`

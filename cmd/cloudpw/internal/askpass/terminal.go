@@ -8,9 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/output"
 )
 
 // askTerminal shows a question at the terminal that controls this process, and writes what is typed there to out. What is typed is seen
@@ -18,18 +19,15 @@ import (
 func askTerminal(q Question, out io.Writer) error {
 	in, screen, err := openTerminal()
 	if err != nil {
-		return fmt.Errorf("there is no terminal at which this could be answered: %s", strings.TrimSpace(clean(q.Prompt)))
+		return fmt.Errorf("there is no terminal at which this could be answered: %s", strings.TrimSpace(output.CleanLines(q.Prompt)))
 	}
 	defer in.Close()
 	defer screen.Close()
 	if q.Kind == "none" { // a notice, such as "confirm user presence": it is shown until whoever asked ends this process
-		_, err := fmt.Fprintln(screen, clean(q.Prompt))
+		_, err := fmt.Fprintln(screen, output.CleanLines(q.Prompt))
 		return err
 	}
-	if _, err := fmt.Fprint(screen, clean(q.Prompt)); err != nil {
-		return err
-	}
-	answer, err := readAnswer(in, screen, isOpen(q))
+	answer, err := readAnswer(in, screen, output.CleanLines(q.Prompt), isOpen(q))
 	if err != nil {
 		return err
 	}
@@ -48,13 +46,25 @@ func isOpen(q Question) bool {
 	return q.Kind == "confirm"
 }
 
-// readAnswer reads a line. Where it must not be seen, the terminal is as it was when this returns, and also if a signal ends the process.
-func readAnswer(in, screen *os.File, open bool) (string, error) {
+// readAnswer shows a prompt and reads a line. Where it must not be seen, the terminal echoes nothing from before the prompt on. It is as it
+// was when this returns, and also if a signal ends the process.
+func readAnswer(in, screen *os.File, prompt string, open bool) (string, error) {
 	if open {
+		if _, err := fmt.Fprint(screen, prompt); err != nil {
+			return "", err
+		}
 		return readLine(in)
 	}
-	was, err := term.GetState(int(in.Fd()))
+	fd := int(in.Fd())
+	was, err := term.GetState(fd)
 	if err != nil {
+		return "", err
+	}
+	defer func() { _ = term.Restore(fd, was) }()
+	if err := hideInput(fd); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprint(screen, prompt); err != nil {
 		return "", err
 	}
 	ends := make(chan os.Signal, 1)
@@ -66,7 +76,7 @@ func readAnswer(in, screen *os.File, open bool) (string, error) {
 	}
 	typed := make(chan line, 1)
 	go func() {
-		text, err := term.ReadPassword(int(in.Fd()))
+		text, err := term.ReadPassword(fd)
 		typed <- line{text, err}
 	}()
 	select {
@@ -74,7 +84,6 @@ func readAnswer(in, screen *os.File, open bool) (string, error) {
 		fmt.Fprintln(screen)
 		return string(l.text), l.err
 	case <-ends:
-		_ = term.Restore(int(in.Fd()), was)
 		fmt.Fprintln(screen)
 		return "", errors.New("interrupted")
 	}
@@ -86,18 +95,4 @@ func readLine(in io.Reader) (string, error) {
 		return "", err
 	}
 	return strings.TrimRight(text, "\r\n"), nil
-}
-
-// clean keeps what a prompt's text can do to a terminal to lines and spaces. The texts of one-time codes and the like are a server's own.
-func clean(prompt string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r):
-			return -1
-		default:
-			return r
-		}
-	}, prompt)
 }

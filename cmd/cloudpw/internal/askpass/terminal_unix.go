@@ -21,3 +21,13 @@ func openTerminal() (in, screen *os.File, err error) {
 	}
 	return in, screen, nil
 }
+
+// hideInput has a terminal echo nothing of what is typed.
+func hideInput(fd int) error {
+	state, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		return err
+	}
+	state.Lflag &^= unix.ECHO
+	return unix.IoctlSetTermios(fd, setTermios, state)
+}

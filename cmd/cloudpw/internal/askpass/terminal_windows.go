@@ -1,6 +1,10 @@
 package askpass
 
-import "os"
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
 
 // endings are the signals that end a question.
 var endings = []os.Signal{os.Interrupt}
@@ -14,4 +18,13 @@ func openTerminal() (in, screen *os.File, err error) {
 		return nil, nil, err
 	}
 	return in, screen, nil
+}
+
+// hideInput has a terminal echo nothing of what is typed.
+func hideInput(fd int) error {
+	var mode uint32
+	if err := windows.GetConsoleMode(windows.Handle(fd), &mode); err != nil {
+		return err
+	}
+	return windows.SetConsoleMode(windows.Handle(fd), mode&^windows.ENABLE_ECHO_INPUT)
 }

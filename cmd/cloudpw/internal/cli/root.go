@@ -62,6 +62,9 @@ func newRoot(a *app) *cobra.Command {
 	for _, add := range []func(*app) *cobra.Command{
 		newServersCommand,
 		newImportCommand,
+		newTakeCommand,
+		newSSHCommand,
+		newRDPCommand,
 		newVersionCommand,
 	} {
 		root.AddCommand(add(a))
