@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -24,6 +25,8 @@ type typedPage struct {
 	servers []model.Server
 	// before is typed first, for what the page takes as given.
 	before string
+	// between is typed before a command that begins so: pages show alternatives, too.
+	between map[string]string
 	// prints is what must be among what the commands print.
 	prints []string
 }
@@ -59,7 +62,9 @@ vault read cloudpw/creds/web wait=45s
 		"docs/clouds/alibabacloud.md": {servers: []model.Server{{Cloud: model.AlibabaCloud, ID: "i-bp67acfmxazb4p1x2y3z"}},
 			prints: []string{"password"}},
 		"docs/clouds/aws.md": {servers: []model.Server{awsWindows,
-			tagged(model.Server{Cloud: model.AWS}, "team", "web"), tagged(awsWindows2, "team", "db")}, prints: []string{"password"}},
+			tagged(model.Server{Cloud: model.AWS}, "team", "web"), tagged(awsWindows2, "team", "db")},
+			between: map[string]string{"vault write cloudpw/roles/windows-leased": "vault delete cloudpw/roles/windows\n" +
+				"vault delete cloudpw/accounts/prod-aws/i-0123456789abcdef0/Administrator force=true\n"}, prints: []string{"password"}},
 		"docs/clouds/azure.md": {servers: []model.Server{
 			tagged(model.Server{Cloud: model.Azure, ID: "4f2e9c1a-6a3d-4b2e-8a55-0c1d2e3f4a5b"}, "app", "web")}, prints: []string{"password"}},
 		"docs/clouds/huaweicloud.md": {servers: []model.Server{
@@ -67,7 +72,8 @@ vault read cloudpw/creds/web wait=45s
 			{Cloud: model.HuaweiCloud, ID: "05184ba3-00ba-4fbc-b7a2-03b62b884931"}}, prints: []string{"password"}},
 		"docs/clouds/openstack.md": {servers: []model.Server{
 			tagged(model.Server{Cloud: model.OpenStack, Platform: model.Windows, KeyName: "ops-2026"}, "team", "ops"),
-			tagged(model.Server{Cloud: model.OpenStack}, "team", "web")}},
+			tagged(model.Server{Cloud: model.OpenStack}, "team", "web")},
+			between: map[string]string{"vault write cloudpw/roles/private-admins": "vault delete cloudpw/roles/private-windows\n"}},
 		"docs/clouds/opentelekomcloud.md": {servers: []model.Server{tagged(otcWindows, "team", "ops")}, prints: []string{"password"}},
 		"docs/clouds/tencentcloud.md": {servers: []model.Server{tencentWeb, {Cloud: model.TencentCloud, ID: "ins-5d8a23rs"}},
 			prints: []string{"password"}},
@@ -75,13 +81,14 @@ vault read cloudpw/creds/web wait=45s
 		"docs/concepts.md":     {servers: []model.Server{otcWindows}, before: connections, prints: []string{"password"}},
 		"docs/api/creds.md":    {servers: []model.Server{tencentWeb, otcWindows}, before: connections + web + otcRole, prints: []string{"password"}},
 		"docs/api/status.md":   {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"cloudpw_accounts", "running"}},
-		"docs/api/accounts.md": {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"campaign"}},
+		"docs/api/accounts.md": {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"current_version"}},
 		"docs/api/config.md":   {servers: []model.Server{tencentWeb, awsWindows}, before: connections + web, prints: []string{"AKIAIOSFODNN7EXAMPLE"}},
 		"docs/api/roles.md": {servers: []model.Server{tencentWeb,
 			{Cloud: model.AWS, Platform: model.Windows, KeyName: "ops-2026", Tags: map[string]string{"team": "ops", "os": "windows"}}},
-			before: connections, prints: []string{"ins-r8hr2upy"}},
-		"docs/api/keys.md":     {before: connections, prints: []string{"vault-made"}},
-		"docs/api/versions.md": {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"password"}},
+			before: connections + web, prints: []string{"ins-r8hr2upy"}},
+		"docs/api/keys.md": {before: connections,
+			between: map[string]string{"vault write -field=authorized_key": "vault delete cloudpw/keys/vault-made\n"}, prints: []string{"vault-made"}},
+		"docs/api/versions.md": {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"confirmed"}},
 		"docs/operations.md":   {servers: []model.Server{tencentWeb}, before: connections + web},
 	}
 }
@@ -230,7 +237,7 @@ func (d *desk) types(t *testing.T, page string, p typedPage, commands []string) 
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := d.sim.Do(t.Context(), http.MethodDelete, "/v1/servers/"+added.ID+"?forget=true", nil, nil); err != nil {
+			if err := d.sim.Do(context.WithoutCancel(t.Context()), http.MethodDelete, "/v1/servers/"+added.ID+"?forget=true", nil, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -243,6 +250,11 @@ func (d *desk) types(t *testing.T, page string, p typedPage, commands []string) 
 	var printed strings.Builder
 	for _, command := range commands {
 		payload := payloadOf(string(raw), command)
+		for begins, first := range p.between {
+			if strings.HasPrefix(command, begins) {
+				payload += first
+			}
+		}
 		script := "set -e\ncd " + d.dir + "\nPATH=" + d.dir + ":$PATH\n" + payload + d.typed.Replace(command)
 		out, err := d.shell(t, script, d.Address, d.Client.Token())
 		if err == nil && strings.HasPrefix(command, "curl ") && strings.Contains(out, `"errors"`) {
