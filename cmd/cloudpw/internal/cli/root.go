@@ -65,6 +65,7 @@ func newRoot(a *app) *cobra.Command {
 		newTakeCommand,
 		newSSHCommand,
 		newRDPCommand,
+		newDoctorCommand,
 		newVersionCommand,
 	} {
 		root.AddCommand(add(a))
