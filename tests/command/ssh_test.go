@@ -34,13 +34,19 @@ func (e *env) leased(t *testing.T, fields map[string]any) (id, token string) {
 		}
 		return err
 	})
-	harness.Eventually(t, within, "the next password", func() error {
+	e.ready(t, id)
+	return id, e.token(t, "rita", "Reader")
+}
+
+// ready waits until a password can be handed out.
+func (e *env) ready(t *testing.T, id string) {
+	t.Helper()
+	harness.Eventually(t, within, "a password", func() error {
 		if state := e.account(t, id)["state"]; state != "ready" {
 			return fmt.Errorf("the account is %v", state)
 		}
 		return nil
 	})
-	return id, e.token(t, "rita", "Reader")
 }
 
 func (e *env) account(t *testing.T, id string) map[string]any {
@@ -204,12 +210,7 @@ func TestSSHEnds(t *testing.T) {
 	}
 	for name, end := range ways {
 		t.Run(name, func(t *testing.T) {
-			harness.Eventually(t, within, "a password", func() error {
-				if state := e.account(t, id)["state"]; state != "ready" {
-					return fmt.Errorf("the account is %v", state)
-				}
-				return nil
-			})
+			e.ready(t, id)
 			d := newDesk(t)
 			s := e.shell(t, d, id, token)
 			if err := end(s); err != nil {

@@ -4,6 +4,7 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,16 +45,23 @@ func newDesk(t *testing.T) *desk {
 			t.Fatal(err)
 		}
 	}
+	config := "UserKnownHostsFile " + d.knownHosts() + "\nGlobalKnownHostsFile /dev/null\n"
+	if err := os.WriteFile(d.sshConfig(), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
 // knownHosts is where the ssh of the desk keeps what it knows.
 func (d *desk) knownHosts() string { return filepath.Join(d.home, "known_hosts") }
 
-// environment is that of a command at the desk: nothing of the developer's, whose own configuration ssh would read otherwise.
+// sshConfig is read in place of the developer's own, also by the ssh that reaches a jump host.
+func (d *desk) sshConfig() string { return filepath.Join(d.home, "ssh_config") }
+
+// environment is that of a command at the desk: nothing of the developer's.
 func (d *desk) environment(e *env, token string) []string {
 	list := append(e.environment(token), "HOME="+d.home, "TMPDIR="+d.temporary, "XDG_RUNTIME_DIR="+d.runtime, "TERM=xterm",
-		"CLOUDPW_SSH_ARGS=-F /dev/null -o UserKnownHostsFile="+d.knownHosts()+" -o GlobalKnownHostsFile=/dev/null")
+		"CLOUDPW_SSH_ARGS=-F "+d.sshConfig())
 	if d.vault != "" {
 		list = append(list, "VAULT_ADDR="+d.vault)
 	}
@@ -195,4 +204,31 @@ func (s *screen) code(t *testing.T) int {
 		t.Fatal("the command does not end")
 	}
 	return s.cmd.ProcessState.ExitCode()
+}
+
+// batch runs the command at a desk without a terminal.
+func (e *env) batch(t *testing.T, d *desk, token string, args ...string) ran {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, e.command, args...)
+	cmd.Env = d.environment(e, token)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal of the developer's, either
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = within
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		t.Fatalf("cloudpw %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return ran{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+}
+
+// forget has the desk's ssh know no server.
+func (d *desk) forget(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(d.knownHosts()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -59,7 +59,8 @@ func (r Reader) Password(ends <-chan os.Signal) (*engine.Password, error) {
 		}
 		return nil, errors.Join(ErrInterrupted, GiveBack(Hold(r.Leases, LeaseOf(a.password), func(string) {}), ends, r.Say))
 	case <-ends:
-		return nil, fmt.Errorf("Vault has not answered; if it makes a lease, that ends by itself: %w", ErrInterrupted)
+		r.Say("not waited for: if Vault makes a lease, it ends by itself within its ttl")
+		return nil, ErrInterrupted
 	}
 }
 
