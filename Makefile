@@ -122,8 +122,8 @@ test-openstack: ## test the provider openstack against a real cloud (CLOUDPW_OPE
 		go test -tags openstack -count=1 -v $(TESTFLAGS) -run TestAgainstARealCloud ./tests/openstack
 
 .PHONY: docs
-docs: ## update the paths, fields and responses in the API pages from the code
-	go test -count=1 -run '^TestAPIPagesSayWhatTheCodeSays$$' ./backend -update
+docs: ## update the API pages from the code, and the policies of examples/terraform from docs/vault-policies.md
+	go test -count=1 -run '^(TestAPIPagesSayWhatTheCodeSays|TestTerraformPolicies)$$' ./backend -update
 
 .PHONY: demo
 demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running)

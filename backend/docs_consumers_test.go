@@ -58,8 +58,8 @@ func credentialFields(t *testing.T, page, target string) map[string]*framework.F
 // ephemeral-resources/generic_secret.html.md and d/generic_secret.html.md of github.com/hashicorp/terraform-provider-vault,
 // and meta-arguments of Terraform itself.
 var terraformArguments = map[string][]string{
-	"resource vault_generic_endpoint": {"path", "data_json", "data_json_wo", "data_json_wo_version", "disable_read", "disable_delete",
-		"ignore_absent_fields", "write_fields", "namespace", "depends_on"},
+	"resource vault_generic_endpoint": {"path", "data_json", "disable_read", "disable_delete", "ignore_absent_fields", "write_fields",
+		"namespace", "depends_on"},
 	"ephemeral vault_generic_secret": {"path", "version", "with_lease_start_time", "namespace", "depends_on"},
 	"data vault_generic_secret":      {"path", "version", "with_lease_start_time", "namespace", "depends_on"},
 }
@@ -148,12 +148,10 @@ func checkTerraform(t *testing.T, page string, block *hclsyntax.Block) {
 	if len(written) == 0 {
 		t.Errorf("%s: nothing can be written to %s", page, path)
 	}
-	for _, name := range []string{"data_json", "data_json_wo"} {
-		if attribute := block.Body.Attributes[name]; attribute != nil {
-			for _, field := range encodedFields(t, page, attribute.Expr) {
-				if written[field] == nil {
-					t.Errorf("%s: %s does not take the field %s", page, path, field)
-				}
+	if attribute := block.Body.Attributes["data_json"]; attribute != nil {
+		for _, field := range encodedFields(t, page, attribute.Expr) {
+			if written[field] == nil {
+				t.Errorf("%s: %s does not take the field %s", page, path, field)
 			}
 		}
 	}
