@@ -41,6 +41,7 @@ vet:
 	go vet -tags e2e ./tests/command
 	go vet -tags bench ./tests/bench/... ./tests/scale
 	go vet -tags openapi ./tests/openapi
+	go vet -tags terraform ./tests/terraform
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
 	go vet -tags realssh ./tests/realssh
@@ -102,6 +103,12 @@ test-monitoring: build ## have a real Prometheus scrape a real Vault; test the a
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags e2e,monitoring -count=1 -timeout 10m -v $(TESTFLAGS) -run '^TestMonitoring$$' ./tests/e2e
+
+.PHONY: test-terraform
+test-terraform: build ## apply, change and destroy examples/terraform in a real Vault with OpenTofu (builds OpenTofu first: 5 minutes, once)
+	tofu=$$(scripts/get-tofu.sh) && vault=$$(scripts/get-vault.sh) && \
+	TOFU_DIR="$$tofu" VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
+		go test -tags terraform -count=1 -timeout 10m -v $(TESTFLAGS) -run '^TestApply$$' ./tests/terraform
 
 .PHONY: test-ha
 test-ha: build build-next ## run a cluster of three Vault nodes through failures (ROUNDS=3 for more of them)
