@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -186,7 +188,7 @@ var operatorDestination = []string{"name", "create", "overwrite", "labels", "ann
 func TestYAMLOfConsumers(t *testing.T) {
 	blocks := 0
 	for _, page := range consumerPages(t) {
-		if page == ansiblePage {
+		if page == ansiblePage || page == externalPage {
 			continue
 		}
 		for _, source := range codeBlocks(readPage(t, page), "yaml") {
@@ -283,6 +285,91 @@ func TestPlaybookOfAnsible(t *testing.T) {
 	}
 	if path := steps.Always[0].Write["path"]; path != "sys/leases/revoke/{{ login.data.lease_id }}" {
 		t.Errorf("%s: the lease is given back at %s", ansiblePage, path)
+	}
+}
+
+const externalPage = consumersFolder + "/external-secrets.md"
+
+// externalResource is a resource of the External Secrets Operator: apis/generators/v1alpha1/types_vault.go and
+// apis/externalsecrets/v1 of github.com/external-secrets/external-secrets.
+type externalResource struct {
+	APIVersion string            `yaml:"apiVersion"`
+	Kind       string            `yaml:"kind"`
+	Metadata   map[string]string `yaml:"metadata"`
+	Spec       struct {
+		// VaultDynamicSecret
+		Path       string `yaml:"path"`
+		Method     string `yaml:"method"`
+		ResultType string `yaml:"resultType"`
+		Provider   struct {
+			Server string `yaml:"server"`
+			Auth   struct {
+				Kubernetes struct {
+					MountPath         string `yaml:"mountPath"`
+					Role              string `yaml:"role"`
+					ServiceAccountRef struct {
+						Name string `yaml:"name"`
+					} `yaml:"serviceAccountRef"`
+				} `yaml:"kubernetes"`
+			} `yaml:"auth"`
+		} `yaml:"provider"`
+		// ExternalSecret
+		RefreshInterval time.Duration `yaml:"refreshInterval"`
+		Target          struct {
+			Name     string `yaml:"name"`
+			Template struct {
+				Data map[string]string `yaml:"data"`
+			} `yaml:"template"`
+		} `yaml:"target"`
+		DataFrom []struct {
+			SourceRef struct {
+				GeneratorRef struct {
+					APIVersion string `yaml:"apiVersion"`
+					Kind       string `yaml:"kind"`
+					Name       string `yaml:"name"`
+				} `yaml:"generatorRef"`
+			} `yaml:"sourceRef"`
+		} `yaml:"dataFrom"`
+	} `yaml:"spec"`
+}
+
+// TestYAMLOfExternalSecrets: the generator reads a path of creds/, and the template takes fields that it answers with.
+func TestYAMLOfExternalSecrets(t *testing.T) {
+	blocks := codeBlocks(readPage(t, externalPage), "yaml")
+	if len(blocks) != 1 {
+		t.Fatalf("%s: %d blocks of YAML, want one", externalPage, len(blocks))
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(blocks[0]))
+	decoder.KnownFields(true)
+	var generator, secret externalResource
+	if err := errors.Join(decoder.Decode(&generator), decoder.Decode(&secret)); err != nil {
+		t.Fatalf("%s: %v", externalPage, err)
+	}
+	if generator.APIVersion != "generators.external-secrets.io/v1alpha1" || generator.Kind != "VaultDynamicSecret" ||
+		generator.Spec.Method != "GET" || generator.Spec.ResultType != "Data" || generator.Spec.Provider.Server == "" {
+		t.Errorf("%s: the generator is %+v", externalPage, generator)
+	}
+	// The client escapes a question mark in a path, so the path has no query.
+	if strings.Contains(generator.Spec.Path, "?") {
+		t.Errorf("%s: the path has a query: %s", externalPage, generator.Spec.Path)
+	}
+	if secret.APIVersion != "external-secrets.io/v1" || secret.Kind != "ExternalSecret" || secret.Spec.RefreshInterval <= 0 ||
+		len(secret.Spec.DataFrom) != 1 {
+		t.Fatalf("%s: the secret is %+v", externalPage, secret)
+	}
+	if ref := secret.Spec.DataFrom[0].SourceRef.GeneratorRef; ref.APIVersion != generator.APIVersion || ref.Kind != generator.Kind ||
+		ref.Name != generator.Metadata["name"] || secret.Metadata["namespace"] != generator.Metadata["namespace"] {
+		t.Errorf("%s: the secret refers to %+v", externalPage, ref)
+	}
+	answer := credentialFields(t, externalPage, generator.Spec.Path)
+	for key, template := range secret.Spec.Target.Template.Data {
+		used := regexp.MustCompile(`\{\{ \.(\w+) \}\}`).FindStringSubmatch(template)
+		if used == nil || answer[used[1]] == nil {
+			t.Errorf("%s: %s is %q, and creds/ does not answer with that", externalPage, key, template)
+		}
+	}
+	if len(secret.Spec.Target.Template.Data) != 2 {
+		t.Errorf("%s: the template has %v", externalPage, secret.Spec.Target.Template.Data)
 	}
 }
 

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,7 +38,13 @@ func TestScriptForCI(t *testing.T) {
 		if err != nil || output != c.want {
 			t.Errorf("%s: printed %q (%v), want %q", c.name, output, err, c.want)
 		}
-		harness.Eventually(t, time.Minute, "no lease is left", func() error { return e.noLease() })
+		harness.Eventually(t, time.Minute, "no lease is left", func() error {
+			left, err := e.Client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/cloudpw/creds/web")
+			if err == nil && left != nil {
+				err = fmt.Errorf("leases: %v", left.Data["keys"])
+			}
+			return err
+		})
 	}
 	token := e.CLI(t, "token", "create", "-policy=root", "-field=token")
 	output, err := e.Shell(t, t.TempDir(), `"$SCRIPT" --end-token cloudpw/creds/web true && vault token lookup`, "SCRIPT="+script,
