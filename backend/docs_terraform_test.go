@@ -64,7 +64,9 @@ func TestTerraformHasEveryField(t *testing.T) {
 	delete(roles, "name")
 	delete(settings, "name")
 	own := map[string][]string{"connections": {"credentials_version"}}
-	for variable, schema := range map[string]map[string]*framework.FieldSchema{"connections": settings, "credentials": secrets, "roles": roles} {
+	for variable, schema := range map[string]map[string]*framework.FieldSchema{
+		"connections": settings, "credentials": secrets, "roles": roles,
+	} {
 		fields, err := terraformRoot(t).Fields(variable)
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,8 @@ func TestScriptForCI(t *testing.T) {
 	e.connect(t, model.TencentCloud)
 	e.role(t, "web", model.TencentCloud, "ubuntu-1", map[string]any{"checkout": "exclusive", "min_reset_interval": 0})
 	for _, c := range []struct{ name, line, want string }{
-		{"success", `"$SCRIPT" cloudpw/creds/web sh -c 'echo "$SERVER_USER ${#SSHPASS} [$VAULT_TOKEN]"'; echo "code $?"`, "ubuntu 30 []\ncode 0\n"},
+		{"success", `"$SCRIPT" cloudpw/creds/web sh -c 'echo "$SERVER_USER $((${#SSHPASS} > 11)) [$VAULT_TOKEN]"'; echo "code $?"`,
+			"ubuntu 1 []\ncode 0\n"},
 		{"failure", `"$SCRIPT" cloudpw/creds/web sh -c 'exit 7'; echo "code $?"`, "code 7\n"},
 		{"unknown command", `"$SCRIPT" cloudpw/creds/web no-such-command 2>/dev/null; echo "code $?"`, "code 127\n"},
 		{"input", `echo word | "$SCRIPT" cloudpw/creds/web cat; echo "code $?"`, "word\ncode 0\n"},

@@ -15,7 +15,9 @@ const ci = "../../examples/ci/"
 // TestJobs: each job logs in as itself, calls the script so that it ends the job's token, and gives it a path of creds/.
 func TestJobs(t *testing.T) {
 	call := regexp.MustCompile(`(exec )?examples/ci/with-password\.sh --end-token cloudpw/creds/\w+ (?:\\\n\s+)?sh -c '[^']+'`)
-	for name, method := range map[string]string{"github.yml": "auth/jwt/login", "gitlab.yml": "auth/jwt/login", "Jenkinsfile": "auth/approle/login"} {
+	pipe := regexp.MustCompile(`printf %s "\$\w+" \| vault write -field=token [\w/]+ (?:role=\S+ jwt=-|role_id="\$ROLE_ID" secret_id=-)`)
+	for name, method := range map[string]string{"github.yml": "auth/jwt/login", "gitlab.yml": "auth/jwt/login",
+		"Jenkinsfile": "auth/approle/login"} {
 		text := string(read(t, ci+name))
 		if name == "gitlab.yml" {
 			text = strings.ReplaceAll(text, "\n      sh -c", " sh -c") // folded
@@ -33,7 +35,7 @@ func TestJobs(t *testing.T) {
 			t.Errorf("%s does not log in at %s", name, method)
 		}
 		// What is secret goes through a pipe: an argument would be in the process list.
-		if !regexp.MustCompile(`printf %s "\$\w+" \| vault write -field=token [\w/]+ (?:role=\S+ jwt=-|role_id="\$ROLE_ID" secret_id=-)`).MatchString(text) {
+		if !pipe.MatchString(text) {
 			t.Errorf("%s does not hand its secret to vault by a pipe", name)
 		}
 	}

@@ -90,8 +90,8 @@ func TestValuesOfHelm(t *testing.T) {
 	if !vault.ReadOnly || vault.MountPath != directory || vault.Name != init.VolumeMounts[0].Name || vault.Name != v.Server.Volumes[0].Name {
 		t.Errorf("Vault mounts %+v of the volumes %+v", vault, v.Server.Volumes)
 	}
-	if c := init.SecurityContext; !c.RunAsNonRoot || c.AllowPrivilegeEscalation || !c.ReadOnlyRootFilesystem || c.RunAsUser != 100 || c.RunAsGroup != 1000 ||
-		!slices.Equal(c.Capabilities.Drop, []string{"ALL"}) {
+	if c := init.SecurityContext; !c.RunAsNonRoot || c.AllowPrivilegeEscalation || !c.ReadOnlyRootFilesystem || c.RunAsUser != 100 ||
+		c.RunAsGroup != 1000 || !slices.Equal(c.Capabilities.Drop, []string{"ALL"}) {
 		t.Errorf("the init container may more than it needs: %+v", c)
 	}
 	container := string(read(t, kubernetes+"Containerfile"))

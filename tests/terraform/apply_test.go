@@ -32,7 +32,8 @@ func newWorkspace(t *testing.T, vault *harness.Vault) *workspace {
 	if built == "" {
 		t.Fatal("TOFU_DIR is not set: run this test with `make test-terraform`")
 	}
-	w := &workspace{Vault: vault, folder: filepath.Join(t.TempDir(), "module"), tofu: filepath.Join(built, "tofu"), variables: map[string]any{}}
+	w := &workspace{Vault: vault, folder: filepath.Join(t.TempDir(), "module"), tofu: filepath.Join(built, "tofu"),
+		variables: map[string]any{}}
 	if err := os.CopyFS(w.folder, os.DirFS(root)); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +121,8 @@ func TestApply(t *testing.T) {
 	web := map[string]any{"connection": "prod-tencent", "instance_ids": []string{sim.ServerID(t, model.TencentCloud, "ubuntu-1")},
 		"force_stop": true, "min_reset_interval": 0, "ttl": 3600, "max_ttl": 28800, "custom_metadata": map[string]string{"owner": "web"}}
 	w.variables = map[string]any{
-		"plugin":      map[string]any{"version": bin.PluginVersion, "sha256": harness.Checksum(t, bin.Plugin), "command": filepath.Base(bin.Plugin)},
+		"plugin": map[string]any{"version": bin.PluginVersion, "sha256": harness.Checksum(t, bin.Plugin),
+			"command": filepath.Base(bin.Plugin)},
 		"connections": map[string]any{"prod-tencent": connection},
 		"roles": map[string]any{"Web": web, "static": map[string]any{"connection": "prod-tencent", "mode": "static", "force_stop": true,
 			"instance_ids":      []string{sim.ServerID(t, model.TencentCloud, "linux-1")},
@@ -166,7 +168,8 @@ func TestApply(t *testing.T) {
 	now := vault.Read(t, "cloudpw/config/prod-tencent").Data["credential_id"]
 	connection["max_requests_per_second"] = 5
 	w.apply(t, nil)
-	if data := vault.Read(t, "cloudpw/config/prod-tencent").Data; data["credential_id"] != now || fmt.Sprint(data["max_requests_per_second"]) != "5" {
+	data := vault.Read(t, "cloudpw/config/prod-tencent").Data
+	if data["credential_id"] != now || fmt.Sprint(data["max_requests_per_second"]) != "5" {
 		t.Errorf("the connection is %v", data)
 	}
 

@@ -67,7 +67,8 @@ func texts(values ...string) cty.Value {
 // granted is the text of a local, such as a policy.
 func granted(t *testing.T, cloud, local string, variables map[string]cty.Value) cty.Value {
 	t.Helper()
-	data := map[string]map[string]cty.Value{"aws_partition": {"current": cty.ObjectVal(map[string]cty.Value{"partition": cty.StringVal("aws")})}}
+	partition := cty.ObjectVal(map[string]cty.Value{"partition": cty.StringVal("aws")})
+	data := map[string]map[string]cty.Value{"aws_partition": {"current": partition}}
 	value, err := load(t, root+"/modules/"+cloud).Local(local, variables, data)
 	if err != nil {
 		t.Fatal(err)
