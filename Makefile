@@ -68,7 +68,7 @@ test-fuzz: ## fuzz everything that parses external input (FUZZTIME=5m for each t
 	scripts/fuzz.sh $(or $(FUZZTIME),4s) $(FUZZ)
 
 .PHONY: test-e2e
-test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them)
+test-e2e: build ## run the end-to-end tests in a real Vault (RUN=TestName for some of them, BAO=1 with OpenBao)
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags e2e -count=1 -timeout 30m -parallel 4 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/e2e
@@ -133,7 +133,7 @@ docs: ## update the API pages from the code, and the policies of examples/terraf
 	go test -count=1 -run '^(TestAPIPagesSayWhatTheCodeSays|TestTerraformPolicies)$$' ./backend -update
 
 .PHONY: demo
-demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running)
+demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running, BAO=1 takes OpenBao)
 	@scripts/demo.sh
 
 .PHONY: playground

@@ -3,6 +3,7 @@
 #
 #	make demo           runs it, shows every command and cleans up
 #	make demo KEEP=1    leaves Vault and the clouds running, and says what to type next
+#	make demo BAO=1     runs it with the OpenBao on the PATH (BAO_BIN names another)
 #
 # Needs Go, make and git; the real SSH server also Linux, root and Debian's openssh-server, openssh-client, sudo and sshpass, without
 # which it is left out. It writes only to bin/, a temporary folder and the caches of Go and cloudpw.
@@ -139,8 +140,8 @@ until_true 90 "Vault and the clouds" up
 "$work/simenv" <"$work/cloudsim.json" >"$work/env"
 # shellcheck disable=SC1091 # written just above
 . "$work/env"
-# What the shell says of another Vault must not change what this one answers.
-for name in "${!VAULT_@}"; do
+# What the shell says of another Vault or OpenBao must not change what this one answers.
+for name in "${!VAULT_@}" "${!BAO_@}"; do
 	case $name in VAULT_BIN | VAULT_LICENSE*) ;; *) unset "$name" ;; esac
 done
 # shellcheck disable=SC1091 # written by the playground

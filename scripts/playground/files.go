@@ -52,6 +52,7 @@ func (p *playground) variables() [][2]string {
 func (p *playground) env() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "unset VAULT_NAMESPACE VAULT_CACERT VAULT_CAPATH VAULT_SKIP_VERIFY CLOUDPW_MOUNT\n")
+	fmt.Fprintf(&out, "unset BAO_ADDR BAO_TOKEN BAO_NAMESPACE BAO_CACERT BAO_CAPATH BAO_SKIP_VERIFY\n")
 	for _, v := range p.variables() {
 		fmt.Fprintf(&out, "export %s=%s\n", v[0], quote(v[1]))
 	}

@@ -176,7 +176,8 @@ func TestEnvironmentOfTheShell(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.people = map[string]*api.Client{me: c}
-	got := p.environment([]string{"HOME=/me", "VAULT_ADDR=https://prod", "VAULT_NAMESPACE=x", "CLOUDPW_MOUNT=other", "PATH=/usr/bin"})
+	got := p.environment([]string{"HOME=/me", "VAULT_ADDR=https://prod", "VAULT_NAMESPACE=x", "CLOUDPW_MOUNT=other", "PATH=/usr/bin",
+		"BAO_ADDR=https://prod", "BAO_TOKEN=x"})
 	for _, want := range []string{"HOME=/me", "VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=the-token", "PATH=/play ground/bin:/usr/bin",
 		"CLOUDPW_SSH_ARGS=-F /play ground/ssh_config"} {
 		if !slices.Contains(got, want) {
@@ -184,15 +185,16 @@ func TestEnvironmentOfTheShell(t *testing.T) {
 		}
 	}
 	for _, entry := range got {
-		if strings.Contains(entry, "prod") || strings.HasPrefix(entry, "VAULT_NAMESPACE") || strings.HasPrefix(entry, "CLOUDPW_MOUNT") {
+		if strings.Contains(entry, "prod") || strings.HasPrefix(entry, "VAULT_NAMESPACE") || strings.HasPrefix(entry, "CLOUDPW_MOUNT") ||
+			strings.HasPrefix(entry, "BAO_") {
 			t.Errorf("%s is passed on", entry)
 		}
 	}
-	script := p.env() + `printf '%s\n' "$VAULT_ADDR" "$PLAYGROUND" "${PATH%%:*}" "${VAULT_NAMESPACE-none}"`
+	script := p.env() + `printf '%s\n' "$VAULT_ADDR" "$PLAYGROUND" "${PATH%%:*}" "${VAULT_NAMESPACE-none}" "${BAO_ADDR-none}"`
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
-	cmd.Env = append(os.Environ(), "VAULT_NAMESPACE=x")
+	cmd.Env = append(os.Environ(), "VAULT_NAMESPACE=x", "BAO_ADDR=https://prod")
 	out, err := cmd.Output()
-	if want := "http://127.0.0.1:1\n/play ground\n/play ground/bin\nnone\n"; err != nil || string(out) != want {
+	if want := "http://127.0.0.1:1\n/play ground\n/play ground/bin\nnone\nnone\n"; err != nil || string(out) != want {
 		t.Errorf("the file for a shell gives %q, want %q: %v", out, want, err)
 	}
 }

@@ -44,7 +44,7 @@ func (p *playground) environment(own []string) []string {
 	for _, entry := range own {
 		name, value, _ := strings.Cut(entry, "=")
 		switch {
-		case strings.HasPrefix(name, "VAULT_"), name == "CLOUDPW_MOUNT":
+		case strings.HasPrefix(name, "VAULT_"), strings.HasPrefix(name, "BAO_"), name == "CLOUDPW_MOUNT":
 		case name == "PATH":
 			env = append(env, "PATH="+filepath.Join(p.dir, "bin")+string(os.PathListSeparator)+value)
 		default:

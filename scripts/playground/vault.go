@@ -78,11 +78,13 @@ func tryVault(ctx context.Context, bin, config, dir string) (*server, error) {
 	return s, nil
 }
 
-// forgetVault takes away what the environment says of another Vault: it must not lead there, nor change what this one answers.
+// forgetVault takes away what the environment says of another Vault or OpenBao: it must not lead there, nor change what this one
+// answers. OpenBao's command takes a BAO_ variable before the VAULT_ variable of that name.
 func forgetVault() {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "VAULT_") && name != "VAULT_BIN" && !strings.HasPrefix(name, "VAULT_LICENSE") {
+		ofVault := strings.HasPrefix(name, "VAULT_") && name != "VAULT_BIN" && !strings.HasPrefix(name, "VAULT_LICENSE")
+		if ofVault || strings.HasPrefix(name, "BAO_") {
 			_ = os.Unsetenv(name)
 		}
 	}

@@ -98,7 +98,7 @@ func TestNoReleaseWithoutTheSignatureThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// What GnuPG has signed it also verifies, with the command of the documentation, and not what was changed afterwards.
+// What GnuPG has signed it also verifies, with the command of docs/operations.md, and not what was changed afterwards.
 func TestSignatureOfGnuPG(t *testing.T) {
 	if _, err := exec.LookPath("gpg"); err != nil {
 		t.Skip("there is no gpg")

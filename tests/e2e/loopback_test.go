@@ -29,8 +29,14 @@ func TestLoopbackIsClosedByDefault(t *testing.T) {
 		t.Errorf("the write is refused with %q", text)
 	}
 	sum := harness.Checksum(t, bin.Plugin)
-	v.CLI(t, "plugin", "register", "-sha256="+sum, "-version="+bin.PluginVersion, "-command="+filepath.Base(bin.Plugin),
-		"-env=CLOUDPW_ALLOW_LOOPBACK_HTTP=true", "secret", harness.PluginName)
+	if bin.OpenBao { // its command has no -env
+		v.Write(t, "sys/plugins/catalog/secret/"+harness.PluginName, map[string]any{
+			"sha256": sum, "version": bin.PluginVersion, "command": filepath.Base(bin.Plugin), "env": []string{"CLOUDPW_ALLOW_LOOPBACK_HTTP=true"},
+		})
+	} else {
+		v.CLI(t, "plugin", "register", "-sha256="+sum, "-version="+bin.PluginVersion, "-command="+filepath.Base(bin.Plugin),
+			"-env=CLOUDPW_ALLOW_LOOPBACK_HTTP=true", "secret", harness.PluginName)
+	}
 	v.ReloadPlugin(t)
 	v.Write(t, "cloudpw/config/here", connection)
 }
