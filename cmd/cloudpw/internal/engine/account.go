@@ -130,7 +130,7 @@ type Version struct {
 type Reader struct {
 	EntityID      string    `json:"entity_id,omitzero"`
 	DisplayName   string    `json:"display_name,omitzero"`
-	OtherNames    []string  `json:"other_names,omitempty"`
+	OtherNames    bool      `json:"other_names,omitempty"` // the entity also read under another display name, which is not kept
 	RemoteAddress string    `json:"remote_address,omitzero"`
 	First         time.Time `json:"first_time,omitzero"`
 	Last          time.Time `json:"last_time,omitzero"`
