@@ -24,6 +24,15 @@ type app struct {
 	output  string // the flag; see format
 
 	client *engine.Client
+	// interactive reports whether a person can be asked.
+	interactive func() bool
+	// pause is the time between two questions whether something has ended.
+	pause time.Duration
+}
+
+// newApp is an app as the process has it.
+func newApp(stdio Stdio) *app {
+	return &app{stdio: stdio, now: time.Now, interactive: func() bool { return isTerminal(stdio.In) }, pause: time.Second}
 }
 
 // engine makes the client at the first use, so that commands without Vault need no settings.

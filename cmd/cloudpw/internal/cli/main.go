@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"time"
 )
 
 // Version is that of the build; the Makefile sets it.
@@ -17,13 +16,14 @@ type Stdio struct {
 }
 
 // Main runs the command with its arguments, without the program's name, and returns the exit code.
-func Main(args []string, stdio Stdio) int {
-	a := &app{stdio: stdio, now: time.Now}
+func Main(args []string, stdio Stdio) int { return newApp(stdio).main(args) }
+
+func (a *app) main(args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
-	root.SetIn(stdio.In)
-	root.SetOut(stdio.Out)
-	root.SetErr(stdio.Err)
+	root.SetIn(a.stdio.In)
+	root.SetOut(a.stdio.Out)
+	root.SetErr(a.stdio.Err)
 	cmd, err := root.ExecuteContextC(context.Background())
 	return a.end(cmd, err)
 }

@@ -60,13 +60,10 @@ func newRoot(a *app) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupKeep)
 	for _, add := range []func(*app) *cobra.Command{
-		newServersCommand,
-		newImportCommand,
-		newTakeCommand,
-		newSSHCommand,
-		newRDPCommand,
-		newDoctorCommand,
-		newVersionCommand,
+		newServersCommand, newShowCommand, newWhyCommand, newWhoCommand,
+		newTakeCommand, newSSHCommand, newRDPCommand, newGiveCommand,
+		newRotateCommand, newVerifyCommand, newLeftCommand, newCampaignsCommand,
+		newImportCommand, newDoctorCommand, newCompletionCommand, newVersionCommand,
 	} {
 		root.AddCommand(add(a))
 	}
