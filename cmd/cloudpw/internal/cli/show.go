@@ -20,10 +20,10 @@ func newShowCommand(a *app) *cobra.Command {
 		Short:   "Show all about one server but its password",
 		Example: "  cloudpw show web-17\n  cloudpw show web/web-17 --user deploy -o json",
 		GroupID: groupSee,
-	}, a.show)
+	}, a.showServer)
 }
 
-func (a *app) show(ctx context.Context, t engine.Target) error {
+func (a *app) showServer(ctx context.Context, t engine.Target) error {
 	format, err := a.format(output.Table, output.JSON)
 	if err != nil {
 		return err
