@@ -31,7 +31,7 @@ type Reader struct {
 }
 
 // Password asks until there is a password, or Wait is over. If a signal comes, it asks no more, but hears the answer that is on its way: a
-// lease that Vault has made by then is given back. The error is ErrInterrupted then. A second signal leaves at once.
+// lease that Vault has made by then is given back. The error is ErrInterrupted then. A second signal, if it is Ctrl-C, leaves at once.
 func (r Reader) Password(ends <-chan os.Signal) (*engine.Password, error) {
 	type result struct {
 		password *engine.Password
@@ -51,16 +51,21 @@ func (r Reader) Password(ends <-chan os.Signal) (*engine.Password, error) {
 	case <-ends:
 	}
 	close(stop)
-	r.Say("interrupted: waiting for Vault's answer, so that a lease that it makes is given back; again: do not wait")
-	select {
-	case a := <-answered:
-		if a.err != nil || a.password.LeaseID == "" {
+	r.Say("interrupted: waiting for Vault's answer, so that a lease that it makes is given back; Ctrl-C again: do not wait")
+	for {
+		select {
+		case a := <-answered:
+			if a.err != nil || a.password.LeaseID == "" {
+				return nil, ErrInterrupted
+			}
+			return nil, errors.Join(ErrInterrupted, GiveBack(Hold(r.Leases, LeaseOf(a.password), func(string) {}), ends, r.Say))
+		case s := <-ends:
+			if s != os.Interrupt {
+				continue // a terminal that is closed, or a service manager, says more than one thing
+			}
+			r.Say("not waited for: if Vault makes a lease, it ends by itself within its ttl")
 			return nil, ErrInterrupted
 		}
-		return nil, errors.Join(ErrInterrupted, GiveBack(Hold(r.Leases, LeaseOf(a.password), func(string) {}), ends, r.Say))
-	case <-ends:
-		r.Say("not waited for: if Vault makes a lease, it ends by itself within its ttl")
-		return nil, ErrInterrupted
 	}
 }
 
@@ -96,18 +101,28 @@ func (r Reader) ask(ctx context.Context, stop <-chan struct{}) (*engine.Password
 	}
 }
 
-// GiveBack gives a lease back, within a bounded time. A signal meanwhile leaves at once. Where it fails, it says until when the lease lives,
-// and how to give it back.
+// GiveBack gives a lease back, within a bounded time. Signals do not keep it from that, but for Ctrl-C, twice: whatever ends a session may
+// say so more than once. Where it fails, it says until when the lease lives, and how to give it back.
 func GiveBack(h *Held, ends <-chan os.Signal, say func(string)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), giveBackTime)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- h.GiveBack(ctx) }()
 	var err error
-	select {
-	case err = <-done:
-	case <-ends:
-		err = errors.New("interrupted")
+	for warned, over := false, false; !over; {
+		select {
+		case err = <-done:
+			over = true
+		case s := <-ends:
+			switch {
+			case s != os.Interrupt:
+			case !warned:
+				warned = true
+				say("giving the lease back; Ctrl-C again: leave it to its ttl")
+			default:
+				err, over = errors.New("interrupted"), true
+			}
+		}
 	}
 	if err == nil {
 		return nil

@@ -6,9 +6,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/output"
 )
 
 // What terminals obey: a second screen, which has no scroll-back, and what clears it.
@@ -68,6 +69,4 @@ func Show(in, out *os.File, lines []string, ends <-chan os.Signal, more <-chan s
 }
 
 // Showable reports whether each character of a text shows as itself on a terminal.
-func Showable(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) })
-}
+func Showable(s string) bool { return output.Clean(s) == s }
