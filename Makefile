@@ -129,8 +129,9 @@ test-openstack: ## test the provider openstack against a real cloud (CLOUDPW_OPE
 		go test -tags openstack -count=1 -v $(TESTFLAGS) -run TestAgainstARealCloud ./tests/openstack
 
 .PHONY: docs
-docs: ## update the API pages from the code, and the policies of examples/terraform from docs/vault-policies.md
+docs: ## update the API pages and the command's page from the code, and the policies of examples/terraform from docs/vault-policies.md
 	go test -count=1 -run '^(TestAPIPagesSayWhatTheCodeSays|TestTerraformPolicies)$$' ./backend -update
+	go test -count=1 -run '^TestCommandPage$$' ./cmd/cloudpw/internal/cli -update
 
 .PHONY: demo
 demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running, BAO=1 takes OpenBao)

@@ -251,7 +251,7 @@ var makers = map[string]string{"Invalidf": "400", "Conflictf": "409", "Unavailab
 // backend makes with another status is wrong.
 func TestPagesQuoteRealMessages(t *testing.T) {
 	row := regexp.MustCompile("^\\| (?:(\\d{3}) \\| )?`(.+?)` \\|")
-	code := sources(t, ".")
+	code := sources(t, ".") + sources(t, "../cmd/cloudpw")
 	checked := 0
 	for _, page := range pages(t) {
 		text := readPage(t, page)
