@@ -64,6 +64,14 @@ func newRoot(a *app) *cobra.Command {
 		newTakeCommand, newSSHCommand, newRDPCommand, newGiveCommand,
 		newRotateCommand, newVerifyCommand, newLeftCommand, newCampaignsCommand,
 		newImportCommand, newDoctorCommand, newCompletionCommand, newVersionCommand,
+		newConsoleCommand,
+		newServersCommand,
+		newImportCommand,
+		newTakeCommand,
+		newSSHCommand,
+		newRDPCommand,
+		newDoctorCommand,
+		newVersionCommand,
 	} {
 		root.AddCommand(add(a))
 	}
