@@ -40,6 +40,8 @@ vet:
 	go vet -tags e2e,monitoring ./tests/e2e
 	go vet -tags e2e ./tests/command
 	go vet -tags bench ./tests/bench/... ./tests/scale
+	go vet -tags console ./tests/console
+	go vet -tags console,bench ./tests/console
 	go vet -tags openapi ./tests/openapi
 	go vet -tags terraform ./tests/terraform
 	go vet -tags openstack ./tests/openstack/...
@@ -79,6 +81,26 @@ test-command: build ## run the command cloudpw against a real Vault (RUN=TestNam
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" CLOUDPW_COMMAND="$(BIN)/cloudpw" \
 		go test -tags e2e -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/command
+
+# What the tests of the console and its benchmark need besides what those of the command do: a Chromium, npm.
+CONSOLE_TEST = VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
+	CLOUDPW_COMMAND="$(BIN)/cloudpw"
+
+.PHONY: test-console
+test-console: build ## run cloudpw console in a headless Chromium against a real Vault (needs chromium and npm; RUN=TestConsole/take)
+	scripts/console-assets.sh
+	vault=$$(scripts/get-vault.sh) && $(CONSOLE_TEST) \
+		go test -tags console -count=1 -timeout 20m $(TESTFLAGS) $(if $(RUN),-v -run '$(RUN)') ./tests/console
+
+.PHONY: console-pictures
+console-pictures: build ## take the pictures of the console in docs/images
+	vault=$$(scripts/get-vault.sh) && $(CONSOLE_TEST) PICTURES="$(CURDIR)/docs/images" \
+		go test -tags console -count=1 -timeout 20m $(TESTFLAGS) -run '^TestConsole$$' ./tests/console
+
+.PHONY: bench-console
+bench-console: build ## measure the console with 100,000 accounts in a real Vault: first rows, scrolling, memory (ACCOUNTS=n)
+	vault=$$(scripts/get-vault.sh) && $(CONSOLE_TEST) SCALE_ACCOUNTS="$(ACCOUNTS)" \
+		go test -tags console,bench -count=1 -timeout 60m -v -run '^TestScale$$' $(TESTFLAGS) ./tests/console
 
 .PHONY: test-openapi
 test-openapi: build ## validate the OpenAPI document with Redocly CLI and use a client generated from it (needs Node.js)
