@@ -33,7 +33,9 @@ func (s *scene) testPictures(t *testing.T) {
 	b.size(360, 720)
 	b.view("#/fleet", "Fleet")
 	b.choose("#filter-text", "web-")
-	b.await(names + `.length > 5`)
+	b.await(`document.querySelector("#count").innerText.startsWith("12 of")`)
+	b.choose("#sort", "name")
+	b.await(names + `[0] === "web-1"`)
 	b.js(`document.querySelector("#count").scrollIntoView({ block: "start" })`, nil)
 	b.take(t, filepath.Join(folder, "console-small.png"))
 }

@@ -139,8 +139,8 @@ func (s *scene) testHostile(t *testing.T) {
 	campaign := map[string]any{"kind": hostileText, "role": long, "requested_by": hostileText, "created_time": "2026-11-25T09:37:42Z", "total": 2, "failed": 1,
 		"end_reason": hostileText, "causes": causes, "failing": failing, "skip_reasons": map[string]int{hostileText: 1}, "results": map[string]int{hostileText: 1}}
 	answers := map[string]any{
-		"/report": map[string]any{"accounts": []any{account(1), account(2)}, "total": 2}, "/campaigns": map[string]any{"keys": []string{hostileText},
-			"key_info": map[string]any{hostileText: campaign}}, "/campaigns/": campaign, "/accounts/": detail,
+		"/report": map[string]any{"accounts": []any{account(1), account(2)}, "total": 2}, "/campaigns": map[string]any{"keys": []string{part},
+			"key_info": map[string]any{part: campaign}}, "/campaigns/": campaign, "/accounts/": detail,
 		"/status": map[string]any{"running": true, "accounts": map[string]int{hostileText: 1}, "warnings": []string{long}, "details": map[string]any{
 			"connections": map[string]any{hostileText: map[string]any{"last_error": long, "root_rotation_error": long, "breaker_open": true}},
 			"roles":       map[string]any{hostileText: map[string]any{"connection": hostileText, "failing": 1}}, "failing": failing, "causes": causes,

@@ -1,7 +1,7 @@
 // One account: what it is, what happened to it, and what can be done with it.
-import { h, longText, replace } from "./dom.js";
+import { clean, h, longText, replace } from "./dom.js";
 import { get, problemBox } from "./api.js";
-import { addressOf, ago, many, parsed, reasonOf, stateOf, timeOf, when } from "./format.js";
+import { addressOf, ago, parsed, reasonOf, stateOf, timeOf, when } from "./format.js";
 import { orderButton, takeInto } from "./held.js";
 
 const pollEvery = 3000; // milliseconds
@@ -29,7 +29,7 @@ export function serverView(frame, at) {
 
   function paint(a, siblings) {
     replace(heading, a.instance_name || a.instance_id);
-    document.title = `${a.instance_name || a.instance_id} – cloudpw console`.slice(0, 200);
+    document.title = `${clean(a.instance_name || a.instance_id).slice(0, 100)} – cloudpw console`;
     if (role !== a.role) makeActions(a);
     role = a.role;
     replace(facts, factsOf(a), siblingsOf(a, siblings));
