@@ -132,19 +132,18 @@ func (a *app) given(ctx context.Context, c *engine.Client, preview engine.Ordere
 
 // lastGiven is when somebody was last given the current password, and until when he has a lease of it.
 func lastGiven(d engine.Detail, who engine.ReaderOrder) (last, until time.Time) {
-	is := func(entity, display string, others []string) bool {
-		return who.EntityID != "" && entity == who.EntityID ||
-			who.DisplayName != "" && (display == who.DisplayName || slices.Contains(others, who.DisplayName))
+	is := func(entity, display string) bool {
+		return who.EntityID != "" && entity == who.EntityID || who.DisplayName != "" && display == who.DisplayName
 	}
 	for _, v := range d.AllVersions() {
 		for _, r := range v.Readers {
-			if v.Current && is(r.EntityID, r.DisplayName, r.OtherNames) && r.Last.After(last) {
+			if v.Current && is(r.EntityID, r.DisplayName) && r.Last.After(last) {
 				last = r.Last
 			}
 		}
 	}
 	for _, l := range d.AllLeases() {
-		if is(l.EntityID, l.DisplayName, nil) && l.Expires.After(until) {
+		if is(l.EntityID, l.DisplayName) && l.Expires.After(until) {
 			until = l.Expires
 		}
 	}

@@ -19,7 +19,7 @@ func detail(more m) m {
 				"requested_by": "olivia", "more_readers": true},
 			{"version": 3, "source": "reset", "created_time": "2026-11-25T11:00:00Z", "confirmed": true, "current": true, "reason": "revoked",
 				"due_since": "2026-11-25T10:50:00Z", "attempts": 3, "request_id": "req-7", "force_stop": true,
-				"readers": []m{{"display_name": "userpass-alice", "entity_id": "e-1", "first_time": "2026-11-25T11:30:00Z",
+				"readers": []m{{"display_name": "userpass-alice", "entity_id": "e-1", "other_names": true, "first_time": "2026-11-25T11:30:00Z",
 					"last_time": "2026-11-25T11:30:00Z"},
 					{"display_name": "userpass-bob" + evil, "first_time": "2026-11-25T11:10:00Z", "last_time": "2026-11-25T11:20:00Z"}}},
 		}}
@@ -94,7 +94,7 @@ func TestWhy(t *testing.T) {
 func TestWho(t *testing.T) {
 	p := at(t, server(nil))
 	r := p.run("who", "web-1")
-	r.wants(t, 0, "Live leases of the password of web-1 (i-1), user root: 1.", "userpass-alice", "until 2026-11-25 12:30:00 UTC (in 30m)",
+	r.wants(t, 0, "Live leases of the password of web-1 (i-1), user root: 1.", "userpass-alice (and under other names)", "until 2026-11-25 12:30:00 UTC (in 30m)",
 		"3 (current)", "userpass-bob=web\uFFFD[2J\uFFFD<script>", "192.0.2.1", "version 2 was also given to others")
 	if strings.Count(r.out, "userpass-alice") != 1 {
 		t.Error("who holds a lease is there twice")

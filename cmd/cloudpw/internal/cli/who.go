@@ -35,7 +35,7 @@ type having struct {
 	Until    time.Time `json:"expire_time,omitzero"`
 	First    time.Time `json:"first_time,omitzero"`
 	Last     time.Time `json:"last_time,omitzero"`
-	AlsoSeen []string  `json:"other_names,omitempty"`
+	AlsoSeen bool      `json:"other_names,omitzero"` // the entity also read under another name, which Vault does not keep
 }
 
 func (a *app) who(ctx context.Context, t engine.Target) error {
@@ -125,7 +125,11 @@ func readersTable(list []having, now time.Time) *output.Rows {
 		if h.Current {
 			version += " (current)"
 		}
-		rows.Add(readerName(h.Name, h.Entity), holds, version, output.Ago(h.First, now), output.Ago(h.Last, now), h.From)
+		name := readerName(h.Name, h.Entity)
+		if h.AlsoSeen {
+			name += " (and under other names)"
+		}
+		rows.Add(name, holds, version, output.Ago(h.First, now), output.Ago(h.Last, now), h.From)
 	}
 	return rows
 }
