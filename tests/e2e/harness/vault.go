@@ -7,7 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,9 +65,13 @@ func Environment(entries ...string) Option {
 	return func(v *Vault) { v.extra = append(v.extra, entries...) }
 }
 
-// loopback says in the environment whether plain http to loopback is allowed.
-func (v *Vault) loopback() string {
-	return "CLOUDPW_ALLOW_LOOPBACK_HTTP=" + strconv.FormatBool(!v.closed)
+// loopback allows plain http to loopback in the environment, or leaves the variable out: OpenBao has a variable of the server win over
+// one of the plugin's registration, with Vault it is the other way round.
+func (v *Vault) loopback() []string {
+	if v.closed {
+		return nil
+	}
+	return []string{"CLOUDPW_ALLOW_LOOPBACK_HTTP=true"}
 }
 
 // StartVault runs a dev-mode server (storage in memory, unsealed).
@@ -81,7 +85,7 @@ func StartVault(tb testing.TB, bin Binaries, options ...Option) *Vault {
 		v.args = []string{
 			"server", "-dev", "-dev-no-store-token", "-dev-listen-address=" + listen, v.logLevel(), "-config=" + config,
 		}
-		v.env = environment(v.Dir, append([]string{v.loopback(), "VAULT_DEV_ROOT_TOKEN_ID=" + token}, v.extra...)...)
+		v.env = environment(v.Dir, slices.Concat(v.loopback(), []string{"VAULT_DEV_ROOT_TOKEN_ID=" + token}, v.extra)...)
 	})
 	v.setToken(token)
 	v.enableAudit(tb)
@@ -128,7 +132,7 @@ listener "tcp" {
 }
 `, filepath.Dir(bin.Plugin), api, cluster, data, name, v.multiplier(), listenAPI, listenCluster))
 		v.args = []string{"server", v.logLevel(), "-config=" + config}
-		v.env = environment(v.Dir, append([]string{v.loopback()}, v.extra...)...)
+		v.env = environment(v.Dir, slices.Concat(v.loopback(), v.extra)...)
 	})
 }
 
