@@ -128,7 +128,7 @@ func (s *scene) testHostile(t *testing.T) {
 	}
 	version := map[string]any{"version": 1, "source": hostileText, "created_time": "2026-11-25T09:37:42Z", "reason": "__proto__", "requested_by": long,
 		"request_id": long, "roles": []string{hostileText}, "readers": []any{map[string]any{"display_name": long, "entity_id": hostileText,
-			"remote_address": hostileText, "first_time": "2026-11-25T09:37:42Z", "last_time": "2026-11-26T09:37:42Z", "other_names": []string{hostileText}}}}
+			"remote_address": hostileText, "first_time": "2026-11-25T09:37:42Z", "last_time": "2026-11-26T09:37:42Z", "other_names": true}}}
 	detail := map[string]any{"connection": part, "instance_id": part, "username": part, "role": part, "mode": hostileText,
 		"state": hostileText, "instance_name": long, "os_name": long, "private_ip": hostileText, "due_reason": hostileText, "due_since": "2026-11-25T09:37:42Z",
 		"waiting_for": hostileText, "last_error": long, "last_error_time": "2026-11-25T09:37:42Z", "check_result": hostileText, "check_reason": long,

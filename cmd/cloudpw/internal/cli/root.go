@@ -60,18 +60,10 @@ func newRoot(a *app) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupKeep)
 	for _, add := range []func(*app) *cobra.Command{
-		newServersCommand, newShowCommand, newWhyCommand, newWhoCommand,
+		newServersCommand, newShowCommand, newWhyCommand, newWhoCommand, newConsoleCommand,
 		newTakeCommand, newSSHCommand, newRDPCommand, newGiveCommand,
 		newRotateCommand, newVerifyCommand, newLeftCommand, newCampaignsCommand,
 		newImportCommand, newDoctorCommand, newCompletionCommand, newVersionCommand,
-		newConsoleCommand,
-		newServersCommand,
-		newImportCommand,
-		newTakeCommand,
-		newSSHCommand,
-		newRDPCommand,
-		newDoctorCommand,
-		newVersionCommand,
 	} {
 		root.AddCommand(add(a))
 	}

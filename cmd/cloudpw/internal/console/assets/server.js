@@ -105,7 +105,7 @@ function timeline(a) {
     for (const r of v.readers ?? []) {
       const who = h("b", { dir: "auto" }, r.display_name || r.entity_id || "a client without a name");
       const from = details([r.remote_address && `from ${r.remote_address}`, r.entity_id && `entity ${r.entity_id}`,
-        r.other_names?.length && `also as ${r.other_names.join(", ")}`]);
+        r.other_names && "also under another name"]);
       add(r.first_time, "read", who, ` read version ${v.version}`, from);
       if (parsed(r.last_time) !== parsed(r.first_time)) add(r.last_time, "read", who, ` read version ${v.version} for the last time`);
     }
