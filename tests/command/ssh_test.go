@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -268,6 +269,42 @@ func TestSSHRenews(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	e.given(t, id)
+}
+
+// TestSSHIsStopped: ~^Z gives the terminal back to the shell, and fg goes on.
+func TestSSHIsStopped(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is missing, whose job control is used")
+	}
+	e, d := start(t), newDesk(t)
+	id, token := e.leased(t, nil)
+	e.trust(t, d, id)
+	shell := exec.Command(bash, "--norc", "--noprofile", "-i")
+	d.more = []string{"PS1=shell: "}
+	s := e.openProgram(t, d, token, shell)
+	s.await(t, "shell: ")
+	s.send(t, e.command+" ssh web/"+id+" --host "+e.at(t, id)+"\r")
+	s.await(t, greeting)
+	s.send(t, "\r~\x1a")
+	s.await(t, "Stopped")
+	s.send(t, "echo $((6 * 7))\r")
+	s.await(t, "42\r\n")
+	if n := e.leases(t, id); n != 1 {
+		t.Errorf("%d leases while it is stopped, want 1", n)
+	}
+	s.send(t, "fg\r")
+	s.send(t, "help\r")
+	s.await(t, "change the password of this user by hand")
+	s.send(t, "exit 6\r")
+	s.await(t, "closed.")
+	s.send(t, "exit $?\r")
+	if code := s.code(t); code != 6 {
+		t.Errorf("exit code %d, want that of the server's shell, 6", code)
+	}
+	e.given(t, id)
+	d.empty(t)
 }
 
 // TestSSHFails: a client that cannot log in leaves no lease.

@@ -114,7 +114,12 @@ type screen struct {
 // open runs the command on a terminal of its own.
 func (e *env) open(t *testing.T, d *desk, token string, args ...string) *screen {
 	t.Helper()
-	cmd := exec.Command(e.command, args...)
+	return e.openProgram(t, d, token, exec.Command(e.command, args...))
+}
+
+// openProgram runs a program, with the environment of the desk.
+func (e *env) openProgram(t *testing.T, d *desk, token string, cmd *exec.Cmd) *screen {
+	t.Helper()
 	cmd.Env = d.environment(e, token)
 	opened, err := pty.Start(cmd)
 	if err != nil {

@@ -174,6 +174,23 @@ func TestALongPathIsRefused(t *testing.T) {
 	}
 }
 
+// TestWithoutAFolderOfTheSession: as after su, whose environment names a folder of the other user.
+func TestWithoutAFolderOfTheSession(t *testing.T) {
+	s := listen(t, nil)
+	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(s.dir, "none"))
+	t.Setenv("TMPDIR", s.dir)
+	other, err := Listen(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(other.dir) != s.dir {
+		t.Errorf("the socket is in %s, want the temporary folder", other.dir)
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnswersHideThePassword(t *testing.T) {
 	a := Answer{Password: secret}
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", a, a, a, a), fmt.Sprint(&a)} {

@@ -42,13 +42,13 @@ type Server struct {
 
 // Listen begins to answer. answer may be called by several helpers at once.
 func Listen(answer func(Question) Answer) (*Server, error) {
-	dir, err := os.MkdirTemp(parent(), "cloudpw-")
+	dir, err := makeFolder()
 	if err != nil {
 		return nil, fmt.Errorf("a folder for the socket that hands the password over: %w", err)
 	}
 	path := filepath.Join(dir, socketName)
 	if len(path) > longestSocket {
-		return nil, errors.Join(fmt.Errorf("the path of the temporary folder (%s) is too long for a socket: set TMPDIR to a shorter one", dir),
+		return nil, errors.Join(fmt.Errorf("the path of the temporary folder (%s) is too long for a socket: set XDG_RUNTIME_DIR or TMPDIR to a shorter one", dir),
 			os.RemoveAll(dir))
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -67,13 +67,15 @@ func Listen(answer func(Question) Answer) (*Server, error) {
 	return s, nil
 }
 
-// parent is the folder of the session's own files, where the system has one, else the temporary folder ("").
-func parent() string {
-	dir := os.Getenv("XDG_RUNTIME_DIR")
-	if info, err := os.Stat(dir); dir == "" || err != nil || !info.IsDir() {
-		return ""
+// makeFolder makes a folder that only the user may enter: below the one of the login session, where there is one that this user may write
+// to, else below the temporary folder.
+func makeFolder() (string, error) {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		if made, err := os.MkdirTemp(dir, "cloudpw-"); err == nil {
+			return made, nil
+		}
 	}
-	return dir
+	return os.MkdirTemp("", "cloudpw-")
 }
 
 // Helper is the path of the program that asks this server. Its only argument is the question.
