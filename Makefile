@@ -44,6 +44,7 @@ vet:
 	go vet -tags console,bench ./tests/console
 	go vet -tags openapi ./tests/openapi
 	go vet -tags terraform ./tests/terraform
+	go vet -tags playground ./tests/playground
 	go vet -tags openstack ./tests/openstack/...
 	go vet -tags openstack ./tests/openstack
 	go vet -tags realssh ./tests/realssh
@@ -164,6 +165,11 @@ playground: build ## a Vault with 40 servers in simulated clouds, to try every c
 	@vault=$$(scripts/get-vault.sh) && go build -o "$(BIN)/playground" ./scripts/playground && \
 		exec "$(BIN)/playground" -vault "$$vault" -version "$(VERSION)" -bin "$(BIN)" \
 			-console=$(if $(filter 0,$(CONSOLE)),false,true) -shell=$(if $(filter 0,$(SHELL_AT_END)),false,true)
+
+.PHONY: test-playground
+test-playground: build ## start the playground as a user does, type docs/playground.md there, and follow a campaign (Linux, macOS; needs ssh, curl, jq)
+	vault=$$(scripts/get-vault.sh) && \
+		VAULT_BIN="$$vault" go test -tags playground -count=1 -timeout 30m $(TESTFLAGS) ./tests/playground
 
 .PHONY: bench
 bench: build build-bench ## compare the engine's speed with other engines in a real Vault (also OpenLDAP if slapd is installed)

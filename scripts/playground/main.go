@@ -119,8 +119,8 @@ func play(ctx context.Context, o options, out io.Writer) error {
 	}
 	link := ""
 	if o.console {
-		if link, err = p.console(ctx); err != nil {
-			return err
+		if link, err = p.console(ctx); err != nil { // the rest can be tried all the same
+			fmt.Fprintln(out, "The console could not be opened:", err)
 		}
 	}
 	p.guide(out, link, campaign)
