@@ -160,6 +160,10 @@ docs: ## update the API pages and the command's page from the code, and the poli
 demo: ## show all features in a real Vault with simulated clouds (KEEP=1 leaves it running, BAO=1 takes OpenBao)
 	@scripts/demo.sh
 
+.PHONY: demo-docs
+demo-docs: ## write docs/demo.md from a run of the demo
+	scripts/demo.sh >"$(BIN)/demo.txt" && scripts/demo-docs.sh <"$(BIN)/demo.txt" >"$(BIN)/demo.md" && mv "$(BIN)/demo.md" docs/demo.md
+
 .PHONY: playground
 playground: build ## a Vault with 40 servers in simulated clouds, to try every command (CONSOLE=0: no browser page; SHELL_AT_END=0: no shell)
 	@vault=$$(scripts/get-vault.sh) && go build -o "$(BIN)/playground" ./scripts/playground && \
