@@ -60,7 +60,7 @@ func newRoot(a *app) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupKeep)
 	for _, add := range []func(*app) *cobra.Command{
-		newServersCommand, newShowCommand, newWhyCommand, newWhoCommand, newConsoleCommand,
+		newServersCommand, newShowCommand, newWhyCommand, newWhoCommand, newReportCommand, newConsoleCommand,
 		newTakeCommand, newSSHCommand, newRDPCommand, newGiveCommand,
 		newRotateCommand, newVerifyCommand, newLeftCommand, newCampaignsCommand,
 		newImportCommand, newDoctorCommand, newCompletionCommand, newVersionCommand,
