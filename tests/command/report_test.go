@@ -65,6 +65,27 @@ func TestReportForAuditors(t *testing.T) {
 		t.Errorf("%+v", json)
 	}
 
+	documented, err := os.ReadFile("../../docs/auditors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed := 0
+	for line := range strings.Lines(string(documented)) {
+		words := strings.Fields(line)
+		if len(words) < 3 || words[0] != "cloudpw" {
+			continue
+		}
+		typed++
+		file := filepath.Join(t.TempDir(), words[len(words)-1])
+		e.done(t, officer, append(words[1:len(words)-1], file)...)
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
+	}
+	if typed != 2 {
+		t.Errorf("%d commands of auditors.md were typed", typed)
+	}
+
 	denied := e.run(t, reader, "report")
 	if denied.code != 2 {
 		t.Errorf("a reader's report: %s", denied)
