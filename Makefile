@@ -128,7 +128,7 @@ test-monitoring: build ## have a real Prometheus scrape a real Vault; test the a
 		go test -tags e2e,monitoring -count=1 -timeout 10m -v $(TESTFLAGS) -run '^TestMonitoring$$' ./tests/e2e
 
 .PHONY: test-terraform
-test-terraform: build ## apply, change and destroy examples/terraform in a real Vault with OpenTofu (builds OpenTofu first: 5 minutes, once)
+test-terraform: build ## apply, change and destroy examples/terraform in a real Vault with OpenTofu (first builds OpenTofu, which takes minutes)
 	tofu=$$(scripts/get-tofu.sh) && vault=$$(scripts/get-vault.sh) && \
 	TOFU_DIR="$$tofu" VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" \
 		go test -tags terraform -count=1 -timeout 10m -v $(TESTFLAGS) -run '^TestApply$$' ./tests/terraform

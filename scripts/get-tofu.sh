@@ -3,7 +3,7 @@
 # tofu and terraform-provider-vault. Only the path goes to stdout.
 #
 # TOFU_DIR names a folder that has them already. Otherwise they are built from the modules tests/terraform/tofu and
-# tests/terraform/provider: with nothing cached about 8 CPU minutes, 3 GB of memory and 2.5 GB of modules.
+# tests/terraform/provider: with nothing cached that takes several CPU minutes and 2.2 GB of unpacked modules.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -35,7 +35,7 @@ if ! both "$target"; then
 	mkdir -p "$cache"
 	tmp=$(mktemp -d "$cache/build.XXXXXX")
 	trap 'rm -rf "$tmp"' EXIT
-	say "Building OpenTofu and the provider for Vault into $target. This happens once, and takes about 5 minutes on two cores."
+	say "Building OpenTofu and the provider for Vault into $target. This happens once, and takes some minutes."
 	build() { # MODULE PACKAGE
 		(cd "$root/tests/terraform/$1" && go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$tmp/" "$2") >&2 ||
 			die "$2 could not be built; see the error above"
