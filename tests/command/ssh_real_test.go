@@ -30,7 +30,9 @@ func TestSSHToARealServer(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
-			server := realssh.Start(t, realssh.Options{Name: "lab-1", Keys: []string{key.Public}, Users: map[string]string{"app": ""}, Config: options})
+			server := realssh.Start(t, realssh.Options{
+				Name: "lab-1", Keys: []string{key.Public}, Users: map[string]string{"app": ""}, Config: options,
+			})
 			hostKey := server.HostKey(t, "ed25519")
 			e.Write(t, "cloudpw/hosts/"+method, map[string]any{
 				"connection": "lab", "address": server.Address, "port": server.Port, "host_key": hostKey,

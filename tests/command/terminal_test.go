@@ -34,7 +34,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "desk") // short: sockets are made below it
+	dir, err := os.MkdirTemp("", "desk") //nolint:usetesting // short: sockets are made below it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ const secret = "Xk9-secret-of-web-1"
 // listen starts a server below a folder of the test's own.
 func listen(t *testing.T, answer func(Question) Answer) *Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s")
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package askpass
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func Main(out, problems io.Writer) int {
 
 func ask(prompt string, out io.Writer) error {
 	q := Question{Prompt: prompt, Kind: os.Getenv("SSH_ASKPASS_PROMPT"), Asker: os.Getppid()}
-	conn, err := net.DialTimeout("unix", socket(), connectTime)
+	conn, err := (&net.Dialer{Timeout: connectTime}).DialContext(context.Background(), "unix", socket())
 	if err != nil {
 		return errors.New("the cloudpw that has the password is gone")
 	}

@@ -48,8 +48,8 @@ func Listen(answer func(Question) Answer) (*Server, error) {
 	}
 	path := filepath.Join(dir, socketName)
 	if len(path) > longestSocket {
-		return nil, errors.Join(fmt.Errorf("the path of the temporary folder (%s) is too long for a socket: set XDG_RUNTIME_DIR or TMPDIR to a shorter one", dir),
-			os.RemoveAll(dir))
+		err := fmt.Errorf("the path of the temporary folder (%s) is too long for a socket: set XDG_RUNTIME_DIR or TMPDIR to a shorter one", dir)
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -153,5 +153,5 @@ func (s *Server) talk(conn *net.UnixConn) {
 	if conn.SetDeadline(time.Now().Add(questionTime)) != nil {
 		return
 	}
-	_ = json.NewEncoder(conn).Encode(a)
+	_ = json.NewEncoder(conn).Encode(a) //nolint:gosec // to give the password to the helper is what the socket is for
 }

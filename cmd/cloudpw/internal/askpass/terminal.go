@@ -38,7 +38,9 @@ func askTerminal(q Question, out io.Writer) error {
 // isOpen reports whether what is typed may be seen: OpenSSH asks with yes or no about host keys and about the use of keys.
 func isOpen(q Question) bool {
 	prompt := strings.TrimSpace(q.Prompt)
-	for _, end := range []string{"(yes/no)?", "(yes/no/[fingerprint])?", "Please type 'yes' or 'no':", "Please type 'yes', 'no' or the fingerprint:"} {
+	for _, end := range []string{
+		"(yes/no)?", "(yes/no/[fingerprint])?", "Please type 'yes' or 'no':", "Please type 'yes', 'no' or the fingerprint:",
+	} {
 		if strings.HasSuffix(prompt, end) {
 			return true
 		}

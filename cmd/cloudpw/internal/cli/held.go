@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func (f *holdFlags) add(a *app, cmd *cobra.Command) {
 	flags.StringVar(&f.target.Connection, "connection", "", "only a server of this connection")
 	flags.StringVar(&f.target.Role, "role", "", "only a server of this role")
 	flags.StringVar(&f.target.User, "user", "", "only the account of this user of the server")
-	flags.DurationVar(&f.ttl, "ttl", sessionTTL, "how long the lease lives if it is not renewed: after a crash, or without the network; at least 1m")
+	flags.DurationVar(&f.ttl, "ttl", sessionTTL, "how long the lease lives if it is not renewed, as after a crash; at least 1m")
 	flags.DurationVar(&f.wait, "wait", sessionWait, "how long to wait for a password that is being replaced")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say what happens to the lease")
 	_ = cmd.RegisterFlagCompletionFunc("connection", a.completeNames("config"))
@@ -183,7 +184,7 @@ func (h *held) host(asked string, public bool) (string, error) {
 	if p.InstanceID == "" {
 		return "", errors.New("this password is that of several servers: name one of them by --host")
 	}
-	return "", errors.New("Vault knows no address of this server: name its host by --host")
+	return "", errors.New("no address of this server is known: name its host by --host")
 }
 
 // exitWith ends the command with a program's exit code.
@@ -203,7 +204,7 @@ func hostPort(s string) (host string, port int, err error) {
 	if err != nil {
 		return "", 0, usagef("--host: %q is not of the form HOST or HOST:PORT", s)
 	}
-	if port, err = net.LookupPort("tcp", text); err != nil || port == 0 || host == "" {
+	if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 || host == "" {
 		return "", 0, usagef("--host: %q is not of the form HOST or HOST:PORT", s)
 	}
 	return host, port, nil

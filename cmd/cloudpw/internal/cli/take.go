@@ -125,7 +125,7 @@ func (a *app) hand(h *held, format output.Format) error {
 		encoder := json.NewEncoder(a.stdio.Out)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(t); err != nil {
+		if err := encoder.Encode(t); err != nil { //nolint:gosec // to print the password is what -o json asks for
 			return fmt.Errorf("standard output: %w", err)
 		}
 	} else if _, err := fmt.Fprintln(a.stdio.Out, p.Value.Reveal()); err != nil {

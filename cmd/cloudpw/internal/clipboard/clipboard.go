@@ -63,7 +63,7 @@ func (c *Clipboard) Clear(ctx context.Context, text string) error {
 func run(ctx context.Context, command []string, in string, out *bytes.Buffer) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // one of tools
 	cmd.WaitDelay = callTime
 	cmd.Stdin = bytes.NewReader([]byte(in))
 	if out != nil {

@@ -50,8 +50,8 @@ type Held struct {
 	latest time.Time // until may be later than known: the answer of a renewal was lost
 }
 
-// Hold keeps a lease alive: it renews it by its own TTL at half of its time, so that it never has more than that before it. warn is told, once each, that a renewal failed, that the lease
-// will not last longer, and that it has ended.
+// Hold keeps a lease alive: it renews it by its own TTL at half of its time, so that it never has more than that before it. warn is told,
+// once each, that a renewal failed, that the lease will not last longer, and that it has ended.
 func Hold(leases Leases, lease Lease, warn func(string)) *Held {
 	ctx, cancel := context.WithCancel(context.Background())
 	until := time.Now().Add(lease.TTL)

@@ -336,7 +336,7 @@ func TestThePasswordIsWaitedFor(t *testing.T) {
 		if p, err := r.Password(nil); err != nil || p.LeaseID != "a" || *asked != 3 || s.count("waiting: rotating") != 1 {
 			t.Errorf("%v, %v, asked %d times, said %q", p, err, *asked, s.texts)
 		}
-		r, asked = reader(newVault(ttl), s, unavailable)
+		r, _ = reader(newVault(ttl), s, unavailable)
 		begun := time.Now()
 		if _, err := r.Password(nil); !engine.IsUnavailable(err) || time.Since(begun) > r.Wait || time.Since(begun) < r.Wait-slice {
 			t.Errorf("%v after %s, want the reason after %s", err, time.Since(begun), r.Wait)

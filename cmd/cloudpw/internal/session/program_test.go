@@ -65,7 +65,8 @@ func TestWhatSSHWouldMisunderstandIsRefused(t *testing.T) {
 
 // TestOurOptionsWin: the client takes the first value of an option.
 func TestOurOptionsWin(t *testing.T) {
-	args := Login{User: "app", Host: "web", Before: []string{"-F", "file"}, After: []string{"-o", "ControlMaster=yes", "uptime"}}.arguments("-G")
+	l := Login{User: "app", Host: "web", Before: []string{"-F", "file"}, After: []string{"-o", "ControlMaster=yes", "uptime"}}
+	args := l.arguments("-G")
 	want := append(slices.Clone(options), "-F", "file", "-G", "app@web", "-o", "ControlMaster=yes", "uptime")
 	if !slices.Equal(args, want) {
 		t.Errorf("the arguments are %q", args)
@@ -94,7 +95,8 @@ func TestWhoAnswersSSH(t *testing.T) {
 	if a.wasRefused() || ended != 0 {
 		t.Error("it is refused before it was asked again")
 	}
-	if got := a.answer(askpass.Question{Prompt: "(app@web) Password: ", Asker: pid}); got != (askpass.Answer{}) || ended != 1 || !a.wasRefused() {
+	got := a.answer(askpass.Question{Prompt: "(app@web) Password: ", Asker: pid})
+	if got != (askpass.Answer{}) || ended != 1 || !a.wasRefused() {
 		t.Errorf("the second question gets %v, the client was ended %d times", got, ended)
 	}
 }

@@ -39,10 +39,11 @@ func FindRDP(ctx context.Context) (*RDPClient, error) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, configTime)
 		defer cancel()
-		out, err := exec.CommandContext(ctx, path, "/version").CombinedOutput() // some versions exit with a code, though all went well
+		// Some versions exit with a code, though all went well.
+		out, err := exec.CommandContext(ctx, path, "/version").CombinedOutput() //nolint:gosec // a program of the PATH, by its name
 		major, found := rdpVersion(string(out))
 		if !found {
-			return nil, fmt.Errorf("%s /version tells no version of FreeRDP (%v): %.80q", path, err, out)
+			return nil, fmt.Errorf("%s /version tells no version of FreeRDP: %.80q (exit: %s)", path, out, fmt.Sprint(err))
 		}
 		return &RDPClient{path, major}, nil
 	}
@@ -106,12 +107,13 @@ func (d Desktop) check() error {
 	return nil
 }
 
-// Run shows the desktop and returns the client's exit code when it is closed. The error, if it is a *RefusedError, comes with the exit code.
+// Run shows the desktop and returns the client's exit code when it is closed. The error, if it is a *RefusedError, comes with the exit
+// code.
 func (c *RDPClient) Run(d Desktop, ends <-chan os.Signal) (int, error) {
 	if err := d.check(); err != nil {
 		return 0, err
 	}
-	cmd := exec.Command(c.path, d.arguments(c.Major)...)
+	cmd := exec.CommandContext(context.Background(), c.path, d.arguments(c.Major)...) //nolint:gosec // checked, or the person's
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = d.Stdin, d.Stdout, d.Stderr
 	if c.Major == 2 {
 		return runFromPipe(cmd, d.Password, ends)

@@ -5,8 +5,8 @@ import (
 	"os/signal"
 )
 
-// Signals are the ways in which a session is told to end. Two of them are not: a reader of the output that is gone must not end this process
-// before the lease is given back, and neither must a change of the terminal's state from the background stop it.
+// Signals are the ways in which a session is told to end. Two of them are not: a reader of the output that is gone must not end this
+// process before the lease is given back, and neither must a change of the terminal's state from the background stop it.
 type Signals struct {
 	ends   chan os.Signal
 	others chan os.Signal

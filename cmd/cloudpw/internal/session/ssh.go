@@ -32,7 +32,7 @@ func FindSSH(ctx context.Context) (*SSHClient, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, configTime)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "-V").CombinedOutput()
+	out, err := exec.CommandContext(ctx, path, "-V").CombinedOutput() //nolint:gosec // a program of the PATH, by its name
 	if err != nil {
 		return nil, fmt.Errorf("%s -V: %w", path, err)
 	}
@@ -90,7 +90,8 @@ func (l Login) check() error {
 	if !hostName.MatchString(l.Host) {
 		return fmt.Errorf("%q is no name or address of a host: name one by --host", l.Host)
 	}
-	if l.User == "" || strings.HasPrefix(l.User, "-") || strings.ContainsFunc(l.User, func(r rune) bool { return unicode.IsControl(r) || r == ' ' }) {
+	blank := func(r rune) bool { return unicode.IsControl(r) || r == ' ' }
+	if l.User == "" || strings.HasPrefix(l.User, "-") || strings.ContainsFunc(l.User, blank) {
 		return fmt.Errorf("%q is no user that ssh can log in as", l.User)
 	}
 	if p := l.Password.Reveal(); len(p) > longestPassword || strings.ContainsAny(p, "\r\n\x00") {
@@ -107,7 +108,7 @@ func (s *SSHClient) expect(ctx context.Context, l Login) (user, host string, err
 	ctx, cancel := context.WithTimeout(ctx, configTime)
 	defer cancel()
 	var problems bytes.Buffer
-	cmd := exec.CommandContext(ctx, s.path, l.arguments("-G")...)
+	cmd := exec.CommandContext(ctx, s.path, l.arguments("-G")...) //nolint:gosec // the person's arguments, or checked ones
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
@@ -125,7 +126,8 @@ func (s *SSHClient) expect(ctx context.Context, l Login) (user, host string, err
 		return "", "", fmt.Errorf("ssh would log in as %q, and the password is that of %q: name the account by --user, not by ssh's -l",
 			config["user"], l.User)
 	case config["forkafterauthentication"] == "yes":
-		return "", "", errors.New("ssh's -f would leave the session while it lasts, and the lease would end with it: leave -f away, and use & of your shell")
+		return "", "", errors.New("ssh's -f would leave the session while it lasts, and the lease would end with it: leave -f away, and " +
+			"use & of your shell")
 	}
 	host = config["hostname"]
 	if alias := config["hostkeyalias"]; alias != "" && alias != "none" {
@@ -156,7 +158,7 @@ func (s *SSHClient) Run(l Login, ends <-chan os.Signal) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = server.Close() }()
-	cmd := exec.Command(s.path, l.arguments()...)
+	cmd := exec.CommandContext(context.Background(), s.path, l.arguments()...) //nolint:gosec // the person's arguments, or checked ones
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = l.Stdin, l.Stdout, l.Stderr
 	cmd.Env = append(os.Environ(), append(server.Environment(), "SSH_ASKPASS="+server.Helper(), "SSH_ASKPASS_REQUIRE=force")...)
 	p := newProgram(cmd)
