@@ -239,4 +239,5 @@ func (c *client) failed(ctx context.Context, what string, err error) {
 var processDied = []string{
 	"plugin is shut down", "error reading from server", "connection refused", "transport is closing",
 	"local node not active but active cluster node not found", "no handler for route",
+	"code = Canceled desc = context canceled", // OpenBao, of requests that run while it is sealed
 }

@@ -110,6 +110,11 @@ func (v *Vault) TryRead(ctx context.Context, path string, query ...string) (*api
 		values[query[i]] = append(values[query[i]], query[i+1])
 	}
 	response, err := v.Client.Logical().ReadRawWithDataWithContext(ctx, path, values)
+	if err == nil && response.StatusCode == http.StatusTemporaryRedirect {
+		// The client follows one: a standby named a node as the active one that has just become a standby itself.
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("%s is redirected a second time, to %s", path, response.Header.Get("Location"))
+	}
 	var answer *api.ResponseError
 	if errors.As(err, &answer) && len(answer.Errors) > 0 {
 		return nil, err
