@@ -202,10 +202,11 @@ bench-go: ## run the Go benchmarks (for benchstat: TESTFLAGS=-count=10)
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./backend/...
 
 .PHONY: bench-scale
-bench-scale: build ## measure 100,000 accounts: start in a real Vault, schedule, memory, use of the rate limit (ACCOUNTS=n)
+bench-scale: build ## measure 100,000 accounts: start in a real Vault, schedule, memory, rate limit, the command (ACCOUNTS=n)
 	go test -run '^$$' -bench '^Benchmark(Accounts|Limit)$$' -benchtime 1x $(TESTFLAGS) ./backend ./backend/rotation
 	vault=$$(scripts/get-vault.sh) && \
 	VAULT_BIN="$$vault" CLOUDPW_BIN="$(BIN)/$(PLUGIN)" CLOUDPW_VERSION="$(VERSION)" CLOUDSIM_BIN="$(BIN)/cloudsim" SCALE_ACCOUNTS="$(ACCOUNTS)" \
+	CLOUDPW_COMMAND="$(BIN)/cloudpw" \
 		go test -tags bench -count=1 -timeout 60m -v -run '^TestScale$$' $(TESTFLAGS) ./tests/scale
 
 .PHONY: bench-ssh

@@ -5,8 +5,11 @@ package scale
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +89,39 @@ func TestScale(t *testing.T) {
 		})
 		t.Logf("start %d of the plugin's process with %d accounts: %d ms to the first password, %.1f s to the whole schedule",
 			n+1, size+1, read.Milliseconds(), time.Since(began).Seconds())
+	}
+	command(t, v, size)
+}
+
+// firstPage is how long a person may wait for the first page of `cloudpw servers`.
+const firstPage = time.Second
+
+// command measures the command cloudpw, from its start to its end, with all accounts.
+func command(t *testing.T, v *harness.Vault, size int) {
+	t.Helper()
+	program := os.Getenv("CLOUDPW_COMMAND")
+	if program == "" {
+		t.Fatal("CLOUDPW_COMMAND is not set: run this with `make bench-scale`")
+	}
+	for _, args := range [][]string{
+		{"servers"}, {"servers", "--role", "role-0", "--limit", "50"}, {"servers", "--sort", "age"}, {"__complete", "show", "tencent"},
+	} {
+		best := time.Duration(math.MaxInt64)
+		lines := 0
+		for range 5 {
+			cmd := exec.CommandContext(t.Context(), program, args...)
+			cmd.Env = []string{"HOME=" + t.TempDir(), "VAULT_ADDR=" + v.Address, "VAULT_TOKEN=" + v.RootToken()}
+			began := time.Now()
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("cloudpw %v: %v", args, err)
+			}
+			best, lines = min(best, time.Since(began)), strings.Count(string(out), "\n")
+		}
+		t.Logf("cloudpw %s with %d accounts: %d ms for %d lines", strings.Join(args, " "), size+1, best.Milliseconds(), lines)
+		if len(args) == 1 && best > firstPage {
+			t.Errorf("the first page took %v, want at most %v", best, firstPage)
+		}
 	}
 }
 
