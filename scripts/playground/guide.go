@@ -22,7 +22,7 @@ Try:
   cloudpw show web-3                     its versions, why they were made, who read them
   cloudpw why web-6                      why it fails: it is stopped
   cloudpw servers --drifted              somebody changed a password by hand
-  cloudpw campaigns %-20s a rotation of eight servers that goes on for about a minute
+  cloudpw campaigns %s --follow    a rotation of eight servers that goes on for about a minute
   cloudpw console                        the same in a browser
 
 `, campaign)

@@ -227,14 +227,11 @@ func TestPlayground(t *testing.T) {
 	t.Run("page", func(t *testing.T) { typePage(t, v) })
 	t.Run("faults", func(t *testing.T) { everyFault(t, v) })
 
-	// The campaign comes to its end.
-	eventually(t, "the campaign's end", func() error {
-		out := v.types(t, "vault list -format=json -detailed cloudpw/campaigns | jq -r '.data.key_info[] | select(.role == \"batch\") | .ended_time'")
-		if strings.Contains(out, "null") || strings.TrimSpace(out) == "" {
-			return fmt.Errorf("it goes on: %s", out)
-		}
-		return nil
-	})
+	// The campaign is followed to its end.
+	follow := first.await(t, `(cloudpw campaigns \w+ --follow) `)[1]
+	if out := v.types(t, follow); !strings.Contains(out, "8 done of 8") {
+		t.Errorf("%s prints %s", follow, out)
+	}
 
 	// Leaving the shell ends all, as Ctrl-C does without a shell.
 	first.send(t, "exit\r")
@@ -264,10 +261,13 @@ func TestPlayground(t *testing.T) {
 func typePage(t *testing.T, v visitor) {
 	want := map[string]string{
 		"cloudpw ssh web-1":                   "",
-		"cloudpw servers":                     "web-1",
+		"cloudpw servers":                     "erp-2",
 		"vault read -field=summary":           "prod-tencent",
-		"vault read -field=csv cloudpw/repor": "drifted",
-		"vault list -detailed":                "rotate-role",
+		"cloudpw servers --drifted":           "erp-2",
+		"cloudpw who":                         "userpass-bob",
+		"cloudpw show":                        "revoked",
+		"cloudpw why":                         "not running",
+		"cloudpw campaigns":                   "batch",
 		"vault write cloudpw/verify/web":      "differs",
 		"vault write cloudpw/rotate-role/web": "ready",
 		"curl --silent \"$SIM_ADMIN/v1/log":   "tencentcloud ",
