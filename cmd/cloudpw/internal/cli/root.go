@@ -10,14 +10,6 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/output"
 )
 
-// The groups of commands in the help.
-const (
-	groupSee   = "see"
-	groupUse   = "use"
-	groupOrder = "order"
-	groupKeep  = "keep"
-)
-
 const rootLong = `cloudpw shows servers whose passwords HashiCorp Vault's secrets engine cloudpw keeps, takes a password for as long as you
 need it, and orders rotations and checks.
 

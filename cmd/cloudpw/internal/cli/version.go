@@ -2,6 +2,9 @@ package cli
 
 import "github.com/spf13/cobra"
 
+// Version is that of the build; the Makefile sets it.
+var Version = "v0.0.0-dev"
+
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
