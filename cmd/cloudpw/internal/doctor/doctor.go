@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"context"
 	"time"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/engine"
@@ -38,18 +37,6 @@ type Doctor struct {
 
 func (d *Doctor) add(part string, level Level, next, text string) {
 	d.found = append(d.found, Finding{Part: part, Level: level, Text: text, Next: next})
-}
-
-// Run looks at everything in order. Where one thing does not work, what needs it is left out.
-func (d *Doctor) Run(ctx context.Context) []Finding {
-	d.address()
-	if d.server(ctx) && d.token(ctx) {
-		d.mount(ctx)
-		d.permissions(ctx)
-		d.state(ctx)
-	}
-	d.tools(ctx)
-	return d.found
 }
 
 // AnyWrong reports whether something is wrong.
