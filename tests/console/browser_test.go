@@ -81,7 +81,8 @@ func (b *browser) open(t *testing.T) *tab {
 		err = chromedp.Listen(ctx, tab.event)
 	}
 	if err == nil {
-		err = errors.Join(call(ctx, network.Enable, network.EnableParams{}), call(ctx, log.Enable, cdp.Empty{}), call(ctx, runtime.Enable, cdp.Empty{}),
+		err = errors.Join(call(ctx, network.Enable, network.EnableParams{}), call(ctx, log.Enable, cdp.Empty{}), call(ctx, runtime.Enable,
+			cdp.Empty{}),
 			call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watcher}))
 	}
 	if err != nil {
@@ -212,7 +213,8 @@ func (b *tab) text() (text string) {
 // everything is all that the page has: its elements with their attributes, and the values of its fields.
 func (b *tab) everything() (all string) {
 	b.Helper()
-	b.js(`document.documentElement.outerHTML + [...document.querySelectorAll("input")].map((one) => one.value).join(" ") + location.href`, &all)
+	b.js(`document.documentElement.outerHTML + [...document.querySelectorAll("input")].map((one) => one.value).join(" ") + location.href`,
+		&all)
 	return all
 }
 
@@ -263,7 +265,8 @@ func (b *tab) view(hash, title string) {
 // size sets the size of the window.
 func (b *tab) size(width, height int64) {
 	b.Helper()
-	if err := call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1}); err != nil {
+	if err := call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height,
+		DeviceScaleFactor: 1}); err != nil {
 		b.Fatalf("set the size of the window: %v", err)
 	}
 }

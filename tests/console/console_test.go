@@ -54,7 +54,8 @@ func TestConsole(t *testing.T) {
 		}
 	}
 	// A server whose password cannot be set, and what its cloud says about it.
-	if _, err := s.world.AddFault(model.Fault{Cloud: cloud, Instance: s.ids["web-7"], Action: "ResetInstancesPassword", Kind: model.FaultRefuse,
+	if _, err := s.world.AddFault(model.Fault{Cloud: cloud, Instance: s.ids["web-7"], Action: "ResetInstancesPassword",
+		Kind: model.FaultRefuse,
 		Code: "ResourceInUse", Status: 200, Message: `<script>globalThis.ran = "error"</script> the disk is attached elsewhere`}); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // names are the servers' names of the rows that the table has, from the top.
-const names = `[...document.querySelectorAll(".row")].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((row) => row.querySelector("a")?.innerText ?? "")`
+const names = `[...document.querySelectorAll(".row")].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)` +
+	`.map((row) => row.querySelector("a")?.innerText ?? "")`
 
 // testFleet: the table has all accounts, of which it makes only those that can be seen, and finds and sorts them.
 func (s *scene) testFleet(t *testing.T) {

@@ -66,7 +66,8 @@ func TestScale(t *testing.T) {
 		}
 		return times.sort((a, b) => a - b);
 	})()`, scrolls), &times)
-	t.Logf("rows of a place far away: median %.0f ms, 95%% within %.0f ms, at most %.0f ms", times[scrolls/2], times[scrolls*95/100], times[scrolls-1])
+	t.Logf("rows of a place far away: median %.0f ms, 95%% within %.0f ms, at most %.0f ms", times[scrolls/2], times[scrolls*95/100],
+		times[scrolls-1])
 	// By the wheel, frames that take long are seen as jerks.
 	var frames []float64
 	b.js(`(async () => {
@@ -81,7 +82,8 @@ func TestScale(t *testing.T) {
 		}
 		return frames.sort((a, b) => a - b);
 	})()`, &frames)
-	t.Logf("scrolling by 120 pixels a frame: median %.0f ms a frame, 95%% within %.0f ms, at most %.0f ms", frames[120], frames[228], frames[239])
+	t.Logf("scrolling by 120 pixels a frame: median %.0f ms a frame, 95%% within %.0f ms, at most %.0f ms", frames[120], frames[228],
+		frames[239])
 
 	for _, step := range []struct {
 		what string
@@ -90,7 +92,8 @@ func TestScale(t *testing.T) {
 	}{
 		{"sort by name", func() { b.click("[data-sort=name] button", "Server") }, names + `[0] === "node-0-0"`},
 		{"search", func() { b.choose("#filter-text", "node-7-1999") }, `document.querySelector("#count").innerText.startsWith("1 of")`},
-		{"clear", func() { b.click("button", "Clear filters") }, `document.querySelector("[role=table]").getAttribute("aria-rowcount") === "` + whole + `"`},
+		{"clear", func() { b.click("button", "Clear filters") },
+			`document.querySelector("[role=table]").getAttribute("aria-rowcount") === "` + whole + `"`},
 	} {
 		began := time.Now()
 		step.do()

@@ -202,7 +202,8 @@ func (s *scene) through(t *testing.T) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{address: "http://" + listener.Addr().String(), target: strings.TrimPrefix(s.vault.Address, "http://"), conns: map[net.Conn]bool{}}
+	g := &gateway{address: "http://" + listener.Addr().String(), target: strings.TrimPrefix(s.vault.Address, "http://"),
+		conns: map[net.Conn]bool{}}
 	t.Cleanup(func() {
 		_ = listener.Close()
 		g.set(true)

@@ -145,7 +145,8 @@ func (s *scene) testForeign(t *testing.T) {
 		t.Errorf("an order with the key: %d %s", code, answer)
 	}
 	// An order about one server that does not name it is not one about all.
-	for _, body := range []string{`{"role":"web"}`, `{"role":"web","instance_id":""}`, `{"instance_id":"x"}`, `{"role":"web","instance_id":"x","more":1}`} {
+	for _, body := range []string{`{"role":"web"}`, `{"role":"web","instance_id":""}`, `{"instance_id":"x"}`,
+		`{"role":"web","instance_id":"x","more":1}`} {
 		if code, answer, _ := status(t, http.MethodPost, api+"rotate", body, order); code != http.StatusBadRequest {
 			t.Errorf("rotate %s: %d %s", body, code, answer)
 		}
@@ -161,7 +162,8 @@ func (s *scene) testForeign(t *testing.T) {
 		t.Errorf("another page reads %v", got)
 	}
 	var framed string
-	b.js(`(() => { try { return document.querySelector("iframe").contentDocument?.body?.innerText ?? "nothing"; } catch { return "nothing"; } })()`, &framed)
+	b.js(`(() => { try {
+		return document.querySelector("iframe").contentDocument?.body?.innerText ?? "nothing"; } catch { return "nothing"; } })()`, &framed)
 	if framed != "nothing" {
 		t.Errorf("another page shows the console in a frame: %q", framed)
 	}

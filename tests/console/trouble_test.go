@@ -96,7 +96,8 @@ func (s *scene) testToken(t *testing.T) {
 }
 
 // hostileText is what a cloud, or somebody who names things there, could put into any text.
-const hostileText = `<script>globalThis.ran="text"</script><img src=x onerror="globalThis.ran='img'">` + "\x1b[2J\x1b]8;;http://evil.example\x07" +
+const hostileText = `<script>globalThis.ran="text"</script><img src=x onerror="globalThis.ran='img'">` +
+	"\x1b[2J\x1b]8;;http://evil.example\x07" +
 	"\u202eabc\u2066\u200b\x00\u009b31m" + `"><svg onload="globalThis.ran='svg'">javascript:globalThis.ran='href'`
 
 // testHostile: texts from clouds are shown as texts, whatever they hold, also where Vault does not clean them.
@@ -123,28 +124,36 @@ func (s *scene) testHostile(t *testing.T) {
 	account := func(i int) map[string]any {
 		return map[string]any{"connection": part, "instance_id": fmt.Sprintf("i-%d%s", i, part), "username": part,
 			"name": long, "address": hostileText, "role": part, "mode": hostileText, "state": hostileText, "version": 1,
-			"created_time": "2026-11-25T09:37:42Z", "age": 5, "due_reason": hostileText, "due_since": "2026-11-25T09:37:42Z", "waiting_for": hostileText,
-			"failures": 3, "last_error": long, "leases": 2, "holders": []string{hostileText, "constructor"}, "check_result": hostileText}
+			"created_time": "2026-11-25T09:37:42Z", "age": 5, "due_reason": hostileText, "due_since": "2026-11-25T09:37:42Z",
+			"waiting_for": hostileText,
+			"failures":    3, "last_error": long, "leases": 2, "holders": []string{hostileText, "constructor"}, "check_result": hostileText}
 	}
-	version := map[string]any{"version": 1, "source": hostileText, "created_time": "2026-11-25T09:37:42Z", "reason": "__proto__", "requested_by": long,
-		"request_id": long, "roles": []string{hostileText}, "readers": []any{map[string]any{"display_name": long, "entity_id": hostileText,
+	version := map[string]any{"version": 1, "source": hostileText, "created_time": "2026-11-25T09:37:42Z", "reason": "__proto__",
+		"requested_by": long,
+		"request_id":   long, "roles": []string{hostileText}, "readers": []any{map[string]any{"display_name": long, "entity_id": hostileText,
 			"remote_address": hostileText, "first_time": "2026-11-25T09:37:42Z", "last_time": "2026-11-26T09:37:42Z", "other_names": true}}}
 	detail := map[string]any{"connection": part, "instance_id": part, "username": part, "role": part, "mode": hostileText,
-		"state": hostileText, "instance_name": long, "os_name": long, "private_ip": hostileText, "due_reason": hostileText, "due_since": "2026-11-25T09:37:42Z",
-		"waiting_for": hostileText, "last_error": long, "last_error_time": "2026-11-25T09:37:42Z", "check_result": hostileText, "check_reason": long,
+		"state": hostileText, "instance_name": long, "os_name": long, "private_ip": hostileText, "due_reason": hostileText,
+		"due_since":   "2026-11-25T09:37:42Z",
+		"waiting_for": hostileText, "last_error": long, "last_error_time": "2026-11-25T09:37:42Z", "check_result": hostileText,
+		"check_reason": long,
 		"checked_time": "2026-11-25T09:37:42Z", "rebuilt_time": "2026-11-25T09:37:42Z", "rebuilt_reason": long, "versions": []any{version},
 		"leases": []any{map[string]any{"version": 1, "display_name": long, "issue_time": "2026-11-25T09:37:42Z", "remote_address": hostileText}}}
 	failing := []any{map[string]any{"account": hostileText + "/" + hostileText + "/" + long, "state": hostileText, "last_error": long}}
 	causes := []any{map[string]any{"cause": long, "accounts": 1, "example_account": hostileText, "example_role": hostileText}}
-	campaign := map[string]any{"kind": hostileText, "role": long, "requested_by": hostileText, "created_time": "2026-11-25T09:37:42Z", "total": 2, "failed": 1,
-		"end_reason": hostileText, "causes": causes, "failing": failing, "skip_reasons": map[string]int{hostileText: 1}, "results": map[string]int{hostileText: 1}}
+	campaign := map[string]any{"kind": hostileText, "role": long, "requested_by": hostileText, "created_time": "2026-11-25T09:37:42Z",
+		"total": 2, "failed": 1,
+		"end_reason": hostileText, "causes": causes, "failing": failing, "skip_reasons": map[string]int{hostileText: 1},
+		"results": map[string]int{hostileText: 1}}
 	answers := map[string]any{
 		"/report": map[string]any{"accounts": []any{account(1), account(2)}, "total": 2}, "/campaigns": map[string]any{"keys": []string{part},
 			"key_info": map[string]any{part: campaign}}, "/campaigns/": campaign, "/accounts/": detail,
-		"/status": map[string]any{"running": true, "accounts": map[string]int{hostileText: 1}, "warnings": []string{long}, "details": map[string]any{
-			"connections": map[string]any{hostileText: map[string]any{"last_error": long, "root_rotation_error": long, "breaker_open": true}},
-			"roles":       map[string]any{hostileText: map[string]any{"connection": hostileText, "failing": 1}}, "failing": failing, "causes": causes,
-			"failing_roles": []any{map[string]any{"role": hostileText, "last_error": long}}}},
+		"/status": map[string]any{"running": true, "accounts": map[string]int{hostileText: 1}, "warnings": []string{long},
+			"details": map[string]any{
+				"connections": map[string]any{hostileText: map[string]any{"last_error": long, "root_rotation_error": long, "breaker_open": true}},
+				"roles":       map[string]any{hostileText: map[string]any{"connection": hostileText, "failing": 1}}, "failing": failing,
+				"causes":        causes,
+				"failing_roles": []any{map[string]any{"role": hostileText, "last_error": long}}}},
 	}
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, "/v1/cloudpw")
@@ -207,11 +216,13 @@ func (b *tab) harmless() {
 		Links                     []string
 		Raw                       bool
 	}
-	b.js(`({ ran: globalThis.ran ?? null, scripts: document.scripts.length, images: document.querySelectorAll("img:not(.brand img), svg, iframe, object, embed").length,
+	b.js(`({ ran: globalThis.ran ?? null, scripts: document.scripts.length,
+		images: document.querySelectorAll("img:not(.brand img), svg, iframe, object, embed").length,
 		handlers: [...document.querySelectorAll("*")].filter((one) => [...one.attributes].some((a) => a.name.startsWith("on"))).length,
 		links: [...document.links].map((one) => one.getAttribute("href")).filter((href) => !href.startsWith("#")),
 		raw: /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b\u202a-\u202e\u2066-\u2069]/.test(document.body.innerText + document.title +
-			[...document.querySelectorAll("*")].flatMap((one) => [...one.attributes].filter((a) => a.name !== "data-key" && a.name !== "value").map((a) => a.value)).join("")) })`, &found)
+			[...document.querySelectorAll("*")].flatMap((one) => [...one.attributes].filter((a) => a.name !== "data-key" &&
+				a.name !== "value").map((a) => a.value)).join("")) })`, &found)
 	if found.Ran != nil || found.Scripts != 1 || found.Images != 0 || found.Handlers != 0 || len(found.Links) != 0 || found.Raw {
 		b.Errorf("a text became more than a text: %+v", found)
 	}

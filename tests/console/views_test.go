@@ -97,7 +97,8 @@ func (s *scene) testServer(t *testing.T) {
 	b.await(names + `[0] === "web-1"`)
 	b.click(".row a", "web-1")
 	b.await(`document.querySelector("h1").innerText === "web-1"`)
-	for _, text := range []string{"Version 1", "first password", ", by token", "userpass-alice", "userpass-bob", "read version 1", "A lease of version 1", "live",
+	for _, text := range []string{"Version 1", "first password", ", by token", "userpass-alice", "userpass-bob", "read version 1",
+		"A lease of version 1", "live",
 		s.ids["web-1"], "Ubuntu Server 22.04"} {
 		b.shows(text)
 	}
@@ -108,7 +109,8 @@ func (s *scene) testServer(t *testing.T) {
 	b.view("#/charts", "Charts")
 	b.await(`document.querySelectorAll("canvas").length === 2`)
 	var rows [][]string
-	b.js(`[...document.querySelectorAll("section:nth-of-type(1) tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent))`, &rows)
+	b.js(`[...document.querySelectorAll("section:nth-of-type(1) tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent))`,
+		&rows)
 	if len(rows) != 9 || rows[0][0] != "under 1 d" || rows[0][1] != "24" {
 		t.Errorf("the table of ages is %v", rows)
 	}
@@ -173,7 +175,8 @@ func (b *tab) foreign() {
 	clear(b.hosts)
 	var kept []string
 	for _, fault := range b.faults {
-		if !strings.Contains(fault, "blocked") && !strings.Contains(fault, "Refused") && !strings.Contains(fault, "CORS") && !strings.Contains(fault, "frame") {
+		if !strings.Contains(fault, "blocked") && !strings.Contains(fault, "Refused") && !strings.Contains(fault, "CORS") &&
+			!strings.Contains(fault, "frame") {
 			kept = append(kept, fault)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/console"
 )
 
-const consoleLong = `Show the mount in a browser: the fleet, what happened to each server, campaigns, the health of connections, and charts. Take
+const consoleLong = `Show the mount in a browser: the fleet, what happened to each server, campaigns, the health of connections,
+	and charts. Take
 passwords there, and give them back.
 
 It serves a page on 127.0.0.1 and prints a link that opens it once, within a minute; press Enter for another link. It acts with your token,
@@ -31,7 +32,8 @@ func newConsoleCommand(a *app) *cobra.Command {
 		}),
 	}
 	cmd.Flags().IntVar(&o.Port, "port", 0, "port of 127.0.0.1 (default one that is free)")
-	cmd.Flags().DurationVar(&o.TTL, "ttl", 30*time.Minute, "how long a password that is taken in the page can be held, at least 1m; 0: the role's ttl")
+	cmd.Flags().DurationVar(&o.TTL, "ttl", 30*time.Minute,
+		"how long a password that is taken in the page can be held, at least 1m; 0: the role's ttl")
 	return cmd
 }
 

@@ -25,7 +25,6 @@ type fakeVault struct {
 	read     chan struct{}           // if not nil, it gets a value when a read begins
 	orders   []string                // that were given
 	hook     func(after string)      // is called with each page
-	renewed  func() time.Duration    // for how long a renewed lease is good
 	detail   engine.Detail           // of every account
 	places   map[string]engine.Place // that texts lead to
 }

@@ -75,12 +75,15 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
 	v := &fakeVault{accounts: []engine.Account{
-		{Connection: "a", InstanceID: "i-1", Username: "ubuntu", Name: "Web-10", Role: "web", State: "ready", CreatedTime: now.Add(-48 * time.Hour), Leases: 2,
+		{Connection: "a", InstanceID: "i-1", Username: "ubuntu", Name: "Web-10", Role: "web", State: "ready",
+			CreatedTime: now.Add(-48 * time.Hour), Leases: 2,
 			Holders: []string{"userpass-alice", "userpass-bob"}},
-		{Connection: "a", InstanceID: "i-2", Username: "ubuntu", Name: "web-9", Role: "web", State: "due", CreatedTime: now.Add(-12 * time.Hour), Failures: 3,
+		{Connection: "a", InstanceID: "i-2", Username: "ubuntu", Name: "web-9", Role: "web", State: "due",
+			CreatedTime: now.Add(-12 * time.Hour), Failures: 3,
 			LastError: "The disk is full"},
 		{Connection: "b", InstanceID: "i-3", Username: "root", Name: "", Address: "10.1.2.3", Role: "database", State: "empty"},
-		{Connection: "b", InstanceID: "i-4", Username: "root", Name: "db-1", State: "ready", Drifted: true, CreatedTime: now.Add(-24 * time.Hour), RebuiltTime: now},
+		{Connection: "b", InstanceID: "i-4", Username: "root", Name: "db-1", State: "ready", Drifted: true,
+			CreatedTime: now.Add(-24 * time.Hour), RebuiltTime: now},
 	}}
 	c := newConsole(t, v)
 	c.fleet.read(t.Context())
@@ -90,7 +93,8 @@ func TestFilters(t *testing.T) {
 		"older=1": "14", "older=2": "1", "older=3": "", "drifted=true": "4", "failing=true": "2", "rebuilt=true": "4",
 		"role=web&state=due": "2", "role=web&state=empty": "", "drifted=false": "1234",
 		"sort=name": "4321", "sort=name&down=true": "1234", "sort=age": "2413", "sort=age&down=true": "3142", "sort=state&role=web": "21",
-		"sort=leases&down=true": "1234", "sort=failures&down=true": "2134", "sort=role": "4312", "sort=connection&down=true": "3412", "sort=user": "3412",
+		"sort=leases&down=true": "1234", "sort=failures&down=true": "2134", "sort=role": "4312", "sort=connection&down=true": "3412",
+		"sort=user": "3412",
 	} {
 		got := c.rows(query)
 		ids := ""
@@ -113,7 +117,8 @@ func TestFilters(t *testing.T) {
 		}
 	}
 	_, body := c.get("choices")
-	for _, part := range []string{`"roles":[{"value":"database","rows":1},{"value":"web","rows":2}]`, `"holders":[{"value":"userpass-alice","rows":1}`,
+	for _, part := range []string{`"roles":[{"value":"database","rows":1},{"value":"web","rows":2}]`,
+		`"holders":[{"value":"userpass-alice","rows":1}`,
 		`"states":[{"value":"due","rows":1},{"value":"empty","rows":1},{"value":"ready","rows":2}]`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("no %s in %s", part, body)
@@ -168,7 +173,8 @@ func TestWhatATroubledReadingShows(t *testing.T) {
 	}
 	v.fail(&engine.Error{Status: 403, Messages: []string{"permission denied"}, Path: "cloudpw/report"})
 	c.fleet.read(t.Context())
-	if got := c.rows(""); got.Problem == nil || got.Problem.Kind != kindDenied || got.Matched != 0 || got.Problem.Needs[0].Path != "cloudpw/report" {
+	if got := c.rows(""); got.Problem == nil || got.Problem.Kind != kindDenied || got.Matched != 0 ||
+		got.Problem.Needs[0].Path != "cloudpw/report" {
 		t.Errorf("the policy is gone: %+v", got)
 	}
 	v.fail(nil)
@@ -224,7 +230,8 @@ func TestFigures(t *testing.T) {
 	t.Parallel()
 	now := newClock().now() // noon
 	ago := func(d time.Duration) engine.Account { return engine.Account{State: "ready", CreatedTime: now.Add(-d)} }
-	v := &fakeVault{accounts: []engine.Account{ago(-time.Minute), ago(0), ago(23 * time.Hour), ago(day), ago(7*day - 1), ago(7 * day), ago(29 * day), ago(30 * day),
+	v := &fakeVault{accounts: []engine.Account{ago(-time.Minute), ago(0), ago(23 * time.Hour), ago(day), ago(7*day - 1), ago(7 * day),
+		ago(29 * day), ago(30 * day),
 		ago(364 * day), ago(365 * day), ago(4000 * day), {State: "empty"}}}
 	c := newConsole(t, v)
 	c.fleet.read(t.Context())
@@ -237,7 +244,8 @@ func TestFigures(t *testing.T) {
 	if want := []int{3, 2, 1, 1, 1, 0, 0, 1, 2}; !slices.Equal(counts, want) {
 		t.Errorf("the ages are %v, want %v", counts, want)
 	}
-	if last := got.Days[shownDays-1]; last.Day != "2026-11-30" || last.Count != 2 { // made in the last twelve hours, or by a clock that is ahead
+	// Made in the last twelve hours, or by a clock that is ahead.
+	if last := got.Days[shownDays-1]; last.Day != "2026-11-30" || last.Count != 2 {
 		t.Errorf("today is %+v", last)
 	}
 	if yesterday := got.Days[shownDays-2]; yesterday.Count != 2 {
@@ -257,7 +265,8 @@ func TestFigures(t *testing.T) {
 
 func TestSiblings(t *testing.T) {
 	t.Parallel()
-	v := &fakeVault{accounts: []engine.Account{{Connection: "a", InstanceID: "i", Username: "root"}, {Connection: "a", InstanceID: "i", Username: "admin"},
+	v := &fakeVault{accounts: []engine.Account{{Connection: "a", InstanceID: "i", Username: "root"}, {Connection: "a", InstanceID: "i",
+		Username: "admin"},
 		{Connection: "b", InstanceID: "i", Username: "other"}}}
 	c := newConsole(t, v)
 	c.fleet.read(t.Context())

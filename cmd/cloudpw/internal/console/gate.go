@@ -131,7 +131,8 @@ func (g *gate) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
 		if why := g.foreign(r); why != "" {
-			answerProblem(w, &problem{Kind: kindForeign, Status: http.StatusForbidden, Title: "This console answers only its own page: " + why + "."})
+			answerProblem(w, &problem{Kind: kindForeign, Status: http.StatusForbidden,
+				Title: "This console answers only its own page: " + why + "."})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -119,12 +118,13 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/assets/main.js", "/assets/none.js", "/none", "/c/x/api/fleet"} {
 		for _, host := range []string{c.gate.host, "rebound.example"} {
 			answer := c.ask(http.MethodGet, path, "", map[string]string{"Host": host})
-			if got := answer.Header.Get("Content-Security-Policy"); got != policy {
+			if got := answer.header.Get("Content-Security-Policy"); got != policy {
 				t.Errorf("%s at %s: the policy is %q", path, host, got)
 			}
-			for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+				"Referrer-Policy": "no-referrer",
 				"X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin", "Access-Control-Allow-Origin": ""} {
-				if got := answer.Header.Get(name); got != want {
+				if got := answer.header.Get(name); got != want {
 					t.Errorf("%s at %s: %s is %q", path, host, name, got)
 				}
 			}
@@ -136,16 +136,18 @@ func TestAssets(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, &fakeVault{})
 	for path, kind := range map[string]string{"/": "text/html", "/assets/main.js": "text/javascript", "/assets/console.css": "text/css",
-		"/assets/vendor/virtual-core/index.js": "text/javascript", "/assets/vendor/uplot/LICENSE": "text/plain", "/assets/icon.svg": "image/svg+xml"} {
+		"/assets/vendor/virtual-core/index.js": "text/javascript", "/assets/vendor/uplot/LICENSE": "text/plain",
+		"/assets/icon.svg": "image/svg+xml"} {
 		answer := c.ask(http.MethodGet, path, "", nil)
-		if answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Type"), kind) {
-			t.Errorf("%s: %d, %s", path, answer.StatusCode, answer.Header.Get("Content-Type"))
+		if answer.status != http.StatusOK || !strings.HasPrefix(answer.header.Get("Content-Type"), kind) {
+			t.Errorf("%s: %d, %s", path, answer.status, answer.header.Get("Content-Type"))
 		}
 	}
-	for _, path := range []string{"/assets/", "/assets/vendor/", "/assets/vendor", "/assets/none.js", "/assets/..%2fconsole.go", "/assets/%2e%2e/gate.go",
+	for _, path := range []string{"/assets/", "/assets/vendor/", "/assets/vendor", "/assets/none.js", "/assets/..%2fconsole.go",
+		"/assets/%2e%2e/gate.go",
 		"/assets/vendor/uplot/none.css.map"} {
-		if answer := c.ask(http.MethodGet, path, "", nil); answer.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %d", path, answer.StatusCode)
+		if answer := c.ask(http.MethodGet, path, "", nil); answer.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, answer.status)
 		}
 	}
 }
@@ -172,7 +174,14 @@ func newConsole(t *testing.T, v vault) *asked {
 	return a
 }
 
-func (a *asked) ask(method, path, body string, headers map[string]string) *http.Response {
+// reply is what the console has answered.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a *asked) ask(method, path, body string, headers map[string]string) reply {
 	a.t.Helper()
 	r := httptest.NewRequestWithContext(a.t.Context(), method, "http://"+testHost+path, strings.NewReader(body))
 	for name, value := range headers {
@@ -184,29 +193,22 @@ func (a *asked) ask(method, path, body string, headers map[string]string) *http.
 	}
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, r)
-	return w.Result()
+	return reply{w.Code, w.Header(), w.Body.String()}
 }
 
 // get and post ask the API as the page does.
 func (a *asked) get(path string) (int, string) {
 	a.t.Helper()
-	return text(a.t, a.ask(http.MethodGet, a.path+"api/"+path, "", map[string]string{"Cookie": a.cookie, "Sec-Fetch-Site": "same-origin"}))
+	return text(a.ask(http.MethodGet, a.path+"api/"+path, "", map[string]string{"Cookie": a.cookie, "Sec-Fetch-Site": "same-origin"}))
 }
 
 func (a *asked) post(path, body string) (int, string) {
 	a.t.Helper()
-	return text(a.t, a.ask(http.MethodPost, a.path+"api/"+path, body, map[string]string{"Cookie": a.cookie, "Origin": "http://" + testHost,
+	return text(a.ask(http.MethodPost, a.path+"api/"+path, body, map[string]string{"Cookie": a.cookie, "Origin": "http://" + testHost,
 		"Content-Type": "application/json", orderHeader: a.order}))
 }
 
-func text(t *testing.T, answer *http.Response) (int, string) {
-	t.Helper()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(body)
-}
+func text(answer reply) (int, string) { return answer.status, answer.body }
 
 func TestSessions(t *testing.T) {
 	t.Parallel()
@@ -218,22 +220,24 @@ func TestSessions(t *testing.T) {
 	for what, headers := range map[string]map[string]string{
 		"no cookie": nil, "an empty cookie": {"Cookie": cookieName + "="}, "another session's cookie": {"Cookie": cookieName + "=" + cookie},
 	} {
-		if status, body := text(t, c.ask(http.MethodGet, c.path+"api/held", "", headers)); status != http.StatusForbidden {
+		if status, body := text(c.ask(http.MethodGet, c.path+"api/held", "", headers)); status != http.StatusForbidden {
 			t.Errorf("%s: %d %s", what, status, body)
 		}
 	}
 	// A page of another port may have set a cookie of this name too.
 	both := map[string]string{"Cookie": cookieName + "=other; " + c.cookie}
-	if status, body := text(t, c.ask(http.MethodGet, c.path+"api/held", "", both)); status != http.StatusOK {
+	if status, body := text(c.ask(http.MethodGet, c.path+"api/held", "", both)); status != http.StatusOK {
 		t.Errorf("two cookies: %d %s", status, body)
 	}
-	if status, _ := text(t, c.ask(http.MethodGet, sessionRoot+"none/api/held", "", map[string]string{"Cookie": c.cookie})); status != http.StatusForbidden {
+	if status, _ := text(c.ask(http.MethodGet, sessionRoot+"none/api/held", "",
+		map[string]string{"Cookie": c.cookie})); status != http.StatusForbidden {
 		t.Errorf("no such session: %d", status)
 	}
 	order := c.order
 	for _, key := range []string{"", order + "x", other.order} {
 		c.order = key
-		for _, path := range []string{"refresh", "take", "held/show", "held/give", "held/renew", "rotate", "verify", "rotate-role", "verify-role", "theme"} {
+		for _, path := range []string{"refresh", "take", "held/show", "held/give", "held/renew", "rotate", "verify", "rotate-role",
+			"verify-role", "theme"} {
 			if status, body := c.post(path, "{}"); status != http.StatusForbidden {
 				t.Errorf("%s with the key %q: %d %s", path, key, status, body)
 			}
@@ -249,7 +253,8 @@ func TestSessions(t *testing.T) {
 	if _, body := c.get("session"); !strings.Contains(body, `"theme":"dark"`) {
 		t.Errorf("the theme is not kept: %s", body)
 	}
-	if status, _ := text(t, c.ask(http.MethodDelete, c.path+"api/held", "", map[string]string{"Cookie": c.cookie, "Origin": "http://" + testHost})); status != http.StatusMethodNotAllowed {
+	if status, _ := text(c.ask(http.MethodDelete, c.path+"api/held", "", map[string]string{"Cookie": c.cookie,
+		"Origin": "http://" + testHost})); status != http.StatusMethodNotAllowed {
 		t.Errorf("a method that is none: %d", status)
 	}
 }
@@ -257,13 +262,14 @@ func TestSessions(t *testing.T) {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, &fakeVault{})
-	for _, body := range []string{"", "x", "[]", `{"theme":1}`, `{"theme":"","more":1}`, `{"theme":""}{}`, `{"theme":"` + strings.Repeat("x", longestBody) + `"}`} {
+	for _, body := range []string{"", "x", "[]", `{"theme":1}`, `{"theme":"","more":1}`, `{"theme":""}{}`, `{"theme":"` + strings.Repeat("x",
+		longestBody) + `"}`} {
 		if status, answer := c.post("theme", body); status != http.StatusBadRequest {
 			t.Errorf("%.40s: %d %s", body, status, answer)
 		}
 	}
 	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"} {
-		status, answer := text(t, c.ask(http.MethodPost, c.path+"api/theme", `{"theme":""}`, map[string]string{"Cookie": c.cookie,
+		status, answer := text(c.ask(http.MethodPost, c.path+"api/theme", `{"theme":""}`, map[string]string{"Cookie": c.cookie,
 			"Origin": "http://" + testHost, "Content-Type": kind, orderHeader: c.order}))
 		if status != http.StatusBadRequest {
 			t.Errorf("a body of type %q: %d %s", kind, status, answer)

@@ -88,7 +88,8 @@ func TestAFailedGiveBackKeepsThePassword(t *testing.T) {
 	v := &fakeVault{leaseErr: &engine.Error{Status: 403, Messages: []string{"permission denied"}, Path: "sys/leases/revoke"}}
 	c := newConsole(t, v)
 	id := c.take(t)
-	if status, body := c.post("held/give", byID(id)); status != http.StatusForbidden || !strings.Contains(body, `"path":"sys/leases/revoke/cloudpw/creds/*"`) {
+	if status, body := c.post("held/give", byID(id)); status != http.StatusForbidden || !strings.Contains(body,
+		`"path":"sys/leases/revoke/cloudpw/creds/*"`) {
 		t.Errorf("give: %d %s", status, body)
 	}
 	if status, body := c.post("held/renew", byID(id)); status != http.StatusForbidden || !strings.Contains(body, `"path":"sys/leases/renew"`) {
@@ -106,15 +107,18 @@ func TestTakeByName(t *testing.T) {
 	if status, body := c.post("take", `{"text":"web/web-1"}`); status != http.StatusOK || !strings.Contains(body, `"instance_id":"i-1"`) {
 		t.Errorf("take: %d %s", status, body)
 	}
-	if status, body := c.post("take", `{"text":"none"}`); status != http.StatusBadRequest || !strings.Contains(body, "there is no server none") {
+	if status, body := c.post("take", `{"text":"none"}`); status != http.StatusBadRequest || !strings.Contains(body,
+		"there is no server none") {
 		t.Errorf("take: %d %s", status, body)
 	}
 	v.fail(&engine.Error{Status: 403, Messages: []string{"permission denied"}, Path: "cloudpw/creds/web/i-1"})
-	if status, body := c.post("take", `{"text":"web/web-1"}`); status != http.StatusForbidden || !strings.Contains(body, `"cloudpw/creds/web/*"`) {
+	if status, body := c.post("take", `{"text":"web/web-1"}`); status != http.StatusForbidden || !strings.Contains(body,
+		`"cloudpw/creds/web/*"`) {
 		t.Errorf("take: %d %s", status, body)
 	}
 	v.fail(&engine.Error{Status: 503, Messages: []string{"the password is being set"}, Path: "cloudpw/creds/web/i-1"})
-	if status, body := c.post("take", `{"text":"web/web-1"}`); status != http.StatusServiceUnavailable || !strings.Contains(body, "being set") {
+	if status, body := c.post("take", `{"text":"web/web-1"}`); status != http.StatusServiceUnavailable || !strings.Contains(body,
+		"being set") {
 		t.Errorf("take: %d %s", status, body)
 	}
 }
@@ -129,7 +133,8 @@ func TestOrders(t *testing.T) {
 		if status, answer := c.post(path, body); status != http.StatusOK || !strings.Contains(answer, `"campaign":"abc"`) || len(v.orders) != 1 {
 			t.Errorf("%s: %d %s, %v", path, status, answer, v.orders)
 		}
-		want := map[string]string{"rotate": "rotate web i-1", "verify": "verify web i-2", "rotate-role": "rotate web ", "verify-role": "verify db "}[path]
+		want := map[string]string{"rotate": "rotate web i-1", "verify": "verify web i-2", "rotate-role": "rotate web ",
+			"verify-role": "verify db "}[path]
 		if len(v.orders) == 1 && v.orders[0] != want {
 			t.Errorf("%s ordered %q", path, v.orders[0])
 		}
@@ -149,7 +154,8 @@ func TestOrders(t *testing.T) {
 		t.Errorf("bad orders were given: %v", v.orders)
 	}
 	v.fail(&engine.Error{Status: 403, Messages: []string{"permission denied"}})
-	if _, body := c.post("rotate", `{"role":"web","instance_id":"i-1"}`); !strings.Contains(body, `{"path":"cloudpw/rotate-role/web/*","capabilities":["update"]}`) {
+	if _, body := c.post("rotate", `{"role":"web","instance_id":"i-1"}`); !strings.Contains(body,
+		`{"path":"cloudpw/rotate-role/web/*","capabilities":["update"]}`) {
 		t.Errorf("rotate without the right: %s", body)
 	}
 }
@@ -193,7 +199,8 @@ func TestTheEndTellsWhatIsLeft(t *testing.T) {
 	v.leaseErr = errors.New("connection refused")
 	v.mu.Unlock()
 	left := c.held.close(t.Context())
-	if len(left) != 2 || left[0].lease != "cloudpw/creds/web/1" || !left[0].until.Equal(newClock().now().Add(10*time.Minute)) || left[1].err == nil {
+	if len(left) != 2 || left[0].lease != "cloudpw/creds/web/1" || !left[0].until.Equal(newClock().now().Add(10*time.Minute)) ||
+		left[1].err == nil {
 		t.Errorf("left: %+v", left)
 	}
 	// What has ended by itself is not left.
