@@ -123,8 +123,8 @@ func wrongLink(t *testing.T, page, link string) string {
 	return ""
 }
 
-// anchors are the links that a page's headings make, as GitHub and GitLab make them: lower case, hyphens for blanks, other signs dropped, and
-// a number after the second heading of a name. Signs in front of a line of code are no headings.
+// anchors are the links that a page's headings make, as GitHub and GitLab make them: lower case, hyphens for blanks, other signs
+// dropped, and a number after the second heading of a name. Signs in front of a line of code are no headings.
 func anchors(page string) []string {
 	var all []string
 	seen := map[string]int{}
@@ -164,7 +164,8 @@ func TestPicturesHaveAText(t *testing.T) {
 
 // TestLinksAreFound checks the checker with a page that has each kind of link.
 func TestLinksAreFound(t *testing.T) {
-	page := "# A page\n\n## Again\n## Again\n## With `code` and [a link](x.md)\n\n[a](one.md) ![b](two.png) [![c](three.png)](four.md#five \"title\")\n" +
+	page := "# A page\n\n## Again\n## Again\n## With `code` and [a link](x.md)\n\n" +
+		"[a](one.md) ![b](two.png) [![c](three.png)](four.md#five \"title\")\n" +
 		"<img src=\"six.png\" alt=\"d\">\n[ref]: seven.md\n`[no](eight.md)`\n\n```sh\n# no heading\necho '[no](nine.md)'\n```\n"
 	want := []string{"x.md", "one.md", "two.png", "four.md#five", "three.png", "seven.md", "six.png"}
 	if got := linksOf(page); !slices.Equal(got, want) {
