@@ -1,8 +1,10 @@
 package session
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +72,44 @@ func TestOurOptionsWin(t *testing.T) {
 	want := append(slices.Clone(options), "-F", "file", "-G", "app@web", "-o", "ControlMaster=yes", "uptime")
 	if !slices.Equal(args, want) {
 		t.Errorf("the arguments are %q", args)
+	}
+}
+
+// TestWhatSSHMakesOfItIsLookedAt: by the client of this machine, with what a person gives it.
+func TestWhatSSHMakesOfItIsLookedAt(t *testing.T) {
+	client, err := FindSSH(t.Context())
+	if err != nil {
+		t.Skip(err)
+	}
+	config := filepath.Join(t.TempDir(), "config")
+	const text = "Host alias\n HostKeyAlias known\nHost *\n User somebody\n ControlMaster auto\n ControlPath /tmp/%C\n ControlPersist 10m\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		host   string
+		before []string
+		after  []string
+		want   string // the host of the prompt
+		says   string
+	}{
+		"a configuration that shares connections": {"web", nil, nil, "web", ""},
+		"a name of the host's key":                {"alias", nil, nil, "known", ""},
+		"a command":                               {"web", nil, []string{"uptime"}, "web", ""},
+		"another user":                            {"web", []string{"-l", "root"}, nil, "", "--user"},
+		"the background":                          {"web", nil, []string{"-f", "sleep", "1"}, "", "-f"},
+		"a socket to share":                       {"web", nil, []string{"-S", "/tmp/shared"}, "", "-S"},
+		"a connection to share":                   {"web", nil, []string{"-M", "-S", "/tmp/shared"}, "", "-S"},
+		"an option that is none":                  {"web", nil, []string{"-o", "NoOption=yes"}, "", "nooption"},
+	} {
+		l := Login{User: "app", Host: c.host, Before: append([]string{"-F", config}, c.before...), After: c.after}
+		user, host, err := client.expect(t.Context(), l)
+		switch {
+		case c.says == "" && (err != nil || user != "app" || host != c.want):
+			t.Errorf("%s: %q at %q, %v", name, user, host, err)
+		case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s: %v, want an error with %s", name, err, c.says)
+		}
 	}
 }
 
@@ -157,5 +197,44 @@ func TestShowable(t *testing.T) {
 		if got := Showable(text); got != want {
 			t.Errorf("Showable(%q) = %v", text, got)
 		}
+	}
+}
+
+func TestAnRDPFileReplacesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.rdp")
+	d := Desktop{User: "app", Host: "win-1", Password: engine.NewSecret("secret")}
+	if err := WriteRDPFile(path, d); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info, err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(before), "secret") {
+		t.Fatalf("it has the password: %v", err)
+	}
+	d.User = "other"
+	if err := WriteRDPFile(path, d); err == nil {
+		t.Error("a file is replaced")
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the file is changed: %v", err)
+	}
+}
+
+func TestWhoAnswersFreeRDP(t *testing.T) {
+	ended := 0
+	a := &desktopAnswers{password: engine.NewSecret("secret"), refused: func() { ended++ }}
+	for _, prompt := range []string{"Gateway authentication\nPassword:", "Password:", "FreeRDP authentication\nUsername:", ""} {
+		if got := a.answer(askpass.Question{Prompt: prompt}); got != (askpass.Answer{Terminal: true}) {
+			t.Errorf("%q gets %v", prompt, got)
+		}
+	}
+	const prompt = "FreeRDP authentication\nPassword: "
+	if got := a.answer(askpass.Question{Prompt: prompt}); got.Password != "secret" || a.wasRefused() || ended != 0 {
+		t.Errorf("the server gets %v", got)
+	}
+	if got := a.answer(askpass.Question{Prompt: prompt}); got != (askpass.Answer{}) || !a.wasRefused() || ended != 1 {
+		t.Errorf("the second question gets %v, the client was ended %d times", got, ended)
 	}
 }

@@ -129,6 +129,9 @@ func (s *SSHClient) expect(ctx context.Context, l Login) (user, host string, err
 		return "", "", errors.New("ssh's -f would leave the session while it lasts, and the lease would end with it: leave -f away, and " +
 			"use & of your shell")
 	}
+	if path := config["controlpath"]; path != "" && path != "none" { // -S and -M come before the options -o
+		return "", "", errors.New("ssh's -S would share a connection, which may outlive the lease: leave -S and -M away")
+	}
 	host = config["hostname"]
 	if alias := config["hostkeyalias"]; alias != "" && alias != "none" {
 		host = alias
