@@ -191,6 +191,81 @@ func TestWithoutAFolderOfTheSession(t *testing.T) {
 	}
 }
 
+// TestAFolderOfAnotherUser: he could put a helper of his own in place of ours.
+func TestAFolderOfAnotherUser(t *testing.T) {
+	folder := func(t *testing.T, mode os.FileMode, owner int) string {
+		t.Helper()
+		dir, err := os.MkdirTemp("", "s") //nolint:usetesting // the path of a socket must be short
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if owner >= 0 {
+			if os.Getuid() != 0 {
+				t.Skip("only root can give a folder away")
+			}
+			if err := os.Chown(dir, owner, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	for name, c := range map[string]struct {
+		mode  os.FileMode
+		owner int
+		fine  bool
+	}{
+		"mine":                         {0o700, -1, true},
+		"mine, which others may read":  {0o755, -1, true},
+		"everybody's":                  {0o777, -1, false},
+		"a group's":                    {0o770, -1, false},
+		"everybody's, with sticky bit": {0o777 | os.ModeSticky, -1, true},
+		"another user's":               {0o700, 4711, false},
+		"another user's, with sticky":  {0o777 | os.ModeSticky, 4711, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := folder(t, c.mode, c.owner)
+			link := filepath.Join(t.TempDir(), "link")
+			if err := os.Symlink(bad, link); err != nil {
+				t.Fatal(err)
+			}
+			for _, dir := range []string{bad, link} {
+				if err := checkParent(dir); (err == nil) != c.fine {
+					t.Errorf("%s: %v", dir, err)
+				}
+			}
+			if c.fine {
+				return
+			}
+			// Not below XDG_RUNTIME_DIR, if TMPDIR is better.
+			good := folder(t, 0o700, -1)
+			t.Setenv("XDG_RUNTIME_DIR", bad)
+			t.Setenv("TMPDIR", good)
+			s, err := Listen(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if filepath.Dir(s.dir) != good {
+				t.Errorf("the socket is in %s, want one in %s", s.dir, good)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			t.Setenv("TMPDIR", bad)
+			if s, err := Listen(nil); err == nil {
+				t.Errorf("the socket is in %s", s.dir)
+				_ = s.Close()
+			}
+			if left, _ := os.ReadDir(bad); len(left) > 0 {
+				t.Errorf("it has left %v", left)
+			}
+		})
+	}
+}
+
 func TestAnswersHideThePassword(t *testing.T) {
 	a := Answer{Password: secret}
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", a, a, a, a), fmt.Sprint(&a)} {

@@ -67,13 +67,16 @@ func Listen(answer func(Question) Answer) (*Server, error) {
 	return s, nil
 }
 
-// makeFolder makes a folder that only the user may enter: below the one of the login session, where there is one that this user may write
-// to, else below the temporary folder.
+// makeFolder makes a folder that only the user may enter: below the one of the login session, where there is one of this user, else below
+// the temporary folder.
 func makeFolder() (string, error) {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && checkParent(dir) == nil {
 		if made, err := os.MkdirTemp(dir, "cloudpw-"); err == nil {
 			return made, nil
 		}
+	}
+	if err := checkParent(os.TempDir()); err != nil {
+		return "", err
 	}
 	return os.MkdirTemp("", "cloudpw-")
 }
