@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/console"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/session"
 )
 
 const consoleLong = `Show the mount in a browser: the fleet, what happened to each server, campaigns, the health of connections,
@@ -27,9 +30,13 @@ func newConsoleCommand(a *app) *cobra.Command {
 		Example: "  cloudpw console\n  cloudpw console --port 8899 --ttl 10m",
 		Args:    cobra.NoArgs,
 		GroupID: groupSee,
-		RunE: a.interruptible(func(ctx context.Context, _ *cobra.Command, _ []string) error {
-			return a.console(ctx, o)
-		}),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			signals := session.Catch()
+			defer signals.Stop()
+			ctx, hurry, stop := a.untilTold(cmd.Context(), signals.Ends())
+			defer stop()
+			return a.console(ctx, hurry, o)
+		},
 	}
 	cmd.Flags().IntVar(&o.Port, "port", 0, "port of 127.0.0.1 (default one that is free)")
 	cmd.Flags().DurationVar(&o.TTL, "ttl", 30*time.Minute,
@@ -37,7 +44,37 @@ func newConsoleCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) console(ctx context.Context, o console.Options) error {
+// untilTold are the contexts of a command that has something to give back at its end: ctx ends with the first signal, hurry with a Ctrl-C
+// after it. Other signals do not hurry: a terminal that is closed, or a service manager, says more than one thing.
+func (a *app) untilTold(parent context.Context, ends <-chan os.Signal) (ctx, hurry context.Context, stop func()) {
+	ctx, end := context.WithCancel(parent)
+	hurry, endAll := context.WithCancel(parent)
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for told := false; ; {
+			select {
+			case <-over:
+				return
+			case s := <-ends:
+				if told && s == os.Interrupt {
+					endAll()
+					return
+				}
+				told = true
+				end()
+			}
+		}
+	})
+	return ctx, hurry, func() {
+		close(over)
+		watching.Wait()
+		end()
+		endAll()
+	}
+}
+
+func (a *app) console(ctx, hurry context.Context, o console.Options) error {
 	client, err := a.engine()
 	if err != nil {
 		return err
@@ -56,7 +93,7 @@ func (a *app) console(ctx context.Context, o console.Options) error {
 			a.showLink(c)
 		}
 	}()
-	left, err := c.Run(ctx)
+	left, err := c.Run(ctx, hurry)
 	for _, one := range left {
 		a.note("cloudpw: a password could not be given back: %v", one.Err)
 		a.note("  it ends at %s; try: cloudpw give %s", one.Until.Format(time.RFC3339), one.Lease)

@@ -71,9 +71,9 @@ type Left struct {
 	Err   error
 }
 
-// Run serves the console until the context ends, and then gives back all that was taken. It returns the leases for which that
-// failed; an error means that the console could not go on.
-func (c *Console) Run(ctx context.Context) ([]Left, error) {
+// Run serves the console until the context ends, and then gives back all that was taken, until hurry ends at the latest. It returns the
+// leases for which that failed; an error means that the console could not go on.
+func (c *Console) Run(ctx, hurry context.Context) ([]Left, error) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	go c.fleet.run(reading)
@@ -86,7 +86,7 @@ func (c *Console) Run(ctx context.Context) ([]Left, error) {
 	case failed = <-served:
 	case <-ctx.Done():
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	closing, cancel := context.WithTimeout(hurry, closeTime)
 	defer cancel()
 	left := c.held.close(closing)
 	// Requests that run still get their answer; a browser keeps its connection open otherwise.

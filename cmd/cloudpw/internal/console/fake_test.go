@@ -23,6 +23,7 @@ type fakeVault struct {
 	static   bool                    // passwords have no lease
 	waiting  chan struct{}           // if not nil, a read waits until it is closed or given up
 	read     chan struct{}           // if not nil, it gets a value when a read begins
+	giving   chan struct{}           // if not nil, it gets a value when a lease is given back, which takes as long as it may
 	orders   []string                // that were given
 	hook     func(after string)      // is called with each page
 	detail   engine.Detail           // of every account
@@ -115,7 +116,15 @@ func (f *fakeVault) Renew(_ context.Context, lease string, increment time.Durati
 	return increment / 2, nil
 }
 
-func (f *fakeVault) GiveBack(_ context.Context, lease string) error {
+func (f *fakeVault) GiveBack(ctx context.Context, lease string) error {
+	f.mu.Lock()
+	giving := f.giving
+	f.mu.Unlock()
+	if giving != nil {
+		giving <- struct{}{}
+		<-ctx.Done()
+		return &engine.Error{Path: "sys/leases/revoke", Err: ctx.Err()}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.leaseErr != nil {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -207,5 +208,53 @@ func TestTheEndTellsWhatIsLeft(t *testing.T) {
 	c.clock.move(9*time.Minute + 1)
 	if left := c.held.close(t.Context()); len(left) != 1 {
 		t.Errorf("left later: %+v", left)
+	}
+}
+
+// TestRunEnds: it gives back what was taken, and does not wait for that when it is told not to.
+func TestRunEnds(t *testing.T) {
+	t.Parallel()
+	for name, hurried := range map[string]bool{"in time": false, "hurried": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &fakeVault{}
+			c, err := listen(t.Context(), v, "https://vault.example:8200", "", Options{TTL: time.Hour})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.held.take(engine.Place{Role: "web", InstanceID: "i-1"}); err != nil {
+				t.Fatal(err)
+			}
+			if hurried {
+				v.giving = make(chan struct{})
+			}
+			ctx, end := context.WithCancel(t.Context())
+			hurry, endAll := context.WithCancel(t.Context())
+			defer endAll()
+			result := make(chan []Left, 1)
+			go func() {
+				left, err := c.Run(ctx, hurry)
+				if err != nil {
+					t.Error(err)
+				}
+				result <- left
+			}()
+			end()
+			if !hurried {
+				if left := <-result; len(left) != 0 || v.live() != 0 {
+					t.Errorf("left: %+v, %d leases", left, v.live())
+				}
+				return
+			}
+			<-v.giving
+			began := time.Now()
+			endAll()
+			if left := <-result; len(left) != 1 || left[0].Lease != "cloudpw/creds/web/1" || left[0].Err == nil {
+				t.Errorf("left: %+v", left)
+			}
+			if took := time.Since(began); took > giveTime/2 {
+				t.Errorf("it has waited for %s", took)
+			}
+		})
 	}
 }
