@@ -157,7 +157,8 @@ func (s *scene) testForeign(t *testing.T) {
 	b := s.browser.open(t)
 	b.visit(other)
 	var got []string
-	b.js(`Promise.all(["`+api+`session", "`+origin+`/"].map((url) => fetch(url, { credentials: "include" }).then((a) => "answer", () => "nothing")))`, &got)
+	b.js(`Promise.all(["`+api+`session", "`+origin+`/"].map((url) => 
+		fetch(url, { credentials: "include" }).then((a) => "answer", () => "nothing")))`, &got)
 	if len(got) != 2 || got[0] != "nothing" || got[1] != "nothing" {
 		t.Errorf("another page reads %v", got)
 	}

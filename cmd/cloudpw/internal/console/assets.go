@@ -1,10 +1,12 @@
 package console
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
 	"net/http"
 	"path"
+	"time"
 )
 
 //go:embed assets/index.html assets/*.css assets/*.js assets/icon.svg assets/vendor
@@ -30,5 +32,5 @@ func serveFile(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	w.Header().Set("Content-Type", kind)
-	_, _ = w.Write(content) // an error means that the browser has gone
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }

@@ -50,7 +50,7 @@ type held struct {
 	now   func() time.Time
 
 	// takes ends with the console: a take that waits is given up, and Vault keeps no lease of a client that has hung up.
-	takes context.Context //nolint:containedctx // the life of the console, not of a request
+	takes context.Context // the life of the console, not of a request
 	stop  context.CancelFunc
 	open  sync.WaitGroup // takes that run
 
