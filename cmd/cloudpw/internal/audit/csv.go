@@ -85,7 +85,8 @@ func orDash(s string) string {
 
 func (r *Report) accountCells(a *Account) map[string]string {
 	v := map[string]string{"record": "account", "connection": a.Connection, "instance_id": a.InstanceID, "username": a.Username,
-		"name": a.Name, "address": a.Address, "role": a.Role, "mode": a.Mode, "state": a.State, "drifted": strconv.FormatBool(a.Drifted), "source": a.Source,
+		"name": a.Name, "address": a.Address, "role": a.Role, "mode": a.Mode, "state": a.State,
+		"drifted": strconv.FormatBool(a.Drifted), "source": a.Source,
 		"check_result": a.CheckResult, "checked_time": stamp(a.CheckedTime), "readers": a.readers("; "), "holders": strings.Join(a.Holders, "; "),
 		"exceptions": strings.Join(a.Exceptions, "; ")}
 	if a.Version > 0 {

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrLoading is the error while the plugin still loads accounts after a start: a report would lack some.
-var ErrLoading = errors.New("Vault still loads accounts after a start, so that the report would lack some; try again in a minute")
+var ErrLoading = errors.New("the plugin still loads accounts after a start, so that the report would lack some; try again in a minute")
 
 // parallel is how many accounts are asked about at once.
 const parallel = 8

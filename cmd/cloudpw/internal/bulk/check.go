@@ -11,7 +11,7 @@ import (
 )
 
 // ErrLoading is the error while the plugin still loads accounts after a start.
-var ErrLoading = errors.New("Vault still loads accounts after a start, so that some are missing; try again in a minute")
+var ErrLoading = errors.New("the plugin still loads accounts after a start, so that some are missing; try again in a minute")
 
 // Check asks the mount what would become of rows, and writes nothing. Rows that it would refuse are Failed then; the others say what Send
 // would do. The error is that of a mount that cannot be asked, or of the end of ctx.

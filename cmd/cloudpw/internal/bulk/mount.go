@@ -108,7 +108,7 @@ func (j *Job) writeHosts(ctx context.Context, rows []*Row, dry bool) (hostAnswer
 	var answer hostAnswer
 	_, err := j.put(ctx, map[string]any{"hosts": list, "dry_run": dry}, &answer, "hosts")
 	if err == nil && len(answer.Hosts) != len(rows) {
-		err = errors.New("Vault's answer does not have the hosts that were sent")
+		err = errors.New("the answer does not have the hosts that were sent")
 	}
 	return answer, err
 }

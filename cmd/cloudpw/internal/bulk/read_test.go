@@ -20,7 +20,8 @@ func mustRead(t *testing.T, text string) []*Row {
 }
 
 func TestReadRows(t *testing.T) {
-	rows := mustRead(t, "Connection, server ,address,port,trust_on_first_use,platform,sudo,tags,username,password,skip_import_rotation,host_key\n"+
+	rows := mustRead(t, "Connection, server ,address,port,trust_on_first_use,platform,sudo,tags,username,password,"+
+		"skip_import_rotation,host_key\n"+
 		"dc-1,web-1, 192.0.2.7 ,2222,TRUE,linux,tty,\"env=prod, app=a=b\",,,,ssh-ed25519 AAAA\n"+
 		"\n"+
 		",,,,,,,,,,,\n"+
@@ -140,8 +141,8 @@ func TestReadListsAllMistakes(t *testing.T) {
 		}
 		line += 1 + strings.Count(l.line, "\n")
 	}
-	if strings.Contains(err.Error(), "Geheim") || strings.Contains(err.Error(), "perhaps") || !strings.Contains(err.Error(), "nothing was sent") ||
-		!strings.Contains(err.Error(), "line 2: connection: required") {
+	if strings.Contains(err.Error(), "Geheim") || strings.Contains(err.Error(), "perhaps") ||
+		!strings.Contains(err.Error(), "nothing was sent") || !strings.Contains(err.Error(), "line 2: connection: required") {
 		t.Errorf("the error is %s", err)
 	}
 }

@@ -220,7 +220,8 @@ func TestABatchThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.refuse["web-1"] = "host_key: the pinned key is another one"
-	if err := j.Send(t.Context(), rows); err != nil || results(rows) != "created, failed, created, created" || rows[1].Error != m.refuse["web-1"] {
+	if err := j.Send(t.Context(), rows); err != nil || results(rows) != "created, failed, created, created" ||
+		rows[1].Error != m.refuse["web-1"] {
 		t.Errorf("refused meanwhile: %v, %s, %q", err, results(rows), rows[1].Error)
 	}
 	m, rows = newFake(), hostRows(t, 3)
@@ -235,7 +236,7 @@ func TestABatchThatFails(t *testing.T) {
 		}
 		return nil
 	}
-	if err := j.Send(t.Context(), rows); err != nil || results(rows) != "created, created, created" || m.count["hosts"] != 4 {
+	if err := j.Send(t.Context(), rows); err != nil || results(rows) != strings.Repeat("created, ", 2)+"created" || m.count["hosts"] != 4 {
 		t.Errorf("half written: %v, %s, %d requests", err, results(rows), m.count["hosts"])
 	}
 	m, rows = newFake(), hostRows(t, 2)
@@ -270,7 +271,8 @@ func TestServersAreFoundByIDNameAndAddress(t *testing.T) {
 		"prod,i-6,root,Geheim9,\n" + // 10: the name of another server is this id
 		"away,i-1,root,Geheim10,\n" // 11: of another connection
 	accounts := []engine.Account{account("away", "a-1", "root", "i-1", ""), account("prod", "i-1", "root", "web-1", "10.0.0.1"),
-		account("prod", "i-2", "root", "web-2", ""), account("prod", "i-3", "root", "", "10.0.0.3"), account("prod", "i-4", "ubuntu", "web-4", ""),
+		account("prod", "i-2", "root", "web-2", ""), account("prod", "i-3", "root", "", "10.0.0.3"),
+		account("prod", "i-4", "ubuntu", "web-4", ""),
 		account("prod", "i-5", "root", "twin", ""), account("prod", "i-6", "root", "twin", ""), account("prod", "i-7", "admin", "i-6", ""),
 		account("prod", "i-7", "root", "i-6", "")}
 	m := newFake()
@@ -280,11 +282,12 @@ func TestServersAreFoundByIDNameAndAddress(t *testing.T) {
 	if err := j.Check(t.Context(), rows); err != nil {
 		t.Fatal(err)
 	}
-	if want := "would record, would record, would record, would record, failed, failed, failed, failed, would record, would record"; results(rows) !=
-		want || len(m.puts) != 0 {
+	outcome := strings.Repeat("would record, ", 4) + strings.Repeat("failed, ", 4) + "would record, would record"
+	if results(rows) != outcome || len(m.puts) != 0 {
 		t.Fatalf("%s; %v", results(rows), m.puts)
 	}
-	for i, says := range map[int]string{4: "2 servers have this name or address; write the id of one: i-5, i-6", 5: "no account of a server with this id",
+	for i, says := range map[int]string{4: "2 servers have this name or address; write the id of one: i-5, i-6",
+		5: "no account of a server with this id",
 		6: "several accounts: admin, root", 7: "no account of this user; the server's accounts are of root"} {
 		if !strings.Contains(rows[i].Error, says) {
 			t.Errorf("line %d: %q", rows[i].Line, rows[i].Error)
@@ -345,8 +348,8 @@ func TestAHostWithItsPassword(t *testing.T) {
 	if err := j.Send(t.Context(), rows); err != nil || results(rows) != "recorded, failed, created" || len(m.hosts) != 3 || len(ended) != 3 {
 		t.Errorf("%v, %s, %v, %v", err, results(rows), m.hosts, ended)
 	}
-	if want := "the host is created, and has no account yet: no such account; the password is (hidden); once a role has it, send the row again"; rows[1].
-		Error != want {
+	want := "the host is created, and has no account yet: no such account; the password is (hidden); once a role has it, send the row again"
+	if rows[1].Error != want {
 		t.Errorf("%q", rows[1].Error)
 	}
 }

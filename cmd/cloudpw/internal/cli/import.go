@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -114,7 +113,7 @@ func (a *app) importFile(ctx context.Context, path string, f *importFlags) error
 }
 
 func (a *app) readImport(path string) ([]*bulk.Row, error) {
-	var in io.Reader = a.stdio.In
+	in := a.stdio.In
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {

@@ -25,7 +25,7 @@ func LocalTools() Tools {
 	return Tools{Look: exec.LookPath, Getenv: os.Getenv, Output: func(ctx context.Context, name string, args ...string) string {
 		ctx, cancel := context.WithTimeout(ctx, toolTime)
 		defer cancel()
-		out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput()
+		out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput() //nolint:gosec // names of the code's own
 		return string(out)
 	}}
 }
