@@ -15,7 +15,7 @@ func program(t *testing.T, folder, name, line string) string {
 	t.Helper()
 	path := filepath.Join(folder, name)
 	script := "#!/bin/sh\n[ \"$1\" = version ] && echo '" + line + "'\n"
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -48,7 +48,9 @@ func TestWorkflowsRunWhatExists(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"bash .ci/run", "make release\n", "make release-check", "subject-checksums: dist/SHA256SUMS", "golang:", "go-version:"} {
+	for _, want := range []string{
+		"bash .ci/run", "make release\n", "make release-check", "subject-checksums: dist/SHA256SUMS", "golang:", "go-version:",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no workflow has %q", want)
 		}

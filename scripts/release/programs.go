@@ -104,5 +104,6 @@ func checkVersion(printed, version string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("prints %q, which does not name version %s; set it with -ldflags, as the Makefile does", strings.TrimSpace(printed), version)
+	return fmt.Errorf("prints %q, which does not name version %s; set it with -ldflags, as the Makefile does",
+		strings.TrimSpace(printed), version)
 }

@@ -13,7 +13,7 @@ import (
 func onPath(t *testing.T, name, script string) {
 	t.Helper()
 	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", folder)
@@ -47,7 +47,7 @@ func TestSigningIsAskedForByTheEnvironment(t *testing.T) {
 		"a key in a KMS":               {map[string]string{"COSIGN_KEY": "awskms:///alias/release"}, ""},
 		"no tool":                      {map[string]string{"GPG_KEY": "0123"}, "GPG_KEY is set, and there is no gpg"},
 		"one of two tools":             {map[string]string{"COSIGN_KEY": "cosign.key", "GPG_KEY": "0123"}, "there is no gpg"},
-		"a key where its name belongs": {map[string]string{"COSIGN_KEY": "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nsecret"}, "holds a key itself"},
+		"a key where its name belongs": {map[string]string{"COSIGN_KEY": "-----BEGIN PRIVATE KEY-----\nsecret"}, "holds a key itself"},
 		"a key on one line":            {map[string]string{"GPG_KEY": "-----BEGIN PGP PRIVATE KEY BLOCK-----secret"}, "holds a key itself"},
 		"a flag":                       {map[string]string{"COSIGN_KEY": "--secret"}, "like a flag"},
 	} {
@@ -109,11 +109,11 @@ func TestSignatureOfGnuPG(t *testing.T) {
 	}
 	t.Setenv("GNUPGHOME", home)
 	gpg := func(args ...string) error {
-		_, err := output(exec.Command("gpg", args...)) //nolint:noctx // t.Context has ended when the agent is
+		_, err := output(exec.Command("gpg", args...))
 		return err
 	}
 	t.Cleanup(func() {
-		_ = exec.Command("gpgconf", "--kill", "all").Run() //nolint:noctx // see above
+		_ = exec.Command("gpgconf", "--kill", "all").Run()
 		_ = os.RemoveAll(home)
 	})
 	if err := gpg("--batch", "--passphrase", "", "--quick-generate-key", "release@example.com", "ed25519", "sign", "never"); err != nil {
