@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -90,7 +91,7 @@ func (a *app) wayOut(cmd *cobra.Command, err error) string {
 		return ""
 	}
 	switch {
-	case engine.IsDenied(err) && a.client != nil && a.client.Vault().Token() == "":
+	case engine.IsDenied(err) && a.client != nil && (a.client.Vault().Token() == "" || slices.Contains(failed.Messages, "invalid token")):
 		return "vault login"
 	case engine.IsDenied(err):
 		return "vault token capabilities " + output.Word(failed.Path)

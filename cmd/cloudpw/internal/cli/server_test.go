@@ -127,6 +127,11 @@ func TestShow(t *testing.T) {
 	// A token that may only read creds/ learns why it sees nothing.
 	p = at(t, func(request) (int, any) { return refusal(403, "permission denied") })
 	p.run("show", "web").wants(t, 2, "permission denied", "try: vault token capabilities cloudpw/report")
+	// A reader who types a name is told what to type instead.
+	p.run("take", "web-1").wants(t, 2, "permission denied", "try: cloudpw take ROLE/INSTANCE_ID: this token may not look up names")
+	if r := p.run("take", "web/i-1"); strings.Contains(r.err, "ROLE/INSTANCE_ID") {
+		t.Errorf("an id behind a role is taken for a name: %s", r.err)
+	}
 }
 
 func TestGive(t *testing.T) {

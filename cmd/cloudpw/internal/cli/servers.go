@@ -239,10 +239,10 @@ func sortKeys() []string {
 	return keys
 }
 
-// tableOf is for people.
+// tableOf is for people. What is wrong stands before what only programs need: a terminal cuts long lines at their end.
 func tableOf(list []engine.Account) *output.Rows {
-	rows := &output.Rows{Headings: []string{"server", "user", "role", "address", "state", "age", "held by", "instance", "connection",
-		"trouble"}}
+	rows := &output.Rows{Headings: []string{"server", "user", "role", "address", "state", "age", "held by", "trouble", "instance",
+		"connection"}}
 	for _, a := range list {
 		name, id := a.Name, a.InstanceID
 		if name == "" {
@@ -252,7 +252,7 @@ func tableOf(list []engine.Account) *output.Rows {
 		if a.Version > 0 {
 			age = output.Age(a.Age)
 		}
-		rows.Add(name, a.Username, a.Role, a.Address, stateWords(a), age, holders(a), id, a.Connection, trouble(a))
+		rows.Add(name, a.Username, a.Role, a.Address, stateWords(a), age, holders(a), trouble(a), id, a.Connection)
 	}
 	return rows
 }
@@ -280,6 +280,17 @@ func holders(a engine.Account) string {
 	return ""
 }
 
+// errorShown is how many characters of an account's last error a table has; `cloudpw why` and the other formats have all.
+const errorShown = 60
+
+// shortened is the beginning of a text.
+func shortened(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-3]) + "..."
+	}
+	return s
+}
+
 // trouble says what is wrong.
 func trouble(a engine.Account) string {
 	var parts []string
@@ -293,7 +304,7 @@ func trouble(a engine.Account) string {
 		parts = append(parts, "user "+a.CheckUserState)
 	}
 	if a.LastError != "" {
-		parts = append(parts, fmt.Sprintf("%s (failed %dx)", a.LastError, a.Failures))
+		parts = append(parts, fmt.Sprintf("%s (failed %dx)", shortened(a.LastError, errorShown), a.Failures))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -21,6 +21,10 @@ func TestServersInEachFormat(t *testing.T) {
 	if strings.ContainsAny(r.out, "\x1b\u202e") {
 		t.Errorf("a terminal gets %q", r.out)
 	}
+	// What is wrong comes before the ids: a terminal cuts the end of a line.
+	if head, _, _ := strings.Cut(r.out, "\n"); strings.Index(head, "TROUBLE") > strings.Index(head, "CONNECTION") {
+		t.Errorf("a narrow terminal does not see what is wrong: %s", head)
+	}
 	r = p.run("servers", "-o", "csv")
 	r.wants(t, 0, "connection,instance_id,username,name,", "prod,i-1,root,'=web\uFFFD[2J\uFFFD<script>,", ",alice\n")
 	r = p.run("servers", "-o", "json")
@@ -32,6 +36,12 @@ func TestServersInEachFormat(t *testing.T) {
 	if strings.ContainsAny(r.out, "\x1b\u202e") {
 		t.Errorf("a terminal gets %q", r.out)
 	}
+	long := strings.Repeat("x", errorShown)
+	p = at(t, report([]m{account("i-1", "web-1", m{"last_error": long + "y", "failures": 1}), account("i-2", "web-2", m{"last_error": long})},
+		nil))
+	r = p.run("servers")
+	r.wants(t, 0, "  "+long[3:]+"... (failed 1x)", "  "+long+" (failed")
+	p.run("servers", "-o", "csv").wants(t, 0, long+"y")
 	p = at(t, report(nil, nil))
 	p.run("servers").wants(t, 0, "no account matches")
 	if r := p.run("servers", "-o", "json"); r.out != "[]\n" {
@@ -131,6 +141,8 @@ func TestExitCodes(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "")
 	p.run("servers").wants(t, 2, "permission denied", "try: vault login")
 	t.Setenv("VAULT_TOKEN", "hvs.test")
+	p = at(t, func(request) (int, any) { return refusal(403, "permission denied", "invalid token") })
+	p.run("servers").wants(t, 2, "invalid token", "try: vault login\n")
 	p = at(t, func(request) (int, any) {
 		return refusal(404, `no handler for route "cloudpw/report". route entry not found.`)
 	})

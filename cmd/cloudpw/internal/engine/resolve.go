@@ -22,6 +22,8 @@ type Place struct {
 	Connection string
 	Username   string
 	Address    string
+	// Guessed: the text alone was taken for a role, since the token may not read report, which has the names of servers.
+	Guessed bool
 }
 
 // Argument names the place on a command line, and nothing else.
@@ -91,7 +93,11 @@ func (c *Client) Resolve(ctx context.Context, t Target) (Place, error) {
 		return found[0], nil
 	case len(found) > 1:
 		return Place{}, ambiguous(text, found)
-	case f.Role != "" && user == "":
+	case user != "":
+		if all, err := c.find(ctx, f, ""); err == nil && len(all) > 0 {
+			return Place{}, &UnknownError{text, fmt.Sprintf("server %s has no user %q in Vault; it has %s", text, user, users(all))}
+		}
+	case f.Role != "":
 		return c.resolveNew(ctx, f.Role, text)
 	}
 	return c.resolveRole(ctx, f, text, user)
@@ -156,6 +162,17 @@ func (c *Client) find(ctx context.Context, f Filter, user string) ([]Place, erro
 		}
 	}
 	return found, nil
+}
+
+// users are those of several places.
+func users(places []Place) string {
+	var names []string
+	for _, p := range places {
+		if !slices.Contains(names, p.Username) {
+			names = append(names, p.Username)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func placeOf(a Account) Place {
@@ -230,7 +247,7 @@ func (c *Client) resolveBlind(ctx context.Context, f Filter, text string, denied
 	case f.Connection != "": // accounts are named by what this token may not see
 		return Place{}, denied
 	case f.Role == "":
-		return Place{Role: text}, nil
+		return Place{Role: text, Guessed: true}, nil
 	}
 	ids, err := c.List(ctx, nil, "instances", f.Role)
 	if err == nil && !slices.Contains(ids, text) {

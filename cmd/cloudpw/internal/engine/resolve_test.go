@@ -83,7 +83,9 @@ func TestResolve(t *testing.T) {
 			{Text: "none"}:                          "there is no server",
 			{Text: "web/none"}:                      "role web has no server",
 			{Text: "web/web-1", Role: "db"}:         "--role asks for db",
-			{Text: "prod/i-1/x"}:                    "there is no server",
+			{Text: "prod/i-1/x"}:                    `server i-1 has no user "x" in Vault; it has root`,
+			{Text: "web-2", User: "x"}:              "it has root, deploy",
+			{Text: "none", User: "x"}:               "there is no server",
 			{Text: "web-1", Role: "web", User: "x"}: "has no user",
 			{Text: ""}:                              "names no server",
 			{Text: "web/"}:                          "names no server",
@@ -103,7 +105,7 @@ func TestResolve(t *testing.T) {
 func TestResolveWithTheRightToReadOnly(t *testing.T) {
 	_, c := serve(t, world{blind: true}.answer)
 	for target, want := range map[Target]Place{
-		{Text: "web"}:               {Role: "web"},
+		{Text: "web"}:               {Role: "web", Guessed: true},
 		{Text: "web/i-77"}:          {Role: "web", InstanceID: "i-77"},
 		{Text: "i-77", Role: "web"}: {Role: "web", InstanceID: "i-77"},
 	} {
