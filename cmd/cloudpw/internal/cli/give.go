@@ -38,15 +38,23 @@ func (a *app) give(ctx context.Context, leases []string) error {
 		return err
 	}
 	var failed []error
+	again := "vault lease revoke"
 	for _, lease := range leases {
+		// Vault revokes what it does not know without a word: somebody who mistypes an id would think that the lease has ended.
+		lives, unknown := c.Lives(ctx, lease)
 		if err := c.GiveBack(ctx, lease); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", lease, err))
+			again += " " + output.Word(lease)
+			continue
+		}
+		if unknown == nil && !lives {
+			a.note("no such lease: %s has ended already, or is not the whole id", lease)
 			continue
 		}
 		a.say("given back: %s", lease)
 	}
 	if len(failed) > 0 {
-		return try(errors.Join(failed...), "vault lease revoke %s", output.Word(leases[0]))
+		return try(errors.Join(failed...), "%s", again)
 	}
 	return nil
 }

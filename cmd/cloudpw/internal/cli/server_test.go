@@ -136,7 +136,12 @@ func TestShow(t *testing.T) {
 
 func TestGive(t *testing.T) {
 	p := at(t, func(r request) (int, any) {
-		if strings.HasSuffix(r.path, "bad") {
+		switch lease, _ := r.body["lease_id"].(string); {
+		case r.path == "sys/leases/lookup" && strings.HasSuffix(lease, "gone"):
+			return refusal(400, "invalid lease")
+		case r.path == "sys/leases/lookup" && strings.HasSuffix(lease, "hidden"):
+			return refusal(403, "permission denied")
+		case strings.HasSuffix(r.path, "bad"):
 			return refusal(403, "permission denied")
 		}
 		return 204, nil
@@ -145,7 +150,15 @@ func TestGive(t *testing.T) {
 	if n := len(p.asked("PUT", "sys/leases/revoke/cloudpw/creds/web/abc")); n != 1 {
 		t.Errorf("%d requests", n)
 	}
-	p.run("give", "cloudpw/creds/web/bad", "cloudpw/creds/web/def").wants(t, 2, "cloudpw/creds/web/bad: permission denied",
-		"given back: cloudpw/creds/web/def", "try: vault lease revoke cloudpw/creds/web/bad")
+	p.run("give", "cloudpw/creds/web/def", "cloudpw/creds/web/bad", "cloudpw/creds/web/ghi").wants(t, 2,
+		"cloudpw/creds/web/bad: permission denied", "given back: cloudpw/creds/web/def", "given back: cloudpw/creds/web/ghi",
+		"try: vault lease revoke cloudpw/creds/web/bad\n")
 	p.run("give", "web-1").wants(t, 1, "is no id of a lease")
+	// A lease that Vault does not know was given back before, or the id is mistyped. A token that may not look may give back.
+	r := p.run("give", "cloudpw/creds/web/gone")
+	r.wants(t, 0, "no such lease: cloudpw/creds/web/gone")
+	if strings.Contains(r.out, "given back") || len(p.asked("PUT", "sys/leases/revoke/cloudpw/creds/web/gone")) != 1 {
+		t.Errorf("it says %q", r.out)
+	}
+	p.run("give", "cloudpw/creds/web/hidden").wants(t, 0, "given back: cloudpw/creds/web/hidden")
 }

@@ -148,6 +148,16 @@ func (c *Client) Renew(ctx context.Context, leaseID string, increment time.Durat
 	return time.Duration(a.LeaseDuration) * time.Second, nil
 }
 
+// Lives reports whether Vault knows a lease: it has not ended, and the id is one. An error says that Vault does not tell. Vault's policy
+// `default` allows the question.
+func (c *Client) Lives(ctx context.Context, leaseID string) (bool, error) {
+	_, err := c.put(ctx, "sys/leases/lookup", map[string]any{"lease_id": leaseID}, 0, nil)
+	if IsInvalid(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // GiveBack ends a lease. The id goes into the path, since the reader's policy of docs/vault-policies.md allows nothing else. When it
 // returns nil, Vault has ended the lease, or knows none with this id.
 func (c *Client) GiveBack(ctx context.Context, leaseID string) error {
