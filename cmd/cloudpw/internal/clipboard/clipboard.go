@@ -35,10 +35,11 @@ func Find() (*Clipboard, error) {
 	return nil, errors.New("--clip: no clipboard here (" + missing + ")")
 }
 
-// Put replaces what is in the clipboard.
+// Put replaces what is in the clipboard. If that fails, the text is not in it.
 func (c *Clipboard) Put(ctx context.Context, text string) error {
 	if err := run(ctx, c.tool.write, text, nil); err != nil {
-		return fmt.Errorf("clipboard: %w", err)
+		// A program that has failed, or takes too long, may have put it there.
+		return errors.Join(fmt.Errorf("clipboard: %w", err), c.Clear(context.WithoutCancel(ctx), text))
 	}
 	return nil
 }
