@@ -67,6 +67,27 @@ func TestALinkOpensOnce(t *testing.T) {
 	}
 }
 
+// TestTheCookieIsOfOnePath: a browser sends cookies to all ports of a host, and another page of the host could read one by script.
+func TestTheCookieIsOfOnePath(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, &fakeVault{})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+testHost+"/open", strings.NewReader(`{"code":"`+codeOf(t, c.Link())+`"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Origin", "http://"+testHost)
+	w := httptest.NewRecorder()
+	c.handler.ServeHTTP(w, r)
+	result := w.Result()
+	defer result.Body.Close()
+	cookies := result.Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d: %d cookies", result.StatusCode, len(cookies))
+	}
+	if k := cookies[0]; k.SameSite != http.SameSiteStrictMode || !k.HttpOnly || k.Domain != "" || !strings.HasPrefix(k.Path, sessionRoot) ||
+		len(k.Path) < len(sessionRoot)+20 || len(k.Value) < 20 || strings.Contains(k.Path, k.Value) {
+		t.Errorf("the cookie is %v", k)
+	}
+}
+
 func TestForeignRequests(t *testing.T) {
 	t.Parallel()
 	g := newGate(testHost, newClock().now)
@@ -262,8 +283,8 @@ func TestSessions(t *testing.T) {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, &fakeVault{})
-	for _, body := range []string{"", "x", "[]", `{"theme":1}`, `{"theme":"","more":1}`, `{"theme":""}{}`, `{"theme":"` + strings.Repeat("x",
-		longestBody) + `"}`} {
+	for _, body := range []string{"", "x", "[]", `{"theme":1}`, `{"theme":"","more":1}`, `{"theme":""}{}`, `{"theme":""` + strings.Repeat(" ",
+		longestBody) + `}`} {
 		if status, answer := c.post("theme", body); status != http.StatusBadRequest {
 			t.Errorf("%.40s: %d %s", body, status, answer)
 		}
