@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestWhatHurriesTheConsole: a terminal that is closed says so twice, by the kernel and by the shell. Passwords are given back all the same.
+// TestWhatHurriesTheConsole: a terminal that is closed says so twice, by the kernel and by the shell. Passwords are given back all the
+// same.
 func TestWhatHurriesTheConsole(t *testing.T) {
 	a := newApp(Stdio{})
 	signals := make(chan os.Signal) // a signal that was sent was heard

@@ -22,6 +22,7 @@ type fakeVault struct {
 	taken    int
 	static   bool                    // passwords have no lease
 	waiting  chan struct{}           // if not nil, a read waits until it is closed or given up
+	deaf     bool                    // a read goes on after it was given up, until waiting is closed
 	read     chan struct{}           // if not nil, it gets a value when a read begins
 	giving   chan struct{}           // if not nil, it gets a value when a lease is given back, which takes as long as it may
 	orders   []string                // that were given
@@ -82,7 +83,10 @@ func (f *fakeVault) Read(ctx context.Context, p engine.Place, o engine.ReadOptio
 	if read != nil {
 		read <- struct{}{}
 	}
-	if waiting != nil {
+	if waiting != nil && f.deaf {
+		<-ctx.Done()
+		<-waiting
+	} else if waiting != nil {
 		select {
 		case <-ctx.Done():
 			return nil, &engine.Error{Path: "cloudpw/creds/" + p.Role, Err: ctx.Err()}

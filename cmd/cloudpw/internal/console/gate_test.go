@@ -71,7 +71,8 @@ func TestALinkOpensOnce(t *testing.T) {
 func TestTheCookieIsOfOnePath(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, &fakeVault{})
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+testHost+"/open", strings.NewReader(`{"code":"`+codeOf(t, c.Link())+`"}`))
+	code := strings.NewReader(`{"code":"` + codeOf(t, c.Link()) + `"}`)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+testHost+"/open", code)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Origin", "http://"+testHost)
 	w := httptest.NewRecorder()

@@ -189,6 +189,30 @@ func TestTheEndGivesAllBack(t *testing.T) {
 	}
 }
 
+// TestALeaseThatComesAtTheEnd: Vault has made it although the read was given up.
+func TestALeaseThatComesAtTheEnd(t *testing.T) {
+	t.Parallel()
+	v := &fakeVault{waiting: make(chan struct{}), read: make(chan struct{}), deaf: true}
+	c := newConsole(t, v)
+	taken := make(chan error, 1)
+	go func() {
+		_, err := c.held.take(engine.Place{Role: "web", InstanceID: "i-1"})
+		taken <- err
+	}()
+	<-v.read
+	left := make(chan []leftOver, 1)
+	go func() { left <- c.held.close(t.Context()) }()
+	<-c.held.takes.Done()
+	close(v.waiting)
+	found := <-left
+	if err := <-taken; err != nil {
+		t.Error(err)
+	}
+	if len(found) != 0 || v.live() != 0 {
+		t.Errorf("left: %v, %d leases", found, v.live())
+	}
+}
+
 func TestTheEndTellsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	v := &fakeVault{}
