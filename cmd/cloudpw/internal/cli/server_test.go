@@ -94,7 +94,8 @@ func TestWhy(t *testing.T) {
 func TestWho(t *testing.T) {
 	p := at(t, server(nil))
 	r := p.run("who", "web-1")
-	r.wants(t, 0, "Live leases of the password of web-1 (i-1), user root: 1.", "userpass-alice (and under other names)", "until 2026-11-25 12:30:00 UTC (in 30m)",
+	r.wants(t, 0, "Live leases of the password of web-1 (i-1), user root: 1.", "userpass-alice (and under other names)",
+		"until 2026-11-25 12:30:00 UTC (in 30m)",
 		"3 (current)", "userpass-bob=web\uFFFD[2J\uFFFD<script>", "192.0.2.1", "version 2 was also given to others")
 	if strings.Count(r.out, "userpass-alice") != 1 {
 		t.Error("who holds a lease is there twice")

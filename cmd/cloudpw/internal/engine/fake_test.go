@@ -43,7 +43,7 @@ func serve(t *testing.T, answer func(r asked) (int, any)) (*fake, *Client) {
 func clean(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"VAULT_ADDR", "VAULT_AGENT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "VAULT_WRAP_TTL", "VAULT_CACERT",
-		"VAULT_CLIENT_TIMEOUT", "VAULT_SKIP_VERIFY", "VAULT_HEADERS", "CLOUDPW_MOUNT"} {
+		"VAULT_CLIENT_TIMEOUT", "VAULT_SKIP_VERIFY", "VAULT_HEADERS", "VAULT_CONFIG_PATH", "CLOUDPW_MOUNT"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("HOME", t.TempDir())

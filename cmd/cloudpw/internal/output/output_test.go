@@ -46,8 +46,8 @@ func TestJSONIsExactAndHarmless(t *testing.T) {
 
 // TestCSV: what a spreadsheet might take for a formula begins with an apostrophe.
 func TestCSV(t *testing.T) {
-	for text, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\t=1": "' =1", "\r=1": "' =1", "a=1": "a=1",
-		"": "", "a\x1bb": "a\uFFFDb"} {
+	for text, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\t=1": "' =1", "\r=1": "' =1",
+		"a=1": "a=1", "": "", "a\x1bb": "a\uFFFDb"} {
 		if got := Cell(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
