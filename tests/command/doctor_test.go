@@ -45,7 +45,8 @@ func TestDoctor(t *testing.T) {
 	wants(t, "accounts", d.of("accounts"), "ok: 1, none fails")
 
 	reader := e.run(t, e.token(t, "rita", "Reader"), "doctor", "-o", "json")
-	wants(t, "a reader's permissions", decoded[diagnosis](t, reader.out).of("permissions"), "ok: Reader: yes, for web", "ok: nothing of: Operator")
+	wants(t, "a reader's permissions", decoded[diagnosis](t, reader.out).of("permissions"), "ok: Reader: yes, for web",
+		"ok: nothing of: Operator")
 	wants(t, "a reader's connections", decoded[diagnosis](t, reader.out).of("connections"), "note: the token may not see")
 
 	if err := e.Client.Sys().PutPolicy("other", `path "secret/*" { capabilities = ["read"] }`); err != nil {
@@ -63,7 +64,8 @@ func TestDoctor(t *testing.T) {
 		"no token":      {"hvs.unknown", nil, []string{"token\n", "wrong  Vault does not know it", "try: vault login"}},
 		"no mount":      {operator, []string{"--mount", "servers"}, []string{"wrong  servers/ is no mount", "try: vault secrets list"}},
 		"no permission": {stranger.Auth.ClientToken, nil, []string{"wrong  the token can do nothing with cloudpw/"}},
-		"no Vault":      {operator, []string{"--address", "http://127.0.0.1:1"}, []string{"wrong  http://127.0.0.1:1 does not answer", "VAULT_ADDR"}},
+		"no Vault": {operator, []string{"--address", "http://127.0.0.1:1"},
+			[]string{"wrong  http://127.0.0.1:1 does not answer", "VAULT_ADDR"}},
 	} {
 		r := e.run(t, c.token, append([]string{"doctor"}, c.args...)...)
 		if r.code != 1 {

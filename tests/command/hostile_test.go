@@ -17,7 +17,8 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	account := e.sim.Info.Seeded[model.TencentCloud]
-	names := []string{"=cmd|'/c calc'!A1", "web\x1b[2J\x1b]0;owned\x07", "admin\u202etxt.exe", "$(touch owned)", "<script>alert(1)</script>", "-o"}
+	names := []string{"=cmd|'/c calc'!A1", "web\x1b[2J\x1b]0;owned\x07", "admin\u202etxt.exe", "$(touch owned)",
+		"<script>alert(1)</script>", "-o"}
 	var ids []string
 	for _, name := range names {
 		server, err := e.sim.AddServer(t.Context(), model.Server{Cloud: model.TencentCloud, AccountID: account.AccountID, Region: account.Region,
@@ -27,7 +28,8 @@ func TestHostileNames(t *testing.T) {
 		}
 		ids = append(ids, server.ID)
 	}
-	e.Write(t, "cloudpw/roles/web", map[string]any{"connection": "tencentcloud", "instance_ids": ids, "force_stop": true, "min_reset_interval": 0})
+	e.Write(t, "cloudpw/roles/web", map[string]any{"connection": "tencentcloud", "instance_ids": ids, "force_stop": true,
+		"min_reset_interval": 0})
 	operator := e.token(t, "olivia", "Operator")
 	e.done(t, operator, "rotate", "--role", "web")
 	for _, args := range [][]string{
@@ -38,7 +40,8 @@ func TestHostileNames(t *testing.T) {
 		if r.code != 0 {
 			t.Errorf("cloudpw %v: %s", args, r)
 		}
-		if i := strings.IndexFunc(r.out+r.err, func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == '\u202e' || c == 0x9b }); i >= 0 {
+		obeyed := func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == '\u202e' || c == 0x9b }
+		if strings.ContainsFunc(r.out+r.err, obeyed) {
 			t.Errorf("cloudpw %v prints %q", args, r.out+r.err)
 		}
 	}

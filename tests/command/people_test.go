@@ -18,7 +18,8 @@ func TestADayOfPeople(t *testing.T) {
 	ids := e.role(t, "web", nil, "ubuntu-1", "linux-1")
 	reader, operator, officer := e.token(t, "rita", "Reader"), e.token(t, "olivia", "Operator"), e.token(t, "sam", "Security officer")
 
-	secret, err := e.As(t, reader).Logical().ReadWithDataWithContext(t.Context(), "cloudpw/creds/web/"+ids[0], map[string][]string{"wait": {"45s"}})
+	waited := map[string][]string{"wait": {"45s"}}
+	secret, err := e.As(t, reader).Logical().ReadWithDataWithContext(t.Context(), "cloudpw/creds/web/"+ids[0], waited)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +60,11 @@ func TestADayOfPeople(t *testing.T) {
 	wants(t, "campaigns", e.done(t, operator, "campaigns"), "rotate-role", "role web", "userpass-olivia", "2 of 2")
 	id := strings.TrimSpace(e.done(t, operator, "rotate", "--role", "web", "--no-wait"))
 	wants(t, "the campaign", e.done(t, operator, "campaigns", id, "--follow"), "2 done of 2")
-	wants(t, "the campaign", e.done(t, operator, "campaigns", id), "rotate-role of role web", "by userpass-olivia", "each account is done or skipped")
+	wants(t, "the campaign", e.done(t, operator, "campaigns", id), "rotate-role of role web", "by userpass-olivia",
+		"each account is done or skipped")
 
 	// Somebody leaves: he has read one of the two.
-	secret, err = e.As(t, reader).Logical().ReadWithDataWithContext(t.Context(), "cloudpw/creds/web/"+ids[1], map[string][]string{"wait": {"45s"}})
+	secret, err = e.As(t, reader).Logical().ReadWithDataWithContext(t.Context(), "cloudpw/creds/web/"+ids[1], waited)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,8 @@ func TestReportForAuditors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, "the page", string(html), "userpass-sofia (entity ", "cloudpw/ at "+e.Address, "userpass-rita (", "no password yet", ids[0], ids[1])
+	wants(t, "the page", string(html), "userpass-sofia (entity ", "cloudpw/ at "+e.Address, "userpass-rita (", "no password yet", ids[0],
+		ids[1])
 	if info, err := os.Stat(page); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
@@ -90,7 +91,9 @@ func TestReportForAuditors(t *testing.T) {
 	if denied.code != 2 {
 		t.Errorf("a reader's report: %s", denied)
 	}
-	for _, args := range [][]string{{"report", "audit.pdf"}, {"report", "--max-age", "soon"}, {"report", "-o", "table"}, {"report", page, "-o", "csv"}} {
+	for _, args := range [][]string{
+		{"report", "audit.pdf"}, {"report", "--max-age", "soon"}, {"report", "-o", "table"}, {"report", page, "-o", "csv"},
+	} {
 		if r := e.run(t, officer, args...); r.code != 1 {
 			t.Errorf("%v: %s", args, r)
 		}

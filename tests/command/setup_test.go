@@ -125,7 +125,8 @@ type ran struct {
 
 // environment is that of a person at this server: no settings of the developer's.
 func (e *env) environment(token string, more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + e.Dir, "VAULT_ADDR=" + e.Address, "VAULT_TOKEN=" + token, "TERM=dumb"}, more...)
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + e.Dir, "VAULT_ADDR=" + e.Address, "VAULT_TOKEN=" + token, "TERM=dumb"},
+		more...)
 }
 
 // run runs the command with a token, and nothing on standard input.
