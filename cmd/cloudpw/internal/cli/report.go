@@ -33,7 +33,8 @@ func newReportCommand(a *app) *cobra.Command {
 		Short: "Make a report for auditors: ages, readers, drift, exceptions",
 		Long: `report writes what an auditor asks about the passwords of the mount: how old each is, who was given it and who holds it, which
 servers have another one, and which accounts are an exception: older than --max-age, without a password, not confirmed, failing, braked,
-drifted, rebuilt, gone, or recorded by hand and never checked. It also lists the connections, and says who made it, when and from which mount.
+drifted, rebuilt, gone, or recorded by hand and never checked. It also lists the connections, and says who made it, when and from which
+mount.
 
 A FILE that ends in .html becomes one page without scripts, to look at or to print; .csv a table; .json all of it for programs. Without
 FILE the result is CSV, or JSON with -o json. It has no password, but names of servers and people: the file is readable by you only.

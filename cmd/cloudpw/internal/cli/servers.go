@@ -170,7 +170,7 @@ func (a *app) collect(ctx context.Context, c *engine.Client, f *serversFlags, li
 		wanted = 0
 	}
 	for {
-		size := 0
+		size := engine.LargestPage
 		if wanted > 0 {
 			size = min(wanted-len(list), shownAtOnce)
 		}

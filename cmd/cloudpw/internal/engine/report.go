@@ -124,7 +124,11 @@ type Page struct {
 	Warnings []string `json:"-"`
 }
 
-// Report reads one page of at most limit accounts (0: 1000; at most 10000) that come after the account with the id after.
+// LargestPage is how many accounts a page may have. For each page Vault looks at all accounts, so whoever needs all of them asks for
+// few pages.
+const LargestPage = 10_000
+
+// Report reads one page of at most limit accounts (0: 1000; at most LargestPage) that come after the account with the id after.
 func (c *Client) Report(ctx context.Context, f Filter, after string, limit int) (Page, error) {
 	q := f.query()
 	if after != "" {
@@ -157,7 +161,7 @@ func (c *Client) Accounts(ctx context.Context, f Filter) iter.Seq2[Account, erro
 	return func(yield func(Account, error) bool) {
 		after := ""
 		for {
-			page, err := c.Report(ctx, f, after, 0)
+			page, err := c.Report(ctx, f, after, LargestPage)
 			if err != nil {
 				yield(Account{}, err)
 				return
