@@ -194,7 +194,7 @@ func TestEnvironmentOfTheShell(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
 	cmd.Env = append(os.Environ(), "VAULT_NAMESPACE=x", "BAO_ADDR=https://prod")
 	out, err := cmd.Output()
-	if want := "http://127.0.0.1:1\n/play ground\n/play ground/bin\nnone\nnone\n"; err != nil || string(out) != want {
+	if want := "http://127.0.0.1:1\n/play ground\n/play ground/bin\n" + strings.Repeat("none\n", 2); err != nil || string(out) != want {
 		t.Errorf("the file for a shell gives %q, want %q: %v", out, want, err)
 	}
 }

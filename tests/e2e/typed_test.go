@@ -34,10 +34,12 @@ type typedPage struct {
 // Servers that the pages name.
 var (
 	tencentWeb  = model.Server{Cloud: model.TencentCloud, ID: "ins-r8hr2upy", OSName: "Ubuntu Server 22.04 LTS 64bit"}
-	otcWindows  = model.Server{Cloud: model.OpenTelekomCloud, ID: "05184ba3-00ba-4fbc-b7a2-03b62b884931", Platform: model.Windows, KeyName: "ops-2026"}
+	otcWindows  = model.Server{Cloud: model.OpenTelekomCloud, ID: otcID, Platform: model.Windows, KeyName: "ops-2026"}
 	awsWindows  = model.Server{Cloud: model.AWS, ID: "i-0123456789abcdef0", Platform: model.Windows, KeyName: "ops-2026"}
 	awsWindows2 = model.Server{Cloud: model.AWS, ID: "i-0fedcba9876543210", Platform: model.Windows, KeyName: "ops-2026"}
 )
+
+const otcID = "05184ba3-00ba-4fbc-b7a2-03b62b884931"
 
 // tagged is a server with one tag more.
 func tagged(s model.Server, key, value string) model.Server {
@@ -47,13 +49,15 @@ func tagged(s model.Server, key, value string) model.Server {
 
 // typedPages are the pages of which TestPagesInATerminal types the commands that backend/testdata/commands.json says so of.
 func typedPages() map[string]typedPage {
-	connections := `vault write cloudpw/config/prod-tencent provider=tencentcloud region=eu-frankfurt access_key=AKIDexample secret_key=@secret-key.txt
+	connections := `vault write cloudpw/config/prod-tencent provider=tencentcloud region=eu-frankfurt \
+    access_key=AKIDexample secret_key=@secret-key.txt
 vault write cloudpw/config/prod-aws provider=aws region=eu-central-1 access_key=AKIAIOSFODNN7EXAMPLE secret_key=@secret-key.txt
 vault write cloudpw/config/prod-otc provider=opentelekomcloud region=eu-de username=vault password=@password.txt \
     user_domain_name=OTC-EU-DE-00000000001000000000 project_name=eu-de
 vault write cloudpw/keys/ops-2026 private_key=@ops-2026.pem
 `
-	web := `vault write cloudpw/roles/web connection=prod-tencent instance_ids=ins-r8hr2upy reset_method=command check_method=command min_reset_interval=0
+	web := `vault write cloudpw/roles/web connection=prod-tencent instance_ids=ins-r8hr2upy \
+    reset_method=command check_method=command min_reset_interval=0
 vault read cloudpw/creds/web wait=45s
 `
 	return map[string]typedPage{
@@ -77,17 +81,20 @@ vault read cloudpw/creds/web wait=45s
 		"docs/clouds/opentelekomcloud.md": {servers: []model.Server{tagged(otcWindows, "team", "ops")}, prints: []string{"password"}},
 		"docs/clouds/tencentcloud.md": {servers: []model.Server{tencentWeb, {Cloud: model.TencentCloud, ID: "ins-5d8a23rs"}},
 			prints: []string{"password"}},
-		"docs/clouds/ssh.md":   {prints: []string{"ssh-ed25519 "}},
-		"docs/concepts.md":     {servers: []model.Server{otcWindows}, before: connections, prints: []string{"password"}},
-		"docs/api/creds.md":    {servers: []model.Server{tencentWeb, otcWindows}, before: connections + web + otcRole, prints: []string{"password"}},
+		"docs/clouds/ssh.md": {prints: []string{"ssh-ed25519 "}},
+		"docs/concepts.md":   {servers: []model.Server{otcWindows}, before: connections, prints: []string{"password"}},
+		"docs/api/creds.md": {servers: []model.Server{tencentWeb, otcWindows}, before: connections + web + otcRole,
+			prints: []string{"password"}},
 		"docs/api/status.md":   {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"cloudpw_accounts", "running"}},
 		"docs/api/accounts.md": {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"current_version"}},
-		"docs/api/config.md":   {servers: []model.Server{tencentWeb, awsWindows}, before: connections + web, prints: []string{"AKIAIOSFODNN7EXAMPLE"}},
+		"docs/api/config.md": {servers: []model.Server{tencentWeb, awsWindows}, before: connections + web,
+			prints: []string{"AKIAIOSFODNN7EXAMPLE"}},
 		"docs/api/roles.md": {servers: []model.Server{tencentWeb,
 			{Cloud: model.AWS, Platform: model.Windows, KeyName: "ops-2026", Tags: map[string]string{"team": "ops", "os": "windows"}}},
 			before: connections + web, prints: []string{"ins-r8hr2upy"}},
 		"docs/api/keys.md": {before: connections,
-			between: map[string]string{"vault write -field=authorized_key": "vault delete cloudpw/keys/vault-made\n"}, prints: []string{"vault-made"}},
+			between: map[string]string{"vault write -field=authorized_key": "vault delete cloudpw/keys/vault-made\n"},
+			prints:  []string{"vault-made"}},
 		"docs/api/versions.md": {servers: []model.Server{tencentWeb}, before: connections + web, prints: []string{"confirmed"}},
 		"docs/operations.md":   {servers: []model.Server{tencentWeb}, before: connections + web},
 	}
@@ -197,7 +204,8 @@ case " $* " in
 "` + os.Getenv("VAULT_BIN") + `" "$@" >"` + d.dir + `/out"
 status=$?
 cat "` + d.dir + `/out"
-sed -n 's|^lease_id  *cloudpw/creds/.*/||p' "` + d.dir + `/out" | grep . >"` + d.dir + `/lease.new" && mv "` + d.dir + `/lease.new" "` + d.dir + `/lease"
+cd "` + d.dir + `"
+sed -n 's|^lease_id  *cloudpw/creds/.*/||p' out | grep . >lease.new && mv lease.new lease
 exit $status
 `
 }
@@ -223,7 +231,7 @@ func TestPagesInATerminal(t *testing.T) {
 	}
 }
 
-// types types a page.
+// types has a page typed.
 func (d *desk) types(t *testing.T, page string, p typedPage, commands []string) {
 	if err := d.Client.Sys().UnmountWithContext(t.Context(), harness.Mount); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -139,7 +140,7 @@ func eventually(t *testing.T, what string, f func() error) {
 		if err == nil {
 			return
 		}
-		if s, ok := err.(stop); ok {
+		if s := (stop{}); errors.As(err, &s) {
 			t.Fatalf("%s: %v", what, s.error)
 		}
 		select {

@@ -93,7 +93,8 @@ func TestAShellForPeople(t *testing.T) {
 		without  string
 		status   int
 	}{
-		"a prompt":              {true, "exit\r", []string{"web-1 (" + server.ID + "), linux in eu-frankfurt\r\n", "Type help", "ubuntu@web-1:~$ "}, "", 0},
+		"a prompt":              {true, "exit\r", []string{"\r\nThis server is simulated. Type help", "ubuntu@web-1:~$ "}, "", 0},
+		"what it is":            {true, "exit\r", []string{"web-1 (" + server.ID + "), linux in eu-frankfurt\r\n"}, "", 0},
 		"who and where":         {true, "whoami\rhostname\runame\rexit\r", []string{"\r\nubuntu\r\n", "\r\nweb-1\r\n"}, "", 0},
 		"help":                  {true, "help\rexit\r", []string{"help       show", "passwd", "exit"}, "", 0},
 		"an unknown command":    {true, "rm -rf /\r", []string{"rm: command not found; type help\r\n"}, "", 127},
@@ -150,7 +151,7 @@ func TestAPasswordChangedByHand(t *testing.T) {
 		{"passwd\r\r\r", "no password was typed", shellPassword},
 		{"passwd\rNew-Password-2\x03\r", "no password was typed", shellPassword},
 		{"passwd\rNew-Pass", "New password: ", shellPassword}, // and the client goes
-		{"passwd\rNew-Password-2\rNew-Password-2\r", "password updated", "New-Password-2"},
+		{"passwd\r" + strings.Repeat("New-Password-2\r", 2), "password updated", "New-Password-2"},
 	} {
 		out, _ := talk(t, client, true, c.typed)
 		if !strings.Contains(out, c.says) || strings.Contains(out, "New-Pass") {
@@ -160,7 +161,7 @@ func TestAPasswordChangedByHand(t *testing.T) {
 			t.Errorf("%q: the server does not have %s", c.typed, c.has)
 		}
 	}
-	if out, _ := talk(t, client, false, "passwd\nNew-Password-4\nNew-Password-4\n"); !strings.Contains(out, "updated") ||
+	if out, _ := talk(t, client, false, "passwd\n"+strings.Repeat("New-Password-4\n", 2)); !strings.Contains(out, "updated") ||
 		!w.TryLogin(server.ID, "ubuntu", "New-Password-4") {
 		t.Errorf("without a terminal: %q", out)
 	}
