@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 // TestPicturesOfStates holds the diagram and the table of an account's states against the protocol's.
 func TestPicturesOfStates(t *testing.T) {
 	_, section, _ := strings.Cut(readPage(t, docsFolder+"/concepts.md"), "\n## The states of an account\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	want := slices.Sorted(slices.Values(protocol.States()))
+	want := slices.Sorted(slices.Values(rotation.States()))
 
 	drawn := map[string]bool{}
 	for _, block := range codeBlocks(section, "mermaid") {

@@ -190,11 +190,11 @@ func TestEnvironmentOfTheShell(t *testing.T) {
 			t.Errorf("%s is passed on", entry)
 		}
 	}
-	script := p.env() + `printf '%s\n' "$VAULT_ADDR" "$PLAYGROUND" "${PATH%%:*}" "${VAULT_NAMESPACE-none}" "${BAO_ADDR-none}"`
+	script := p.env() + `printf '%s\n' "$VAULT_ADDR" "$PLAYGROUND" "${PATH%%:*}" "${VAULT_NAMESPACE-none}" "${BAO_ADDR-unset}"`
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
 	cmd.Env = append(os.Environ(), "VAULT_NAMESPACE=x", "BAO_ADDR=https://prod")
 	out, err := cmd.Output()
-	if want := "http://127.0.0.1:1\n/play ground\n/play ground/bin\n" + strings.Repeat("none\n", 2); err != nil || string(out) != want {
+	if want := "http://127.0.0.1:1\n/play ground\n/play ground/bin\nnone\nunset\n"; err != nil || string(out) != want {
 		t.Errorf("the file for a shell gives %q, want %q: %v", out, want, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // user then. After `sudo -E` and `su`, XDG_RUNTIME_DIR may be the other user's. Whoever owns a folder may rename what is in it; with the
 // sticky bit, as in /tmp, nobody else may.
 func checkParent(dir string) error {
-	info, err := os.Stat(dir)
+	info, err := os.Stat(dir) //nolint:gosec // G703: the user's own environment names it
 	if err != nil {
 		return err
 	}

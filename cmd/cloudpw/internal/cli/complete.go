@@ -33,7 +33,7 @@ func (a *app) completing(cmd *cobra.Command, ask func(ctx context.Context, c *en
 	return ask(ctx, c), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeServer completes the argument SERVER; at most most of them (0: any number).
+// completeServer completes the argument SERVER, which may be given up to most times (0: any number of times).
 func (a *app) completeServer(most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {

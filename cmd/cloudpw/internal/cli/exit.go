@@ -42,12 +42,12 @@ func try(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
-// wrongUsage is an error of flags or arguments.
-type wrongUsage struct{ error }
+// wrongUsageError is an error of flags or arguments.
+type wrongUsageError struct{ error }
 
-func (e *wrongUsage) Unwrap() error { return e.error }
+func (e *wrongUsageError) Unwrap() error { return e.error }
 
-func usageError(err error) error { return &wrongUsage{err} }
+func usageError(err error) error { return &wrongUsageError{err} }
 
 func usagef(format string, args ...any) error { return usageError(fmt.Errorf(format, args...)) }
 
@@ -77,7 +77,7 @@ func (a *app) end(cmd *cobra.Command, err error) int {
 // wayOut is the command that helps against an error; empty: the error says enough.
 func (a *app) wayOut(cmd *cobra.Command, err error) string {
 	var hint *hinted
-	var wrong *wrongUsage
+	var wrong *wrongUsageError
 	var unknown *engine.UnknownError
 	var failed *engine.Error
 	switch {

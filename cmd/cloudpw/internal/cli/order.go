@@ -153,7 +153,7 @@ func (j *job) ask(ctx context.Context, c *engine.Client) error {
 	switch {
 	case engine.IsDenied(err): // what the answer to the order said is all that this token learns
 		j.place.Connection = ""
-		return nil
+		return nil //nolint:nilerr // it is no failure of the job
 	case engine.IsGone(err):
 		j.err = errors.New("the account was deleted meanwhile")
 		return nil

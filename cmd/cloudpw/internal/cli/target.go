@@ -22,23 +22,22 @@ func (a *app) targetFlags(cmd *cobra.Command) *engine.Target {
 }
 
 // detail reads everything about the account that a person means.
-func (a *app) detail(ctx context.Context, t engine.Target) (*engine.Client, engine.Detail, error) {
+func (a *app) detail(ctx context.Context, t engine.Target) (engine.Detail, error) {
 	c, err := a.engine()
 	if err != nil {
-		return nil, engine.Detail{}, err
+		return engine.Detail{}, err
 	}
 	place, err := c.Resolve(ctx, t)
 	if err != nil {
-		return nil, engine.Detail{}, err
+		return engine.Detail{}, err
 	}
 	if place.Connection == "" {
 		if _, err := c.Report(ctx, engine.Filter{Role: place.Role}, "", 1); err != nil {
-			return nil, engine.Detail{}, err // the token may not read it
+			return engine.Detail{}, err // the token may not read it
 		}
-		return nil, engine.Detail{}, fmt.Errorf("%s has no account yet: nobody has read its password", place.Argument())
+		return engine.Detail{}, fmt.Errorf("%s has no account yet: nobody has read its password", place.Argument())
 	}
-	d, err := c.Account(ctx, place.Connection, place.InstanceID, place.Username)
-	return c, d, err
+	return c.Account(ctx, place.Connection, place.InstanceID, place.Username)
 }
 
 // serverCommand is a command about one server.

@@ -43,7 +43,7 @@ func (a *app) who(ctx context.Context, t engine.Target) error {
 	if err != nil {
 		return err
 	}
-	_, d, err := a.detail(ctx, t)
+	d, err := a.detail(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (a *app) why(ctx context.Context, t engine.Target, all bool) error {
 	if err != nil {
 		return err
 	}
-	_, d, err := a.detail(ctx, t)
+	d, err := a.detail(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -102,10 +102,10 @@ func history(d engine.Detail, v engine.Version, now time.Time) string {
 		current = ", the current one"
 	}
 	fmt.Fprintf(&s, "Version %d%s, was ", v.Number, current)
-	switch {
-	case v.Source == "initial":
+	switch v.Source {
+	case "initial":
 		s.WriteString("read from the cloud as the server's initial password")
-	case v.Source == "import":
+	case "import":
 		s.WriteString("recorded by hand")
 	default:
 		s.WriteString("set")

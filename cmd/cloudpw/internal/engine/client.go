@@ -197,7 +197,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, wait ti
 			return nil, c.failed(path, err)
 		}
 		// The body is not repeated: it may hold a password.
-		return nil, &Error{Path: path, Err: errors.New("Vault's answer is no JSON as expected")}
+		return nil, &Error{Path: path, Err: errors.New("the answer of Vault is no JSON as expected")}
 	}
 	return &a, c.decode(path, &a, out)
 }
@@ -223,7 +223,7 @@ func (c *Client) put(ctx context.Context, path string, fields map[string]any, wa
 	}
 	a.LeaseID, a.LeaseDuration, a.Renewable, a.Warnings = secret.LeaseID, int64(secret.LeaseDuration), secret.Renewable, secret.Warnings
 	if a.Data, err = json.Marshal(secret.Data); err != nil {
-		return nil, &Error{Path: path, Err: errors.New("Vault's answer is no JSON as expected")}
+		return nil, &Error{Path: path, Err: errors.New("the answer of Vault is no JSON as expected")}
 	}
 	return a, c.decode(path, a, out)
 }
@@ -239,7 +239,7 @@ func (c *Client) decode(path string, a *answer, out any) error {
 			return &Error{Path: path, Err: fmt.Errorf("field %s of Vault's answer has another type than expected; is %s/ a mount of cloudpw?",
 				wrong.Field, c.mount)}
 		}
-		return &Error{Path: path, Err: errors.New("Vault's answer has another form than expected")}
+		return &Error{Path: path, Err: errors.New("the answer of Vault has another form than expected")}
 	}
 	return nil
 }

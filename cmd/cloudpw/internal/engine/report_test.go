@@ -91,7 +91,10 @@ func TestAccountsReadsPageAfterPage(t *testing.T) {
 		t.Errorf("accounts %v, %v", ids, last)
 	}
 	before := len(f.all())
-	for range c.Accounts(t.Context(), Filter{}) {
+	for _, err := range c.Accounts(t.Context(), Filter{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if n := len(f.all()) - before; n != 1 {
