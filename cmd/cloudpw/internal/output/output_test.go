@@ -133,7 +133,7 @@ func TestProgress(t *testing.T) {
 	p.Stop()
 	half := "[############............] half \uFFFD[31m"
 	half += strings.Repeat("x", 78-len([]rune(half))) + "~"
-	want := "rotating\n  begins\n\r" + half + "\x1b[K\r"+"\x1b[K  away\n\r" + half + "\x1b[K\r[########################] all\x1b[K\n"
+	want := "rotating\n  begins\n\r" + half + "\x1b[K\r" + "\x1b[K  away\n\r" + half + "\x1b[K\r[########################] all\x1b[K\n"
 	if out.String() != want || !p.Terminal() {
 		t.Errorf("%q, want\n%q", out.String(), want)
 	}
