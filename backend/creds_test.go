@@ -194,7 +194,7 @@ func TestWhichInstance(t *testing.T) {
 	for i := range 12 {
 		id := fmt.Sprintf("srv-%02d", i)
 		ids = append(ids, id)
-		h.cloud.launch(cloud.Instance{ID: id})
+		h.cloud.launch(cloud.Instance{ID: id, Name: "web-" + id[4:], PrivateIP: "10.0.0." + id[5:]})
 	}
 	h.connection(t, "prod", resetCloud)
 	h.write(t, "roles/web", map[string]any{"connection": "prod", "instance_ids": ids, "force_stop": true, "min_reset_interval": 0})
@@ -207,6 +207,12 @@ func TestWhichInstance(t *testing.T) {
 	}
 	if got := h.list(t, "instances/web", "after", "srv-03", "limit", 2); fmt.Sprint(got) != "[srv-04 srv-05]" {
 		t.Errorf("a page of instances/web is %v", got)
+	}
+	// What people call them.
+	resp := h.ok(t, logical.ListOperation, "instances/web", map[string]any{"limit": 3})
+	info, _ := resp.Data["key_info"].(map[string]any)
+	if one, _ := info["srv-02"].(map[string]any); len(info) != 3 || one["name"] != "web-02" || one["address"] != "10.0.0.2" {
+		t.Errorf("the names of instances/web: %v", info)
 	}
 }
 

@@ -203,7 +203,8 @@ limits how often.
 	instancesSynopsis    = "List the instances that a role has now."
 	instancesDescription = `
 For a role with instance_tags this asks the cloud, and binds new instances. Vault
-does the same by itself every ten minutes.
+does the same by itself every ten minutes. With -detailed it shows the servers'
+names and addresses, too.
 
   $ vault list -detailed cloudpw/instances/web
 `

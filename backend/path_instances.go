@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 func (b *backend) pathInstances() *framework.Path {
@@ -22,7 +23,8 @@ func (b *backend) pathInstances() *framework.Path {
 				Responses: request.DataResponses("The instances.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice,
 						Description: "Instance ids, sorted. Omitted if there are none and warnings say why; without warnings the answer is 404."},
-					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password. Omitted like keys."},
+					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password; and the instance's name and address (the private one if there is one), " +
+						"once Vault knows them. Omitted like keys."},
 				}),
 			}),
 		},
@@ -47,6 +49,12 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	info := make(map[string]any, len(ids))
 	for _, id := range ids {
 		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.Shared()}
+	}
+	// What people call a server. A reader may see it of the servers of his role; report, which has it of all, he may not read.
+	for _, v := range b.core.Report(rotation.ReportQuery{Connection: r.Connection, Role: name, Limit: len(r.Instances())}).Accounts {
+		if one, listed := info[v.ID.InstanceID].(map[string]any); listed {
+			one["name"], one["address"] = v.Shown.Name, addressOf(v.Shown)
+		}
 	}
 	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.
 	resp := logical.ListResponseWithInfo(ids, info)

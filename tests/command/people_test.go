@@ -38,6 +38,13 @@ func TestADayOfPeople(t *testing.T) {
 		t.Errorf("a reader asks who: %s", r)
 	}
 
+	// But he finds a server of his role by its name.
+	mine := e.done(t, reader, "take", "web/linux-1", "-o", "json")
+	wants(t, "take", mine, `"instance_id": "`+ids[1]+`"`)
+	if r := e.run(t, reader, "take", "web/linux-9"); r.code != 1 || !strings.Contains(r.err, "role web has no server") {
+		t.Errorf("a name that the role does not have: %s", r)
+	}
+
 	rotated := e.done(t, operator, "rotate", "ubuntu-1")
 	wants(t, "rotate", rotated, "ubuntu-1: rotated, version 2")
 	e.sim.Refuses(t, ids[0], "ubuntu", password)

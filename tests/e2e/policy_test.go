@@ -115,7 +115,8 @@ func TestDocumentedPolicies(t *testing.T) {
 		if _, err := e.TryRead(t.Context(), "cloudpw/creds/other"); harness.Status(err) != http.StatusForbidden {
 			t.Errorf("read another role: %v", err)
 		}
-		if got := e.allowed(t, root, calls); !slices.Equal(got, []string{"GET creds/{role}", "GET creds/{role}/{instance_id}"}) {
+		if got := e.allowed(t, root, calls); !slices.Equal(got, []string{"GET creds/{role}", "GET creds/{role}/{instance_id}",
+			"LIST instances/{role}"}) {
 			t.Errorf("a reader may %v", got)
 		}
 	})

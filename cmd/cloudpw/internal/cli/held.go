@@ -84,7 +84,8 @@ func (a *app) hold(cmd *cobra.Command, f *holdFlags, server string, signals *ses
 	}
 	p, err := reader.Password(signals.Ends())
 	if place.Guessed && engine.IsDenied(err) {
-		return nil, try(err, "%s ROLE/INSTANCE_ID: this token may not look up names of servers (read on %s/report)", cmd.CommandPath(), c.Mount())
+		return nil, try(err, "%s ROLE/SERVER: this token may not look up servers without their role (read on %s/report)", cmd.CommandPath(),
+			c.Mount())
 	}
 	if err != nil {
 		return nil, err

@@ -129,8 +129,8 @@ func TestShow(t *testing.T) {
 	p = at(t, func(request) (int, any) { return refusal(403, "permission denied") })
 	p.run("show", "web").wants(t, 2, "permission denied", "try: vault token capabilities cloudpw/report")
 	// A reader who types a name is told what to type instead.
-	p.run("take", "web-1").wants(t, 2, "permission denied", "try: cloudpw take ROLE/INSTANCE_ID: this token may not look up names")
-	if r := p.run("take", "web/i-1"); strings.Contains(r.err, "ROLE/INSTANCE_ID") {
+	p.run("take", "web-1").wants(t, 2, "permission denied", "try: cloudpw take ROLE/SERVER: this token may not look up servers")
+	if r := p.run("take", "web/i-1"); strings.Contains(r.err, "ROLE/SERVER") {
 		t.Errorf("an id behind a role is taken for a name: %s", r.err)
 	}
 }

@@ -338,7 +338,8 @@ func TestPermissions(t *testing.T) {
 	v := sound()
 	v.reads["sys/internal/ui/resultant-acl"] = object{"exact_paths": object{"cloudpw/creds/web": object{}, "cloudpw/creds/db": object{}},
 		"glob_paths": object{"cloudpw/creds/web/": object{}, "cloudpw/import/prod-aws/": object{}}}
-	rights := map[string][]string{"cloudpw/creds/web": {"read"}, "cloudpw/creds/web/any-name": {"read", "list"},
+	rights := map[string][]string{"cloudpw/creds/web": {"read"}, "cloudpw/instances/web": {"list"},
+		"cloudpw/creds/web/any-name":                   {"read", "list"},
 		"sys/leases/revoke/cloudpw/creds/web/any-name": {"update"}, "cloudpw/creds/db": {"read"}, "cloudpw/report": {"read"},
 		"cloudpw/import/prod-aws/any-name": {"sudo", "update"}, "cloudpw/accounts/prod-aws/any-name": {"list", "read"}}
 	v.may = func(path string) []string { return append(rights[path], "deny")[:max(len(rights[path]), 1)] }

@@ -19,7 +19,7 @@ func personas() []persona {
 	write := caps("create", read, update, "delete", list)
 	return []persona{
 		{"Reader", []rule{{"cloudpw/creds/web", caps(read)}, {"cloudpw/creds/web/*", caps(read)},
-			{"sys/leases/revoke/cloudpw/creds/web/*", caps(update)}}},
+			{"cloudpw/instances/web", caps(list)}, {"sys/leases/revoke/cloudpw/creds/web/*", caps(update)}}},
 		{"Operator", []rule{{"cloudpw/accounts/*", caps(read, list)}, {"cloudpw/instances/*", caps(list)}, {"cloudpw/config/*", caps(read, list)},
 			{"cloudpw/roles/*", caps(read, list)}, {"cloudpw/rotate-role/*", caps(update)}, {"cloudpw/verify/*", caps(update)},
 			{"cloudpw/status", caps(read)}, {"cloudpw/report", caps(read)}, {"cloudpw/campaigns/*", caps(read, list)},

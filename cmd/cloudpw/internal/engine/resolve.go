@@ -241,7 +241,8 @@ func (c *Client) resolveRole(ctx context.Context, f Filter, text, user string) (
 	return Place{}, unknown
 }
 
-// resolveBlind is for a token that may not read report.
+// resolveBlind is for a token that may not read report. If it may list instances/ROLE, it learns the names of that role's servers;
+// else an id passes as it is.
 func (c *Client) resolveBlind(ctx context.Context, f Filter, text string, denied error) (Place, error) {
 	switch {
 	case f.Connection != "": // accounts are named by what this token may not see
@@ -249,10 +250,22 @@ func (c *Client) resolveBlind(ctx context.Context, f Filter, text string, denied
 	case f.Role == "":
 		return Place{Role: text, Guessed: true}, nil
 	}
-	ids, err := c.List(ctx, nil, "instances", f.Role)
-	if err == nil && !slices.Contains(ids, text) {
-		return Place{}, &UnknownError{text, fmt.Sprintf("role %s has no server with the id %q; names need the right to read %s/report", f.Role,
-			text, c.mount)}
+	known := map[string]struct{ Name, Address string }{}
+	ids, err := c.List(ctx, &known, "instances", f.Role)
+	if err != nil || slices.Contains(ids, text) {
+		return Place{Role: f.Role, InstanceID: text}, nil //nolint:nilerr // what is wrong with the role, the read of the password tells
 	}
-	return Place{Role: f.Role, InstanceID: text}, nil
+	var found []Place
+	for _, id := range ids {
+		if one := known[id]; one.Name == text || one.Address == text {
+			found = append(found, Place{Role: f.Role, InstanceID: id, Name: one.Name, Address: one.Address})
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Place{}, &UnknownError{text, fmt.Sprintf("role %s has no server with the id, name or address %q", f.Role, text)}
+	case 1:
+		return found[0], nil
+	}
+	return Place{}, ambiguous(text, found)
 }

@@ -3,13 +3,14 @@ package engine
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // world answers report and instances/ for a few accounts. filters: the plugin knows `server`; blind: the token may read only creds/;
-// lists: it may list instances/.
-type world struct{ filters, blind, lists bool }
+// lists: it may list instances/; twins: two servers of web have one name.
+type world struct{ filters, blind, lists, twins bool }
 
 func (w world) answer(r asked) (int, any) {
 	accounts := []m{
@@ -27,7 +28,16 @@ func (w world) answer(r asked) (int, any) {
 		case ids == nil:
 			return refusal(400, "unknown role "+role)
 		}
-		return 200, data(m{"keys": ids})
+		info := m{}
+		for _, a := range accounts {
+			if id, _ := a["instance_id"].(string); a["role"] == role && slices.Contains(ids, id) {
+				info[id] = m{"username": a["username"], "name": a["name"], "address": a["address"]}
+			}
+		}
+		if w.twins {
+			info["i-2"] = info["i-1"]
+		}
+		return 200, data(m{"keys": ids, "key_info": info})
 	}
 	if r.path != "cloudpw/report" {
 		return refusal(404)
@@ -116,8 +126,21 @@ func TestResolveWithTheRightToReadOnly(t *testing.T) {
 	if _, err := c.Resolve(t.Context(), Target{Text: "prod/i-1/root"}); !IsDenied(err) {
 		t.Errorf("an account: %v", err)
 	}
+	// With the right to list the role's servers, names and addresses are found as well.
 	_, c = serve(t, world{blind: true, lists: true}.answer)
-	if _, err := c.Resolve(t.Context(), Target{Text: "web/web-1"}); err == nil || !strings.Contains(err.Error(), "names need the right") {
-		t.Errorf("a name: %v", err)
+	for text, id := range map[string]string{"web/web-2": "i-2", "web/10.0.0.1": "i-1", "web/i-new": "i-new", "web/i-1": "i-1"} {
+		if place, err := c.Resolve(t.Context(), Target{Text: text}); err != nil || place.Role != "web" || place.InstanceID != id {
+			t.Errorf("%s is %+v, %v", text, place, err)
+		}
+	}
+	var unknown *UnknownError
+	if _, err := c.Resolve(t.Context(), Target{Text: "web/db"}); !errors.As(err, &unknown) || !strings.Contains(err.Error(), "role web has no server") {
+		t.Errorf("a server of another role: %v", err)
+	}
+	_, c = serve(t, world{blind: true, lists: true, twins: true}.answer)
+	var several *AmbiguousError
+	if _, err := c.Resolve(t.Context(), Target{Text: "web/web-1"}); !errors.As(err, &several) || len(several.Places) != 2 ||
+		several.Places[1].Argument() != "web/i-2" {
+		t.Errorf("a name of two servers: %v", err)
 	}
 }
