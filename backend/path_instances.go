@@ -23,8 +23,8 @@ func (b *backend) pathInstances() *framework.Path {
 				Responses: request.DataResponses("The instances.", map[string]*framework.FieldSchema{
 					"keys": {Type: framework.TypeStringSlice,
 						Description: "Instance ids, sorted. Omitted if there are none and warnings say why; without warnings the answer is 404."},
-					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password; and the instance's name and address (the private one if there is one), " +
-						"once Vault knows them. Omitted like keys."},
+					"key_info": {Type: framework.TypeMap, Description: "By instance id: username, shared_password; and the instance's name " +
+						"and address (the private one if there is one), once Vault knows them. Omitted like keys."},
 				}),
 			}),
 		},

@@ -116,7 +116,7 @@ func TestDocumentedPolicies(t *testing.T) {
 			t.Errorf("read another role: %v", err)
 		}
 		if got := e.allowed(t, root, calls); !slices.Equal(got, []string{"GET creds/{role}", "GET creds/{role}/{instance_id}",
-			"LIST instances/{role}"}) {
+			"LIST instances/{role}/"}) {
 			t.Errorf("a reader may %v", got)
 		}
 	})

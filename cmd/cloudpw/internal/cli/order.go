@@ -147,13 +147,13 @@ func (a *app) followJobs(ctx context.Context, c *engine.Client, jobs []*job, tit
 // ask looks how far a job is, unless that is known.
 func (j *job) ask(ctx context.Context, c *engine.Client) error {
 	if j.err != nil || j.place.Connection == "" || j.done && j.detail.InstanceID != "" {
-		return nil
+		return nil //nolint:nilerr // that error is the job's outcome, not this call's
 	}
 	d, err := c.Account(ctx, j.place.Connection, j.place.InstanceID, j.place.Username)
 	switch {
 	case engine.IsDenied(err): // what the answer to the order said is all that this token learns
 		j.place.Connection = ""
-		return nil //nolint:nilerr // it is no failure of the job
+		return nil
 	case engine.IsGone(err):
 		j.err = errors.New("the account was deleted meanwhile")
 		return nil

@@ -134,7 +134,8 @@ func TestResolveWithTheRightToReadOnly(t *testing.T) {
 		}
 	}
 	var unknown *UnknownError
-	if _, err := c.Resolve(t.Context(), Target{Text: "web/db"}); !errors.As(err, &unknown) || !strings.Contains(err.Error(), "role web has no server") {
+	if _, err := c.Resolve(t.Context(), Target{Text: "web/db"}); !errors.As(err, &unknown) ||
+		!strings.Contains(err.Error(), "role web has no server") {
 		t.Errorf("a server of another role: %v", err)
 	}
 	_, c = serve(t, world{blind: true, lists: true, twins: true}.answer)
