@@ -37,8 +37,10 @@ func TestThePolicyAllowsNothingElse(t *testing.T) {
 	for directive := range strings.SplitSeq(policy, ";") {
 		have[strings.TrimSpace(directive)] = true
 	}
-	for _, directive := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
-		"connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'"} {
+	for _, directive := range []string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'", "frame-ancestors 'none'",
+		"base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+	} {
 		if !have[directive] {
 			t.Errorf("the policy has no %s", directive)
 		}
