@@ -37,7 +37,7 @@ type scene struct {
 }
 
 // newScene starts Vault with the engine, and simulated clouds in this process.
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, options ...harness.Option) *scene {
 	t.Helper()
 	bin := harness.FindBinaries(t)
 	command := os.Getenv("CLOUDPW_COMMAND")
@@ -49,7 +49,7 @@ func newScene(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{vault: harness.StartVault(t, bin), world: sim.World(), account: seeded[cloud], command: command, ids: map[string]string{}}
+	s := &scene{vault: harness.StartVault(t, bin, options...), world: sim.World(), account: seeded[cloud], command: command, ids: map[string]string{}}
 	s.vault.RegisterAndMount(t)
 	s.vault.Write(t, "cloudpw/config/prod-tencent", map[string]any{
 		"provider": string(cloud), "region": s.account.Region, "access_key": s.account.AccessKey, "secret_key": s.account.SecretKey,
