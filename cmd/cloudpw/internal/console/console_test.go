@@ -38,8 +38,8 @@ func TestThePolicyAllowsNothingElse(t *testing.T) {
 		have[strings.TrimSpace(directive)] = true
 	}
 	for _, directive := range []string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'", "frame-ancestors 'none'",
-		"base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+		"frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
 	} {
 		if !have[directive] {
 			t.Errorf("the policy has no %s", directive)
