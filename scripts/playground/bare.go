@@ -37,12 +37,7 @@ func bare(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-vault.process.done:
-		return vault.process.ended()
-	}
+	return vault.process.wait(ctx)
 }
 
 // replace writes a file in one step: whoever waits for it never sees half of it.

@@ -128,8 +128,7 @@ func play(ctx context.Context, o options, out io.Writer) error {
 		return p.shell(ctx)
 	}
 	fmt.Fprint(out, "Ctrl-C ends it all.\n")
-	<-ctx.Done()
-	return nil
+	return p.vault.process.wait(ctx)
 }
 
 // start starts everything in a folder, and sets it up.

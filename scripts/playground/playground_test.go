@@ -198,3 +198,26 @@ func TestEnvironmentOfTheShell(t *testing.T) {
 		t.Errorf("the file for a shell gives %q, want %q: %v", out, want, err)
 	}
 }
+
+// Who waits for Ctrl-C learns that Vault has ended meanwhile.
+func TestWaitEndsWithTheProgram(t *testing.T) {
+	p, err := startProcess("vault", filepath.Join(t.TempDir(), "log"), nil, "/bin/sh", "-c", "echo out of memory; read line; exit 4")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer p.stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := p.wait(ctx); err == nil || !strings.Contains(err.Error(), "vault has ended (exit status 4); its log ends with:\nout of memory") {
+		t.Errorf("it ends: %v", err)
+	}
+	sleeps, err := startProcess("vault", filepath.Join(t.TempDir(), "log"), nil, "/bin/sh", "-c", "sleep 600")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer sleeps.stop()
+	cancel()
+	if err := sleeps.wait(ctx); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,6 +53,16 @@ func (p *process) stop() {
 	case <-time.After(stopGrace):
 		_ = p.cmd.Process.Kill()
 		<-p.done
+	}
+}
+
+// wait waits until the context ends, or the program by itself, which is an error.
+func (p *process) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.done:
+		return p.ended()
 	}
 }
 

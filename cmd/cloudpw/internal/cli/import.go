@@ -45,7 +45,7 @@ No output, error or report has a password. Delete the file when its passwords ar
   cloudpw import servers.csv --report done.csv
   cloudpw import servers.csv --resume done.csv --report done.csv
   gpg --decrypt passwords.csv.gpg | cloudpw import - --report done.csv`,
-		Args:    cobra.ExactArgs(1),
+		Args:    one("FILE"),
 		GroupID: groupKeep,
 		RunE: a.interruptible(func(ctx context.Context, _ *cobra.Command, args []string) error {
 			return a.importFile(ctx, args[0], &f)

@@ -29,7 +29,7 @@ is not part of it.
 
 It ends with 0 when all is done, and with 1 if not. Vault goes on by itself, also if you stop waiting.`,
 		Example: "  cloudpw left 7d2e3179-f69b-450c-7179-ac8ee8bd8ca9\n  cloudpw left userpass-alice --yes",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("ENTITY"),
 		GroupID: groupOrder,
 		RunE: a.interruptible(func(ctx context.Context, _ *cobra.Command, args []string) error {
 			return a.left(ctx, args[0], &f, yes, dry)
@@ -171,7 +171,8 @@ func (a *app) showGiven(list []givenAccount, preview engine.Ordered, who string,
 	case dry && format == output.CSV:
 		return rows.WriteCSV(out)
 	case len(list) == 0:
-		a.note("%s was given no password that is still in use, as far as Vault knows", who)
+		a.note("%s was given no password that is still in use, as far as Vault knows. If that is a surprise: ENTITY is the id of an entity,\n"+
+			"or the name as Vault has it, such as userpass-alice; cloudpw who SERVER shows such names", who)
 		return nil
 	}
 	if err := rows.WriteTable(out, width(out)); err != nil {

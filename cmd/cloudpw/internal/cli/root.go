@@ -17,7 +17,7 @@ It acts with your own token and keeps nothing. Address, token, namespace and TLS
 VAULT_TOKEN or what "vault login" stored, VAULT_NAMESPACE, VAULT_CACERT and so on.
 
 A SERVER is an instance id, a name or an address; ROLE/SERVER if you know the role; CONNECTION/INSTANCE/USER is always one account. A role
-with one server stands for that server. With a token that may only read creds/ROLE, write ROLE, or ROLE/INSTANCE.
+with one server stands for that server. With a token that may not read report, write ROLE/SERVER, or ROLE.
 
 Exit codes: 0 done; 1 a local error, or not all is done (rotate, verify, left); 2 Vault refused or failed.`
 

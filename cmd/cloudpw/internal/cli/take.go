@@ -31,7 +31,7 @@ cloudpw give as soon as the password is not needed any more.`,
   cloudpw take --clip prod/web-1
   password=$(cloudpw take web-1)
   cloudpw take web-1 -o json`,
-		Args:    cobra.ExactArgs(1),
+		Args:    one("SERVER"),
 		GroupID: groupUse,
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.take(cmd, &f, args[0], clip) },
 	}

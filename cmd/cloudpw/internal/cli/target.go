@@ -42,7 +42,7 @@ func (a *app) detail(ctx context.Context, t engine.Target) (engine.Detail, error
 
 // serverCommand is a command about one server.
 func (a *app) serverCommand(cmd *cobra.Command, run func(ctx context.Context, t engine.Target) error) *cobra.Command {
-	cmd.Args = cobra.ExactArgs(1)
+	cmd.Args = one("SERVER")
 	t := a.targetFlags(cmd)
 	cmd.ValidArgsFunction = a.completeServer(1)
 	cmd.RunE = a.interruptible(func(ctx context.Context, _ *cobra.Command, args []string) error {

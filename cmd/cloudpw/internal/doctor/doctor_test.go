@@ -394,9 +394,10 @@ func TestConnectionsAndAccounts(t *testing.T) {
 		"its rotation": {object{"running": true, "details": object{"connections": object{"prod": object{"root_rotation_error": "no"}}}},
 			partConnections, Wrong, "cannot be replaced: no", "cloudpw/check/prod"},
 		"accounts": {object{"running": true, "failing_count": 3, "details": object{"causes": []object{{"cause": "the instance is stopped",
-			"accounts": 2}}}}, partAccounts, Wrong, "3 fail, most since: the instance is stopped", "cloudpw servers --failing"},
-		"roles":     {object{"running": true, "failing_role_count": 1}, partAccounts, Wrong, "the servers of 1 roles", "summary"},
+			"accounts": 2}}}}, partAccounts, Wrong, "3 accounts fail, most since: the instance is stopped", "cloudpw servers --failing"},
+		"roles":     {object{"running": true, "failing_role_count": 1}, partAccounts, Wrong, "the servers of 1 role cannot", "summary"},
 		"drifted":   {object{"running": true, "drifted": 2}, partAccounts, Wrong, "2 servers have another password", "--drifted"},
+		"one":       {object{"running": true, "drifted": 1}, partAccounts, Wrong, "1 server has another password", "--drifted"},
 		"rebuilt":   {object{"running": true, "rebuilt": 2}, partAccounts, Note, "2 servers seem to", "--rebuilt"},
 		"conflicts": {object{"running": true, "conflict_count": 4}, partAccounts, Note, "4 servers match a role", "summary"},
 	} {

@@ -71,7 +71,7 @@ func (d *Doctor) connection(name string, c engine.ConnectionState) bool {
 func (d *Doctor) accounts(s engine.Status) {
 	before := len(d.found)
 	if s.FailingCount > 0 {
-		text := fmt.Sprintf("%d fail", s.FailingCount)
+		text := count(s.FailingCount, "account fails", "accounts fail")
 		if len(s.Details.Causes) > 0 {
 			text += ", most since: " + s.Details.Causes[0].Cause
 		}
@@ -79,17 +79,17 @@ func (d *Doctor) accounts(s engine.Status) {
 	}
 	if s.FailingRoleCount > 0 {
 		d.add(partAccounts, Wrong, "vault read -field=summary "+d.Client.Mount()+"/status",
-			fmt.Sprintf("the servers of %d roles cannot be looked up", s.FailingRoleCount))
+			"the servers of "+count(s.FailingRoleCount, "role", "roles")+" cannot be looked up")
 	}
 	if s.Drifted > 0 {
-		d.add(partAccounts, Wrong, "cloudpw servers --drifted", fmt.Sprintf("%d servers have another password than Vault", s.Drifted))
+		d.add(partAccounts, Wrong, "cloudpw servers --drifted", count(s.Drifted, "server has", "servers have")+" another password than Vault")
 	}
 	if s.Rebuilt > 0 {
-		d.add(partAccounts, Note, "cloudpw servers --rebuilt", fmt.Sprintf("%d servers seem to have been rebuilt", s.Rebuilt))
+		d.add(partAccounts, Note, "cloudpw servers --rebuilt", count(s.Rebuilt, "server seems", "servers seem")+" to have been rebuilt")
 	}
 	if s.ConflictCount > 0 {
 		d.add(partAccounts, Note, "vault read -field=summary "+d.Client.Mount()+"/status",
-			fmt.Sprintf("%d servers match a role, and belong to another", s.ConflictCount))
+			count(s.ConflictCount, "server matches a role, and belongs", "servers match a role, and belong")+" to another")
 	}
 	if len(d.found) == before {
 		total := 0
@@ -98,4 +98,12 @@ func (d *Doctor) accounts(s engine.Status) {
 		}
 		d.add(partAccounts, OK, "", fmt.Sprintf("%d, none fails or has drifted", total))
 	}
+}
+
+// count says how many, with the words for one or for more of them.
+func count(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
