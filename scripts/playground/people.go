@@ -58,7 +58,7 @@ func policies(page string, roles []string) (map[string]string, error) {
 		return nil, errors.New("docs/vault-policies.md: the reader's policy is not about creds/web")
 	}
 	for _, role := range roles {
-		out["reader-"+role] = strings.NewReplacer("creds/web\"", "creds/"+role+"\"", "creds/web/", "creds/"+role+"/").Replace(reader)
+		out["reader-"+role] = strings.NewReplacer("/web\"", "/"+role+"\"", "/web/", "/"+role+"/").Replace(reader)
 	}
 	return out, nil
 }
