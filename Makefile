@@ -52,7 +52,7 @@ vet:
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no Vault, including the simulator's
-	go test $(TESTFLAGS) ./...
+	go test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: test-sim
 test-sim: ## run the cloud simulator's own tests
