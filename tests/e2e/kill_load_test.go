@@ -238,6 +238,7 @@ func (c *client) failed(ctx context.Context, what string, err error) {
 // processDied are what Vault answers when its plugin has died under a request, or before it is active again itself.
 var processDied = []string{
 	"plugin is shut down", "error reading from server", "connection refused", "transport is closing",
+	"authentication handshake failed", // it died while Vault was connecting to it
 	"local node not active but active cluster node not found", "no handler for route",
 	"code = Canceled desc = context canceled", // OpenBao, of requests that run while it is sealed
 }
