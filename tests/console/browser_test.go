@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -142,13 +144,14 @@ func (b *tab) event(event any) {
 func (b *tab) noFaults() {
 	b.Helper()
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, fault := range b.faults {
+	faults, hosts := b.faults, slices.Sorted(maps.Keys(b.hosts))
+	b.faults = nil
+	b.mu.Unlock() // an event that waited for it would keep the answer to the question below from coming
+	for _, fault := range faults {
 		b.Errorf("%s", fault)
 	}
-	b.faults = nil
-	if len(b.hosts) > 1 {
-		b.Errorf("the page has asked several hosts: %v", b.hosts)
+	if len(hosts) > 1 {
+		b.Errorf("the page has asked several hosts: %v", hosts)
 	}
 	var refused []string
 	if err := b.tryJS(`globalThis.refused ?? []`, &refused); err == nil {
@@ -255,9 +258,10 @@ func (b *tab) visit(url string) {
 	}
 }
 
-// view shows a view of the console.
+// view shows a view of the console. A link leads there by a page of its own, which may not have gone yet.
 func (b *tab) view(hash, title string) {
 	b.Helper()
+	b.await(`location.pathname.startsWith("/c/") && document.readyState === "complete"`)
 	b.js(`location.hash = `+quoted(hash), nil)
 	b.await(`document.querySelector("h1")?.innerText.includes(` + quoted(title) + `)`)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,6 +27,14 @@ type Process struct {
 	err  error         // its exit error; read it after done
 
 	restarted bool // another process goes on with its log
+}
+
+func init() {
+	// Under nohup SIGHUP is ignored, and whatever is started here would ignore it as well: tests that send it would wait for nothing.
+	// A signal that is heard here is the default for them again.
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 }
 
 // StartProcess runs a program that a test needs beside Vault, with a small environment and its log in dir.
