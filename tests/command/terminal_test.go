@@ -125,7 +125,8 @@ func (e *env) openProgram(t *testing.T, d *desk, token string, cmd *exec.Cmd) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := unix.Dup(int(opened.Fd())) // one whose reads end when it is closed
+	// One whose reads end when it is closed. No program that another test starts may have it: it would keep the terminal open.
+	fd, err := unix.FcntlInt(opened.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil {
 		err = errors.Join(unix.SetNonblock(fd, true), opened.Close())
 	}
