@@ -54,7 +54,7 @@ func CreateReport(path string, replace bool) (*ReportFile, error) {
 	return f, f.csv.Flush()
 }
 
-// Add adds a row. That fails without a word, since Close writes all of them.
+// Add adds a row. An error is not reported here: Close writes all rows, and reports it.
 func (f *ReportFile) Add(r *Row) {
 	f.csv.Add(reportLine(r))
 	_ = f.csv.Flush()

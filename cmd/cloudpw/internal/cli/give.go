@@ -41,7 +41,7 @@ func (a *app) give(ctx context.Context, leases []string) error {
 	var failed []error
 	again := "vault lease revoke"
 	for _, lease := range leases {
-		// Vault revokes what it does not know without a word: somebody who mistypes an id would think that the lease has ended.
+		// Vault reports no error for an id that it does not know: somebody who mistypes one would think that the lease has ended.
 		lives, unknown := c.Lives(ctx, lease)
 		if err := c.GiveBack(ctx, lease); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", lease, err))
