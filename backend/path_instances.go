@@ -53,7 +53,11 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	// What people call a server. A reader may see it of the servers of his role; report, which has it of all, he may not read.
 	for _, v := range b.core.Report(rotation.ReportQuery{Connection: r.Connection, Role: name, Limit: len(r.Instances())}).Accounts {
 		if one, listed := info[v.ID.InstanceID].(map[string]any); listed {
-			one["name"], one["address"] = v.Shown.Name, addressOf(v.Shown)
+			for field, value := range map[string]string{"name": v.Shown.Name, "address": addressOf(v.Shown)} {
+				if value != "" {
+					one[field] = value
+				}
+			}
 		}
 	}
 	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.

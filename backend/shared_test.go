@@ -116,7 +116,7 @@ func TestSharedPasswordIsShown(t *testing.T) {
 		t.Error("the account shows the password")
 	}
 	resp := h.ok(t, logical.ListOperation, "instances/web", nil)
-	if info := resp.Data["key_info"].(map[string]any)["srv-1"]; fmt.Sprint(info) != "map[shared_password:true username:root]" {
+	if info := resp.Data["key_info"].(map[string]any)["srv-1"]; fmt.Sprint(info) != "map[name:web-1 shared_password:true username:root]" {
 		t.Errorf("instances/ shows %v", info)
 	}
 	if h.read(t, "roles/web")["shared_password"] != true {
