@@ -67,5 +67,5 @@ func TestFiguresOfPages(t *testing.T) {
 	}
 }
 
-// onOneLine is a text without its line breaks, which move when somebody wraps a paragraph anew.
+// onOneLine is a text without its line breaks, which move when somebody edits a paragraph.
 func onOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

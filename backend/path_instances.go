@@ -7,7 +7,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/request"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation"
 )
 
 func (b *backend) pathInstances() *framework.Path {
@@ -48,17 +47,16 @@ func (b *backend) listInstances(ctx context.Context, _ *logical.Request, data *f
 	}
 	info := make(map[string]any, len(ids))
 	for _, id := range ids {
-		info[id] = map[string]any{"username": r.Users[id], "shared_password": r.Shared()}
-	}
-	// What people call a server. A reader may see it of the servers of his role; report, which has it of all, he may not read.
-	for _, v := range b.core.Report(rotation.ReportQuery{Connection: r.Connection, Role: name, Limit: len(r.Instances())}).Accounts {
-		if one, listed := info[v.ID.InstanceID].(map[string]any); listed {
+		one := map[string]any{"username": r.Users[id], "shared_password": r.Shared()}
+		// What people call a server. A reader may see it of the servers of his role; report, which has it of all, he may not read.
+		if v := b.core.Glance(r.Account(id)); v != nil {
 			for field, value := range map[string]string{"name": v.Shown.Name, "address": addressOf(v.Shown)} {
 				if value != "" {
 					one[field] = value
 				}
 			}
 		}
+		info[id] = one
 	}
 	// Without ids it has no keys: Vault makes a 404 of an empty list, and would drop the warnings.
 	resp := logical.ListResponseWithInfo(ids, info)

@@ -14,9 +14,8 @@ import (
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/session"
 )
 
-const consoleLong = `Show the mount in a browser: the fleet, what happened to each server, campaigns, the health of connections,
-	and charts. Take
-passwords there, and give them back.
+const consoleLong = `Show the mount in a browser: the fleet, what happened to each server, campaigns, the health of connections, and
+charts. Take passwords there, and give them back.
 
 It serves a page on 127.0.0.1 and prints a link that opens it once, within a minute; press Enter for another link. It acts with your token,
 which stays in this process. When you end it (Ctrl-C), it gives back all passwords that were taken in the page.`

@@ -203,3 +203,14 @@ func TestWrongCommandsAreNoticed(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpFitsATerminal: a help text is printed as it stands in the code, with its indentation.
+func TestHelpFitsATerminal(t *testing.T) {
+	for _, cmd := range append(publicCommands(newRoot(&app{})), newRoot(&app{})) {
+		for line := range strings.Lines(cmd.Long) {
+			if line = strings.TrimSuffix(line, "\n"); strings.Contains(line, "\t") || len(line) > 140 {
+				t.Errorf("%s: a tab, or more than 140 columns: %q", cmd.Name(), line)
+			}
+		}
+	}
+}

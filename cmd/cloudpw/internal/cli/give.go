@@ -16,8 +16,8 @@ func newGiveCommand(a *app) *cobra.Command {
 		Use:   "give LEASE...",
 		Short: "Give leases back before they end",
 		Long: `give ends leases, as cloudpw take printed them. When the last lease of a password has ended, Vault has the password replaced; with
-force_stop=true the cloud may shut the server down for that. A lease that Vault does not know is no error: it has
-ended already, or the id is mistyped, and give says so.`,
+force_stop=true the cloud may shut the server down for that. A lease that Vault does not know is no error: it has ended already, or the
+id is mistyped, and give says so.`,
 		Example:           "  cloudpw give cloudpw/creds/web/MfLv4Mk4up7VtxEGW4gRZm6R",
 		Args:              cobra.MinimumNArgs(1),
 		GroupID:           groupUse,

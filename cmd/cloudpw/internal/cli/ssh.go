@@ -22,16 +22,16 @@ func newSSHCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ssh SERVER [-- SSH-ARGUMENT...]",
 		Short: "Log in to a server by SSH, with a password that is leased for as long as the session lasts",
-		Long: `ssh takes a lease of the server's password, starts OpenSSH's client, and gives the lease back when the client has ended: also on Ctrl-C,
-SIGTERM, SIGHUP and a lost terminal. While the session lasts the lease is renewed. If cloudpw is killed, or Vault cannot be reached,
-the lease ends by itself within --ttl.
+		Long: `ssh takes a lease of the server's password, starts OpenSSH's client, and gives the lease back when the client has ended: also on
+Ctrl-C, SIGTERM, SIGHUP and a lost terminal. While the session lasts the lease is renewed. If cloudpw is killed, or Vault cannot be
+reached, the lease ends by itself within --ttl.
 
 The client asks cloudpw for the password through its askpass program: the password is in no argument, no environment variable, no file,
 and not on the terminal. Only the prompt of this user at this server is answered, once. Whatever else the client asks (an unknown host
 key, the password of a jump host, a code) is asked at the terminal.
 
-What follows -- goes to the client: its options, and the command to run. ` + sshArguments + ` adds arguments to each call, divided by blanks. The
-exit code is the client's; 128 and the signal's number if a signal has ended it.`,
+What follows -- goes to the client: its options, and the command to run. ` + sshArguments + ` adds arguments to each call,
+divided by blanks. The exit code is the client's; 128 and the signal's number if a signal has ended it.`,
 		Example: `  cloudpw ssh web-1
   cloudpw ssh prod/web-1 -- -L 8080:localhost:80
   cloudpw ssh web-1 -- uptime
