@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/output"
 )
 
 const (
@@ -31,7 +33,7 @@ type MistakesError struct{ Mistakes []Mistake }
 
 func (e *MistakesError) Error() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "nothing was sent: the file has %d %s", len(e.Mistakes), plural(len(e.Mistakes), "mistake"))
+	fmt.Fprintf(&out, "nothing was sent: the file has %s", output.Count(len(e.Mistakes), "mistake", "mistakes"))
 	for i, m := range e.Mistakes {
 		if i == maxMistakes {
 			fmt.Fprintf(&out, "\n  and %d more", len(e.Mistakes)-maxMistakes)
@@ -40,13 +42,6 @@ func (e *MistakesError) Error() string {
 		fmt.Fprintf(&out, "\n  line %d: %s", m.Line, m.Text)
 	}
 	return out.String()
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }
 
 // Read reads a CSV file with a header, and checks each row by itself. Fields are separated by commas, or as the header is by semicolons

@@ -151,7 +151,7 @@ func TestReadListsAllMistakes(t *testing.T) {
 func TestAMessageIsBounded(t *testing.T) {
 	text := "connection,server,password\n" + strings.Repeat("dc\n", 5000)
 	_, err := Read(strings.NewReader(text))
-	if err == nil || strings.Count(err.Error(), "\n") != maxMistakes+1 || !strings.Contains(err.Error(), "5000 mistakes") ||
+	if err == nil || strings.Count(err.Error(), "\n") != maxMistakes+1 || !strings.Contains(err.Error(), "5,000 mistakes") ||
 		!strings.Contains(err.Error(), "and 4950 more") {
 		t.Errorf("%v", err)
 	}

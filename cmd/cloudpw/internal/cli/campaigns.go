@@ -88,8 +88,9 @@ func (a *app) listCampaigns(ctx context.Context) error {
 	now := a.now()
 	rows := &output.Rows{Headings: []string{"id", "order", "about", "by", "since", "done", "failing", "waiting", "ended"}}
 	for _, one := range list {
-		rows.Add(one.ID, one.Kind, one.Subject(), one.RequestedBy, output.Ago(one.Created, now), digits(one.Done)+" of "+digits(one.Total),
-			digits(one.Failed), digits(one.Waiting), output.Ago(one.Ended, now))
+		rows.Add(one.ID, one.Kind, one.Subject(), one.RequestedBy, output.Ago(one.Created, now),
+			output.Digits(one.Done)+" of "+output.Digits(one.Total),
+			output.Digits(one.Failed), output.Digits(one.Waiting), output.Ago(one.Ended, now))
 	}
 	return a.printTable(rows)
 }

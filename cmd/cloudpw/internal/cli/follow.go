@@ -113,16 +113,16 @@ func (a *app) until(ctx context.Context, p *output.Progress, ask func() (bool, e
 
 // progressWords are the numbers of a campaign.
 func progressWords(c engine.Campaign) string {
-	parts := []string{digits(c.Done) + " done"}
+	parts := []string{output.Digits(c.Done) + " done"}
 	for _, of := range []struct {
 		n     int
 		words string
 	}{{c.Failed, "failing"}, {c.Waiting, "waiting"}, {c.NotYetOrdered, "not begun"}, {c.Skipped, "skipped"}} {
 		if of.n > 0 {
-			parts = append(parts, digits(of.n)+" "+of.words)
+			parts = append(parts, output.Digits(of.n)+" "+of.words)
 		}
 	}
-	words := fmt.Sprintf("%s of %s", strings.Join(parts, ", "), digits(c.Total))
+	words := fmt.Sprintf("%s of %s", strings.Join(parts, ", "), output.Digits(c.Total))
 	if c.EstimatedSecs > 0 && c.Ended.IsZero() {
 		words += ", about " + output.Age(time.Duration(c.EstimatedSecs)*time.Second) + " left"
 	}

@@ -1,5 +1,7 @@
 package cli
 
+import "github.com/cloudpw/vault-plugin-secrets-cloudpw/cmd/cloudpw/internal/output"
+
 // becauseOf says in a sentence why a rotation was due; see docs/concepts.md.
 var becauseOf = map[string]string{
 	"first":    "the account had no password yet",
@@ -74,9 +76,4 @@ func found(result string) string {
 }
 
 // plural is a number with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return digits(n) + " " + noun + "s"
-}
+func plural(n int, noun string) string { return output.Count(n, noun, noun+"s") }

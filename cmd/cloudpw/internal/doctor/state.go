@@ -71,7 +71,7 @@ func (d *Doctor) connection(name string, c engine.ConnectionState) bool {
 func (d *Doctor) accounts(s engine.Status) {
 	before := len(d.found)
 	if s.FailingCount > 0 {
-		text := count(s.FailingCount, "account fails", "accounts fail")
+		text := output.Count(s.FailingCount, "account fails", "accounts fail")
 		if len(s.Details.Causes) > 0 {
 			text += ", most since: " + s.Details.Causes[0].Cause
 		}
@@ -79,17 +79,18 @@ func (d *Doctor) accounts(s engine.Status) {
 	}
 	if s.FailingRoleCount > 0 {
 		d.add(partAccounts, Wrong, "vault read -field=summary "+d.Client.Mount()+"/status",
-			"the servers of "+count(s.FailingRoleCount, "role", "roles")+" cannot be looked up")
+			"the servers of "+output.Count(s.FailingRoleCount, "role", "roles")+" cannot be looked up")
 	}
 	if s.Drifted > 0 {
-		d.add(partAccounts, Wrong, "cloudpw servers --drifted", count(s.Drifted, "server has", "servers have")+" another password than Vault")
+		d.add(partAccounts, Wrong, "cloudpw servers --drifted",
+			output.Count(s.Drifted, "server has", "servers have")+" another password than Vault")
 	}
 	if s.Rebuilt > 0 {
-		d.add(partAccounts, Note, "cloudpw servers --rebuilt", count(s.Rebuilt, "server seems", "servers seem")+" to have been rebuilt")
+		d.add(partAccounts, Note, "cloudpw servers --rebuilt", output.Count(s.Rebuilt, "server seems", "servers seem")+" to have been rebuilt")
 	}
 	if s.ConflictCount > 0 {
 		d.add(partAccounts, Note, "vault read -field=summary "+d.Client.Mount()+"/status",
-			count(s.ConflictCount, "server matches a role, and belongs", "servers match a role, and belong")+" to another")
+			output.Count(s.ConflictCount, "server matches a role, and belongs", "servers match a role, and belong")+" to another")
 	}
 	if len(d.found) == before {
 		total := 0
@@ -98,12 +99,4 @@ func (d *Doctor) accounts(s engine.Status) {
 		}
 		d.add(partAccounts, OK, "", fmt.Sprintf("%d, none fails or has drifted", total))
 	}
-}
-
-// count says how many, with the words for one or for more of them.
-func count(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
 }

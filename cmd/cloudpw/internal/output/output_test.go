@@ -143,3 +143,14 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{
+		0: "0 servers have", 1: "1 server has", 2: "2 servers have", 999: "999 servers have", 1000: "1,000 servers have",
+		1234567: "1,234,567 servers have", -1000: "-1,000 servers have", -100: "-100 servers have",
+	} {
+		if got := Count(n, "server has", "servers have"); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
