@@ -1,6 +1,10 @@
 package rotation
 
-import "github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
+import (
+	"sync/atomic"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/workqueue"
+)
 
 // entry is an account or group in memory: its record, and what this process knows beyond that. Each part has one owner in the
 // engine; by which lock it is guarded stands at its type.
@@ -18,5 +22,6 @@ type entry struct {
 	cleaning cleaning       // of the executor: records to be removed at the cloud
 	fetching chan struct{}  // of reads: closed when the initial password's reader is done; guarded by mu
 
-	slot workqueue.Slot[*entry] // of the queues, which guard it
+	slot  workqueue.Slot[*entry] // of the queues, which guard it
+	asked atomic.Uint64          // of the planner: how often others have asked for a look
 }

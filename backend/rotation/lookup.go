@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/helper/salt"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // RoleOf returns the role that an account is bound to; "" for none. found is false if there is no such account.
@@ -79,7 +77,7 @@ func (c *Core) Invalidate(key string) {
 	e.mu.Lock()
 	e.unload()
 	e.mu.Unlock()
-	c.scheduleAt(e, protocol.StepNone, c.opts.Now())
+	c.ask(e)
 }
 
 // idOfKey is the inverse of accountKey.

@@ -1,10 +1,6 @@
 package rotation
 
-import (
-	"slices"
-
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
-)
+import "slices"
 
 // noted keeps the connection's brake, the turns on the server and the checks in step with an account's record. The caller holds e.mu.
 func (p *planner) noted(e *entry, before *Account) {
@@ -45,7 +41,7 @@ func (p *planner) resume(n *connectionState) {
 func (p *planner) replan(connection string) {
 	p.opts.turn(p.ctx, ID{Connection: connection})
 	for _, e := range p.entriesOf(connection) {
-		p.scheduleAt(e, protocol.StepNone, p.opts.Now())
+		p.ask(e)
 	}
 }
 
@@ -61,7 +57,7 @@ func (p *planner) keepTurn(e *entry) {
 	case !e.turn.sending.Load():
 		for _, next := range p.turns.end(e.turn.server, &e.turn) {
 			if waits := p.inMemory(next); waits != nil {
-				p.scheduleAt(waits, protocol.StepNone, p.opts.Now())
+				p.ask(waits)
 			}
 		}
 	}
@@ -72,7 +68,7 @@ func (p *planner) memberChanged(a *Account) {
 	if id, ok := a.Group(); ok {
 		e := p.entry(id)
 		e.group.changes.Add(1)
-		p.scheduleAt(e, protocol.StepNone, p.opts.Now())
+		p.ask(e)
 	}
 }
 
@@ -83,8 +79,7 @@ func (p *planner) offered(e *entry, before, after *Account) {
 		return
 	}
 	e.group.changes.Add(1)
-	now := p.opts.Now()
 	for _, id := range after.Members {
-		p.scheduleAt(p.entry(id), protocol.StepNone, now)
+		p.ask(p.entry(id))
 	}
 }

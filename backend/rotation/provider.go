@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
-	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
 
 // Provider returns a connection's provider, whose calls wait for the connection's limiter like the
@@ -44,6 +43,6 @@ func (c *Core) ForgetConnection(name string) {
 	}
 	for _, e := range c.entriesOf(name) {
 		c.clearDelay(e)
-		c.scheduleAt(e, protocol.StepNone, c.opts.Now())
+		c.ask(e)
 	}
 }

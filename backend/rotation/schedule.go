@@ -8,7 +8,20 @@ import (
 )
 
 // schedule puts an account where its plan wants it. The caller holds e.mu and its record is loaded.
+//
+// A plan is also made of what other locks guard: whose turn it is on the server, what the group offers, whether the connection may
+// go on. If that changes after it was looked at, whoever changes it asks for a look, perhaps before the account is put where the
+// older plan wants it. So an account that was asked for meanwhile is looked at once more.
 func (p *planner) schedule(e *entry) {
+	asked := e.asked.Load()
+	p.follow(e)
+	if e.asked.Load() != asked {
+		p.scheduleAt(e, protocol.StepNone, p.opts.Now())
+	}
+}
+
+// follow makes the plan and puts the account where that wants it.
+func (p *planner) follow(e *entry) {
 	if e.rec == nil {
 		p.unschedule(e)
 		return
@@ -28,6 +41,13 @@ func (p *planner) schedule(e *entry) {
 	default:
 		p.scheduleAt(e, st, at)
 	}
+}
+
+// ask has an account looked at now, since something has changed that its record does not tell. The caller has made that change, and
+// need not hold e.mu.
+func (p *planner) ask(e *entry) {
+	e.asked.Add(1)
+	p.scheduleAt(e, protocol.StepNone, p.opts.Now())
 }
 
 // scheduleAt puts an account into its queue, or moves it there. StepNone only asks for its plan.
