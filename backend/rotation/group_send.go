@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/cloud"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/guard"
 	"github.com/cloudpw/vault-plugin-secrets-cloudpw/backend/rotation/protocol"
 )
@@ -128,19 +130,7 @@ func (x *executor) sendBatch(ctx context.Context, members []*Account, ev protoco
 	if len(parts) == 0 {
 		return failed
 	}
-	reset := resetOf(parts[0].rec, parts[0].attempt, ev.Password, parts[0].prepared)
-	reset.InstanceIDs = nil
-	sendBy := parts[0].attempt.sendBy
-	for _, p := range parts {
-		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
-		if p.attempt.sendBy.Before(sendBy) {
-			sendBy = p.attempt.sendBy
-			reset.NotAfter = p.attempt.notAfter
-		}
-		if at := p.attempt.expires; reset.Expires.IsZero() || !at.IsZero() && at.Before(reset.Expires) {
-			reset.Expires = at // an attempt that was recorded without one has the longer window
-		}
-	}
+	reset, sendBy := jointReset(parts, ev.Password)
 	out := x.call(ctx, to, reset, sendBy)
 	for _, p := range parts {
 		if err := x.conclude(ctx, p.entry, p.rec, p.attempt.Attempt, out, len(parts) > 1, to); err != nil {
@@ -148,6 +138,28 @@ func (x *executor) sendBatch(ctx context.Context, members []*Account, ev protoco
 		}
 	}
 	return failed
+}
+
+// jointReset is the request for all parts, and until when it may be sent. Each part's windows are counted by its own attempt, so the
+// request keeps the earliest of their times.
+func jointReset(parts []*part, value string) (reset cloud.Reset, sendBy time.Time) {
+	first := parts[0]
+	reset, sendBy = resetOf(first.rec, first.attempt, value, first.prepared), first.attempt.sendBy
+	for _, p := range parts[1:] {
+		reset.InstanceIDs = append(reset.InstanceIDs, p.rec.InstanceID)
+		sendBy = earliest(sendBy, p.attempt.sendBy)
+		reset.NotAfter = earliest(reset.NotAfter, p.attempt.notAfter)
+		reset.Expires = earliest(reset.Expires, p.attempt.expires) // an attempt that was recorded without one has the longer window
+	}
+	return reset, sendBy
+}
+
+// earliest is the earlier of two times. Zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // sideBySide does something for each part and returns those for which it says so, in the order of their

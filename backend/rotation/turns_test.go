@@ -183,11 +183,48 @@ func TestATurnBeginsBeforeTheLook(t *testing.T) {
 		is(t, "it waits for", v.WaitingFor, protocol.ForServer)
 		is(t, "resets while the other's turn lasts", len(s.resets), 0)
 		for _, next := range c.turns.end(at, &other.turn) {
-			c.scheduleAt(c.inMemory(next), protocol.StepNone, c.opts.Now())
+			c.ask(c.inMemory(next))
 		}
 		pass(15 * time.Minute)
 		s.confirmed(t, c, ids)
 	})
+}
+
+// TestALookThatIsAskedForDuringAPlanIsMade: another account's turn may end at any moment of a plan that has seen it. Without the look
+// that it asks for then, this account would wait until that turn would have ended at the latest.
+func TestALookThatIsAskedForDuringAPlanIsMade(t *testing.T) {
+	for moment := range 2 { // a plan asks for the time before it looks at the turns, and before the account stands in its queue
+		t.Run(fmt.Sprint(moment), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &oneServer{}
+				c := s.core(&logical.InmemStorage{})
+				ids := s.due(t, c, "ubuntu")
+				e, other := c.entry(ids[0]), c.entry(ID{Connection: "conn", InstanceID: "i-1", Username: "root"})
+				at := server{"sim", "i-1"}
+				is(t, "the other's turn", c.turns.take(at, other.id, &other.turn, time.Now().Add(stepTurn)), true)
+				e.mu.Lock()
+				c.schedule(e) // it waits for its turn, and is named among those who do
+				asked := 0
+				c.clock.wall = func() time.Time {
+					if asked++; asked == moment+1 {
+						for _, next := range c.turns.end(at, &other.turn) {
+							c.ask(c.inMemory(next))
+						}
+					}
+					return time.Now()
+				}
+				c.schedule(e)
+				e.mu.Unlock()
+				if asked <= moment {
+					t.Fatalf("the plan asked for the time %d times, so the turn did not end during it", asked)
+				}
+				c.queues.Start(c.ctx)
+				defer c.Stop()
+				pass(15 * time.Minute)
+				s.confirmed(t, c, ids)
+			})
+		})
+	}
 }
 
 // TestTurnsEnd: with the step, the outcome or the window.
