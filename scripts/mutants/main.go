@@ -18,8 +18,8 @@
 // There may be several changes, also of one file. The name of the file is that of the mutation. By default the tests run
 // that defaultRun names.
 //
-// A mutation that no test notices fails the run, as does one that does not apply any more, does not compile, or takes too
-// long. So do tests that fail without any mutation: they would notice everything.
+// A mutation that no test notices fails the run, as does one that takes too long, and any that does not apply any more or does
+// not compile, whichever are chosen. So do tests that fail without any mutation: they would notice everything.
 //
 // Most of the time goes into compiling. A mutation that a table of the protocol notices takes about 6 s of processor time,
 // one that a directed test of ./backend/rotation does about 10 s. So name such a test where there is one, and leave to the
@@ -57,9 +57,9 @@ func main() {
 func command(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	only := flags.String("only", "", "run those whose names match this regular expression")
-	sample := flags.Int("sample", 0, "run only so many, chosen by -by (0: all); that all apply is checked all the same")
+	sample := flags.Int("sample", 0, "run only so many, chosen by -by (0: all); that all apply and compile is checked all the same")
 	by := flags.String("by", "", "what chooses the sample: the same text chooses the same ones")
-	check := flags.Bool("check", false, "only check that all apply")
+	check := flags.Bool("check", false, "only check that all apply and compile")
 	limit := flags.Duration("timeout", 3*time.Minute, "how long the tests of one may take")
 	side := flags.Int("side", 2, "how many run side by side")
 	if err := flags.Parse(args); err != nil {
@@ -78,7 +78,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	r := runner{module: ".", out: out, limit: *limit, side: max(*side, 1)}
-	if err := r.prepare(all); err != nil {
+	if err := r.prepare(ctx, all); err != nil {
 		return err
 	}
 	var chosen []*mutation
@@ -92,7 +92,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("no mutation in %s has a name that matches %q", folder, *only)
 	}
 	if *check {
-		fmt.Fprintf(out, "%d mutations apply\n", len(all))
+		fmt.Fprintf(out, "%d mutations apply and compile\n", len(all))
 		return nil
 	}
 	return r.run(ctx, chosen)

@@ -27,12 +27,24 @@ type runner struct {
 	mu sync.Mutex // guards out
 }
 
-// prepare applies all mutations, and says of each that does not apply.
-func (r *runner) prepare(all []*mutation) error {
+// prepare applies all mutations, and says of each that does not apply, or does not compile.
+func (r *runner) prepare(ctx context.Context, all []*mutation) error {
 	var stale []error
 	for _, m := range all {
 		if err := m.apply(r.module); err != nil {
 			stale = append(stale, fmt.Errorf("%s does not apply any more: %w", m.name, err))
+		}
+	}
+	if len(stale) > 0 {
+		return errors.Join(stale...)
+	}
+	c, err := newChecker(ctx, r.module, all)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if err := c.check(m); err != nil {
+			stale = append(stale, fmt.Errorf("%s does not compile: %w", m.name, err))
 		}
 	}
 	return errors.Join(stale...)
