@@ -204,16 +204,17 @@ func TestALookThatIsAskedForDuringAPlanIsMade(t *testing.T) {
 				is(t, "the other's turn", c.turns.take(at, other.id, &other.turn, time.Now().Add(stepTurn)), true)
 				e.mu.Lock()
 				c.schedule(e) // it waits for its turn, and is named among those who do
-				asked := 0
+				asked, wall := 0, c.clock.wall
 				c.clock.wall = func() time.Time {
 					if asked++; asked == moment+1 {
 						for _, next := range c.turns.end(at, &other.turn) {
 							c.ask(c.inMemory(next))
 						}
 					}
-					return time.Now()
+					return wall()
 				}
 				c.schedule(e)
+				c.clock.wall = wall
 				e.mu.Unlock()
 				if asked <= moment {
 					t.Fatalf("the plan asked for the time %d times, so the turn did not end during it", asked)
