@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -104,22 +105,40 @@ func TestOneAccountBelongsToOneRole(t *testing.T) {
 	h.write(t, "roles/c", baseRoles["leased"])
 }
 
-// flaky is storage whose writes under a prefix fail.
+// flaky is storage whose writes under a prefix fail. Several accounts of a role are written at once.
 type flaky struct {
 	logical.Storage
-	prefix string
-	after  int // writes that still succeed
+	mu     sync.Mutex
+	prefix string // empty: none fails
+	after  int    // writes that still succeed
 }
 
 func (f *flaky) Put(ctx context.Context, e *logical.StorageEntry) error {
-	if f.prefix != "" && strings.HasPrefix(e.Key, f.prefix) {
-		if f.after == 0 {
-			return errors.New("disk full")
-		}
-		f.after--
+	if f.fails(e.Key) {
+		return errors.New("disk full")
 	}
 	return f.Storage.Put(ctx, e)
 }
+
+func (f *flaky) fails(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.prefix == "" || !strings.HasPrefix(key, f.prefix) {
+		return false
+	}
+	f.after--
+	return f.after < 0
+}
+
+// fail has writes under a prefix fail after some that still succeed.
+func (f *flaky) fail(prefix string, after int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.prefix, f.after = prefix, after
+}
+
+// heal has all writes succeed.
+func (f *flaky) heal() { f.fail("", 0) }
 
 func TestFailedWriteLeavesNothingHalfWritten(t *testing.T) {
 	for name, prefix := range map[string]string{"role entry": role.Prefix, "second account": "account/"} {
@@ -132,24 +151,25 @@ func TestFailedWriteLeavesNothingHalfWritten(t *testing.T) {
 			}
 			h.connection(t, "c", resetCloud)
 			data := map[string]any{"connection": "c", "instance_ids": "srv-1,srv-2", "force_stop": true}
-			storage.prefix, storage.after = prefix, 1
+			before := 1
 			if prefix == role.Prefix {
-				storage.after = 0
+				before = 0
 			}
+			storage.fail(prefix, before)
 			if resp, err := h.request(t, logical.UpdateOperation, "roles/a", data); err == nil && !resp.IsError() {
 				t.Fatal("the write succeeded")
 			}
-			storage.prefix = ""
+			storage.heal()
 			h.absent(t, "roles/a")
 			h.write(t, "roles/b", data) // what a failed write has bound is free, or was freed
 			h.refused(t, logical.UpdateOperation, "roles/a", data, http.StatusConflict, `"b"`)
 
-			storage.prefix, storage.after = role.Prefix, 0
+			storage.fail(role.Prefix, 0)
 			if resp, err := h.request(t, logical.UpdateOperation, "roles/b", map[string]any{"ttl": "2h", "instance_ids": "srv-1"}); err == nil &&
 				!resp.IsError() {
 				t.Fatal("the update succeeded")
 			}
-			storage.prefix = ""
+			storage.heal()
 			if got := h.read(t, "roles/b")["ttl"]; got != int64(3600) {
 				t.Errorf("ttl is %v after a failed update", got)
 			}

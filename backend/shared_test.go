@@ -297,9 +297,9 @@ func TestSharedRoleWriteCutShort(t *testing.T) {
 	fake := newFakeCloud()
 	h := sharedRoleOn(t, newHarnessWith(t, storage, fake, fake.registry()), nil)
 	failing := func(prefix string, role map[string]any) string {
-		storage.prefix, storage.after = prefix, 0
+		storage.fail(prefix, 0)
 		resp, err := h.request(t, logical.UpdateOperation, "roles/web", role)
-		storage.prefix = ""
+		storage.heal()
 		status, message := statusOf(resp, err)
 		if status < 400 {
 			t.Fatalf("the write succeeded while %s cannot be written", prefix)
@@ -342,11 +342,11 @@ func TestNewSharedRoleCutShort(t *testing.T) {
 	h.delete(t, "roles/web")
 	role := map[string]any{"connection": "prod", "instance_ids": "srv-4,srv-5", "force_stop": true, "min_reset_interval": 0,
 		"shared_password": true}
-	storage.prefix = rotation.GroupPrefix
+	storage.fail(rotation.GroupPrefix, 0)
 	if resp, err := h.request(t, logical.UpdateOperation, "roles/new", role); err == nil && !resp.IsError() {
 		t.Fatal("the write succeeded")
 	}
-	storage.prefix = ""
+	storage.heal()
 	h.refused(t, logical.ReadOperation, "creds/new", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/new")
 	h.refused(t, logical.UpdateOperation, "rotate-role/new", nil, http.StatusBadRequest, "vault write -force cloudpw/roles/new")
 	h.write(t, "roles/new", map[string]any{"ttl": "1h"})
