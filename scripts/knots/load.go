@@ -1,21 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/scripts/golist"
 )
 
 // pkg is a package with what its files use of each other.
@@ -26,53 +20,20 @@ type pkg struct {
 	exported int
 }
 
-// listed is a package as go list shows it.
-type listed struct {
-	ImportPath, Dir, Export string
-	GoFiles                 []string
-	DepOnly                 bool
-	Module                  *struct{ Path string }
-	Error                   *struct{ Err string }
-}
-
 // load checks the types of the packages that the patterns name. What they import comes from the compiler's export data, which
 // go list makes, so only the files that are looked at are parsed.
 func load(ctx context.Context, patterns []string) ([]*pkg, error) {
-	list := exec.CommandContext(ctx, "go", append([]string{
-		"list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,DepOnly,Module,Error", "--",
-	}, patterns...)...)
-	var told bytes.Buffer
-	list.Stderr = &told
-	answer, err := list.Output()
+	exports, files := golist.In(""), token.NewFileSet()
+	listed, err := exports.List(ctx, patterns...)
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w\n%s", err, told.String())
+		return nil, err
 	}
-	var wanted []listed
-	exports := map[string]string{}
-	for in := json.NewDecoder(bytes.NewReader(answer)); ; {
-		var p listed
-		if err := in.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		if p.Error != nil {
-			return nil, errors.New(p.Error.Err)
-		}
-		exports[p.ImportPath] = p.Export
-		if !p.DepOnly && len(p.GoFiles) > 0 {
-			wanted = append(wanted, p)
-		}
-	}
-	files := token.NewFileSet()
-	imports := importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) {
-		if exports[path] == "" {
-			return nil, fmt.Errorf("no export data of %s", path)
-		}
-		return os.Open(exports[path])
-	})
+	imports := exports.Importer(ctx, files)
 	var packages []*pkg
-	for _, p := range wanted {
+	for _, p := range listed {
+		if p.DepOnly || len(p.GoFiles) == 0 {
+			continue
+		}
 		checked, err := check(files, imports, p)
 		if err != nil {
 			return nil, err
@@ -83,7 +44,7 @@ func load(ctx context.Context, patterns []string) ([]*pkg, error) {
 }
 
 // check finds which file of a package uses what another one declares.
-func check(files *token.FileSet, imports types.Importer, p listed) (*pkg, error) {
+func check(files *token.FileSet, imports types.Importer, p golist.Package) (*pkg, error) {
 	found := &pkg{name: p.ImportPath, uses: map[string]map[string]bool{}}
 	if p.Module != nil {
 		found.name = strings.TrimPrefix(p.ImportPath, p.Module.Path+"/")

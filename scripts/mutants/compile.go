@@ -1,39 +1,27 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"github.com/cloudpw/vault-plugin-secrets-cloudpw/scripts/golist"
 )
 
 // checker finds what does not compile, without a compiler's time: it checks the types of the mutated package against what the go
 // command has compiled of all others.
 type checker struct {
 	module   string
-	exports  map[string]string // the file with a package's compiled names, by import path
-	packages map[string]listed // by folder, as a change names it
+	packages map[string]golist.Package // by folder, as a change names it
 	fset     *token.FileSet
 	parsed   map[string]*ast.File // sources as they are, by path
 	imports  types.Importer
-}
-
-// listed is what go list says of a package.
-type listed struct {
-	Dir, ImportPath, Export string
-	GoFiles                 []string
 }
 
 // newChecker makes one for the packages that the mutations change.
@@ -44,38 +32,23 @@ func newChecker(ctx context.Context, module string, all []*mutation) (*checker, 
 			folders["./"+filepath.Dir(file)] = true
 		}
 	}
-	c := &checker{module: module, exports: map[string]string{}, packages: map[string]listed{}, fset: token.NewFileSet(),
-		parsed: map[string]*ast.File{}}
-	c.imports = importer.ForCompiler(c.fset, "gc", func(path string) (io.ReadCloser, error) { return c.export(ctx, path) })
-	return c, c.list(ctx, slices.Sorted(maps.Keys(folders))...)
-}
-
-// list has the go command compile packages and all that they import.
-func (c *checker) list(ctx context.Context, packages ...string) error {
-	root, err := realPath(c.module)
+	exports, files := golist.In(module), token.NewFileSet()
+	listed, err := exports.List(ctx, slices.Sorted(maps.Keys(folders))...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-export", "-deps", "-json=Dir,ImportPath,Export,GoFiles"}, packages...)...)
-	cmd.Dir = c.module
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go list: %w\n%s", err, stderr.String())
+	root, err := realPath(module)
+	if err != nil {
+		return nil, err
 	}
-	for dec := json.NewDecoder(&stdout); ; {
-		var p listed
-		switch err := dec.Decode(&p); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("go list: %w", err)
-		}
-		c.exports[p.ImportPath] = p.Export
+	c := &checker{module: module, packages: map[string]golist.Package{}, fset: files, parsed: map[string]*ast.File{},
+		imports: exports.Importer(ctx, files)}
+	for _, p := range listed {
 		if folder, err := filepath.Rel(root, p.Dir); err == nil && filepath.IsLocal(folder) {
 			c.packages[folder] = p
 		}
 	}
+	return c, nil
 }
 
 // realPath is an absolute path without links, as the go command prints it.
@@ -85,16 +58,6 @@ func realPath(path string) (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(abs)
-}
-
-// export opens what is compiled of a package, which only a mutation may import.
-func (c *checker) export(ctx context.Context, path string) (io.ReadCloser, error) {
-	if c.exports[path] == "" {
-		if err := c.list(ctx, path); err != nil {
-			return nil, err
-		}
-	}
-	return os.Open(c.exports[path])
 }
 
 // check says what does not compile in the package that a mutation changes. One that changes several packages is not checked, since
